@@ -1,0 +1,70 @@
+/* accounts/audit.h: the append-only record, one line of JSON a request, chained by hash.
+ * Files     audit/NNNNNNNNNN.log, numbered by the first sequence in them; each starts with a header line
+ *           that carries the hash of the last record of the file before. A record's "hash" is
+ *           SHA-256(previous hash bytes || the line up to and without ,"hash":...}). Segments are
+ *           reserved with real blocks and mapped: an append is a copy, survives kill -9, and a full
+ *           disk is an error before the request costs anything, never a signal.
+ * Durable   against power loss after audit_sync (each second by the flush fiber).
+ * Opening   cuts a torn last record (and says so), refuses a broken chain.
+ * Threads   any; one lock inside, held for about a microsecond. */
+#ifndef WEIR_ACCOUNTS_AUDIT_H
+#define WEIR_ACCOUNTS_AUDIT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+
+struct audit;
+
+struct audit_options {
+    const char *dir;
+    size_t segment_bytes; /* default 16 MiB */
+};
+
+struct audit_record {
+    uint64_t seq; /* filled by the append, from 1 without gaps */
+    wall_ms time;
+    uint64_t request_id, parent_id;           /* parent: the request this one was asked for, or 0 */
+    struct str key_id, tenant, route;         /* route: "POST /v1/chat/completions" */
+    struct str model, provider, remote_model; /* as asked for; who answered, under which name */
+    int status;                               /* HTTP status sent */
+    struct str outcome;                       /* complete, refused, failed, cancelled, cut */
+    struct str error;                         /* err_code_name, or "" */
+    bool streamed;
+    int64_t tokens_in, tokens_out, tokens_cached; /* -1: not known */
+    bool tokens_estimated;
+    usd_micro cost;
+    uint32_t citations;
+    uint64_t bytes_in, bytes_out;
+    dur_ns took;
+    struct str note; /* admin actions: what was done to what; never a secret or a prompt */
+};
+
+bool audit_open(const struct audit_options *options, struct audit **out, struct err *err)
+    MUST_CHECK;
+/* Room for one more record, before anything costs money: ERR_UNAVAILABLE when the disk is full. */
+bool audit_ready(struct audit *audit, struct err *err) MUST_CHECK;
+bool audit_append(struct audit *audit, struct audit_record *record, struct err *err) MUST_CHECK;
+bool audit_sync(struct audit *audit, struct err *err) MUST_CHECK; /* blocks: in a pool */
+uint64_t audit_last_seq(struct audit *audit);
+void audit_close(struct audit **audit);
+
+/* ---- offline, from the files alone; also beside a running daemon ---- */
+typedef bool audit_reader(void *ctx, uint64_t seq, struct str line,
+                          struct err *err); /* false stops */
+/* Records with seq >= from, in order, each checked against the chain. */
+bool audit_read(struct arena *arena, const char *dir, uint64_t from, audit_reader *fn, void *ctx,
+                struct err *err) MUST_CHECK;
+struct audit_report {
+    uint64_t records, segments, first_seq, last_seq;
+    struct sha256 head;
+    bool torn_tail; /* bytes of an unfinished record at the very end: not an error */
+};
+/* Every record of every segment; the first damage is the error: file, line, what does not fit. */
+bool audit_verify(const char *dir, struct audit_report *out, struct err *err) MUST_CHECK;
+/* One segment's bytes: what the fuzz target calls. prev is updated. */
+bool audit_check_segment(struct str bytes, const char *name, bool is_last, struct sha256 *prev,
+                         uint64_t *seq, audit_reader *fn, void *ctx, bool *torn, struct err *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,24 @@
+/* base/hash.h: hashes. SipHash for keys of tables, SHA-256 and HMAC (by OpenSSL) for what must hold
+ * against an adversary, CRC-32C for torn files. */
+#ifndef WEIR_BASE_HASH_H
+#define WEIR_BASE_HASH_H
+
+#include "base/secret.h"
+#include "base/str.h"
+
+#define SHA256_BYTES 32
+
+struct sha256 {
+    uint8_t bytes[SHA256_BYTES];
+};
+
+void hash_seed(const uint8_t key[16]); /* once, at start, from sys random; else a fixed key */
+uint64_t siphash(struct str s);        /* SipHash-1-3 with the process key */
+uint64_t siphash_keyed(const uint8_t key[16],
+                       struct str s); /* SipHash-2-4, for tests and stability */
+uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
+struct sha256 sha256(struct str s);
+struct sha256 sha256_two(struct str a, struct str b); /* of the concatenation */
+struct sha256 hmac_sha256(const struct secret *key, struct str s);
+
+#endif

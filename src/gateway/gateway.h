@@ -1,0 +1,32 @@
+/* gateway/gateway.h: the pipeline's door. One way for every question, from outside (HTTP) and inside
+ * (ask): authenticate, budget, route, call, deliver, and finish() on every path. */
+#ifndef WEIR_GATEWAY_GATEWAY_H
+#define WEIR_GATEWAY_GATEWAY_H
+
+#include "gateway/request.h"
+#include "sys/snapshot.h"
+
+struct gateway;
+
+struct gateway_options {
+    struct accounts *accounts;
+    struct snapshot *config; /* of struct config */
+};
+bool gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
+    MUST_CHECK;
+void gateway_free(struct gateway **gateway);
+
+/* Handlers for app/routes.c. */
+SUSPENDS void gateway_chat_completions(struct http_exchange *x, struct gateway *gateway);
+SUSPENDS void gateway_models(struct http_exchange *x,
+                             struct gateway *gateway); /* GET /v1/models and /v1/models/{id} */
+/* Errors of any /v1 route in the dialect's shape, with x-request-id; recorded when a key was shown. */
+SUSPENDS void gateway_refuse(struct http_exchange *x, struct gateway *gateway, int status,
+                             const struct err *err);
+
+/* The same pipeline for callers inside the house: `body` is a chat request in the OpenAI dialect, paid
+ * by, bounded by and recorded beside `parent`. *out pulls the answer; end it with answer_end(). */
+SUSPENDS bool gateway_ask(struct request *parent, const struct model *model, struct str body,
+                          struct answer **out, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/* knowledge/knowledge.h: answers from a company's own documents.
+ * Documents are ingested from files and folders (text, Markdown, HTML), cut into passages along their
+ * structure, indexed, and answered from with citations: document, line, byte span, quoted sentence.
+ * What the documents do not answer is said plainly.
+ * Every passage keeps exact byte offsets into the file as it was ingested.
+ * Exact delete: knowledge_forget() removes document, passages and index entries; a search that starts
+ * afterwards cannot see them. */
+#ifndef WEIR_KNOWLEDGE_KNOWLEDGE_H
+#define WEIR_KNOWLEDGE_KNOWLEDGE_H
+
+#include "gateway/gateway.h"
+#include "store/store.h"
+
+struct knowledge;
+
+struct knowledge_options {
+    const char *dir;       /* data directory's knowledge/ */
+    struct store *store;   /* migrated with knowledge_migrations */
+    struct pool *pool;     /* parsing, indexing and searching happen here */
+    size_t file_bytes_max; /* default 16 MiB a file */
+    uint32_t files_max;    /* a run; default 100,000 */
+};
+extern const struct migration knowledge_migrations[];
+extern const size_t knowledge_migration_count;
+
+bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
+                    struct err *err) MUST_CHECK;
+void knowledge_close(struct knowledge **knowledge);
+
+struct ingest_report {
+    uint32_t added, changed, unchanged, removed, failed, skipped; /* files */
+    uint64_t passages, bytes;
+    struct ingest_problem {
+        struct str path, reason;
+    } * problems; /* every failed or skipped file with its reason */
+    size_t problem_count;
+};
+/* A file or a folder (all files below it, sorted; hidden ones skipped and said so). Unchanged files,
+ * known by hash, cost nothing; files gone from an ingested folder are removed. A bad file is reported
+ * and stops nothing. */
+SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,
+                               struct ingest_report *out, struct err *err) MUST_CHECK;
+
+struct document_info {
+    struct str id, path, title, language; /* "en", "zh" */
+    uint64_t bytes, passages;
+    wall_ms ingested;
+};
+SUSPENDS bool knowledge_list(struct knowledge *knowledge, struct arena *arena,
+                             struct document_info **out, size_t *count, struct err *err) MUST_CHECK;
+SUSPENDS bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path,
+                               uint32_t *documents, struct err *err) MUST_CHECK;
+
+struct citation {
+    struct str document, path, title, heading; /* heading path "Cover > Water damage" */
+    uint32_t line_first, line_last;            /* 1-based, in the original file */
+    uint64_t byte_first, byte_end;             /* [first, end) in the original file */
+    struct str quote; /* exactly these bytes, white space folded for show */
+    float score;
+};
+struct grounded {
+    bool answered;       /* false: nothing above the bar; citations are then the nearest passages */
+    struct str language; /* of the question */
+    struct str text;     /* sentences with [1] [2], or the plain refusal, in that language */
+    struct citation *citations;
+    size_t citation_count;
+    float confidence; /* 0 to 1, calibrated on the development splits; docs/quality.md */
+};
+SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
+                               struct str question, struct grounded *out, struct err *err)
+    MUST_CHECK;
+
+/* The model "weir": fills gateway/config.h's struct answerer. With `through` set, that model writes the
+ * answer from the same passages (asked through gateway_ask) and the citations it used are checked; with
+ * NULL the sentences themselves are the answer. */
+struct knowledge_model {
+    struct knowledge *knowledge;
+    const struct model *(*through)(
+        const struct config *config); /* NULL or returns NULL: no provider */
+};
+SUSPENDS bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
+                                  struct err *err) MUST_CHECK;
+
+#endif

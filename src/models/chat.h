@@ -1,0 +1,76 @@
+/* models/chat.h: a chat request and its answer as the gateway sees them, and the OpenAI dialect of
+ * both. The body stays the bytes that came; what we must know is read from its index, what we must
+ * change is spliced. Unknown fields pass both ways.
+ * Error shapes and rules that break peers: see docs/api.md. */
+#ifndef WEIR_MODELS_CHAT_H
+#define WEIR_MODELS_CHAT_H
+
+#include "base/json.h"
+#include "net/sse.h"
+
+struct usage {
+    int64_t tokens_in, tokens_out, tokens_cached, tokens_reasoning; /* -1: not reported */
+    bool estimated;
+};
+
+struct chat_request {
+    struct json *json;
+    struct str body;  /* what json indexes */
+    struct str model; /* as asked for */
+    bool stream;
+    bool include_usage;      /* stream_options.include_usage was asked for by the client */
+    int64_t max_tokens;      /* max_completion_tokens or max_tokens; -1: not given */
+    int64_t n;               /* choices; 1 */
+    struct str question;     /* text of the last user message: what documents are asked */
+    size_t prompt_bytes;     /* text of all messages: for the estimate of tokens */
+    json_ref messages, weir; /* weir: our own options, removed before it leaves */
+};
+
+/* ERR_INVALID names the field: "messages.2.role: expected a string". */
+bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
+                       struct err *err) MUST_CHECK;
+/* The body for the provider, as pieces over the old text: model replaced, "weir" removed, usage asked
+ * for in streams. At most CHAT_PIECES_MAX pieces. */
+#define CHAT_PIECES_MAX 24
+bool chat_write_request(struct arena *arena, const struct chat_request *in, struct str remote_model,
+                        struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
+    MUST_CHECK;
+
+/* What has passed of an answer. */
+struct chat_meter {
+    struct usage usage;
+    bool finished;          /* every choice has had its finish_reason */
+    bool done;              /* [DONE] came */
+    bool failed;            /* an error came inside a 200 stream; error_text says what */
+    uint64_t content_bytes; /* of text and tool arguments: for the estimate of tokens */
+    uint32_t events;
+    struct str error_text;
+};
+/* One event of a stream. *drop: the client did not ask for this one (the usage chunk we asked for). */
+bool chat_read_event(struct arena *scratch, const struct sse_event *event, bool client_wants_usage,
+                     struct chat_meter *meter, bool *drop, struct err *err) MUST_CHECK;
+/* A whole answer that is not streamed: usage and content. */
+bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *meter,
+                     struct err *err) MUST_CHECK;
+/* {"error":{"message","type","param","code"}} as OpenAI clients expect it. */
+void chat_write_error(struct buf *out, int status, const struct err *err);
+/* Tokens of a text nobody counted: bytes and scripts; always marked as an estimate. */
+int64_t chat_estimate_tokens(size_t bytes);
+
+/* Writers for answers made here (documents). id: "chatcmpl-..." */
+struct chat_answer {
+    struct str id, model, content, finish_reason;
+    struct str annotations; /* JSON array or empty */
+    struct str weir;        /* JSON object or empty */
+    int64_t created;        /* seconds */
+    struct usage usage;
+};
+void chat_write_reply(struct buf *out, const struct chat_answer *answer);
+/* Events: role, content piece, finish, usage (if wanted), [DONE]. */
+void chat_write_event_role(struct buf *out, const struct chat_answer *answer);
+void chat_write_event_content(struct buf *out, const struct chat_answer *answer, struct str piece);
+void chat_write_event_finish(struct buf *out, const struct chat_answer *answer, bool with_usage);
+void chat_write_event_error(struct buf *out,
+                            const struct err *err); /* data: {"error":...}; nothing after it */
+
+#endif

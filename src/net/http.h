@@ -1,0 +1,23 @@
+/* net/http.h: the values of HTTP/1.1 that server and client share: methods, heads, fields. */
+#ifndef WEIR_NET_HTTP_H
+#define WEIR_NET_HTTP_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define HTTP_FIELDS_MAX 64
+
+struct http_field {
+    struct str name, value; /* name as it came; compare with str_eq_nocase */
+};
+struct http_fields {
+    struct http_field at[HTTP_FIELDS_MAX];
+    size_t count;
+};
+/* The first field of that name, or STR_NONE. */
+struct str http_field(const struct http_fields *fields, struct str name);
+const char *http_reason(int status); /* "Not Found"; "Unknown" */
+/* Percent-decoded value of ?name=value in the query, or STR_NONE. */
+struct str http_query(struct arena *arena, struct str query, struct str name);
+
+#endif

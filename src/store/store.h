@@ -1,0 +1,77 @@
+/* store/store.h: one door to SQL. SQLite (embedded, WAL) today; PostgreSQL takes the same door later:
+ * statements keep to the common subset, parameters are ?1..?n, and nothing outside store/ sees a back end.
+ * Writes   one writer; everything that queued up while it committed goes into the next transaction
+ *          (group commit); store_write() returns after the commit is durable.
+ * Reads    beside it, in a pool; a read sees every write that returned before it began.
+ * Limits   rows and bytes of a result by the arena; jobs waiting by settings: ERR_EXHAUSTED.
+ * Errors   ERR_INTERNAL for statements that do not fit; ERR_UNAVAILABLE for a full or failing disk. */
+#ifndef WEIR_STORE_STORE_H
+#define WEIR_STORE_STORE_H
+
+#include "base/arena.h"
+#include "sys/fiber.h"
+
+struct store;
+
+struct migration {
+    int number;       /* 1, 2, 3 ... without gaps */
+    const char *name; /* "keys" */
+    const char *up;   /* statements separated by ; */
+};
+
+struct store_options {
+    const char *path;   /* file; ":memory:" for tests */
+    uint32_t queue_max; /* default 10,000 */
+    int readers;        /* default 2 */
+    const struct migration *migrations;
+    size_t migration_count;
+};
+/* Opens, checks integrity after an unclean end, migrates in order, each in its own transaction. A
+ * database with a higher number than we know is refused: "made by a newer Weir". Blocks: at start only. */
+bool store_open(const struct store_options *options, struct store **out, struct err *err)
+    MUST_CHECK;
+void store_close(struct store **store);
+
+enum value_kind { VALUE_NULL, VALUE_INT, VALUE_REAL, VALUE_TEXT, VALUE_BLOB };
+struct value {
+    enum value_kind kind;
+    int64_t i;
+    double f;
+    struct str s; /* TEXT, BLOB */
+};
+#define V_NULL    ((struct value){.kind = VALUE_NULL})
+#define V_INT(n)  ((struct value){.kind = VALUE_INT, .i = (n)})
+#define V_REAL(x) ((struct value){.kind = VALUE_REAL, .f = (x)})
+#define V_TEXT(t) ((struct value){.kind = VALUE_TEXT, .s = (t)})
+#define V_BLOB(t) ((struct value){.kind = VALUE_BLOB, .s = (t)})
+
+struct rows {
+    size_t count, columns;
+    struct value *at; /* [count][columns], in the arena */
+};
+struct value rows_at(const struct rows *rows, size_t row, size_t column);
+
+struct statement {
+    const char *sql; /* a literal: also the key of the prepared-statement cache */
+    const struct value *values;
+    size_t count;
+};
+/* All statements in one transaction or none; *changed (may be NULL) sums the rows touched. */
+SUSPENDS bool store_write(struct store *store, const struct statement *statements, size_t count,
+                          int64_t *changed, struct err *err) MUST_CHECK;
+SUSPENDS bool store_read(struct store *store, struct arena *arena,
+                         const struct statement *statement, struct rows *out, struct err *err)
+    MUST_CHECK;
+/* Outside fibers, at start and in tools: the same, blocking. */
+bool store_write_now(struct store *store, const struct statement *statements, size_t count,
+                     int64_t *changed, struct err *err) MUST_CHECK;
+bool store_read_now(struct store *store, struct arena *arena, const struct statement *statement,
+                    struct rows *out, struct err *err) MUST_CHECK;
+
+struct store_stats {
+    uint64_t commits, writes, reads;
+    uint32_t waiting;
+};
+struct store_stats store_stats(const struct store *store);
+
+#endif

@@ -1,0 +1,11 @@
+/* sys/clock.h: time and randomness. Under the simulator both come from its seed. */
+#ifndef WEIR_SYS_CLOCK_H
+#define WEIR_SYS_CLOCK_H
+
+#include "base/base.h"
+
+mono_ns clock_mono(void); /* a fresh reading; fibers use fiber_now(), which is read once a turn */
+wall_ms clock_wall(void);
+void clock_random(void *bytes, size_t len); /* from the kernel; dies rather than give weak bytes */
+
+#endif
