@@ -4,7 +4,8 @@
  *          (group commit); store_write() returns after the commit is durable.
  * Reads    beside it, in a pool; a read sees every write that returned before it began.
  * Limits   rows and bytes of a result by the arena; jobs waiting by settings: ERR_EXHAUSTED.
- * Errors   ERR_INTERNAL for statements that do not fit; ERR_UNAVAILABLE for a full or failing disk. */
+ * Errors   ERR_INTERNAL for statements that do not fit; ERR_INVALID for a broken constraint (a key that
+ *          is there already); ERR_UNAVAILABLE for a full or failing disk. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
 
@@ -13,10 +14,15 @@
 
 struct store;
 
+/* Each module (a folder above) has its own list and its own numbers; the application joins the lists,
+ * modules in the order of the ladder. A number's text is settled once it has been applied anywhere:
+ * the database keeps its checksum and refuses another text. What is wrong is put right by the next
+ * number. */
 struct migration {
-    int number;       /* 1, 2, 3 ... without gaps */
-    const char *name; /* "keys" */
-    const char *up;   /* statements separated by ; */
+    const char *module; /* "accounts" */
+    int number;         /* 1, 2, 3 ... within the module, without gaps, ascending */
+    const char *name;   /* "keys" */
+    const char *up;     /* statements separated by ; */
 };
 
 struct store_options {
@@ -27,7 +33,8 @@ struct store_options {
     size_t migration_count;
 };
 /* Opens, checks integrity after an unclean end, migrates in order, each in its own transaction. A
- * database with a higher number than we know is refused: "made by a newer Weir". Blocks: at start only. */
+ * database with a module or number that we do not know is refused: "made by a newer Weir".
+ * Blocks: at start only. */
 bool store_open(const struct store_options *options, struct store **out, struct err *err)
     MUST_CHECK;
 void store_close(struct store **store);
