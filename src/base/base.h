@@ -3,6 +3,7 @@
 #ifndef WEIR_BASE_BASE_H
 #define WEIR_BASE_BASE_H
 
+#include <assert.h> /* static_assert */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
