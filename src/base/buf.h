@@ -15,7 +15,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, struct arena *arena, size_t max);
-/* Over fixed memory of `size` bytes, without an arena. */
+/* Over fixed memory of `size` bytes, without an arena. buf_fmt() needs a byte more than its text. */
 void buf_init_fixed(struct buf *b, char *memory, size_t size);
 void buf_put(struct buf *b, const void *bytes, size_t len);
 void buf_str(struct buf *b, struct str s);
