@@ -10,7 +10,7 @@
 
 struct table {
     struct table_slot *slots;
-    size_t count, used, cap, max;
+    size_t count, cap, max;
     struct arena *arena;
 };
 
