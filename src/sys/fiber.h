@@ -13,7 +13,16 @@
 
 #include "base/err.h"
 
-#define FIBER_STACK_BYTES ((size_t)64 * 1024)
+#if defined(__has_feature)
+#    if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#        define FIBER_STACKS_PADDED 1
+#    endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(FIBER_STACKS_PADDED)
+#    define FIBER_STACK_BYTES ((size_t)256 * 1024) /* sanitizers pad every frame */
+#else
+#    define FIBER_STACK_BYTES ((size_t)64 * 1024)
+#endif
 
 struct fiber;
 typedef void fiber_fn(void *arg);
@@ -27,20 +36,19 @@ SUSPENDS void fiber_yield(void);          /* let others run; comes back in the n
 SUSPENDS bool fiber_sleep(dur_ns how_long, struct err *err) MUST_CHECK;
 
 struct scope {
-    struct scope *outer;
+    struct scope *outer; /* of the same fiber */
     struct fiber *owner;
-    struct scope *parent; /* for the root scope of a child: the scope it was spawned in */
-    mono_ns deadline;     /* 0: none of its own */
-    enum err_code over;   /* ERR_NONE, ERR_CANCELLED or ERR_TIMEOUT */
-    struct scope_timer *timer;
-    struct fiber *children; /* list by the fibers' own links */
-    bool joining;
+    struct fiber *children; /* a ring by the fibers' own links */
+    mono_ns deadline;       /* 0: none of its own */
+    enum err_code over;     /* ERR_NONE, ERR_CANCELLED or ERR_TIMEOUT */
+    bool joining;           /* the owner waits for the last child */
 };
 
 /* Open on the stack, close in the same function. deadline 0: none of its own. */
 void scope_open(struct scope *s, mono_ns deadline);
 /* Move the deadline, later or earlier; 0 takes it away. Cheap: for the gap between chunks. */
 void scope_deadline(struct scope *s, mono_ns deadline);
+/* Start a child that inherits deadline and end of `s`; fails when `s` is over already. */
 bool scope_spawn(struct scope *s, fiber_fn *fn, void *arg, struct err *err) MUST_CHECK;
 void scope_cancel(struct scope *s); /* from any fiber of this loop; idempotent */
 SUSPENDS bool scope_wait(struct scope *s, struct err *err) MUST_CHECK; /* until no child is left */
