@@ -1,0 +1,78 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "sys/threads.h"
+
+static struct {
+    pthread_t thread;
+    struct loop *loop;
+    fiber_fn *fn;
+    bool running;
+} catcher;
+
+static sigset_t our_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    return set;
+}
+
+void signals_block(void)
+{
+    sigset_t set = our_signals();
+
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* SIGUSR2 to this thread alone ends it: see signals_done(). */
+static void *catch_signals(void *arg)
+{
+    sigset_t set = our_signals();
+
+    (void)arg;
+    sigaddset(&set, SIGUSR2);
+    for (;;) {
+        int number = 0;
+
+        if (sigwait(&set, &number) != 0)
+            continue;
+        if (number == SIGUSR2)
+            return NULL;
+        /* A full mailbox drops a repeated signal: the one before it is still waiting there. */
+        (void)!loop_post(catcher.loop, catcher.fn, (void *)(intptr_t)number);
+    }
+}
+
+bool signals_start(struct loop *loop, fiber_fn *fn, struct err *err)
+{
+    sigset_t set, old;
+
+    ASSERT(!catcher.running);
+    catcher.loop = loop;
+    catcher.fn = fn;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &set, &old);
+    int failed = pthread_create(&catcher.thread, NULL, catch_signals, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (failed)
+        return err_sys(err, ERR_EXHAUSTED, failed, "could not start the signal thread");
+    catcher.running = true;
+    return true;
+}
+
+void signals_done(void)
+{
+    if (!catcher.running)
+        return;
+    pthread_kill(catcher.thread, SIGUSR2);
+    pthread_join(catcher.thread, NULL);
+    catcher.running = false;
+}

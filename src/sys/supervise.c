@@ -1,0 +1,96 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "sys/clock.h"
+#include "sys/threads.h"
+
+#define PAUSE_FIRST (100 * MILLISECOND)
+#define PAUSE_MAX   (10 * SECOND)
+#define HEALTHY     (60 * SECOND) /* alive this long: the next death counts as the first */
+
+static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent)
+{
+    sigset_t none;
+    pid_t child = fork();
+
+    if (child != 0)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int status = worker(arg);
+    fflush(NULL);
+    _exit(status);
+}
+
+/* Until the child has ended; signals for us are passed on to it. */
+static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
+{
+    int status = 0;
+
+    for (;;) {
+        siginfo_t info;
+        int number = sigwaitinfo(set, &info);
+
+        if (number == SIGCHLD) {
+            if (waitpid(child, &status, WNOHANG) == child)
+                return status;
+        } else if (number > 0) {
+            *stopping |= number == SIGTERM || number == SIGINT;
+            kill(child, number);
+        }
+    }
+}
+
+static void pause_before_restart(dur_ns pause, const sigset_t *set, bool *stopping)
+{
+    struct timespec left = {.tv_sec = (time_t)(pause / SECOND), .tv_nsec = (long)(pause % SECOND)};
+    int number = sigtimedwait(set, NULL, &left);
+
+    *stopping |= number == SIGTERM || number == SIGINT;
+}
+
+int supervise(int (*worker)(void *arg), void *arg)
+{
+    sigset_t set;
+    dur_ns pause = PAUSE_FIRST;
+    bool stopping = false;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    while (!stopping) {
+        mono_ns begun = clock_mono();
+        pid_t child = start(worker, arg, getpid());
+
+        if (child < 0) {
+            log_error("could not start the worker: %s", strerror(errno));
+            return 71;
+        }
+        int status = wait_for(child, &set, &stopping);
+        if (WIFEXITED(status))
+            return WEXITSTATUS(status);
+        if (stopping)
+            return 128 + WTERMSIG(status);
+        if (clock_mono() - begun > HEALTHY)
+            pause = PAUSE_FIRST;
+        log_error("the worker died by signal %d (%s); it is started again in %" PRId64 " ms",
+                  WTERMSIG(status), strsignal(WTERMSIG(status)), pause / MILLISECOND);
+        pause_before_restart(pause, &set, &stopping);
+        pause = MIN_OF(pause * 2, PAUSE_MAX);
+    }
+    return 0;
+}
