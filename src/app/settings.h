@@ -1,0 +1,93 @@
+/* app/settings.h: every setting of Weir, once. The tables in settings_table.c name, type, bound, default
+ * and explain each; the reader, `weir config check|show|schema`, and docs/configuration.md all come
+ * from them.
+ *   Sources   defaults < weir.yaml < WEIR_* environment (WEIR_SERVER_LISTEN, WEIR_PROVIDERS_0_URL)
+ *   Secrets   never stand in a file of settings: "env:NAME" or "file:PATH"; never shown
+ *   Errors    all of them, not only the first: file, line, field, what was expected, what to do
+ * Owner     settings_read() makes them, settings_free() wipes them. Immutable in between. */
+#ifndef WEIR_APP_SETTINGS_H
+#define WEIR_APP_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/secret.h"
+
+struct provider_settings {
+    struct str name, url, ca_file;
+    struct secret api_key;
+    dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
+    int64_t reply_bytes, event_bytes;
+};
+
+struct model_settings {
+    struct str name, provider, remote_name;
+    usd_micro price_input, price_output, price_cached;
+    int64_t output_tokens_max;
+};
+
+struct settings {
+    struct arena *arena;
+    struct str file; /* where they came from, or "" */
+    struct {
+        struct str listen, tls_certificate, tls_key, tls_client_ca;
+        int64_t loops, connections, connections_per_address, requests_per_connection;
+        int64_t head_bytes, body_bytes, request_memory, memory, fibers;
+        dur_ns head_timeout, body_timeout, idle_timeout, write_timeout, request_timeout,
+            drain_timeout;
+        dur_ns batch_window;
+        int64_t batch_streams;
+        bool supervise;
+    } server;
+    struct {
+        struct str dir;
+        int64_t store_queue, audit_segment_bytes;
+    } data;
+    struct {
+        int level; /* enum log_level */
+        bool requests;
+    } log;
+    struct {
+        struct str model, through, examples;
+        int64_t file_bytes, files;
+        int64_t threads, queue;
+    } knowledge;
+    struct {
+        int64_t connections, idle;
+        dur_ns idle_timeout;
+    } upstream;
+    struct provider_settings *providers;
+    size_t provider_count;
+    struct model_settings *models;
+    size_t model_count;
+    struct origin *origins; /* who said what: settings_show() */
+    size_t origin_count;
+};
+
+#define SETTINGS_PROBLEMS_MAX 50
+struct settings_problems {
+    struct arena *arena;
+    struct str
+        at[SETTINGS_PROBLEMS_MAX]; /* "weir.yaml:3:5: server.listen: expected ..., found ..." */
+    size_t count, beyond;          /* beyond: more that did not fit */
+    struct str warnings[SETTINGS_PROBLEMS_MAX];
+    size_t warning_count;
+};
+
+/* file: NULL for "weir.yaml if there is one"; a file that was named must exist. environment: NULL-ended
+ * NAME=VALUE, as environ. False: problems says why, all of it; *out is untouched. */
+bool settings_read(const char *file, const char *const *environment,
+                   struct settings_problems *problems, struct settings **out) MUST_CHECK;
+/* The same from text: for tests and fuzzing; nothing outside is read but files named by secrets. */
+bool settings_read_text(struct str text, const char *name, const char *const *environment,
+                        struct settings_problems *problems, struct settings **out) MUST_CHECK;
+void settings_free(struct settings **settings);
+void settings_problems_free(struct settings_problems *problems);
+
+void settings_show(const struct settings *settings, bool json,
+                   struct buf *out);   /* values with their source */
+void settings_schema(struct buf *out); /* JSON Schema 2020-12 */
+void settings_docs(struct buf *out);   /* docs/configuration.md */
+/* Names of settings that differ and take effect only after a restart, separated by ", "; may be empty. */
+void settings_need_restart(const struct settings *old, const struct settings *new, struct buf *out);
+
+#endif

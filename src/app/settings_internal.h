@@ -1,0 +1,56 @@
+/* app/settings_internal.h: the rows of the settings tables, for the files that read and print them. */
+#ifndef WEIR_APP_SETTINGS_INTERNAL_H
+#define WEIR_APP_SETTINGS_INTERNAL_H
+
+#include "app/settings.h"
+
+enum setting_type {
+    SET_TEXT,
+    SET_NAME,    /* letters, digits, . _ - / : */
+    SET_ADDRESS, /* host:port or unix:/path */
+    SET_URL,
+    SET_PATH,
+    SET_COUNT,    /* int64_t */
+    SET_BYTES,    /* int64_t; "64KiB" */
+    SET_DURATION, /* dur_ns; "10s" */
+    SET_BOOL,
+    SET_USD,    /* usd_micro; dollars */
+    SET_CHOICE, /* int: index into choices */
+    SET_SECRET, /* env:NAME or file:PATH */
+};
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    size_t offset;        /* in struct settings, or in the item of a list */
+    const char *fallback; /* default as it would be written; NULL in a list: must be given */
+    int64_t min, max;     /* COUNT, BYTES, DURATION, USD; both 0: unbounded above 0 */
+    const char *choices;  /* "error|warn|info|debug" */
+    bool restart;         /* a change takes effect only after a restart */
+    const char *help;
+};
+
+struct section {
+    const char *name;
+    const char *help;
+    const struct setting *rows;
+    size_t count;
+    /* Lists: where the items stand and how large each is; item_size 0: a plain section. */
+    size_t items_offset, items_count_offset, item_size, items_max;
+};
+
+extern const struct section settings_sections[];
+extern const size_t settings_section_count;
+
+struct origin {
+    struct str path;   /* "server.listen", "providers.0.url" */
+    struct str source; /* "weir.yaml:3", "WEIR_SERVER_LISTEN" */
+    struct str shown;  /* secrets: "env:OPENAI_API_KEY"; else "" */
+};
+
+const char *setting_expects(const struct setting *row,
+                            char out[160]); /* "a duration such as 10s, 1ms to 24h" */
+/* The value at `base` as it would be written in the file; secrets as where they come from. */
+void setting_print(const struct setting *row, const void *base, struct buf *out);
+
+#endif

@@ -1,0 +1,769 @@
+#include "app/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/settings_internal.h"
+#include "app/yaml.h"
+#include "base/log.h"
+#include "net/http_client.h"
+#include "sys/file.h"
+#include "sys/sock.h"
+
+#define SETTINGS_MEMORY (64 * MIB)
+#define ENV_NAME_MAX    128
+
+/* One reading: what is being filled, from where, and what was wrong. */
+struct reading {
+    struct settings *settings;
+    struct settings_problems *problems;
+    const char *const *environment;
+    const char *file;
+    size_t origins_max;
+    bool failed;
+};
+
+static void note(struct settings_problems *p, bool warning, struct str text)
+{
+    if (!text.ptr)
+        return;
+    if (warning && p->warning_count < SETTINGS_PROBLEMS_MAX)
+        p->warnings[p->warning_count++] = text;
+    else if (!warning && p->count < SETTINGS_PROBLEMS_MAX)
+        p->at[p->count++] = text;
+    else
+        p->beyond++;
+}
+
+/* Where a value stands: a position in the file, or the name of a variable. */
+struct place {
+    const struct yaml *yaml; /* or NULL */
+    bool at_key;
+    const char *variable;
+};
+
+static struct str place_text(struct reading *r, struct place at)
+{
+    if (at.variable)
+        return arena_fmt(r->problems->arena, "%s", at.variable);
+    if (!at.yaml)
+        return arena_fmt(r->problems->arena, "%s", r->file);
+    return arena_fmt(r->problems->arena, "%s:%d:%d", r->file,
+                     at.at_key ? at.yaml->key_line : at.yaml->line,
+                     at.at_key ? at.yaml->key_column : at.yaml->column);
+}
+
+static void problem(struct reading *r, struct place at, const char *path, const char *what)
+{
+    struct str where = place_text(r, at);
+
+    r->failed = true;
+    note(r->problems, false,
+         arena_fmt(r->problems->arena, STR_FMT ": %s%s%s", STR_ARG(where), path, *path ? ": " : "",
+                   what));
+}
+
+static const char *environment_get(const char *const *environment, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; environment && *environment; environment++)
+        if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
+            return *environment + len + 1;
+    return NULL;
+}
+
+/* ---- values ---- */
+
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!letter && !strchr("._-/:@+", c))
+            return false;
+    }
+    return s.len <= 128;
+}
+
+static bool in_bounds(const struct setting *row, int64_t n)
+{
+    return (row->min == 0 && row->max == 0) ? n >= 0 : n >= row->min && n <= row->max;
+}
+
+static bool read_choice(const struct setting *row, struct str text, int *out)
+{
+    struct str rest = str_from(row->choices), choice;
+
+    for (int i = 0; str_split(&rest, '|', &choice); i++)
+        if (str_eq(choice, text)) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_number(const struct setting *row, struct str text, int64_t *out)
+{
+    size_t bytes;
+    dur_ns duration;
+    int64_t n;
+
+    if (row->type == SET_BYTES && bytes_parse(text, &bytes) && bytes <= INT64_MAX)
+        n = (int64_t)bytes;
+    else if (row->type == SET_DURATION && duration_parse(text, &duration))
+        n = duration;
+    else if (row->type == SET_USD && usd_parse(text, &n))
+        ;
+    else if (row->type == SET_USD && text.len == 0 && row->fallback && !*row->fallback)
+        n = -1;
+    else if (row->type != SET_COUNT || !i64_parse(text, &n))
+        return false;
+    if (n != -1 && !in_bounds(row, n))
+        return false;
+    *out = n;
+    return true;
+}
+
+static bool load_secret(struct reading *r, struct str name_or_path, bool from_file,
+                        struct secret *out, struct err *err)
+{
+    struct str name = arena_str(r->problems->arena, name_or_path);
+    struct str text = STR_NONE;
+
+    if (!name.ptr)
+        return err_arena(err, r->problems->arena);
+    if (from_file) {
+        struct arena *scratch CLEANUP(arena_end) = arena_new(256 * KIB);
+
+        if (!scratch)
+            return err_set(err, ERR_EXHAUSTED, "no memory to read a secret");
+        if (!file_load(scratch, name.ptr, SECRET_BYTES_MAX, &text, err))
+            return err_wrap(err, "cannot read the secret");
+        struct str trimmed = str_trim(text);
+        bool ok = trimmed.len > 0
+                      ? secret_set(out, trimmed.ptr, trimmed.len, err)
+                      : err_set(err, ERR_INVALID, "the file \"%s\" is empty, expected a secret",
+                                name.ptr);
+        bytes_wipe((void *)(uintptr_t)text.ptr, text.len);
+        return ok;
+    }
+    text = str_trim(str_from(environment_get(r->environment, name.ptr)));
+    if (text.len == 0)
+        return err_set(err, ERR_INVALID, "the environment variable %s is not set or empty",
+                       name.ptr);
+    return secret_set(out, text.ptr, text.len, err);
+}
+
+/* The value may be the secret itself, put there by mistake: it is never repeated. */
+static bool read_secret(struct reading *r, struct str text, struct secret *out, struct err *err)
+{
+    secret_wipe(out);
+    if (text.len == 0)
+        return true;
+    if (str_starts(text, STR("env:")) && text.len > 4)
+        return load_secret(r, str_slice(text, 4, text.len), false, out, err);
+    if (str_starts(text, STR("file:")) && text.len > 5)
+        return load_secret(r, str_slice(text, 5, text.len), true, out, err);
+    return err_set(
+        err, ERR_INVALID,
+        "expected env:NAME or file:PATH; a secret may not stand in the settings themselves");
+}
+
+static bool expected(const struct setting *row, struct str found, struct err *err)
+{
+    char want[160];
+
+    return err_set(err, ERR_INVALID, "expected %s, found \"" STR_FMT "\"",
+                   setting_expects(row, want), STR_ARG(str_slice(found, 0, 60)));
+}
+
+static bool keep_text(struct reading *r, struct str text, struct str *out, struct err *err)
+{
+    struct str copy = arena_str(r->settings->arena, text);
+
+    if (!copy.ptr)
+        return err_arena(err, r->settings->arena);
+    *out = copy;
+    return true;
+}
+
+static bool read_text(struct reading *r, const struct setting *row, struct str text,
+                      struct str *out, struct err *err)
+{
+    struct addr addr;
+    struct http_url url;
+    struct err why = {0};
+    bool required = !row->fallback;
+
+    if (required && text.len == 0)
+        return expected(row, text, err);
+    if (memchr(text.ptr ? text.ptr : "", 0, text.len) || (row->type == SET_NAME && !is_name(text)))
+        return expected(row, text, err);
+    if (row->type == SET_ADDRESS && text.len > 0 && !addr_parse(text, &addr, &why))
+        return err_set(err, ERR_INVALID, "%s", why.text);
+    if (row->type == SET_URL && text.len > 0 && !http_url_parse(text, &url, &why))
+        return err_set(err, ERR_INVALID, "%s", why.text);
+    return keep_text(r, text, out, err);
+}
+
+static bool set_value(struct reading *r, const struct setting *row, void *base, struct str text,
+                      struct err *err)
+{
+    void *at = (char *)base + row->offset;
+
+    switch (row->type) {
+    case SET_TEXT:
+    case SET_NAME:
+    case SET_ADDRESS:
+    case SET_URL:
+    case SET_PATH: return read_text(r, row, text, at, err);
+    case SET_COUNT:
+    case SET_BYTES:
+    case SET_DURATION:
+    case SET_USD: return read_number(row, text, at) || expected(row, text, err);
+    case SET_BOOL:
+        if (!str_eq(text, STR("true")) && !str_eq(text, STR("false")))
+            return expected(row, text, err);
+        *(bool *)at = text.ptr[0] == 't';
+        return true;
+    case SET_CHOICE: return read_choice(row, text, at) || expected(row, text, err);
+    case SET_SECRET: return read_secret(r, text, at, err);
+    }
+    return false;
+}
+
+static void keep_origin(struct reading *r, const char *path, struct place from,
+                        const struct setting *row, struct str text)
+{
+    struct settings *s = r->settings;
+
+    if (s->origin_count == r->origins_max) {
+        size_t more = r->origins_max ? r->origins_max * 2 : 64;
+        void *grown = arena_grow(s->arena, s->origins, s->origin_count * sizeof *s->origins,
+                                 more * sizeof *s->origins);
+
+        if (!grown)
+            return;
+        s->origins = grown;
+        r->origins_max = more;
+    }
+    struct str source =
+        from.variable ? arena_fmt(s->arena, "%s", from.variable)
+                      : arena_fmt(s->arena, "%s:%d", r->file, from.yaml ? from.yaml->line : 0);
+    s->origins[s->origin_count++] = (struct origin){
+        .path = arena_fmt(s->arena, "%s", path),
+        .source = source,
+        .shown = row->type == SET_SECRET ? arena_str(s->arena, text) : STR(""),
+    };
+}
+
+static void read_row(struct reading *r, const struct setting *row, void *base, const char *path,
+                     struct place from, struct str text)
+{
+    struct err err = {0};
+
+    if (!set_value(r, row, base, text, &err))
+        problem(r, from, path, err.text);
+    else
+        keep_origin(r, path, from, row, text);
+}
+
+static void set_defaults(struct reading *r, const struct section *section, void *base)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        struct err err = {0};
+        bool ok = !section->rows[i].fallback ||
+                  set_value(r, &section->rows[i], base, str_from(section->rows[i].fallback), &err);
+        ASSERT(ok);
+    }
+}
+
+/* ---- names that are not ours ---- */
+
+/* Levenshtein distance, small strings; anything long is far. */
+static size_t distance(struct str a, struct str b)
+{
+    size_t row[64];
+
+    if (a.len >= ARRAY_LEN(row) || b.len >= ARRAY_LEN(row))
+        return 99;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t change = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+
+            diagonal = row[j];
+            row[j] = MIN_OF(change, MIN_OF(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b.len];
+}
+
+static void consider(struct str wrong, const char *name, size_t *best, const char **out)
+{
+    size_t d = distance(wrong, str_from(name));
+
+    if (d < *best) {
+        *best = d;
+        *out = name;
+    }
+}
+
+static void unknown(struct reading *r, struct place at, const char *path, const char *near)
+{
+    char text[200];
+    struct buf b;
+
+    buf_init_fixed(&b, text, sizeof text - 1);
+    buf_str(&b, STR("unknown setting"));
+    if (near)
+        buf_fmt(&b, "; did you mean \"%s\"?", near);
+    else
+        buf_str(&b, STR("; `weir config schema` lists them all"));
+    text[b.len] = 0;
+    problem(r, at, path, text);
+}
+
+static const struct setting *find_row(const struct section *section, struct str name,
+                                      const char **near)
+{
+    size_t best = 4;
+
+    for (size_t i = 0; i < section->count; i++) {
+        if (str_eq(name, str_from(section->rows[i].name)))
+            return &section->rows[i];
+        consider(name, section->rows[i].name, &best, near);
+    }
+    return NULL;
+}
+
+/* ---- the file ---- */
+
+static void path_print(char out[ENV_NAME_MAX], const struct section *section, long item,
+                       struct str name)
+{
+    struct buf b;
+
+    buf_init_fixed(&b, out, ENV_NAME_MAX - 1);
+    buf_str(&b, str_from(section->name));
+    if (item >= 0)
+        buf_fmt(&b, ".%ld", item);
+    if (name.len > 0)
+        buf_fmt(&b, "." STR_FMT, STR_ARG(str_slice(name, 0, 60)));
+    out[b.len] = 0;
+}
+
+static void read_members(struct reading *r, const struct section *section, const struct yaml *map,
+                         void *base, long item)
+{
+    char path[ENV_NAME_MAX];
+
+    for (const struct yaml *at = map->first; at; at = at->next) {
+        const char *near = NULL;
+        const struct setting *row = find_row(section, at->key, &near);
+        struct place key = {.yaml = at, .at_key = true};
+
+        path_print(path, section, item, at->key);
+        if (!row) {
+            unknown(r, key, path, near);
+        } else if (at->kind != YAML_SCALAR) {
+            char want[160], text[240];
+            struct buf b;
+
+            buf_init_fixed(&b, text, sizeof text - 1);
+            buf_fmt(&b, "expected %s, found %s", setting_expects(row, want),
+                    yaml_kind_name(at->kind));
+            text[b.len] = 0;
+            problem(r, (struct place){.yaml = at}, path, text);
+        } else {
+            read_row(r, row, base, path, (struct place){.yaml = at}, at->text);
+        }
+    }
+}
+
+static void *items_reserve(struct reading *r, const struct section *section, size_t count)
+{
+    char *base = (char *)r->settings;
+    void **items = (void **)(void *)(base + section->items_offset);
+    size_t *have = (size_t *)(void *)(base + section->items_count_offset);
+
+    if (count > *have) {
+        char *grown = arena_array(r->settings->arena, count, section->item_size);
+
+        if (!grown)
+            return NULL;
+        if (*have > 0)
+            memcpy(grown, *items, *have * section->item_size);
+        for (size_t i = *have; i < count; i++)
+            set_defaults(r, section, grown + i * section->item_size);
+        *items = grown;
+        *have = count;
+    }
+    return *items;
+}
+
+static void read_items(struct reading *r, const struct section *section, const struct yaml *list)
+{
+    size_t count = 0, i = 0;
+
+    for (const struct yaml *at = list->first; at; at = at->next)
+        count++;
+    if (count > section->items_max) {
+        problem(r, (struct place){.yaml = list}, section->name,
+                "more entries than a list may have");
+        return;
+    }
+    char *items = items_reserve(r, section, count);
+
+    for (const struct yaml *at = list->first; at && items; at = at->next, i++) {
+        char path[ENV_NAME_MAX];
+
+        path_print(path, section, (long)i, STR_NONE);
+        if (at->kind != YAML_MAP)
+            problem(r, (struct place){.yaml = at}, path, "expected a map with name: and the rest");
+        else
+            read_members(r, section, at, items + i * section->item_size, (long)i);
+    }
+}
+
+static void read_section(struct reading *r, const struct yaml *at)
+{
+    const char *near = NULL;
+    size_t best = 4;
+    struct place key = {.yaml = at, .at_key = true};
+
+    for (size_t i = 0; i < settings_section_count; i++) {
+        const struct section *section = &settings_sections[i];
+
+        if (!str_eq(at->key, str_from(section->name))) {
+            consider(at->key, section->name, &best, &near);
+            continue;
+        }
+        bool is_list = section->item_size > 0;
+
+        if (at->kind == YAML_SCALAR && at->text.len == 0)
+            return; /* "server:" with nothing below */
+        if (at->kind != (is_list ? YAML_LIST : YAML_MAP))
+            problem(r, key, section->name,
+                    is_list ? "expected a list: lines that begin with \"- name:\""
+                            : "expected a map: indented lines \"name: value\"");
+        else if (is_list)
+            read_items(r, section, at);
+        else
+            read_members(r, section, at, r->settings, -1);
+        return;
+    }
+    struct str name = arena_str(r->problems->arena, str_slice(at->key, 0, 60));
+    unknown(r, key, name.ptr ? name.ptr : "", near);
+}
+
+static void read_file_text(struct reading *r, struct str text)
+{
+    struct yaml *root = NULL;
+    struct err err = {0};
+
+    if (!yaml_parse(r->settings->arena, text, &root, &err)) {
+        problem(r, (struct place){0}, "", err.text);
+        return;
+    }
+    if (root && root->kind != YAML_MAP) {
+        problem(r, (struct place){.yaml = root}, "",
+                "expected sections such as \"server:\", found something else");
+        return;
+    }
+    for (const struct yaml *at = root ? root->first : NULL; at; at = at->next)
+        read_section(r, at);
+}
+
+/* ---- the environment ---- */
+
+static void upper(char *text)
+{
+    for (; *text; text++) {
+        if (*text >= 'a' && *text <= 'z')
+            *text = (char)(*text - 'a' + 'A');
+        if (*text == '.')
+            *text = '_';
+    }
+}
+
+static void variable_name(char out[ENV_NAME_MAX + 8], const struct section *section, long item,
+                          const char *row)
+{
+    char path[ENV_NAME_MAX];
+    struct buf b;
+
+    path_print(path, section, item, str_from(row));
+    buf_init_fixed(&b, out, ENV_NAME_MAX + 7);
+    buf_fmt(&b, "WEIR_%s", path);
+    out[b.len] = 0;
+    upper(out);
+}
+
+static void read_variables(struct reading *r, const struct section *section, void *base, long item)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        char name[ENV_NAME_MAX + 8], path[ENV_NAME_MAX];
+
+        variable_name(name, section, item, section->rows[i].name);
+        const char *value = environment_get(r->environment, name);
+        if (!value)
+            continue;
+        path_print(path, section, item, str_from(section->rows[i].name));
+        struct str kept = arena_str(r->settings->arena, str_from(name));
+        read_row(r, &section->rows[i], base, path, (struct place){.variable = kept.ptr},
+                 str_from(value));
+    }
+}
+
+static bool has_variable(struct reading *r, const struct section *section, long item)
+{
+    char name[ENV_NAME_MAX + 8];
+
+    for (size_t i = 0; i < section->count; i++) {
+        variable_name(name, section, item, section->rows[i].name);
+        if (environment_get(r->environment, name))
+            return true;
+    }
+    return false;
+}
+
+static void read_environment(struct reading *r)
+{
+    for (size_t i = 0; i < settings_section_count; i++) {
+        const struct section *section = &settings_sections[i];
+        size_t *have = (size_t *)(void *)((char *)r->settings + section->items_count_offset);
+
+        if (section->item_size == 0) {
+            read_variables(r, section, r->settings, -1);
+            continue;
+        }
+        for (size_t item = 0; item < section->items_max; item++) {
+            if (!has_variable(r, section, (long)item)) {
+                if (item >= *have)
+                    break;
+                continue;
+            }
+            char *items = items_reserve(r, section, MAX_OF(*have, item + 1));
+            if (items)
+                read_variables(r, section, items + item * section->item_size, (long)item);
+        }
+    }
+}
+
+static bool is_ours(struct reading *r, struct str variable)
+{
+    /* Set for other reasons: by orchestrators for a service called weir, and for the command line. */
+    if (str_starts(variable, STR("WEIR_SERVICE_")) || str_starts(variable, STR("WEIR_PORT")) ||
+        str_eq(variable, STR("WEIR_CONFIG")) || str_eq(variable, STR("WEIR_KEY")) ||
+        str_eq(variable, STR("WEIR_URL")))
+        return true;
+    for (size_t i = 0; i < r->settings->origin_count; i++)
+        if (str_eq(r->settings->origins[i].source, variable))
+            return true;
+    return false;
+}
+
+static void warn_of_strangers(struct reading *r)
+{
+    for (const char *const *at = r->environment; at && *at; at++) {
+        struct str entry = str_from(*at);
+        struct str name = str_slice(entry, 0, str_find_char(entry, '='));
+
+        if (str_starts(name, STR("WEIR_")) && !is_ours(r, name) && !r->failed)
+            note(r->problems, true,
+                 arena_fmt(r->problems->arena,
+                           STR_FMT ": no setting has this name; it is ignored (`weir config "
+                                   "schema` lists them all)",
+                           STR_ARG(str_slice(name, 0, 100))));
+    }
+}
+
+/* ---- what must fit together ---- */
+
+static void must(struct reading *r, bool ok, const char *path, const char *what)
+{
+    if (!ok)
+        problem(r, (struct place){0}, path, what);
+}
+
+static void check_required(struct reading *r, const struct section *section)
+{
+    char *base = (char *)r->settings;
+    char *items = *(char **)(void *)(base + section->items_offset);
+    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
+
+    for (size_t item = 0; item < count; item++)
+        for (size_t i = 0; i < section->count; i++) {
+            char path[ENV_NAME_MAX];
+            const struct str *value =
+                (const struct str *)(void *)(items + item * section->item_size +
+                                             section->rows[i].offset);
+
+            if (section->rows[i].fallback || value->len > 0)
+                continue;
+            path_print(path, section, (long)item, str_from(section->rows[i].name));
+            must(r, r->failed, path, "must be given");
+        }
+}
+
+static bool has_provider(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->provider_count; i++)
+        if (str_eq(s->providers[i].name, name))
+            return true;
+    return false;
+}
+
+static bool has_model(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->model_count; i++)
+        if (str_eq(s->models[i].name, name))
+            return true;
+    return false;
+}
+
+static void check_names(struct reading *r)
+{
+    struct settings *s = r->settings;
+    char path[ENV_NAME_MAX];
+
+    for (size_t i = 0; i < s->provider_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (str_eq(s->providers[i].name, s->providers[j].name)) {
+                path_print(path, &settings_sections[5], (long)i, STR("name"));
+                must(r, false, path, "another provider has this name");
+            }
+    for (size_t i = 0; i < s->model_count; i++) {
+        path_print(path, &settings_sections[6], (long)i, STR("name"));
+        for (size_t j = 0; j < i; j++)
+            must(r, !str_eq(s->models[i].name, s->models[j].name), path,
+                 "another model has this name");
+        must(r, !str_eq(s->models[i].name, s->knowledge.model), path,
+             "knowledge.model has this name: rename one of them");
+        path_print(path, &settings_sections[6], (long)i, STR("provider"));
+        must(r, has_provider(s, s->models[i].provider), path, "no provider has this name");
+    }
+}
+
+static void check_together(struct reading *r)
+{
+    struct settings *s = r->settings;
+
+    if (r->failed)
+        return; /* what is missing would be reported twice */
+    must(r, (s->server.tls_certificate.len > 0) == (s->server.tls_key.len > 0),
+         "server.tls_certificate", "tls_certificate and tls_key go together");
+    must(r, s->server.tls_client_ca.len == 0 || s->server.tls_key.len > 0, "server.tls_client_ca",
+         "needs tls_certificate and tls_key");
+    must(r, s->server.body_bytes <= s->server.request_memory / 2, "server.request_memory",
+         "must be at least twice server.body_bytes");
+    for (size_t i = 0; i < settings_section_count; i++)
+        if (settings_sections[i].item_size > 0)
+            check_required(r, &settings_sections[i]);
+    if (r->failed)
+        return;
+    check_names(r);
+    bool fixed =
+        str_eq(s->knowledge.through, STR("auto")) || str_eq(s->knowledge.through, STR("none"));
+    must(r, fixed || has_model(s, s->knowledge.through), "knowledge.through",
+         "expected \"auto\", \"none\" or the name of one of `models`");
+}
+
+/* ---- the door ---- */
+
+static bool begin(struct reading *r)
+{
+    struct arena *arena = arena_new(SETTINGS_MEMORY);
+
+    if (!r->problems->arena)
+        r->problems->arena = arena_new(4 * MIB);
+    if (!arena || !r->problems->arena) {
+        arena_end(&arena);
+        r->failed = true;
+        return false;
+    }
+    r->settings = arena_alloc(arena, sizeof *r->settings);
+    ASSERT(r->settings);
+    r->settings->arena = arena;
+    for (size_t i = 0; i < settings_section_count; i++)
+        if (settings_sections[i].item_size == 0)
+            set_defaults(r, &settings_sections[i], r->settings);
+    return true;
+}
+
+static bool finish(struct reading *r, struct settings **out)
+{
+    if (!r->settings)
+        return false;
+    read_environment(r);
+    check_together(r);
+    warn_of_strangers(r);
+    if (r->failed) {
+        settings_free(&r->settings);
+        return false;
+    }
+    *out = r->settings;
+    return true;
+}
+
+bool settings_read_text(struct str text, const char *name, const char *const *environment,
+                        struct settings_problems *problems, struct settings **out)
+{
+    struct reading r = {.problems = problems, .environment = environment, .file = name};
+
+    if (begin(&r)) {
+        r.settings->file = arena_fmt(r.settings->arena, "%s", name);
+        read_file_text(&r, text);
+    }
+    return finish(&r, out);
+}
+
+bool settings_read(const char *file, const char *const *environment,
+                   struct settings_problems *problems, struct settings **out)
+{
+    struct reading r = {
+        .problems = problems, .environment = environment, .file = file ? file : "weir.yaml"};
+    struct arena *scratch CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct file_info info;
+    struct str text = STR_NONE;
+    struct err err = {0};
+
+    if (!scratch || !begin(&r))
+        return finish(&r, out);
+    if (!file_stat(r.file, &info, &err)) {
+        if (file || err.code != ERR_NOT_FOUND)
+            problem(&r, (struct place){0}, "", err.text);
+    } else if (!file_load(scratch, r.file, YAML_BYTES_MAX, &text, &err)) {
+        problem(&r, (struct place){0}, "", err.text);
+    } else {
+        r.settings->file = arena_fmt(r.settings->arena, "%s", r.file);
+        read_file_text(&r, text);
+    }
+    return finish(&r, out);
+}
+
+void settings_free(struct settings **settings)
+{
+    struct settings *s = *settings;
+
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->provider_count; i++)
+        secret_wipe(&s->providers[i].api_key);
+    struct arena *arena = s->arena;
+    arena_end(&arena);
+    *settings = NULL;
+}
+
+void settings_problems_free(struct settings_problems *problems)
+{
+    arena_end(&problems->arena);
+    *problems = (struct settings_problems){0};
+}

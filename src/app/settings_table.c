@@ -1,0 +1,154 @@
+#include "app/settings_internal.h"
+
+#define AT(field)       offsetof(struct settings, field)
+#define PROVIDER(field) offsetof(struct provider_settings, field)
+#define MODEL(field)    offsetof(struct model_settings, field)
+#define MS(n)           ((n)*MILLISECOND)
+#define S(n)            ((n)*SECOND)
+
+/* clang-format off: a table reads as a table */
+static const struct setting server_rows[] = {
+    {"listen", SET_ADDRESS, AT(server.listen), "127.0.0.1:8080", 0, 0, NULL, true,
+     "Where clients connect. The command line uses a Unix socket in the data directory beside it."},
+    {"tls_certificate", SET_PATH, AT(server.tls_certificate), "", 0, 0, NULL, true,
+     "PEM file with the server's certificate chain; with tls_key turns TLS 1.3 on. The files are "
+     "read again on reload."},
+    {"tls_key", SET_PATH, AT(server.tls_key), "", 0, 0, NULL, true,
+     "PEM file with the key of tls_certificate; others may not be able to read it."},
+    {"tls_client_ca", SET_PATH, AT(server.tls_client_ca), "", 0, 0, NULL, true,
+     "PEM file with the authorities whose clients may connect; empty: any client may."},
+    {"loops", SET_COUNT, AT(server.loops), "0", 0, 256, NULL, true,
+     "Event loops, a thread each; 0: one for each processor."},
+    {"connections", SET_COUNT, AT(server.connections), "20000", 1, 1000000, NULL, true,
+     "Open client connections, all loops; above it new ones are answered with 503."},
+    {"connections_per_address", SET_COUNT, AT(server.connections_per_address), "0", 0, 1000000,
+     NULL, true,
+     "Open connections of one client address; 0: unlimited (behind a balancer all come from one)."},
+    {"requests_per_connection", SET_COUNT, AT(server.requests_per_connection), "100000", 1,
+     1000000000, NULL, true, "Requests after which a connection is closed."},
+    {"head_bytes", SET_BYTES, AT(server.head_bytes), "16KiB", 1024, 1048576, NULL, true,
+     "Size of a request's head; above it 431."},
+    {"body_bytes", SET_BYTES, AT(server.body_bytes), "32MiB", 1024, 67108864, NULL, true,
+     "Size of a request's body; above it 413."},
+    {"request_memory", SET_BYTES, AT(server.request_memory), "128MiB", 65536, 1073741824, NULL,
+     true, "Memory of one request with its body and index; above it the request fails with 429."},
+    {"memory", SET_BYTES, AT(server.memory), "1GiB", 16777216, 1099511627776, NULL, true,
+     "Memory of all requests together."},
+    {"fibers", SET_COUNT, AT(server.fibers), "40000", 100, 1000000, NULL, true,
+     "Fibers of one loop: about one for a request in progress."},
+    {"head_timeout", SET_DURATION, AT(server.head_timeout), "10s", MS(10), S(600), NULL, true,
+     "From the first byte of a head to its last; above it 408."},
+    {"body_timeout", SET_DURATION, AT(server.body_timeout), "60s", MS(10), S(3600), NULL, true,
+     "From the head to the last byte of the body; above it 408."},
+    {"idle_timeout", SET_DURATION, AT(server.idle_timeout), "75s", MS(10), S(86400), NULL, true,
+     "How long a connection may rest between requests."},
+    {"write_timeout", SET_DURATION, AT(server.write_timeout), "30s", MS(10), S(3600), NULL, true,
+     "How long a client may take no byte of its answer before it is given up."},
+    {"request_timeout", SET_DURATION, AT(server.request_timeout), "15m", MS(10), S(86400), NULL,
+     false, "From the head of a request to the last byte of its answer."},
+    {"drain_timeout", SET_DURATION, AT(server.drain_timeout), "30s", 0, S(3600), NULL, false,
+     "How long requests in progress may go on after SIGTERM."},
+    {"batch_window", SET_DURATION, AT(server.batch_window), "500us", 0, MS(10), NULL, true,
+     "While many streams are open and little happens, events are gathered this long and handled "
+     "together; 0: never."},
+    {"batch_streams", SET_COUNT, AT(server.batch_streams), "64", 1, 1000000, NULL, true,
+     "Open streams of a loop from which batch_window applies."},
+    {"supervise", SET_BOOL, AT(server.supervise), "true", 0, 0, NULL, true,
+     "A parent process starts the worker again when it dies and keeps its last words in the log."},
+};
+
+static const struct setting data_rows[] = {
+    {"dir", SET_PATH, AT(data.dir), "data", 0, 0, NULL, true,
+     "Directory of everything Weir keeps: database, audit log, documents, pepper, command socket."},
+    {"store_queue", SET_COUNT, AT(data.store_queue), "10000", 10, 1000000, NULL, true,
+     "Jobs that may wait for the database."},
+    {"audit_segment_bytes", SET_BYTES, AT(data.audit_segment_bytes), "16MiB", 65536, 1073741824,
+     NULL, true, "Size of one file of the audit log; reserved on the disk before it is used."},
+};
+
+static const struct setting log_rows[] = {
+    {"level", SET_CHOICE, AT(log.level), "info", 0, 0, "error|warn|info|debug", false,
+     "What is logged to standard error."},
+    {"requests", SET_BOOL, AT(log.requests), "true", 0, 0, NULL, false,
+     "One line of JSON for each request."},
+};
+
+static const struct setting knowledge_rows[] = {
+    {"model", SET_NAME, AT(knowledge.model), "weir", 0, 0, NULL, false,
+     "Model name under which the documents answer."},
+    {"through", SET_NAME, AT(knowledge.through), "auto", 0, 0, NULL, false,
+     "Which configured model writes the answers from the passages found: its name, \"auto\" for "
+     "the first of `models`, \"none\" to answer with the documents' own sentences."},
+    {"examples", SET_PATH, AT(knowledge.examples), "auto", 0, 0, NULL, true,
+     "Folder ingested when Weir starts for the first time: \"auto\" for the handbook that comes "
+     "with it, \"none\" for nothing."},
+    {"file_bytes", SET_BYTES, AT(knowledge.file_bytes), "16MiB", 1024, 1073741824, NULL, true,
+     "Size of one document; a larger one is reported and skipped."},
+    {"files", SET_COUNT, AT(knowledge.files), "100000", 1, 10000000, NULL, true,
+     "Files of one ingest run."},
+    {"threads", SET_COUNT, AT(knowledge.threads), "2", 1, 64, NULL, true,
+     "Threads that parse, index and search."},
+    {"queue", SET_COUNT, AT(knowledge.queue), "1000", 1, 100000, NULL, true,
+     "Searches that may wait for a thread; above it 429."},
+};
+
+static const struct setting upstream_rows[] = {
+    {"connections", SET_COUNT, AT(upstream.connections), "4096", 1, 1000000, NULL, true,
+     "Connections of one loop to one provider; further requests wait in line."},
+    {"idle", SET_COUNT, AT(upstream.idle), "512", 0, 1000000, NULL, true,
+     "Connections of one loop to one provider kept for reuse."},
+    {"idle_timeout", SET_DURATION, AT(upstream.idle_timeout), "60s", MS(10), S(3600), NULL, true,
+     "How long a connection is kept for reuse."},
+};
+
+static const struct setting provider_rows[] = {
+    {"name", SET_NAME, PROVIDER(name), NULL, 0, 0, NULL, false, "How models refer to it."},
+    {"url", SET_URL, PROVIDER(url), NULL, 0, 0, NULL, false,
+     "Any OpenAI-compatible endpoint, up to and without /chat/completions, e.g. "
+     "https://api.openai.com/v1 or http://127.0.0.1:11434/v1."},
+    {"api_key", SET_SECRET, PROVIDER(api_key), "", 0, 0, NULL, false,
+     "Sent as a bearer token: env:NAME or file:PATH; empty: none is sent."},
+    {"connect_timeout", SET_DURATION, PROVIDER(connect_timeout), "5s", MS(1), S(600), NULL, false,
+     "To a connection, TLS included."},
+    {"first_byte_timeout", SET_DURATION, PROVIDER(first_byte_timeout), "120s", MS(1), S(3600), NULL,
+     false, "From the request to the head of the answer."},
+    {"gap_timeout", SET_DURATION, PROVIDER(gap_timeout), "60s", MS(1), S(3600), NULL, false,
+     "Between two pieces of an answer."},
+    {"total_timeout", SET_DURATION, PROVIDER(total_timeout), "10m", MS(1), S(86400), NULL, false,
+     "From the request to the end of the answer."},
+    {"reply_bytes", SET_BYTES, PROVIDER(reply_bytes), "32MiB", 1024, 67108864, NULL, false,
+     "Size of a whole answer that is not streamed."},
+    {"event_bytes", SET_BYTES, PROVIDER(event_bytes), "1MiB", 1024, 67108864, NULL, false,
+     "Size of one event of a stream."},
+};
+
+static const struct setting model_rows[] = {
+    {"name", SET_NAME, MODEL(name), NULL, 0, 0, NULL, false, "What clients say in \"model\"."},
+    {"provider", SET_NAME, MODEL(provider), NULL, 0, 0, NULL, false,
+     "Name of the provider that answers."},
+    {"remote_name", SET_NAME, MODEL(remote_name), "", 0, 0, NULL, false,
+     "What the provider calls it; empty: the same name."},
+    {"price_input", SET_USD, MODEL(price_input), "0", 0, 0, NULL, false,
+     "US dollars for a million prompt tokens."},
+    {"price_output", SET_USD, MODEL(price_output), "0", 0, 0, NULL, false,
+     "US dollars for a million completion tokens."},
+    {"price_cached", SET_USD, MODEL(price_cached), "", 0, 0, NULL, false,
+     "US dollars for a million prompt tokens that the provider had cached; empty: as price_input."},
+    {"output_tokens_max", SET_COUNT, MODEL(output_tokens_max), "4096", 1, 10000000, NULL, false,
+     "Completion tokens set aside from a budget when the request names no maximum."},
+};
+
+const struct section settings_sections[] = {
+    {"server", "The listener and the limits of requests.", server_rows, ARRAY_LEN(server_rows), 0,
+     0, 0, 0},
+    {"data", "What is kept, and where.", data_rows, ARRAY_LEN(data_rows), 0, 0, 0, 0},
+    {"log", "Logging, to standard error.", log_rows, ARRAY_LEN(log_rows), 0, 0, 0, 0},
+    {"knowledge", "Answers from documents.", knowledge_rows, ARRAY_LEN(knowledge_rows), 0, 0, 0, 0},
+    {"upstream", "Connections to providers.", upstream_rows, ARRAY_LEN(upstream_rows), 0, 0, 0, 0},
+    {"providers", "A list: who answers from outside.", provider_rows, ARRAY_LEN(provider_rows),
+     AT(providers), AT(provider_count), sizeof(struct provider_settings), 64},
+    {"models", "A list: what clients may ask for.", model_rows, ARRAY_LEN(model_rows), AT(models),
+     AT(model_count), sizeof(struct model_settings), 1000},
+};
+/* clang-format on */
+const size_t settings_section_count = ARRAY_LEN(settings_sections);
