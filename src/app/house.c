@@ -1,0 +1,362 @@
+#include "app/house.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/pages.h"
+#include "net/resolve.h"
+#include "sys/clock.h"
+
+#define HOUSE_MEMORY  (4 * MIB)
+#define CONFIG_MEMORY (64 * MIB)
+
+const char *house_path(const struct house *house, const char *name)
+{
+    struct str dir = house->settings->data.dir;
+    struct str path = arena_fmt(house->arena, STR_FMT "/%s", STR_ARG(dir), name);
+
+    ASSERT(path.ptr);
+    return path.ptr;
+}
+
+/* ---- the snapshot that requests work with ---- */
+
+struct house_config {
+    struct config config; /* first: the snapshot is of struct config */
+    struct arena *arena;
+    struct catalogue catalogue;
+    struct answerer answerer;
+    struct knowledge_model knowledge_model;
+    const struct model *through; /* who writes the documents' answers, or NULL */
+};
+
+static void config_free(void *object)
+{
+    struct house_config *c = object;
+
+    for (size_t i = 0; i < c->catalogue.provider_count; i++)
+        secret_wipe(&c->catalogue.providers[i].api_key);
+    struct arena *arena = c->arena;
+    arena_end(&arena);
+}
+
+static const struct model *through(const struct config *config)
+{
+    return ((const struct house_config *)(const void *)config)->through;
+}
+
+static bool add_provider(struct house_config *c, const struct provider_settings *from,
+                         struct err *err)
+{
+    struct provider *p = &c->catalogue.providers[c->catalogue.provider_count];
+
+    *p = (struct provider){
+        .name = arena_str(c->arena, from->name),
+        .url_text = arena_str(c->arena, from->url),
+        .connect_timeout = from->connect_timeout,
+        .first_byte_timeout = from->first_byte_timeout,
+        .gap_timeout = from->gap_timeout,
+        .total_timeout = from->total_timeout,
+        .reply_bytes_max = (size_t)from->reply_bytes,
+        .event_bytes_max = (size_t)from->event_bytes,
+    };
+    if (!p->name.ptr || !p->url_text.ptr)
+        return err_arena(err, c->arena);
+    c->catalogue.provider_count++; /* from here config_free() wipes its key */
+    return http_url_parse(p->url_text, &p->url, err) &&
+           secret_copy(&p->api_key, &from->api_key, err);
+}
+
+static const struct provider *find_provider(const struct catalogue *c, struct str name)
+{
+    for (size_t i = 0; i < c->provider_count; i++)
+        if (str_eq(c->providers[i].name, name))
+            return &c->providers[i];
+    return NULL;
+}
+
+static bool add_model(struct house_config *c, const struct model_settings *from, struct err *err)
+{
+    struct model *m = &c->catalogue.models[c->catalogue.model_count++];
+
+    *m = (struct model){
+        .name = arena_str(c->arena, from->name),
+        .provider = find_provider(&c->catalogue, from->provider),
+        .remote_name = arena_str(c->arena, from->remote_name.len ? from->remote_name : from->name),
+        .price_in = from->price_input,
+        .price_out = from->price_output,
+        .price_cached = from->price_cached,
+        .output_tokens_max = from->output_tokens_max,
+    };
+    ASSERT(m->provider); /* settings_read() checked it */
+    if (!m->name.ptr || !m->remote_name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
+        return err_arena(err, c->arena);
+    return true;
+}
+
+/* The model that is the documents themselves: the last row of the catalogue. */
+static bool add_documents(struct house_config *c, const struct settings *s, struct house *house,
+                          struct err *err)
+{
+    struct model *m = &c->catalogue.models[c->catalogue.model_count++];
+
+    *m = (struct model){.name = arena_str(c->arena, s->knowledge.model), .price_cached = -1};
+    m->remote_name = m->name;
+    if (!m->name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
+        return err_arena(err, c->arena);
+    c->knowledge_model =
+        (struct knowledge_model){.knowledge = house->knowledge, .through = through};
+    c->answerer =
+        (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
+    if (str_eq(s->knowledge.through, STR("auto")))
+        c->through = s->model_count > 0 ? &c->catalogue.models[0] : NULL;
+    else if (!str_eq(s->knowledge.through, STR("none")))
+        c->through = catalogue_find(&c->catalogue, s->knowledge.through);
+    return true;
+}
+
+static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
+                        struct err *err)
+{
+    c->catalogue.arena = c->arena;
+    c->catalogue.providers =
+        arena_array(c->arena, s->provider_count + 1, sizeof *c->catalogue.providers);
+    c->catalogue.models = arena_array(c->arena, s->model_count + 1, sizeof *c->catalogue.models);
+    if (!c->catalogue.providers || !c->catalogue.models)
+        return err_arena(err, c->arena);
+    table_init(&c->catalogue.by_name, c->arena, s->model_count + 1);
+    for (size_t i = 0; i < s->provider_count; i++)
+        if (!add_provider(c, &s->providers[i], err))
+            return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(s->providers[i].name));
+    for (size_t i = 0; i < s->model_count; i++)
+        if (!add_model(c, &s->models[i], err))
+            return false;
+    if (!add_documents(c, s, house, err))
+        return false;
+    c->config = (struct config){
+        .catalogue = &c->catalogue,
+        .answerers = &c->answerer,
+        .answerer_count = 1,
+        .body_bytes_max = (size_t)s->server.body_bytes,
+        .request_timeout = s->server.request_timeout,
+        .log_requests = s->log.requests,
+    };
+    return true;
+}
+
+bool house_publish(struct house *house, const struct settings *settings, struct err *err)
+{
+    struct arena *arena = arena_new(CONFIG_MEMORY);
+    struct house_config *c = arena ? arena_alloc(arena, sizeof *c) : NULL;
+
+    if (!c) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for the settings of requests");
+    }
+    c->arena = arena;
+    if (!fill_config(c, settings, house, err)) {
+        config_free(c);
+        return false;
+    }
+    snapshot_publish(house->config, c);
+    log_set_level((enum log_level)settings->log.level);
+    return true;
+}
+
+/* ---- reload ---- */
+
+void house_reload(struct house *house, const char *why)
+{
+    struct settings_problems problems = {0};
+    struct settings *fresh = NULL;
+    struct err err = {0};
+    char text[1024];
+    struct buf restart;
+
+    buf_init_fixed(&restart, text, sizeof text);
+    bool ok = settings_read(house->config_file, house->environment, &problems, &fresh);
+    for (size_t i = 0; i < problems.warning_count; i++)
+        log_warn(STR_FMT, STR_ARG(problems.warnings[i]));
+    for (size_t i = 0; i < problems.count; i++)
+        log_error("settings: " STR_FMT, STR_ARG(problems.at[i]));
+    if (ok && !house_publish(house, fresh, &err)) {
+        log_error("settings: %s", err.text);
+        ok = false;
+    }
+    if (house->tls && !tls_server_reload(house->tls, &err))
+        log_error("the old certificate stays: %s", err.text);
+    if (!ok) {
+        log_error("settings were not taken over (%s); the old ones stay in force", why);
+        settings_free(&fresh);
+    } else {
+        settings_need_restart(house->settings, fresh, &restart);
+        if (restart.len > 0)
+            log_warn("settings that wait for a restart: " STR_FMT, STR_ARG(buf_view(&restart)));
+        log_info("settings taken over (%s)", why);
+        settings_free(&house->settings);
+        house->settings = fresh;
+    }
+    settings_problems_free(&problems);
+}
+
+/* ---- open and close ---- */
+
+static bool lock_data(struct house *house, struct err *err)
+{
+    struct err why = {0};
+    const char *dir = house_path(house, ".");
+
+    if (!file_make_dir(dir, 0700, err))
+        return err_wrap(err, "cannot make the data directory");
+    if (!file_open(house_path(house, "lock"), FILE_WRITE, 0600, &house->lock, err))
+        return err_wrap(err, "cannot write in the data directory");
+    if (file_lock(house->lock, &why))
+        return true;
+    return err_set(err, ERR_UNAVAILABLE,
+                   "another Weir works in data directory \"" STR_FMT
+                   "\": stop it or name another with --data-dir",
+                   STR_ARG(house->settings->data.dir));
+}
+
+static bool open_store(struct house *house, struct err *err)
+{
+    struct migration all[64];
+    size_t count = 0;
+
+    ASSERT(accounts_migration_count + knowledge_migration_count <= ARRAY_LEN(all));
+    for (size_t i = 0; i < accounts_migration_count; i++)
+        all[count++] = accounts_migrations[i];
+    for (size_t i = 0; i < knowledge_migration_count; i++)
+        all[count++] = knowledge_migrations[i];
+    struct store_options options = {
+        .path = house_path(house, "weir.db"),
+        .queue_max = (uint32_t)house->settings->data.store_queue,
+        .migrations = all,
+        .migration_count = count,
+    };
+    return store_open(&options, &house->store, err);
+}
+
+static bool open_accounts(struct house *house, struct err *err)
+{
+    struct audit_options audit = {.dir = house_path(house, "audit"),
+                                  .segment_bytes =
+                                      (size_t)house->settings->data.audit_segment_bytes};
+
+    if (!audit_open(&audit, &house->audit, err))
+        return false;
+    struct accounts_options accounts = {
+        .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
+    return accounts_open(&accounts, &house->accounts, err);
+}
+
+static bool open_pools(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct pool_options disk = {.name = "disk", .threads = 1, .queue_max = 1000};
+    struct pool_options documents = {.name = "documents",
+                                     .threads = (int)s->knowledge.threads,
+                                     .queue_max = (uint32_t)s->knowledge.queue};
+
+    house->disk = pool_new(&disk, err);
+    house->documents = house->disk ? pool_new(&documents, err) : NULL;
+    return house->documents != NULL;
+}
+
+static bool open_knowledge(struct house *house, struct err *err)
+{
+    struct knowledge_options options = {
+        .dir = house_path(house, "knowledge"),
+        .store = house->store,
+        .pool = house->documents,
+        .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
+        .files_max = (uint32_t)house->settings->knowledge.files,
+    };
+    return knowledge_open(&options, &house->knowledge, err);
+}
+
+static bool open_tls(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct tls_server_options options = {
+        .certificate_file = s->server.tls_certificate.ptr,
+        .key_file = s->server.tls_key.ptr,
+        .client_ca_file = s->server.tls_client_ca.len ? s->server.tls_client_ca.ptr : NULL,
+    };
+    return s->server.tls_key.len == 0 || tls_server_new(&options, &house->tls, err);
+}
+
+static bool open_gateway(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct http_client_options client = {
+        .connections_max = (uint32_t)s->upstream.connections,
+        .idle_max = (uint32_t)s->upstream.idle,
+        .idle_timeout = s->upstream.idle_timeout,
+    };
+
+    http_client_init(&client);
+    house->config = snapshot_new(config_free);
+    struct gateway_options options = {.accounts = house->accounts, .config = house->config};
+    return house_publish(house, s, err) && gateway_new(&options, &house->gateway, err);
+}
+
+bool house_open(struct settings **settings, struct house **out, struct err *err)
+{
+    static bool (*const steps[])(struct house * house, struct err * err) = {
+        lock_data, open_pools, open_store, open_accounts, open_knowledge, open_tls, open_gateway,
+    };
+    struct arena *arena = arena_new(HOUSE_MEMORY);
+    struct house *house = arena ? arena_alloc(arena, sizeof *house) : NULL;
+    uint8_t seed[16];
+
+    if (!house) {
+        arena_end(&arena);
+        settings_free(settings);
+        return err_set(err, ERR_EXHAUSTED, "no memory to start");
+    }
+    house->arena = arena;
+    house->settings = *settings;
+    house->started = clock_wall();
+    *settings = NULL;
+    clock_random(seed, sizeof seed);
+    hash_seed(seed);
+    pages_limit((size_t)house->settings->server.memory);
+    bool ok = resolve_init(NULL, err);
+    for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++)
+        ok = steps[i](house, err);
+    if (!ok)
+        house_close(&house);
+    else
+        *out = house;
+    return ok;
+}
+
+void house_close(struct house **at)
+{
+    struct house *house = *at;
+    struct err err = {0};
+
+    if (!house)
+        return;
+    gateway_free(&house->gateway);
+    if (house->accounts && !accounts_flush_now(house->accounts, &err))
+        log_error(
+            "spend was not written back: %s (it is recovered from the audit log at the next start)",
+            err.text);
+    snapshot_free(&house->config);
+    tls_server_free(&house->tls);
+    knowledge_close(&house->knowledge);
+    accounts_close(&house->accounts);
+    audit_close(&house->audit);
+    store_close(&house->store);
+    pool_free(&house->documents);
+    pool_free(&house->disk);
+    file_close(&house->lock);
+    resolve_done();
+    settings_free(&house->settings);
+    struct arena *arena = house->arena;
+    arena_end(&arena);
+    *at = NULL;
+}

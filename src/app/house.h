@@ -1,0 +1,44 @@
+/* app/house.h: the services of one Weir, opened in order and closed in the other.
+ * Owner    main.  Threads  the services have their locks inside; house fields change only at open and
+ *          close, but for `settings`, which loop 0 replaces on reload. */
+#ifndef WEIR_APP_HOUSE_H
+#define WEIR_APP_HOUSE_H
+
+#include "app/settings.h"
+#include "gateway/gateway.h"
+#include "knowledge/knowledge.h"
+#include "net/tls.h"
+#include "sys/file.h"
+#include "sys/pool.h"
+
+struct house {
+    struct settings *settings;
+    const char *config_file; /* as named on the command line, or NULL */
+    const char *const *environment;
+    struct arena *arena;    /* paths; lives as long as the house */
+    struct file *lock;      /* of the data directory */
+    struct pool *disk;      /* audit syncs and other short blocking work */
+    struct pool *documents; /* parsing, indexing, searching */
+    struct store *store;
+    struct audit *audit;
+    struct accounts *accounts;
+    struct knowledge *knowledge;
+    struct snapshot *config; /* of struct config */
+    struct gateway *gateway;
+    struct tls_server *tls; /* NULL: in clear */
+    wall_ms started;
+};
+
+/* Takes the settings over, also when it fails. Blocks: before any loop runs. */
+bool house_open(struct settings **settings, struct house **out, struct err *err) MUST_CHECK;
+void house_close(struct house **house);
+/* "<data.dir>/name" in the house's arena, NUL-ended. */
+const char *house_path(const struct house *house, const char *name);
+
+/* Publish what the settings say about providers, models and answers. */
+bool house_publish(struct house *house, const struct settings *settings, struct err *err)
+    MUST_CHECK;
+/* Read the settings again and take them over, or keep the old ones and say why in the log. */
+void house_reload(struct house *house, const char *why);
+
+#endif

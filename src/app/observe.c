@@ -1,0 +1,158 @@
+#include "app/observe.h"
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/pages.h"
+#include "gateway/metrics.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+
+#define METRICS_BYTES_MAX (32 * MIB)
+#define GAUGES_EVERY      SECOND
+
+static atomic_bool is_ready;
+
+enum {
+    INFO,
+    START,
+    PAGES,
+    FIBERS,
+    SOCKETS,
+    STORE_COMMITS,
+    STORE_WRITES,
+    STORE_READS,
+    AUDIT_RECORDS,
+    HOLDS
+};
+
+static struct metric rows[] = {
+    [INFO] =
+        {"weir_build", METRIC_GAUGE, "", "Always 1; the version is a label.", {"version", NULL}, 0},
+    [START] = {"weir_start_time_seconds",
+               METRIC_GAUGE,
+               "seconds",
+               "When the worker started, since 1970.",
+               {NULL},
+               0},
+    [PAGES] = {"weir_request_memory_bytes",
+               METRIC_GAUGE,
+               "bytes",
+               "Memory that requests hold now.",
+               {NULL},
+               0},
+    [FIBERS] = {"weir_fibers", METRIC_GAUGE, "", "Fibers alive.", {NULL}, 0},
+    [SOCKETS] = {"weir_sockets", METRIC_GAUGE, "", "Sockets open.", {NULL}, 0},
+    [STORE_COMMITS] = {"weir_store_commits",
+                       METRIC_GAUGE,
+                       "",
+                       "Transactions of the database since the start.",
+                       {NULL},
+                       0},
+    [STORE_WRITES] = {"weir_store_writes",
+                      METRIC_GAUGE,
+                      "",
+                      "Writes that shared those transactions.",
+                      {NULL},
+                      0},
+    [STORE_READS] = {"weir_store_reads", METRIC_GAUGE, "", "Reads of the database.", {NULL}, 0},
+    [AUDIT_RECORDS] = {"weir_audit_last_sequence",
+                       METRIC_GAUGE,
+                       "",
+                       "Number of the newest audit record.",
+                       {NULL},
+                       0},
+    [HOLDS] =
+        {"weir_budget_holds_open", METRIC_GAUGE, "", "Requests with money set aside.", {NULL}, 0},
+};
+
+void observe_register(void)
+{
+    metrics_register(rows, ARRAY_LEN(rows));
+    gateway_metrics_register();
+}
+
+void observe_ready(bool ready)
+{
+    atomic_store(&is_ready, ready);
+}
+
+static void answer(struct http_exchange *x, int status, struct str type, struct str body)
+{
+    struct err err = {0};
+    struct http_reply reply = {.status = status, .content_type = type};
+
+    if (!http_send(x, &reply, body, &err) && err.code != ERR_CANCELLED)
+        log_debug("could not answer a probe: %s", err.text);
+}
+
+/* Gauges of a thread are summed when they are read, so each loop sets its own part. */
+void observe_loop(void *house)
+{
+    struct err err = {0};
+
+    (void)house;
+    do {
+        struct loop_stats loop = loop_stats(loop_self());
+
+        series_set(metrics_series(&rows[FIBERS], NULL), loop.fibers);
+        series_set(metrics_series(&rows[SOCKETS], NULL), loop.socks);
+    } while (fiber_sleep(GAUGES_EVERY, &err));
+}
+
+void observe_house(void *arg)
+{
+    struct house *house = arg;
+    struct str version = STR(WEIR_VERSION);
+    struct err err = {0};
+
+    series_set(metrics_series(&rows[INFO], &version), 1);
+    series_set(metrics_series(&rows[START], NULL), house->started / 1000);
+    do {
+        struct store_stats store = store_stats(house->store);
+
+        series_set(metrics_series(&rows[PAGES], NULL), (int64_t)pages_in_use());
+        series_set(metrics_series(&rows[STORE_COMMITS], NULL), (int64_t)store.commits);
+        series_set(metrics_series(&rows[STORE_WRITES], NULL), (int64_t)store.writes);
+        series_set(metrics_series(&rows[STORE_READS], NULL), (int64_t)store.reads);
+        series_set(metrics_series(&rows[AUDIT_RECORDS], NULL),
+                   (int64_t)audit_last_seq(house->audit));
+        series_set(metrics_series(&rows[HOLDS], NULL),
+                   (int64_t)accounts_holds_open(house->accounts));
+    } while (fiber_sleep(GAUGES_EVERY, &err));
+}
+
+void observe_metrics(struct http_exchange *x, struct house *house)
+{
+    struct buf b;
+    struct str text;
+    struct err err = {0};
+
+    (void)house;
+    buf_init(&b, http_arena(x), METRICS_BYTES_MAX);
+    metrics_write(&b);
+    if (buf_finish(&b, &text, &err))
+        answer(x, 200, STR("application/openmetrics-text; version=1.0.0; charset=utf-8"), text);
+    else
+        answer(x, 500, STR("text/plain; charset=utf-8"), str_from(err.text));
+}
+
+void observe_health(struct http_exchange *x, struct house *house)
+{
+    (void)house;
+    answer(x, 200, STR("text/plain; charset=utf-8"), STR("ok\n"));
+}
+
+void observe_readiness(struct http_exchange *x, struct house *house)
+{
+    struct err err = {0};
+    struct str type = STR("text/plain; charset=utf-8");
+
+    if (!atomic_load(&is_ready))
+        answer(x, 503, type, STR("not ready: starting or stopping\n"));
+    else if (!audit_ready(house->audit, &err))
+        answer(x, 503, type, arena_fmt(http_arena(x), "not ready: %s\n", err.text));
+    else
+        answer(x, 200, type, STR("ready\n"));
+}

@@ -1,0 +1,357 @@
+#include "app/serve.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "app/observe.h"
+#include "app/routes.h"
+#include "app/welcome.h"
+#include "base/log.h"
+#include "net/http_server.h"
+#include "sys/clock.h"
+#include "sys/threads.h"
+
+#define WATCH_EVERY      (2 * SECOND)
+#define AUDIT_SYNC_EVERY (1 * SECOND)
+#define COMMAND_SOCKET   "weir.sock"
+
+/* What one loop serves. */
+struct server_loop {
+    struct house *house;
+    struct http_server *server;
+    struct loop *_Atomic loop; /* for messages from others */
+    int index;
+    struct server_loops *all;
+};
+
+struct server_loops {
+    struct server_loop at[LOOPS_MAX];
+    int count;
+    dur_ns drain_timeout; /* read once, by loop 0: the settings may be replaced meanwhile */
+    struct addr listen;   /* with the port that was really bound, for the loops after the first */
+    atomic_bool listening, stopping, failed;
+    atomic_int serving;
+};
+
+static struct server_loops *loops; /* signals name no context */
+
+struct listening {
+    struct server_loop *own;
+    struct listener *listener;
+};
+
+static void run_listener(void *arg)
+{
+    struct listening *l = arg;
+    struct err err = {0};
+
+    if (!http_server_run(l->own->server, l->listener, &err) && err.code != ERR_CANCELLED)
+        log_error("a listener ended: %s", err.text);
+}
+
+static bool make_server(struct server_loop *own, struct err *err)
+{
+    const struct settings *s = own->house->settings;
+    uint32_t share = (uint32_t)own->all->count;
+    struct http_server_options options = {
+        .limits = {.head_bytes = (size_t)s->server.head_bytes},
+        .body_bytes_max = (size_t)s->server.body_bytes,
+        .request_memory = (size_t)s->server.request_memory,
+        .head_timeout = s->server.head_timeout,
+        .body_timeout = s->server.body_timeout,
+        .idle_timeout = s->server.idle_timeout,
+        .write_timeout = s->server.write_timeout,
+        .connections_max = ((uint32_t)s->server.connections + share - 1) / share,
+        .connections_per_addr = (uint32_t)s->server.connections_per_address,
+        .requests_per_connection = (uint32_t)s->server.requests_per_connection,
+        .tls = own->house->tls,
+        .handler = routes_handle,
+        .ctx = own->house,
+        .refuse = routes_refusal,
+    };
+    return http_server_new(&options, &own->server, err);
+}
+
+/* ---- stopping ---- */
+
+static void drain(void *arg)
+{
+    struct server_loop *own = arg;
+    struct err err = {0};
+    struct scope scope;
+
+    scope_open(&scope, fiber_now() + own->all->drain_timeout);
+    if (!http_server_drain(own->server, &err))
+        log_warn("requests were still in progress after drain_timeout: they are cut");
+    scope_close(&scope);
+    loop_stop(loop_self());
+}
+
+static void stop_now(void *arg)
+{
+    (void)arg;
+    loop_stop(loop_self());
+}
+
+static void tell(int index, fiber_fn *fn)
+{
+    struct loop *loop = atomic_load(&loops->at[index].loop);
+
+    if (!loop || !loop_post(loop, fn, &loops->at[index]))
+        log_error("loop %d could not be told to stop", index);
+}
+
+static void on_signal(void *arg)
+{
+    int number = (int)(intptr_t)arg;
+
+    if (number == SIGHUP) {
+        house_reload(loops->at[0].house, "SIGHUP");
+        return;
+    }
+    if (number != SIGTERM && number != SIGINT)
+        return;
+    if (atomic_exchange(&loops->stopping, true)) {
+        log_warn("asked twice to stop: stopping at once");
+        for (int i = 0; i < loops->count; i++)
+            tell(i, stop_now);
+        return;
+    }
+    loops->drain_timeout = loops->at[0].house->settings->server.drain_timeout;
+    observe_ready(false);
+    log_info("stopping: requests in progress have %" PRId64 " s", loops->drain_timeout / SECOND);
+    for (int i = 0; i < loops->count; i++)
+        tell(i, drain);
+}
+
+/* ---- background fibers of loop 0 ---- */
+
+static void watch_settings(void *arg)
+{
+    struct house *house = arg;
+    struct file_info before = {0}, now = {0};
+    struct err err = {0};
+    const char *file =
+        house->settings->file.len ? arena_str(house->arena, house->settings->file).ptr : NULL;
+    bool known = file && file_stat(file, &before, &err);
+
+    while (file && fiber_sleep(WATCH_EVERY, &err)) {
+        bool there = file_stat(file, &now, &err);
+        bool changed = there && (!known || now.changed != before.changed ||
+                                 now.bytes != before.bytes || now.inode != before.inode);
+
+        if (changed)
+            house_reload(house, "the file changed");
+        known = there || known;
+        before = there ? now : before;
+        err = (struct err){0};
+    }
+}
+
+static void sync_job(void *arg)
+{
+    struct err err = {0};
+
+    if (!audit_sync(arg, &err))
+        log_error("the audit log was not synced: %s", err.text);
+}
+
+static void sync_audit(void *arg)
+{
+    struct house *house = arg;
+    uint64_t synced = 0;
+    struct err err = {0};
+
+    while (fiber_sleep(AUDIT_SYNC_EVERY, &err)) {
+        uint64_t last = audit_last_seq(house->audit);
+
+        if (last != synced && pool_run(house->disk, sync_job, house->audit, &err))
+            synced = last;
+        err = (struct err){0};
+    }
+}
+
+static bool start_background(struct scope *scope, struct house *house, struct err *err)
+{
+    return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
+           scope_spawn(scope, sync_audit, house, err) &&
+           scope_spawn(scope, watch_settings, house, err) &&
+           scope_spawn(scope, observe_house, house, err);
+}
+
+/* ---- one loop ---- */
+
+static bool listen_at(const struct addr *at, bool reuse_port, struct listening *out,
+                      struct err *err)
+{
+    struct listen_options options = {.reuse_port = reuse_port, .backlog = 4096, .mode = 0600};
+
+    return sock_listen(at, &options, &out->listener, err);
+}
+
+static bool command_socket(struct house *house, struct listening *out, struct err *err)
+{
+    struct addr at;
+    struct str text = arena_fmt(house->arena, "unix:%s", house_path(house, COMMAND_SOCKET));
+
+    return addr_parse(text, &at, err) && listen_at(&at, false, out, err);
+}
+
+static void fail_start(struct server_loop *own, const struct err *err)
+{
+    log_error("cannot start: %s", err->text);
+    atomic_store(&own->all->failed, true);
+    loop_stop(loop_self());
+}
+
+static bool serve_first(struct server_loop *own, struct scope *scope, struct listening *tcp,
+                        struct listening *command, struct err *err)
+{
+    struct server_loops *all = own->all;
+    struct addr at;
+
+    if (!addr_parse(own->house->settings->server.listen, &at, err) ||
+        !listen_at(&at, all->count > 1, tcp, err))
+        return false;
+    all->listen = listener_addr(tcp->listener);
+    atomic_store(&all->listening, true);
+    return command_socket(own->house, command, err) &&
+           scope_spawn(scope, run_listener, command, err) &&
+           scope_spawn(scope, run_listener, tcp, err) && start_background(scope, own->house, err) &&
+           signals_start(loop_self(), on_signal, err);
+}
+
+static bool serve_next(struct server_loop *own, struct scope *scope, struct listening *tcp,
+                       struct err *err)
+{
+    while (!atomic_load(&own->all->listening)) {
+        if (atomic_load(&own->all->failed))
+            return err_set(err, ERR_CANCELLED, "the first loop did not start");
+        if (!fiber_sleep(MILLISECOND, err))
+            return false;
+    }
+    return listen_at(&own->all->listen, true, tcp, err) &&
+           scope_spawn(scope, run_listener, tcp, err);
+}
+
+static void run_loop(void *arg)
+{
+    struct server_loop *own = arg;
+    struct listening tcp = {.own = own}, command = {.own = own};
+    struct err err = {0};
+    struct scope scope;
+
+    atomic_store(&own->loop, loop_self());
+    scope_open(&scope, 0);
+    bool ok = make_server(own, &err) && scope_spawn(&scope, observe_loop, own->house, &err) &&
+              (own->index == 0 ? serve_first(own, &scope, &tcp, &command, &err)
+                               : serve_next(own, &scope, &tcp, &err));
+    if (!ok)
+        fail_start(own, &err);
+    else if (atomic_fetch_add(&own->all->serving, 1) + 1 == own->all->count) {
+        observe_ready(true);
+        log_info("serving on %s, %d loop%s, data in \"" STR_FMT "\"", own->all->listen.text,
+                 own->all->count, own->all->count == 1 ? "" : "s",
+                 STR_ARG(own->house->settings->data.dir));
+    }
+    if (ok && own->index == 0)
+        welcome(own->house, own->all->listen.text);
+    (void)!scope_wait(&scope, &err);
+    scope_close(&scope);
+    http_server_free(&own->server);
+    if (own->index == 0)
+        signals_done();
+}
+
+static void loop_count(struct server_loops *all, const struct settings *s)
+{
+    int64_t wanted = s->server.loops > 0 ? s->server.loops : processor_count();
+
+    /* A Unix socket cannot be shared between listeners. */
+    all->count =
+        str_starts(s->server.listen, STR("unix:")) ? 1 : (int)MIN_OF(wanted, (int64_t)LOOPS_MAX);
+}
+
+int serve(struct serve_options *options)
+{
+    static struct server_loops all;
+    struct house *house = NULL;
+    struct err err = {0};
+    void *args[LOOPS_MAX];
+
+    signals_block();
+    log_set_clock(clock_wall);
+    observe_register();
+    if (!house_open(&options->settings, &house, &err)) {
+        log_error("cannot start: %s", err.text);
+        return 1;
+    }
+    house->config_file = options->config_file;
+    house->environment = options->environment;
+    loops = &all;
+    loop_count(&all, house->settings);
+    for (int i = 0; i < all.count; i++) {
+        all.at[i].house = house;
+        all.at[i].index = i;
+        all.at[i].all = &all;
+        args[i] = &all.at[i];
+    }
+    struct loop_options loop = {
+        .fibers_max = (uint32_t)house->settings->server.fibers,
+        .batch_window = house->settings->server.batch_window,
+        .batch_streams = (uint32_t)house->settings->server.batch_streams,
+    };
+    bool ok = loops_run(all.count, &loop, run_loop, args, &err);
+    if (!ok)
+        log_error("cannot start: %s", err.text);
+    struct err ignored = {0};
+    (void)!file_remove(house_path(house, COMMAND_SOCKET), &ignored);
+    house_close(&house);
+    if (ok && !atomic_load(&all.failed))
+        log_info("stopped");
+    return ok && !atomic_load(&all.failed) ? 0 : 1;
+}
+
+/* ---- the house for one command ---- */
+
+struct beside {
+    struct server_loop own;
+    fiber_fn *work;
+    void *arg;
+    struct err err;
+    bool ok;
+};
+
+static void run_beside(void *arg)
+{
+    struct beside *b = arg;
+    struct listening command = {.own = &b->own};
+    struct scope scope;
+
+    scope_open(&scope, 0);
+    b->ok = make_server(&b->own, &b->err) && command_socket(b->own.house, &command, &b->err) &&
+            scope_spawn(&scope, run_listener, &command, &b->err);
+    if (b->ok)
+        b->work(b->arg);
+    scope_close(&scope);
+    http_server_free(&b->own.server);
+}
+
+bool serve_beside(struct house *house, fiber_fn *work, void *arg, struct err *err)
+{
+    static struct server_loops all;
+    struct beside b = {.own = {.house = house, .all = &all}, .work = work, .arg = arg};
+    struct loop *loop = loop_new(NULL, err);
+    struct err ignored = {0};
+
+    if (!loop)
+        return false;
+    all.count = 1;
+    loop_run(loop, run_beside, &b);
+    loop_free(&loop);
+    (void)!file_remove(house_path(house, COMMAND_SOCKET), &ignored);
+    if (!b.ok)
+        *err = b.err;
+    return b.ok;
+}

@@ -1,0 +1,144 @@
+#include "app/welcome.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "sys/clock.h"
+#include "sys/path.h"
+
+#define WELCOME_MEMORY (16 * MIB)
+
+/* Beside the program (in a build), or where `make install` puts them. */
+static bool find_examples(struct house *house, struct arena *arena, struct str *out)
+{
+    static const char *const places[] = {"../examples", "../share/weir/examples"};
+    struct str wanted = house->settings->knowledge.examples, path = path_program(arena);
+    struct file_info info;
+    struct err err = {0};
+
+    if (str_eq(wanted, STR("none")))
+        return false;
+    if (!str_eq(wanted, STR("auto"))) {
+        *out = wanted;
+        return true;
+    }
+    while (path.len > 0 && path.ptr[path.len - 1] != '/')
+        path.len--;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct str place = arena_fmt(arena, STR_FMT "%s/handbook", STR_ARG(path), places[i]);
+
+        if (place.ptr && file_stat(place.ptr, &info, &err) && info.is_dir) {
+            *out = place;
+            return true;
+        }
+    }
+    log_warn("the example handbook was not found beside the program: ingest documents with `weir "
+             "ingest FOLDER`");
+    return false;
+}
+
+static void ingest_examples(struct house *house, struct arena *arena)
+{
+    struct ingest_report report;
+    struct err err = {0};
+    struct str path;
+
+    if (!find_examples(house, arena, &path))
+        return;
+    if (!knowledge_ingest(house->knowledge, arena, path, &report, &err)) {
+        log_error("the example handbook was not ingested: %s", err.text);
+        return;
+    }
+    for (size_t i = 0; i < report.problem_count; i++)
+        log_warn("not ingested: " STR_FMT ": " STR_FMT, STR_ARG(report.problems[i].path),
+                 STR_ARG(report.problems[i].reason));
+    log_info("ingested the example handbook: %u files, %" PRIu64 " passages", report.added,
+             report.passages);
+}
+
+static bool make_key(struct house *house, struct arena *arena, const char *name, enum role role,
+                     struct secret *token)
+{
+    struct key_limits limits = {0};
+    struct key_info key;
+    struct hold none = {0};
+    struct err err = {0};
+
+    if (!key_create(house->accounts, str_from(name), role, &limits, arena, &key, token, &err)) {
+        log_error("the first key could not be made: %s", err.text);
+        return false;
+    }
+    struct audit_record r = {
+        .time = clock_wall(),
+        .key_id = STR("local"),
+        .tenant = key.tenant,
+        .route = STR("first start"),
+        .status = 201,
+        .outcome = STR("complete"),
+        .error = STR(""),
+        .tokens_in = -1,
+        .tokens_out = -1,
+        .tokens_cached = -1,
+        .note = arena_fmt(arena, "key " STR_FMT " created, role %s", STR_ARG(key.id),
+                          role == ROLE_ADMIN ? "admin" : "app"),
+    };
+    if (!accounts_record(house->accounts, &none, &r, &err))
+        log_error("the first key was not recorded: %s", err.text);
+    return true;
+}
+
+/* To standard output, not to the log: keys are shown once and kept nowhere. */
+static void say_hello(const struct house *house, const char *base, struct str admin, struct str app)
+{
+    struct str model = house->settings->knowledge.model;
+
+    printf("\n"
+           "Weir %s is ready on %s\n"
+           "\n"
+           "These two keys are shown this once; Weir keeps only their hashes.\n"
+           "  admin key   " STR_FMT "   (makes and revokes keys, ingests documents)\n"
+           "  app key     " STR_FMT "   (asks)\n"
+           "\n"
+           "Ask the example handbook:\n"
+           "\n"
+           "  curl %s/v1/chat/completions -H 'Authorization: Bearer " STR_FMT
+           "' -H 'Content-Type: application/json' \\\n"
+           "    -d '{\"model\":\"" STR_FMT "\",\"messages\":[{\"role\":\"user\",\"content\":\"How "
+                                           "many days of annual leave do employees get?\"}]}'\n"
+           "\n"
+           "The same with the OpenAI SDK (npm install openai):\n"
+           "\n"
+           "  import OpenAI from \"openai\";\n"
+           "  const weir = new OpenAI({ baseURL: \"%s/v1\", apiKey: \"" STR_FMT "\" });\n"
+           "  console.log((await weir.chat.completions.create({ model: \"" STR_FMT
+           "\", messages: [{ role: \"user\", content: \"年假有多少天？\" }] "
+           "})).choices[0].message.content);\n"
+           "\n"
+           "Your own documents: weir ingest FOLDER     A provider: docs/configuration.md     Help: "
+           "weir help\n"
+           "\n",
+           WEIR_VERSION, base, STR_ARG(admin), STR_ARG(app), base, STR_ARG(app), STR_ARG(model),
+           base, STR_ARG(app), STR_ARG(model));
+    fflush(stdout);
+}
+
+void welcome(struct house *house, const char *listen)
+{
+    struct arena *arena CLEANUP(arena_end) = NULL;
+    struct secret admin CLEANUP(secret_wipe) = {0}, app CLEANUP(secret_wipe) = {0};
+
+    if (accounts_key_count(house->accounts) > 0)
+        return;
+    arena = arena_new(WELCOME_MEMORY);
+    if (!arena) {
+        log_error("no memory for the first start");
+        return;
+    }
+    ingest_examples(house, arena);
+    if (!make_key(house, arena, "first admin", ROLE_ADMIN, &admin) ||
+        !make_key(house, arena, "first app", ROLE_APP, &app))
+        return;
+    struct str base = arena_fmt(arena, "%s://%s", house->tls ? "https" : "http", listen);
+    say_hello(house, base.ptr, secret_reveal(&admin), secret_reveal(&app));
+}
