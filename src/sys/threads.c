@@ -53,9 +53,9 @@ static bool make_loops(struct loop_thread *threads, int count, const struct loop
 bool loops_run(int count, const struct loop_options *options, fiber_fn *first, void **args,
                struct err *err)
 {
-    struct loop_thread threads[LOOPS_MAX] = {0};
+    static struct loop_thread threads[LOOPS_MAX]; /* one set of loops a process */
 
-    ASSERT(count >= 1 && count <= LOOPS_MAX);
+    ASSERT(count >= 1 && count <= LOOPS_MAX && !threads[0].loop);
     if (!make_loops(threads, count, options, err))
         return false;
     for (int i = 0; i < count; i++) {
