@@ -14,10 +14,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Takes one line without the line end; may not block for long. */
+/* Takes one line without the line end; may not block for long, suspend the fiber or log. */
 typedef void log_sink(void *ctx, enum log_level level, struct str line);
 
-void log_to(log_sink *sink, void *ctx); /* default: standard error, plain */
+void log_to(log_sink *sink, void *ctx); /* before threads; NULL: standard error */
 void log_set_level(enum log_level at_most);
 bool log_wants(enum log_level level);
 void log_set_clock(wall_ms (*now)(void)); /* sys hands it in; lines carry "ts" in RFC 3339 */
@@ -31,7 +31,7 @@ void log_line(enum log_level level, uint64_t request_id, const char *fmt, ...) P
         if (log_wants(LOG_DEBUG))                \
             log_line(LOG_DEBUG, 0, __VA_ARGS__); \
     } while (0)
-/* A record that is JSON already. */
+/* A record that is JSON already, on one line; one above LOG_LINE_MAX is dropped and an error says so. */
 void log_record(enum log_level level, struct str json);
 /* RFC 3339 with milliseconds, UTC: 24 characters and a NUL. */
 void wall_format(wall_ms t, char out[25]);
