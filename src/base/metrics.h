@@ -1,16 +1,21 @@
 /* base/metrics.h: counters, gauges and latency histograms, named in tables, written as OpenMetrics.
- * Each thread owns a shard and writes it without locks or atomics of its own; reading sums them.
+ * Each thread owns its part of a series and writes it with plain loads and stores; reading sums them.
  * A series is a metric and up to METRIC_LABELS label values; find it once, keep the pointer.
+ * Names    the unit is appended where the name does not end in it: weir_wait, "seconds" is written
+ *          weir_wait_seconds.
+ * Buckets  of histograms: 1, 2.5 and 5 of each decade from 10 us to 50 s, and 100 s.
  * Limits   METRIC_SERIES_MAX series per metric; what is beyond goes to the series with every label
- *          "_other", and weir_metric_series_dropped says so. Label values are never prompts, keys
- *          or ids. */
+ *          "_other", and weir_metric_series_dropped says so. A label value is cut at
+ *          METRIC_LABEL_BYTES; it is never a prompt, key or id. */
 #ifndef WEIR_BASE_METRICS_H
 #define WEIR_BASE_METRICS_H
 
 #include "base/buf.h"
 
-#define METRIC_LABELS     4
-#define METRIC_SERIES_MAX 2000
+#define METRIC_LABELS      4
+#define METRIC_SERIES_MAX  2000
+#define METRIC_LABEL_BYTES 128
+#define METRICS_MAX        256
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -26,8 +31,8 @@ struct metric {
 
 struct series; /* one metric with one set of label values, this thread's part */
 
-void metrics_register(struct metric *rows,
-                      size_t count); /* before threads; twice is an assertion */
+/* Before threads; twice is an assertion. The rows must outlive metrics_done(). */
+void metrics_register(struct metric *rows, size_t count);
 /* NULL never; values has as many entries as the metric has labels. The pointer is this thread's. */
 struct series *metrics_series(const struct metric *metric, const struct str *values);
 void series_add(struct series *s, uint64_t n);   /* counter */
@@ -37,6 +42,8 @@ void series_observe(struct series *s, dur_ns value); /* histogram, nanoseconds i
 int64_t metrics_read(const struct metric *metric,
                      const struct str *values); /* sum; histograms: count. For tests */
 void metrics_write(struct buf *out);            /* OpenMetrics 1.0 text, ends with # EOF */
-void metrics_done(void);
+/* A thread that ends leaves its parts, and what they counted, to the next one that begins. */
+void metrics_thread_done(void);
+void metrics_done(void); /* forgets everything; when the other threads have ended */
 
 #endif

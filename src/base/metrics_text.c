@@ -1,0 +1,184 @@
+#include "base/metrics_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/utf8.h"
+
+/* OpenMetrics 1.0: families by name, series by their label values, so that two readings can be
+ * compared line by line. */
+
+static const char *const type_names[] = {"counter", "gauge", "histogram"};
+
+/* metric_bounds in seconds, written as OpenMetrics wants its canonical numbers. */
+static const char *const bound_names[METRIC_BOUNDS] = {
+    "1e-05", "2.5e-05", "5e-05", "0.0001", "0.00025", "0.0005", "0.001", "0.0025",
+    "0.005", "0.01",    "0.025", "0.05",   "0.1",     "0.25",   "0.5",   "1.0",
+    "2.5",   "5.0",     "10.0",  "25.0",   "50.0",    "100.0",
+};
+
+static void put_escaped(struct buf *out, struct str s)
+{
+    uint32_t rune;
+    char bytes[4];
+
+    for (size_t at = 0; utf8_next(s, &at, &rune);)
+        if (rune == '\n')
+            buf_str(out, STR("\\n"));
+        else {
+            if (rune == '"' || rune == '\\')
+                buf_char(out, '\\');
+            buf_put(out, bytes, utf8_put(bytes, rune));
+        }
+}
+
+static void put_family(struct buf *out, const struct metric *metric)
+{
+    struct str name = str_from(metric->name), unit = str_from(metric->unit);
+
+    buf_str(out, name);
+    if (unit.len && !(str_ends(name, unit) && name.ptr[name.len - unit.len - 1] == '_')) {
+        buf_char(out, '_');
+        buf_str(out, unit);
+    }
+}
+
+static void put_head(struct buf *out, const struct metric *metric)
+{
+    buf_str(out, STR("# TYPE "));
+    put_family(out, metric);
+    buf_fmt(out, " %s\n", type_names[metric->type]);
+    if (metric->unit && *metric->unit) {
+        buf_str(out, STR("# UNIT "));
+        put_family(out, metric);
+        buf_fmt(out, " %s\n", metric->unit);
+    }
+    buf_str(out, STR("# HELP "));
+    put_family(out, metric);
+    buf_char(out, ' ');
+    put_escaped(out, str_from(metric->help));
+    buf_char(out, '\n');
+}
+
+/* name_suffix{label="value",le="bound"} and a space. */
+static void put_name(struct buf *out, const struct label_set *set, const char *suffix,
+                     const char *bound)
+{
+    size_t labels = metric_label_count(set->metric);
+    char before = '{';
+
+    put_family(out, set->metric);
+    buf_str(out, str_from(suffix));
+    for (size_t i = 0; i < labels; i++, before = ',') {
+        buf_fmt(out, "%c%s=\"", before, set->metric->labels[i]);
+        put_escaped(out, set->values[i]);
+        buf_char(out, '"');
+    }
+    if (bound) {
+        buf_fmt(out, "%cle=\"%s\"", before, bound);
+        before = ',';
+    }
+    if (before == ',')
+        buf_char(out, '}');
+    buf_char(out, ' ');
+}
+
+static void put_seconds(struct buf *out, uint64_t ns)
+{
+    char decimals[9];
+    size_t len = sizeof decimals;
+    uint64_t rest = ns % (uint64_t)SECOND;
+
+    for (size_t i = len; i > 0; rest /= 10)
+        decimals[--i] = (char)('0' + rest % 10);
+    while (len > 1 && decimals[len - 1] == '0')
+        len--;
+    buf_u64(out, ns / (uint64_t)SECOND);
+    buf_char(out, '.');
+    buf_put(out, decimals, len);
+}
+
+static void put_histogram(struct buf *out, const struct label_set *set,
+                          const struct metric_sum *sum)
+{
+    uint64_t below = 0;
+
+    for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+        below += sum->buckets[i];
+        put_name(out, set, "_bucket", i < METRIC_BOUNDS ? bound_names[i] : "+Inf");
+        buf_u64(out, below);
+        buf_char(out, '\n');
+    }
+    put_name(out, set, "_sum", NULL);
+    put_seconds(out, sum->value);
+    buf_char(out, '\n');
+    put_name(out, set, "_count", NULL);
+    buf_u64(out, sum->count);
+    buf_char(out, '\n');
+}
+
+static void put_series(struct buf *out, const struct label_set *set)
+{
+    struct metric_sum sum;
+
+    metric_sum(set, &sum);
+    switch (set->metric->type) {
+    case METRIC_COUNTER:
+        put_name(out, set, "_total", NULL);
+        buf_u64(out, sum.value);
+        buf_char(out, '\n');
+        break;
+    case METRIC_GAUGE:
+        put_name(out, set, "", NULL);
+        buf_i64(out, (int64_t)sum.value);
+        buf_char(out, '\n');
+        break;
+    case METRIC_HISTOGRAM: put_histogram(out, set, &sum); break;
+    }
+}
+
+static int by_name(const void *one, const void *other)
+{
+    const struct metric *a = *(const struct metric *const *)one;
+    const struct metric *b = *(const struct metric *const *)other;
+
+    return strcmp(a->name, b->name);
+}
+
+static int by_name_and_values(const void *one, const void *other)
+{
+    const struct label_set *a = *(const struct label_set *const *)one;
+    const struct label_set *b = *(const struct label_set *const *)other;
+    int order = a->metric == b->metric ? 0 : strcmp(a->metric->name, b->metric->name);
+
+    for (size_t i = 0; order == 0 && i < METRIC_LABELS; i++)
+        order = str_cmp(a->values[i], b->values[i]);
+    return order;
+}
+
+void metrics_write(struct buf *out)
+{
+    size_t max = metrics_sets_max(), at = 0, metrics;
+    struct metric *const *rows = metrics_registered(&metrics);
+    bool fault = FAULT("metrics.write");
+    const struct label_set **sets = fault ? NULL : malloc(sizeof(void *) * (max + 1));
+    const struct metric **sorted = fault ? NULL : malloc(sizeof(void *) * (metrics + 1));
+
+    if (sets && sorted) {
+        size_t count = metrics_sets(sets, max);
+
+        memcpy(sorted, rows, metrics * sizeof(void *));
+        qsort(sorted, metrics, sizeof(void *), by_name);
+        qsort(sets, count, sizeof(void *), by_name_and_values);
+        for (size_t i = 0; i < metrics; i++) {
+            put_head(out, sorted[i]);
+            for (; at < count && sets[at]->metric == sorted[i]; at++)
+                put_series(out, sets[at]);
+        }
+        buf_str(out, STR("# EOF\n"));
+    } else
+        out->no_memory = true;
+    free(sets);
+    free(sorted);
+}

@@ -1,0 +1,226 @@
+#include "base/fault.h"
+#include "base/metrics.h"
+#include "test.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static struct metric rows[] = {
+    {.name = "weir_requests",
+     .type = METRIC_COUNTER,
+     .unit = "",
+     .help = "Requests answered, by \"route\" and status\\class.",
+     .labels = {"route", "status"}},
+    {.name = "weir_open_streams", .type = METRIC_GAUGE, .unit = "", .help = "Streams open now."},
+    {.name = "weir_request",
+     .type = METRIC_HISTOGRAM,
+     .unit = "seconds",
+     .help = "Time from accept to the last byte.",
+     .labels = {"route"}},
+    {.name = "weir_memory_bytes", .type = METRIC_GAUGE, .unit = "bytes", .help = "Pages out."},
+};
+enum { REQUESTS, STREAMS, LATENCY, MEMORY };
+
+static const char golden[] =
+    "# TYPE weir_memory_bytes gauge\n"
+    "# UNIT weir_memory_bytes bytes\n"
+    "# HELP weir_memory_bytes Pages out.\n"
+    "weir_memory_bytes 4096\n"
+    "# TYPE weir_metric_series_dropped counter\n"
+    "# HELP weir_metric_series_dropped Look-ups that went to the series _other, because a metric "
+    "had "
+    "too many or memory was gone.\n"
+    "weir_metric_series_dropped_total 0\n"
+    "# TYPE weir_open_streams gauge\n"
+    "# HELP weir_open_streams Streams open now.\n"
+    "weir_open_streams -2\n"
+    "# TYPE weir_request_seconds histogram\n"
+    "# UNIT weir_request_seconds seconds\n"
+    "# HELP weir_request_seconds Time from accept to the last byte.\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"1e-05\"} 3\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"2.5e-05\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"5e-05\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.0001\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.00025\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.0005\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.001\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.0025\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.005\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.01\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.025\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.05\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.1\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.25\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"0.5\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"1.0\"} 4\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"2.5\"} 5\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"5.0\"} 5\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"10.0\"} 5\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"25.0\"} 5\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"50.0\"} 5\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"100.0\"} 6\n"
+    "weir_request_seconds_bucket{route=\"chat\",le=\"+Inf\"} 7\n"
+    "weir_request_seconds_sum{route=\"chat\"} 202.500020002\n"
+    "weir_request_seconds_count{route=\"chat\"} 7\n"
+    "# TYPE weir_requests counter\n"
+    "# HELP weir_requests Requests answered, by \\\"route\\\" and status\\\\class.\n"
+    "weir_requests_total{route=\"a\\\"b\\\\c\\nd\",status=\"\"} 1\n"
+    "weir_requests_total{route=\"chat\",status=\"200\"} 7\n"
+    "weir_requests_total{route=\"chat\",status=\"500\"} 1\n"
+    "# EOF\n";
+
+static struct series *requests(const char *route, const char *status)
+{
+    return metrics_series(&rows[REQUESTS], (struct str[]){str_from(route), str_from(status)});
+}
+
+static void begin(void)
+{
+    metrics_register(rows, ARRAY_LEN(rows));
+}
+
+TEST(metrics_are_written_as_open_metrics)
+{
+    static const dur_ns seen[] = {
+        0, 10 * MICROSECOND, 10 * MICROSECOND + 1, 2500 * MILLISECOND, 100 * SECOND, 100 * SECOND,
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+    struct str text;
+    struct buf out;
+
+    begin();
+    series_add(requests("chat", "500"), 1);
+    series_add(requests("a\"b\\c\nd", ""), 1);
+    series_add(requests("chat", "200"), 5);
+    series_add(requests("chat", "200"), 2);
+    series_set(metrics_series(&rows[MEMORY], NULL), 1);
+    series_set(metrics_series(&rows[MEMORY], NULL), 4096);
+    series_shift(metrics_series(&rows[STREAMS], NULL), 1);
+    series_shift(metrics_series(&rows[STREAMS], NULL), -3);
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+        series_observe(metrics_series(&rows[LATENCY], (struct str[]){STR("chat")}),
+                       seen[i] + (i == ARRAY_LEN(seen) - 1));
+    series_observe(metrics_series(&rows[LATENCY], (struct str[]){STR("chat")}), -5);
+    buf_init(&out, arena, MIB);
+    metrics_write(&out);
+    REQUIRE(buf_finish(&out, &text, &err), "%s", err.text);
+    EXPECT(str_eq(text, str_from(golden)), STR_FMT, STR_ARG(text));
+    EXPECT(metrics_read(&rows[LATENCY], (struct str[]){STR("chat")}) == 7);
+    EXPECT(metrics_read(&rows[STREAMS], NULL) == -2);
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("chat"), STR("404")}) == 0);
+    metrics_done();
+}
+
+TEST(a_series_is_found_again_by_its_values)
+{
+    begin();
+    EXPECT(requests("a", "b") == requests("a", "b"));
+    EXPECT(requests("a", "b") != requests("ab", ""), "values do not run into each other");
+    EXPECT(requests("a", "b") != requests("", "ab"));
+    metrics_done();
+    begin();
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("a"), STR("b")}) == 0);
+    series_add(requests("a", "b"), 1);
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("a"), STR("b")}) == 1);
+    metrics_done();
+}
+
+TEST(a_long_label_value_is_cut_between_characters)
+{
+    char value[METRIC_LABEL_BYTES + 3];
+    struct str cut = {value, METRIC_LABEL_BYTES - 1};
+
+    memset(value, 'x', sizeof value);
+    memcpy(value + METRIC_LABEL_BYTES - 1, "\xc3\xa4\xc3\xa4", 4);
+    begin();
+    series_add(metrics_series(&rows[LATENCY], &(struct str){value, sizeof value}), 0);
+    series_observe(metrics_series(&rows[LATENCY], &(struct str){value, sizeof value}), 1);
+    EXPECT(metrics_read(&rows[LATENCY], &cut) == 1);
+    metrics_done();
+}
+
+TEST(too_many_series_go_to_other_and_are_counted)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct str others[] = {STR("_other"), STR("_other")};
+    char name[32];
+    struct buf out;
+
+    begin();
+    for (int i = 0; i < METRIC_SERIES_MAX + 5; i++) {
+        struct buf text;
+
+        buf_init_fixed(&text, name, sizeof name);
+        buf_u64(&text, (uint64_t)i);
+        series_add(metrics_series(&rows[REQUESTS], (struct str[]){buf_view(&text), STR("200")}), 1);
+    }
+    EXPECT(metrics_read(&rows[REQUESTS], others) == 5);
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("1999"), STR("200")}) == 1);
+    series_add(requests("1999", "200"), 1);
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("1999"), STR("200")}) == 2);
+    buf_init(&out, arena, MIB);
+    metrics_write(&out);
+    EXPECT(buf_ok(&out));
+    EXPECT(str_find(buf_view(&out), STR("weir_metric_series_dropped_total 5\n")) < out.len);
+    metrics_done();
+}
+
+static void *count_a_thousand(void *arg)
+{
+    const char *route = arg;
+
+    for (int i = 0; i < 1000; i++) {
+        series_add(requests("all", "200"), 1);
+        series_add(requests(route, "200"), 1);
+        series_observe(metrics_series(&rows[LATENCY], (struct str[]){STR("all")}), i * MICROSECOND);
+    }
+    metrics_thread_done();
+    return NULL;
+}
+
+TEST(the_parts_of_threads_are_summed_while_they_write)
+{
+    static char *const routes[] = {"one", "two", "three", "four"};
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    pthread_t threads[ARRAY_LEN(routes)];
+
+    begin();
+    for (int round = 0; round < 2; round++) { /* the second round adopts what the first left */
+        for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+            REQUIRE(pthread_create(&threads[i], NULL, count_a_thousand, routes[i]) == 0);
+        for (int i = 0; i < 20; i++) {
+            size_t mark = arena_mark(arena);
+            struct buf out;
+
+            buf_init(&out, arena, MIB);
+            metrics_write(&out);
+            EXPECT(buf_ok(&out));
+            arena_rewind(arena, mark);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+            pthread_join(threads[i], NULL);
+    }
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("all"), STR("200")}) == 8000);
+    EXPECT(metrics_read(&rows[REQUESTS], (struct str[]){STR("three"), STR("200")}) == 2000);
+    EXPECT(metrics_read(&rows[LATENCY], (struct str[]){STR("all")}) == 8000);
+    metrics_done();
+}
+
+TEST(without_memory_counting_goes_on_unseen)
+{
+    for (uint64_t nth = 1; fault_arm(nth); nth++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct buf out;
+
+        begin();
+        series_observe(metrics_series(&rows[LATENCY], (struct str[]){STR("chat")}), 1);
+        series_add(requests("a", "b"), 1);
+        if (arena) {
+            buf_init(&out, arena, MIB);
+            metrics_write(&out);
+        }
+        metrics_done();
+    }
+    EXPECT(!fault_arm(2));
+}
