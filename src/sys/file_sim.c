@@ -366,7 +366,7 @@ void file_unmap(void *map, size_t bytes)
         drop_if_unused(n);
         return;
     }
-    ASSERT(!"unmapped what is not mapped");
+    ASSERT(map == NULL); /* nobody mapped it */
 }
 
 bool file_lock(struct file *f, struct err *err)
