@@ -179,6 +179,7 @@ struct fiber *fiber_new(struct loop *loop, fiber_fn *fn, void *arg, struct err *
     char *low = stack_take(&loop->stacks);
 
     if (!low) {
+        loop->spawn_blocked = true;
         err_set(err, ERR_EXHAUSTED, "all %" PRIu32 " fibers of the loop are in use",
                 loop->stats.fibers);
         return NULL;
@@ -201,7 +202,10 @@ static void bury(struct loop *loop, struct fiber *f)
 {
     timer_remove(&loop->timers, &f->timer);
     unlink_from_all(loop, f);
-    loop->mail_blocked = false;
+    if (loop->spawn_blocked) {
+        loop->spawn_blocked = false;
+        atomic_store(&loop->mail, true); /* posts may wait for this */
+    }
 #if SANITIZE_THREAD
     __tsan_destroy_fiber(f->tsan_fiber);
 #endif

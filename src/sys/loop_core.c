@@ -94,7 +94,7 @@ void loop_wake_remote(struct loop *loop, struct remote_wake *wake)
 bool loop_may_sleep(struct loop *loop)
 {
     atomic_store(&loop->asleep, true);
-    if (!atomic_load(&loop->mail) || loop->mail_blocked)
+    if (!atomic_load(&loop->mail))
         return true;
     atomic_store(&loop->asleep, false);
     return false;
@@ -112,10 +112,8 @@ static void start_posts(struct loop *loop)
     for (uint32_t i = 0; i < POSTS_PER_TURN && loop->posts_count > 0; i++) {
         struct post *post = &loop->posts[loop->posts_first];
 
-        if (!fiber_new(loop, post->fn, post->arg, &err)) {
-            loop->mail_blocked = true; /* until a fiber has ended */
-            break;
-        }
+        if (!fiber_new(loop, post->fn, post->arg, &err))
+            break; /* the rest waits until a fiber has ended */
         loop->posts_first = (loop->posts_first + 1) % LOOP_POSTS_MAX;
         loop->posts_count--;
     }
@@ -133,7 +131,7 @@ static void take_mail(struct loop *loop)
     }
     loop->wakes_end = &loop->wakes;
     start_posts(loop);
-    atomic_store(&loop->mail, loop->posts_count > 0);
+    atomic_store(&loop->mail, loop->posts_count > 0 && !loop->spawn_blocked);
     pthread_mutex_unlock(&loop->mail_lock);
 }
 

@@ -97,7 +97,7 @@ struct loop {
     /* For other threads. Whoever clears `asleep` calls loop_body_wake(). The lock guards the lists;
      * it is held over the wake, so that loop_free() cannot overtake a waker. */
     atomic_bool asleep, mail;
-    bool mail_blocked; /* posts wait for a free fiber: do not spin on them */
+    bool spawn_blocked; /* no stack was free; false again when a fiber has ended */
     pthread_mutex_t mail_lock;
     struct remote_wake *wakes, **wakes_end;
     struct post *posts; /* ring of LOOP_POSTS_MAX */

@@ -1,0 +1,39 @@
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+    int failed = clock_gettime(id, &t);
+
+    ASSERT(!failed);
+    return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
+}
+
+mono_ns clock_mono(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+wall_ms clock_wall(void)
+{
+    return read_clock(CLOCK_REALTIME) / MILLISECOND;
+}
+
+void clock_random(void *bytes, size_t len)
+{
+    uint8_t *to = bytes;
+
+    while (len > 0) {
+        ssize_t got = getrandom(to, len, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        ASSERT(got > 0); /* weak keys would be worse than no service */
+        to += got;
+        len -= (size_t)got;
+    }
+}
