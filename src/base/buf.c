@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_CAP ((size_t)256)
+#define HEADS     ((size_t)64) /* of an arena's block, and the NUL, generously */
+#define FIRST_CAP (256 - HEADS)
 
 void buf_init(struct buf *b, struct arena *arena, size_t max)
 {
@@ -19,20 +20,14 @@ void buf_init_fixed(struct buf *b, char *memory, size_t size)
 }
 
 /* Doubling, a little under a power of two: the arena's block has a head, and a capacity of exactly
- * 256 KiB would take a block of 512. */
+ * 256 KiB would take a block of 512. Who asks for more than double knows what it will need. */
 static size_t next_cap(const struct buf *b, size_t need)
 {
-    size_t cap = MAX_OF(b->cap, FIRST_CAP / 2);
+    size_t cap = MAX_OF(b->cap, FIRST_CAP);
 
-    while (cap < need)
-        cap = cap > SIZE_MAX / 4 ? need : (cap + 64) * 2 - 64;
+    if (cap < need)
+        cap = need / 2 > cap ? need : (cap + HEADS) * 2 - HEADS;
     return MIN_OF(cap, b->max);
-}
-
-/* Memory from an arena has one byte more than cap, for the NUL that printing needs. */
-static size_t spare(const struct buf *b)
-{
-    return b->arena ? 1 : 0;
 }
 
 static bool grow(struct buf *b, size_t len)
@@ -44,7 +39,8 @@ static bool grow(struct buf *b, size_t len)
         return false;
     }
     size_t cap = next_cap(b, b->len + len);
-    char *more = arena_grow(b->arena, b->ptr, b->cap + 1, cap + 1);
+    /* One byte more than cap: the NUL that printing needs. */
+    char *more = cap < SIZE_MAX ? arena_grow(b->arena, b->ptr, b->cap + 1, cap + 1) : NULL;
     if (!more) {
         b->no_memory = true;
         return false;
@@ -96,7 +92,7 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
 {
     va_list args;
     char none[1];
-    size_t left = b->cap - b->len + spare(b);
+    size_t nul = b->arena && b->ptr ? 1 : 0, left = b->cap - b->len + nul;
 
     if (!buf_ok(b))
         return;
@@ -105,7 +101,7 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
     va_end(args);
     ASSERT(len >= 0);
     if ((size_t)len >= left) {
-        if (!buf_room(b, (size_t)len + 1 - spare(b)))
+        if (!buf_room(b, (size_t)len + (b->arena ? 0 : 1)))
             return;
         va_start(args, fmt);
         vsnprintf(b->ptr + b->len, (size_t)len + 1, fmt, args);

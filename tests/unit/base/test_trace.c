@@ -1,0 +1,150 @@
+#include "base/trace.h"
+#include "test.h"
+
+#include <string.h>
+
+static mono_ns now;
+
+static mono_ns test_clock(void)
+{
+    return now;
+}
+
+static struct str json_of(const struct trace *trace, struct arena *arena)
+{
+    struct err err = {0};
+    struct str text = STR_NONE;
+    struct buf out;
+
+    buf_init(&out, arena, MIB);
+    trace_json(trace, &out);
+    EXPECT(buf_finish(&out, &text, &err), "%s", err.text);
+    return text;
+}
+
+TEST(spans_and_events_are_told_in_the_order_they_ended)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+
+    trace_set_clock(test_clock);
+    now = 5 * SECOND;
+    struct trace *trace = trace_new(arena, 77);
+    REQUIRE(trace);
+    EXPECT(trace_id(trace) == 77);
+    struct span *outer = span_begin(trace, "call");
+    now += 2 * MILLISECOND;
+    struct span *inner = span_begin(trace, "connect");
+    now += 3 * MILLISECOND;
+    span_end(&inner);
+    EXPECT(!inner);
+    span_end(&inner);
+    trace_event(trace, "call.sent", "provider=%s \"x\"", "one");
+    trace_event(trace, "empty", "%s", "");
+    now += 4 * MILLISECOND;
+    EXPECT(trace_span_total(trace, "call") == 0, "not yet ended");
+    span_end(&outer);
+    EXPECT(trace_span_total(trace, "call") == 9 * MILLISECOND);
+    EXPECT(trace_span_total(trace, "connect") == 3 * MILLISECOND);
+    EXPECT(trace_span_total(trace, "never") == 0);
+    struct str text = json_of(trace, arena);
+    EXPECT(str_eq(text, STR("[{\"name\":\"connect\",\"at_us\":2000,\"dur_us\":3000},"
+                            "{\"name\":\"call.sent\",\"at_us\":5000,\"text\":\"provider=one "
+                            "\\\"x\\\"\"},{\"name\":\"empty\",\"at_us\":5000},"
+                            "{\"name\":\"call\",\"at_us\":0,\"dur_us\":9000}]")),
+           STR_FMT, STR_ARG(text));
+    EXPECT(trace_dropped(trace) == 0);
+    trace_set_clock(NULL);
+}
+
+TEST(totals_add_up_and_outlive_the_ring)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+
+    REQUIRE(trace);
+    trace_set_clock(test_clock);
+    for (int i = 0; i < 3; i++) {
+        struct span *span CLEANUP(span_end) = span_begin(trace, "deliver");
+
+        now += SECOND;
+    }
+    for (int i = 0; i < TRACE_EVENTS_MAX; i++)
+        trace_event(trace, "chunk", "number=%d", i);
+    EXPECT(trace_span_total(trace, "deliver") == 3 * SECOND);
+    EXPECT(trace_dropped(trace) == 3);
+    trace_set_clock(NULL);
+}
+
+TEST(the_oldest_are_overwritten_and_counted)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    size_t used = 0;
+
+    REQUIRE(trace);
+    for (int i = 0; i < 1000; i++) {
+        trace_event(trace, "chunk", "number=%d", i);
+        if (i == TRACE_EVENTS_MAX)
+            used = arena_used(arena);
+    }
+    EXPECT(arena_used(arena) == used, "a long stream takes no more memory");
+    EXPECT(trace_dropped(trace) == 1000 - TRACE_EVENTS_MAX);
+    struct str text = json_of(trace, arena);
+    EXPECT(str_find(text, STR("\"number=935\"")) == text.len);
+    EXPECT(str_find(text, STR("\"number=936\"")) < str_find(text, STR("\"number=999\"")));
+    EXPECT(str_find(text, STR("\"number=999\"")) < text.len);
+}
+
+TEST(a_long_event_text_is_cut_between_characters)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+
+    REQUIRE(trace);
+    for (int before = 90; before < 97; before++)
+        trace_event(trace, "long", "%*d\xe4\xbd\xa0", before, 1);
+    struct str text = json_of(trace, arena);
+    EXPECT(str_find(text, STR("\xef\xbf\xbd")) == text.len, STR_FMT, STR_ARG(text));
+    EXPECT(str_find(text, STR("1\xe4\xbd\xa0\"")) < text.len, "what fits stays whole");
+}
+
+TEST(too_many_open_spans_are_dropped)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    struct span *spans[40];
+
+    REQUIRE(trace);
+    for (size_t i = 0; i < ARRAY_LEN(spans); i++)
+        spans[i] = span_begin(trace, "deep");
+    EXPECT(spans[0] && !spans[39] && trace_dropped(trace) > 0);
+    for (size_t i = 0; i < ARRAY_LEN(spans); i++)
+        span_end(&spans[i]);
+    struct span *again = span_begin(trace, "again");
+    EXPECT(again != NULL);
+    span_end(&again);
+}
+
+TEST(no_trace_is_a_trace_that_records_nothing)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct arena *tiny CLEANUP(arena_end) = arena_new(64);
+    struct span *span = span_begin(NULL, "x");
+
+    span_end(&span);
+    trace_event(NULL, "x", "%d", 1);
+    EXPECT(trace_span_total(NULL, "x") == 0 && trace_dropped(NULL) == 0 && trace_id(NULL) == 0);
+    EXPECT(str_eq(json_of(NULL, arena), STR("[]")));
+    EXPECT(trace_new(tiny, 1) == NULL);
+}
+
+TEST(a_trace_without_memory_counts_what_it_loses)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(2600);
+    struct trace *trace = trace_new(arena, 1);
+
+    REQUIRE(trace);
+    for (int i = 0; i < 60; i++)
+        trace_event(trace, "x", "number=%d", i);
+    EXPECT(trace_dropped(trace) > 0 && trace_dropped(trace) < 60, "%u", trace_dropped(trace));
+}
