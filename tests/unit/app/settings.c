@@ -1,0 +1,203 @@
+/* Settings: what is read, and that every mistake is named with file, line, column and field. */
+#include "app/settings.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "sys/file.h"
+#include "test.h"
+
+static bool read(const char *text, const char *const *environment, struct settings_problems *p,
+                 struct settings **s)
+{
+    return settings_read_text(str_from(text), "weir.yaml", environment, p, s);
+}
+
+static const struct {
+    const char *name, *text, *want; /* want: the first problem */
+} mistakes[] = {
+    {"unknown section", "serer:\n  listen: 1\n",
+     "weir.yaml:1:1: serer: unknown setting; did you mean \"server\"?"},
+    {"unknown setting", "server:\n  lisen: 127.0.0.1:1\n",
+     "weir.yaml:2:3: server.lisen: unknown setting; did you mean \"listen\"?"},
+    {"nothing is near", "server:\n  zzzzzzzzzzzz: 1\n",
+     "weir.yaml:2:3: server.zzzzzzzzzzzz: unknown setting; `weir config schema` lists them all"},
+    {"not a duration", "server:\n  head_timeout: soon\n",
+     "weir.yaml:2:17: server.head_timeout: expected a duration such as 10s from 10ms to 10m, found "
+     "\"soon\""},
+    {"below the minimum", "server:\n  head_timeout: 1ms\n",
+     "weir.yaml:2:17: server.head_timeout: expected a duration such as 10s from 10ms to 10m, found "
+     "\"1ms\""},
+    {"above the maximum", "server:\n  loops: 257\n",
+     "weir.yaml:2:10: server.loops: expected a whole number from 0 to 256, found \"257\""},
+    {"not a size", "server:\n  body_bytes: 1XB\n",
+     "weir.yaml:2:15: server.body_bytes: expected a size such as 64KiB from 1KiB to 64MiB, found "
+     "\"1XB\""},
+    {"not a truth", "log:\n  requests: maybe\n",
+     "weir.yaml:2:13: log.requests: expected true or false, found \"maybe\""},
+    {"not a choice", "log:\n  level: loud\n",
+     "weir.yaml:2:10: log.level: expected one of error|warn|info|debug, found \"loud\""},
+    {"a list where a value is meant", "log:\n  level: [a]\n",
+     "weir.yaml:2:10: log.level: expected one of error|warn|info|debug, found a list"},
+    {"a map where a list is meant", "models:\n  name: x\n",
+     "weir.yaml:1:1: models: expected a list: lines that begin with \"- name:\""},
+    {"a key twice", "log:\n  level: info\n  level: warn\n",
+     "weir.yaml: line 3, column 3: \"level\" stands twice, first in line 2"},
+    {"an alias", "log: &a\n  level: info\n",
+     "weir.yaml: line 1, column 6: anchors and tags are not used here: write the map itself"},
+    {"two documents", "log:\n  level: info\n---\nlog:\n",
+     "weir.yaml: line 3, column 1: a second document begins: one file, one document"},
+    {"a secret in the file",
+     "providers:\n  - name: a\n    url: http://h/v1\n    api_key: sk-secret\n",
+     "weir.yaml:4:14: providers.0.api_key: expected env:NAME or file:PATH; a secret may not stand "
+     "in the settings themselves"},
+    {"a secret that is not set",
+     "providers:\n  - name: a\n    url: http://h/v1\n    api_key: env:NOWHERE\n",
+     "weir.yaml:4:14: providers.0.api_key: the environment variable NOWHERE is not set or empty"},
+    {"a provider without a url", "providers:\n  - name: a\n",
+     "weir.yaml: providers.0.url: must be given"},
+    {"a model of nobody", "models:\n  - name: a\n    provider: b\n",
+     "weir.yaml: models.0.provider: no provider has this name"},
+    {"two models of one name",
+     "providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - {name: a, provider: p}\n  - "
+     "{name: a, provider: p}\n",
+     "weir.yaml: models.1.name: another model has this name"},
+    {"a certificate without its key", "server:\n  tls_certificate: a.pem\n",
+     "weir.yaml: server.tls_certificate: tls_certificate and tls_key go together"},
+    {"documents through a stranger", "knowledge:\n  through: gpt\n",
+     "weir.yaml: knowledge.through: expected \"auto\", \"none\" or the name of one of `models`"},
+    {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
+     "weir.yaml: server.request_memory: must be at least twice server.body_bytes"},
+};
+
+TEST(mistakes_are_named)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        struct settings_problems p = {0};
+        struct settings *s = NULL;
+
+        EXPECT(!read(mistakes[i].text, NULL, &p, &s), "%s", mistakes[i].name);
+        EXPECT(p.count > 0 && str_eq(p.at[0], str_from(mistakes[i].want)), "%s: " STR_FMT,
+               mistakes[i].name, STR_ARG(p.count ? p.at[0] : STR("no problem")));
+        settings_free(&s);
+        settings_problems_free(&p);
+    }
+}
+
+TEST(all_mistakes_are_named_not_only_the_first)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(!read("log:\n  level: a\n  requests: b\nserver:\n  loops: c\n", NULL, &p, &s));
+    EXPECT(p.count == 3, "%zu", p.count);
+    settings_problems_free(&p);
+}
+
+TEST(a_secret_is_never_repeated)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(!read("providers:\n  - name: a\n    url: http://h/v1\n    api_key: sk-hush-hush\n", NULL,
+                 &p, &s));
+    for (size_t i = 0; i < p.count; i++)
+        EXPECT(str_find(p.at[i], STR("hush")) == p.at[i].len);
+    settings_problems_free(&p);
+}
+
+TEST(the_environment_comes_over_the_file)
+{
+    static const char *const environment[] = {"WEIR_SERVER_LISTEN=127.0.0.1:9",
+                                              "WEIR_PROVIDERS_0_API_KEY=env:THE_KEY",
+                                              "THE_KEY=k-1",
+                                              "WEIR_PROVIDERS_1_NAME=second",
+                                              "WEIR_PROVIDERS_1_URL=https://two/v1",
+                                              "WEIR_SERVRE=1",
+                                              "WEIR_SERVICE_HOST=x",
+                                              NULL};
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct buf b;
+
+    bool ok = read(
+        "server: {listen: 127.0.0.1:1, loops: 3}\nproviders: [{name: first, url: http://one/v1}]\n",
+        environment, &p, &s);
+    EXPECT(ok, STR_FMT, STR_ARG(p.at[0]));
+    REQUIRE(s);
+    EXPECT(str_eq(s->server.listen, STR("127.0.0.1:9")));
+    EXPECT(s->server.loops == 3);
+    EXPECT(s->provider_count == 2 && str_eq(s->providers[1].name, STR("second")));
+    EXPECT(str_eq(secret_reveal(&s->providers[0].api_key), STR("k-1")));
+    EXPECT(s->providers[1].gap_timeout == 60 * SECOND);
+    EXPECT(p.warning_count == 1 && str_starts(p.warnings[0], STR("WEIR_SERVRE: ")), "%zu",
+           p.warning_count);
+
+    buf_init(&b, arena, MIB);
+    settings_show(s, false, &b);
+    EXPECT(str_find(buf_view(&b), STR("k-1")) == b.len);
+    EXPECT(str_find(buf_view(&b), STR("env:THE_KEY")) < b.len);
+    EXPECT(str_find(buf_view(&b), STR("# WEIR_SERVER_LISTEN")) < b.len);
+    EXPECT(str_find(buf_view(&b), STR("# weir.yaml:1")) < b.len);
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
+TEST(defaults_alone_are_good)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(read("", NULL, &p, &s));
+    REQUIRE(s);
+    EXPECT(str_eq(s->server.listen, STR("127.0.0.1:8080")));
+    EXPECT(s->server.body_bytes == (int64_t)(32 * MIB) && s->server.head_timeout == 10 * SECOND);
+    EXPECT(s->log.level == 2 && s->log.requests && s->provider_count == 0);
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
+TEST(a_file_that_was_named_must_exist)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(!settings_read("/nowhere/weir.yaml", NULL, &p, &s));
+    EXPECT(p.count == 1, "%zu", p.count);
+    settings_problems_free(&p);
+}
+
+TEST(the_schema_and_the_page_name_every_setting)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct err err = {0};
+    struct buf schema, page;
+
+    buf_init(&schema, arena, MIB);
+    buf_init(&page, arena, MIB);
+    settings_schema(&schema);
+    settings_docs(&page);
+    struct json *j = json_parse(arena, buf_view(&schema), &err);
+    REQUIRE(j, "%s", err.text);
+    EXPECT(json_path(j, "properties.server.properties.listen.default"));
+    EXPECT(json_path(j, "properties.providers.items.properties.url.description"));
+    EXPECT(str_find(buf_view(&page), STR("| `gap_timeout` |")) < page.len);
+}
+
+TEST(a_change_that_waits_for_a_restart_is_told)
+{
+    struct settings_problems p = {0};
+    struct settings *a = NULL, *b = NULL;
+    char text[200];
+    struct buf names;
+
+    REQUIRE(read("", NULL, &p, &a) &&
+            read("server: {listen: 127.0.0.1:2}\nlog: {level: warn}\n", NULL, &p, &b));
+    buf_init_fixed(&names, text, sizeof text);
+    settings_need_restart(a, b, &names);
+    EXPECT(str_eq(buf_view(&names), STR("server.listen")), STR_FMT, STR_ARG(buf_view(&names)));
+    settings_free(&a);
+    settings_free(&b);
+    settings_problems_free(&p);
+}
