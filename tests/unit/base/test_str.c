@@ -1,6 +1,7 @@
 #include "base/str.h"
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 TEST(comparing)
@@ -80,11 +81,10 @@ TEST(split)
 {
     for (size_t i = 0; i < ARRAY_LEN(split_cases); i++) {
         char got[32] = "";
+        size_t at = 0;
 
         for (struct str rest = str_from(split_cases[i].text), part; str_split(&rest, ',', &part);) {
-            strncat(got, "[", 2);
-            strncat(got, part.ptr, part.len);
-            strncat(got, "]", 2);
+            at += (size_t)snprintf(got + at, sizeof got - at, "[" STR_FMT "]", STR_ARG(part));
         }
         EXPECT(strcmp(got, split_cases[i].parts) == 0, "%s: %s", split_cases[i].name, got);
     }
