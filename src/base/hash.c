@@ -144,20 +144,29 @@ static EVP_MD *sha256_algorithm(void)
     return md;
 }
 
-static EVP_MAC *hmac_algorithm(void)
+/* A context with the digest chosen and no key. Copying it costs 0.6 us a MAC where choosing the
+ * digest anew costs 0.9; keeping one per thread costs 0.4, but would keep the last key as well. */
+static EVP_MAC_CTX *hmac_template(void)
 {
-    static EVP_MAC *_Atomic fetched;
-    EVP_MAC *mac = atomic_load_explicit(&fetched, memory_order_acquire), *other = NULL;
+    static EVP_MAC_CTX *_Atomic made;
+    EVP_MAC_CTX *ctx = atomic_load_explicit(&made, memory_order_acquire), *other = NULL;
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
 
-    if (mac)
-        return mac;
-    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    ASSERT(mac);
-    if (!atomic_compare_exchange_strong(&fetched, &other, mac)) {
-        EVP_MAC_free(mac);
-        mac = other;
+    if (ctx)
+        return ctx;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac); /* the context holds it */
+    ASSERT(ctx && EVP_MAC_CTX_set_params(ctx, params));
+    if (!atomic_compare_exchange_strong(&made, &other, ctx)) {
+        EVP_MAC_CTX_free(ctx);
+        ctx = other;
     }
-    return mac;
+    return ctx;
 }
 
 struct sha256 sha256_two(struct str a, struct str b)
@@ -180,20 +189,14 @@ struct sha256 sha256(struct str s)
 
 struct sha256 hmac_sha256(const struct secret *key, struct str s)
 {
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
     struct str k = secret_reveal(key);
     struct sha256 sum;
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac_algorithm());
-    bool ok = ctx &&
-              EVP_MAC_init(ctx, (const unsigned char *)(k.ptr ? k.ptr : ""), k.len, params) &&
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(hmac_template());
+    bool ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(k.ptr ? k.ptr : ""), k.len, NULL) &&
               EVP_MAC_update(ctx, (const unsigned char *)s.ptr, s.len) &&
               EVP_MAC_final(ctx, sum.bytes, NULL, sizeof sum.bytes);
 
-    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_CTX_free(ctx); /* wipes the key */
     ASSERT(ok);
     return sum;
 }

@@ -91,14 +91,14 @@ static size_t escape(char out[6], uint32_t rune)
 {
     static const char short_forms[] = "\"\"\\\\\nn\rr\tt";
 
+    if (rune >= 0x20 && rune != '"' && rune != '\\' && rune != 0x7f)
+        return utf8_put(out, rune);
     for (size_t i = 0; i + 1 < sizeof short_forms; i += 2)
         if (rune == (unsigned char)short_forms[i]) {
             out[0] = '\\';
             out[1] = short_forms[i + 1];
             return 2;
         }
-    if (rune >= 0x20 && rune != 0x7f)
-        return utf8_put(out, rune);
     memcpy(out, "\\u00", 4);
     out[4] = "0123456789abcdef"[rune >> 4];
     out[5] = "0123456789abcdef"[rune & 15];
