@@ -2,9 +2,10 @@
  * RFC 8259, strictly: valid UTF-8, no BOM, no trailing bytes, lone surrogate escapes refused,
  * duplicate keys in one object refused (compared after unescaping). Numbers keep their text.
  * Every byte that is not edited is preserved.
- * Limits   text 2^32-1 bytes, depth and node count by struct json_limits; past them ERR_TOO_LARGE.
+ * Limits   text below 2^32-1 bytes, depth and node count by struct json_limits; past them ERR_TOO_LARGE.
  * Owner    the index lives in the arena; the text stays the caller's and must outlive it.
- * Errors   ERR_INVALID with the byte offset, line and what was expected; never the text itself. */
+ * Errors   ERR_INVALID with the line (from 1), the byte offset in the text (from 0) and what was
+ *          expected; never the text itself. */
 #ifndef WEIR_BASE_JSON_H
 #define WEIR_BASE_JSON_H
 
@@ -45,19 +46,23 @@ size_t json_count(const struct json *j, json_ref container);
 /* for (json_ref v = json_first(j, c); v; v = json_next(j, v))  members or elements in text order */
 json_ref json_first(const struct json *j, json_ref container);
 json_ref json_next(const struct json *j, json_ref v);
-struct str json_key_raw(const struct json *j, json_ref member); /* as in the text, escapes kept */
-struct str json_raw(const struct json *j, json_ref v);          /* the bytes of the value */
+/* As in the text: escapes kept, without the quotes; STR_NONE for what is no member. */
+struct str json_key_raw(const struct json *j, json_ref member);
+struct str json_raw(const struct json *j, json_ref v); /* the bytes of the value, quotes too */
 
 /* Decoded; false when the kind or the range differs, or (strings) when memory is gone.
  * A string without escapes is a view of the text, else a copy in the arena. */
 bool json_str(const struct json *j, json_ref v, struct arena *arena, struct str *out) MUST_CHECK;
-bool json_i64(const struct json *j, json_ref v, int64_t *out) MUST_CHECK;
+bool json_i64(const struct json *j, json_ref v, int64_t *out)
+    MUST_CHECK; /* "1", not "1.0" or "1e0" */
 bool json_f64(const struct json *j, json_ref v, double *out) MUST_CHECK;
 bool json_bool(const struct json *j, json_ref v, bool *out) MUST_CHECK;
-bool json_equal(const struct json *a, json_ref va, const struct json *b,
-                json_ref vb); /* by value */
+/* By value: numbers exactly whatever their spelling, members in any order. Linear when the order is
+ * the same, else quadratic in the members of one object. */
+bool json_equal(const struct json *a, json_ref va, const struct json *b, json_ref vb);
 
-/* An edit replaces, adds or removes one member or element. Give them all at once. */
+/* An edit replaces, adds or removes one member or element. Give them all at once, in any order;
+ * edits of the same value, or of a value and one inside it, contradict each other. */
 enum json_edit_kind { JSON_REPLACE, JSON_ADD_MEMBER, JSON_REMOVE };
 struct json_edit {
     enum json_edit_kind kind;
@@ -65,11 +70,12 @@ struct json_edit {
     struct str key;   /* ADD_MEMBER: unescaped key, not yet present */
     struct str value; /* REPLACE, ADD_MEMBER: JSON text, trusted to be valid */
 };
-/* The text with the edits made, as one string in the arena. */
+/* The text with the edits made, as one string in the arena. ERR_EXHAUSTED, or ERR_INTERNAL for edits
+ * that have no place: an absent value, a key already there, a contradiction. */
 bool json_splice(struct arena *arena, const struct json *j, const struct json_edit *edits,
                  size_t count, struct str *out, struct err *err) MUST_CHECK;
 /* The same as pieces that view the old text and the edits: for writev without a copy.
- * At most 4 * count + 1 pieces. */
+ * At most 3 * count + 1 pieces; 0 where json_splice() would fail. */
 size_t json_splice_pieces(struct arena *arena, const struct json *j, const struct json_edit *edits,
                           size_t count, struct str *pieces) MUST_CHECK;
 

@@ -1,0 +1,199 @@
+/* base/scan.h: find the next byte that matters, sixteen at a time.
+ * Five small operations on a block of bytes exist for SSE2, NEON and plain 64-bit words; the scanners
+ * below are written once on top of them. Define SCAN_PORTABLE before including to force the plain
+ * words (tests do). No scanner reads at or past `end`. */
+#ifndef WEIR_BASE_SCAN_H
+#define WEIR_BASE_SCAN_H
+
+#include <string.h>
+
+#include "base/base.h"
+
+static inline uint32_t load_le32(const char *p)
+{
+    const uint8_t *b = (const uint8_t *)p;
+
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static inline uint64_t load_le64(const char *p)
+{
+    return load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
+}
+
+/* A mark block has all bits of a byte set where the test held (plain words: its top bit). */
+#if defined(__SSE2__) && !defined(SCAN_PORTABLE)
+#    include <emmintrin.h>
+#    define SCAN_BLOCK 16
+typedef __m128i scan_block;
+
+static inline scan_block scan_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline scan_block scan_equal(scan_block b, char c)
+{
+    return _mm_cmpeq_epi8(b, _mm_set1_epi8(c));
+}
+
+/* Bytes below `limit` (at most 0x80), or with the top bit set: one signed comparison. */
+static inline scan_block scan_below_or_high(scan_block b, char limit)
+{
+    return _mm_cmplt_epi8(b, _mm_set1_epi8(limit));
+}
+
+static inline scan_block scan_below(scan_block b, char limit)
+{
+    return _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8((char)(limit - 1))), b);
+}
+
+static inline scan_block scan_or(scan_block a, scan_block b)
+{
+    return _mm_or_si128(a, b);
+}
+
+/* Index of the first marked byte, SCAN_BLOCK when there is none. */
+static inline size_t scan_first(scan_block marks)
+{
+    return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(marks) | 1u << SCAN_BLOCK);
+}
+
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SCAN_PORTABLE)
+#    include <arm_neon.h>
+#    define SCAN_BLOCK 16
+typedef uint8x16_t scan_block;
+
+static inline scan_block scan_load(const char *p)
+{
+    return vld1q_u8((const uint8_t *)p);
+}
+
+static inline scan_block scan_equal(scan_block b, char c)
+{
+    return vceqq_u8(b, vdupq_n_u8((uint8_t)c));
+}
+
+static inline scan_block scan_below_or_high(scan_block b, char limit)
+{
+    return vcltq_s8(vreinterpretq_s8_u8(b), vdupq_n_s8((int8_t)limit));
+}
+
+static inline scan_block scan_below(scan_block b, char limit)
+{
+    return vcltq_u8(b, vdupq_n_u8((uint8_t)limit));
+}
+
+static inline scan_block scan_or(scan_block a, scan_block b)
+{
+    return vorrq_u8(a, b);
+}
+
+/* NEON has no movemask: narrow each byte to four bits of a word. */
+static inline size_t scan_first(scan_block marks)
+{
+    uint8x8_t narrow = vshrn_n_u16(vreinterpretq_u16_u8(marks), 4);
+    uint64_t bits = vget_lane_u64(vreinterpret_u64_u8(narrow), 0);
+
+    return bits ? (size_t)__builtin_ctzll(bits) / 4 : SCAN_BLOCK;
+}
+
+#else
+#    define SCAN_BLOCK 8
+#    define SCAN_ONES  UINT64_C(0x0101010101010101)
+#    define SCAN_TOPS  UINT64_C(0x8080808080808080)
+typedef uint64_t scan_block;
+
+static inline scan_block scan_load(const char *p)
+{
+    return load_le64(p);
+}
+
+/* Exact for every byte: no carry crosses from one byte to the next. */
+static inline scan_block scan_equal(scan_block b, char c)
+{
+    uint64_t x = b ^ SCAN_ONES * (uint8_t)c;
+
+    return ~(((x & ~SCAN_TOPS) + ~SCAN_TOPS) | x) & SCAN_TOPS;
+}
+
+static inline scan_block scan_below(scan_block b, char limit)
+{
+    return ~((b | SCAN_TOPS) - SCAN_ONES * (uint8_t)limit) & ~b & SCAN_TOPS;
+}
+
+static inline scan_block scan_below_or_high(scan_block b, char limit)
+{
+    return scan_below(b, limit) | (b & SCAN_TOPS);
+}
+
+static inline scan_block scan_or(scan_block a, scan_block b)
+{
+    return a | b;
+}
+
+static inline size_t scan_first(scan_block marks)
+{
+    return marks ? (size_t)__builtin_ctzll(marks) / 8 : SCAN_BLOCK;
+}
+#endif
+
+/* A test over a block and the same over one byte give a scanner: the first byte that passes, or end. */
+#define SCANNER(name, block_test, byte_test)                       \
+    static inline const char *name(const char *p, const char *end) \
+    {                                                              \
+        for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) { \
+            scan_block b = scan_load(p);                           \
+            size_t i = scan_first(block_test);                     \
+            if (i < SCAN_BLOCK)                                    \
+                return p + i;                                      \
+        }                                                          \
+        for (; p < end; p++) {                                     \
+            uint8_t c = (uint8_t)*p;                               \
+            if (byte_test)                                         \
+                return p;                                          \
+        }                                                          \
+        return end;                                                \
+    }
+
+/* What ends a run of plain characters in a JSON string: a quote, a backslash, a control byte, or
+ * a byte outside ASCII, which wants validating. */
+SCANNER(scan_json_special,
+        scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20)),
+        c == '"' || c == '\\' || c < 0x20 || c >= 0x80)
+
+/* Control bytes, DEL included: what has no place inside a line of an HTTP head. */
+SCANNER(scan_control, scan_or(scan_below(b, 0x20), scan_equal(b, 0x7f)), c < 0x20 || c == 0x7f)
+
+/* The end of a line: CR or LF. */
+SCANNER(scan_line_end, scan_or(scan_equal(b, '\r'), scan_equal(b, '\n')), c == '\r' || c == '\n')
+
+/* Bytes outside ASCII. */
+SCANNER(scan_non_ascii, scan_below_or_high(b, 0), c >= 0x80)
+
+/* Length of the UTF-8 sequence at p, which is outside ASCII; 0 when it is none (RFC 3629: no
+ * overlong forms, no surrogates, nothing above U+10FFFF, not cut). */
+static inline size_t scan_utf8(const char *p, const char *end)
+{
+    size_t left = (size_t)(end - p);
+
+    if (LIKELY(left >= 4)) {
+        uint32_t w = load_le32(p);
+        if ((w & 0x00c0c0f0) == 0x008080e0) {
+            uint32_t top = w & 0x0000200f; /* E0 wants a high second byte, ED a low one */
+            return top != 0 && top != 0x0000200d ? 3 : 0;
+        }
+        if ((w & 0x0000c0e0) == 0x000080c0)
+            return (w & 0x1e) != 0 ? 2 : 0;
+        if ((w & 0xc0c0c0f8) == 0x808080f0) {
+            uint32_t top = w & 0x00003007; /* above U+FFFF, not above U+10FFFF */
+            return top != 0 && ((top & 0x04) == 0 || (top & 0x00003003) == 0) ? 4 : 0;
+        }
+        return 0;
+    }
+    char padded[4] = {0}; /* zero continues nothing, so a cut sequence is refused */
+    memcpy(padded, p, left);
+    return scan_utf8(padded, padded + 4);
+}
+
+#endif
