@@ -92,11 +92,17 @@ static int compare_cuts(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
-static bool overlap(const struct splice *s)
+/* In text order a contradiction shows between neighbours, but for one key added twice. */
+static bool contradict(const struct splice *s, const struct json_edit *edits)
 {
-    for (size_t i = 1; i < s->count; i++)
-        if (s->cuts[i].from < s->cuts[i - 1].to)
+    for (size_t i = 1; i < s->count; i++) {
+        const struct cut *c = &s->cuts[i];
+        if (c->from < c[-1].to)
             return true;
+        for (size_t k = i; c->kind == JSON_ADD_MEMBER && k-- > 0 && s->cuts[k].at == c->at;)
+            if (str_eq(edits[s->cuts[k].order].key, edits[c->order].key))
+                return true;
+    }
     return false;
 }
 
@@ -171,8 +177,8 @@ static bool plan(struct splice *s, const struct json_edit *edits, size_t count, 
     }
     s->count = count;
     qsort(s->cuts, count, sizeof *s->cuts, compare_cuts);
-    if (overlap(s))
-        return err_set(err, ERR_INTERNAL, "edits of the JSON text overlap");
+    if (contradict(s, edits))
+        return err_set(err, ERR_INTERNAL, "edits of the JSON text contradict each other");
     widen_removals(s);
     return make_leads(s, edits) || err_arena(err, s->arena);
 }

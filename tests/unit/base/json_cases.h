@@ -10,7 +10,13 @@ struct json_case {
     struct str text;
 };
 
-#define CASE(name, text) {name, {"" text "", sizeof(text) - 1}}
+#define CASE(name, text)                 \
+    {                                    \
+        name,                            \
+        {                                \
+            "" text "", sizeof(text) - 1 \
+        }                                \
+    }
 
 static const struct json_case json_cases[] = {
     /* structure */
@@ -139,7 +145,8 @@ static const struct json_case json_cases[] = {
     CASE("y_object_same_key_after_nested", "{\"b\":{\"a\":1},\"a\":2}"),
     CASE("y_object_same_values", "{\"a\":1,\"b\":1}"),
     CASE("y_object_extreme_numbers", "{\"min\":-1.0e+28,\"max\":1.0e+28}"),
-    CASE("y_object_long_key", "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}"),
+    CASE("y_object_long_key",
+         "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}"),
     CASE("n_object_trailing_comma", "{\"a\":1,}"),
     CASE("n_object_trailing_commas", "{\"a\":1,,}"),
     CASE("n_object_double_comma", "{\"a\":1,,\"b\":2}"),
@@ -253,7 +260,8 @@ static const struct json_case json_cases[] = {
     CASE("y_number_int_with_exponent", "[20e1]"),
     CASE("y_number_huge_exponent_ours", "[1e9999]"),
     CASE("y_number_tiny_exponent_ours", "[1e-9999]"),
-    CASE("y_number_exponent_of_many_digits_ours", "[0.4e00669999999999999999999999999999999969999]"),
+    CASE("y_number_exponent_of_many_digits_ours",
+         "[0.4e00669999999999999999999999999999999969999]"),
     CASE("y_number_very_big_int_ours", "[100000000000000000000000000000000000000000]"),
     CASE("y_number_very_negative_int_ours", "[-237462374673276894279832749832423479823246327846]"),
     CASE("y_number_i64_max", "[9223372036854775807]"),
@@ -310,7 +318,8 @@ static const struct json_case json_cases[] = {
     CASE("y_string_seventeen", "[\"0123456789abcdefg\"]"),
     CASE("y_string_long",
          "[\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"]"),
-    CASE("y_string_del", "[\"a\x7f" "a\"]"),
+    CASE("y_string_del", "[\"a\x7f"
+                         "a\"]"),
     CASE("y_string_comment_inside", "[\"a/*b*/c/*d//e\"]"),
     CASE("y_string_brackets_inside", "[\"]}[{,:\"]"),
     CASE("y_string_apostrophe", "[\"it's\"]"),
@@ -343,14 +352,16 @@ static const struct json_case json_cases[] = {
     CASE("y_string_utf8_line_separators", "[\"\xe2\x80\xa8\xe2\x80\xa9\"]"),
     CASE("y_string_utf8_bom_inside", "[\"\xef\xbb\xbf\"]"),
     CASE("y_string_utf8_mixed", "[\"a\xc3\xa9\xe6\xbc\xa2z\xf0\x9f\x98\x80\"]"),
-    CASE("y_string_utf8_chinese", "[\"\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xb8\x96\xe7\x95\x8c\"]"),
+    CASE("y_string_utf8_chinese",
+         "[\"\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xb8\x96\xe7\x95\x8c\"]"),
     CASE("y_string_combining", "[\"e\xcc\x81\"]"),
     CASE("n_string_unclosed", "[\"a"),
     CASE("n_string_unclosed_empty", "[\""),
     CASE("n_string_unclosed_long", "[\"0123456789abcdef0123456789abcdef"),
     CASE("n_string_single_quote", "['a']"),
     CASE("n_string_backquote", "[`a`]"),
-    CASE("n_string_curly_quotes", "[\xe2\x80\x9c" "a\xe2\x80\x9d]"),
+    CASE("n_string_curly_quotes", "[\xe2\x80\x9c"
+                                  "a\xe2\x80\x9d]"),
     CASE("n_string_no_quotes", "[a]"),
     CASE("n_string_text_after", "[\"a\"b]"),
     CASE("n_string_newline", "[\"a\nb\"]"),
@@ -434,7 +445,8 @@ static const struct json_case json_cases[] = {
     CASE("n_utf8_third_byte_wrong", "[\"\xe6\xbc\x41\"]"),
     CASE("n_utf8_fourth_byte_wrong", "[\"\xf0\x9f\x98\x41\"]"),
     CASE("n_utf8_bad_after_good", "[\"\xe6\xbc\xa2\xe6\xbc\xa2\xff\"]"),
-    CASE("n_utf8_bad_in_second_block", "[\"0123456789abcdef01\xff" "3456789abcdef\"]"),
+    CASE("n_utf8_bad_in_second_block", "[\"0123456789abcdef01\xff"
+                                       "3456789abcdef\"]"),
     CASE("n_utf8_outside_strings", "[\xe6\xbc\xa2]"),
     CASE("n_utf8_bad_outside_strings", "[\xe5]"),
     CASE("n_utf8_bad_key", "{\"\xc0\xaf\":1}"),
