@@ -36,6 +36,12 @@ const char *sim_fault_name(enum sim_fault fault)
     return fault_names[fault];
 }
 
+uint64_t sim_struck(enum sim_fault fault)
+{
+    ASSERT(fault < SIM_FAULTS);
+    return sim_world()->report.struck[fault];
+}
+
 /* ---- memory ---- */
 
 static void *reserve(size_t size)

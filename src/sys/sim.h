@@ -64,6 +64,7 @@ struct sim_report {
 
 void sim_begin(const struct sim_options *options); /* NULL: no faults, seed 1 */
 void sim_end(struct sim_report *out);              /* takes the world down; out may be NULL */
+uint64_t sim_struck(enum sim_fault fault);         /* how often so far */
 const char *sim_fault_name(enum sim_fault fault);
 
 /* The scenario's own stream of chance: what a test draws does not shift what the world draws. */

@@ -1,6 +1,5 @@
 #include "sys/sock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,42 +75,6 @@ struct dial {
 };
 
 static struct listener *listeners; /* in the order they were made */
-
-/* ---- addresses ---- */
-
-static bool is_numeric_host(struct str host)
-{
-    char text[ADDR_TEXT_MAX];
-    uint8_t bytes[16];
-    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-
-    if (is_v6)
-        host = str_slice(host, 1, host.len - 1);
-    if (host.len == 0 || host.len >= sizeof text)
-        return false;
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = 0;
-    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, bytes) == 1;
-}
-
-bool addr_parse(struct str text, struct addr *out, struct err *err)
-{
-    size_t colon = text.len;
-    uint64_t port = 0;
-
-    while (colon > 0 && text.ptr[colon - 1] != ':')
-        colon--;
-    bool is_unix = str_starts(text, STR("unix:")) && text.len > 5;
-    bool is_ip = colon > 0 && u64_parse(str_slice(text, colon, text.len), &port) && port <= 65535 &&
-                 is_numeric_host(str_slice(text, 0, colon - 1));
-    if ((!is_unix && !is_ip) || text.len >= ADDR_TEXT_MAX)
-        return err_set(err, ERR_INVALID,
-                       "\"" STR_FMT "\" is not an address like 127.0.0.1:8080 or unix:/path",
-                       STR_ARG(text));
-    *out = (struct addr){{0}};
-    memcpy(out->text, text.ptr, text.len);
-    return true;
-}
 
 static struct way *way_in(const struct sock *s)
 {
@@ -468,6 +431,8 @@ SUSPENDS bool sock_write(struct sock *s, const struct iovec *iov, int count, str
 {
     size_t total = iov_total(iov, count), done = 0, put;
 
+    if (!fiber_still_wanted(err))
+        return false;
     while (done < total) {
         struct iovec rest[8];
         int used = rest_of(iov, count, done, rest);
@@ -487,14 +452,14 @@ SUSPENDS bool sock_write(struct sock *s, const struct iovec *iov, int count, str
 SUSPENDS bool sock_read(struct sock *s, void *bytes, size_t size, size_t *got, struct err *err)
 {
     for (;;) {
+        if (!sock_wait_readable(s, err))
+            return false;
         switch (sock_try_read(s, bytes, size, got, err)) {
         case IO_DONE: return true;
         case IO_END: *got = 0; return true;
         case IO_FAILED: return false;
         case IO_AGAIN: break;
         }
-        if (!sock_wait_readable(s, err))
-            return false;
     }
 }
 

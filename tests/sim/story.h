@@ -1,0 +1,109 @@
+/* tests/sim/story.h: one seed's story. Everything is drawn from the seed before anything runs: who asks
+ * what over which connection, how the provider behaves, when the client leaves. What then happened is
+ * noted beside it, so that check.c can hold the two against each other. */
+#ifndef WEIR_TESTS_SIM_STORY_H
+#define WEIR_TESTS_SIM_STORY_H
+
+#include "base/base.h"
+#include "base/str.h"
+
+#define ASKS_MAX        6
+#define CONNECTIONS_MAX 4
+#define PROVIDERS       2
+#define EVENT_BYTES_MAX ((size_t)8 * 1024)   /* of the providers: what is larger is refused */
+#define REPLY_BYTES_MAX ((size_t)256 * 1024)
+
+enum key_kind { KEY_GOOD, KEY_LIMITED, KEY_POOR, KEY_REVOKED, KEY_WRONG, KEY_NONE, KEYS };
+
+enum client_way {
+    CLIENT_READS,
+    CLIENT_READS_SLOWLY,
+    CLIENT_LEAVES_AFTER_BYTES, /* of the reply's body */
+    CLIENT_LEAVES_AFTER_TIME,
+    CLIENT_SENDS_HALF, /* of the body, then closes */
+    CLIENT_SENDS_NONSENSE,
+};
+
+enum provider_way {
+    PROVIDER_ANSWERS,
+    PROVIDER_REFUSES,      /* with a status of its own */
+    PROVIDER_HANGS_UP,     /* before its first byte */
+    PROVIDER_CUTS,         /* at a random byte of the answer */
+    PROVIDER_BREAKS_CHUNK, /* framing that is not HTTP */
+    PROVIDER_BREAKS_EVENT, /* data that is not JSON */
+    PROVIDER_OVERFLOWS,    /* one event too large */
+    PROVIDER_CONFESSES,    /* an error event inside a 200 stream */
+    PROVIDER_FORGETS_DONE,
+    PROVIDER_PAUSES,         /* longer than the gap allows */
+    PROVIDER_IS_SILENT,      /* until the gateway gives up */
+    PROVIDER_TALKS_NONSENSE, /* no HTTP at all */
+};
+
+struct ask {
+    int number; /* from 1; stands in the prompt, so that the provider knows which story to play */
+    /* the client's part */
+    enum key_kind key;
+    bool known_model, stream, wants_usage;
+    int provider;
+    size_t prompt_bytes;
+    enum client_way client;
+    size_t leave_bytes;
+    dur_ns leave_time;
+    /* the provider's part */
+    enum provider_way way;
+    int status; /* PROVIDER_REFUSES */
+    int pieces;
+    size_t piece_bytes;
+    dur_ns gap;      /* between events */
+    int odd_event;   /* the one that is broken, too large or preceded by a long pause */
+    uint64_t cut_at; /* PROVIDER_CUTS: per million of the answer */
+    bool reports_usage, by_length, closes;
+
+    /* what happened */
+    bool sent_whole; /* the client handed every byte to its socket */
+    bool left;       /* the client closed before the end */
+    int got_status;  /* 0: no head arrived */
+    bool got_end;    /* the framing says that the body is complete */
+    char *body;      /* decoded */
+    size_t body_len, body_cap;
+    uint64_t request_id;
+    mono_ns ended, left_at;
+    int provider_heard;       /* how often the provider had the whole request */
+    bool provider_said_all;   /* wrote the last byte */
+    mono_ns provider_dropped; /* the gateway hung up on it */
+};
+
+struct connection {
+    int asks[ASKS_MAX]; /* numbers */
+    int count;
+    bool pipelined;
+    dur_ns starts;
+};
+
+struct story {
+    uint64_t seed;
+    bool calm; /* no faults of the world: whatever should work must work */
+    bool small_disk, killed;
+    dur_ns kill_at; /* look at the files as kill -9 would leave them */
+    struct ask asks[ASKS_MAX];
+    int ask_count;
+    struct connection connections[CONNECTIONS_MAX];
+    int connection_count;
+    mono_ns kept_at; /* when the files were kept; 0: never */
+};
+
+struct sim_options;
+/* Draws the story and the world's odds; the world itself is not up yet. */
+void story_options(uint64_t seed, struct sim_options *out);
+/* Needs the world: draws from its scenario stream. */
+void story_draw(struct story *story, uint64_t seed);
+void story_free(struct story *story);
+struct ask *story_ask(struct story *story, int number); /* NULL: no such */
+void story_print(const struct story *story);
+
+/* The text the provider means to give: *len bytes in malloc()ed memory. */
+char *ask_text(const struct ask *ask, size_t *len);
+int64_t ask_tokens_in(const struct ask *ask);
+int64_t ask_tokens_out(const struct ask *ask);
+
+#endif
