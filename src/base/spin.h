@@ -4,9 +4,8 @@
 #ifndef WEIR_BASE_SPIN_H
 #define WEIR_BASE_SPIN_H
 
+#include <sched.h>
 #include <stdatomic.h>
-#include <threads.h>
-
 struct spin {
     atomic_flag taken;
 };
@@ -20,7 +19,7 @@ static inline void spin_lock(struct spin *spin)
 {
     for (int tries = 0; atomic_flag_test_and_set_explicit(&spin->taken, memory_order_acquire);)
         if (++tries % 64 == 0)
-            thrd_yield();
+            sched_yield();
 }
 
 static inline void spin_unlock(struct spin *spin)
