@@ -264,8 +264,8 @@ void sim_happen(void)
 static void fill_defaults(struct sim_options *o)
 {
     if (!o->latency_max) {
-        o->latency_min = 50 * MICROSECOND;
-        o->latency_max = 2 * MILLISECOND;
+        o->latency_min = 20 * MICROSECOND;
+        o->latency_max = 400 * MICROSECOND;
     }
     if (!o->stall_max)
         o->stall_max = 20 * SECOND;

@@ -39,7 +39,7 @@ enum sim_fault {
 struct sim_options {
     uint64_t seed;
     uint32_t ppm[SIM_FAULTS];
-    dur_ns latency_min, latency_max;       /* one way; default 50 us to 2 ms */
+    dur_ns latency_min, latency_max;       /* one way; default 20 to 400 us */
     dur_ns stall_max;                      /* default 20 s */
     size_t pipe_bytes_min, pipe_bytes_max; /* one direction's buffer; default 4 to 64 KiB */
     uint64_t break_bytes_max;              /* resets and cuts strike below; default 16 KiB */

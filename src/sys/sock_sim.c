@@ -1,80 +1,12 @@
-#include "sys/sock.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/asan.h"
-#include "sys/loop_internal.h"
-#include "sys/sim_internal.h"
+#include "sys/sock_sim.h"
 
-/* A link joins two sockets by two ways, one for each direction. Bytes written go into the way's ring
- * at once and travel in pieces: `held` bytes are in the ring, the first `readable` of them have
- * arrived. Ends and resets travel behind the bytes that went before them.
- *
- *   write --> |held ........................| --> read
- *             |readable |  under way  | room|
- *
- * A sock's memory is poisoned when it is closed; its link stays until sim_end(), because pieces that
- * are still under way point at it. */
-
-#define CONNECT_GIVES_UP (127 * SECOND) /* Linux with its default of 6 SYN retries */
-#define FIRST_PORT       20000u
-
-struct way {
-    struct link *link;
-    int from; /* the side that writes */
-    char *ring;
-    size_t cap, head, held, readable;
-    uint64_t sent;
-    uint64_t breaks_at; /* the byte of `sent` before which the way breaks; UINT64_MAX: never */
-    bool break_is_end;  /* it breaks as an orderly end rather than a reset */
-    bool lost;          /* what is written from now on reaches nobody and earns a reset */
-    bool ended;         /* the writer has said that nothing follows */
-    bool end_arrived;
-    bool reset_under_way;
-    mono_ns last_arrival;
-};
-
-struct link {
-    uint32_t id;
-    struct way way[2];   /* way[0]: from the side that connected */
-    struct sock *end[2]; /* NULL once closed */
-    struct addr name[2];
-};
-
-struct sock {
-    struct link *link;
-    struct loop *loop; /* which counts it */
-    int side;
-    int error; /* a reset has arrived */
-    struct fiber *reader, *writer;
-    struct scope *hangup;
-    fiber_fn *rest;
-    void *rest_arg;
-    struct sock *next_waiting; /* in a listener's queue */
-};
-
-struct listener {
-    struct addr addr;
-    struct sock *first, **last; /* connected, not accepted */
-    int waiting, backlog;
-    struct fiber *accepter;
-    bool reuse_port;
-    struct listener *next;
-};
-
-/* A connect on its way. Outlives the fiber that asked when that one is cancelled. */
-struct dial {
-    struct addr to;
-    struct fiber *waiter; /* NULL: abandoned */
-    struct sock *sock;
-    int error;
-    bool done;
-};
-
-static struct listener *listeners; /* in the order they were made */
+#define TRY_AGAIN (100 * MICROSECOND) /* to start a fiber where none was free */
 
 static struct way *way_in(const struct sock *s)
 {
@@ -105,11 +37,11 @@ static uint64_t name_of(const struct way *way) /* for the log: connection and di
     return (uint64_t)way->link->id * 2 + (uint64_t)way->from;
 }
 
-static mono_ns latency(void)
+dur_ns link_latency(void)
 {
     const struct sim_options *o = &sim_world()->opt;
 
-    return (mono_ns)sim_between((uint64_t)o->latency_min, (uint64_t)o->latency_max);
+    return (dur_ns)sim_between((uint64_t)o->latency_min, (uint64_t)o->latency_max);
 }
 
 static dur_ns stall(enum sim_fault fault, const char *where)
@@ -121,7 +53,7 @@ static dur_ns stall(enum sim_fault fault, const char *where)
 
 /* ---- what arrives ---- */
 
-static void wake(struct fiber **waiter)
+void link_wake(struct fiber **waiter)
 {
     struct fiber *f = *waiter;
 
@@ -140,7 +72,7 @@ static void rest_ends(void *what, uint64_t unused)
     if (!s || !s->rest || !is_readable(s))
         return;
     if (!fiber_spawn(s->rest, s->rest_arg, &err)) {
-        sim_at(sim_world()->now + 10 * MILLISECOND, rest_ends, in, 0);
+        sim_at(sim_world()->now + TRY_AGAIN, rest_ends, in, 0);
         return;
     }
     s->rest = NULL;
@@ -148,7 +80,7 @@ static void rest_ends(void *what, uint64_t unused)
 
 static void readable_now(struct sock *s)
 {
-    wake(&s->reader);
+    link_wake(&s->reader);
     if (s->rest)
         rest_ends(way_in(s), 0);
 }
@@ -176,7 +108,7 @@ static void reset_arrives(void *what, uint64_t unused)
         way->head = (way->head + way->readable) % way->cap;
         way->readable = 0;
     }
-    wake(&s->writer);
+    link_wake(&s->writer);
     hung_up(s);
 }
 
@@ -196,7 +128,7 @@ static void end_arrives(void *what, uint64_t unused)
 /* Behind all that is under way already. */
 static mono_ns arrival(struct way *way)
 {
-    mono_ns alone = sim_world()->now + latency();
+    mono_ns alone = sim_world()->now + link_latency();
 
     way->last_arrival = MAX_OF(way->last_arrival, alone);
     return way->last_arrival;
@@ -228,6 +160,11 @@ static void piece_arrives(void *what, uint64_t bytes)
     sim_note("bytes arrive", name_of(way), bytes);
     way->readable += bytes;
     readable_now(s);
+}
+
+void link_reset(struct link *link, int from)
+{
+    send_reset(&link->way[from]);
 }
 
 /* ---- what leaves ---- */
@@ -311,7 +248,7 @@ enum io sock_try_write(struct sock *s, const struct iovec *iov, int count, size_
 
     ASSERT(!out->ended);
     if (s->error) {
-        err_sys(err, ERR_UNAVAILABLE, s->error, "could not write to %s", sock_peer(s).text);
+        err_sys(err, ERR_UNAVAILABLE, s->error, "could not write to \"%s\"", sock_peer(s).text);
         return IO_FAILED;
     }
     if (out->lost) {
@@ -349,12 +286,12 @@ enum io sock_try_read(struct sock *s, void *bytes, size_t size, size_t *got, str
         take_from_ring(in, bytes, part);
         sim_note("read", name_of(in), part);
         if (peer)
-            wake(&peer->writer);
+            link_wake(&peer->writer);
         *got = part;
         return IO_DONE;
     }
     if (s->error) {
-        err_sys(err, ERR_UNAVAILABLE, s->error, "could not read from %s", sock_peer(s).text);
+        err_sys(err, ERR_UNAVAILABLE, s->error, "could not read from \"%s\"", sock_peer(s).text);
         return IO_FAILED;
     }
     return in->end_arrived ? IO_END : IO_AGAIN;
@@ -368,7 +305,7 @@ static void poke_reader(void *what, uint64_t unused)
     (void)unused;
 
     if (s)
-        wake(&s->reader);
+        link_wake(&s->reader);
 }
 
 static void poke_writer(void *what, uint64_t unused)
@@ -377,10 +314,10 @@ static void poke_writer(void *what, uint64_t unused)
     (void)unused;
 
     if (s)
-        wake(&s->writer);
+        link_wake(&s->writer);
 }
 
-static SUSPENDS bool park_at(struct fiber **place, struct err *err)
+SUSPENDS bool link_park(struct fiber **place, struct err *err)
 {
     ASSERT(!*place); /* one fiber reads and one writes */
     *place = fiber_self();
@@ -397,8 +334,8 @@ SUSPENDS bool sock_wait_readable(struct sock *s, struct err *err)
     if (is_readable(s))
         return true;
     if (sim_strikes(SIM_SPURIOUS, "spurious read event"))
-        sim_at(sim_world()->now + latency(), poke_reader, way_in(s), 0);
-    return park_at(&s->reader, err);
+        sim_at(sim_world()->now + link_latency(), poke_reader, way_in(s), 0);
+    return link_park(&s->reader, err);
 }
 
 SUSPENDS bool sock_wait_writable(struct sock *s, struct err *err)
@@ -408,8 +345,8 @@ SUSPENDS bool sock_wait_writable(struct sock *s, struct err *err)
     if (is_writable(s))
         return true;
     if (sim_strikes(SIM_SPURIOUS, "spurious write event"))
-        sim_at(sim_world()->now + latency(), poke_writer, way_out(s), 0);
-    return park_at(&s->writer, err);
+        sim_at(sim_world()->now + link_latency(), poke_writer, way_out(s), 0);
+    return link_park(&s->writer, err);
 }
 
 /* Skips what has been written of the pieces; a copy, so that the caller's stay as they are. */
@@ -469,8 +406,7 @@ bool sock_rest(struct sock *s, fiber_fn *fn, void *arg, struct err *err)
     ASSERT(fn && !s->rest && !s->reader);
     s->rest = fn;
     s->rest_arg = arg;
-    if (is_readable(s))
-        sim_at(sim_world()->now, rest_ends, way_in(s), 0);
+    rest_ends(way_in(s), 0); /* what is there already counts */
     return true;
 }
 
@@ -491,7 +427,7 @@ void sock_on_hangup(struct sock *s, struct scope *scope)
 
 /* ---- a socket's life ---- */
 
-static struct sock *new_sock(struct link *link, int side)
+static void add_sock(struct link *link, int side)
 {
     struct sock *s = sim_alloc(sizeof *s);
 
@@ -501,7 +437,6 @@ static struct sock *new_sock(struct link *link, int side)
     s->loop->stats.socks++;
     link->end[side] = s;
     sim_world()->report.socks++;
-    return s;
 }
 
 static void plan_break(struct way *way)
@@ -517,7 +452,7 @@ static void plan_break(struct way *way)
     way->break_is_end = is_cut;
 }
 
-static struct link *new_link(const struct addr *to)
+struct link *link_new(const struct addr *to)
 {
     struct sim *sim = sim_world();
     struct link *link = sim_alloc(sizeof *link);
@@ -530,6 +465,7 @@ static struct link *new_link(const struct addr *to)
         way->from = i;
         way->cap = (size_t)sim_between(sim->opt.pipe_bytes_min, sim->opt.pipe_bytes_max);
         plan_break(way);
+        add_sock(link, i);
     }
     link->name[1] = *to;
     if (strncmp(to->text, "unix:", 5) == 0)
@@ -571,7 +507,7 @@ void sock_close(struct sock **ps)
     struct sock *peer = s->link->end[!s->side];
     s->link->end[s->side] = NULL;
     if (peer) /* room that nobody will free: what it writes from now on earns a reset */
-        wake(&peer->writer);
+        link_wake(&peer->writer);
     s->loop->stats.socks--;
     sim_world()->report.socks--;
     MEMORY_POISON(s, sizeof *s);
@@ -597,166 +533,4 @@ int sock_fd(const struct sock *s)
 {
     (void)s;
     return -1;
-}
-
-/* ---- listening and connecting ---- */
-
-bool sock_listen(const struct addr *at, const struct listen_options *options, struct listener **out,
-                 struct err *err)
-{
-    struct sim *sim = sim_world();
-    struct listener *l, **end = &listeners;
-    bool reuse_port = options && options->reuse_port;
-    struct addr addr = *at;
-    size_t len = strlen(addr.text);
-
-    if (FAULT("sock.listen"))
-        return err_sys(err, ERR_UNAVAILABLE, EADDRINUSE, "could not listen on %s", at->text);
-    if (len > 2 && strcmp(addr.text + len - 2, ":0") == 0)
-        snprintf(addr.text + len - 1, sizeof addr.text - len, "%u", FIRST_PORT + ++sim->last_port);
-    for (; *end; end = &(*end)->next)
-        if (strcmp((*end)->addr.text, addr.text) == 0 && !(reuse_port && (*end)->reuse_port))
-            return err_sys(err, ERR_UNAVAILABLE, EADDRINUSE, "could not listen on %s", addr.text);
-    l = sim_alloc(sizeof *l);
-    *l = (struct listener){.addr = addr,
-                           .reuse_port = reuse_port,
-                           .backlog = options && options->backlog ? options->backlog : 1024};
-    l->last = &l->first;
-    *out = *end = l;
-    sim->report.listeners++;
-    return true;
-}
-
-struct addr listener_addr(const struct listener *l)
-{
-    return l->addr;
-}
-
-SUSPENDS bool sock_accept(struct listener *l, struct sock **out, struct err *err)
-{
-    do {
-        if (!fiber_still_wanted(err))
-            return false;
-        if (!l->first && !park_at(&l->accepter, err))
-            return false;
-    } while (!l->first);
-    if (sim_strikes(SIM_ACCEPT_FAILED, "accept") || FAULT("sock.accept"))
-        return err_sys(err, ERR_UNAVAILABLE, EMFILE, "could not accept on %s", l->addr.text);
-    struct sock *s = l->first;
-    l->first = s->next_waiting;
-    if (!l->first)
-        l->last = &l->first;
-    l->waiting--;
-    s->next_waiting = NULL;
-    sim_note("accept", s->link->id, 0);
-    *out = s;
-    return true;
-}
-
-void listener_close(struct listener **pl)
-{
-    struct listener *l = *pl, **at = &listeners;
-
-    if (!l)
-        return;
-    ASSERT(!l->accepter);
-    while (l->first) {
-        struct sock *s = l->first;
-
-        l->first = s->next_waiting;
-        send_reset(way_out(s));
-        sock_close(&s);
-    }
-    while (*at != l)
-        at = &(*at)->next;
-    *at = l->next;
-    sim_world()->report.listeners--;
-    MEMORY_POISON(l, sizeof *l);
-    *pl = NULL;
-}
-
-static struct listener *find_listener(const struct addr *at)
-{
-    uint64_t seen = 0;
-    struct listener *chosen = NULL;
-
-    for (struct listener *l = listeners; l; l = l->next) /* one of those that share the port */
-        if (strcmp(l->addr.text, at->text) == 0 && (++seen == 1 || sim_draw(SIM_WORLD, seen) == 0))
-            chosen = l;
-    return chosen;
-}
-
-static void dial_ends(void *what, uint64_t error)
-{
-    struct dial *dial = what;
-
-    dial->done = true;
-    dial->error = (int)error;
-    sim_note(error ? "connect fails" : "connected", error, 0);
-    wake(&dial->waiter);
-}
-
-static void dial_arrives(void *what, uint64_t unused)
-{
-    struct dial *dial = what;
-    struct listener *l = find_listener(&dial->to);
-    mono_ns now = sim_world()->now;
-    (void)unused;
-
-    if (!dial->waiter)
-        return;
-    if (!l) {
-        sim_at(now + latency(), dial_ends, dial, ECONNREFUSED);
-        return;
-    }
-    if (l->waiting >= l->backlog) {
-        sim_at(now + CONNECT_GIVES_UP, dial_ends, dial, ETIMEDOUT);
-        return;
-    }
-    struct link *link = new_link(&dial->to);
-    struct sock *accepted = new_sock(link, 1);
-    dial->sock = new_sock(link, 0);
-    *l->last = accepted;
-    l->last = &accepted->next_waiting;
-    l->waiting++;
-    wake(&l->accepter);
-    sim_at(now + latency(), dial_ends, dial, 0);
-}
-
-static void start_dial(struct dial *dial)
-{
-    mono_ns now = sim_world()->now;
-
-    if (sim_strikes(SIM_CONNECT_HANG, "connect hangs"))
-        sim_at(now + CONNECT_GIVES_UP, dial_ends, dial, ETIMEDOUT);
-    else if (sim_strikes(SIM_CONNECT_REFUSED, "connect is refused") || FAULT("sock.connect"))
-        sim_at(now + 2 * latency(), dial_ends, dial, ECONNREFUSED);
-    else
-        sim_at(now + latency(), dial_arrives, dial, 0);
-}
-
-SUSPENDS bool sock_connect(const struct addr *to, struct sock **out, struct err *err)
-{
-    if (!fiber_still_wanted(err))
-        return false;
-    struct dial *dial = sim_alloc(sizeof *dial);
-    dial->to = *to;
-    start_dial(dial);
-    bool woken = park_at(&dial->waiter, err);
-    if (!woken) {
-        sock_close(&dial->sock);
-        return false;
-    }
-    ASSERT(dial->done);
-    if (dial->error) {
-        sock_close(&dial->sock);
-        return err_sys(err, ERR_UNAVAILABLE, dial->error, "could not connect to %s", to->text);
-    }
-    *out = dial->sock;
-    return true;
-}
-
-void sim_socks_done(void)
-{
-    listeners = NULL;
 }
