@@ -479,6 +479,10 @@ FIBER_TEST(a_unix_socket_knows_its_peer_and_replaces_a_stale_file)
     const char *path = at.text + strlen("unix:");
     REQUIRE(pair_open_at(&p, at.text));
     EXPECT(sock_peer_uid(p.b) == getuid() && sock_peer_uid(p.a) == getuid());
+    if (sock_fd(p.b) < 0) { /* the simulator's Unix sockets have no files */
+        pair_close(&p);
+        return;
+    }
     EXPECT(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600, "%o", info.st_mode);
     EXPECT(!sock_listen(&at, NULL, &second, &err) && err.sys == EADDRINUSE, "%s", err.text);
     snprintf(aside, sizeof aside, "%s.aside", path);
