@@ -1,0 +1,378 @@
+/* store/store.c: the door. Reads and writes become jobs of two pools; what happens inside a
+ * transaction stands in group_run(). */
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "store/store_internal.h"
+#include "sys/mutex.h"
+#include "sys/pool.h"
+
+#define QUEUE_MAX       10000u
+#define READERS         2
+#define READERS_MAX     32
+#define STORE_BYTES_MAX MIB /* connections and their statement tables */
+#define GROUP_WRITES_MAX \
+    1000u /* a transaction's share of the batch: bounds what one failure redoes */
+
+struct store {
+    struct arena *arena;
+    const struct store_body *body;
+    struct pool *writing, *reading; /* reading: NULL with one connection only */
+
+    struct mutex writer_lock; /* over writer: the pool's thread and the _now calls */
+    struct store_conn *writer;
+    struct mutex reader_lock; /* over idle */
+    struct store_conn *idle[READERS_MAX];
+    int idle_count;
+    struct mutex now_lock;
+    struct store_conn *now; /* of store_read_now() */
+
+    atomic_uint_fast64_t commits, writes, reads;
+};
+
+/* One call of store_write() or store_read(), on its caller's stack until it is done. */
+struct job {
+    struct store *store;
+    const struct statement *statements;
+    size_t count;
+    struct arena *arena; /* of a read */
+    struct rows *rows;   /* NULL: a write */
+    int64_t changed;
+    bool ok;
+    struct err err;
+};
+
+struct value rows_at(const struct rows *rows, size_t row, size_t column)
+{
+    ASSERT(row < rows->count && column < rows->columns);
+    return rows->at[row * rows->columns + column];
+}
+
+/* ---- one transaction ---- */
+
+static bool command(struct store *store, const char *sql, struct err *err)
+{
+    const struct statement statement = {sql, NULL, 0};
+    int64_t changed;
+
+    return store->body->run(store->writer, &statement, NULL, NULL, &changed, err);
+}
+
+static bool commit(struct store *store, struct err *err)
+{
+    if (FAULT("store.commit"))
+        return err_set(err, ERR_UNAVAILABLE, "database: disk I/O error");
+    if (!command(store, "COMMIT", err))
+        return false;
+    atomic_fetch_add_explicit(&store->commits, 1, memory_order_relaxed);
+    return true;
+}
+
+/* Back to no transaction. When even that fails the connection is of no use, but then neither is the
+ * disk: every later BEGIN fails and says so. */
+static void roll_back(struct store *store)
+{
+    struct err err = {0};
+
+    if (store->body->in_transaction(store->writer) &&
+        !store->body->script(store->writer, "ROLLBACK", &err))
+        log_error("could not roll back a transaction: %s", err.text);
+}
+
+static bool run_statements(struct job *job, struct err *err)
+{
+    struct store *store = job->store;
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < job->count; i++) {
+        int64_t changed = 0;
+
+        if (!store->body->run(store->writer, &job->statements[i], NULL, NULL, &changed, err))
+            return false;
+        sum += changed;
+    }
+    job->changed = sum;
+    return true;
+}
+
+static void run_alone(struct job *job)
+{
+    struct store *store = job->store;
+
+    job->err = (struct err){0};
+    job->ok = command(store, store->body->begin, &job->err) && run_statements(job, &job->err) &&
+              commit(store, &job->err);
+    if (!job->ok)
+        roll_back(store);
+}
+
+/* A savepoint a caller: what one of them gets wrong undoes nothing of the others. False when the
+ * whole transaction is lost or unsure. */
+static bool run_in_savepoint(struct job *job)
+{
+    struct store *store = job->store;
+    struct err err = {0};
+
+    if (!command(store, "SAVEPOINT one", &err))
+        return false;
+    job->ok = run_statements(job, &job->err);
+    if (!job->ok &&
+        (job->err.code == ERR_UNAVAILABLE || !store->body->in_transaction(store->writer) ||
+         !command(store, "ROLLBACK TO one", &err)))
+        return false;
+    return command(store, "RELEASE one", &err);
+}
+
+static struct job *job_of(struct pool_job *at)
+{
+    return at->arg;
+}
+
+static bool try_group(struct store *store, struct pool_job *first, size_t count, struct err *err)
+{
+    struct pool_job *at = first;
+
+    if (!command(store, store->body->begin, err))
+        return false;
+    for (size_t i = 0; i < count; i++, at = at->next)
+        if (!job_of(at)->rows && !run_in_savepoint(job_of(at)))
+            return false;
+    return commit(store, err);
+}
+
+/* Group commit. When the disk fails inside, one of the callers may be too big for what is left of it:
+ * each is tried again by itself, so that only those fail that must. */
+static void group_run(struct store *store, struct pool_job *first, size_t count)
+{
+    struct err err = {0};
+
+    if (count > 1 && try_group(store, first, count, &err))
+        return;
+    roll_back(store);
+    for (struct pool_job *at = first; count; count--, at = at->next)
+        if (!job_of(at)->rows)
+            run_alone(job_of(at));
+}
+
+static void read_on(struct store_conn *conn, struct job *job)
+{
+    int64_t changed;
+
+    job->ok =
+        job->store->body->run(conn, job->statements, job->arena, job->rows, &changed, &job->err);
+}
+
+static void run_batch(void *ctx, struct pool_job *first, size_t count)
+{
+    struct store *store = ctx;
+    struct pool_job *at = first;
+
+    mutex_lock(&store->writer_lock);
+    for (size_t left = count; left;) {
+        size_t part = MIN_OF(left, GROUP_WRITES_MAX);
+
+        group_run(store, at, part);
+        left -= part;
+        while (part--)
+            at = at->next;
+    }
+    /* After the commits: these must not see what may yet be undone. */
+    for (at = first; count; count--, at = at->next)
+        if (job_of(at)->rows)
+            read_on(store->writer, job_of(at));
+    mutex_unlock(&store->writer_lock);
+}
+
+static void run_read(void *arg)
+{
+    struct job *job = arg;
+    struct store *store = job->store;
+
+    mutex_lock(&store->reader_lock);
+    ASSERT(store->idle_count > 0); /* as many connections as threads */
+    struct store_conn *conn = store->idle[--store->idle_count];
+    mutex_unlock(&store->reader_lock);
+
+    read_on(conn, job);
+
+    mutex_lock(&store->reader_lock);
+    store->idle[store->idle_count++] = conn;
+    mutex_unlock(&store->reader_lock);
+}
+
+/* ---- calls ---- */
+
+/* Jobs of the writer are run as a batch, never one by one. */
+static void run_in_batch(void *arg)
+{
+    (void)arg;
+    ASSERT(!"called");
+}
+
+static bool finish(struct job *job, int64_t *changed, struct err *err)
+{
+    struct store *store = job->store;
+
+    if (!job->ok) {
+        *err = job->err;
+        return false;
+    }
+    if (changed)
+        *changed = job->changed;
+    atomic_fetch_add_explicit(job->rows ? &store->reads : &store->writes, 1, memory_order_relaxed);
+    return true;
+}
+
+bool store_write(struct store *store, const struct statement *statements, size_t count,
+                 int64_t *changed, struct err *err)
+{
+    struct job job = {.store = store, .statements = statements, .count = count};
+
+    return pool_run(store->writing, run_in_batch, &job, err) && finish(&job, changed, err);
+}
+
+bool store_read(struct store *store, struct arena *arena, const struct statement *statement,
+                struct rows *out, struct err *err)
+{
+    struct rows rows = {0};
+    struct job job = {
+        .store = store, .statements = statement, .count = 1, .arena = arena, .rows = &rows};
+    bool one_conn = store->body->one_conn;
+
+    bool ok = one_conn ? pool_run(store->writing, run_in_batch, &job, err)
+                       : pool_run(store->reading, run_read, &job, err);
+
+    if (!ok || !finish(&job, NULL, err))
+        return false;
+    *out = rows;
+    return true;
+}
+
+bool store_write_now(struct store *store, const struct statement *statements, size_t count,
+                     int64_t *changed, struct err *err)
+{
+    struct job job = {.store = store, .statements = statements, .count = count};
+
+    mutex_lock(&store->writer_lock);
+    run_alone(&job);
+    mutex_unlock(&store->writer_lock);
+    return finish(&job, changed, err);
+}
+
+bool store_read_now(struct store *store, struct arena *arena, const struct statement *statement,
+                    struct rows *out, struct err *err)
+{
+    struct rows rows = {0};
+    struct job job = {
+        .store = store, .statements = statement, .count = 1, .arena = arena, .rows = &rows};
+    struct mutex *lock = store->body->one_conn ? &store->writer_lock : &store->now_lock;
+
+    mutex_lock(lock);
+    read_on(store->body->one_conn ? store->writer : store->now, &job);
+    mutex_unlock(lock);
+    if (!finish(&job, NULL, err))
+        return false;
+    *out = rows;
+    return true;
+}
+
+struct store_stats store_stats(const struct store *store)
+{
+    return (struct store_stats){
+        .commits = atomic_load_explicit(&store->commits, memory_order_relaxed),
+        .writes = atomic_load_explicit(&store->writes, memory_order_relaxed),
+        .reads = atomic_load_explicit(&store->reads, memory_order_relaxed),
+        .waiting =
+            pool_waiting(store->writing) + (store->reading ? pool_waiting(store->reading) : 0),
+    };
+}
+
+/* ---- opening and closing ---- */
+
+static bool open_readers(struct store *store, const char *path, int readers, struct err *err)
+{
+    for (int i = 0; i < readers; i++) {
+        if (!store->body->attach(store->arena, path, false, &store->idle[i], err))
+            return false;
+        store->idle_count++;
+    }
+    return store->body->attach(store->arena, path, false, &store->now, err);
+}
+
+static bool open_pools(struct store *store, uint32_t queue_max, int readers, struct err *err)
+{
+    const struct pool_options writing = {.name = "store-write",
+                                         .threads = 1,
+                                         .queue_max = queue_max,
+                                         .batch = run_batch,
+                                         .ctx = store};
+    const struct pool_options reading = {
+        .name = "store-read", .threads = readers, .queue_max = queue_max};
+
+    store->writing = pool_new(&writing, err);
+    if (!store->writing)
+        return false;
+    if (store->body->one_conn)
+        return true;
+    store->reading = pool_new(&reading, err);
+    return store->reading;
+}
+
+static bool open_all(struct store *store, const struct store_options *options, struct err *err)
+{
+    int readers = options->readers ? options->readers : READERS;
+    uint32_t queue_max = options->queue_max ? options->queue_max : QUEUE_MAX;
+
+    ASSERT(readers > 0 && readers <= READERS_MAX);
+    return store->body->attach(store->arena, options->path, true, &store->writer, err) &&
+           store_migrate(store->body, store->writer, options, err) &&
+           (store->body->one_conn || open_readers(store, options->path, readers, err)) &&
+           open_pools(store, queue_max, readers, err);
+}
+
+bool store_open(const struct store_options *options, struct store **out, struct err *err)
+{
+    struct arena *arena = arena_new(STORE_BYTES_MAX);
+    struct store *store CLEANUP(store_close) = arena ? arena_alloc(arena, sizeof *store) : NULL;
+
+    if (!store) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for the store");
+    }
+    store->arena = arena;
+    store->body = strcmp(options->path, ":memory:") == 0 ? &sqlite_memory_body : &sqlite_body;
+    mutex_init(&store->writer_lock);
+    mutex_init(&store->reader_lock);
+    mutex_init(&store->now_lock);
+    if (!open_all(store, options, err))
+        return err_wrap(err, "database \"%s\"", options->path);
+    *out = store;
+    store = NULL;
+    return true;
+}
+
+/* The writer goes last: as the last connection it folds the WAL into the file and removes it. */
+void store_close(struct store **store)
+{
+    struct store *s = *store;
+
+    if (!s)
+        return;
+    pool_free(&s->reading);
+    pool_free(&s->writing);
+    s->body->detach(&s->now);
+    while (s->idle_count)
+        s->body->detach(&s->idle[--s->idle_count]);
+    s->body->detach(&s->writer);
+    mutex_done(&s->writer_lock);
+    mutex_done(&s->reader_lock);
+    mutex_done(&s->now_lock);
+    *store = NULL;
+
+    struct arena *arena = s->arena;
+    arena_end(&arena);
+}

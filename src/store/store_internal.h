@@ -1,0 +1,33 @@
+/* store/store_internal.h: what a back end must do so that the door can open onto it.
+ * A connection is used by one thread at a time; the door sees to that. */
+#ifndef WEIR_STORE_STORE_INTERNAL_H
+#define WEIR_STORE_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+struct store_conn; /* a body's own */
+
+struct store_body {
+    const char *begin; /* opens a transaction that will write */
+    bool one_conn;     /* reads go through the writer's connection */
+    /* The first connection is the writer's: it makes the database and checks it. */
+    bool (*attach)(struct arena *arena, const char *path, bool writer, struct store_conn **out,
+                   struct err *err);
+    void (*detach)(struct store_conn **conn);
+    /* One statement. Rows go to the arena when rows is not NULL; *changed is set, not added to. */
+    bool (*run)(struct store_conn *conn, const struct statement *statement, struct arena *arena,
+                struct rows *rows, int64_t *changed, struct err *err);
+    /* Many statements in one text, no values, no rows. */
+    bool (*script)(struct store_conn *conn, const char *text, struct err *err);
+    /* False once a failure has undone the whole transaction by itself. */
+    bool (*in_transaction)(const struct store_conn *conn);
+};
+
+extern const struct store_body sqlite_body;        /* a file */
+extern const struct store_body sqlite_memory_body; /* ":memory:" */
+
+/* Brings the database up to the list, each migration in a transaction of its own. */
+bool store_migrate(const struct store_body *body, struct store_conn *conn,
+                   const struct store_options *options, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,547 @@
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "sys/fiber.h"
+#include "sys/file.h"
+#include "test.h"
+
+static const struct migration things[] = {
+    {"things", 1, "table",
+     "CREATE TABLE things (id BIGINT PRIMARY KEY, name TEXT, weight DOUBLE PRECISION, raw BLOB)"},
+};
+
+/* ---- helpers ---- */
+
+static char path_memory[512];
+
+static const char *db_path(void)
+{
+    struct buf b;
+
+    buf_init_fixed(&b, path_memory, sizeof path_memory);
+    buf_fmt(&b, "%s/weir.db", test_dir());
+    buf_char(&b, 0);
+    return path_memory;
+}
+
+static bool open_with(const char *path, const struct migration *list, size_t count,
+                      struct store **out, struct err *err)
+{
+    const struct store_options options = {
+        .path = path, .migrations = list, .migration_count = count};
+
+    return store_open(&options, out, err);
+}
+
+static struct store *open_things(const char *path)
+{
+    struct store *store = NULL;
+    struct err err = {0};
+
+    EXPECT(open_with(path, things, ARRAY_LEN(things), &store, &err), "%s", err.text);
+    return store;
+}
+
+static bool insert_now(struct store *store, int64_t id, struct err *err)
+{
+    const struct value values[] = {V_INT(id)};
+    const struct statement insert = {"INSERT INTO things (id) VALUES (?1)", values, 1};
+
+    return store_write_now(store, &insert, 1, NULL, err);
+}
+
+static int64_t count_now(struct store *store)
+{
+    const struct statement count = {"SELECT COUNT(*) FROM things", NULL, 0};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct rows rows;
+    struct err err = {0};
+
+    if (!store_read_now(store, arena, &count, &rows, &err)) {
+        EXPECT(false, "%s", err.text);
+        return -1;
+    }
+    return rows_at(&rows, 0, 0).i;
+}
+
+/* ---- values ---- */
+
+static void round_trip(const char *path)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct store *store CLEANUP(store_close) = open_things(path);
+    const struct value values[] = {V_INT(INT64_MIN), V_TEXT(STR("a\0b")), V_REAL(0.5),
+                                   V_BLOB(STR("\xff\0\x01"))};
+    const struct value empty[] = {V_INT(INT64_MAX), V_TEXT(STR_NONE), V_NULL, V_BLOB(STR_NONE)};
+    const char *sql = "INSERT INTO things (id, name, weight, raw) VALUES (?1, ?2, ?3, ?4)";
+    const struct statement writes[] = {{sql, values, 4}, {sql, empty, 4}};
+    const struct statement read = {"SELECT id, name, weight, raw FROM things ORDER BY id", NULL, 0};
+    struct rows rows;
+    struct err err = {0};
+    int64_t changed = 0;
+
+    REQUIRE(store && store_write_now(store, writes, 2, &changed, &err), "%s", err.text);
+    EXPECT(changed == 2);
+    REQUIRE(store_read_now(store, arena, &read, &rows, &err), "%s", err.text);
+    REQUIRE(rows.count == 2 && rows.columns == 4);
+    EXPECT(rows_at(&rows, 0, 0).kind == VALUE_INT && rows_at(&rows, 0, 0).i == INT64_MIN);
+    EXPECT(rows_at(&rows, 0, 1).kind == VALUE_TEXT && str_eq(rows_at(&rows, 0, 1).s, STR("a\0b")));
+    EXPECT(rows_at(&rows, 0, 2).kind == VALUE_REAL && rows_at(&rows, 0, 2).f > 0.4);
+    EXPECT(rows_at(&rows, 0, 3).kind == VALUE_BLOB &&
+           str_eq(rows_at(&rows, 0, 3).s, STR("\xff\0\x01")));
+    EXPECT(rows_at(&rows, 1, 0).i == INT64_MAX);
+    EXPECT(rows_at(&rows, 1, 1).kind == VALUE_TEXT && rows_at(&rows, 1, 1).s.len == 0);
+    EXPECT(rows_at(&rows, 1, 2).kind == VALUE_NULL);
+    EXPECT(rows_at(&rows, 1, 3).kind == VALUE_BLOB && rows_at(&rows, 1, 3).s.len == 0);
+}
+
+TEST(store_keeps_every_kind_of_value)
+{
+    round_trip(db_path());
+}
+
+TEST(store_in_memory_keeps_every_kind_of_value)
+{
+    round_trip(":memory:");
+}
+
+TEST(store_file_is_for_its_owner_alone)
+{
+    const char *path = db_path();
+    struct store *store CLEANUP(store_close) = open_things(path);
+    struct file_info info;
+    struct err err = {0};
+
+    REQUIRE(store && file_stat(path, &info, &err), "%s", err.text);
+    EXPECT((info.mode & 0777u) == 0600u, "%o", info.mode);
+}
+
+/* ---- statements that do not fit ---- */
+
+static const struct {
+    const char *name, *sql;
+    size_t values;
+    enum err_code want;
+    const char *text;
+} misfits[] = {
+    {"syntax", "INSERT INTOO things", 0, ERR_INTERNAL, "syntax error"},
+    {"no such table", "SELECT * FROM missing", 0, ERR_INTERNAL, "no such table"},
+    {"too few values", "INSERT INTO things (id) VALUES (?1)", 0, ERR_INTERNAL, "wants 1 values"},
+    {"too many values", "SELECT 1", 1, ERR_INTERNAL, "wants 0 values"},
+    {"two statements", "SELECT 1; SELECT 2", 0, ERR_INTERNAL, "not exactly one"},
+    {"no statement", " ", 0, ERR_INTERNAL, "not exactly one"},
+    {"taken key", "INSERT INTO things (id) VALUES (1)", 0, ERR_INVALID, "UNIQUE"},
+};
+
+TEST(store_statements_that_do_not_fit)
+{
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    const struct value one[] = {V_INT(1)};
+    struct err err = {0};
+
+    REQUIRE(store && insert_now(store, 1, &err), "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(misfits); i++) {
+        const struct statement s = {misfits[i].sql, one, misfits[i].values};
+
+        err = (struct err){0};
+        EXPECT(!store_write_now(store, &s, 1, NULL, &err), "%s", misfits[i].name);
+        EXPECT(err.code == misfits[i].want, "%s: %s", misfits[i].name, err.text);
+        EXPECT(strstr(err.text, misfits[i].text), "%s: %s", misfits[i].name, err.text);
+    }
+    EXPECT(count_now(store) == 1);
+}
+
+TEST(store_write_is_all_or_nothing)
+{
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    const struct statement writes[] = {{"INSERT INTO things (id) VALUES (1)", NULL, 0},
+                                       {"INSERT INTO things (id) VALUES (2)", NULL, 0},
+                                       {"INSERT INTO things (id) VALUES (1)", NULL, 0}};
+    struct err err = {0};
+
+    REQUIRE(store);
+    EXPECT(!store_write_now(store, writes, 3, NULL, &err));
+    EXPECT(count_now(store) == 0);
+    EXPECT(store_write_now(store, writes, 2, NULL, &err), "%s", err.text);
+    EXPECT(count_now(store) == 2);
+}
+
+TEST(store_counts_what_changed)
+{
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    const struct statement two = {"INSERT INTO things (id) VALUES (1), (2)", NULL, 0};
+    const struct statement none = {"UPDATE things SET name = 'x' WHERE id > 5", NULL, 0};
+    const struct statement both[] = {{"UPDATE things SET name = 'x'", NULL, 0},
+                                     {"CREATE TABLE other (id BIGINT)", NULL, 0}};
+    struct err err = {0};
+    int64_t changed = -1;
+
+    REQUIRE(store);
+    EXPECT(store_write_now(store, &two, 1, &changed, &err) && changed == 2, "%s", err.text);
+    EXPECT(store_write_now(store, &none, 1, &changed, &err) && changed == 0, "%s", err.text);
+    EXPECT(store_write_now(store, both, 2, &changed, &err) && changed == 2, "%s", err.text);
+}
+
+/* A text that is no literal may come back to an address with other words in it. */
+TEST(store_cache_looks_at_the_text_too)
+{
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    char sql[64];
+    struct statement read = {sql, NULL, 0};
+    struct rows rows;
+    struct err err = {0};
+
+    REQUIRE(store);
+    memcpy(sql, "SELECT 1", sizeof "SELECT 1");
+    EXPECT(store_read_now(store, arena, &read, &rows, &err) && rows_at(&rows, 0, 0).i == 1);
+    memcpy(sql, "SELECT 2", sizeof "SELECT 2");
+    EXPECT(store_read_now(store, arena, &read, &rows, &err) && rows_at(&rows, 0, 0).i == 2);
+}
+
+TEST(store_cache_forgets_when_full)
+{
+    static char sql[1000][16];
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+
+    REQUIRE(store);
+    for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
+        struct statement read = {sql[i], NULL, 0};
+        struct rows rows;
+        struct err err = {0};
+        struct buf b;
+        size_t mark = arena_mark(arena);
+
+        buf_init_fixed(&b, sql[i], sizeof sql[i]);
+        buf_fmt(&b, "SELECT %zu", i);
+        buf_char(&b, 0);
+        REQUIRE(store_read_now(store, arena, &read, &rows, &err), "%s", err.text);
+        EXPECT(rows_at(&rows, 0, 0).i == (int64_t)i);
+        arena_rewind(arena, mark);
+    }
+}
+
+TEST(store_read_stops_at_the_arena)
+{
+    struct store *store CLEANUP(store_close) = open_things(":memory:");
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct statement big = {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                                  " WHERE i < 100000) SELECT i, 'a text of some length' FROM n",
+                                  NULL, 0};
+    struct rows rows;
+    struct err err = {0};
+
+    REQUIRE(store);
+    EXPECT(!store_read_now(store, arena, &big, &rows, &err));
+    EXPECT(err.code == ERR_EXHAUSTED, "%s", err.text);
+    EXPECT(count_now(store) == 0);
+}
+
+/* ---- migrations ---- */
+
+#define TABLE_A                                       \
+    {                                                 \
+        "a", 1, "first", "CREATE TABLE a1 (x BIGINT)" \
+    }
+#define TABLE_B                                       \
+    {                                                 \
+        "b", 1, "first", "CREATE TABLE b1 (x BIGINT)" \
+    }
+static const struct migration list_a[] = {TABLE_A};
+static const struct migration list_ab[] = {TABLE_A, TABLE_B};
+static const struct migration list_aab[] = {
+    TABLE_A,
+    {"a", 2, "second", "CREATE TABLE a2 (x BIGINT); INSERT INTO a2 VALUES (7)"},
+    TABLE_B};
+static const struct migration list_gap[] = {TABLE_A, {"a", 3, "third", "SELECT 1"}};
+static const struct migration list_back[] = {{"a", 2, "second", "SELECT 1"}, TABLE_A};
+static const struct migration list_changed[] = {
+    {"a", 1, "first", "CREATE TABLE a1 (x BIGINT, y BIGINT)"}};
+static const struct migration list_broken[] = {
+    TABLE_A,
+    {"a", 2, "second", "CREATE TABLE a2 (x BIGINT); INSERT INTO nowhere VALUES (1)"}};
+
+static const struct {
+    const char *name;
+    const struct migration *before;
+    size_t before_count;
+    const struct migration *after;
+    size_t after_count;
+    const char *refusal; /* NULL: fine */
+} upgrades[] = {
+    {"from nothing", NULL, 0, list_ab, 2, NULL},
+    {"again", list_ab, 2, list_ab, 2, NULL},
+    {"one more module", list_a, 1, list_ab, 2, NULL},
+    {"one more number in the middle", list_ab, 2, list_aab, 3, NULL},
+    {"newer number", list_aab, 3, list_ab, 2, "made by a newer Weir"},
+    {"newer module", list_ab, 2, list_a, 1, "made by a newer Weir"},
+    {"gap", NULL, 0, list_gap, 2, "stands where 2 belongs"},
+    {"wrong order", NULL, 0, list_back, 2, "stands where 1 belongs"},
+    {"changed text", list_a, 1, list_changed, 1, "applied with another text"},
+    {"broken text", list_a, 1, list_broken, 2, "no such table"},
+};
+
+TEST(store_migrations)
+{
+    for (size_t i = 0; i < ARRAY_LEN(upgrades); i++) {
+        const char *path = db_path(), *name = upgrades[i].name;
+        struct store *store = NULL;
+        struct err err = {0};
+
+        REQUIRE(open_with(path, upgrades[i].before, upgrades[i].before_count, &store, &err),
+                "%s: %s", name, err.text);
+        store_close(&store);
+
+        bool ok = open_with(path, upgrades[i].after, upgrades[i].after_count, &store, &err);
+
+        EXPECT(ok == !upgrades[i].refusal, "%s: %s", name, err.text);
+        if (upgrades[i].refusal)
+            EXPECT(strstr(err.text, upgrades[i].refusal), "%s: %s", name, err.text);
+        store_close(&store);
+    }
+}
+
+TEST(store_failed_migration_leaves_nothing)
+{
+    const char *path = db_path();
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct store *store CLEANUP(store_close) = NULL;
+    const struct statement read = {"SELECT x FROM a2", NULL, 0};
+    struct rows rows;
+    struct err err = {0};
+
+    EXPECT(!open_with(path, list_broken, 2, &store, &err));
+    REQUIRE(open_with(path, list_aab, 3, &store, &err), "%s", err.text);
+    REQUIRE(store_read_now(store, arena, &read, &rows, &err), "%s", err.text);
+    EXPECT(rows.count == 1 && rows_at(&rows, 0, 0).i == 7);
+}
+
+/* ---- ends that were not in order ---- */
+
+static bool copy_file(struct arena *arena, const char *from, const char *to, const char *suffix)
+{
+    struct str bytes, a = arena_fmt(arena, "%s%s", from, suffix),
+                      b = arena_fmt(arena, "%s%s", to, suffix);
+    struct err err = {0};
+
+    return file_load(arena, a.ptr, 16 * MIB, &bytes, &err) && file_store(b.ptr, bytes, 0600, &err);
+}
+
+/* What kill -9 leaves is what the files hold while the store is open. */
+TEST(store_recovers_what_was_committed)
+{
+    const char *path = db_path();
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct store *store CLEANUP(store_close) = open_things(path);
+    struct str copy = arena_fmt(arena, "%s.copy", path);
+    struct err err = {0};
+
+    REQUIRE(store && insert_now(store, 1, &err) && insert_now(store, 2, &err), "%s", err.text);
+    REQUIRE(copy_file(arena, path, copy.ptr, "") && copy_file(arena, path, copy.ptr, "-wal"));
+
+    struct store *after CLEANUP(store_close) = open_things(copy.ptr);
+
+    REQUIRE(after);
+    EXPECT(count_now(after) == 2);
+}
+
+TEST(store_refuses_a_damaged_file)
+{
+    const char *path = db_path();
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct store *store = open_things(path);
+    struct str bytes, wal = arena_fmt(arena, "%s-wal", path);
+    struct err err = {0};
+
+    REQUIRE(store);
+    for (int64_t i = 0; i < 500; i++)
+        REQUIRE(insert_now(store, i, &err), "%s", err.text);
+    store_close(&store);
+    REQUIRE(file_load(arena, path, 16 * MIB, &bytes, &err) && bytes.len > 8192);
+
+    char *damaged = arena_alloc(arena, bytes.len);
+
+    memcpy(damaged, bytes.ptr, bytes.len);
+    memset(damaged + bytes.len - 4096, 0x5a, 4096); /* the last page */
+    REQUIRE(file_store(path, (struct str){damaged, bytes.len}, 0600, &err));
+    REQUIRE(file_store(wal.ptr, STR("left over"), 0600, &err)); /* an unclean end */
+    EXPECT(!open_with(path, things, 1, &store, &err));
+    EXPECT(strstr(err.text, "is damaged") || strstr(err.text, "malformed"), "%s", err.text);
+    store_close(&store);
+}
+
+TEST(store_refuses_what_is_no_database)
+{
+    const char *path = db_path();
+    struct store *store = NULL;
+    struct err err = {0};
+
+    REQUIRE(file_store(path, STR("this is a text and no database, of more than sixteen bytes"),
+                       0600, &err));
+    EXPECT(!open_with(path, things, 1, &store, &err));
+    EXPECT(err.code == ERR_UNAVAILABLE && strstr(err.text, path), "%s", err.text);
+}
+
+#ifdef WEIR_FAULT
+struct nth_fault {
+    uint64_t nth, passed;
+    const char *failed;
+};
+
+static bool fail_nth(void *ctx, const char *point)
+{
+    struct nth_fault *f = ctx;
+
+    if (++f->passed != f->nth)
+        return false;
+    f->failed = point;
+    return true;
+}
+
+/* Each fallible point of opening and writing is failed once: a write is there whole or not at all. */
+TEST(store_survives_every_fault)
+{
+    struct nth_fault fault = {.failed = ""};
+
+    for (fault.nth = 1; fault.failed; fault.nth++) {
+        const struct statement writes[] = {{"INSERT INTO things (id) VALUES (1)", NULL, 0},
+                                           {"INSERT INTO things (id) VALUES (2)", NULL, 0}};
+        const char *path = db_path();
+        struct store *store = NULL;
+        struct err err = {0};
+
+        fault.passed = 0;
+        fault.failed = NULL;
+        fault_decide(fail_nth, &fault);
+        bool opened = open_with(path, things, 1, &store, &err);
+        bool written = opened && store_write_now(store, writes, 2, NULL, &err);
+        fault_decide(NULL, NULL);
+
+        EXPECT(written == (err.code == ERR_NONE), "%s: %s", fault.failed, err.text);
+        EXPECT(!opened || count_now(store) == (written ? 2 : 0), "%s", fault.failed);
+        store_close(&store);
+        store = open_things(path);
+        REQUIRE(store, "after %s", fault.failed);
+        EXPECT(count_now(store) == (written ? 2 : 0), "%s", fault.failed);
+        store_close(&store);
+    }
+    EXPECT(fault.nth > 5);
+}
+#endif
+
+/* ---- fibers ---- */
+
+struct crowd {
+    struct store *store;
+    int64_t next;
+    int ok, refused, exhausted;
+};
+
+static void write_one(void *arg)
+{
+    struct crowd *crowd = arg;
+    int64_t id = crowd->next++;
+    const struct value values[] = {V_INT(id % 10 == 9 ? 0 : id)}; /* each tenth takes a taken key */
+    const struct statement insert = {"INSERT INTO things (id) VALUES (?1)", values, 1};
+    struct err err = {0};
+    int64_t changed = 0;
+
+    if (store_write(crowd->store, &insert, 1, &changed, &err)) {
+        EXPECT(changed == 1);
+        crowd->ok++;
+    } else {
+        EXPECT(err.code == ERR_INVALID || err.code == ERR_EXHAUSTED, "%s", err.text);
+        crowd->refused += err.code == ERR_INVALID;
+        crowd->exhausted += err.code == ERR_EXHAUSTED;
+    }
+}
+
+static void run_crowd(struct crowd *crowd, int count)
+{
+    struct scope scope;
+    struct err err = {0};
+
+    scope_open(&scope, 0);
+    for (int i = 0; i < count; i++)
+        EXPECT(scope_spawn(&scope, write_one, crowd, &err), "%s", err.text);
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+}
+
+static void check_groups(const char *path)
+{
+    struct store *store CLEANUP(store_close) = open_things(path);
+    struct crowd crowd = {.store = store};
+
+    REQUIRE(store);
+    run_crowd(&crowd, 300);
+    EXPECT(crowd.ok == 270 && crowd.refused == 30, "%d %d", crowd.ok, crowd.refused);
+    EXPECT(count_now(store) == 270);
+
+    struct store_stats stats = store_stats(store);
+
+    EXPECT(stats.writes == 270, "%" PRIu64, stats.writes);
+    EXPECT(stats.commits < stats.writes / 2, "%" PRIu64 " commits", stats.commits);
+    EXPECT(stats.waiting == 0);
+}
+
+FIBER_TEST(store_commits_in_groups)
+{
+    check_groups(db_path());
+}
+
+FIBER_TEST(store_commits_in_groups_in_memory)
+{
+    check_groups(":memory:");
+}
+
+static void check_reads(const char *path)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct store *store CLEANUP(store_close) = open_things(path);
+    const struct statement count = {"SELECT COUNT(*) FROM things", NULL, 0};
+
+    REQUIRE(store);
+    for (int64_t i = 1; i <= 20; i++) {
+        const struct value values[] = {V_INT(i)};
+        const struct statement insert = {"INSERT INTO things (id) VALUES (?1)", values, 1};
+        struct rows rows;
+        struct err err = {0};
+
+        REQUIRE(store_write(store, &insert, 1, NULL, &err), "%s", err.text);
+        REQUIRE(store_read(store, arena, &count, &rows, &err), "%s", err.text);
+        EXPECT(rows_at(&rows, 0, 0).i == i);
+    }
+    EXPECT(store_stats(store).reads == 20);
+}
+
+FIBER_TEST(store_reads_see_what_was_written)
+{
+    check_reads(db_path());
+}
+
+FIBER_TEST(store_reads_see_what_was_written_in_memory)
+{
+    check_reads(":memory:");
+}
+
+FIBER_TEST(store_sheds_what_it_cannot_queue)
+{
+    struct store *store CLEANUP(store_close) = NULL;
+    const struct store_options options = {
+        .path = db_path(), .queue_max = 5, .migrations = things, .migration_count = 1};
+    struct err err = {0};
+
+    REQUIRE(store_open(&options, &store, &err), "%s", err.text);
+
+    struct crowd crowd = {.store = store};
+
+    run_crowd(&crowd, 100);
+    EXPECT(crowd.exhausted > 0);
+    EXPECT(crowd.ok + crowd.refused + crowd.exhausted == 100);
+    EXPECT(count_now(store) == crowd.ok);
+}
