@@ -1,11 +1,14 @@
 /* accounts/audit.h: the append-only record, one line of JSON a request, chained by hash.
- * Files     audit/NNNNNNNNNN.log, numbered by the first sequence in them; each starts with a header line
- *           that carries the hash of the last record of the file before. A record's "hash" is
- *           SHA-256(previous hash bytes || the line up to and without ,"hash":...}). Segments are
+ * Files     audit/NNNNNNNNNNNNNNNN.log, numbered by the first sequence in them; each starts with a
+ *           header line that carries the hash of the last record of the file before. A record's "hash"
+ *           is SHA-256(previous hash bytes || the line up to and without ,"hash":...}). Segments are
  *           reserved with real blocks and mapped: an append is a copy, survives kill -9, and a full
- *           disk is an error before the request costs anything, never a signal.
+ *           disk is an error before the request costs anything, never a signal. Zero bytes after the
+ *           last record are reservation that is not used yet.
  * Durable   against power loss after audit_sync (each second by the flush fiber).
- * Opening   cuts a torn last record (and says so), refuses a broken chain.
+ * Opening   cuts a torn last record (and says so), refuses a broken chain. What power loss took back
+ *           of the records since the last audit_sync is set aside in a file ".torn", with a warning.
+ * Text      longer than 200 bytes (note: 600) is cut. Fields that are empty, 0 or unknown are left out.
  * Threads   any; one lock inside, held for about a microsecond. */
 #ifndef WEIR_ACCOUNTS_AUDIT_H
 #define WEIR_ACCOUNTS_AUDIT_H
@@ -60,9 +63,12 @@ struct audit_report {
     struct sha256 head;
     bool torn_tail; /* bytes of an unfinished record at the very end: not an error */
 };
-/* Every record of every segment; the first damage is the error: file, line, what does not fit. */
+/* Every record of every segment; the first damage is the error: file, line, what does not fit.
+ * Records cut off the end as a whole leave no trace in the files: compare last_seq and head with
+ * what was noted elsewhere. */
 bool audit_verify(const char *dir, struct audit_report *out, struct err *err) MUST_CHECK;
-/* One segment's bytes: what the fuzz target calls. prev is updated. */
+/* One segment's bytes: what the fuzz target calls. *prev and *seq are those of the record before it;
+ * they move with each record that fits. */
 bool audit_check_segment(struct str bytes, const char *name, bool is_last, struct sha256 *prev,
                          uint64_t *seq, audit_reader *fn, void *ctx, bool *torn, struct err *err)
     MUST_CHECK;

@@ -1,0 +1,82 @@
+/* accounts/audit_internal.h: the text of a record and of a segment, shared by what writes, checks and
+ * replays it.
+ *   segment  header line, record lines, zero bytes
+ *   header   {"weir_audit":1,"first":N,"prev":"<64 hex>"}
+ *   record   {"seq":N,<fields>,"hash":"<64 hex>"}
+ * Lines end with one \n. A record becomes visible by its first byte, which is written last: a zero
+ * byte where a line should begin means that nothing, or something unfinished, follows. */
+#ifndef WEIR_ACCOUNTS_AUDIT_INTERNAL_H
+#define WEIR_ACCOUNTS_AUDIT_INTERNAL_H
+
+#include "accounts/audit.h"
+
+#define AUDIT_LINE_MAX    ((size_t)16 * KIB) /* with its \n */
+#define AUDIT_HEADER_MAX  ((size_t)128)
+#define AUDIT_NAME_DIGITS 16
+#define AUDIT_NAME_BYTES  (AUDIT_NAME_DIGITS + sizeof ".log")
+#define AUDIT_FILES_MAX   1000000u
+#define AUDIT_PATH_MAX    ((size_t)1024)
+
+/* A record as text, without its sequence and hash, in memory of this thread: valid until the next. */
+struct audit_line {
+    char *body;
+    size_t len;
+};
+void audit_line_format(const struct audit_record *record, struct audit_line *out);
+/* Adds both; *out views the whole line with its \n. */
+void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 *head,
+                     struct str *out);
+/* The header of the segment whose first record will be `first`. */
+struct str audit_header(char to[AUDIT_HEADER_MAX], uint64_t first, const struct sha256 *prev);
+
+/* The part of a record that money depends on. */
+struct audit_entry {
+    wall_ms time;
+    struct str key_id; /* in the arena, or a view of the line */
+    usd_micro cost;
+};
+bool audit_line_read(struct arena *arena, struct str line, struct audit_entry *out, struct err *err)
+    MUST_CHECK;
+
+/* ---- checking ---- */
+
+/* Where a check stands: after record `seq`, whose hash is `head`. */
+struct audit_chain {
+    char name[48]; /* of the file, for messages */
+    uint64_t line; /* lines of this file that fit so far */
+    uint64_t seq;
+    struct sha256 head;
+    bool started;  /* a segment was checked before this one */
+    uint64_t from; /* records before are checked and not shown */
+    audit_reader *fn;
+    void *ctx;
+};
+enum audit_tail {
+    AUDIT_CLEAN,
+    AUDIT_TORN, /* one unfinished record at the very end */
+    AUDIT_HOLE  /* a page that never reached the disk: only after power loss */
+};
+struct audit_end {
+    enum audit_tail tail;
+    size_t used;  /* bytes up to and with the last whole record */
+    int64_t size; /* of the file */
+};
+/* One segment's file, whose first record is chain->seq + 1. `first`: nothing is known of what came
+ * before, the header is believed. False with out->tail AUDIT_HOLE when all fits up to a hole. */
+bool audit_check_file(struct audit_chain *chain, const char *path, bool first, bool is_last,
+                      struct audit_end *out, struct err *err) MUST_CHECK;
+
+/* Segment numbers of a directory, ascending; other names are not ours. */
+bool audit_segments(struct arena *arena, const char *dir, uint64_t **firsts, size_t *count,
+                    struct err *err) MUST_CHECK;
+bool audit_path(char to[AUDIT_PATH_MAX], const char *dir, uint64_t first, const char *suffix,
+                struct err *err) MUST_CHECK;
+
+/* ---- for accounts ---- */
+
+/* audit_append() in its two parts, so that the text is made outside the caller's lock. */
+bool audit_append_line(struct audit *audit, const struct audit_line *line, uint64_t *seq,
+                       struct err *err) MUST_CHECK;
+const char *audit_dir(const struct audit *audit);
+
+#endif

@@ -1,0 +1,174 @@
+/* accounts/audit_line.c: a record to text and back. On the way out it is on every request's path, so
+ * it knows its fields and asks nothing twice. */
+#include <assert.h>
+#include <string.h>
+
+#include "accounts/audit_internal.h"
+#include "accounts/calendar.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#define TEXT_MAX  200u
+#define WORD_MAX  40u /* outcome, error: our own words */
+#define NOTE_MAX  600u
+#define SEQ_ROOM  32u /* {"seq":18446744073709551615 */
+#define HASH_ROOM 80u /* ,"hash":"<64>"}\n */
+
+/* Worst case: each byte becomes \u00XX, and 24 names, numbers and marks. */
+static_assert(SEQ_ROOM + HASH_ROOM + 6 * (6 * TEXT_MAX + 2 * WORD_MAX + NOTE_MAX) + 24 * 48 <
+                  AUDIT_LINE_MAX,
+              "any record fits a line");
+
+static _Thread_local char scratch[AUDIT_LINE_MAX];
+
+static void put_text(struct buf *b, struct str name, struct str text, size_t max)
+{
+    if (!text.len)
+        return;
+    if (text.len > max)
+        text.len = utf8_boundary(text, max);
+    buf_str(b, name);
+    buf_json_str(b, text);
+}
+
+static void put_i64(struct buf *b, struct str name, int64_t n)
+{
+    buf_str(b, name);
+    buf_i64(b, n);
+}
+
+static void put_id(struct buf *b, struct str name, uint64_t id)
+{
+    uint8_t bytes[8];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(id >> (56 - 8 * i));
+    buf_str(b, name);
+    buf_hex(b, bytes, sizeof bytes);
+    buf_char(b, '"');
+}
+
+/* Dollars with all six decimals: exact, and readable for people. */
+static void put_usd(struct buf *b, struct str name, usd_micro n)
+{
+    char decimals[6];
+    int64_t part = n % 1000000;
+
+    for (size_t i = sizeof decimals; i--; part /= 10)
+        decimals[i] = (char)('0' + part % 10);
+    buf_str(b, name);
+    buf_i64(b, n / 1000000);
+    buf_char(b, '.');
+    buf_put(b, decimals, sizeof decimals);
+}
+
+static void put_tokens(struct buf *b, const struct audit_record *r)
+{
+    if (r->tokens_in >= 0)
+        put_i64(b, STR(",\"tokens_in\":"), r->tokens_in);
+    if (r->tokens_out >= 0)
+        put_i64(b, STR(",\"tokens_out\":"), r->tokens_out);
+    if (r->tokens_cached > 0)
+        put_i64(b, STR(",\"tokens_cached\":"), r->tokens_cached);
+    if (r->tokens_estimated)
+        buf_str(b, STR(",\"tokens_estimated\":true"));
+    if (r->cost)
+        put_usd(b, STR(",\"cost\":"), r->cost);
+    if (r->citations)
+        put_i64(b, STR(",\"citations\":"), r->citations);
+}
+
+void audit_line_format(const struct audit_record *r, struct audit_line *out)
+{
+    char time[25];
+    struct buf b;
+
+    wall_format(r->time, time);
+    buf_init_fixed(&b, scratch + SEQ_ROOM, sizeof scratch - SEQ_ROOM - HASH_ROOM);
+    buf_str(&b, STR(",\"time\":\""));
+    buf_put(&b, time, sizeof time - 1);
+    put_id(&b, STR("\",\"request\":\""), r->request_id);
+    if (r->parent_id)
+        put_id(&b, STR(",\"parent\":\""), r->parent_id);
+    put_text(&b, STR(",\"key\":"), r->key_id, TEXT_MAX);
+    put_text(&b, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
+    put_text(&b, STR(",\"route\":"), r->route, TEXT_MAX);
+    put_text(&b, STR(",\"model\":"), r->model, TEXT_MAX);
+    put_text(&b, STR(",\"provider\":"), r->provider, TEXT_MAX);
+    put_text(&b, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
+    if (r->status)
+        put_i64(&b, STR(",\"status\":"), r->status);
+    put_text(&b, STR(",\"outcome\":"), r->outcome, WORD_MAX);
+    put_text(&b, STR(",\"error\":"), r->error, WORD_MAX);
+    if (r->streamed)
+        buf_str(&b, STR(",\"streamed\":true"));
+    put_tokens(&b, r);
+    put_i64(&b, STR(",\"bytes_in\":"), (int64_t)r->bytes_in);
+    put_i64(&b, STR(",\"bytes_out\":"), (int64_t)r->bytes_out);
+    put_i64(&b, STR(",\"took_us\":"), r->took / MICROSECOND);
+    put_text(&b, STR(",\"note\":"), r->note, NOTE_MAX);
+    ASSERT(buf_ok(&b));
+    *out = (struct audit_line){b.ptr, b.len};
+}
+
+void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 *head,
+                     struct str *out)
+{
+    char prefix[SEQ_ROOM];
+    struct buf front, back;
+
+    buf_init_fixed(&front, prefix, sizeof prefix);
+    buf_str(&front, STR("{\"seq\":"));
+    buf_u64(&front, seq);
+
+    char *start = line->body - front.len;
+    size_t len = front.len + line->len;
+
+    memcpy(start, prefix, front.len);
+    *head = sha256_two((struct str){(const char *)head->bytes, sizeof head->bytes},
+                       (struct str){start, len});
+    buf_init_fixed(&back, start + len, HASH_ROOM);
+    buf_str(&back, STR(",\"hash\":\""));
+    buf_hex(&back, head->bytes, sizeof head->bytes);
+    buf_str(&back, STR("\"}\n"));
+    ASSERT(buf_ok(&front) && buf_ok(&back));
+    *out = (struct str){start, len + back.len};
+}
+
+struct str audit_header(char to[AUDIT_HEADER_MAX], uint64_t first, const struct sha256 *prev)
+{
+    struct buf b;
+
+    buf_init_fixed(&b, to, AUDIT_HEADER_MAX);
+    buf_str(&b, STR("{\"weir_audit\":1,\"first\":"));
+    buf_u64(&b, first);
+    buf_str(&b, STR(",\"prev\":\""));
+    buf_hex(&b, prev->bytes, sizeof prev->bytes);
+    buf_str(&b, STR("\"}\n"));
+    ASSERT(buf_ok(&b));
+    return buf_view(&b);
+}
+
+bool audit_line_read(struct arena *arena, struct str line, struct audit_entry *out, struct err *err)
+{
+    const struct json *j = json_parse(arena, line, err);
+    struct audit_entry entry = {0};
+    struct str time;
+
+    if (!j)
+        return false;
+
+    json_ref root = json_root(j);
+    json_ref cost = json_get(j, root, STR("cost")), key = json_get(j, root, STR("key"));
+
+    if (!json_str(j, json_get(j, root, STR("time")), arena, &time) ||
+        !wall_parse(time, &entry.time))
+        return err_set(err, ERR_INVALID, "\"time\" is not a time");
+    if (key && !json_str(j, key, arena, &entry.key_id))
+        return err_set(err, ERR_INVALID, "\"key\" is not a text");
+    if (cost && !usd_parse(json_raw(j, cost), &entry.cost))
+        return err_set(err, ERR_INVALID, "\"cost\" is not an amount");
+    *out = entry;
+    return true;
+}
