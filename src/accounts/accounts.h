@@ -55,16 +55,21 @@ bool hold_take(struct accounts *accounts, const struct principal *who, usd_micro
 /* What the client may be told: X-RateLimit-* values. -1: no such limit. */
 struct limits_left {
     int64_t requests_limit, requests_left;
-    dur_ns requests_reset;
+    dur_ns requests_reset;             /* until none of the counted requests counts any more */
     usd_micro spend_limit, spend_left; /* the tightest of day and month */
+    dur_ns retry_after;                /* until what is used up is free again, or 0: Retry-After */
 };
 struct limits_left limits_left(struct accounts *accounts, const struct principal *who, wall_ms now);
 
 /* Append the record and settle the hold with record->cost in one step: both or neither. The hold may
- * be closed or never opened (refused requests are recorded too). After it returns the record survives
- * kill -9. Fills record->seq. */
+ * be closed or never opened, and NULL when nobody is known (refused requests are recorded too). After
+ * it returns the record survives kill -9. Fills record->seq, and key_id and tenant from the hold.
+ * When it fails the hold is still open: try again, or drop it. */
 bool accounts_record(struct accounts *accounts, struct hold *hold, struct audit_record *record,
                      struct err *err) MUST_CHECK;
+
+/* Give a hold back without a record: for when no record can be written. Closed holds are fine. */
+void hold_drop(struct accounts *accounts, struct hold *hold);
 
 /* ---- keys: fibers, they wait for the store ---- */
 struct key_limits {
