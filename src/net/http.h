@@ -17,7 +17,8 @@ struct http_fields {
 /* The first field of that name, or STR_NONE. */
 struct str http_field(const struct http_fields *fields, struct str name);
 const char *http_reason(int status); /* "Not Found"; "Unknown" */
-/* Percent-decoded value of ?name=value in the query, or STR_NONE. */
+/* Value of ?name=value in the query, percent-decoded and "+" as a space: a view where nothing is
+ * escaped. "" for a name without value; STR_NONE when it is absent or malformed, or memory is gone. */
 struct str http_query(struct arena *arena, struct str query, struct str name);
 
 #endif

@@ -2,8 +2,8 @@
  * Refuse, never repair (RFC 9110, 9112): one framing decision per message; CRLF only; no folding;
  * no space before a colon; no control bytes; exactly one Host; Content-Length digits, once;
  * Transfer-Encoding exactly "chunked", and never in HTTP/1.0 or beside Content-Length; no transfer
- * of a raw head to anybody else. The 42 malformed requests of tests/unit/net/http_malformed.c are the rule.
- * Results view the bytes given. */
+ * of a raw head to anybody else. The malformed requests of tests/unit/net/http_malformed.c are the rule.
+ * Results view the bytes given; on anything but HTTP_OK *out holds nothing of use. */
 #ifndef WEIR_NET_HTTP_PARSE_H
 #define WEIR_NET_HTTP_PARSE_H
 
@@ -29,9 +29,9 @@ struct http_head {
     struct http_fields fields;
 };
 
-struct http_limits {
+struct http_limits { /* 0, or NULL for all of it: the default */
     size_t head_bytes;   /* default 16 KiB */
-    size_t fields;       /* default HTTP_FIELDS_MAX */
+    size_t fields;       /* default and at most HTTP_FIELDS_MAX */
     size_t target_bytes; /* default 8 KiB */
 };
 
@@ -40,7 +40,8 @@ enum http_parse {
     HTTP_OK,
     HTTP_BAD /* err: ERR_INVALID or ERR_TOO_LARGE; close afterwards */
 };
-/* On HTTP_OK *used is the length of the head with its blank line. */
+/* On HTTP_OK *used is the length of the head with its blank line. Asking again as bytes come is cheap:
+ * until the blank line is there only control bytes are looked for, and those refuse at once. */
 enum http_parse http_parse_request(struct str bytes, const struct http_limits *limits,
                                    struct http_head *out, size_t *used, struct err *err) MUST_CHECK;
 /* `to_head`: the request was HEAD, so there is no body. 1xx heads are returned like others. */
@@ -56,8 +57,9 @@ struct http_chunks {
     bool done;
 };
 void http_chunks_init(struct http_chunks *c);
-/* Consumes *used bytes; *data views the part of them that is body (may be empty). HTTP_OK when the
- * last chunk and the trailer have passed; HTTP_MORE otherwise. Trailers are checked and dropped. */
+/* Consumes *used bytes, perhaps not all; *data views the part of them that is body (may be empty, and
+ * may come together with HTTP_OK). HTTP_OK when the last chunk and the trailer have passed; HTTP_MORE
+ * otherwise. Trailers are checked and dropped. */
 enum http_parse http_chunks_next(struct http_chunks *c, struct str bytes, size_t *used,
                                  struct str *data, struct err *err) MUST_CHECK;
 
