@@ -213,7 +213,7 @@ bool sse_next(struct sse_reader *r, struct sse_event *out)
         r->started = true;
         return true;
     }
-    /* What is in r->rest stays where it is until the next feed: the events given out view it. */
+    /* What is in rest already stays where it is until the next feed: events given out view it. */
     if (len > 0 || (unread(r) > 0 && r->now.ptr != r->rest && !keep_unread(r)))
         r->no_memory = true; /* told by the next feed */
     return false;
