@@ -21,14 +21,17 @@ struct chat_request {
     bool include_usage;      /* stream_options.include_usage was asked for by the client */
     int64_t max_tokens;      /* max_completion_tokens or max_tokens; -1: not given */
     int64_t n;               /* choices; 1 */
-    struct str question;     /* text of the last user message: what documents are asked */
-    size_t prompt_bytes;     /* text of all messages: for the estimate of tokens */
+    struct str question;     /* chat_read_question(): what documents are asked; empty till then */
+    size_t prompt_bytes;     /* text of messages and tools: for the estimate of tokens */
     json_ref messages, weir; /* weir: our own options, removed before it leaves */
 };
 
 /* ERR_INVALID names the field: "messages.2.role: expected a string". */
 bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
                        struct err *err) MUST_CHECK;
+/* The text of the last user message into chat->question. Apart, because a long prompt that only passes
+ * through need not be decoded. */
+bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;
 /* The body for the provider, as pieces over the old text: model replaced, "weir" removed, usage asked
  * for in streams. At most CHAT_PIECES_MAX pieces. */
 #define CHAT_PIECES_MAX 24
@@ -37,23 +40,31 @@ bool chat_write_request(struct arena *arena, const struct chat_request *in, stru
     MUST_CHECK;
 
 /* What has passed of an answer. */
+#define CHAT_CHOICES_MAX 128
 struct chat_meter {
     struct usage usage;
-    bool finished;          /* every choice has had its finish_reason */
-    bool done;              /* [DONE] came */
+    int64_t choices;                               /* that are to come: the request's n */
+    uint64_t finished_bits[CHAT_CHOICES_MAX / 64]; /* by index, those that are finished */
+    bool finished;                                 /* every choice has had its finish_reason */
+    bool done;                                     /* [DONE] came */
     bool failed;            /* an error came inside a 200 stream; error_text says what */
     uint64_t content_bytes; /* of text and tool arguments: for the estimate of tokens */
     uint32_t events;
     struct str error_text;
 };
+void chat_meter_init(struct chat_meter *meter, int64_t choices); /* nothing has passed */
+/* Nothing follows: what nobody counted is estimated and marked. */
+void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes);
 /* One event of a stream. *drop: the client did not ask for this one (the usage chunk we asked for). */
 bool chat_read_event(struct arena *scratch, const struct sse_event *event, bool client_wants_usage,
                      struct chat_meter *meter, bool *drop, struct err *err) MUST_CHECK;
 /* A whole answer that is not streamed: usage and content. */
 bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *meter,
                      struct err *err) MUST_CHECK;
-/* {"error":{"message","type","param","code"}} as OpenAI clients expect it. */
+/* {"error":{"message","type","param","code"}} as OpenAI clients expect it; param is the field that the
+ * text of an ERR_INVALID names. _as: with a code of the caller's instead of the usual one. */
 void chat_write_error(struct buf *out, int status, const struct err *err);
+void chat_write_error_as(struct buf *out, const char *code, const struct err *err);
 /* Tokens of a text nobody counted: bytes and scripts; always marked as an estimate. */
 int64_t chat_estimate_tokens(size_t bytes);
 

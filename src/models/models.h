@@ -35,7 +35,10 @@ struct catalogue {
     struct table by_name; /* name -> struct model */
 };
 const struct model *catalogue_find(const struct catalogue *c, struct str name); /* NULL */
-usd_micro price_of(const struct model *model, const struct usage *usage);       /* rounded up */
+/* Rounded up to a micro-dollar once, at the end; at most PRICE_MAX. Tokens not known cost nothing. */
+#define PRICE_MAX ((usd_micro)1000000000000)
+usd_micro price_of(const struct model *model, const struct usage *usage);
+/* What the request can cost at most: no tokenizer makes more tokens than bytes. */
 usd_micro price_worst(const struct model *model, const struct chat_request *request);
 
 /* An answer on its way, whoever gives it: pull the next bytes, already in the client's dialect. */
@@ -50,14 +53,20 @@ struct answer {
     /* Some bytes, as many as are there, good until the next call. *last: nothing follows; the bytes
      * given with it are the end. A stream that is cut, late or failing is an error, never *last. */
     SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
-    void (*end)(struct answer *answer); /* releases the connection; called once, on every path */
+    /* Releases the connection; called once, on every path. */
+    SUSPENDS void (*end)(struct answer *answer);
     void *own;
 };
-void answer_end(struct answer **answer); /* CLEANUP-able */
+SUSPENDS void answer_end(struct answer **answer); /* CLEANUP-able */
+/* One that is in memory already; bytes stay the caller's. NULL when the arena is used up. */
+struct answer *answer_from_bytes(struct arena *arena, int status, struct str content_type,
+                                 struct str bytes) MUST_CHECK;
 
 /* Ask a provider. On success *out is in the arena and its head has arrived. Deadlines: the provider's,
  * inside the fiber's own. ERR_UNAVAILABLE, ERR_TIMEOUT before the head; the provider's own error
- * statuses are answers, not errors. */
+ * statuses are answers, not errors, except 401, 407 and redirects: those are our settings' mistake.
+ * status, streaming and content_type hold from the first next() on: a stream that begins with an error
+ * becomes a whole answer with status 503. */
 SUSPENDS bool provider_ask(struct arena *arena, const struct model *model,
                            const struct chat_request *request, uint64_t request_id,
                            struct answer **out, struct err *err) MUST_CHECK;

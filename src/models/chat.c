@@ -1,0 +1,266 @@
+#include "models/chat.h"
+
+#include <assert.h>
+
+#define TOKENS_MAX  1000000000 /* above it a number of tokens is a mistake */
+#define EDITS_MAX   3
+/* What a picture, sound or file counts for in prompt_bytes: its base64 says nothing about its tokens. */
+#define MEDIA_BYTES 6000
+
+static_assert(4 * EDITS_MAX + 1 <= CHAT_PIECES_MAX, "pieces of a spliced body");
+
+/* A member that may be absent or null. */
+static json_ref given(const struct json *j, json_ref object, struct str key)
+{
+    json_ref v = json_get(j, object, key);
+
+    return json_kind(j, v) == JSON_NULL ? 0 : v;
+}
+
+static bool read_flag(const struct json *j, json_ref object, const char *name, bool *out,
+                      struct err *err)
+{
+    struct str path = str_from(name);
+    size_t dot = str_find_char(path, '.');
+    struct str key = dot < path.len ? str_slice(path, dot + 1, path.len) : path;
+    json_ref v = given(j, object, key);
+
+    *out = false;
+    if (v && !json_bool(j, v, out))
+        return err_set(err, ERR_INVALID, "%s: expected true or false", name);
+    return true;
+}
+
+/* An integer from `low` to `high`; `absent` when it is not given. 100.0 is an integer too. */
+static bool read_count(const struct json *j, const char *name, const int64_t range[2], int64_t *out,
+                       struct err *err)
+{
+    json_ref v = given(j, json_root(j), str_from(name));
+    double real;
+    int64_t n;
+
+    if (!v)
+        return true;
+    if (!json_i64(j, v, &n)) {
+        if (!json_f64(j, v, &real) || real < (double)range[0] || real > (double)range[1])
+            return err_set(err, ERR_INVALID, "%s: expected an integer from %" PRId64 " to %" PRId64,
+                           name, range[0], range[1]);
+        n = (int64_t)real;
+        if ((double)n < real)
+            return err_set(err, ERR_INVALID, "%s: expected an integer, not a fraction", name);
+    }
+    if (n < range[0] || n > range[1])
+        return err_set(err, ERR_INVALID, "%s: expected an integer from %" PRId64 " to %" PRId64,
+                       name, range[0], range[1]);
+    *out = n;
+    return true;
+}
+
+static bool is_text_part(const struct json *j, json_ref part)
+{
+    return str_eq(json_raw(j, json_get(j, part, STR("type"))), STR("\"text\""));
+}
+
+/* The length in the text: escapes count as written, which errs on the large side. */
+static size_t string_bytes(const struct json *j, json_ref v)
+{
+    return json_kind(j, v) == JSON_STRING ? json_raw(j, v).len - 2 : 0;
+}
+
+static bool read_parts(const struct json *j, json_ref parts, size_t message, size_t *bytes,
+                       struct err *err)
+{
+    size_t i = 0;
+
+    for (json_ref part = json_first(j, parts); part; part = json_next(j, part), i++) {
+        json_ref text = json_get(j, part, STR("text"));
+
+        if (json_kind(j, json_get(j, part, STR("type"))) != JSON_STRING)
+            return err_set(err, ERR_INVALID, "messages.%zu.content.%zu.type: expected a string",
+                           message, i);
+        if (!is_text_part(j, part))
+            *bytes += MEDIA_BYTES;
+        else if (json_kind(j, text) == JSON_STRING)
+            *bytes += string_bytes(j, text);
+        else
+            return err_set(err, ERR_INVALID, "messages.%zu.content.%zu.text: expected a string",
+                           message, i);
+    }
+    return true;
+}
+
+static bool read_message(const struct json *j, json_ref message, size_t i, size_t *bytes,
+                         struct err *err)
+{
+    json_ref content = given(j, message, STR("content"));
+
+    if (json_kind(j, message) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "messages.%zu: expected an object", i);
+    if (json_kind(j, json_get(j, message, STR("role"))) != JSON_STRING)
+        return err_set(err, ERR_INVALID, "messages.%zu.role: expected a string", i);
+    *bytes += json_raw(j, json_get(j, message, STR("tool_calls"))).len;
+    if (json_kind(j, content) == JSON_ARRAY)
+        return read_parts(j, content, i, bytes, err);
+    if (content && json_kind(j, content) != JSON_STRING)
+        return err_set(err, ERR_INVALID,
+                       "messages.%zu.content: expected a string or an array of parts", i);
+    *bytes += string_bytes(j, content);
+    return true;
+}
+
+static bool read_messages(struct chat_request *out, struct err *err)
+{
+    const struct json *j = out->json;
+    size_t i = 0;
+
+    out->messages = json_get(j, json_root(j), STR("messages"));
+    if (json_kind(j, out->messages) != JSON_ARRAY || !json_first(j, out->messages))
+        return err_set(err, ERR_INVALID, "messages: expected an array with at least one message");
+    for (json_ref m = json_first(j, out->messages); m; m = json_next(j, m))
+        if (!read_message(j, m, i++, &out->prompt_bytes, err))
+            return false;
+    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("tools"))).len;
+    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("functions"))).len;
+    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("response_format"))).len;
+    return true;
+}
+
+static bool read_stream(struct chat_request *out, struct err *err)
+{
+    const struct json *j = out->json;
+    json_ref options = given(j, json_root(j), STR("stream_options"));
+
+    if (!read_flag(j, json_root(j), "stream", &out->stream, err))
+        return false;
+    if (options && json_kind(j, options) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "stream_options: expected an object");
+    return read_flag(j, options, "stream_options.include_usage", &out->include_usage, err);
+}
+
+static bool read_limits(struct chat_request *out, struct err *err)
+{
+    static const int64_t tokens[2] = {0, TOKENS_MAX}, choices[2] = {1, CHAT_CHOICES_MAX};
+
+    out->max_tokens = -1;
+    out->n = 1;
+    /* The newer name wins, as it does at the providers. */
+    return read_count(out->json, "max_tokens", tokens, &out->max_tokens, err) &&
+           read_count(out->json, "max_completion_tokens", tokens, &out->max_tokens, err) &&
+           read_count(out->json, "n", choices, &out->n, err);
+}
+
+bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
+                       struct err *err)
+{
+    struct chat_request in = {.body = body};
+    struct json *j = json_parse(arena, body, err);
+    json_ref model;
+
+    if (!j)
+        return err_wrap(err, "the body is not a chat request");
+    in.json = j;
+    if (json_kind(j, json_root(j)) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "the body is not a chat request: expected an object");
+    model = json_get(j, json_root(j), STR("model"));
+    if (json_kind(j, model) != JSON_STRING)
+        return err_set(err, ERR_INVALID, "model: expected a string");
+    if (!json_str(j, model, arena, &in.model))
+        return err_arena(err, arena);
+    if (str_is_empty(in.model))
+        return err_set(err, ERR_INVALID, "model: expected the name of a model");
+    in.weir = given(j, json_root(j), STR("weir"));
+    if (in.weir && json_kind(j, in.weir) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "weir: expected an object");
+    if (!read_messages(&in, err) || !read_stream(&in, err) || !read_limits(&in, err))
+        return false;
+    *out = in;
+    return true;
+}
+
+/* Texts of the parts, a line each. */
+static bool join_parts(struct arena *arena, const struct json *j, json_ref parts, struct str *out,
+                       struct err *err)
+{
+    struct buf text;
+    struct str piece;
+
+    buf_init(&text, arena, json_raw(j, parts).len + 1);
+    for (json_ref part = json_first(j, parts); part; part = json_next(j, part)) {
+        if (!is_text_part(j, part))
+            continue;
+        if (!json_str(j, json_get(j, part, STR("text")), arena, &piece))
+            return err_arena(err, arena);
+        if (text.len)
+            buf_char(&text, '\n');
+        buf_str(&text, piece);
+    }
+    return buf_finish(&text, out, err);
+}
+
+bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err)
+{
+    const struct json *j = chat->json;
+    json_ref content = 0;
+
+    for (json_ref m = json_first(j, chat->messages); m; m = json_next(j, m))
+        if (str_eq(json_raw(j, json_get(j, m, STR("role"))), STR("\"user\"")))
+            content = given(j, m, STR("content"));
+    if (!content)
+        return err_set(err, ERR_INVALID, "messages: expected a message of role \"user\"");
+    if (json_kind(j, content) == JSON_ARRAY)
+        return join_parts(arena, j, content, &chat->question, err);
+    if (!json_str(j, content, arena, &chat->question))
+        return err_arena(err, arena);
+    return true;
+}
+
+/* We always want to know what a stream has used. */
+static struct json_edit ask_for_usage(const struct json *j)
+{
+    json_ref options = json_get(j, json_root(j), STR("stream_options"));
+    json_ref flag = json_get(j, options, STR("include_usage"));
+
+    if (!options)
+        return (struct json_edit){JSON_ADD_MEMBER, json_root(j), STR("stream_options"),
+                                  STR("{\"include_usage\":true}")};
+    if (json_kind(j, options) == JSON_NULL)
+        return (struct json_edit){
+            .kind = JSON_REPLACE, .at = options, .value = STR("{\"include_usage\":true}")};
+    if (!flag)
+        return (struct json_edit){JSON_ADD_MEMBER, options, STR("include_usage"), STR("true")};
+    return (struct json_edit){.kind = JSON_REPLACE, .at = flag, .value = STR("true")};
+}
+
+static bool quote(struct arena *arena, struct str s, struct str *out, struct err *err)
+{
+    struct buf text;
+
+    buf_init(&text, arena, 6 * s.len + 2);
+    buf_json_str(&text, s);
+    return buf_finish(&text, out, err);
+}
+
+bool chat_write_request(struct arena *arena, const struct chat_request *in, struct str remote_model,
+                        struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
+{
+    const struct json *j = in->json;
+    json_ref weir = json_get(j, json_root(j), STR("weir"));
+    struct json_edit edits[EDITS_MAX];
+    size_t n = 0, made;
+
+    if (!str_eq(in->model, remote_model)) {
+        edits[n] =
+            (struct json_edit){.kind = JSON_REPLACE, .at = json_get(j, json_root(j), STR("model"))};
+        if (!quote(arena, remote_model, &edits[n++].value, err))
+            return false;
+    }
+    if (weir)
+        edits[n++] = (struct json_edit){.kind = JSON_REMOVE, .at = weir};
+    if (in->stream && !in->include_usage)
+        edits[n++] = ask_for_usage(j);
+    made = json_splice_pieces(arena, j, edits, n, pieces);
+    if (made == 0)
+        return err_arena(err, arena);
+    *count = made;
+    return true;
+}

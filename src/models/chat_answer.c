@@ -1,0 +1,177 @@
+/* What can be learnt from an answer on its way through: usage, how much text, whether it is whole. */
+#include "models/chat.h"
+
+#define TOKENS_MAX      1000000000000 /* a count above it is a mistake and taken as not reported */
+#define BYTES_PER_TOKEN 4             /* English and code 3.5 to 4.5, Chinese about 4 */
+
+int64_t chat_estimate_tokens(size_t bytes)
+{
+    return (int64_t)(bytes / BYTES_PER_TOKEN + (bytes % BYTES_PER_TOKEN != 0));
+}
+
+void chat_meter_init(struct chat_meter *meter, int64_t choices)
+{
+    *meter = (struct chat_meter){.usage = {-1, -1, -1, -1, false}, .choices = choices};
+}
+
+void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)
+{
+    struct usage *usage = &meter->usage;
+
+    if (usage->tokens_in < 0) {
+        usage->tokens_in = chat_estimate_tokens(prompt_bytes);
+        usage->estimated = true;
+    }
+    if (usage->tokens_out < 0) {
+        usage->tokens_out = chat_estimate_tokens(meter->content_bytes);
+        usage->estimated = true;
+    }
+}
+
+static int64_t read_tokens(const struct json *j, json_ref object, struct str key)
+{
+    int64_t n;
+
+    if (!json_i64(j, json_get(j, object, key), &n) || n < 0 || n > TOKENS_MAX)
+        return -1;
+    return n;
+}
+
+/* Later reports replace earlier ones: where a provider sends several they are running totals. */
+static void read_usage(const struct json *j, json_ref usage, struct usage *out)
+{
+    if (json_kind(j, usage) != JSON_OBJECT)
+        return;
+    out->tokens_in = read_tokens(j, usage, STR("prompt_tokens"));
+    out->tokens_out = read_tokens(j, usage, STR("completion_tokens"));
+    out->tokens_cached =
+        read_tokens(j, json_get(j, usage, STR("prompt_tokens_details")), STR("cached_tokens"));
+    out->tokens_reasoning = read_tokens(j, json_get(j, usage, STR("completion_tokens_details")),
+                                        STR("reasoning_tokens"));
+}
+
+static size_t string_bytes(const struct json *j, json_ref v)
+{
+    return json_kind(j, v) == JSON_STRING ? json_raw(j, v).len - 2 : 0;
+}
+
+/* Text of a message or delta: every string but the role (content, refusal, reasoning under its
+ * various names), and the arguments of tool calls. */
+static size_t content_bytes(const struct json *j, json_ref message)
+{
+    size_t bytes = 0;
+
+    for (json_ref v = json_first(j, message); v; v = json_next(j, v)) {
+        struct str key = json_key_raw(j, v);
+
+        if (json_kind(j, v) == JSON_STRING && !str_eq(key, STR("role")))
+            bytes += string_bytes(j, v);
+        else if (json_kind(j, v) == JSON_ARRAY && str_eq(key, STR("tool_calls")))
+            for (json_ref call = json_first(j, v); call; call = json_next(j, call))
+                bytes += string_bytes(
+                    j, json_get(j, json_get(j, call, STR("function")), STR("arguments")));
+    }
+    return bytes;
+}
+
+static void mark_finished(struct chat_meter *meter, const struct json *j, json_ref choice)
+{
+    int64_t index = 0;
+    int finished = 0;
+
+    if (!json_i64(j, json_get(j, choice, STR("index")), &index))
+        index = 0; /* some local servers leave it out */
+    if (index < 0 || index >= CHAT_CHOICES_MAX)
+        return;
+    meter->finished_bits[index / 64] |= (uint64_t)1 << (index % 64);
+    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits); i++)
+        finished += __builtin_popcountll(meter->finished_bits[i]);
+    meter->finished = finished >= meter->choices;
+}
+
+static size_t read_choices(const struct json *j, json_ref choices, struct str message_key,
+                           struct chat_meter *meter)
+{
+    size_t count = 0;
+
+    for (json_ref c = json_first(j, choices); c; c = json_next(j, c), count++) {
+        meter->content_bytes += content_bytes(j, json_get(j, c, message_key));
+        if (json_kind(j, json_get(j, c, STR("finish_reason"))) == JSON_STRING)
+            mark_finished(meter, j, c);
+    }
+    return count;
+}
+
+/* {"error": ...} instead of, or in the middle of, an answer. The text is kept in the arena. */
+static bool read_error(struct arena *arena, const struct json *j, struct chat_meter *meter)
+{
+    json_ref error = json_get(j, json_root(j), STR("error"));
+    json_ref message =
+        json_kind(j, error) == JSON_STRING ? error : json_get(j, error, STR("message"));
+
+    if (!error || json_kind(j, error) == JSON_NULL)
+        return false;
+    meter->failed = true;
+    if (!json_str(j, message, arena, &meter->error_text))
+        meter->error_text = STR("no reason given");
+    return true;
+}
+
+static bool read_data(struct arena *scratch, struct str data, bool client_wants_usage,
+                      struct chat_meter *meter, bool *drop, struct err *err)
+{
+    struct err bad = {0};
+    struct json *j = json_parse(scratch, data, &bad);
+    json_ref usage;
+    size_t choices;
+
+    if (!j)
+        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
+                       "event %" PRIu32 ": %s", meter->events + 1, bad.text);
+    meter->events++;
+    if (read_error(scratch, j, meter))
+        return true;
+    usage = json_get(j, json_root(j), STR("usage"));
+    read_usage(j, usage, &meter->usage);
+    choices = read_choices(j, json_get(j, json_root(j), STR("choices")), STR("delta"), meter);
+    *drop = !client_wants_usage && choices == 0 && json_kind(j, usage) == JSON_OBJECT;
+    return true;
+}
+
+bool chat_read_event(struct arena *scratch, const struct sse_event *event, bool client_wants_usage,
+                     struct chat_meter *meter, bool *drop, struct err *err)
+{
+    size_t mark = arena_mark(scratch);
+    bool ok;
+
+    *drop = false;
+    if (!event->has_data || str_is_empty(event->data))
+        return true; /* comments keep connections alive */
+    if (str_eq(event->data, STR("[DONE]"))) {
+        meter->done = true;
+        return true;
+    }
+    ok = read_data(scratch, event->data, client_wants_usage, meter, drop, err);
+    if (!meter->failed) /* error_text may live behind the mark */
+        arena_rewind(scratch, mark);
+    return ok;
+}
+
+bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *meter,
+                     struct err *err)
+{
+    struct err bad = {0};
+    size_t mark = arena_mark(arena);
+    struct json *j = json_parse(arena, body, &bad);
+
+    if (!j)
+        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
+                       "the answer cannot be read: %s", bad.text);
+    if (read_error(arena, j, meter))
+        return true;
+    read_usage(j, json_get(j, json_root(j), STR("usage")), &meter->usage);
+    read_choices(j, json_get(j, json_root(j), STR("choices")), STR("message"), meter);
+    meter->done = true;
+    arena_rewind(arena, mark);
+    return true;
+}
