@@ -16,22 +16,33 @@ struct request {
     uint64_t parent_id;          /* ask: the request this one is asked for, or 0 */
     struct arena *arena;         /* owns every pointer below; ends with the exchange */
     const struct config *config; /* snapshot at accept: a reload cannot change it midway */
+    void *config_held;           /* entry: what gives the snapshot back; NULL when asked inside */
     struct gateway *gateway;
     struct trace *trace;
     struct http_exchange *http;      /* entry; NULL when asked from inside the house */
+    struct str route;                /* entry: "POST /v1/chat/completions" in the audit record */
+    struct str label;                /* entry: the same in metrics: "chat" */
     struct str token;                /* entry: the key as it came; emptied by authenticate */
+    struct str body;                 /* parse, or who asks from inside */
     struct chat_request chat;        /* parse */
     const struct principal *who;     /* authenticate */
     const struct model *model;       /* route */
     const struct answerer *answerer; /* route: set when the house answers itself */
     struct hold hold;                /* budget: micro-dollars set aside, settled by record */
+    bool asked;                      /* call: the question went to a provider */
     struct answer *answer;           /* call */
-    bool head_sent;                  /* deliver: from here an error can only end the stream */
-    bool recorded;                   /* record: exactly once, before the last byte leaves */
-    int status;                      /* deliver, finish: what the client was told */
-    uint64_t sent_bytes;             /* deliver */
-    mono_ns started;                 /* entry */
-    dur_ns first_byte;               /* deliver: until the first byte of the answer left, or 0 */
+    const char *problem; /* whoever refuses: the dialect's code, or NULL for the usual */
+    int problem_status;  /* whoever refuses: status, or 0 for the usual */
+    dur_ns retry_after;  /* budget: what a refused client is told; 0: nothing */
+    bool head_sent;      /* deliver: from here an error can only end the stream */
+    bool recorded;       /* record: exactly once, before the last byte leaves */
+    struct str outcome;  /* record: complete, refused, failed, cancelled, cut */
+    struct usage usage;  /* record: reported or estimated */
+    usd_micro cost;      /* record: what the key was charged */
+    int status;          /* deliver, finish: what the client was told */
+    uint64_t sent_bytes; /* deliver: of the body */
+    mono_ns started;     /* entry */
+    dur_ns first_byte;   /* deliver: until the first byte of the answer left, or 0 */
 };
 
 #endif

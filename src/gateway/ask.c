@@ -1,0 +1,122 @@
+/* Questions from inside the house: the same steps, hold and record as one from outside, beside the
+ * request it is asked for. Who asks pulls the answer, so the record is made when the last bytes are
+ * given to them, or at answer_end() when they did not want them all. */
+#include "gateway/gateway_internal.h"
+#include "sys/fiber.h"
+
+struct asked {
+    struct request req;
+    struct answer *outer; /* what the caller holds; req.answer is the one behind it */
+    struct err failure;   /* that next() gave */
+};
+
+static void show_progress(struct asked *asked)
+{
+    const struct answer *inner = asked->req.answer;
+
+    asked->outer->status = inner->status;
+    asked->outer->streaming = inner->streaming;
+    asked->outer->content_type = inner->content_type;
+    asked->outer->meter = inner->meter;
+}
+
+static SUSPENDS bool next_asked(struct answer *answer, struct str *bytes, bool *last,
+                                struct err *err)
+{
+    struct asked *asked = answer->own;
+    struct request *req = &asked->req;
+    bool ok;
+
+    ok = req->answer->next(req->answer, bytes, last, err);
+    show_progress(asked);
+    req->status = answer->status;
+    if (ok && *last)
+        ok = request_record(req, &(struct err){0}, bytes->len, err);
+    if (!ok) {
+        asked->failure = *err;
+        return false;
+    }
+    if (!req->first_byte)
+        req->first_byte = MAX_OF(fiber_now() - req->started, 1);
+    req->head_sent = true;
+    req->sent_bytes += bytes->len;
+    return true;
+}
+
+/* No answer, or not all of it. */
+static void record_rest(struct request *req, const struct err *why)
+{
+    struct err err = {0};
+
+    if (!req->head_sent)
+        req->status = err_http_status(why->code);
+    if (!request_record(req, why, 0, &err))
+        request_unrecorded(req, &err);
+}
+
+static SUSPENDS void end_asked(struct answer *answer)
+{
+    struct asked *asked = answer->own;
+
+    if (!asked->req.recorded) {
+        if (!asked->failure.code)
+            err_set(&asked->failure, ERR_CANCELLED, "the rest of the answer was not wanted");
+        record_rest(&asked->req, &asked->failure);
+    }
+    answer_end(&asked->req.answer);
+    metrics_end(&asked->req, &asked->failure);
+    request_log(&asked->req, &asked->failure);
+}
+
+static struct asked *new_asked(struct request *parent, const struct model *model, struct str body)
+{
+    struct asked *asked = arena_alloc(parent->arena, sizeof *asked);
+    struct answer *outer = arena_alloc(parent->arena, sizeof *outer);
+
+    if (!asked || !outer)
+        return NULL;
+    asked->outer = outer;
+    asked->req = (struct request){.magic = REQUEST_MAGIC,
+                                  .id = gateway_next_id(parent->gateway),
+                                  .parent_id = parent->id,
+                                  .arena = parent->arena,
+                                  .config = parent->config,
+                                  .gateway = parent->gateway,
+                                  .route = STR("ask"),
+                                  .label = STR("ask"),
+                                  .body = body,
+                                  .who = parent->who,
+                                  .model = model,
+                                  .started = fiber_now()};
+    asked->req.trace = trace_new(parent->arena, asked->req.id);
+    return asked;
+}
+
+bool gateway_ask(struct request *parent, const struct model *model, struct str body,
+                 struct answer **out, struct err *err)
+{
+    struct asked *asked;
+
+    ASSERT(parent->magic == REQUEST_MAGIC && parent->who);
+    if (!model->provider)
+        return err_set(err, ERR_INVALID,
+                       "model \"" STR_FMT
+                       "\" is answered in the house and cannot be asked from inside",
+                       STR_ARG(model->name));
+    asked = new_asked(parent, model, body);
+    if (!asked)
+        return err_arena(err, parent->arena);
+    metrics_begin(&asked->req);
+    if (!pipeline_ask(&asked->req, err)) {
+        record_rest(&asked->req, err);
+        metrics_end(&asked->req, err);
+        request_log(&asked->req, err);
+        return false;
+    }
+    *asked->outer = *asked->req.answer;
+    asked->outer->next = next_asked;
+    asked->outer->end = end_asked;
+    asked->outer->own = asked;
+    *out = asked->outer;
+    return true;
+}

@@ -1,0 +1,59 @@
+/* gateway/gateway_internal.h: what the steps and finish() share. Siblings only. */
+#ifndef WEIR_GATEWAY_GATEWAY_INTERNAL_H
+#define WEIR_GATEWAY_GATEWAY_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "gateway/gateway.h"
+#include "gateway/metrics.h"
+
+#define REQUEST_ID_TEXT 20  /* "req_" and 16 hex digits, everywhere the same */
+#define NAME_SHOWN_MAX  128 /* of a model name that a client made up, in log and audit */
+
+struct gateway {
+    struct accounts *accounts;
+    struct snapshot *config;
+    _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
+    uint64_t id_seed;
+    int64_t started; /* seconds since 1970 */
+};
+
+uint64_t gateway_next_id(struct gateway *gateway);
+void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id);
+struct str request_model_shown(const struct request *req); /* as asked for, cut */
+
+/* ---- steps, a file each; the table that orders them is in pipeline.c ---- */
+SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool parse_body(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool hold_budget(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool list_models(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
+
+/* Steps for a question from inside: all of the above that make sense there. */
+SUSPENDS bool pipeline_ask(struct request *req, struct err *err) MUST_CHECK;
+
+/* ---- the end of every path ---- */
+
+/* Settle the hold and append the audit record, once. `why` is the error that ended the request, or has
+ * ERR_NONE; last_bytes are about to leave and counted as sent. */
+bool request_record(struct request *req, const struct err *why, size_t last_bytes, struct err *err)
+    MUST_CHECK;
+/* No record can be written, the disk is full or failing: say so and give the money back. */
+void request_unrecorded(struct request *req, const struct err *err);
+void request_log(const struct request *req, const struct err *why);
+
+/* ---- replies ---- */
+
+/* The fields of our replies; values live in `text` or longer than the reply. */
+struct reply_head {
+    struct http_reply reply;
+    struct http_field fields[16];
+    char text[512];
+    struct buf values;
+};
+void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);
+SUSPENDS void reply_error(struct request *req, const struct err *err);
+
+#endif

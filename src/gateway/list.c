@@ -1,0 +1,86 @@
+/* GET /v1/models and /v1/models/{id}. */
+#include "gateway/gateway_internal.h"
+
+#define LIST_PATH STR("/v1/models")
+
+static void write_model(struct json_writer *w, const struct model *model, int64_t created)
+{
+    jw_object(w);
+    jw_key(w, "id");
+    jw_str(w, model->name);
+    jw_key(w, "object");
+    jw_cstr(w, "model");
+    jw_key(w, "created");
+    jw_i64(w, created);
+    jw_key(w, "owned_by");
+    jw_str(w, model->provider ? model->provider->name : STR("weir"));
+    jw_object_end(w);
+}
+
+static void write_all(struct json_writer *w, const struct catalogue *c, int64_t created)
+{
+    jw_object(w);
+    jw_key(w, "object");
+    jw_cstr(w, "list");
+    jw_key(w, "data");
+    jw_array(w);
+    for (size_t i = 0; i < c->model_count; i++)
+        write_model(w, &c->models[i], created);
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+/* Model names may hold what a path escapes: "org%2Fmodel" is org/model. */
+static bool decode(struct arena *arena, struct str path, struct str *out, struct err *err)
+{
+    struct buf text;
+    uint8_t byte;
+
+    buf_init(&text, arena, path.len + 1);
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] != '%') {
+            buf_char(&text, path.ptr[i]);
+            continue;
+        }
+        if (!hex_parse(str_slice(path, i + 1, i + 3), &byte, 1))
+            return err_set(err, ERR_INVALID, "the path holds a broken %%-escape");
+        buf_char(&text, (char)byte);
+        i += 2;
+    }
+    return buf_finish(&text, out, err);
+}
+
+static bool write_one(struct request *req, struct json_writer *w, struct str path, struct err *err)
+{
+    if (!decode(req->arena, path, &req->chat.model, err))
+        return false;
+    req->model = catalogue_find(req->config->catalogue, req->chat.model);
+    if (!req->model) {
+        req->problem = "model_not_found";
+        return err_set(err, ERR_NOT_FOUND,
+                       "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
+                       STR_ARG(request_model_shown(req)));
+    }
+    write_model(w, req->model, req->gateway->started);
+    return true;
+}
+
+bool list_models(struct request *req, struct err *err)
+{
+    struct str path = http_head(req->http)->path;
+    struct json_writer w;
+    struct str body;
+    struct buf text;
+
+    path = str_slice(path, LIST_PATH.len, path.len);
+    buf_init(&text, req->arena, MIB);
+    jw_init(&w, &text);
+    if (str_is_empty(path) || str_eq(path, STR("/")))
+        write_all(&w, req->config->catalogue, req->gateway->started);
+    else if (!write_one(req, &w, str_slice(path, 1, path.len), err))
+        return false;
+    if (!buf_finish(&text, &body, err))
+        return false;
+    req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
+    return req->answer || err_arena(err, req->arena);
+}

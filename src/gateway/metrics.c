@@ -1,0 +1,214 @@
+/* What is counted of requests. Finding a series costs a hash of its labels, so each loop keeps the
+ * series of the models it has seen; their number is bounded by the catalogue, not by clients: a name
+ * that is no model is "_unknown". */
+#include "gateway/metrics.h"
+
+#include "base/metrics.h"
+#include "sys/fiber.h"
+#include "sys/loop.h"
+
+#define CACHE_MEMORY (512 * KIB)
+#define CACHE_MODELS 1000
+
+enum row {
+    REQUESTS,
+    DURATION,
+    FIRST_BYTE,
+    TOKENS,
+    COST,
+    EVENTS,
+    IN_FLIGHT,
+    UPSTREAM_ERRORS,
+    ROWS,
+};
+
+static int slot; /* of struct loop_series in each loop */
+
+static struct metric rows[ROWS] = {
+    [REQUESTS] = {"weir_requests",
+                  METRIC_COUNTER,
+                  "",
+                  "requests by the status they were answered with",
+                  {"route", "model", "status"}},
+    [DURATION] = {"weir_request_duration_seconds",
+                  METRIC_HISTOGRAM,
+                  "seconds",
+                  "from the head of a request to the last byte of its answer",
+                  {"route", "model"}},
+    [FIRST_BYTE] = {"weir_time_to_first_byte_seconds",
+                    METRIC_HISTOGRAM,
+                    "seconds",
+                    "from the head of a request to the first byte of its answer",
+                    {"model"}},
+    [TOKENS] =
+        {"weir_tokens", METRIC_COUNTER, "", "tokens that were paid for", {"model", "direction"}},
+    [COST] = {"weir_cost_micro_usd",
+              METRIC_COUNTER,
+              "",
+              "what keys were charged, in micro-dollars",
+              {"model"}},
+    [EVENTS] = {"weir_stream_events",
+                METRIC_COUNTER,
+                "",
+                "events of streams that were relayed",
+                {"model"}},
+    [IN_FLIGHT] = {"weir_in_flight", METRIC_GAUGE, "", "requests in progress", {NULL}},
+    [UPSTREAM_ERRORS] = {"weir_upstream_errors",
+                         METRIC_COUNTER,
+                         "",
+                         "answers that a provider failed to give",
+                         {"provider", "kind"}},
+};
+
+/* Of one model, on one loop. */
+struct model_series {
+    struct series *ok, *duration; /* of chat completions answered with 200 */
+    struct series *first_byte, *tokens_in, *tokens_out, *cost, *events;
+};
+
+struct loop_series {
+    struct arena *arena; /* holds this struct, the names and the series' places */
+    struct table models;
+    struct series *in_flight;
+};
+
+static void loop_series_free(void *value)
+{
+    struct arena *arena = value ? ((struct loop_series *)value)->arena : NULL;
+
+    arena_end(&arena);
+}
+
+void gateway_metrics_register(void)
+{
+    metrics_register(rows, ROWS);
+    slot = loop_slot_new(loop_series_free);
+}
+
+static struct series *find(enum row row, struct str a, struct str b, struct str c)
+{
+    return metrics_series(&rows[row], (const struct str[]){a, b, c});
+}
+
+static void find_all(struct model_series *s, struct str model)
+{
+    s->ok = find(REQUESTS, STR("chat"), model, STR("200"));
+    s->duration = find(DURATION, STR("chat"), model, STR_NONE);
+    s->first_byte = find(FIRST_BYTE, model, STR_NONE, STR_NONE);
+    s->tokens_in = find(TOKENS, model, STR("in"), STR_NONE);
+    s->tokens_out = find(TOKENS, model, STR("out"), STR_NONE);
+    s->cost = find(COST, model, STR_NONE, STR_NONE);
+    s->events = find(EVENTS, model, STR_NONE, STR_NONE);
+}
+
+/* NULL when there is no memory for a cache: then series are looked up each time. */
+static struct loop_series *this_loop(void)
+{
+    struct loop_series *own = loop_slot(slot);
+    struct arena *arena;
+
+    if (own)
+        return own;
+    arena = arena_new(CACHE_MEMORY);
+    own = arena ? arena_alloc(arena, sizeof *own) : NULL;
+    if (!own) {
+        arena_end(&arena);
+        return NULL;
+    }
+    own->arena = arena;
+    own->in_flight = find(IN_FLIGHT, STR_NONE, STR_NONE, STR_NONE);
+    table_init(&own->models, arena, CACHE_MODELS);
+    loop_slot_set(slot, own);
+    return own;
+}
+
+/* The series of a model: from the cache, else found anew into *memory. */
+static struct model_series *series_of(struct str model, struct model_series *memory)
+{
+    struct loop_series *own = this_loop();
+    struct model_series *s = own ? table_get(&own->models, model) : NULL;
+    struct str name;
+
+    if (s)
+        return s;
+    find_all(memory, model);
+    if (!own)
+        return memory;
+    s = arena_alloc(own->arena, sizeof *s);
+    name = arena_str(own->arena, model);
+    if (!s || !name.ptr || !table_put(&own->models, name, s, NULL))
+        return memory;
+    *s = *memory;
+    return s;
+}
+
+static void shift_in_flight(int64_t by)
+{
+    struct loop_series *own = this_loop();
+
+    series_shift(own ? own->in_flight : find(IN_FLIGHT, STR_NONE, STR_NONE, STR_NONE), by);
+}
+
+void metrics_begin(const struct request *req)
+{
+    if (req->http)
+        shift_in_flight(1);
+}
+
+static void count_request(const struct request *req, const struct model_series *s, struct str route,
+                          struct str model)
+{
+    bool is_usual = req->status == 200 && str_eq(route, STR("chat"));
+    dur_ns took = fiber_now() - req->started;
+    char memory[16];
+    struct buf status;
+
+    if (is_usual) {
+        series_add(s->ok, 1);
+        series_observe(s->duration, took);
+        return;
+    }
+    buf_init_fixed(&status, memory, sizeof memory);
+    buf_i64(&status, req->status);
+    series_add(find(REQUESTS, route, model, buf_view(&status)), 1);
+    series_observe(find(DURATION, route, model, STR_NONE), took);
+}
+
+static void count_tokens(const struct request *req, const struct model_series *s)
+{
+    if (req->usage.tokens_in > 0)
+        series_add(s->tokens_in, (uint64_t)req->usage.tokens_in);
+    if (req->usage.tokens_out > 0)
+        series_add(s->tokens_out, (uint64_t)req->usage.tokens_out);
+    if (req->cost > 0)
+        series_add(s->cost, (uint64_t)req->cost);
+    if (req->answer && req->answer->meter.events)
+        series_add(s->events, req->answer->meter.events);
+    if (req->first_byte)
+        series_observe(s->first_byte, req->first_byte);
+}
+
+static struct str kind_of_failure(const struct request *req, const struct err *why)
+{
+    if (why->code == ERR_UNAVAILABLE || why->code == ERR_TIMEOUT)
+        return req->answer ? STR("cut") : str_from(err_code_name(why->code));
+    if (!req->answer || req->answer->status < 400)
+        return STR_NONE;
+    if (req->answer->status == 429)
+        return STR("429");
+    return req->answer->status < 500 ? STR("4xx") : STR("5xx");
+}
+
+void metrics_end(const struct request *req, const struct err *why)
+{
+    struct str model = req->model ? req->model->name : STR("_unknown");
+    struct str failure = req->asked ? kind_of_failure(req, why) : STR_NONE;
+    struct model_series memory, *s = series_of(model, &memory);
+
+    count_request(req, s, req->label, model);
+    count_tokens(req, s);
+    if (failure.len)
+        series_add(find(UPSTREAM_ERRORS, req->model->provider->name, failure, STR_NONE), 1);
+    if (req->http)
+        shift_in_flight(-1);
+}

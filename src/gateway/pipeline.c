@@ -1,0 +1,175 @@
+/* The way of a question through the house. Read the tables first. */
+#include "base/log.h"
+#include "gateway/gateway_internal.h"
+#include "sys/clock.h"
+#include "sys/fiber.h"
+
+#define ERROR_EVENT_MAX 2048
+
+struct step {
+    const char *name; /* span */
+    SUSPENDS bool (*run)(struct request *req, struct err *err);
+};
+
+static const struct step chat_steps[] = {
+    {"authenticate", authenticate}, /* key -> principal */
+    {"parse", parse_body},          /* body -> what must be known of it */
+    {"route", choose_route},        /* name -> model, or who in the house answers it */
+    {"budget", hold_budget},        /* set the worst case aside before anything costs money */
+    {"call", call_model},           /* opens the answer */
+    {"deliver", deliver_answer},    /* pull loop: next bytes, send; records before the last */
+};
+
+static const struct step list_steps[] = {
+    {"authenticate", authenticate},
+    {"list", list_models}, /* the answer is made here */
+    {"deliver", deliver_answer},
+};
+
+/* From inside the house: who and model are given, and who asks pulls the answer (ask.c). */
+static const struct step ask_steps[] = {
+    {"parse", parse_body},
+    {"budget", hold_budget},
+    {"call", call_model},
+};
+
+static SUSPENDS bool run_steps(struct request *req, const struct step *steps, size_t count,
+                               struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct span *span CLEANUP(span_end) = span_begin(req->trace, steps[i].name);
+
+        if (!fiber_still_wanted(err) || !steps[i].run(req, err))
+            return false;
+    }
+    return true;
+}
+
+bool pipeline_ask(struct request *req, struct err *err)
+{
+    return run_steps(req, ask_steps, ARRAY_LEN(ask_steps), err);
+}
+
+/* An answer that has begun cannot become an error reply: say so in the stream, where the dialect can,
+ * and close without its end, so that nobody takes it for whole. */
+static SUSPENDS void break_off(struct request *req, const struct err *err)
+{
+    char memory[ERROR_EVENT_MAX];
+    struct err lost = {0};
+    struct buf event;
+
+    buf_init_fixed(&event, memory, sizeof memory);
+    if (err->code != ERR_CANCELLED && req->answer && req->answer->streaming &&
+        !req->answer->meter.failed) { /* failed: the provider's own error event went out */
+        chat_write_event_error(&event, err);
+        if (http_piece(req->http, buf_view(&event), &lost))
+            req->sent_bytes += event.len;
+    }
+    http_abort(req->http);
+}
+
+static SUSPENDS void tell_failure(struct request *req, const struct err *why)
+{
+    struct err err = {0};
+
+    if (!req->head_sent)
+        req->status = req->problem_status ? req->problem_status : err_http_status(why->code);
+    if (!req->recorded && !request_record(req, why, 0, &err))
+        request_unrecorded(req, &err);
+    if (why->code == ERR_INTERNAL)
+        log_line(LOG_ERROR, req->id, "%s", why->text);
+    if (req->head_sent)
+        break_off(req, why);
+    else if (why->code == ERR_CANCELLED)
+        http_abort(req->http);
+    else
+        reply_error(req, why);
+}
+
+/* Every path ends here, once. */
+static SUSPENDS void finish(struct request *req, const struct err *err)
+{
+    if (err->code)
+        tell_failure(req, err);
+    answer_end(&req->answer);
+    metrics_end(req, err);
+    request_log(req, err);
+    principal_release(&req->who);
+    snapshot_release(&req->config_held);
+}
+
+static SUSPENDS void take_through(struct request *req, const struct step *steps, size_t count)
+{
+    dur_ns most = req->config->request_timeout;
+    struct err err = {0};
+    struct scope limit;
+
+    scope_open(&limit, most > 0 ? req->started + most : 0);
+    if (!run_steps(req, steps, count, &err) && limit.over == ERR_TIMEOUT)
+        err_set(&err, ERR_TIMEOUT,
+                "the request was not done after %" PRId64 " ms (request_timeout)",
+                most / MILLISECOND);
+    scope_close(&limit);
+    finish(req, &err);
+}
+
+/* ---- entry ---- */
+
+static struct str shown_key(const struct http_head *head)
+{
+    struct str value = http_field(&head->fields, STR("authorization"));
+
+    if (value.ptr && str_eq_nocase(str_slice(value, 0, 7), STR("Bearer ")))
+        return str_trim(str_slice(value, 7, value.len));
+    if (value.ptr)
+        return value; /* another scheme: refused as a key of the wrong form */
+    return http_field(&head->fields, STR("x-api-key"));
+}
+
+static void begin(struct request *req, struct http_exchange *x, struct gateway *gateway,
+                  struct str label, struct str route)
+{
+    *req = (struct request){.magic = REQUEST_MAGIC,
+                            .id = gateway_next_id(gateway),
+                            .arena = http_arena(x),
+                            .gateway = gateway,
+                            .http = x,
+                            .route = route,
+                            .label = label,
+                            .token = shown_key(http_head(x)),
+                            .started = http_started(x)};
+    req->config = snapshot_borrow(gateway->config, &req->config_held);
+    ASSERT(req->config); /* published before the first listener opens */
+    req->trace = trace_new(req->arena, req->id);
+    metrics_begin(req);
+}
+
+void gateway_chat_completions(struct http_exchange *x, struct gateway *gateway)
+{
+    struct request req;
+
+    begin(&req, x, gateway, STR("chat"), STR("POST /v1/chat/completions"));
+    take_through(&req, chat_steps, ARRAY_LEN(chat_steps));
+}
+
+void gateway_models(struct http_exchange *x, struct gateway *gateway)
+{
+    struct request req;
+
+    begin(&req, x, gateway, STR("models"), STR("GET /v1/models"));
+    take_through(&req, list_steps, ARRAY_LEN(list_steps));
+}
+
+void gateway_refuse(struct http_exchange *x, struct gateway *gateway, int status,
+                    const struct err *err)
+{
+    struct err unknown = {0}, lost = {0};
+    struct request req;
+
+    begin(&req, x, gateway, STR("refused"), STR("refused"));
+    req.status = req.problem_status = status;
+    if (req.token.ptr && authenticate(&req, &unknown) && !request_record(&req, err, 0, &lost))
+        request_unrecorded(&req, &lost);
+    req.recorded = true; /* who shows no key leaves no record */
+    finish(&req, err);
+}

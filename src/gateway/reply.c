@@ -1,0 +1,131 @@
+/* Heads of our replies, and errors in the dialect's shape. */
+#include "gateway/gateway_internal.h"
+#include "sys/clock.h"
+
+#define ERROR_BODY_MAX 2048 /* an err's text, escaped at worst, and its frame */
+
+void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct buf text;
+
+    buf_init_fixed(&text, out, REQUEST_ID_TEXT);
+    buf_str(&text, STR("req_"));
+    for (int shift = 60; shift >= 0; shift -= 4)
+        buf_char(&text, digits[(id >> shift) & 15]);
+}
+
+static void add(struct reply_head *head, struct str name, struct str value)
+{
+    if (str_is_empty(value))
+        return;
+    ASSERT(head->reply.field_count < ARRAY_LEN(head->fields));
+    head->fields[head->reply.field_count++] = (struct http_field){name, value};
+}
+
+/* What was written to head->values since `from`. */
+static struct str written(const struct reply_head *head, size_t from)
+{
+    struct str all = buf_view(&head->values);
+
+    return buf_ok(&head->values) ? str_slice(all, from, all.len) : STR_NONE;
+}
+
+static void add_number(struct reply_head *head, struct str name, int64_t n, struct str unit)
+{
+    size_t from = head->values.len;
+
+    buf_i64(&head->values, n);
+    buf_str(&head->values, unit);
+    add(head, name, written(head, from));
+}
+
+static int64_t seconds_up(dur_ns d)
+{
+    return d <= 0 ? 0 : (d + SECOND - 1) / SECOND;
+}
+
+static void add_limits(struct reply_head *head, const struct request *req)
+{
+    struct limits_left left = limits_left(req->gateway->accounts, req->who, clock_wall());
+
+    if (left.requests_limit < 0)
+        return;
+    add_number(head, STR("x-ratelimit-limit-requests"), left.requests_limit, STR(""));
+    add_number(head, STR("x-ratelimit-remaining-requests"), MAX_OF(left.requests_left, 0), STR(""));
+    add_number(head, STR("x-ratelimit-reset-requests"), seconds_up(left.requests_reset), STR("s"));
+}
+
+static void add_cost(struct reply_head *head, usd_micro cost)
+{
+    size_t from = head->values.len;
+    struct json_writer w;
+
+    jw_init(&w, &head->values);
+    jw_usd(&w, cost);
+    add(head, STR("x-weir-cost-usd"), written(head, from));
+}
+
+static void add_answer(struct reply_head *head, const struct request *req, bool cost_known)
+{
+    const struct answer *answer = req->answer;
+
+    if (req->model)
+        add(head, STR("x-weir-model"), req->model->name);
+    add(head, STR("x-weir-provider"), answer->provider);
+    add(head, STR("x-weir-provider-request-id"), answer->request_id);
+    add(head, STR("retry-after"), answer->retry_after);
+    if (answer->streaming) {
+        add(head, STR("cache-control"), STR("no-cache"));
+        add(head, STR("x-accel-buffering"), STR("no"));
+    }
+    if (cost_known && req->hold.who)
+        add_cost(head, req->cost);
+}
+
+void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known)
+{
+    size_t from;
+    char *id;
+
+    head->reply = (struct http_reply){
+        .status = req->status, .content_type = STR("application/json"), .fields = head->fields};
+    buf_init_fixed(&head->values, head->text, sizeof head->text);
+    from = head->values.len;
+    id = buf_room(&head->values, REQUEST_ID_TEXT);
+    request_id_write(id, req->id);
+    buf_added(&head->values, REQUEST_ID_TEXT);
+    add(head, STR("x-request-id"), written(head, from));
+    if (req->who)
+        add_limits(head, req);
+    if (req->answer) {
+        if (req->answer->content_type.len)
+            head->reply.content_type = req->answer->content_type;
+        add_answer(head, req, cost_known);
+    }
+}
+
+void reply_error(struct request *req, const struct err *err)
+{
+    struct reply_head head;
+    char memory[ERROR_BODY_MAX];
+    struct err lost = {0};
+    struct buf body;
+
+    buf_init_fixed(&body, memory, sizeof memory);
+    if (req->problem)
+        chat_write_error_as(&body, req->problem, err);
+    else
+        chat_write_error(&body, req->status, err);
+    reply_head_init(&head, req, false);
+    if (req->status == 401)
+        add(&head, STR("www-authenticate"), STR("Bearer"));
+    if (req->retry_after)
+        add_number(&head, STR("retry-after"), seconds_up(req->retry_after), STR(""));
+    if (req->problem && str_eq(str_from(req->problem), STR("insufficient_quota")))
+        add(&head, STR("x-should-retry"),
+            STR("false")); /* clients would try again within seconds */
+    req->head_sent = true;
+    if (http_send(req->http, &head.reply, buf_view(&body), &lost))
+        req->sent_bytes += body.len;
+}
