@@ -1,0 +1,336 @@
+#include "net/resolve.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/pages.h"
+#include "base/table.h"
+#include "net/stock.h"
+#include "sys/loop.h"
+#include "sys/pool.h"
+
+#define NAME_MAX_BYTES 253 /* RFC 1035, written out */
+#define QUEUE_MAX      256
+#define HOST_TEXT      (INET6_ADDRSTRLEN + 2) /* with brackets */
+
+/* One name and what is known of it. A loop's own: nothing here is locked. */
+struct entry {
+    char name[NAME_MAX_BYTES + 1];
+    char hosts[RESOLVE_ADDRS_MAX][HOST_TEXT];
+    size_t count; /* 0: the last answer was a failure, err says which */
+    struct err err;
+    mono_ns good_until;
+    struct event answered; /* for those who ask while somebody asks already */
+    bool asking;
+    uint32_t users;              /* fibers inside resolve() that hold it */
+    struct entry *older, *newer; /* by the last time somebody asked */
+};
+
+struct names {
+    struct arena *arena; /* owns this too */
+    struct table by_name;
+    struct stock entries;
+    struct entry *oldest, *newest;
+};
+
+static struct {
+    struct resolve_options options;
+    struct pool *pool;
+    int slot; /* from 1, so that 0 is none */
+    atomic_uint_fast64_t questions;
+} resolver;
+
+/* ---- texts ---- */
+
+PRINTF(2, 3) static void write_addr(struct addr *out, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(out->text, sizeof out->text, fmt, args);
+    va_end(args);
+}
+
+static bool is_ipv4(const char *host)
+{
+    struct in_addr ip;
+
+    return inet_pton(AF_INET, host, &ip) == 1;
+}
+
+static bool is_ipv6(const char *host)
+{
+    struct in6_addr ip;
+
+    return inet_pton(AF_INET6, host, &ip) == 1;
+}
+
+static bool simulated(struct str host, char out[HOST_TEXT])
+{
+    uint64_t n;
+
+    if (!str_starts(host, STR("host-")) || !str_ends(host, STR(".sim")) ||
+        !u64_parse(str_slice(host, 5, host.len - 4), &n) || n > 0xffffff)
+        return false;
+    snprintf(out, HOST_TEXT, "10.%u.%u.%u", (unsigned)(n >> 16), (unsigned)(n >> 8 & 255),
+             (unsigned)(n & 255));
+    return true;
+}
+
+/* Hosts that say their own address. */
+static bool needs_no_question(struct str host, const char *name, uint16_t port, struct addr *out)
+{
+    char text[HOST_TEXT];
+
+    if (str_starts(host, STR("unix:"))) {
+        write_addr(out, "%s", name);
+        return true;
+    }
+    if (is_ipv6(name)) {
+        write_addr(out, "[%s]:%u", name, port);
+        return true;
+    }
+    if (!is_ipv4(name) && !simulated(host, text))
+        return false;
+    write_addr(out, "%s:%u", is_ipv4(name) ? name : text, port);
+    return true;
+}
+
+/* ---- the question itself: on a thread of the pool ---- */
+
+struct question {
+    char name[NAME_MAX_BYTES + 1];
+    char hosts[RESOLVE_ADDRS_MAX][HOST_TEXT];
+    size_t count;
+    int failed; /* getaddrinfo()'s code */
+};
+
+static bool write_host(const struct addrinfo *info, char out[HOST_TEXT])
+{
+    char text[INET6_ADDRSTRLEN];
+    bool v6 = info->ai_family == AF_INET6;
+    const void *ip =
+        v6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_addr
+           : (const void *)&((const struct sockaddr_in *)(const void *)info->ai_addr)->sin_addr;
+
+    if (!v6 && info->ai_family != AF_INET)
+        return false;
+    if (!inet_ntop(info->ai_family, ip, text, sizeof text))
+        return false;
+    snprintf(out, HOST_TEXT, v6 ? "[%s]" : "%s", text);
+    return true;
+}
+
+static void ask(void *arg)
+{
+    struct question *q = arg;
+    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+
+    atomic_fetch_add_explicit(&resolver.questions, 1, memory_order_relaxed);
+    q->failed = getaddrinfo(q->name, NULL, &wanted, &found);
+    if (q->failed)
+        return;
+    for (const struct addrinfo *i = found; i && q->count < RESOLVE_ADDRS_MAX; i = i->ai_next)
+        q->count += write_host(i, q->hosts[q->count]);
+    freeaddrinfo(found);
+}
+
+/* ---- the cache ---- */
+
+static void unlink_entry(struct names *names, struct entry *e)
+{
+    *(e->older ? &e->older->newer : &names->oldest) = e->newer;
+    *(e->newer ? &e->newer->older : &names->newest) = e->older;
+    e->older = e->newer = NULL;
+}
+
+static void link_newest(struct names *names, struct entry *e)
+{
+    e->older = names->newest;
+    *(names->newest ? &names->newest->newer : &names->oldest) = e;
+    names->newest = e;
+}
+
+static void forget(struct names *names, struct entry *e)
+{
+    unlink_entry(names, e);
+    table_remove(&names->by_name, str_from(e->name));
+    stock_give(&names->entries, e);
+}
+
+static void forget_oldest_unused(struct names *names)
+{
+    for (struct entry *e = names->oldest; e; e = e->newer)
+        if (e->users == 0) {
+            forget(names, e);
+            return;
+        }
+}
+
+static void names_free(void *value)
+{
+    struct names *names = value;
+    struct arena *arena = names->arena;
+
+    while (names->oldest)
+        forget(names, names->oldest);
+    table_done(&names->by_name);
+    arena_end(&arena);
+}
+
+/* This loop's cache; NULL when memory is gone. */
+static struct names *names_here(void)
+{
+    struct names *names = loop_slot(resolver.slot - 1);
+    struct arena *arena;
+
+    if (names)
+        return names;
+    arena = arena_new(PAGE_BYTES);
+    names = arena ? arena_alloc(arena, sizeof *names) : NULL;
+    if (!names) {
+        arena_end(&arena);
+        return NULL;
+    }
+    names->arena = arena;
+    names->entries.size = sizeof(struct entry);
+    table_init(&names->by_name, NULL, (size_t)resolver.options.names_max + 1);
+    loop_slot_set(resolver.slot - 1, names);
+    return names;
+}
+
+static struct entry *find_or_add(struct names *names, struct str name)
+{
+    struct entry *e = table_get(&names->by_name, name);
+
+    if (e) {
+        unlink_entry(names, e);
+        link_newest(names, e);
+        return e;
+    }
+    if (names->by_name.count >= resolver.options.names_max)
+        forget_oldest_unused(names);
+    e = stock_take(&names->entries);
+    if (!e)
+        return NULL;
+    memcpy(e->name, name.ptr, name.len);
+    if (!table_put(&names->by_name, str_from(e->name), e, NULL)) {
+        stock_give(&names->entries, e);
+        return NULL;
+    }
+    link_newest(names, e);
+    return e;
+}
+
+static void note_answer(struct entry *e, const struct question *q)
+{
+    dur_ns ttl = q->count > 0 ? resolver.options.ttl : resolver.options.ttl_failed;
+
+    e->count = q->count;
+    memcpy(e->hosts, q->hosts, sizeof e->hosts);
+    e->good_until = fiber_now() + ttl;
+    if (q->count == 0)
+        err_set(&e->err, ERR_UNAVAILABLE, "could not resolve host \"%s\": %s", e->name,
+                q->failed ? gai_strerror(q->failed) : "no address");
+}
+
+SUSPENDS static bool ask_for(struct entry *e, struct err *err)
+{
+    struct question q = {0};
+
+    memcpy(q.name, e->name, sizeof q.name);
+    e->asking = true;
+    event_clear(&e->answered);
+    bool asked = pool_run(resolver.pool, ask, &q, err);
+    e->asking = false;
+    if (asked)
+        note_answer(e, &q);
+    event_set(&e->answered);
+    return asked || err_wrap(err, "resolve host \"%s\"", e->name);
+}
+
+SUSPENDS static bool freshen(struct entry *e, struct err *err)
+{
+    while (e->good_until <= fiber_now())
+        if (!(e->asking ? event_wait(&e->answered, err) : ask_for(e, err)))
+            return false;
+    return true;
+}
+
+SUSPENDS static bool look_up(struct entry *e, uint16_t port, struct addr *out, size_t *count,
+                             struct err *err)
+{
+    e->users++;
+    bool fresh = freshen(e, err);
+    e->users--;
+    if (!fresh)
+        return false;
+    if (e->count == 0) {
+        *err = e->err;
+        return false;
+    }
+    for (size_t i = 0; i < e->count; i++)
+        write_addr(&out[i], "%s:%u", e->hosts[i], port);
+    *count = e->count;
+    return true;
+}
+
+bool resolve(struct str host, uint16_t port, struct addr out[RESOLVE_ADDRS_MAX], size_t *count,
+             struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (host.len == 0 || host.len > NAME_MAX_BYTES || memchr(host.ptr, 0, host.len))
+        return err_set(err, ERR_INVALID, "cannot resolve a host name of %zu bytes", host.len);
+    memcpy(name, host.ptr, host.len);
+    name[host.len] = 0;
+    if (str_starts(host, STR("unix:")) && host.len >= ADDR_TEXT_MAX)
+        return err_set(err, ERR_INVALID, "the path of socket \"%s\" is too long", name);
+    if (needs_no_question(host, name, port, &out[0])) {
+        *count = 1;
+        return true;
+    }
+    if (!resolver.pool)
+        return err_set(err, ERR_INTERNAL, "cannot resolve host \"%s\" before resolve_init()", name);
+    struct names *names = names_here();
+    struct entry *e = names ? find_or_add(names, host) : NULL;
+    if (!e)
+        return err_set(err, ERR_EXHAUSTED, "no memory to resolve host \"%s\"", name);
+    return look_up(e, port, out, count, err);
+}
+
+/* ---- life ---- */
+
+bool resolve_init(const struct resolve_options *options, struct err *err)
+{
+    struct resolve_options o = options ? *options : (struct resolve_options){0};
+
+    ASSERT(!resolver.pool);
+    o.ttl = o.ttl ? o.ttl : 60 * SECOND;
+    o.ttl_failed = o.ttl_failed ? o.ttl_failed : 5 * SECOND;
+    o.names_max = o.names_max ? o.names_max : 1024;
+    o.threads = o.threads ? o.threads : 2;
+    resolver.options = o;
+    if (!resolver.slot)
+        resolver.slot = loop_slot_new(names_free) + 1;
+    resolver.pool = pool_new(
+        &(struct pool_options){.name = "names", .threads = o.threads, .queue_max = QUEUE_MAX}, err);
+    return resolver.pool != NULL;
+}
+
+uint64_t resolve_questions(void)
+{
+    return atomic_load_explicit(&resolver.questions, memory_order_relaxed);
+}
+
+void resolve_done(void)
+{
+    if (resolver.pool)
+        pool_free(&resolver.pool);
+}
