@@ -55,10 +55,13 @@ struct arena *http_arena(struct http_exchange *x); /* ends with the exchange */
 struct scope *http_scope(struct http_exchange *x); /* cancelled when the client leaves */
 struct addr http_peer(const struct http_exchange *x);
 bool http_peer_is_local(const struct http_exchange *x); /* Unix socket of the same user */
+const char *http_peer_certificate(
+    const struct http_exchange *x); /* subject of a verified client certificate, or "" */
 uint64_t http_received_bytes(const struct http_exchange *x);
 mono_ns http_started(const struct http_exchange *x); /* when the head was complete */
 
-/* The whole body as one view; sends "100 Continue" when asked; ERR_TOO_LARGE past the limit. */
+/* The whole body as one view; sends "100 Continue" when asked; ERR_TOO_LARGE past the limit. After a
+ * failure the handler may answer itself, or return: then the server answers 400, 408 or 413. */
 SUSPENDS bool http_body(struct http_exchange *x, struct str *out, struct err *err) MUST_CHECK;
 
 /* The reply: head once, then either one body or pieces. Date, Content-Length or chunking, and

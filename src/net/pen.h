@@ -1,0 +1,43 @@
+/* net/pen.h: writes the heads of messages into memory whose size was summed up before: no checks, no
+ * growing. Internal to net. */
+#ifndef WEIR_NET_PEN_H
+#define WEIR_NET_PEN_H
+
+#include <string.h>
+
+#include "base/str.h"
+
+#define PEN_NUMBER_BYTES 20 /* at most, of put_number() */
+
+struct pen {
+    char *at;
+};
+
+static inline void put(struct pen *pen, struct str s)
+{
+    if (s.len > 0)
+        memcpy(pen->at, s.ptr, s.len);
+    pen->at += s.len;
+}
+
+static inline void put_field(struct pen *pen, struct str name, struct str value)
+{
+    put(pen, name);
+    put(pen, STR(": "));
+    put(pen, value);
+    put(pen, STR("\r\n"));
+}
+
+static inline void put_number(struct pen *pen, uint64_t n)
+{
+    char digits[PEN_NUMBER_BYTES];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    put(pen, (struct str){digits + at, sizeof digits - at});
+}
+
+#endif
