@@ -1,0 +1,321 @@
+/* Origins and their connections, one set per loop. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "net/http_client_internal.h"
+#include "net/resolve.h"
+#include "net/tls.h"
+
+/* ---- origins ---- */
+
+static struct str write_name(const struct http_url *url, char name[ORIGIN_NAME_SIZE])
+{
+    struct str scheme = url->tls ? STR("https://") : STR("http://");
+    bool is_path = str_starts(url->host, STR("unix:"));
+    struct buf b;
+
+    buf_init_fixed(&b, name, ORIGIN_NAME_SIZE - 1);
+    if (!is_path)
+        buf_str(&b, scheme);
+    buf_str(&b, url->host);
+    if (!is_path) {
+        buf_char(&b, ':');
+        buf_u64(&b, url->port);
+    }
+    name[b.len] = 0;
+    return buf_ok(&b) ? buf_view(&b) : STR_NONE;
+}
+
+static void forget_unused(struct http_client *client)
+{
+    struct str name;
+    void *value;
+
+    for (size_t at = 0; table_next(&client->origins, &at, &name, &value);) {
+        struct http_origin *origin = value;
+
+        if (origin->users == 0 && origin->idle_count == 0) {
+            table_remove(&client->origins, name);
+            stock_give(&client->origin_stock, origin);
+            return;
+        }
+    }
+}
+
+static struct http_origin *origin_new(struct http_client *client, const struct http_url *url,
+                                      struct str name)
+{
+    struct http_origin *origin = stock_take(&client->origin_stock);
+
+    if (!origin)
+        return NULL;
+    origin->client = client;
+    origin->room.free = http_client_options()->connections_max;
+    ring_init(&origin->idle);
+    origin->tls = url->tls;
+    origin->port = url->port;
+    memcpy(origin->host, url->host.ptr, url->host.len);
+    memcpy(origin->name, name.ptr, name.len);
+    struct str key = {origin->name, name.len};
+    if (!table_put(&client->origins, key, origin, NULL)) {
+        forget_unused(client);
+        if (!table_put(&client->origins, key, origin, NULL)) {
+            stock_give(&client->origin_stock, origin);
+            return NULL;
+        }
+    }
+    return origin;
+}
+
+struct http_origin *http_origin_of(const struct http_url *url, struct err *err)
+{
+    struct http_client *client = http_client_here(err);
+    char text[ORIGIN_NAME_SIZE];
+
+    if (!client)
+        return NULL;
+    struct str name = url->host.len < ORIGIN_HOST_SIZE ? write_name(url, text) : STR_NONE;
+    if (!name.ptr) {
+        err_set(err, ERR_INVALID, "the host of the URL is too long");
+        return NULL;
+    }
+    struct http_origin *origin = table_get(&client->origins, name);
+    if (!origin)
+        origin = origin_new(client, url, name);
+    if (!origin)
+        err_set(err, ERR_EXHAUSTED, "too many origins are in use");
+    return origin;
+}
+
+/* ---- connections ---- */
+
+/* Everything but its place in use. */
+static void link_free(struct http_link *link)
+{
+    struct http_client *client = link->origin->client;
+
+    ring_remove(&link->in_origin);
+    ring_remove(&link->in_client);
+    stream_close(&link->stream);
+    client->stats.open--;
+    stock_give(&client->conn_stock, link);
+}
+
+static void leave_rest(struct http_link *link)
+{
+    ring_remove(&link->in_origin);
+    ring_remove(&link->in_client);
+    link->origin->idle_count--;
+    link->origin->client->stats.idle--;
+}
+
+static void wake(void *arg);
+
+static bool rest(struct http_link *link)
+{
+    struct err err = {0};
+
+    return sock_rest(stream_sock(link->stream), wake, link, &err);
+}
+
+/* Something came on a kept connection. Bytes that are not an end are TLS housekeeping or wrong. */
+static void wake(void *arg)
+{
+    struct http_link *link = arg;
+
+    if (link->doomed) {
+        link_free(link);
+        return;
+    }
+    if (stream_is_alive(link->stream) && rest(link))
+        return;
+    leave_rest(link);
+    link_free(link);
+}
+
+/* Out of the rings and awake; false: its waker is on the way and will close it. */
+static bool rouse(struct http_link *link)
+{
+    leave_rest(link);
+    if (sock_rest_cancel(stream_sock(link->stream)))
+        return true;
+    link->doomed = true;
+    return false;
+}
+
+void http_pool_drop_idle(struct http_client *client, mono_ns until)
+{
+    struct http_link *link;
+
+    while ((link = RING_FIRST(&client->idle, struct http_link, in_client)) &&
+           link->idle_until <= until)
+        if (rouse(link))
+            link_free(link);
+}
+
+static struct http_link *take_kept(struct http_origin *origin)
+{
+    struct http_link *link;
+
+    while ((link = RING_FIRST(&origin->idle, struct http_link, in_origin))) {
+        if (!rouse(link))
+            continue;
+        if (link->idle_until > fiber_now() && stream_is_alive(link->stream))
+            return link;
+        link_free(link);
+    }
+    return NULL;
+}
+
+/* ---- connecting ---- */
+
+static bool get_tls(struct http_client *client, struct err *err)
+{
+    struct tls_client_options o = {.ca_file = http_client_options()->ca_file};
+
+    return client->tls || tls_client_new(&o, &client->tls, err);
+}
+
+SUSPENDS static bool connect_within(struct http_origin *origin, const struct addr *addr,
+                                    struct stream **out, struct err *err)
+{
+    struct sock *sock = NULL;
+
+    if (!sock_connect(addr, &sock, err))
+        return false;
+    if (!origin->tls)
+        return stream_plain(&sock, out, err);
+    return stream_tls_connect(&sock, origin->client->tls, origin->host, out, err);
+}
+
+SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *addr,
+                                 struct stream **out, struct err *err)
+{
+    dur_ns timeout = http_client_options()->connect_timeout;
+    struct scope within;
+    struct err over = {0};
+
+    scope_open(&within, fiber_now() + timeout);
+    bool done = connect_within(origin, addr, out, err);
+    scope_close(&within);
+    if (done)
+        return true;
+    if (err->code == ERR_TIMEOUT && fiber_still_wanted(&over))
+        err_set(err, ERR_UNAVAILABLE, "%s does not answer within %" PRId64 " ms", addr->text,
+                timeout / MILLISECOND);
+    return false;
+}
+
+SUSPENDS static bool connect_any(struct http_origin *origin, struct stream **out, struct err *err)
+{
+    struct addr addrs[RESOLVE_ADDRS_MAX];
+    struct err over = {0};
+    size_t count = 0;
+
+    if (!resolve(str_from(origin->host), origin->port, addrs, &count, err) ||
+        (origin->tls && !get_tls(origin->client, err)))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (connect_one(origin, &addrs[i], out, err))
+            return true;
+        if (!fiber_still_wanted(&over))
+            break;
+    }
+    return err_wrap(err, "could not connect");
+}
+
+SUSPENDS static struct http_link *link_new(struct http_origin *origin, struct err *err)
+{
+    struct http_client *client = origin->client;
+    struct stream *stream = NULL;
+
+    if (!connect_any(origin, &stream, err))
+        return NULL;
+    struct http_link *link = stock_take(&client->conn_stock);
+    if (!link) {
+        stream_close(&stream);
+        err_set(err, ERR_EXHAUSTED, "no memory for a connection");
+        return NULL;
+    }
+    *link = (struct http_link){.origin = origin, .stream = stream};
+    ring_init(&link->in_origin);
+    ring_init(&link->in_client);
+    client->stats.open++;
+    client->stats.connects++;
+    return link;
+}
+
+/* ---- borrowing ---- */
+
+static bool take_turn(struct http_origin *origin, struct err *err)
+{
+    struct http_client *client = origin->client;
+
+    client->stats.waiting++;
+    bool taken = semaphore_take(&origin->room, err);
+    client->stats.waiting--;
+    return taken ||
+           err_wrap(err, "wait for one of %u connections", http_client_options()->connections_max);
+}
+
+bool http_link_borrow(struct http_origin *origin, bool fresh, struct http_link **out, bool *reused,
+                      struct err *err)
+{
+    origin->users++;
+    if (!take_turn(origin, err)) {
+        origin->users--;
+        return false;
+    }
+    struct http_link *link = fresh ? NULL : take_kept(origin);
+
+    *reused = link != NULL;
+    if (link)
+        origin->client->stats.reuses++;
+    else
+        link = link_new(origin, err);
+    if (!link) {
+        semaphore_give(&origin->room);
+        origin->users--;
+        return false;
+    }
+    *out = link;
+    return true;
+}
+
+static struct http_origin *end_use(struct http_link *link)
+{
+    struct http_origin *origin = link->origin;
+
+    semaphore_give(&origin->room);
+    origin->users--;
+    return origin;
+}
+
+void http_link_drop(struct http_link **link)
+{
+    if (!*link)
+        return;
+    end_use(*link);
+    link_free(*link);
+    *link = NULL;
+}
+
+void http_link_keep(struct http_link **link)
+{
+    struct http_link *kept = *link;
+    struct http_origin *origin = kept->origin;
+
+    http_pool_drop_idle(origin->client, fiber_now());
+    if (origin->idle_count >= http_client_options()->idle_max || !rest(kept)) {
+        http_link_drop(link);
+        return;
+    }
+    kept->idle_until = fiber_now() + http_client_options()->idle_timeout;
+    ring_prepend(&origin->idle, &kept->in_origin);
+    ring_append(&origin->client->idle, &kept->in_client);
+    origin->idle_count++;
+    origin->client->stats.idle++;
+    end_use(kept);
+    *link = NULL;
+}
