@@ -1,0 +1,111 @@
+#include "net/resolve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net_rig.h"
+
+static const struct {
+    const char *name, *host;
+    uint16_t port;
+    const char *want; /* NULL: refused */
+} numeric_cases[] = {
+    {"v4", "127.0.0.1", 80, "127.0.0.1:80"},
+    {"v6", "::1", 8080, "[::1]:8080"},
+    {"unix", "unix:/run/x", 0, "unix:/run/x"},
+    {"simulated", "host-7.sim", 80, "10.0.0.7:80"},
+    {"simulated, large", "host-66051.sim", 80, "10.1.2.3:80"},
+    {"simulated, too large", "host-16777216.sim", 80, NULL},
+    {"empty", "", 80, NULL},
+    {"a name before there is a resolver", "example.com", 80, NULL},
+};
+
+FIBER_TEST(numbers_need_no_question)
+{
+    for (size_t i = 0; i < ARRAY_LEN(numeric_cases); i++) {
+        struct addr out[RESOLVE_ADDRS_MAX] = {0};
+        struct err err = {0};
+        size_t count = 0;
+        bool ok =
+            resolve(str_from(numeric_cases[i].host), numeric_cases[i].port, out, &count, &err);
+
+        EXPECT(ok == (numeric_cases[i].want != NULL), "%s: %s", numeric_cases[i].name, err.text);
+        EXPECT(!ok || (count == 1 && strcmp(out[0].text, numeric_cases[i].want) == 0), "%s: %s",
+               numeric_cases[i].name, out[0].text);
+    }
+}
+
+FIBER_TEST(host_names_have_limits)
+{
+    struct addr out[RESOLVE_ADDRS_MAX];
+    char name[300];
+    struct err err = {0};
+    size_t count = 0;
+
+    memset(name, 'a', sizeof name);
+    EXPECT(!resolve((struct str){name, 254}, 80, out, &count, &err) && err.code == ERR_INVALID);
+    EXPECT(!resolve((struct str){"a\0b", 3}, 80, out, &count, &err) && err.code == ERR_INVALID);
+    memcpy(name, "unix:/", 6);
+    EXPECT(!resolve((struct str){name, 200}, 80, out, &count, &err) && err.code == ERR_INVALID);
+}
+
+struct question {
+    int *answers;
+};
+
+static void ask_localhost(void *arg)
+{
+    struct question *q = arg;
+    struct addr out[RESOLVE_ADDRS_MAX] = {0};
+    struct err err = {0};
+    size_t count = 0;
+
+    EXPECT(resolve(STR("localhost"), 99, out, &count, &err), "%s", err.text);
+    EXPECT(count > 0 &&
+               (strcmp(out[0].text, "127.0.0.1:99") == 0 || strcmp(out[0].text, "[::1]:99") == 0),
+           "%s", out[0].text);
+    ++*q->answers;
+}
+
+FIBER_TEST(localhost_is_asked_once_and_remembered)
+{
+    struct err err = {0};
+    struct scope all;
+    int answers = 0;
+    struct question q = {&answers};
+
+    REQUIRE(resolve_init(NULL, &err), "%s", err.text);
+    scope_open(&all, fiber_now() + PATIENCE);
+    for (int i = 0; i < 5; i++)
+        EXPECT(scope_spawn(&all, ask_localhost, &q, &err));
+    EXPECT(scope_wait(&all, &err), "%s", err.text);
+    scope_close(&all);
+    ask_localhost(&q);
+    EXPECT(answers == 6);
+    EXPECT(resolve_questions() == 1, "%" PRIu64, resolve_questions());
+    resolve_done();
+}
+
+FIBER_TEST(failures_are_remembered_and_names_are_bounded)
+{
+    struct resolve_options o = {.names_max = 3};
+    struct addr out[RESOLVE_ADDRS_MAX];
+    struct err err = {0};
+    size_t count = 0;
+    char name[32];
+
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    uint64_t before = resolve_questions();
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "no-host-%d.invalid", i % 3);
+        err = (struct err){0};
+        EXPECT(!resolve(str_from(name), 80, out, &count, &err) && err.code == ERR_UNAVAILABLE &&
+                   strstr(err.text, name),
+               "%s", err.text);
+    }
+    EXPECT(resolve_questions() - before == 3);
+    EXPECT(!resolve(STR("no-host-4.invalid"), 80, out, &count, &err), "the oldest makes room");
+    EXPECT(!resolve(STR("no-host-0.invalid"), 80, out, &count, &err) &&
+           resolve_questions() - before == 5);
+    resolve_done();
+}

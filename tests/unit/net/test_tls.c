@@ -1,0 +1,461 @@
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "net/tls.h"
+#include "net_rig.h"
+
+/* ---- certificates, made anew for every test ---- */
+
+struct identity {
+    char certificate[300], key[300]; /* files */
+};
+
+static void add_extension(X509 *x, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+
+    X509V3_set_ctx_nodb(&ctx);
+    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    EXPECT(extension && X509_add_ext(x, extension, -1) == 1, "%s", value);
+    X509_EXTENSION_free(extension);
+}
+
+static bool write_files(struct identity *id, X509 *x, EVP_PKEY *key)
+{
+    FILE *c = fopen(id->certificate, "w"), *k = fopen(id->key, "w");
+    bool ok = c && k && PEM_write_X509(c, x) == 1 &&
+              PEM_write_PrivateKey(k, key, NULL, NULL, 0, NULL, NULL) == 1;
+
+    if (c)
+        fclose(c);
+    if (k)
+        fclose(k);
+    return ok && chmod(id->key, 0600) == 0;
+}
+
+/* Self-signed, its own authority. `names` as in subjectAltName. */
+static bool make_identity(struct identity *id, const char *dir, const char *who, const char *names)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+
+    snprintf(id->certificate, sizeof id->certificate, "%s/%s.pem", dir, who);
+    snprintf(id->key, sizeof id->key, "%s/%s.key", dir, who);
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                               (const unsigned char *)who, -1, -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(x, NID_subject_alt_name, names);
+    bool ok = X509_sign(x, key, EVP_sha256()) > 0 && write_files(id, x, key);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    EXPECT(ok, "make certificate");
+    return ok;
+}
+
+static void copy_identity(const struct identity *from, const struct identity *to)
+{
+    char command[1300];
+
+    snprintf(command, sizeof command, "cp %s %s && cp %s %s", from->certificate, to->certificate,
+             from->key, to->key);
+    EXPECT(system(command) == 0);
+}
+
+static bool tls_at(struct tls_server **out, const struct identity *id, const char *client_ca)
+{
+    struct tls_server_options o = {id->certificate, id->key, client_ca};
+    struct err err = {0};
+    bool ok = tls_server_new(&o, out, &err);
+
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+static void answer(struct http_exchange *x, void *ctx)
+{
+    static const struct http_reply reply = {.status = 200, .content_type = {"text/plain", 10}};
+    struct str path = http_head(x)->path, body;
+    struct err err = {0};
+
+    (void)ctx;
+    if (!http_body(x, &body, &err))
+        return;
+    if (str_eq(path, STR("/who")))
+        body = str_from(http_peer_certificate(x));
+    if (str_eq(path, STR("/stream"))) {
+        EXPECT(http_begin(x, &reply, &err));
+        for (int i = 0; i < 200; i++)
+            EXPECT(http_piece(x, STR("0123456789"), &err), "%s", err.text);
+        EXPECT(http_end(x, STR(""), &err), "%s", err.text);
+        return;
+    }
+    EXPECT(http_send(x, &reply, body, &err), "%s", err.text);
+}
+
+struct tls_pair {
+    struct listener *listener;
+    struct tls_server *tls;
+    struct stream *server, *client;
+};
+
+static void accept_one(void *arg)
+{
+    struct tls_pair *p = arg;
+    struct sock *sock = NULL;
+    struct err err = {0};
+
+    EXPECT(sock_accept(p->listener, &sock, &err) &&
+               stream_tls_accept(&sock, p->tls, &p->server, &err),
+           "%s", err.text);
+}
+
+static bool tls_pair_open(struct tls_pair *p, struct listener *l, struct tls_server *tls,
+                          struct tls_client *client)
+{
+    struct addr at = listener_addr(l);
+    struct sock *sock = NULL;
+    struct err err = {0};
+    struct scope scope;
+
+    p->listener = l;
+    p->tls = tls;
+    scope_open(&scope, fiber_now() + PATIENCE);
+    bool ok = scope_spawn(&scope, accept_one, p, &err) && sock_connect(&at, &sock, &err) &&
+              stream_tls_connect(&sock, client, "127.0.0.1", &p->client, &err) &&
+              scope_wait(&scope, &err) && p->server;
+    scope_close(&scope);
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+static void trust(const char *ca_file)
+{
+    http_client_init(&(struct http_client_options){.ca_file = ca_file});
+}
+
+/* ---- tests ---- */
+
+FIBER_TEST(tls_round_trips)
+{
+    static const size_t sizes[] = {0, 1, 5000, 16384, 300000};
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct served s;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    trust(id.certificate);
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    struct http_url url = url_of(s.url);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+        struct http_call *call CLEANUP(http_call_end) = NULL;
+        struct str body = {arena_alloc(arena, sizes[i] + 1), sizes[i]}, got;
+        struct http_outgoing out = {
+            .method = STR("POST"), .path = STR("/"), .body = &body, .body_count = 1};
+        struct err err = {0};
+
+        EXPECT(http_call(arena, &url, &out, &call, &err) && http_call_body(call, MIB, &got, &err),
+               "%zu: %s", sizes[i], err.text);
+        EXPECT(call && str_eq(got, body), "%zu bytes", sizes[i]);
+    }
+    EXPECT(http_client_stats().connects == 1 && http_client_stats().reuses == 4);
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+    struct str body;
+    EXPECT(fetch(arena, s.url, "/stream", &body, &err) == 200 && body.len == 2000, "%s", err.text);
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+/* The second connection to a host resumes the first one's session. */
+FIBER_TEST(sessions_are_resumed)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct err err = {0};
+    struct str body;
+    struct served s;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    trust(id.certificate);
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    for (int i = 0; i < 3; i++) {
+        EXPECT(fetch(arena, s.url, "/x", &body, &err) == 200, "%s", err.text);
+        http_client_drop_idle();
+    }
+    EXPECT(http_client_stats().connects == 3);
+    EXPECT(tls_server_resumed(tls) == 2, "%" PRIu64, tls_server_resumed(tls));
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+static const struct {
+    const char *name, *names;
+    bool trusted, ok;
+    const char *why;
+} verify_cases[] = {
+    {"address in the certificate", "IP:127.0.0.1", true, true, NULL},
+    {"another address", "IP:127.0.0.2", true, false, "certificate refused: IP address mismatch"},
+    {"a name is no address", "DNS:localhost", true, false, "certificate refused: IP address"},
+    {"unknown authority", "IP:127.0.0.1", false, false, "certificate refused: "},
+};
+
+FIBER_TEST(servers_are_verified)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verify_cases); i++) {
+        const char *dir = test_dir();
+        struct identity id, other;
+        struct tls_server *tls = NULL;
+        struct tls_client *client = NULL;
+        struct stream *stream = NULL;
+        struct sock *sock = NULL;
+        struct err err = {0};
+        struct served s;
+
+        REQUIRE(make_identity(&id, dir, "server", verify_cases[i].names));
+        REQUIRE(make_identity(&other, dir, "other", "IP:127.0.0.1"));
+        REQUIRE(tls_at(&tls, &id, NULL));
+        struct tls_client_options o = {.ca_file = verify_cases[i].trusted ? id.certificate
+                                                                          : other.certificate};
+        REQUIRE(tls_client_new(&o, &client, &err));
+        REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+        REQUIRE(sock_connect(&s.at, &sock, &err));
+        bool ok = stream_tls_connect(&sock, client, "127.0.0.1", &stream, &err);
+        EXPECT(ok == verify_cases[i].ok, "%s: %s", verify_cases[i].name, err.text);
+        EXPECT(ok || (err.code == ERR_UNAVAILABLE && strstr(err.text, verify_cases[i].why)),
+               "%s: %s", verify_cases[i].name, err.text);
+        stream_close(&stream);
+        served_stop(&s);
+        tls_client_free(&client);
+        tls_server_free(&tls);
+    }
+}
+
+FIBER_TEST(an_upstream_that_is_not_trusted_is_not_used)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const char *dir = test_dir();
+    struct identity id, other;
+    struct tls_server *tls = NULL;
+    struct err err = {0};
+    struct str body;
+    struct served s;
+
+    REQUIRE(make_identity(&id, dir, "server", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&other, dir, "other", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    trust(other.certificate);
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    EXPECT(fetch(arena, s.url, "/x", &body, &err) == 0 && err.code == ERR_UNAVAILABLE);
+    EXPECT(strstr(err.text, s.url) && strstr(err.text, "certificate refused: "), "%s", err.text);
+    EXPECT(http_client_stats().open == 0 && http_server_stats(s.server).requests == 0);
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+/* By name: resolved, sent as SNI and matched. */
+FIBER_TEST(host_names_are_verified)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct tls_client *client = NULL;
+    struct err err = {0};
+    struct served s;
+    static const struct {
+        const char *host;
+        bool ok;
+    } cases[] = {{"one.test", true},       {"x.many.test", true},    {"ONE.test", true},
+                 {"two.test", false},      {"x.y.many.test", false}, {"many.test", false},
+                 {"one.test.evil", false}, {"127.0.0.1", false}};
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "DNS:one.test,DNS:*.many.test"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    REQUIRE(tls_client_new(&(struct tls_client_options){.ca_file = id.certificate}, &client, &err));
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stream *stream CLEANUP(stream_close) = NULL;
+        struct sock *sock = NULL;
+
+        REQUIRE(sock_connect(&s.at, &sock, &err));
+        bool ok = stream_tls_connect(&sock, client, cases[i].host, &stream, &err);
+        EXPECT(ok == cases[i].ok, "%s: %s", cases[i].host, err.text);
+    }
+    served_stop(&s);
+    tls_client_free(&client);
+    tls_server_free(&tls);
+}
+
+FIBER_TEST(clients_may_have_to_show_a_certificate)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const char *dir = test_dir();
+    struct identity id, friend, stranger;
+    struct tls_server *tls = NULL;
+    struct err err = {0};
+    struct served s;
+
+    REQUIRE(make_identity(&id, dir, "server", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&friend, dir, "friend", "DNS:friend"));
+    REQUIRE(make_identity(&stranger, dir, "stranger", "DNS:stranger"));
+    REQUIRE(tls_at(&tls, &id, friend.certificate));
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    const struct identity *who[] = {NULL, &stranger, &friend};
+    for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+        struct tls_client_options o = {.ca_file = id.certificate,
+                                       .certificate_file = who[i] ? who[i]->certificate : NULL,
+                                       .key_file = who[i] ? who[i]->key : NULL};
+        struct stream *stream CLEANUP(stream_close) = NULL;
+        struct tls_client *client CLEANUP(tls_client_free) = NULL;
+        struct sock *sock = NULL;
+        char heard[2048] = "";
+        size_t got = 0, len = 0;
+        struct str text = STR("GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        struct iovec iov = {(void *)(uintptr_t)text.ptr, text.len};
+
+        REQUIRE(tls_client_new(&o, &client, &err));
+        REQUIRE(sock_connect(&s.at, &sock, &err));
+        /* With TLS 1.3 the refusal comes after the client's side of the handshake is done. */
+        if (stream_tls_connect(&sock, client, "127.0.0.1", &stream, &err) &&
+            stream_write(stream, &iov, 1, &err))
+            while (len < sizeof heard - 1 &&
+                   stream_read(stream, heard + len, sizeof heard - 1 - len, &got, &err) && got > 0)
+                len += got;
+        EXPECT((strstr(heard, "\r\n\r\n/CN=friend") != NULL) == (who[i] == &friend), "%zu: %s %s",
+               i, heard, err.text);
+    }
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+FIBER_TEST(certificates_are_reloaded)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const char *dir = test_dir();
+    struct identity first, second, live;
+    struct tls_server *tls = NULL;
+    struct err err = {0};
+    struct str body;
+    struct served s;
+
+    REQUIRE(make_identity(&first, dir, "first", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&second, dir, "second", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&live, dir, "live", "IP:127.0.0.1"));
+    copy_identity(&first, &live);
+    REQUIRE(tls_at(&tls, &live, NULL));
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
+    struct tls_client *of_second CLEANUP(tls_client_free) = NULL;
+    REQUIRE(tls_client_new(&(struct tls_client_options){.ca_file = second.certificate}, &of_second,
+                           &err));
+    trust(first.certificate);
+    EXPECT(fetch(arena, s.url, "/x", &body, &err) == 200, "%s", err.text);
+
+    FILE *f = fopen(live.certificate, "w");
+    REQUIRE(f && fputs("not a certificate\n", f) > 0 && fclose(f) == 0);
+    EXPECT(!tls_server_reload(tls, &err) && strstr(err.text, live.certificate), "%s", err.text);
+    http_client_drop_idle();
+    EXPECT(fetch(arena, s.url, "/x", &body, &err) == 200, "the old one stays: %s", err.text);
+
+    copy_identity(&second, &live);
+    EXPECT(tls_server_reload(tls, &err), "%s", err.text);
+    EXPECT(fetch(arena, s.url, "/x", &body, &err) == 200, "kept connections go on: %s", err.text);
+    struct stream *stream CLEANUP(stream_close) = NULL;
+    struct sock *sock = NULL;
+    REQUIRE(sock_connect(&s.at, &sock, &err));
+    EXPECT(stream_tls_connect(&sock, of_second, "127.0.0.1", &stream, &err), "%s", err.text);
+    stream_close(&stream);
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+FIBER_TEST(keys_that_others_can_read_are_refused)
+{
+    const char *dir = test_dir();
+    struct identity id, other;
+    struct tls_server *tls = NULL;
+    struct err err = {0};
+
+    REQUIRE(make_identity(&id, dir, "server", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&other, dir, "other", "IP:127.0.0.1"));
+    REQUIRE(chmod(id.key, 0644) == 0);
+    struct tls_server_options o = {id.certificate, id.key, NULL};
+    EXPECT(!tls_server_new(&o, &tls, &err) && strstr(err.text, "chmod 600"), "%s", err.text);
+    o.key_file = other.key;
+    EXPECT(!tls_server_new(&o, &tls, &err) && strstr(err.text, "key values mismatch"), "%s",
+           err.text);
+    o.key_file = "/nowhere/at/all.key";
+    EXPECT(!tls_server_new(&o, &tls, &err) && strstr(err.text, "/nowhere/at/all.key"), "%s",
+           err.text);
+    o = (struct tls_server_options){id.certificate, other.key, "/nowhere/ca.pem"};
+    EXPECT(!tls_server_new(&o, &tls, &err) && tls == NULL, "%s", err.text);
+}
+
+/* Bytes in clear at the TLS door, and a handshake that never comes. */
+FIBER_TEST(who_does_not_speak_tls_is_let_go)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(2 * MIB);
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct served s;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    REQUIRE(served_start(&s, &(struct http_server_options){
+                                 .handler = answer, .tls = tls, .head_timeout = 50 * MILLISECOND}));
+    struct talk *clear = talk_open(arena, &s.at), *mute = talk_open(arena, &s.at);
+    if (clear && mute) {
+        EXPECT(say_text(clear->sock, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+        EXPECT(hear_end(clear) && !strstr(clear->heard, "200"));
+        EXPECT(say(mute->sock, (struct str){"\x16\x03\x01", 3}) && hear_end(mute));
+    }
+    talk_close(clear);
+    talk_close(mute);
+    served_stop(&s);
+    tls_server_free(&tls);
+}
+
+/* An end without goodbye must not pass for the end of a body. */
+FIBER_TEST(tls_cuts_are_told_from_ends)
+{
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct tls_client *client = NULL;
+    struct listener *l = NULL;
+    struct addr any = {"127.0.0.1:0"};
+    struct err err = {0};
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    REQUIRE(tls_client_new(&(struct tls_client_options){.ca_file = id.certificate}, &client, &err));
+    REQUIRE(sock_listen(&any, NULL, &l, &err));
+    for (int cut = 0; cut < 2; cut++) {
+        struct tls_pair p = {0};
+
+        REQUIRE(tls_pair_open(&p, l, tls, client));
+        if (cut)
+            stream_cut(p.server, false);
+        stream_close(&p.server);
+        char byte;
+        size_t got = 1;
+        bool read = stream_read(p.client, &byte, 1, &got, &err);
+        EXPECT(cut ? !read : read && got == 0, "cut %d: %s", cut, err.text);
+        stream_close(&p.client);
+    }
+    listener_close(&l);
+    tls_client_free(&client);
+    tls_server_free(&tls);
+}
