@@ -1,0 +1,235 @@
+#include <string.h>
+
+#include "accounts/accounts_internal.h"
+#include "base/fault.h"
+#include "books.h"
+#include "sys/file.h"
+#include "test.h"
+
+#define KEYS 4
+
+static const struct key_limits unlimited;
+
+/* A small generator, so that a failure can be repeated. */
+static uint64_t draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+static bool same(const struct key_info *a, const struct key_info *b)
+{
+    return a->spent_day == b->spent_day && a->spent_month == b->spent_month &&
+           a->spent_total == b->spent_total && a->last_used == b->last_used;
+}
+
+static bool same_spend(const struct spend *a, const struct spend *b)
+{
+    return a->day == b->day && a->month == b->month && a->in_day == b->in_day &&
+           a->in_month == b->in_month && a->total == b->total && a->last_used == b->last_used;
+}
+
+/* Compared with the state itself, not with what it shows at some hour. */
+static void expect_equal_books(struct books *live, struct books *copy,
+                               const struct principal *const keys[KEYS])
+{
+    EXPECT(audit_last_seq(live->audit) == audit_last_seq(copy->audit));
+    for (int i = 0; i < KEYS; i++) {
+        struct key_info a = books_info(live, keys[i]->key_id),
+                        b = books_info(copy, keys[i]->key_id);
+        const struct key_state *there = table_get(&copy->accounts->by_id, keys[i]->key_id);
+
+        EXPECT(same(&a, &b), "key %d: %" PRId64 " and %" PRId64, i, a.spent_total, b.spent_total);
+        REQUIRE(there != NULL);
+        EXPECT(same_spend(&keys[i]->state->spend, &there->spend), "key %d", i);
+        EXPECT(b.held == 0);
+    }
+    EXPECT(accounts_holds_open(copy->accounts) == 0);
+}
+
+static void check_copy(struct books *live, const struct principal *const keys[KEYS],
+                       uint64_t number)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct str to = arena_fmt(arena, "%s/copy-%" PRIu64, live->dir, number);
+    struct books copy;
+    struct err err = {0};
+
+    books_copy(live, to.ptr);
+    EXPECT(books_open(&copy, to.ptr, &err), "%s", err.text);
+    if (copy.accounts)
+        expect_equal_books(live, &copy, keys);
+    books_close(&copy);
+    /* Once more: what was replayed has been written back, and is not counted twice. */
+    EXPECT(books_open(&copy, to.ptr, &err), "%s", err.text);
+    if (copy.accounts)
+        expect_equal_books(live, &copy, keys);
+    books_close(&copy);
+}
+
+/* Killed at any moment between requests and flushes, over days, with a clock that is not monotonic:
+ * the sums equal those that stood in memory. */
+FIBER_TEST(spend_after_a_kill_equals_the_log)
+{
+    const struct principal *keys[KEYS];
+    uint64_t seed = 42;
+    wall_ms now = NOON;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    for (int i = 0; i < KEYS; i++)
+        REQUIRE(keys[i] = books_key(&b, "x", &unlimited));
+    for (uint64_t i = 0; i < 600; i++) {
+        now += (wall_ms)draw(&seed) % 7200000 - 600000;
+        EXPECT(books_request(&b, keys[draw(&seed) % KEYS], 1000, (usd_micro)(draw(&seed) % 5000),
+                             now));
+        if (draw(&seed) % 50 == 0)
+            EXPECT(accounts_flush_now(b.accounts, &err), "%s", err.text);
+        if (draw(&seed) % 60 == 0)
+            check_copy(&b, keys, i);
+    }
+    books_close(&b);
+}
+
+FIBER_TEST(open_holds_are_gone_after_a_kill)
+{
+    const struct principal *keys[KEYS];
+    struct hold hold = {0};
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    for (int i = 0; i < KEYS; i++)
+        REQUIRE(keys[i] = books_key(&b, "x", &unlimited));
+    EXPECT(books_request(&b, keys[0], 100, 90, NOON));
+    EXPECT(hold_take(b.accounts, keys[0], 1000, NOON, &hold, &err));
+    check_copy(&b, keys, 0);
+    hold_drop(b.accounts, &hold);
+    books_close(&b);
+}
+
+/* The books of the store are ahead of a log that somebody took away: said, and from then on right. */
+FIBER_TEST(spend_goes_on_when_the_log_is_missing)
+{
+    const struct principal *keys[KEYS];
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    char dir[512], id[32];
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    memcpy(dir, b.dir, sizeof dir);
+    REQUIRE(keys[0] = books_key(&b, "x", &unlimited));
+    for (int i = 0; i < 20; i++)
+        EXPECT(books_request(&b, keys[0], 100, 100, NOON));
+
+    struct str key_id = {id, keys[0]->key_id.len};
+
+    memcpy(id, keys[0]->key_id.ptr, key_id.len);
+    books_close(&b);
+    REQUIRE(file_remove(arena_fmt(arena, "%s/audit/0000000000000001.log", dir).ptr, &err), "%s",
+            err.text);
+
+    REQUIRE(books_open(&b, dir, &err), "%s", err.text);
+    EXPECT(books_info(&b, key_id).spent_total == 2000);
+
+    const struct principal *who = &((struct key_state *)table_get(&b.accounts->by_id, key_id))->who;
+
+    EXPECT(books_request(&b, who, 100, 50, NOON));
+    for (int i = 0; i < KEYS; i++)
+        keys[i] = who;
+    check_copy(&b, keys, 0);
+    EXPECT(books_info(&b, key_id).spent_total == 2050);
+    books_close(&b);
+}
+
+FIBER_TEST(flush_writes_only_what_changed)
+{
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = books_key(&b, "x", &unlimited);
+
+    REQUIRE(who);
+    EXPECT(books_request(&b, who, 100, 90, NOON));
+    EXPECT(accounts_flush_now(b.accounts, &err), "%s", err.text);
+
+    uint64_t writes = store_stats(b.store).writes;
+
+    for (int i = 0; i < 5; i++)
+        EXPECT(accounts_flush_now(b.accounts, &err), "%s", err.text);
+    EXPECT(store_stats(b.store).writes == writes);
+    books_close(&b);
+}
+
+static void flush_until_cancelled(void *accounts)
+{
+    accounts_flush_loop(accounts);
+}
+
+FIBER_TEST(flush_loop_writes_back_each_second_until_cancelled)
+{
+    struct scope scope;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = books_key(&b, "x", &unlimited);
+
+    REQUIRE(who);
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, flush_until_cancelled, b.accounts, &err), "%s", err.text);
+    EXPECT(books_request(&b, who, 100, 90, NOON));
+    for (int i = 0; i < 200 && b.accounts->stored_seq != 1; i++)
+        EXPECT(fiber_sleep(20 * MILLISECOND, &err), "%s", err.text);
+    EXPECT(b.accounts->stored_seq == 1 && !b.accounts->dirty);
+    scope_close(&scope);
+    books_close(&b);
+}
+
+#ifdef WEIR_FAULT
+struct nth_fault {
+    uint64_t nth, passed;
+    const char *failed;
+};
+
+static bool fail_nth(void *ctx, const char *point)
+{
+    struct nth_fault *f = ctx;
+
+    if (++f->passed != f->nth)
+        return false;
+    f->failed = point;
+    return true;
+}
+
+/* A flush that fails anywhere loses nothing: the rows stay dirty and the next one writes them. */
+FIBER_TEST(flush_survives_every_fault)
+{
+    const struct principal *keys[KEYS];
+    struct nth_fault fault = {.failed = ""};
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    for (int i = 0; i < KEYS; i++)
+        REQUIRE(keys[i] = books_key(&b, "x", &unlimited));
+    for (fault.nth = 1; fault.failed; fault.nth++) {
+        for (int i = 0; i < KEYS; i++)
+            EXPECT(books_request(&b, keys[i], 1000, 10 * i, NOON));
+        fault.passed = 0;
+        fault.failed = NULL;
+        fault_decide(fail_nth, &fault);
+        bool ok = accounts_flush_now(b.accounts, &err);
+        fault_decide(NULL, NULL);
+        EXPECT(!fault.failed || ok || err.code != ERR_NONE);
+        check_copy(&b, keys, fault.nth);
+    }
+    EXPECT(fault.nth > 3);
+    books_close(&b);
+}
+#endif
