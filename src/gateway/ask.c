@@ -63,9 +63,9 @@ static SUSPENDS void end_asked(struct answer *answer)
             err_set(&asked->failure, ERR_CANCELLED, "the rest of the answer was not wanted");
         record_rest(&asked->req, &asked->failure);
     }
-    answer_end(&asked->req.answer);
     metrics_end(&asked->req, &asked->failure);
     request_log(&asked->req, &asked->failure);
+    answer_end(&asked->req.answer);
 }
 
 static struct asked *new_asked(struct request *parent, const struct model *model, struct str body)

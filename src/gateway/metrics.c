@@ -22,7 +22,7 @@ enum row {
     ROWS,
 };
 
-static int slot; /* of struct loop_series in each loop */
+static int slot; /* plus one, of struct loop_series in each loop; 0: not registered */
 
 static struct metric rows[ROWS] = {
     [REQUESTS] = {"weir_requests",
@@ -82,7 +82,7 @@ static void loop_series_free(void *value)
 void gateway_metrics_register(void)
 {
     metrics_register(rows, ROWS);
-    slot = loop_slot_new(loop_series_free);
+    slot = loop_slot_new(loop_series_free) + 1;
 }
 
 static struct series *find(enum row row, struct str a, struct str b, struct str c)
@@ -104,9 +104,11 @@ static void find_all(struct model_series *s, struct str model)
 /* NULL when there is no memory for a cache: then series are looked up each time. */
 static struct loop_series *this_loop(void)
 {
-    struct loop_series *own = loop_slot(slot);
+    struct loop_series *own;
     struct arena *arena;
 
+    ASSERT(slot); /* gateway_metrics_register() comes first */
+    own = loop_slot(slot - 1);
     if (own)
         return own;
     arena = arena_new(CACHE_MEMORY);
@@ -118,7 +120,7 @@ static struct loop_series *this_loop(void)
     own->arena = arena;
     own->in_flight = find(IN_FLIGHT, STR_NONE, STR_NONE, STR_NONE);
     table_init(&own->models, arena, CACHE_MODELS);
-    loop_slot_set(slot, own);
+    loop_slot_set(slot - 1, own);
     return own;
 }
 

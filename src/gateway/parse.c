@@ -1,9 +1,12 @@
 #include "gateway/gateway_internal.h"
+#include "sys/fiber.h"
 
 static SUSPENDS bool receive(struct request *req, struct err *err)
 {
+    struct err over = {0};
+
     if (!http_body(req->http, &req->body, err)) {
-        if (err->code == ERR_TIMEOUT && !http_scope(req->http)->over)
+        if (err->code == ERR_TIMEOUT && fiber_still_wanted(&over))
             req->problem_status = 408; /* the client was late, not a provider */
         return false;
     }

@@ -91,9 +91,9 @@ static SUSPENDS void finish(struct request *req, const struct err *err)
 {
     if (err->code)
         tell_failure(req, err);
-    answer_end(&req->answer);
     metrics_end(req, err);
     request_log(req, err);
+    answer_end(&req->answer);
     principal_release(&req->who);
     snapshot_release(&req->config_held);
 }

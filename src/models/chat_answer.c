@@ -109,11 +109,14 @@ static bool read_error(struct arena *arena, const struct json *j, struct chat_me
     json_ref message =
         json_kind(j, error) == JSON_STRING ? error : json_get(j, error, STR("message"));
 
+    struct str text;
+
     if (!error || json_kind(j, error) == JSON_NULL)
         return false;
     meter->failed = true;
-    if (!json_str(j, message, arena, &meter->error_text))
-        meter->error_text = STR("no reason given");
+    if (!json_str(j, message, arena, &text))
+        text = STR("no reason given");
+    meter->error_text = arena_str(arena, text); /* the event's bytes go with the next read */
     return true;
 }
 

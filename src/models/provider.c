@@ -41,20 +41,21 @@ static mono_ns sooner(mono_ns a, mono_ns b)
     return a == 0 ? b : b == 0 ? a : MIN_OF(a, b);
 }
 
-/* Say which limit it was; a timeout of the request itself stays as it is. */
-static bool explain(const struct ask *ask, const struct scope *limit, const char *what,
-                    dur_ns length, struct err *err)
+/* Say which limit of the provider's it was, with its scope closed; a timeout of the request itself is
+ * for others to explain. */
+static bool explain(const struct ask *ask, const char *what, dur_ns length, struct err *err)
 {
-    const char *name = ask->provider->name.ptr;
-    int len = (int)ask->provider->name.len;
+    const struct str name = ask->provider->name;
+    struct err over = {0};
 
-    if (err->code != ERR_TIMEOUT || limit->over != ERR_TIMEOUT)
-        return err_wrap(err, "provider \"%.*s\"", len, name);
+    if (err->code != ERR_TIMEOUT || !fiber_still_wanted(&over))
+        return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(name));
     if (ask->deadline && fiber_now() >= ask->deadline)
-        return err_set(err, ERR_TIMEOUT, "provider \"%.*s\" was not done after %" PRId64 " ms", len,
-                       name, ask->provider->total_timeout / MILLISECOND);
-    return err_set(err, ERR_TIMEOUT, "provider \"%.*s\" %s within %" PRId64 " ms", len, name, what,
-                   length / MILLISECOND);
+        return err_set(err, ERR_TIMEOUT,
+                       "provider \"" STR_FMT "\" was not done after %" PRId64 " ms", STR_ARG(name),
+                       ask->provider->total_timeout / MILLISECOND);
+    return err_set(err, ERR_TIMEOUT, "provider \"" STR_FMT "\" %s within %" PRId64 " ms",
+                   STR_ARG(name), what, length / MILLISECOND);
 }
 
 /* Bytes of the body, within the gap and the whole time; empty at the end. */
@@ -66,12 +67,11 @@ static SUSPENDS bool read_some(struct ask *ask, struct str *bytes, struct err *e
 
     scope_open(&limit, sooner(ask->deadline, after(gap)));
     ok = http_call_next(ask->call, bytes, err);
-    if (!ok)
-        explain(ask, &limit, "sent nothing more", gap, err);
     scope_close(&limit);
-    if (ok && str_is_empty(*bytes))
-        ask->ended = true;
-    return ok;
+    if (!ok)
+        return explain(ask, "sent nothing more", gap, err);
+    ask->ended = str_is_empty(*bytes);
+    return true;
 }
 
 /* ---- streams ---- */
@@ -369,10 +369,8 @@ static SUSPENDS bool send_within(struct ask *ask, const struct model *model,
         return false;
     scope_open(&limit, sooner(ask->deadline, after(first)));
     ok = send(ask, request, request_id, &body, err);
-    if (!ok)
-        explain(ask, &limit, "did not begin to answer", first, err);
     scope_close(&limit);
-    return ok;
+    return ok || explain(ask, "did not begin to answer", first, err);
 }
 
 /* Statuses that speak of us and not of the request. */
