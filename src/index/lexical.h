@@ -1,18 +1,84 @@
 /* index/lexical.h: an inverted index over passages with BM25 ranking, on immutable mapped segments.
- * Terms    English: words, lower case, stop words out, Snowball stems. Chinese: dictionary words by
- *          ICU as the main field, overlapping pairs of characters as a second field at weight 0.5.
- *          Mixed text takes both ways, each run by its script. NFKC first, full-width forms folded.
- * Scores   BM25 with k1 1.2, b 0.75 (Robertson & Zaragoza 2009). Title and heading path are in front
- *          of each passage's text when it is added.
- * Owner    the index; results are copied out.  Threads  searches any; one writer at a time.
- * Crash    a segment is whole or absent: written beside, synced, renamed; damaged files are refused by name. */
+ * A document is a key, an opaque record and passages; a passage is text to be found by (header and
+ * body) and an opaque record to be given back. What the records mean is the caller's business.
+ * Scores   BM25, k1 1.2, b 0.75 (Robertson & Zaragoza 2009), idf over all segments; words count 1,
+ *          pairs of ideographs 0.4, each with its own length (index/terms.h has the two fields).
+ * Writing  one writer at a time. Nothing is visible or kept until lexical_commit(); a commit is one
+ *          rename, so a crash leaves the index before or after it, never between.
+ * Delete   exact: a commit that removes documents writes the segments they stood in anew without them
+ *          and unlinks the old ones; no byte of them is left in any file of the directory.
+ * Reading  searches are pure functions over a borrowed view; any number of threads. A view keeps what
+ *          it saw until it is released, even after a commit.
+ * Damage   every section is checked by CRC when a segment is opened: ERR_UNAVAILABLE with the file's
+ *          name. Files a crash left behind are removed at open.
+ * Blocks   these calls do file work: inside pool_run() only, except borrow, release and the getters. */
 #ifndef WEIR_INDEX_LEXICAL_H
 #define WEIR_INDEX_LEXICAL_H
 
 #include "base/arena.h"
+#include "index/terms.h"
 
 struct lexical;
+struct lexical_view;
+struct lexical_writer;
 
-/* See lexical.c for the file format. The owner of this header may refine it: knowledge/ is its only user now. */
+/* The directory is made if need be and locked: a second process is refused. */
+bool lexical_open(const char *dir, struct lexical **out, struct err *err) MUST_CHECK;
+void lexical_close(struct lexical **lexical); /* no view may be out */
+
+struct lexical_passage {
+    struct str header; /* title and heading path: found by, like the text */
+    struct str text;
+    struct str record;
+};
+struct lexical_document {
+    struct str key; /* adding a key again replaces the document */
+    struct str record;
+    const struct lexical_passage *passages;
+    size_t passage_count;
+};
+bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct err *err)
+    MUST_CHECK; /* ERR_UNAVAILABLE while another writer is open */
+bool lexical_add(struct lexical_writer *writer, const struct lexical_document *document,
+                 struct err *err) MUST_CHECK;
+bool lexical_remove(struct lexical_writer *writer, struct str key, struct err *err) MUST_CHECK;
+bool lexical_commit(struct lexical_writer **writer, struct err *err)
+    MUST_CHECK; /* ends the writer, also when it fails: then searches see what they saw before */
+void lexical_abandon(struct lexical_writer **writer); /* CLEANUP-able */
+
+/* What stood in the index when it was borrowed. Strings of the getters are views of mapped memory:
+ * good until the release. */
+struct lexical_view *lexical_borrow(struct lexical *lexical);
+void lexical_release(struct lexical_view **view); /* CLEANUP-able */
+
+struct lexical_stats {
+    uint64_t documents, passages, bytes;
+    uint32_t segments;
+};
+struct lexical_stats lexical_stats(const struct lexical_view *view);
+
+struct lexical_document_info {
+    struct str key, record;
+    uint32_t passages;
+};
+/* i below lexical_stats().documents; in the order they were written. */
+struct lexical_document_info lexical_document_at(const struct lexical_view *view, uint64_t i);
+bool lexical_find(const struct lexical_view *view, struct str key,
+                  struct lexical_document_info *out);
+
+struct lexical_hit {
+    struct str key, document_record, record;
+    uint64_t passage; /* its number in this view */
+    float score;
+};
+struct lexical_hits {
+    struct lexical_hit *at; /* best first; equal scores in order of writing */
+    size_t count;
+};
+/* The best passages for a question's terms (analyser_terms); stop words and repeats do not count. */
+bool lexical_search(const struct lexical_view *view, struct arena *arena, const struct terms *terms,
+                    size_t limit, struct lexical_hits *out, struct err *err) MUST_CHECK;
+/* ln(1 + (N - df + 0.5) / (df + 0.5)); the largest value for terms nobody uses. */
+float lexical_idf(const struct lexical_view *view, const struct term *term);
 
 #endif

@@ -1,0 +1,342 @@
+/* The index object: which segments count, who still reads them, and opening after a crash. */
+#include "index/lexical.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "index/lexical_internal.h"
+
+#define MANIFEST_BYTES_MAX ((size_t)64 * KIB)
+#define FILES_MAX          100000
+
+static void manifest_path(char path[SEGMENT_PATH_MAX], const char *dir)
+{
+    (void)snprintf(path, SEGMENT_PATH_MAX, "%s/manifest", dir);
+}
+
+static bool manifest_damaged(struct err *err, const char *dir)
+{
+    return err_set(err, ERR_UNAVAILABLE, "index manifest in \"%s\" is damaged", dir);
+}
+
+/* "weir-lexical 1", "next N", "segment N" ..., and "crc H" of all lines before it. */
+static bool manifest_parse(struct str text, struct manifest *out)
+{
+    size_t body = text.len >= 13 ? text.len - 13 : 0; /* "crc 01234567\n" */
+    struct str seal = str_trim(str_slice(text, body, text.len));
+    uint8_t crc[4];
+
+    if (!str_starts(seal, STR("crc ")) || !hex_parse(str_slice(seal, 4, seal.len), crc, sizeof crc))
+        return false;
+    uint32_t want =
+        (uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3];
+    if (crc32c(0, text.ptr, body) != want)
+        return false;
+    struct str rest = str_slice(text, 0, body), line;
+    if (!str_split(&rest, '\n', &line) || !str_eq(line, STR("weir-lexical 1")))
+        return false;
+    while (str_split(&rest, '\n', &line)) {
+        if (str_starts(line, STR("next "))) {
+            if (!u64_parse(str_slice(line, 5, line.len), &out->next_number))
+                return false;
+        } else if (str_starts(line, STR("segment "))) {
+            if (!u64_parse(str_slice(line, 8, line.len), &out->numbers[out->count++]))
+                return false;
+        } else if (line.len) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool manifest_load(const char *dir, struct arena *arena, struct manifest *out, struct err *err)
+{
+    char path[SEGMENT_PATH_MAX];
+    struct str text;
+    struct err missing = {0};
+    struct manifest manifest = {.next_number = 1};
+
+    manifest_path(path, dir);
+    if (!file_load(arena, path, MANIFEST_BYTES_MAX, &text, &missing)) {
+        if (missing.code != ERR_NOT_FOUND) {
+            *err = missing;
+            return err_wrap(err, "open index in \"%s\"", dir);
+        }
+        *out = manifest;
+        return true;
+    }
+    manifest.numbers = arena_array(arena, text.len / 10 + 1, sizeof *manifest.numbers);
+    if (!manifest.numbers)
+        return err_arena(err, arena);
+    if (!manifest_parse(text, &manifest))
+        return manifest_damaged(err, dir);
+    *out = manifest;
+    return true;
+}
+
+bool manifest_store(const char *dir, const struct manifest *manifest, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MANIFEST_BYTES_MAX);
+    char path[SEGMENT_PATH_MAX];
+    struct buf b;
+    struct str text;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to write the index manifest");
+    buf_init(&b, arena, MANIFEST_BYTES_MAX);
+    buf_fmt(&b, "weir-lexical 1\nnext %" PRIu64 "\n", manifest->next_number);
+    for (size_t i = 0; i < manifest->count; i++)
+        buf_fmt(&b, "segment %" PRIu64 "\n", manifest->numbers[i]);
+    buf_fmt(&b, "crc %08x\n", crc32c(0, b.ptr, b.len));
+    manifest_path(path, dir);
+    return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);
+}
+
+/* --- views ------------------------------------------------------------------------------------ */
+
+static void drop_view(struct lexical_view *view)
+{
+    for (uint32_t i = 0; i < view->count; i++) {
+        ASSERT(view->at[i]->holders > 0);
+        if (--view->at[i]->holders == 0)
+            segment_unmap(&view->at[i]);
+    }
+    struct arena *arena = view->arena;
+    arena_end(&arena);
+}
+
+struct lexical_view *lexical_borrow(struct lexical *lexical)
+{
+    mutex_lock(&lexical->mutex);
+    struct lexical_view *view = lexical->newest;
+    view->holders++;
+    mutex_unlock(&lexical->mutex);
+    return view;
+}
+
+void lexical_release(struct lexical_view **held)
+{
+    struct lexical_view *view = *held;
+
+    if (!view)
+        return;
+    struct lexical *lexical = view->lexical;
+    mutex_lock(&lexical->mutex);
+    if (--view->holders == 0)
+        drop_view(view);
+    mutex_unlock(&lexical->mutex);
+    *held = NULL;
+}
+
+static struct segment *known_segment(const struct lexical *lexical, uint64_t number)
+{
+    const struct lexical_view *newest = lexical->newest;
+
+    for (uint32_t i = 0; newest && i < newest->count; i++)
+        if (newest->at[i]->number == number)
+            return newest->at[i];
+    return NULL;
+}
+
+static void add_up(struct lexical_view *view)
+{
+    uint64_t lengths[TERM_FIELDS] = {0};
+
+    for (uint32_t i = 0; i < view->count; i++) {
+        view->documents += view->at[i]->documents;
+        view->passages += view->at[i]->passages;
+        view->bytes += view->at[i]->bytes;
+        for (int f = 0; f < TERM_FIELDS; f++)
+            lengths[f] += view->at[i]->lengths[f];
+    }
+    for (int f = 0; f < TERM_FIELDS; f++)
+        view->average[f] =
+            view->passages && lengths[f] ? (double)lengths[f] / (double)view->passages : 1.0;
+}
+
+static void close_new(const struct lexical *lexical, struct lexical_view *view)
+{
+    for (uint32_t i = 0; i < view->count; i++)
+        if (!known_segment(lexical, view->at[i]->number))
+            segment_unmap(&view->at[i]);
+}
+
+/* All segments of the manifest: those of the newest view are shared, the others opened. Only the writer
+ * replaces the newest view, and we are it: reading the list needs no lock, so readers need not wait. */
+static bool open_segments(const struct lexical *lexical, const struct manifest *manifest,
+                          struct lexical_view *view, struct err *err)
+{
+    view->at = arena_array(view->arena, manifest->count + 1, sizeof(struct segment *));
+    if (!view->at)
+        return err_arena(err, view->arena);
+    for (size_t i = 0; i < manifest->count; i++) {
+        struct segment *segment = known_segment(lexical, manifest->numbers[i]);
+
+        if (!segment && !segment_open(lexical->dir, manifest->numbers[i], &segment, err)) {
+            close_new(lexical, view);
+            return false;
+        }
+        view->at[view->count++] = segment;
+    }
+    add_up(view);
+    return true;
+}
+
+bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct lexical_view *view = arena ? arena_alloc(arena, sizeof *view) : NULL;
+
+    if (!view)
+        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+    *view = (struct lexical_view){.arena = arena, .lexical = lexical, .holders = 1};
+    if (!open_segments(lexical, manifest, view, err))
+        return false;
+    arena = NULL; /* the view's now */
+    mutex_lock(&lexical->mutex);
+    for (uint32_t i = 0; i < view->count; i++)
+        view->at[i]->holders++;
+    struct lexical_view *old = lexical->newest;
+    lexical->newest = view;
+    mutex_unlock(&lexical->mutex);
+    lexical_release(&old);
+    return true;
+}
+
+struct lexical_stats lexical_stats(const struct lexical_view *view)
+{
+    return (struct lexical_stats){view->documents, view->passages, view->bytes, view->count};
+}
+
+static struct lexical_document_info document_info(const struct segment *s, uint32_t i)
+{
+    struct document_entry entry = segment_document(s, i);
+
+    return (struct lexical_document_info){segment_key(s, &entry),
+                                          segment_document_record(s, &entry), entry.passage_count};
+}
+
+struct lexical_document_info lexical_document_at(const struct lexical_view *view, uint64_t i)
+{
+    uint32_t segment = 0;
+
+    ASSERT(i < view->documents);
+    for (; i >= view->at[segment]->documents; segment++)
+        i -= view->at[segment]->documents;
+    return document_info(view->at[segment], (uint32_t)i);
+}
+
+bool lexical_find(const struct lexical_view *view, struct str key,
+                  struct lexical_document_info *out)
+{
+    for (uint64_t i = 0; i < view->documents; i++) {
+        struct lexical_document_info info = lexical_document_at(view, i);
+
+        if (str_eq(info.key, key)) {
+            *out = info;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static bool is_listed(const struct manifest *manifest, struct str name)
+{
+    uint64_t number;
+
+    if (!str_ends(name, STR(".segment")) || !u64_parse(str_slice(name, 0, name.len - 8), &number))
+        return false;
+    for (size_t i = 0; i < manifest->count; i++)
+        if (manifest->numbers[i] == number)
+            return true;
+    return false;
+}
+
+/* A crash leaves segments nobody lists, and half-written ones. */
+static bool sweep(const struct lexical *lexical, struct arena *arena,
+                  const struct manifest *manifest, struct err *err)
+{
+    struct str *names;
+    size_t count;
+    char path[SEGMENT_PATH_MAX + 256];
+
+    if (!file_list(arena, lexical->dir, FILES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part"));
+
+        if (!ours || is_listed(manifest, names[i]))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/" STR_FMT, lexical->dir, STR_ARG(names[i]));
+        if (!file_remove(path, err))
+            return err_wrap(err, "remove what a crash left in \"%s\"", lexical->dir);
+    }
+    return true;
+}
+
+static bool take_lock(struct lexical *lexical, struct err *err)
+{
+    char path[SEGMENT_PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/lock", lexical->dir);
+    if (!file_open(path, FILE_WRITE, 0600, &lexical->lock, err) || !file_lock(lexical->lock, err))
+        return err_wrap(err, "lock index in \"%s\"", lexical->dir);
+    return true;
+}
+
+static bool open_all(struct lexical *lexical, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct manifest manifest;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+    if (!file_make_dir(lexical->dir, 0700, err) || !take_lock(lexical, err) ||
+        !manifest_load(lexical->dir, arena, &manifest, err) ||
+        !sweep(lexical, arena, &manifest, err))
+        return false;
+    lexical->next_number = manifest.next_number;
+    return lexical_publish(lexical, &manifest, err);
+}
+
+bool lexical_open(const char *dir, struct lexical **out, struct err *err)
+{
+    struct arena *arena = arena_new(64 * KIB);
+    struct lexical *lexical CLEANUP(lexical_close) =
+        arena ? arena_alloc(arena, sizeof *lexical) : NULL;
+
+    if (!lexical) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+    }
+    lexical->arena = arena;
+    mutex_init(&lexical->mutex);
+    if (strlen(dir) >= sizeof lexical->dir)
+        return err_set(err, ERR_INVALID, "index directory name is longer than %zu bytes",
+                       sizeof lexical->dir - 1);
+    memcpy(lexical->dir, dir, strlen(dir) + 1);
+    if (!open_all(lexical, err))
+        return false;
+    *out = lexical;
+    lexical = NULL;
+    return true;
+}
+
+void lexical_close(struct lexical **held)
+{
+    struct lexical *lexical = *held;
+
+    if (!lexical)
+        return;
+    ASSERT(!lexical->newest || lexical->newest->holders == 1);
+    lexical_release(&lexical->newest);
+    file_close(&lexical->lock);
+    mutex_done(&lexical->mutex);
+    struct arena *arena = lexical->arena;
+    arena_end(&arena);
+    *held = NULL;
+}

@@ -1,0 +1,103 @@
+/* index/segment.h: one immutable file of documents, passages and postings. Internal to index/.
+ *
+ *   header     "WEIRLEX1", version, counts, lengths, section table, CRC of all that
+ *   RECORDS    keys and records of documents, records of passages, as they came
+ *   POSTINGS   for each term: (passage delta, count) as varints; the first delta counts from 0
+ *   TERM_TEXT  the terms' bytes, each led by its field ('w', 'p')
+ *   TERMS      fixed entries sorted by those bytes
+ *   DOCUMENTS  fixed entries
+ *   PASSAGES   fixed entries
+ * Little endian; sections begin at multiples of 8 and carry a CRC-32C each. */
+#ifndef WEIR_INDEX_SEGMENT_H
+#define WEIR_INDEX_SEGMENT_H
+
+#include <assert.h>
+
+#include "base/arena.h"
+#include "index/terms.h"
+
+#define SEGMENT_PATH_MAX     512
+#define SEGMENT_PASSAGES_MAX ((uint32_t)1 << 28)
+
+enum section { RECORDS, POSTINGS, TERM_TEXT, TERMS, DOCUMENTS, PASSAGES, SECTIONS };
+
+struct document_entry {
+    uint64_t at; /* in RECORDS: key, then record */
+    uint32_t key_len, record_len;
+    uint32_t passage_first, passage_count;
+};
+struct passage_entry {
+    uint64_t at;
+    uint32_t record_len, document;
+    uint32_t lengths[TERM_FIELDS]; /* terms indexed, header included */
+};
+struct term_entry {
+    uint64_t at; /* in POSTINGS */
+    uint32_t text_at, postings_len;
+    uint32_t text_len, passages; /* passages: document frequency */
+};
+static_assert(sizeof(struct document_entry) == 24, "part of the file format");
+static_assert(sizeof(struct passage_entry) == 24, "part of the file format");
+static_assert(sizeof(struct term_entry) == 24, "part of the file format");
+
+struct segment {
+    struct arena *arena; /* owns this struct */
+    uint64_t number;     /* the file's name */
+    uint32_t holders;    /* views that know it; under lexical->mutex */
+    char *map;
+    size_t bytes;
+    uint32_t documents, passages, terms;
+    uint64_t lengths[TERM_FIELDS]; /* sums over the passages */
+    struct str sections[SECTIONS];
+};
+
+/* Map and check. */
+bool segment_open(const char *dir, uint64_t number, struct segment **out, struct err *err)
+    MUST_CHECK;
+void segment_unmap(struct segment **segment);
+void segment_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
+
+struct document_entry segment_document(const struct segment *s, uint32_t i);
+struct passage_entry segment_passage(const struct segment *s, uint32_t i);
+struct term_entry segment_term(const struct segment *s, uint32_t i);
+struct str segment_term_text(const struct segment *s, const struct term_entry *term);
+struct str segment_key(const struct segment *s, const struct document_entry *document);
+struct str segment_document_record(const struct segment *s, const struct document_entry *document);
+struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
+bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
+
+/* for (struct postings p = segment_postings(s, &term); postings_next(&p);)  p.passage, p.times */
+struct postings {
+    const uint8_t *at, *end;
+    uint32_t passage, times, limit;
+};
+struct postings segment_postings(const struct segment *s, const struct term_entry *term);
+bool postings_next(struct postings *p); /* false at the end, or where the bytes make no sense */
+size_t postings_put(uint8_t to[10], uint32_t delta, uint32_t times);
+
+/* Writing: documents with their passages, then terms in order, then finish. Nothing has the final
+ * name before finish; what is abandoned is removed. */
+struct segment_writer;
+bool segment_create(const char *dir, uint64_t number, struct segment_writer **out, struct err *err)
+    MUST_CHECK;
+bool segment_add_document(struct segment_writer *w, struct str key, struct str record,
+                          struct err *err) MUST_CHECK;
+bool segment_add_passage(struct segment_writer *w, struct str record,
+                         const uint32_t lengths[TERM_FIELDS], struct err *err)
+    MUST_CHECK; /* belongs to the newest document */
+bool segment_add_term(struct segment_writer *w, struct str text, uint32_t passages,
+                      struct str postings, struct err *err) MUST_CHECK;
+uint32_t segment_writer_passages(const struct segment_writer *w);
+bool segment_seal(struct segment_writer **w, struct err *err) MUST_CHECK;
+void segment_abandon(struct segment_writer **w); /* CLEANUP-able */
+
+/* Several segments into one, without the documents whose bit is set in drop[i] (may be NULL).
+ * *empty: nothing was left, no file was made. */
+struct merge_input {
+    const struct segment *segment;
+    const uint8_t *drop; /* a byte a document, or NULL */
+};
+bool segment_merge(const char *dir, uint64_t number, const struct merge_input *inputs, size_t count,
+                   bool *empty, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,260 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "index/segment_format.h"
+#include "sys/file.h"
+
+static const size_t entry_bytes[SECTIONS] = {
+    [TERMS] = sizeof(struct term_entry),
+    [DOCUMENTS] = sizeof(struct document_entry),
+    [PASSAGES] = sizeof(struct passage_entry),
+};
+
+void segment_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number)
+{
+    (void)snprintf(path, SEGMENT_PATH_MAX, "%s/%08" PRIu64 ".segment", dir, number);
+}
+
+static struct str section_entry(const struct segment *s, enum section which, uint32_t i)
+{
+    size_t size = entry_bytes[which];
+
+    ASSERT((i + (size_t)1) * size <= s->sections[which].len);
+    return (struct str){s->sections[which].ptr + i * size, size};
+}
+
+struct document_entry segment_document(const struct segment *s, uint32_t i)
+{
+    struct document_entry entry;
+
+    memcpy(&entry, section_entry(s, DOCUMENTS, i).ptr, sizeof entry);
+    return entry;
+}
+
+struct passage_entry segment_passage(const struct segment *s, uint32_t i)
+{
+    struct passage_entry entry;
+
+    memcpy(&entry, section_entry(s, PASSAGES, i).ptr, sizeof entry);
+    return entry;
+}
+
+struct term_entry segment_term(const struct segment *s, uint32_t i)
+{
+    struct term_entry entry;
+
+    memcpy(&entry, section_entry(s, TERMS, i).ptr, sizeof entry);
+    return entry;
+}
+
+/* Part of a section; empty when it would reach outside. */
+static struct str section_part(const struct segment *s, enum section which, uint64_t at,
+                               uint64_t len)
+{
+    struct str section = s->sections[which];
+
+    if (at > section.len || len > section.len - at)
+        return STR_NONE;
+    return (struct str){section.ptr + at, len};
+}
+
+struct str segment_term_text(const struct segment *s, const struct term_entry *term)
+{
+    return section_part(s, TERM_TEXT, term->text_at, term->text_len);
+}
+
+struct str segment_key(const struct segment *s, const struct document_entry *document)
+{
+    return section_part(s, RECORDS, document->at, document->key_len);
+}
+
+struct str segment_document_record(const struct segment *s, const struct document_entry *document)
+{
+    return section_part(s, RECORDS, document->at + document->key_len, document->record_len);
+}
+
+struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage)
+{
+    return section_part(s, RECORDS, passage->at, passage->record_len);
+}
+
+bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out)
+{
+    uint32_t from = 0, to = s->terms;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        struct term_entry entry = segment_term(s, middle);
+        int order = str_cmp(text, segment_term_text(s, &entry));
+
+        if (order == 0) {
+            *out = entry;
+            return true;
+        }
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return false;
+}
+
+struct postings segment_postings(const struct segment *s, const struct term_entry *term)
+{
+    struct str bytes = section_part(s, POSTINGS, term->at, term->postings_len);
+    const uint8_t *at = (const uint8_t *)bytes.ptr;
+
+    return (struct postings){.at = at, .end = at + bytes.len, .limit = s->passages};
+}
+
+static bool varint_next(struct postings *p, uint32_t *out)
+{
+    uint32_t value = 0;
+
+    for (int shift = 0; shift < 35 && p->at < p->end; shift += 7) {
+        uint8_t byte = *p->at++;
+
+        value |= (uint32_t)(byte & 0x7F) << shift;
+        if (byte < 128) {
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool postings_next(struct postings *p)
+{
+    uint32_t delta;
+
+    if (!varint_next(p, &delta) || !varint_next(p, &p->times) || delta >= p->limit - p->passage)
+        return false;
+    p->passage += delta;
+    return true;
+}
+
+static size_t varint_put(uint8_t *to, uint32_t value)
+{
+    size_t len = 0;
+
+    for (; value >= 128; value >>= 7)
+        to[len++] = (uint8_t)(value | 0x80);
+    to[len++] = (uint8_t)value;
+    return len;
+}
+
+size_t postings_put(uint8_t to[10], uint32_t delta, uint32_t times)
+{
+    size_t len = varint_put(to, delta);
+
+    return len + varint_put(to + len, times);
+}
+
+static bool damaged(struct err *err, uint64_t number, const char *what)
+{
+    return err_set(err, ERR_UNAVAILABLE, "index segment %08" PRIu64 " is damaged: %s", number,
+                   what);
+}
+
+static bool check_section(struct segment *s, const struct segment_header *header, enum section i,
+                          uint64_t *end, struct err *err)
+{
+    uint64_t at = header->sections[i].at, len = header->sections[i].len;
+
+    /* One behind the other, zeros up to the next multiple of 8: no byte is without a check. */
+    while (*end % 8 && *end < s->bytes && s->map[*end] == 0)
+        ++*end;
+    if (at != *end || at > s->bytes || len > s->bytes - at)
+        return damaged(err, s->number, "a section is not where it should be");
+    *end = at + len;
+    s->sections[i] = (struct str){s->map + at, len};
+    if (crc32c(0, s->sections[i].ptr, len) != header->sections[i].crc)
+        return damaged(err, s->number, "a checksum does not match");
+    return true;
+}
+
+static bool check(struct segment *s, struct err *err)
+{
+    struct segment_header header;
+    uint64_t end = sizeof header;
+
+    if (s->bytes < sizeof header)
+        return damaged(err, s->number, "shorter than its header");
+    memcpy(&header, s->map, sizeof header);
+    if (memcmp(header.magic, SEGMENT_MAGIC, sizeof header.magic) != 0)
+        return damaged(err, s->number, "not an index segment");
+    if (header.version != SEGMENT_VERSION)
+        return err_set(err, ERR_UNAVAILABLE, "index segment %08" PRIu64 " has version %u, not %u",
+                       s->number, header.version, SEGMENT_VERSION);
+    if (header.crc != segment_header_crc(&header))
+        return damaged(err, s->number, "the header's checksum does not match");
+    for (int i = 0; i < SECTIONS; i++)
+        if (!check_section(s, &header, (enum section)i, &end, err))
+            return false;
+    if (end != s->bytes)
+        return damaged(err, s->number, "more bytes than its sections");
+    s->documents = header.documents;
+    s->passages = header.passages;
+    s->terms = header.terms;
+    memcpy(s->lengths, header.lengths, sizeof s->lengths);
+    if (s->sections[DOCUMENTS].len != (uint64_t)s->documents * sizeof(struct document_entry) ||
+        s->sections[PASSAGES].len != (uint64_t)s->passages * sizeof(struct passage_entry) ||
+        s->sections[TERMS].len != (uint64_t)s->terms * sizeof(struct term_entry) ||
+        s->passages > SEGMENT_PASSAGES_MAX)
+        return damaged(err, s->number, "counts and sections do not agree");
+    for (uint32_t i = 0; i < s->passages; i++)
+        if (segment_passage(s, i).document >= s->documents)
+            return damaged(err, s->number, "a passage without a document");
+    return true;
+}
+
+static bool map_segment(const char *dir, struct segment *s, struct err *err)
+{
+    char path[SEGMENT_PATH_MAX];
+    struct file *file CLEANUP(file_close) = NULL;
+    int64_t size = 0;
+    void *map = NULL;
+
+    segment_path(path, dir, s->number);
+    if (!file_open(path, FILE_READ, 0, &file, err) || !file_size(file, &size, err))
+        return false;
+    if (size <= 0)
+        return damaged(err, s->number, "empty");
+    if (!file_map(file, (size_t)size, false, &map, err))
+        return false;
+    s->map = map;
+    s->bytes = (size_t)size;
+    return true;
+}
+
+bool segment_open(const char *dir, uint64_t number, struct segment **out, struct err *err)
+{
+    struct arena *arena = arena_new(64 * KIB);
+    struct segment *s CLEANUP(segment_unmap) = arena ? arena_alloc(arena, sizeof *s) : NULL;
+
+    if (!s) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory to open an index segment");
+    }
+    s->arena = arena;
+    s->number = number;
+    if (!map_segment(dir, s, err) || !check(s, err))
+        return err_wrap(err, "open index in \"%s\"", dir);
+    *out = s;
+    s = NULL;
+    return true;
+}
+
+void segment_unmap(struct segment **segment)
+{
+    struct segment *s = *segment;
+
+    if (!s)
+        return;
+    if (s->map)
+        file_unmap(s->map, s->bytes);
+    struct arena *arena = s->arena;
+    arena_end(&arena);
+    *segment = NULL;
+}

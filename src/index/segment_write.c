@@ -1,0 +1,232 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "index/segment_format.h"
+#include "sys/file.h"
+
+#define STAGE_BYTES   ((size_t)256 * KIB) /* written out together */
+#define TABLES_MAX    ((size_t)512 * MIB)
+#define ARENA_MAX     ((size_t)768 * MIB)
+#define TEXT_LEN_MAX  (TERM_BYTES_MAX + 1)
+#define RECORDS_BEGIN ((uint64_t)sizeof(struct segment_header))
+
+struct segment_writer {
+    struct arena *arena;
+    char path[SEGMENT_PATH_MAX], partial[SEGMENT_PATH_MAX + 8], dir[SEGMENT_PATH_MAX];
+    struct file *file;
+    struct buf stage;
+    struct segment_header header;
+    enum section section; /* the one being streamed */
+    uint64_t at;          /* bytes of the file so far */
+    struct buf documents, passages, terms, term_text;
+    struct document_entry newest; /* put when the next one begins */
+    bool has_newest;
+};
+
+uint32_t segment_header_crc(const struct segment_header *header)
+{
+    return crc32c(0, header, offsetof(struct segment_header, crc));
+}
+
+static bool open_partial(struct segment_writer *w, struct err *err)
+{
+    static const char blank[sizeof(struct segment_header)];
+
+    (void)snprintf(w->partial, sizeof w->partial, "%s.part", w->path);
+    return file_open(w->partial, FILE_REPLACE, 0600, &w->file, err) &&
+           file_append(w->file, blank, sizeof blank, err);
+}
+
+bool segment_create(const char *dir, uint64_t number, struct segment_writer **out, struct err *err)
+{
+    struct arena *arena = arena_new(ARENA_MAX);
+    struct segment_writer *w CLEANUP(segment_abandon) =
+        arena ? arena_alloc(arena, sizeof *w) : NULL;
+
+    if (!w) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory to write an index segment");
+    }
+    w->arena = arena;
+    segment_path(w->path, dir, number);
+    (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
+    buf_init(&w->stage, arena, 2 * STAGE_BYTES);
+    buf_init(&w->documents, arena, TABLES_MAX);
+    buf_init(&w->passages, arena, TABLES_MAX);
+    buf_init(&w->terms, arena, TABLES_MAX);
+    buf_init(&w->term_text, arena, TABLES_MAX);
+    if (!open_partial(w, err))
+        return err_wrap(err, "write index segment \"%s\"", w->path);
+    w->at = RECORDS_BEGIN;
+    w->section = RECORDS;
+    w->header.sections[RECORDS].at = w->at;
+    *out = w;
+    w = NULL;
+    return true;
+}
+
+static bool flush(struct segment_writer *w, struct err *err)
+{
+    if (w->stage.len && !file_append(w->file, w->stage.ptr, w->stage.len, err))
+        return err_wrap(err, "write index segment \"%s\"", w->path);
+    w->stage.len = 0;
+    return true;
+}
+
+/* Append to the section being streamed. */
+static bool put(struct segment_writer *w, struct str bytes, struct err *err)
+{
+    w->header.sections[w->section].crc =
+        crc32c(w->header.sections[w->section].crc, bytes.ptr, bytes.len);
+    w->header.sections[w->section].len += bytes.len;
+    w->at += bytes.len;
+    if (w->stage.len + bytes.len > STAGE_BYTES && !flush(w, err))
+        return false;
+    if (bytes.len > STAGE_BYTES)
+        return file_append(w->file, bytes.ptr, bytes.len, err) ||
+               err_wrap(err, "write index segment \"%s\"", w->path);
+    buf_put(&w->stage, bytes.ptr, bytes.len);
+    return buf_ok(&w->stage) || err_arena(err, w->arena);
+}
+
+static bool begin_section(struct segment_writer *w, enum section which, struct err *err)
+{
+    static const char zeros[8];
+    size_t pad = (size_t)(-w->at & 7);
+
+    ASSERT(which == w->section + 1);
+    buf_put(&w->stage, zeros, pad);
+    w->at += pad;
+    if (w->stage.len > STAGE_BYTES && !flush(w, err))
+        return false;
+    w->section = which;
+    w->header.sections[which].at = w->at;
+    return buf_ok(&w->stage) || err_arena(err, w->arena);
+}
+
+static void put_newest(struct segment_writer *w)
+{
+    if (!w->has_newest)
+        return;
+    w->newest.passage_count = w->header.passages - w->newest.passage_first;
+    buf_put(&w->documents, &w->newest, sizeof w->newest);
+    w->has_newest = false;
+}
+
+bool segment_add_document(struct segment_writer *w, struct str key, struct str record,
+                          struct err *err)
+{
+    ASSERT(w->section == RECORDS);
+    put_newest(w);
+    w->newest = (struct document_entry){.at = w->header.sections[RECORDS].len,
+                                        .key_len = (uint32_t)key.len,
+                                        .record_len = (uint32_t)record.len,
+                                        .passage_first = w->header.passages};
+    w->has_newest = true;
+    w->header.documents++;
+    return put(w, key, err) && put(w, record, err);
+}
+
+bool segment_add_passage(struct segment_writer *w, struct str record,
+                         const uint32_t lengths[TERM_FIELDS], struct err *err)
+{
+    struct passage_entry entry = {.at = w->header.sections[RECORDS].len,
+                                  .record_len = (uint32_t)record.len,
+                                  .document = w->header.documents - 1};
+
+    ASSERT(w->section == RECORDS && w->has_newest);
+    if (w->header.passages >= SEGMENT_PASSAGES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "more than %u passages in a segment",
+                       SEGMENT_PASSAGES_MAX);
+    for (int i = 0; i < TERM_FIELDS; i++) {
+        entry.lengths[i] = lengths[i];
+        w->header.lengths[i] += lengths[i];
+    }
+    buf_put(&w->passages, &entry, sizeof entry);
+    w->header.passages++;
+    return put(w, record, err);
+}
+
+bool segment_add_term(struct segment_writer *w, struct str text, uint32_t passages,
+                      struct str postings, struct err *err)
+{
+    if (w->section == RECORDS && !begin_section(w, POSTINGS, err))
+        return false;
+    struct term_entry entry = {.at = w->header.sections[POSTINGS].len,
+                               .text_at = (uint32_t)w->term_text.len,
+                               .text_len = (uint32_t)text.len,
+                               .postings_len = (uint32_t)postings.len,
+                               .passages = passages};
+
+    ASSERT(w->section == POSTINGS && text.len <= TEXT_LEN_MAX && postings.len < UINT32_MAX);
+    buf_put(&w->terms, &entry, sizeof entry);
+    buf_str(&w->term_text, text);
+    w->header.terms++;
+    return put(w, postings, err);
+}
+
+uint32_t segment_writer_passages(const struct segment_writer *w)
+{
+    return w->header.passages;
+}
+
+static bool put_tables(struct segment_writer *w, struct err *err)
+{
+    struct buf *tables[SECTIONS] = {[TERM_TEXT] = &w->term_text,
+                                    [TERMS] = &w->terms,
+                                    [DOCUMENTS] = &w->documents,
+                                    [PASSAGES] = &w->passages};
+
+    put_newest(w);
+    if (w->section == RECORDS && !begin_section(w, POSTINGS, err))
+        return false;
+    for (int i = TERM_TEXT; i < SECTIONS; i++) {
+        struct str bytes;
+
+        if (!buf_finish(tables[i], &bytes, err) || !begin_section(w, (enum section)i, err) ||
+            !put(w, bytes, err))
+            return false;
+    }
+    return flush(w, err);
+}
+
+static bool seal(struct segment_writer *w, struct err *err)
+{
+    memcpy(w->header.magic, SEGMENT_MAGIC, sizeof w->header.magic);
+    w->header.version = SEGMENT_VERSION;
+    w->header.crc = segment_header_crc(&w->header);
+    if (!file_write_at(w->file, 0, &w->header, sizeof w->header, err) || !file_sync(w->file, err) ||
+        !file_rename(w->partial, w->path, err) || !file_sync_dir(w->dir, err))
+        return err_wrap(err, "write index segment \"%s\"", w->path);
+    return true;
+}
+
+bool segment_seal(struct segment_writer **writer, struct err *err)
+{
+    struct segment_writer *w = *writer;
+
+    if (!put_tables(w, err) || !seal(w, err)) {
+        segment_abandon(writer);
+        return false;
+    }
+    w->partial[0] = 0; /* it has its name: nothing to remove */
+    segment_abandon(writer);
+    return true;
+}
+
+void segment_abandon(struct segment_writer **writer)
+{
+    struct segment_writer *w = *writer;
+    struct err ignored = {0};
+
+    if (!w)
+        return;
+    file_close(&w->file);
+    if (w->partial[0])
+        (void)!file_remove(w->partial, &ignored); /* open removes what is left */
+    struct arena *arena = w->arena;
+    arena_end(&arena);
+    *writer = NULL;
+}

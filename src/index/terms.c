@@ -1,0 +1,387 @@
+#include "index/terms.h"
+
+#include <libstemmer.h>
+#include <string.h>
+#include <unicode/ubrk.h>
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+
+#include "base/utf8.h"
+#include "index/terms_internal.h"
+
+#define TEXT_BYTES_MAX ((size_t)64 * MIB)
+
+struct analyser {
+    struct arena *arena;
+    struct sb_stemmer *stemmer;
+    const UNormalizer2 *nfkc; /* ICU's, shared, immutable; NULL until a text needs it */
+    UBreakIterator *words;    /* NULL until a text needs it */
+};
+
+/* One text on its way to terms. */
+struct scan {
+    struct analyser *tools;
+    struct arena *arena;
+    const UChar *text; /* NFKC */
+    int32_t len;
+    struct term *at;
+    size_t count, cap;
+    uint32_t words;
+};
+
+bool analyser_open(struct analyser **out, struct err *err)
+{
+    struct arena *arena = arena_new(64 * KIB);
+    struct analyser *tools = arena ? arena_alloc(arena, sizeof *tools) : NULL;
+
+    if (!tools) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for text analysis");
+    }
+    tools->arena = arena;
+    tools->stemmer = sb_stemmer_new("english", "UTF_8");
+    if (!tools->stemmer) {
+        analyser_close(&tools);
+        return err_set(err, ERR_INTERNAL, "could not open the English stemmer");
+    }
+    *out = tools;
+    return true;
+}
+
+void analyser_close(struct analyser **analyser)
+{
+    struct analyser *tools = *analyser;
+
+    if (!tools)
+        return;
+    if (tools->stemmer)
+        sb_stemmer_delete(tools->stemmer);
+    if (tools->words)
+        ubrk_close(tools->words);
+    struct arena *arena = tools->arena;
+    arena_end(&arena);
+    *analyser = NULL;
+}
+
+bool rune_is_ideographic(uint32_t rune)
+{
+    if (rune < 0x1100)
+        return false;
+    return (rune >= 0x4E00 && rune <= 0x9FFF) || (rune >= 0x3400 && rune <= 0x4DBF) ||
+           (rune >= 0x3041 && rune <= 0x30FF && rune != 0x30FB) || rune == 0x3005 ||
+           rune == 0x3007 || (rune >= 0x31F0 && rune <= 0x31FF) ||
+           (rune >= 0xAC00 && rune <= 0xD7A3) || rune <= 0x11FF ||
+           (rune >= 0xF900 && rune <= 0xFAFF) || (rune >= 0x20000 && rune <= 0x3FFFF);
+}
+
+struct str text_language(struct str text)
+{
+    static const char *const chinese[] = {"谁", "誰", "什", "吗", "嗎", "哪", "多少",
+                                          "几", "幾", "怎", "何", "的", "是"};
+    size_t letters = 0, ideographs = 0, at = 0;
+    uint32_t rune;
+
+    while (utf8_next(text, &at, &rune)) {
+        ideographs += rune_is_ideographic(rune);
+        letters += (rune | 0x20) >= 'a' && (rune | 0x20) <= 'z';
+    }
+    for (size_t i = 0; ideographs && i < ARRAY_LEN(chinese); i++)
+        ideographs += str_find(text, str_from(chinese[i])) < text.len ? 100 : 0;
+    /* A Chinese character says about as much as three letters. */
+    return ideographs * 3 > letters ? STR("zh") : STR("en");
+}
+
+/* The character at *at, stepping over it. NFKC leaves no lone surrogates; one would stand for itself. */
+static uint32_t next_rune(const struct scan *scan, int32_t *at)
+{
+    uint32_t unit = scan->text[(*at)++];
+
+    if (!U16_IS_LEAD(unit) || *at >= scan->len || !U16_IS_TRAIL(scan->text[*at]))
+        return unit;
+    return 0x10000 + ((unit - 0xD800) << 10) + (scan->text[(*at)++] - 0xDC00u);
+}
+
+static bool no_memory(const struct scan *scan, struct err *err)
+{
+    return err_arena(err, scan->arena);
+}
+
+static bool add_term(struct scan *scan, struct term term, struct err *err)
+{
+    if (scan->count == scan->cap) {
+        size_t cap = scan->cap ? scan->cap * 2 : 64;
+        void *grown =
+            arena_grow(scan->arena, scan->at, scan->cap * sizeof *scan->at, cap * sizeof *scan->at);
+
+        if (!grown)
+            return no_memory(scan, err);
+        scan->at = grown;
+        scan->cap = cap;
+    }
+    scan->at[scan->count++] = term;
+    return true;
+}
+
+/* Lower case UTF-8 of text[from, to) into word; what does not fit is cut at a character. */
+static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word[TERM_BYTES_MAX])
+{
+    size_t len = 0;
+
+    while (from < to) {
+        char bytes[4];
+        size_t size = utf8_put(bytes, (uint32_t)u_tolower((UChar32)next_rune(scan, &from)));
+
+        if (len + size > TERM_BYTES_MAX)
+            break;
+        memcpy(word + len, bytes, size);
+        len += size;
+    }
+    return len;
+}
+
+/* One word, lower case, in `word`: stop it, stem it, add it. */
+static bool add_word(struct scan *scan, struct term term, const char *word, size_t len,
+                     struct err *err)
+{
+    struct str text = {word, len};
+
+    term.stop = is_stop_word(text);
+    if (!term.stop && !term.number && (uint8_t)word[0] < 0xE0) {
+        const sb_symbol *stem =
+            sb_stemmer_stem(scan->tools->stemmer, (const sb_symbol *)word, (int)len);
+
+        if (!stem)
+            return err_set(err, ERR_EXHAUSTED, "no memory to stem a word");
+        text = (struct str){(const char *)stem, (size_t)sb_stemmer_length(scan->tools->stemmer)};
+    }
+    term.text = arena_str(scan->arena, text);
+    if (!term.text.ptr)
+        return no_memory(scan, err);
+    term.position = scan->words++;
+    return add_term(scan, term, err);
+}
+
+static bool is_word_rune(uint32_t rune)
+{
+    if (rune_is_ideographic(rune))
+        return false;
+    return u_isalnum((UChar32)rune) || (U_GET_GC_MASK((UChar32)rune) & U_GC_M_MASK);
+}
+
+static uint32_t rune_at(const struct scan *scan, int32_t at)
+{
+    return at < scan->len ? next_rune(scan, &at) : 0;
+}
+
+static bool digit_at(const struct scan *scan, int32_t at)
+{
+    return at < scan->len && u_isdigit((UChar32)rune_at(scan, at));
+}
+
+/* "1,500" is one number; "1,5" is not English, "a,b" is two words. */
+static bool is_thousands_comma(const struct scan *scan, int32_t at)
+{
+    return scan->text[at] == ',' && digit_at(scan, at + 1) && digit_at(scan, at + 2) &&
+           digit_at(scan, at + 3) && !digit_at(scan, at + 4);
+}
+
+static bool scan_number(struct scan *scan, int32_t *at, struct err *err)
+{
+    char word[TERM_BYTES_MAX];
+    size_t len = 0;
+    int32_t i = *at;
+
+    for (; i < scan->len; i++) {
+        UChar c = scan->text[i];
+
+        if (is_thousands_comma(scan, i))
+            continue;
+        if (!(c < 128 && u_isalnum(c)) && !(c == '.' && digit_at(scan, i + 1)))
+            break;
+        if (len < sizeof word)
+            word[len++] = (char)u_tolower(c);
+    }
+    *at = i;
+    return add_word(scan, (struct term){.number = true}, word, len, err);
+}
+
+/* Letters and digits; a possessive 's is dropped, so that "company's" is "company". */
+static bool scan_word(struct scan *scan, int32_t *at, struct err *err)
+{
+    char word[TERM_BYTES_MAX];
+    int32_t from = *at, i = from;
+
+    while (i < scan->len) {
+        int32_t next = i;
+
+        if (!is_word_rune(next_rune(scan, &next)))
+            break;
+        i = next;
+    }
+    size_t len = lower(scan, from, i, word);
+    *at = i;
+    if (i + 1 < scan->len && (scan->text[i] == '\'' || scan->text[i] == 0x2019) &&
+        (scan->text[i + 1] | 0x20) == 's' && !is_word_rune(rune_at(scan, i + 2)))
+        *at = i + 2;
+    return add_word(scan, (struct term){.name = u_isupper((UChar32)rune_at(scan, from))}, word, len,
+                    err);
+}
+
+static bool open_breaker(struct analyser *tools, struct err *err)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    if (tools->words)
+        return true;
+    tools->words = ubrk_open(UBRK_WORD, "zh", NULL, 0, &status);
+    if (U_SUCCESS(status))
+        return true;
+    tools->words = NULL;
+    return err_set(err, ERR_UNAVAILABLE, "could not open the word dictionary: %s",
+                   u_errorName(status));
+}
+
+static bool add_pair(struct scan *scan, int32_t at, uint32_t position, struct err *err)
+{
+    int32_t end = at;
+    char word[TERM_BYTES_MAX];
+
+    U16_FWD_1(scan->text, end, scan->len);
+    U16_FWD_1(scan->text, end, scan->len);
+    struct term term = {.field = TERM_PAIR, .position = position};
+    term.text = arena_str(scan->arena, (struct str){word, lower(scan, at, end, word)});
+    if (!term.text.ptr)
+        return no_memory(scan, err);
+    return add_term(scan, term, err);
+}
+
+/* A run of ideographs [from, to): dictionary words, each followed by the pairs that begin in it. */
+static bool scan_run(struct scan *scan, int32_t from, int32_t to, struct err *err)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    if (!open_breaker(scan->tools, err))
+        return false;
+    ubrk_setText(scan->tools->words, scan->text + from, to - from, &status);
+    if (U_FAILURE(status))
+        return err_set(err, ERR_INTERNAL, "could not cut a text into words: %s",
+                       u_errorName(status));
+    int32_t begin = 0;
+    for (int32_t end; (end = ubrk_next(scan->tools->words)) != UBRK_DONE; begin = end) {
+        char word[TERM_BYTES_MAX];
+        size_t len = lower(scan, from + begin, from + end, word);
+
+        if (!add_word(scan, (struct term){0}, word, len, err))
+            return false;
+        for (int32_t i = from + begin; i < from + end;) {
+            int32_t next = i;
+
+            U16_FWD_1(scan->text, next, to);
+            if (next < to && !add_pair(scan, i, scan->words - 1, err))
+                return false;
+            i = next;
+        }
+    }
+    return true;
+}
+
+static int32_t run_end(const struct scan *scan, int32_t at)
+{
+    while (at < scan->len) {
+        int32_t next = at;
+
+        if (!rune_is_ideographic(next_rune(scan, &next)))
+            break;
+        at = next;
+    }
+    return at;
+}
+
+static bool scan_all(struct scan *scan, struct err *err)
+{
+    for (int32_t at = 0; at < scan->len;) {
+        uint32_t rune = rune_at(scan, at);
+
+        if (rune_is_ideographic(rune)) {
+            int32_t end = run_end(scan, at);
+
+            if (!scan_run(scan, at, end, err))
+                return false;
+            at = end;
+        } else if (rune >= '0' && rune <= '9') {
+            if (!scan_number(scan, &at, err))
+                return false;
+        } else if (is_word_rune(rune)) {
+            if (!scan_word(scan, &at, err))
+                return false;
+        } else {
+            U16_FWD_1(scan->text, at, scan->len);
+        }
+    }
+    return true;
+}
+
+static bool normalise(struct scan *scan, const UChar *text, int32_t len, struct err *err)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t cap = len + len / 2 + 64;
+
+    if (!scan->tools->nfkc)
+        scan->tools->nfkc = unorm2_getNFKCInstance(&status);
+    for (int attempt = 0; U_SUCCESS(status) && attempt < 2; attempt++) {
+        UChar *to = arena_alloc_raw(scan->arena, (size_t)cap * sizeof *to);
+
+        if (!to)
+            return no_memory(scan, err);
+        int32_t need = unorm2_normalize(scan->tools->nfkc, text, len, to, cap, &status);
+        if (U_SUCCESS(status)) {
+            scan->text = to;
+            scan->len = need;
+            return true;
+        }
+        if (status == U_BUFFER_OVERFLOW_ERROR) /* some ligatures grow eighteenfold */
+            status = U_ZERO_ERROR;
+        cap = need + 1;
+    }
+    return err_set(err, ERR_INTERNAL, "could not normalise a text: %s", u_errorName(status));
+}
+
+/* Our UTF-8 to ICU's UTF-16; what is all ASCII is NFKC already. */
+static bool widen(struct scan *scan, struct str text, struct err *err)
+{
+    UChar *wide = arena_alloc_raw(scan->arena, (text.len + 1) * sizeof *wide);
+    UErrorCode status = U_ZERO_ERROR;
+    uint8_t high = 0;
+    int32_t len = 0;
+
+    if (!wide)
+        return no_memory(scan, err);
+    for (size_t i = 0; i < text.len; i++) {
+        high |= (uint8_t)text.ptr[i];
+        wide[i] = (uint8_t)text.ptr[i];
+    }
+    scan->text = wide;
+    scan->len = (int32_t)text.len;
+    if (high < 128)
+        return true;
+    u_strFromUTF8WithSub(wide, (int32_t)text.len + 1, &len, text.ptr, (int32_t)text.len, ' ', NULL,
+                         &status);
+    if (U_FAILURE(status))
+        return err_set(err, ERR_INTERNAL, "could not read a text: %s", u_errorName(status));
+    return normalise(scan, wide, len, err);
+}
+
+bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
+                    struct terms *out, struct err *err)
+{
+    struct scan scan = {.tools = analyser, .arena = arena};
+
+    if (text.len > TEXT_BYTES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes is above %zu", text.len,
+                       TEXT_BYTES_MAX);
+    if (!widen(&scan, text, err) || !scan_all(&scan, err))
+        return false;
+    *out = (struct terms){scan.at, scan.count, scan.words};
+    return true;
+}

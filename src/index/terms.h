@@ -1,0 +1,45 @@
+/* index/terms.h: text to the terms that are indexed and asked for.
+ * Words    runs of letters and digits, NFKC, lower case, English Snowball stems; "1,500" is one number
+ *          "1500". Chinese, Japanese and Korean runs are cut by ICU's dictionary.
+ * Pairs    every two neighbouring characters of such a run: a second field, for what the dictionary
+ *          cuts differently in question and text.
+ * Stop     words that say nothing about the subject are marked, kept out of the index, and still given
+ *          to callers who look for cues ("who", "多少").
+ * Cost     opening loads ICU's and Snowball's tables (about 1 ms the first time): open one a job, never
+ *          at start.  Plain English text never touches ICU.
+ * Threads  one analyser, one thread; neither library's objects may be shared. */
+#ifndef WEIR_INDEX_TERMS_H
+#define WEIR_INDEX_TERMS_H
+
+#include "base/arena.h"
+
+enum term_field { TERM_WORD, TERM_PAIR };
+#define TERM_FIELDS    2
+#define TERM_BYTES_MAX 64 /* longer words are cut: identifiers, base64 */
+
+struct term {
+    struct str text; /* normalised */
+    enum term_field field;
+    uint32_t position; /* words count from 0; a pair stands at its first character's word */
+    bool stop;         /* not indexed */
+    bool name;         /* began with a capital letter */
+    bool number;       /* began with a digit */
+};
+struct terms {
+    struct term *at;
+    size_t count;
+    uint32_t words; /* of the field TERM_WORD, stop words included */
+};
+
+struct analyser;
+bool analyser_open(struct analyser **out, struct err *err) MUST_CHECK;
+void analyser_close(struct analyser **analyser);
+/* Terms in order of the text; everything in the arena. Bad UTF-8 separates words. */
+bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
+                    struct terms *out, struct err *err) MUST_CHECK;
+
+bool rune_is_ideographic(uint32_t rune); /* Han, kana, hangul letters; no punctuation */
+/* "zh" when Chinese carries the text, else "en": names in Latin letters do not outvote the question. */
+struct str text_language(struct str text);
+
+#endif

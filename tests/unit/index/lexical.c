@@ -1,0 +1,349 @@
+#include "index/lexical.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/pages.h"
+#include "index/segment.h"
+#include "sys/file.h"
+#include "test.h"
+
+static struct lexical *open_index(const char *dir)
+{
+    struct lexical *index = NULL;
+    struct err err = {0};
+
+    if (!lexical_open(dir, &index, &err))
+        EXPECT(false, "%s", err.text);
+    return index;
+}
+
+static bool add(struct lexical_writer *w, const char *key, const char *text, struct err *err)
+{
+    struct lexical_passage passage = {
+        .header = STR(""), .text = str_from(text), .record = str_from(text)};
+    struct lexical_document document = {str_from(key), str_from(key), &passage, 1};
+
+    return lexical_add(w, &document, err);
+}
+
+/* One run that adds one document. */
+static bool add_one(struct lexical *index, const char *key, const char *text, struct err *err)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+    return lexical_begin(index, &w, err) && add(w, key, text, err) && lexical_commit(&w, err);
+}
+
+static bool remove_one(struct lexical *index, const char *key, struct err *err)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+    return lexical_begin(index, &w, err) && lexical_remove(w, str_from(key), err) &&
+           lexical_commit(&w, err);
+}
+
+/* Keys of the hits, best first, a space after each. */
+static void search(struct lexical *index, const char *question, char out[256])
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct lexical_hits hits = {0};
+    struct terms terms;
+    struct err err = {0};
+    size_t len = 0;
+
+    out[0] = 0;
+    if (!analyser_open(&analyser, &err) ||
+        !analyser_terms(analyser, arena, str_from(question), &terms, &err) ||
+        !lexical_search(view, arena, &terms, 10, &hits, &err))
+        EXPECT(false, "%s", err.text);
+    for (size_t i = 0; i < hits.count; i++) {
+        EXPECT(str_eq(hits.at[i].document_record, hits.at[i].key));
+        EXPECT(i == 0 || hits.at[i].score <= hits.at[i - 1].score);
+        len += (size_t)snprintf(out + len, 256 - len, STR_FMT " ", STR_ARG(hits.at[i].key));
+    }
+}
+
+static struct lexical_stats stats(struct lexical *index)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+
+    return lexical_stats(view);
+}
+
+TEST(search_ranks)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct err err = {0};
+    char got[256];
+
+    REQUIRE(index);
+    REQUIRE(add_one(index, "water", "Water damage from burst pipes is covered.", &err));
+    REQUIRE(add_one(index, "fire", "Fire damage is covered. Fire crews are paid. Fire!", &err));
+    REQUIRE(add_one(index, "leave", "Employees get annual leave.", &err));
+    REQUIRE(add_one(index, "nian", "员工每年有二十五天年假。", &err));
+    search(index, "Is fire damage covered?", got);
+    EXPECT(strcmp(got, "fire water ") == 0, "%s", got);
+    search(index, "pipe bursting", got);
+    EXPECT(strcmp(got, "water ") == 0, "stems meet: %s", got);
+    search(index, "年假有多少天", got);
+    EXPECT(strcmp(got, "nian ") == 0, "%s", got);
+    search(index, "the of what", got);
+    EXPECT(strcmp(got, "") == 0, "stop words find nothing: %s", got);
+    search(index, "zebra", got);
+    EXPECT(strcmp(got, "") == 0);
+}
+
+TEST(index_survives_reopening)
+{
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct err err = {0};
+    char got[256];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "pears", &err));
+    lexical_close(&index);
+    index = open_index(dir);
+    REQUIRE(index);
+    EXPECT(stats(index).documents == 2 && stats(index).segments == 2);
+    search(index, "pear", got);
+    EXPECT(strcmp(got, "b ") == 0, "%s", got);
+    lexical_close(&index);
+}
+
+TEST(replacing_and_removing)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct err err = {0};
+    char got[256];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "apples", &err));
+    REQUIRE(add_one(index, "a", "cherries", &err), "%s", err.text);
+    search(index, "apples cherries", got);
+    EXPECT(strcmp(got, "b a ") == 0, "%s", got);
+    REQUIRE(remove_one(index, "b", &err));
+    REQUIRE(remove_one(index, "never seen", &err), "removing what is not there changes nothing");
+    search(index, "apples", got);
+    EXPECT(strcmp(got, "") == 0, "%s", got);
+    REQUIRE(remove_one(index, "a", &err));
+    EXPECT(stats(index).documents == 0 && stats(index).segments == 0);
+}
+
+TEST(a_view_keeps_what_it_saw)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct lexical_document_info info;
+    struct err err = {0};
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    REQUIRE(remove_one(index, "a", &err));
+    EXPECT(lexical_stats(view).documents == 1 && lexical_find(view, STR("a"), &info));
+    EXPECT(stats(index).documents == 0);
+}
+
+TEST(many_runs_stay_few_segments)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct err err = {0};
+    char key[16], got[256];
+
+    REQUIRE(index);
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i);
+        REQUIRE(add_one(index, key, i % 2 ? "odd numbers" : "even numbers", &err), "%s", err.text);
+    }
+    EXPECT(stats(index).documents == 40 && stats(index).segments <= 8);
+    REQUIRE(remove_one(index, "k7", &err));
+    search(index, "odd", got);
+    EXPECT(strstr(got, "k1 ") && !strstr(got, "k7 ") && !strstr(got, "k2 "), "%s", got);
+}
+
+TEST(one_writer_one_process)
+{
+    const char *dir = test_dir();
+    struct lexical *index CLEANUP(lexical_close) = open_index(dir), *second = NULL;
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL, *other = NULL;
+    struct err err = {0};
+
+    REQUIRE(index && lexical_begin(index, &w, &err));
+    EXPECT(!lexical_begin(index, &other, &err) && err.code == ERR_UNAVAILABLE);
+    EXPECT(!lexical_open(dir, &second, &err) && err.code == ERR_UNAVAILABLE);
+    EXPECT(add(w, "a", "x", &err) && !add(w, "a", "y", &err) && err.code == ERR_INVALID);
+}
+
+TEST(nothing_before_the_commit)
+{
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct lexical_writer *w = NULL;
+    struct err err = {0};
+    char got[256];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    REQUIRE(lexical_begin(index, &w, &err) && add(w, "b", "apples", &err));
+    search(index, "apples", got);
+    EXPECT(strcmp(got, "a ") == 0, "%s", got);
+    lexical_abandon(&w);
+    lexical_close(&index);
+    index = open_index(dir);
+    EXPECT(index && stats(index).documents == 1);
+    lexical_close(&index);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static size_t files_in(const char *dir, const char *ending)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct str *names;
+    size_t count, found = 0;
+    struct err err = {0};
+
+    if (!file_list(arena, dir, 1000, &names, &count, &err))
+        return 999;
+    for (size_t i = 0; i < count; i++)
+        found += str_ends(names[i], str_from(ending));
+    return found;
+}
+
+TEST(what_a_crash_left_is_swept)
+{
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct err err = {0};
+    char path[400];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    lexical_close(&index);
+    (void)snprintf(path, sizeof path, "%s/00000077.segment", dir);
+    REQUIRE(file_store(path, STR("half"), 0600, &err));
+    (void)snprintf(path, sizeof path, "%s/00000078.segment.part", dir);
+    REQUIRE(file_store(path, STR("half"), 0600, &err));
+    index = open_index(dir);
+    REQUIRE(index);
+    EXPECT(files_in(dir, ".segment") == 1 && files_in(dir, ".part") == 0);
+    EXPECT(stats(index).documents == 1);
+    lexical_close(&index);
+}
+
+/* Any single changed byte is noticed, and named, when the segment is opened. */
+TEST(damage_is_refused)
+{
+    const char *dir = test_dir();
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct lexical *index = open_index(dir);
+    struct err err = {0};
+    struct str bytes;
+    char path[SEGMENT_PATH_MAX];
+
+    REQUIRE(index && add_one(index, "a", "apples and pears", &err));
+    lexical_close(&index);
+    segment_path(path, dir, 1);
+    REQUIRE(file_load(arena, path, MIB, &bytes, &err), "%s", err.text);
+    char *copy = arena_alloc(arena, bytes.len);
+    REQUIRE(copy);
+    for (size_t i = 0; i < bytes.len; i++) {
+        memcpy(copy, bytes.ptr, bytes.len);
+        copy[i] ^= 0x10;
+        REQUIRE(file_store(path, (struct str){copy, bytes.len}, 0600, &err));
+        struct segment *segment = NULL;
+        bool opened = segment_open(dir, 1, &segment, &err);
+        EXPECT(!opened && err.code == ERR_UNAVAILABLE, "byte %zu", i);
+        segment_unmap(&segment);
+    }
+    for (size_t len = 0; len < bytes.len; len += 7) {
+        struct segment *segment = NULL;
+
+        REQUIRE(file_store(path, (struct str){bytes.ptr, len}, 0600, &err));
+        EXPECT(!segment_open(dir, 1, &segment, &err), "cut at %zu", len);
+        segment_unmap(&segment);
+    }
+}
+
+TEST(a_damaged_manifest_is_refused)
+{
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct err err = {0};
+    char path[400];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    lexical_close(&index);
+    (void)snprintf(path, sizeof path, "%s/manifest", dir);
+    REQUIRE(file_store(path, STR("weir-lexical 1\nnext 9\ncrc 00000000\n"), 0600, &err));
+    EXPECT(!lexical_open(dir, &index, &err) && strstr(err.text, "damaged"), "%s", err.text);
+}
+
+#ifdef WEIR_FAULT
+struct countdown {
+    uint64_t left;
+    const char *failed;
+};
+
+static bool at_zero(void *ctx, const char *point)
+{
+    struct countdown *countdown = ctx;
+
+    if (countdown->left == 0 || --countdown->left > 0)
+        return false;
+    countdown->failed = point;
+    return true;
+}
+
+/* Each fallible step of a replacing commit fails once: afterwards the index has the old document or the
+ * new one, and opens again. */
+TEST(a_failing_commit_changes_all_or_nothing)
+{
+    size_t pages = pages_in_use();
+    bool more = true;
+
+    for (uint64_t nth = 1; more; nth++) {
+        const char *dir = test_dir();
+        struct lexical *index = open_index(dir);
+        struct countdown countdown = {.left = nth};
+        struct err err = {0};
+        char got[256];
+
+        REQUIRE(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "pears", &err));
+        fault_decide(at_zero, &countdown);
+        bool ok = add_one(index, "a", "cherries", &err);
+        fault_decide(NULL, NULL);
+        more = countdown.failed != NULL;
+        EXPECT(ok || err.code != ERR_NONE);
+        search(index, "apples cherries", got);
+        EXPECT(strcmp(got, "a ") == 0, "%s", got);
+        lexical_close(&index);
+        index = open_index(dir);
+        REQUIRE(index, "after failing %s", more ? countdown.failed : "nothing");
+        search(index, "apples cherries", got);
+        EXPECT(strcmp(got, "a ") == 0, "%s after %s", got, more ? countdown.failed : "nothing");
+        EXPECT(stats(index).documents == 2 && files_in(dir, ".part") == 0);
+        lexical_close(&index);
+    }
+    EXPECT(pages_in_use() == pages, "%zu", pages_in_use());
+}
+#endif
+
+/* --- postings --------------------------------------------------------------------------------- */
+
+TEST(postings_stop_where_bytes_make_no_sense)
+{
+    uint8_t bytes[64];
+    size_t len = 0;
+
+    len += postings_put(bytes + len, 3, 1);
+    len += postings_put(bytes + len, 0xFFFFFF, 300);
+    struct postings p = {.at = bytes, .end = bytes + len, .limit = 0x1000000 + 3};
+    EXPECT(postings_next(&p) && p.passage == 3 && p.times == 1);
+    EXPECT(postings_next(&p) && p.passage == 0x1000002 && p.times == 300);
+    EXPECT(!postings_next(&p));
+    p = (struct postings){.at = bytes, .end = bytes + len, .limit = 100};
+    EXPECT(postings_next(&p) && !postings_next(&p), "a number beyond the segment");
+    p = (struct postings){.at = bytes, .end = bytes + len - 1, .limit = 0x7FFFFFFF};
+    EXPECT(postings_next(&p) && !postings_next(&p), "cut short");
+}
