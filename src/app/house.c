@@ -221,19 +221,11 @@ static bool lock_data(struct house *house, struct err *err)
 
 static bool open_store(struct house *house, struct err *err)
 {
-    struct migration all[64];
-    size_t count = 0;
-
-    ASSERT(accounts_migration_count + knowledge_migration_count <= ARRAY_LEN(all));
-    for (size_t i = 0; i < accounts_migration_count; i++)
-        all[count++] = accounts_migrations[i];
-    for (size_t i = 0; i < knowledge_migration_count; i++)
-        all[count++] = knowledge_migrations[i];
     struct store_options options = {
         .path = house_path(house, "weir.db"),
         .queue_max = (uint32_t)house->settings->data.store_queue,
-        .migrations = all,
-        .migration_count = count,
+        .migrations = accounts_migrations,
+        .migration_count = accounts_migration_count,
     };
     return store_open(&options, &house->store, err);
 }
@@ -268,7 +260,6 @@ static bool open_knowledge(struct house *house, struct err *err)
 {
     struct knowledge_options options = {
         .dir = house_path(house, "knowledge"),
-        .store = house->store,
         .pool = house->documents,
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,

@@ -3,26 +3,25 @@
  * structure, indexed, and answered from with citations: document, line, byte span, quoted sentence.
  * What the documents do not answer is said plainly.
  * Every passage keeps exact byte offsets into the file as it was ingested.
+ * Truth    one: documents, passages and postings live in the index's segment files and change together
+ *          by one rename; no database row can disagree with them, and a crash leaves the old state.
  * Exact delete: knowledge_forget() removes document, passages and index entries; a search that starts
- * afterwards cannot see them. */
+ * afterwards cannot see them, and no file below `dir` holds a byte of their text. */
 #ifndef WEIR_KNOWLEDGE_KNOWLEDGE_H
 #define WEIR_KNOWLEDGE_KNOWLEDGE_H
 
 #include "gateway/gateway.h"
-#include "store/store.h"
+#include "sys/pool.h"
 
 struct knowledge;
 
 struct knowledge_options {
     const char *dir;       /* data directory's knowledge/ */
-    struct store *store;   /* migrated with knowledge_migrations */
     struct pool *pool;     /* parsing, indexing and searching happen here */
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
 };
-extern const struct migration knowledge_migrations[];
-extern const size_t knowledge_migration_count;
-
+/* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
                     struct err *err) MUST_CHECK;
 void knowledge_close(struct knowledge **knowledge);
@@ -35,9 +34,11 @@ struct ingest_report {
     } * problems; /* every failed or skipped file with its reason */
     size_t problem_count;
 };
-/* A file or a folder (all files below it, sorted; hidden ones skipped and said so). Unchanged files,
- * known by hash, cost nothing; files gone from an ingested folder are removed. A bad file is reported
- * and stops nothing. */
+/* A file or a folder (all files below it, sorted; hidden files, links and unknown types are skipped and
+ * said so). Unchanged files, known by hash, keep what they have; files gone from an ingested folder are
+ * removed. A bad file is reported and stops nothing; the version of it that was known goes, unless it
+ * could not be read at all. The run becomes visible as a whole at its end. One run at a time:
+ * ERR_UNAVAILABLE. */
 SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,
                                struct ingest_report *out, struct err *err) MUST_CHECK;
 
@@ -55,7 +56,7 @@ struct citation {
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint32_t line_first, line_last;            /* 1-based, in the original file */
     uint64_t byte_first, byte_end;             /* [first, end) in the original file */
-    struct str quote; /* exactly these bytes, white space folded for show */
+    struct str quote; /* the text of these bytes: markup taken out, white space folded */
     float score;
 };
 struct grounded {
