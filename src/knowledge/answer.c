@@ -1,0 +1,328 @@
+#include "knowledge/answer.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define TEXT_MAX       ((size_t)256 * KIB)
+#define LIST_ITEMS_MAX 8     /* that follow their introduction into an answer */
+#define NEAR_SCORE     1.0f  /* a further sentence may be this much below the best */
+#define NEW_SHARE      0.15f /* ... and must cover this much more of the question */
+
+/* --- document records ------------------------------------------------------------------------- */
+
+void document_record_write(struct buf *to, const struct document_record *r)
+{
+    record_put_str(to, r->path);
+    record_put_str(to, r->source);
+    record_put_str(to, r->root);
+    record_put_str(to, r->title);
+    record_put_str(to, r->language);
+    record_put_str(to, (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes});
+    record_put_number(to, r->bytes);
+    record_put_number(to, (uint64_t)r->ingested);
+}
+
+bool document_record_read(struct str bytes, struct document_record *out)
+{
+    struct document_record r;
+    struct str rest = bytes, hash;
+    uint64_t ingested;
+
+    if (!record_str(&rest, &r.path) || !record_str(&rest, &r.source) ||
+        !record_str(&rest, &r.root) || !record_str(&rest, &r.title) ||
+        !record_str(&rest, &r.language) || !record_str(&rest, &hash) ||
+        hash.len != sizeof r.hash.bytes || !record_number(&rest, &r.bytes) ||
+        !record_number(&rest, &ingested))
+        return false;
+    memcpy(r.hash.bytes, hash.ptr, hash.len);
+    r.ingested = (wall_ms)ingested;
+    *out = r;
+    return true;
+}
+
+/* --- inquiry ---------------------------------------------------------------------------------- */
+
+static bool read_found(struct arena *arena, const struct lexical_hits *hits, struct inquiry *q,
+                       struct err *err)
+{
+    if (!found_read(arena, hits, &q->found, err))
+        return false;
+    q->found_count = hits->count;
+    for (size_t i = 0; i < q->found_count; i++) {
+        struct document_record record;
+
+        if (!document_record_read(q->found[i].document_record, &record))
+            return err_set(err, ERR_INTERNAL,
+                           "could not read the record of document \"" STR_FMT "\"",
+                           STR_ARG(q->found[i].key));
+        q->found[i].title = record.title;
+    }
+    return true;
+}
+
+bool inquire(const struct lexical_view *view, struct arena *arena, struct str text,
+             struct inquiry *out, struct err *err)
+{
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct inquiry q = {0};
+    struct lexical_hits hits;
+
+    text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
+    if (!analyser_open(&analyser, err) ||
+        !question_read(view, analyser, arena, text, &q.question, err) ||
+        !lexical_search(view, arena, &q.question.terms, PASSAGES_ASKED, &hits, err) ||
+        !read_found(arena, &hits, &q, err) ||
+        !candidates_rank(analyser, arena, &q.question, q.found, q.found_count, &q.ranked,
+                         &q.ranked_count, err))
+        return false;
+    if (q.ranked_count) {
+        signs_of(&q.question, q.ranked, q.ranked_count, q.signs);
+        q.confidence = confidence_of(&q.question, q.signs);
+    }
+    *out = q;
+    return true;
+}
+
+/* --- citations -------------------------------------------------------------------------------- */
+
+static struct str text_between(const struct found *found, struct sentence first,
+                               struct sentence last, struct buf *b)
+{
+    size_t begin = b->len;
+
+    for (uint32_t i = first.block; i <= last.block; i++) {
+        struct str text = found->passage.blocks[i].text;
+
+        if (b->len > begin)
+            buf_char(b, ' ');
+        buf_str(b, str_slice(text, i == first.block ? first.from : 0,
+                             i == last.block ? last.to : text.len));
+    }
+    return str_slice(buf_view(b), begin, b->len);
+}
+
+static void place(const struct found *found, struct sentence first, struct sentence last,
+                  struct citation *c)
+{
+    struct origin begin = block_origin(&found->passage.blocks[first.block], first.from, first.to);
+    struct origin end = block_origin(&found->passage.blocks[last.block], last.from, last.to);
+
+    c->byte_first = begin.byte_first;
+    c->byte_end = end.byte_end;
+    c->line_first = begin.line_first;
+    c->line_last = end.line_last;
+}
+
+/* Sentences first to last of one passage as a citation, copied out of the view. */
+static bool cite(struct arena *arena, const struct found *found, size_t first, size_t last,
+                 struct citation *out, struct err *err)
+{
+    struct document_record record;
+    struct citation c = {.score = found->score};
+    struct buf b;
+
+    if (!document_record_read(found->document_record, &record))
+        return err_set(err, ERR_INTERNAL, "could not read a document's record");
+    buf_init(&b, arena, TEXT_MAX);
+    c.quote = text_between(found, found->sentences[first], found->sentences[last], &b);
+    if (!buf_ok(&b))
+        return err_arena(err, arena);
+    place(found, found->sentences[first], found->sentences[last], &c);
+    c.document = arena_str(arena, found->key);
+    c.path = arena_str(arena, record.path);
+    c.title = arena_str(arena, record.title);
+    c.heading = arena_str(arena, found->passage.heading);
+    if (!c.document.ptr || !c.path.ptr || !c.title.ptr || !c.heading.ptr)
+        return err_arena(err, arena);
+    *out = c;
+    return true;
+}
+
+static enum block_kind kind_of(const struct found *found, size_t sentence)
+{
+    return found->passage.blocks[found->sentences[sentence].block].kind;
+}
+
+static struct str words_of(const struct found *found, size_t sentence)
+{
+    struct sentence s = found->sentences[sentence];
+
+    return str_slice(found->passage.blocks[s.block].text, s.from, s.to);
+}
+
+/* "You need:" says nothing without the items below it. */
+static size_t last_of_list(const struct found *found, size_t sentence)
+{
+    struct str text = words_of(found, sentence);
+    size_t last = sentence;
+
+    if (!str_ends(text, STR(":")) && !str_ends(text, STR("：")))
+        return sentence;
+    while (last + 1 < found->sentence_count && last < sentence + LIST_ITEMS_MAX &&
+           (kind_of(found, last + 1) == BLOCK_ITEM || kind_of(found, last + 1) == BLOCK_ROW))
+        last++;
+    return last;
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+static float share_of(const struct question *q, uint64_t bits)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < q->asked_count; i++)
+        if (bits >> i & 1 && q->asked[i].term.field == TERM_WORD)
+            sum += q->asked[i].idf;
+    return q->word_idf > 0 ? sum / q->word_idf : 0;
+}
+
+/* The best sentence, and at most two more that are nearly as good and add to what is covered. */
+static size_t choose_sentences(const struct inquiry *q, const struct candidate *chosen[])
+{
+    uint64_t covered = q->ranked[0].words;
+    size_t count = 1;
+
+    chosen[0] = &q->ranked[0];
+    for (size_t i = 1; i < q->ranked_count && count < CITATIONS_MAX; i++) {
+        const struct candidate *c = &q->ranked[i];
+
+        if (c->score < q->ranked[0].score - NEAR_SCORE)
+            break;
+        if (share_of(&q->question, c->words & ~covered) < NEW_SHARE)
+            continue;
+        covered |= c->words;
+        chosen[count++] = c;
+    }
+    return count;
+}
+
+static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
+                        struct err *err)
+{
+    const struct candidate *chosen[CITATIONS_MAX];
+    size_t count = choose_sentences(q, chosen);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct found *found = chosen[i]->found;
+        size_t first = chosen[i]->sentence;
+
+        if (!cite(arena, found, first, last_of_list(found, first), &out->citations[i], err))
+            return false;
+        out->citation_count++;
+    }
+    return true;
+}
+
+/* The best sentence of each of the nearest passages. */
+static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct grounded *out,
+                         struct err *err)
+{
+    for (size_t i = 0; i < q->found_count && out->citation_count < CITATIONS_MAX; i++) {
+        for (size_t k = 0; k < q->ranked_count; k++) {
+            if (q->ranked[k].found != &q->found[i])
+                continue;
+            if (!cite(arena, &q->found[i], q->ranked[k].sentence, q->ranked[k].sentence,
+                      &out->citations[out->citation_count], err))
+                return false;
+            out->citation_count++;
+            break;
+        }
+    }
+    return true;
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static const struct words {
+    const char *sources, *refusal, *nearest, *nothing, *empty;
+} words[LANGUAGES] = {
+    {.sources = "Sources:",
+     .refusal = "The documents do not answer this question.",
+     .nearest = "The nearest passages are:",
+     .nothing = "Nothing in them is near it.",
+     .empty = "There are no documents yet. Add some with `weir ingest FOLDER`."},
+    {.sources = "来源：",
+     .refusal = "文档没有回答这个问题。",
+     .nearest = "最接近的段落是：",
+     .nothing = "文档中没有与之相近的内容。",
+     .empty = "还没有任何文档。请用 `weir ingest 文件夹` 添加。"},
+};
+
+static void write_lines(struct buf *b, const struct citation *c, bool zh)
+{
+    if (c->line_first == c->line_last)
+        buf_fmt(b, zh ? "，第 %u 行" : ", line %u", c->line_first);
+    else
+        buf_fmt(b, zh ? "，第 %u-%u 行" : ", lines %u-%u", c->line_first, c->line_last);
+}
+
+void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh)
+{
+    buf_fmt(b, "[%zu] " STR_FMT, number, STR_ARG(c->path));
+    write_lines(b, c, zh);
+    if (!c->title.len && !c->heading.len)
+        return;
+    buf_str(b, zh ? STR("（") : STR(" ("));
+    buf_str(b, c->title);
+    if (c->title.len && c->heading.len)
+        buf_str(b, STR(" > "));
+    buf_str(b, c->heading);
+    buf_str(b, zh ? STR("）") : STR(")"));
+}
+
+static void write_sources(struct buf *b, const struct grounded *g, bool zh)
+{
+    for (size_t i = 0; i < g->citation_count; i++) {
+        buf_char(b, '\n');
+        citation_write_source(b, &g->citations[i], i + 1, zh);
+    }
+}
+
+static void write_answer(struct buf *b, const struct grounded *g, bool zh)
+{
+    for (size_t i = 0; i < g->citation_count; i++) {
+        if (i > 0)
+            buf_char(b, ' ');
+        buf_str(b, g->citations[i].quote);
+        buf_fmt(b, " [%zu]", i + 1);
+    }
+    buf_fmt(b, "\n\n%s", words[zh].sources);
+    write_sources(b, g, zh);
+}
+
+static void write_refusal(struct buf *b, const struct grounded *g, bool empty, bool zh)
+{
+    if (empty) {
+        buf_str(b, str_from(words[zh].empty));
+        return;
+    }
+    buf_str(b, str_from(words[zh].refusal));
+    buf_str(b, zh ? STR("") : STR(" "));
+    buf_str(b, str_from(g->citation_count ? words[zh].nearest : words[zh].nothing));
+    write_sources(b, g, zh);
+}
+
+bool ground(const struct lexical_view *view, struct arena *arena, const struct inquiry *q,
+            struct grounded *out, struct err *err)
+{
+    bool zh = str_eq(q->question.language, STR("zh"));
+    struct grounded g = {.language = q->question.language, .confidence = q->confidence};
+    struct buf b;
+
+    g.answered = q->ranked_count > 0 && q->confidence >= answer_bar;
+    g.citations = arena_array(arena, CITATIONS_MAX, sizeof *g.citations);
+    if (!g.citations)
+        return err_arena(err, arena);
+    if (!(g.answered ? cite_chosen : cite_nearest)(arena, q, &g, err))
+        return false;
+    buf_init(&b, arena, 4 * TEXT_MAX);
+    if (g.answered)
+        write_answer(&b, &g, zh);
+    else
+        write_refusal(&b, &g, lexical_stats(view).documents == 0, zh);
+    if (!buf_finish(&b, &g.text, err))
+        return false;
+    *out = g;
+    return true;
+}

@@ -1,0 +1,46 @@
+/* knowledge/answer.h: from a question to chosen sentences with citations, and their words. Internal to
+ * knowledge/ and its tests. */
+#ifndef WEIR_KNOWLEDGE_ANSWER_H
+#define WEIR_KNOWLEDGE_ANSWER_H
+
+#include "base/hash.h"
+#include "knowledge/choose.h"
+#include "knowledge/knowledge.h"
+
+#define PASSAGES_ASKED 8 /* found by the index and read by sentence */
+#define CITATIONS_MAX  3
+#define QUESTION_MAX   4000 /* bytes that are looked at */
+
+/* What the index keeps of a document beside its passages. */
+struct document_record {
+    struct str path;   /* as shown: "handbook/claims.md" */
+    struct str source; /* absolute */
+    struct str root;   /* absolute, the folder it was ingested with; empty for a single file */
+    struct str title, language;
+    struct sha256 hash; /* of the file */
+    uint64_t bytes;
+    wall_ms ingested;
+};
+void document_record_write(struct buf *to, const struct document_record *record);
+bool document_record_read(struct str bytes, struct document_record *out) MUST_CHECK;
+
+/* Search, read, rank. The view must be held while anything of `out` is used. */
+struct inquiry {
+    struct question question;
+    struct found *found; /* best first */
+    size_t found_count;
+    struct candidate *ranked;
+    size_t ranked_count;
+    float signs[SIGNS];
+    float confidence;
+};
+bool inquire(const struct lexical_view *view, struct arena *arena, struct str question,
+             struct inquiry *out, struct err *err) MUST_CHECK;
+/* Sentences, citations, text; everything copied into the arena. */
+bool ground(const struct lexical_view *view, struct arena *arena, const struct inquiry *inquiry,
+            struct grounded *out, struct err *err) MUST_CHECK;
+
+/* "[1] path, line 12 (Title > Heading)" */
+void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh);
+
+#endif

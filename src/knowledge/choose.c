@@ -1,0 +1,380 @@
+#include "knowledge/choose.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHORT_WORDS 4
+#define NEAR_WORDS  2 /* neighbouring words of the question may stand this far apart */
+
+int language_number(struct str language)
+{
+    return str_eq(language, STR("zh")) ? 1 : 0;
+}
+
+/* --- the question ----------------------------------------------------------------------------- */
+
+static bool add_asked(const struct lexical_view *view, struct question *q, const struct term *term,
+                      struct err *err)
+{
+    struct table *known = term->field == TERM_WORD ? &q->words : &q->pairs;
+
+    if (term->stop || q->asked_count == ASKED_MAX || table_get(known, term->text))
+        return true;
+    struct asked *asked = &q->asked[q->asked_count];
+    *asked = (struct asked){
+        .term = *term, .idf = lexical_idf(view, term), .number = (uint32_t)q->asked_count};
+    if (!table_put(known, term->text, asked, NULL))
+        return err_set(err, ERR_EXHAUSTED, "no memory to read the question");
+    *(term->field == TERM_WORD ? &q->word_idf : &q->pair_idf) += asked->idf;
+    q->asked_count++;
+    return true;
+}
+
+bool question_read(const struct lexical_view *view, struct analyser *analyser, struct arena *arena,
+                   struct str text, struct question *out, struct err *err)
+{
+    struct question q = {.text = text, .language = text_language(text)};
+
+    q.cue = cue_of(text, q.language);
+    q.asked = arena_array(arena, ASKED_MAX, sizeof *q.asked);
+    if (!q.asked)
+        return err_arena(err, arena);
+    table_init(&q.words, arena, 2 * ASKED_MAX);
+    table_init(&q.pairs, arena, 2 * ASKED_MAX);
+    if (!analyser_terms(analyser, arena, text, &q.terms, err))
+        return false;
+    /* Words first: a long question should not lose them to its pairs. */
+    for (int field = TERM_WORD; field <= TERM_PAIR; field++)
+        for (size_t i = 0; i < q.terms.count; i++)
+            if ((int)q.terms.at[i].field == field && !add_asked(view, &q, &q.terms.at[i], err))
+                return false;
+    *out = q;
+    return true;
+}
+
+/* --- what stands in a text -------------------------------------------------------------------- */
+
+struct match {
+    uint64_t terms;             /* bits by asked.number */
+    uint32_t words;             /* of the text, stop words included */
+    uint32_t content;           /* words that are no stop words */
+    uint32_t fresh;             /* ... and not the question's */
+    uint32_t kept;              /* pairs of words that are neighbours in the question, too */
+    uint32_t first, last, hits; /* positions of the question's words */
+};
+
+static void match_word(const struct question *q, const struct term *term, struct match *m,
+                       const struct asked **before)
+{
+    const struct asked *asked = table_get(&q->words, term->text);
+
+    m->content++;
+    if (!asked) {
+        m->fresh++;
+        return;
+    }
+    m->terms |= 1ull << asked->number;
+    if (m->hits++ == 0)
+        m->first = term->position;
+    /* In the question the one follows the other, and so they do here. */
+    if (*before && asked->number == (*before)->number + 1 && term->position - m->last <= NEAR_WORDS)
+        m->kept++;
+    m->last = term->position;
+    *before = asked;
+}
+
+static struct match match_terms(const struct question *q, const struct terms *terms)
+{
+    struct match m = {.words = terms->words};
+    const struct asked *before = NULL;
+
+    for (size_t i = 0; i < terms->count; i++) {
+        const struct term *term = &terms->at[i];
+
+        if (term->field == TERM_PAIR) {
+            const struct asked *asked = table_get(&q->pairs, term->text);
+
+            m.terms |= asked ? 1ull << asked->number : 0;
+        } else if (!term->stop) {
+            match_word(q, term, &m, &before);
+        }
+    }
+    return m;
+}
+
+static bool match_text(struct analyser *analyser, struct arena *arena, const struct question *q,
+                       struct str text, struct match *out, struct err *err)
+{
+    struct terms terms;
+
+    if (!analyser_terms(analyser, arena, text, &terms, err))
+        return false;
+    *out = match_terms(q, &terms);
+    return true;
+}
+
+/* Share of the question's idf in one field that the bits stand for. */
+static float share(const struct question *q, uint64_t bits, enum term_field field)
+{
+    float sum = 0, all = field == TERM_WORD ? q->word_idf : q->pair_idf;
+
+    for (size_t i = 0; i < q->asked_count; i++)
+        if (bits >> i & 1 && q->asked[i].term.field == field)
+            sum += q->asked[i].idf;
+    return all > 0 ? sum / all : 0;
+}
+
+static size_t count_words(const struct question *q)
+{
+    size_t count = 0;
+
+    while (count < q->asked_count && q->asked[count].term.field == TERM_WORD)
+        count++;
+    return count;
+}
+
+/* --- candidates ------------------------------------------------------------------------------- */
+
+bool found_read(struct arena *arena, const struct lexical_hits *hits, struct found **out,
+                struct err *err)
+{
+    struct found *found = arena_array(arena, hits->count + 1, sizeof *found);
+
+    if (!found)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < hits->count; i++) {
+        const struct lexical_hit *hit = &hits->at[i];
+
+        found[i] = (struct found){.key = hit->key,
+                                  .document_record = hit->document_record,
+                                  .score = hit->score,
+                                  .number = hit->passage};
+        if (!passage_read(arena, hit->record, &found[i].passage))
+            return err_set(err, ERR_INTERNAL,
+                           "could not read a passage of document \"" STR_FMT "\"",
+                           STR_ARG(hit->key));
+        if (!sentences_split(arena, &found[i].passage, &found[i].sentences,
+                             &found[i].sentence_count, err))
+            return false;
+    }
+    *out = found;
+    return true;
+}
+
+static struct str sentence_text(const struct found *found, size_t i)
+{
+    struct sentence s = found->sentences[i];
+
+    return str_slice(found->passage.blocks[s.block].text, s.from, s.to);
+}
+
+/* The paragraph that introduces a list or table stands before its first item. */
+static const struct block *introduction(const struct found *found, uint32_t block)
+{
+    const struct block *blocks = found->passage.blocks;
+
+    if (blocks[block].kind != BLOCK_ITEM && blocks[block].kind != BLOCK_ROW)
+        return NULL;
+    while (block > 0 && (blocks[block].kind == BLOCK_ITEM || blocks[block].kind == BLOCK_ROW))
+        block--;
+    return blocks[block].kind == BLOCK_PARAGRAPH ? &blocks[block] : NULL;
+}
+
+/* Matches of one passage: its heading, and each sentence. */
+struct passage_match {
+    uint64_t heading;
+    struct match *sentences;
+    bool *cue;
+};
+
+static bool match_passage(struct analyser *analyser, struct arena *arena, const struct question *q,
+                          const struct found *found, struct passage_match *out, struct err *err)
+{
+    struct match title, heading;
+
+    out->sentences = arena_array(arena, found->sentence_count + 1, sizeof *out->sentences);
+    out->cue = arena_array(arena, found->sentence_count + 1, sizeof *out->cue);
+    if (!out->sentences || !out->cue)
+        return err_arena(err, arena);
+    if (!match_text(analyser, arena, q, found->title, &title, err) ||
+        !match_text(analyser, arena, q, found->passage.heading, &heading, err))
+        return false;
+    out->heading = title.terms | heading.terms;
+    for (size_t i = 0; i < found->sentence_count; i++) {
+        struct str text = sentence_text(found, i);
+        struct terms terms;
+
+        if (!analyser_terms(analyser, arena, text, &terms, err))
+            return false;
+        out->sentences[i] = match_terms(q, &terms);
+        out->cue[i] = cue_stands(q->cue, text, &terms, q);
+    }
+    return true;
+}
+
+static uint64_t introduction_bits(const struct found *found, const struct passage_match *m,
+                                  size_t i)
+{
+    const struct block *intro = introduction(found, found->sentences[i].block);
+    uint64_t bits = 0;
+
+    for (size_t k = 0; intro && k < i; k++)
+        if (&found->passage.blocks[found->sentences[k].block] == intro)
+            bits |= m->sentences[k].terms;
+    return bits;
+}
+
+static float tightness(const struct match *m)
+{
+    return m->hits > 1 ? (float)m->hits / (float)(m->last - m->first + 1) : 0;
+}
+
+static void fill_features(const struct question *q, const struct passage_match *m, size_t i,
+                          float best_score, struct candidate *c)
+{
+    const struct match *own = &m->sentences[i];
+    const struct found *found = c->found;
+    bool zh = str_eq(q->language, STR("zh"));
+    uint64_t context = (m->heading | introduction_bits(found, m, i)) & ~own->terms;
+    uint64_t near = (i > 0 ? m->sentences[i - 1].terms : 0) |
+                    (i + 1 < found->sentence_count ? m->sentences[i + 1].terms : 0);
+    enum block_kind kind = found->passage.blocks[found->sentences[i].block].kind;
+    struct str text = sentence_text(found, i);
+    size_t asked = count_words(q);
+    float *f = c->features;
+
+    near &= ~(own->terms | context);
+    c->words = own->terms;
+    c->around = own->terms | context | near;
+    f[F_WORDS] = share(q, own->terms, TERM_WORD);
+    f[F_PAIRS] = zh ? share(q, own->terms, TERM_PAIR)
+                    : (asked > 1 ? (float)own->kept / (float)(asked - 1) : 0);
+    f[F_CONTEXT] = share(q, context, TERM_WORD);
+    f[F_NEIGHBOUR] = share(q, near, TERM_WORD);
+    f[F_PASSAGE] = best_score > 0 ? found->score / best_score : 0;
+    f[F_FIRST] = found->score >= best_score;
+    f[F_CUE] = q->cue != CUE_NONE && m->cue[i];
+    f[F_NO_CUE] = q->cue != CUE_NONE && !m->cue[i];
+    f[F_LENGTH] = logf(1.0f + (float)own->words) / 4.0f;
+    f[F_SHORT] = own->words < SHORT_WORDS;
+    f[F_NEW] = own->content ? (float)own->fresh / (float)own->content : 0;
+    f[F_OPENING] = i == 0;
+    f[F_LISTED] = kind == BLOCK_ITEM || kind == BLOCK_ROW;
+    f[F_ASKS] = str_ends(text, STR("?")) || str_ends(text, STR("？"));
+    f[F_TIGHT] = tightness(own);
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *left = a, *right = b;
+
+    if (left->score != right->score)
+        return left->score < right->score ? 1 : -1;
+    if (left->found != right->found)
+        return left->found > right->found ? 1 : -1;
+    return (left->sentence > right->sentence) - (left->sentence < right->sentence);
+}
+
+bool candidates_rank(struct analyser *analyser, struct arena *arena, const struct question *q,
+                     const struct found *found, size_t count, struct candidate **out,
+                     size_t *out_count, struct err *err)
+{
+    const float *weights = sentence_weights[language_number(q->language)];
+    size_t all = 0, made = 0;
+
+    for (size_t i = 0; i < count; i++)
+        all += found[i].sentence_count;
+    struct candidate *list = arena_array(arena, all + 1, sizeof *list);
+    if (!list)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < count; i++) {
+        struct passage_match m = {0};
+
+        if (!match_passage(analyser, arena, q, &found[i], &m, err))
+            return false;
+        for (size_t k = 0; k < found[i].sentence_count; k++) {
+            struct candidate *c = &list[made++];
+
+            *c = (struct candidate){.found = &found[i], .sentence = k};
+            fill_features(q, &m, k, found[0].score, c);
+            for (int f = 0; f < FEATURES; f++)
+                c->score += weights[f] * c->features[f];
+        }
+    }
+    if (made)
+        qsort(list, made, sizeof *list, compare_candidates);
+    *out = list;
+    *out_count = made;
+    return true;
+}
+
+/* --- confidence ------------------------------------------------------------------------------- */
+
+/* What the whole passage of the pick has, heading included. */
+static uint64_t passage_bits(const struct candidate *ranked, size_t count)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (ranked[i].found == ranked[0].found)
+            bits |= ranked[i].around;
+    return bits;
+}
+
+static float lead(const struct candidate *ranked, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (ranked[i].found != ranked[0].found)
+            return fminf(ranked[0].score - ranked[i].score, 4.0f) / 4.0f;
+    return 1;
+}
+
+static float softmax_share(const struct candidate *ranked, size_t count)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += expf(ranked[i].score - ranked[0].score);
+    return 1 / sum;
+}
+
+void signs_of(const struct question *q, const struct candidate *ranked, size_t count,
+              float signs[SIGNS])
+{
+    uint64_t passage = passage_bits(ranked, count);
+    float reachable = 2.2f * (q->word_idf + 0.4f * q->pair_idf);
+
+    ASSERT(count > 0);
+    memset(signs, 0, SIGNS * sizeof *signs);
+    signs[S_WORDS] = ranked[0].features[F_WORDS];
+    signs[S_PAIRS] = ranked[0].features[F_PAIRS];
+    signs[S_AROUND] = share(q, ranked[0].around, TERM_WORD);
+    signs[S_PASSAGE] = share(q, passage, TERM_WORD);
+    signs[S_BM25] = reachable > 0 ? ranked[0].found->score / reachable : 0;
+    signs[S_MARGIN] = lead(ranked, count);
+    signs[S_SHARE] = softmax_share(ranked, count);
+    for (size_t i = 0; i < q->asked_count; i++) {
+        const struct asked *asked = &q->asked[i];
+
+        if (passage >> i & 1 || asked->term.field != TERM_WORD)
+            continue;
+        signs[S_MISSING] = fmaxf(signs[S_MISSING], asked->idf / q->word_idf);
+        if (asked->term.number || (asked->term.name && asked->term.position > 0))
+            signs[S_NAME] = 1;
+    }
+    signs[S_CUE] = ranked[0].features[F_CUE];
+    signs[S_NO_CUE] = ranked[0].features[F_NO_CUE];
+    signs[S_TERMS] = logf(1.0f + (float)count_words(q)) / 3.0f;
+    signs[S_TIGHT] = ranked[0].features[F_TIGHT];
+}
+
+float confidence_of(const struct question *q, const float signs[SIGNS])
+{
+    const float *weights = confidence_weights[language_number(q->language)];
+    float sum = weights[SIGNS];
+
+    for (int i = 0; i < SIGNS; i++)
+        sum += weights[i] * signs[i];
+    return 1.0f / (1.0f + expf(-sum));
+}

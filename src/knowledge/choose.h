@@ -1,0 +1,112 @@
+/* knowledge/choose.h: which sentences of the passages found answer a question, and how sure that is.
+ * A linear ranker over a dozen plain features per sentence picks; a logistic model over features of the
+ * pick says how likely it is right. Weights stand in weights.c and come from tests/quality/train.c,
+ * trained on development splits whose licences allow it; docs/quality.md has the figures.
+ * Pure: a function of the view, the passages and the question; everything in the caller's arena. */
+#ifndef WEIR_KNOWLEDGE_CHOOSE_H
+#define WEIR_KNOWLEDGE_CHOOSE_H
+
+#include "base/table.h"
+#include "index/lexical.h"
+#include "knowledge/passage.h"
+
+/* What kind of thing is asked for. */
+enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };
+
+struct asked { /* a distinct term of the question that says something */
+    struct term term;
+    float idf;
+    uint32_t number; /* among the terms of its field */
+};
+struct question {
+    struct str text, language;
+    struct terms terms;
+    struct asked *asked;
+    size_t asked_count;
+    struct table words, pairs; /* term -> struct asked */
+    float word_idf, pair_idf;  /* sums */
+    enum cue cue;
+};
+#define ASKED_MAX 64 /* terms that count; a question is a sentence, not a document */
+
+bool question_read(const struct lexical_view *view, struct analyser *analyser, struct arena *arena,
+                   struct str text, struct question *out, struct err *err) MUST_CHECK;
+
+/* A passage found, decoded, cut into sentences. */
+struct found {
+    struct str key, document_record, title;
+    struct passage passage;
+    struct sentence *sentences;
+    size_t sentence_count;
+    float score; /* of the search */
+    uint64_t number;
+};
+
+enum feature {
+    F_WORDS,     /* share of the question's idf that stands in the sentence */
+    F_PAIRS,     /* the same over pairs; English: neighbouring words kept together */
+    F_CONTEXT,   /* share that only title, heading or the list's introduction has */
+    F_NEIGHBOUR, /* share that only the sentences before and after have */
+    F_PASSAGE,   /* search score against the best passage */
+    F_FIRST,     /* the best passage */
+    F_CUE,       /* a person, time, number ... is asked for and here, beside what was asked */
+    F_NO_CUE,    /* ... and not here */
+    F_LENGTH,    /* log of words */
+    F_SHORT,     /* hardly a sentence */
+    F_NEW,       /* share of words the question does not have */
+    F_OPENING,   /* first sentence of its passage */
+    F_LISTED,    /* list item or table row */
+    F_ASKS,      /* a question itself */
+    F_TIGHT,     /* the words asked for stand close together */
+    FEATURES
+};
+struct candidate {
+    const struct found *found;
+    size_t sentence;
+    float features[FEATURES];
+    float score;
+    uint64_t words;  /* bits: which asked terms stand here, by their place in question.asked */
+    uint64_t around; /* ... or in its context and neighbours */
+};
+
+enum sign { /* of the answer as a whole, for the confidence */
+            S_WORDS,
+            S_PAIRS,
+            S_AROUND,  /* idf share of sentence, context and neighbours together */
+            S_PASSAGE, /* idf share of the passage with its heading */
+            S_BM25,    /* search score against what this question could reach */
+            S_MARGIN,  /* lead over the best sentence of another passage */
+            S_SHARE,   /* softmax share of the pick among all */
+            S_MISSING, /* largest idf share of a single term the passage lacks */
+            S_NAME,    /* a name or number of the question that the passage lacks */
+            S_CUE,
+            S_NO_CUE,
+            S_TERMS, /* log of terms asked */
+            S_TIGHT,
+            SIGNS
+};
+
+#define LANGUAGES 2 /* of the weights: en, zh */
+int language_number(struct str language);
+extern const float sentence_weights[LANGUAGES][FEATURES];
+extern const float confidence_weights[LANGUAGES][SIGNS + 1]; /* last: the constant */
+
+extern const float answer_bar; /* confidence below it is a refusal */
+
+/* The passages a search found, decoded; a damaged record is ERR_INTERNAL. */
+bool found_read(struct arena *arena, const struct lexical_hits *hits, struct found **out,
+                struct err *err) MUST_CHECK;
+/* All sentences of the passages with features and score, best first. */
+bool candidates_rank(struct analyser *analyser, struct arena *arena,
+                     const struct question *question, const struct found *found, size_t count,
+                     struct candidate **out, size_t *out_count, struct err *err) MUST_CHECK;
+void signs_of(const struct question *question, const struct candidate *ranked, size_t count,
+              float signs[SIGNS]);
+float confidence_of(const struct question *question, const float signs[SIGNS]);
+
+enum cue cue_of(struct str question, struct str language);
+/* Does a sentence hold such a thing, not counting the terms the question has itself? */
+bool cue_stands(enum cue cue, struct str sentence, const struct terms *terms,
+                const struct question *question);
+
+#endif

@@ -1,0 +1,55 @@
+/* knowledge/document.h: a file's bytes as blocks of readable text that know where they stood.
+ * Text     one line a block, white space folded, markup gone; a line break between two ideographs is no
+ *          space. Code keeps its lines.
+ * Origin   runs map text to the bytes of the original file and their lines; text that stands nowhere
+ *          (a table header repeated in a row) maps to the place where it was put in.
+ * Promise  for any bytes: blocks are in order of the file, runs are inside the file, ordered within
+ *          their block and on UTF-8 boundaries; work and memory grow with the file's size.
+ * Pure     no files, no threads; everything in the caller's arena. Fuzzed by fuzz/documents.c. */
+#ifndef WEIR_KNOWLEDGE_DOCUMENT_H
+#define WEIR_KNOWLEDGE_DOCUMENT_H
+
+#include "base/arena.h"
+
+enum document_type { DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
+
+enum block_kind { BLOCK_HEADING, BLOCK_PARAGRAPH, BLOCK_ITEM, BLOCK_ROW, BLOCK_CODE };
+#define BLOCK_KINDS 5
+
+/* text[text_at, +text_len) came from source[source_at, +source_len) on `line`; when the lengths are
+ * equal byte for byte, else as a whole. A run never reaches over a line break. */
+struct run {
+    uint32_t text_at, text_len;
+    uint32_t source_at, source_len;
+    uint32_t line; /* 1-based, where the source begins */
+};
+
+struct block {
+    enum block_kind kind;
+    int level; /* heading: 1 to 6; item: depth from 1 */
+    struct str text;
+    struct run *runs;
+    size_t run_count;
+};
+
+struct document {
+    struct str title; /* HTML title, first heading, or empty */
+    struct block *blocks;
+    size_t count;
+};
+
+#define DOCUMENT_BYTES_MAX ((size_t)1 << 30)
+
+/* By the name's ending (.txt .text .md .markdown .html .htm); false for all others. */
+bool document_type_of(struct str name, enum document_type *out);
+/* ERR_INVALID "not UTF-8" or "binary" with the place. A byte order mark is skipped. */
+bool document_read(struct arena *arena, struct str source, enum document_type type,
+                   struct document *out, struct err *err) MUST_CHECK;
+
+/* Where text[from, to) of a block stood; from < to. */
+struct origin {
+    uint32_t byte_first, byte_end, line_first, line_last;
+};
+struct origin block_origin(const struct block *block, uint32_t from, uint32_t to);
+
+#endif

@@ -1,0 +1,371 @@
+/* From files to the index: walk, compare by hash, read, cut, add; one commit at the end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "knowledge/answer.h"
+#include "knowledge/knowledge_internal.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/path.h"
+
+#define PATH_LEN_MAX    4000
+#define DEPTH_MAX       32
+#define PROBLEMS_MAX    10000
+#define LANGUAGE_SAMPLE 4000                /* bytes that tell a document's language */
+#define FILE_ARENA      ((size_t)768 * MIB) /* a file, its blocks, passages and records */
+
+struct run_state {
+    struct knowledge *knowledge;
+    struct arena *arena; /* of the report */
+    struct lexical_writer *writer;
+    struct lexical_view *before;
+    struct str root;           /* absolute; empty for a single file */
+    struct str name;           /* last part of the root, or of the file */
+    struct table before_by_id; /* id -> struct known */
+    struct ingest_report report;
+    struct buf problems;
+    uint32_t files;
+    bool incomplete; /* a folder could not be read: what was in it must not count as gone */
+};
+struct known {
+    struct document_record record;
+    struct str id;
+    bool seen;
+};
+
+void document_id(struct str source, char id[DOCUMENT_ID_LEN + 1])
+{
+    struct sha256 hash = sha256(source);
+
+    (void)snprintf(id, DOCUMENT_ID_LEN + 1, "d_%02x%02x%02x%02x%02x%02x%02x%02x", hash.bytes[0],
+                   hash.bytes[1], hash.bytes[2], hash.bytes[3], hash.bytes[4], hash.bytes[5],
+                   hash.bytes[6], hash.bytes[7]);
+}
+
+/* --- one document ----------------------------------------------------------------------------- */
+
+static struct str last_part(struct str path)
+{
+    size_t from = path.len;
+
+    while (from > 0 && path.ptr[from - 1] != '/')
+        from--;
+    return str_slice(path, from, path.len);
+}
+
+static bool fill_passage(struct arena *arena, const struct document *document,
+                         const struct passage *passage, struct lexical_passage *out,
+                         struct err *err)
+{
+    struct buf record;
+
+    out->header =
+        arena_fmt(arena, STR_FMT "\n" STR_FMT, STR_ARG(document->title), STR_ARG(passage->heading));
+    if (!out->header.ptr)
+        return err_arena(err, arena);
+    buf_init(&record, arena, FILE_ARENA);
+    passage_write(&record, passage);
+    return passage_text(arena, passage, &out->text, err) && buf_finish(&record, &out->record, err);
+}
+
+static bool fill_record(struct arena *arena, const struct document_source *source,
+                        const struct document *document, struct str *out, struct err *err)
+{
+    struct str sample = str_slice(source->bytes, 0, LANGUAGE_SAMPLE);
+    struct document_record record = {.path = source->shown,
+                                     .source = source->source,
+                                     .root = source->root,
+                                     .title = document->title,
+                                     .language = text_language(sample),
+                                     .hash = sha256(source->bytes),
+                                     .bytes = source->bytes.len,
+                                     .ingested = clock_wall()};
+    struct buf b;
+
+    buf_init(&b, arena, MIB);
+    document_record_write(&b, &record);
+    return buf_finish(&b, out, err);
+}
+
+static bool write_document(struct lexical_writer *writer, struct arena *arena,
+                           const struct document_source *source, const struct document *document,
+                           uint64_t *passages, struct err *err)
+{
+    struct lexical_document added = {0};
+    struct passage *cut;
+    char id[DOCUMENT_ID_LEN + 1];
+    size_t count;
+
+    if (!passages_cut(arena, document, &cut, &count, err))
+        return false;
+    if (!count)
+        return err_set(err, ERR_INVALID, "no text in it");
+    struct lexical_passage *list = arena_array(arena, count, sizeof *list);
+    if (!list)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < count; i++)
+        if (!fill_passage(arena, document, &cut[i], &list[i], err))
+            return false;
+    document_id(source->source, id);
+    added.key = str_from(id);
+    added.passages = list;
+    added.passage_count = count;
+    *passages += count;
+    return fill_record(arena, source, document, &added.record, err) &&
+           lexical_add(writer, &added, err);
+}
+
+bool add_document(struct lexical_writer *writer, const struct document_source *source,
+                  uint64_t *passages, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(FILE_ARENA);
+    struct document document;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to read a document");
+    if (!document_read(arena, source->bytes, source->type, &document, err))
+        return false;
+    if (!document.title.len)
+        document.title = last_part(source->shown);
+    return write_document(writer, arena, source, &document, passages, err);
+}
+
+/* --- the report ------------------------------------------------------------------------------- */
+
+static bool add_problem(struct run_state *run, struct str path, const char *reason, struct err *err)
+{
+    struct ingest_problem problem = {arena_str(run->arena, path),
+                                     arena_str(run->arena, str_from(reason))};
+
+    if (run->report.problem_count >= PROBLEMS_MAX)
+        return true; /* counted, not listed */
+    if (!problem.path.ptr || !problem.reason.ptr)
+        return err_arena(err, run->arena);
+    buf_put(&run->problems, &problem, sizeof problem);
+    run->report.problem_count++;
+    return buf_ok(&run->problems) || err_arena(err, run->arena);
+}
+
+static bool skip(struct run_state *run, struct str path, const char *reason, struct err *err)
+{
+    run->report.skipped++;
+    return add_problem(run, path, reason, err);
+}
+
+/* A bad file stops nothing; what stops the run is the index or memory failing. */
+static bool fail_file(struct run_state *run, struct str path, const struct err *why,
+                      struct err *err)
+{
+    run->report.failed++;
+    return add_problem(run, path, why->text, err);
+}
+
+/* --- a file ----------------------------------------------------------------------------------- */
+
+/* The name people see: the folder's own name and the way below it. */
+static struct str shown_path(struct run_state *run, struct str source)
+{
+    if (!run->root.len)
+        return arena_str(run->arena, run->name);
+    return arena_fmt(run->arena, STR_FMT STR_FMT, STR_ARG(run->name),
+                     STR_ARG(str_slice(source, run->root.len, source.len)));
+}
+
+static bool is_unchanged(const struct known *known, const struct document_source *source)
+{
+    struct sha256 hash = sha256(source->bytes);
+
+    return known && memcmp(&hash, &known->record.hash, sizeof hash) == 0 &&
+           str_eq(known->record.path, source->shown) && str_eq(known->record.root, source->root);
+}
+
+static bool ingest_bytes(struct run_state *run, const struct document_source *source,
+                         struct known *known, struct err *err)
+{
+    struct err why = {0};
+
+    if (is_unchanged(known, source)) {
+        run->report.unchanged++;
+        return true;
+    }
+    if (add_document(run->writer, source, &run->report.passages, &why)) {
+        *(known ? &run->report.changed : &run->report.added) += 1;
+        run->report.bytes += source->bytes.len;
+        return true;
+    }
+    if (why.code != ERR_INVALID && why.code != ERR_TOO_LARGE) {
+        *err = why;
+        return err_wrap(err, "ingest \"" STR_FMT "\"", STR_ARG(source->shown));
+    }
+    if (known && !lexical_remove(run->writer, known->id, err))
+        return false;
+    return fail_file(run, source->shown, &why, err);
+}
+
+static bool ingest_file(struct run_state *run, struct str path, struct err *err)
+{
+    struct arena *scratch CLEANUP(arena_end) = arena_new(run->knowledge->file_bytes_max + MIB);
+    struct document_source source = {
+        .source = path, .root = run->root, .shown = shown_path(run, path)};
+    char id[DOCUMENT_ID_LEN + 1];
+    struct err why = {0};
+
+    if (!scratch || !source.shown.ptr)
+        return err_set(err, ERR_EXHAUSTED, "no memory to read a file");
+    if (!document_type_of(last_part(path), &source.type))
+        return skip(run, source.shown, "not .txt, .md or .html", err);
+    if (++run->files > run->knowledge->files_max)
+        return err_set(err, ERR_TOO_LARGE, "more than %u files in one run",
+                       run->knowledge->files_max);
+    document_id(path, id);
+    struct known *known = table_get(&run->before_by_id, str_from(id));
+    if (known)
+        known->seen = true;
+    if (!file_load(scratch, path.ptr, run->knowledge->file_bytes_max, &source.bytes, &why))
+        return fail_file(run, source.shown, &why, err);
+    return ingest_bytes(run, &source, known, err);
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+static bool walk(struct run_state *run, struct str dir, int depth, struct err *err);
+
+/* A name whose real path is another is a link; what it points to is read by its own name, if it is
+ * inside the folder at all. */
+static bool is_link(struct arena *arena, struct str path)
+{
+    struct str real;
+    struct err missing = {0};
+
+    return path_absolute(arena, path.ptr, &real, &missing) && !str_eq(real, path);
+}
+
+static bool visit(struct run_state *run, struct str path, int depth, struct err *err)
+{
+    struct file_info info;
+    struct err why = {0};
+    struct str name = last_part(path), shown = shown_path(run, path);
+
+    if (!shown.ptr)
+        return err_arena(err, run->arena);
+    if (name.ptr[0] == '.')
+        return skip(run, shown, "hidden", err);
+    if (path.len > PATH_LEN_MAX)
+        return skip(run, shown, "path too long", err);
+    if (is_link(run->arena, path))
+        return skip(run, shown, "a link", err);
+    if (!file_stat(path.ptr, &info, &why))
+        return fail_file(run, shown, &why, err);
+    if (!info.is_dir)
+        return ingest_file(run, path, err);
+    if (depth >= DEPTH_MAX)
+        return skip(run, shown, "folders nested too deep", err);
+    return walk(run, path, depth + 1, err);
+}
+
+static bool walk(struct run_state *run, struct str dir, int depth, struct err *err)
+{
+    struct str *names;
+    size_t count;
+    struct err why = {0};
+
+    if (!file_list(run->arena, dir.ptr, run->knowledge->files_max, &names, &count, &why)) {
+        run->incomplete = true;
+        return fail_file(run, dir, &why, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct str path =
+            arena_fmt(run->arena, STR_FMT "/" STR_FMT, STR_ARG(dir), STR_ARG(names[i]));
+
+        if (!path.ptr)
+            return err_arena(err, run->arena);
+        if (!visit(run, path, depth, err))
+            return false;
+    }
+    return true;
+}
+
+/* --- the run ---------------------------------------------------------------------------------- */
+
+static bool know_what_was(struct run_state *run, struct err *err)
+{
+    uint64_t count = lexical_stats(run->before).documents;
+    struct known *known = arena_array(run->arena, count + 1, sizeof *known);
+
+    if (!known)
+        return err_arena(err, run->arena);
+    table_init(&run->before_by_id, run->arena, 2 * count + 16);
+    for (uint64_t i = 0; i < count; i++) {
+        struct lexical_document_info info = lexical_document_at(run->before, i);
+
+        known[i].id = info.key;
+        if (!document_record_read(info.record, &known[i].record))
+            return err_set(err, ERR_INTERNAL,
+                           "could not read the record of document \"" STR_FMT "\"",
+                           STR_ARG(info.key));
+        if (!table_put(&run->before_by_id, info.key, &known[i], NULL))
+            return err_arena(err, run->arena);
+    }
+    return true;
+}
+
+/* Documents that came with this folder and are no longer in it. */
+static bool remove_missing(struct run_state *run, struct err *err)
+{
+    struct str id;
+    void *value;
+
+    if (!run->root.len || run->incomplete)
+        return true;
+    for (size_t at = 0; table_next(&run->before_by_id, &at, &id, &value);) {
+        const struct known *known = value;
+
+        if (known->seen || !str_eq(known->record.root, run->root))
+            continue;
+        if (!lexical_remove(run->writer, id, err))
+            return false;
+        run->report.removed++;
+    }
+    return true;
+}
+
+static bool begin_run(struct run_state *run, struct str path, bool *is_dir, struct str *absolute,
+                      struct err *err)
+{
+    struct file_info info;
+    struct str terminated = arena_str(run->arena, path);
+
+    if (!terminated.ptr)
+        return err_arena(err, run->arena);
+    if (!path_absolute(run->arena, terminated.ptr, absolute, err) ||
+        !file_stat(absolute->ptr, &info, err))
+        return false;
+    *is_dir = info.is_dir;
+    run->name = last_part(*absolute);
+    if (info.is_dir)
+        run->root = *absolute;
+    return know_what_was(run, err);
+}
+
+bool ingest_now(struct knowledge *k, struct arena *arena, struct str path,
+                struct ingest_report *out, struct err *err)
+{
+    struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    struct lexical_view *before CLEANUP(lexical_release) = NULL;
+    struct run_state run = {.knowledge = k, .arena = arena};
+    struct str absolute;
+    bool is_dir = false;
+
+    if (!lexical_begin(k->index, &writer, err))
+        return false;
+    run.writer = writer;
+    run.before = before = lexical_borrow(k->index);
+    buf_init(&run.problems, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
+    if (!begin_run(&run, path, &is_dir, &absolute, err) ||
+        !(is_dir ? walk(&run, absolute, 0, err) : ingest_file(&run, absolute, err)) ||
+        !remove_missing(&run, err) || !lexical_commit(&writer, err))
+        return err_wrap(err, "ingest");
+    run.report.problems = (struct ingest_problem *)(void *)run.problems.ptr;
+    *out = run.report;
+    return true;
+}

@@ -1,0 +1,213 @@
+#include "knowledge/knowledge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "knowledge/answer.h"
+#include "knowledge/knowledge_internal.h"
+
+#define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
+#define FILES_DEFAULT      100000u
+
+bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
+                    struct err *err)
+{
+    struct arena *arena = arena_new(64 * KIB);
+    struct knowledge *k CLEANUP(knowledge_close) = arena ? arena_alloc(arena, sizeof *k) : NULL;
+
+    if (!k) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory to open the knowledge base");
+    }
+    k->arena = arena;
+    k->pool = options->pool;
+    k->file_bytes_max = options->file_bytes_max ? options->file_bytes_max : FILE_BYTES_DEFAULT;
+    k->files_max = options->files_max ? options->files_max : FILES_DEFAULT;
+    if (!lexical_open(options->dir, &k->index, err))
+        return err_wrap(err, "open the knowledge base");
+    *out = k;
+    k = NULL;
+    return true;
+}
+
+void knowledge_close(struct knowledge **knowledge)
+{
+    struct knowledge *k = *knowledge;
+
+    if (!k)
+        return;
+    lexical_close(&k->index);
+    struct arena *arena = k->arena;
+    arena_end(&arena);
+    *knowledge = NULL;
+}
+
+/* --- blocking bodies -------------------------------------------------------------------------- */
+
+static bool copy_info(struct arena *arena, const struct lexical_document_info *from,
+                      struct document_info *to)
+{
+    struct document_record record;
+
+    if (!document_record_read(from->record, &record))
+        return false;
+    *to = (struct document_info){.id = arena_str(arena, from->key),
+                                 .path = arena_str(arena, record.path),
+                                 .title = arena_str(arena, record.title),
+                                 .language = arena_str(arena, record.language),
+                                 .bytes = record.bytes,
+                                 .passages = from->passages,
+                                 .ingested = record.ingested};
+    return to->id.ptr && to->path.ptr && to->title.ptr && to->language.ptr;
+}
+
+bool list_now(struct knowledge *k, struct arena *arena, struct document_info **out, size_t *count,
+              struct err *err)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    size_t documents = lexical_stats(view).documents;
+    struct document_info *list = arena_array(arena, documents + 1, sizeof *list);
+
+    if (!list)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < documents; i++) {
+        struct lexical_document_info info = lexical_document_at(view, i);
+
+        if (!copy_info(arena, &info, &list[i]))
+            return err_set(err, ERR_INTERNAL,
+                           "could not read the record of document \"" STR_FMT "\"",
+                           STR_ARG(info.key));
+    }
+    *out = list;
+    *count = documents;
+    return true;
+}
+
+static bool is_meant(struct str wanted, const struct lexical_document_info *info)
+{
+    struct document_record r;
+
+    if (str_eq(wanted, info->key))
+        return true;
+    return document_record_read(info->record, &r) &&
+           (str_eq(wanted, r.path) || str_eq(wanted, r.source) ||
+            (r.root.len && str_eq(wanted, r.root)));
+}
+
+bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, struct err *err)
+{
+    struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    uint32_t gone = 0;
+
+    if (!lexical_begin(k->index, &writer, err))
+        return false;
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
+        struct lexical_document_info info = lexical_document_at(view, i);
+
+        if (!is_meant(wanted, &info))
+            continue;
+        if (!lexical_remove(writer, info.key, err))
+            return false;
+        gone++;
+    }
+    if (!gone)
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
+                       STR_ARG(str_slice(wanted, 0, 100)));
+    if (!lexical_commit(&writer, err))
+        return err_wrap(err, "forget documents");
+    *documents = gone;
+    return true;
+}
+
+bool answer_now(struct knowledge *k, struct arena *arena, struct str question, struct grounded *out,
+                struct err *err)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct inquiry inquiry;
+
+    return inquire(view, arena, question, &inquiry, err) && ground(view, arena, &inquiry, out, err);
+}
+
+/* --- on the pool ------------------------------------------------------------------------------ */
+
+struct call {
+    struct knowledge *knowledge;
+    struct arena *arena;
+    struct str text;
+    bool ok;
+    struct err *err;
+    union {
+        struct ingest_report *report;
+        struct grounded *grounded;
+        uint32_t *documents;
+        struct {
+            struct document_info **at;
+            size_t *count;
+        } list;
+    } out;
+};
+
+static void run_ingest(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = ingest_now(c->knowledge, c->arena, c->text, c->out.report, c->err);
+}
+
+static void run_list(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = list_now(c->knowledge, c->arena, c->out.list.at, c->out.list.count, c->err);
+}
+
+static void run_forget(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = forget_now(c->knowledge, c->text, c->out.documents, c->err);
+}
+
+static void run_answer(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = answer_now(c->knowledge, c->arena, c->text, c->out.grounded, c->err);
+}
+
+bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,
+                      struct ingest_report *out, struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .arena = arena, .text = path, .err = err, .out.report = out};
+
+    return pool_run(knowledge->pool, run_ingest, &call, err) && call.ok;
+}
+
+bool knowledge_list(struct knowledge *knowledge, struct arena *arena, struct document_info **out,
+                    size_t *count, struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .arena = arena, .err = err, .out.list = {out, count}};
+
+    return pool_run(knowledge->pool, run_list, &call, err) && call.ok;
+}
+
+bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path, uint32_t *documents,
+                      struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .text = id_or_path, .err = err, .out.documents = documents};
+
+    return pool_run(knowledge->pool, run_forget, &call, err) && call.ok;
+}
+
+bool knowledge_answer(struct knowledge *knowledge, struct arena *arena, struct str question,
+                      struct grounded *out, struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .arena = arena, .text = question, .err = err, .out.grounded = out};
+
+    return pool_run(knowledge->pool, run_answer, &call, err) && call.ok;
+}

@@ -1,0 +1,38 @@
+/* knowledge/knowledge_internal.h: the object behind the door, and the steps that run on the pool. */
+#ifndef WEIR_KNOWLEDGE_KNOWLEDGE_INTERNAL_H
+#define WEIR_KNOWLEDGE_KNOWLEDGE_INTERNAL_H
+
+#include "index/lexical.h"
+#include "knowledge/document.h"
+#include "knowledge/knowledge.h"
+
+struct knowledge {
+    struct arena *arena;
+    struct lexical *index;
+    struct pool *pool;
+    size_t file_bytes_max;
+    uint32_t files_max;
+};
+
+/* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
+bool ingest_now(struct knowledge *knowledge, struct arena *arena, struct str path,
+                struct ingest_report *out, struct err *err) MUST_CHECK;
+bool list_now(struct knowledge *knowledge, struct arena *arena, struct document_info **out,
+              size_t *count, struct err *err) MUST_CHECK;
+bool forget_now(struct knowledge *knowledge, struct str id_or_path, uint32_t *documents,
+                struct err *err) MUST_CHECK;
+bool answer_now(struct knowledge *knowledge, struct arena *arena, struct str question,
+                struct grounded *out, struct err *err) MUST_CHECK;
+
+/* A document's bytes into the writer. `shown` and the others are the record's. ERR_INVALID: the bytes
+ * are no document of this type. */
+struct document_source {
+    struct str bytes, shown, source, root;
+    enum document_type type;
+};
+bool add_document(struct lexical_writer *writer, const struct document_source *source,
+                  uint64_t *passages, struct err *err) MUST_CHECK;
+#define DOCUMENT_ID_LEN 18 /* "d_" and 16 hex digits of the source's hash */
+void document_id(struct str source, char id[DOCUMENT_ID_LEN + 1]);
+
+#endif

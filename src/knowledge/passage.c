@@ -1,0 +1,312 @@
+#include "knowledge/passage.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "index/terms.h"
+
+/* In thirds of a character, so that an ideograph weighs 8/3 of a letter: 600 against 1,600. */
+#define PASSAGE_WEIGHT 4800u
+#define LETTER_WEIGHT  3u
+#define IDEOGRAPH      8u
+#define HEADING_LEVELS 6
+#define HEADING_MAX    400 /* bytes of a heading path */
+
+/* --- cutting ---------------------------------------------------------------------------------- */
+
+struct cut {
+    struct arena *arena;
+    const struct document *document;
+    struct str headings[HEADING_LEVELS + 1];
+    struct buf passages; /* struct passage */
+    struct buf blocks;   /* of the open passage */
+    uint32_t weight;     /* of the open passage */
+};
+
+static uint32_t weight_of(struct str text)
+{
+    uint32_t weight = 0, rune;
+
+    for (size_t at = 0; utf8_next(text, &at, &rune);)
+        weight += rune_is_cjk(rune) ? IDEOGRAPH : LETTER_WEIGHT;
+    return weight;
+}
+
+static struct str heading_path(struct cut *c)
+{
+    struct buf b;
+
+    buf_init(&b, c->arena, HEADING_LEVELS * (HEADING_MAX + 8));
+    for (int i = 1; i <= HEADING_LEVELS; i++) {
+        struct str h = c->headings[i];
+
+        if (!h.len || str_eq(h, c->document->title))
+            continue;
+        if (b.len)
+            buf_str(&b, STR(" > "));
+        buf_str(&b, str_slice(h, 0, utf8_boundary(h, HEADING_MAX)));
+    }
+    return buf_view(&b);
+}
+
+static void end_passage(struct cut *c)
+{
+    struct passage passage = {.heading = heading_path(c),
+                              .blocks = (struct block *)(void *)c->blocks.ptr,
+                              .count = c->blocks.len / sizeof(struct block)};
+
+    if (passage.count)
+        buf_put(&c->passages, &passage, sizeof passage);
+    buf_init(&c->blocks, c->arena, 64 * MIB);
+    c->weight = 0;
+}
+
+static void enter_heading(struct cut *c, const struct block *heading)
+{
+    int level = MIN_OF(MAX_OF(heading->level, 1), HEADING_LEVELS);
+
+    end_passage(c);
+    c->headings[level] = heading->text;
+    for (int i = level + 1; i <= HEADING_LEVELS; i++)
+        c->headings[i] = STR_NONE;
+}
+
+/* text[from, to) of a block with its runs: identity runs are cut, others go with their beginning. */
+static bool slice_block(struct cut *c, const struct block *block, uint32_t from, uint32_t to,
+                        struct block *out)
+{
+    struct run *runs = arena_array(c->arena, block->run_count, sizeof *runs);
+    size_t count = 0;
+
+    for (size_t i = 0; runs && i < block->run_count; i++) {
+        struct run run = block->runs[i];
+        uint32_t begin = MAX_OF(run.text_at, from), end = MIN_OF(run.text_at + run.text_len, to);
+
+        if (begin >= end)
+            continue;
+        if (run.text_len == run.source_len) {
+            run.source_at += begin - run.text_at;
+            run.source_len = end - begin;
+        }
+        run.text_len = end - begin;
+        run.text_at = begin - from;
+        runs[count++] = run;
+    }
+    *out = *block;
+    out->text = str_slice(block->text, from, to);
+    out->runs = runs;
+    out->run_count = count;
+    return runs != NULL;
+}
+
+static void add_block(struct cut *c, const struct block *block, uint32_t weight)
+{
+    if (c->weight && c->weight + weight > PASSAGE_WEIGHT)
+        end_passage(c);
+    buf_put(&c->blocks, block, sizeof *block);
+    c->weight += weight;
+}
+
+/* Where a piece that begins at `from` should end: the last sentence end that fits, at least one. */
+static size_t piece_end(struct str text, size_t from)
+{
+    size_t end = from;
+
+    while (end < text.len) {
+        size_t next = sentence_end(text, end);
+
+        if (end > from && weight_of(str_slice(text, from, next)) > PASSAGE_WEIGHT)
+            break;
+        end = next;
+        while (end < text.len && text.ptr[end] == ' ')
+            end++;
+    }
+    if (end - from > 4 * (size_t)PASSAGE_WEIGHT) /* one endless sentence */
+        end = from + utf8_boundary(str_slice(text, from, text.len), PASSAGE_WEIGHT);
+    return end;
+}
+
+static bool add_long_block(struct cut *c, const struct block *block, struct err *err)
+{
+    for (size_t at = 0; at < block->text.len;) {
+        size_t end = piece_end(block->text, at);
+        struct block piece;
+
+        if (!slice_block(c, block, (uint32_t)at, (uint32_t)end, &piece))
+            return err_arena(err, c->arena);
+        add_block(c, &piece, weight_of(piece.text));
+        at = end;
+    }
+    return true;
+}
+
+bool passages_cut(struct arena *arena, const struct document *document, struct passage **out,
+                  size_t *count, struct err *err)
+{
+    struct cut c = {.arena = arena, .document = document};
+    struct str bytes;
+
+    buf_init(&c.passages, arena, 256 * MIB);
+    buf_init(&c.blocks, arena, 64 * MIB);
+    for (size_t i = 0; i < document->count; i++) {
+        const struct block *block = &document->blocks[i];
+        uint32_t weight = weight_of(block->text);
+
+        if (block->kind == BLOCK_HEADING)
+            enter_heading(&c, block);
+        else if (weight <= PASSAGE_WEIGHT)
+            add_block(&c, block, weight);
+        else if (!add_long_block(&c, block, err))
+            return false;
+        if (!buf_ok(&c.blocks))
+            return err_arena(err, arena);
+    }
+    end_passage(&c);
+    if (!buf_finish(&c.passages, &bytes, err))
+        return false;
+    *out = (struct passage *)(void *)c.passages.ptr;
+    *count = bytes.len / sizeof **out;
+    return true;
+}
+
+bool passage_text(struct arena *arena, const struct passage *passage, struct str *out,
+                  struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, arena, 64 * MIB);
+    for (size_t i = 0; i < passage->count; i++) {
+        buf_str(&b, passage->blocks[i].text);
+        buf_char(&b, '\n');
+    }
+    return buf_finish(&b, out, err);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+void record_put_number(struct buf *to, uint64_t n)
+{
+    for (; n >= 128; n >>= 7)
+        buf_char(to, (char)(n | 0x80));
+    buf_char(to, (char)n);
+}
+
+void record_put_str(struct buf *to, struct str s)
+{
+    record_put_number(to, s.len);
+    buf_str(to, s);
+}
+
+bool record_number(struct str *rest, uint64_t *out)
+{
+    uint64_t n = 0;
+
+    for (unsigned shift = 0; shift < 64 && rest->len; shift += 7) {
+        uint8_t byte = (uint8_t)rest->ptr[0];
+
+        *rest = str_slice(*rest, 1, rest->len);
+        n |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 128) {
+            *out = n;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool record_str(struct str *rest, struct str *out)
+{
+    uint64_t len;
+
+    if (!record_number(rest, &len) || len > rest->len)
+        return false;
+    *out = str_slice(*rest, 0, len);
+    *rest = str_slice(*rest, len, rest->len);
+    return true;
+}
+
+/* Runs lie end to end in the text and in order in the file: gaps and steps are enough. */
+static void write_block(struct buf *to, const struct block *block)
+{
+    uint32_t source = 0, line = 0;
+
+    record_put_number(to, (uint64_t)block->kind);
+    record_put_number(to, (uint64_t)block->level);
+    record_put_str(to, block->text);
+    record_put_number(to, block->run_count);
+    for (size_t i = 0; i < block->run_count; i++) {
+        const struct run *run = &block->runs[i];
+
+        record_put_number(to, run->text_len);
+        record_put_number(to, run->source_at - source);
+        record_put_number(to, run->source_len);
+        record_put_number(to, run->line - line);
+        source = run->source_at + run->source_len;
+        line = run->line;
+    }
+}
+
+void passage_write(struct buf *to, const struct passage *passage)
+{
+    record_put_str(to, passage->heading);
+    record_put_number(to, passage->count);
+    for (size_t i = 0; i < passage->count; i++)
+        write_block(to, &passage->blocks[i]);
+}
+
+static bool read_runs(struct str *rest, struct block *block)
+{
+    uint64_t text = 0, source = 0, line = 0, numbers[4];
+
+    for (size_t i = 0; i < block->run_count; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
+            if (!record_number(rest, &numbers[k]) || numbers[k] > DOCUMENT_BYTES_MAX)
+                return false;
+        source += numbers[1];
+        line += numbers[3];
+        block->runs[i] = (struct run){.text_at = (uint32_t)text,
+                                      .text_len = (uint32_t)numbers[0],
+                                      .source_at = (uint32_t)source,
+                                      .source_len = (uint32_t)numbers[2],
+                                      .line = (uint32_t)line};
+        text += numbers[0];
+        source += numbers[2];
+        if (source > DOCUMENT_BYTES_MAX || line > DOCUMENT_BYTES_MAX)
+            return false;
+    }
+    return text == block->text.len;
+}
+
+static bool read_block(struct arena *arena, struct str *rest, struct block *out)
+{
+    uint64_t kind, level, runs;
+
+    if (!record_number(rest, &kind) || kind >= BLOCK_KINDS || !record_number(rest, &level) ||
+        level > 64 || !record_str(rest, &out->text) || !out->text.len ||
+        !record_number(rest, &runs) || !runs || runs > rest->len)
+        return false;
+    out->kind = (enum block_kind)kind;
+    out->level = (int)level;
+    out->run_count = runs;
+    out->runs = arena_array(arena, runs, sizeof *out->runs);
+    return out->runs && read_runs(rest, out);
+}
+
+bool passage_read(struct arena *arena, struct str record, struct passage *out)
+{
+    struct passage passage;
+    struct str rest = record;
+    uint64_t count;
+
+    if (!record_str(&rest, &passage.heading) || !record_number(&rest, &count) || count > rest.len)
+        return false;
+    passage.count = count;
+    passage.blocks = arena_array(arena, count + 1, sizeof *passage.blocks);
+    if (!passage.blocks)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!read_block(arena, &rest, &passage.blocks[i]))
+            return false;
+    *out = passage;
+    return true;
+}

@@ -1,0 +1,480 @@
+/* HTML by a tokenizer of our own, because exact bytes matter: libxml2 repairs first and then no longer
+ * knows where a text stood. It knows tags, comments, raw text and entities and builds no tree: blocks
+ * begin and end at the tags that make lines, and unknown tags are nothing. Every step goes forward. */
+#include <string.h>
+
+#include "base/utf8.h"
+#include "knowledge/document_internal.h"
+
+#define HEADER_ROW_MAX 16384 /* bytes looked ahead: keeps the work linear */
+
+enum tag {
+    TAG_OTHER, /* inline or unknown */
+    TAG_LINE,  /* ends a paragraph: p, div, section ... */
+    TAG_BREAK, /* br */
+    TAG_HEADING,
+    TAG_LIST,
+    TAG_ITEM,
+    TAG_TERM,       /* dt */
+    TAG_DEFINITION, /* dd */
+    TAG_PRE,
+    TAG_TABLE,
+    TAG_ROW,
+    TAG_HEAD_CELL,
+    TAG_CELL,
+    TAG_SKIP, /* content that is no text of the document */
+    TAG_RAW,  /* content that is not even markup */
+};
+
+static const struct {
+    const char *name;
+    enum tag tag;
+} tags[] = {
+    {"address", TAG_LINE}, {"article", TAG_LINE},  {"aside", TAG_SKIP},    {"blockquote", TAG_LINE},
+    {"body", TAG_LINE},    {"br", TAG_BREAK},      {"button", TAG_SKIP},   {"canvas", TAG_SKIP},
+    {"caption", TAG_LINE}, {"dd", TAG_DEFINITION}, {"details", TAG_LINE},  {"div", TAG_LINE},
+    {"dl", TAG_LINE},      {"dt", TAG_TERM},       {"fieldset", TAG_LINE}, {"figcaption", TAG_LINE},
+    {"figure", TAG_LINE},  {"footer", TAG_SKIP},   {"form", TAG_LINE},     {"h1", TAG_HEADING},
+    {"h2", TAG_HEADING},   {"h3", TAG_HEADING},    {"h4", TAG_HEADING},    {"h5", TAG_HEADING},
+    {"h6", TAG_HEADING},   {"head", TAG_LINE},     {"header", TAG_LINE},   {"hr", TAG_LINE},
+    {"iframe", TAG_RAW},   {"li", TAG_ITEM},       {"main", TAG_LINE},     {"math", TAG_SKIP},
+    {"menu", TAG_LIST},    {"nav", TAG_SKIP},      {"noscript", TAG_SKIP}, {"object", TAG_SKIP},
+    {"ol", TAG_LIST},      {"p", TAG_LINE},        {"pre", TAG_PRE},       {"script", TAG_RAW},
+    {"section", TAG_LINE}, {"select", TAG_SKIP},   {"style", TAG_RAW},     {"summary", TAG_LINE},
+    {"svg", TAG_SKIP},     {"table", TAG_TABLE},   {"td", TAG_CELL},       {"template", TAG_SKIP},
+    {"textarea", TAG_RAW}, {"th", TAG_HEAD_CELL},  {"title", TAG_RAW},     {"tr", TAG_ROW},
+    {"ul", TAG_LIST},
+};
+
+struct html {
+    struct writer *w;
+    uint32_t at, to;
+    int heading, lists; /* level of the open heading; open lists */
+    bool in_item, pre, in_row;
+    struct table_state table;
+    struct str skipping; /* name of the element being skipped, or empty */
+    int skip_depth;
+};
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_name_end(char c)
+{
+    return (uint8_t)c <= ' ' || c == '/' || c == '>';
+}
+
+static struct str name_at(const struct html *h, uint32_t at)
+{
+    uint32_t end = at;
+
+    while (end < h->to && !is_name_end(h->w->source.ptr[end]))
+        end++;
+    return str_slice(h->w->source, at, end);
+}
+
+static enum tag tag_of(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+        if (str_eq_nocase(name, str_from(tags[i].name)))
+            return tags[i].tag;
+    return TAG_OTHER;
+}
+
+/* After the next `what`, or the end. */
+static uint32_t after(const struct html *h, uint32_t at, struct str what)
+{
+    struct str rest = str_slice(h->w->source, at, h->to);
+    size_t found = str_find(rest, what);
+
+    return found == rest.len ? h->to : at + (uint32_t)(found + what.len);
+}
+
+/* After the tag's ">", which quotes may hide; the end when there is none. */
+static uint32_t tag_end(const struct html *h, uint32_t at)
+{
+    char quote = 0;
+
+    for (; at < h->to; at++) {
+        char c = h->w->source.ptr[at];
+
+        if (quote)
+            quote = c == quote ? 0 : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '>')
+            return at + 1;
+    }
+    return h->to;
+}
+
+/* "</name" from at on, or the end. */
+static uint32_t find_close(const struct html *h, uint32_t at, struct str name)
+{
+    for (; at < h->to; at++) {
+        at = after(h, at, STR("</"));
+        struct str found = at < h->to ? name_at(h, at) : STR_NONE;
+
+        if (str_eq_nocase(found, name))
+            return at - 2;
+    }
+    return h->to;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+static bool is_blank_text(struct str s)
+{
+    return str_trim(s).len == 0;
+}
+
+static void want_block(struct html *h)
+{
+    if (h->w->open)
+        return;
+    if (h->heading)
+        writer_begin(h->w, BLOCK_HEADING, h->heading);
+    else if (h->pre)
+        writer_begin(h->w, BLOCK_CODE, 0);
+    else if (h->in_item)
+        writer_begin(h->w, BLOCK_ITEM, MAX_OF(h->lists, 1));
+    else
+        writer_begin(h->w, BLOCK_PARAGRAPH, 0);
+}
+
+static uint32_t entity_end(const struct html *h, uint32_t at)
+{
+    uint32_t limit = MIN_OF(h->to, at + 12);
+
+    for (uint32_t i = at + 1; i < limit; i++)
+        if (h->w->source.ptr[i] == ';')
+            return i + 1;
+    return at;
+}
+
+/* Text up to the next "<" that may begin a tag, entities decoded. */
+static void read_chars(struct html *h, uint32_t end)
+{
+    if (is_blank_text(str_slice(h->w->source, h->at, end)) && !h->w->open) {
+        h->at = end;
+        return;
+    }
+    want_block(h);
+    while (h->at < end) {
+        struct str rest = str_slice(h->w->source, h->at, end);
+        uint32_t amp = h->at + (uint32_t)str_find_char(rest, '&');
+        char bytes[8];
+
+        if (amp > h->at)
+            writer_text(h->w, h->at, amp - h->at);
+        h->at = amp;
+        if (amp == end)
+            break;
+        uint32_t stop = entity_end(h, amp);
+        size_t len = entity_text(str_slice(h->w->source, amp, stop), bytes);
+        if (len && stop <= end) {
+            writer_put(h->w, (struct str){bytes, len}, amp, stop - amp);
+            h->at = stop;
+        } else {
+            writer_text(h->w, amp, 1);
+            h->at = amp + 1;
+        }
+    }
+}
+
+/* --- tags ------------------------------------------------------------------------------------- */
+
+static void end_line(struct html *h)
+{
+    if (h->in_row)
+        writer_space(h->w, h->at);
+    else
+        writer_end(h->w);
+}
+
+static void end_row(struct html *h)
+{
+    if (h->in_row)
+        row_end(h->w, &h->table);
+    h->in_row = false;
+}
+
+/* A row of nothing but th cells names the columns: look ahead to its end. */
+static bool is_header_row(const struct html *h)
+{
+    struct str rest = str_slice(h->w->source, h->at, MIN_OF(h->to, h->at + HEADER_ROW_MAX));
+    struct str row = str_slice(rest, 0, str_find(rest, STR("</tr")));
+
+    return str_find(row, STR("<th")) < row.len && str_find(row, STR("<td")) == row.len;
+}
+
+static void begin_cell(struct html *h)
+{
+    if (!h->in_row) {
+        row_begin(h->w, &h->table, false);
+        h->in_row = true;
+    }
+    cell_begin(h->w, &h->table, h->at);
+}
+
+static void begin_definition(struct html *h)
+{
+    if (h->w->open && h->w->block.kind == BLOCK_ITEM && h->w->text.len)
+        writer_put(h->w, STR(": "), h->at, 0);
+}
+
+static void begin_item(struct html *h)
+{
+    end_line(h);
+    h->in_item = true;
+}
+
+static void open_tag(struct html *h, enum tag tag, struct str name)
+{
+    switch (tag) {
+    case TAG_OTHER: break;
+    case TAG_LINE: end_line(h); break;
+    case TAG_BREAK:
+        if (h->w->open)
+            writer_break(h->w, h->at);
+        break;
+    case TAG_HEADING:
+        end_line(h);
+        h->heading = name.ptr[1] - '0';
+        break;
+    case TAG_LIST:
+        end_line(h);
+        h->lists++;
+        h->in_item = false;
+        break;
+    case TAG_ITEM:
+    case TAG_TERM: begin_item(h); break;
+    case TAG_DEFINITION: begin_definition(h); break;
+    case TAG_PRE:
+        end_line(h);
+        h->pre = true;
+        break;
+    case TAG_TABLE:
+        end_row(h);
+        writer_end(h->w);
+        h->table.header_count = 0;
+        break;
+    case TAG_ROW:
+        end_row(h);
+        row_begin(h->w, &h->table, is_header_row(h));
+        h->in_row = true;
+        break;
+    case TAG_HEAD_CELL:
+    case TAG_CELL: begin_cell(h); break;
+    case TAG_SKIP:
+    case TAG_RAW:
+        h->skipping = name;
+        h->skip_depth = 1;
+        break;
+    }
+}
+
+static void close_tag(struct html *h, enum tag tag)
+{
+    switch (tag) {
+    case TAG_OTHER:
+    case TAG_BREAK:
+    case TAG_TERM: break;
+    case TAG_SKIP:
+    case TAG_RAW: break;
+    case TAG_LINE: end_line(h); break;
+    case TAG_HEADING:
+        end_line(h);
+        h->heading = 0;
+        break;
+    case TAG_LIST:
+        end_line(h);
+        h->lists -= h->lists > 0;
+        h->in_item = h->lists > 0; /* what follows a list inside an item belongs to the item */
+        break;
+    case TAG_ITEM:
+    case TAG_DEFINITION:
+        end_line(h);
+        h->in_item = false;
+        break;
+    case TAG_PRE:
+        writer_end(h->w);
+        h->pre = false;
+        break;
+    case TAG_TABLE:
+    case TAG_ROW: end_row(h); break;
+    case TAG_HEAD_CELL:
+    case TAG_CELL: cell_end(h->w, &h->table); break;
+    }
+}
+
+/* Inside a skipped element only its own name counts, so that nested ones are balanced. */
+static void skip_tag(struct html *h, struct str name, bool closing)
+{
+    if (!str_eq_nocase(name, h->skipping))
+        return;
+    h->skip_depth += closing ? -1 : 1;
+    if (h->skip_depth == 0)
+        h->skipping = STR_NONE;
+}
+
+static void read_tag(struct html *h)
+{
+    const char *p = h->w->source.ptr;
+    bool closing = p[h->at + 1] == '/';
+    struct str name = name_at(h, h->at + 1 + closing);
+    uint32_t end = tag_end(h, h->at);
+    enum tag tag = tag_of(name);
+
+    h->at = end;
+    if (h->skipping.len)
+        skip_tag(h, name, closing);
+    else if (closing)
+        close_tag(h, tag);
+    else
+        open_tag(h, tag, name);
+    if (tag == TAG_RAW && !closing)
+        h->at = find_close(h, end, name);
+}
+
+static void read_markup(struct html *h)
+{
+    struct str rest = str_slice(h->w->source, h->at, h->to);
+
+    if (str_starts(rest, STR("<!--")))
+        h->at = after(h, h->at + 4, STR("-->"));
+    else if (str_starts(rest, STR("<![CDATA[")))
+        h->at = after(h, h->at, STR("]]>"));
+    else if (rest.len > 1 && (rest.ptr[1] == '!' || rest.ptr[1] == '?'))
+        h->at = after(h, h->at, STR(">"));
+    else
+        read_tag(h);
+}
+
+static bool begins_markup(struct str s)
+{
+    if (s.len < 2 || s.ptr[0] != '<')
+        return false;
+    return is_letter(s.ptr[1]) || s.ptr[1] == '!' || s.ptr[1] == '?' ||
+           (s.ptr[1] == '/' && s.len > 2 && is_letter(s.ptr[2]));
+}
+
+void read_html(struct writer *w, uint32_t from, uint32_t to)
+{
+    struct html h = {.w = w, .at = from, .to = to};
+
+    writer_end(w);
+    while (h.at < to && !w->failed) {
+        if (begins_markup(str_slice(w->source, h.at, to))) {
+            read_markup(&h);
+            continue;
+        }
+        uint32_t next = h.at + 1 + (uint32_t)str_find_char(str_slice(w->source, h.at + 1, to), '<');
+        if (h.skipping.len)
+            h.at = next;
+        else
+            read_chars(&h, next);
+    }
+    end_row(&h);
+    writer_end(w);
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
+/* The first <name ...>, or false. *inside: after its ">". */
+static bool find_open(const struct html *h, struct str name, uint32_t *inside)
+{
+    for (uint32_t at = h->at; at < h->to;) {
+        at = after(h, at, STR("<"));
+        if (at < h->to && str_eq_nocase(name_at(h, at), name)) {
+            *inside = tag_end(h, at);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_title(struct html *h)
+{
+    uint32_t inside;
+
+    if (!find_open(h, STR("title"), &inside))
+        return;
+    struct html title = {.w = h->w, .at = inside};
+    title.to = find_close(h, inside, STR("title"));
+    read_chars(&title, title.to);
+    if (!h->w->open)
+        return;
+    h->w->title = str_trim(buf_view(&h->w->text));
+    h->w->open = false; /* it is no text of the page */
+}
+
+/* The part inside <main> when there is one, else all. */
+void read_page(struct writer *w, uint32_t from, uint32_t to)
+{
+    struct html h = {.w = w, .at = from, .to = to};
+    uint32_t inside;
+
+    read_title(&h);
+    if (find_open(&h, STR("main"), &inside)) {
+        h.at = inside;
+        to = find_close(&h, inside, STR("main"));
+        from = inside;
+    }
+    read_html(w, from, to);
+}
+
+/* --- entities --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    uint16_t rune;
+} entities[] = {
+    {"amp", '&'},      {"lt", '<'},        {"gt", '>'},       {"quot", '"'},     {"apos", '\''},
+    {"nbsp", 0xA0},    {"ensp", ' '},      {"emsp", ' '},     {"thinsp", ' '},   {"ndash", 0x2013},
+    {"mdash", 0x2014}, {"hellip", 0x2026}, {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C},
+    {"rdquo", 0x201D}, {"laquo", 0xAB},    {"raquo", 0xBB},   {"bull", 0x2022},  {"middot", 0xB7},
+    {"copy", 0xA9},    {"reg", 0xAE},      {"trade", 0x2122}, {"euro", 0x20AC},  {"pound", 0xA3},
+    {"yen", 0xA5},     {"cent", 0xA2},     {"sect", 0xA7},    {"para", 0xB6},    {"deg", 0xB0},
+    {"times", 0xD7},   {"divide", 0xF7},   {"plusmn", 0xB1},  {"frac12", 0xBD},  {"frac14", 0xBC},
+    {"frac34", 0xBE},  {"le", 0x2264},     {"ge", 0x2265},    {"ne", 0x2260},    {"rarr", 0x2192},
+    {"larr", 0x2190},  {"auml", 0xE4},     {"ouml", 0xF6},    {"uuml", 0xFC},    {"Auml", 0xC4},
+    {"Ouml", 0xD6},    {"Uuml", 0xDC},     {"szlig", 0xDF},   {"agrave", 0xE0},  {"aacute", 0xE1},
+    {"acirc", 0xE2},   {"egrave", 0xE8},   {"eacute", 0xE9},  {"ecirc", 0xEA},   {"iacute", 0xED},
+    {"oacute", 0xF3},  {"ocirc", 0xF4},    {"uacute", 0xFA},  {"ntilde", 0xF1},  {"ccedil", 0xE7},
+};
+
+static bool number_of(struct str digits, uint32_t *out)
+{
+    bool hex = digits.len > 1 && (digits.ptr[0] | 0x20) == 'x';
+    uint32_t value = 0;
+
+    for (size_t i = hex; i < digits.len; i++) {
+        char c = digits.ptr[i], low = (char)(c | 0x20);
+        uint32_t digit = c >= '0' && c <= '9'              ? (uint32_t)(c - '0')
+                         : hex && low >= 'a' && low <= 'f' ? (uint32_t)(low - 'a') + 10
+                                                           : 99;
+
+        if (digit == 99 || value > 0x10FFFF)
+            return false;
+        value = value * (hex ? 16 : 10) + digit;
+    }
+    *out = value;
+    return digits.len > (size_t)hex;
+}
+
+size_t entity_text(struct str entity, char out[8])
+{
+    struct str name = str_slice(entity, 1, entity.len > 1 ? entity.len - 1 : 1);
+    uint32_t rune;
+
+    if (name.len > 1 && name.ptr[0] == '#')
+        return number_of(str_slice(name, 1, name.len), &rune) && rune >= ' ' ? utf8_put(out, rune)
+                                                                             : 0;
+    for (size_t i = 0; i < ARRAY_LEN(entities); i++)
+        if (str_eq(name, str_from(entities[i].name)))
+            return utf8_put(out, entities[i].rune);
+    return 0;
+}
