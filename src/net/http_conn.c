@@ -229,6 +229,8 @@ SUSPENDS static bool settle(struct http_exchange *x, bool peer_left)
     }
     if (x->reply != REPLY_DONE || x->failed) {
         stream_cut(c->stream, !x->chunked);
+        if (x->chunked && !peer_left)
+            linger(c); /* with requests unread, closing would take back the last words */
         return false;
     }
     if (!x->keep && (!x->body_whole || c->at < c->end))
