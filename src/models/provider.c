@@ -387,17 +387,29 @@ static bool check_status(const struct ask *ask, int status, struct err *err)
     return true;
 }
 
-static void read_head(struct answer *answer, const struct http_head *head)
+/* A copy: the head's text moves when its page is given back before a wait. */
+static bool keep_field(const struct ask *ask, const struct http_head *head, struct str name,
+                       struct str *out)
 {
-    const struct http_fields *fields = &head->fields;
+    struct str value = http_field(&head->fields, name);
 
+    *out = value.ptr ? arena_str(ask->arena, value) : STR_NONE;
+    return !value.ptr || out->ptr;
+}
+
+static bool read_head(struct answer *answer, const struct ask *ask, struct err *err)
+{
+    const struct http_head *head = http_call_head(ask->call);
+
+    if (!keep_field(ask, head, STR("content-type"), &answer->content_type) ||
+        !keep_field(ask, head, STR("retry-after"), &answer->retry_after) ||
+        !keep_field(ask, head, STR("x-request-id"), &answer->request_id))
+        return err_arena(err, ask->arena);
     answer->status = head->status;
-    answer->content_type = http_field(fields, STR("content-type"));
-    answer->retry_after = http_field(fields, STR("retry-after"));
-    answer->request_id = http_field(fields, STR("x-request-id"));
     answer->streaming = head->status < 300 && str_eq_nocase(str_slice(answer->content_type, 0, 17),
                                                             STR("text/event-stream"));
     answer->next = answer->streaming ? next_events : next_whole;
+    return true;
 }
 
 static struct answer *new_answer(struct arena *arena, const struct model *model,
@@ -434,11 +446,11 @@ bool provider_ask(struct arena *arena, const struct model *model,
     ask = answer->own;
     if (!send_within(ask, model, request, request_id, err))
         return false;
-    if (!check_status(ask, http_call_head(ask->call)->status, err)) {
+    if (!check_status(ask, http_call_head(ask->call)->status, err) ||
+        !read_head(answer, ask, err)) {
         http_call_end(&ask->call);
         return false;
     }
-    read_head(answer, http_call_head(ask->call));
     if (answer->streaming) {
         sse_reader_init(&ask->events, arena, ask->provider->event_bytes_max);
         buf_init(&ask->gathered, arena, ask->provider->event_bytes_max + GATHER_SLACK);
