@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,7 @@
 #include "peer.h"
 #include "sys/sim.h"
 
-#define PATIENCE      (1200 * SECOND) /* of the most patient client */
-#define BODY_FIXED_MAX 400u
+#define PATIENCE (1200 * SECOND) /* of the most patient client */
 
 struct talk {
     struct clients *clients;
@@ -18,56 +18,104 @@ struct talk {
 
 /* ---- asking ---- */
 
-static char *write_request(const struct clients *clients, const struct ask *ask, size_t *len,
-                           size_t *body_at)
-{
-    char *body = malloc(BODY_FIXED_MAX + ask->prompt_bytes);
-    char *all = malloc(2 * BODY_FIXED_MAX + ask->prompt_bytes + 600);
-    const char *token = clients->tokens[ask->key];
+struct bytes {
+    char *at;
+    size_t len, cap;
+};
 
-    if (!body || !all)
-        abort();
-    int n = snprintf(body, BODY_FIXED_MAX, "{\"model\":\"%s%d\",%s%s\"messages\":[{\"role\":\"user\","
-                     "\"content\":\"ask-%d ",
-                     ask->known_model ? "m" : "unknown-", ask->provider,
-                     ask->stream ? "\"stream\":true," : "",
-                     ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true},"
-                                                     : "",
-                     ask->number);
-    memset(body + n, 'p', ask->prompt_bytes);
-    size_t body_len = (size_t)n + ask->prompt_bytes;
-    if (ask->client == CLIENT_SENDS_NONSENSE)
-        body_len += (size_t)snprintf(body + body_len, 20, "\"}]");
+static void add(struct bytes *b, const char *text, size_t len)
+{
+    if (b->cap - b->len < len) {
+        b->cap = b->cap * 2 + len + 1024;
+        b->at = realloc(b->at, b->cap);
+        if (!b->at)
+            abort();
+    }
+    memcpy(b->at + b->len, text, len);
+    b->len += len;
+}
+
+PRINTF(2, 3) static void add_fmt(struct bytes *b, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    int len = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    ASSERT(len < (int)sizeof text);
+    add(b, text, (size_t)len);
+}
+
+static void add_body(struct bytes *b, const struct ask *ask)
+{
+    add_fmt(b, "{\"model\":\"%s%d\",%s%s\"messages\":[{\"role\":\"user\",\"content\":\"ask-%d ",
+            ask->known_model ? "m" : "unknown-", ask->provider,
+            ask->stream ? "\"stream\":true," : "",
+            ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
+            ask->number);
+    for (size_t i = 0; i < ask->prompt_bytes; i++)
+        add(b, "p", 1);
+    add_fmt(b, ask->client == CLIENT_SENDS_NONSENSE ? "\"}]" : "\"}]}");
+}
+
+static void add_chunks(struct bytes *b, const struct bytes *body)
+{
+    for (size_t at = 0, part; at < body->len; at += part) {
+        part = 1 + (size_t)sim_random(body->len);
+        part = MIN_OF(part, body->len - at);
+        add_fmt(b, "%zx\r\n", part);
+        add(b, body->at + at, part);
+        add_fmt(b, "\r\n");
+    }
+    add_fmt(b, "0\r\n\r\n");
+}
+
+/* Returns where the body begins. */
+static size_t write_request(const struct clients *clients, const struct ask *ask, struct bytes *out)
+{
+    const char *token = clients->tokens[ask->key];
+    struct bytes body = {0};
+
+    add_body(&body, ask);
+    add_fmt(out, "POST /v1/chat/completions HTTP/1.1\r\nHost: weir.sim\r\n%s",
+            ask->client == CLIENT_TALKS_NONSENSE ? "No colon here\r\n" : "");
+    add_fmt(out, "Content-Type: application/json\r\n%s",
+            ask->expects_continue ? "Expect: 100-continue\r\n" : "");
+    if (*token)
+        add_fmt(out, "Authorization: Bearer %s\r\n", token);
+    if (ask->in_chunks)
+        add_fmt(out, "Transfer-Encoding: chunked\r\n\r\n");
     else
-        body_len += (size_t)snprintf(body + body_len, 20, "\"}]}");
-    *body_at = (size_t)snprintf(all, 1000,
-                                "POST /v1/chat/completions HTTP/1.1\r\nHost: weir.sim\r\n"
-                                "Content-Type: application/json\r\n%s%s%sContent-Length: %zu\r\n\r\n",
-                                *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "",
-                                body_len);
-    memcpy(all + *body_at, body, body_len);
-    *len = *body_at + body_len;
-    free(body);
-    return all;
+        add_fmt(out, "Content-Length: %zu\r\n\r\n", body.len);
+    size_t body_at = out->len;
+    if (ask->in_chunks)
+        add_chunks(out, &body);
+    else
+        add(out, body.at, body.len);
+    free(body.at);
+    return body_at;
 }
 
 static SUSPENDS bool send_ask(struct talk *talk, struct ask *ask, struct err *err)
 {
-    size_t len, body_at;
-    char *bytes = write_request(talk->clients, ask, &len, &body_at);
+    struct bytes bytes = {0};
+    size_t body_at = write_request(talk->clients, ask, &bytes);
 
     if (ask->client == CLIENT_SENDS_HALF)
-        len = body_at + (len - body_at) / 2;
-    bool sent = peer_send(&talk->peer, bytes, len, err);
-    free(bytes);
+        bytes.len = body_at + (bytes.len - body_at) / 2;
+    if (ask->client == CLIENT_STALLS)
+        bytes.len = body_at / 2;
+    bool sent = peer_send(&talk->peer, bytes.at, bytes.len, err);
+    free(bytes.at);
     if (sent && ask->client == CLIENT_SENDS_HALF) {
         (void)!fiber_sleep(ask->leave_time, err);
         ask->left = true;
         return false;
     }
-    ask->sent_whole = sent;
+    ask->sent_whole = sent && ask->client != CLIENT_STALLS;
     sim_log("client sent ask %d", ask->number);
-    return sent;
+    return sent && ask->client != CLIENT_STALLS && ask->client != CLIENT_TALKS_NONSENSE;
 }
 
 /* ---- hearing ---- */
@@ -171,13 +219,18 @@ static uint64_t read_id(struct str text)
 static SUSPENDS bool hear_reply(struct talk *talk, struct ask *ask, bool *closes, struct err *err)
 {
     struct peer *p = &talk->peer;
-    size_t head_len = peer_head(p, err);
-    struct str head = {p->bytes, head_len};
+    size_t head_len = 0;
+    struct str head = STR_NONE;
     uint64_t status = 0, length = 0;
 
-    if (!head_len)
-        return false;
-    ASSERT(str_starts(head, STR("HTTP/1.1 ")) && u64_parse(str_slice(head, 9, 12), &status));
+    while (status < 200) { /* "100 Continue" comes in front */
+        peer_use(p, status ? head_len : 0);
+        head_len = peer_head(p, err);
+        if (!head_len)
+            return false;
+        head = (struct str){p->bytes, head_len};
+        ASSERT(str_starts(head, STR("HTTP/1.1 ")) && u64_parse(str_slice(head, 9, 12), &status));
+    }
     ask->got_status = (int)status;
     ask->request_id = read_id(head_field(head, "x-request-id"));
     *closes = str_eq_nocase(head_field(head, "connection"), STR("close"));
@@ -224,7 +277,10 @@ static SUSPENDS void talk_in_turn(struct talk *talk)
         struct ask *ask = story_ask(talk->clients->story, talk->plan->asks[i]);
         struct err err = {0};
 
-        if (!reach(talk, &err) || !send_ask(talk, ask, &err) || !hear_ask(talk, ask, &err))
+        bool goes_on = reach(talk, &err) && send_ask(talk, ask, &err);
+        if (talk->peer.sock && !ask->left)
+            goes_on = hear_ask(talk, ask, &err) && goes_on;
+        if (!goes_on)
             peer_done(&talk->peer);
     }
 }

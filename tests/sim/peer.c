@@ -32,6 +32,8 @@ SUSPENDS bool peer_more(struct peer *p, struct err *err)
 void peer_use(struct peer *p, size_t bytes)
 {
     ASSERT(bytes <= p->len);
+    if (bytes == 0)
+        return;
     p->len -= bytes;
     memmove(p->bytes, p->bytes + bytes, p->len);
 }

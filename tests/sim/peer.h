@@ -12,7 +12,7 @@ struct peer {
     bool ended; /* an orderly end came */
 };
 
-void peer_done(struct peer *p); /* closes */
+void peer_done(struct peer *p);                                      /* closes */
 SUSPENDS bool peer_more(struct peer *p, struct err *err) MUST_CHECK; /* false: end or error */
 void peer_use(struct peer *p, size_t bytes);
 SUSPENDS bool peer_send(struct peer *p, const char *bytes, size_t len, struct err *err) MUST_CHECK;

@@ -136,7 +136,8 @@ static bool put_odd(struct wire *w, struct wire *event, const struct ask *ask)
         put_chunk(w, event);
         break;
     case PROVIDER_CONFESSES:
-        put_text(event, "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
+        put_text(event,
+                 "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
         put_chunk(w, event);
         return false;
     case PROVIDER_PAUSES: pause_here(w, PROVIDER_PAUSE); break;

@@ -6,7 +6,8 @@
 
 #include "sys/sim.h"
 
-#define PPM(share) ((uint32_t)((share)*1000000))
+#define OLD_RECORDS_MAX 40
+#define PPM(share)      ((uint32_t)((share)*1000000))
 
 /* ---- the world's odds ---- */
 
@@ -21,11 +22,21 @@ static const struct {
     enum sim_fault fault;
     uint32_t ppm; /* at most */
 } odds[] = {
-    {SIM_CONNECT_REFUSED, PPM(0.15)}, {SIM_CONNECT_HANG, PPM(0.1)},  {SIM_ACCEPT_FAILED, PPM(0.2)},
-    {SIM_RESET, PPM(0.3)},            {SIM_CUT, PPM(0.3)},           {SIM_STALL, PPM(0.05)},
-    {SIM_PIECES, PPM(1)},             {SIM_SHORT_READ, PPM(0.5)},    {SIM_SHORT_WRITE, PPM(0.5)},
-    {SIM_SPURIOUS, PPM(0.3)},         {SIM_POOL_SLOW, PPM(0.3)},     {SIM_POOL_FULL, PPM(0.2)},
-    {SIM_FILE_FAILED, PPM(0.1)},      {SIM_DISK_FULL, PPM(0.2)},     {SIM_NO_MEMORY, PPM(0.02)},
+    {SIM_CONNECT_REFUSED, PPM(0.15)},
+    {SIM_CONNECT_HANG, PPM(0.1)},
+    {SIM_ACCEPT_FAILED, PPM(0.2)},
+    {SIM_RESET, PPM(0.3)},
+    {SIM_CUT, PPM(0.3)},
+    {SIM_STALL, PPM(0.05)},
+    {SIM_PIECES, PPM(1)},
+    {SIM_SHORT_READ, PPM(0.5)},
+    {SIM_SHORT_WRITE, PPM(0.5)},
+    {SIM_SPURIOUS, PPM(0.3)},
+    {SIM_POOL_SLOW, PPM(0.3)},
+    {SIM_POOL_FULL, PPM(0.2)},
+    {SIM_FILE_FAILED, PPM(0.1)},
+    {SIM_DISK_FULL, PPM(0.2)},
+    {SIM_NO_MEMORY, PPM(0.02)},
 };
 
 /* Of ten seeds two see no fault of the world at all, and two only those that may not change a
@@ -74,7 +85,7 @@ static const int refusals[] = {400, 401, 404, 429, 500, 502, 503, 529};
 
 static void draw_provider(struct ask *ask)
 {
-    ask->way = one_in(2) ? PROVIDER_ANSWERS : (enum provider_way)sim_random(PROVIDER_TALKS_NONSENSE + 1);
+    ask->way = one_in(2) ? PROVIDER_ANSWERS : (enum provider_way)sim_random(PROVIDER_WAYS);
     ask->status = refusals[sim_random(ARRAY_LEN(refusals))];
     ask->pieces = (int)sim_random(one_in(6) ? 60 : 8);
     ask->piece_bytes = 1 + (size_t)sim_random(one_in(5) ? 3000 : 40);
@@ -94,7 +105,9 @@ static void draw_client(struct ask *ask)
     ask->wants_usage = one_in(3);
     ask->provider = (int)sim_random(PROVIDERS);
     ask->prompt_bytes = (size_t)sim_random(one_in(5) ? 100000 : 500);
-    ask->client = one_in(3) ? (enum client_way)sim_random(CLIENT_SENDS_NONSENSE + 1) : CLIENT_READS;
+    ask->client = one_in(3) ? (enum client_way)sim_random(CLIENT_WAYS) : CLIENT_READS;
+    ask->in_chunks = one_in(6);
+    ask->expects_continue = one_in(8);
     ask->leave_bytes = (size_t)sim_random(one_in(2) ? 300 : 5000);
     ask->leave_time = draw_time(10 * SECOND);
 }
@@ -109,6 +122,8 @@ static void draw_connections(struct story *story)
     for (int i = 0; i < story->ask_count; i++) {
         struct connection *on = &story->connections[sim_random((uint64_t)story->connection_count)];
 
+        if (on->pipelined && story->asks[i].client == CLIENT_SENDS_HALF)
+            story->asks[i].client = CLIENT_READS; /* to leave there is to leave all the others */
         on->asks[on->count++] = story->asks[i].number;
     }
 }
@@ -125,7 +140,21 @@ void story_draw(struct story *story, uint64_t seed)
     draw_connections(story);
     story->killed = one_in(3);
     story->kill_at = draw_time(20 * SECOND);
+    story->old_records = one_in(3) ? (int)sim_random(OLD_RECORDS_MAX) : 0;
     story->small_disk = !story->calm && one_in(8);
+}
+
+void story_plain(struct story *story, bool stream)
+{
+    *story = (struct story){.is_nth = true, .ask_count = 1, .connection_count = 1};
+    story->asks[0] = (struct ask){.number = 1,
+                                  .key = KEY_GOOD,
+                                  .known_model = true,
+                                  .stream = stream,
+                                  .pieces = 3,
+                                  .piece_bytes = 20,
+                                  .reports_usage = true};
+    story->connections[0] = (struct connection){.asks = {1}, .count = 1};
 }
 
 void story_free(struct story *story)
@@ -180,18 +209,17 @@ int64_t ask_tokens_out(const struct ask *ask)
 
 static const char *const key_names[] = {"good", "limited", "poor", "revoked", "wrong", "none"};
 static const char *const client_names[] = {
-    "reads",     "reads slowly", "leaves after bytes", "leaves after time", "sends half",
-    "sends nonsense"};
+    "reads",      "reads slowly",   "leaves after bytes", "leaves after time",
+    "sends half", "sends nonsense", "talks nonsense",     "stalls"};
 static const char *const provider_names[] = {
-    "answers",      "refuses",       "hangs up",     "cuts",   "breaks a chunk",
-    "breaks event", "overflows",     "confesses",    "forgets [DONE]",
-    "pauses",       "is silent",     "talks nonsense"};
+    "answers",   "refuses",   "hangs up",       "cuts",   "breaks a chunk", "breaks event",
+    "overflows", "confesses", "forgets [DONE]", "pauses", "is silent",      "talks nonsense"};
 
 void story_print(const struct story *story)
 {
-    printf("seed %" PRIu64 "%s%s: %d asks over %d connections\n", story->seed,
+    printf("seed %" PRIu64 "%s%s: %d asks over %d connections, %d old records\n", story->seed,
            story->calm ? ", calm" : "", story->small_disk ? ", small disk" : "", story->ask_count,
-           story->connection_count);
+           story->connection_count, story->old_records);
     for (int i = 0; i < story->connection_count; i++) {
         const struct connection *c = &story->connections[i];
 
@@ -204,10 +232,11 @@ void story_print(const struct story *story)
     for (int i = 0; i < story->ask_count; i++) {
         const struct ask *a = &story->asks[i];
 
-        printf("  ask %d: %s key, model %s%d, %s%s, prompt %zu bytes, client %s (%zu bytes, %.3f s)\n",
-               a->number, key_names[a->key], a->known_model ? "m" : "unknown", a->provider,
-               a->stream ? "stream" : "whole", a->wants_usage ? " with usage" : "", a->prompt_bytes,
-               client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
+        printf(
+            "  ask %d: %s key, model %s%d, %s%s, prompt %zu bytes, client %s (%zu bytes, %.3f s)\n",
+            a->number, key_names[a->key], a->known_model ? "m" : "unknown", a->provider,
+            a->stream ? "stream" : "whole", a->wants_usage ? " with usage" : "", a->prompt_bytes,
+            client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
         printf("         provider %s (status %d, odd event %d, cut at %.1f%%), %d pieces of %zu, "
                "gap %.3f s%s%s%s\n",
                provider_names[a->way], a->status, a->odd_event, (double)a->cut_at / 1e4, a->pieces,

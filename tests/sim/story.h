@@ -10,7 +10,7 @@
 #define ASKS_MAX        6
 #define CONNECTIONS_MAX 4
 #define PROVIDERS       2
-#define EVENT_BYTES_MAX ((size_t)8 * 1024)   /* of the providers: what is larger is refused */
+#define EVENT_BYTES_MAX ((size_t)8 * 1024) /* of the providers: what is larger is refused */
 #define REPLY_BYTES_MAX ((size_t)256 * 1024)
 
 enum key_kind { KEY_GOOD, KEY_LIMITED, KEY_POOR, KEY_REVOKED, KEY_WRONG, KEY_NONE, KEYS };
@@ -20,8 +20,11 @@ enum client_way {
     CLIENT_READS_SLOWLY,
     CLIENT_LEAVES_AFTER_BYTES, /* of the reply's body */
     CLIENT_LEAVES_AFTER_TIME,
-    CLIENT_SENDS_HALF, /* of the body, then closes */
-    CLIENT_SENDS_NONSENSE,
+    CLIENT_SENDS_HALF,     /* of the body, then closes */
+    CLIENT_SENDS_NONSENSE, /* a body that is no JSON */
+    CLIENT_TALKS_NONSENSE, /* a head that is no HTTP */
+    CLIENT_STALLS,         /* in the middle of the head */
+    CLIENT_WAYS
 };
 
 enum provider_way {
@@ -37,6 +40,7 @@ enum provider_way {
     PROVIDER_PAUSES,         /* longer than the gap allows */
     PROVIDER_IS_SILENT,      /* until the gateway gives up */
     PROVIDER_TALKS_NONSENSE, /* no HTTP at all */
+    PROVIDER_WAYS
 };
 
 struct ask {
@@ -46,6 +50,7 @@ struct ask {
     bool known_model, stream, wants_usage;
     int provider;
     size_t prompt_bytes;
+    bool in_chunks, expects_continue; /* how the body is sent */
     enum client_way client;
     size_t leave_bytes;
     dur_ns leave_time;
@@ -82,14 +87,17 @@ struct connection {
 
 struct story {
     uint64_t seed;
-    bool calm; /* no faults of the world: whatever should work must work */
+    bool calm;   /* no faults of the world: whatever should work must work */
+    bool is_nth; /* one call fails, perhaps while the house opens */
     bool small_disk, killed;
-    dur_ns kill_at; /* look at the files as kill -9 would leave them */
+    dur_ns kill_at;  /* look at the files as kill -9 would leave them */
+    int old_records; /* in the audit log before anybody asks: the segment may be nearly full */
     struct ask asks[ASKS_MAX];
     int ask_count;
     struct connection connections[CONNECTIONS_MAX];
     int connection_count;
-    mono_ns kept_at; /* when the files were kept; 0: never */
+    mono_ns kept_at;  /* when the files were kept; 0: never */
+    bool disk_failed; /* at least once: a request that was not answered may lack its record */
 };
 
 struct sim_options;
@@ -97,6 +105,7 @@ struct sim_options;
 void story_options(uint64_t seed, struct sim_options *out);
 /* Needs the world: draws from its scenario stream. */
 void story_draw(struct story *story, uint64_t seed);
+void story_plain(struct story *story, bool stream); /* one ask that goes well */
 void story_free(struct story *story);
 struct ask *story_ask(struct story *story, int number); /* NULL: no such */
 void story_print(const struct story *story);

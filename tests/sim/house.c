@@ -1,0 +1,258 @@
+#include "house.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "net/resolve.h"
+#include "provider.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#define CATALOGUE_MEMORY MIB
+#define WRONG_TOKEN      "wr_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+/* ---- providers and models ---- */
+
+struct house_config {
+    struct config config; /* first: what the snapshot holds */
+    struct arena *arena;
+    struct catalogue catalogue;
+    struct provider providers[PROVIDERS];
+    struct model models[PROVIDERS];
+};
+
+static void config_free(void *object)
+{
+    struct house_config *c = object;
+    struct arena *arena = c->arena;
+
+    for (int i = 0; i < PROVIDERS; i++)
+        secret_wipe(&c->providers[i].api_key);
+    arena_end(&arena);
+}
+
+static bool add_model(struct house_config *c, int i, struct err *err)
+{
+    struct provider *p = &c->providers[i];
+    struct model *m = &c->models[i];
+
+    *p = (struct provider){.name = arena_fmt(c->arena, "provider-%d", i),
+                           .url_text = str_from(provider_url(i)),
+                           .connect_timeout = 5 * SECOND,
+                           .first_byte_timeout = 5 * SECOND,
+                           .gap_timeout = 5 * SECOND,
+                           .total_timeout = 300 * SECOND,
+                           .reply_bytes_max = REPLY_BYTES_MAX,
+                           .event_bytes_max = EVENT_BYTES_MAX};
+    *m = (struct model){.name = arena_fmt(c->arena, "m%d", i),
+                        .provider = p,
+                        .remote_name = STR("remote"),
+                        .price_in = 1000000,
+                        .price_out = 3000000,
+                        .price_cached = -1,
+                        .output_tokens_max = 1000};
+    if (!p->name.ptr || !m->name.ptr)
+        return err_arena(err, c->arena);
+    return http_url_parse(p->url_text, &p->url, err) &&
+           (table_put(&c->catalogue.by_name, m->name, m, NULL) || err_arena(err, c->arena));
+}
+
+static bool publish(struct sim_house *house, struct err *err)
+{
+    struct arena *arena = arena_new(CATALOGUE_MEMORY);
+    struct house_config *c = arena ? arena_alloc(arena, sizeof *c) : NULL;
+
+    if (!c) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for the catalogue");
+    }
+    c->arena = arena;
+    c->catalogue = (struct catalogue){.arena = arena,
+                                      .providers = c->providers,
+                                      .provider_count = PROVIDERS,
+                                      .models = c->models,
+                                      .model_count = PROVIDERS};
+    table_init(&c->catalogue.by_name, arena, PROVIDERS);
+    for (int i = 0; i < PROVIDERS; i++) {
+        if (add_model(c, i, err))
+            continue;
+        config_free(c);
+        return false;
+    }
+    c->config = (struct config){.catalogue = &c->catalogue,
+                                .body_bytes_max = MIB,
+                                .request_timeout = 600 * SECOND,
+                                .log_requests = true};
+    snapshot_publish(house->config, c);
+    return true;
+}
+
+/* ---- services ---- */
+
+static const struct audit_options audit_options = {.dir = HOUSE_AUDIT_DIR,
+                                                   .segment_bytes = 1 /* least */};
+
+bool house_reopen_audit(struct err *err)
+{
+    struct audit *audit = NULL;
+    bool ok = audit_open(&audit_options, &audit, err);
+
+    audit_close(&audit);
+    return ok;
+}
+
+static bool open_services(struct sim_house *house, struct err *err)
+{
+    struct store_options store = {.path = ":memory:",
+                                  .migrations = accounts_migrations,
+                                  .migration_count = accounts_migration_count};
+
+    if (!file_make_dir("/data", 0700, err) || !store_open(&store, &house->store, err) ||
+        !audit_open(&audit_options, &house->audit, err))
+        return false;
+    struct accounts_options accounts = {
+        .store = house->store, .audit = house->audit, .pepper_file = "/data/pepper"};
+    return accounts_open(&accounts, &house->accounts, err);
+}
+
+bool house_open(struct sim_house *house, struct err *err)
+{
+    uint8_t seed[16];
+
+    *house = (struct sim_house){0};
+    clock_random(seed, sizeof seed);
+    hash_seed(seed);
+    http_client_init(NULL);
+    if (!resolve_init(NULL, err) || !open_services(house, err))
+        return false;
+    house->config = snapshot_new(config_free);
+    if (!house->config)
+        return err_set(err, ERR_EXHAUSTED, "no memory for the snapshot of settings");
+    return publish(house, err) && gateway_new(&(struct gateway_options){.accounts = house->accounts,
+                                                                        .config = house->config},
+                                              &house->gateway, err);
+}
+
+static bool sum_keys(struct sim_house *house, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct key_info *keys;
+    size_t count;
+
+    if (!arena || !key_list(house->accounts, arena, &keys, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        house->spent += keys[i].spent_total;
+        house->held += keys[i].held;
+    }
+    house->holds_open = accounts_holds_open(house->accounts);
+    return true;
+}
+
+bool house_close(struct sim_house *house, struct err *err)
+{
+    bool ok = true;
+
+    gateway_free(&house->gateway);
+    if (house->accounts)
+        ok = accounts_flush_now(house->accounts, err) && sum_keys(house, err);
+    snapshot_free(&house->config);
+    accounts_close(&house->accounts);
+    audit_close(&house->audit);
+    store_close(&house->store);
+    resolve_done();
+    for (int i = 0; i < KEYS; i++)
+        secret_wipe(&house->tokens[i]);
+    return ok;
+}
+
+/* ---- serving ---- */
+
+static SUSPENDS void serve(struct http_exchange *x, void *ctx)
+{
+    struct sim_house *house = ctx;
+
+    house->reached++;
+    gateway_chat_completions(x, house->gateway);
+}
+
+static SUSPENDS bool make_key(struct sim_house *house, enum key_kind kind, struct err *err)
+{
+    static const struct key_limits limits[KEYS] = {
+        [KEY_LIMITED] = {.requests_per_minute = HOUSE_LIMITED_PER_MINUTE},
+        [KEY_POOR] = {.spend_day = 1},
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
+    struct key_info info;
+
+    if (!arena || !key_create(house->accounts, STR("simulated"), ROLE_APP, &limits[kind], arena,
+                              &info, &house->tokens[kind], err))
+        return false;
+    snprintf(house->key_ids[kind], sizeof house->key_ids[kind], STR_FMT, STR_ARG(info.id));
+    return kind != KEY_REVOKED || key_revoke(house->accounts, info.id, err);
+}
+
+static SUSPENDS bool make_keys(struct sim_house *house, struct err *err)
+{
+    for (enum key_kind kind = 0; kind < KEY_WRONG; kind++)
+        if (!make_key(house, kind, err))
+            return false;
+    return secret_set(&house->tokens[KEY_WRONG], WRONG_TOKEN, sizeof WRONG_TOKEN - 1, err);
+}
+
+static void run_server(void *arg)
+{
+    struct sim_house *house = arg;
+    struct err err = {0};
+
+    (void)!http_server_run(house->server, house->listener, &err);
+}
+
+/* The log of a house that has worked before, so that segments end at any place. */
+static bool add_old_records(struct sim_house *house, int count, struct err *err)
+{
+    static char padding[500];
+
+    memset(padding, 'o', sizeof padding);
+    for (int i = 0; i < count; i++) {
+        struct audit_record record = {.time = clock_wall(),
+                                      .outcome = STR(HOUSE_OLD_OUTCOME),
+                                      .note = {padding, sizeof padding}};
+
+        if (!audit_append(house->audit, &record, err))
+            return false;
+    }
+    return true;
+}
+
+SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *err)
+{
+    struct http_server_options options = {
+        .body_bytes_max = MIB, .request_memory = 4 * MIB, .handler = serve, .ctx = house};
+
+    scope_open(&house->serving, 0);
+    if (!addr_parse(STR("127.0.0.1:8080"), &house->addr, err) || !make_keys(house, err) ||
+        !add_old_records(house, old_records, err) ||
+        !sock_listen(&house->addr, NULL, &house->listener, err))
+        return false;
+    if (!http_server_new(&options, &house->server, err) ||
+        !scope_spawn(&house->serving, run_server, house, err)) {
+        listener_close(&house->listener);
+        return false;
+    }
+    return scope_spawn(&house->serving, accounts_flush_loop, house->accounts, err);
+}
+
+SUSPENDS void house_stop(struct sim_house *house)
+{
+    struct err err = {0};
+
+    if (house->server && !http_server_drain(house->server, &err))
+        printf("# could not drain: %s\n", err.text);
+    if (house->server)
+        house->connections_left = http_server_stats(house->server).connections;
+    scope_close(&house->serving);
+    http_server_free(&house->server);
+    http_client_drop_idle();
+}
