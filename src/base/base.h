@@ -35,6 +35,7 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define NORETURN           __attribute__((noreturn))
 #define UNUSED             __attribute__((unused))
+#define NOINLINE           __attribute__((noinline)) /* keeps a rare path's locals off hot stacks */
 #define LIKELY(x)          __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)        __builtin_expect(!!(x), 0)
 /* Marks functions that may switch fibers: hold no lock across one, re-check afterwards. */

@@ -11,8 +11,9 @@ struct http_field {
     struct str name, value; /* name as it came; compare with str_eq_nocase */
 };
 struct http_fields {
-    struct http_field at[HTTP_FIELDS_MAX];
     size_t count;
+    struct http_field
+        at[HTTP_FIELDS_MAX]; /* last: whoever keeps a head may keep count of them only */
 };
 /* The first field of that name, or STR_NONE. */
 struct str http_field(const struct http_fields *fields, struct str name);

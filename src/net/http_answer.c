@@ -33,7 +33,8 @@ static void complete(struct http_call *call)
     struct http_link *link = call->link;
 
     call->complete = true;
-    if (link && call->head.keep_alive && call->at == call->end && !stream_holds_bytes(link->stream))
+    if (link && call->head->keep_alive && call->at == call->end &&
+        !stream_holds_bytes(link->stream))
         http_link_keep(&call->link);
     http_link_drop(&call->link);
 }
@@ -57,7 +58,7 @@ static void rebase(struct str *s, const char *from, const char *to)
 /* The head outlives the page it came in. */
 static bool move_head(struct http_call *call, struct err *err)
 {
-    struct http_head *head = &call->head;
+    struct http_head *head = call->head;
     const char *from = call->head_text.ptr;
 
     if (call->head_moved || !from)
@@ -136,7 +137,7 @@ bool http_call_fill(struct http_call *call, struct err *err)
 
 void http_call_begin_body(struct http_call *call)
 {
-    const struct http_head *head = &call->head;
+    const struct http_head *head = call->head;
 
     call->left = head->content_length;
     http_chunks_init(&call->chunks);
@@ -189,9 +190,9 @@ static bool take_arrived(struct http_call *call, struct str *bytes, struct err *
     *bytes = STR_NONE;
     if (call->at == call->end)
         return true;
-    if (call->head.framing == HTTP_LENGTH) {
+    if (call->head->framing == HTTP_LENGTH) {
         take_length(call, bytes);
-    } else if (call->head.framing == HTTP_CHUNKED) {
+    } else if (call->head->framing == HTTP_CHUNKED) {
         if (!take_chunks(call, bytes, err))
             return http_call_fail(call, err);
     } else {
@@ -205,7 +206,7 @@ static bool take_arrived(struct http_call *call, struct str *bytes, struct err *
 /* Without framing the end of the connection is the end of the body. */
 static bool is_end(const struct http_call *call)
 {
-    return call->head.framing == HTTP_UNTIL_CLOSE && call->ended;
+    return call->head->framing == HTTP_UNTIL_CLOSE && call->ended;
 }
 
 SUSPENDS static bool wait_for_more(struct http_call *call, struct err *err)
@@ -302,7 +303,7 @@ SUSPENDS static bool gather(struct http_call *call, struct str first, size_t max
 
 bool http_call_body(struct http_call *call, size_t max, struct str *out, struct err *err)
 {
-    const struct http_head *head = &call->head;
+    const struct http_head *head = call->head;
     struct str first = STR_NONE;
 
     if (head->framing == HTTP_LENGTH && call->left > max)

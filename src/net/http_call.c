@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/pages.h"
+#include "base/scan.h"
 #include "net/http_client_internal.h"
 #include "net/pen.h"
 
@@ -10,28 +11,33 @@
 
 /* ---- the head of the request ---- */
 
-static bool has_control(struct str s, unsigned char least)
+static bool has_control(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
+    const char *end = s.ptr + s.len, *at = s.ptr;
 
-        if ((c < least && c != '\t') || c == 0x7f)
-            return true;
-    }
-    return false;
+    if (s.len == 0)
+        return false;
+    while ((at = scan_control(at, end)) < end && *at == '\t')
+        at++;
+    return at < end;
+}
+
+static bool has_blank(struct str s)
+{
+    return str_find_char(s, ' ') < s.len || str_find_char(s, '\t') < s.len || has_control(s);
 }
 
 /* What a caller passes through from somebody else must not end a line here. */
 static bool check_request(const struct http_outgoing *send, struct err *err)
 {
-    if (send->method.len == 0 || has_control(send->method, '!'))
+    if (send->method.len == 0 || has_blank(send->method))
         return err_set(err, ERR_INVALID, "the method of a request holds a blank or control byte");
-    if (has_control(send->path, '!') || memchr(send->path.ptr, '\t', send->path.len))
+    if (has_blank(send->path))
         return err_set(err, ERR_INVALID, "the path of a request holds a blank or control byte");
     for (size_t i = 0; i < send->field_count; i++) {
         const struct http_field *f = &send->fields[i];
 
-        if (f->name.len == 0 || has_control(f->name, '!') || has_control(f->value, ' '))
+        if (f->name.len == 0 || has_blank(f->name) || has_control(f->value))
             return err_set(err, ERR_INVALID, "header field %zu of a request holds a control byte",
                            i + 1);
     }
@@ -141,21 +147,32 @@ static bool malformed(struct http_call *call, struct err *err)
     return http_call_fail(call, err);
 }
 
+/* Most heads have a few fields of the many there is room for. */
+static void cut_head(struct http_call *call)
+{
+    size_t kept = offsetof(struct http_head, fields.at) +
+                  call->head->fields.count * sizeof(struct http_field);
+
+    ASSERT(arena_grow(call->arena, call->head, sizeof *call->head, kept) == call->head);
+}
+
 static enum http_parse parse_head(struct http_call *call, struct err *err)
 {
     struct str bytes = {call->page + call->at, call->end - call->at};
     size_t used = 0;
     enum http_parse parsed = http_parse_response(
-        bytes, call->to_head, &http_client_options()->limits, &call->head, &used, err);
+        bytes, call->to_head, &http_client_options()->limits, call->head, &used, err);
 
     if (parsed != HTTP_OK)
         return parsed;
     call->head_text = str_slice(bytes, 0, used);
     call->at += used;
-    if (call->head.status >= 200)
+    if (call->head->status >= 200) {
+        cut_head(call);
         return HTTP_OK;
-    if (call->head.status == 101 || ++call->interim > INTERIM_MAX) {
-        err_set(err, ERR_UNAVAILABLE, "status %d was not asked for", call->head.status);
+    }
+    if (call->head->status == 101 || ++call->interim > INTERIM_MAX) {
+        err_set(err, ERR_UNAVAILABLE, "status %d was not asked for", call->head->status);
         return HTTP_BAD;
     }
     return call->at < call->end ? parse_head(call, err) : HTTP_MORE;
@@ -203,16 +220,16 @@ static void call_end_of_arena(void *what)
 static struct http_call *call_new(struct arena *arena, struct http_origin *origin,
                                   const struct http_outgoing *send, struct err *err)
 {
-    struct http_call *call = arena_alloc_raw(arena, sizeof *call);
+    struct http_call *call = arena_alloc(arena, sizeof *call);
 
-    if (!call) {
+    if (!call || !arena_defer(arena, call_end_of_arena, call)) {
         err_arena(err, arena);
         return NULL;
     }
-    memset(call, 0, offsetof(struct http_call, head));
     call->arena = arena;
     call->to_head = str_eq(send->method, STR("HEAD"));
-    if (!arena_defer(arena, call_end_of_arena, call)) {
+    call->head = arena_alloc_raw(arena, sizeof *call->head); /* the newest piece: see cut_head() */
+    if (!call->head) {
         err_arena(err, arena);
         return NULL;
     }
@@ -223,48 +240,45 @@ static struct http_call *call_new(struct arena *arena, struct http_origin *origi
 
 /* An upstream may answer and hang up before it has read the whole request, a 413 for example: so
  * after a write that failed there may still be an answer to read. */
+NOINLINE SUSPENDS static bool hear_early_answer(struct http_call *call, struct err *err)
+{
+    struct err unread = {0};
+
+    call->died = true;
+    stream_cut(call->link->stream, false); /* whatever comes, it cannot be reused */
+    if (!receive_head(call, &unread)) {
+        err->code = ERR_UNAVAILABLE;
+        return err_wrap(err, "send the request to %s", call->origin->name);
+    }
+    call->head->keep_alive = false;
+    return true;
+}
+
 SUSPENDS static bool attempt(struct http_call *call, const struct request *request, bool fresh,
                              struct err *err)
 {
-    struct err unread = {0}, over = {0};
-
     if (!http_link_borrow(call->origin, fresh, &call->link, &call->reused, err))
         return http_call_fail(call, err);
     if (stream_write(call->link->stream, request->iov, request->count, err))
         return receive_head(call, err);
-    if (!fiber_still_wanted(&over))
-        return http_call_fail(call, err);
-    call->died = true;
-    stream_cut(call->link->stream, false); /* whatever comes, it cannot be reused */
-    if (!receive_head(call, &unread)) {
-        err_wrap(err, "send the request to %s", call->origin->name);
-        err->code = ERR_UNAVAILABLE;
-        return false;
-    }
-    call->head.keep_alive = false;
-    return true;
+    return http_still_wanted() ? hear_early_answer(call, err) : http_call_fail(call, err);
 }
 
 /* A kept connection may have died in its sleep: the peer hung up as our request went out, and
  * nothing of an answer has come. */
 static bool was_stale(const struct http_call *call)
 {
-    struct err over = {0};
-
     return call->reused && call->died && call->end == 0 && call->interim == 0 &&
-           fiber_still_wanted(&over);
+           http_still_wanted();
 }
 
 SUSPENDS static bool perform(struct http_call *call, const struct request *request, struct err *err)
 {
-    struct err first = {0};
-
-    if (attempt(call, request, false, &first))
+    if (attempt(call, request, false, err))
         return true;
-    if (!was_stale(call)) {
-        *err = first;
+    if (!was_stale(call))
         return false;
-    }
+    *err = (struct err){0};
     call->origin->client->stats.stale++;
     call->died = false;
     return attempt(call, request, true, err);
@@ -292,7 +306,7 @@ bool http_call(struct arena *arena, const struct http_url *to, const struct http
 
 const struct http_head *http_call_head(const struct http_call *call)
 {
-    return &call->head;
+    return call->head;
 }
 
 bool http_call_reused(const struct http_call *call)

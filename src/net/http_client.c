@@ -62,6 +62,13 @@ struct http_client *http_client_here(struct err *err)
     return client;
 }
 
+bool http_still_wanted(void)
+{
+    struct err ignored = {0};
+
+    return fiber_still_wanted(&ignored);
+}
+
 void http_client_free(struct http_client *client)
 {
     struct arena *arena = client->arena;

@@ -62,15 +62,16 @@ struct http_call {
     /* Bytes of the answer not yet given out: page[at..end). No page while waiting. */
     char *page;
     size_t page_bytes, at, end;
-    size_t page_wanted;    /* of the next page */
-    struct str head_text;  /* what the head's views are of */
-    struct http_head head; /* last: large, and not cleared */
+    size_t page_wanted;     /* of the next page */
+    struct str head_text;   /* what the head's views are of */
+    struct http_head *head; /* cut to the fields there are once it is parsed */
 };
 
 /* ---- http_client.c ---- */
 const struct http_client_options *http_client_options(void);
 struct http_client *http_client_here(struct err *err); /* this loop's */
 void http_client_free(struct http_client *client);
+bool http_still_wanted(void); /* fiber_still_wanted(), where the reason is known already */
 
 /* ---- http_pool.c ---- */
 struct http_origin *http_origin_of(const struct http_url *url, struct err *err);

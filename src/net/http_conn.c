@@ -136,8 +136,12 @@ static enum http_parse parse_head(struct http_exchange *x, struct err *err)
         http_parse_request(bytes, &c->run->server->options.limits, &x->head, &used, err);
 
     if (parsed == HTTP_OK) {
+        size_t kept = offsetof(struct http_exchange, head.fields.at) +
+                      x->head.fields.count * sizeof(struct http_field);
+
         c->at += used;
         x->received = used;
+        ASSERT(arena_grow(x->arena, x, sizeof *x, kept) == x);
     }
     return parsed;
 }
@@ -213,20 +217,27 @@ static void exchange_free(struct http_exchange **x)
         pages_give(old_page, old_page_bytes);
 }
 
+/* The handler said nothing: because the body failed, or by mistake. */
+NOINLINE SUSPENDS static bool answer_instead(struct http_exchange *x)
+{
+    struct err err = {0};
+
+    if (x->refusal_err)
+        return refuse(x->conn, x->refusal, x->refusal_err);
+    if (!x->refusal)
+        log_error("handler of " STR_FMT " " STR_FMT " gave no answer", STR_ARG(x->head.method),
+                  STR_ARG(x->head.path));
+    err_set(&err, ERR_INTERNAL, "the request ended without an answer");
+    return refuse(x->conn, x->refusal ? x->refusal : 500, &err);
+}
+
 /* The handler is done: what became of the reply? True: the connection goes on. */
 SUSPENDS static bool settle(struct http_exchange *x, bool peer_left)
 {
     struct http_conn *c = x->conn;
 
-    if (x->reply == REPLY_NONE && !x->failed && !peer_left) {
-        if (!x->refusal) {
-            x->refusal = 500;
-            err_set(&x->refusal_err, ERR_INTERNAL, "the request ended without an answer");
-            log_error("handler of " STR_FMT " " STR_FMT " gave no answer", STR_ARG(x->head.method),
-                      STR_ARG(x->head.path));
-        }
-        return refuse(c, x->refusal, &x->refusal_err);
-    }
+    if (x->reply == REPLY_NONE && !x->failed && !peer_left)
+        return answer_instead(x);
     if (x->reply != REPLY_DONE || x->failed) {
         stream_cut(c->stream, !x->chunked);
         if (x->chunked && !peer_left)

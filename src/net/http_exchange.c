@@ -74,7 +74,9 @@ static mono_ns body_deadline(const struct http_exchange *x)
 static bool fail_body(struct http_exchange *x, int status, const struct err *err)
 {
     x->refusal = status;
-    x->refusal_err = *err;
+    x->refusal_err = arena_alloc_raw(x->arena, sizeof *err);
+    if (x->refusal_err)
+        *x->refusal_err = *err;
     return false;
 }
 
@@ -216,10 +218,8 @@ SUSPENDS static bool read_chunks(struct http_exchange *x, struct err *err)
 
 bool http_body(struct http_exchange *x, struct str *out, struct err *err)
 {
-    if (x->refusal) {
-        *err = x->refusal_err;
-        return false;
-    }
+    if (x->refusal)
+        return err_set(err, ERR_INVALID, "the body could not be read");
     if (!x->body_whole) {
         if (!say_continue(x, err))
             return reading_failed(x, err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/pages.h"
 #include "net/http_client_internal.h"
 #include "net/resolve.h"
 #include "net/tls.h"
@@ -194,14 +195,13 @@ SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *
 {
     dur_ns timeout = http_client_options()->connect_timeout;
     struct scope within;
-    struct err over = {0};
 
     scope_open(&within, fiber_now() + timeout);
     bool done = connect_within(origin, addr, out, err);
     scope_close(&within);
     if (done)
         return true;
-    if (err->code == ERR_TIMEOUT && fiber_still_wanted(&over))
+    if (err->code == ERR_TIMEOUT && http_still_wanted())
         err_set(err, ERR_UNAVAILABLE, "%s does not answer within %" PRId64 " ms", addr->text,
                 timeout / MILLISECOND);
     return false;
@@ -209,20 +209,22 @@ SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *
 
 SUSPENDS static bool connect_any(struct http_origin *origin, struct stream **out, struct err *err)
 {
-    struct addr addrs[RESOLVE_ADDRS_MAX];
-    struct err over = {0};
-    size_t count = 0;
+    size_t count = 0, bytes;
+    struct addr *addrs =
+        pages_take(RESOLVE_ADDRS_MAX * sizeof *addrs, &bytes); /* not on the stack */
+    bool done = false;
 
-    if (!resolve(str_from(origin->host), origin->port, addrs, &count, err) ||
-        (origin->tls && !get_tls(origin->client, err)))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (connect_one(origin, &addrs[i], out, err))
-            return true;
-        if (!fiber_still_wanted(&over))
-            break;
-    }
-    return err_wrap(err, "could not connect");
+    if (!addrs)
+        return err_set(err, ERR_EXHAUSTED, "no memory to connect");
+    if (resolve(str_from(origin->host), origin->port, addrs, &count, err) &&
+        (!origin->tls || get_tls(origin->client, err)))
+        for (size_t i = 0; i < count && !done; i++) {
+            done = connect_one(origin, &addrs[i], out, err);
+            if (!done && !http_still_wanted())
+                break;
+        }
+    pages_give(addrs, bytes);
+    return done || err_wrap(err, "could not connect");
 }
 
 SUSPENDS static struct http_link *link_new(struct http_origin *origin, struct err *err)

@@ -168,11 +168,11 @@ bool http_begin(struct http_exchange *x, const struct http_reply *reply, struct 
 
 static size_t write_size_line(char line[SIZE_LINE], size_t size)
 {
-    struct buf b;
+    struct pen pen = {line};
 
-    buf_init_fixed(&b, line, SIZE_LINE);
-    buf_fmt(&b, "%zx\r\n", size);
-    return b.len;
+    put_hex(&pen, size);
+    put(&pen, STR("\r\n"));
+    return (size_t)(pen.at - line);
 }
 
 /* The head if it still waits, one chunk if there is data, and `tail`: all in one write. */

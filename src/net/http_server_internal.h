@@ -88,7 +88,7 @@ struct http_exchange {
     struct str head_pending;
 
     int refusal; /* status that the failed body asks for, 0: none */
-    struct err refusal_err;
+    struct err *refusal_err; /* in the arena; NULL when that is full */
 
     char *old_page; /* holds the head when the body came through another page */
     size_t old_page_bytes;

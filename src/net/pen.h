@@ -40,4 +40,15 @@ static inline void put_number(struct pen *pen, uint64_t n)
     put(pen, (struct str){digits + at, sizeof digits - at});
 }
 
+/* Lower case, without leading zeros. */
+static inline void put_hex(struct pen *pen, uint64_t n)
+{
+    int shift = 60;
+
+    while (shift > 0 && n >> shift == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *pen->at++ = "0123456789abcdef"[n >> shift & 15];
+}
+
 #endif

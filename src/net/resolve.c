@@ -2,12 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "base/pages.h"
 #include "base/table.h"
 #include "net/stock.h"
@@ -16,13 +16,14 @@
 
 #define NAME_MAX_BYTES 253 /* RFC 1035, written out */
 #define QUEUE_MAX      256
-#define HOST_TEXT      (INET6_ADDRSTRLEN + 2) /* with brackets */
+#define HOST_TEXT      INET6_ADDRSTRLEN
 
 /* One name and what is known of it. A loop's own: nothing here is locked. */
 struct entry {
     char name[NAME_MAX_BYTES + 1];
     char hosts[RESOLVE_ADDRS_MAX][HOST_TEXT];
     size_t count; /* 0: the last answer was a failure, err says which */
+    int failed;   /* getaddrinfo()'s code */
     struct err err;
     mono_ns good_until;
     struct event answered; /* for those who ask while somebody asks already */
@@ -47,13 +48,18 @@ static struct {
 
 /* ---- texts ---- */
 
-PRINTF(2, 3) static void write_addr(struct addr *out, const char *fmt, ...)
+/* Without printf, which needs a page of the caller's stack. */
+static void write_addr(struct addr *out, struct str host, uint16_t port)
 {
-    va_list args;
+    bool bare = str_find_char(host, ':') < host.len && host.ptr[0] != '[';
+    struct buf b;
 
-    va_start(args, fmt);
-    vsnprintf(out->text, sizeof out->text, fmt, args);
-    va_end(args);
+    buf_init_fixed(&b, out->text, sizeof out->text - 1);
+    buf_str(&b, bare ? STR("[") : STR(""));
+    buf_str(&b, host);
+    buf_str(&b, bare ? STR("]:") : STR(":"));
+    buf_u64(&b, port);
+    out->text[b.len] = 0;
 }
 
 static bool is_ipv4(const char *host)
@@ -87,32 +93,21 @@ static bool needs_no_question(struct str host, const char *name, uint16_t port, 
 {
     char text[HOST_TEXT];
 
-    if (str_starts(host, STR("unix:"))) {
-        write_addr(out, "%s", name);
-        return true;
-    }
-    if (is_ipv6(name)) {
-        write_addr(out, "[%s]:%u", name, port);
-        return true;
-    }
-    if (!is_ipv4(name) && !simulated(host, text))
+    if (str_starts(host, STR("unix:")))
+        memcpy(out->text, name, host.len + 1);
+    else if (is_ipv4(name) || is_ipv6(name))
+        write_addr(out, host, port);
+    else if (simulated(host, text))
+        write_addr(out, str_from(text), port);
+    else
         return false;
-    write_addr(out, "%s:%u", is_ipv4(name) ? name : text, port);
     return true;
 }
 
 /* ---- the question itself: on a thread of the pool ---- */
 
-struct question {
-    char name[NAME_MAX_BYTES + 1];
-    char hosts[RESOLVE_ADDRS_MAX][HOST_TEXT];
-    size_t count;
-    int failed; /* getaddrinfo()'s code */
-};
-
 static bool write_host(const struct addrinfo *info, char out[HOST_TEXT])
 {
-    char text[INET6_ADDRSTRLEN];
     bool v6 = info->ai_family == AF_INET6;
     const void *ip =
         v6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_addr
@@ -120,24 +115,22 @@ static bool write_host(const struct addrinfo *info, char out[HOST_TEXT])
 
     if (!v6 && info->ai_family != AF_INET)
         return false;
-    if (!inet_ntop(info->ai_family, ip, text, sizeof text))
-        return false;
-    snprintf(out, HOST_TEXT, v6 ? "[%s]" : "%s", text);
-    return true;
+    return inet_ntop(info->ai_family, ip, out, HOST_TEXT) != NULL;
 }
 
 static void ask(void *arg)
 {
-    struct question *q = arg;
+    struct entry *e = arg; /* nobody else looks at its answer while it is asked for */
     struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
 
+    e->count = 0;
     atomic_fetch_add_explicit(&resolver.questions, 1, memory_order_relaxed);
-    q->failed = getaddrinfo(q->name, NULL, &wanted, &found);
-    if (q->failed)
+    e->failed = getaddrinfo(e->name, NULL, &wanted, &found);
+    if (e->failed)
         return;
-    for (const struct addrinfo *i = found; i && q->count < RESOLVE_ADDRS_MAX; i = i->ai_next)
-        q->count += write_host(i, q->hosts[q->count]);
+    for (const struct addrinfo *i = found; i && e->count < RESOLVE_ADDRS_MAX; i = i->ai_next)
+        e->count += write_host(i, e->hosts[e->count]);
     freeaddrinfo(found);
 }
 
@@ -228,29 +221,23 @@ static struct entry *find_or_add(struct names *names, struct str name)
     return e;
 }
 
-static void note_answer(struct entry *e, const struct question *q)
+static void note_answer(struct entry *e)
 {
-    dur_ns ttl = q->count > 0 ? resolver.options.ttl : resolver.options.ttl_failed;
-
-    e->count = q->count;
-    memcpy(e->hosts, q->hosts, sizeof e->hosts);
-    e->good_until = fiber_now() + ttl;
-    if (q->count == 0)
+    e->good_until =
+        fiber_now() + (e->count > 0 ? resolver.options.ttl : resolver.options.ttl_failed);
+    if (e->count == 0)
         err_set(&e->err, ERR_UNAVAILABLE, "could not resolve host \"%s\": %s", e->name,
-                q->failed ? gai_strerror(q->failed) : "no address");
+                e->failed ? gai_strerror(e->failed) : "no address");
 }
 
 SUSPENDS static bool ask_for(struct entry *e, struct err *err)
 {
-    struct question q = {0};
-
-    memcpy(q.name, e->name, sizeof q.name);
     e->asking = true;
     event_clear(&e->answered);
-    bool asked = pool_run(resolver.pool, ask, &q, err);
+    bool asked = pool_run(resolver.pool, ask, e, err);
     e->asking = false;
     if (asked)
-        note_answer(e, &q);
+        note_answer(e);
     event_set(&e->answered);
     return asked || err_wrap(err, "resolve host \"%s\"", e->name);
 }
@@ -276,7 +263,7 @@ SUSPENDS static bool look_up(struct entry *e, uint16_t port, struct addr *out, s
         return false;
     }
     for (size_t i = 0; i < e->count; i++)
-        write_addr(&out[i], "%s:%u", e->hosts[i], port);
+        write_addr(&out[i], str_from(e->hosts[i]), port);
     *count = e->count;
     return true;
 }
