@@ -44,7 +44,8 @@ void principal_release(const struct principal **who); /* CLEANUP-able; NULL is f
 /* Of the local administrator (Unix socket of the same user) and of the house itself. */
 const struct principal *accounts_local_admin(struct accounts *accounts);
 
-/* Set `worst` aside and count one request, if the key's requests per minute and spend limits allow. */
+/* Set `worst` aside and count one request, if the key's requests per minute and spend limits allow and
+ * the disk has room for the record. */
 struct hold {
     const struct principal *who;
     usd_micro amount;

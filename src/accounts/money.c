@@ -196,6 +196,8 @@ bool hold_take(struct accounts *accounts, const struct principal *who, usd_micro
 {
     ASSERT(worst >= 0 && !out->open);
     worst = MIN_OF(worst, HOLD_MAX);
+    if (!audit_ready(accounts->audit, err)) /* what cannot be recorded may not cost anything */
+        return false;
 
     mutex_lock(&accounts->lock);
     bool ok = hold_locked(who->state, worst, now, err);

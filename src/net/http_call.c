@@ -295,6 +295,8 @@ bool http_call(struct arena *arena, const struct http_url *to, const struct http
     struct http_call *call = origin ? call_new(arena, origin, send, err) : NULL;
     if (!call)
         return false;
+    origin->connect_timeout =
+        send->connect_timeout > 0 ? send->connect_timeout : http_client_options()->connect_timeout;
     if (!perform(call, &request, err)) {
         http_call_end(&call);
         return false;

@@ -39,6 +39,7 @@ struct http_outgoing {
     size_t field_count;
     const struct str *body; /* pieces, sent with the head by writev */
     size_t body_count;
+    dur_ns connect_timeout; /* one address, TLS included; 0: the client's */
 };
 
 /* Send and wait for the head of the answer. The call is *out from here on, also when reading fails later. */

@@ -29,6 +29,7 @@ struct http_origin {
     struct semaphore room;      /* connections_max less those in use */
     struct ring idle;           /* its kept connections, the newest first */
     uint32_t idle_count, users; /* users: calls that hold or wait for a connection */
+    dur_ns connect_timeout;     /* as the newest call wants it */
     bool tls;
     uint16_t port;
     char host[ORIGIN_HOST_SIZE]; /* or "unix:/path" */

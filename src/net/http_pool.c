@@ -193,7 +193,7 @@ SUSPENDS static bool connect_within(struct http_origin *origin, const struct add
 SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *addr,
                                  struct stream **out, struct err *err)
 {
-    dur_ns timeout = http_client_options()->connect_timeout;
+    dur_ns timeout = origin->connect_timeout;
     struct scope within;
 
     scope_open(&within, fiber_now() + timeout);

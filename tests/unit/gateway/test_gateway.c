@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "base/fault.h"
+#include "net/http_server.h"
 #include "small_house.h"
 #include "test.h"
 
@@ -628,6 +630,32 @@ FIBER_TEST(question_from_inside_is_bounded_by_the_same_budget)
     EXPECT(house_records(&h) == 2 && h.fake.requests == 0);
     record_is(&h, 1, "outcome", "\"refused\"");
     record_is(&h, 2, "outcome", "\"failed\"");
+    house_close(&h);
+}
+
+/* Each fallible call of a request fails once: whatever the client sees, the books balance. */
+FIBER_TEST(books_balance_whatever_fails)
+{
+    struct small_house h;
+    uint64_t nth = 1;
+
+    house_open(&h, NULL);
+    struct fake_move moves[] = {{FAKE_WRITE, FAKE_STREAM_HEAD, 0},
+                                {FAKE_WRITE, fake_chunk(h.arena, HELLO FINISH USAGE DONE), 0},
+                                {FAKE_WRITE, "0\r\n\r\n", 0},
+                                {0}};
+    h.fake.moves = moves;
+    for (; fault_arm(nth); nth++) {
+        struct reply *r = house_chat(&h, ASK(STREAM));
+
+        while (http_server_stats(h.server).active > 0)
+            fiber_yield();
+        EXPECT(accounts_holds_open(h.accounts) == 0, "%" PRIu64 ": %s", nth, fault_last());
+        EXPECT(!r || !r->whole || r->status != 200 || str_eq(r->body, STR(HELLO FINISH DONE)),
+               "%" PRIu64 ": %s: " STR_FMT, nth, fault_last(), STR_ARG(r->body));
+    }
+    fault_disarm();
+    EXPECT(nth > 10, "%" PRIu64, nth);
     house_close(&h);
 }
 
