@@ -501,6 +501,11 @@ TEST(audit_open_cuts_a_torn_record)
 
         REQUIRE(audit);
         EXPECT(audit_last_seq(audit) == 4);
+
+        struct str rest = load_segment(arena, at, 1);
+
+        for (size_t i = last_line; i < rest.len; i++)
+            EXPECT(rest.ptr[i] == 0, "%zu", i); /* a shorter record must not uncover old bytes */
         append(audit, 2);
         expect_sound(at, 6, false);
         audit_close(&audit);
