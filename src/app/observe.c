@@ -30,13 +30,13 @@ enum {
 static struct metric rows[] = {
     [INFO] =
         {"weir_build", METRIC_GAUGE, "", "Always 1; the version is a label.", {"version", NULL}, 0},
-    [START] = {"weir_start_time_seconds",
+    [START] = {"weir_start_time",
                METRIC_GAUGE,
                "seconds",
                "When the worker started, since 1970.",
                {NULL},
                0},
-    [PAGES] = {"weir_request_memory_bytes",
+    [PAGES] = {"weir_request_memory",
                METRIC_GAUGE,
                "bytes",
                "Memory that requests hold now.",

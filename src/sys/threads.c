@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/metrics.h"
 #include "base/pages.h"
 
 struct loop_thread {
@@ -27,6 +28,7 @@ static void run_and_free(struct loop_thread *t)
 {
     loop_run(t->loop, t->first, t->arg);
     loop_free(&t->loop);
+    metrics_thread_done();
     pages_thread_done();
 }
 
