@@ -251,8 +251,11 @@ static bool open_pools(struct house *house, struct err *err)
                                      .threads = (int)s->knowledge.threads,
                                      .queue_max = (uint32_t)s->knowledge.queue};
 
+    struct pool_options log_writer = {.name = "log", .threads = 1, .queue_max = 4};
+
     house->disk = pool_new(&disk, err);
-    house->documents = house->disk ? pool_new(&documents, err) : NULL;
+    house->log_writer = house->disk ? pool_new(&log_writer, err) : NULL;
+    house->documents = house->log_writer ? pool_new(&documents, err) : NULL;
     return house->documents != NULL;
 }
 
@@ -343,6 +346,7 @@ void house_close(struct house **at)
     audit_close(&house->audit);
     store_close(&house->store);
     pool_free(&house->documents);
+    pool_free(&house->log_writer);
     pool_free(&house->disk);
     file_close(&house->lock);
     resolve_done();

@@ -15,10 +15,11 @@ struct house {
     struct settings *settings;
     const char *config_file; /* as named on the command line, or NULL */
     const char *const *environment;
-    struct arena *arena;    /* paths; lives as long as the house */
-    struct file *lock;      /* of the data directory */
-    struct pool *disk;      /* audit syncs and other short blocking work */
-    struct pool *documents; /* parsing, indexing, searching */
+    struct arena *arena;     /* paths; lives as long as the house */
+    struct file *lock;       /* of the data directory */
+    struct pool *disk;       /* audit syncs and other short blocking work */
+    struct pool *log_writer; /* its own: a full pipe holds up nothing else */
+    struct pool *documents;  /* parsing, indexing, searching */
     struct store *store;
     struct audit *audit;
     struct accounts *accounts;

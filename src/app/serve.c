@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "app/log_queue.h"
 #include "app/observe.h"
 #include "app/routes.h"
 #include "app/welcome.h"
@@ -176,6 +177,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
            scope_spawn(scope, sync_audit, house, err) &&
+           scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
            scope_spawn(scope, observe_house, house, err);
 }
@@ -283,7 +285,7 @@ int serve(struct serve_options *options)
     signals_block();
     log_set_clock(clock_wall);
     observe_register();
-    if (!house_open(&options->settings, &house, &err)) {
+    if (!log_queue_start(&err) || !house_open(&options->settings, &house, &err)) {
         log_error("cannot start: %s", err.text);
         return 1;
     }
@@ -310,6 +312,7 @@ int serve(struct serve_options *options)
     house_close(&house);
     if (ok && !atomic_load(&all.failed))
         log_info("stopped");
+    log_queue_stop();
     return ok && !atomic_load(&all.failed) ? 0 : 1;
 }
 

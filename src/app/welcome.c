@@ -105,7 +105,7 @@ static void say_hello(const struct house *house, const char *base, struct str ad
            "  curl %s/v1/chat/completions -H 'Authorization: Bearer " STR_FMT
            "' -H 'Content-Type: application/json' \\\n"
            "    -d '{\"model\":\"" STR_FMT "\",\"messages\":[{\"role\":\"user\",\"content\":\"How "
-                                           "many days of annual leave do employees get?\"}]}'\n"
+           "many days of annual leave do employees get?\"}]}'\n"
            "\n"
            "The same with the OpenAI SDK (npm install openai):\n"
            "\n"
