@@ -77,7 +77,7 @@ static const char *pass_code_unit(struct parser *p, const char *at)
     if (unit < 0)
         return fail(p, at, "expected four hex digits after \\u");
     at += 4;
-    if (unit < 0xd800 || unit > 0xdfff)
+    if (unit < 0xd800 || unit > 0xdfff || p->limits.lone_surrogates)
         return at;
     if (unit > 0xdbff)
         return fail(p, at - 6, "the second half of a surrogate pair stands alone");

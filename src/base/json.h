@@ -29,6 +29,9 @@ typedef uint32_t json_ref; /* a value in it; 0 is "absent" and safe to pass ever
 struct json_limits {
     uint32_t depth; /* nesting, default 128 */
     uint32_t nodes; /* values, default 4 million */
+    /* Accept an escape such as \ud83c without its other half, as RFC 8259 section 8.2 lets a reader do:
+     * for what providers send, whose streams split anywhere. Decoded it is U+FFFD. */
+    bool lone_surrogates;
 };
 
 struct json *json_parse(struct arena *arena, struct str text, struct err *err) MUST_CHECK;

@@ -117,8 +117,25 @@ static uint32_t code_unit(const char *digits)
            hex_digit(digits[3]);
 }
 
+/* The character of the escapes at *at; a half of a pair that stands alone is U+FFFD. */
+static uint32_t decode_units(const char **at, const char *end)
+{
+    uint32_t unit = code_unit(*at + 2), low;
+
+    *at += 6;
+    if (unit < 0xd800 || unit > 0xdfff)
+        return unit;
+    if (unit > 0xdbff || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
+        return 0xfffd;
+    low = code_unit(*at + 2);
+    if (low < 0xdc00 || low > 0xdfff)
+        return 0xfffd;
+    *at += 6;
+    return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+}
+
 /* Decode the escape at *at, which is known to be valid, into at most four bytes. */
-static size_t decode_escape(const char **at, char out[4])
+static size_t decode_escape(const char **at, const char *end, char out[4])
 {
     static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
                                     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
@@ -129,13 +146,7 @@ static size_t decode_escape(const char **at, char out[4])
         *at += 2;
         return 1;
     }
-    uint32_t rune = code_unit(*at + 2);
-    *at += 6;
-    if (rune >= 0xd800 && rune <= 0xdbff) {
-        rune = 0x10000 + ((rune - 0xd800) << 10) + (code_unit(*at + 2) - 0xdc00);
-        *at += 6;
-    }
-    return utf8_put(out, rune);
+    return utf8_put(out, decode_units(at, end));
 }
 
 size_t json_unescape(struct str raw, char *out)
@@ -153,7 +164,7 @@ size_t json_unescape(struct str raw, char *out)
         if (!stop)
             break;
         at = stop;
-        size_t count = decode_escape(&at, bytes);
+        size_t count = decode_escape(&at, end, bytes);
         memcpy(out + len, bytes, count);
         len += count;
     }
@@ -176,7 +187,7 @@ static int next_byte(struct decoder *d)
         return -1;
     if (!d->escaped || *d->at != '\\')
         return (uint8_t)*d->at++;
-    d->pending_count = decode_escape(&d->at, d->pending);
+    d->pending_count = decode_escape(&d->at, d->end, d->pending);
     d->pending_at = 1;
     return (uint8_t)d->pending[0];
 }

@@ -28,6 +28,11 @@ void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)
     }
 }
 
+/* Answers pass untouched, so what we read in them is read kindly: a stream may split a pair of surrogates. */
+static const struct json_limits from_provider = {.depth = 128,
+                                                 .nodes = 4000000,
+                                                 .lone_surrogates = true};
+
 static int64_t read_tokens(const struct json *j, json_ref object, struct str key)
 {
     int64_t n;
@@ -124,7 +129,7 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
                       struct chat_meter *meter, bool *drop, struct err *err)
 {
     struct err bad = {0};
-    struct json *j = json_parse(scratch, data, &bad);
+    struct json *j = json_parse_within(scratch, data, &from_provider, &bad);
     json_ref usage;
     size_t choices;
 
@@ -165,7 +170,7 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
 {
     struct err bad = {0};
     size_t mark = arena_mark(arena);
-    struct json *j = json_parse(arena, body, &bad);
+    struct json *j = json_parse_within(arena, body, &from_provider, &bad);
 
     if (!j)
         return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,

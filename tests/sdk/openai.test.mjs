@@ -125,13 +125,26 @@ for (const [name, options, fields, kind, code] of wrong)
     assert.match(error.requestID ?? "", /^req_/);
   });
 
-for (const status of [400, 401, 403, 404, 422, 429, 500, 503])
+for (const status of [400, 403, 404, 422, 429, 500, 503])
   test(`a provider's own ${status} passes untouched`, async () => {
     const error = await client.chat.completions.create({ model: "fake", messages: user(`error ${status}`) }).then(() => assert.fail("was accepted"), (e) => e);
     assert.equal(error.status, status);
     assert.deepEqual(error.error, { message: `fake ${status}`, type: "fake_error", param: "messages", code: "fake_code" });
     if (status === 429) assert.equal(error.headers.get("retry-after"), "0");
   });
+
+test("a provider that refuses Weir's own key is not the client's mistake", async () => {
+  const error = await client.chat.completions.create({ model: "fake", messages: user("error 401") }).then(() => assert.fail("was accepted"), (e) => e);
+  assert.equal(error.status, 503);
+  assert.match(error.message, /provider "fake" refused the api_key/);
+});
+
+test("half a character in a piece passes", async () => {
+  const stream = await client.chat.completions.create({ model: "fake", messages: user("halves"), stream: true });
+  let text = "";
+  for await (const chunk of stream) text += chunk.choices[0]?.delta?.content ?? "";
+  assert.equal(text, "🌍🌍🌍");
+});
 
 test("a cut stream is an error, never an end", async () => {
   const stream = await client.chat.completions.create({ model: "fake", messages: user("cut"), stream: true });

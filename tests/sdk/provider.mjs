@@ -58,6 +58,7 @@ export class Provider {
   text(body, asked) {
     if (body.response_format) return '{"city":"Zürich","celsius":21}';
     if (asked === "what colour") return "The picture is red.";
+    if (asked === "halves") return "🌍🌍🌍";
     return "Hello from the fake provider: 你好, 🌍!";
   }
 
@@ -76,6 +77,7 @@ export class Provider {
       chunk({}, "tool_calls");
     } else {
       const text = asked === "long" ? "word ".repeat(400) : this.text(body, asked);
+      // Cut by UTF-16 units, as careless providers do: a pair of surrogates may fall into two pieces.
       for (let at = 0, sent = 0; at < text.length && !res.destroyed; at += 5) {
         chunk({ content: text.slice(at, at + 5) });
         if (asked === "cut" && ++sent === 3) { over = true; return void setTimeout(() => res.destroy(), 50); }

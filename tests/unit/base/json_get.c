@@ -294,3 +294,33 @@ TEST(json_equality_of_parts)
     EXPECT(!json_equal(j, json_at(j, root, 0), j, json_at(j, root, 2)));
     EXPECT(!json_equal(j, json_at(j, root, 0), j, root));
 }
+
+TEST(json_lone_surrogates_when_asked_for)
+{
+    static const struct {
+        const char *text, *want; /* want NULL: refused also then */
+    } cases[] = {
+        {"\"\\ud83c\"", "\xef\xbf\xbd"},
+        {"\"\\udf0d\"", "\xef\xbf\xbd"},
+        {"\"a\\ud83cb\"", "a\xef\xbf\xbd"
+                          "b"},
+        {"\"\\ud83c\\u0041\"", "\xef\xbf\xbd"
+                               "A"},
+        {"\"\\ud83c\\ud83c\\udf0d\"", "\xef\xbf\xbd\xf0\x9f\x8c\x8d"},
+        {"\"\\ud83c\\udf0d\"", "\xf0\x9f\x8c\x8d"},
+        {"\"\\ud83\"", NULL},
+    };
+    static const struct json_limits kind = {.depth = 8, .nodes = 8, .lone_surrogates = true};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
+        struct err err = {0};
+        struct str got = STR("");
+        struct json *j = json_parse_within(arena, str_from(cases[i].text), &kind, &err);
+
+        EXPECT((j != NULL) == (cases[i].want != NULL), "%s: %s", cases[i].text, err.text);
+        EXPECT(!j ||
+                   (json_str(j, json_root(j), arena, &got) && str_eq(got, str_from(cases[i].want))),
+               "%s: " STR_FMT, cases[i].text, STR_ARG(got));
+    }
+}
