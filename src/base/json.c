@@ -88,56 +88,42 @@ static const char *pass_code_unit(struct parser *p, const char *at)
 }
 
 /* at: the backslash. */
-static const char *pass_escape(struct parser *p, const char *at)
+static inline const char *pass_escape(struct parser *p, const char *at)
 {
-    if (p->end - at < 2)
+    static const bool plain[256] = {['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+                                    ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true};
+
+    if (UNLIKELY(p->end - at < 2))
         return fail(p, p->end, "the text ends inside a string");
-    switch (at[1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't': return at + 2;
-    case 'u': return pass_code_unit(p, at + 2);
-    default: return fail(p, at, "unknown escape in a string");
-    }
+    if (LIKELY(plain[(uint8_t)at[1]]))
+        return at + 2;
+    if (at[1] == 'u')
+        return pass_code_unit(p, at + 2);
+    return fail(p, at, "unknown escape in a string");
 }
 
-static const char *pass_runes(struct parser *p, const char *at)
-{
-    while (at < p->end && (uint8_t)*at >= 0x80) {
-        size_t len = scan_utf8(at, p->end);
-        if (UNLIKELY(len == 0))
-            return fail(p, at, "invalid UTF-8");
-        at += len;
-    }
-    return at;
-}
-
-/* at: past the opening quote. Returns the closing one; *bits gets `escaped` if there is a backslash. */
+/* at: past the opening quote. Returns the closing one; *bits gets `escaped` if there is a backslash.
+ * Escapes are ASCII, so the string is validated as UTF-8 in one go, and only where it must be. */
 static inline const char *pass_string(struct parser *p, const char *at, uint32_t *bits,
                                       uint32_t escaped)
 {
+    const char *from = at;
+    bool high = false;
+
     for (;;) {
-        at = scan_json_special(at, p->end);
+        at = scan_json_special(at, p->end, &high);
         if (UNLIKELY(at == p->end))
             return fail(p, at, "the text ends inside a string");
-        if (LIKELY(*at == '"'))
-            return at;
-        if ((uint8_t)*at >= 0x80) {
-            at = pass_runes(p, at);
-        } else if (*at == '\\') {
-            *bits |= escaped;
-            at = pass_escape(p, at);
-        } else {
+        if (*at == '"')
+            break;
+        if (*at != '\\')
             return fail(p, at, "a control character in a string must be escaped");
-        }
-        if (UNLIKELY(!at))
+        *bits |= escaped;
+        if (UNLIKELY(!(at = pass_escape(p, at))))
             return NULL;
     }
+    const char *bad = high ? scan_bad_utf8(from, at) : at;
+    return LIKELY(bad == at) ? at : fail(p, bad, "invalid UTF-8");
 }
 
 /* ---- numbers and names ---- */

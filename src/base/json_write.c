@@ -23,20 +23,17 @@ static void put_control(struct buf *b, char c)
     buf_hex(b, &c, 1);
 }
 
-/* From at, which is outside ASCII: as many good bytes as there are, or U+FFFD for one bad one. */
-static const char *put_runes(struct buf *b, const char *at, const char *end)
+/* Text without quotes, backslashes and controls; every byte that is no UTF-8 becomes U+FFFD. */
+static void put_text(struct buf *b, const char *at, const char *end)
 {
-    const char *from = at;
-    size_t len;
-
-    while (at < end && (uint8_t)*at >= 0x80 && (len = scan_utf8(at, end)) > 0)
-        at += len;
-    if (at > from) {
-        buf_put(b, from, (size_t)(at - from));
-        return at;
+    for (;;) {
+        const char *bad = scan_bad_utf8(at, end);
+        buf_put(b, at, (size_t)(bad - at));
+        if (bad == end)
+            return;
+        buf_put(b, "\xef\xbf\xbd", 3);
+        at = bad + 1;
     }
-    buf_put(b, "\xef\xbf\xbd", 3);
-    return at + 1;
 }
 
 void buf_json_str(struct buf *b, struct str s)
@@ -44,21 +41,20 @@ void buf_json_str(struct buf *b, struct str s)
     const char *at = s.len ? s.ptr : "", *end = at + s.len;
 
     buf_char(b, '"');
-    while (at < end) {
-        const char *stop = scan_json_special(at, end);
-        buf_put(b, at, (size_t)(stop - at));
-        at = stop;
-        if (at == end)
-            break;
-        if ((uint8_t)*at >= 0x80) {
-            at = put_runes(b, at, end);
-            continue;
-        }
-        if (*at == '"' || *at == '\\')
-            buf_put(b, (char[]){'\\', *at}, 2);
+    for (;;) {
+        bool high = false;
+        const char *stop = scan_json_special(at, end, &high);
+        if (high)
+            put_text(b, at, stop);
         else
-            put_control(b, *at);
-        at++;
+            buf_put(b, at, (size_t)(stop - at));
+        if (stop == end)
+            break;
+        if (*stop == '"' || *stop == '\\')
+            buf_put(b, (char[]){'\\', *stop}, 2);
+        else
+            put_control(b, *stop);
+        at = stop + 1;
     }
     buf_char(b, '"');
 }

@@ -1,6 +1,6 @@
 /* base/scan.h: find the next byte that matters, sixteen at a time.
- * Five small operations on a block of bytes exist for SSE2, NEON and plain 64-bit words; the scanners
- * below are written once on top of them. Define SCAN_PORTABLE before including to force the plain
+ * A few operations on a block of bytes exist for SSE2, NEON and plain 64-bit words; the scanners below
+ * are written once on top of them. Define SCAN_PORTABLE before including to force the plain
  * words (tests do). No scanner reads at or past `end`. */
 #ifndef WEIR_BASE_SCAN_H
 #define WEIR_BASE_SCAN_H
@@ -37,20 +37,42 @@ static inline scan_block scan_equal(scan_block b, char c)
     return _mm_cmpeq_epi8(b, _mm_set1_epi8(c));
 }
 
-/* Bytes below `limit` (at most 0x80), or with the top bit set: one signed comparison. */
-static inline scan_block scan_below_or_high(scan_block b, char limit)
-{
-    return _mm_cmplt_epi8(b, _mm_set1_epi8(limit));
-}
-
-static inline scan_block scan_below(scan_block b, char limit)
+/* Bytes below `limit`, at most 0x80. */
+static inline scan_block scan_below(scan_block b, uint8_t limit)
 {
     return _mm_cmpeq_epi8(_mm_min_epu8(b, _mm_set1_epi8((char)(limit - 1))), b);
+}
+
+/* The same or outside ASCII: one signed comparison. */
+static inline scan_block scan_below_or_high(scan_block b, uint8_t limit)
+{
+    return _mm_cmplt_epi8(b, _mm_set1_epi8((char)limit));
+}
+
+/* Bytes of at least `limit`, itself at least 0x80. */
+static inline scan_block scan_from(scan_block b, uint8_t limit)
+{
+    return _mm_cmpeq_epi8(_mm_max_epu8(b, _mm_set1_epi8((char)limit)), b);
 }
 
 static inline scan_block scan_or(scan_block a, scan_block b)
 {
     return _mm_or_si128(a, b);
+}
+
+static inline scan_block scan_and(scan_block a, scan_block b)
+{
+    return _mm_and_si128(a, b);
+}
+
+static inline scan_block scan_xor(scan_block a, scan_block b)
+{
+    return _mm_xor_si128(a, b);
+}
+
+static inline bool scan_has_high(scan_block b)
+{
+    return _mm_movemask_epi8(b) != 0;
 }
 
 /* Index of the first marked byte, SCAN_BLOCK when there is none. */
@@ -74,19 +96,39 @@ static inline scan_block scan_equal(scan_block b, char c)
     return vceqq_u8(b, vdupq_n_u8((uint8_t)c));
 }
 
-static inline scan_block scan_below_or_high(scan_block b, char limit)
+static inline scan_block scan_below(scan_block b, uint8_t limit)
+{
+    return vcltq_u8(b, vdupq_n_u8(limit));
+}
+
+static inline scan_block scan_below_or_high(scan_block b, uint8_t limit)
 {
     return vcltq_s8(vreinterpretq_s8_u8(b), vdupq_n_s8((int8_t)limit));
 }
 
-static inline scan_block scan_below(scan_block b, char limit)
+static inline scan_block scan_from(scan_block b, uint8_t limit)
 {
-    return vcltq_u8(b, vdupq_n_u8((uint8_t)limit));
+    return vcgeq_u8(b, vdupq_n_u8(limit));
 }
 
 static inline scan_block scan_or(scan_block a, scan_block b)
 {
     return vorrq_u8(a, b);
+}
+
+static inline scan_block scan_and(scan_block a, scan_block b)
+{
+    return vandq_u8(a, b);
+}
+
+static inline scan_block scan_xor(scan_block a, scan_block b)
+{
+    return veorq_u8(a, b);
+}
+
+static inline bool scan_has_high(scan_block b)
+{
+    return vmaxvq_u8(b) >= 0x80;
 }
 
 /* NEON has no movemask: narrow each byte to four bits of a word. */
@@ -117,14 +159,19 @@ static inline scan_block scan_equal(scan_block b, char c)
     return ~(((x & ~SCAN_TOPS) + ~SCAN_TOPS) | x) & SCAN_TOPS;
 }
 
-static inline scan_block scan_below(scan_block b, char limit)
+static inline scan_block scan_below(scan_block b, uint8_t limit)
 {
-    return ~((b | SCAN_TOPS) - SCAN_ONES * (uint8_t)limit) & ~b & SCAN_TOPS;
+    return ~((b | SCAN_TOPS) - SCAN_ONES * limit) & ~b & SCAN_TOPS;
 }
 
-static inline scan_block scan_below_or_high(scan_block b, char limit)
+static inline scan_block scan_below_or_high(scan_block b, uint8_t limit)
 {
     return scan_below(b, limit) | (b & SCAN_TOPS);
+}
+
+static inline scan_block scan_from(scan_block b, uint8_t limit)
+{
+    return ((b & ~SCAN_TOPS) + SCAN_ONES * (0x100u - limit)) & b & SCAN_TOPS;
 }
 
 static inline scan_block scan_or(scan_block a, scan_block b)
@@ -132,11 +179,28 @@ static inline scan_block scan_or(scan_block a, scan_block b)
     return a | b;
 }
 
+static inline scan_block scan_and(scan_block a, scan_block b)
+{
+    return a & b;
+}
+
+static inline scan_block scan_xor(scan_block a, scan_block b)
+{
+    return a ^ b;
+}
+
+static inline bool scan_has_high(scan_block b)
+{
+    return (b & SCAN_TOPS) != 0;
+}
+
 static inline size_t scan_first(scan_block marks)
 {
     return marks ? (size_t)__builtin_ctzll(marks) / 8 : SCAN_BLOCK;
 }
 #endif
+
+/* ---- scanners ---- */
 
 /* A test over a block and the same over one byte give a scanner: the first byte that passes, or end. */
 #define SCANNER(name, block_test, byte_test)                       \
@@ -156,20 +220,11 @@ static inline size_t scan_first(scan_block marks)
         return end;                                                \
     }
 
-/* What ends a run of plain characters in a JSON string: a quote, a backslash, a control byte, or
- * a byte outside ASCII, which wants validating. */
-SCANNER(scan_json_special,
-        scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20)),
-        c == '"' || c == '\\' || c < 0x20 || c >= 0x80)
-
 /* Control bytes, DEL included: what has no place inside a line of an HTTP head. */
 SCANNER(scan_control, scan_or(scan_below(b, 0x20), scan_equal(b, 0x7f)), c < 0x20 || c == 0x7f)
 
 /* The end of a line: CR or LF. */
 SCANNER(scan_line_end, scan_or(scan_equal(b, '\r'), scan_equal(b, '\n')), c == '\r' || c == '\n')
-
-/* Bytes outside ASCII. */
-SCANNER(scan_non_ascii, scan_below_or_high(b, 0), c >= 0x80)
 
 /* Length of the UTF-8 sequence at p, which is outside ASCII; 0 when it is none (RFC 3629: no
  * overlong forms, no surrogates, nothing above U+10FFFF, not cut). */
@@ -194,6 +249,95 @@ static inline size_t scan_utf8(const char *p, const char *end)
     char padded[4] = {0}; /* zero continues nothing, so a cut sequence is refused */
     memcpy(padded, p, left);
     return scan_utf8(padded, padded + 4);
+}
+
+/* What ends a run of plain characters in a JSON string: a quote, a backslash or a control byte. Bytes
+ * outside ASCII are passed over; *high becomes true when there are any. */
+static inline const char *scan_json_special(const char *p, const char *end, bool *high)
+{
+    for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) {
+        scan_block b = scan_load(p);
+        scan_block quotes = scan_or(scan_equal(b, '"'), scan_equal(b, '\\'));
+        size_t i = scan_first(scan_or(quotes, scan_below_or_high(b, 0x20)));
+
+        if (LIKELY(i == SCAN_BLOCK))
+            continue;
+        if ((uint8_t)p[i] >= 0x80) {
+            *high = true;
+            i = scan_first(scan_or(quotes, scan_below(b, 0x20)));
+        }
+        if (i < SCAN_BLOCK)
+            return p + i;
+    }
+    for (; p < end; p++) {
+        uint8_t c = (uint8_t)*p;
+        if (c == '"' || c == '\\' || c < 0x20)
+            return p;
+        *high |= c >= 0x80;
+    }
+    return end;
+}
+
+/* Does a sequence that began in the three bytes before p reach into it? */
+static inline bool scan_is_cut(const char *p)
+{
+    return (uint8_t)p[-1] >= 0xc0 || (uint8_t)p[-2] >= 0xe0 || (uint8_t)p[-3] >= 0xf0;
+}
+
+/* Marks what is wrong in the block at p, which three good bytes come before (RFC 3629, table of
+ * well-formed sequences): continuation bytes exactly where a lead wants them, no bytes that never
+ * stand in UTF-8, and the four leads whose next byte is restricted. */
+static inline scan_block scan_utf8_marks(const char *p)
+{
+    scan_block b = scan_load(p), before = scan_load(p - 1);
+    scan_block lead = scan_from(b, 0xc0), from_90 = scan_from(b, 0x90),
+               from_a0 = scan_from(b, 0xa0);
+    scan_block is = scan_xor(scan_from(b, 0x80), lead);
+    scan_block wanted =
+        scan_or(scan_from(before, 0xc0),
+                scan_or(scan_from(scan_load(p - 2), 0xe0), scan_from(scan_load(p - 3), 0xf0)));
+    scan_block bad = scan_or(scan_xor(is, wanted), scan_from(b, 0xf5));
+
+    bad = scan_or(bad, scan_xor(lead, scan_from(b, 0xc2)));
+    bad = scan_or(bad, scan_and(scan_equal(before, (char)0xed), from_a0));
+    bad = scan_or(bad, scan_and(scan_equal(before, (char)0xf4), from_90));
+    scan_block e0 = scan_equal(before, (char)0xe0), f0 = scan_equal(before, (char)0xf0);
+    bad = scan_or(bad, scan_xor(e0, scan_and(e0, from_a0)));
+    return scan_or(bad, scan_xor(f0, scan_and(f0, from_90)));
+}
+
+static inline const char *scan_bad_utf8_slowly(const char *p, const char *end)
+{
+    while (p < end) {
+        size_t len = (uint8_t)*p < 0x80 ? 1 : scan_utf8(p, end);
+        if (len == 0)
+            return p;
+        p += len;
+    }
+    return end;
+}
+
+/* The first byte of what is no UTF-8 in [p, end), or end. By blocks, whatever the mix of scripts; the
+ * ends, and the exact place of what is wrong, by bytes. */
+static inline const char *scan_bad_utf8(const char *p, const char *end)
+{
+    for (int i = 0; i < 3 && p < end; i++) {
+        size_t len = (uint8_t)*p < 0x80 ? 1 : scan_utf8(p, end);
+        if (len == 0)
+            return p;
+        p += len;
+    }
+    const char *from = p;
+    for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) {
+        bool high = scan_has_high(scan_load(p));
+        if (high ? scan_first(scan_utf8_marks(p)) < SCAN_BLOCK : scan_is_cut(p))
+            break;
+    }
+    while (p > from && ((uint8_t)p[-1] & 0xc0) == 0x80)
+        p--;
+    if (p > from && (uint8_t)p[-1] >= 0xc0)
+        p--;
+    return scan_bad_utf8_slowly(p, end);
 }
 
 #endif

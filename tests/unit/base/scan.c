@@ -1,0 +1,2 @@
+#define SCAN_TEST(name) TEST(name)
+#include "scan_tests.h"

@@ -1,0 +1,152 @@
+/* The tests of base/scan.h, for scan.c (this machine's blocks) and scan_portable.c (plain words): each
+ * scanner against the simplest thing that does the same, at every length and place. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scan.h"
+#include "base/utf8.h"
+#include "test.h"
+
+#define LEN_MAX 80
+
+/* Every byte value at every place of texts of every length. */
+static void check_everywhere(const char *name, const char *(*scan)(const char *, const char *),
+                             bool (*stops)(uint8_t))
+{
+    for (size_t len = 0; len <= LEN_MAX; len += len < 40 ? 1 : 13) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            char *text = malloc(len ? len : 1);
+
+            memset(text, 'a', len);
+            for (size_t at = 0; at <= len; at++) {
+                size_t want = at < len && stops((uint8_t)byte) ? at : len;
+                if (at < len)
+                    text[at] = (char)byte;
+                size_t got = (size_t)(scan(text, text + len) - text);
+                EXPECT(got == want, "%s: %02x at %zu of %zu: %zu", name, byte, at, len, got);
+                if (at < len)
+                    text[at] = 'a';
+            }
+            free(text);
+        }
+        if (test_is_failing())
+            return;
+    }
+}
+
+static bool is_control(uint8_t c)
+{
+    return c < 0x20 || c == 0x7f;
+}
+
+static bool is_line_end(uint8_t c)
+{
+    return c == '\r' || c == '\n';
+}
+
+static bool is_json_special(uint8_t c)
+{
+    return c == '"' || c == '\\' || c < 0x20;
+}
+
+static const char *json_special(const char *p, const char *end)
+{
+    bool high = false, want = false;
+    const char *stop = scan_json_special(p, end, &high);
+
+    for (const char *c = p; c < stop; c++)
+        want |= (uint8_t)*c >= 0x80;
+    EXPECT(high || !want, "bytes outside ASCII are told");
+    return stop;
+}
+
+SCAN_TEST(scan_single_bytes)
+{
+    check_everywhere("control", scan_control, is_control);
+    check_everywhere("line end", scan_line_end, is_line_end);
+    check_everywhere("json special", json_special, is_json_special);
+}
+
+/* ---- UTF-8, against utf8_next(), which decodes by the byte ---- */
+
+static size_t bad_by_the_byte(struct str s)
+{
+    size_t at = 0, before = 0;
+    uint32_t rune;
+
+    while (utf8_next(s, &at, &rune)) {
+        if (rune == 0xfffd && at - before == 1) /* U+FFFD itself has three bytes */
+            return before;
+        before = at;
+    }
+    return s.len;
+}
+
+static void check_utf8(const char *bytes, size_t len)
+{
+    char *text = malloc(len ? len : 1);
+
+    memcpy(text, bytes, len);
+    size_t got = (size_t)(scan_bad_utf8(text, text + len) - text);
+    size_t want = bad_by_the_byte((struct str){text, len});
+    free(text);
+    EXPECT(got == want, "length %zu: %zu, not %zu", len, got, want);
+}
+
+/* All pairs of bytes that can matter, and what may follow, at places around the seams of blocks. */
+SCAN_TEST(scan_utf8_sequences)
+{
+    static const uint8_t leads[] = {0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2,
+                                    0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef,
+                                    0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff};
+    static const uint8_t nexts[] = {0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc2, 0xff};
+    char text[LEN_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
+        for (unsigned k = 0; k < 1000; k++) {
+            char seq[4] = {(char)leads[i], (char)nexts[k % 10], (char)nexts[k / 10 % 10],
+                           (char)nexts[k / 100]};
+
+            for (size_t at = k % 3; at <= 40; at += 3) {
+                memset(text, 'a', sizeof text);
+                memcpy(text + at, seq, 4);
+                check_utf8(text, at + 4 + k % 20);
+            }
+        }
+        if (test_is_failing())
+            return;
+    }
+}
+
+/* Texts of valid sequences of all lengths, whole, cut at every byte, and with one byte spoiled. */
+SCAN_TEST(scan_utf8_texts)
+{
+    static const char *const runes[] = {
+        "a",        "\xc3\xa9",         "\xe6\xbc\xa2", "\xf0\x9f\x98\x80",
+        "\xc2\x80", "\xed\x9f\xbf",     "\xee\x80\x80", "\xf4\x8f\xbf\xbf",
+        "\xdf\xbf", "\xf0\x90\x80\x80", "\xe0\xa0\x80", " and some text "};
+    uint32_t random = 1;
+
+    for (int round = 0; round < 300 && !test_is_failing(); round++) {
+        char text[LEN_MAX];
+        size_t len = 0;
+
+        for (;;) {
+            random = random * 1664525 + 1013904223;
+            const char *rune = runes[(random >> 16) % ARRAY_LEN(runes)];
+            if (len + strlen(rune) > sizeof text)
+                break;
+            memcpy(text + len, rune, strlen(rune));
+            len += strlen(rune);
+        }
+        for (size_t cut = 0; cut <= len; cut++)
+            check_utf8(text, cut);
+        for (size_t at = 0; at < len; at++) {
+            char kept = text[at];
+            random = random * 1664525 + 1013904223;
+            text[at] = (char)(random >> 24);
+            check_utf8(text, len);
+            text[at] = kept;
+        }
+    }
+}
