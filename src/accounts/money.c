@@ -212,8 +212,6 @@ static void close_locked(struct accounts *accounts, struct hold *hold)
 {
     struct key_state *key = hold->who->state;
 
-    if (!hold->open)
-        return;
     ASSERT(key->held >= hold->amount && accounts->holds_open > 0);
     key->held -= hold->amount;
     accounts->holds_open--;
@@ -306,11 +304,14 @@ bool accounts_record(struct accounts *accounts, struct hold *hold, struct audit_
 
     mutex_lock(&accounts->lock);
     bool ok = audit_append_line(accounts->audit, &line, &record->seq, err);
+    if (ok && !key) /* refused before a hold, but of a key: it was used, as the replay will see */
+        key = table_get(&accounts->by_id, record->key_id);
     if (ok && key) {
         spend_add(&key->spend, record->time, record->cost);
         key_touch(accounts, key);
-        close_locked(accounts, hold);
     }
+    if (ok && hold && hold->open)
+        close_locked(accounts, hold);
     mutex_unlock(&accounts->lock);
     return ok;
 }

@@ -67,6 +67,16 @@ static void check_copy(struct books *live, const struct principal *const keys[KE
     books_close(&copy);
 }
 
+/* Recorded under its key, though it never came to a hold. */
+static void record_refusal(struct books *b, const struct principal *who, wall_ms now)
+{
+    struct audit_record record = {.time = now, .key_id = who->key_id, .status = 429};
+    struct hold none = {0};
+    struct err err = {0};
+
+    EXPECT(accounts_record(b->accounts, &none, &record, &err), "%s", err.text);
+}
+
 /* Killed at any moment between requests and flushes, over days, with a clock that is not monotonic:
  * the sums equal those that stood in memory. */
 FIBER_TEST(spend_after_a_kill_equals_the_log)
@@ -84,6 +94,8 @@ FIBER_TEST(spend_after_a_kill_equals_the_log)
         now += (wall_ms)draw(&seed) % 7200000 - 600000;
         EXPECT(books_request(&b, keys[draw(&seed) % KEYS], 1000, (usd_micro)(draw(&seed) % 5000),
                              now));
+        if (draw(&seed) % 5 == 0)
+            record_refusal(&b, keys[draw(&seed) % KEYS], now);
         if (draw(&seed) % 50 == 0)
             EXPECT(accounts_flush_now(b.accounts, &err), "%s", err.text);
         if (draw(&seed) % 60 == 0)
