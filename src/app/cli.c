@@ -226,6 +226,7 @@ bool cli_settings(struct cli *cli, struct err *err)
         fprintf(stderr, "... and %zu more\n", problems.beyond);
     size_t count = problems.count + problems.beyond;
     settings_problems_free(&problems);
+    cli->status = ok ? cli->status : 1;
     return ok || err_set(err, ERR_INVALID, "the settings have %zu mistake%s (above)", count,
                          count == 1 ? "" : "s");
 }
@@ -268,6 +269,9 @@ int cli_main(int argc, char **argv, char **environment)
               read_words(&cli, argc, argv, &err) && override_environment(&cli, environment, &err) &&
               command->run(&cli, &err);
     int status = ok ? cli.status : report(&err, cli.json);
+
+    if (!ok && cli.status)
+        status = cli.status;
     settings_free(&cli.settings);
     arena_end(&cli.arena);
     return status;

@@ -4,6 +4,7 @@
 #include "app/cli.h"
 #include "app/serve.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "net/sse.h"
 #include "sys/loop.h"
 #include "sys/path.h"
@@ -223,9 +224,30 @@ bool cli_ingest(struct cli *cli, struct err *err)
     return cli_with_weir(cli, ingest, err);
 }
 
+#define COLUMNS_MAX 12
+
+/* As wide as its widest cell; the last column runs free. */
+static void measure(struct cli *cli, const struct json *j, json_ref items,
+                    const char *const *columns, size_t widths[COLUMNS_MAX])
+{
+    for (size_t c = 0; columns[c]; c++) {
+        widths[c] = strlen(columns[c]);
+        for (json_ref item = json_first(j, items); item; item = json_next(j, item))
+            widths[c] = MAX_OF(widths[c], utf8_count(cli_text(cli, j, item, columns[c])));
+    }
+}
+
+static void print_cell(struct str text, size_t width, bool last)
+{
+    size_t shown = utf8_count(text);
+
+    printf(STR_FMT "%*s", STR_ARG(text), last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");
+}
+
 static bool print_list(struct cli *cli, const char *path, const char *list,
                        const char *const *columns, struct err *err)
 {
+    size_t widths[COLUMNS_MAX];
     struct json *j;
 
     if (!cli_call(cli, "GET", str_from(path), STR_NONE, &j, err))
@@ -234,13 +256,14 @@ static bool print_list(struct cli *cli, const char *path, const char *list,
         cli_print_json(j);
         return true;
     }
-    for (const char *const *c = columns; *c; c++)
-        printf("%-24s", *c);
-    printf("\n");
     json_ref items = json_get(j, json_root(j), str_from(list));
+    measure(cli, j, items, columns, widths);
+    for (size_t c = 0; columns[c]; c++)
+        print_cell(str_from(columns[c]), widths[c], !columns[c + 1]);
+    printf("\n");
     for (json_ref item = json_first(j, items); item; item = json_next(j, item)) {
-        for (const char *const *c = columns; *c; c++)
-            printf("%-23.*s ", STR_ARG(cli_text(cli, j, item, *c)));
+        for (size_t c = 0; columns[c]; c++)
+            print_cell(cli_text(cli, j, item, columns[c]), widths[c], !columns[c + 1]);
         printf("\n");
     }
     return true;
