@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -35,7 +36,7 @@ struct run {
 
 /* ---- the child, between vfork and exec: shares our memory, so it only makes system calls ---- */
 
-static void limit(int what, rlim_t soft, rlim_t hard)
+static void limit(__rlimit_resource_t what, rlim_t soft, rlim_t hard)
 {
     struct rlimit l = {soft, hard};
 
@@ -54,7 +55,7 @@ static void set_limits(const struct process_options *o)
     limit(RLIMIT_CORE, 0, 0);
 }
 
-static void become(const struct run *r, pid_t parent, volatile int *failed)
+static void become(const struct run *r, pid_t parent, int report)
 {
     static char *const no_environment[] = {NULL};
     const struct process_options *o = r->options;
@@ -70,22 +71,27 @@ static void become(const struct run *r, pid_t parent, volatile int *failed)
         if (dup2(r->child_ends[i], i) < 0)
             goto out;
     }
-    close_range(FIRST_SPARE, ~0u, 0);
+    close_range(FIRST_SPARE, ~0u, CLOSE_RANGE_CLOEXEC);
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     set_limits(o);
     execve(o->argv[0], (char *const *)(uintptr_t)o->argv, (char *const *)(uintptr_t)env);
-out:
-    *failed = errno;
+out:;
+    int failed = errno;
+    ssize_t put = write(report, &failed, sizeof failed);
+
+    (void)put;
     _exit(127);
 }
 
 /* vfork, since a fork copies the page tables of the whole house; no signal handler may run in the
- * child, hence the mask. In a function of its own: the child must not return into a live frame. */
-__attribute__((noinline)) static int start_child(struct run *r)
+ * child, hence the mask. Not in the caller's frame: the child must not return into it. Its failure
+ * comes through a pipe that a successful exec closes, and not through the shared memory: valgrind
+ * and TSan make a fork of a vfork. */
+__attribute__((noinline)) static int start_child(struct run *r, const int report[2])
 {
-    volatile int failed = 0;
+    int failed = 0;
     sigset_t all, old;
     pid_t parent = getpid();
 
@@ -93,12 +99,14 @@ __attribute__((noinline)) static int start_child(struct run *r)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     pid_t pid = vfork();
     if (pid == 0)
-        become(r, parent, &failed);
+        become(r, parent, report[1]);
     if (pid < 0)
         failed = errno;
+    close(report[1]);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (pid > 0 && failed)
+    if (pid > 0 && read(report[0], &failed, sizeof failed) > 0)
         waitpid(pid, NULL, 0);
+    close(report[0]);
     r->pid = failed ? 0 : pid;
     return failed;
 }
@@ -176,8 +184,13 @@ static bool start(struct run *r, struct err *err)
         if (!open_pipe(r, i, err))
             return false;
     }
-    int failed = FAULT("process.start") ? EAGAIN : start_child(r);
+    int report[2];
+    int failed = FAULT("process.start") ? EAGAIN : pipe2(report, O_CLOEXEC) != 0 ? errno : 0;
 
+    if (!failed) {
+        report[1] = raise_above_the_three(report[1]);
+        failed = start_child(r, report);
+    }
     close_child_ends(r);
     if (failed)
         return err_sys(err, failed == ENOENT ? ERR_NOT_FOUND : ERR_UNAVAILABLE, failed,
