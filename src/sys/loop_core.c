@@ -7,13 +7,14 @@
 #include "sys/loop_internal.h"
 
 #define FIBERS_MAX_DEFAULT    40000u
-#define BATCH_WINDOW_DEFAULT  (500 * MICROSECOND)
+#define BATCH_WINDOW_DEFAULT  MILLISECOND
 #define BATCH_STREAMS_DEFAULT 64u
 #define TRIM_EVERY            (10 * SECOND)
 #define POSTS_PER_TURN        256u
 
 struct loop_memory {
     struct loop loop;
+    struct crash_watch watch;
     struct post posts[LOOP_POSTS_MAX];
 };
 
@@ -212,16 +213,19 @@ static void turn(struct loop *loop)
 
 void loop_run(struct loop *loop, fiber_fn *first, void *arg)
 {
+    struct crash_watch *watch = &CONTAINER_OF(loop, struct loop_memory, loop)->watch;
     struct loop *outer = loop_self();
     struct err err = {0};
 
     loop_set_current(loop);
+    crash_watch_begin(watch);
     loop->now = clock_mono();
     bool started = fiber_new(loop, first, arg, &err) != NULL;
     ASSERT(started); /* loop_new() has made the first stack */
     while (loop->stats.fibers > 0 || atomic_load(&loop->mail))
         turn(loop);
     free_slots(loop);
+    crash_watch_end(watch);
     loop_set_current(outer);
 }
 

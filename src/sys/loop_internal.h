@@ -12,6 +12,7 @@
 #define WEIR_SYS_LOOP_INTERNAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "sys/loop.h"
@@ -151,6 +152,14 @@ void stack_give(struct stacks *s, char *low);
 void stacks_trim(struct stacks *s); /* now and then: the unused ones lose their memory */
 #define STACK_GUARD_BYTES  ((size_t)4096)
 #define STACK_USABLE_BYTES (FIBER_STACK_BYTES - STACK_GUARD_BYTES)
+
+/* ---- crash.c ---- */
+struct crash_watch {
+    stack_t before;
+    char stack[16 * 1024]; /* for the handler: the fiber's own is full */
+};
+void crash_watch_begin(struct crash_watch *watch); /* of this thread, while its loop runs */
+void crash_watch_end(struct crash_watch *watch);
 
 /* ---- fiber_switch.S ---- */
 /* Save the running context in *from and go on at `to`. */
