@@ -14,7 +14,7 @@ struct loop;
 
 struct loop_options {
     uint32_t fibers_max;    /* default 40,000 */
-    dur_ns batch_window;    /* default 500 us; 0 is off */
+    dur_ns batch_window;    /* default 1 ms; 0 is off */
     uint32_t batch_streams; /* default 64 */
 };
 

@@ -223,7 +223,7 @@ enum io sock_try_read(struct sock *s, void *bytes, size_t size, size_t *got, str
         return IO_END;
     if (n < 0 && errno != EAGAIN)
         return failed_io(s, "read from", err);
-    if (n < (ssize_t)size && !s->hung_up)
+    if (n < 0 || (n < (ssize_t)size && !s->hung_up))
         s->readable = false; /* drained: what comes now makes an edge */
     if (n < 0)
         return IO_AGAIN;
@@ -263,7 +263,7 @@ enum io sock_try_write(struct sock *s, const struct iovec *iov, int count, size_
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN)
         return failed_io(s, "write to", err);
-    if (n < (ssize_t)all && !s->hung_up)
+    if (n < 0 || (n < (ssize_t)all && !s->hung_up))
         s->writable = false;
     if (n < 0)
         return IO_AGAIN;
