@@ -206,11 +206,11 @@ static void run_read(void *arg)
 
 /* ---- calls ---- */
 
-/* Jobs of the writer are run as a batch, never one by one. */
+/* Jobs of the writer are run as a batch; nobody calls this. */
 static void run_in_batch(void *arg)
 {
     (void)arg;
-    ASSERT(!"called");
+    ASSERT(false);
 }
 
 static bool finish(struct job *job, int64_t *changed, struct err *err)
