@@ -1,16 +1,14 @@
 /* Any bytes are settings or are refused with at least one problem that says where; what was accepted can be
- * shown, and no problem repeats what stands where a secret belongs. */
+ * shown. */
 #include "app/settings.h"
-#include "base/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environment[] = {"FUZZ_KEY=k", NULL};
     struct settings_problems problems = {0};
     struct settings *settings = NULL;
-    struct str text = {(const char *)data, size};
+    struct str text = fuzz_text(data, size);
 
     if (settings_read_text(text, "weir.yaml", environment, &problems, &settings)) {
         struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
