@@ -29,7 +29,7 @@ struct http_head {
     struct http_fields fields;
 };
 
-struct http_limits { /* 0, or NULL for all of it: the default */
+struct http_limits {     /* 0, or NULL for all of it: the default */
     size_t head_bytes;   /* default 16 KiB */
     size_t fields;       /* default and at most HTTP_FIELDS_MAX */
     size_t target_bytes; /* default 8 KiB */
