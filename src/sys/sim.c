@@ -16,6 +16,7 @@ static const char *const fault_names[SIM_FAULTS] = {
     [SIM_ACCEPT_FAILED] = "accept_failed",
     [SIM_RESET] = "reset",
     [SIM_CUT] = "cut",
+    [SIM_FORGETTING] = "forgetting",
     [SIM_STALL] = "stall",
     [SIM_PIECES] = "pieces",
     [SIM_SHORT_READ] = "short_read",

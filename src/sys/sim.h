@@ -22,6 +22,7 @@ enum sim_fault {
     SIM_ACCEPT_FAILED,   /* per accept: no descriptor is left */
     SIM_RESET,           /* per direction of a connection: reset after a random byte */
     SIM_CUT,             /* per direction: an orderly end after a random byte, the rest is lost */
+    SIM_FORGETTING,      /* per reset: bytes that had arrived and were not read are lost with it */
     SIM_STALL,           /* per piece: it and all behind it arrive late, up to stall_max */
     SIM_PIECES,          /* per write: arrives cut at random bytes, each piece by itself */
     SIM_SHORT_READ,      /* per read */

@@ -103,7 +103,7 @@ static void reset_arrives(void *what, uint64_t unused)
     sim_note("reset arrives", name_of(way), way->readable);
     s->error = ECONNRESET;
     way_out(s)->lost = true;
-    if (sim_draw(SIM_WORLD, 2)) { /* kernels differ in whether unread bytes survive it */
+    if (way->readable > 0 && sim_strikes(SIM_FORGETTING, "reset forgets")) {
         way->held -= way->readable;
         way->head = (way->head + way->readable) % way->cap;
         way->readable = 0;

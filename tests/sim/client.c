@@ -54,8 +54,13 @@ static void add_body(struct bytes *b, const struct ask *ask)
             ask->stream ? "\"stream\":true," : "",
             ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
             ask->number);
-    for (size_t i = 0; i < ask->prompt_bytes; i++)
-        add(b, "p", 1);
+    for (size_t left = ask->prompt_bytes, part; left > 0; left -= part) {
+        static const char prompt[] =
+            "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp";
+
+        part = MIN_OF(left, sizeof prompt - 1);
+        add(b, prompt, part);
+    }
     add_fmt(b, ask->client == CLIENT_SENDS_NONSENSE ? "\"}]" : "\"}]}");
 }
 
@@ -77,8 +82,10 @@ static size_t write_request(const struct clients *clients, const struct ask *ask
     const char *token = clients->tokens[ask->key];
     struct bytes body = {0};
 
-    add_body(&body, ask);
-    add_fmt(out, "POST /v1/chat/completions HTTP/1.1\r\nHost: weir.sim\r\n%s",
+    if (!ask->lists_models)
+        add_body(&body, ask);
+    add_fmt(out, "%s HTTP/1.1\r\nHost: weir.sim\r\n%s",
+            ask->lists_models ? "GET /v1/models" : "POST /v1/chat/completions",
             ask->client == CLIENT_TALKS_NONSENSE ? "No colon here\r\n" : "");
     add_fmt(out, "Content-Type: application/json\r\n%s",
             ask->expects_continue ? "Expect: 100-continue\r\n" : "");
@@ -91,7 +98,7 @@ static size_t write_request(const struct clients *clients, const struct ask *ask
     size_t body_at = out->len;
     if (ask->in_chunks)
         add_chunks(out, &body);
-    else
+    else if (body.len > 0)
         add(out, body.at, body.len);
     free(body.at);
     return body_at;

@@ -81,7 +81,7 @@ static bool publish(struct sim_house *house, struct err *err)
         return false;
     }
     c->config = (struct config){.catalogue = &c->catalogue,
-                                .body_bytes_max = MIB,
+                                .body_bytes_max = BODY_BYTES_MAX,
                                 .request_timeout = 600 * SECOND,
                                 .log_requests = true};
     snapshot_publish(house->config, c);
@@ -174,7 +174,10 @@ static SUSPENDS void serve(struct http_exchange *x, void *ctx)
     struct sim_house *house = ctx;
 
     house->reached++;
-    gateway_chat_completions(x, house->gateway);
+    if (str_eq(http_head(x)->method, STR("GET")))
+        gateway_models(x, house->gateway);
+    else
+        gateway_chat_completions(x, house->gateway);
 }
 
 static SUSPENDS bool make_key(struct sim_house *house, enum key_kind kind, struct err *err)

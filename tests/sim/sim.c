@@ -24,6 +24,7 @@
 
 #define REAL_SECONDS_MAX 100u /* of one story: a lock held over a suspension would hang for ever */
 #define JOBS_MAX         64
+#define STATUS_END       600
 #define TWICE_EVERY      50 /* of so many seeds one is run twice, to see that it is one story */
 #define NTH_STORIES      2  /* a plain ask and a streamed one */
 
@@ -38,7 +39,8 @@ struct run {
 /* What a run tells the process that waits for it. */
 struct outcome {
     uint64_t hash, events, struck[SIM_FAULTS];
-    uint32_t asks, answered, clean, records;
+    uint32_t asks, whole, records;
+    int told[ASKS_MAX]; /* statuses; 0: none */
     bool reached_nth;
 };
 
@@ -173,8 +175,8 @@ static void fill_outcome(const struct run *run, struct outcome *out)
     for (int i = 0; i < run->story.ask_count; i++) {
         const struct ask *ask = &run->story.asks[i];
 
-        out->answered += ask->got_status != 0;
-        out->clean += ask->got_status == 200 && ask->got_end;
+        out->told[i] = ask->got_status;
+        out->whole += ask->got_status == 200 && ask->got_end;
     }
 }
 
@@ -273,6 +275,7 @@ struct job {
 struct totals {
     uint64_t runs, failed;
     struct outcome sum;
+    uint64_t told[STATUS_END];
     bool nth_is_over;
 };
 
@@ -298,9 +301,10 @@ static void add_up(struct totals *totals, const struct outcome *one)
     totals->runs++;
     totals->sum.events += one->events;
     totals->sum.asks += one->asks;
-    totals->sum.answered += one->answered;
-    totals->sum.clean += one->clean;
+    totals->sum.whole += one->whole;
     totals->sum.records += one->records;
+    for (uint32_t i = 0; i < one->asks; i++)
+        totals->told[one->told[i] < STATUS_END ? one->told[i] : 0]++;
     for (int i = 0; i < SIM_FAULTS; i++)
         totals->sum.struck[i] += one->struck[i];
 }
@@ -370,13 +374,15 @@ static int report(const char *what, const struct totals *totals)
 {
     const struct outcome *sum = &totals->sum;
 
-    printf("%s: %" PRIu64 " runs, %" PRIu64 " failed; %u requests, %u answered, %u whole, %u "
-           "records; %" PRIu64 " events; faults:",
-           what, totals->runs, totals->failed, sum->asks, sum->answered, sum->clean, sum->records,
-           sum->events);
+    printf("# %s: %u requests, %u whole answers, %u records, %" PRIu64 " events\n# told:", what,
+           sum->asks, sum->whole, sum->records, sum->events);
+    for (int i = 0; i < STATUS_END; i++)
+        if (totals->told[i])
+            printf(" %d %" PRIu64, i, totals->told[i]);
+    printf("\n# faults:");
     for (int i = 0; i < SIM_FAULTS; i++)
         printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), sum->struck[i]);
-    printf("\n");
+    printf("\n%s: %" PRIu64 " runs, %" PRIu64 " failed\n", what, totals->runs, totals->failed);
     return totals->failed ? 1 : 0;
 }
 
@@ -435,7 +441,7 @@ static bool parse(int argc, char **argv, struct command *c)
 int main(int argc, char **argv)
 {
     struct command c = {.jobs = 2};
-    struct totals totals = {0};
+    static struct totals totals;
     struct outcome one = {0};
 
     if (!parse(argc, argv, &c))

@@ -28,6 +28,7 @@ static const struct {
     {SIM_RESET, PPM(0.3)},
     {SIM_CUT, PPM(0.3)},
     {SIM_STALL, PPM(0.05)},
+    {SIM_FORGETTING, PPM(1)},
     {SIM_PIECES, PPM(1)},
     {SIM_SHORT_READ, PPM(0.5)},
     {SIM_SHORT_WRITE, PPM(0.5)},
@@ -106,6 +107,9 @@ static void draw_client(struct ask *ask)
     ask->provider = (int)sim_random(PROVIDERS);
     ask->prompt_bytes = (size_t)sim_random(one_in(5) ? 100000 : 500);
     ask->client = one_in(3) ? (enum client_way)sim_random(CLIENT_WAYS) : CLIENT_READS;
+    if (one_in(50))
+        ask->prompt_bytes = BODY_BYTES_MAX - 1000 + (size_t)sim_random(2000);
+    ask->lists_models = one_in(12);
     ask->in_chunks = one_in(6);
     ask->expects_continue = one_in(8);
     ask->leave_bytes = (size_t)sim_random(one_in(2) ? 300 : 5000);

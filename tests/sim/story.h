@@ -10,7 +10,8 @@
 #define ASKS_MAX        6
 #define CONNECTIONS_MAX 4
 #define PROVIDERS       2
-#define EVENT_BYTES_MAX ((size_t)8 * 1024) /* of the providers: what is larger is refused */
+#define BODY_BYTES_MAX  ((size_t)256 * 1024) /* of a request */
+#define EVENT_BYTES_MAX ((size_t)8 * 1024)   /* of the providers: what is larger is refused */
 #define REPLY_BYTES_MAX ((size_t)256 * 1024)
 
 enum key_kind { KEY_GOOD, KEY_LIMITED, KEY_POOR, KEY_REVOKED, KEY_WRONG, KEY_NONE, KEYS };
@@ -47,6 +48,7 @@ struct ask {
     int number; /* from 1; stands in the prompt, so that the provider knows which story to play */
     /* the client's part */
     enum key_kind key;
+    bool lists_models; /* GET /v1/models instead of a question */
     bool known_model, stream, wants_usage;
     int provider;
     size_t prompt_bytes;

@@ -332,6 +332,34 @@ TEST(closing_with_bytes_unread_resets)
     run(NULL, unread_resets, NULL);
 }
 
+static void keep_or_forget(void *arg)
+{
+    struct pair p = {0};
+    struct err err = {0};
+    char bytes[8];
+
+    open_pair(&p, STR("127.0.0.1:0"));
+    write_text(p.a, "last");
+    write_text(p.b, "words");
+    EXPECT(fiber_sleep(SECOND, &err));
+    sock_close(&p.b); /* with bytes unread: a reset */
+    EXPECT(fiber_sleep(SECOND, &err));
+    size_t got = 0;
+    *(size_t *)arg = sock_read(p.a, bytes, sizeof bytes, &got, &err) ? got : 0;
+    close_pair(&p);
+}
+
+TEST(a_reset_may_take_back_what_was_not_read)
+{
+    struct sim_options options = {.ppm = {[SIM_FORGETTING] = SIM_ALWAYS}};
+    size_t got = 0;
+
+    run(NULL, keep_or_forget, &got);
+    EXPECT(got == 5, "%zu", got);
+    struct sim_report report = run(&options, keep_or_forget, &got);
+    EXPECT(got == 0 && report.struck[SIM_FORGETTING] == 1, "%zu", got);
+}
+
 static void writing_to_the_gone(void *arg)
 {
     struct pair p = {0};
