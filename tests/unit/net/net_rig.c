@@ -213,6 +213,22 @@ bool swallow(struct sock *s, const char *needle)
     return false;
 }
 
+bool have_kernel(void)
+{
+    struct listener *l = NULL;
+    struct sock *s = NULL;
+    struct err err = {0};
+    bool have = false;
+
+    if (listen_at("127.0.0.1:0", &l)) {
+        struct addr at = listener_addr(l);
+        have = sock_connect(&at, &s, &err) && sock_fd(s) >= 0;
+    }
+    sock_close(&s);
+    listener_close(&l);
+    return have;
+}
+
 /* ---- the client ---- */
 
 struct http_url url_of(const char *text)

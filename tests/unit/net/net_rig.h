@@ -51,6 +51,8 @@ int count_of(const struct talk *t, const char *needle);
 /* Read from s until `needle` has come; true when it has. */
 bool swallow(struct sock *s, const char *needle);
 
+bool have_kernel(void); /* as opposed to the simulator */
+
 struct http_url url_of(const char *text);
 bool ask_for(struct arena *arena, const char *base, const char *path, struct http_call **call,
              struct err *err);

@@ -373,6 +373,8 @@ FIBER_TEST(answers_and_cuts)
         struct str body;
         bool ok = fetch(arena, f.url, "/", &body, &err) != 0;
 
+        http_client_drop_idle(); /* it ends, but when that is seen is not sure */
+
         EXPECT(ok == (want != NULL), "%s: %s", name, err.text);
         if (ok && want)
             EXPECT(str_eq(body, str_from(want)), "%s: " STR_FMT, name, STR_ARG(body));
@@ -558,35 +560,40 @@ FIBER_TEST(bytes_after_an_answer_end_the_connection)
     fake_stop(&f);
 }
 
-/* Answers after the head alone and closes with the rest of the request unread: a reset. */
+/* Answer before the request is whole. Number 0 reads the rest; the next one closes over it, which
+ * resets the connection under the client's write. */
 static void refuse_early(struct sock *s, int number)
 {
     struct err err = {0};
-    char some[64];
-    size_t got;
+    char some[4096];
+    size_t got = 1;
 
-    (void)number;
-    if (sock_read(s, some, sizeof some, &got, &err))
+    if (sock_read(s, some, 64, &got, &err))
         (void)!say_text(s, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
     sock_end_writing(s);
-    for (int i = 0; i < 20; i++)
-        fiber_yield();
+    while (number == 0 && sock_read(s, some, sizeof some, &got, &err) && got > 0)
+        continue;
 }
 
 FIBER_TEST(an_early_answer_is_heard)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(32 * MIB);
-    struct http_call *call CLEANUP(http_call_end) = NULL;
-    struct err err = {0};
     struct fake f;
 
     http_client_init(NULL);
     REQUIRE(fake_start(&f, refuse_early));
     struct http_url url = url_of(f.url);
-    struct str body = {arena_alloc(arena, 60000), 60000};
-    struct http_outgoing out = {
-        .method = STR("POST"), .path = STR("/"), .body = &body, .body_count = 1};
-    EXPECT(http_call(arena, &url, &out, &call, &err), "%s", err.text);
-    EXPECT(call && http_call_head(call)->status == 413);
+    for (int i = 0; i < (have_kernel() ? 2 : 1); i++) { /* simulated resets lose what was sent */
+        struct arena *arena CLEANUP(arena_end) = arena_new(32 * MIB);
+        struct http_call *call CLEANUP(http_call_end) = NULL;
+        struct str body = {arena_alloc(arena, 16 * MIB), 16 * MIB};
+        struct http_outgoing out = {
+            .method = STR("POST"), .path = STR("/"), .body = &body, .body_count = 1};
+        struct err err = {0};
+
+        EXPECT(http_call(arena, &url, &out, &call, &err), "%d: %s", i, err.text);
+        EXPECT(call && http_call_head(call)->status == 413);
+        http_call_end(&call);
+        EXPECT(http_client_stats().idle == 0, "half a request was sent: not to be reused");
+    }
     fake_stop(&f);
 }

@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "net_rig.h"
 
 #include <stdio.h>
@@ -594,4 +595,40 @@ FIBER_TEST(stopping_ends_everything)
     talk_close(half);
     talk_close(busy);
     talk_close(late);
+}
+
+/* ---- when things fail ---- */
+
+/* Every fallible point of server and client fails once; whatever the client gets, nothing is left
+ * over and the next request is served. */
+FIBER_TEST(each_failure_is_survived)
+{
+    http_client_init(NULL);
+    for (uint64_t nth = 1; nth < 500; nth++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+        static char large[20000];
+        struct str bodies[] = {STR("small"), {large, sizeof large}}, got;
+        struct err err = {0};
+        struct served s;
+
+        REQUIRE(served_start(&s, &plain));
+        struct http_url url = url_of(s.url);
+        bool armed = fault_arm(nth);
+        for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+            struct http_call *call CLEANUP(http_call_end) = NULL;
+            struct http_outgoing out = {
+                .method = STR("POST"), .path = STR("/echo"), .body = &bodies[i], .body_count = 1};
+            if (http_call(arena, &url, &out, &call, &err) &&
+                http_call_body(call, MIB, &got, &err) && http_call_head(call)->status == 200)
+                EXPECT(str_eq(got, bodies[i]), "fault %s", fault_last());
+        }
+        fault_disarm();
+        err = (struct err){0};
+        EXPECT(fetch(arena, s.url, "/after", &got, &err) == 200, "after fault %s: %s", fault_last(),
+               err.text);
+        served_stop(&s);
+        EXPECT(http_client_stats().open == 0 && http_client_stats().waiting == 0);
+        if (!armed)
+            break;
+    }
 }
