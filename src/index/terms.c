@@ -130,7 +130,8 @@ static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word
 
     while (from < to) {
         char bytes[4];
-        size_t size = utf8_put(bytes, (uint32_t)u_tolower((UChar32)next_rune(scan, &from)));
+        uint32_t rune = next_rune(scan, &from);
+        size_t size = rune == '-' ? 0 : utf8_put(bytes, (uint32_t)u_tolower((UChar32)rune));
 
         if (len + size > TERM_BYTES_MAX)
             break;
@@ -206,6 +207,13 @@ static bool scan_number(struct scan *scan, int32_t *at, struct err *err)
     return add_word(scan, (struct term){.number = true}, word, len, err);
 }
 
+/* "e-mail" is "email", "X-ray" is "xray": one letter before a hyphen is no word. */
+static bool is_joining_hyphen(const struct scan *scan, int32_t from, int32_t at)
+{
+    return at - from == 1 && scan->text[from] < 128 && scan->text[at] == '-' &&
+           at + 1 < scan->len && u_isalpha((UChar32)rune_at(scan, at + 1));
+}
+
 /* Letters and digits; a possessive 's is dropped, so that "company's" is "company". */
 static bool scan_word(struct scan *scan, int32_t *at, struct err *err)
 {
@@ -215,7 +223,7 @@ static bool scan_word(struct scan *scan, int32_t *at, struct err *err)
     while (i < scan->len) {
         int32_t next = i;
 
-        if (!is_word_rune(next_rune(scan, &next)))
+        if (!is_word_rune(next_rune(scan, &next)) && !is_joining_hyphen(scan, from, i))
             break;
         i = next;
     }

@@ -42,6 +42,7 @@ TEST(terms)
         {"a number and its unit", "30days B12 7th", "30days b12 7th |"},
         {"full-width forms are folded", "ＡＢＣ１２３", "abc123 |"},
         {"hyphens part words", "follow-up", "follow (up) |"},
+        {"one letter and a hyphen do not", "e-mail X-rays", "email xray |"},
         {"accents stay", "Café", "café |"},
         {"chinese words and pairs", "员工年假", "员工 年假 |员工 工年 年假 "},
         {"chinese stop words", "保险的赔偿", "保险 (的) 赔偿 |保险 险的 的赔 赔偿 "},
