@@ -191,10 +191,43 @@ static size_t choose_sentences(const struct inquiry *q, const struct candidate *
             break;
         if (share_of(&q->question, c->words & ~covered) < NEW_SHARE)
             continue;
+        if (c->found == chosen[0]->found && c->sentence <= chosen[0]->sentence + 1 &&
+            c->sentence + 1 >= chosen[0]->sentence && refers_back(words_of(c->found, c->sentence)))
+            continue; /* it comes along with its neighbour */
         covered |= c->words;
         chosen[count++] = c;
     }
     return count;
+}
+
+static bool same_block(const struct found *found, size_t a, size_t b)
+{
+    return found->sentences[a].block == found->sentences[b].block;
+}
+
+static uint64_t words_of_sentence(const struct inquiry *q, const struct found *found, size_t i)
+{
+    for (size_t k = 0; k < q->ranked_count; k++)
+        if (q->ranked[k].found == found && q->ranked[k].sentence == i)
+            return q->ranked[k].words;
+    return 0;
+}
+
+/* "Its limit is ..." needs the sentence before it, and "They expire on ..." belongs to the one before when
+ * it says what was asked. */
+static void widen(const struct inquiry *q, const struct candidate *c, size_t *first, size_t *last)
+{
+    const struct found *found = c->found;
+    size_t i = c->sentence;
+
+    *first = i;
+    *last = last_of_list(found, i);
+    if (i > 0 && same_block(found, i - 1, i) && refers_back(words_of(found, i)))
+        *first = i - 1;
+    if (*last == i && i + 1 < found->sentence_count && same_block(found, i, i + 1) &&
+        refers_back(words_of(found, i + 1)) &&
+        share_of(&q->question, words_of_sentence(q, found, i + 1) & ~c->words) > 0)
+        *last = i + 1;
 }
 
 static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
@@ -204,10 +237,10 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
     size_t count = choose_sentences(q, chosen);
 
     for (size_t i = 0; i < count; i++) {
-        const struct found *found = chosen[i]->found;
-        size_t first = chosen[i]->sentence;
+        size_t first, last;
 
-        if (!cite(arena, found, first, last_of_list(found, first), &out->citations[i], err))
+        widen(q, chosen[i], &first, &last);
+        if (!cite(arena, chosen[i]->found, first, last, &out->citations[i], err))
             return false;
         out->citation_count++;
     }
@@ -324,5 +357,39 @@ bool ground(const struct lexical_view *view, struct arena *arena, const struct i
     if (!buf_finish(&b, &g.text, err))
         return false;
     *out = g;
+    return true;
+}
+
+/* --- for a model ------------------------------------------------------------------------------ */
+
+const char *refusal_in(struct str language)
+{
+    return words[language_number(language)].refusal;
+}
+
+bool brief(struct arena *arena, const struct inquiry *q, struct briefing *out, struct err *err)
+{
+    struct briefing b = {.language = q->question.language, .confidence = q->confidence};
+    bool zh = str_eq(b.language, STR("zh"));
+    struct buf text;
+
+    b.citations = arena_array(arena, q->found_count + 1, sizeof *b.citations);
+    if (!b.citations)
+        return err_arena(err, arena);
+    buf_init(&text, arena, 4 * TEXT_MAX);
+    for (size_t i = 0; i < q->found_count; i++) {
+        const struct found *found = &q->found[i];
+        struct citation *c = &b.citations[b.count];
+
+        if (!found->sentence_count)
+            continue;
+        if (!cite(arena, found, 0, found->sentence_count - 1, c, err))
+            return false;
+        citation_write_source(&text, c, ++b.count, zh);
+        buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(c->quote));
+    }
+    if (!buf_finish(&text, &b.text, err))
+        return false;
+    *out = b;
     return true;
 }

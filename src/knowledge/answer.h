@@ -40,6 +40,19 @@ bool inquire(const struct lexical_view *view, struct arena *arena, struct str qu
 bool ground(const struct lexical_view *view, struct arena *arena, const struct inquiry *inquiry,
             struct grounded *out, struct err *err) MUST_CHECK;
 
+/* Whole passages for a model to write from, numbered from 1; each citation is one of them. Empty when
+ * nothing was found. */
+struct briefing {
+    struct str text; /* "[1] path (Title > Heading)", the passage, a blank line ... */
+    struct str language;
+    struct citation *citations;
+    size_t count;
+    float confidence; /* of the embedded answer to the same question */
+};
+bool brief(struct arena *arena, const struct inquiry *inquiry, struct briefing *out,
+           struct err *err) MUST_CHECK;
+const char *refusal_in(struct str language); /* the sentence that says no */
+
 /* "[1] path, line 12 (Title > Heading)" */
 void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh);
 

@@ -245,8 +245,6 @@ static struct str label_of(const struct table_state *table)
 /* "; Limit: " before the cell's own text; taken back when the cell stays empty. */
 void cell_begin(struct writer *w, struct table_state *table, uint32_t at)
 {
-    bool wide = ends_in_ideograph(label_of(table));
-
     if (table->in_cell)
         cell_end(w, table);
     table->in_cell = true;
@@ -254,12 +252,13 @@ void cell_begin(struct writer *w, struct table_state *table, uint32_t at)
     table->text_before = w->text.len;
     table->runs_before = w->runs.len;
     w->space = false;
+    struct str label = label_of(table);
+    bool wide = ends_in_ideograph(label);
     if (w->text.len)
         add_run(w, wide ? STR("；") : STR("; "), at, 0);
-    struct str label = label_of(table);
     if (label.len) {
         add_run(w, label, at, 0);
-        add_run(w, ends_in_ideograph(label) ? STR("：") : STR(": "), at, 0);
+        add_run(w, wide ? STR("：") : STR(": "), at, 0);
     }
     table->text_label = w->text.len;
 }

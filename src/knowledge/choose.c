@@ -44,6 +44,7 @@ bool question_read(const struct lexical_view *view, struct analyser *analyser, s
     table_init(&q.pairs, arena, 2 * ASKED_MAX);
     if (!analyser_terms(analyser, arena, text, &q.terms, err))
         return false;
+    stop_cue_words(&q.terms);
     /* Words first: a long question should not lose them to its pairs. */
     for (int field = TERM_WORD; field <= TERM_PAIR; field++)
         for (size_t i = 0; i < q.terms.count; i++)
@@ -62,6 +63,7 @@ struct match {
     uint32_t fresh;             /* ... and not the question's */
     uint32_t kept;              /* pairs of words that are neighbours in the question, too */
     uint32_t first, last, hits; /* positions of the question's words */
+    uint32_t near; /* words between one of them and what is asked for; UINT32_MAX: none */
 };
 
 static void match_word(const struct question *q, const struct term *term, struct match *m,
@@ -84,11 +86,35 @@ static void match_word(const struct question *q, const struct term *term, struct
     *before = asked;
 }
 
+/* A name or number as asked for, and a word of the question: how far apart at the closest? */
+static void match_near(const struct question *q, const struct terms *terms, struct match *m)
+{
+    const struct term *word = NULL, *cue = NULL;
+
+    m->near = UINT32_MAX;
+    for (size_t i = 0; i < terms->count; i++) {
+        const struct term *term = &terms->at[i];
+
+        if (term->field != TERM_WORD || term->stop)
+            continue;
+        if (table_get(&q->words, term->text))
+            word = term;
+        else if (is_cue_term(q->cue, term, q))
+            cue = term;
+        if (word && cue && (term == word || term == cue)) {
+            uint32_t apart = word->position > cue->position ? word->position - cue->position
+                                                            : cue->position - word->position;
+            m->near = MIN_OF(m->near, apart);
+        }
+    }
+}
+
 static struct match match_terms(const struct question *q, const struct terms *terms)
 {
     struct match m = {.words = terms->words};
     const struct asked *before = NULL;
 
+    match_near(q, terms, &m);
     for (size_t i = 0; i < terms->count; i++) {
         const struct term *term = &terms->at[i];
 
@@ -123,6 +149,52 @@ static float share(const struct question *q, uint64_t bits, enum term_field fiel
         if (bits >> i & 1 && q->asked[i].term.field == field)
             sum += q->asked[i].idf;
     return all > 0 ? sum / all : 0;
+}
+
+/* "located" and "location" have different stems and the same beginning. */
+static bool is_kin(struct str a, struct str b)
+{
+    size_t same = 0, longer = MAX_OF(a.len, b.len);
+
+    while (same < a.len && same < b.len && a.ptr[same] == b.ptr[same])
+        same++;
+    return same >= 4 && same * 5 >= longer * 3;
+}
+
+/* idf share of the words that are not there themselves but have kin among the terms. */
+static float soft_share(const struct question *q, uint64_t there, const struct terms *terms)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < q->asked_count; i++) {
+        const struct term *asked = &q->asked[i].term;
+
+        if (there >> i & 1 || asked->field != TERM_WORD || (uint8_t)asked->text.ptr[0] >= 0x80)
+            continue;
+        for (size_t k = 0; k < terms->count; k++) {
+            if (!terms->at[k].stop && is_kin(asked->text, terms->at[k].text)) {
+                sum += q->asked[i].idf;
+                break;
+            }
+        }
+    }
+    return q->word_idf > 0 ? sum / q->word_idf : 0;
+}
+
+/* Share of the question's names and numbers among the bits; 1 when it has none. */
+static float names_share(const struct question *q, uint64_t bits)
+{
+    float sum = 0, all = 0;
+
+    for (size_t i = 0; i < q->asked_count; i++) {
+        const struct asked *asked = &q->asked[i];
+
+        if (!asked->term.number && !(asked->term.name && asked->term.position > 0))
+            continue;
+        all += asked->idf;
+        sum += bits >> i & 1 ? asked->idf : 0;
+    }
+    return all > 0 ? sum / all : 1;
 }
 
 static size_t count_words(const struct question *q)
@@ -185,7 +257,7 @@ static const struct block *introduction(const struct found *found, uint32_t bloc
 struct passage_match {
     uint64_t heading;
     struct match *sentences;
-    bool *cue;
+    float *cue, *soft;
 };
 
 static bool match_passage(struct analyser *analyser, struct arena *arena, const struct question *q,
@@ -195,7 +267,8 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
 
     out->sentences = arena_array(arena, found->sentence_count + 1, sizeof *out->sentences);
     out->cue = arena_array(arena, found->sentence_count + 1, sizeof *out->cue);
-    if (!out->sentences || !out->cue)
+    out->soft = arena_array(arena, found->sentence_count + 1, sizeof *out->soft);
+    if (!out->sentences || !out->cue || !out->soft)
         return err_arena(err, arena);
     if (!match_text(analyser, arena, q, found->title, &title, err) ||
         !match_text(analyser, arena, q, found->passage.heading, &heading, err))
@@ -209,6 +282,7 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
             return false;
         out->sentences[i] = match_terms(q, &terms);
         out->cue[i] = cue_stands(q->cue, text, &terms, q);
+        out->soft[i] = soft_share(q, out->sentences[i].terms, &terms);
     }
     return true;
 }
@@ -237,25 +311,31 @@ static void fill_features(const struct question *q, const struct passage_match *
     const struct found *found = c->found;
     bool zh = str_eq(q->language, STR("zh"));
     uint64_t context = (m->heading | introduction_bits(found, m, i)) & ~own->terms;
-    uint64_t near = (i > 0 ? m->sentences[i - 1].terms : 0) |
-                    (i + 1 < found->sentence_count ? m->sentences[i + 1].terms : 0);
+    uint64_t before = i > 0 ? m->sentences[i - 1].terms : 0;
+    uint64_t after = i + 1 < found->sentence_count ? m->sentences[i + 1].terms : 0;
     enum block_kind kind = found->passage.blocks[found->sentences[i].block].kind;
     struct str text = sentence_text(found, i);
     size_t asked = count_words(q);
     float *f = c->features;
 
-    near &= ~(own->terms | context);
+    before &= ~(own->terms | context);
+    after &= ~(own->terms | context | before);
     c->words = own->terms;
-    c->around = own->terms | context | near;
+    c->around = own->terms | context | before | after;
     f[F_WORDS] = share(q, own->terms, TERM_WORD);
     f[F_PAIRS] = zh ? share(q, own->terms, TERM_PAIR)
                     : (asked > 1 ? (float)own->kept / (float)(asked - 1) : 0);
     f[F_CONTEXT] = share(q, context, TERM_WORD);
-    f[F_NEIGHBOUR] = share(q, near, TERM_WORD);
+    f[F_BEFORE] = share(q, before, TERM_WORD);
+    f[F_AFTER] = share(q, after, TERM_WORD);
+    f[F_REFERS] = refers_back(text) ? f[F_BEFORE] : 0;
+    f[F_SOFT] = m->soft[i];
+    f[F_NAMES] = names_share(q, own->terms | context);
     f[F_PASSAGE] = best_score > 0 ? found->score / best_score : 0;
     f[F_FIRST] = found->score >= best_score;
-    f[F_CUE] = q->cue != CUE_NONE && m->cue[i];
-    f[F_NO_CUE] = q->cue != CUE_NONE && !m->cue[i];
+    f[F_CUE] = m->cue[i];
+    f[F_NO_CUE] = q->cue != CUE_NONE && m->cue[i] <= 0;
+    f[F_CUE_NEAR] = own->near == UINT32_MAX ? 0 : 1.0f / (float)own->near;
     f[F_LENGTH] = logf(1.0f + (float)own->words) / 4.0f;
     f[F_SHORT] = own->words < SHORT_WORDS;
     f[F_NEW] = own->content ? (float)own->fresh / (float)own->content : 0;
@@ -367,6 +447,7 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
     signs[S_NO_CUE] = ranked[0].features[F_NO_CUE];
     signs[S_TERMS] = logf(1.0f + (float)count_words(q)) / 3.0f;
     signs[S_TIGHT] = ranked[0].features[F_TIGHT];
+    signs[S_SOFT] = ranked[0].features[F_SOFT];
 }
 
 float confidence_of(const struct question *q, const float signs[SIGNS])

@@ -43,21 +43,26 @@ struct found {
 };
 
 enum feature {
-    F_WORDS,     /* share of the question's idf that stands in the sentence */
-    F_PAIRS,     /* the same over pairs; English: neighbouring words kept together */
-    F_CONTEXT,   /* share that only title, heading or the list's introduction has */
-    F_NEIGHBOUR, /* share that only the sentences before and after have */
-    F_PASSAGE,   /* search score against the best passage */
-    F_FIRST,     /* the best passage */
-    F_CUE,       /* a person, time, number ... is asked for and here, beside what was asked */
-    F_NO_CUE,    /* ... and not here */
-    F_LENGTH,    /* log of words */
-    F_SHORT,     /* hardly a sentence */
-    F_NEW,       /* share of words the question does not have */
-    F_OPENING,   /* first sentence of its passage */
-    F_LISTED,    /* list item or table row */
-    F_ASKS,      /* a question itself */
-    F_TIGHT,     /* the words asked for stand close together */
+    F_WORDS,   /* share of the question's idf that stands in the sentence */
+    F_PAIRS,   /* the same over pairs; English: neighbouring words kept together */
+    F_SOFT,    /* share of words that are not there, but others with the same beginning */
+    F_CONTEXT, /* share that only title, heading or the list's introduction has */
+    F_BEFORE,  /* share that only the sentence before has */
+    F_AFTER,   /* share that only the sentence after has */
+    F_REFERS,  /* F_BEFORE again when the sentence begins with "it", "this", "其" ... */
+    F_PASSAGE, /* search score against the best passage */
+    F_FIRST,   /* the best passage */
+    F_CUE, /* how surely a person, time, number ... as asked for is here, beside what was asked */
+    F_NO_CUE,   /* ... is asked for and not here */
+    F_CUE_NEAR, /* how close such a name or number stands to the words asked for */
+    F_LENGTH,   /* log of words */
+    F_SHORT,    /* hardly a sentence */
+    F_NEW,      /* share of words the question does not have */
+    F_OPENING,  /* first sentence of its passage */
+    F_LISTED,   /* list item or table row */
+    F_ASKS,     /* a question itself */
+    F_TIGHT,    /* the words asked for stand close together */
+    F_NAMES,    /* share of the question's names and numbers that stand in sentence or context */
     FEATURES
 };
 struct candidate {
@@ -83,6 +88,7 @@ enum sign { /* of the answer as a whole, for the confidence */
             S_NO_CUE,
             S_TERMS, /* log of terms asked */
             S_TIGHT,
+            S_SOFT,
             SIGNS
 };
 
@@ -105,8 +111,13 @@ void signs_of(const struct question *question, const struct candidate *ranked, s
 float confidence_of(const struct question *question, const float signs[SIGNS]);
 
 enum cue cue_of(struct str question, struct str language);
-/* Does a sentence hold such a thing, not counting the terms the question has itself? */
-bool cue_stands(enum cue cue, struct str sentence, const struct terms *terms,
-                const struct question *question);
+/* Does a sentence hold such a thing, not counting the terms the question has itself? 0 no, 0.5 a word
+ * for it, 1 the thing. */
+float cue_stands(enum cue cue, struct str sentence, const struct terms *terms,
+                 const struct question *question);
+bool is_cue_term(enum cue cue, const struct term *term, const struct question *question);
+/* "How far", "how many": words that say what is asked for and not what about become stop words. */
+void stop_cue_words(struct terms *terms);
+bool refers_back(struct str sentence); /* begins with a pronoun for what was said before */
 
 #endif

@@ -149,7 +149,18 @@ static const char *const person_words[] = {
     "主管",     "部门",       "部",      "总监",  "先生",       "女士",   "者",    "·",
 };
 
-/* A term of this sort that the question does not have itself. */
+static const char *const back_words[] = {
+    "it",   "its",  "they", "their", "this", "these", "that", "those", "he", "she", "his", "her",
+    "such", "both", "其",   "该",    "此",   "这",    "它",   "他",    "她", "該",  "這"};
+
+/* Surnames that a Chinese name begins with: the commonest hundred cover most of the people. */
+static const char surnames[] =
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁"
+    "潘蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱"
+    "江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤方張劉陳楊黃趙吳孫"
+    "馬鄭謝許韓馮鄧蔣葉蘇呂盧鍾譚陸賈韋鄒龍賀顧龔萬錢嚴湯";
+
+/* A number or name that the question does not have itself. */
 static bool new_term(const struct terms *terms, const struct question *question, bool number)
 {
     for (size_t i = 0; i < terms->count; i++) {
@@ -162,25 +173,128 @@ static bool new_term(const struct terms *terms, const struct question *question,
     return false;
 }
 
-bool cue_stands(enum cue cue, struct str s, const struct terms *terms,
-                const struct question *question)
+static bool is_surname(struct str s)
+{
+    struct str all = {surnames, sizeof surnames - 1};
+
+    return str_find(all, s) < all.len;
+}
+
+/* A surname standing by itself: the dictionary knows no names and falls back to single characters. */
+static bool has_chinese_name(const struct terms *terms, const struct question *question)
+{
+    const struct term *before = NULL;
+
+    for (size_t i = 0; i < terms->count; i++) {
+        const struct term *term = &terms->at[i];
+
+        if (term->field != TERM_WORD)
+            continue;
+        if (before && before->position + 1 == term->position && term->text.len <= 6 &&
+            !term->stop && !table_get(&question->words, before->text))
+            return true;
+        before = is_surname(term->text) ? term : NULL;
+    }
+    return false;
+}
+
+static float person_stands(struct str s, const struct terms *terms, const struct question *question)
+{
+    if (new_term(terms, question, false) || has_chinese_name(terms, question))
+        return 1;
+    return has_any(s, person_words, ARRAY_LEN(person_words)) ? 0.5f : 0;
+}
+
+static float number_stands(struct str s, const struct terms *terms, const struct question *question,
+                           const char *const *words, size_t count)
+{
+    if (new_term(terms, question, true))
+        return 1;
+    return has_any(s, words, count) ? 0.5f : 0;
+}
+
+static float time_stands(struct str s, const struct terms *terms, const struct question *question)
+{
+    bool word = has_any(s, time_words, ARRAY_LEN(time_words));
+
+    if (new_term(terms, question, true))
+        return word ? 1 : 0.7f;
+    return word ? 0.7f : 0;
+}
+
+float cue_stands(enum cue cue, struct str s, const struct terms *terms,
+                 const struct question *question)
 {
     bool zh = str_eq(question->language, STR("zh"));
 
     switch (cue) {
-    case CUE_NONE: return false;
-    case CUE_PERSON:
-        return new_term(terms, question, false) ||
-               has_any(s, person_words, ARRAY_LEN(person_words));
-    case CUE_TIME:
-        return new_term(terms, question, true) || has_any(s, time_words, ARRAY_LEN(time_words));
+    case CUE_NONE: return 0;
+    case CUE_PERSON: return person_stands(s, terms, question);
+    case CUE_TIME: return time_stands(s, terms, question);
     case CUE_NUMBER:
-        return new_term(terms, question, true) || has_any(s, number_words, ARRAY_LEN(number_words));
+        return number_stands(s, terms, question, number_words, ARRAY_LEN(number_words));
     case CUE_PLACE:
-        return (zh || new_term(terms, question, false)) &&
-               has_any(s, place_words, ARRAY_LEN(place_words));
-    case CUE_CAUSE: return has_any(s, cause_words, ARRAY_LEN(cause_words));
+        if (!zh && !new_term(terms, question, false))
+            return 0;
+        return has_any(s, place_words, ARRAY_LEN(place_words)) ? 1 : 0.3f;
+    case CUE_CAUSE: return has_any(s, cause_words, ARRAY_LEN(cause_words)) ? 1 : 0;
     case CUES: break;
+    }
+    return 0;
+}
+
+bool is_cue_term(enum cue cue, const struct term *term, const struct question *question)
+{
+    if (term->field != TERM_WORD || term->stop || table_get(&question->words, term->text))
+        return false;
+    switch (cue) {
+    case CUE_PERSON:
+    case CUE_PLACE: return (term->name && term->position > 0) || is_surname(term->text);
+    case CUE_TIME:
+    case CUE_NUMBER: return term->number;
+    case CUE_NONE:
+    case CUE_CAUSE:
+    case CUES: break;
+    }
+    return false;
+}
+
+static bool is_one_of(struct str s, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(s, str_from(words[i])))
+            return true;
+    return false;
+}
+
+void stop_cue_words(struct terms *terms)
+{
+    static const char *const asking[] = {"how", "几", "幾", "多少", "哪", "哪一", "何"};
+    static const char *const measures[] = {"far",  "ahead", "long",  "soon", "often", "earli",
+                                           "late", "fast",  "quick", "old",  "larg",  "big",
+                                           "high", "tall",  "deep",  "wide", "年",    "月",
+                                           "日",   "天",    "周",    "次",   "岁",    "个月"};
+    bool follows = false;
+
+    for (size_t i = 0; i < terms->count; i++) {
+        struct term *term = &terms->at[i];
+
+        if (term->field != TERM_WORD)
+            continue;
+        if (follows && is_one_of(term->text, measures, ARRAY_LEN(measures)))
+            term->stop = true;
+        follows = (follows && term->stop) || is_one_of(term->text, asking, ARRAY_LEN(asking));
+    }
+}
+
+bool refers_back(struct str s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(back_words); i++) {
+        struct str word = str_from(back_words[i]), begin = str_slice(s, 0, word.len);
+
+        if (str_eq_nocase(begin, word) &&
+            ((uint8_t)word.ptr[0] >= 0x80 || s.len == word.len || !is_letter(s.ptr[word.len])))
+            return true;
     }
     return false;
 }

@@ -89,9 +89,17 @@ struct origin block_origin(const struct block *block, uint32_t from, uint32_t to
     ASSERT(from < to && to <= block->text.len && block->run_count > 0);
     const struct run *first = run_at(block, from), *last = run_at(block, to - 1);
 
+    /* Labels stand nowhere: the origin is what is between them, when there is anything. */
+    while (first < last && first->source_len == 0)
+        first++;
+    while (last > first && last->source_len == 0)
+        last--;
     return (struct origin){
-        .byte_first = first->source_at + (is_identity(first) ? from - first->text_at : 0),
-        .byte_end = last->source_at + (is_identity(last) ? to - last->text_at : last->source_len),
+        .byte_first = first->source_at +
+                      (is_identity(first) && from > first->text_at ? from - first->text_at : 0),
+        .byte_end =
+            last->source_at +
+            (is_identity(last) ? MIN_OF(to - last->text_at, last->source_len) : last->source_len),
         .line_first = first->line,
         .line_last = last->line,
     };

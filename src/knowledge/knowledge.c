@@ -129,6 +129,15 @@ bool answer_now(struct knowledge *k, struct arena *arena, struct str question, s
     return inquire(view, arena, question, &inquiry, err) && ground(view, arena, &inquiry, out, err);
 }
 
+bool brief_now(struct knowledge *k, struct arena *arena, struct str question, struct briefing *out,
+               struct err *err)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct inquiry inquiry;
+
+    return inquire(view, arena, question, &inquiry, err) && brief(arena, &inquiry, out, err);
+}
+
 /* --- on the pool ------------------------------------------------------------------------------ */
 
 struct call {
@@ -140,6 +149,7 @@ struct call {
     union {
         struct ingest_report *report;
         struct grounded *grounded;
+        struct briefing *briefing;
         uint32_t *documents;
         struct {
             struct document_info **at;
@@ -174,6 +184,22 @@ static void run_answer(void *arg)
     struct call *c = arg;
 
     c->ok = answer_now(c->knowledge, c->arena, c->text, c->out.grounded, c->err);
+}
+
+static void run_brief(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = brief_now(c->knowledge, c->arena, c->text, c->out.briefing, c->err);
+}
+
+bool knowledge_brief(struct knowledge *knowledge, struct arena *arena, struct str question,
+                     struct briefing *out, struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .arena = arena, .text = question, .err = err, .out.briefing = out};
+
+    return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
 }
 
 bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,

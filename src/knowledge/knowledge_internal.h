@@ -24,6 +24,35 @@ bool forget_now(struct knowledge *knowledge, struct str id_or_path, uint32_t *do
 bool answer_now(struct knowledge *knowledge, struct arena *arena, struct str question,
                 struct grounded *out, struct err *err) MUST_CHECK;
 
+struct briefing;
+bool brief_now(struct knowledge *knowledge, struct arena *arena, struct str question,
+               struct briefing *out, struct err *err) MUST_CHECK;
+SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena, struct str question,
+                              struct briefing *out, struct err *err) MUST_CHECK;
+
+/* What answers carry beside their text: {"answered", "confidence", "citations", "warnings"}. */
+struct account {
+    bool answered;
+    float confidence;
+    const struct citation *citations;
+    size_t count;
+    const uint32_t *numbers; /* of the citations in the text; NULL: 1, 2, 3 ... */
+    const char *through;     /* name of the model that wrote the text, or NULL */
+    const char *warnings[4];
+    size_t warning_count;
+};
+void write_account(struct buf *to, const struct account *account); /* the "weir" object */
+void write_annotations(struct buf *to,
+                       const struct account *account); /* as OpenAI clients know them */
+
+/* knowledge_model_ask() with a provider: through.c. */
+SUSPENDS bool ask_through(struct knowledge *knowledge, struct request *req,
+                          const struct model *model, struct answer **out, struct err *err)
+    MUST_CHECK;
+/* The embedded answer, streaming or whole: model.c. */
+struct answer *answer_here(struct request *req, const struct grounded *grounded, struct err *err)
+    MUST_CHECK;
+
 /* A document's bytes into the writer. `shown` and the others are the record's. ERR_INVALID: the bytes
  * are no document of this type. */
 struct document_source {

@@ -1,0 +1,256 @@
+/* The model "weir": an answer from the documents in the client's dialect, whole or as a stream. */
+#include <stdio.h>
+#include <string.h>
+
+#include "knowledge/answer.h"
+#include "knowledge/knowledge_internal.h"
+#include "sys/clock.h"
+
+#define ACCOUNT_MAX ((size_t)1 * MIB)
+#define REPLY_MAX   ((size_t)4 * MIB)
+
+/* --- the account ------------------------------------------------------------------------------ */
+
+static void write_pair(struct json_writer *w, const char *key, uint64_t first, uint64_t last)
+{
+    jw_key(w, key);
+    jw_array(w);
+    jw_u64(w, first);
+    jw_u64(w, last);
+    jw_array_end(w);
+}
+
+static void write_text(struct json_writer *w, const char *key, struct str text)
+{
+    jw_key(w, key);
+    jw_str(w, text);
+}
+
+static uint32_t number_of(const struct account *a, size_t i)
+{
+    return a->numbers ? a->numbers[i] : (uint32_t)i + 1;
+}
+
+static void write_citation(struct json_writer *w, const struct citation *c, uint32_t number)
+{
+    jw_object(w);
+    jw_key(w, "number");
+    jw_u64(w, number);
+    write_text(w, "document", c->document);
+    write_text(w, "path", c->path);
+    write_text(w, "title", c->title);
+    write_text(w, "heading", c->heading);
+    write_pair(w, "lines", c->line_first, c->line_last);
+    write_pair(w, "bytes", c->byte_first, c->byte_end);
+    write_text(w, "quote", c->quote);
+    jw_object_end(w);
+}
+
+void write_account(struct buf *to, const struct account *a)
+{
+    struct json_writer w;
+
+    jw_init(&w, to);
+    jw_object(&w);
+    jw_key(&w, "answered");
+    jw_bool(&w, a->answered);
+    jw_key(&w, "confidence");
+    jw_f64(&w, (double)(int)(a->confidence * 1000) / 1000);
+    if (a->through) {
+        jw_key(&w, "through");
+        jw_cstr(&w, a->through);
+    }
+    jw_key(&w, "citations");
+    jw_array(&w);
+    for (size_t i = 0; i < a->count; i++)
+        write_citation(&w, &a->citations[i], number_of(a, i));
+    jw_array_end(&w);
+    if (a->warning_count) {
+        jw_key(&w, "warnings");
+        jw_array(&w);
+        for (size_t i = 0; i < a->warning_count; i++)
+            jw_cstr(&w, a->warnings[i]);
+        jw_array_end(&w);
+    }
+    jw_object_end(&w);
+}
+
+void write_annotations(struct buf *to, const struct account *a)
+{
+    struct json_writer w;
+
+    jw_init(&w, to);
+    jw_array(&w);
+    for (size_t i = 0; i < a->count && a->answered; i++) {
+        jw_object(&w);
+        jw_key(&w, "type");
+        jw_cstr(&w, "file_citation");
+        write_text(&w, "file_id", a->citations[i].document);
+        write_text(&w, "filename", a->citations[i].path);
+        jw_key(&w, "index");
+        jw_u64(&w, number_of(a, i));
+        write_text(&w, "quote", a->citations[i].quote);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+/* A finished answer given out piece by piece. */
+struct pieces {
+    struct str *at;
+    size_t count, next;
+};
+
+static bool next_piece(struct answer *answer, struct str *bytes, bool *last, struct err *err)
+{
+    struct pieces *pieces = answer->own;
+
+    (void)err;
+    ASSERT(pieces->next < pieces->count);
+    *bytes = pieces->at[pieces->next++];
+    *last = pieces->next == pieces->count;
+    return true;
+}
+
+static void nothing_to_release(struct answer *answer)
+{
+    (void)answer;
+}
+
+static bool describe(struct request *req, const struct grounded *g, struct chat_answer *out,
+                     struct err *err)
+{
+    struct account account = {.answered = g->answered,
+                              .confidence = g->confidence,
+                              .citations = g->citations,
+                              .count = g->citation_count};
+    struct buf weir, annotations;
+    struct chat_answer a = {
+        .id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
+        .model = req->model->name,
+        .content = g->text,
+        .finish_reason = STR("stop"),
+        .created = clock_wall() / 1000,
+        /* No model ran: nothing was generated; what was read is estimated from its bytes. */
+        .usage = {.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
+                  .tokens_out = 0,
+                  .tokens_cached = -1,
+                  .tokens_reasoning = -1,
+                  .estimated = true}};
+
+    buf_init(&weir, req->arena, ACCOUNT_MAX);
+    buf_init(&annotations, req->arena, ACCOUNT_MAX);
+    write_account(&weir, &account);
+    write_annotations(&annotations, &account);
+    if (!a.id.ptr)
+        return err_arena(err, req->arena);
+    if (!buf_finish(&weir, &a.weir, err) || !buf_finish(&annotations, &a.annotations, err))
+        return false;
+    *out = a;
+    return true;
+}
+
+/* Where the next piece of the text ends: a sentence with its mark, or a line. */
+static size_t piece_end(const struct grounded *g, size_t from)
+{
+    struct str rest = str_slice(g->text, from, g->text.len);
+    size_t mark = str_find(rest, STR("] ")), line = str_find_char(rest, '\n');
+    size_t end = MIN_OF(mark == rest.len ? mark : mark + 1, line == rest.len ? line : line + 1);
+
+    return from + end;
+}
+
+static struct buf *begin_event(struct request *req, struct buf *b)
+{
+    buf_init(b, req->arena, REPLY_MAX);
+    return b;
+}
+
+static bool write_stream(struct request *req, const struct grounded *g, const struct chat_answer *a,
+                         struct pieces *out, struct err *err)
+{
+    struct buf b;
+    size_t cap = 3;
+
+    for (size_t i = 0; i < g->text.len; i = piece_end(g, i))
+        cap++;
+    out->at = arena_array(req->arena, cap, sizeof *out->at);
+    if (!out->at)
+        return err_arena(err, req->arena);
+    chat_write_event_role(begin_event(req, &b), a);
+    if (!buf_finish(&b, &out->at[out->count++], err))
+        return false;
+    for (size_t i = 0, end; i < g->text.len; i = end) {
+        end = piece_end(g, i);
+        chat_write_event_content(begin_event(req, &b), a, str_slice(g->text, i, end));
+        if (!buf_finish(&b, &out->at[out->count++], err))
+            return false;
+    }
+    chat_write_event_finish(begin_event(req, &b), a, req->chat.include_usage);
+    return buf_finish(&b, &out->at[out->count++], err);
+}
+
+static bool write_whole(struct request *req, const struct chat_answer *a, struct pieces *out,
+                        struct err *err)
+{
+    struct buf b;
+
+    out->at = arena_array(req->arena, 1, sizeof *out->at);
+    if (!out->at)
+        return err_arena(err, req->arena);
+    out->count = 1;
+    buf_init(&b, req->arena, REPLY_MAX);
+    chat_write_reply(&b, a);
+    return buf_finish(&b, &out->at[0], err);
+}
+
+struct answer *answer_here(struct request *req, const struct grounded *g, struct err *err)
+{
+    struct answer *answer = arena_alloc(req->arena, sizeof *answer);
+    struct pieces *pieces = arena_alloc(req->arena, sizeof *pieces);
+    struct chat_answer a;
+
+    if (!answer || !pieces) {
+        (void)err_arena(err, req->arena);
+        return NULL;
+    }
+    if (!describe(req, g, &a, err) || !(req->chat.stream ? write_stream(req, g, &a, pieces, err)
+                                                         : write_whole(req, &a, pieces, err)))
+        return NULL;
+    *answer = (struct answer){.status = 200,
+                              .streaming = req->chat.stream,
+                              .content_type = req->chat.stream ? STR("text/event-stream")
+                                                               : STR("application/json"),
+                              .citations = g->answered ? (uint32_t)g->citation_count : 0,
+                              .next = next_piece,
+                              .end = nothing_to_release,
+                              .own = pieces};
+    chat_meter_init(&answer->meter, 1);
+    answer->meter.usage = a.usage;
+    answer->meter.content_bytes = g->text.len;
+    answer->meter.finished = answer->meter.done = true;
+    return answer;
+}
+
+bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
+                         struct err *err)
+{
+    const struct knowledge_model *m = knowledge_model;
+    const struct model *through = m->through ? m->through(req->config) : NULL;
+    struct grounded grounded;
+
+    ASSERT(req->magic == REQUEST_MAGIC);
+    if (!chat_read_question(req->arena, &req->chat, err))
+        return false;
+    if (!str_trim(req->chat.question).len)
+        return err_set(err, ERR_INVALID,
+                       "messages: expected a question in the last message with role \"user\"");
+    if (through)
+        return ask_through(m->knowledge, req, through, out, err);
+    if (!knowledge_answer(m->knowledge, req->arena, req->chat.question, &grounded, err))
+        return false;
+    *out = answer_here(req, &grounded, err);
+    return *out != NULL;
+}
