@@ -1,0 +1,76 @@
+#include "rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sys/file.h"
+#include "test.h"
+
+static bool open_base(struct rig *rig)
+{
+    struct knowledge_options options = {.dir = rig_path(rig, "base")};
+    struct err err = {0};
+    bool ok = knowledge_open(&options, &rig->knowledge, &err);
+
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+bool rig_open(struct rig *rig)
+{
+    *rig = (struct rig){.arena = arena_new(64 * MIB), .dir = test_dir()};
+    return rig->arena && open_base(rig);
+}
+
+bool rig_reopen(struct rig *rig)
+{
+    knowledge_close(&rig->knowledge);
+    return open_base(rig);
+}
+
+void rig_close(struct rig *rig)
+{
+    knowledge_close(&rig->knowledge);
+    arena_end(&rig->arena);
+}
+
+const char *rig_path(struct rig *rig, const char *name)
+{
+    return arena_fmt(rig->arena, "%s/%s", rig->dir, name).ptr;
+}
+
+bool rig_write(struct rig *rig, const char *name, const char *text)
+{
+    char *path = arena_alloc(rig->arena, 512), *slash;
+    struct err err = {0};
+
+    (void)snprintf(path, 512, "%s/docs/%s", rig->dir, name);
+    slash = strrchr(path, '/');
+    *slash = 0;
+    bool ok = file_make_dir(path, 0700, &err);
+    *slash = '/';
+    ok = ok && file_store(path, str_from(text), 0600, &err);
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+struct ingest_report rig_ingest(struct rig *rig, const char *name)
+{
+    struct ingest_report report = {0};
+    struct err err = {0};
+    const char *path = arena_fmt(rig->arena, "%s/docs%s%s", rig->dir, *name ? "/" : "", name).ptr;
+
+    if (!ingest_now(rig->knowledge, rig->arena, str_from(path), &report, &err))
+        EXPECT(false, "%s", err.text);
+    return report;
+}
+
+struct grounded rig_ask(struct rig *rig, const char *question)
+{
+    struct grounded g = {0};
+    struct err err = {0};
+
+    if (!answer_now(rig->knowledge, rig->arena, str_from(question), &g, &err))
+        EXPECT(false, "%s", err.text);
+    return g;
+}
