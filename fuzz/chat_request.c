@@ -1,11 +1,10 @@
 /* Any bytes are refused with a reason, or are a request whose way to the provider keeps every member:
  * the model is the remote one, our own options are gone, a stream reports its usage, all else is equal. */
-#include "base/pages.h"
+#include "fuzz.h"
+
 #include "models/chat.h"
 
 #define MEMORY (64 * MIB)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct str join(struct arena *arena, const struct str *pieces, size_t count)
 {
@@ -54,7 +53,7 @@ static void check_members(struct arena *arena, const struct json *in, const stru
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
-    struct str body = {(const char *)data, size}, pieces[CHAT_PIECES_MAX], sent;
+    struct str body = fuzz_text(data, size), pieces[CHAT_PIECES_MAX], sent;
     struct chat_request chat, again;
     struct err err = {0};
     size_t count;

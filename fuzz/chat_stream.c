@@ -1,12 +1,12 @@
 /* A provider's stream, cut anywhere: what is passed on and what is counted do not depend on the cut. The
  * first byte of the input says where. */
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "models/chat.h"
 
 #define MEMORY (64 * MIB)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct run {
     struct sse_reader reader;
@@ -63,10 +63,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text;
     size_t at;
 
-    if (size < 1 || size > MEMORY / 32)
+    if (size > MEMORY / 32)
         return 0;
-    text = (struct str){(const char *)data + 1, size - 1};
-    at = data[0] * text.len / 255;
+    text = fuzz_text(data, size);
+    at = fuzz_choice(&text) * text.len / 255;
     begin(&whole, arena);
     begin(&cut, arena);
     feed(&whole, arena, text);
