@@ -196,5 +196,10 @@ void jw_usd(struct json_writer *w, usd_micro n)
     uint64_t whole = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
     separate(w);
-    buf_fmt(w->to, "%s%" PRIu64 ".%06" PRIu64, n < 0 ? "-" : "", whole / 1000000, whole % 1000000);
+    if (n < 0)
+        buf_char(w->to, '-');
+    buf_u64(w->to, whole / 1000000);
+    buf_char(w->to, '.');
+    for (uint64_t place = 100000; place > 0; place /= 10)
+        buf_char(w->to, (char)('0' + whole / place % 10));
 }

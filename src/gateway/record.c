@@ -104,107 +104,116 @@ void request_unrecorded(struct request *req, const struct err *err)
 
 /* ---- the log line ---- */
 
-static void put_str(struct json_writer *w, const char *key, struct str s)
+/* On every request's path: names are written with their marks, ready to copy. Empty and unknown values
+ * are left out. */
+static void put_str(struct buf *line, struct str name, struct str s)
 {
     if (str_is_empty(s))
         return;
-    jw_key(w, key);
-    jw_str(w, s);
+    buf_str(line, name);
+    buf_json_str(line, s);
 }
 
-static void put_count(struct json_writer *w, const char *key, int64_t n)
+static void put_count(struct buf *line, struct str name, int64_t n)
 {
     if (n < 0)
         return;
-    jw_key(w, key);
-    jw_i64(w, n);
+    buf_str(line, name);
+    buf_i64(line, n);
 }
 
-/* Milliseconds with three decimals, without floating point. */
-static void put_ms(struct json_writer *w, const char *key, dur_ns d)
+static void put_fraction(struct buf *line, int64_t whole, int64_t part, int64_t place)
 {
-    char memory[32];
-    struct buf text;
+    buf_i64(line, whole);
+    buf_char(line, '.');
+    for (; place > 0; place /= 10)
+        buf_char(line, (char)('0' + part / place % 10));
+}
+
+static void put_ms(struct buf *line, struct str name, dur_ns d)
+{
     int64_t us = MAX_OF(d, 0) / MICROSECOND;
 
-    buf_init_fixed(&text, memory, sizeof memory);
-    buf_i64(&text, us / 1000);
-    buf_char(&text, '.');
-    for (int64_t place = 100; place > 0; place /= 10)
-        buf_char(&text, (char)('0' + us % 1000 / place % 10));
-    jw_key(w, key);
-    jw_raw(w, buf_view(&text));
+    buf_str(line, name);
+    put_fraction(line, us / 1000, us % 1000, 100);
 }
 
-static void put_who(struct json_writer *w, const struct request *req)
+static void put_usd(struct buf *line, struct str name, usd_micro n)
 {
-    char ts[25], id[REQUEST_ID_TEXT];
+    buf_str(line, name);
+    put_fraction(line, n / 1000000, n % 1000000, 100000);
+}
+
+static void put_id(struct buf *line, struct str name, uint64_t id)
+{
+    char text[REQUEST_ID_TEXT];
+
+    if (!id)
+        return;
+    request_id_write(text, id);
+    buf_str(line, name);
+    buf_put(line, text, sizeof text);
+    buf_char(line, '"');
+}
+
+static void put_who(struct buf *line, const struct request *req)
+{
+    char ts[25];
 
     wall_format(clock_wall(), ts);
-    jw_key(w, "ts");
-    jw_cstr(w, ts);
-    put_str(w, "level", STR("info"));
-    put_str(w, "event", STR("request"));
-    request_id_write(id, req->id);
-    put_str(w, "request", (struct str){id, sizeof id});
-    if (req->parent_id) {
-        request_id_write(id, req->parent_id);
-        put_str(w, "parent", (struct str){id, sizeof id});
-    }
+    buf_str(line, STR("{\"ts\":\""));
+    buf_put(line, ts, sizeof ts - 1);
+    buf_str(line, STR("\",\"level\":\"info\",\"event\":\"request\""));
+    put_id(line, STR(",\"request\":\""), req->id);
+    put_id(line, STR(",\"parent\":\""), req->parent_id);
     if (req->who) {
-        put_str(w, "key", req->who->key_id);
-        put_str(w, "tenant", req->who->tenant);
+        put_str(line, STR(",\"key\":"), req->who->key_id);
+        put_str(line, STR(",\"tenant\":"), req->who->tenant);
     }
-    put_str(w, "route", req->route);
-    put_str(w, "model", request_model_shown(req));
-    put_str(w, "provider", provider_name(req));
-    put_str(w, "remote_model", remote_name(req));
+    put_str(line, STR(",\"route\":"), req->route);
+    put_str(line, STR(",\"model\":"), request_model_shown(req));
+    put_str(line, STR(",\"provider\":"), provider_name(req));
+    put_str(line, STR(",\"remote_model\":"), remote_name(req));
 }
 
-static void put_result(struct json_writer *w, const struct request *req, const struct err *why)
+static void put_result(struct buf *line, const struct request *req, const struct err *why)
 {
-    put_count(w, "status", req->status);
-    put_str(w, "outcome", req->outcome);
+    put_count(line, STR(",\"status\":"), req->status);
+    put_str(line, STR(",\"outcome\":"), req->outcome);
     if (why->code) {
-        put_str(w, "error", str_from(err_code_name(why->code)));
-        put_str(w, "why", str_from(why->text));
+        put_str(line, STR(",\"error\":"), str_from(err_code_name(why->code)));
+        put_str(line, STR(",\"why\":"), str_from(why->text));
     }
-    jw_key(w, "stream");
-    jw_bool(w, req->answer && req->answer->streaming);
-    put_count(w, "tokens_in", req->usage.tokens_in);
-    put_count(w, "tokens_out", req->usage.tokens_out);
-    put_count(w, "tokens_cached", req->usage.tokens_cached);
-    if (req->usage.estimated) {
-        jw_key(w, "estimated");
-        jw_bool(w, true);
-    }
-    jw_key(w, "cost_usd");
-    jw_usd(w, req->cost);
+    buf_str(line, req->answer && req->answer->streaming ? STR(",\"stream\":true")
+                                                        : STR(",\"stream\":false"));
+    put_count(line, STR(",\"tokens_in\":"), req->usage.tokens_in);
+    put_count(line, STR(",\"tokens_out\":"), req->usage.tokens_out);
+    put_count(line, STR(",\"tokens_cached\":"), req->usage.tokens_cached);
+    if (req->usage.estimated)
+        buf_str(line, STR(",\"estimated\":true"));
+    put_usd(line, STR(",\"cost_usd\":"), req->cost);
     if (req->answer && req->answer->citations)
-        put_count(w, "citations", req->answer->citations);
+        put_count(line, STR(",\"citations\":"), req->answer->citations);
 }
 
 void request_log(const struct request *req, const struct err *why)
 {
     char memory[LOG_BYTES_MAX];
-    struct json_writer w;
     struct buf line;
 
-    if (!req->config->log_requests)
+    if (!req->config->log_requests || !log_wants(LOG_INFO))
         return;
     buf_init_fixed(&line, memory, sizeof memory);
-    jw_init(&w, &line);
-    jw_object(&w);
-    put_who(&w, req);
-    put_result(&w, req, why);
-    put_ms(&w, "ms", fiber_now() - req->started);
+    put_who(&line, req);
+    put_result(&line, req, why);
+    put_ms(&line, STR(",\"ms\":"), fiber_now() - req->started);
     if (req->first_byte)
-        put_ms(&w, "ms_first_byte", req->first_byte);
-    put_ms(&w, "ms_call", trace_span_total(req->trace, "call"));
-    put_count(&w, "bytes_in", (int64_t)req->body.len);
-    put_count(&w, "bytes_out", (int64_t)req->sent_bytes);
-    put_count(&w, "attempt", req->asked ? 1 : 0);
-    jw_object_end(&w);
+        put_ms(&line, STR(",\"ms_first_byte\":"), req->first_byte);
+    put_ms(&line, STR(",\"ms_call\":"), trace_span_total(req->trace, "call"));
+    put_count(&line, STR(",\"bytes_in\":"), (int64_t)req->body.len);
+    put_count(&line, STR(",\"bytes_out\":"), (int64_t)req->sent_bytes);
+    put_count(&line, STR(",\"attempt\":"), req->asked ? 1 : 0);
+    buf_char(&line, '}');
     if (buf_ok(&line))
         log_record(LOG_INFO, buf_view(&line));
     else

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "net/http_server.h"
 #include "small_house.h"
 #include "test.h"
@@ -630,6 +631,57 @@ FIBER_TEST(question_from_inside_is_bounded_by_the_same_budget)
     EXPECT(house_records(&h) == 2 && h.fake.requests == 0);
     record_is(&h, 1, "outcome", "\"refused\"");
     record_is(&h, 2, "outcome", "\"failed\"");
+    house_close(&h);
+}
+
+struct captured {
+    char bytes[4096];
+    struct buf lines;
+};
+
+static void capture(void *ctx, enum log_level level, struct str line)
+{
+    struct captured *c = ctx;
+
+    (void)level;
+    buf_str(&c->lines, line);
+    buf_char(&c->lines, '\n');
+}
+
+FIBER_TEST(log_has_one_line_of_json_a_request_and_no_prompt)
+{
+    static struct captured c;
+    struct small_house h;
+
+    buf_init_fixed(&c.lines, c.bytes, sizeof c.bytes);
+    house_open(&h, NULL);
+    h.config.log_requests = true;
+    struct fake_move moves[] = {{FAKE_WRITE, json_reply(&h, "200 OK", REPLY), 0}, {0}};
+    h.fake.moves = moves;
+    log_to(capture, &c);
+    struct reply *r = house_chat(&h, ASK(",\"user\":\"Hildegard\""));
+    struct reply *refused = house_chat(&h, "{\"model\":\"a\\nb\"}");
+    while (http_server_stats(h.server).active > 0)
+        fiber_yield();
+    log_to(NULL, NULL);
+    EXPECT(r->status == 200 && refused->status == 400);
+    struct str rest = buf_view(&c.lines), line;
+    size_t count = 0;
+    while (str_split(&rest, '\n', &line) && line.len > 0) {
+        struct reply as_reply = {.body = line};
+
+        EXPECT(str_eq(reply_text(&h, &as_reply, "event"), STR("request")));
+        EXPECT(str_eq(reply_text(&h, &as_reply, "request"),
+                      reply_field(count == 0 ? r : refused, "x-request-id")));
+        EXPECT(str_eq(reply_text(&h, &as_reply, "outcome"),
+                      count == 0 ? STR("complete") : STR("refused")));
+        count++;
+    }
+    EXPECT(count == 2, "%zu", count);
+    EXPECT(str_find(buf_view(&c.lines), STR("Hildegard")) == c.lines.len);
+    EXPECT(str_find(buf_view(&c.lines), STR(",\"cost_usd\":0.000013,")) < c.lines.len, STR_FMT,
+           STR_ARG(buf_view(&c.lines)));
+    EXPECT(str_find(buf_view(&c.lines), h.token) == c.lines.len);
     house_close(&h);
 }
 
