@@ -291,7 +291,7 @@ static int expected_of_house(const struct ask *ask, bool has_key)
     size_t body_bytes = ask->prompt_bytes + 200;
 
     if (ask->lists_models)
-        return ask->in_chunks || ask->expects_continue ? 0 : has_key ? 200 : 401;
+        return has_key ? 200 : 401;
     if (body_bytes + 200 > BODY_BYTES_MAX) /* near the limit it depends, and over it comes first */
         return body_bytes > BODY_BYTES_MAX + 400 && !ask->in_chunks ? 413 : 0;
     return has_key ? 0 : 401;

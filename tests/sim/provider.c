@@ -140,6 +140,7 @@ static bool put_odd(struct wire *w, struct wire *event, const struct ask *ask)
                  "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
         put_chunk(w, event);
         return false;
+    case PROVIDER_STOPS_SHORT: return false;
     case PROVIDER_PAUSES: pause_here(w, PROVIDER_PAUSE); break;
     default: break;
     }
@@ -213,6 +214,10 @@ static void put_reply_body(struct wire *w, const struct ask *ask)
     put_text(w, "\"object\":\"chat.completion\",\"created\":1,\"model\":\"remote\",\"choices\":[{"
                 "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
     put(w, text, len);
+    if (ask->way == PROVIDER_STOPS_SHORT) {
+        free(text);
+        return;
+    }
     put_text(w, "\"},\"finish_reason\":\"stop\"}]");
     if (ask->way == PROVIDER_OVERFLOWS) {
         put_text(w, ",\"pad\":\"");

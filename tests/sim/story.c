@@ -87,6 +87,8 @@ static const int refusals[] = {400, 401, 404, 429, 500, 502, 503, 529};
 static void draw_provider(struct ask *ask)
 {
     ask->way = one_in(2) ? PROVIDER_ANSWERS : (enum provider_way)sim_random(PROVIDER_WAYS);
+    if (ask->client == CLIENT_LEAVES_AFTER_TIME && one_in(3))
+        ask->way = PROVIDER_IS_SILENT; /* then its going must be seen at once */
     ask->status = refusals[sim_random(ARRAY_LEN(refusals))];
     ask->pieces = (int)sim_random(one_in(6) ? 60 : 8);
     ask->piece_bytes = 1 + (size_t)sim_random(one_in(5) ? 3000 : 40);
@@ -110,8 +112,8 @@ static void draw_client(struct ask *ask)
     if (one_in(50))
         ask->prompt_bytes = BODY_BYTES_MAX - 1000 + (size_t)sim_random(2000);
     ask->lists_models = one_in(12);
-    ask->in_chunks = one_in(6);
-    ask->expects_continue = one_in(8);
+    ask->in_chunks = one_in(6) && !ask->lists_models;
+    ask->expects_continue = one_in(8) && !ask->lists_models;
     ask->leave_bytes = (size_t)sim_random(one_in(2) ? 300 : 5000);
     ask->leave_time = draw_time(10 * SECOND);
 }
@@ -215,9 +217,21 @@ static const char *const key_names[] = {"good", "limited", "poor", "revoked", "w
 static const char *const client_names[] = {
     "reads",      "reads slowly",   "leaves after bytes", "leaves after time",
     "sends half", "sends nonsense", "talks nonsense",     "stalls"};
-static const char *const provider_names[] = {
-    "answers",   "refuses",   "hangs up",       "cuts",   "breaks a chunk", "breaks event",
-    "overflows", "confesses", "forgets [DONE]", "pauses", "is silent",      "talks nonsense"};
+static const char *const provider_names[PROVIDER_WAYS] = {
+    [PROVIDER_ANSWERS] = "answers",
+    [PROVIDER_REFUSES] = "refuses",
+    [PROVIDER_HANGS_UP] = "hangs up",
+    [PROVIDER_CUTS] = "cuts",
+    [PROVIDER_BREAKS_CHUNK] = "breaks a chunk",
+    [PROVIDER_BREAKS_EVENT] = "breaks an event",
+    [PROVIDER_OVERFLOWS] = "overflows",
+    [PROVIDER_CONFESSES] = "confesses",
+    [PROVIDER_FORGETS_DONE] = "forgets [DONE]",
+    [PROVIDER_STOPS_SHORT] = "stops short",
+    [PROVIDER_PAUSES] = "pauses",
+    [PROVIDER_IS_SILENT] = "is silent",
+    [PROVIDER_TALKS_NONSENSE] = "talks nonsense",
+};
 
 void story_print(const struct story *story)
 {
@@ -236,11 +250,13 @@ void story_print(const struct story *story)
     for (int i = 0; i < story->ask_count; i++) {
         const struct ask *a = &story->asks[i];
 
-        printf(
-            "  ask %d: %s key, model %s%d, %s%s, prompt %zu bytes, client %s (%zu bytes, %.3f s)\n",
-            a->number, key_names[a->key], a->known_model ? "m" : "unknown", a->provider,
-            a->stream ? "stream" : "whole", a->wants_usage ? " with usage" : "", a->prompt_bytes,
-            client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
+        printf("  ask %d: %s%s key, model %s%d, %s%s, prompt %zu bytes%s%s, client %s (%zu bytes, "
+               "%.3f s)\n",
+               a->number, a->lists_models ? "lists models, " : "", key_names[a->key],
+               a->known_model ? "m" : "unknown", a->provider, a->stream ? "stream" : "whole",
+               a->wants_usage ? " with usage" : "", a->prompt_bytes,
+               a->in_chunks ? " in chunks" : "", a->expects_continue ? ", expects 100" : "",
+               client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
         printf("         provider %s (status %d, odd event %d, cut at %.1f%%), %d pieces of %zu, "
                "gap %.3f s%s%s%s\n",
                provider_names[a->way], a->status, a->odd_event, (double)a->cut_at / 1e4, a->pieces,

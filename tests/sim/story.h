@@ -38,6 +38,7 @@ enum provider_way {
     PROVIDER_OVERFLOWS,    /* one event too large */
     PROVIDER_CONFESSES,    /* an error event inside a 200 stream */
     PROVIDER_FORGETS_DONE,
+    PROVIDER_STOPS_SHORT,    /* a clean end of the framing in the middle of the text */
     PROVIDER_PAUSES,         /* longer than the gap allows */
     PROVIDER_IS_SILENT,      /* until the gateway gives up */
     PROVIDER_TALKS_NONSENSE, /* no HTTP at all */
