@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/scan.h"
+
 #define HEADS     ((size_t)64) /* of an arena's block, and the NUL, generously */
 #define FIRST_CAP (256 - HEADS)
 
@@ -50,42 +52,18 @@ static bool grow(struct buf *b, size_t len)
     return true;
 }
 
-char *buf_room(struct buf *b, size_t len)
+char *buf_grow(struct buf *b, size_t len)
 {
-    if (UNLIKELY(len > b->cap - b->len || b->too_large || b->no_memory) && !grow(b, len))
-        return NULL;
-    return b->ptr + b->len;
+    if (grow(b, len))
+        return b->ptr + b->len;
+    b->cap = 0; /* nothing fits any more, however small */
+    return NULL;
 }
 
 void buf_added(struct buf *b, size_t len)
 {
     ASSERT(len <= b->cap - b->len);
     b->len += len;
-}
-
-void buf_put(struct buf *b, const void *bytes, size_t len)
-{
-    char *to = len ? buf_room(b, len) : NULL;
-
-    if (to) {
-        memcpy(to, bytes, len);
-        b->len += len;
-    }
-}
-
-void buf_str(struct buf *b, struct str s)
-{
-    buf_put(b, s.ptr, s.len);
-}
-
-void buf_char(struct buf *b, char c)
-{
-    char *to = buf_room(b, 1);
-
-    if (to) {
-        *to = c;
-        b->len++;
-    }
 }
 
 void buf_fmt(struct buf *b, const char *fmt, ...)
@@ -110,13 +88,19 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
     b->len += (size_t)len;
 }
 
+/* Two digits a division. */
 void buf_u64(struct buf *b, uint64_t n)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     char digits[20], *at = digits + sizeof digits;
 
-    do
-        *--at = (char)('0' + n % 10);
-    while (n /= 10);
+    for (; n >= 10; n /= 100)
+        memcpy(at -= 2, &pairs[n % 100 * 2], 2);
+    if (n > 0 || at == digits + sizeof digits)
+        *--at = (char)('0' + n);
     buf_put(b, at, (size_t)(digits + sizeof digits - at));
 }
 
@@ -127,6 +111,40 @@ void buf_i64(struct buf *b, int64_t n)
     buf_u64(b, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
+void buf_usd(struct buf *b, usd_micro n)
+{
+    uint64_t whole = n < 0 ? 0 - (uint64_t)n : (uint64_t)n, part = whole % 1000000;
+    char decimals[7] = {'.'};
+
+    for (size_t i = sizeof decimals - 1; i > 0; i--, part /= 10)
+        decimals[i] = (char)('0' + part % 10);
+    if (n < 0)
+        buf_char(b, '-');
+    buf_u64(b, whole / 1000000);
+    buf_put(b, decimals, sizeof decimals);
+}
+
+/* The digits of four bytes, the first one lowest: a byte each for eight half bytes, then "0" or "a" on
+ * top of each. */
+static uint64_t hex_digits(uint32_t bytes)
+{
+    uint64_t n = bytes, nine;
+
+    n = (n | n << 16) & UINT64_C(0x0000ffff0000ffff);
+    n = (n | n << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    n = (n >> 4 & UINT64_C(0x000f000f000f000f)) | (n & UINT64_C(0x000f000f000f000f)) << 8;
+    nine = (n + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    return n + UINT64_C(0x3030303030303030) + nine * ('a' - '0' - 10);
+}
+
+static void put_hex(char *to, const uint8_t *from, size_t count)
+{
+    for (; count > 0; count--, from++) {
+        *to++ = "0123456789abcdef"[*from >> 4];
+        *to++ = "0123456789abcdef"[*from & 15];
+    }
+}
+
 void buf_hex(struct buf *b, const void *bytes, size_t len)
 {
     const uint8_t *from = bytes;
@@ -134,11 +152,23 @@ void buf_hex(struct buf *b, const void *bytes, size_t len)
 
     if (!to)
         return;
-    for (size_t i = 0; i < len; i++) {
-        *to++ = "0123456789abcdef"[from[i] >> 4];
-        *to++ = "0123456789abcdef"[from[i] & 15];
+    for (size_t left = len; left >= 4; left -= 4, from += 4, to += 8) {
+        uint64_t digits = hex_digits(load_le32((const char *)from));
+
+        for (int i = 0; i < 8; i++)
+            to[i] = (char)(digits >> 8 * i);
     }
+    put_hex(to, from, len % 4);
     b->len += 2 * len;
+}
+
+void buf_hex_u64(struct buf *b, uint64_t n)
+{
+    uint8_t bytes[8];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(n >> (56 - 8 * i));
+    buf_hex(b, bytes, sizeof bytes);
 }
 
 bool buf_ok(const struct buf *b)

@@ -6,6 +6,7 @@
 #include "base/scan.h"
 
 #define DEPTH_MAX 63
+#define SHORT_MAX 16 /* of scan_short_is_plain() */
 
 /* ---- strings ---- */
 
@@ -36,11 +37,11 @@ static void put_text(struct buf *b, const char *at, const char *end)
     }
 }
 
-void buf_json_str(struct buf *b, struct str s)
+/* Between the quotes, whatever it is. */
+static void put_inside(struct buf *b, struct str s)
 {
     const char *at = s.len ? s.ptr : "", *end = at + s.len;
 
-    buf_char(b, '"');
     for (;;) {
         bool high = false;
         const char *stop = scan_json_special(at, end, &high);
@@ -56,6 +57,16 @@ void buf_json_str(struct buf *b, struct str s)
             put_control(b, *stop);
         at = stop + 1;
     }
+}
+
+/* Names and words are short, and hardly ever hold what must be escaped. */
+void buf_json_str(struct buf *b, struct str s)
+{
+    buf_char(b, '"');
+    if (s.len <= SHORT_MAX && scan_short_is_plain(s.ptr, s.len))
+        buf_str(b, s);
+    else
+        put_inside(b, s);
     buf_char(b, '"');
 }
 
@@ -193,13 +204,6 @@ void jw_null(struct json_writer *w)
 
 void jw_usd(struct json_writer *w, usd_micro n)
 {
-    uint64_t whole = n < 0 ? -(uint64_t)n : (uint64_t)n;
-
     separate(w);
-    if (n < 0)
-        buf_char(w->to, '-');
-    buf_u64(w->to, whole / 1000000);
-    buf_char(w->to, '.');
-    for (uint64_t place = 100000; place > 0; place /= 10)
-        buf_char(w->to, (char)('0' + whole / place % 10));
+    buf_usd(w->to, n);
 }

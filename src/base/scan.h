@@ -251,6 +251,44 @@ static inline size_t scan_utf8(const char *p, const char *end)
     return scan_utf8(padded, padded + 4);
 }
 
+/* ---- up to sixteen bytes as two words, which overlap: no loop, no read outside ---- */
+
+#define SCAN_WORD(c) (UINT64_C(0x0101010101010101) * (uint8_t)(c))
+
+/* All bytes of [p, p + len), some of them twice, and `fill` where there are too few. */
+static inline void scan_load_short(const char *p, size_t len, char fill, uint64_t out[2])
+{
+    if (len >= 8) {
+        out[0] = load_le64(p);
+        out[1] = load_le64(p + len - 8);
+    } else if (len >= 4) {
+        out[0] = out[1] = load_le32(p) | (uint64_t)load_le32(p + len - 4) << 32;
+    } else {
+        out[0] = out[1] = SCAN_WORD(fill);
+        if (len > 0)
+            out[0] = out[1] = (out[1] << 24) | (uint8_t)p[0] | (uint64_t)(uint8_t)p[len / 2] << 8 |
+                              (uint64_t)(uint8_t)p[len - 1] << 16;
+    }
+}
+
+/* Is any byte of the word zero? Which one it does not say. */
+static inline uint64_t scan_any_zero(uint64_t word)
+{
+    return (word - SCAN_WORD(1)) & ~word & SCAN_WORD(0x80);
+}
+
+/* Must any byte be escaped in a JSON string, or is it outside ASCII? At most sixteen bytes. */
+static inline bool scan_short_is_plain(const char *p, size_t len)
+{
+    uint64_t word[2], odd = 0;
+
+    scan_load_short(p, len, ' ', word);
+    for (int i = 0; i < 2; i++)
+        odd |= scan_any_zero(word[i] ^ SCAN_WORD('"')) | scan_any_zero(word[i] ^ SCAN_WORD('\\')) |
+               ((word[i] - SCAN_WORD(0x20)) & ~word[i]) | word[i];
+    return (odd & SCAN_WORD(0x80)) == 0;
+}
+
 /* What ends a run of plain characters in a JSON string: a quote, a backslash or a control byte. Bytes
  * outside ASCII are passed over; *high becomes true when there are any. */
 static inline const char *scan_json_special(const char *p, const char *end, bool *high)

@@ -34,6 +34,25 @@ static void check_everywhere(const char *name, const char *(*scan)(const char *,
     }
 }
 
+/* The short scan only says whether there is something; at 17 bytes and more it is not asked. */
+static const char *short_plain(const char *p, const char *end)
+{
+    size_t len = (size_t)(end - p), at = 0;
+
+    if (len <= 16 && scan_short_is_plain(p, len))
+        return end;
+    while (at < len &&
+           !((uint8_t)p[at] < 0x20 || (uint8_t)p[at] >= 0x80 || p[at] == '"' || p[at] == '\\'))
+        at++;
+    EXPECT(len > 16 || at < len, "plain bytes are told from others");
+    return p + at;
+}
+
+static bool is_not_plain(uint8_t c)
+{
+    return c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+}
+
 static bool is_control(uint8_t c)
 {
     return c < 0x20 || c == 0x7f;
@@ -65,6 +84,7 @@ SCAN_TEST(scan_single_bytes)
     check_everywhere("control", scan_control, is_control);
     check_everywhere("line end", scan_line_end, is_line_end);
     check_everywhere("json special", json_special, is_json_special);
+    check_everywhere("short and plain", short_plain, is_not_plain);
 }
 
 /* ---- UTF-8, against utf8_next(), which decodes by the byte ---- */

@@ -31,6 +31,11 @@ static const struct {
     {0, "0"},
     {9, "9"},
     {10, "10"},
+    {99, "99"},
+    {100, "100"},
+    {101, "101"},
+    {9999, "9999"},
+    {10000, "10000"},
     {1234567890, "1234567890"},
     {UINT64_MAX, "18446744073709551615"},
 };
@@ -45,6 +50,36 @@ static const struct {
     {INT64_MAX, "9223372036854775807"},
     {INT64_MIN, "-9223372036854775808"},
 };
+
+static const struct {
+    usd_micro n;
+    const char *want;
+} usd_cases[] = {
+    {0, "0.000000"},
+    {1, "0.000001"},
+    {-1, "-0.000001"},
+    {1500000, "1.500000"},
+    {123456789012, "123456.789012"},
+    {INT64_MIN, "-9223372036854.775808"},
+};
+
+TEST(money_and_ids)
+{
+    char memory[32];
+    struct buf b;
+
+    for (size_t i = 0; i < ARRAY_LEN(usd_cases); i++) {
+        buf_init_fixed(&b, memory, sizeof memory);
+        buf_usd(&b, usd_cases[i].n);
+        EXPECT(str_eq(buf_view(&b), str_from(usd_cases[i].want)), "%s", usd_cases[i].want);
+    }
+    buf_init_fixed(&b, memory, sizeof memory);
+    buf_hex_u64(&b, 0x0123456789abcdef);
+    EXPECT(str_eq(buf_view(&b), STR("0123456789abcdef")));
+    buf_init_fixed(&b, memory, sizeof memory);
+    buf_hex(&b, "\x00\x9a\xa9\xff\x0f\xf0\x99", 7);
+    EXPECT(str_eq(buf_view(&b), STR("009aa9ff0ff099")));
+}
 
 TEST(numbers)
 {
@@ -117,7 +152,7 @@ TEST(the_maximum_is_exact_and_the_error_stays)
     buf_fmt(&b, "%d", 1);
     buf_u64(&b, 1);
     EXPECT(b.len == 0, "nothing is written after an error");
-    EXPECT(buf_room(&b, 0) == NULL);
+    EXPECT(buf_room(&b, 1) == NULL);
 }
 
 TEST(nothing_is_written_by_half)
