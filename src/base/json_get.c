@@ -4,7 +4,7 @@
 #include "base/json_internal.h"
 #include "base/utf8.h"
 
-static const struct node *node_at(const struct json *j, json_ref v)
+static inline const struct node *node_at(const struct json *j, json_ref v)
 {
     ASSERT(v < j->count);
     return &j->nodes[v];
@@ -46,23 +46,28 @@ json_ref json_parent(const struct json *j, json_ref v)
 }
 
 /* Nothing that stands unescaped in a text can be a quote, so the quote after key.len bytes ends the key. */
-static bool key_is(struct str text, const struct node *n, struct str key)
+static inline bool key_is(struct str text, const struct node *n, struct str key)
 {
     if (UNLIKELY(n->bits & NODE_KEY_ESC))
         return json_same_text(node_key(text, n), true, key, false);
     const char *at = text.ptr + n->key + 1;
     return key.len < n->start - n->key - 2 && at[key.len] == '"' &&
-           memcmp(at, key.len ? key.ptr : "", key.len) == 0;
+           (key.len == 0 || (*at == *key.ptr && memcmp(at, key.ptr, key.len) == 0));
 }
 
 json_ref json_get(const struct json *j, json_ref object, struct str key)
 {
-    if (json_kind(j, object) != JSON_OBJECT)
+    const struct node *nodes = j->nodes, *of = node_at(j, object);
+    json_ref v = object + 1;
+
+    if (node_kind(of) != JSON_OBJECT || node_count(of) == 0)
         return 0;
-    for (json_ref v = json_first(j, object); v; v = json_next(j, v))
-        if (key_is(j->text, &j->nodes[v], key))
-            return v;
-    return 0;
+    while (!key_is(j->text, &nodes[v], key)) {
+        if (nodes[v].bits & NODE_LAST)
+            return 0;
+        v = nodes[v].up;
+    }
+    return v;
 }
 
 json_ref json_at(const struct json *j, json_ref array, size_t i)

@@ -69,20 +69,35 @@ static void put_digits(char *at, int count, int64_t n)
         at[--count] = (char)('0' + n % 10);
 }
 
-void wall_format(wall_ms t, char out[25])
+static void format_second(int64_t second, char out[25])
 {
-    const wall_ms last = 253402300799999; /* the end of year 9999: RFC 3339 has four digits */
     int year, month, day;
 
-    t = t < 0 ? 0 : MIN_OF(t, last);
-    civil_from_days(t / 86400000, &year, &month, &day);
+    civil_from_days(second / 86400, &year, &month, &day);
     memcpy(out, "0000-00-00T00:00:00.000Z", 25);
     put_digits(out, 4, year);
     put_digits(out + 5, 2, month);
     put_digits(out + 8, 2, day);
-    put_digits(out + 11, 2, t / 3600000 % 24);
-    put_digits(out + 14, 2, t / 60000 % 60);
-    put_digits(out + 17, 2, t / 1000 % 60);
+    put_digits(out + 11, 2, second / 3600 % 24);
+    put_digits(out + 14, 2, second / 60 % 60);
+    put_digits(out + 17, 2, second % 60);
+}
+
+/* Each request asks twice for a time, mostly in the second of the last one. */
+void wall_format(wall_ms t, char out[25])
+{
+    static _Thread_local struct {
+        int64_t second;
+        char text[25];
+    } last = {.second = -1};
+    const wall_ms max = 253402300799999; /* the end of year 9999: RFC 3339 has four digits */
+
+    t = t < 0 ? 0 : MIN_OF(t, max);
+    if (t / 1000 != last.second) {
+        last.second = t / 1000;
+        format_second(last.second, last.text);
+    }
+    memcpy(out, last.text, sizeof last.text);
     put_digits(out + 20, 3, t % 1000);
 }
 

@@ -26,12 +26,13 @@ static unsigned char lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
+/* Mostly the lengths differ, or the first letters do: most fields of a head are not the one wanted. */
 bool str_eq_nocase(struct str a, struct str b)
 {
-    if (a.len != b.len)
+    if (a.len != b.len || (a.len > 0 && ((*a.ptr ^ *b.ptr) & ~0x20)))
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+        if (a.ptr[i] != b.ptr[i] && lower(a.ptr[i]) != lower(b.ptr[i]))
             return false;
     return true;
 }

@@ -110,12 +110,18 @@ struct span *span_begin(struct trace *trace, const char *name)
     return NULL;
 }
 
+/* Names are literals: mostly the very same one. */
+static bool is_name(const char *a, const char *b)
+{
+    return a == b || strcmp(a, b) == 0;
+}
+
 static void add_total(struct trace *trace, const char *name, dur_ns dur)
 {
     for (size_t i = 0; i < NAMES_MAX; i++) {
         if (!trace->totals[i].name)
             trace->totals[i].name = name;
-        if (strcmp(trace->totals[i].name, name) == 0) {
+        if (is_name(trace->totals[i].name, name)) {
             trace->totals[i].dur += dur;
             return;
         }
@@ -143,7 +149,7 @@ void span_end(struct span **span)
 dur_ns trace_span_total(const struct trace *trace, const char *name)
 {
     for (size_t i = 0; trace && i < NAMES_MAX && trace->totals[i].name; i++)
-        if (strcmp(trace->totals[i].name, name) == 0)
+        if (is_name(trace->totals[i].name, name))
             return trace->totals[i].dur;
     return 0;
 }

@@ -5,7 +5,7 @@
 struct str http_field(const struct http_fields *fields, struct str name)
 {
     for (size_t i = 0; i < fields->count; i++)
-        if (str_eq_nocase(fields->at[i].name, name))
+        if (fields->at[i].name.len == name.len && str_eq_nocase(fields->at[i].name, name))
             return fields->at[i].value;
     return STR_NONE;
 }
