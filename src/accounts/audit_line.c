@@ -40,27 +40,9 @@ static void put_i64(struct buf *b, struct str name, int64_t n)
 
 static void put_id(struct buf *b, struct str name, uint64_t id)
 {
-    uint8_t bytes[8];
-
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(id >> (56 - 8 * i));
     buf_str(b, name);
-    buf_hex(b, bytes, sizeof bytes);
+    buf_hex_u64(b, id);
     buf_char(b, '"');
-}
-
-/* Dollars with all six decimals: exact, and readable for people. */
-static void put_usd(struct buf *b, struct str name, usd_micro n)
-{
-    char decimals[6];
-    int64_t part = n % 1000000;
-
-    for (size_t i = sizeof decimals; i--; part /= 10)
-        decimals[i] = (char)('0' + part % 10);
-    buf_str(b, name);
-    buf_i64(b, n / 1000000);
-    buf_char(b, '.');
-    buf_put(b, decimals, sizeof decimals);
 }
 
 static void put_tokens(struct buf *b, const struct audit_record *r)
@@ -73,8 +55,10 @@ static void put_tokens(struct buf *b, const struct audit_record *r)
         put_i64(b, STR(",\"tokens_cached\":"), r->tokens_cached);
     if (r->tokens_estimated)
         buf_str(b, STR(",\"tokens_estimated\":true"));
-    if (r->cost)
-        put_usd(b, STR(",\"cost\":"), r->cost);
+    if (r->cost) {
+        buf_str(b, STR(",\"cost\":"));
+        buf_usd(b, r->cost);
+    }
     if (r->citations)
         put_i64(b, STR(",\"citations\":"), r->citations);
 }

@@ -129,7 +129,7 @@ static const char *usd_text(char to[USD_TEXT], usd_micro n)
     struct buf b;
 
     buf_init_fixed(&b, to, USD_TEXT - 1);
-    buf_fmt(&b, "%" PRId64 ".%06" PRId64, n / 1000000, n % 1000000);
+    buf_usd(&b, n);
     for (int i = 0; i < 4 && b.ptr[b.len - 1] == '0'; i++)
         b.len--;
     b.ptr[b.len] = 0;

@@ -122,26 +122,15 @@ static void put_count(struct buf *line, struct str name, int64_t n)
     buf_i64(line, n);
 }
 
-static void put_fraction(struct buf *line, int64_t whole, int64_t part, int64_t place)
-{
-    buf_i64(line, whole);
-    buf_char(line, '.');
-    for (; place > 0; place /= 10)
-        buf_char(line, (char)('0' + part / place % 10));
-}
-
 static void put_ms(struct buf *line, struct str name, dur_ns d)
 {
-    int64_t us = MAX_OF(d, 0) / MICROSECOND;
+    int64_t us = MAX_OF(d, 0) / MICROSECOND, part = us % 1000;
+    char decimals[] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+                       (char)('0' + part % 10)};
 
     buf_str(line, name);
-    put_fraction(line, us / 1000, us % 1000, 100);
-}
-
-static void put_usd(struct buf *line, struct str name, usd_micro n)
-{
-    buf_str(line, name);
-    put_fraction(line, n / 1000000, n % 1000000, 100000);
+    buf_i64(line, us / 1000);
+    buf_put(line, decimals, sizeof decimals);
 }
 
 static void put_id(struct buf *line, struct str name, uint64_t id)
@@ -191,7 +180,8 @@ static void put_result(struct buf *line, const struct request *req, const struct
     put_count(line, STR(",\"tokens_cached\":"), req->usage.tokens_cached);
     if (req->usage.estimated)
         buf_str(line, STR(",\"estimated\":true"));
-    put_usd(line, STR(",\"cost_usd\":"), req->cost);
+    buf_str(line, STR(",\"cost_usd\":"));
+    buf_usd(line, req->cost);
     if (req->answer && req->answer->citations)
         put_count(line, STR(",\"citations\":"), req->answer->citations);
 }

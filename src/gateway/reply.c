@@ -6,13 +6,11 @@
 
 void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id)
 {
-    static const char digits[] = "0123456789abcdef";
     struct buf text;
 
     buf_init_fixed(&text, out, REQUEST_ID_TEXT);
     buf_str(&text, STR("req_"));
-    for (int shift = 60; shift >= 0; shift -= 4)
-        buf_char(&text, digits[(id >> shift) & 15]);
+    buf_hex_u64(&text, id);
 }
 
 static void add(struct reply_head *head, struct str name, struct str value)
@@ -59,10 +57,8 @@ static void add_limits(struct reply_head *head, const struct request *req)
 static void add_cost(struct reply_head *head, usd_micro cost)
 {
     size_t from = head->values.len;
-    struct json_writer w;
 
-    jw_init(&w, &head->values);
-    jw_usd(&w, cost);
+    buf_usd(&head->values, cost);
     add(head, STR("x-weir-cost-usd"), written(head, from));
 }
 
