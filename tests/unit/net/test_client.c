@@ -256,6 +256,49 @@ FIBER_TEST(calls_above_the_limit_wait_their_turn)
     http_client_init(NULL);
 }
 
+FIBER_TEST(waiting_for_a_turn_ends_with_the_scope)
+{
+    struct http_client_options o = {.connections_max = 1};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct http_call *first CLEANUP(http_call_end) = NULL, *second = NULL;
+    struct err err = {0};
+    struct scope hurry;
+    struct served s;
+
+    http_client_init(&o);
+    REQUIRE(served_start(&s, &plain));
+    EXPECT(ask_for(arena, s.url, "/stream", &first, &err), "%s", err.text);
+    EXPECT(first && !http_call_reused(first));
+    scope_open(&hurry, fiber_now() + 30 * MILLISECOND);
+    EXPECT(!ask_for(arena, s.url, "/x", &second, &err) && err.code == ERR_TIMEOUT);
+    EXPECT(strstr(err.text, "wait for one of 1 connections"), "%s", err.text);
+    scope_close(&hurry);
+    http_call_end(&first);
+    err = (struct err){0};
+    EXPECT(ask_for(arena, s.url, "/x", &second, &err), "%s", err.text);
+    http_call_end(&second);
+    served_stop(&s);
+    http_client_init(NULL);
+}
+
+/* More origins than are remembered: those that nobody uses make room. */
+FIBER_TEST(origins_are_bounded)
+{
+    struct err err = {0};
+    struct str body;
+    char url[64];
+
+    http_client_init(NULL);
+    for (int port = 1; port <= 1100; port++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+
+        snprintf(url, sizeof url, "http://127.0.0.2:%d", port);
+        err = (struct err){0};
+        EXPECT(fetch(arena, url, "/", &body, &err) == 0 && err.code == ERR_UNAVAILABLE, "%s",
+               err.text);
+    }
+}
+
 FIBER_TEST(idle_connections_are_few_and_not_old)
 {
     struct http_client_options o = {.idle_max = 1, .idle_timeout = 20 * MILLISECOND};
@@ -415,6 +458,42 @@ FIBER_TEST(an_answer_may_be_cut_anywhere)
     REQUIRE(fake_start(&f, trickle));
     EXPECT(fetch(arena, f.url, "/", &body, &err) == 200 && str_eq(body, STR("abcde")), "%s",
            err.text);
+    fake_stop(&f);
+}
+
+/* Heads of a little more than a page, of nearly 64 KiB and of more. */
+static const size_t long_heads[] = {17000, 40000, 65000, 70000};
+
+static void give_long_head(struct sock *s, int number)
+{
+    if (!swallow(s, "\r\n\r\n") || !say_text(s, OK_HEAD "Content-Length: 3\r\nLong: "))
+        return;
+    for (size_t i = 0; i < long_heads[number]; i += 10)
+        (void)!say_text(s, "abcdefghij");
+    (void)!say_text(s, "\r\n\r\nabc");
+}
+
+FIBER_TEST(heads_of_answers_have_a_limit)
+{
+    struct fake f;
+
+    http_client_init(NULL);
+    REQUIRE(fake_start(&f, give_long_head));
+    for (size_t i = 0; i < ARRAY_LEN(long_heads); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct http_call *call CLEANUP(http_call_end) = NULL;
+        struct err err = {0};
+        struct str body;
+        bool ok = ask_for(arena, f.url, "/", &call, &err);
+
+        EXPECT(ok == (long_heads[i] < 64 * KIB), "%zu: %s", long_heads[i], err.text);
+        EXPECT(ok || strstr(err.text, "malformed answer: head above 65536 bytes"), "%s", err.text);
+        if (ok && http_call_body(call, 10, &body, &err))
+            EXPECT(str_eq(body, STR("abc")) &&
+                   http_field(&http_call_head(call)->fields, STR("long")).len == long_heads[i]);
+        http_call_end(&call);
+        http_client_drop_idle();
+    }
     fake_stop(&f);
 }
 

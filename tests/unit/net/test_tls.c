@@ -148,7 +148,7 @@ static void trust(const char *ca_file)
 
 FIBER_TEST(tls_round_trips)
 {
-    static const size_t sizes[] = {0, 1, 5000, 16384, 300000};
+    static const size_t sizes[] = {0, 1, 5000, 16384, 12000000};
     struct identity id;
     struct tls_server *tls = NULL;
     struct served s;
@@ -159,14 +159,15 @@ FIBER_TEST(tls_round_trips)
     REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = tls}));
     struct http_url url = url_of(s.url);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+        struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
         struct http_call *call CLEANUP(http_call_end) = NULL;
         struct str body = {arena_alloc(arena, sizes[i] + 1), sizes[i]}, got;
         struct http_outgoing out = {
             .method = STR("POST"), .path = STR("/"), .body = &body, .body_count = 1};
         struct err err = {0};
 
-        EXPECT(http_call(arena, &url, &out, &call, &err) && http_call_body(call, MIB, &got, &err),
+        EXPECT(http_call(arena, &url, &out, &call, &err) &&
+                   http_call_body(call, 16 * MIB, &got, &err),
                "%zu: %s", sizes[i], err.text);
         EXPECT(call && str_eq(got, body), "%zu bytes", sizes[i]);
     }
@@ -426,6 +427,29 @@ FIBER_TEST(who_does_not_speak_tls_is_let_go)
     talk_close(mute);
     served_stop(&s);
     tls_server_free(&tls);
+}
+
+static void accept_and_be_silent(struct sock *s, int number)
+{
+    (void)number;
+    (void)!swallow(s, "never");
+}
+
+FIBER_TEST(a_handshake_counts_as_connecting)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+    struct str body;
+    struct fake f;
+    char url[ADDR_TEXT_MAX + 32];
+
+    http_client_init(&(struct http_client_options){.connect_timeout = 50 * MILLISECOND});
+    REQUIRE(fake_start(&f, accept_and_be_silent));
+    snprintf(url, sizeof url, "https%s", f.url + 4);
+    EXPECT(fetch(arena, url, "/", &body, &err) == 0 && err.code == ERR_UNAVAILABLE &&
+               strstr(err.text, "does not answer within 50 ms"),
+           "%s", err.text);
+    fake_stop(&f);
 }
 
 /* An end without goodbye must not pass for the end of a body. */
