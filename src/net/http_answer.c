@@ -6,6 +6,7 @@
 #include "base/pages.h"
 #include "net/http_client_internal.h"
 
+#define SLACK      64 /* asked for beyond what is missing: see http_exchange.c */
 #define FIRST_PAGE (16 * KIB)
 #define LARGE_PAGE (64 * KIB) /* once reads have filled a page */
 
@@ -247,12 +248,32 @@ static bool too_large(struct http_call *call, size_t max, struct err *err)
     return http_call_fail(call, err);
 }
 
+/* At least `len` bytes into the block, which has room for SLACK more. */
+SUSPENDS static bool read_into(struct http_call *call, char *block, size_t *have, size_t len,
+                               struct err *err)
+{
+    struct stream *stream = call->link->stream;
+    enum io did = IO_DONE;
+
+    while (*have < len && (did == IO_DONE || did == IO_AGAIN)) {
+        size_t got = 0;
+
+        if (!stream_wait_readable(stream, err))
+            return false;
+        did = stream_try_read(stream, block + *have, len + SLACK - *have, &got, err);
+        *have += got;
+    }
+    if (did != IO_END)
+        return did != IO_FAILED;
+    call->body_bytes += *have;
+    return cut(call, err);
+}
+
 /* A known length that is not all here: one block, filled by reads as large as what is missing. */
 SUSPENDS static bool read_length(struct http_call *call, struct str *out, struct err *err)
 {
     size_t len = (size_t)call->left, have = call->end - call->at;
-    char *block = arena_alloc_raw(call->arena, len);
-    enum io did = IO_DONE;
+    char *block = arena_alloc_raw(call->arena, len + SLACK);
 
     if (!block) {
         err_arena(err, call->arena);
@@ -261,22 +282,12 @@ SUSPENDS static bool read_length(struct http_call *call, struct str *out, struct
     if (have > 0)
         memcpy(block, call->page + call->at, have);
     call->at = call->end;
-    if (!leave_page(call, err))
+    if (!leave_page(call, err) || !read_into(call, block, &have, len, err))
         return http_call_fail(call, err);
-    while (have < len && (did == IO_DONE || did == IO_AGAIN)) {
-        size_t got = 0;
-
-        if (!stream_wait_readable(call->link->stream, err))
-            return http_call_fail(call, err);
-        did = stream_try_read(call->link->stream, block + have, len - have, &got, err);
-        have += got;
-    }
-    call->body_bytes += have;
-    if (did == IO_END)
-        cut(call, err);
-    if (did == IO_END || did == IO_FAILED)
-        return http_call_fail(call, err);
+    call->body_bytes += len;
     call->left = 0;
+    if (have > len) /* more than an answer */
+        http_link_drop(&call->link);
     complete(call);
     *out = (struct str){block, len};
     return true;

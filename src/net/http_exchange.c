@@ -4,6 +4,9 @@
 
 #include "net/http_server_internal.h"
 
+/* A read that is asked for more than it gets tells that the socket is empty; one that is asked for
+ * just what is missing leaves that open, and costs another call to find out. */
+#define SLACK     64
 #define BODY_PAGE (16 * KIB) /* for bodies in chunks */
 
 const struct http_head *http_head(const struct http_exchange *x)
@@ -110,50 +113,6 @@ SUSPENDS static bool say_continue(struct http_exchange *x, struct err *err)
     return stream_write_paced(x->conn->stream, &iov, 1, o->write_timeout, err);
 }
 
-/* Straight into one block of the right size, with reads as large as what is missing. */
-SUSPENDS static bool read_into(struct http_exchange *x, char *block, size_t have, size_t len,
-                               struct err *err)
-{
-    struct http_conn *c = x->conn;
-    struct scope within;
-    enum io did = IO_DONE;
-
-    scope_open(&within, body_deadline(x));
-    while (have < len && (did == IO_DONE || did == IO_AGAIN)) {
-        size_t got = 0;
-
-        did = stream_try_read(c->stream, block + have, len - have, &got, err);
-        have += got;
-        x->received += got;
-        if (did == IO_AGAIN && !stream_wait_readable(c->stream, err))
-            did = IO_FAILED;
-    }
-    scope_close(&within);
-    if (did == IO_END)
-        return peer_ended(x, err);
-    return did != IO_FAILED || reading_failed(x, err);
-}
-
-SUSPENDS static bool read_length(struct http_exchange *x, struct err *err)
-{
-    struct http_conn *c = x->conn;
-    size_t len = (size_t)x->head.content_length, have = c->end - c->at;
-    char *block = arena_alloc_raw(x->arena, len);
-
-    if (!block) {
-        err_arena(err, x->arena);
-        return fail_body(x, 413, err);
-    }
-    if (have > 0)
-        memcpy(block, c->page + c->at, have);
-    c->at = c->end;
-    x->received += have;
-    if (!read_into(x, block, have, len, err))
-        return false;
-    x->body = (struct str){block, len};
-    return true;
-}
-
 /* The head's views stay in the old page; what came behind it moves to a new one, which can then be
  * filled again and again. */
 static bool change_page(struct http_exchange *x, struct err *err)
@@ -168,6 +127,64 @@ static bool change_page(struct http_exchange *x, struct err *err)
         return false;
     memcpy(c->page, x->old_page + at, end - at);
     c->end = end - at;
+    return true;
+}
+
+/* At least `len` bytes into the block, which has room for SLACK more. */
+SUSPENDS static bool read_into(struct http_exchange *x, char *block, size_t *have, size_t len,
+                               struct err *err)
+{
+    struct http_conn *c = x->conn;
+    struct scope within;
+    enum io did = IO_DONE;
+
+    scope_open(&within, body_deadline(x));
+    while (*have < len && (did == IO_DONE || did == IO_AGAIN)) {
+        size_t got = 0;
+
+        did = stream_try_read(c->stream, block + *have, len + SLACK - *have, &got, err);
+        *have += got;
+        if (did == IO_AGAIN && !stream_wait_readable(c->stream, err))
+            did = IO_FAILED;
+    }
+    scope_close(&within);
+    if (did == IO_END)
+        return peer_ended(x, err);
+    return did != IO_FAILED || reading_failed(x, err);
+}
+
+/* Bytes of the next request came along. */
+static bool keep_surplus(struct http_exchange *x, const char *bytes, size_t len, struct err *err)
+{
+    struct http_conn *c = x->conn;
+
+    if (len == 0)
+        return true;
+    if (!change_page(x, err))
+        return fail_body(x, 503, err);
+    memcpy(c->page, bytes, len);
+    c->end = len;
+    return true;
+}
+
+/* Straight into one block of the right size, with reads as large as what is missing. */
+SUSPENDS static bool read_length(struct http_exchange *x, struct err *err)
+{
+    struct http_conn *c = x->conn;
+    size_t len = (size_t)x->head.content_length, have = c->end - c->at;
+    char *block = arena_alloc_raw(x->arena, len + SLACK);
+
+    if (!block) {
+        err_arena(err, x->arena);
+        return fail_body(x, 413, err);
+    }
+    if (have > 0)
+        memcpy(block, c->page + c->at, have);
+    c->at = c->end;
+    if (!read_into(x, block, &have, len, err) || !keep_surplus(x, block + len, have - len, err))
+        return false;
+    x->received += len;
+    x->body = (struct str){block, len};
     return true;
 }
 
