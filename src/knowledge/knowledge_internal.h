@@ -32,6 +32,7 @@ SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena, 
 
 /* What answers carry beside their text: {"answered", "confidence", "citations", "warnings"}. */
 struct account {
+    struct str text; /* the answer with its marks "[1]" */
     bool answered;
     float confidence;
     const struct citation *citations;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "sys/clock.h"
@@ -75,23 +76,60 @@ void write_account(struct buf *to, const struct account *a)
     jw_object_end(&w);
 }
 
+/* "weir:handbook/en/leave.md#L8", percent-encoded as RFC 3986 wants a path; needs no escapes of JSON then. */
+static void write_url(struct json_writer *w, const struct citation *c)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+
+    jw_key(w, "url");
+    jw_raw(w, STR("\"weir:"));
+    for (size_t i = 0; i < c->path.len; i++)
+        if (c->path.ptr[i] && strchr(plain, c->path.ptr[i]))
+            buf_char(w->to, c->path.ptr[i]);
+        else
+            buf_fmt(w->to, "%%%02X", (unsigned)(uint8_t)c->path.ptr[i]);
+    buf_fmt(w->to, "#L%" PRIu32, c->line_first);
+    if (c->line_last > c->line_first)
+        buf_fmt(w->to, "-L%" PRIu32, c->line_last);
+    buf_char(w->to, '"');
+}
+
+/* The chat dialect knows one kind of annotation, and clients check it: url_citation, with the place of its mark
+ * in the text, counted in characters. */
+static void write_annotation(struct json_writer *w, const struct account *a, size_t i)
+{
+    char mark[16];
+    struct buf m;
+
+    buf_init_fixed(&m, mark, sizeof mark);
+    buf_fmt(&m, "[%" PRIu32 "]", number_of(a, i));
+    size_t at = str_find(a->text, buf_view(&m));
+    size_t start = utf8_count(str_slice(a->text, 0, at));
+
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, "url_citation");
+    jw_key(w, "url_citation");
+    jw_object(w);
+    jw_key(w, "start_index");
+    jw_u64(w, start);
+    jw_key(w, "end_index");
+    jw_u64(w, start + (at < a->text.len ? m.len : 0));
+    write_text(w, "title", a->citations[i].title);
+    write_url(w, &a->citations[i]);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
 void write_annotations(struct buf *to, const struct account *a)
 {
     struct json_writer w;
 
     jw_init(&w, to);
     jw_array(&w);
-    for (size_t i = 0; i < a->count && a->answered; i++) {
-        jw_object(&w);
-        jw_key(&w, "type");
-        jw_cstr(&w, "file_citation");
-        write_text(&w, "file_id", a->citations[i].document);
-        write_text(&w, "filename", a->citations[i].path);
-        jw_key(&w, "index");
-        jw_u64(&w, number_of(a, i));
-        write_text(&w, "quote", a->citations[i].quote);
-        jw_object_end(&w);
-    }
+    for (size_t i = 0; i < a->count && a->answered; i++)
+        write_annotation(&w, a, i);
     jw_array_end(&w);
 }
 
@@ -122,7 +160,8 @@ static void nothing_to_release(struct answer *answer)
 static bool describe(struct request *req, const struct grounded *g, struct chat_answer *out,
                      struct err *err)
 {
-    struct account account = {.answered = g->answered,
+    struct account account = {.text = g->text,
+                              .answered = g->answered,
                               .confidence = g->confidence,
                               .citations = g->citations,
                               .count = g->citation_count};

@@ -125,7 +125,8 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
     uint32_t *numbers = arena_array(w->req->arena, MARKS_MAX, sizeof *numbers);
     struct citation *used = arena_array(w->req->arena, MARKS_MAX, sizeof *used);
     struct str text = str_trim(buf_view(&w->content));
-    struct account a = {.confidence = w->briefing.confidence,
+    struct account a = {.text = buf_view(&w->content),
+                        .confidence = w->briefing.confidence,
                         .through = w->model->name.ptr,
                         .citations = used,
                         .numbers = numbers};
