@@ -395,6 +395,71 @@ static bool go_on_in(struct audit *audit, struct arena *arena, const struct audi
     return true;
 }
 
+/* A segment is cut behind its records once it is synced: one that ends so has all it ever had. */
+static bool is_finished(const struct audit *audit, uint64_t number, bool *out, struct err *err)
+{
+    struct file *file CLEANUP(file_close) = NULL;
+    char path[AUDIT_PATH_MAX], last = 0;
+    int64_t size;
+    size_t got = 0;
+
+    if (!audit_path(path, audit->dir, number, ".log", err) ||
+        !file_open(path, FILE_READ, 0, &file, err) || !file_size(file, &size, err) ||
+        (size > 0 && !file_read_at(file, size - 1, &last, 1, &got, err)))
+        return false;
+    *out = last == '\n';
+    return true;
+}
+
+static bool is_whole(const struct audit *audit, const uint64_t *firsts, bool *out, struct err *err)
+{
+    struct audit_chain chain = {.seq = firsts[0] - 1};
+    char path[AUDIT_PATH_MAX];
+    struct audit_end end;
+
+    if (!audit_path(path, audit->dir, firsts[0], ".log", err) ||
+        (!audit_check_file(&chain, path, true, true, &end, err) && end.tail != AUDIT_HOLE))
+        return false;
+    *err = (struct err){0};
+    *out = end.used > 0 && end.tail == AUDIT_CLEAN && chain.seq + 1 == firsts[1];
+    return true;
+}
+
+static bool set_file_aside(const struct audit *audit, uint64_t number, struct err *err)
+{
+    char path[AUDIT_PATH_MAX], aside[AUDIT_PATH_MAX];
+
+    if (!audit_path(path, audit->dir, number, ".log", err) ||
+        !audit_path(aside, audit->dir, number, ".torn", err) || !file_rename(path, aside, err))
+        return false;
+    log_error("audit file \"%s\": records before it did not reach the disk before power was lost; "
+              "it is now \"%s\"",
+              path, aside);
+    return true;
+}
+
+/* Power may fail before the segments in front of the last one are synced. The log ends in the first
+ * of them that has lost records; the files behind it are set aside. */
+static bool drop_beyond_loss(const struct audit *audit, const uint64_t *firsts, size_t *count,
+                             struct err *err)
+{
+    size_t sure = *count ? *count - 1 : 0;
+    bool ok = true;
+
+    for (bool finished = false; sure > 0 && !finished; sure -= !finished)
+        if (!is_finished(audit, firsts[sure - 1], &finished, err))
+            return false;
+    for (bool whole = true; sure + 1 < *count; sure++) {
+        if (!is_whole(audit, &firsts[sure], &whole, err))
+            return false;
+        if (whole)
+            continue;
+        while (ok && *count > sure + 1)
+            ok = set_file_aside(audit, firsts[--*count], err);
+    }
+    return ok;
+}
+
 /* A file without its header was being made when power was lost: the one before it is the last. */
 static bool open_last(struct audit *audit, struct arena *arena, struct err *err)
 {
@@ -402,7 +467,8 @@ static bool open_last(struct audit *audit, struct arena *arena, struct err *err)
     size_t count;
 
     if (!remove_spares(arena, audit->dir, err) ||
-        !audit_segments(arena, audit->dir, &firsts, &count, err))
+        !audit_segments(arena, audit->dir, &firsts, &count, err) ||
+        !drop_beyond_loss(audit, firsts, &count, err))
         return false;
     while (count--) {
         struct audit_chain chain = {.seq = firsts[count] - 1};

@@ -568,6 +568,43 @@ TEST(audit_open_sets_aside_what_power_loss_tore)
     EXPECT(str_ends(aside, str_slice(bytes, 8192, bytes.len)));
 }
 
+/* Found by the simulator: power failed after the log went over to a new file and before the old one was
+ * synced. The old one had lost a page, and the log went on in the new one with a broken chain. */
+TEST(audit_open_goes_back_to_the_file_that_lost_records)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    const char *dir = test_dir();
+    char path[AUDIT_PATH_MAX];
+    struct file_info info;
+    struct err err = {0};
+    uint64_t kept = 0, *firsts;
+    size_t count;
+
+    struct audit *audit = open_log(dir, SMALL_SEGMENT);
+    REQUIRE(audit);
+    append(audit, 200);
+    audit_close(&audit);
+    REQUIRE(audit_segments(arena, dir, &firsts, &count, &err) && count >= 3, "%s", err.text);
+
+    struct str bytes = load_segment(arena, dir, firsts[count - 2]);
+    char *torn = arena_alloc(arena, bytes.len + 4096); /* not cut yet, and a page short */
+    memcpy(torn, bytes.ptr, bytes.len);
+    memset(torn + 4096, 0, 4096);
+    for (size_t i = 0; i < 4096; i++)
+        kept += torn[i] == '\n';
+    kept += firsts[count - 2] - 2; /* less the header, and those of the files before */
+    store_segment(dir, firsts[count - 2], (struct str){torn, bytes.len + 4096});
+
+    audit = open_log(dir, SMALL_SEGMENT);
+    REQUIRE(audit);
+    EXPECT(audit_last_seq(audit) == kept, "%" PRIu64 " %" PRIu64, audit_last_seq(audit), kept);
+    append(audit, 3);
+    audit_close(&audit);
+    expect_sound(dir, kept + 3, false);
+    EXPECT(audit_path(path, dir, firsts[count - 1], ".torn", &err) && file_stat(path, &info, &err),
+           "%s", err.text);
+}
+
 TEST(audit_open_passes_over_a_file_without_header)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
