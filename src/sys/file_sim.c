@@ -20,6 +20,9 @@ struct node {
     bool is_dir, removed;
     char *bytes; /* cap of them; what is behind `size` is zero and poisoned */
     size_t cap;
+    char *synced; /* as the last sync left them, or NULL */
+    size_t synced_cap;
+    int64_t synced_size;
     int64_t size, blocks; /* blocks: bytes taken from the disk */
     wall_ms changed;
     uint64_t inode;
@@ -295,10 +298,22 @@ bool file_append(struct file *f, const void *bytes, size_t size, struct err *err
     return write_bytes(f, f->node->size, (struct str){bytes, size}, err);
 }
 
+static void note_synced(struct node *n)
+{
+    if (n->synced_cap < (size_t)n->size || !n->synced) {
+        n->synced_cap = MAX_OF((size_t)n->size, (size_t)BLOCK);
+        n->synced = sim_alloc(n->synced_cap);
+    }
+    if (n->size > 0)
+        memcpy(n->synced, n->bytes, (size_t)n->size);
+    n->synced_size = n->size;
+}
+
 bool file_sync(struct file *f, struct err *err)
 {
     if (!enter("file.sync", "sync", f->node->path, err))
         return false;
+    note_synced(f->node);
     sim_note("file sync", f->node->inode, (uint64_t)f->node->size);
     return true;
 }
@@ -589,7 +604,42 @@ bool file_list(struct arena *arena, const char *path, size_t max, struct str **n
 
 /* ---- the whole disk ---- */
 
-static struct disk copy_disk(const struct disk *from)
+static struct node *copy_node(const struct node *n)
+{
+    struct node *twin = sim_alloc(sizeof *twin);
+
+    *twin = *n;
+    twin->next = NULL;
+    twin->opens = twin->maps = 0;
+    twin->locked_by = NULL;
+    twin->bytes = twin->synced = NULL;
+    twin->cap = twin->synced_cap = 0;
+    twin->size = 0;
+    set_size(twin, n->size);
+    if (n->size > 0)
+        memcpy(twin->bytes, n->bytes, (size_t)n->size);
+    twin->changed = n->changed;
+    return twin;
+}
+
+/* Without power, what was not synced is there or not, block by block, as the kernel had come to it.
+ * Names and sizes are the file system's journal's and stay. */
+static void lose_power(struct node *twin, const struct node *n)
+{
+    for (int64_t at = 0; at < n->size; at += BLOCK) {
+        size_t part = (size_t)MIN_OF(BLOCK, n->size - at);
+        int64_t synced = n->synced ? MAX_OF(n->synced_size - at, 0) : 0;
+        size_t old = MIN_OF((size_t)synced, part);
+
+        if (sim_draw(SIM_WORLD, 2))
+            continue;
+        memset(twin->bytes + at, 0, part);
+        if (old > 0)
+            memcpy(twin->bytes + at, n->synced + at, old);
+    }
+}
+
+static struct disk copy_disk(const struct disk *from, bool power_fails)
 {
     struct disk copy = {.used = from->used, .last_inode = from->last_inode};
     struct node **end = &copy.first;
@@ -597,30 +647,20 @@ static struct disk copy_disk(const struct disk *from)
     for (const struct node *n = from->first; n; n = n->next) {
         if (n->removed)
             continue;
-        struct node *twin = sim_alloc(sizeof *twin);
-        *twin = *n;
-        twin->next = NULL;
-        twin->opens = twin->maps = 0;
-        twin->locked_by = NULL;
-        twin->bytes = NULL;
-        twin->cap = 0;
-        twin->size = 0;
-        set_size(twin, n->size);
-        if (n->size > 0)
-            memcpy(twin->bytes, n->bytes, (size_t)n->size);
-        twin->changed = n->changed;
-        *end = twin;
-        end = &twin->next;
+        *end = copy_node(n);
+        if (power_fails)
+            lose_power(*end, n);
+        end = &(*end)->next;
     }
     return copy;
 }
 
-void sim_files_keep(void)
+void sim_files_keep(bool power_fails)
 {
     need_disk();
-    kept = copy_disk(&disk);
+    kept = copy_disk(&disk, power_fails);
     is_kept = true;
-    sim_note("files kept", (uint64_t)disk.used, 0);
+    sim_note("files kept", (uint64_t)disk.used, power_fails);
 }
 
 void sim_files_revert(void)

@@ -78,9 +78,10 @@ void sim_odds(enum sim_fault fault, uint32_t ppm); /* change while it runs */
 void sim_calm(bool calm);                          /* while calm nothing new fails */
 void sim_disk(int64_t bytes);                      /* the disk's new size; 0: unlimited */
 
-/* Files as they are at this moment, which is what kill -9 would leave. Kept aside until
- * sim_files_revert(), which needs every file closed, or sim_end(). */
-void sim_files_keep(void);
+/* Files as they are at this moment, which is what kill -9 would leave; when power fails, bytes that
+ * were not synced are there or not, block by block. Kept aside until sim_files_revert(), which needs
+ * every file closed, or sim_end(). */
+void sim_files_keep(bool power_fails);
 void sim_files_revert(void);
 
 #endif

@@ -391,11 +391,14 @@ void check_story(const struct story *story, const struct sim_house *house,
                  records->count);
 }
 
-/* ---- kill -9 ---- */
+/* ---- kill -9, power cut ---- */
 
-void check_kept(const struct story *story, const struct records *kept)
+void check_kept(const struct story *story, const struct records *all, const struct records *kept)
 {
-    for (int i = 0; i < story->ask_count; i++) {
+    for (size_t i = 0; i < kept->count; i++)
+        if (i >= all->count || kept->at[i].request_id != all->at[i].request_id)
+            violated("record %zu of those kept is not the one that was written", i);
+    for (int i = 0; i < story->ask_count && !story->power_fails; i++) {
         const struct ask *ask = &story->asks[i];
         struct heard h = hear(ask);
 

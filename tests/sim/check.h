@@ -28,7 +28,8 @@ int violations_found(void); /* by all that was checked so far */
 
 void check_story(const struct story *story, const struct sim_house *house,
                  const struct records *records);
-void check_kept(const struct story *story, const struct records *kept);
+/* After a kill or a power cut; `all`: the log of the run that went on. */
+void check_kept(const struct story *story, const struct records *all, const struct records *kept);
 void check_left(const struct sim_report *report, size_t pages);
 
 #endif

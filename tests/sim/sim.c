@@ -68,7 +68,7 @@ static void keep_files(void *arg)
 
     if (!fiber_sleep(story->kill_at, &err))
         return;
-    sim_files_keep();
+    sim_files_keep(story->power_fails);
     story->kept_at = fiber_now();
 }
 
@@ -141,28 +141,38 @@ static void run_loop(struct run *run)
     loop_free(&loop);
 }
 
-/* The log as it is, and as kill -9 would have left it. */
-static void check_books(struct run *run)
+/* What kill -9, or the end of power, left behind, and what the next start makes of it. */
+static void check_end(struct run *run)
 {
     static struct records again;
+    const struct story *story = &run->story;
+    struct err err = {0};
+
+    sim_files_revert();
+    if (!story->power_fails && !records_read(&run->kept, &err))
+        violated("the audit log that kill -9 left does not verify: %s", err.text);
+    if (!house_reopen_audit(&err)) {
+        violated("the audit log cannot be opened after a %s: %s",
+                 story->power_fails ? "power cut" : "kill", err.text);
+        return;
+    }
+    if (!records_read(&again, &err))
+        violated("the audit log that was opened again does not verify: %s", err.text);
+    check_kept(story, &run->records, &again);
+    if (!story->power_fails && again.count != run->kept.count)
+        violated("opening what kill -9 left made %zu records of %zu", again.count, run->kept.count);
+}
+
+static void check_books(struct run *run)
+{
     struct err err = {0};
 
     if (!records_read(&run->records, &err))
         violated("the audit log does not verify: %s", err.text);
     else
         check_story(&run->story, &run->house, &run->records);
-    if (!run->story.kept_at)
-        return;
-    sim_files_revert();
-    if (!records_read(&run->kept, &err))
-        violated("the audit log that kill -9 left does not verify: %s", err.text);
-    else
-        check_kept(&run->story, &run->kept);
-    if (!house_reopen_audit(&err))
-        violated("the audit log that kill -9 left cannot be opened: %s", err.text);
-    else if (!records_read(&again, &err) || again.count != run->kept.count)
-        violated("opening what kill -9 left changed it: %zu records, then %zu: %s", run->kept.count,
-                 again.count, err.text);
+    if (run->story.kept_at)
+        check_end(run);
 }
 
 static void fill_outcome(const struct run *run, struct outcome *out)

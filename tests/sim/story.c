@@ -145,6 +145,7 @@ void story_draw(struct story *story, uint64_t seed)
     }
     draw_connections(story);
     story->killed = one_in(3);
+    story->power_fails = one_in(3);
     story->kill_at = draw_time(20 * SECOND);
     story->old_records = one_in(3) ? (int)sim_random(OLD_RECORDS_MAX) : 0;
     story->small_disk = !story->calm && one_in(8);

@@ -159,7 +159,7 @@ TEST(kept_files_come_back)
     begin(0);
     put("/k", "kept");
     put("/gone", "later");
-    sim_files_keep();
+    sim_files_keep(false);
     put("/k", "changed");
     EXPECT(file_remove("/gone", &err));
     put("/new", "");
@@ -167,6 +167,35 @@ TEST(kept_files_come_back)
     expect_text("/k", "kept");
     expect_text("/gone", "later");
     EXPECT(!file_stat("/new", &(struct file_info){0}, &err));
+    end();
+}
+
+TEST(without_power_only_synced_bytes_are_sure)
+{
+    struct err err = {0};
+    struct file *f = NULL;
+    char bytes[4096];
+    size_t got;
+    int lost = 0;
+
+    memset(bytes, 'x', sizeof bytes);
+    begin(0);
+    EXPECT(file_open("/f", FILE_WRITE, 0600, &f, &err) &&
+           file_append(f, bytes, sizeof bytes, &err));
+    EXPECT(file_sync(f, &err));
+    for (int i = 0; i < 64; i++)
+        EXPECT(file_append(f, bytes, sizeof bytes, &err));
+    sim_files_keep(true);
+    file_close(&f);
+    sim_files_revert();
+    EXPECT(file_open("/f", FILE_READ, 0, &f, &err));
+    for (int i = 0; i < 65; i++) {
+        EXPECT(file_read_at(f, i * 4096, bytes, sizeof bytes, &got, &err) && got == 4096);
+        EXPECT(i > 0 || bytes[0] == 'x');
+        lost += bytes[0] == 0;
+    }
+    EXPECT(lost > 10 && lost < 54, "%d", lost);
+    file_close(&f);
     end();
 }
 
