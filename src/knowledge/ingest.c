@@ -10,6 +10,7 @@
 
 #define PATH_LEN_MAX    4000
 #define DEPTH_MAX       32
+#define NAMES_MAX       1000000 /* in one folder */
 #define PROBLEMS_MAX    10000
 #define LANGUAGE_SAMPLE 4000                /* bytes that tell a document's language */
 #define FILE_ARENA      ((size_t)768 * MIB) /* a file, its blocks, passages and records */
@@ -25,7 +26,7 @@ struct run_state {
     struct ingest_report report;
     struct buf problems;
     uint32_t files;
-    bool incomplete; /* a folder could not be read: what was in it must not count as gone */
+    bool incomplete; /* something could not be looked at: what was there must not count as gone */
 };
 struct known {
     struct document_record record;
@@ -254,8 +255,10 @@ static bool visit(struct run_state *run, struct str path, int depth, struct err 
         return skip(run, shown, "path too long", err);
     if (is_link(run->arena, path))
         return skip(run, shown, "a link", err);
-    if (!file_stat(path.ptr, &info, &why))
+    if (!file_stat(path.ptr, &info, &why)) {
+        run->incomplete = true;
         return fail_file(run, shown, &why, err);
+    }
     if (!info.is_dir)
         return ingest_file(run, path, err);
     if (depth >= DEPTH_MAX)
@@ -269,7 +272,7 @@ static bool walk(struct run_state *run, struct str dir, int depth, struct err *e
     size_t count;
     struct err why = {0};
 
-    if (!file_list(run->arena, dir.ptr, run->knowledge->files_max, &names, &count, &why)) {
+    if (!file_list(run->arena, dir.ptr, NAMES_MAX, &names, &count, &why)) {
         run->incomplete = true;
         return fail_file(run, dir, &why, err);
     }

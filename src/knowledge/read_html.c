@@ -205,7 +205,8 @@ static void end_row(struct html *h)
 static bool is_header_row(const struct html *h)
 {
     struct str rest = str_slice(h->w->source, h->at, MIN_OF(h->to, h->at + HEADER_ROW_MAX));
-    struct str row = str_slice(rest, 0, str_find(rest, STR("</tr")));
+    size_t end = MIN_OF(str_find(rest, STR("</tr")), str_find(rest, STR("<tr")));
+    struct str row = str_slice(rest, 0, end);
 
     return str_find(row, STR("<th")) < row.len && str_find(row, STR("<td")) == row.len;
 }
@@ -300,7 +301,7 @@ static void close_tag(struct html *h, enum tag tag)
         h->in_item = false;
         break;
     case TAG_PRE:
-        writer_end(h->w);
+        end_line(h);
         h->pre = false;
         break;
     case TAG_TABLE:
