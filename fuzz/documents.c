@@ -1,0 +1,86 @@
+/* Any bytes as text, Markdown and HTML: refused with a reason, or blocks in order of the file whose runs
+ * lie inside it, tile their text, and begin and end between characters; cut into passages they survive
+ * the record, and every sentence has an origin. The first byte chooses the format. */
+#include <string.h>
+
+#include "base/utf8.h"
+#include "fuzz.h"
+#include "knowledge/passage.h"
+
+static bool between_characters(struct str s, size_t at)
+{
+    return at == s.len || ((uint8_t)s.ptr[at] & 0xC0) != 0x80;
+}
+
+static uint32_t check_block(const struct block *b, struct str source, uint32_t reached)
+{
+    uint32_t text = 0, line = 0;
+
+    ASSERT(b->text.len > 0 && b->run_count > 0 && utf8_valid(b->text));
+    for (size_t i = 0; i < b->run_count; i++) {
+        const struct run *r = &b->runs[i];
+
+        ASSERT(r->text_at == text && r->text_len > 0);
+        ASSERT(r->source_at >= reached && r->source_at + r->source_len <= source.len);
+        ASSERT(between_characters(source, r->source_at));
+        ASSERT(between_characters(source, r->source_at + r->source_len));
+        ASSERT(between_characters(b->text, r->text_at));
+        ASSERT(r->line >= 1 && r->line >= line);
+        text += r->text_len;
+        reached = r->source_at + r->source_len;
+        line = r->line;
+    }
+    ASSERT(text == b->text.len);
+    return reached;
+}
+
+static void check_passage(struct arena *arena, const struct passage *p, struct str source)
+{
+    struct sentence *sentences;
+    struct passage back;
+    struct buf record;
+    struct err err = {0};
+    size_t count;
+
+    buf_init(&record, arena, 16 * MIB);
+    passage_write(&record, p);
+    ASSERT(buf_ok(&record) && passage_read(arena, buf_view(&record), &back));
+    ASSERT(back.count == p->count && str_eq(back.heading, p->heading));
+    ASSERT(sentences_split(arena, &back, &sentences, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        struct sentence s = sentences[i];
+        struct origin o = block_origin(&back.blocks[s.block], s.from, s.to);
+
+        ASSERT(o.byte_first <= o.byte_end && o.byte_end <= source.len);
+        ASSERT(o.line_first >= 1 && o.line_first <= o.line_last);
+    }
+}
+
+static void check_document(struct arena *arena, struct str source, enum document_type type)
+{
+    struct document d;
+    struct passage *passages;
+    struct err err = {0};
+    uint32_t reached = 0;
+    size_t count;
+
+    if (!document_read(arena, source, type, &d, &err)) {
+        ASSERT(err.code != ERR_NONE && err.text[0]);
+        return;
+    }
+    for (size_t i = 0; i < d.count; i++)
+        reached = check_block(&d.blocks[i], source, reached);
+    ASSERT(passages_cut(arena, &d, &passages, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        check_passage(arena, &passages[i], source);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
+    struct str source = {(const char *)data + 1, size ? size - 1 : 0};
+
+    if (size > 1 && size < 64 * KIB)
+        check_document(arena, source, (enum document_type)(data[0] % 3));
+    return 0;
+}
