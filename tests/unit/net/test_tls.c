@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "net/resolve.h"
 #include "net/tls.h"
 #include "net_rig.h"
+#include "sys/threads.h"
 
 /* ---- certificates, made anew for every test ---- */
 
@@ -481,5 +483,55 @@ FIBER_TEST(tls_cuts_are_told_from_ends)
     }
     listener_close(&l);
     tls_client_free(&client);
+    tls_server_free(&tls);
+}
+
+/* ---- two loops ---- */
+
+struct shared {
+    struct tls_server *tls;
+    int answers; /* of one loop */
+};
+
+static void serve_and_ask(void *arg)
+{
+    struct shared *mine = arg;
+    struct served s;
+
+    REQUIRE(served_start(&s, &(struct http_server_options){.handler = answer, .tls = mine->tls}));
+    for (int i = 0; i < 20; i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct err err = {0};
+        struct str body;
+        char url[ADDR_TEXT_MAX + 32];
+
+        if (i % 5 == 4 && !tls_server_reload(mine->tls, &err))
+            EXPECT(false, "%s", err.text);
+        if (i % 3 == 2)
+            http_client_drop_idle();
+        snprintf(url, sizeof url, "https://localhost:%s", strrchr(s.url, ':') + 1);
+        mine->answers += fetch(arena, url, "/stream", &body, &err) == 200;
+        EXPECT(body.len == 2000, "%s", err.text);
+    }
+    served_stop(&s);
+}
+
+/* One certificate, one resolver, one set of options for all loops; the rest is each loop's own. */
+TEST(two_loops_share_what_is_shared)
+{
+    struct shared shared[2] = {0};
+    void *args[] = {&shared[0], &shared[1]};
+    struct err err = {0};
+    struct identity id;
+    struct tls_server *tls = NULL;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "DNS:localhost"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    shared[0].tls = shared[1].tls = tls;
+    trust(id.certificate);
+    REQUIRE(resolve_init(NULL, &err), "%s", err.text);
+    EXPECT(loops_run(2, NULL, serve_and_ask, args, &err), "%s", err.text);
+    EXPECT(shared[0].answers == 20 && shared[1].answers == 20);
+    resolve_done();
     tls_server_free(&tls);
 }
