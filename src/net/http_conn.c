@@ -163,7 +163,7 @@ SUSPENDS static bool refuse_late_head(struct http_conn *c)
 }
 
 /* False: the connection ends; what there was to say has been said. */
-SUSPENDS static bool receive_head(struct http_exchange *x)
+NOINLINE SUSPENDS static bool receive_head(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
     mono_ns deadline = fiber_now() + c->run->server->options.head_timeout;
@@ -260,9 +260,7 @@ SUSPENDS static bool handle(struct http_exchange *x)
     server->stats.active++;
     scope_open(&x->scope, 0);
     sock_on_hangup(sock, &x->scope);
-    c->exchange = x;
     server->options.handler(x, server->options.ctx);
-    c->exchange = NULL;
     sock_on_hangup(sock, NULL);
     bool peer_left = scope_is_over(&x->scope);
     scope_close(&x->scope);
@@ -270,31 +268,40 @@ SUSPENDS static bool handle(struct http_exchange *x)
     return settle(x, peer_left);
 }
 
-static bool is_body_too_large(const struct http_exchange *x, struct err *err)
+static bool is_body_too_large(const struct http_exchange *x)
 {
-    size_t max = x->conn->run->server->options.body_bytes_max;
+    return x->head.framing == HTTP_LENGTH &&
+           x->head.content_length > x->conn->run->server->options.body_bytes_max;
+}
 
-    if (x->head.framing != HTTP_LENGTH || x->head.content_length <= max)
-        return false;
-    err_set(err, ERR_TOO_LARGE, "the body has %" PRIu64 " bytes, at most %zu are allowed",
-            x->head.content_length, max);
-    return true;
+NOINLINE SUSPENDS static bool refuse_body(struct http_exchange *x)
+{
+    struct err err = {0};
+
+    err_set(&err, ERR_TOO_LARGE, "the body has %" PRIu64 " bytes, at most %zu are allowed",
+            x->head.content_length, x->conn->run->server->options.body_bytes_max);
+    return refuse(x->conn, 413, &err);
+}
+
+NOINLINE SUSPENDS static bool refuse_for_memory(struct http_conn *c)
+{
+    struct err err = {0};
+
+    err_set(&err, ERR_UNAVAILABLE, "no memory for another request");
+    return refuse(c, 503, &err);
 }
 
 SUSPENDS static bool serve_one(struct http_conn *c)
 {
     struct http_exchange *x CLEANUP(exchange_free) = exchange_new(c);
-    struct err err = {0};
 
-    if (!x) {
-        err_set(&err, ERR_UNAVAILABLE, "no memory for another request");
-        return refuse(c, 503, &err);
-    }
+    if (!x)
+        return refuse_for_memory(c);
     if (!receive_head(x))
         return false;
     http_exchange_begin(x);
-    if (is_body_too_large(x, &err))
-        return refuse(c, 413, &err);
+    if (is_body_too_large(x))
+        return refuse_body(x);
     return handle(x);
 }
 
