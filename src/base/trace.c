@@ -7,13 +7,13 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-/* A trace is made for every request, most of which record a dozen entries: the ring's memory comes
- * in pieces of 16 entries and each entry's text when it first has one, all at most once. */
-#define PIECE_ENTRIES 16
+/* A trace is made for every request, most of which record half a dozen entries: the ring's memory comes
+ * in pieces of 8 entries and each entry's text when it first has one, all at most once. */
+#define PIECE_ENTRIES 8
 #define PIECES        (TRACE_EVENTS_MAX / PIECE_ENTRIES)
 #define TEXT_MAX      96 /* bytes of an event's text, a longer one is cut */
-#define SPANS_OPEN    12 /* nesting of spans */
-#define NAMES_MAX     24 /* different span names that are summed */
+#define SPANS_OPEN    8  /* nesting of spans */
+#define NAMES_MAX     16 /* different span names that are summed */
 
 struct span {
     struct trace *trace;
