@@ -4,7 +4,7 @@
 #include "sys/fiber.h"
 
 /* A write failed: the client has left, or takes nothing. Not the provider's failure in any case. */
-static bool not_taken(struct err *err)
+static NOINLINE bool not_taken(struct err *err)
 {
     char why[sizeof err->text];
     struct buf text;
@@ -23,7 +23,7 @@ static void sent(struct request *req, size_t bytes)
 }
 
 /* Everything is there: one write. */
-static SUSPENDS bool send_whole(struct request *req, struct str body, struct err *err)
+static NOINLINE SUSPENDS bool send_whole(struct request *req, struct str body, struct err *err)
 {
     struct reply_head head;
 
@@ -38,14 +38,20 @@ static SUSPENDS bool send_whole(struct request *req, struct str body, struct err
     return true;
 }
 
-static SUSPENDS bool send_first(struct request *req, struct str bytes, struct err *err)
+/* Apart, because the head stands on the stack only while it is written: it leaves with the first bytes. */
+static NOINLINE SUSPENDS bool begin(struct request *req, struct err *err)
 {
     struct reply_head head;
 
     req->status = req->answer->status;
     reply_head_init(&head, req, false);
     req->head_sent = true;
-    if (!http_begin(req->http, &head.reply, err) || !http_piece(req->http, bytes, err))
+    return http_begin(req->http, &head.reply, err);
+}
+
+static SUSPENDS bool send_piece(struct request *req, struct str bytes, struct err *err)
+{
+    if (!http_piece(req->http, bytes, err))
         return not_taken(err);
     sent(req, bytes.len);
     return true;
@@ -57,16 +63,13 @@ static SUSPENDS bool relay(struct request *req, struct str first, struct err *er
     struct str bytes = first;
     bool last = false;
 
-    if (!send_first(req, first, err))
-        return false;
+    if (!begin(req, err))
+        return not_taken(err);
     while (!last) {
+        if (!str_is_empty(bytes) && !send_piece(req, bytes, err))
+            return false;
         if (!answer->next(answer, &bytes, &last, err))
             return false;
-        if (last)
-            break;
-        if (!str_is_empty(bytes) && !http_piece(req->http, bytes, err))
-            return not_taken(err);
-        sent(req, bytes.len);
     }
     if (!request_record(req, &(struct err){0}, bytes.len, err))
         return false;

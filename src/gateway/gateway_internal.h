@@ -49,8 +49,8 @@ void request_log(const struct request *req, const struct err *why);
 /* The fields of our replies; values live in `text` or longer than the reply. */
 struct reply_head {
     struct http_reply reply;
-    struct http_field fields[16];
-    char text[512];
+    struct http_field fields[12];
+    char text[128]; /* id, three numbers, a price */
     struct buf values;
 };
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);

@@ -52,7 +52,7 @@ bool pipeline_ask(struct request *req, struct err *err)
 
 /* An answer that has begun cannot become an error reply: say so in the stream, where the dialect can,
  * and close without its end, so that nobody takes it for whole. */
-static SUSPENDS void break_off(struct request *req, const struct err *err)
+static NOINLINE SUSPENDS void break_off(struct request *req, const struct err *err)
 {
     char memory[ERROR_EVENT_MAX];
     struct err lost = {0};
@@ -68,7 +68,7 @@ static SUSPENDS void break_off(struct request *req, const struct err *err)
     http_abort(req->http);
 }
 
-static SUSPENDS void tell_failure(struct request *req, const struct err *why)
+static NOINLINE SUSPENDS void tell_failure(struct request *req, const struct err *why)
 {
     struct err err = {0};
 
@@ -87,7 +87,7 @@ static SUSPENDS void tell_failure(struct request *req, const struct err *why)
 }
 
 /* Every path ends here, once. */
-static SUSPENDS void finish(struct request *req, const struct err *err)
+static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 {
     if (err->code)
         tell_failure(req, err);
@@ -98,17 +98,6 @@ static SUSPENDS void finish(struct request *req, const struct err *err)
     snapshot_release(&req->config_held);
 }
 
-/* An end that came from outside the steps, with the reason that the client understands. */
-static void explain_end(const struct request *req, const struct scope *limit, struct err *err)
-{
-    if (limit->over == ERR_TIMEOUT)
-        err_set(err, ERR_TIMEOUT, "the request was not done after %" PRId64 " ms (request_timeout)",
-                req->config->request_timeout / MILLISECOND);
-    else if (limit->over == ERR_CANCELLED && http_is_cut(req->http) &&
-             !scope_is_over(http_scope(req->http)))
-        err_set(err, ERR_UNAVAILABLE, "Weir is stopping and could not wait for the answer's end");
-}
-
 static SUSPENDS void take_through(struct request *req, const struct step *steps, size_t count)
 {
     dur_ns most = req->config->request_timeout;
@@ -116,10 +105,10 @@ static SUSPENDS void take_through(struct request *req, const struct step *steps,
     struct scope limit;
 
     scope_open(&limit, most > 0 ? req->started + most : 0);
-    http_work(req->http, &limit);
-    if (!run_steps(req, steps, count, &err))
-        explain_end(req, &limit, &err);
-    http_work(req->http, NULL);
+    if (!run_steps(req, steps, count, &err) && limit.over == ERR_TIMEOUT)
+        err_set(&err, ERR_TIMEOUT,
+                "the request was not done after %" PRId64 " ms (request_timeout)",
+                most / MILLISECOND);
     scope_close(&limit);
     finish(req, &err);
 }

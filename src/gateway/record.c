@@ -188,7 +188,7 @@ static void put_result(struct buf *line, const struct request *req, const struct
 
 void request_log(const struct request *req, const struct err *why)
 {
-    char memory[LOG_BYTES_MAX];
+    static _Thread_local char memory[LOG_BYTES_MAX]; /* not the stack's: that is one page */
     struct buf line;
 
     if (!req->config->log_requests || !log_wants(LOG_INFO))

@@ -34,7 +34,7 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
 bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;
 /* The body for the provider, as pieces over the old text: model replaced, "weir" removed, usage asked
  * for in streams. At most CHAT_PIECES_MAX pieces. */
-#define CHAT_PIECES_MAX 24
+#define CHAT_PIECES_MAX 16
 bool chat_write_request(struct arena *arena, const struct chat_request *in, struct str remote_model,
                         struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
     MUST_CHECK;

@@ -22,7 +22,7 @@ struct ask {
     struct sse_reader events;
     struct buf gathered;   /* events around one that was dropped, put together */
     struct str error_data; /* of the event that said the stream has failed */
-    struct err failure;    /* found behind good bytes: told at the next call */
+    struct err *failure;   /* found behind good bytes: told at the next call */
     mono_ns deadline;      /* of the whole answer; 0: none */
     bool client_wants_usage;
     bool relayed; /* some bytes have been given out */
@@ -43,7 +43,8 @@ static mono_ns sooner(mono_ns a, mono_ns b)
 
 /* Say which limit of the provider's it was, with its scope closed; a timeout of the request itself is
  * for others to explain. */
-static bool explain(const struct ask *ask, const char *what, dur_ns length, struct err *err)
+static NOINLINE bool explain(const struct ask *ask, const char *what, dur_ns length,
+                             struct err *err)
 {
     const struct str name = ask->provider->name;
     struct err over = {0};
@@ -76,7 +77,7 @@ static SUSPENDS bool read_some(struct ask *ask, struct str *bytes, struct err *e
 
 /* ---- streams ---- */
 
-static bool cut(const struct answer *answer, const char *how, struct err *err)
+static NOINLINE bool cut(const struct answer *answer, const char *how, struct err *err)
 {
     const struct ask *ask = answer->own;
 
@@ -147,28 +148,67 @@ static void make_whole(struct answer *answer, struct str *out)
     *out = ask->error_data;
 }
 
-/* Whole events of what has just been fed. Good ones in front of a failure go out first. */
+/* A failure behind good bytes waits for the next call; in front of none it is told at once. */
+static bool hold_back(struct ask *ask, struct str good, const struct err *failure, struct err *err)
+{
+    if (str_is_empty(good)) {
+        *err = *failure;
+        return false;
+    }
+    ask->failure = arena_alloc(ask->arena, sizeof *ask->failure);
+    if (!ask->failure)
+        return err_arena(err, ask->arena);
+    *ask->failure = *failure;
+    return true;
+}
+
+/* An error event has passed: its own words are with the client, ours are for the log. */
+static NOINLINE bool give_error(struct answer *answer, bool is_first, struct str *out, bool *last,
+                                struct err *err)
+{
+    struct ask *ask = answer->own;
+    struct err failure = {0};
+
+    if (is_first && !ask->relayed) {
+        make_whole(answer, out);
+        *last = true;
+        return true;
+    }
+    err_set(&failure, ERR_UNAVAILABLE,
+            "provider \"" STR_FMT "\" sent an error inside the stream after %" PRIu32 " events",
+            STR_ARG(ask->provider->name), answer->meter.events - 1);
+    return hold_back(ask, *out, &failure, err);
+}
+
+/* Whole events of what has just been fed. */
 static bool give_events(struct answer *answer, struct str *out, bool *last, struct err *err)
 {
     struct ask *ask = answer->own;
     uint32_t events = answer->meter.events;
+    struct err failure = {0};
 
-    if (!take_events(answer, out, &ask->failure) && str_is_empty(*out)) {
-        *err = ask->failure;
-        return false;
-    }
-    if (answer->meter.failed) {
-        err_set(&ask->failure, ERR_UNAVAILABLE,
-                "provider \"" STR_FMT "\" sent an error inside the stream after %" PRIu32 " events",
-                STR_ARG(ask->provider->name), answer->meter.events - 1);
-        if (!ask->relayed && answer->meter.events == events + 1) {
-            make_whole(answer, out);
-            *last = true;
-            return true;
-        }
-    }
+    if (!take_events(answer, out, &failure))
+        return hold_back(ask, *out, &failure, err);
+    if (answer->meter.failed)
+        return give_error(answer, answer->meter.events == events + 1, out, last, err);
     ask->relayed = ask->relayed || !str_is_empty(*out);
     *last = answer->meter.done;
+    return true;
+}
+
+static NOINLINE bool give_end(struct answer *answer, struct str *out, bool *last, struct err *err)
+{
+    struct ask *ask = answer->own;
+    struct err failure = {0};
+
+    sse_finish(&ask->events);
+    if (!give_events(answer, out, last, err))
+        return false;
+    if (*last || ask->failure)
+        return true;
+    if (!at_end(answer, &failure))
+        return hold_back(ask, *out, &failure, err);
+    *last = true;
     return true;
 }
 
@@ -178,24 +218,14 @@ static bool digest(struct answer *answer, struct str got, struct str *out, bool 
 {
     struct ask *ask = answer->own;
 
-    if (str_is_empty(got)) {
-        sse_finish(&ask->events);
-    } else if (!sse_feed(&ask->events, got, err)) {
+    if (str_is_empty(got))
+        return give_end(answer, out, last, err);
+    if (!sse_feed(&ask->events, got, err)) {
         if (err->code == ERR_TOO_LARGE)
             err->code = ERR_UNAVAILABLE; /* too large is the provider's event, not the request */
         return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(ask->provider->name));
     }
-    if (!give_events(answer, out, last, err))
-        return false;
-    if (!str_is_empty(got) || *last || ask->failure.code)
-        return true;
-    if (at_end(answer, &ask->failure)) {
-        *last = true;
-        return true;
-    }
-    if (str_is_empty(*out))
-        *err = ask->failure;
-    return !str_is_empty(*out);
+    return give_events(answer, out, last, err);
 }
 
 static SUSPENDS bool next_events(struct answer *answer, struct str *bytes, bool *last,
@@ -205,8 +235,8 @@ static SUSPENDS bool next_events(struct answer *answer, struct str *bytes, bool 
     struct str got, out = STR_NONE;
     bool end = false;
 
-    if (ask->failure.code) {
-        *err = ask->failure;
+    if (ask->failure) {
+        *err = *ask->failure;
         return false;
     }
     while (str_is_empty(out) && !end) {
@@ -324,9 +354,8 @@ static void write_id(char out[20], uint64_t id)
 
 /* Nothing of the client's head goes to a provider; these fields are all it gets. */
 static SUSPENDS bool send(struct ask *ask, const struct chat_request *request, uint64_t request_id,
-                          const struct http_outgoing *body, struct err *err)
+                          struct http_outgoing *outgoing, struct err *err)
 {
-    struct http_outgoing outgoing = *body;
     struct http_field fields[5];
     struct str key = secret_reveal(&ask->provider->api_key);
     char id[20], *bearer = NULL;
@@ -345,12 +374,12 @@ static SUSPENDS bool send(struct ask *ask, const struct chat_request *request, u
             return err_arena(err, ask->arena);
         fields[n++] = (struct http_field){STR("Authorization"), {bearer, BEARER + key.len}};
     }
-    outgoing.method = STR("POST");
-    outgoing.path = STR("/chat/completions");
-    outgoing.fields = fields;
-    outgoing.field_count = n;
-    outgoing.connect_timeout = ask->provider->connect_timeout;
-    ok = http_call(ask->arena, &ask->provider->url, &outgoing, &ask->call, err);
+    outgoing->method = STR("POST");
+    outgoing->path = STR("/chat/completions");
+    outgoing->fields = fields;
+    outgoing->field_count = n;
+    outgoing->connect_timeout = ask->provider->connect_timeout;
+    ok = http_call(ask->arena, &ask->provider->url, outgoing, &ask->call, err);
     if (bearer)
         bytes_wipe(bearer, BEARER + key.len);
     return ok;

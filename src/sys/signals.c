@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "sys/threads.h"
 
@@ -40,15 +39,12 @@ static void *catch_signals(void *arg)
     (void)arg;
     sigaddset(&set, SIGUSR2);
     for (;;) {
-        siginfo_t info;
-        int number = sigwaitinfo(&set, &info);
+        int number = 0;
 
-        if (number < 0)
+        if (sigwait(&set, &number) != 0)
             continue;
         if (number == SIGUSR2)
             return NULL;
-        if (info.si_code == SI_USER && info.si_pid == getppid())
-            number |= SIGNAL_BY_PARENT;
         /* A full mailbox drops a repeated signal: the one before it is still waiting there. */
         (void)!loop_post(catcher.loop, catcher.fn, (void *)(intptr_t)number);
     }
