@@ -111,8 +111,10 @@ static bool open_services(struct sim_house *house, struct err *err)
     if (!file_make_dir("/data", 0700, err) || !store_open(&store, &house->store, err) ||
         !audit_open(&audit_options, &house->audit, err))
         return false;
-    struct accounts_options accounts = {
-        .store = house->store, .audit = house->audit, .pepper_file = "/data/pepper"};
+    struct accounts_options accounts = {.store = house->store,
+                                        .audit = house->audit,
+                                        .pepper_file = "/data/pepper",
+                                        .keys_max = 32};
     return accounts_open(&accounts, &house->accounts, err);
 }
 

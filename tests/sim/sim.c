@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
 #include "base/trace.h"
@@ -448,6 +449,17 @@ static bool parse(int argc, char **argv, struct command *c)
     return ok;
 }
 
+/* What libraries do once: every story would pay for it anew. */
+static void warm_up(void)
+{
+    struct secret key CLEANUP(secret_wipe) = {0};
+    struct err err = {0};
+
+    if (secret_set(&key, "key", 3, &err))
+        (void)hmac_sha256(&key, STR("text"));
+    (void)sha256(STR("text"));
+}
+
 int main(int argc, char **argv)
 {
     struct command c = {.jobs = 2};
@@ -461,6 +473,7 @@ int main(int argc, char **argv)
     log_set_clock(clock_wall);
     trace_set_clock(clock_mono);
     gateway_metrics_register();
+    warm_up();
     prints_log = c.has_seed || c.has_one_nth;
     if (c.has_seed)
         return run_seed(c.seed, &one) ? 1 : 0;

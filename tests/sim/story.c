@@ -6,7 +6,7 @@
 
 #include "sys/sim.h"
 
-#define OLD_RECORDS_MAX 40
+#define OLD_RECORDS_MAX 46
 #define PPM(share)      ((uint32_t)((share)*1000000))
 
 /* ---- the world's odds ---- */
@@ -147,8 +147,10 @@ void story_draw(struct story *story, uint64_t seed)
     story->killed = one_in(3);
     story->power_fails = one_in(3);
     story->kill_at = draw_time(20 * SECOND);
-    story->old_records = one_in(3) ? (int)sim_random(OLD_RECORDS_MAX) : 0;
-    story->small_disk = !story->calm && one_in(8);
+    story->old_records = one_in(3)   ? (int)sim_random(OLD_RECORDS_MAX)
+                         : one_in(3) ? OLD_RECORDS_MAX - 4
+                                     : 0;
+    story->small_disk = !story->calm && one_in(4);
 }
 
 void story_plain(struct story *story, bool stream)
