@@ -222,7 +222,8 @@ static bool digest(struct answer *answer, struct str got, struct str *out, bool 
         return give_end(answer, out, last, err);
     if (!sse_feed(&ask->events, got, err)) {
         if (err->code == ERR_TOO_LARGE)
-            err->code = ERR_UNAVAILABLE; /* too large is the provider's event, not the request */
+            err->code = ERR_UNAVAILABLE; /* it is the provider's event, not the request; events that
+                                            came in the same read are not given out any more */
         return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(ask->provider->name));
     }
     return give_events(answer, out, last, err);
