@@ -48,7 +48,7 @@ static const struct setting server_rows[] = {
      false, "From the head of a request to the last byte of its answer."},
     {"drain_timeout", SET_DURATION, AT(server.drain_timeout), "30s", 0, S(3600), NULL, false,
      "How long requests in progress may go on after SIGTERM."},
-    {"batch_window", SET_DURATION, AT(server.batch_window), "500us", 0, MS(10), NULL, true,
+    {"batch_window", SET_DURATION, AT(server.batch_window), "1ms", 0, MS(10), NULL, true,
      "While many streams are open and little happens, events are gathered this long and handled "
      "together; 0: never."},
     {"batch_streams", SET_COUNT, AT(server.batch_streams), "64", 1, 1000000, NULL, true,
