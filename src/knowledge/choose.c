@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SHORT_WORDS 4
+#define BESIDE      2 /* "the Director of Claims, Ingrid Solheim" */
 #define NEAR_WORDS  2 /* neighbouring words of the question may stand this far apart */
 
 int language_number(struct str language)
@@ -336,6 +337,7 @@ static void fill_features(const struct question *q, const struct passage_match *
     f[F_CUE] = m->cue[i];
     f[F_NO_CUE] = q->cue != CUE_NONE && m->cue[i] <= 0;
     f[F_CUE_NEAR] = own->near == UINT32_MAX ? 0 : 1.0f / (float)own->near;
+    f[F_NAMED] = q->cue == CUE_PERSON && own->near <= BESIDE && f[F_WORDS] > 0.99f;
     f[F_LENGTH] = logf(1.0f + (float)own->words) / 4.0f;
     f[F_SHORT] = own->words < SHORT_WORDS;
     f[F_NEW] = own->content ? (float)own->fresh / (float)own->content : 0;

@@ -55,6 +55,7 @@ enum feature {
     F_CUE, /* how surely a person, time, number ... as asked for is here, beside what was asked */
     F_NO_CUE,   /* ... is asked for and not here */
     F_CUE_NEAR, /* how close such a name or number stands to the words asked for */
+    F_NAMED,    /* who is asked for: a new name right beside words that are all there */
     F_LENGTH,   /* log of words */
     F_SHORT,    /* hardly a sentence */
     F_NEW,      /* share of words the question does not have */
