@@ -1,0 +1,438 @@
+/* weir_eval [DATA]: the embedded default against question sets, with the baselines beside.
+ *   weir_eval                           the sample in tests/quality/data, from the source's top folder
+ *   weir_eval DATA                      the whole sets (README.md says where they come from)
+ *   weir_eval DATA --every 10           each tenth question: seconds instead of a minute
+ *   weir_eval DATA --train FILE         the features for train.c instead of figures */
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sets.h"
+
+#define SCRATCH  ((size_t)64 * MIB)
+#define SETS_MAX 16
+
+struct tally {
+    struct str set;
+    uint32_t asked, answerable;
+    uint32_t first, five, ten;   /* the passage among the best 1, 5, 10 */
+    uint32_t given1, given3;     /* right passage given: the best sentence, the best three */
+    uint32_t cited, cited_first; /* over all passages: a cited sentence holds the answer */
+    uint32_t answered, right, refused_well, refused_badly;
+    double *sure, *unsure; /* confidences of answerable and unanswerable, over all passages */
+    double *given_sure, *given_unsure, *away;
+    uint32_t sure_count, unsure_count, away_count;
+};
+
+struct eval {
+    struct collection *c;
+    struct lexical_view *view;
+    struct analyser *analyser;
+    struct arena *scratch;
+    FILE *train;
+    uint32_t every;
+    struct tally *tallies; /* SETS_MAX */
+    size_t tally_count;
+    uint32_t question_number;
+};
+
+static struct tally *tally_of(struct eval *e, struct str set)
+{
+    for (size_t i = 0; i < e->tally_count; i++)
+        if (str_eq(e->tallies[i].set, set))
+            return &e->tallies[i];
+    ASSERT(e->tally_count < SETS_MAX);
+    struct tally *t = &e->tallies[e->tally_count++];
+    size_t count;
+    (void)questions_of(e->c, &count);
+    t->set = set;
+    t->sure = arena_array(e->c->arena, count, sizeof(double));
+    t->unsure = arena_array(e->c->arena, count, sizeof(double));
+    t->given_sure = arena_array(e->c->arena, count, sizeof(double));
+    t->away = arena_array(e->c->arena, count, sizeof(double));
+    t->given_unsure = arena_array(e->c->arena, count, sizeof(double));
+    return t;
+}
+
+static struct str candidate_text(const struct candidate *c)
+{
+    struct sentence s = c->found->sentences[c->sentence];
+
+    return str_slice(c->found->passage.blocks[s.block].text, s.from, s.to);
+}
+
+/* Share of pairs (answerable, unanswerable) that the confidence puts in order. */
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double area(double *sure, size_t n, double *unsure, size_t m)
+{
+    double pairs = 0;
+
+    qsort(sure, n, sizeof *sure, compare_doubles);
+    qsort(unsure, m, sizeof *unsure, compare_doubles);
+    for (size_t i = 0, below = 0, same = 0; i < n; i++) {
+        while (below < m && unsure[below] < sure[i])
+            below++;
+        for (same = below; same < m && unsure[same] == sure[i];)
+            same++;
+        pairs += (double)below + (double)(same - below) / 2;
+    }
+    return n && m ? pairs / ((double)n * (double)m) : 0;
+}
+
+static double best_accuracy(const double *sure, size_t n, const double *unsure, size_t m,
+                            double bar)
+{
+    size_t right = 0;
+
+    for (size_t i = 0; i < n; i++)
+        right += sure[i] >= bar;
+    for (size_t i = 0; i < m; i++)
+        right += unsure[i] < bar;
+    return n + m ? (double)right / (double)(n + m) : 0;
+}
+
+/* --- training output -------------------------------------------------------------------------- */
+
+static void dump_candidates(struct eval *e, const struct asked_question *q,
+                            const struct candidate *list, size_t count, char kind)
+{
+    if (!q->answer_count)
+        return;
+    for (size_t i = 0; i < count && i < 60; i++) {
+        bool gold =
+            str_eq(list[i].found->key, q->document) && holds_answer(q, candidate_text(&list[i]));
+
+        fprintf(e->train, "%c\t" STR_FMT "\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
+                gold);
+        for (int f = 0; f < FEATURES; f++)
+            fprintf(e->train, "\t%.5g", (double)list[i].features[f]);
+        fputc('\n', e->train);
+    }
+}
+
+static void dump_signs(struct eval *e, const struct asked_question *q, const struct inquiry *in,
+                       bool good, char kind)
+{
+    fprintf(e->train, "%c\t" STR_FMT "\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
+            q->answer_count ? (good ? 2 : 1) : 0);
+    for (int i = 0; i < SIGNS; i++)
+        fprintf(e->train, "\t%.5g", (double)in->signs[i]);
+    fputc('\n', e->train);
+}
+
+/* --- one question ----------------------------------------------------------------------------- */
+
+static bool rank_hits(struct eval *e, const struct lexical_hits *hits, struct inquiry *in,
+                      struct err *err)
+{
+    if (!found_read(e->scratch, hits, &in->found, err))
+        return false;
+    in->found_count = hits->count;
+    for (size_t i = 0; i < hits->count; i++) {
+        struct document_record record;
+
+        if (document_record_read(in->found[i].document_record, &record))
+            in->found[i].title = record.title;
+    }
+    if (!candidates_rank(e->analyser, e->scratch, &in->question, in->found, in->found_count,
+                         &in->ranked, &in->ranked_count, err))
+        return false;
+    in->confidence = 0;
+    if (in->ranked_count) {
+        signs_of(&in->question, in->ranked, in->ranked_count, in->signs);
+        in->confidence = confidence_of(&in->question, in->signs);
+    }
+    return true;
+}
+
+static bool only_right_passage(struct eval *e, const struct asked_question *q, struct inquiry *in,
+                               struct err *err)
+{
+    struct lexical_document_info info;
+    struct lexical_hits hits;
+
+    if (!lexical_find(e->view, q->document, &info))
+        return err_set(err, ERR_INTERNAL, "a question's passage is not there");
+    if (!lexical_search(e->view, e->scratch, &in->question.terms, 1000, &hits, err))
+        return false;
+    size_t kept = 0;
+    for (size_t i = 0; i < hits.count; i++)
+        if (str_eq(hits.at[i].key, q->document))
+            hits.at[kept++] = hits.at[i];
+    hits.count = kept;
+    return rank_hits(e, &hits, in, err);
+}
+
+static bool ask_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                      struct inquiry in, struct err *err)
+{
+    bool hit = false;
+
+    if (!only_right_passage(e, q, &in, err))
+        return false;
+    for (size_t i = 0; i < in.ranked_count && i < 3; i++) {
+        hit = hit || holds_answer(q, candidate_text(&in.ranked[i]));
+        t->given1 += i == 0 && hit;
+    }
+    t->given3 += hit;
+    if (q->answer_count)
+        t->given_sure[t->sure_count] = (double)in.confidence;
+    else
+        t->given_unsure[t->unsure_count] = (double)in.confidence;
+    if (e->train && in.ranked_count) {
+        dump_candidates(e, q, in.ranked, in.ranked_count, 'G');
+        dump_signs(e, q, &in, holds_answer(q, candidate_text(&in.ranked[0])), 'g');
+    }
+    return true;
+}
+
+/* The question's passage, or the same text that came with another set. */
+static bool is_passage(struct eval *e, const struct lexical_hit *hit,
+                       const struct asked_question *q)
+{
+    struct lexical_document_info info;
+    struct document_record wanted, got;
+
+    return str_eq(hit->key, q->document) || (lexical_find(e->view, q->document, &info) &&
+                                             document_record_read(info.record, &wanted) &&
+                                             document_record_read(hit->document_record, &got) &&
+                                             memcmp(&wanted.hash, &got.hash, sizeof got.hash) == 0);
+}
+
+static bool ask_search(struct eval *e, const struct asked_question *q, struct tally *t,
+                       const struct inquiry *in, struct err *err)
+{
+    struct lexical_hits hits;
+
+    if (!lexical_search(e->view, e->scratch, &in->question.terms, 10, &hits, err))
+        return false;
+    for (size_t i = 0; i < hits.count; i++) {
+        if (!is_passage(e, &hits.at[i], q))
+            continue;
+        t->first += i < 1;
+        t->five += i < 5;
+        t->ten += i < 10;
+        break;
+    }
+    return true;
+}
+
+static bool ask_all(struct eval *e, const struct asked_question *q, struct tally *t,
+                    const struct inquiry *in, struct err *err)
+{
+    struct grounded g;
+    bool cited = false, first = false;
+
+    if (!ground(e->view, e->scratch, in, &g, err))
+        return false;
+    for (size_t i = 0; i < g.citation_count && g.answered; i++) {
+        cited = cited || holds_answer(q, g.citations[i].quote);
+        first = first || (i == 0 && cited);
+    }
+    t->answered += g.answered;
+    t->right += cited;
+    bool would = in->ranked_count && holds_answer(q, candidate_text(&in->ranked[0]));
+    t->cited_first += would;
+    if (q->answer_count) {
+        t->refused_badly += !g.answered;
+        t->sure[t->sure_count] = (double)in->confidence;
+    } else {
+        t->refused_well += !g.answered;
+        t->unsure[t->unsure_count] = (double)in->confidence;
+    }
+    if (e->train && in->ranked_count) {
+        dump_candidates(e, q, in->ranked, in->ranked_count, 'A');
+        dump_signs(e, q, in, would, 'a');
+    }
+    return true;
+}
+
+/* The same question when everything from its passage's article is taken away: nothing answers it. */
+static bool ask_without(struct eval *e, const struct asked_question *q, struct tally *t,
+                        struct inquiry in, struct err *err)
+{
+    struct lexical_document_info info;
+    struct document_record own, record;
+    struct lexical_hits hits;
+    size_t kept = 0;
+
+    if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &own))
+        return err_set(err, ERR_INTERNAL, "a question's passage is not there");
+    if (!lexical_search(e->view, e->scratch, &in.question.terms, 200, &hits, err))
+        return false;
+    for (size_t i = 0; i < hits.count && kept < PASSAGES_ASKED; i++)
+        if (document_record_read(hits.at[i].document_record, &record) &&
+            !str_eq(record.title, own.title))
+            hits.at[kept++] = hits.at[i];
+    hits.count = kept;
+    if (!rank_hits(e, &hits, &in, err))
+        return false;
+    t->away[t->away_count++] = (double)in.confidence;
+    if (e->train && in.ranked_count) {
+        struct asked_question none = *q;
+
+        none.answer_count = 0;
+        dump_signs(e, &none, &in, false, 'n');
+    }
+    return true;
+}
+
+static bool ask(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct tally *t = tally_of(e, q->set);
+    struct inquiry in;
+
+    if (!inquire(e->view, e->scratch, q->text, &in, err))
+        return false;
+    t->asked++;
+    t->answerable += q->answer_count > 0;
+    if (q->answer_count && !ask_search(e, q, t, &in, err))
+        return false;
+    if (!ask_all(e, q, t, &in, err) || !ask_given(e, q, t, in, err) ||
+        !ask_without(e, q, t, in, err))
+        return false;
+    t->sure_count += q->answer_count > 0;
+    t->unsure_count += q->answer_count == 0;
+    return true;
+}
+
+/* --- figures ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *set;
+    double first, five, ten, given;
+} baselines[] = {
+    {"squad2-en", .761, .904, .934, .893}, {"xquad-en", .869, .964, .972, .852},
+    {"clapnq", .913, .960, .973, 0},       {"cmrc2018", .944, .985, .989, .660},
+    {"drcd", .885, .959, .969, .827},      {"xquad-zh", .828, .917, .935, .823},
+};
+
+static void print_baseline(struct str set)
+{
+    for (size_t i = 0; i < ARRAY_LEN(baselines); i++)
+        if (str_eq(set, str_from(baselines[i].set)))
+            printf(
+                "    baseline      passage @1/5/10 %.3f %.3f %.3f   sentence, passage given %.3f\n",
+                baselines[i].first, baselines[i].five, baselines[i].ten, baselines[i].given);
+}
+
+static void print_tally(struct tally *t)
+{
+    double n = t->answerable ? t->answerable : 1, none = t->asked - t->answerable;
+
+    printf("  " STR_FMT ": %u questions, %u answerable\n", STR_ARG(t->set), t->asked,
+           t->answerable);
+    printf("    Weir          passage @1/5/10 %.3f %.3f %.3f   sentence, passage given %.3f (of 3: "
+           "%.3f)\n",
+           t->first / n, t->five / n, t->ten / n, t->given1 / n, t->given3 / n);
+    print_baseline(t->set);
+    printf(
+        "    end to end    best sentence holds the answer %.3f; answered and cited right %.3f of "
+        "answerable, %.3f of answered\n",
+        t->cited_first / n, t->right / n, t->answered ? (double)t->right / t->answered : 0);
+    printf("    taken away    AUC %.3f; refused %.3f when the article that answers is not there\n",
+           area(t->sure, t->sure_count, t->away, t->away_count),
+           best_accuracy(NULL, 0, t->away, t->away_count, (double)answer_bar));
+    if (!none)
+        return;
+    printf("    refusal       AUC %.3f (passage given %.3f; baseline 0.69), accuracy %.3f (given "
+           "%.3f; "
+           "baseline 0.605); refused %.3f of unanswerable, %.3f of answerable\n",
+           area(t->sure, t->sure_count, t->unsure, t->unsure_count),
+           area(t->given_sure, t->sure_count, t->given_unsure, t->unsure_count),
+           best_accuracy(t->sure, t->sure_count, t->unsure, t->unsure_count, (double)answer_bar),
+           best_accuracy(t->given_sure, t->sure_count, t->given_unsure, t->unsure_count,
+                         (double)answer_bar),
+           t->refused_well / none, t->refused_badly / n);
+}
+
+static bool run(struct eval *e, struct err *err)
+{
+    size_t count;
+    const struct asked_question *questions = questions_of(e->c, &count);
+
+    for (size_t i = 0; i < count; i += e->every) {
+        size_t mark = arena_mark(e->scratch);
+
+        e->question_number = (uint32_t)i;
+        if (!ask(e, &questions[i], err))
+            return false;
+        arena_rewind(e->scratch, mark);
+    }
+    for (size_t i = 0; i < e->tally_count && !e->train; i++)
+        print_tally(&e->tallies[i]);
+    return true;
+}
+
+static bool eval_language(const char *dir, const char *data, bool zh, struct eval *e,
+                          struct err *err)
+{
+    struct collection c;
+    bool ok = collection_open(dir, &c, err) && (zh ? load_chinese : load_english)(&c, data, err) &&
+              collection_ready(&c, err);
+
+    if (ok) {
+        e->c = &c;
+        e->view = lexical_borrow(c.knowledge->index);
+        e->scratch = arena_new(SCRATCH);
+        e->tallies = arena_array(c.arena, SETS_MAX, sizeof *e->tallies);
+        printf("%s: %" PRIu64 " passages\n", zh ? "Chinese" : "English",
+               lexical_stats(e->view).passages);
+        ok = analyser_open(&e->analyser, err) && run(e, err);
+        analyser_close(&e->analyser);
+        lexical_release(&e->view);
+        arena_end(&e->scratch);
+    }
+    collection_close(&c);
+    return ok;
+}
+
+static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
+{
+    (void)info, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static void remove_tree(const char *dir)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    struct eval settings = {.every = 1};
+    const char *data = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
+    char dir[] = "/tmp/weir-eval-XXXXXX", sub[64];
+
+    for (int i = data ? 2 : 1; i + 1 < argc; i += 2) {
+        uint64_t n;
+
+        if (strcmp(argv[i], "--train") == 0)
+            settings.train = fopen(argv[i + 1], "w");
+        else if (strcmp(argv[i], "--every") == 0 && u64_parse(str_from(argv[i + 1]), &n) && n > 0)
+            settings.every = (uint32_t)n;
+    }
+    if (!mkdtemp(dir)) {
+        perror("mkdtemp");
+        return 2;
+    }
+    for (int zh = 0; zh <= 1 && err.code == ERR_NONE; zh++) {
+        struct eval e = settings;
+
+        (void)snprintf(sub, sizeof sub, "%s/%s", dir, zh ? "zh" : "en");
+        if (!eval_language(sub, data, zh, &e, &err))
+            fprintf(stderr, "weir_eval: %s\n", err.text);
+    }
+    if (settings.train)
+        fclose(settings.train);
+    remove_tree(dir);
+    return err.code != ERR_NONE;
+}

@@ -1,0 +1,266 @@
+#include "sets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "sys/file.h"
+
+#define FILE_MAX ((size_t)64 * MIB)
+
+bool collection_open(const char *dir, struct collection *c, struct err *err)
+{
+    struct knowledge_options options = {.dir = dir};
+
+    *c = (struct collection){.arena = arena_new(512 * MIB)};
+    if (!c->arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory");
+    buf_init(&c->questions, c->arena, 256 * MIB);
+    return knowledge_open(&options, &c->knowledge, err) &&
+           lexical_begin(c->knowledge->index, &c->writer, err);
+}
+
+bool collection_ready(struct collection *c, struct err *err)
+{
+    return lexical_commit(&c->writer, err);
+}
+
+void collection_close(struct collection *c)
+{
+    lexical_abandon(&c->writer);
+    knowledge_close(&c->knowledge);
+    arena_end(&c->arena);
+}
+
+const struct asked_question *questions_of(const struct collection *c, size_t *count)
+{
+    *count = c->questions.len / sizeof(struct asked_question);
+    return (const struct asked_question *)(const void *)c->questions.ptr;
+}
+
+bool holds_answer(const struct asked_question *q, struct str text)
+{
+    for (size_t i = 0; i < q->answer_count; i++)
+        if (q->answers[i].len && str_find(text, q->answers[i]) < text.len)
+            return true;
+    return false;
+}
+
+/* --- one line each ---------------------------------------------------------------------------- */
+
+struct line_reader {
+    struct collection *c;
+    const char *set;
+    struct arena *scratch;
+    struct json *json;
+};
+
+static struct str field(const struct line_reader *r, json_ref v, struct str key)
+{
+    struct str s = STR_NONE;
+
+    if (!json_str(r->json, json_get(r->json, v, key), r->scratch, &s))
+        return STR_NONE;
+    return s;
+}
+
+static struct str fold(struct arena *arena, struct str s)
+{
+    struct buf b;
+    bool space = false;
+
+    buf_init(&b, arena, FILE_MAX);
+    for (size_t i = 0; i < s.len; i++) {
+        if ((uint8_t)s.ptr[i] <= ' ') {
+            space = b.len > 0;
+            continue;
+        }
+        if (space)
+            buf_char(&b, ' ');
+        space = false;
+        buf_char(&b, s.ptr[i]);
+    }
+    return buf_view(&b);
+}
+
+static bool add_passage(struct line_reader *r, struct str pid, struct str title, struct str text,
+                        struct err *err)
+{
+    struct str file = arena_fmt(r->scratch, STR_FMT "\n\n" STR_FMT "\n", STR_ARG(title),
+                                STR_ARG(fold(r->scratch, text)));
+    struct str name = arena_fmt(r->c->arena, "%s/" STR_FMT, r->set, STR_ARG(pid));
+    struct document_source source = {
+        .bytes = file, .shown = name, .source = name, .type = DOCUMENT_TEXT};
+
+    return add_document(r->c->writer, &source, &r->c->passages, err);
+}
+
+static bool read_passage(struct line_reader *r, json_ref v, struct err *err)
+{
+    return add_passage(r, field(r, v, STR("pid")), field(r, v, STR("title")),
+                       field(r, v, STR("text")), err);
+}
+
+static struct str document_key(struct line_reader *r, struct str pid)
+{
+    struct str name = arena_fmt(r->scratch, "%s/" STR_FMT, r->set, STR_ARG(pid));
+    char id[DOCUMENT_ID_LEN + 1];
+
+    document_id(name, id);
+    return arena_str(r->c->arena, str_from(id));
+}
+
+static bool put_question(struct line_reader *r, struct asked_question *q, struct err *err)
+{
+    q->set = str_from(r->set);
+    buf_put(&r->c->questions, q, sizeof *q);
+    return buf_ok(&r->c->questions) || err_arena(err, r->c->arena);
+}
+
+static bool read_question(struct line_reader *r, json_ref v, struct err *err)
+{
+    struct arena *arena = r->c->arena;
+    json_ref answers = json_get(r->json, v, STR("answers"));
+    struct asked_question q = {.document = document_key(r, field(r, v, STR("pid"))),
+                               .text = arena_str(arena, field(r, v, STR("question")))};
+
+    q.answers = arena_array(arena, json_count(r->json, answers) + 1, sizeof *q.answers);
+    if (!q.answers)
+        return err_arena(err, arena);
+    for (json_ref a = json_first(r->json, answers); a; a = json_next(r->json, a)) {
+        struct str text;
+
+        if (json_str(r->json, json_at(r->json, a, 0), r->scratch, &text))
+            q.answers[q.answer_count++] = fold(arena, text);
+    }
+    return put_question(r, &q, err);
+}
+
+static bool read_lines(struct collection *c, const char *set, const char *path,
+                       bool (*read)(struct line_reader *, json_ref, struct err *), struct err *err)
+{
+    struct arena *file CLEANUP(arena_end) = arena_new(2 * FILE_MAX);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(FILE_MAX);
+    struct str text, line;
+
+    if (!file || !scratch)
+        return err_set(err, ERR_EXHAUSTED, "no memory");
+    if (!file_load(file, path, FILE_MAX, &text, err))
+        return false;
+    while (str_split(&text, '\n', &line)) {
+        size_t mark = arena_mark(scratch);
+        struct line_reader r = {.c = c, .set = set, .scratch = scratch};
+
+        if (!str_trim(line).len)
+            continue;
+        r.json = json_parse(scratch, line, err);
+        if (!r.json || !read(&r, json_root(r.json), err))
+            return err_wrap(err, "%s", path);
+        arena_rewind(scratch, mark);
+    }
+    return true;
+}
+
+bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,
+              struct err *err)
+{
+    return read_lines(c, set, passages, read_passage, err) &&
+           (!questions || read_lines(c, set, questions, read_question, err));
+}
+
+/* --- the others' formats ---------------------------------------------------------------------- */
+
+static bool read_clapnq(struct line_reader *r, json_ref v, struct err *err)
+{
+    struct arena *arena = r->c->arena;
+    struct str id = field(r, v, STR("id"));
+    json_ref passage = json_at(r->json, json_get(r->json, v, STR("passages")), 0);
+    json_ref output = json_get(r->json, v, STR("output"));
+    struct asked_question q = {.document = document_key(r, id),
+                               .text = arena_str(arena, field(r, v, STR("input")))};
+
+    q.answers = arena_array(arena, 64, sizeof *q.answers);
+    if (!q.answers)
+        return err_arena(err, arena);
+    for (json_ref o = json_first(r->json, output); o; o = json_next(r->json, o)) {
+        json_ref all = json_get(r->json, o, STR("selected_sentences"));
+
+        for (json_ref s = json_first(r->json, all); s && q.answer_count < 64;
+             s = json_next(r->json, s)) {
+            struct str text;
+
+            if (json_str(r->json, s, r->scratch, &text) && text.len)
+                q.answers[q.answer_count++] = fold(arena, text);
+        }
+    }
+    return add_passage(r, id, field(r, passage, STR("title")), field(r, passage, STR("text")),
+                       err) &&
+           put_question(r, &q, err);
+}
+
+/* Only as passages to get lost among. */
+static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
+{
+    static const char *const lists[] = {"positive", "negative"};
+    size_t number = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        json_ref list = json_get(r->json, v, str_from(lists[i]));
+
+        for (json_ref p = json_first(r->json, list); p; p = json_next(r->json, p)) {
+            json_ref first = json_kind(r->json, p) == JSON_ARRAY ? json_at(r->json, p, 0) : p;
+            struct str text;
+
+            if (!json_str(r->json, first, r->scratch, &text) || str_trim(text).len < 10)
+                continue;
+            struct str pid =
+                arena_fmt(r->scratch, STR_FMT "-%zu",
+                          STR_ARG(json_raw(r->json, json_get(r->json, v, STR("id")))), number++);
+            if (!add_passage(r, pid, STR(""), text, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static const char *at(struct collection *c, const char *data, const char *name)
+{
+    return arena_fmt(c->arena, "%s/%s", data, name).ptr;
+}
+
+bool load_english(struct collection *c, const char *data, struct err *err)
+{
+    return load_set(c, "squad2-en", at(c, data, "squad2-en/passages.jsonl"),
+                    at(c, data, "squad2-en/questions.jsonl"), err) &&
+           load_set(c, "squad2-en", at(c, data, "squad2-en/distractors.jsonl"), NULL, err) &&
+           load_set(c, "xquad-en", at(c, data, "xquad/en.passages.jsonl"),
+                    at(c, data, "xquad/en.questions.jsonl"), err) &&
+           load_set(c, "policyqa", at(c, data, "policyqa/passages.jsonl"),
+                    at(c, data, "policyqa/questions.jsonl"), err) &&
+           read_lines(c, "clapnq", at(c, data, "clapnq/answerable.jsonl"), read_clapnq, err) &&
+           read_lines(c, "clapnq", at(c, data, "clapnq/unanswerable.jsonl"), read_clapnq, err);
+}
+
+bool load_chinese(struct collection *c, const char *data, struct err *err)
+{
+    return load_set(c, "cmrc2018", at(c, data, "cmrc2018/passages.jsonl"),
+                    at(c, data, "cmrc2018/questions.jsonl"), err) &&
+           load_set(c, "cmrc2018-trial", at(c, data, "cmrc2018/trial.passages.jsonl"),
+                    at(c, data, "cmrc2018/trial.questions.jsonl"), err) &&
+           load_set(c, "drcd", at(c, data, "drcd/passages.jsonl"),
+                    at(c, data, "drcd/questions.jsonl"), err) &&
+           load_set(c, "xquad-zh", at(c, data, "xquad/zh.passages.jsonl"),
+                    at(c, data, "xquad/zh.questions.jsonl"), err) &&
+           read_lines(c, "rgb-refine", at(c, data, "rgb/zh_refine.jsonl"), read_rgb, err) &&
+           read_lines(c, "rgb-int", at(c, data, "rgb/zh_int.jsonl"), read_rgb, err) &&
+           read_lines(c, "rgb-fact", at(c, data, "rgb/zh_fact.jsonl"), read_rgb, err);
+}
+
+bool load_sample(struct collection *c, const char *name, struct err *err)
+{
+    struct str passages = arena_fmt(c->arena, "tests/quality/data/%s.passages.jsonl", name);
+    struct str questions = arena_fmt(c->arena, "tests/quality/data/%s.questions.jsonl", name);
+
+    return load_set(c, name[0] == 'e' ? "sample-en" : "sample-zh", passages.ptr, questions.ptr,
+                    err);
+}

@@ -1,0 +1,36 @@
+/* tests/quality/sets.h: question sets on disk as passages and questions, ingested through the real code. */
+#ifndef WEIR_TESTS_QUALITY_SETS_H
+#define WEIR_TESTS_QUALITY_SETS_H
+
+#include "knowledge/answer.h"
+#include "knowledge/knowledge_internal.h"
+
+struct asked_question {
+    struct str set, document; /* document: key of the passage that answers, or has it asked of */
+    struct str article;       /* title of that passage */
+    struct str text;
+    struct str *answers; /* none: the passage does not answer it */
+    size_t answer_count;
+};
+
+struct collection { /* all passages of one language, and the questions about some */
+    struct arena *arena;
+    struct knowledge *knowledge;
+    struct lexical_writer *writer; /* while loading */
+    struct buf questions;
+    uint64_t passages;
+};
+
+bool collection_open(const char *dir, struct collection *c, struct err *err);
+void collection_close(struct collection *c);
+bool load_english(struct collection *c, const char *data, struct err *err);
+bool load_chinese(struct collection *c, const char *data, struct err *err);
+/* One pair of files in the squad2-en format below `folder`; questions may be NULL. */
+bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,
+              struct err *err);
+bool load_sample(struct collection *c, const char *name, struct err *err); /* "en", "zh" */
+bool collection_ready(struct collection *c, struct err *err);              /* commit */
+const struct asked_question *questions_of(const struct collection *c, size_t *count);
+bool holds_answer(const struct asked_question *q, struct str text);
+
+#endif
