@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
+#include "sys/path.h"
 #include "sys/threads.h"
 
 #define CLI_MEMORY    (256 * MIB)
@@ -367,14 +368,19 @@ static void probe_then_run(void *arg)
         run_errand(e);
 }
 
-static bool target_of(struct cli *cli, struct err *err)
+/* *nobody: there is no data directory yet, so no daemon works in it. */
+static bool target_of(struct cli *cli, bool *nobody, struct err *err)
 {
-    struct str url = cli->url ? str_from(cli->url)
-                              : arena_fmt(cli->arena, "unix:" STR_FMT "/weir.sock",
-                                          STR_ARG(cli->settings->data.dir));
+    struct str dir = STR(""), url = str_from(cli->url);
+    struct err missing = {0};
 
     if (cli->url && !cli->key)
         return err_set(err, ERR_INVALID, "--url needs an admin key: --key or WEIR_KEY");
+    if (!cli->url) {
+        *nobody = !path_absolute(cli->arena, cli->data_path.ptr, &dir, &missing);
+        url =
+            arena_fmt(cli->arena, "unix:" STR_FMT "/weir.sock", STR_ARG(*nobody ? STR("/") : dir));
+    }
     return http_url_parse(url, &cli->target, err);
 }
 
@@ -382,13 +388,19 @@ bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
 {
     struct errand errand = {.cli = cli, .fn = fn, .err = err};
 
-    if (!cli_settings(cli, err) || !target_of(cli, err))
+    if (!cli_settings(cli, err))
+        return false;
+    cli->data_path = arena_str(cli->arena, cli->settings->data.dir);
+    if (!cli->data_path.ptr)
+        return err_arena(err, cli->arena);
+    if (!target_of(cli, &errand.nobody, err))
         return false;
     http_client_init(NULL);
     struct loop *loop = loop_new(NULL, err);
     if (!loop)
         return false;
-    loop_run(loop, probe_then_run, &errand);
+    if (!errand.nobody)
+        loop_run(loop, probe_then_run, &errand);
     loop_free(&loop);
     if (!errand.nobody)
         return errand.ok;
@@ -399,7 +411,8 @@ bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
     cli->settings->log.requests = false;
     if (!house_open(&cli->settings, &house, err))
         return false;
-    bool ok = serve_beside(house, run_errand, &errand, err) && errand.ok;
+    bool ok = target_of(cli, &errand.nobody, err) &&
+              serve_beside(house, run_errand, &errand, err) && errand.ok;
     house_close(&house);
     return ok;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/http_server.h"
 #include "sys/clock.h"
+#include "sys/mutex.h"
 #include "sys/threads.h"
 
 #define WATCH_EVERY      (2 * SECOND)
@@ -21,13 +22,15 @@
 struct server_loop {
     struct house *house;
     struct http_server *server;
-    struct loop *_Atomic loop; /* for messages from others */
+    struct loop
+        *loop; /* for messages from others; NULL before it runs and when it ends; under `ending` */
     int index;
     struct server_loops *all;
 };
 
 struct server_loops {
     struct server_loop at[LOOPS_MAX];
+    struct mutex ending;
     int count;
     dur_ns drain_timeout; /* read once, by loop 0: the settings may be replaced meanwhile */
     struct addr listen;   /* with the port that was really bound, for the loops after the first */
@@ -95,12 +98,22 @@ static void stop_now(void *arg)
     loop_stop(loop_self());
 }
 
+/* A loop that has ended already needs no telling; the lock keeps it from ending meanwhile. */
 static void tell(int index, fiber_fn *fn)
 {
-    struct loop *loop = atomic_load(&loops->at[index].loop);
+    struct server_loop *one = &loops->at[index];
 
-    if (!loop || !loop_post(loop, fn, &loops->at[index]))
+    mutex_lock(&loops->ending);
+    if (one->loop && !loop_post(one->loop, fn, one))
         log_error("loop %d could not be told to stop", index);
+    mutex_unlock(&loops->ending);
+}
+
+static void set_loop(struct server_loop *own, struct loop *loop)
+{
+    mutex_lock(&own->all->ending);
+    own->loop = loop;
+    mutex_unlock(&own->all->ending);
 }
 
 static void on_signal(void *arg)
@@ -244,7 +257,7 @@ static void run_loop(void *arg)
     struct err err = {0};
     struct scope scope;
 
-    atomic_store(&own->loop, loop_self());
+    set_loop(own, loop_self());
     scope_open(&scope, 0);
     bool ok = make_server(own, &err) && scope_spawn(&scope, observe_loop, own->house, &err) &&
               (own->index == 0 ? serve_first(own, &scope, &tcp, &command, &err)
@@ -264,6 +277,7 @@ static void run_loop(void *arg)
     http_server_free(&own->server);
     if (own->index == 0)
         signals_done();
+    set_loop(own, NULL);
 }
 
 static void loop_count(struct server_loops *all, const struct settings *s)
@@ -292,6 +306,7 @@ int serve(struct serve_options *options)
     house->config_file = options->config_file;
     house->environment = options->environment;
     loops = &all;
+    mutex_init(&all.ending);
     loop_count(&all, house->settings);
     for (int i = 0; i < all.count; i++) {
         all.at[i].house = house;

@@ -23,6 +23,7 @@ static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent)
     if (child != 0)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0); /* Ctrl-C goes to the parent alone, which passes it on: once, not twice */
     if (getppid() != parent)
         _exit(0);
     sigemptyset(&none);
