@@ -30,7 +30,8 @@ size_t arena_mark(const struct arena *arena);
 void arena_rewind(struct arena *arena, size_t mark);
 /* Run fn(what) when the arena ends, last added first: for things that are not memory. */
 bool arena_defer(struct arena *arena, void (*fn)(void *what), void *what) MUST_CHECK;
-void arena_end(struct arena **arena);                       /* CLEANUP-able */
-bool err_arena(struct err *err, const struct arena *arena); /* ERR_EXHAUSTED, names the limit */
+void arena_end(struct arena **arena); /* CLEANUP-able */
+COLD bool err_arena(struct err *err,
+                    const struct arena *arena); /* ERR_EXHAUSTED, names the limit */
 
 #endif

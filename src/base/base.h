@@ -36,6 +36,8 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 #define NORETURN           __attribute__((noreturn))
 #define UNUSED             __attribute__((unused))
 #define NOINLINE           __attribute__((noinline)) /* keeps a rare path's locals off hot stacks */
+/* Of what goes wrong: callers keep the way there out of the line of their code. */
+#define COLD               __attribute__((cold))
 #define LIKELY(x)          __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)        __builtin_expect(!!(x), 0)
 /* Marks functions that may switch fibers: hold no lock across one, re-check afterwards. */
@@ -44,6 +46,6 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 /* For our own mistakes only, never for input. Stays on in production. */
 #define ASSERT(cond) ((void)(LIKELY(cond) || (assert_failed(__FILE__, __LINE__, #cond), 0)))
 
-NORETURN void assert_failed(const char *file, int line, const char *what);
+NORETURN COLD void assert_failed(const char *file, int line, const char *what);
 
 #endif

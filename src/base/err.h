@@ -29,10 +29,10 @@ struct err {
 };
 
 /* All return false, so that a failing function ends with `return err_set(...)`. */
-bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
-bool err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+COLD bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
+COLD bool err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 /* Like err_set, with ": " and the words for errno `sys` at the end; sys is kept. */
-bool err_sys(struct err *err, enum err_code code, int sys, const char *fmt, ...) PRINTF(4, 5);
+COLD bool err_sys(struct err *err, enum err_code code, int sys, const char *fmt, ...) PRINTF(4, 5);
 
 int err_http_status(enum err_code code); /* 200 for ERR_NONE; 499 for ERR_CANCELLED */
 const char *err_code_name(

@@ -22,7 +22,7 @@ void log_set_level(enum log_level at_most);
 bool log_wants(enum log_level level);
 void log_set_clock(wall_ms (*now)(void)); /* sys hands it in; lines carry "ts" in RFC 3339 */
 
-void log_line(enum log_level level, uint64_t request_id, const char *fmt, ...) PRINTF(3, 4);
+COLD void log_line(enum log_level level, uint64_t request_id, const char *fmt, ...) PRINTF(3, 4);
 #define log_error(...) log_line(LOG_ERROR, 0, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, 0, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, 0, __VA_ARGS__)
