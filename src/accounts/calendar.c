@@ -23,9 +23,9 @@ int64_t calendar_day(wall_ms t)
     return t < 0 ? 0 : t / DAY_MS;
 }
 
-int64_t calendar_month(wall_ms t)
+static int64_t month_of_day(int64_t day)
 {
-    int64_t days = calendar_day(t) + DAYS_TO_1970;
+    int64_t days = day + DAYS_TO_1970;
     int64_t era = days / DAYS_PER_ERA, day_of_era = days % DAYS_PER_ERA;
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
@@ -35,6 +35,19 @@ int64_t calendar_month(wall_ms t)
     int64_t year = era * 400 + year_of_era + (month < 2 ? 1 : 0);
 
     return (year - 1970) * MONTHS_PER_YEAR + month;
+}
+
+/* Each request asks several times, nearly always about today. */
+int64_t calendar_month(wall_ms t)
+{
+    static _Thread_local int64_t last_day = -1, last_month;
+    int64_t day = calendar_day(t);
+
+    if (day != last_day) {
+        last_month = month_of_day(day);
+        last_day = day;
+    }
+    return last_month;
 }
 
 wall_ms calendar_day_start(int64_t day)

@@ -71,6 +71,18 @@ static void minute_count(struct minute *m)
     m->sum++;
 }
 
+/* How long until none of the counted requests counts any more: until the newest is a minute ago. */
+static dur_ns minute_until_empty(const struct minute *m, wall_ms now)
+{
+    int64_t s = m->second;
+
+    if (!m->sum)
+        return 0;
+    while (!m->slots[s % MINUTE_SLOTS])
+        s--;
+    return MAX_OF((s + MINUTE_SLOTS) * 1000 - now, 0) * MILLISECOND;
+}
+
 /* How long until `many` of the counted requests are more than a minute ago. */
 static dur_ns minute_until_free(const struct minute *m, uint32_t many, wall_ms now)
 {
@@ -100,15 +112,20 @@ static dur_ns minute_retry_after(const struct key_state *key, wall_ms now)
 struct budget {
     const char *period;
     usd_micro limit, spent;
-    wall_ms resets;
 };
+
+/* When the period after this one begins. */
+static wall_ms budget_resets(const struct budget *budget, wall_ms now)
+{
+    if (budget->period[0] == 'd')
+        return calendar_day_start(calendar_day(now) + 1);
+    return calendar_month_start(calendar_month(now) + 1);
+}
 
 static void budgets_of(const struct key_state *key, wall_ms now, struct budget out[2])
 {
-    out[0] = (struct budget){"day", key->limits.spend_day, spend_in_day(&key->spend, now),
-                             calendar_day_start(calendar_day(now) + 1)};
-    out[1] = (struct budget){"month", key->limits.spend_month, spend_in_month(&key->spend, now),
-                             calendar_month_start(calendar_month(now) + 1)};
+    out[0] = (struct budget){"day", key->limits.spend_day, spend_in_day(&key->spend, now)};
+    out[1] = (struct budget){"month", key->limits.spend_month, spend_in_month(&key->spend, now)};
 }
 
 /* May be below zero: the truth that is settled can be more than what was held. */
@@ -137,7 +154,7 @@ static const char *usd_text(char to[USD_TEXT], usd_micro n)
 }
 
 static bool refuse_budget(const struct budget *budget, const struct key_state *key, usd_micro worst,
-                          struct err *err)
+                          wall_ms now, struct err *err)
 {
     char limit[USD_TEXT], spent[USD_TEXT], held[USD_TEXT], need[USD_TEXT], resets[25];
 
@@ -147,7 +164,7 @@ static bool refuse_budget(const struct budget *budget, const struct key_state *k
         return err_set(err, ERR_EXHAUSTED,
                        "request may cost %s USD, more than the spend limit of %s USD a %s", need,
                        limit, budget->period);
-    wall_format(budget->resets, resets);
+    wall_format(budget_resets(budget, now), resets);
     return err_set(err, ERR_EXHAUSTED,
                    "spend limit of %s USD a %s is used up (%s spent, %s held by running requests,"
                    " at most %s needed), resets at %.19sZ",
@@ -183,7 +200,7 @@ static bool hold_locked(struct key_state *key, usd_micro worst, wall_ms now, str
         budgets_of(key, now, budgets);
         for (size_t i = 0; i < ARRAY_LEN(budgets); i++)
             if (!budget_allows(&budgets[i], key, worst))
-                return refuse_budget(&budgets[i], key, worst, err);
+                return refuse_budget(&budgets[i], key, worst, now, err);
     }
     if (key->limits.requests_per_minute)
         minute_count(&key->minute);
@@ -246,7 +263,7 @@ static void requests_left(struct key_state *key, wall_ms now, struct limits_left
     minute_move(&key->minute, now);
     out->requests_limit = limit;
     out->requests_left = MAX_OF(limit - key->minute.sum, 0);
-    out->requests_reset = minute_until_free(&key->minute, key->minute.sum, now);
+    out->requests_reset = minute_until_empty(&key->minute, now);
     out->retry_after = minute_retry_after(key, now);
 }
 
@@ -254,6 +271,8 @@ static void spend_left(const struct key_state *key, wall_ms now, struct limits_l
 {
     struct budget budgets[2];
 
+    if (!key->limits.spend_day && !key->limits.spend_month)
+        return;
     budgets_of(key, now, budgets);
     for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
         usd_micro left = MAX_OF(budget_left(&budgets[i], key), 0);
@@ -265,7 +284,8 @@ static void spend_left(const struct key_state *key, wall_ms now, struct limits_l
             out->spend_left = left;
         }
         if (!left)
-            out->retry_after = MAX_OF(out->retry_after, (budgets[i].resets - now) * MILLISECOND);
+            out->retry_after =
+                MAX_OF(out->retry_after, (budget_resets(&budgets[i], now) - now) * MILLISECOND);
     }
 }
 
