@@ -22,9 +22,13 @@ static bool has_control(struct str s)
     return at < end;
 }
 
+/* Or a control byte. Names, methods and paths are short. */
 static bool has_blank(struct str s)
 {
-    return str_find_char(s, ' ') < s.len || str_find_char(s, '\t') < s.len || has_control(s);
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
+            return true;
+    return false;
 }
 
 /* What a caller passes through from somebody else must not end a line here. */

@@ -11,13 +11,16 @@
 #include "net/ring.h"
 #include "net/stock.h"
 
+#define ORIGINS_RECENT   4
 #define ORIGIN_HOST_SIZE 256
 #define ORIGIN_NAME_SIZE (ORIGIN_HOST_SIZE + 16) /* with scheme and port */
 
 /* One loop's side of the client. */
 struct http_client {
-    struct arena *arena;  /* owns this too */
-    struct table origins; /* name -> struct http_origin */
+    struct arena *arena;                        /* owns this too */
+    struct table origins;                       /* name -> struct http_origin */
+    struct http_origin *recent[ORIGINS_RECENT]; /* asked first; some may be NULL */
+    unsigned recent_next;
     struct stock origin_stock, conn_stock;
     struct ring idle;       /* kept connections of all origins, the oldest first */
     struct tls_client *tls; /* made for the first https origin */
@@ -32,6 +35,7 @@ struct http_origin {
     dur_ns connect_timeout;     /* as the newest call wants it */
     bool tls;
     uint16_t port;
+    size_t host_len;
     char host[ORIGIN_HOST_SIZE]; /* or "unix:/path" */
     char name[ORIGIN_NAME_SIZE]; /* "https://host:port": key, and in errors */
 };

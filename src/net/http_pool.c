@@ -38,6 +38,7 @@ static void forget_unused(struct http_client *client)
 
         if (origin->users == 0 && origin->idle_count == 0) {
             table_remove(&client->origins, name);
+            memset(client->recent, 0, sizeof client->recent);
             stock_give(&client->origin_stock, origin);
             return;
         }
@@ -56,6 +57,7 @@ static struct http_origin *origin_new(struct http_client *client, const struct h
     ring_init(&origin->idle);
     origin->tls = url->tls;
     origin->port = url->port;
+    origin->host_len = url->host.len;
     memcpy(origin->host, url->host.ptr, url->host.len);
     memcpy(origin->name, name.ptr, name.len);
     struct str key = {origin->name, name.len};
@@ -69,6 +71,20 @@ static struct http_origin *origin_new(struct http_client *client, const struct h
     return origin;
 }
 
+/* Few origins get nearly all calls: no need to write a name and look it up. */
+static struct http_origin *recent_origin(const struct http_client *client,
+                                         const struct http_url *url)
+{
+    for (int i = 0; i < ORIGINS_RECENT; i++) {
+        struct http_origin *o = client->recent[i];
+
+        if (o && o->port == url->port && o->tls == url->tls &&
+            str_eq((struct str){o->host, o->host_len}, url->host))
+            return o;
+    }
+    return NULL;
+}
+
 struct http_origin *http_origin_of(const struct http_url *url, struct err *err)
 {
     struct http_client *client = http_client_here(err);
@@ -76,16 +92,21 @@ struct http_origin *http_origin_of(const struct http_url *url, struct err *err)
 
     if (!client)
         return NULL;
+    struct http_origin *origin = recent_origin(client, url);
+    if (LIKELY(origin != NULL))
+        return origin;
     struct str name = url->host.len < ORIGIN_HOST_SIZE ? write_name(url, text) : STR_NONE;
     if (!name.ptr) {
         err_set(err, ERR_INVALID, "the host of the URL is too long");
         return NULL;
     }
-    struct http_origin *origin = table_get(&client->origins, name);
+    origin = table_get(&client->origins, name);
     if (!origin)
         origin = origin_new(client, url, name);
     if (!origin)
         err_set(err, ERR_EXHAUSTED, "too many origins are in use");
+    else
+        client->recent[client->recent_next++ % ORIGINS_RECENT] = origin;
     return origin;
 }
 
