@@ -155,8 +155,7 @@ void buf_hex(struct buf *b, const void *bytes, size_t len)
     for (size_t left = len; left >= 4; left -= 4, from += 4, to += 8) {
         uint64_t digits = hex_digits(load_le32((const char *)from));
 
-        for (int i = 0; i < 8; i++)
-            to[i] = (char)(digits >> 8 * i);
+        store_le64(to, digits);
     }
     put_hex(to, from, len % 4);
     b->len += 2 * len;

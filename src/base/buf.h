@@ -38,7 +38,7 @@ bool buf_finish(struct buf *b, struct str *out, struct err *err) MUST_CHECK;
 
 /* ---- what nearly always happens: it fits ---- */
 
-char *buf_grow(struct buf *b, size_t len); /* buf_room() when it does not fit, or NULL */
+COLD char *buf_grow(struct buf *b, size_t len); /* buf_room() when it does not fit, or NULL */
 
 static inline char *buf_room(struct buf *b, size_t len)
 {

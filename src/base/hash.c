@@ -169,15 +169,31 @@ static EVP_MAC_CTX *hmac_template(void)
     return ctx;
 }
 
+/* Making a context anew costs as much as hashing a few hundred bytes, so one is kept for whoever comes
+ * next: it holds no key. NULL while it is out, or before the first. */
+static EVP_MD_CTX *_Atomic kept_digest;
+
+static EVP_MD_CTX *digest_take(void)
+{
+    EVP_MD_CTX *ctx = atomic_exchange_explicit(&kept_digest, NULL, memory_order_acquire);
+
+    return ctx ? ctx : EVP_MD_CTX_new();
+}
+
+static void digest_give(EVP_MD_CTX *ctx)
+{
+    EVP_MD_CTX_free(atomic_exchange_explicit(&kept_digest, ctx, memory_order_acq_rel));
+}
+
 struct sha256 sha256_two(struct str a, struct str b)
 {
     struct sha256 sum;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_MD_CTX *ctx = digest_take();
     bool ok = ctx && EVP_DigestInit_ex2(ctx, sha256_algorithm(), NULL) &&
               EVP_DigestUpdate(ctx, a.ptr, a.len) && EVP_DigestUpdate(ctx, b.ptr, b.len) &&
               EVP_DigestFinal_ex(ctx, sum.bytes, NULL);
 
-    EVP_MD_CTX_free(ctx);
+    digest_give(ctx);
     ASSERT(ok); /* only without memory: no caller can go on without its digest */
     return sum;
 }

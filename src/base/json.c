@@ -52,6 +52,8 @@ static bool is_digit(char c)
 
 static inline const char *skip_space(const char *at, const char *end)
 {
+    if (LIKELY(at < end && (uint8_t)*at > ' '))
+        return at;
     while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;

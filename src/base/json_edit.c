@@ -176,7 +176,8 @@ static bool plan(struct splice *s, const struct json_edit *edits, size_t count, 
         s->cuts[i] = cut_for(s->json, &edits[i], (uint32_t)i);
     }
     s->count = count;
-    qsort(s->cuts, count, sizeof *s->cuts, compare_cuts);
+    if (count > 1) /* mostly it is one */
+        qsort(s->cuts, count, sizeof *s->cuts, compare_cuts);
     if (contradict(s, edits))
         return err_set(err, ERR_INTERNAL, "edits of the JSON text contradict each other");
     widen_removals(s);

@@ -62,11 +62,19 @@ static void put_inside(struct buf *b, struct str s)
 /* Names and words are short, and hardly ever hold what must be escaped. */
 void buf_json_str(struct buf *b, struct str s)
 {
+    bool plain = s.len <= SHORT_MAX && scan_short_is_plain(s.ptr, s.len);
+    char *to = plain ? buf_room(b, s.len + 2) : NULL;
+
+    if (LIKELY(to != NULL)) {
+        *to = '"';
+        if (s.len > 0)
+            memcpy(to + 1, s.ptr, s.len);
+        to[s.len + 1] = '"';
+        b->len += s.len + 2;
+        return;
+    }
     buf_char(b, '"');
-    if (s.len <= SHORT_MAX && scan_short_is_plain(s.ptr, s.len))
-        buf_str(b, s);
-    else
-        put_inside(b, s);
+    put_inside(b, s);
     buf_char(b, '"');
 }
 

@@ -21,6 +21,12 @@ static inline uint64_t load_le64(const char *p)
     return load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
 }
 
+static inline void store_le64(char *p, uint64_t n)
+{
+    n = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(n) : n;
+    memcpy(p, &n, sizeof n);
+}
+
 /* A mark block has all bits of a byte set where the test held (plain words: its top bit). */
 #if defined(__SSE2__) && !defined(SCAN_PORTABLE)
 #    include <emmintrin.h>
@@ -202,15 +208,21 @@ static inline size_t scan_first(scan_block marks)
 
 /* ---- scanners ---- */
 
-/* A test over a block and the same over one byte give a scanner: the first byte that passes, or end. */
+/* A test over a block and the same over one byte give a scanner: the first byte that passes, or end.
+ * The last block overlaps the one before, where nothing was found. */
 #define SCANNER(name, block_test, byte_test)                       \
     static inline const char *name(const char *p, const char *end) \
     {                                                              \
+        bool long_enough = (size_t)(end - p) >= SCAN_BLOCK;        \
         for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) { \
             scan_block b = scan_load(p);                           \
             size_t i = scan_first(block_test);                     \
             if (i < SCAN_BLOCK)                                    \
                 return p + i;                                      \
+        }                                                          \
+        if (long_enough && p < end) {                              \
+            scan_block b = scan_load(end - SCAN_BLOCK);            \
+            return end - SCAN_BLOCK + scan_first(block_test);      \
         }                                                          \
         for (; p < end; p++) {                                     \
             uint8_t c = (uint8_t)*p;                               \
