@@ -81,7 +81,7 @@ static struct sock *sock_of(struct http_conn *c)
     return c->sock ? c->sock : stream_sock(c->stream);
 }
 
-/* In a fiber without a scope: hand over to one that ends with the run. */
+/* In a fiber without a scope: from here on it ends with the run. */
 static void wake(void *arg)
 {
     struct http_conn *c = arg;
@@ -89,8 +89,10 @@ static void wake(void *arg)
 
     ring_remove(&c->in_resting);
     c->state = CONN_SERVING;
-    if (c->run->ending || !scope_spawn(&c->run->children, http_conn_serve, c, &err))
+    if (c->run->ending || !scope_enter(&c->run->children, &err))
         http_conn_free(c);
+    else
+        http_conn_serve(c);
 }
 
 bool http_conn_rest(struct http_conn *c)

@@ -233,6 +233,19 @@ bool scope_spawn(struct scope *s, fiber_fn *fn, void *arg, struct err *err)
     return true;
 }
 
+bool scope_enter(struct scope *s, struct err *err)
+{
+    struct fiber *f = running();
+
+    ASSERT(!f->parent && !f->scope && s->owner->loop == f->loop);
+    if (scope_is_over(s))
+        return err_set(err, s->over, "could not go on in a scope that is over");
+    if (FAULT("fiber.spawn"))
+        return err_set(err, ERR_EXHAUSTED, "all fibers of the loop are in use");
+    scope_adopt(s, f);
+    return true;
+}
+
 void fiber_run_slice(struct loop *loop)
 {
     for (uint32_t left = loop->ready_count; left > 0; left--) {

@@ -50,6 +50,9 @@ void scope_open(struct scope *s, mono_ns deadline);
 void scope_deadline(struct scope *s, mono_ns deadline);
 /* Start a child that inherits deadline and end of `s`; fails when `s` is over already. */
 bool scope_spawn(struct scope *s, fiber_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* The running fiber, started outside of any scope, becomes a child of `s` until it returns; fails when
+ * `s` is over already. For wakers: no second fiber, and no turn of the loop until it runs. */
+bool scope_enter(struct scope *s, struct err *err) MUST_CHECK;
 void scope_cancel(struct scope *s); /* from any fiber of this loop; idempotent */
 SUSPENDS bool scope_wait(struct scope *s, struct err *err) MUST_CHECK; /* until no child is left */
 /* Cancel what still runs, wait for it, take the scope down. */

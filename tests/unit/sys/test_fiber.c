@@ -301,6 +301,42 @@ FIBER_TEST(closing_cancels_the_children_and_waits_for_them)
         EXPECT(sleepers[i].done && !sleepers[i].slept && sleepers[i].err.code == ERR_CANCELLED);
 }
 
+struct newcomer {
+    struct scope *scope;
+    struct sleeper sleeper;
+    bool entered, told;
+};
+
+static void enter_and_sleep(void *arg)
+{
+    struct newcomer *n = arg;
+    struct err err = {0};
+
+    n->entered = scope_enter(n->scope, &err);
+    n->told = !n->entered && err.code == ERR_CANCELLED;
+    if (n->entered)
+        sleep_long(&n->sleeper);
+}
+
+FIBER_TEST(a_fiber_that_enters_a_scope_ends_with_it)
+{
+    struct newcomer early = {0}, late = {0};
+    struct err err = {0};
+    struct scope s;
+
+    scope_open(&s, 0);
+    early.scope = late.scope = &s;
+    EXPECT(fiber_spawn(enter_and_sleep, &early, &err));
+    fiber_yield();
+    EXPECT(early.entered && !early.sleeper.done);
+    scope_cancel(&s);
+    EXPECT(fiber_spawn(enter_and_sleep, &late, &err));
+    fiber_yield();
+    EXPECT(!late.entered && late.told, "a scope that is over is not entered");
+    scope_close(&s);
+    EXPECT(early.sleeper.done && early.sleeper.err.code == ERR_CANCELLED);
+}
+
 FIBER_TEST(children_inherit_the_deadline)
 {
     struct sleeper sleeper = {0};
