@@ -2,6 +2,7 @@
 
 #include "accounts/audit.h"
 #include "app/cli.h"
+#include "app/log_queue.h"
 #include "app/serve.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -40,6 +41,7 @@ bool cli_serve(struct cli *cli, struct err *err)
     struct serve_options options = {
         .settings = cli->settings, .config_file = cli->config, .environment = cli->environment};
 
+    log_without_queue();
     cli->status = alone ? serve(&options) : supervise(serve_worker, &options);
     if (alone)
         cli->settings = NULL; /* serve() took them over; under supervise() the child did */

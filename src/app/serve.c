@@ -17,11 +17,14 @@
 #define WATCH_EVERY      (2 * SECOND)
 #define AUDIT_SYNC_EVERY (1 * SECOND)
 #define COMMAND_SOCKET   "weir.sock"
+#define CUT_TIME         (1 * SECOND) /* to tell clients that they are cut */
 
 /* What one loop serves. */
 struct server_loop {
     struct house *house;
     struct http_server *server;
+    struct http_server
+        *command; /* loop 0: the command socket, in clear whatever the listener speaks */
     struct loop
         *loop; /* for messages from others; NULL before it runs and when it ends; under `ending` */
     int index;
@@ -41,20 +44,23 @@ struct server_loops {
 static struct server_loops *loops; /* signals name no context */
 
 struct listening {
-    struct server_loop *own;
-    struct listener *listener;
+    struct http_server *server;
+    struct listener *listener; /* NULL once its server has it */
 };
 
 static void run_listener(void *arg)
 {
     struct listening *l = arg;
+    struct listener *listener = l->listener;
     struct err err = {0};
 
-    if (!http_server_run(l->own->server, l->listener, &err) && err.code != ERR_CANCELLED)
+    l->listener = NULL;
+    if (!http_server_run(l->server, listener, &err) && err.code != ERR_CANCELLED)
         log_error("a listener ended: %s", err.text);
 }
 
-static bool make_server(struct server_loop *own, struct err *err)
+static bool make_server(struct server_loop *own, struct tls_server *tls, struct http_server **out,
+                        struct err *err)
 {
     const struct settings *s = own->house->settings;
     uint32_t share = (uint32_t)own->all->count;
@@ -69,32 +75,54 @@ static bool make_server(struct server_loop *own, struct err *err)
         .connections_max = ((uint32_t)s->server.connections + share - 1) / share,
         .connections_per_addr = (uint32_t)s->server.connections_per_address,
         .requests_per_connection = (uint32_t)s->server.requests_per_connection,
-        .tls = own->house->tls,
+        .tls = tls,
         .handler = routes_handle,
         .ctx = own->house,
         .refuse = routes_refusal,
     };
-    return http_server_new(&options, &own->server, err);
+    return http_server_new(&options, out, err);
 }
 
 /* ---- stopping ---- */
 
-static void drain(void *arg)
+static SUSPENDS bool drain_within(struct server_loop *own, dur_ns how_long)
 {
-    struct server_loop *own = arg;
     struct err err = {0};
     struct scope scope;
 
-    scope_open(&scope, fiber_now() + own->all->drain_timeout);
-    if (!http_server_drain(own->server, &err))
-        log_warn("requests were still in progress after drain_timeout: they are cut");
+    scope_open(&scope, fiber_now() + how_long);
+    bool done = http_server_drain(own->server, &err) &&
+                (!own->command || http_server_drain(own->command, &err));
     scope_close(&scope);
+    return done;
+}
+
+/* What is still in progress ends with an error that its client is told, and is recorded as that. */
+static SUSPENDS void cut(struct server_loop *own)
+{
+    http_server_cut(own->server);
+    if (own->command)
+        http_server_cut(own->command);
+    (void)drain_within(own, CUT_TIME);
+}
+
+static void drain(void *arg)
+{
+    struct server_loop *own = arg;
+
+    if (own->server && !drain_within(own, own->all->drain_timeout)) {
+        log_warn("requests were still in progress after drain_timeout: they are cut");
+        cut(own);
+    }
     loop_stop(loop_self());
 }
 
 static void stop_now(void *arg)
 {
-    (void)arg;
+    struct server_loop *own = arg;
+
+    if (own->server)
+        cut(own);
     loop_stop(loop_self());
 }
 
@@ -116,9 +144,20 @@ static void set_loop(struct server_loop *own, struct loop *loop)
     mutex_unlock(&own->all->ending);
 }
 
+/* A terminal or a service manager signals the parent and us, and the parent passes its own on: twice is
+ * twice from the same side. */
+static bool asked_twice(bool by_parent)
+{
+    static bool asked[2]; /* only loop 0 is told of signals */
+    bool twice = asked[by_parent];
+
+    asked[by_parent] = true;
+    return twice;
+}
+
 static void on_signal(void *arg)
 {
-    int number = (int)(intptr_t)arg;
+    int what = (int)(intptr_t)arg, number = what & ~SIGNAL_BY_PARENT;
 
     if (number == SIGHUP) {
         house_reload(loops->at[0].house, "SIGHUP");
@@ -126,7 +165,11 @@ static void on_signal(void *arg)
     }
     if (number != SIGTERM && number != SIGINT)
         return;
+    bool twice = asked_twice(what & SIGNAL_BY_PARENT);
+
     if (atomic_exchange(&loops->stopping, true)) {
+        if (!twice)
+            return;
         log_warn("asked twice to stop: stopping at once");
         for (int i = 0; i < loops->count; i++)
             tell(i, stop_now);
@@ -213,11 +256,13 @@ static bool command_socket(struct house *house, struct listening *out, struct er
     return addr_parse(text, &at, err) && listen_at(&at, false, out, err);
 }
 
+/* None serves without the others. One that has no loop yet looks at `failed` when it has. */
 static void fail_start(struct server_loop *own, const struct err *err)
 {
-    log_error("cannot start: %s", err->text);
-    atomic_store(&own->all->failed, true);
-    loop_stop(loop_self());
+    if (!atomic_exchange(&own->all->failed, true))
+        log_error("cannot start: %s", err->text);
+    for (int i = 0; i < own->all->count; i++)
+        tell(i, stop_now);
 }
 
 static bool serve_first(struct server_loop *own, struct scope *scope, struct listening *tcp,
@@ -226,9 +271,11 @@ static bool serve_first(struct server_loop *own, struct scope *scope, struct lis
     struct server_loops *all = own->all;
     struct addr at;
 
-    if (!addr_parse(own->house->settings->server.listen, &at, err) ||
+    if (!make_server(own, NULL, &own->command, err) ||
+        !addr_parse(own->house->settings->server.listen, &at, err) ||
         !listen_at(&at, all->count > 1, tcp, err))
         return false;
+    command->server = own->command;
     all->listen = listener_addr(tcp->listener);
     atomic_store(&all->listening, true);
     return command_socket(own->house, command, err) &&
@@ -250,31 +297,46 @@ static bool serve_next(struct server_loop *own, struct scope *scope, struct list
            scope_spawn(scope, run_listener, tcp, err);
 }
 
+static bool start_serving(struct server_loop *own, struct scope *scope, struct listening *tcp,
+                          struct listening *command, struct err *err)
+{
+    if (!make_server(own, own->house->tls, &own->server, err) ||
+        !scope_spawn(scope, observe_loop, own->house, err))
+        return false;
+    tcp->server = own->server;
+    return own->index == 0 ? serve_first(own, scope, tcp, command, err)
+                           : serve_next(own, scope, tcp, err);
+}
+
+static void say_serving(const struct server_loops *all, const struct house *house)
+{
+    observe_ready(true);
+    log_info("serving on %s, %d loop%s, data in \"" STR_FMT "\"", all->listen.text, all->count,
+             all->count == 1 ? "" : "s", STR_ARG(house->settings->data.dir));
+}
+
 static void run_loop(void *arg)
 {
     struct server_loop *own = arg;
-    struct listening tcp = {.own = own}, command = {.own = own};
+    struct listening tcp = {0}, command = {0};
     struct err err = {0};
     struct scope scope;
 
     set_loop(own, loop_self());
     scope_open(&scope, 0);
-    bool ok = make_server(own, &err) && scope_spawn(&scope, observe_loop, own->house, &err) &&
-              (own->index == 0 ? serve_first(own, &scope, &tcp, &command, &err)
-                               : serve_next(own, &scope, &tcp, &err));
-    if (!ok)
+    bool ok = start_serving(own, &scope, &tcp, &command, &err);
+    if (!ok || atomic_load(&own->all->failed))
         fail_start(own, &err);
-    else if (atomic_fetch_add(&own->all->serving, 1) + 1 == own->all->count) {
-        observe_ready(true);
-        log_info("serving on %s, %d loop%s, data in \"" STR_FMT "\"", own->all->listen.text,
-                 own->all->count, own->all->count == 1 ? "" : "s",
-                 STR_ARG(own->house->settings->data.dir));
-    }
-    if (ok && own->index == 0)
+    else if (atomic_fetch_add(&own->all->serving, 1) + 1 == own->all->count)
+        say_serving(own->all, own->house);
+    if (ok && own->index == 0 && !atomic_load(&own->all->failed))
         welcome(own->house, own->all->listen.text);
     (void)!scope_wait(&scope, &err);
     scope_close(&scope);
+    listener_close(&tcp.listener); /* of a start that failed half-way */
+    listener_close(&command.listener);
     http_server_free(&own->server);
+    http_server_free(&own->command);
     if (own->index == 0)
         signals_done();
     set_loop(own, NULL);
@@ -299,8 +361,11 @@ int serve(struct serve_options *options)
     signals_block();
     log_set_clock(clock_wall);
     observe_register();
-    if (!log_queue_start(&err) || !house_open(&options->settings, &house, &err)) {
+    bool has_log = log_queue_start(&err);
+    if (!has_log || !house_open(&options->settings, &house, &err)) {
         log_error("cannot start: %s", err.text);
+        if (has_log)
+            log_queue_stop();
         return 1;
     }
     house->config_file = options->config_file;
@@ -344,16 +409,19 @@ struct beside {
 static void run_beside(void *arg)
 {
     struct beside *b = arg;
-    struct listening command = {.own = &b->own};
+    struct listening command = {0};
     struct scope scope;
 
     scope_open(&scope, 0);
-    b->ok = make_server(&b->own, &b->err) && command_socket(b->own.house, &command, &b->err) &&
-            scope_spawn(&scope, run_listener, &command, &b->err);
+    b->ok = make_server(&b->own, NULL, &b->own.command, &b->err) &&
+            command_socket(b->own.house, &command, &b->err);
+    command.server = b->own.command;
+    b->ok = b->ok && scope_spawn(&scope, run_listener, &command, &b->err);
     if (b->ok)
         b->work(b->arg);
     scope_close(&scope);
-    http_server_free(&b->own.server);
+    listener_close(&command.listener);
+    http_server_free(&b->own.command);
 }
 
 bool serve_beside(struct house *house, fiber_fn *work, void *arg, struct err *err)
@@ -365,6 +433,7 @@ bool serve_beside(struct house *house, fiber_fn *work, void *arg, struct err *er
 
     if (!loop)
         return false;
+    observe_register(); /* what answers counts */
     all.count = 1;
     loop_run(loop, run_beside, &b);
     loop_free(&loop);

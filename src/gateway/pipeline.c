@@ -98,6 +98,17 @@ static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
     snapshot_release(&req->config_held);
 }
 
+/* An end that came from outside the steps, with the reason that the client understands. */
+static void explain_end(const struct request *req, const struct scope *limit, struct err *err)
+{
+    if (limit->over == ERR_TIMEOUT)
+        err_set(err, ERR_TIMEOUT, "the request was not done after %" PRId64 " ms (request_timeout)",
+                req->config->request_timeout / MILLISECOND);
+    else if (limit->over == ERR_CANCELLED && http_is_cut(req->http) &&
+             !scope_is_over(http_scope(req->http)))
+        err_set(err, ERR_UNAVAILABLE, "Weir is stopping and could not wait for the answer's end");
+}
+
 static SUSPENDS void take_through(struct request *req, const struct step *steps, size_t count)
 {
     dur_ns most = req->config->request_timeout;
@@ -105,10 +116,10 @@ static SUSPENDS void take_through(struct request *req, const struct step *steps,
     struct scope limit;
 
     scope_open(&limit, most > 0 ? req->started + most : 0);
-    if (!run_steps(req, steps, count, &err) && limit.over == ERR_TIMEOUT)
-        err_set(&err, ERR_TIMEOUT,
-                "the request was not done after %" PRId64 " ms (request_timeout)",
-                most / MILLISECOND);
+    http_work(req->http, &limit);
+    if (!run_steps(req, steps, count, &err))
+        explain_end(req, &limit, &err);
+    http_work(req->http, NULL);
     scope_close(&limit);
     finish(req, &err);
 }

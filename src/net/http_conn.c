@@ -260,7 +260,9 @@ SUSPENDS static bool handle(struct http_exchange *x)
     server->stats.active++;
     scope_open(&x->scope, 0);
     sock_on_hangup(sock, &x->scope);
+    c->exchange = x;
     server->options.handler(x, server->options.ctx);
+    c->exchange = NULL;
     sock_on_hangup(sock, NULL);
     bool peer_left = scope_is_over(&x->scope);
     scope_close(&x->scope);

@@ -24,6 +24,18 @@ struct scope *http_scope(struct http_exchange *x)
     return &x->scope;
 }
 
+void http_work(struct http_exchange *x, struct scope *work)
+{
+    x->work = work;
+    if (work && http_is_cut(x))
+        scope_cancel(work);
+}
+
+bool http_is_cut(const struct http_exchange *x)
+{
+    return x->conn->run->server->cut;
+}
+
 struct addr http_peer(const struct http_exchange *x)
 {
     return sock_peer(stream_sock(x->conn->stream));

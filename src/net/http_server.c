@@ -264,6 +264,18 @@ bool http_server_drain(struct http_server *server, struct err *err)
     return true;
 }
 
+void http_server_cut(struct http_server *server)
+{
+    server->cut = true;
+    for (struct http_run *run = server->runs; run; run = run->next)
+        for (struct ring *r = run->all.after; r != &run->all; r = r->after) {
+            struct http_exchange *x = CONTAINER_OF(r, struct http_conn, in_all)->exchange;
+
+            if (x && x->work)
+                scope_cancel(x->work);
+        }
+}
+
 /* ---- the server itself ---- */
 
 static void set_default_size(size_t *value, size_t fallback)

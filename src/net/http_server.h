@@ -41,6 +41,9 @@ SUSPENDS bool http_server_run(struct http_server *server, struct listener *l, st
     MUST_CHECK;
 /* No new connections or requests; answers get "Connection: close"; waits until all are done or the scope ends. */
 SUSPENDS bool http_server_drain(struct http_server *server, struct err *err) MUST_CHECK;
+/* After a drain that took too long: the work of every exchange (http_work()) ends, and its handler can
+ * still tell the client why. */
+void http_server_cut(struct http_server *server);
 void http_server_free(struct http_server **server);
 
 struct http_server_stats {
@@ -53,6 +56,10 @@ struct http_server_stats http_server_stats(const struct http_server *server);
 const struct http_head *http_head(const struct http_exchange *x);
 struct arena *http_arena(struct http_exchange *x); /* ends with the exchange */
 struct scope *http_scope(struct http_exchange *x); /* cancelled when the client leaves */
+/* The scope inside http_scope() that http_server_cut() cancels; NULL takes it back. Cancelled before, when
+ * the server is being cut already. */
+void http_work(struct http_exchange *x, struct scope *work);
+bool http_is_cut(const struct http_exchange *x); /* the server was stopped before this was done */
 struct addr http_peer(const struct http_exchange *x);
 bool http_peer_is_local(const struct http_exchange *x); /* Unix socket of the same user */
 const char *http_peer_certificate(

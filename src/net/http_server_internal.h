@@ -28,7 +28,7 @@ struct http_server {
     struct event ended; /* pulsed when a run ends */
     struct http_server_stats stats;
     uint32_t refusing; /* connections over the limit that are being told so */
-    bool draining;
+    bool draining, cut;
     char date[HTTP_DATE_SIZE]; /* "Date: ...\r\n", good until date_until */
     size_t date_len;
     mono_ns date_until;
@@ -62,6 +62,7 @@ struct http_conn {
     struct ring in_all, in_resting;
     mono_ns rest_until;
     struct http_caller *caller;
+    struct http_exchange *exchange; /* while its handler runs */
     uint32_t requests;
     /* Bytes received and not yet consumed: page[at..end). No page when there are none. */
     char *page;
@@ -74,6 +75,7 @@ struct http_exchange {
     struct http_conn *conn;
     struct arena *arena; /* owns this too */
     struct scope scope;  /* the handler runs in it */
+    struct scope *work;  /* ... and what of it ends when the server is cut; or NULL */
     mono_ns started;
     uint64_t received, sent;
 
@@ -87,7 +89,7 @@ struct http_exchange {
     bool head_out; /* at least one byte of the reply is out */
     struct str head_pending;
 
-    int refusal; /* status that the failed body asks for, 0: none */
+    int refusal;             /* status that the failed body asks for, 0: none */
     struct err *refusal_err; /* in the arena; NULL when that is full */
 
     char *old_page; /* holds the head when the body came through another page */

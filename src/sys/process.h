@@ -23,4 +23,13 @@ struct process_result {
 SUSPENDS bool process_run(struct arena *arena, const struct process_options *options,
                           struct process_result *out, struct err *err) MUST_CHECK;
 
+/* ---- our own standard streams ---- */
+
+/* Those of the three that are closed become /dev/null, so that no file takes their number and is written
+ * to as if it were one. First thing in main(). */
+void standard_streams_open(void);
+/* Some bytes to standard error, waiting for room at most that long: 0 when there was none. An error that
+ * waiting cannot mend counts as written: there is nobody to tell. Blocks; not for loops unless 0. */
+size_t standard_error_put(struct str bytes, dur_ns patience);
+
 #endif

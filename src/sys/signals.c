@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "sys/threads.h"
 
@@ -39,12 +40,15 @@ static void *catch_signals(void *arg)
     (void)arg;
     sigaddset(&set, SIGUSR2);
     for (;;) {
-        int number = 0;
+        siginfo_t info;
+        int number = sigwaitinfo(&set, &info);
 
-        if (sigwait(&set, &number) != 0)
+        if (number < 0)
             continue;
         if (number == SIGUSR2)
             return NULL;
+        if (info.si_code == SI_USER && info.si_pid == getppid())
+            number |= SIGNAL_BY_PARENT;
         /* A full mailbox drops a repeated signal: the one before it is still waiting there. */
         (void)!loop_post(catcher.loop, catcher.fn, (void *)(intptr_t)number);
     }

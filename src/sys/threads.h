@@ -17,7 +17,9 @@ bool loops_run(int count, const struct loop_options *options, fiber_fn *first, v
 /* Block SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and all it will start; SIGPIPE is ignored.
  * Once, before other threads. */
 void signals_block(void);
-/* From now on each of them runs fn((void *)(intptr_t)number) as a fiber of `loop`, until signals_done(). */
+/* From now on each of them runs fn((void *)(intptr_t)number) as a fiber of `loop`, until signals_done();
+ * a number that the parent process sent has SIGNAL_BY_PARENT added. */
+#define SIGNAL_BY_PARENT 0x1000
 bool signals_start(struct loop *loop, fiber_fn *fn, struct err *err) MUST_CHECK;
 void signals_done(void);
 

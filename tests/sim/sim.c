@@ -475,10 +475,13 @@ int main(int argc, char **argv)
     gateway_metrics_register();
     warm_up();
     prints_log = c.has_seed || c.has_one_nth;
-    if (c.has_seed)
-        return run_seed(c.seed, &one) ? 1 : 0;
-    if (c.has_one_nth)
-        return run_nth(c.nth, &one) ? 1 : 0;
+    if (c.has_seed || c.has_one_nth) {
+        int found = c.has_seed ? run_seed(c.seed, &one) : run_nth(c.nth, &one);
+
+        printf("# %" PRIu64 " events, hash %016" PRIx64 ", %d violated\n", one.events, one.hash,
+               found);
+        return found ? 1 : 0;
+    }
     if (c.has_seeds)
         run_many(c.first, c.last, c.jobs, run_seed, &totals);
     if (c.has_nth)

@@ -1,0 +1,31 @@
+/* Standard streams as they were handed to us: perhaps closed, perhaps pipes that nobody reads. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "sys/process.h"
+
+void standard_streams_open(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            _exit(71); /* not even that: nothing could be said either */
+}
+
+/* A pipe that is writable takes PIPE_BUF bytes without blocking, so no more are put at a time. The
+ * descriptor is shared with whoever started us, so it is not ours to make non-blocking. */
+size_t standard_error_put(struct str bytes, dur_ns patience)
+{
+    struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int ready = poll(&to, 1, (int)(patience / MILLISECOND));
+
+    if (ready == 0 || (ready < 0 && errno == EINTR))
+        return 0;
+    ssize_t put = write(STDERR_FILENO, bytes.ptr, MIN_OF(bytes.len, (size_t)PIPE_BUF));
+
+    if (put < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    return put < 0 ? bytes.len : (size_t)put;
+}

@@ -1,0 +1,91 @@
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "sys/threads.h"
+#include "test.h"
+
+enum { LOOPS = 3, ROUNDS = LOOPS * 700 };
+
+/* ---- loops that post to each other ---- */
+
+struct post_office {
+    struct loop *_Atomic loops[LOOPS];
+    atomic_int passed, wrong_thread;
+};
+
+struct house {
+    struct post_office *office;
+    int number;
+    struct event finished;
+};
+static struct house houses[LOOPS];
+
+static void pass_on(void *arg)
+{
+    struct house *at = arg;
+    struct post_office *office = at->office;
+
+    if (loop_self() != office->loops[at->number])
+        office->wrong_thread++;
+    if (office->passed++ >= ROUNDS) {
+        event_set(&at->finished);
+        if (at->number + 1 == LOOPS)
+            return;
+    }
+    struct house *next = &houses[(at->number + 1) % LOOPS];
+    while (!loop_post(office->loops[next->number], pass_on, next))
+        fiber_yield();
+}
+
+static void live(void *arg)
+{
+    struct house *at = arg;
+    struct err err = {0};
+
+    at->office->loops[at->number] = loop_self();
+    for (int i = 0; i < LOOPS; i++) {
+        while (!at->office->loops[i])
+            EXPECT(fiber_sleep(100 * MICROSECOND, &err));
+    }
+    if (at->number == 0)
+        pass_on(at);
+    EXPECT(event_wait(&at->finished, &err)); /* no timer is set: only a post wakes the loop */
+}
+
+TEST(loops_pass_fibers_round)
+{
+    static struct post_office office;
+    struct err err = {0};
+    void *args[LOOPS];
+
+    for (int i = 0; i < LOOPS; i++) {
+        houses[i] = (struct house){.office = &office, .number = i};
+        args[i] = &houses[i];
+    }
+    EXPECT(loops_run(LOOPS, NULL, live, args, &err), "%s", err.text);
+    EXPECT(office.passed > ROUNDS && office.wrong_thread == 0, "%d %d", office.passed,
+           office.wrong_thread);
+}
+
+/* ---- signals ---- */
+
+static struct event signalled;
+static int signal_seen;
+
+static void take_signal(void *arg)
+{
+    signal_seen = (int)(intptr_t)arg;
+    event_set(&signalled);
+}
+
+FIBER_TEST(a_signal_becomes_a_fiber)
+{
+    struct err err = {0};
+
+    signals_block();
+    REQUIRE(signals_start(loop_self(), take_signal, &err), "%s", err.text);
+    kill(getpid(), SIGHUP);
+    EXPECT(event_wait(&signalled, &err) && signal_seen == SIGHUP, "%d", signal_seen);
+    signals_done();
+}
