@@ -79,6 +79,7 @@ bool inquire(const struct lexical_view *view, struct arena *arena, struct str te
     if (q.ranked_count) {
         signs_of(&q.question, q.ranked, q.ranked_count, q.signs);
         q.confidence = confidence_of(&q.question, q.signs);
+        q.answerable = answerable_of(&q.question, q.signs);
     }
     *out = q;
     return true;
@@ -343,7 +344,7 @@ bool ground(const struct lexical_view *view, struct arena *arena, const struct i
     struct grounded g = {.language = q->question.language, .confidence = q->confidence};
     struct buf b;
 
-    g.answered = q->ranked_count > 0 && q->confidence >= answer_bar;
+    g.answered = q->ranked_count > 0 && q->answerable >= answer_bar;
     g.citations = arena_array(arena, CITATIONS_MAX, sizeof *g.citations);
     if (!g.citations)
         return err_arena(err, arena);

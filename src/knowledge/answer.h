@@ -32,7 +32,7 @@ struct inquiry {
     struct candidate *ranked;
     size_t ranked_count;
     float signs[SIGNS];
-    float confidence;
+    float confidence, answerable;
 };
 bool inquire(const struct lexical_view *view, struct arena *arena, struct str question,
              struct inquiry *out, struct err *err) MUST_CHECK;

@@ -452,12 +452,21 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
     signs[S_SOFT] = ranked[0].features[F_SOFT];
 }
 
-float confidence_of(const struct question *q, const float signs[SIGNS])
+static float logistic(const float weights[SIGNS + 1], const float signs[SIGNS])
 {
-    const float *weights = confidence_weights[language_number(q->language)];
     float sum = weights[SIGNS];
 
     for (int i = 0; i < SIGNS; i++)
         sum += weights[i] * signs[i];
     return 1.0f / (1.0f + expf(-sum));
+}
+
+float confidence_of(const struct question *q, const float signs[SIGNS])
+{
+    return logistic(confidence_weights[language_number(q->language)], signs);
+}
+
+float answerable_of(const struct question *q, const float signs[SIGNS])
+{
+    return logistic(answerable_weights[language_number(q->language)], signs);
 }

@@ -97,8 +97,9 @@ enum sign { /* of the answer as a whole, for the confidence */
 int language_number(struct str language);
 extern const float sentence_weights[LANGUAGES][FEATURES];
 extern const float confidence_weights[LANGUAGES][SIGNS + 1]; /* last: the constant */
+extern const float answerable_weights[LANGUAGES][SIGNS + 1];
 
-extern const float answer_bar; /* confidence below it is a refusal */
+extern const float answer_bar; /* answerable_of() below it is a refusal */
 
 /* The passages a search found, decoded; a damaged record is ERR_INTERNAL. */
 bool found_read(struct arena *arena, const struct lexical_hits *hits, struct found **out,
@@ -109,7 +110,10 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena,
                      struct candidate **out, size_t *out_count, struct err *err) MUST_CHECK;
 void signs_of(const struct question *question, const struct candidate *ranked, size_t count,
               float signs[SIGNS]);
+/* How likely the picked sentence holds the answer; and how likely the passages answer the question at all.
+ * Two questions: a wrong pick from the right passage is one thing, an answer that is not there another. */
 float confidence_of(const struct question *question, const float signs[SIGNS]);
+float answerable_of(const struct question *question, const float signs[SIGNS]);
 
 enum cue cue_of(struct str question, struct str language);
 /* Does a sentence hold such a thing, not counting the terms the question has itself? 0 no, 0.5 a word
