@@ -69,7 +69,8 @@ TEST(english_sample)
     EXPECT(f.sentence / f.answerable >= 0.70, "sentence: %.2f", f.sentence / f.answerable);
     EXPECT(f.answered_right / f.answerable >= 0.50, "cited right: %.2f",
            f.answered_right / f.answerable);
-    EXPECT(f.refused / (f.asked - f.answerable) >= 0.40, "refused: %.2f",
+    /* Written to deceive: the passage is about it and does not say it. */
+    EXPECT(f.refused / (f.asked - f.answerable) >= 0.30, "refused: %.2f",
            f.refused / (f.asked - f.answerable));
 }
 

@@ -1,6 +1,7 @@
 /* weir_train_answers FEATURES: weights for src/knowledge/weights.c from what `weir_eval --train` wrote.
  * Sentences: softmax over the candidates of a question, loss -log of the share of those that hold the
- * answer. Confidence: logistic regression on "the picked sentence holds the answer". Both by full
+ * answer. Confidence: logistic regression on "the picked sentence holds the answer"; answerable: on
+ * "something answers". All by full
  * gradient descent with momentum and a little L2; a few thousand questions and a dozen features need no
  * more. Figures are cross-validated: trained on one half of the articles, measured on the other. */
 #include <math.h>
@@ -52,7 +53,7 @@ static struct rows load(const char *path, const char *kinds, int language, int w
     unsigned number, label, last = UINT32_MAX;
     int last_kind = 0;
     uint32_t group = 0;
-    static char line[4096];
+    static char line[8192];
 
     while (file && rows.at && fgets(line, sizeof line, file) && rows.count < ROWS_MAX) {
         int used = 0, set;
@@ -247,16 +248,17 @@ static void sentences(const char *path)
     printf("};\n");
 }
 
-static void confidence(const char *path)
+/* Rows with label 2 are right picks, 1 wrong picks of what is answered, 0 what nothing answers. */
+static void logistic(const char *path, const char *name, uint8_t least)
 {
-    printf("const float confidence_weights[LANGUAGES][SIGNS + 1] = {\n");
+    printf("const float %s[LANGUAGES][SIGNS + 1] = {\n", name);
     for (int language = 0; language < LANGUAGES; language++) {
-        struct rows rows = load(path, "ano", language, SIGNS);
+        struct rows rows = load(path, "an", language, SIGNS);
         double w[SIGNS + 1];
 
         for (size_t i = 0; i < rows.count; i++) {
             rows.at[i].x[SIGNS] = 1;
-            rows.at[i].label = rows.at[i].label == 2;
+            rows.at[i].label = rows.at[i].label >= least;
         }
         for (int fold = 0; fold < 2; fold++) {
             train_confidence(&rows, fold, w);
@@ -276,6 +278,7 @@ int main(int argc, char **argv)
         return 2;
     }
     sentences(argv[1]);
-    confidence(argv[1]);
+    logistic(argv[1], "confidence_weights", 2);
+    logistic(argv[1], "answerable_weights", 1);
     return 0;
 }
