@@ -27,6 +27,8 @@ struct flush {
     struct statement *statements;
     size_t count;
     uint64_t seq; /* the rows include it */
+    struct key_state
+        *dirty; /* still to be written; who is touched meanwhile waits for the next flush */
 };
 
 static const char *const upsert =
@@ -82,19 +84,36 @@ static void take_rows(struct flush *f)
     f->count = 0;
     mutex_lock(&accounts->lock);
     f->seq = audit_last_seq(accounts->audit);
-    while (accounts->dirty && f->count < FLUSH_ROWS_MAX) {
-        struct key_state *key = accounts->dirty;
+    while (f->dirty && f->count < FLUSH_ROWS_MAX) {
+        struct key_state *key = f->dirty;
 
-        accounts->dirty = key->next_dirty;
+        f->dirty = key->next_dirty;
         key->dirty = false;
         f->rows[f->count++] = (struct row){.key = key, .spend = key->spend};
     }
     mutex_unlock(&accounts->lock);
 }
 
-static void give_rows_back(struct flush *f)
+/* Only those: a key that is in use all the time would never let a flush come to its end. */
+static void take_dirty(struct flush *f)
 {
     mutex_lock(&f->accounts->lock);
+    f->dirty = f->accounts->dirty;
+    f->accounts->dirty = NULL;
+    mutex_unlock(&f->accounts->lock);
+}
+
+/* What was taken and not written, with the rows in hand and without. */
+static void give_back(struct flush *f)
+{
+    mutex_lock(&f->accounts->lock);
+    while (f->dirty) {
+        struct key_state *key = f->dirty;
+
+        f->dirty = key->next_dirty;
+        key->dirty = false;
+        key_touch(f->accounts, key);
+    }
     for (size_t i = 0; i < f->count; i++)
         key_touch(f->accounts, f->rows[i].key);
     mutex_unlock(&f->accounts->lock);
@@ -136,15 +155,15 @@ static bool write_ledger(struct flush *f, uint64_t seq, struct err *err)
 
 static bool flush_dirty(struct flush *f, struct err *err)
 {
-    for (;;) {
+    take_dirty(f);
+    while (f->dirty) {
         take_rows(f);
-        if (!f->count)
-            return true;
         if (!write_rows(f, err)) {
-            give_rows_back(f);
+            give_back(f);
             return false;
         }
     }
+    return true;
 }
 
 static bool flush(struct accounts *accounts, bool blocking, struct err *err)

@@ -203,6 +203,44 @@ FIBER_TEST(flush_loop_writes_back_each_second_until_cancelled)
     books_close(&b);
 }
 
+struct traffic {
+    struct books *books;
+    const struct principal *who;
+    bool stop;
+};
+
+static void ask_without_end(void *arg)
+{
+    struct traffic *t = arg;
+    struct err err = {0};
+
+    for (int i = 0; !t->stop && fiber_sleep(MILLISECOND, &err); i++)
+        EXPECT(books_request(t->books, t->who, 10, 1, NOON + i));
+}
+
+/* A key in use all the time was found dirty again after each write, and the flush never rested. */
+FIBER_TEST(flush_rests_between_its_seconds_under_traffic)
+{
+    struct books b;
+    struct scope scope;
+    struct err err = {0};
+    struct traffic t = {.books = &b};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    t.who = books_key(&b, "busy", &unlimited);
+    REQUIRE(t.who);
+    uint64_t before = store_stats(b.store).commits;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, flush_until_cancelled, b.accounts, &err));
+    EXPECT(scope_spawn(&scope, ask_without_end, &t, &err));
+    EXPECT(fiber_sleep(1300 * MILLISECOND, &err));
+    t.stop = true;
+    scope_close(&scope);
+    uint64_t commits = store_stats(b.store).commits - before;
+    EXPECT(commits >= 1 && commits <= 4, "%" PRIu64 " commits", commits);
+    books_close(&b);
+}
+
 #ifdef WEIR_FAULT
 struct nth_fault {
     uint64_t nth, passed;
