@@ -46,6 +46,20 @@ static const struct model *through(const struct config *config)
     return ((const struct house_config *)(const void *)config)->through;
 }
 
+/* Read now: a wrong file is a mistake in the settings and not one of the first request. */
+static bool add_trust(struct house_config *c, struct provider *p, struct str ca_file,
+                      struct err *err)
+{
+    struct str path = arena_str(c->arena, ca_file);
+
+    if (ca_file.len == 0)
+        return true;
+    p->trust = arena_alloc(c->arena, sizeof *p->trust);
+    if (!path.ptr || !p->trust)
+        return err_arena(err, c->arena);
+    return http_trust_read(path.ptr, p->trust, err) || err_wrap(err, "ca_file");
+}
+
 static bool add_provider(struct house_config *c, const struct provider_settings *from,
                          struct err *err)
 {
@@ -64,7 +78,7 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
     if (!p->name.ptr || !p->url_text.ptr)
         return err_arena(err, c->arena);
     c->catalogue.provider_count++; /* from here config_free() wipes its key */
-    return http_url_parse(p->url_text, &p->url, err) &&
+    return http_url_parse(p->url_text, &p->url, err) && add_trust(c, p, from->ca_file, err) &&
            secret_copy(&p->api_key, &from->api_key, err);
 }
 

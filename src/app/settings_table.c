@@ -108,6 +108,10 @@ static const struct setting provider_rows[] = {
      "https://api.openai.com/v1 or http://127.0.0.1:11434/v1."},
     {"api_key", SET_SECRET, PROVIDER(api_key), "", 0, 0, NULL, false,
      "Sent as a bearer token: env:NAME or file:PATH; empty: none is sent."},
+    {"ca_file", SET_PATH, PROVIDER(ca_file), "", 0, 0, NULL, false,
+     "PEM file with the authorities that may vouch for an https url; empty: the system's. Read "
+     "again on "
+     "reload."},
     {"connect_timeout", SET_DURATION, PROVIDER(connect_timeout), "5s", MS(1), S(600), NULL, false,
      "To a connection, TLS included."},
     {"first_byte_timeout", SET_DURATION, PROVIDER(first_byte_timeout), "120s", MS(1), S(3600), NULL,

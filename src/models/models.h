@@ -12,7 +12,8 @@ struct provider {
     struct str name;
     struct http_url url; /* up to and without /chat/completions, e.g. https://api.openai.com/v1 */
     struct str url_text;
-    struct secret api_key; /* may be empty: no Authorization is sent */
+    struct http_trust *trust; /* NULL: the system's authorities */
+    struct secret api_key;    /* may be empty: no Authorization is sent */
     dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
     size_t reply_bytes_max; /* whole answers; default 32 MiB */
     size_t event_bytes_max; /* one event of a stream; default 1 MiB */

@@ -380,6 +380,7 @@ static SUSPENDS bool send(struct ask *ask, const struct chat_request *request, u
     outgoing->fields = fields;
     outgoing->field_count = n;
     outgoing->connect_timeout = ask->provider->connect_timeout;
+    outgoing->trust = ask->provider->trust;
     ok = http_call(ask->arena, &ask->provider->url, outgoing, &ask->call, err);
     if (bearer)
         bytes_wipe(bearer, BEARER + key.len);

@@ -2,12 +2,16 @@
 
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/pages.h"
 #include "net/http_client_internal.h"
 #include "net/tls.h"
+#include "sys/file.h"
 #include "sys/loop.h"
 
 #define ORIGINS_MAX   1024
+#define CA_BYTES_MAX  (4 * MIB)
 #define CLIENT_MEMORY ((size_t)64 * 1024)
 
 static struct http_client_options options;
@@ -78,7 +82,7 @@ void http_client_free(struct http_client *client)
     http_pool_drop_idle(client, INT64_MAX);
     ASSERT(client->stats.open == 0);
     for (size_t at = 0; table_next(&client->origins, &at, &name, &origin);)
-        stock_give(&client->origin_stock, origin);
+        http_origin_free(origin);
     table_done(&client->origins);
     tls_client_free(&client->tls);
     arena_end(&arena);
@@ -97,6 +101,27 @@ void http_client_drop_idle(void)
 
     if (client)
         http_pool_drop_idle(client, INT64_MAX);
+}
+
+bool http_trust_read(const char *ca_file, struct http_trust *out, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(CA_BYTES_MAX + 64 * KIB);
+    struct tls_client_options o = {.ca_file = ca_file};
+    struct tls_client *tls = NULL;
+    struct http_trust trust = {.ca_file = ca_file};
+    struct str text;
+    struct buf tag;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to read a CA file");
+    if (!file_load(arena, ca_file, CA_BYTES_MAX, &text, err) || !tls_client_new(&o, &tls, err))
+        return false;
+    tls_client_free(&tls);
+    struct sha256 sum = sha256(text);
+    buf_init_fixed(&tag, trust.tag, sizeof trust.tag);
+    buf_hex(&tag, sum.bytes, sizeof sum.bytes);
+    *out = trust;
+    return true;
 }
 
 /* ---- URLs ---- */

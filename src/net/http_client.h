@@ -8,6 +8,7 @@
 #ifndef WEIR_NET_HTTP_CLIENT_H
 #define WEIR_NET_HTTP_CLIENT_H
 
+#include "base/hash.h"
 #include "net/http_parse.h"
 #include "net/stream.h"
 
@@ -40,7 +41,18 @@ struct http_outgoing {
     const struct str *body; /* pieces, sent with the head by writev */
     size_t body_count;
     dur_ns connect_timeout; /* one address, TLS included; 0: the client's */
+    /* Whose certificates are trusted; NULL: the client's ca_file. Connections are shared only by calls
+     * with the same trust. */
+    const struct http_trust *trust;
 };
+
+/* A file of authorities as it was when it was read: another content is another trust. */
+struct http_trust {
+    char tag[2 * SHA256_BYTES]; /* hex of the content's hash */
+    const char *ca_file;
+};
+/* Read and checked: ERR_INVALID when it holds no certificates. ca_file stays the caller's. */
+bool http_trust_read(const char *ca_file, struct http_trust *out, struct err *err) MUST_CHECK;
 
 /* Send and wait for the head of the answer. The call is *out from here on, also when reading fails later. */
 SUSPENDS bool http_call(struct arena *arena, const struct http_url *to,

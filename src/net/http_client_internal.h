@@ -13,7 +13,8 @@
 
 #define ORIGINS_RECENT   4
 #define ORIGIN_HOST_SIZE 256
-#define ORIGIN_NAME_SIZE (ORIGIN_HOST_SIZE + 16) /* with scheme and port */
+#define ORIGIN_NAME_SIZE (ORIGIN_HOST_SIZE + 16)               /* with scheme and port */
+#define ORIGIN_KEY_SIZE  (ORIGIN_NAME_SIZE + 2 * SHA256_BYTES) /* with whom it trusts */
 
 /* One loop's side of the client. */
 struct http_client {
@@ -23,7 +24,7 @@ struct http_client {
     unsigned recent_next;
     struct stock origin_stock, conn_stock;
     struct ring idle;       /* kept connections of all origins, the oldest first */
-    struct tls_client *tls; /* made for the first https origin */
+    struct tls_client *tls; /* made for the first https origin that trusts as options say */
     struct http_client_stats stats;
 };
 
@@ -37,7 +38,9 @@ struct http_origin {
     uint16_t port;
     size_t host_len;
     char host[ORIGIN_HOST_SIZE]; /* or "unix:/path" */
-    char name[ORIGIN_NAME_SIZE]; /* "https://host:port": key, and in errors */
+    struct tls_client *own_tls;  /* where its trust is not the client's; else NULL */
+    char name[ORIGIN_NAME_SIZE]; /* "https://host:port", in errors */
+    char key[ORIGIN_KEY_SIZE];   /* the same and the tag of its trust; not terminated */
 };
 
 /* In use: owned by a call. Idle: in both rings, resting, so that the peer's goodbye is noticed.
@@ -79,7 +82,9 @@ void http_client_free(struct http_client *client);
 bool http_still_wanted(void); /* fiber_still_wanted(), where the reason is known already */
 
 /* ---- http_pool.c ---- */
-struct http_origin *http_origin_of(const struct http_url *url, struct err *err);
+struct http_origin *http_origin_of(const struct http_url *url, const struct http_trust *trust,
+                                   struct err *err);
+void http_origin_free(struct http_origin *origin);
 /* A connection for one call: a kept one, or with `fresh` or none at hand a new one. Waits its turn. */
 SUSPENDS bool http_link_borrow(struct http_origin *origin, bool fresh, struct http_link **out,
                                bool *reused, struct err *err) MUST_CHECK;

@@ -28,71 +28,124 @@ static struct str write_name(const struct http_url *url, char name[ORIGIN_NAME_S
     return buf_ok(&b) ? buf_view(&b) : STR_NONE;
 }
 
+void http_origin_free(struct http_origin *origin)
+{
+    tls_client_free(&origin->own_tls);
+    stock_give(&origin->client->origin_stock, origin);
+}
+
 static void forget_unused(struct http_client *client)
 {
-    struct str name;
+    struct str key;
     void *value;
 
-    for (size_t at = 0; table_next(&client->origins, &at, &name, &value);) {
+    for (size_t at = 0; table_next(&client->origins, &at, &key, &value);) {
         struct http_origin *origin = value;
 
         if (origin->users == 0 && origin->idle_count == 0) {
-            table_remove(&client->origins, name);
+            table_remove(&client->origins, key);
             memset(client->recent, 0, sizeof client->recent);
-            stock_give(&client->origin_stock, origin);
+            http_origin_free(origin);
             return;
         }
     }
 }
 
-static struct http_origin *origin_new(struct http_client *client, const struct http_url *url,
-                                      struct str name)
+static bool add_origin(struct http_client *client, struct http_origin *origin, struct str key,
+                       struct err *err)
 {
-    struct http_origin *origin = stock_take(&client->origin_stock);
+    if (table_put(&client->origins, key, origin, NULL))
+        return true;
+    forget_unused(client);
+    return table_put(&client->origins, key, origin, NULL) ||
+           err_set(err, ERR_EXHAUSTED, "too many origins are in use");
+}
 
-    if (!origin)
-        return NULL;
-    origin->client = client;
+/* The file was good when the settings were read. */
+static bool load_trust(struct http_origin *origin, const struct http_trust *trust, struct err *err)
+{
+    struct tls_client_options o = {.ca_file = trust ? trust->ca_file : NULL};
+
+    if (!trust || tls_client_new(&o, &origin->own_tls, err))
+        return true;
+    err->code = ERR_UNAVAILABLE;
+    return false;
+}
+
+/* The key begins with the name. */
+static void fill_origin(struct http_origin *origin, const struct http_url *url,
+                        const struct http_trust *trust, struct str key)
+{
     origin->room.free = http_client_options()->connections_max;
     ring_init(&origin->idle);
     origin->tls = url->tls;
     origin->port = url->port;
     origin->host_len = url->host.len;
     memcpy(origin->host, url->host.ptr, url->host.len);
-    memcpy(origin->name, name.ptr, name.len);
-    struct str key = {origin->name, name.len};
-    if (!table_put(&client->origins, key, origin, NULL)) {
-        forget_unused(client);
-        if (!table_put(&client->origins, key, origin, NULL)) {
-            stock_give(&client->origin_stock, origin);
-            return NULL;
-        }
+    memcpy(origin->name, key.ptr, key.len - (trust ? sizeof trust->tag : 0));
+    memcpy(origin->key, key.ptr, key.len);
+}
+
+static struct http_origin *make_origin(struct http_client *client, const struct http_url *url,
+                                       const struct http_trust *trust, struct str key,
+                                       struct err *err)
+{
+    struct http_origin *origin = stock_take(&client->origin_stock);
+
+    if (!origin) {
+        err_set(err, ERR_EXHAUSTED, "no memory for an origin");
+        return NULL;
     }
-    return origin;
+    origin->client = client;
+    fill_origin(origin, url, trust, key);
+    key.ptr = origin->key;
+    if (load_trust(origin, trust, err) && add_origin(client, origin, key, err))
+        return origin;
+    http_origin_free(origin);
+    return NULL;
+}
+
+/* What an origin is found by: its name, and whom it trusts where that is its own. */
+static struct str write_key(struct str name, const struct http_trust *trust,
+                            char key[ORIGIN_KEY_SIZE])
+{
+    memcpy(key, name.ptr, name.len);
+    if (trust)
+        memcpy(key + name.len, trust->tag, sizeof trust->tag);
+    return (struct str){key, name.len + (trust ? sizeof trust->tag : 0)};
+}
+
+static bool trusts(const struct http_origin *o, const struct http_trust *trust)
+{
+    if (!trust || !o->own_tls)
+        return !trust && !o->own_tls;
+    return memcmp(o->key + strlen(o->name), trust->tag, sizeof trust->tag) == 0;
 }
 
 /* Few origins get nearly all calls: no need to write a name and look it up. */
 static struct http_origin *recent_origin(const struct http_client *client,
-                                         const struct http_url *url)
+                                         const struct http_url *url, const struct http_trust *trust)
 {
     for (int i = 0; i < ORIGINS_RECENT; i++) {
         struct http_origin *o = client->recent[i];
 
         if (o && o->port == url->port && o->tls == url->tls &&
-            str_eq((struct str){o->host, o->host_len}, url->host))
+            str_eq((struct str){o->host, o->host_len}, url->host) && trusts(o, trust))
             return o;
     }
     return NULL;
 }
 
-struct http_origin *http_origin_of(const struct http_url *url, struct err *err)
+struct http_origin *http_origin_of(const struct http_url *url, const struct http_trust *trust,
+                                   struct err *err)
 {
     struct http_client *client = http_client_here(err);
-    char text[ORIGIN_NAME_SIZE];
+    char text[ORIGIN_NAME_SIZE], key_text[ORIGIN_KEY_SIZE];
 
     if (!client)
         return NULL;
-    struct http_origin *origin = recent_origin(client, url);
+    trust = url->tls ? trust : NULL;
+    struct http_origin *origin = recent_origin(client, url, trust);
     if (LIKELY(origin != NULL))
         return origin;
     struct str name = url->host.len < ORIGIN_HOST_SIZE ? write_name(url, text) : STR_NONE;
@@ -100,12 +153,11 @@ struct http_origin *http_origin_of(const struct http_url *url, struct err *err)
         err_set(err, ERR_INVALID, "the host of the URL is too long");
         return NULL;
     }
-    origin = table_get(&client->origins, name);
+    struct str key = write_key(name, trust, key_text);
+    origin = table_get(&client->origins, key);
     if (!origin)
-        origin = origin_new(client, url, name);
-    if (!origin)
-        err_set(err, ERR_EXHAUSTED, "too many origins are in use");
-    else
+        origin = make_origin(client, url, trust, key, err);
+    if (origin)
         client->recent[client->recent_next++ % ORIGINS_RECENT] = origin;
     return origin;
 }
@@ -192,23 +244,27 @@ static struct http_link *take_kept(struct http_origin *origin)
 
 /* ---- connecting ---- */
 
-static bool get_tls(struct http_client *client, struct err *err)
+static struct tls_client *tls_of(struct http_origin *origin, struct err *err)
 {
     struct tls_client_options o = {.ca_file = http_client_options()->ca_file};
+    struct http_client *client = origin->client;
 
-    return client->tls || tls_client_new(&o, &client->tls, err);
+    if (origin->own_tls)
+        return origin->own_tls;
+    return client->tls || tls_client_new(&o, &client->tls, err) ? client->tls : NULL;
 }
 
 SUSPENDS static bool connect_within(struct http_origin *origin, const struct addr *addr,
                                     struct stream **out, struct err *err)
 {
+    struct tls_client *tls = origin->tls ? tls_of(origin, err) : NULL;
     struct sock *sock = NULL;
 
-    if (!sock_connect(addr, &sock, err))
+    if ((origin->tls && !tls) || !sock_connect(addr, &sock, err))
         return false;
-    if (!origin->tls)
+    if (!tls)
         return stream_plain(&sock, out, err);
-    return stream_tls_connect(&sock, origin->client->tls, origin->host, out, err);
+    return stream_tls_connect(&sock, tls, origin->host, out, err);
 }
 
 SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *addr,
@@ -237,8 +293,7 @@ SUSPENDS static bool connect_any(struct http_origin *origin, struct stream **out
 
     if (!addrs)
         return err_set(err, ERR_EXHAUSTED, "no memory to connect");
-    if (resolve(str_from(origin->host), origin->port, addrs, &count, err) &&
-        (!origin->tls || get_tls(origin->client, err)))
+    if (resolve(str_from(origin->host), origin->port, addrs, &count, err))
         for (size_t i = 0; i < count && !done; i++) {
             done = connect_one(origin, &addrs[i], out, err);
             if (!done && !http_still_wanted())
