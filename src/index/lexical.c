@@ -288,6 +288,30 @@ static bool take_lock(struct lexical *lexical, struct err *err)
     return true;
 }
 
+/* The manifest stands from the first opening on, before any segment: segments without one are not what a
+ * crash left but documents whose list was lost, and must not be swept away. */
+static bool begin_manifest(const struct lexical *lexical, struct arena *arena, struct err *err)
+{
+    const struct manifest empty = {.next_number = 1};
+    char path[SEGMENT_PATH_MAX];
+    struct file_info info;
+    struct err missing = {0};
+    struct str *names;
+    size_t count;
+
+    manifest_path(path, lexical->dir);
+    if (file_stat(path, &info, &missing) || missing.code != ERR_NOT_FOUND)
+        return true;
+    if (!file_list(arena, lexical->dir, FILES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (str_ends(names[i], STR(".segment")))
+            return err_set(err, ERR_UNAVAILABLE,
+                           "index manifest in \"%s\" is missing, though segments are there",
+                           lexical->dir);
+    return manifest_store(lexical->dir, &empty, err);
+}
+
 static bool open_all(struct lexical *lexical, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
@@ -296,6 +320,7 @@ static bool open_all(struct lexical *lexical, struct err *err)
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
     if (!file_make_dir(lexical->dir, 0700, err) || !take_lock(lexical, err) ||
+        !begin_manifest(lexical, arena, err) ||
         !manifest_load(lexical->dir, arena, &manifest, err) ||
         !sweep(lexical, arena, &manifest, err))
         return false;

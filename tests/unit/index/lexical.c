@@ -231,6 +231,27 @@ TEST(what_a_crash_left_is_swept)
     lexical_close(&index);
 }
 
+/* Without the list nobody knows which segments are left-overs: none may be swept. */
+TEST(a_lost_manifest_loses_no_documents)
+{
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct err err = {0};
+    char path[400], saved[400];
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    lexical_close(&index);
+    (void)snprintf(path, sizeof path, "%s/manifest", dir);
+    (void)snprintf(saved, sizeof saved, "%s/saved", dir);
+    REQUIRE(file_rename(path, saved, &err));
+    EXPECT(!lexical_open(dir, &index, &err) && strstr(err.text, "is missing"), "%s", err.text);
+    REQUIRE(file_rename(saved, path, &err));
+    index = open_index(dir);
+    REQUIRE(index);
+    EXPECT(stats(index).documents == 1);
+    lexical_close(&index);
+}
+
 /* Any single changed byte is noticed, and named, when the segment is opened. */
 TEST(damage_is_refused)
 {
