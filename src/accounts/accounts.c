@@ -113,8 +113,10 @@ static bool match_pepper(struct accounts *accounts, struct str check, struct err
     buf_hex(&hex, sum.bytes, sizeof sum.bytes);
     if (check.len)
         return str_eq(check, buf_view(&hex)) ||
-               err_set(err, ERR_INVALID,
-                       "is not the one that the keys in the store were made with");
+               err_set(
+                   err, ERR_INVALID,
+                   "is not the one that the keys in the database were made with: bring the right "
+                   "one back from a backup");
 
     const struct value values[] = {V_TEXT(buf_view(&hex))};
     const struct statement update = {"UPDATE ledger SET pepper_check = ?1", values,
@@ -137,7 +139,14 @@ static bool load_ledger(struct accounts *accounts, const char *pepper_file, stru
     accounts->stored_seq = (uint64_t)rows_at(&rows, 0, 0).i;
 
     struct str check = rows_at(&rows, 0, 1).s;
+    uint64_t last = audit_last_seq(accounts->audit);
 
+    if (!check.len && last > 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "the database is new, but the audit log has %" PRIu64
+                       " records: bring weir.db back from a backup, or move the audit log away to "
+                       "begin without its keys",
+                       last);
     return (open_pepper(accounts, pepper_file, check, err) && match_pepper(accounts, check, err)) ||
            err_wrap(err, "pepper file \"%s\"", pepper_file);
 }

@@ -12,8 +12,9 @@
 #define TEXT_MAX  200u
 #define WORD_MAX  40u /* outcome, error: our own words */
 #define NOTE_MAX  600u
-#define SEQ_ROOM  32u /* {"seq":18446744073709551615 */
-#define HASH_ROOM 80u /* ,"hash":"<64>"}\n */
+#define CUT_MARK  STR("…") /* at the end of a text that was cut: never a part taken for the whole */
+#define SEQ_ROOM  32u      /* {"seq":18446744073709551615 */
+#define HASH_ROOM 80u      /* ,"hash":"<64>"}\n */
 
 /* Worst case: each byte becomes \u00XX, and 24 names, numbers and marks. */
 static_assert(SEQ_ROOM + HASH_ROOM + 6 * (6 * TEXT_MAX + 2 * WORD_MAX + NOTE_MAX) + 24 * 48 <
@@ -26,10 +27,16 @@ static void put_text(struct buf *b, struct str name, struct str text, size_t max
 {
     if (!text.len)
         return;
-    if (text.len > max)
-        text.len = utf8_boundary(text, max);
     buf_str(b, name);
+    if (text.len <= max) {
+        buf_json_str(b, text);
+        return;
+    }
+    text.len = utf8_boundary(text, max - CUT_MARK.len);
     buf_json_str(b, text);
+    b->len--; /* the quote */
+    buf_str(b, CUT_MARK);
+    buf_char(b, '"');
 }
 
 static void put_i64(struct buf *b, struct str name, int64_t n)

@@ -118,6 +118,45 @@ static bool check(struct str bytes, bool is_last, uint64_t *seq, bool *torn, str
 
 /* ---- text ---- */
 
+/* A part must not look like the whole, and a character is not cut in two. */
+TEST(audit_line_says_where_a_text_was_cut)
+{
+    static const struct {
+        const char *name;
+        size_t len;
+        const char *end; /* of the value, or NULL: untouched */
+    } cases[] = {
+        {"as long as may be", 200, NULL},
+        {"one more", 201, "…\""},
+        {"far too long", 5000, "…\""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct audit_record record = record_number(1);
+        struct audit_line line;
+        char *text = arena_alloc(arena, cases[i].len);
+
+        REQUIRE(text != NULL);
+        for (size_t at = 0; at + 2 <= cases[i].len; at += 2)
+            memcpy(text + at, "é", 2);
+        if (cases[i].len % 2)
+            text[cases[i].len - 1] = 'x';
+        record.model = (struct str){text, cases[i].len};
+        audit_line_format(&record, &line);
+        struct str json = {line.body, line.len};
+        size_t from = str_find(json, STR("\"model\":\"")) + 9;
+        struct str value = str_slice(json, from, json.len);
+
+        value = str_slice(value, 0, str_find_char(value, '"') + 1);
+        EXPECT(value.len <= 201, "%s: %zu", cases[i].name, value.len);
+        EXPECT(str_ends(value, str_from(cases[i].end ? cases[i].end : "é\"")), "%s: " STR_FMT,
+               cases[i].name, STR_ARG(value));
+        EXPECT((str_find(value, STR("…")) < value.len) == (cases[i].end != NULL), "%s",
+               cases[i].name);
+    }
+}
+
 static struct str line_of(const struct audit_record *r, struct sha256 *head)
 {
     struct audit_line line;

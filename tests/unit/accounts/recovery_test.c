@@ -283,3 +283,23 @@ FIBER_TEST(flush_survives_every_fault)
     books_close(&b);
 }
 #endif
+
+/* A new database beside an old log would make every key unknown, and say nothing. */
+FIBER_TEST(recovery_misses_a_lost_database)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err));
+    const struct principal *who = books_key(&b, "k", &unlimited);
+    EXPECT(who && books_request(&b, who, 10, 5, NOON));
+    principal_release(&who);
+    struct str db = arena_fmt(arena, "%s/weir.db", b.dir);
+    struct str dir = arena_fmt(arena, "%s", b.dir);
+    books_close(&b);
+    EXPECT(file_remove(db.ptr, &err), "%s", err.text);
+    EXPECT(!books_open(&b, dir.ptr, &err) && strstr(err.text, "bring weir.db back"), "%s",
+           err.text);
+    books_close(&b);
+}
