@@ -43,6 +43,8 @@ void admin_refuse(struct http_exchange *x, int status, const struct err *err)
 {
     struct buf b;
 
+    if (status == 401)
+        http_reply_field(x, (struct http_field){STR("www-authenticate"), STR("Bearer")});
     buf_init(&b, http_arena(x), 64 * KIB);
     write_problem(&b, status, err);
     send_json(x, status, STR("application/problem+json"), &b);
@@ -106,6 +108,7 @@ static bool record(struct admin_call *call, const struct err *err)
         return true;
     struct audit_record r = {
         .time = clock_wall(),
+        .request_id = http_request_id(call->http),
         .key_id = call->who ? call->who->key_id : STR(""),
         .tenant = call->who ? call->who->tenant : STR(""),
         .route = arena_fmt(call->arena, STR_FMT " " STR_FMT, STR_ARG(head->method),
@@ -126,6 +129,16 @@ static bool record(struct admin_call *call, const struct err *err)
     return false;
 }
 
+/* What changes something needs room for its record first; looking needs none, least of all when the disk
+ * is full and somebody has to find out why. */
+static bool can_be_recorded(struct admin_call *call, struct err *err)
+{
+    struct str method = http_head(call->http)->method;
+
+    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
+           audit_ready(call->house->audit, err);
+}
+
 void admin_handle(struct http_exchange *x, struct house *house, admin_fn *run, struct str pattern)
 {
     struct admin_call call = {
@@ -136,7 +149,7 @@ void admin_handle(struct http_exchange *x, struct house *house, admin_fn *run, s
         call.tail = str_slice(http_head(x)->path, pattern.len - 1, http_head(x)->path.len);
     buf_init(&call.reply_buf, call.arena, ADMIN_REPLY_MAX);
     jw_init(&call.reply, &call.reply_buf);
-    bool ok = audit_ready(house->audit, &err) && admit(&call, &err) && read_body(&call, &err) &&
+    bool ok = admit(&call, &err) && can_be_recorded(&call, &err) && read_body(&call, &err) &&
               run(&call, &err);
     if (!ok)
         call.status = err_http_status(err.code);
@@ -283,6 +296,14 @@ bool admin_keys_list(struct admin_call *call, struct err *err)
     return true;
 }
 
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
 bool admin_keys_create(struct admin_call *call, struct err *err)
 {
     static const char *const fields[] = {
@@ -296,9 +317,10 @@ bool admin_keys_create(struct admin_call *call, struct err *err)
     if (!only_fields(call, fields, err) || !field_text(call, "name", &name, err) ||
         !field_text(call, "role", &role, err) || !field_limits(call, &limits, err))
         return false;
-    if (name.len == 0 || name.len > 100)
+    if (name.len == 0 || name.len > 100 || has_control(name))
         return err_set(err, ERR_INVALID,
-                       "\"name\": expected 1 to 100 bytes that say whose key this is");
+                       "\"name\": expected 1 to 100 bytes that say whose key this is, without "
+                       "control characters");
     if (!str_eq(role, STR("app")) && !str_eq(role, STR("admin")))
         return err_set(err, ERR_INVALID, "\"role\": expected \"app\" or \"admin\"");
     if (!key_create(call->house->accounts, name, role.ptr[1] == 'd' ? ROLE_ADMIN : ROLE_APP,

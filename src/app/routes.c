@@ -63,12 +63,28 @@ static const struct route *find(struct str method, struct str path, bool *known)
     return NULL;
 }
 
+/* RFC 9110, 15.5.6: 405 comes with the methods that would have done. */
+static struct str methods_of(struct arena *arena, struct str path)
+{
+    struct buf b;
+
+    buf_init(&b, arena, 100);
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (path_fits(str_from(routes[i].path), path))
+            buf_fmt(&b, "%s%s%s", b.len ? ", " : "", routes[i].method,
+                    routes[i].method[0] == 'G' ? ", HEAD" : "");
+    return buf_ok(&b) ? buf_view(&b) : STR_NONE;
+}
+
 static void refuse(struct http_exchange *x, struct house *house, bool known)
 {
+    struct str methods = known ? methods_of(http_arena(x), http_head(x)->path) : STR_NONE;
     const struct http_head *head = http_head(x);
     struct err err = {0};
     int status = known ? 405 : 404;
 
+    if (methods.len)
+        http_reply_field(x, (struct http_field){STR("allow"), methods});
     if (known)
         err_set(&err, ERR_INVALID, "method " STR_FMT " does not go with " STR_FMT,
                 STR_ARG(str_slice(head->method, 0, 20)), STR_ARG(str_slice(head->path, 0, 100)));

@@ -59,6 +59,11 @@ static void run_listener(void *arg)
         log_error("a listener ended: %s", err.text);
 }
 
+static uint64_t next_id(void *house)
+{
+    return gateway_next_id(((struct house *)house)->gateway);
+}
+
 static bool make_server(struct server_loop *own, struct tls_server *tls, struct http_server **out,
                         struct err *err)
 {
@@ -78,6 +83,7 @@ static bool make_server(struct server_loop *own, struct tls_server *tls, struct 
         .tls = tls,
         .handler = routes_handle,
         .ctx = own->house,
+        .next_id = next_id,
         .refuse = routes_refusal,
     };
     return http_server_new(&options, out, err);

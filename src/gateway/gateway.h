@@ -16,6 +16,9 @@ bool gateway_new(const struct gateway_options *options, struct gateway **out, st
     MUST_CHECK;
 void gateway_free(struct gateway **gateway);
 
+/* Ids of requests, for http_server_options.next_id: they look random and never repeat. */
+uint64_t gateway_next_id(struct gateway *gateway);
+
 /* Handlers for app/routes.c. */
 SUSPENDS void gateway_chat_completions(struct http_exchange *x, struct gateway *gateway);
 SUSPENDS void gateway_models(struct http_exchange *x,

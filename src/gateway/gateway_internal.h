@@ -18,7 +18,6 @@ struct gateway {
     int64_t started; /* seconds since 1970 */
 };
 
-uint64_t gateway_next_id(struct gateway *gateway);
 void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id);
 struct str request_model_shown(const struct request *req); /* as asked for, cut */
 

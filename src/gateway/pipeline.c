@@ -141,7 +141,7 @@ static void begin(struct request *req, struct http_exchange *x, struct gateway *
                   struct str label, struct str route)
 {
     *req = (struct request){.magic = REQUEST_MAGIC,
-                            .id = gateway_next_id(gateway),
+                            .id = http_request_id(x),
                             .arena = http_arena(x),
                             .gateway = gateway,
                             .http = x,

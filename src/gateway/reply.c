@@ -81,17 +81,9 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
 
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known)
 {
-    size_t from;
-    char *id;
-
     head->reply = (struct http_reply){
         .status = req->status, .content_type = STR("application/json"), .fields = head->fields};
     buf_init_fixed(&head->values, head->text, sizeof head->text);
-    from = head->values.len;
-    id = buf_room(&head->values, REQUEST_ID_TEXT);
-    request_id_write(id, req->id);
-    buf_added(&head->values, REQUEST_ID_TEXT);
-    add(head, STR("x-request-id"), written(head, from));
     if (req->who)
         add_limits(head, req);
     if (req->answer) {

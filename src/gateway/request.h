@@ -12,7 +12,7 @@
 
 struct request {
     uint32_t magic;              /* REQUEST_MAGIC: checked wherever it arrives as void * */
-    uint64_t id;                 /* the same in log, trace, audit and reply header */
+    uint64_t id;                 /* entry: the same in log, trace, audit and reply header */
     uint64_t parent_id;          /* ask: the request this one is asked for, or 0 */
     struct arena *arena;         /* owns every pointer below; ends with the exchange */
     const struct config *config; /* snapshot at accept: a reload cannot change it midway */

@@ -107,10 +107,13 @@ SUSPENDS static void linger(struct http_conn *c)
     scope_close(&patience);
 }
 
-SUSPENDS static bool refuse(struct http_conn *c, int status, const struct err *why)
+/* `id` is the request's, or 0 where none was understood. */
+SUSPENDS static bool refuse(struct http_conn *c, uint64_t id, int status, const struct err *why)
 {
+    id = id ? id : http_next_id(c->run->server);
     c->run->server->stats.refused++;
-    http_refuse(c, status, why);
+    log_line(LOG_INFO, id, "refused with %d: %s", status, why->text);
+    http_refuse(c, id, status, why);
     linger(c);
     return false;
 }
@@ -159,7 +162,7 @@ SUSPENDS static bool refuse_late_head(struct http_conn *c)
     struct err late = {0};
 
     err_set(&late, ERR_TIMEOUT, "the head did not arrive in time");
-    return refuse(c, 408, &late);
+    return refuse(c, 0, 408, &late);
 }
 
 /* False: the connection ends; what there was to say has been said. */
@@ -183,7 +186,7 @@ NOINLINE SUSPENDS static bool receive_head(struct http_exchange *x)
         if (is_worth_parsing(c, seen))
             parsed = parse_head(x, &err);
     }
-    return parsed == HTTP_OK || refuse(c, status_of_bad_head(c, &err), &err);
+    return parsed == HTTP_OK || refuse(c, 0, status_of_bad_head(c, &err), &err);
 }
 
 /* ---- exchanges ---- */
@@ -223,12 +226,12 @@ NOINLINE SUSPENDS static bool answer_instead(struct http_exchange *x)
     struct err err = {0};
 
     if (x->refusal_err)
-        return refuse(x->conn, x->refusal, x->refusal_err);
+        return refuse(x->conn, x->id, x->refusal, x->refusal_err);
     if (!x->refusal)
         log_error("handler of " STR_FMT " " STR_FMT " gave no answer", STR_ARG(x->head.method),
                   STR_ARG(x->head.path));
     err_set(&err, ERR_INTERNAL, "the request ended without an answer");
-    return refuse(x->conn, x->refusal ? x->refusal : 500, &err);
+    return refuse(x->conn, x->id, x->refusal ? x->refusal : 500, &err);
 }
 
 /* The handler is done: what became of the reply? True: the connection goes on. */
@@ -282,7 +285,7 @@ NOINLINE SUSPENDS static bool refuse_body(struct http_exchange *x)
 
     err_set(&err, ERR_TOO_LARGE, "the body has %" PRIu64 " bytes, at most %zu are allowed",
             x->head.content_length, x->conn->run->server->options.body_bytes_max);
-    return refuse(x->conn, 413, &err);
+    return refuse(x->conn, x->id, 413, &err);
 }
 
 NOINLINE SUSPENDS static bool refuse_for_memory(struct http_conn *c)
@@ -290,7 +293,27 @@ NOINLINE SUSPENDS static bool refuse_for_memory(struct http_conn *c)
     struct err err = {0};
 
     err_set(&err, ERR_UNAVAILABLE, "no memory for another request");
-    return refuse(c, 503, &err);
+    return refuse(c, 0, 503, &err);
+}
+
+/* RFC 9110, 8.4: a body that is compressed must not be read as if it were not. */
+static bool is_body_encoded(const struct http_exchange *x)
+{
+    struct str coding = http_field(&x->head.fields, STR("content-encoding"));
+
+    return x->head.framing != HTTP_NO_BODY && coding.len > 0 &&
+           !str_eq_nocase(coding, STR("identity"));
+}
+
+NOINLINE SUSPENDS static bool refuse_coding(struct http_exchange *x)
+{
+    struct str coding = http_field(&x->head.fields, STR("content-encoding"));
+    struct err err = {0};
+
+    err_set(&err, ERR_INVALID,
+            "a body with Content-Encoding \"" STR_FMT "\" is not taken: send it as it is",
+            STR_ARG(str_slice(coding, 0, 40)));
+    return refuse(x->conn, x->id, 415, &err);
 }
 
 SUSPENDS static bool serve_one(struct http_conn *c)
@@ -304,6 +327,8 @@ SUSPENDS static bool serve_one(struct http_conn *c)
     http_exchange_begin(x);
     if (is_body_too_large(x))
         return refuse_body(x);
+    if (is_body_encoded(x))
+        return refuse_coding(x);
     return handle(x);
 }
 
@@ -326,7 +351,7 @@ SUSPENDS static bool meet(struct http_conn *c)
     if (!c->unwelcome)
         return true;
     err_set(&err, ERR_UNAVAILABLE, "%s", c->unwelcome);
-    http_refuse(c, 503, &err);
+    http_refuse(c, http_next_id(c->run->server), 503, &err);
     linger(c);
     return false;
 }

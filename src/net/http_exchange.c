@@ -56,6 +56,11 @@ uint64_t http_received_bytes(const struct http_exchange *x)
     return x->received;
 }
 
+uint64_t http_request_id(const struct http_exchange *x)
+{
+    return x->id;
+}
+
 mono_ns http_started(const struct http_exchange *x)
 {
     return x->started;
@@ -68,6 +73,7 @@ void http_exchange_begin(struct http_exchange *x)
     const struct http_head *head = &x->head;
 
     x->started = fiber_now();
+    x->id = http_next_id(c->run->server);
     x->to_head = str_eq(head->method, STR("HEAD"));
     x->body_whole = head->framing == HTTP_NO_BODY;
     if (head->framing == HTTP_LENGTH && head->content_length <= c->end - c->at) {

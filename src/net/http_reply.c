@@ -1,27 +1,59 @@
 /* What the server sends: heads, bodies, pieces, refusals. */
+#include <string.h>
+
 #include "base/json.h"
 #include "net/http_server_internal.h"
 #include "net/pen.h"
 
 #define FIXED_BYTES  256  /* of a head: status line, date, framing, connection */
 #define REFUSAL_BODY 2048 /* holds any error text, escaped */
+#define ID_BYTES     20   /* "req_" and 16 hex digits */
 #define SIZE_LINE    24   /* a chunk's size in hex with its line end */
 
 /* ---- heads ---- */
 
-static size_t head_bytes(const struct http_reply *reply, struct str reason)
+static size_t field_bytes(const struct http_field *f)
+{
+    ASSERT(f->name.len > 0);
+    ASSERT(str_find_char(f->value, '\r') == f->value.len);
+    ASSERT(str_find_char(f->value, '\n') == f->value.len);
+    return f->name.len + f->value.len + 4;
+}
+
+static size_t head_bytes(const struct http_exchange *x, const struct http_reply *reply,
+                         struct str reason)
 {
     size_t bytes = FIXED_BYTES + reason.len + reply->content_type.len;
 
-    for (size_t i = 0; i < reply->field_count; i++) {
-        const struct http_field *f = &reply->fields[i];
+    for (size_t i = 0; i < reply->field_count; i++)
+        bytes += field_bytes(&reply->fields[i]);
+    return bytes + (x->extra.name.len ? field_bytes(&x->extra) : 0);
+}
 
-        ASSERT(f->name.len > 0);
-        ASSERT(str_find_char(f->value, '\r') == f->value.len);
-        ASSERT(str_find_char(f->value, '\n') == f->value.len);
-        bytes += f->name.len + f->value.len + 4;
-    }
-    return bytes;
+/* The same text in the reply, the log and what is sent to a provider. */
+static void write_id(char out[ID_BYTES], uint64_t id)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    memcpy(out, "req_", 4);
+    for (int i = 0; i < 16; i++)
+        out[4 + i] = digits[(id >> (60 - 4 * i)) & 15];
+}
+
+static void put_id(struct pen *pen, uint64_t id)
+{
+    char text[ID_BYTES];
+
+    if (!id)
+        return;
+    write_id(text, id);
+    put_field(pen, STR("x-request-id"), (struct str){text, sizeof text});
+}
+
+void http_reply_field(struct http_exchange *x, struct http_field field)
+{
+    ASSERT(x->reply == REPLY_NONE && x->extra.name.len == 0);
+    x->extra = field;
 }
 
 static void put_status(struct pen *pen, int status, struct str reason)
@@ -63,7 +95,7 @@ static struct str make_head(struct http_exchange *x, const struct http_reply *re
                             const struct framing *framing)
 {
     struct str reason = str_from(http_reason(reply->status));
-    char *head = arena_alloc_raw(x->arena, head_bytes(reply, reason));
+    char *head = arena_alloc_raw(x->arena, head_bytes(x, reply, reason));
     struct pen pen = {head};
 
     ASSERT(reply->status >= 200 && reply->status <= 999);
@@ -73,8 +105,11 @@ static struct str make_head(struct http_exchange *x, const struct http_reply *re
     put(&pen, http_date_line(x->conn->run->server));
     if (reply->content_type.len > 0)
         put_field(&pen, STR("Content-Type"), reply->content_type);
+    put_id(&pen, x->id);
     for (size_t i = 0; i < reply->field_count; i++)
         put_field(&pen, reply->fields[i].name, reply->fields[i].value);
+    if (x->extra.name.len)
+        put_field(&pen, x->extra.name, x->extra.value);
     put_framing(&pen, framing);
     put(&pen, STR("\r\n"));
     return (struct str){head, (size_t)(pen.at - head)};
@@ -241,7 +276,7 @@ static void write_problem(const struct err *err, int status, struct buf *body)
     buf_str(body, STR("}"));
 }
 
-void http_refuse(struct http_conn *c, int status, const struct err *why)
+void http_refuse(struct http_conn *c, uint64_t id, int status, const struct err *why)
 {
     struct http_server *server = c->run->server;
     char head[FIXED_BYTES * 2], text[REFUSAL_BODY];
@@ -257,6 +292,14 @@ void http_refuse(struct http_conn *c, int status, const struct err *why)
     buf_init_fixed(&h, head, sizeof head);
     buf_fmt(&h, "HTTP/1.1 %d %s\r\n" STR_FMT, status, http_reason(status), STR_ARG(date));
     buf_fmt(&h, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+    if (id) {
+        char id_text[ID_BYTES];
+
+        write_id(id_text, id);
+        buf_str(&h, STR("x-request-id: "));
+        buf_put(&h, id_text, sizeof id_text);
+        buf_str(&h, STR("\r\n"));
+    }
     buf_str(&h, STR("Connection: close\r\n\r\n"));
     struct iovec iov[2] = {piece_of(buf_view(&h)), piece_of(buf_view(&body))};
     if (!stream_write_paced(c->stream, iov, 2, server->options.write_timeout, &ignored))

@@ -345,6 +345,11 @@ struct http_server_stats http_server_stats(const struct http_server *server)
     return server->stats;
 }
 
+uint64_t http_next_id(struct http_server *server)
+{
+    return server->options.next_id ? server->options.next_id(server->options.ctx) : 0;
+}
+
 /* RFC 9110, 5.6.7: IMF-fixdate. Made once a second. */
 struct str http_date_line(struct http_server *server)
 {

@@ -30,6 +30,8 @@ struct http_server_options {
     struct tls_server *tls;           /* NULL: in clear */
     http_handler *handler;
     void *ctx;
+    uint64_t (*next_id)(
+        void *ctx); /* of every request, also one refused; NULL: replies carry none */
     /* Body of a refusal made before the handler (content type application/json); default: problem text. */
     void (*refuse)(const struct err *err, int status, struct buf *body);
 };
@@ -65,20 +67,24 @@ bool http_peer_is_local(const struct http_exchange *x); /* Unix socket of the sa
 const char *http_peer_certificate(
     const struct http_exchange *x); /* subject of a verified client certificate, or "" */
 uint64_t http_received_bytes(const struct http_exchange *x);
-mono_ns http_started(const struct http_exchange *x); /* when the head was complete */
+uint64_t http_request_id(const struct http_exchange *x); /* what next_id gave; x-request-id */
+mono_ns http_started(const struct http_exchange *x);     /* when the head was complete */
 
 /* The whole body as one view; sends "100 Continue" when asked; ERR_TOO_LARGE past the limit. After a
  * failure the handler may answer itself, or return: then the server answers 400, 408 or 413. */
 SUSPENDS bool http_body(struct http_exchange *x, struct str *out, struct err *err) MUST_CHECK;
 
 /* The reply: head once, then either one body or pieces. Date, Content-Length or chunking, and
- * Connection are written here; the caller gives the rest, values free of CR and LF (asserted). */
+ * Connection and x-request-id are written here; the caller gives the rest, values free of CR and LF (asserted). */
 struct http_reply {
     int status;
     struct str content_type;
     const struct http_field *fields;
     size_t field_count;
 };
+/* A field more in whatever the reply will be, for who does not make it: name and value live as long as the
+ * exchange; one at most. */
+void http_reply_field(struct http_exchange *x, struct http_field field);
 SUSPENDS bool http_send(struct http_exchange *x, const struct http_reply *reply, struct str body,
                         struct err *err) MUST_CHECK;
 /* A body in pieces, one copy less. */

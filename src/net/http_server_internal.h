@@ -76,8 +76,10 @@ struct http_exchange {
     struct arena *arena; /* owns this too */
     struct scope scope;  /* the handler runs in it */
     struct scope *work;  /* ... and what of it ends when the server is cut; or NULL */
+    uint64_t id;         /* 0: none */
     mono_ns started;
     uint64_t received, sent;
+    struct http_field extra; /* http_reply_field() */
 
     struct str body; /* once whole */
     bool body_whole, continued;
@@ -101,6 +103,7 @@ struct http_exchange {
 bool http_conn_rest(struct http_conn *c); /* false: it cannot, close it */
 void http_conn_free(struct http_conn *c); /* closes; not while it rests */
 struct str http_date_line(struct http_server *server);
+uint64_t http_next_id(struct http_server *server); /* 0: none are given */
 
 /* ---- http_conn.c ---- */
 SUSPENDS void http_conn_serve(void *conn);
@@ -117,6 +120,6 @@ void http_exchange_begin(struct http_exchange *x);
 
 /* ---- http_reply.c ---- */
 /* An error answer made by the server itself; the connection ends afterwards. */
-SUSPENDS void http_refuse(struct http_conn *c, int status, const struct err *why);
+SUSPENDS void http_refuse(struct http_conn *c, uint64_t id, int status, const struct err *why);
 
 #endif

@@ -231,12 +231,18 @@ static bool add_old_records(struct sim_house *house, int count, struct err *err)
     return true;
 }
 
+static uint64_t next_id(void *house)
+{
+    return gateway_next_id(((struct sim_house *)house)->gateway);
+}
+
 SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *err)
 {
     struct http_server_options options = {.body_bytes_max = BODY_BYTES_MAX,
                                           .request_memory = 4 * MIB,
                                           .handler = serve,
-                                          .ctx = house};
+                                          .ctx = house,
+                                          .next_id = next_id};
 
     scope_open(&house->serving, 0);
     if (!addr_parse(STR("127.0.0.1:8080"), &house->addr, err) || !make_keys(house, err) ||

@@ -91,6 +91,11 @@ static SUSPENDS void handle(struct http_exchange *x, void *ctx)
     }
 }
 
+static uint64_t next_id(void *ctx)
+{
+    return gateway_next_id(((struct small_house *)ctx)->gateway);
+}
+
 static SUSPENDS void run_server(void *arg)
 {
     struct small_house *h = arg;
@@ -111,7 +116,7 @@ static SUSPENDS void run_server(void *arg)
 static SUSPENDS bool open_gateway(struct small_house *h, struct err *err)
 {
     struct gateway_options options = {.accounts = h->accounts};
-    struct http_server_options server = {.handler = handle, .ctx = h};
+    struct http_server_options server = {.handler = handle, .ctx = h, .next_id = next_id};
 
     h->published = snapshot_new(keep_object);
     snapshot_publish(h->published, &h->config);

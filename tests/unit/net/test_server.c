@@ -94,6 +94,20 @@ static void tell_facts(struct http_exchange *x)
     EXPECT(http_sent_bytes(x) > text.len && http_head_sent(x));
 }
 
+static void work_until_cut(struct http_exchange *x)
+{
+    struct err err = {0}, why = {0};
+    struct scope work;
+
+    scope_open(&work, 0);
+    http_work(x, &work);
+    EXPECT(!fiber_sleep(PATIENCE, &why) && why.code == ERR_CANCELLED);
+    http_work(x, NULL);
+    scope_close(&work);
+    EXPECT(http_is_cut(x) && !scope_is_over(http_scope(x)));
+    EXPECT(http_send(x, &text_reply, STR("was cut"), &err), "%s", err.text);
+}
+
 static void handle(struct http_exchange *x, void *ctx)
 {
     struct str path = http_head(x)->path;
@@ -108,6 +122,8 @@ static void handle(struct http_exchange *x, void *ctx)
         stream_three(x, false);
     else if (str_eq(path, STR("/wait")))
         wait_for_leaving(x);
+    else if (str_eq(path, STR("/work")))
+        work_until_cut(x);
     else if (str_eq(path, STR("/fields")))
         send_fields(x);
     else if (str_eq(path, STR("/large")))
@@ -777,4 +793,80 @@ FIBER_TEST(each_failure_is_survived)
 #ifdef WEIR_FAULT
     EXPECT(nth > 10, "%" PRIu64, nth);
 #endif
+}
+
+/* ---- ids, and the end of a server ---- */
+
+static uint64_t always_the_same_id(void *ctx)
+{
+    (void)ctx;
+    return 0xabc;
+}
+
+FIBER_TEST(every_reply_carries_the_id)
+{
+    static const struct http_server_options named = {.handler = handle,
+                                                     .next_id = always_the_same_id};
+    static const char *const requests[] = {
+        GET("/a"),
+        GET("/stream"),
+        "BAD\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct served s;
+
+        REQUIRE(served_start(&s, &named));
+        struct talk *t = talk_open(arena, &s.at);
+        if (t) {
+            EXPECT(say_text(t->sock, requests[i]));
+            EXPECT(hear(t, "\r\nx-request-id: req_0000000000000abc\r\n"), "%s", t->heard);
+            talk_close(t);
+        }
+        served_stop(&s);
+    }
+}
+
+FIBER_TEST(an_encoded_body_is_refused)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct served s;
+
+    REQUIRE(served_start(&s, &plain));
+    struct talk *t = talk_open(arena, &s.at);
+    if (t) {
+        EXPECT(say_text(t->sock, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: br\r\n"
+                                 "Content-Length: 1\r\n\r\nx"));
+        EXPECT(hear_end(t));
+        EXPECT(strncmp(t->heard, "HTTP/1.1 415 ", 13) == 0, "%s", t->heard);
+        talk_close(t);
+    }
+    served_stop(&s);
+}
+
+FIBER_TEST(what_is_cut_can_still_answer)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+    struct scope soon;
+    struct served s;
+
+    REQUIRE(served_start(&s, &plain));
+    struct talk *t = talk_open(arena, &s.at);
+    if (t) {
+        EXPECT(say_text(t->sock, GET("/work")));
+        while (http_server_stats(s.server).active == 0)
+            fiber_yield();
+        scope_open(&soon, fiber_now() + MILLISECOND);
+        EXPECT(!http_server_drain(s.server, &err) && err.code == ERR_TIMEOUT);
+        scope_close(&soon);
+        http_server_cut(s.server);
+        EXPECT(hear(t, "was cut"), "%s", t->heard);
+        EXPECT(http_server_drain(s.server, &err));
+        talk_close(t);
+    }
+    served_stop(&s);
 }
