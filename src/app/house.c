@@ -13,8 +13,7 @@
 
 const char *house_path(const struct house *house, const char *name)
 {
-    struct str dir = house->settings->data.dir;
-    struct str path = arena_fmt(house->arena, STR_FMT "/%s", STR_ARG(dir), name);
+    struct str path = arena_fmt(house->arena, STR_FMT "/%s", STR_ARG(house->dir), name);
 
     ASSERT(path.ptr);
     return path.ptr;
@@ -189,11 +188,17 @@ void house_reload(struct house *house, const char *why)
     struct buf restart;
 
     buf_init_fixed(&restart, text, sizeof text);
-    bool ok = settings_read(house->config_file, house->environment, &problems, &fresh);
+    /* A file that is gone is no file without settings. */
+    const char *file = house->config_file || house->settings->file.len == 0
+                           ? house->config_file
+                           : house->settings->file.ptr;
+    bool ok = settings_read(file, house->environment, &problems, &fresh);
     for (size_t i = 0; i < problems.warning_count; i++)
         log_warn(STR_FMT, STR_ARG(problems.warnings[i]));
     for (size_t i = 0; i < problems.count; i++)
         log_error("settings: " STR_FMT, STR_ARG(problems.at[i]));
+    if (problems.beyond > 0)
+        log_error("settings: ... and %zu more", problems.beyond);
     if (ok && !house_publish(house, fresh, &err)) {
         log_error("settings: %s", err.text);
         ok = false;
@@ -312,8 +317,22 @@ static bool open_gateway(struct house *house, struct err *err)
 
 bool house_open(struct settings **settings, struct house **out, struct err *err)
 {
-    static bool (*const steps[])(struct house * house, struct err * err) = {
-        lock_data, open_pools, open_store, open_accounts, open_knowledge, open_tls, open_gateway,
+    static const struct {
+        bool (*run)(struct house *house, struct err *err);
+        const char *help; /* what can be done when it is damaged */
+    } steps[] = {
+        {lock_data, NULL},
+        {open_pools, NULL},
+        {open_store,
+         "a damaged weir.db comes back from a backup; what was spent since then is made "
+         "good from the audit log"},
+        {open_accounts,
+         "`weir audit verify` says what is wrong with the audit log; keep it for those "
+         "who look into it, and bring what is damaged back from a backup"},
+        {open_knowledge, "a damaged index comes back from a backup, or move its folder away and "
+                         "ingest the documents again"},
+        {open_tls, NULL},
+        {open_gateway, NULL},
     };
     struct arena *arena = arena_new(HOUSE_MEMORY);
     struct house *house = arena ? arena_alloc(arena, sizeof *house) : NULL;
@@ -327,13 +346,15 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
     house->arena = arena;
     house->settings = *settings;
     house->started = clock_wall();
+    house->dir = arena_str(arena, house->settings->data.dir);
     *settings = NULL;
     clock_random(seed, sizeof seed);
     hash_seed(seed);
     pages_limit((size_t)house->settings->server.memory);
     bool ok = resolve_init(NULL, err);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++)
-        ok = steps[i](house, err);
+        if (!(ok = steps[i].run(house, err)) && steps[i].help)
+            log_error("%s", steps[i].help);
     if (!ok)
         house_close(&house);
     else

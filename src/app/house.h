@@ -15,6 +15,7 @@ struct house {
     struct settings *settings;
     const char *config_file; /* as named on the command line, or NULL */
     const char *const *environment;
+    struct str dir;          /* of the data, as it was at the start: settings may say another */
     struct arena *arena;     /* paths; lives as long as the house */
     struct file *lock;       /* of the data directory */
     struct pool *disk;       /* audit syncs and other short blocking work */

@@ -45,6 +45,7 @@ extern const size_t settings_section_count;
 struct origin {
     struct str path;   /* "server.listen", "providers.0.url" */
     struct str source; /* "weir.yaml:3", "WEIR_SERVER_LISTEN" */
+    struct str where;  /* the same with the column, for problems found later */
     struct str shown;  /* secrets: "env:OPENAI_API_KEY"; else "" */
 };
 

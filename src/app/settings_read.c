@@ -53,9 +53,25 @@ static struct str place_text(struct reading *r, struct place at)
                      at.at_key ? at.yaml->key_column : at.yaml->column);
 }
 
+/* Of what was read well and does not fit together: where it stands, or where its neighbours do. */
+static struct str place_of(struct reading *r, struct str path)
+{
+    const struct settings *s = r->settings;
+
+    for (size_t i = s ? s->origin_count : 0; i > 0; i--)
+        if (str_eq(s->origins[i - 1].path, path))
+            return s->origins[i - 1].where;
+    while (path.len > 0 && path.ptr[path.len - 1] != '.')
+        path.len--;
+    for (size_t i = 0; s && path.len > 0 && i < s->origin_count; i++)
+        if (str_starts(s->origins[i].path, path))
+            return s->origins[i].where;
+    return place_text(r, (struct place){0});
+}
+
 static void problem(struct reading *r, struct place at, const char *path, const char *what)
 {
-    struct str where = place_text(r, at);
+    struct str where = at.yaml || at.variable ? place_text(r, at) : place_of(r, str_from(path));
 
     r->failed = true;
     note(r->problems, false,
@@ -255,6 +271,7 @@ static void keep_origin(struct reading *r, const char *path, struct place from,
     s->origins[s->origin_count++] = (struct origin){
         .path = arena_fmt(s->arena, "%s", path),
         .source = source,
+        .where = arena_str(s->arena, place_text(r, from)),
         .shown = row->type == SET_SECRET ? arena_str(s->arena, text) : STR(""),
     };
 }
@@ -469,7 +486,8 @@ static void read_file_text(struct reading *r, struct str text)
     struct err err = {0};
 
     if (!yaml_parse(r->settings->arena, text, &root, &err)) {
-        problem(r, (struct place){0}, "", err.text);
+        r->failed = true;
+        note(r->problems, false, arena_fmt(r->problems->arena, "%s:%s", r->file, err.text));
         return;
     }
     if (root && root->kind != YAML_MAP) {

@@ -38,7 +38,7 @@ static int column_of(yaml_mark_t mark)
 
 static bool refuse(struct err *err, yaml_mark_t mark, const char *why)
 {
-    return err_set(err, ERR_INVALID, "line %d, column %d: %s", line_of(mark), column_of(mark), why);
+    return err_set(err, ERR_INVALID, "%d:%d: %s", line_of(mark), column_of(mark), why);
 }
 
 static bool next_event(struct reader *r, yaml_event_t *event, struct err *err)
@@ -48,8 +48,8 @@ static bool next_event(struct reader *r, yaml_event_t *event, struct err *err)
     yaml_mark_t mark = r->parser.problem_mark;
     const char *why = r->parser.problem ? r->parser.problem : "not YAML";
     const char *context = r->parser.context ? r->parser.context : "";
-    return err_set(err, ERR_INVALID, "line %d, column %d: %s%s%s", line_of(mark), column_of(mark),
-                   why, *context ? " " : "", context);
+    return err_set(err, ERR_INVALID, "%d:%d: %s%s%s", line_of(mark), column_of(mark), why,
+                   *context ? " " : "", context);
 }
 
 static struct yaml *new_node(struct reader *r, enum yaml_kind kind, yaml_mark_t mark,
@@ -109,13 +109,13 @@ static bool read_map(struct reader *r, struct yaml *map, int depth, struct err *
         if (!read_value(r, &event, depth, &key, err))
             return false;
         if (key->kind != YAML_SCALAR)
-            return err_set(err, ERR_INVALID, "line %d, column %d: expected a name, found %s",
-                           key->line, key->column, yaml_kind_name(key->kind));
+            return err_set(err, ERR_INVALID, "%d:%d: expected a name, found %s", key->line,
+                           key->column, yaml_kind_name(key->kind));
         struct yaml *before = yaml_get(map, key->text);
         if (before)
             return err_set(err, ERR_INVALID,
-                           "line %d, column %d: \"" STR_FMT "\" stands twice, first in line %d",
-                           key->line, key->column, STR_ARG(key->text), before->key_line);
+                           "%d:%d: \"" STR_FMT "\" stands twice, first in line %d", key->line,
+                           key->column, STR_ARG(key->text), before->key_line);
         if (!next_event(r, &event, err) || !read_value(r, &event, depth, end, err))
             return false;
         (*end)->key = key->text;
@@ -220,10 +220,10 @@ bool yaml_parse(struct arena *arena, struct str text, struct yaml **out, struct 
     struct yaml *root = NULL;
 
     if (text.len > YAML_BYTES_MAX)
-        return err_set(err, ERR_TOO_LARGE, "the file has %zu bytes, at most %zu are read", text.len,
-                       YAML_BYTES_MAX);
+        return err_set(err, ERR_TOO_LARGE, " the file has %zu bytes, at most %zu are read",
+                       text.len, YAML_BYTES_MAX);
     if (!yaml_parser_initialize(&r.parser))
-        return err_set(err, ERR_EXHAUSTED, "no memory for the YAML reader");
+        return err_set(err, ERR_EXHAUSTED, " no memory for the YAML reader");
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.ptr, text.len);
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
     bool ok = read_document(&r, &root, err);

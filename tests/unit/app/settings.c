@@ -42,11 +42,11 @@ static const struct {
     {"a map where a list is meant", "models:\n  name: x\n",
      "weir.yaml:1:1: models: expected a list: lines that begin with \"- name:\""},
     {"a key twice", "log:\n  level: info\n  level: warn\n",
-     "weir.yaml: line 3, column 3: \"level\" stands twice, first in line 2"},
+     "weir.yaml:3:3: \"level\" stands twice, first in line 2"},
     {"an alias", "log: &a\n  level: info\n",
-     "weir.yaml: line 1, column 6: anchors and tags are not used here: write the map itself"},
+     "weir.yaml:1:6: anchors and tags are not used here: write the map itself"},
     {"two documents", "log:\n  level: info\n---\nlog:\n",
-     "weir.yaml: line 3, column 1: a second document begins: one file, one document"},
+     "weir.yaml:3:1: a second document begins: one file, one document"},
     {"a secret in the file",
      "providers:\n  - name: a\n    url: http://h/v1\n    api_key: sk-secret\n",
      "weir.yaml:4:14: providers.0.api_key: expected env:NAME or file:PATH; a secret may not stand "
@@ -55,19 +55,20 @@ static const struct {
      "providers:\n  - name: a\n    url: http://h/v1\n    api_key: env:NOWHERE\n",
      "weir.yaml:4:14: providers.0.api_key: the environment variable NOWHERE is not set or empty"},
     {"a provider without a url", "providers:\n  - name: a\n",
-     "weir.yaml: providers.0.url: must be given"},
+     "weir.yaml:2:11: providers.0.url: must be given"},
     {"a model of nobody", "models:\n  - name: a\n    provider: b\n",
-     "weir.yaml: models.0.provider: no provider has this name"},
+     "weir.yaml:3:15: models.0.provider: no provider has this name"},
     {"two models of one name",
      "providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - {name: a, provider: p}\n  - "
      "{name: a, provider: p}\n",
-     "weir.yaml: models.1.name: another model has this name"},
+     "weir.yaml:6:12: models.1.name: another model has this name"},
     {"a certificate without its key", "server:\n  tls_certificate: a.pem\n",
-     "weir.yaml: server.tls_certificate: tls_certificate and tls_key go together"},
+     "weir.yaml:2:20: server.tls_certificate: tls_certificate and tls_key go together"},
     {"documents through a stranger", "knowledge:\n  through: gpt\n",
-     "weir.yaml: knowledge.through: expected \"auto\", \"none\" or the name of one of `models`"},
+     "weir.yaml:2:12: knowledge.through: expected \"auto\", \"none\" or the name of one of "
+     "`models`"},
     {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
-     "weir.yaml: server.request_memory: must be at least twice server.body_bytes"},
+     "weir.yaml:2:19: server.request_memory: must be at least twice server.body_bytes"},
 };
 
 TEST(mistakes_are_named)
