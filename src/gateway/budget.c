@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "gateway/gateway_internal.h"
 #include "sys/clock.h"
 
@@ -20,5 +21,10 @@ bool hold_budget(struct request *req, struct err *err)
         return true;
     if (err->code == ERR_EXHAUSTED)
         explain_refusal(req, now);
+    if (err->code == ERR_UNAVAILABLE) { /* which file on which disk is the operator's to know */
+        log_line(LOG_ERROR, req->id, "no request can be recorded: %s", err->text);
+        err_set(err, ERR_UNAVAILABLE,
+                "the audit log cannot be written; requests are refused until it can");
+    }
     return false;
 }
