@@ -94,6 +94,22 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static void help_as_json(void)
+{
+    char text[2048];
+    struct json_writer w;
+    struct buf b;
+
+    buf_init_fixed(&b, text, sizeof text);
+    jw_init(&w, &b);
+    jw_object(&w);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        jw_key(&w, commands[i].name), jw_cstr(&w, commands[i].what);
+    jw_object_end(&w);
+    ASSERT(buf_ok(&b));
+    printf(STR_FMT "\n", STR_ARG(buf_view(&b)));
+}
+
 bool cli_help(struct cli *cli, struct err *err)
 {
     const struct command *one = cli->word_count > 0 ? find_command(cli->words[0]) : NULL;
@@ -101,6 +117,10 @@ bool cli_help(struct cli *cli, struct err *err)
     if (cli->word_count > 0 && !one)
         return err_set(err, ERR_INVALID, "there is no command \"%s\"; `weir help` lists them",
                        cli->words[0]);
+    if (cli->json) {
+        help_as_json();
+        return true;
+    }
     if (one) {
         printf("weir %s %s\n  %s\n\n%s", one->name, one->words, one->what, one->more);
         return true;
@@ -235,7 +255,7 @@ bool cli_settings(struct cli *cli, struct err *err)
 static int report(const struct err *err, bool json)
 {
     if (json) {
-        char text[1024];
+        char text[2048]; /* an err's text, escaped at worst */
         struct buf b;
 
         buf_init_fixed(&b, text, sizeof text - 1);
@@ -250,6 +270,22 @@ static int report(const struct err *err, bool json)
     return err->code == ERR_INVALID ? 2 : 1;
 }
 
+/* Known before anything can be wrong with the rest: errors are JSON then, too. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+/* An answer that did not reach its file, the disk being full, is no answer. */
+static bool flush_output(struct err *err)
+{
+    return (fflush(stdout) == 0 && !ferror(stdout)) ||
+           err_set(err, ERR_UNAVAILABLE, "could not write to standard output");
+}
+
 int cli_main(int argc, char **argv, char **environment)
 {
     struct cli cli = {0};
@@ -261,14 +297,16 @@ int cli_main(int argc, char **argv, char **environment)
         command = find_command("help");
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         command = find_command("version");
+    cli.json = wants_json(argc, argv);
     if (!command) {
         err_set(&err, ERR_INVALID, "there is no command \"%s\"; `weir help` lists them", argv[1]);
-        return report(&err, false);
+        return report(&err, cli.json);
     }
     cli.arena = arena_new(CLI_MEMORY);
     bool ok = (cli.arena || err_set(&err, ERR_EXHAUSTED, "no memory")) &&
               read_words(&cli, argc, argv, &err) && override_environment(&cli, environment, &err) &&
               command->run(&cli, &err);
+    ok = ok && flush_output(&err);
     int status = ok ? cli.status : report(&err, cli.json);
 
     if (!ok && cli.status)

@@ -450,6 +450,8 @@ static bool audit_check(struct cli *cli, struct err *err)
 
     if (!dir || !audit_verify(dir, &r, err))
         return false;
+    if (r.segments == 0)
+        return err_set(err, ERR_NOT_FOUND, "there are no audit files in \"%s\"", dir);
     buf_init_fixed(&head, text, sizeof text - 1);
     buf_hex(&head, r.head.bytes, sizeof r.head.bytes);
     text[head.len] = 0;

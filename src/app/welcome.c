@@ -71,7 +71,7 @@ static bool make_key(struct house *house, struct arena *arena, const char *name,
     }
     struct audit_record r = {
         .time = clock_wall(),
-        .key_id = STR("local"),
+        .key_id = accounts_local_admin(house->accounts)->key_id,
         .tenant = key.tenant,
         .route = STR("first start"),
         .status = 201,
