@@ -10,6 +10,7 @@
 
 #define WRITER_PATIENCE \
     (50 * MILLISECOND)             /* of the pool's thread, before it lets others have a turn */
+#define URGENT_ROOM   (64 * KIB)   /* of a half, that requests cannot fill */
 #define LAST_PATIENCE (1 * SECOND) /* of the process, before it ends with lines unwritten */
 
 /* Two halves: lines are added to one while the other is written. */
@@ -35,7 +36,8 @@ static bool add(struct str line, bool urgent)
     mutex_lock(&queue.lock);
     size_t *len = &queue.len[queue.adding];
     char *at = queue.half[queue.adding];
-    if (*len + line.len + 1 <= LOG_QUEUE_BYTES / 2) {
+    size_t room = LOG_QUEUE_BYTES / 2 - (urgent ? 0 : URGENT_ROOM);
+    if (*len + line.len + 1 <= room) {
         memcpy(at + *len, line.ptr, line.len);
         at[*len + line.len] = '\n';
         *len += line.len + 1;
