@@ -191,14 +191,19 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
     return true;
 }
 
-/* Where the next piece of the text ends: a sentence with its mark, or a line. */
+/* Where the next piece of the text ends: a sentence with its mark, or a line with its breaks. */
 static size_t piece_end(const struct grounded *g, size_t from)
 {
     struct str rest = str_slice(g->text, from, g->text.len);
-    size_t mark = str_find(rest, STR("] ")), line = str_find_char(rest, '\n');
-    size_t end = MIN_OF(mark == rest.len ? mark : mark + 1, line == rest.len ? line : line + 1);
+    bool is_source = str_starts(rest, STR("["));
+    size_t mark = is_source ? rest.len : str_find(rest, STR("] "));
+    size_t line = str_find_char(rest, '\n');
 
-    return from + end;
+    if (mark < line)
+        return from + mark + 1;
+    while (line < rest.len && rest.ptr[line] == '\n')
+        line++;
+    return from + line;
 }
 
 static struct buf *begin_event(struct request *req, struct buf *b)
