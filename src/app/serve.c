@@ -195,11 +195,11 @@ static void watch_settings(void *arg)
     struct house *house = arg;
     struct file_info before = {0}, now = {0};
     struct err err = {0};
-    const char *file =
-        house->settings->file.len ? arena_str(house->arena, house->settings->file).ptr : NULL;
-    bool known = file && file_stat(file, &before, &err);
+    /* Also when there is none yet: it may come. */
+    const char *file = house->config_file ? house->config_file : SETTINGS_FILE;
+    bool known = house->settings->file.len > 0 && file_stat(file, &before, &err);
 
-    while (file && fiber_sleep(WATCH_EVERY, &err)) {
+    while (fiber_sleep(WATCH_EVERY, &err)) {
         bool there = file_stat(file, &now, &err);
         bool changed = there && (!known || now.changed != before.changed ||
                                  now.bytes != before.bytes || now.inode != before.inode);

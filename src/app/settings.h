@@ -73,6 +73,7 @@ struct settings_problems {
     size_t warning_count;
 };
 
+#define SETTINGS_FILE "weir.yaml"
 /* file: NULL for "weir.yaml if there is one"; a file that was named must exist. environment: NULL-ended
  * NAME=VALUE, as environ. False: problems says why, all of it; *out is untouched. */
 bool settings_read(const char *file, const char *const *environment,

@@ -142,6 +142,17 @@ static bool read_number(const struct setting *row, struct str text, int64_t *out
     return true;
 }
 
+/* Known now, and not when the first request fails. */
+static bool set_secret(struct secret *out, struct str text, struct err *err)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return err_set(err, ERR_INVALID,
+                           "the secret holds a byte that no header takes: a "
+                           "blank, a line end or one beyond ASCII");
+    return secret_set(out, text.ptr, text.len, err);
+}
+
 static bool load_secret(struct reading *r, struct str name_or_path, bool from_file,
                         struct secret *out, struct err *err)
 {
@@ -159,7 +170,7 @@ static bool load_secret(struct reading *r, struct str name_or_path, bool from_fi
             return err_wrap(err, "cannot read the secret");
         struct str trimmed = str_trim(text);
         bool ok = trimmed.len > 0
-                      ? secret_set(out, trimmed.ptr, trimmed.len, err)
+                      ? set_secret(out, trimmed, err)
                       : err_set(err, ERR_INVALID, "the file \"%s\" is empty, expected a secret",
                                 name.ptr);
         bytes_wipe((void *)(uintptr_t)text.ptr, text.len);
@@ -169,7 +180,7 @@ static bool load_secret(struct reading *r, struct str name_or_path, bool from_fi
     if (text.len == 0)
         return err_set(err, ERR_INVALID, "the environment variable %s is not set or empty",
                        name.ptr);
-    return secret_set(out, text.ptr, text.len, err);
+    return set_secret(out, text, err);
 }
 
 /* The value may be the secret itself, put there by mistake: it is never repeated. */
@@ -747,7 +758,7 @@ bool settings_read(const char *file, const char *const *environment,
                    struct settings_problems *problems, struct settings **out)
 {
     struct reading r = {
-        .problems = problems, .environment = environment, .file = file ? file : "weir.yaml"};
+        .problems = problems, .environment = environment, .file = file ? file : SETTINGS_FILE};
     struct arena *scratch CLEANUP(arena_end) = arena_new(4 * MIB);
     struct file_info info;
     struct str text = STR_NONE;

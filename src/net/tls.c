@@ -41,7 +41,8 @@ bool err_tls(struct err *err, enum err_code code, const char *fmt, ...)
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
     ERR_error_string_n(complaint, reason, sizeof reason);
-    const char *words = ERR_reason_error_string(complaint);
+    const char *words = ERR_SYSTEM_ERROR(complaint) ? strerror(ERR_GET_REASON(complaint))
+                                                    : ERR_reason_error_string(complaint);
     ERR_clear_error();
     if (complaint == 0)
         return err_set(err, code, "%s", what);
