@@ -36,9 +36,11 @@ fuzz:
 
 bench: build
 	@tools/setup bench
+	@tools/build release bench/rig
 	@tools/bench $(ARGS)
 
 eval: build
+	@tools/build release tests/quality/weir_eval
 	@build/tests/quality/weir_eval $(ARGS)
 
 docs: build
