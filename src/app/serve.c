@@ -254,6 +254,18 @@ static bool listen_at(const struct addr *at, bool reuse_port, struct listening *
     return sock_listen(at, &options, &out->listener, err);
 }
 
+/* Loops share the port by SO_REUSEPORT, and so would another Weir with another data directory: the
+ * first one asks for the port alone before. */
+static bool listen_first(const struct addr *at, bool shared, struct listening *out, struct err *err)
+{
+    struct listening alone = {0};
+
+    if (shared && !listen_at(at, false, &alone, err))
+        return false;
+    listener_close(&alone.listener);
+    return listen_at(at, shared, out, err);
+}
+
 static bool command_socket(struct house *house, struct listening *out, struct err *err)
 {
     struct addr at;
@@ -279,7 +291,7 @@ static bool serve_first(struct server_loop *own, struct scope *scope, struct lis
 
     if (!make_server(own, NULL, &own->command, err) ||
         !addr_parse(own->house->settings->server.listen, &at, err) ||
-        !listen_at(&at, all->count > 1, tcp, err))
+        !listen_first(&at, all->count > 1, tcp, err))
         return false;
     command->server = own->command;
     all->listen = listener_addr(tcp->listener);
