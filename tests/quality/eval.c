@@ -338,7 +338,7 @@ static double top_accuracy(const double *sure, size_t n, const double *unsure, s
 
 static void print_tally(struct tally *t)
 {
-    double n = t->answerable ? t->answerable : 1, none = t->asked - t->answerable;
+    double n = t->answerable > 0 ? t->answerable : 1, none = t->asked - t->answerable;
 
     printf("  " STR_FMT ": %u questions, %u answerable\n", STR_ARG(t->set), t->asked,
            t->answerable);
