@@ -20,7 +20,7 @@ struct cli {
     const char *config, *data_dir, *listen, *url, *key, *model, *rpm, *day, *month, *lines;
     const char *const *environment; /* the process's, with what options override in front */
     struct settings *settings;
-    struct str data_path;            /* as the settings name it */
+    struct str data_path; /* as the settings name it */
     struct http_url target;
     int status; /* exit status */
 };

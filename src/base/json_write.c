@@ -194,6 +194,7 @@ void jw_f64(struct json_writer *w, double n)
         buf_init_fixed(&b, text, sizeof text);
         buf_fmt(&b, "%.*g", digits, n);
         ASSERT(buf_ok(&b));
+        /* By bits, so that -0 stays -0. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
         if (digits == 17 || (f64_parse(buf_view(&b), &back) && memcmp(&back, &n, sizeof n) == 0))
             break;
     }

@@ -12,7 +12,8 @@ bool path_absolute(struct arena *arena, const char *path, struct str *out, struc
     if (!room)
         return err_arena(err, arena);
     if (!realpath(path, room))
-        return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INVALID, errno, "cannot find \"%s\"", path);
+        return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INVALID, errno,
+                       "cannot find \"%s\"", path);
     *out = str_from(room);
     return true;
 }

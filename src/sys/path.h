@@ -5,7 +5,8 @@
 #include "base/arena.h"
 
 /* The path without links, "." and ".."; ERR_NOT_FOUND names what is missing. */
-bool path_absolute(struct arena *arena, const char *path, struct str *out, struct err *err) MUST_CHECK;
+bool path_absolute(struct arena *arena, const char *path, struct str *out, struct err *err)
+    MUST_CHECK;
 /* Of the running program; empty when the kernel does not tell. */
 struct str path_program(struct arena *arena);
 

@@ -62,7 +62,8 @@ TEST(a_guard_lies_below_each_stack_on_old_kernels_too)
             memset(low[i] + STACK_USABLE_BYTES - 100, 1, 100);
         }
         EXPECT(!stack_take(&s), "bounded");
-        for (size_t i = (size_t)by_mprotect; i < ARRAY_LEN(low); i += 23) { /* the first was made before */
+        for (size_t i = (size_t)by_mprotect; i < ARRAY_LEN(low);
+             i += 23) { /* the first was made before */
             EXPECT(is_guarded(low[i] - 1) && is_guarded(low[i] - STACK_GUARD_BYTES), "%zu", i);
             EXPECT(!is_guarded(low[i]));
         }
