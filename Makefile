@@ -47,6 +47,7 @@ docs: build
 	@tools/docs
 
 install: build
+	@meson configure build -Dprefix=$(PREFIX) && tools/build release
 	@meson install -C build --no-rebuild --quiet --skip-subprojects $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
