@@ -178,6 +178,16 @@ static float share_of(const struct question *q, uint64_t bits)
     return q->word_idf > 0 ? sum / q->word_idf : 0;
 }
 
+/* "Is X covered?" is answered by the sentence that says so together with the one that says when not. */
+static bool is_exception(const struct inquiry *q, const struct candidate *c)
+{
+    const struct candidate *best = &q->ranked[0];
+
+    return q->question.polar && c->found == best->found &&
+           c->features[F_NEGATED] != best->features[F_NEGATED] &&
+           share_of(&q->question, c->words) >= share_of(&q->question, best->words);
+}
+
 /* The best sentence, and at most two more that are nearly as good and add to what is covered. */
 static size_t choose_sentences(const struct inquiry *q, const struct candidate *chosen[])
 {
@@ -188,8 +198,14 @@ static size_t choose_sentences(const struct inquiry *q, const struct candidate *
     for (size_t i = 1; i < q->ranked_count && count < CITATIONS_MAX; i++) {
         const struct candidate *c = &q->ranked[i];
 
-        if (c->score < q->ranked[0].score - NEAR_SCORE)
+        if (c->score < q->ranked[0].score - 2 * NEAR_SCORE)
             break;
+        if (is_exception(q, c)) {
+            chosen[count++] = c;
+            continue;
+        }
+        if (c->score < q->ranked[0].score - NEAR_SCORE)
+            continue;
         if (share_of(&q->question, c->words & ~covered) < NEW_SHARE)
             continue;
         if (c->found == chosen[0]->found && c->sentence <= chosen[0]->sentence + 1 &&

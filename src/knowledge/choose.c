@@ -5,8 +5,16 @@
 #include <string.h>
 
 #define SHORT_WORDS 4
-#define BESIDE      2 /* "the Director of Claims, Ingrid Solheim" */
-#define NEAR_WORDS  2 /* neighbouring words of the question may stand this far apart */
+#define BESIDE      2    /* "the Director of Claims, Ingrid Solheim" */
+#define KIN_MISSING 0.3f /* of a word's weight, when the passage has only its kin */
+#define SOME_TIME   0.3f /* of cue_stands(): a number at least */
+
+/* Scores by rule. */
+#define NEGATED_COST  0.8f /* "is it covered?": "not when ..." is the second half of the answer */
+#define NAMED_GAIN    1.0f /* "who is the director?": "the director, Ms Solheim" */
+#define TIMELESS_COST 1.5f /* "how long ...?": no "7 days" here */
+
+#define NEAR_WORDS 2 /* neighbouring words of the question may stand this far apart */
 
 int language_number(struct str language)
 {
@@ -23,13 +31,29 @@ static bool add_asked(const struct lexical_view *view, struct question *q, const
     if (term->stop || q->asked_count == ASKED_MAX || table_get(known, term->text))
         return true;
     struct asked *asked = &q->asked[q->asked_count];
-    *asked = (struct asked){
-        .term = *term, .idf = lexical_idf(view, term), .number = (uint32_t)q->asked_count};
+    *asked = (struct asked){.term = *term,
+                            .idf = lexical_idf(view, term),
+                            .number = (uint32_t)q->asked_count,
+                            .family = family_of(term->text)};
     if (!table_put(known, term->text, asked, NULL))
         return err_set(err, ERR_EXHAUSTED, "no memory to read the question");
     *(term->field == TERM_WORD ? &q->word_idf : &q->pair_idf) += asked->idf;
     q->asked_count++;
     return true;
+}
+
+/* "What country", "which team": the noun right behind the question word. */
+static uint64_t find_focus(const struct question *q)
+{
+    for (size_t i = 0; i + 1 < q->terms.count; i++) {
+        const struct term *term = &q->terms.at[i], *next = term + 1;
+
+        if (!str_eq(term->text, STR("what")) && !str_eq(term->text, STR("which")))
+            continue;
+        const struct asked *asked = table_get(&q->words, next->text);
+        return asked && !next->stop ? 1ull << asked->number : 0;
+    }
+    return 0;
 }
 
 bool question_read(const struct lexical_view *view, struct analyser *analyser, struct arena *arena,
@@ -38,6 +62,8 @@ bool question_read(const struct lexical_view *view, struct analyser *analyser, s
     struct question q = {.text = text, .language = text_language(text)};
 
     q.cue = cue_of(text, q.language);
+    q.polar = is_polar(text, q.language);
+    q.negated = is_negated(text);
     q.asked = arena_array(arena, ASKED_MAX, sizeof *q.asked);
     if (!q.asked)
         return err_arena(err, arena);
@@ -51,6 +77,11 @@ bool question_read(const struct lexical_view *view, struct analyser *analyser, s
         for (size_t i = 0; i < q.terms.count; i++)
             if ((int)q.terms.at[i].field == field && !add_asked(view, &q, &q.terms.at[i], err))
                 return false;
+    q.grams = arena_alloc(arena, sizeof *q.grams);
+    if (!q.grams)
+        return err_arena(err, arena);
+    grams_read(q.grams, &q.terms, str_eq(q.language, STR("zh")));
+    q.focus = find_focus(&q);
     *out = q;
     return true;
 }
@@ -130,17 +161,6 @@ static struct match match_terms(const struct question *q, const struct terms *te
     return m;
 }
 
-static bool match_text(struct analyser *analyser, struct arena *arena, const struct question *q,
-                       struct str text, struct match *out, struct err *err)
-{
-    struct terms terms;
-
-    if (!analyser_terms(analyser, arena, text, &terms, err))
-        return false;
-    *out = match_terms(q, &terms);
-    return true;
-}
-
 /* Share of the question's idf in one field that the bits stand for. */
 static float share(const struct question *q, uint64_t bits, enum term_field field)
 {
@@ -152,34 +172,40 @@ static float share(const struct question *q, uint64_t bits, enum term_field fiel
     return all > 0 ? sum / all : 0;
 }
 
-/* "located" and "location" have different stems and the same beginning. */
-static bool is_kin(struct str a, struct str b)
+/* "located" and "location" have different stems and the same beginning; who approves decides. */
+static bool is_kin(const struct asked *asked, struct str b)
 {
+    struct str a = asked->term.text;
     size_t same = 0, longer = MAX_OF(a.len, b.len);
 
+    if (is_of_family(b, asked->family))
+        return true;
+    if ((uint8_t)a.ptr[0] >= 0x80)
+        return false;
     while (same < a.len && same < b.len && a.ptr[same] == b.ptr[same])
         same++;
     return same >= 4 && same * 5 >= longer * 3;
 }
 
-/* idf share of the words that are not there themselves but have kin among the terms. */
-static float soft_share(const struct question *q, uint64_t there, const struct terms *terms)
+/* The words that are not there themselves but have kin among the terms. */
+static uint64_t kin_bits(const struct question *q, uint64_t there, const struct terms *terms)
 {
-    float sum = 0;
+    uint64_t bits = 0;
 
     for (size_t i = 0; i < q->asked_count; i++) {
-        const struct term *asked = &q->asked[i].term;
+        const struct asked *asked = &q->asked[i];
 
-        if (there >> i & 1 || asked->field != TERM_WORD || (uint8_t)asked->text.ptr[0] >= 0x80)
+        if (there >> i & 1 || asked->term.field != TERM_WORD ||
+            ((uint8_t)asked->term.text.ptr[0] >= 0x80 && !asked->family))
             continue;
         for (size_t k = 0; k < terms->count; k++) {
-            if (!terms->at[k].stop && is_kin(asked->text, terms->at[k].text)) {
-                sum += q->asked[i].idf;
+            if (!terms->at[k].stop && is_kin(asked, terms->at[k].text)) {
+                bits |= 1ull << i;
                 break;
             }
         }
     }
-    return q->word_idf > 0 ? sum / q->word_idf : 0;
+    return bits;
 }
 
 /* Share of the question's names and numbers among the bits; 1 when it has none. */
@@ -196,6 +222,14 @@ static float names_share(const struct question *q, uint64_t bits)
         sum += bits >> i & 1 ? asked->idf : 0;
     }
     return all > 0 ? sum / all : 1;
+}
+
+static bool lacks_number(const struct question *q, uint64_t bits)
+{
+    for (size_t i = 0; i < q->asked_count; i++)
+        if (q->asked[i].term.number && !(bits >> i & 1))
+            return true;
+    return false;
 }
 
 static size_t count_words(const struct question *q)
@@ -258,23 +292,63 @@ static const struct block *introduction(const struct found *found, uint32_t bloc
 struct passage_match {
     uint64_t heading;
     struct match *sentences;
-    float *cue, *soft;
+    float *cue;
+    uint64_t *kin;
+    struct gram_set *grams;
+    struct gram_set all; /* of heading and sentences */
+    float gram_weights[GRAMS_MAX];
+    float word_weights[ASKED_MAX];
 };
+
+static void weigh(const struct question *q, const struct found *found, struct passage_match *m)
+{
+    grams_weigh(q->grams, m->grams, found->sentence_count, m->gram_weights);
+    for (size_t i = 0; i < q->asked_count; i++) {
+        size_t having = 0;
+
+        for (size_t k = 0; k < found->sentence_count; k++)
+            having += m->sentences[k].terms >> i & 1;
+        m->word_weights[i] = q->asked[i].idf * local_weight(having, found->sentence_count);
+    }
+}
+
+static float local_share(const struct question *q, const struct passage_match *m, uint64_t bits)
+{
+    float sum = 0, all = 0;
+
+    for (size_t i = 0; i < q->asked_count && q->asked[i].term.field == TERM_WORD; i++) {
+        all += m->word_weights[i];
+        sum += bits >> i & 1 ? m->word_weights[i] : 0;
+    }
+    return all > 0 ? sum / all : 0;
+}
+
+static void join(struct gram_set *to, const struct gram_set *from)
+{
+    for (size_t i = 0; i < ARRAY_LEN(to->bits); i++)
+        to->bits[i] |= from->bits[i];
+}
 
 static bool match_passage(struct analyser *analyser, struct arena *arena, const struct question *q,
                           const struct found *found, struct passage_match *out, struct err *err)
 {
-    struct match title, heading;
+    struct str above[] = {found->title, found->passage.heading};
 
+    out->grams = arena_array(arena, found->sentence_count + 1, sizeof *out->grams);
     out->sentences = arena_array(arena, found->sentence_count + 1, sizeof *out->sentences);
     out->cue = arena_array(arena, found->sentence_count + 1, sizeof *out->cue);
-    out->soft = arena_array(arena, found->sentence_count + 1, sizeof *out->soft);
-    if (!out->sentences || !out->cue || !out->soft)
+    out->kin = arena_array(arena, found->sentence_count + 1, sizeof *out->kin);
+    if (!out->sentences || !out->cue || !out->kin || !out->grams)
         return err_arena(err, arena);
-    if (!match_text(analyser, arena, q, found->title, &title, err) ||
-        !match_text(analyser, arena, q, found->passage.heading, &heading, err))
-        return false;
-    out->heading = title.terms | heading.terms;
+    for (size_t i = 0; i < ARRAY_LEN(above); i++) {
+        struct terms terms;
+
+        if (!analyser_terms(analyser, arena, above[i], &terms, err))
+            return false;
+        struct gram_set grams = grams_in(q->grams, &terms);
+        out->heading |= match_terms(q, &terms).terms;
+        join(&out->all, &grams);
+    }
     for (size_t i = 0; i < found->sentence_count; i++) {
         struct str text = sentence_text(found, i);
         struct terms terms;
@@ -283,8 +357,11 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
             return false;
         out->sentences[i] = match_terms(q, &terms);
         out->cue[i] = cue_stands(q->cue, text, &terms, q);
-        out->soft[i] = soft_share(q, out->sentences[i].terms, &terms);
+        out->kin[i] = kin_bits(q, out->sentences[i].terms, &terms);
+        out->grams[i] = grams_in(q->grams, &terms);
+        join(&out->all, &out->grams[i]);
     }
+    weigh(q, found, out);
     return true;
 }
 
@@ -303,6 +380,18 @@ static uint64_t introduction_bits(const struct found *found, const struct passag
 static float tightness(const struct match *m)
 {
     return m->hits > 1 ? (float)m->hits / (float)(m->last - m->first + 1) : 0;
+}
+
+static float near_grams(const struct question *q, const struct passage_match *m, size_t i,
+                        size_t count)
+{
+    struct gram_set set = m->grams[i];
+
+    if (i > 0)
+        join(&set, &m->grams[i - 1]);
+    if (i + 1 < count)
+        join(&set, &m->grams[i + 1]);
+    return grams_weighed(q->grams, &set, m->gram_weights);
 }
 
 static void fill_features(const struct question *q, const struct passage_match *m, size_t i,
@@ -330,7 +419,8 @@ static void fill_features(const struct question *q, const struct passage_match *
     f[F_BEFORE] = share(q, before, TERM_WORD);
     f[F_AFTER] = share(q, after, TERM_WORD);
     f[F_REFERS] = refers_back(text) ? f[F_BEFORE] : 0;
-    f[F_SOFT] = m->soft[i];
+    f[F_SOFT] = share(q, m->kin[i], TERM_WORD);
+    c->kin = m->kin[i];
     f[F_NAMES] = names_share(q, own->terms | context);
     f[F_PASSAGE] = best_score > 0 ? found->score / best_score : 0;
     f[F_FIRST] = found->score >= best_score;
@@ -345,6 +435,47 @@ static void fill_features(const struct question *q, const struct passage_match *
     f[F_LISTED] = kind == BLOCK_ITEM || kind == BLOCK_ROW;
     f[F_ASKS] = str_ends(text, STR("?")) || str_ends(text, STR("？"));
     f[F_TIGHT] = tightness(own);
+    f[F_LOCAL] = local_share(q, m, own->terms);
+    f[F_GRAMS] = grams_weighed(q->grams, &m->grams[i], m->gram_weights);
+    f[F_GRAMS_NEAR] = near_grams(q, m, i, found->sentence_count) - f[F_GRAMS];
+    f[F_FOCUS] = (own->terms & q->focus) != 0;
+    f[F_NUMBERS] = lacks_number(q, own->terms | context);
+    f[F_NEGATED] = is_negated(text) != q->negated;
+    c->passage_grams = grams_share(q->grams, &m->all);
+}
+
+float tree_score(const struct tree *tree, const float features[FEATURES])
+{
+    size_t node = 0;
+
+    while (node < TREE_NODES)
+        node = 2 * node + (features[tree->feature[node]] > tree->bar[node] ? 2 : 1);
+    return tree->leaf[node - TREE_NODES];
+}
+
+static float score_of(int language, const float features[FEATURES])
+{
+    float score = 0;
+
+    for (int f = 0; f < FEATURES; f++)
+        score += sentence_weights[language][f] * features[f];
+    for (size_t t = 0; t < TREES; t++)
+        score += tree_score(&sentence_trees[language][t], features);
+    return score;
+}
+
+/* What the sets the weights come from hardly have and people ask of their documents. */
+static float by_rule(const struct question *q, const float features[FEATURES])
+{
+    float score = 0;
+
+    if (q->polar && !q->negated && features[F_NEGATED] > 0)
+        score -= NEGATED_COST;
+    if (features[F_NAMED] > 0)
+        score += NAMED_GAIN;
+    if (q->cue == CUE_DURATION && features[F_CUE] < 1)
+        score -= TIMELESS_COST;
+    return score;
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -362,7 +493,7 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena, const struc
                      const struct found *found, size_t count, struct candidate **out,
                      size_t *out_count, struct err *err)
 {
-    const float *weights = sentence_weights[language_number(q->language)];
+    int language = language_number(q->language);
     size_t all = 0, made = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -380,8 +511,8 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena, const struc
 
             *c = (struct candidate){.found = &found[i], .sentence = k};
             fill_features(q, &m, k, found[0].score, c);
-            for (int f = 0; f < FEATURES; f++)
-                c->score += weights[f] * c->features[f];
+            c->score = score_of(language, c->features);
+            c->score += by_rule(q, c->features);
         }
     }
     if (made)
@@ -394,13 +525,17 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena, const struc
 /* --- confidence ------------------------------------------------------------------------------- */
 
 /* What the whole passage of the pick has, heading included. */
-static uint64_t passage_bits(const struct candidate *ranked, size_t count)
+static uint64_t passage_bits(const struct candidate *ranked, size_t count, uint64_t *kin)
 {
     uint64_t bits = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (ranked[i].found == ranked[0].found)
-            bits |= ranked[i].around;
+    *kin = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ranked[i].found != ranked[0].found)
+            continue;
+        bits |= ranked[i].around;
+        *kin |= ranked[i].kin;
+    }
     return bits;
 }
 
@@ -424,7 +559,7 @@ static float softmax_share(const struct candidate *ranked, size_t count)
 void signs_of(const struct question *q, const struct candidate *ranked, size_t count,
               float signs[SIGNS])
 {
-    uint64_t passage = passage_bits(ranked, count);
+    uint64_t kin, passage = passage_bits(ranked, count, &kin);
     float reachable = 2.2f * (q->word_idf + 0.4f * q->pair_idf);
 
     ASSERT(count > 0);
@@ -441,7 +576,8 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
 
         if (passage >> i & 1 || asked->term.field != TERM_WORD)
             continue;
-        signs[S_MISSING] = fmaxf(signs[S_MISSING], asked->idf / q->word_idf);
+        signs[S_MISSING] =
+            fmaxf(signs[S_MISSING], (kin >> i & 1 ? KIN_MISSING : 1) * asked->idf / q->word_idf);
         if (asked->term.number || (asked->term.name && asked->term.position > 0))
             signs[S_NAME] = 1;
     }
@@ -450,6 +586,15 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
     signs[S_TERMS] = logf(1.0f + (float)count_words(q)) / 3.0f;
     signs[S_TIGHT] = ranked[0].features[F_TIGHT];
     signs[S_SOFT] = ranked[0].features[F_SOFT];
+    signs[S_LOCAL] = ranked[0].features[F_LOCAL];
+    signs[S_GRAMS] = ranked[0].features[F_GRAMS];
+    signs[S_GRAMS_PASSAGE] = ranked[0].passage_grams;
+    signs[S_NAMES_OWN] = names_share(q, ranked[0].words);
+    signs[S_NAMES_PASSAGE] = names_share(q, passage);
+    signs[S_NUMBER] = lacks_number(q, passage);
+    signs[S_NEGATED] = ranked[0].features[F_NEGATED];
+    signs[S_CUE_NEAR] = ranked[0].features[F_CUE_NEAR];
+    signs[S_FOCUS] = ranked[0].features[F_FOCUS];
 }
 
 static float logistic(const float weights[SIGNS + 1], const float signs[SIGNS])
@@ -468,5 +613,8 @@ float confidence_of(const struct question *q, const float signs[SIGNS])
 
 float answerable_of(const struct question *q, const float signs[SIGNS])
 {
+    /* "How long?" is not answered by a sentence without a time or a number in it. */
+    if (q->cue == CUE_DURATION && signs[S_CUE] < SOME_TIME)
+        return 0;
     return logistic(answerable_weights[language_number(q->language)], signs);
 }

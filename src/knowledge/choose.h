@@ -1,22 +1,25 @@
 /* knowledge/choose.h: which sentences of the passages found answer a question, and how sure that is.
- * A linear ranker over a dozen plain features per sentence picks; a logistic model over features of the
- * pick says how likely it is right. Weights stand in weights.c and come from tests/quality/train.c,
- * trained on development splits whose licences allow it; docs/quality.md has the figures.
+ * A linear ranker over plain features of each sentence, corrected by small trees and three rules, picks;
+ * a logistic model over features of the pick says how likely it is right. Weights stand in weights.c and
+ * trees.c and come from tests/quality/train.c, trained on development splits whose licences allow it;
+ * docs/quality.md has the figures.
  * Pure: a function of the view, the passages and the question; everything in the caller's arena. */
 #ifndef WEIR_KNOWLEDGE_CHOOSE_H
 #define WEIR_KNOWLEDGE_CHOOSE_H
 
 #include "base/table.h"
 #include "index/lexical.h"
+#include "knowledge/overlap.h"
 #include "knowledge/passage.h"
 
 /* What kind of thing is asked for. */
-enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };
+enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_DURATION, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };
 
 struct asked { /* a distinct term of the question that says something */
     struct term term;
     float idf;
-    uint32_t number; /* among the terms of its field */
+    uint32_t number; /* its bit; words stand before pairs */
+    size_t family;   /* family_of() */
 };
 struct question {
     struct str text, language;
@@ -26,6 +29,10 @@ struct question {
     struct table words, pairs; /* term -> struct asked */
     float word_idf, pair_idf;  /* sums */
     enum cue cue;
+    bool polar;   /* "is ...", "...吗": yes or no */
+    bool negated; /* says "not", "without", "不" itself */
+    struct grams *grams;
+    uint64_t focus; /* bits of `asked`: "what COUNTRY", whose place the answer takes */
 };
 #define ASKED_MAX 64 /* terms that count; a question is a sentence, not a document */
 
@@ -53,17 +60,23 @@ enum feature {
     F_PASSAGE, /* search score against the best passage */
     F_FIRST,   /* the best passage */
     F_CUE, /* how surely a person, time, number ... as asked for is here, beside what was asked */
-    F_NO_CUE,   /* ... is asked for and not here */
-    F_CUE_NEAR, /* how close such a name or number stands to the words asked for */
-    F_NAMED,    /* who is asked for: a new name right beside words that are all there */
-    F_LENGTH,   /* log of words */
-    F_SHORT,    /* hardly a sentence */
-    F_NEW,      /* share of words the question does not have */
-    F_OPENING,  /* first sentence of its passage */
-    F_LISTED,   /* list item or table row */
-    F_ASKS,     /* a question itself */
-    F_TIGHT,    /* the words asked for stand close together */
-    F_NAMES,    /* share of the question's names and numbers that stand in sentence or context */
+    F_NO_CUE,     /* ... is asked for and not here */
+    F_CUE_NEAR,   /* how close such a name or number stands to the words asked for */
+    F_NAMED,      /* who is asked for: a new name right beside words that are all there */
+    F_LENGTH,     /* log of words */
+    F_SHORT,      /* hardly a sentence */
+    F_NEW,        /* share of words the question does not have */
+    F_OPENING,    /* first sentence of its passage */
+    F_LISTED,     /* list item or table row */
+    F_ASKS,       /* a question itself */
+    F_TIGHT,      /* the words asked for stand close together */
+    F_NAMES,      /* share of the question's names and numbers that stand in sentence or context */
+    F_LOCAL,      /* F_WORDS, each counted by how few sentences of the passage have it */
+    F_GRAMS,      /* the same over grams */
+    F_GRAMS_NEAR, /* grams only the sentences beside it have */
+    F_FOCUS,      /* the thing asked for is named: "what COUNTRY" */
+    F_NUMBERS,    /* a number of the question that is not here */
+    F_NEGATED,    /* says "not" and the question does not, or the other way round */
     FEATURES
 };
 struct candidate {
@@ -71,8 +84,10 @@ struct candidate {
     size_t sentence;
     float features[FEATURES];
     float score;
-    uint64_t words;  /* bits: which asked terms stand here, by their place in question.asked */
-    uint64_t around; /* ... or in its context and neighbours */
+    uint64_t words;      /* bits: which asked terms stand here, by their place in question.asked */
+    uint64_t around;     /* ... or in its context and neighbours */
+    uint64_t kin;        /* terms that are not here, but words of the same family */
+    float passage_grams; /* share of the question's grams in the whole passage */
 };
 
 enum sign { /* of the answer as a whole, for the confidence */
@@ -90,12 +105,35 @@ enum sign { /* of the answer as a whole, for the confidence */
             S_TERMS, /* log of terms asked */
             S_TIGHT,
             S_SOFT,
+            S_LOCAL,
+            S_GRAMS,
+            S_GRAMS_PASSAGE, /* share of grams in the passage */
+            S_NAMES_OWN,     /* share of names and numbers in the sentence itself */
+            S_NAMES_PASSAGE, /* ... in the passage */
+            S_NUMBER,        /* a number of the question that the passage lacks */
+            S_NEGATED,
+            S_CUE_NEAR,
+            S_FOCUS,
             SIGNS
 };
+
+/* What the linear ranker cannot say: boosted trees of three questions each on top of it, for "a number is
+ * asked for and the words stand close" and the like. Node n asks "above the bar?", its children are
+ * 2n + 1 (no) and 2n + 2. */
+#define TREES       120
+#define TREE_NODES  7
+#define TREE_LEAVES 8
+struct tree {
+    uint8_t feature[TREE_NODES];
+    float bar[TREE_NODES];
+    float leaf[TREE_LEAVES];
+};
+float tree_score(const struct tree *tree, const float features[FEATURES]);
 
 #define LANGUAGES 2 /* of the weights: en, zh */
 int language_number(struct str language);
 extern const float sentence_weights[LANGUAGES][FEATURES];
+extern const struct tree sentence_trees[LANGUAGES][TREES];
 extern const float confidence_weights[LANGUAGES][SIGNS + 1]; /* last: the constant */
 extern const float answerable_weights[LANGUAGES][SIGNS + 1];
 
@@ -123,6 +161,11 @@ float cue_stands(enum cue cue, struct str sentence, const struct terms *terms,
 bool is_cue_term(enum cue cue, const struct term *term, const struct question *question);
 /* "How far", "how many": words that say what is asked for and not what about become stop words. */
 void stop_cue_words(struct terms *terms);
+/* Words companies use for one another, "approv" and "decid": 0 is none. */
+size_t family_of(struct str stem);
+bool is_of_family(struct str stem, size_t family);
+bool is_polar(struct str question, struct str language);
+bool is_negated(struct str text);
 bool refers_back(struct str sentence); /* begins with a pronoun for what was said before */
 
 #endif

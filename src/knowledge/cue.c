@@ -9,11 +9,17 @@ struct cue_words {
 
 /* First match wins: longer ones stand before their beginnings. English is matched on word borders. */
 static const struct cue_words english[] = {
+    {"how many days", CUE_DURATION},
+    {"how many hours", CUE_DURATION},
+    {"how many weeks", CUE_DURATION},
+    {"how many months", CUE_DURATION},
+    {"how many years", CUE_DURATION},
+    {"time limit", CUE_DURATION},
     {"how many", CUE_NUMBER},
     {"how much", CUE_NUMBER},
-    {"how long", CUE_TIME},
-    {"how soon", CUE_TIME},
-    {"how quickly", CUE_TIME},
+    {"how long", CUE_DURATION},
+    {"how soon", CUE_DURATION},
+    {"how quickly", CUE_DURATION},
     {"how often", CUE_TIME},
     {"how fast", CUE_NUMBER},
     {"how far", CUE_NUMBER},
@@ -34,7 +40,10 @@ static const struct cue_words english[] = {
     {"what month", CUE_TIME},
     {"what decade", CUE_TIME},
     {"by when", CUE_TIME},
-    {"deadline", CUE_TIME},
+    {"deadline", CUE_DURATION},
+    {"when may", CUE_NONE}, /* under what condition */
+    {"when can", CUE_NONE},
+    {"when must", CUE_NONE},
     {"when", CUE_TIME},
     {"who", CUE_PERSON},
     {"whom", CUE_PERSON},
@@ -49,22 +58,23 @@ static const struct cue_words english[] = {
     {"for what reason", CUE_CAUSE},
 };
 static const struct cue_words chinese[] = {
-    {"什么时候", CUE_TIME},   {"什麼時候", CUE_TIME},  {"何时", CUE_TIME},
-    {"何時", CUE_TIME},       {"哪一年", CUE_TIME},    {"哪年", CUE_TIME},
-    {"何年", CUE_TIME},       {"哪一天", CUE_TIME},    {"几年", CUE_TIME},
-    {"哪个月", CUE_TIME},     {"几月", CUE_TIME},      {"多久", CUE_TIME},
-    {"多长时间", CUE_TIME},   {"多少天", CUE_TIME},    {"几天", CUE_TIME},
-    {"多少年", CUE_TIME},     {"期限", CUE_TIME},      {"哪一个世纪", CUE_TIME},
-    {"几个工作日", CUE_TIME}, {"多少", CUE_NUMBER},    {"多大", CUE_NUMBER},
-    {"多高", CUE_NUMBER},     {"多长", CUE_NUMBER},    {"多重", CUE_NUMBER},
-    {"几", CUE_NUMBER},       {"幾", CUE_NUMBER},      {"谁", CUE_PERSON},
-    {"誰", CUE_PERSON},       {"哪位", CUE_PERSON},    {"何人", CUE_PERSON},
-    {"哪里", CUE_PLACE},      {"哪裡", CUE_PLACE},     {"哪儿", CUE_PLACE},
-    {"何处", CUE_PLACE},      {"何處", CUE_PLACE},     {"何地", CUE_PLACE},
-    {"什么地方", CUE_PLACE},  {"哪个国家", CUE_PLACE}, {"哪個國家", CUE_PLACE},
-    {"哪个城市", CUE_PLACE},  {"哪座城市", CUE_PLACE}, {"为什么", CUE_CAUSE},
-    {"為什麼", CUE_CAUSE},    {"为何", CUE_CAUSE},     {"為何", CUE_CAUSE},
-    {"什么原因", CUE_CAUSE},  {"原因", CUE_CAUSE},
+    {"什么时候", CUE_TIME},     {"什麼時候", CUE_TIME},     {"何时", CUE_TIME},
+    {"何時", CUE_TIME},         {"哪一年", CUE_TIME},       {"哪年", CUE_TIME},
+    {"何年", CUE_TIME},         {"哪一天", CUE_TIME},       {"几年", CUE_TIME},
+    {"哪个月", CUE_TIME},       {"几月", CUE_TIME},         {"多久", CUE_DURATION},
+    {"多长时间", CUE_DURATION}, {"多長時間", CUE_DURATION}, {"时限", CUE_DURATION},
+    {"多少天", CUE_DURATION},   {"几天", CUE_DURATION},     {"多少年", CUE_DURATION},
+    {"期限", CUE_DURATION},     {"哪一个世纪", CUE_TIME},   {"几个工作日", CUE_DURATION},
+    {"多少", CUE_NUMBER},       {"多大", CUE_NUMBER},       {"多高", CUE_NUMBER},
+    {"多长", CUE_NUMBER},       {"多重", CUE_NUMBER},       {"几", CUE_NUMBER},
+    {"幾", CUE_NUMBER},         {"谁", CUE_PERSON},         {"誰", CUE_PERSON},
+    {"哪位", CUE_PERSON},       {"何人", CUE_PERSON},       {"哪里", CUE_PLACE},
+    {"哪裡", CUE_PLACE},        {"哪儿", CUE_PLACE},        {"何处", CUE_PLACE},
+    {"何處", CUE_PLACE},        {"何地", CUE_PLACE},        {"什么地方", CUE_PLACE},
+    {"哪个国家", CUE_PLACE},    {"哪個國家", CUE_PLACE},    {"哪个城市", CUE_PLACE},
+    {"哪座城市", CUE_PLACE},    {"为什么", CUE_CAUSE},      {"為什麼", CUE_CAUSE},
+    {"为何", CUE_CAUSE},        {"為何", CUE_CAUSE},        {"什么原因", CUE_CAUSE},
+    {"原因", CUE_CAUSE},
 };
 
 static char lower(char c)
@@ -100,6 +110,14 @@ static bool has_any(struct str s, const char *const *what, size_t count)
         if ((uint8_t)what[i][0] < 0x80 ? has_words(s, one) : str_find(s, one) < s.len)
             return true;
     }
+    return false;
+}
+
+static bool is_one_of(struct str s, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(s, str_from(words[i])))
+            return true;
     return false;
 }
 
@@ -222,6 +240,41 @@ static float time_stands(struct str s, const struct terms *terms, const struct q
     return word ? 0.7f : 0;
 }
 
+/* "7 days", "10 个工作日": a number right before a unit of time. */
+static bool has_duration(const struct terms *terms, const struct question *question)
+{
+    static const char *const units[] = {"day",    "week",  "month",   "year", "hour", "minut",
+                                        "second", "decad", "centuri", "天",   "日",   "周",
+                                        "月",     "个月",  "個月",    "年",   "小时", "小時",
+                                        "分钟",   "分鐘",  "工作日",  "星期"};
+    const struct term *number = NULL;
+
+    for (size_t i = 0; i < terms->count; i++) {
+        const struct term *term = &terms->at[i];
+
+        if (term->field != TERM_WORD)
+            continue;
+        if (term->number || is_one_of(term->text, number_words, ARRAY_LEN(number_words)))
+            number = table_get(&question->words, term->text) ? NULL : term;
+        else if (number && term->position - number->position <= 2 &&
+                 is_one_of(term->text, units, ARRAY_LEN(units)))
+            return true;
+    }
+    return false;
+}
+
+static float duration_stands(struct str s, const struct terms *terms,
+                             const struct question *question)
+{
+    if (has_duration(terms, question))
+        return 1;
+    if (new_term(terms, question, true))
+        return 0.4f;
+    if (!has_any(s, time_words, ARRAY_LEN(time_words)))
+        return 0;
+    return has_any(s, number_words, ARRAY_LEN(number_words)) ? 0.4f : 0.2f;
+}
+
 float cue_stands(enum cue cue, struct str s, const struct terms *terms,
                  const struct question *question)
 {
@@ -231,6 +284,7 @@ float cue_stands(enum cue cue, struct str s, const struct terms *terms,
     case CUE_NONE: return 0;
     case CUE_PERSON: return person_stands(s, terms, question);
     case CUE_TIME: return time_stands(s, terms, question);
+    case CUE_DURATION: return duration_stands(s, terms, question);
     case CUE_NUMBER:
         return number_stands(s, terms, question, number_words, ARRAY_LEN(number_words));
     case CUE_PLACE:
@@ -251,6 +305,7 @@ bool is_cue_term(enum cue cue, const struct term *term, const struct question *q
     case CUE_PERSON:
     case CUE_PLACE: return (term->name && term->position > 0) || is_surname(term->text);
     case CUE_TIME:
+    case CUE_DURATION:
     case CUE_NUMBER: return term->number;
     case CUE_NONE:
     case CUE_CAUSE:
@@ -259,21 +314,15 @@ bool is_cue_term(enum cue cue, const struct term *term, const struct question *q
     return false;
 }
 
-static bool is_one_of(struct str s, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(s, str_from(words[i])))
-            return true;
-    return false;
-}
-
 void stop_cue_words(struct terms *terms)
 {
-    static const char *const asking[] = {"how", "几", "幾", "多少", "哪", "哪一", "何"};
-    static const char *const measures[] = {"far",  "ahead", "long",  "soon", "often", "earli",
-                                           "late", "fast",  "quick", "old",  "larg",  "big",
-                                           "high", "tall",  "deep",  "wide", "年",    "月",
-                                           "日",   "天",    "周",    "次",   "岁",    "个月"};
+    static const char *const asking[] = {"how",  "几", "幾", "多少", "哪",
+                                         "哪一", "何", "多", "多长", "多長"};
+    static const char *const measures[] = {
+        "far",  "ahead", "long", "soon", "often", "earli", "late", "fast", "quick", "old",
+        "larg", "big",   "high", "tall", "deep",  "wide",  "年",   "月",   "日",    "天",
+        "周",   "次",    "岁",   "个月", "长",    "長",    "时间", "時間", "久"};
+    static const char *const always[] = {"deadlin", "期限", "时限", "多久", "多长", "多长时间"};
     bool follows = false;
 
     for (size_t i = 0; i < terms->count; i++) {
@@ -281,6 +330,8 @@ void stop_cue_words(struct terms *terms)
 
         if (term->field != TERM_WORD)
             continue;
+        if (is_one_of(term->text, always, ARRAY_LEN(always)))
+            term->stop = true;
         if (follows && is_one_of(term->text, measures, ARRAY_LEN(measures)))
             term->stop = true;
         follows = (follows && term->stop) || is_one_of(term->text, asking, ARRAY_LEN(asking));
@@ -297,4 +348,63 @@ bool refers_back(struct str s)
             return true;
     }
     return false;
+}
+
+/* Stems that companies use for one another. */
+static const char *const families[][5] = {
+    {"approv", "decid", "decis", "authoris", "author"},
+    {"refund", "reimburs", "repay", "repaid", ""},
+    {"cost", "price", "fee", "premium", "charg"},
+    {"pay", "payment", "paid", "salari", "wage"},
+    {"vacat", "holiday", "leav", "", ""},
+    {"ill", "sick", "sickness", "illness", ""},
+    {"cancel", "withdraw", "termin", "revok", ""},
+    {"begin", "start", "commenc", "", ""},
+    {"end", "expir", "finish", "", ""},
+    {"审批", "批准", "决定", "同意", "核准"},
+    {"赔款", "赔偿", "理赔", "赔付", ""},
+    {"支付", "付款", "给付", "", ""},
+};
+
+size_t family_of(struct str stem)
+{
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        if (is_one_of(stem, families[i], ARRAY_LEN(families[i])))
+            return i + 1;
+    return 0;
+}
+
+bool is_of_family(struct str stem, size_t family)
+{
+    return family && is_one_of(stem, families[family - 1], ARRAY_LEN(families[family - 1]));
+}
+
+bool is_polar(struct str question, struct str language)
+{
+    static const char *const openings[] = {"is",   "are",  "was",  "were",  "am",    "do",
+                                           "does", "did",  "can",  "could", "may",   "has",
+                                           "have", "must", "will", "shall", "should"};
+
+    if (str_eq(language, STR("zh")))
+        return str_find(question, STR("吗")) < question.len ||
+               str_find(question, STR("嗎")) < question.len ||
+               str_find(question, STR("否")) < question.len;
+    for (size_t i = 0; i < ARRAY_LEN(openings); i++) {
+        struct str word = str_from(openings[i]), begin = str_slice(question, 0, word.len);
+
+        if (str_eq_nocase(begin, word) && question.len > word.len &&
+            !is_letter(question.ptr[word.len]))
+            return true;
+    }
+    return false;
+}
+
+bool is_negated(struct str text)
+{
+    static const char *const words[] = {"not",     "never", "no",  "without", "cannot", "neither",
+                                        "nor",     "none",  "n't", "except",  "unless", "isn't",
+                                        "doesn't", "don't", "不",  "没",      "沒",     "未",
+                                        "无",      "無",    "非"};
+
+    return has_any(text, words, ARRAY_LEN(words));
 }

@@ -35,7 +35,7 @@ struct eval {
     uint32_t every;
     struct tally *tallies; /* SETS_MAX */
     size_t tally_count;
-    uint32_t question_number;
+    uint32_t question_number, article; /* the same number for all questions of one title */
 };
 
 static struct tally *tally_of(struct eval *e, struct str set)
@@ -109,8 +109,8 @@ static void dump_candidates(struct eval *e, const struct asked_question *q,
         bool gold =
             str_eq(list[i].found->key, q->document) && holds_answer(q, candidate_text(&list[i]));
 
-        fprintf(e->train, "%c\t" STR_FMT "\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
-                gold);
+        fprintf(e->train, "%c\t" STR_FMT "\t%u\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
+                e->article, gold);
         for (int f = 0; f < FEATURES; f++)
             fprintf(e->train, "\t%.5g", (double)list[i].features[f]);
         fputc('\n', e->train);
@@ -120,8 +120,8 @@ static void dump_candidates(struct eval *e, const struct asked_question *q,
 static void dump_signs(struct eval *e, const struct asked_question *q, const struct inquiry *in,
                        bool good, char kind)
 {
-    fprintf(e->train, "%c\t" STR_FMT "\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
-            q->answer_count ? (good ? 2 : 1) : 0);
+    fprintf(e->train, "%c\t" STR_FMT "\t%u\t%u\t%d", kind, STR_ARG(q->set), e->question_number,
+            e->article, q->answer_count ? (good ? 2 : 1) : 0);
     for (int i = 0; i < SIGNS; i++)
         fprintf(e->train, "\t%.5g", (double)in->signs[i]);
     fputc('\n', e->train);
@@ -284,10 +284,24 @@ static bool ask_without(struct eval *e, const struct asked_question *q, struct t
     return true;
 }
 
+/* For training on some articles and measuring on the others; stable from run to run. */
+static uint32_t article_of(struct eval *e, const struct asked_question *q)
+{
+    static const uint8_t key[16] = "article";
+    struct lexical_document_info info;
+    struct document_record record;
+
+    if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &record))
+        return 0;
+    return (uint32_t)(siphash_keyed(key, record.title) % 1000000);
+}
+
 static bool ask(struct eval *e, const struct asked_question *q, struct err *err)
 {
     struct tally *t = tally_of(e, q->set);
     struct inquiry in;
+
+    e->article = article_of(e, q);
 
     if (!inquire(e->view, e->scratch, q->text, &in, err))
         return false;
