@@ -139,6 +139,7 @@ bool stream_write_paced(struct stream *s, const struct iovec *iov, int count, du
 {
     struct progress left = {iov, count, 0};
 
+    fiber_step_aside();
     if (!fiber_still_wanted(err))
         return false;
     switch (write_what_fits(s, &left, err)) {

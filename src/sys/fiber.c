@@ -248,7 +248,10 @@ bool scope_enter(struct scope *s, struct err *err)
 
 void fiber_run_slice(struct loop *loop)
 {
-    for (uint32_t left = loop->ready_count; left > 0; left--) {
+    loop->slice_left = loop->ready_count;
+    loop->slice_aside = loop->ready_count;
+    while (loop->slice_left > 0) {
+        loop->slice_left--;
         struct fiber *f = ready_pop(loop);
 
         f->state = FIBER_RUNNING;
@@ -333,6 +336,20 @@ void fiber_interrupt(struct fiber *f)
         return;
     fiber_wake(f);
     f->interrupted = true;
+}
+
+void fiber_step_aside(void)
+{
+    struct fiber *f = running();
+    struct loop *loop = f->loop;
+
+    /* As often as the slice was long, so that a slice ends and the loop looks again. */
+    if (loop->slice_left == 0 || loop->slice_aside == 0)
+        return;
+    loop->slice_left++;
+    loop->slice_aside--;
+    ready_push(loop, f);
+    go_to_loop(f);
 }
 
 void fiber_yield(void)

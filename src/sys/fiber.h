@@ -32,7 +32,10 @@ bool fiber_spawn(fiber_fn *fn, void *arg, struct err *err) MUST_CHECK;
 struct fiber *fiber_self(void); /* NULL outside fibers */
 mono_ns fiber_now(void);        /* the loop's clock, read once a turn; works outside fibers too */
 bool fiber_still_wanted(struct err *err); /* false with the reason once a scope around is over */
-SUSPENDS void fiber_yield(void);          /* let others run; comes back in the next turn */
+/* Let the others that are ready in this turn run first; returns at once when there are none. Before a send:
+ * sends of a turn that follow each other wake the other side once, sends with work between them each time. */
+SUSPENDS void fiber_step_aside(void);
+SUSPENDS void fiber_yield(void); /* let others run; comes back in the next turn */
 SUSPENDS bool fiber_sleep(dur_ns how_long, struct err *err) MUST_CHECK;
 
 struct scope {

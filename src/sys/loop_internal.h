@@ -83,7 +83,9 @@ struct loop {
     struct fiber *running; /* NULL on the thread's own stack */
     struct fiber *ready_first, *ready_last;
     uint32_t ready_count;
-    struct fiber *all; /* every living fiber, for loop_stop() and the debugger */
+    uint32_t slice_left;  /* fibers of this slice that have not run yet */
+    uint32_t slice_aside; /* how often fibers may still step aside in it */
+    struct fiber *all;    /* every living fiber, for loop_stop() and the debugger */
     struct timers timers;
     struct stacks stacks;
     struct loop_stats stats;

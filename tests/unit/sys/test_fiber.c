@@ -682,3 +682,67 @@ TEST(a_slot_belongs_to_its_loop_and_is_freed_with_it)
         EXPECT(loop == NULL);
     }
 }
+
+/* Two fibers that are ready in the same turn: the work of both, then the sends of both. */
+static struct {
+    char order[16];
+    size_t count;
+} aside;
+
+static void work_then_send(void *arg)
+{
+    char name = *(const char *)arg;
+
+    aside.order[aside.count++] = name;
+    fiber_step_aside();
+    aside.order[aside.count++] = (char)(name - 'a' + 'A');
+}
+
+FIBER_TEST(who_steps_aside_lets_the_turn_work_first)
+{
+    struct err err = {0};
+    struct scope scope;
+
+    aside.count = 0;
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, work_then_send, "a", &err) &&
+            scope_spawn(&scope, work_then_send, "b", &err) &&
+            scope_spawn(&scope, work_then_send, "c", &err));
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    EXPECT(aside.count == 6 && memcmp(aside.order, "abc", 3) == 0, "%.6s", aside.order);
+}
+
+FIBER_TEST(alone_nobody_steps_aside)
+{
+    uint64_t turns = loop_stats(loop_self()).turns;
+
+    for (int i = 0; i < 100; i++)
+        fiber_step_aside();
+    EXPECT(loop_stats(loop_self()).turns == turns);
+}
+
+static void step_for_ever(void *arg)
+{
+    int *left = arg;
+
+    while (*left > 0) {
+        fiber_step_aside();
+        --*left;
+    }
+}
+
+/* However often two of them step aside for each other, both get to their end. */
+FIBER_TEST(stepping_aside_comes_to_an_end)
+{
+    int left[2] = {200000, 200000};
+    struct err err = {0};
+    struct scope scope;
+
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, step_for_ever, &left[0], &err) &&
+            scope_spawn(&scope, step_for_ever, &left[1], &err));
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    EXPECT(left[0] == 0 && left[1] == 0);
+}
