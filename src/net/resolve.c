@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -14,14 +15,13 @@
 #include "sys/loop.h"
 #include "sys/pool.h"
 
-#define NAME_MAX_BYTES 253 /* RFC 1035, written out */
-#define QUEUE_MAX      256
-#define HOST_TEXT      INET6_ADDRSTRLEN
+#define NAME_MAX_BYTES     253 /* RFC 1035, written out */
+#define QUEUE_MAX          256
 
 /* One name and what is known of it. A loop's own: nothing here is locked. */
 struct entry {
     char name[NAME_MAX_BYTES + 1];
-    char hosts[RESOLVE_ADDRS_MAX][HOST_TEXT];
+    char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES];
     size_t count; /* 0: the last answer was a failure, err says which */
     int failed;   /* getaddrinfo()'s code */
     struct err err;
@@ -76,14 +76,14 @@ static bool is_ipv6(const char *host)
     return inet_pton(AF_INET6, host, &ip) == 1;
 }
 
-static bool simulated(struct str host, char out[HOST_TEXT])
+static bool simulated(struct str host, char out[RESOLVE_HOST_BYTES])
 {
     uint64_t n;
 
     if (!str_starts(host, STR("host-")) || !str_ends(host, STR(".sim")) ||
         !u64_parse(str_slice(host, 5, host.len - 4), &n) || n > 0xffffff)
         return false;
-    snprintf(out, HOST_TEXT, "10.%u.%u.%u", (unsigned)(n >> 16), (unsigned)(n >> 8 & 255),
+    snprintf(out, RESOLVE_HOST_BYTES, "10.%u.%u.%u", (unsigned)(n >> 16), (unsigned)(n >> 8 & 255),
              (unsigned)(n & 255));
     return true;
 }
@@ -91,7 +91,7 @@ static bool simulated(struct str host, char out[HOST_TEXT])
 /* Hosts that say their own address. */
 static bool needs_no_question(struct str host, const char *name, uint16_t port, struct addr *out)
 {
-    char text[HOST_TEXT];
+    char text[RESOLVE_HOST_BYTES];
 
     if (str_starts(host, STR("unix:")))
         memcpy(out->text, name, host.len + 1);
@@ -106,7 +106,7 @@ static bool needs_no_question(struct str host, const char *name, uint16_t port, 
 
 /* ---- the question itself: on a thread of the pool ---- */
 
-static bool write_host(const struct addrinfo *info, char out[HOST_TEXT])
+static bool write_host(const struct addrinfo *info, char out[RESOLVE_HOST_BYTES])
 {
     bool v6 = info->ai_family == AF_INET6;
     const void *ip =
@@ -115,23 +115,31 @@ static bool write_host(const struct addrinfo *info, char out[HOST_TEXT])
 
     if (!v6 && info->ai_family != AF_INET)
         return false;
-    return inet_ntop(info->ai_family, ip, out, HOST_TEXT) != NULL;
+    return inet_ntop(info->ai_family, ip, out, RESOLVE_HOST_BYTES) != NULL;
+}
+
+static int ask_system(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                      size_t *count)
+{
+    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int failed = getaddrinfo(name, NULL, &wanted, &found);
+
+    if (failed)
+        return failed;
+    for (const struct addrinfo *i = found; i && *count < RESOLVE_ADDRS_MAX; i = i->ai_next)
+        *count += write_host(i, hosts[*count]);
+    freeaddrinfo(found);
+    return 0;
 }
 
 static void ask(void *arg)
 {
     struct entry *e = arg; /* nobody else looks at its answer while it is asked for */
-    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
 
     e->count = 0;
     atomic_fetch_add_explicit(&resolver.questions, 1, memory_order_relaxed);
-    e->failed = getaddrinfo(e->name, NULL, &wanted, &found);
-    if (e->failed)
-        return;
-    for (const struct addrinfo *i = found; i && e->count < RESOLVE_ADDRS_MAX; i = i->ai_next)
-        e->count += write_host(i, e->hosts[e->count]);
-    freeaddrinfo(found);
+    e->failed = resolver.options.ask(e->name, e->hosts, &e->count);
 }
 
 /* ---- the cache ---- */
@@ -230,23 +238,43 @@ static void note_answer(struct entry *e)
                 e->failed ? gai_strerror(e->failed) : "no address");
 }
 
-SUSPENDS static bool ask_for(struct entry *e, struct err *err)
+/* A fiber of its own: a name server that is silent keeps its question for seconds, and those who wait
+ * for the answer must be able to leave before. */
+static void ask_for(void *arg)
 {
-    e->asking = true;
-    event_clear(&e->answered);
-    bool asked = pool_run(resolver.pool, ask, e, err);
-    e->asking = false;
-    if (asked)
+    struct entry *e = arg;
+
+    e->err = (struct err){0};
+    if (pool_run(resolver.pool, ask, e, &e->err)) {
         note_answer(e);
+    } else { /* not asked: those who wait hear it now, the next to come asks again */
+        e->count = 0;
+        e->good_until = fiber_now() + 1;
+        (void)err_wrap(&e->err, "resolve host \"%s\"", e->name);
+    }
+    e->asking = false;
+    e->users--;
     event_set(&e->answered);
-    return asked || err_wrap(err, "resolve host \"%s\"", e->name);
+}
+
+static bool begin_asking(struct entry *e, struct err *err)
+{
+    event_clear(&e->answered);
+    if (!fiber_spawn(ask_for, e, err))
+        return err_wrap(err, "resolve host \"%s\"", e->name);
+    e->asking = true;
+    e->users++; /* the question's own, until it is answered */
+    return true;
 }
 
 SUSPENDS static bool freshen(struct entry *e, struct err *err)
 {
-    while (e->good_until <= fiber_now())
-        if (!(e->asking ? event_wait(&e->answered, err) : ask_for(e, err)))
+    while (e->good_until <= fiber_now()) {
+        if (!e->asking && !begin_asking(e, err))
             return false;
+        if (!event_wait(&e->answered, err))
+            return err_wrap(err, "resolve host \"%s\"", e->name);
+    }
     return true;
 }
 
@@ -302,7 +330,9 @@ bool resolve_init(const struct resolve_options *options, struct err *err)
     o.ttl = o.ttl ? o.ttl : 60 * SECOND;
     o.ttl_failed = o.ttl_failed ? o.ttl_failed : 5 * SECOND;
     o.names_max = o.names_max ? o.names_max : 1024;
-    o.threads = o.threads ? o.threads : 2;
+    o.threads = o.threads ? o.threads : 4;
+    o.ask = o.ask ? o.ask : ask_system;
+    (void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0); /* what the operator has set stays */
     resolver.options = o;
     if (!resolver.slot)
         resolver.slot = loop_slot_new(names_free) + 1;

@@ -1,5 +1,7 @@
 #include "net/resolve.h"
 
+#include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,9 +88,17 @@ FIBER_TEST(localhost_is_asked_once_and_remembered)
     resolve_done();
 }
 
+/* No test asks the network: what is there differs from machine to machine, and may be silent. */
+static int knows_nobody(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                        size_t *count)
+{
+    (void)name, (void)hosts, (void)count;
+    return EAI_NONAME;
+}
+
 FIBER_TEST(failures_are_remembered_and_names_are_bounded)
 {
-    struct resolve_options o = {.names_max = 3};
+    struct resolve_options o = {.names_max = 3, .ask = knows_nobody};
     struct addr out[RESOLVE_ADDRS_MAX];
     struct err err = {0};
     size_t count = 0;
@@ -107,5 +117,45 @@ FIBER_TEST(failures_are_remembered_and_names_are_bounded)
     EXPECT(!resolve(STR("no-host-4.invalid"), 80, out, &count, &err), "the oldest makes room");
     EXPECT(!resolve(STR("no-host-0.invalid"), 80, out, &count, &err) &&
            resolve_questions() - before == 5);
+    resolve_done();
+}
+
+static pthread_mutex_t silence = PTHREAD_MUTEX_INITIALIZER; /* held: the name server says nothing */
+
+static int answers_late(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                        size_t *count)
+{
+    (void)name;
+    pthread_mutex_lock(&silence);
+    pthread_mutex_unlock(&silence);
+    memcpy(hosts[(*count)++], "192.0.2.7", sizeof "192.0.2.7");
+    return 0;
+}
+
+FIBER_TEST(who_waits_for_a_silent_name_server_can_leave)
+{
+    struct resolve_options o = {.ask = answers_late};
+    struct addr out[RESOLVE_ADDRS_MAX];
+    struct err err = {0};
+    struct scope limit;
+    size_t count = 0;
+
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    uint64_t before = resolve_questions();
+    pthread_mutex_lock(&silence);
+    for (int i = 0; i < 2; i++) {
+        err = (struct err){0};
+        scope_open(&limit, fiber_now() + 20 * MILLISECOND);
+        EXPECT(!resolve(STR("late.example"), 80, out, &count, &err) && err.code == ERR_TIMEOUT &&
+                   strstr(err.text, "late.example"),
+               "%s", err.text);
+        scope_close(&limit);
+    }
+    pthread_mutex_unlock(&silence);
+    err = (struct err){0};
+    EXPECT(resolve(STR("late.example"), 80, out, &count, &err) && count == 1 &&
+               strcmp(out[0].text, "192.0.2.7:80") == 0,
+           "%s", err.text);
+    EXPECT(resolve_questions() - before == 1, "asked once, the answer came late and was kept");
     resolve_done();
 }
