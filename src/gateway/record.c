@@ -32,7 +32,7 @@ static struct str outcome_of(const struct request *req, const struct err *why)
  * answer has begun has read the prompt all the same; one that fails or is late is charged nothing. */
 static void settle_usage(struct request *req, const struct err *why)
 {
-    req->usage = (struct usage){-1, -1, -1, -1, false};
+    req->usage = usage_unknown;
     if (!req->hold.open)
         return;
     if (req->answer) {

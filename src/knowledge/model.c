@@ -166,19 +166,17 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
                               .citations = g->citations,
                               .count = g->citation_count};
     struct buf weir, annotations;
-    struct chat_answer a = {
-        .id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
-        .model = req->model->name,
-        .content = g->text,
-        .finish_reason = STR("stop"),
-        .created = clock_wall() / 1000,
-        /* No model ran: nothing was generated; what was read is estimated from its bytes. */
-        .usage = {.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
-                  .tokens_out = 0,
-                  .tokens_cached = -1,
-                  .tokens_reasoning = -1,
-                  .estimated = true}};
+    struct chat_answer a = {.id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
+                            .model = req->model->name,
+                            .content = g->text,
+                            .finish_reason = STR("stop"),
+                            .created = clock_wall() / 1000,
+                            .usage = usage_unknown};
 
+    /* No model ran: nothing was generated; what was read is estimated from its bytes. */
+    a.usage.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes);
+    a.usage.tokens_out = 0;
+    a.usage.estimated = true;
     buf_init(&weir, req->arena, ACCOUNT_MAX);
     buf_init(&annotations, req->arena, ACCOUNT_MAX);
     write_account(&weir, &account);

@@ -5,13 +5,8 @@
 #ifndef WEIR_MODELS_CHAT_H
 #define WEIR_MODELS_CHAT_H
 
-#include "base/json.h"
+#include "models/conversation.h"
 #include "net/sse.h"
-
-struct usage {
-    int64_t tokens_in, tokens_out, tokens_cached, tokens_reasoning; /* -1: not reported */
-    bool estimated;
-};
 
 struct chat_request {
     struct json *json;

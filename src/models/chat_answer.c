@@ -11,7 +11,7 @@ int64_t chat_estimate_tokens(size_t bytes)
 
 void chat_meter_init(struct chat_meter *meter, int64_t choices)
 {
-    *meter = (struct chat_meter){.usage = {-1, -1, -1, -1, false}, .choices = choices};
+    *meter = (struct chat_meter){.usage = usage_unknown, .choices = choices};
 }
 
 void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)

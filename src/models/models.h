@@ -8,23 +8,83 @@
 #include "models/chat.h"
 #include "net/http_client.h"
 
+struct dialect; /* models/dialect.h */
+
+/* How a provider wants to be shown its key. */
+enum auth {
+    AUTH_BEARER,    /* Authorization: Bearer KEY */
+    AUTH_API_KEY,   /* api-key: KEY (Azure) */
+    AUTH_X_API_KEY, /* x-api-key: KEY (Anthropic) */
+    AUTH_GOOGLE,    /* x-goog-api-key: KEY */
+    AUTH_AWS,       /* Signature Version 4 over the request */
+};
+
+/* What kind of house it is: its habits beyond the dialect. */
+enum provider_kind {
+    KIND_OPENAI, /* and whatever speaks its dialect without habits of its own */
+    KIND_AZURE,
+    KIND_VLLM,
+    KIND_SGLANG,
+    KIND_LLAMA_CPP,
+    KIND_OLLAMA,
+    KIND_DEEPSEEK,
+    KIND_DASHSCOPE,
+    KIND_BAIDU,
+    KIND_ANTHROPIC,
+    KIND_GEMINI,
+    KIND_BEDROCK,
+};
+
 struct provider {
     struct str name;
+    enum provider_kind kind;
+    const struct dialect *dialect; /* NULL: the OpenAI dialect */
+    enum auth auth;
+    struct str api_version; /* Azure's query, Anthropic's header; empty: the dialect's default */
+    struct str region;      /* AUTH_AWS */
+    struct secret aws_secret_key, aws_session_token; /* AUTH_AWS; api_key is the access key's id */
     struct http_url url; /* up to and without /chat/completions, e.g. https://api.openai.com/v1 */
     struct str url_text;
     struct http_trust *trust; /* NULL: the system's authorities */
-    struct secret api_key;    /* may be empty: no Authorization is sent */
+    struct secret api_key;    /* may be empty: none is sent */
     dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
     size_t reply_bytes_max; /* whole answers; default 32 MiB */
     size_t event_bytes_max; /* one event of a stream; default 1 MiB */
 };
 
+enum zone { ZONE_UNSAID, ZONE_LOCAL, ZONE_TRUSTED, ZONE_PUBLIC };
+enum lifecycle { LIFE_ACTIVE, LIFE_PREVIEW, LIFE_DEPRECATED, LIFE_RETIRED };
+
+/* What a deployment can do. Unsaid in the settings: what its provider's kind usually can. */
+enum ability {
+    CAN_STREAM = 1 << 0,
+    CAN_TOOLS = 1 << 1,
+    CAN_PARALLEL_TOOLS = 1 << 2,
+    CAN_IMAGES = 1 << 3,
+    CAN_AUDIO = 1 << 4,
+    CAN_FILES = 1 << 5,
+    CAN_JSON = 1 << 6,
+    CAN_SCHEMA = 1 << 7,
+    CAN_REASON = 1 << 8,
+    CAN_LOGPROBS = 1 << 9,
+    CAN_SEED = 1 << 10,
+    CAN_CHOICES = 1 << 11,  /* n > 1 */
+    CAN_CONTINUE = 1 << 12, /* goes on from an assistant turn that stands last */
+    CAN_EMBED = 1 << 13,
+    CAN_CHAT = 1 << 14,
+};
+
+/* A deployment: one model at one provider, with its prices. */
 struct model {
     struct str name;                             /* what a client says */
     const struct provider *provider;             /* NULL: answered in the house by `answerer` */
     struct str remote_name;                      /* what the provider calls it */
     usd_micro price_in, price_out, price_cached; /* per million tokens; cached < 0: as price_in */
     int64_t output_tokens_max; /* assumed for the hold when the request names none */
+    int64_t window;            /* tokens in and out together; 0: not known */
+    uint32_t abilities;        /* enum ability, or 0: not known */
+    enum zone zone;
+    enum lifecycle lifecycle;
 };
 
 struct catalogue {
@@ -62,6 +122,33 @@ SUSPENDS void answer_end(struct answer **answer); /* CLEANUP-able */
 /* One that is in memory already; bytes stay the caller's. NULL when the arena is used up. */
 struct answer *answer_from_bytes(struct arena *arena, int status, struct str content_type,
                                  struct str bytes) MUST_CHECK;
+
+/* What a provider answered instead of an answer. */
+struct refusal {
+    int status;                            /* its own; 0: there was no reply */
+    struct str type, message, param, code; /* its own words */
+    struct str body, content_type;         /* as they came */
+    dur_ns retry_after;                    /* 0: it said nothing */
+};
+
+/* A question as the gateway asks it of one candidate after the other. */
+struct conversation;
+struct losses;
+struct model_question {
+    const struct dialect *client;      /* what the answer is to be written in */
+    const struct chat_request *chat;   /* client is OpenAI's: can be spliced; else NULL */
+    struct conversation *conversation; /* NULL until somebody needs it: question_conversation() */
+    const struct json *json;           /* the client's body */
+    struct losses *losses;             /* what was left out for the last candidate asked */
+    uint64_t request_id;
+};
+/* Ask one deployment: spliced where client and provider speak the same, else translated. On success the
+ * head of a good answer has come (200); its first bytes need not have. A provider's error status is a
+ * failure with *why filled: ERR_UNAVAILABLE, ERR_INVALID (4xx: the request's fault), ERR_EXHAUSTED (429),
+ * ERR_TIMEOUT. */
+SUSPENDS bool model_ask(struct arena *arena, const struct model *model,
+                        struct model_question *question, struct answer **out, struct refusal *why,
+                        struct err *err) MUST_CHECK;
 
 /* Ask a provider. On success *out is in the arena and its head has arrived. Deadlines: the provider's,
  * inside the fiber's own. ERR_UNAVAILABLE, ERR_TIMEOUT before the head; the provider's own error

@@ -1,0 +1,155 @@
+/* models/dialect.h: a dialect is four verbs, written once for clients and for providers:
+ *
+ *   client's body  --read_request-->  conversation  --write_request-->  provider's body
+ *   client's bytes <--write_said---      said       <---read_said-----  provider's bytes
+ *
+ * Fields   each dialect has a table of its request's fields (struct field): it makes the reader, the
+ *          writer, the check of kinds and ranges, and docs/dialects.md (make docs).
+ * Losses   what the target cannot take is refused with the field's name, or left out and told to the
+ *          client, as the setting says: losses_note().
+ * Threads  no state outside the arguments. */
+#ifndef WEIR_MODELS_DIALECT_H
+#define WEIR_MODELS_DIALECT_H
+
+#include "base/buf.h"
+#include "models/conversation.h"
+#include "net/http_parse.h"
+#include "net/sse.h"
+
+/* ---- what could not be said in another dialect ---- */
+
+#define LOSSES_MAX 32
+struct losses {
+    bool refuse; /* the setting: the first loss is an error */
+    uint32_t count;
+    struct str fields[LOSSES_MAX]; /* "seed", "messages.2.content.1" */
+    uint32_t more;                 /* past LOSSES_MAX */
+};
+/* false: refused, ERR_INVALID "seed: anthropic has no such field; ..." */
+bool losses_note(struct losses *losses, struct str field, const char *why, struct err *err)
+    MUST_CHECK;
+
+/* ---- the fields table ---- */
+
+enum field_kind {
+    FIELD_BOOL,    /* bool */
+    FIELD_TRI,     /* int: -1, 0, 1 */
+    FIELD_INT,     /* int64_t in [min, max] */
+    FIELD_NUMBER,  /* double in [min, max] */
+    FIELD_TEXT,    /* struct str */
+    FIELD_RAW,     /* struct str: JSON as it came, any kind but null */
+    FIELD_OWN,     /* read and written by functions of the dialect */
+    FIELD_IGNORED, /* known, without meaning here: dropped with a loss */
+};
+
+struct field;
+struct field_reader { /* what functions of a dialect get */
+    struct arena *arena;
+    const struct json *json;
+    struct conversation *to;
+};
+
+struct field {
+    const char *name;
+    enum field_kind kind;
+    uint16_t at; /* offsetof(struct conversation, ...) */
+    double min, max;
+    bool (*read)(struct field_reader *r, json_ref value, struct err *err); /* FIELD_OWN */
+    const char *help;
+};
+/* Every member of the object by the table: wrong kinds and ranges are ERR_INVALID with the field's name;
+ * null is absent; what no row names goes to to->extras. */
+bool fields_read(struct field_reader *r, json_ref object, const struct field *fields, size_t count,
+                 struct err *err) MUST_CHECK;
+/* Members of every row but FIELD_OWN and FIELD_IGNORED whose value is present. */
+void fields_write(struct json_writer *w, const struct conversation *from,
+                  const struct field *fields, size_t count);
+/* What `from` has, and no row of `fields` covers, is a loss: by the offset of the member. FIELD_OWN rows
+ * cover their `at`; a dialect lists further members it handles as rows with kind FIELD_OWN and no read. */
+bool fields_losses(const struct conversation *from, const struct field *fields, size_t count,
+                   struct losses *losses, struct err *err) MUST_CHECK;
+
+/* ---- a request for a provider ---- */
+
+struct model; /* models.h */
+
+struct outgoing {
+    struct str method; /* "POST" */
+    struct str path;   /* with query, after the provider's url */
+    struct str body;
+    struct http_field
+        fields[8]; /* beside Content-Type, Accept, User-Agent, X-Request-Id; no secrets */
+    size_t field_count;
+};
+
+/* ---- answers ---- */
+
+/* What a reader remembers of one answer. `own` is the dialect's. */
+struct said_reader {
+    struct arena *arena;
+    bool streamed;
+    enum ask_kind kind;
+    void *own;
+    /* Called for every step, in order. Texts are good during the call only. */
+    bool (*take)(void *ctx, const struct said *said, struct err *err);
+    void *ctx;
+};
+
+/* What a writer remembers. A streamed answer is written step by step into `out`; a whole one is kept
+ * and written at SAID_END. */
+struct said_writer {
+    struct arena *arena;
+    const struct conversation *asked; /* the client's request: model, stream, include_usage, ... */
+    bool streamed;
+    struct str id;    /* of the answer, without a prefix: "7f3a..." */
+    struct str model; /* as the client asked for it */
+    int64_t created;  /* seconds */
+    struct str weir;  /* raw: the member "weir" of the reply, or empty */
+    void *own;
+};
+
+enum framing { FRAMING_SSE, FRAMING_AWS };
+
+struct dialect {
+    const char *name; /* "openai", "completions", "responses", "anthropic", "gemini", "bedrock" */
+    enum framing framing;
+    const struct field *fields;
+    size_t field_count;
+    /* Client's body -> conversation. ERR_INVALID names the field: "messages.2.role: expected ...".
+     * body has been parsed strictly; "weir" is skipped. */
+    bool (*read_request)(struct arena *arena, const struct json *json, struct conversation *out,
+                         struct err *err);
+    /* Conversation -> what this provider is sent. NULL: no provider speaks it. */
+    bool (*write_request)(struct arena *arena, const struct conversation *in,
+                          const struct model *to, struct losses *losses, struct outgoing *out,
+                          struct err *err);
+    /* Before the first bytes. */
+    bool (*reader_init)(struct said_reader *r, struct err *err);
+    /* One event of a stream (type and data; for FRAMING_AWS the :event-type and payload), or the whole
+     * body with type empty. ERR_UNAVAILABLE for what the dialect does not allow. At the clean end of the
+     * framing `at_end` is called: it says SAID_END, or that the stream was cut. */
+    bool (*read_said)(struct said_reader *r, struct str type, struct str data, struct err *err);
+    bool (*at_end)(struct said_reader *r, struct err *err);
+    /* Error bodies of this provider's error statuses: the words and the field, for the client. */
+    void (*read_error)(struct arena *arena, struct str body, int status, struct str *type,
+                       struct str *message, struct str *param, struct str *code);
+    bool (*writer_init)(struct said_writer *w, struct err *err); /* NULL: no client speaks it */
+    bool (*write_said)(struct said_writer *w, const struct said *said, struct buf *out,
+                       struct err *err);
+    struct str stream_type; /* content type of a streamed answer */
+    /* A refusal in this dialect's shape; code and param may be empty. */
+    void (*write_error)(struct buf *out, int status, const char *code, const struct err *err);
+    /* The event that says a stream has failed; nothing follows it. */
+    void (*write_stream_error)(struct said_writer *w, struct buf *out, const struct err *err);
+};
+
+extern const struct dialect dialect_openai;          /* /v1/chat/completions */
+extern const struct dialect dialect_completions;     /* /v1/completions */
+extern const struct dialect dialect_embeddings;      /* /v1/embeddings */
+extern const struct dialect dialect_responses;       /* /v1/responses */
+extern const struct dialect dialect_anthropic;       /* /v1/messages */
+extern const struct dialect dialect_gemini;          /* models/M:generateContent */
+extern const struct dialect dialect_bedrock;         /* model/M/converse */
+const struct dialect *dialect_find(struct str name); /* NULL */
+
+#endif
