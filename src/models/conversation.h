@@ -23,6 +23,7 @@ enum part_kind {
     PART_REFUSAL,
     PART_TOOL_CALL,
     PART_TOOL_RESULT,
+    PART_OTHER, /* extra: all of it, raw; only the dialect it came in (conversation.spoken) knows it */
 };
 
 struct part {
@@ -76,8 +77,13 @@ struct extra { /* a top-level field that the reader's table does not know */
     struct str name, raw;
 };
 
+struct dialect; /* models/dialect.h */
+
 struct conversation {
     enum ask_kind kind;
+    const struct dialect *spoken; /* the client's: whose extras, builtin tools and other parts these
+                                     are; NULL: nobody's */
+    void *own;                    /* what its reader keeps for its writer */
     struct str model;
     bool stream, include_usage;
     struct turn *turns; /* system turns stand where they stood */
@@ -93,8 +99,9 @@ struct conversation {
     double temperature, top_p, frequency_penalty, presence_penalty, min_p;
     struct str stops[16];
     uint32_t stop_count;
-    struct str reasoning_effort;  /* none, minimal, low, medium, high, xhigh */
+    struct str reasoning_effort;  /* none, minimal, low, medium, high, xhigh, max */
     int64_t reasoning_budget;     /* tokens; 0: off */
+    bool reasoning_adaptive;      /* asked for, and the model is to decide how much */
     struct str reasoning_summary; /* auto, concise, detailed */
     struct str user, service_tier, verbosity;
     struct str logit_bias, metadata, modalities, audio, prediction; /* raw */
