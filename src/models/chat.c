@@ -2,10 +2,8 @@
 
 #include <assert.h>
 
-#define TOKENS_MAX  1000000000 /* above it a number of tokens is a mistake */
-#define EDITS_MAX   3
-/* What a picture, sound or file counts for in prompt_bytes: its base64 says nothing about its tokens. */
-#define MEDIA_BYTES 6000
+#define TOKENS_MAX 1000000000 /* above it a number of tokens is a mistake */
+#define EDITS_MAX  3
 
 static_assert(4 * EDITS_MAX + 1 <= CHAT_PIECES_MAX, "pieces of a spliced body");
 

@@ -30,3 +30,45 @@ void conversation_init(struct conversation *c)
                                .presence_penalty = NAN,
                                .min_p = NAN};
 }
+
+struct turn *turn_add(struct arena *arena, struct turn ***tail, enum turn_role role)
+{
+    struct turn *turn = arena_alloc(arena, sizeof *turn);
+
+    if (!turn)
+        return NULL;
+    turn->role = role;
+    **tail = turn;
+    *tail = &turn->next;
+    return turn;
+}
+
+struct part *part_add(struct arena *arena, struct part ***tail, enum part_kind kind)
+{
+    struct part *part = arena_alloc(arena, sizeof *part);
+
+    if (!part)
+        return NULL;
+    part->kind = kind;
+    **tail = part;
+    *tail = &part->next;
+    return part;
+}
+
+bool data_url_read(struct str url, struct str *media_type, struct str *data)
+{
+    const struct str scheme = STR("data:"), base64 = STR(";base64");
+    size_t comma = str_find_char(url, ',');
+    struct str kind;
+
+    if (!str_starts(url, scheme) || comma == url.len)
+        return false;
+    kind = str_slice(url, scheme.len, comma);
+    if (!str_ends(kind, base64))
+        return false;
+    kind = str_slice(kind, 0, kind.len - base64.len);
+    *media_type =
+        str_slice(kind, 0, str_find_char(kind, ';')); /* parameters say nothing to anybody */
+    *data = str_slice(url, comma + 1, url.len);
+    return true;
+}

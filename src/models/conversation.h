@@ -55,8 +55,16 @@ struct turn {
     enum turn_role role;
     struct str name; /* of the speaker */
     struct part *parts;
-    struct str path; /* "messages.2": for errors */
+    struct str path;  /* "messages.2": for errors */
+    struct str extra; /* raw object of members that this house does not know, or empty */
 };
+/* Put one more at the end of a list: `*tail` starts as &list and moves on. NULL: no memory. */
+struct turn *turn_add(struct arena *arena, struct turn ***tail, enum turn_role role) MUST_CHECK;
+struct part *part_add(struct arena *arena, struct part ***tail, enum part_kind kind) MUST_CHECK;
+/* "data:image/png;base64,AAAA" to its halves; false: no such url. */
+bool data_url_read(struct str url, struct str *media_type, struct str *data) MUST_CHECK;
+/* What a picture, sound or file counts for in prompt_bytes: its base64 says nothing about its tokens. */
+#define MEDIA_BYTES ((size_t)6000)
 
 struct tool {
     struct tool *next;
@@ -110,6 +118,7 @@ struct conversation {
     struct str inputs;   /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string */
     int64_t dimensions;  /* ASK_EMBEDDING */
     struct str encoding; /* ASK_EMBEDDING: float, base64 */
+    bool functions;      /* asked with the older `functions`: told with `function_call` */
     struct extra *extras;
     size_t prompt_bytes; /* text of turns and tools: for the estimate of tokens */
 };

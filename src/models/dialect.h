@@ -25,7 +25,8 @@ struct losses {
     struct str fields[LOSSES_MAX]; /* "seed", "messages.2.content.1" */
     uint32_t more;                 /* past LOSSES_MAX */
 };
-/* false: refused, ERR_INVALID "seed: anthropic has no such field; ..." */
+/* false: refused, ERR_INVALID "seed: anthropic has no such field; ...". The field is copied by nobody:
+ * it must live as long as the losses. */
 bool losses_note(struct losses *losses, struct str field, const char *why, struct err *err)
     MUST_CHECK;
 
@@ -39,6 +40,7 @@ enum field_kind {
     FIELD_TEXT,    /* struct str */
     FIELD_RAW,     /* struct str: JSON as it came, any kind but null */
     FIELD_OWN,     /* read and written by functions of the dialect */
+    FIELD_EXTRA,   /* known, with a meaning in dialects of the same family only: kept in extras */
     FIELD_IGNORED, /* known, without meaning here: dropped with a loss */
 };
 
@@ -47,13 +49,14 @@ struct field_reader { /* what functions of a dialect get */
     struct arena *arena;
     const struct json *json;
     struct conversation *to;
+    const char *path; /* in front of names in errors: "generationConfig."; NULL: nothing */
 };
 
 struct field {
     const char *name;
     enum field_kind kind;
-    uint16_t at; /* offsetof(struct conversation, ...) */
-    double min, max;
+    uint16_t at;     /* offsetof(struct conversation, ...) */
+    double min, max; /* both 0: anything above -1e15 and below 1e15 */
     bool (*read)(struct field_reader *r, json_ref value, struct err *err); /* FIELD_OWN */
     const char *help;
 };
@@ -68,6 +71,9 @@ void fields_write(struct json_writer *w, const struct conversation *from,
  * cover their `at`; a dialect lists further members it handles as rows with kind FIELD_OWN and no read. */
 bool fields_losses(const struct conversation *from, const struct field *fields, size_t count,
                    struct losses *losses, struct err *err) MUST_CHECK;
+/* Fields that the client's dialect does not know mean nothing to another family: all are losses. */
+bool extras_losses(const struct conversation *from, struct losses *losses, struct err *err)
+    MUST_CHECK;
 
 /* ---- a request for a provider ---- */
 
@@ -86,11 +92,13 @@ struct outgoing {
 
 /* What a reader remembers of one answer. `own` is the dialect's. */
 struct said_reader {
-    struct arena *arena;
+    struct arena *arena;   /* lives as long as the answer: for what is remembered */
+    struct arena *scratch; /* for one event: emptied by the caller before the next read_said() */
+    const struct conversation *asked;
+    const struct model *model; /* who answers */
     bool streamed;
-    enum ask_kind kind;
     void *own;
-    /* Called for every step, in order. Texts are good during the call only. */
+    /* Called for every step, in order. Texts stand in `scratch`, in `arena` or in the event. */
     bool (*take)(void *ctx, const struct said *said, struct err *err);
     void *ctx;
 };
@@ -151,5 +159,8 @@ extern const struct dialect dialect_anthropic;       /* /v1/messages */
 extern const struct dialect dialect_gemini;          /* models/M:generateContent */
 extern const struct dialect dialect_bedrock;         /* model/M/converse */
 const struct dialect *dialect_find(struct str name); /* NULL */
+const struct dialect *dialect_at(size_t i);          /* all of them, in order; NULL past the last */
+/* Chat, completions, embeddings and responses: they share extras and ways to call things. */
+bool dialect_is_openai(const struct dialect *dialect);
 
 #endif
