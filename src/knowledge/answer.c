@@ -6,6 +6,7 @@
 
 #define TEXT_MAX       ((size_t)256 * KIB)
 #define LIST_ITEMS_MAX 8     /* that follow their introduction into an answer */
+#define EQUAL_SCORE    0.3f  /* as good as the best: which of them answers cannot be told */
 #define NEAR_SCORE     1.0f  /* a further sentence may be this much below the best */
 #define NEW_SHARE      0.15f /* ... and must cover this much more of the question */
 
@@ -188,7 +189,8 @@ static bool is_exception(const struct inquiry *q, const struct candidate *c)
            share_of(&q->question, c->words) >= share_of(&q->question, best->words);
 }
 
-/* The best sentence, and at most two more that are nearly as good and add to what is covered. */
+/* The best sentence, and at most two more: those as good as it, and those nearly as good that add to what
+ * is covered. */
 static size_t choose_sentences(const struct inquiry *q, const struct candidate *chosen[])
 {
     uint64_t covered = q->ranked[0].words;
@@ -206,7 +208,8 @@ static size_t choose_sentences(const struct inquiry *q, const struct candidate *
         }
         if (c->score < q->ranked[0].score - NEAR_SCORE)
             continue;
-        if (share_of(&q->question, c->words & ~covered) < NEW_SHARE)
+        if (c->score < q->ranked[0].score - EQUAL_SCORE &&
+            share_of(&q->question, c->words & ~covered) < NEW_SHARE)
             continue;
         if (c->found == chosen[0]->found && c->sentence <= chosen[0]->sentence + 1 &&
             c->sentence + 1 >= chosen[0]->sentence && refers_back(words_of(c->found, c->sentence)))

@@ -18,7 +18,9 @@ struct tally {
     struct str set;
     uint32_t asked, answerable;
     uint32_t first, five, ten;   /* the passage among the best 1, 5, 10 */
+    uint32_t chosen;             /* the passage of the best sentence is the right one */
     uint32_t given1, given3;     /* right passage given: the best sentence, the best three */
+    uint32_t shown, letters;     /* ... what is cited holds the answer; bytes of it in all */
     uint32_t cited, cited_first; /* over all passages: a cited sentence holds the answer */
     uint32_t answered, right, refused_well, refused_badly;
     double *sure, *unsure; /* answerable_of() of both kinds, over all passages */
@@ -170,12 +172,32 @@ static bool only_right_passage(struct eval *e, const struct asked_question *q, s
     return rank_hits(e, &hits, in, err);
 }
 
+/* What a reader is shown, were it not refused: one sentence, or several. */
+static bool cite_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                       struct inquiry in, struct err *err)
+{
+    struct grounded g;
+    bool hit = false;
+
+    if (!q->answer_count || !in.ranked_count)
+        return true;
+    in.answerable = 1;
+    if (!ground(e->view, e->scratch, &in, &g, err))
+        return false;
+    for (size_t i = 0; i < g.citation_count; i++) {
+        hit = hit || holds_answer(q, g.citations[i].quote);
+        t->letters += (uint32_t)g.citations[i].quote.len;
+    }
+    t->shown += hit;
+    return true;
+}
+
 static bool ask_given(struct eval *e, const struct asked_question *q, struct tally *t,
                       struct inquiry in, struct err *err)
 {
     bool hit = false;
 
-    if (!only_right_passage(e, q, &in, err))
+    if (!only_right_passage(e, q, &in, err) || !cite_given(e, q, t, in, err))
         return false;
     for (size_t i = 0; i < in.ranked_count && i < 3; i++) {
         hit = hit || holds_answer(q, candidate_text(&in.ranked[i]));
@@ -204,6 +226,12 @@ static bool is_passage(struct eval *e, const struct lexical_hit *hit,
                                              document_record_read(info.record, &wanted) &&
                                              document_record_read(hit->document_record, &got) &&
                                              memcmp(&wanted.hash, &got.hash, sizeof got.hash) == 0);
+}
+
+static bool is_found(struct eval *e, const struct found *found, const struct asked_question *q)
+{
+    return is_passage(
+        e, &(struct lexical_hit){.key = found->key, .document_record = found->document_record}, q);
 }
 
 static bool ask_search(struct eval *e, const struct asked_question *q, struct tally *t,
@@ -240,6 +268,8 @@ static bool ask_all(struct eval *e, const struct asked_question *q, struct tally
     t->right += cited;
     bool would = in->ranked_count && holds_answer(q, candidate_text(&in->ranked[0]));
     t->cited_first += would;
+    if (in->ranked_count && q->answer_count)
+        t->chosen += is_found(e, in->ranked[0].found, q);
     if (q->answer_count) {
         t->refused_badly += !g.answered;
         t->sure[t->sure_count] = (double)in->answerable;
@@ -359,6 +389,10 @@ static void print_tally(struct tally *t)
     printf("    Weir          passage @1/5/10 %.3f %.3f %.3f   sentence, passage given %.3f (of 3: "
            "%.3f)\n",
            t->first / n, t->five / n, t->ten / n, t->given1 / n, t->given3 / n);
+    printf(
+        "    as it answers passage of the best sentence is right %.3f   cited, passage given %.3f "
+        "in %.0f bytes\n",
+        t->chosen / n, t->shown / n, t->letters / n);
     print_baseline(t->set);
     printf(
         "    end to end    best sentence holds the answer %.3f; answered and cited right %.3f of "
