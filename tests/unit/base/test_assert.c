@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "test.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,30 @@ TEST(a_broken_promise_is_reported_and_ends_the_process)
     EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%d", status);
     EXPECT(strstr(text, "test_assert.c:"), "%s", text);
     EXPECT(strstr(text, "assertion failed: kept == 1\n"), "%s", text);
+}
+
+/* Nobody reads the pipe, and it is full. A process that hangs is ended by the alarm instead. */
+static void break_a_promise_unheard(void)
+{
+    int ends[2];
+    char byte = 'x';
+
+    if (pipe(ends) != 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0)
+        _exit(1);
+    while (write(ends[1], &byte, 1) == 1)
+        ;
+    if (fcntl(ends[1], F_SETFL, 0) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        _exit(2);
+    alarm(10);
+    break_a_promise();
+}
+
+TEST(a_broken_promise_ends_the_process_when_nobody_reads_its_words)
+{
+    char text[64];
+    int status = run_apart(break_a_promise_unheard, text, sizeof text);
+
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%d", status);
 }
 
 static void log_plainly(void)
