@@ -8,7 +8,8 @@
  * Durable   against power loss after audit_sync (each second by the flush fiber).
  * Opening   cuts a torn last record (and says so), refuses a broken chain. What power loss took back
  *           of the records since the last audit_sync is set aside in a file ".torn", with a warning.
- * Text      longer than 200 bytes (note: 600) is cut. Fields that are empty, 0 or unknown are left out.
+ * Text      longer than 200 bytes (tags, dropped: 300; note: 600) is cut. Fields that are empty, 0 or
+ *           unknown are left out; fields that later versions add do not disturb older readers.
  * Threads   any; one lock inside, held for about a microsecond. */
 #ifndef WEIR_ACCOUNTS_AUDIT_H
 #define WEIR_ACCOUNTS_AUDIT_H
@@ -24,23 +25,40 @@ struct audit_options {
     size_t segment_bytes; /* default 16 MiB */
 };
 
+/* Fill what is known and leave the rest zero: it is left out of the line. */
 struct audit_record {
     uint64_t seq; /* filled by the append, from 1 without gaps */
     wall_ms time;
     uint64_t request_id, parent_id;           /* parent: the request this one was asked for, or 0 */
-    struct str key_id, tenant, route;         /* route: "POST /v1/chat/completions" */
+    struct str key_id, tenant, team, route;   /* route: "POST /v1/chat/completions" */
+    struct str subject;                       /* audit_subject(): a pseudonym, never a user's id */
+    struct str tags;                          /* names separated by commas */
     struct str model, provider, remote_model; /* as asked for; who answered, under which name */
+    struct str route_name;                    /* the row of the routes table that was taken */
+    struct str fallback_from;                 /* who was asked first and did not answer */
+    uint32_t attempts;                        /* calls to providers, hedges included; 0: none */
+    struct str cache;                         /* hit, miss, follow, bypass, ... */
+    struct str dropped;                       /* fields the provider cannot take, by commas */
     int status;                               /* HTTP status sent */
     struct str outcome;                       /* complete, refused, failed, cancelled, cut */
     struct str error;                         /* err_code_name, or "" */
     bool streamed;
-    int64_t tokens_in, tokens_out, tokens_cached; /* -1: not known */
+    int64_t tokens_in, tokens_out, tokens_cached;               /* -1: not known */
+    int64_t tokens_cache_write, tokens_reasoning, tokens_audio; /* parts of the above; <= 0: none */
     bool tokens_estimated;
-    usd_micro cost;
+    usd_micro cost; /* what the key is charged: all of it, the lost parts too */
+    /* Where the cost comes from, as far as it is known apart; parts of `cost`. */
+    usd_micro cost_in, cost_out, cost_cached, cost_cache_write, cost_reasoning;
+    usd_micro cost_hedge;    /* of hedges that lost */
+    usd_micro cost_attempts; /* of attempts that failed */
     uint32_t citations;
     uint64_t bytes_in, bytes_out;
-    dur_ns took;
-    struct str note; /* admin actions: what was done to what; never a secret or a prompt */
+    dur_ns took, first_byte; /* first_byte: until the answer began, or 0 */
+    struct str body;         /* audit_bodies: where the sealed body lies, or why it does not */
+    struct str
+        body_hash;       /* of the sealed bytes, or the keyed hash of the text; see docs/audit.md */
+    bool body_truncated; /* the body was longer than is kept */
+    struct str note;     /* admin actions: what was done to what; never a secret or a prompt */
 };
 
 bool audit_open(const struct audit_options *options, struct audit **out, struct err *err)

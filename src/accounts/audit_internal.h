@@ -10,7 +10,7 @@
 
 #include "accounts/audit.h"
 
-#define AUDIT_LINE_MAX    ((size_t)16 * KIB) /* with its \n */
+#define AUDIT_LINE_MAX    ((size_t)24 * KIB) /* with its \n */
 #define AUDIT_HEADER_MAX  ((size_t)128)
 #define AUDIT_NAME_DIGITS 16
 #define AUDIT_NAME_BYTES  (AUDIT_NAME_DIGITS + sizeof ".log")

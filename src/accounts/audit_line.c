@@ -10,14 +10,18 @@
 #include "base/utf8.h"
 
 #define TEXT_MAX  200u
-#define WORD_MAX  40u /* outcome, error: our own words */
+#define LIST_MAX  300u /* tags, dropped */
+#define WORD_MAX  40u  /* outcome, error, cache: our own words */
+#define PLACE_MAX 64u  /* body */
 #define NOTE_MAX  600u
 #define CUT_MARK  STR("…") /* at the end of a text that was cut: never a part taken for the whole */
 #define SEQ_ROOM  32u      /* {"seq":18446744073709551615 */
 #define HASH_ROOM 80u      /* ,"hash":"<64>"}\n */
 
-/* Worst case: each byte becomes \u00XX, and 24 names, numbers and marks. */
-static_assert(SEQ_ROOM + HASH_ROOM + 6 * (6 * TEXT_MAX + 2 * WORD_MAX + NOTE_MAX) + 24 * 48 <
+/* Worst case: each byte becomes \u00XX, and 48 names, numbers and marks. */
+static_assert(SEQ_ROOM + HASH_ROOM +
+                      6 * (10 * TEXT_MAX + 2 * LIST_MAX + 3 * WORD_MAX + 2 * PLACE_MAX + NOTE_MAX) +
+                      48 * 48 <
                   AUDIT_LINE_MAX,
               "any record fits a line");
 
@@ -52,22 +56,73 @@ static void put_id(struct buf *b, struct str name, uint64_t id)
     buf_char(b, '"');
 }
 
+static void put_usd(struct buf *b, struct str name, usd_micro n)
+{
+    if (n <= 0)
+        return;
+    buf_str(b, name);
+    buf_usd(b, n);
+}
+
+static void put_some(struct buf *b, struct str name, int64_t n)
+{
+    if (n > 0)
+        put_i64(b, name, n);
+}
+
 static void put_tokens(struct buf *b, const struct audit_record *r)
 {
     if (r->tokens_in >= 0)
         put_i64(b, STR(",\"tokens_in\":"), r->tokens_in);
     if (r->tokens_out >= 0)
         put_i64(b, STR(",\"tokens_out\":"), r->tokens_out);
-    if (r->tokens_cached > 0)
-        put_i64(b, STR(",\"tokens_cached\":"), r->tokens_cached);
+    put_some(b, STR(",\"tokens_cached\":"), r->tokens_cached);
+    put_some(b, STR(",\"tokens_cache_write\":"), r->tokens_cache_write);
+    put_some(b, STR(",\"tokens_reasoning\":"), r->tokens_reasoning);
+    put_some(b, STR(",\"tokens_audio\":"), r->tokens_audio);
     if (r->tokens_estimated)
         buf_str(b, STR(",\"tokens_estimated\":true"));
-    if (r->cost) {
-        buf_str(b, STR(",\"cost\":"));
-        buf_usd(b, r->cost);
-    }
-    if (r->citations)
-        put_i64(b, STR(",\"citations\":"), r->citations);
+}
+
+static void put_cost(struct buf *b, const struct audit_record *r)
+{
+    if (!r->cost)
+        return;
+    put_usd(b, STR(",\"cost\":"), r->cost);
+    put_usd(b, STR(",\"cost_in\":"), r->cost_in);
+    put_usd(b, STR(",\"cost_out\":"), r->cost_out);
+    put_usd(b, STR(",\"cost_cached\":"), r->cost_cached);
+    put_usd(b, STR(",\"cost_cache_write\":"), r->cost_cache_write);
+    put_usd(b, STR(",\"cost_reasoning\":"), r->cost_reasoning);
+    put_usd(b, STR(",\"cost_hedge\":"), r->cost_hedge);
+    put_usd(b, STR(",\"cost_attempts\":"), r->cost_attempts);
+}
+
+/* Who asked for what, and who answered. */
+static void put_names(struct buf *b, const struct audit_record *r)
+{
+    put_text(b, STR(",\"key\":"), r->key_id, TEXT_MAX);
+    put_text(b, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
+    put_text(b, STR(",\"team\":"), r->team, TEXT_MAX);
+    put_text(b, STR(",\"subject\":"), r->subject, TEXT_MAX);
+    put_text(b, STR(",\"tags\":"), r->tags, LIST_MAX);
+    put_text(b, STR(",\"route\":"), r->route, TEXT_MAX);
+    put_text(b, STR(",\"model\":"), r->model, TEXT_MAX);
+    put_text(b, STR(",\"route_name\":"), r->route_name, TEXT_MAX);
+    put_text(b, STR(",\"provider\":"), r->provider, TEXT_MAX);
+    put_text(b, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
+    put_some(b, STR(",\"attempts\":"), r->attempts);
+    put_text(b, STR(",\"fallback_from\":"), r->fallback_from, TEXT_MAX);
+    put_text(b, STR(",\"cache\":"), r->cache, WORD_MAX);
+    put_text(b, STR(",\"dropped\":"), r->dropped, LIST_MAX);
+}
+
+static void put_body(struct buf *b, const struct audit_record *r)
+{
+    put_text(b, STR(",\"body\":"), r->body, PLACE_MAX);
+    put_text(b, STR(",\"body_hash\":"), r->body_hash, PLACE_MAX);
+    if (r->body_truncated)
+        buf_str(b, STR(",\"body_truncated\":true"));
 }
 
 void audit_line_format(const struct audit_record *r, struct audit_line *out)
@@ -82,12 +137,7 @@ void audit_line_format(const struct audit_record *r, struct audit_line *out)
     put_id(&b, STR("\",\"request\":\""), r->request_id);
     if (r->parent_id)
         put_id(&b, STR(",\"parent\":\""), r->parent_id);
-    put_text(&b, STR(",\"key\":"), r->key_id, TEXT_MAX);
-    put_text(&b, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
-    put_text(&b, STR(",\"route\":"), r->route, TEXT_MAX);
-    put_text(&b, STR(",\"model\":"), r->model, TEXT_MAX);
-    put_text(&b, STR(",\"provider\":"), r->provider, TEXT_MAX);
-    put_text(&b, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
+    put_names(&b, r);
     if (r->status)
         put_i64(&b, STR(",\"status\":"), r->status);
     put_text(&b, STR(",\"outcome\":"), r->outcome, WORD_MAX);
@@ -95,9 +145,13 @@ void audit_line_format(const struct audit_record *r, struct audit_line *out)
     if (r->streamed)
         buf_str(&b, STR(",\"streamed\":true"));
     put_tokens(&b, r);
+    put_cost(&b, r);
+    put_some(&b, STR(",\"citations\":"), r->citations);
     put_i64(&b, STR(",\"bytes_in\":"), (int64_t)r->bytes_in);
     put_i64(&b, STR(",\"bytes_out\":"), (int64_t)r->bytes_out);
     put_i64(&b, STR(",\"took_us\":"), r->took / MICROSECOND);
+    put_some(&b, STR(",\"first_byte_us\":"), r->first_byte / MICROSECOND);
+    put_body(&b, r);
     put_text(&b, STR(",\"note\":"), r->note, NOTE_MAX);
     ASSERT(buf_ok(&b));
     *out = (struct audit_line){b.ptr, b.len};

@@ -216,6 +216,14 @@ TEST(audit_line_bounds_and_escapes_text)
                              .model = text,
                              .provider = text,
                              .remote_model = text,
+                             .team = text,
+                             .subject = text,
+                             .tags = text,
+                             .route_name = text,
+                             .fallback_from = text,
+                             .attempts = UINT32_MAX,
+                             .cache = text,
+                             .dropped = text,
                              .status = INT32_MAX,
                              .outcome = text,
                              .error = text,
@@ -223,12 +231,26 @@ TEST(audit_line_bounds_and_escapes_text)
                              .tokens_in = INT64_MAX,
                              .tokens_out = INT64_MAX,
                              .tokens_cached = INT64_MAX,
+                             .tokens_cache_write = INT64_MAX,
+                             .tokens_reasoning = INT64_MAX,
+                             .tokens_audio = INT64_MAX,
                              .tokens_estimated = true,
                              .cost = INT64_MAX,
+                             .cost_in = INT64_MAX,
+                             .cost_out = INT64_MAX,
+                             .cost_cached = INT64_MAX,
+                             .cost_cache_write = INT64_MAX,
+                             .cost_reasoning = INT64_MAX,
+                             .cost_hedge = INT64_MAX,
+                             .cost_attempts = INT64_MAX,
                              .citations = UINT32_MAX,
                              .bytes_in = INT64_MAX,
                              .bytes_out = INT64_MAX,
                              .took = INT64_MAX,
+                             .first_byte = INT64_MAX,
+                             .body = text,
+                             .body_hash = text,
+                             .body_truncated = true,
                              .note = text};
     struct str line = line_of(&r, &head);
 
@@ -238,6 +260,37 @@ TEST(audit_line_bounds_and_escapes_text)
     memset(nasty, 1, sizeof nasty); /* every byte as six */
     line = line_of(&r, &head);
     EXPECT(line.len < AUDIT_LINE_MAX, "%zu", line.len);
+}
+
+/* What was not filled leaves no trace: a line of a version that knew fewer fields looks the same. */
+TEST(audit_line_shows_only_what_is_known)
+{
+    struct audit_record r = {.time = 5,
+                             .tokens_in = -1,
+                             .tokens_out = -1,
+                             .tokens_cached = -1,
+                             .tokens_reasoning = -1,
+                             .team = STR("blue"),
+                             .tags = STR("a,b"),
+                             .attempts = 2,
+                             .fallback_from = STR("east"),
+                             .cache = STR("miss"),
+                             .dropped = STR("seed,logit_bias"),
+                             .cost = 30,
+                             .cost_hedge = 10};
+    struct sha256 head = {0};
+    struct str line = line_of(&r, &head);
+
+    EXPECT(
+        str_starts(
+            line,
+            STR("{\"seq\":18446744073709551615,\"time\":\"1970-01-01T00:00:00.005Z\",\"request\":"
+                "\"0000000000000000\",\"team\":\"blue\",\"tags\":\"a,b\","
+                "\"attempts\":2,\"fallback_from\":\"east\",\"cache\":\"miss\","
+                "\"dropped\":\"seed,logit_bias\",\"cost\":0.000030,"
+                "\"cost_hedge\":0.000010,\"bytes_in\":0,\"bytes_out\":0,"
+                "\"took_us\":0,\"hash\":")),
+        STR_FMT, STR_ARG(line));
 }
 
 TEST(audit_line_reads_back)
