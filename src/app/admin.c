@@ -395,9 +395,10 @@ static void write_model(struct json_writer *w, const struct model *m)
     jw_key(w, "provider"), jw_str(w, m->provider ? m->provider->name : STR("documents"));
     jw_key(w, "url"), jw_str(w, m->provider ? m->provider->url_text : STR(""));
     jw_key(w, "remote_name"), jw_str(w, m->remote_name);
-    jw_key(w, "price_input_usd"), jw_usd(w, m->price_in);
-    jw_key(w, "price_output_usd"), jw_usd(w, m->price_out);
-    jw_key(w, "price_cached_usd"), jw_usd(w, m->price_cached < 0 ? m->price_in : m->price_cached);
+    struct prices now = prices_at(&m->prices, 0, clock_wall());
+    jw_key(w, "price_input_usd"), jw_usd(w, now.in);
+    jw_key(w, "price_output_usd"), jw_usd(w, now.out);
+    jw_key(w, "price_cached_usd"), jw_usd(w, now.cached);
     jw_object_end(w);
 }
 

@@ -89,6 +89,21 @@ static const struct provider *find_provider(const struct catalogue *c, struct st
     return NULL;
 }
 
+static bool read_abilities(struct model *m, struct str words, struct err *err)
+{
+    if (words.len == 0)
+        m->abilities = abilities_of_kind(m->provider->kind);
+    for (struct str rest = words, word; words.len > 0 && str_split(&rest, ',', &word);) {
+        uint32_t bit = ability_parse(str_trim(word));
+
+        if (!bit)
+            return err_set(err, ERR_INVALID, "model \"" STR_FMT "\": \"" STR_FMT "\" is no ability",
+                           STR_ARG(m->name), STR_ARG(str_slice(str_trim(word), 0, 40)));
+        m->abilities |= bit;
+    }
+    return true;
+}
+
 static bool add_model(struct house_config *c, const struct model_settings *from, struct err *err)
 {
     struct model *m = &c->catalogue.models[c->catalogue.model_count++];
@@ -97,14 +112,48 @@ static bool add_model(struct house_config *c, const struct model_settings *from,
         .name = arena_str(c->arena, from->name),
         .provider = find_provider(&c->catalogue, from->provider),
         .remote_name = arena_str(c->arena, from->remote_name.len ? from->remote_name : from->name),
-        .price_in = from->price_input,
-        .price_out = from->price_output,
-        .price_cached = from->price_cached,
+        .prices = {.plain = from->prices},
         .output_tokens_max = from->output_tokens_max,
+        .window = from->window,
+        .in_flight_max = from->in_flight,
+        .zone = (enum zone)from->zone,
+        .lifecycle = (enum lifecycle)from->lifecycle,
+        .successor = arena_str(c->arena, from->successor),
+        .licence = arena_str(c->arena, from->licence),
     };
     ASSERT(m->provider); /* settings_read() checked it */
-    if (!m->name.ptr || !m->remote_name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
+    if (!m->name.ptr || !m->remote_name.ptr || !m->successor.ptr || !m->licence.ptr ||
+        !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
+    return read_abilities(m, from->abilities, err);
+}
+
+/* The rows of `prices` that are about this model, in their order. */
+static bool add_prices(struct house_config *c, const struct settings *s, struct model *m,
+                       struct err *err)
+{
+    struct price_row *rows;
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->price_count; i++)
+        count += str_eq(s->prices[i].model, m->name);
+    if (count == 0)
+        return true;
+    rows = arena_array(c->arena, count, sizeof *rows);
+    if (!rows)
+        return err_arena(err, c->arena);
+    m->prices.rows = rows;
+    for (size_t i = 0; i < s->price_count; i++) {
+        struct price_row *row = &rows[m->prices.row_count];
+
+        if (!str_eq(s->prices[i].model, m->name))
+            continue;
+        row->prices = s->prices[i].prices;
+        if (!hours_parse(s->prices[i].hours, &row->hours, err) ||
+            !token_range_parse(s->prices[i].prompt_tokens, &row->prompt, err))
+            return err_wrap(err, "prices of model \"" STR_FMT "\"", STR_ARG(m->name));
+        m->prices.row_count++;
+    }
     return true;
 }
 
@@ -114,7 +163,7 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
 {
     struct model *m = &c->catalogue.models[c->catalogue.model_count++];
 
-    *m = (struct model){.name = arena_str(c->arena, s->knowledge.model), .price_cached = -1};
+    *m = (struct model){.name = arena_str(c->arena, s->knowledge.model), .origin = ORIGIN_HOUSE};
     m->remote_name = m->name;
     if (!m->name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
@@ -143,7 +192,7 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         if (!add_provider(c, &s->providers[i], err))
             return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(s->providers[i].name));
     for (size_t i = 0; i < s->model_count; i++)
-        if (!add_model(c, &s->models[i], err))
+        if (!add_model(c, &s->models[i], err) || !add_prices(c, s, &c->catalogue.models[i], err))
             return false;
     if (!add_documents(c, s, house, err))
         return false;

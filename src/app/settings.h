@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/secret.h"
+#include "models/models.h"
 
 struct provider_settings {
     struct str name, url, ca_file;
@@ -21,8 +22,15 @@ struct provider_settings {
 
 struct model_settings {
     struct str name, provider, remote_name;
-    usd_micro price_input, price_output, price_cached;
-    int64_t output_tokens_max;
+    struct prices prices;
+    int64_t output_tokens_max, window, in_flight;
+    struct str abilities, licence, successor;
+    int zone, lifecycle; /* enum zone, enum lifecycle */
+};
+
+struct price_settings {
+    struct str model, hours, prompt_tokens;
+    struct prices prices;
 };
 
 struct settings {
@@ -59,6 +67,8 @@ struct settings {
     size_t provider_count;
     struct model_settings *models;
     size_t model_count;
+    struct price_settings *prices;
+    size_t price_count;
     struct origin *origins; /* who said what: settings_show() */
     size_t origin_count;
 };

@@ -16,6 +16,7 @@ enum setting_type {
     SET_BOOL,
     SET_USD,    /* usd_micro; dollars */
     SET_CHOICE, /* int: index into choices */
+    SET_WORDS,  /* text: "a, b", or a list of values, which is joined so */
     SET_SECRET, /* env:NAME or file:PATH */
 };
 

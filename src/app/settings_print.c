@@ -63,6 +63,7 @@ static void print_number(const struct setting *row, struct buf *out, int64_t n)
     case SET_ADDRESS:
     case SET_URL:
     case SET_PATH:
+    case SET_WORDS:
     case SET_BOOL:
     case SET_CHOICE:
     case SET_SECRET: buf_i64(out, n); break;
@@ -87,6 +88,7 @@ void setting_print(const struct setting *row, const void *base, struct buf *out)
     case SET_NAME:
     case SET_ADDRESS:
     case SET_URL:
+    case SET_WORDS:
     case SET_PATH: buf_str(out, *(const struct str *)at); break;
     case SET_COUNT:
     case SET_BYTES:
@@ -106,6 +108,7 @@ static const char *type_words(enum setting_type type)
     case SET_ADDRESS: return "an address such as 127.0.0.1:8080, [::1]:8080 or unix:/path";
     case SET_URL: return "a URL such as https://host/v1";
     case SET_PATH: return "a path";
+    case SET_WORDS: return "words such as one, two or a list of them";
     case SET_COUNT: return "a whole number";
     case SET_BYTES: return "a size such as 64KiB";
     case SET_DURATION: return "a duration such as 10s";
@@ -123,7 +126,7 @@ const char *setting_expects(const struct setting *row, char out[160])
 
     buf_init_fixed(&b, out, 159);
     buf_str(&b, str_from(type_words(row->type)));
-    if (row->choices)
+    if (row->choices && row->type != SET_WORDS)
         buf_str(&b, str_from(row->choices));
     if (row->max > 0) {
         buf_str(&b, STR(" from "));
@@ -224,10 +227,14 @@ static void schema_row(const struct setting *row, struct json_writer *w)
         jw_array(w);
         jw_cstr(w, "string"), jw_cstr(w, "number");
         jw_array_end(w);
+    } else if (row->type == SET_WORDS) {
+        jw_array(w);
+        jw_cstr(w, "string"), jw_cstr(w, "array");
+        jw_array_end(w);
     } else {
         jw_cstr(w, row->type == SET_BOOL ? "boolean" : "string");
     }
-    if (row->choices) {
+    if (row->type == SET_CHOICE) {
         jw_key(w, "enum");
         jw_array(w);
         for (struct str rest = str_from(row->choices), choice; str_split(&rest, '|', &choice);)

@@ -1,5 +1,6 @@
 #include "app/settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,7 +246,8 @@ static bool set_value(struct reading *r, const struct setting *row, void *base, 
     case SET_NAME:
     case SET_ADDRESS:
     case SET_URL:
-    case SET_PATH: return read_text(r, row, text, at, err);
+    case SET_PATH:
+    case SET_WORDS: return read_text(r, row, text, at, err);
     case SET_COUNT:
     case SET_BYTES:
     case SET_DURATION:
@@ -387,6 +389,29 @@ static void path_print(char out[ENV_NAME_MAX], const struct section *section, lo
     out[b.len] = 0;
 }
 
+/* [one, two] is "one, two"; groups of candidates are joined by what the row says. */
+static void read_words(struct reading *r, const struct setting *row, void *base, const char *path,
+                       const struct yaml *list)
+{
+    struct str joiner = str_from(row->choices ? row->choices : ", "), text;
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, r->settings->arena, 64 * KIB);
+    for (const struct yaml *at = list->first; at; at = at->next) {
+        if (at->kind != YAML_SCALAR) {
+            problem(r, (struct place){.yaml = at}, path, "expected a list of single values");
+            return;
+        }
+        buf_str(&b, at == list->first ? STR("") : joiner);
+        buf_str(&b, at->text);
+    }
+    if (!buf_finish(&b, &text, &err))
+        problem(r, (struct place){.yaml = list}, path, err.text);
+    else
+        read_row(r, row, base, path, (struct place){.yaml = list}, text);
+}
+
 static void read_members(struct reading *r, const struct section *section, const struct yaml *map,
                          void *base, long item)
 {
@@ -400,6 +425,8 @@ static void read_members(struct reading *r, const struct section *section, const
         path_print(path, section, item, at->key);
         if (!row) {
             unknown(r, key, path, near);
+        } else if (row->type == SET_WORDS && at->kind == YAML_LIST) {
+            read_words(r, row, base, path, at);
         } else if (at->kind != YAML_SCALAR) {
             char want[160], text[240];
             struct buf b;
@@ -681,6 +708,43 @@ static void check_names(struct reading *r)
     }
 }
 
+static void check_prices(struct reading *r)
+{
+    struct settings *s = r->settings;
+    char path[ENV_NAME_MAX];
+
+    for (size_t i = 0; i < s->price_count; i++) {
+        struct token_range tokens;
+        struct hours hours;
+        struct err err = {0};
+
+        snprintf(path, sizeof path, "prices.%zu.model", i);
+        must(r, has_model(s, s->prices[i].model), path, "no model has this name");
+        snprintf(path, sizeof path, "prices.%zu.hours", i);
+        must(r, hours_parse(s->prices[i].hours, &hours, &err), path, err.text);
+        snprintf(path, sizeof path, "prices.%zu.prompt_tokens", i);
+        must(r, token_range_parse(s->prices[i].prompt_tokens, &tokens, &err), path, err.text);
+    }
+}
+
+static void check_models(struct reading *r)
+{
+    struct settings *s = r->settings;
+    char path[ENV_NAME_MAX];
+
+    for (size_t i = 0; i < s->model_count; i++) {
+        struct str words = s->models[i].abilities;
+
+        snprintf(path, sizeof path, "models.%zu.abilities", i);
+        for (struct str rest = words, word; words.len > 0 && str_split(&rest, ',', &word);)
+            must(r, ability_parse(str_trim(word)) != 0, path,
+                 "expected names of abilities such as stream, tools, images");
+        snprintf(path, sizeof path, "models.%zu.successor", i);
+        must(r, s->models[i].successor.len == 0 || has_model(s, s->models[i].successor), path,
+             "no model has this name");
+    }
+}
+
 static void check_together(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -699,6 +763,8 @@ static void check_together(struct reading *r)
     if (r->failed)
         return;
     check_names(r);
+    check_models(r);
+    check_prices(r);
     bool fixed =
         str_eq(s->knowledge.through, STR("auto")) || str_eq(s->knowledge.through, STR("none"));
     must(r, fixed || has_model(s, s->knowledge.through), "knowledge.through",

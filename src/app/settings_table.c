@@ -3,6 +3,7 @@
 #define AT(field)       offsetof(struct settings, field)
 #define PROVIDER(field) offsetof(struct provider_settings, field)
 #define MODEL(field)    offsetof(struct model_settings, field)
+#define PRICE(field)    offsetof(struct price_settings, field)
 #define MS(n)           ((n)*MILLISECOND)
 #define S(n)            ((n)*SECOND)
 
@@ -132,14 +133,77 @@ static const struct setting model_rows[] = {
      "Name of the provider that answers."},
     {"remote_name", SET_NAME, MODEL(remote_name), "", 0, 0, NULL, false,
      "What the provider calls it; empty: the same name."},
-    {"price_input", SET_USD, MODEL(price_input), "0", 0, 0, NULL, false,
+    {"price_input", SET_USD, MODEL(prices.in), "0", 0, 0, NULL, false,
      "US dollars for a million prompt tokens."},
-    {"price_output", SET_USD, MODEL(price_output), "0", 0, 0, NULL, false,
+    {"price_output", SET_USD, MODEL(prices.out), "0", 0, 0, NULL, false,
      "US dollars for a million completion tokens."},
-    {"price_cached", SET_USD, MODEL(price_cached), "", 0, 0, NULL, false,
-     "US dollars for a million prompt tokens that the provider had cached; empty: as price_input."},
+    {"price_cached", SET_USD, MODEL(prices.cached), "", 0, 0, NULL, false,
+     "Of prompt tokens that the provider had cached; empty: as price_input."},
+    {"price_cache_write", SET_USD, MODEL(prices.cache_write), "", 0, 0, NULL, false,
+     "Of prompt tokens that it wrote to its cache; empty: as price_input."},
+    {"price_cache_write_long", SET_USD, MODEL(prices.cache_write_long), "", 0, 0, NULL, false,
+     "Of those that it keeps for an hour; empty: as price_cache_write."},
+    {"price_reasoning", SET_USD, MODEL(prices.reasoning), "", 0, 0, NULL, false,
+     "Of completion tokens spent on reasoning; empty: as price_output."},
+    {"price_audio_input", SET_USD, MODEL(prices.audio_in), "", 0, 0, NULL, false,
+     "Of prompt tokens that are audio; empty: as price_input."},
+    {"price_audio_output", SET_USD, MODEL(prices.audio_out), "", 0, 0, NULL, false,
+     "Of completion tokens that are audio; empty: as price_output."},
+    {"price_image_input", SET_USD, MODEL(prices.image_in), "", 0, 0, NULL, false,
+     "Of prompt tokens that are images; empty: as price_input."},
+    {"price_request", SET_USD, MODEL(prices.request), "", 0, 0, NULL, false,
+     "US dollars for each request, whatever its tokens."},
     {"output_tokens_max", SET_COUNT, MODEL(output_tokens_max), "4096", 1, 10000000, NULL, false,
      "Completion tokens set aside from a budget when the request names no maximum."},
+    {"window", SET_COUNT, MODEL(window), "0", 0, 1000000000, NULL, false,
+     "Tokens that prompt and answer may have together; a route skips what cannot hold a request. "
+     "0: not known."},
+    {"abilities", SET_WORDS, MODEL(abilities), "", 0, 0, NULL, false,
+     "What it can do: stream, tools, parallel_tools, images, audio, files, json, schema, "
+     "reasoning, logprobs, seed, choices, continue, embeddings, chat; a route skips what cannot do "
+     "what a request needs. Empty: what its kind of provider usually can. `weir model test` "
+     "measures it."},
+    {"zone", SET_CHOICE, MODEL(zone), "unsaid", 0, 0, "unsaid|local|trusted|public", false,
+     "Where prompts go with it: keys and routes may be bound to zones."},
+    {"lifecycle", SET_CHOICE, MODEL(lifecycle), "active", 0, 0, "active|preview|deprecated|retired",
+     false,
+     "Deprecated: answered, and the client is told of the successor. Retired: refused with its "
+     "name."},
+    {"successor", SET_NAME, MODEL(successor), "", 0, 0, NULL, false,
+     "The model to use in place of one that is deprecated or retired."},
+    {"licence", SET_TEXT, MODEL(licence), "", 0, 0, NULL, false,
+     "Under which terms it may be used, e.g. apache-2.0; shown by `weir model show`."},
+    {"in_flight", SET_COUNT, MODEL(in_flight), "0", 0, 1000000, NULL, false,
+     "Requests that it may have at once; a route takes another candidate, else 429. 0: unlimited."},
+};
+
+static const struct setting price_rows[] = {
+    {"model", SET_NAME, PRICE(model), NULL, 0, 0, NULL, false, "Name of the model it is about."},
+    {"hours", SET_TEXT, PRICE(hours), "", 0, 0, NULL, false,
+     "From when to when it holds, UTC, e.g. 16:30-00:30; empty: the whole day."},
+    {"prompt_tokens", SET_TEXT, PRICE(prompt_tokens), "", 0, 0, NULL, false,
+     "For prompts of how many tokens, e.g. 200000- or 0-128000 (the end is not included); empty: "
+     "all."},
+    {"price_input", SET_USD, PRICE(prices.in), "", 0, 0, NULL, false,
+     "US dollars for a million prompt tokens."},
+    {"price_output", SET_USD, PRICE(prices.out), "", 0, 0, NULL, false,
+     "US dollars for a million completion tokens."},
+    {"price_cached", SET_USD, PRICE(prices.cached), "", 0, 0, NULL, false,
+     "Of prompt tokens that the provider had cached; empty: as price_input."},
+    {"price_cache_write", SET_USD, PRICE(prices.cache_write), "", 0, 0, NULL, false,
+     "Of prompt tokens that it wrote to its cache; empty: as price_input."},
+    {"price_cache_write_long", SET_USD, PRICE(prices.cache_write_long), "", 0, 0, NULL, false,
+     "Of those that it keeps for an hour; empty: as price_cache_write."},
+    {"price_reasoning", SET_USD, PRICE(prices.reasoning), "", 0, 0, NULL, false,
+     "Of completion tokens spent on reasoning; empty: as price_output."},
+    {"price_audio_input", SET_USD, PRICE(prices.audio_in), "", 0, 0, NULL, false,
+     "Of prompt tokens that are audio; empty: as price_input."},
+    {"price_audio_output", SET_USD, PRICE(prices.audio_out), "", 0, 0, NULL, false,
+     "Of completion tokens that are audio; empty: as price_output."},
+    {"price_image_input", SET_USD, PRICE(prices.image_in), "", 0, 0, NULL, false,
+     "Of prompt tokens that are images; empty: as price_input."},
+    {"price_request", SET_USD, PRICE(prices.request), "", 0, 0, NULL, false,
+     "US dollars for each request, whatever its tokens."},
 };
 
 const struct section settings_sections[] = {
@@ -153,6 +217,11 @@ const struct section settings_sections[] = {
      AT(providers), AT(provider_count), sizeof(struct provider_settings), 64},
     {"models", "A list: what clients may ask for.", model_rows, ARRAY_LEN(model_rows), AT(models),
      AT(model_count), sizeof(struct model_settings), 1000},
+    {"prices",
+     "A list: other prices at some hours or prompt sizes. Of a model's rows the first that fits "
+     "holds for the whole request; what it leaves out is as in `models`.",
+     price_rows, ARRAY_LEN(price_rows), AT(prices), AT(price_count), sizeof(struct price_settings),
+     2000},
 };
 /* clang-format on */
 const size_t settings_section_count = ARRAY_LEN(settings_sections);

@@ -43,7 +43,7 @@ static void settle_usage(struct request *req, const struct err *why)
         req->usage.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes);
         req->usage.estimated = true;
     }
-    req->cost = price_of(req->model, &req->usage);
+    req->cost = price_of(req->model, &req->usage, clock_wall());
 }
 
 static struct str provider_name(const struct request *req)

@@ -1,43 +1,111 @@
 #include "models/models.h"
 
-#define PER_TOKENS 1000000 /* prices are for a million */
-
 const struct model *catalogue_find(const struct catalogue *c, struct str name)
 {
     return table_get(&c->by_name, name);
 }
 
-/* Tokens times micro-dollars a million: past 64 bits for absurd counts, so the sum is wider. */
-typedef unsigned __int128 wide;
-
-static wide part(int64_t tokens, usd_micro price)
+uint32_t abilities_of_kind(enum provider_kind kind)
 {
-    return tokens > 0 && price > 0 ? (wide)tokens * (wide)price : 0;
+    static const uint32_t usual =
+        CAN_STREAM | CAN_TOOLS | CAN_PARALLEL_TOOLS | CAN_JSON | CAN_SCHEMA | CAN_CHAT | CAN_EMBED;
+    static const uint32_t by_kind[] = {
+        [KIND_OPENAI] =
+            CAN_IMAGES | CAN_AUDIO | CAN_FILES | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES,
+        [KIND_AZURE] =
+            CAN_IMAGES | CAN_AUDIO | CAN_FILES | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES,
+        [KIND_VLLM] = CAN_IMAGES | CAN_AUDIO | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES |
+                      CAN_CONTINUE,
+        [KIND_SGLANG] =
+            CAN_IMAGES | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES | CAN_CONTINUE,
+        [KIND_LLAMA_CPP] = CAN_IMAGES | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CONTINUE,
+        [KIND_OLLAMA] = CAN_IMAGES | CAN_REASON | CAN_LOGPROBS | CAN_SEED,
+        [KIND_DEEPSEEK] = CAN_REASON | CAN_LOGPROBS,
+        [KIND_DASHSCOPE] =
+            CAN_IMAGES | CAN_AUDIO | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES,
+        [KIND_BAIDU] = CAN_IMAGES | CAN_REASON,
+        [KIND_ANTHROPIC] = CAN_IMAGES | CAN_FILES | CAN_REASON | CAN_CONTINUE,
+        [KIND_GEMINI] =
+            CAN_IMAGES | CAN_AUDIO | CAN_FILES | CAN_REASON | CAN_LOGPROBS | CAN_SEED | CAN_CHOICES,
+        [KIND_BEDROCK] = CAN_IMAGES | CAN_FILES | CAN_REASON,
+    };
+    uint32_t own = (size_t)kind < ARRAY_LEN(by_kind) ? by_kind[kind] : 0;
+
+    return kind == KIND_ANTHROPIC ? (usual | own) & ~(uint32_t)CAN_EMBED : usual | own;
 }
 
-static usd_micro round_up(wide sum)
-{
-    wide cost = (sum + PER_TOKENS - 1) / PER_TOKENS;
+static const struct {
+    const char *name;
+    uint32_t bit;
+} abilities[] = {
+    {"stream", CAN_STREAM},     {"tools", CAN_TOOLS},      {"parallel_tools", CAN_PARALLEL_TOOLS},
+    {"images", CAN_IMAGES},     {"audio", CAN_AUDIO},      {"files", CAN_FILES},
+    {"json", CAN_JSON},         {"schema", CAN_SCHEMA},    {"reasoning", CAN_REASON},
+    {"logprobs", CAN_LOGPROBS}, {"seed", CAN_SEED},        {"choices", CAN_CHOICES},
+    {"continue", CAN_CONTINUE}, {"embeddings", CAN_EMBED}, {"chat", CAN_CHAT},
+};
 
-    return cost > (wide)PRICE_MAX ? PRICE_MAX : (usd_micro)cost;
+uint32_t ability_parse(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(abilities); i++)
+        if (str_eq(name, str_from(abilities[i].name)))
+            return abilities[i].bit;
+    return 0;
 }
 
-usd_micro price_of(const struct model *model, const struct usage *usage)
+void abilities_write(struct buf *out, uint32_t bits)
 {
-    usd_micro price_cached = model->price_cached < 0 ? model->price_in : model->price_cached;
-    int64_t in = MAX_OF(usage->tokens_in, 0);
-    int64_t cached = MIN_OF(MAX_OF(usage->tokens_cached, 0), in); /* counted inside tokens_in */
+    bool any = false;
 
-    return round_up(part(in - cached, model->price_in) + part(cached, price_cached) +
-                    part(usage->tokens_out, model->price_out));
+    for (size_t i = 0; i < ARRAY_LEN(abilities); i++) {
+        if (!(bits & abilities[i].bit))
+            continue;
+        buf_str(out, any ? STR(", ") : STR(""));
+        buf_str(out, str_from(abilities[i].name));
+        any = true;
+    }
+}
+
+static const char *const zone_names[] = {"unsaid", "local", "trusted", "public"};
+static const char *const life_names[] = {"active", "preview", "deprecated", "retired"};
+
+const char *zone_name(enum zone zone)
+{
+    return zone_names[zone];
+}
+
+const char *lifecycle_name(enum lifecycle lifecycle)
+{
+    return life_names[lifecycle];
+}
+
+bool model_still_served(const struct model *model, struct err *err)
+{
+    if (model->lifecycle != LIFE_RETIRED)
+        return true;
+    if (model->successor.len)
+        return err_set(err, ERR_NOT_FOUND,
+                       "model \"" STR_FMT "\" is retired; ask for its successor \"" STR_FMT "\"",
+                       STR_ARG(model->name), STR_ARG(model->successor));
+    return err_set(err, ERR_NOT_FOUND, "model \"" STR_FMT "\" is retired and has no successor",
+                   STR_ARG(model->name));
+}
+
+/* ---- money ---- */
+
+usd_micro price_of(const struct model *model, const struct usage *usage, wall_ms when)
+{
+    return price_usage(&model->prices, usage, when);
 }
 
 usd_micro price_worst(const struct model *model, const struct chat_request *request)
 {
-    int64_t out = request->max_tokens >= 0 ? request->max_tokens : model->output_tokens_max;
-    usd_micro price_in = MAX_OF(model->price_in, model->price_cached);
-    wide choices = (wide)MAX_OF(request->n, 1);
+    struct price_bounds bounds = {
+        .tokens_in = request->prompt_bytes, /* no tokenizer makes more tokens than bytes */
+        .tokens_out = (uint64_t)(request->max_tokens >= 0 ? request->max_tokens
+                                                          : MAX_OF(model->output_tokens_max, 0)),
+        .choices = (uint64_t)MAX_OF(request->n, 1),
+    };
 
-    return round_up(part((int64_t)request->prompt_bytes, price_in) +
-                    choices * part(out, model->price_out));
+    return price_bound(&model->prices, &bounds);
 }

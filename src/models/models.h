@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "base/table.h"
 #include "models/chat.h"
+#include "models/price.h"
 #include "net/http_client.h"
 
 struct dialect; /* models/dialect.h */
@@ -74,18 +75,38 @@ enum ability {
     CAN_CHAT = 1 << 14,
 };
 
+/* The abilities that one usually finds at such a provider. */
+uint32_t abilities_of_kind(enum provider_kind kind);
+uint32_t ability_parse(struct str name); /* "parallel_tools"; 0: there is none of this name */
+void abilities_write(struct buf *out, uint32_t bits); /* "stream, tools" */
+const char *zone_name(enum zone zone);
+const char *lifecycle_name(enum lifecycle lifecycle);
+
+struct deployment; /* models/health.h: how it fares; shared by loops, outlives catalogues */
+
+/* Where a row of the catalogue comes from. */
+enum model_origin { ORIGIN_FILE, ORIGIN_STORE, ORIGIN_HOUSE };
+
 /* A deployment: one model at one provider, with its prices. */
 struct model {
-    struct str name;                             /* what a client says */
-    const struct provider *provider;             /* NULL: answered in the house by `answerer` */
-    struct str remote_name;                      /* what the provider calls it */
-    usd_micro price_in, price_out, price_cached; /* per million tokens; cached < 0: as price_in */
+    struct str name;                 /* what a client says */
+    const struct provider *provider; /* NULL: answered in the house by `answerer` */
+    struct str remote_name;          /* what the provider calls it */
+    struct price_list prices;
     int64_t output_tokens_max; /* assumed for the hold when the request names none */
     int64_t window;            /* tokens in and out together; 0: not known */
     uint32_t abilities;        /* enum ability, or 0: not known */
     enum zone zone;
     enum lifecycle lifecycle;
+    struct str successor;  /* of one that is deprecated or retired; may be empty */
+    struct str licence;    /* "apache-2.0", "proprietary"; for people */
+    int64_t in_flight_max; /* requests at once, all loops; 0: unlimited */
+    enum model_origin origin;
+    bool pinned;                   /* abilities were measured by `weir model test` */
+    struct deployment *deployment; /* NULL: nobody counts */
 };
+/* ERR_NOT_FOUND names the successor of one that is retired. */
+bool model_still_served(const struct model *model, struct err *err) MUST_CHECK;
 
 struct catalogue {
     struct arena *arena;
@@ -96,10 +117,8 @@ struct catalogue {
     struct table by_name; /* name -> struct model */
 };
 const struct model *catalogue_find(const struct catalogue *c, struct str name); /* NULL */
-/* Rounded up to a micro-dollar once, at the end; at most PRICE_MAX. Tokens not known cost nothing. */
-#define PRICE_MAX ((usd_micro)1000000000000)
-usd_micro price_of(const struct model *model, const struct usage *usage);
-/* What the request can cost at most: no tokenizer makes more tokens than bytes. */
+/* price_usage() and price_bound() of this model; no tokenizer makes more tokens than bytes. */
+usd_micro price_of(const struct model *model, const struct usage *usage, wall_ms when);
 usd_micro price_worst(const struct model *model, const struct chat_request *request);
 
 /* An answer on its way, whoever gives it: pull the next bytes, already in the client's dialect. */

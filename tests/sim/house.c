@@ -48,9 +48,7 @@ static bool add_model(struct house_config *c, int i, struct err *err)
     *m = (struct model){.name = arena_fmt(c->arena, "m%d", i),
                         .provider = p,
                         .remote_name = STR("remote"),
-                        .price_in = 1000000,
-                        .price_out = 3000000,
-                        .price_cached = -1,
+                        .prices = {.plain = PRICES(1000000, 3000000)},
                         .output_tokens_max = 1000};
     if (!p->name.ptr || !m->name.ptr)
         return err_arena(err, c->arena);

@@ -18,19 +18,15 @@ static void fill_catalogue(struct small_house *h)
 {
     struct catalogue *c = &h->catalogue;
 
-    h->models[0] = (struct model){.name = STR("m"),
-                                  .provider = &h->provider,
-                                  .remote_name = STR("remote-m"),
-                                  .price_in = 1000000, /* a micro-dollar a token */
-                                  .price_out = 2000000,
-                                  .price_cached = -1,
-                                  .output_tokens_max = 100};
-    h->models[1] = (struct model){.name = STR("org/free"),
-                                  .provider = &h->provider,
-                                  .remote_name = STR("org/free"),
-                                  .price_cached = -1};
-    h->models[2] =
-        (struct model){.name = BOOK_MODEL, .remote_name = BOOK_MODEL, .price_cached = -1};
+    h->models[0] =
+        (struct model){.name = STR("m"),
+                       .provider = &h->provider,
+                       .remote_name = STR("remote-m"),
+                       .prices = {.plain = PRICES(1000000, 2000000)}, /* a micro-dollar a token */
+                       .output_tokens_max = 100};
+    h->models[1] = (struct model){
+        .name = STR("org/free"), .provider = &h->provider, .remote_name = STR("org/free")};
+    h->models[2] = (struct model){.name = BOOK_MODEL, .remote_name = BOOK_MODEL};
     h->answerer.model = BOOK_MODEL;
     *c = (struct catalogue){.arena = h->arena,
                             .providers = &h->provider,

@@ -3,42 +3,6 @@
 
 static const struct {
     const char *name;
-    usd_micro in, out, cached;
-    struct usage usage;
-    usd_micro want;
-} price_cases[] = {
-    {"a million each", 150000, 600000, -1, {1000000, 1000000, -1, -1, false}, 750000},
-    {"one token is rounded up", 150000, 600000, -1, {1, 0, -1, -1, false}, 1},
-    {"rounded once, not per part", 400000, 400000, -1, {1, 1, -1, -1, false}, 1},
-    {"nothing costs nothing", 150000, 600000, -1, {0, 0, 0, -1, false}, 0},
-    {"not known costs nothing", 150000, 600000, -1, {-1, -1, -1, -1, false}, 0},
-    {"cached tokens are inside the prompt's", 1000000, 0, 100000, {100, 0, 60, -1, false}, 46},
-    {"cached for free", 1000000, 0, 0, {100, 0, 60, -1, false}, 40},
-    {"no price for cached: as the others", 1000000, 0, -1, {100, 0, 60, -1, false}, 100},
-    {"more cached than asked is not believed", 1000000, 0, 0, {100, 0, 900, -1, false}, 0},
-    {"free model", 0, 0, -1, {1000, 1000, -1, -1, false}, 0},
-    {"absurd counts end at the ceiling",
-     INT64_MAX,
-     INT64_MAX,
-     -1,
-     {INT64_MAX, INT64_MAX, -1, -1, false},
-     PRICE_MAX},
-};
-
-TEST(prices_are_rounded_up_once)
-{
-    for (size_t i = 0; i < ARRAY_LEN(price_cases); i++) {
-        struct model model = {.price_in = price_cases[i].in,
-                              .price_out = price_cases[i].out,
-                              .price_cached = price_cases[i].cached};
-        usd_micro got = price_of(&model, &price_cases[i].usage);
-
-        EXPECT(got == price_cases[i].want, "%s: %" PRId64, price_cases[i].name, got);
-    }
-}
-
-static const struct {
-    const char *name;
     size_t prompt_bytes;
     int64_t max_tokens, n, assumed;
     usd_micro want;
@@ -53,9 +17,7 @@ static const struct {
 TEST(price_at_worst_counts_a_token_a_byte)
 {
     for (size_t i = 0; i < ARRAY_LEN(worst_cases); i++) {
-        struct model model = {.price_in = 1000000,
-                              .price_out = 2000000,
-                              .price_cached = -1,
+        struct model model = {.prices = {.plain = PRICES(1000000, 2000000)},
                               .output_tokens_max = worst_cases[i].assumed};
         struct chat_request chat = {.prompt_bytes = worst_cases[i].prompt_bytes,
                                     .max_tokens = worst_cases[i].max_tokens,
@@ -78,4 +40,40 @@ TEST(catalogue_finds_by_the_whole_name)
     EXPECT(catalogue_find(&c, STR("org/b")) == &models[1]);
     EXPECT(catalogue_find(&c, STR("org")) == NULL);
     EXPECT(catalogue_find(&c, STR("")) == NULL);
+}
+
+TEST(abilities_have_names_both_ways)
+{
+    char text[256];
+    struct buf b;
+
+    for (uint32_t bit = 1; bit <= CAN_CHAT; bit <<= 1) {
+        buf_init_fixed(&b, text, sizeof text);
+        abilities_write(&b, bit);
+        EXPECT(ability_parse(buf_view(&b)) == bit, "bit %" PRIu32 ": " STR_FMT, bit,
+               STR_ARG(buf_view(&b)));
+    }
+    EXPECT(ability_parse(STR("flying")) == 0);
+    EXPECT(ability_parse(STR("")) == 0);
+    buf_init_fixed(&b, text, sizeof text);
+    abilities_write(&b, CAN_TOOLS | CAN_STREAM);
+    EXPECT(str_eq(buf_view(&b), STR("stream, tools")));
+}
+
+TEST(a_retired_model_names_its_successor)
+{
+    struct model model = {.name = STR("old"), .successor = STR("new")};
+    struct err err = {0};
+
+    EXPECT(model_still_served(&model, &err));
+    model.lifecycle = LIFE_DEPRECATED;
+    EXPECT(model_still_served(&model, &err));
+    model.lifecycle = LIFE_RETIRED;
+    EXPECT(!model_still_served(&model, &err) && err.code == ERR_NOT_FOUND);
+    EXPECT(
+        str_eq(str_from(err.text), STR("model \"old\" is retired; ask for its successor \"new\"")),
+        "%s", err.text);
+    model.successor = STR_NONE;
+    EXPECT(!model_still_served(&model, &err));
+    EXPECT(str_eq(str_from(err.text), STR("model \"old\" is retired and has no successor")));
 }

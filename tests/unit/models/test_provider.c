@@ -26,10 +26,8 @@ static SUSPENDS void open_table(struct table_of_one *t)
     t->fake = (struct fake_provider){0};
     fake_start(&t->fake, t->arena);
     t->provider = fake_settings(&t->fake, t->arena);
-    t->model = (struct model){.name = STR("m"),
-                              .provider = &t->provider,
-                              .remote_name = STR("remote-m"),
-                              .price_cached = -1};
+    t->model =
+        (struct model){.name = STR("m"), .provider = &t->provider, .remote_name = STR("remote-m")};
 }
 
 static SUSPENDS void close_table(struct table_of_one *t)
