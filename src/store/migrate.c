@@ -115,8 +115,8 @@ static bool apply(const struct store_body *body, struct store_conn *conn, const 
     return err_wrap(err, "migration %s %d \"%s\"", m->module, m->number, m->name);
 }
 
-bool store_migrate(const struct store_body *body, struct store_conn *conn,
-                   const struct store_options *options, struct err *err)
+static bool bring_up(const struct store_body *body, struct store_conn *conn,
+                     const struct store_options *options, struct err *err)
 {
     const struct statement read = {"SELECT module, number, name, checksum FROM weir_migrations"
                                    " ORDER BY module, number",
@@ -127,7 +127,7 @@ bool store_migrate(const struct store_body *body, struct store_conn *conn,
 
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to read the migrations");
-    if (!check_list(options, err) || !body->script(conn, make_table, err) ||
+    if (!body->script(conn, make_table, err) ||
         !body->run(conn, &read, arena, &rows, &changed, err) || !check_applied(options, &rows, err))
         return false;
     for (size_t i = 0; i < options->migration_count; i++)
@@ -135,4 +135,19 @@ bool store_migrate(const struct store_body *body, struct store_conn *conn,
             !apply(body, conn, &options->migrations[i], err))
             return false;
     return true;
+}
+
+bool store_migrate(const struct store_body *body, struct store_conn *conn,
+                   const struct store_options *options, struct err *err)
+{
+    struct err ignored = {0};
+
+    if (!check_list(options, err))
+        return false;
+    if (body->lock_migrations && !body->script(conn, body->lock_migrations, err))
+        return err_wrap(err, "wait for another Weir that brings the database up to date");
+    bool ok = bring_up(body, conn, options, err);
+    if (body->unlock_migrations && !body->script(conn, body->unlock_migrations, &ignored))
+        log_error("could not give back the lock of the migrations: %s", ignored.text);
+    return ok;
 }

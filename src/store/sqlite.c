@@ -367,8 +367,19 @@ static bool open_memory(struct arena *arena, const char *path, bool writer, stru
 }
 
 const struct store_body sqlite_body = {
-    "BEGIN IMMEDIATE", false, open_file, close_conn, run, script, in_transaction,
+    .begin = "BEGIN IMMEDIATE",
+    .attach = open_file,
+    .detach = close_conn,
+    .run = run,
+    .script = script,
+    .in_transaction = in_transaction,
 };
 const struct store_body sqlite_memory_body = {
-    "BEGIN IMMEDIATE", true, open_memory, close_conn, run, script, in_transaction,
+    .begin = "BEGIN IMMEDIATE",
+    .one_conn = true,
+    .attach = open_memory,
+    .detach = close_conn,
+    .run = run,
+    .script = script,
+    .in_transaction = in_transaction,
 };

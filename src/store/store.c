@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "store/store_internal.h"
@@ -62,12 +63,21 @@ static bool command(struct store *store, const char *sql, struct err *err)
     return store->body->run(store->writer, &statement, NULL, NULL, &changed, err);
 }
 
-static bool commit(struct store *store, struct err *err)
+static bool is_lost(const struct store *store)
 {
+    return store->body->is_lost && store->body->is_lost(store->writer);
+}
+
+/* *unsure: the connection broke on the way, so it may have happened. */
+static bool commit(struct store *store, bool *unsure, struct err *err)
+{
+    *unsure = false;
     if (FAULT("store.commit"))
         return err_set(err, ERR_UNAVAILABLE, "database: disk I/O error");
-    if (!command(store, "COMMIT", err))
-        return false;
+    if (!command(store, "COMMIT", err)) {
+        *unsure = is_lost(store);
+        return *unsure ? err_wrap(err, "it is not known whether this was written") : false;
+    }
     atomic_fetch_add_explicit(&store->commits, 1, memory_order_relaxed);
     return true;
 }
@@ -78,7 +88,7 @@ static void roll_back(struct store *store)
 {
     struct err err = {0};
 
-    if (store->body->in_transaction(store->writer) &&
+    if (!is_lost(store) && store->body->in_transaction(store->writer) &&
         !store->body->script(store->writer, "ROLLBACK", &err))
         log_error("could not roll back a transaction: %s", err.text);
 }
@@ -102,10 +112,11 @@ static bool run_statements(struct job *job, struct err *err)
 static void run_alone(struct job *job)
 {
     struct store *store = job->store;
+    bool unsure;
 
     job->err = (struct err){0};
     job->ok = command(store, store->body->begin, &job->err) && run_statements(job, &job->err) &&
-              commit(store, &job->err);
+              commit(store, &unsure, &job->err);
     if (!job->ok)
         roll_back(store);
 }
@@ -132,7 +143,8 @@ static struct job *job_of(struct pool_job *at)
     return at->arg;
 }
 
-static bool try_group(struct store *store, struct pool_job *first, size_t count, struct err *err)
+static bool try_group(struct store *store, struct pool_job *first, size_t count, bool *unsure,
+                      struct err *err)
 {
     struct pool_job *at = first;
 
@@ -141,7 +153,18 @@ static bool try_group(struct store *store, struct pool_job *first, size_t count,
     for (size_t i = 0; i < count; i++, at = at->next)
         if (!job_of(at)->rows && !run_in_savepoint(job_of(at)))
             return false;
-    return commit(store, err);
+    return commit(store, unsure, err);
+}
+
+/* Doing it again might do it twice. */
+static void fail_all(struct pool_job *first, size_t count, const struct err *err)
+{
+    for (struct pool_job *at = first; count; count--, at = at->next) {
+        if (job_of(at)->rows || !job_of(at)->ok)
+            continue;
+        job_of(at)->ok = false;
+        job_of(at)->err = *err;
+    }
 }
 
 /* Group commit. When the disk fails inside, one of the callers may be too big for what is left of it:
@@ -149,9 +172,14 @@ static bool try_group(struct store *store, struct pool_job *first, size_t count,
 static void group_run(struct store *store, struct pool_job *first, size_t count)
 {
     struct err err = {0};
+    bool unsure = false;
 
-    if (count > 1 && try_group(store, first, count, &err))
+    if (count > 1 && try_group(store, first, count, &unsure, &err))
         return;
+    if (unsure) {
+        fail_all(first, count, &err);
+        return;
+    }
     roll_back(store);
     for (struct pool_job *at = first; count; count--, at = at->next)
         if (!job_of(at)->rows)
@@ -334,6 +362,37 @@ static bool open_all(struct store *store, const struct store_options *options, s
            open_pools(store, queue_max, readers, err);
 }
 
+static bool is_postgres(const char *path)
+{
+    return str_starts(str_from(path), STR("postgres://")) ||
+           str_starts(str_from(path), STR("postgresql://"));
+}
+
+static const struct store_body *body_for(const char *path)
+{
+    if (is_postgres(path))
+        return &postgres_body;
+    return strcmp(path, ":memory:") == 0 ? &sqlite_memory_body : &sqlite_body;
+}
+
+/* A url without what may be secret in it: user, password and options. */
+static const char *shown(struct arena *arena, const char *path)
+{
+    struct str url = str_from(path), rest;
+    struct buf b;
+
+    if (!is_postgres(path))
+        return path;
+    rest = str_slice(url, str_find_char(url, '/') + 2, str_find_char(url, '?'));
+    buf_init(&b, arena, 1024);
+    buf_str(&b, STR("postgres://"));
+    buf_str(&b,
+            str_slice(rest, str_find_char(rest, '@') < rest.len ? str_find_char(rest, '@') + 1 : 0,
+                      rest.len));
+    buf_char(&b, 0);
+    return buf_ok(&b) ? b.ptr : "postgres://";
+}
+
 bool store_open(const struct store_options *options, struct store **out, struct err *err)
 {
     struct arena *arena = arena_new(STORE_BYTES_MAX);
@@ -344,12 +403,12 @@ bool store_open(const struct store_options *options, struct store **out, struct 
         return err_set(err, ERR_EXHAUSTED, "no memory for the store");
     }
     store->arena = arena;
-    store->body = strcmp(options->path, ":memory:") == 0 ? &sqlite_memory_body : &sqlite_body;
+    store->body = body_for(options->path);
     mutex_init(&store->writer_lock);
     mutex_init(&store->reader_lock);
     mutex_init(&store->now_lock);
     if (!open_all(store, options, err))
-        return err_wrap(err, "database \"%s\"", options->path);
+        return err_wrap(err, "database \"%s\"", shown(store->arena, options->path));
     *out = store;
     store = NULL;
     return true;

@@ -1,11 +1,13 @@
-/* store/store.h: one door to SQL. SQLite (embedded, WAL) today; PostgreSQL takes the same door later:
- * statements keep to the common subset, parameters are ?1..?n, and nothing outside store/ sees a back end.
+/* store/store.h: one door to SQL, SQLite (embedded, WAL) or PostgreSQL (shared by several Weirs).
+ * Statements keep to their common subset, parameters are ?1..?n, types TEXT, BIGINT, INTEGER, REAL and
+ * BLOB, texts without zero bytes; nothing outside store/ sees a back end.
  * Writes   one writer; everything that queued up while it committed goes into the next transaction
  *          (group commit); store_write() returns after the commit is durable.
  * Reads    beside it, in a pool; a read sees every write that returned before it began.
  * Limits   rows and bytes of a result by the arena; jobs waiting by settings: ERR_EXHAUSTED.
  * Errors   ERR_INTERNAL for statements that do not fit; ERR_INVALID for a broken constraint (a key that
- *          is there already); ERR_UNAVAILABLE for a full or failing disk. */
+ *          is there already); ERR_UNAVAILABLE for a full or failing disk, a database that is away, and
+ *          "it is not known whether this was written" when it went away during the commit. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
 
@@ -26,7 +28,7 @@ struct migration {
 };
 
 struct store_options {
-    const char *path;   /* file; ":memory:" for tests */
+    const char *path;   /* file; postgres://USER:PASSWORD@HOST/DATABASE; ":memory:" for tests */
     uint32_t queue_max; /* default 10,000 */
     int readers;        /* default 2 */
     const struct migration *migrations;

@@ -10,6 +10,8 @@ struct store_conn; /* a body's own */
 struct store_body {
     const char *begin; /* opens a transaction that will write */
     bool one_conn;     /* reads go through the writer's connection */
+    /* Around migrations, where others may open the same database at the same time; NULL: none can. */
+    const char *lock_migrations, *unlock_migrations;
     /* The first connection is the writer's: it makes the database and checks it. */
     bool (*attach)(struct arena *arena, const char *path, bool writer, struct store_conn **out,
                    struct err *err);
@@ -21,10 +23,13 @@ struct store_body {
     bool (*script)(struct store_conn *conn, const char *text, struct err *err);
     /* False once a failure has undone the whole transaction by itself. */
     bool (*in_transaction)(const struct store_conn *conn);
+    /* The connection broke: whether a COMMIT that failed has happened is not known. NULL: cannot be. */
+    bool (*is_lost)(const struct store_conn *conn);
 };
 
 extern const struct store_body sqlite_body;        /* a file */
 extern const struct store_body sqlite_memory_body; /* ":memory:" */
+extern const struct store_body postgres_body;      /* postgres://... */
 
 /* Brings the database up to the list, each migration in a transaction of its own. */
 bool store_migrate(const struct store_body *body, struct store_conn *conn,
