@@ -1,6 +1,9 @@
-/* app/cli.h: the command line: a table of commands over one way to reach a Weir. Commands talk to the
+/* app/cli.h: the command line: tables of commands over one way to reach a Weir. Commands talk to the
  * daemon over its command socket (or --url with --key); when none runs they open the data directory
- * themselves and do the same over the same socket. */
+ * themselves and do the same over the same socket.
+ *
+ * Each part of the house has its commands in cli_<part>.c, as a table that cli.c lists. Most are one row
+ * and no code: which endpoint of /api/v1 is asked, and how its reply is shown (cli_call.c). */
 #ifndef WEIR_APP_CLI_H
 #define WEIR_APP_CLI_H
 
@@ -10,14 +13,55 @@
 #include "base/json.h"
 #include "net/http_client.h"
 
-#define CLI_WORDS_MAX 64
+#define CLI_WORDS_MAX   64
+#define CLI_OPTIONS_MAX 32
+#define CLI_COLUMNS_MAX 12
+
+struct cli;
+typedef bool cli_fn(struct cli *cli, struct err *err);
+
+enum cli_kind { CLI_SWITCH, CLI_TEXT, CLI_COUNT, CLI_USD };
+
+struct cli_option {
+    const char *name; /* "--rpm"; NULL ends a table */
+    enum cli_kind kind;
+    const char *value; /* what it takes, as help names it: "N"; NULL for switches */
+    /* Of a plain call: the field of the body, or of the query for GET, that it becomes. "role=admin": a
+     * switch that sets the field to that. NULL: none. */
+    const char *field;
+    const char *what;
+};
+
+struct cli_command {
+    /* "key create NAME": first the command's own words, then what it takes, in capitals; "[DIR]" may be
+     * absent, "PATH..." is one or more. */
+    const char *words;
+    const char *what, *more;
+    const struct cli_option *options; /* beside those of every command; NULL: none */
+    cli_fn *run;                      /* NULL: a plain call of: */
+    const char *method, *path;        /* "/api/v1/keys/{ID}": what ID stood for */
+    const char *body;           /* "NAME=name WHY=reason": which field each becomes; or NULL */
+    const char *const *columns; /* of a list, NULL-ended; else NULL */
+    const char *done;           /* said when it is done: "{id} revoked"; NULL: all of the reply */
+};
+struct cli_part {
+    const char *title; /* over its commands in `weir help` */
+    const struct cli_command *commands;
+    size_t count;
+};
 
 struct cli {
     struct arena *arena;
-    const char *words[CLI_WORDS_MAX]; /* what is no option, behind the command */
+    const struct cli_command *command;
+    const char *words[CLI_WORDS_MAX]; /* what is given behind the command's own words */
     int word_count;
-    bool json, admin, follow, whole; /* --json --admin --follow --no-stream */
-    const char *config, *data_dir, *listen, *url, *key, *model, *rpm, *day, *month, *lines;
+    struct {
+        const struct cli_option *option;
+        const char *value;
+    } given[CLI_OPTIONS_MAX];
+    int given_count;
+    bool json; /* --json: known before anything can be wrong */
+    const char *config, *url, *key;
     const char *const *environment; /* the process's, with what options override in front */
     struct settings *settings;
     struct str data_path; /* as the settings name it */
@@ -25,26 +69,37 @@ struct cli {
     int status; /* exit status */
 };
 
-typedef bool cli_fn(struct cli *cli, struct err *err);
-
 /* Exit status: 0 done, 1 it could not be done, 2 the command line is wrong. */
 int cli_main(int argc, char **argv, char **environment);
 
 /* ---- for the commands ---- */
+const char *cli_option(const struct cli *cli,
+                       const char *name); /* its value, NULL when not given */
+bool cli_given(const struct cli *cli, const char *name);
+/* Whole number of an option of kind CLI_COUNT, which has been checked. */
+uint64_t cli_number(const struct cli *cli, const char *name, uint64_t fallback);
 bool cli_settings(struct cli *cli, struct err *err) MUST_CHECK; /* prints problems itself */
 /* Run fn in a fiber with a Weir to talk to; it may call cli_call() and cli_open(). */
 bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err) MUST_CHECK;
+/* What a command without a function of its own does; needs a Weir to talk to. */
+SUSPENDS bool cli_plain(struct cli *cli, struct err *err) MUST_CHECK;
 /* One call; *out is the parsed answer. An answer that is an error becomes err with its own words. */
 SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, struct str body,
                        struct json **out, struct err *err) MUST_CHECK;
 /* The same, for answers that are read as they come. */
 SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, struct str body,
                        struct http_call **out, struct err *err) MUST_CHECK;
+/* Every page of a list as a table of those columns, or with --json as one list. */
+SUSPENDS bool cli_list(struct cli *cli, struct str path, const char *const *columns,
+                       struct err *err) MUST_CHECK;
+/* A word or text as one segment of a path or one value of a query. */
+struct str cli_escape(struct cli *cli, struct str text);
 /* Text at a path of the answer, "" when absent. */
 struct str cli_text(struct cli *cli, const struct json *j, json_ref object, const char *key);
 void cli_print_json(const struct json *j);
+bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line end */
 
-cli_fn cli_serve, cli_ask, cli_ingest, cli_document, cli_key, cli_model, cli_audit, cli_config,
-    cli_version, cli_help;
+extern const struct cli_part cli_start_part, cli_documents_part, cli_keys_part, cli_models_part,
+    cli_audit_part, cli_config_part, cli_api_part;
 
 #endif

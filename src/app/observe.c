@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "app/admin.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/pages.h"
@@ -67,6 +68,7 @@ void observe_register(void)
 {
     metrics_register(rows, ARRAY_LEN(rows));
     gateway_metrics_register();
+    admin_register();
 }
 
 void observe_ready(bool ready)

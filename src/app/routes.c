@@ -4,7 +4,7 @@
 #include "app/observe.h"
 #include "base/log.h"
 
-enum access { OPEN, GATEWAY /* the pipeline asks for the key */, ADMIN };
+enum access { OPEN, GATEWAY /* the pipeline asks for the key */ };
 
 typedef SUSPENDS void route_fn(struct http_exchange *x, struct house *house);
 
@@ -18,29 +18,27 @@ static void models(struct http_exchange *x, struct house *house)
     gateway_models(x, house->gateway);
 }
 
-/* Read this table first: method, path ("*" at the end: anything below), who may, what runs. */
+/* Read these tables first. What clients ask of models, and what monitoring asks: method, path ("*" at the
+ * end: anything below), who may, what runs. */
 static const struct route {
     const char *method, *path;
     enum access access;
     route_fn *run;
-    admin_fn *admin;
 } routes[] = {
-    {"POST", "/v1/chat/completions", GATEWAY, chat_completions, NULL},
-    {"GET", "/v1/models", GATEWAY, models, NULL},
-    {"GET", "/v1/models/*", GATEWAY, models, NULL},
-    {"GET", "/api/v1/status", ADMIN, NULL, admin_status},
-    {"GET", "/api/v1/keys", ADMIN, NULL, admin_keys_list},
-    {"POST", "/api/v1/keys", ADMIN, NULL, admin_keys_create},
-    {"PATCH", "/api/v1/keys/*", ADMIN, NULL, admin_keys_change},
-    {"DELETE", "/api/v1/keys/*", ADMIN, NULL, admin_keys_revoke},
-    {"GET", "/api/v1/models", ADMIN, NULL, admin_models_list},
-    {"GET", "/api/v1/documents", ADMIN, NULL, admin_documents_list},
-    {"POST", "/api/v1/documents", ADMIN, NULL, admin_documents_ingest},
-    {"DELETE", "/api/v1/documents/*", ADMIN, NULL, admin_documents_forget},
-    {"GET", "/metrics", OPEN, observe_metrics, NULL},
-    {"GET", "/healthz", OPEN, observe_health, NULL},
-    {"GET", "/readyz", OPEN, observe_readiness, NULL},
+    {"POST", "/v1/chat/completions", GATEWAY, chat_completions},
+    {"GET", "/v1/models", GATEWAY, models},
+    {"GET", "/v1/models/*", GATEWAY, models},
+    {"GET", "/metrics", OPEN, observe_metrics},
+    {"GET", "/healthz", OPEN, observe_health},
+    {"GET", "/readyz", OPEN, observe_readiness},
 };
+
+/* /api/v1: each part's rows stand in its own file. */
+const struct admin_part *const admin_parts[] = {
+    &admin_status_part,    &admin_keys_part,     &admin_models_part,
+    &admin_documents_part, &admin_problems_part,
+};
+const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
 static bool path_fits(struct str pattern, struct str path)
 {
@@ -49,42 +47,57 @@ static bool path_fits(struct str pattern, struct str path)
     return str_eq(pattern, path);
 }
 
-/* *known: some route has this path, though not with this method. */
-static const struct route *find(struct str method, struct str path, bool *known)
+static bool method_fits(struct str method, const char *of_route)
+{
+    return str_eq(method, str_from(of_route)) ||
+           (str_eq(method, STR("HEAD")) && of_route[0] == 'G');
+}
+
+/* RFC 9110, 15.5.6: 405 comes with the methods that would have done. */
+static void add_method(struct buf *methods, const char *method)
+{
+    buf_fmt(methods, "%s%s%s", methods->len ? ", " : "", method, method[0] == 'G' ? ", HEAD" : "");
+}
+
+/* Without one, methods are those that the path goes with. */
+static const struct route *find(struct str method, struct str path, struct buf *methods)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         if (!path_fits(str_from(routes[i].path), path))
             continue;
-        *known = true;
-        if (str_eq(method, str_from(routes[i].method)) ||
-            (str_eq(method, STR("HEAD")) && routes[i].method[0] == 'G'))
+        if (method_fits(method, routes[i].method))
             return &routes[i];
+        add_method(methods, routes[i].method);
     }
     return NULL;
 }
 
-/* RFC 9110, 15.5.6: 405 comes with the methods that would have done. */
-static struct str methods_of(struct arena *arena, struct str path)
+static const struct admin_route *find_admin(struct str method, struct str path,
+                                            struct str values[ADMIN_PATH_VALUES],
+                                            struct buf *methods)
 {
-    struct buf b;
+    for (size_t part = 0; part < admin_part_count; part++)
+        for (size_t i = 0; i < admin_parts[part]->count; i++) {
+            const struct admin_route *route = &admin_parts[part]->routes[i];
 
-    buf_init(&b, arena, 100);
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-        if (path_fits(str_from(routes[i].path), path))
-            buf_fmt(&b, "%s%s%s", b.len ? ", " : "", routes[i].method,
-                    routes[i].method[0] == 'G' ? ", HEAD" : "");
-    return buf_ok(&b) ? buf_view(&b) : STR_NONE;
+            if (!admin_path_fits(str_from(route->path), path, values))
+                continue;
+            if (method_fits(method, route->method))
+                return route;
+            add_method(methods, route->method);
+        }
+    return NULL;
 }
 
-static void refuse(struct http_exchange *x, struct house *house, bool known)
+static void refuse(struct http_exchange *x, struct house *house, const struct buf *methods)
 {
-    struct str methods = known ? methods_of(http_arena(x), http_head(x)->path) : STR_NONE;
     const struct http_head *head = http_head(x);
-    struct err err = {0};
+    bool known = methods->len > 0;
     int status = known ? 405 : 404;
+    struct err err = {0};
 
-    if (methods.len)
-        http_reply_field(x, (struct http_field){STR("allow"), methods});
+    if (known && buf_ok(methods))
+        http_reply_field(x, (struct http_field){STR("allow"), buf_view(methods)});
     if (known)
         err_set(&err, ERR_INVALID, "method " STR_FMT " does not go with " STR_FMT,
                 STR_ARG(str_slice(head->method, 0, 20)), STR_ARG(str_slice(head->path, 0, 100)));
@@ -100,16 +113,27 @@ static void refuse(struct http_exchange *x, struct house *house, bool known)
 
 void routes_handle(struct http_exchange *x, void *ctx)
 {
+    const struct http_head *head = http_head(x);
+    struct str values[ADMIN_PATH_VALUES];
     struct house *house = ctx;
-    bool known = false;
-    const struct route *route = find(http_head(x)->method, http_head(x)->path, &known);
+    struct buf methods;
 
-    if (!route)
-        refuse(x, house, known);
-    else if (route->access == ADMIN)
-        admin_handle(x, house, route->admin, str_from(route->path));
-    else
+    buf_init(&methods, http_arena(x), 200);
+    if (str_starts(head->path, STR("/api/"))) {
+        const struct admin_route *route = find_admin(head->method, head->path, values, &methods);
+
+        if (route)
+            admin_handle(x, house, route, values);
+        else
+            refuse(x, house, &methods);
+        return;
+    }
+    const struct route *route = find(head->method, head->path, &methods);
+
+    if (route)
         route->run(x, house);
+    else
+        refuse(x, house, &methods);
 }
 
 void routes_refusal(const struct err *err, int status, struct buf *body)

@@ -1,0 +1,164 @@
+/* /api/v1/documents: what has been ingested. */
+#include <stdlib.h>
+
+#include "app/admin_fields.h"
+
+static const struct schema_field document_fields[] = {
+    {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"path", FIELD_PROSE, 0, "Where it was read.", 0, 0, NULL, NULL},
+    {"title", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"language", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"passages", FIELD_COUNT, 0, "Pieces that can be found.", 0, 0, NULL, NULL},
+    {"ingested", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema document_schema = {"Document", "A document that can be asked.",
+                                              document_fields, NULL};
+
+static const struct schema_field ingest_fields[] = {
+    {"path", FIELD_TEXT, 0, "Absolute path of a file or folder on Weir's machine.", 1, 4096, NULL,
+     NULL},
+    {0},
+};
+static const struct schema ingest_schema = {"DocumentsIngest", "What to ingest.", ingest_fields,
+                                            NULL};
+
+static const struct schema_field trouble_fields[] = {
+    {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"reason", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema trouble_schema = {"DocumentProblem", "A file that could not be used.",
+                                             trouble_fields, NULL};
+
+static const struct schema_field report_fields[] = {
+    {"added", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"changed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"unchanged", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"removed", FIELD_COUNT, 0, "Gone from the folder since.", 0, 0, NULL, NULL},
+    {"failed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"skipped", FIELD_COUNT, 0, "Of a kind that is not read.", 0, 0, NULL, NULL},
+    {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"problems", FIELD_OBJECT, FIELD_LIST, "The first files that could not be used.", 0, 0, NULL,
+     &trouble_schema},
+    {0},
+};
+static const struct schema report_schema = {"DocumentsIngested", "What became of the files.",
+                                            report_fields, NULL};
+
+static const struct schema_field forgotten_fields[] = {
+    {"forgotten", FIELD_COUNT, 0, "Documents.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema forgotten_schema = {"DocumentsForgotten", "What was removed.",
+                                               forgotten_fields, NULL};
+
+static void write_document(struct json_writer *w, const struct document_info *d)
+{
+    jw_object(w);
+    reply_text(w, "id", d->id);
+    reply_text(w, "path", d->path);
+    reply_text(w, "title", d->title);
+    reply_text(w, "language", d->language);
+    reply_count(w, "bytes", (int64_t)d->bytes);
+    reply_count(w, "passages", (int64_t)d->passages);
+    reply_time(w, "ingested", d->ingested);
+    jw_object_end(w);
+}
+
+static int by_path(const void *one, const void *other)
+{
+    const struct document_info *a = one, *b = other;
+    int order = str_cmp(a->path, b->path);
+
+    return order ? order : str_cmp(a->id, b->id);
+}
+
+static bool list(struct admin_call *call, struct err *err)
+{
+    struct document_info *documents;
+    struct page page;
+    size_t count;
+
+    if (!knowledge_list(call->house->knowledge, call->arena, &documents, &count, err) ||
+        !page_begin(call, &page, err))
+        return false;
+    if (count > 0)
+        qsort(documents, count, sizeof *documents, by_path);
+    for (size_t i = 0; i < count && !page_is_full(&page); i++)
+        if (page_wants(&page, documents[i].path))
+            write_document(&call->reply, &documents[i]);
+    page_end(call, &page);
+    return true;
+}
+
+static void write_report(struct json_writer *w, const struct ingest_report *r)
+{
+    jw_object(w);
+    reply_count(w, "added", r->added);
+    reply_count(w, "changed", r->changed);
+    reply_count(w, "unchanged", r->unchanged);
+    reply_count(w, "removed", r->removed);
+    reply_count(w, "failed", r->failed);
+    reply_count(w, "skipped", r->skipped);
+    reply_count(w, "passages", (int64_t)r->passages);
+    reply_count(w, "bytes", (int64_t)r->bytes);
+    jw_key(w, "problems");
+    jw_array(w);
+    for (size_t i = 0; i < r->problem_count; i++) {
+        jw_object(w);
+        reply_text(w, "path", r->problems[i].path);
+        reply_text(w, "reason", r->problems[i].reason);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+static bool ingest(struct admin_call *call, struct err *err)
+{
+    struct ingest_report report;
+    struct str path = STR("");
+
+    if (!field_text(call, "path", &path, err))
+        return false;
+    if (!str_starts(path, STR("/")))
+        return field_wrong(call, "path", err,
+                           "expected the absolute path of a file or folder on Weir's machine");
+    if (!knowledge_ingest(call->house->knowledge, call->arena, path, &report, err))
+        return false;
+    call->note =
+        arena_fmt(call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed",
+                  STR_ARG(str_slice(path, 0, 300)), report.added, report.changed, report.removed,
+                  report.failed);
+    write_report(&call->reply, &report);
+    return true;
+}
+
+static bool forget(struct admin_call *call, struct err *err)
+{
+    struct json_writer *w = &call->reply;
+    uint32_t documents = 0;
+
+    if (!knowledge_forget(call->house->knowledge, call->values[0], &documents, err))
+        return false;
+    call->note = arena_fmt(call->arena, "document " STR_FMT " forgotten",
+                           STR_ARG(str_slice(call->values[0], 0, 300)));
+    jw_object(w);
+    reply_count(w, "forgotten", documents);
+    jw_object_end(w);
+    return true;
+}
+
+static const struct admin_route routes[] = {
+    {"GET", "/api/v1/documents", "List what has been ingested", RIGHT_LOOK, list, NULL,
+     &document_schema, 0, true, NULL, NULL},
+    {"POST", "/api/v1/documents", "Ingest a file or folder of Weir's machine", RIGHT_CHANGE, ingest,
+     &ingest_schema, &report_schema, 0, false, NULL, NULL},
+    {"DELETE", "/api/v1/documents/{id}", "Remove a document everywhere", RIGHT_CHANGE, forget, NULL,
+     &forgotten_schema, 0, false, NULL, NULL},
+};
+const struct admin_part admin_documents_part = {"documents", "What answers are made from.", routes,
+                                                ARRAY_LEN(routes)};

@@ -1,0 +1,455 @@
+/* Reaching a Weir, and what most commands are: one call of /api/v1, its reply shown. */
+#include "app/cli.h"
+
+#include <string.h>
+
+#include "app/serve.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "sys/loop.h"
+#include "sys/path.h"
+#include "sys/threads.h"
+
+#define ANSWER_MAX (64 * MIB)
+#define BODY_MAX   MIB
+#define PAGES_MAX  100000 /* of a list: a Weir that never ends one is broken */
+
+SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, struct str body,
+                       struct http_call **out, struct err *err)
+{
+    struct http_field fields[2] = {{STR("content-type"), STR("application/json")}};
+    struct http_outgoing send = {
+        .method = str_from(method), .path = path, .fields = fields, .field_count = 1};
+
+    if (body.len > 0) {
+        send.body = &body;
+        send.body_count = 1;
+    }
+    if (cli->url && cli->key)
+        fields[send.field_count++] =
+            (struct http_field){STR("authorization"), arena_fmt(cli->arena, "Bearer %s", cli->key)};
+    return http_call(cli->arena, &cli->target, &send, out, err);
+}
+
+/* Our own words for an answer that is an error: both shapes carry a message. */
+static bool refuse_answer(struct cli *cli, int status, const struct json *j, struct err *err)
+{
+    struct str text = cli_text(cli, j, json_root(j), "detail");
+
+    if (text.len == 0)
+        text = cli_text(cli, j, json_get(j, json_root(j), STR("error")), "message");
+    return err_set(err, status >= 500 ? ERR_UNAVAILABLE : ERR_DENIED, STR_FMT,
+                   STR_ARG(text.len ? text : str_from(http_reason(status))));
+}
+
+SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, struct str body,
+                       struct json **out, struct err *err)
+{
+    struct http_call *call CLEANUP(http_call_end) = NULL;
+    struct str text;
+
+    if (!cli_open(cli, method, path, body, &call, err) ||
+        !http_call_body(call, ANSWER_MAX, &text, err))
+        return false;
+    struct json *j = json_parse(cli->arena, text, err);
+    if (!j)
+        return err_wrap(err, "the answer is not JSON");
+    int status = http_call_head(call)->status;
+    if (status >= 400)
+        return refuse_answer(cli, status, j, err);
+    *out = j;
+    return true;
+}
+
+struct str cli_text(struct cli *cli, const struct json *j, json_ref object, const char *key)
+{
+    json_ref v = json_get(j, object, str_from(key));
+    struct str text = STR("");
+
+    if (json_kind(j, v) == JSON_STRING)
+        return json_str(j, v, cli->arena, &text) ? text : STR("");
+    return v && json_kind(j, v) != JSON_NULL ? json_raw(j, v) : text;
+}
+
+void cli_print_json(const struct json *j)
+{
+    printf(STR_FMT "\n", STR_ARG(str_trim(json_raw(j, json_root(j)))));
+}
+
+struct errand {
+    struct cli *cli;
+    cli_fn *fn;
+    struct err *err;
+    bool ok, nobody; /* nobody: no daemon answers */
+};
+
+static void run_errand(void *arg)
+{
+    struct errand *e = arg;
+
+    e->ok = e->fn(e->cli, e->err);
+}
+
+static void probe_then_run(void *arg)
+{
+    struct errand *e = arg;
+    struct http_call *call CLEANUP(http_call_end) = NULL;
+    struct err err = {0};
+
+    e->nobody = !e->cli->url && !cli_open(e->cli, "GET", STR("/healthz"), STR_NONE, &call, &err);
+    http_call_end(&call);
+    if (!e->nobody)
+        run_errand(e);
+}
+
+/* *nobody: there is no data directory yet, so no daemon works in it. */
+static bool target_of(struct cli *cli, bool *nobody, struct err *err)
+{
+    struct str dir = STR(""), url = str_from(cli->url);
+    struct err missing = {0};
+
+    if (cli->url && !cli->key)
+        return err_set(err, ERR_INVALID, "--url needs an admin key: --key or WEIR_KEY");
+    if (!cli->url) {
+        *nobody = !path_absolute(cli->arena, cli->data_path.ptr, &dir, &missing);
+        url =
+            arena_fmt(cli->arena, "unix:" STR_FMT "/weir.sock", STR_ARG(*nobody ? STR("/") : dir));
+    }
+    return http_url_parse(url, &cli->target, err);
+}
+
+bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
+{
+    struct errand errand = {.cli = cli, .fn = fn, .err = err};
+
+    if (!cli_settings(cli, err))
+        return false;
+    cli->data_path = arena_str(cli->arena, cli->settings->data.dir);
+    if (!cli->data_path.ptr)
+        return err_arena(err, cli->arena);
+    if (!target_of(cli, &errand.nobody, err))
+        return false;
+    http_client_init(NULL);
+    struct loop *loop = loop_new(NULL, err);
+    if (!loop)
+        return false;
+    if (!errand.nobody)
+        loop_run(loop, probe_then_run, &errand);
+    loop_free(&loop);
+    if (!errand.nobody)
+        return errand.ok;
+
+    struct house *house = NULL;
+    log_set_level(LOG_WARN);
+    cli->settings->log.level = LOG_WARN;
+    cli->settings->log.requests = false;
+    if (!house_open(&cli->settings, &house, err))
+        return false;
+    bool ok = target_of(cli, &errand.nobody, err) &&
+              serve_beside(house, run_errand, &errand, err) && errand.ok;
+    house_close(&house);
+    return ok;
+}
+
+bool cli_print_buf(struct buf *b, struct err *err)
+{
+    struct str text;
+
+    if (!buf_finish(b, &text, err))
+        return false;
+    fwrite(text.ptr, 1, text.len, stdout);
+    if (!str_ends(text, STR("\n")))
+        putchar('\n');
+    return true;
+}
+
+/* ---- lists ---- */
+
+static bool add_page(struct cli *cli, struct str path, struct str cursor, const struct json **out,
+                     struct err *err)
+{
+    bool asks = str_find_char(path, '?') < path.len;
+    struct json *j;
+
+    path = arena_fmt(cli->arena, STR_FMT "%climit=1000%s" STR_FMT, STR_ARG(path), asks ? '&' : '?',
+                     cursor.len ? "&cursor=" : "", STR_ARG(cursor));
+    if (!cli_call(cli, "GET", path, STR_NONE, &j, err))
+        return false;
+    *out = j;
+    return true;
+}
+
+struct listing {
+    const struct json *pages[PAGES_MAX];
+    size_t count;
+};
+
+static bool read_pages(struct cli *cli, struct str path, struct listing *all, struct err *err)
+{
+    struct str cursor = STR("");
+
+    do {
+        if (all->count == PAGES_MAX)
+            return err_set(err, ERR_TOO_LARGE, "the list has more than %d pages", PAGES_MAX);
+        if (!add_page(cli, path, cursor, &all->pages[all->count], err))
+            return false;
+        const struct json *j = all->pages[all->count++];
+        cursor = cli_text(cli, j, json_root(j), "next_cursor");
+    } while (cursor.len > 0);
+    return true;
+}
+
+static json_ref first_item(const struct json *j)
+{
+    return json_first(j, json_get(j, json_root(j), STR("items")));
+}
+
+/* As wide as its widest cell; the last column runs free. */
+static void measure(struct cli *cli, const struct listing *all, const char *const *columns,
+                    size_t widths[CLI_COLUMNS_MAX])
+{
+    for (size_t c = 0; columns[c]; c++) {
+        ASSERT(c < CLI_COLUMNS_MAX);
+        widths[c] = strlen(columns[c]);
+        for (size_t p = 0; p < all->count; p++)
+            for (json_ref item = first_item(all->pages[p]); item;
+                 item = json_next(all->pages[p], item))
+                widths[c] =
+                    MAX_OF(widths[c], utf8_count(cli_text(cli, all->pages[p], item, columns[c])));
+    }
+}
+
+static void print_cell(struct str text, size_t width, bool last)
+{
+    size_t shown = utf8_count(text);
+
+    printf(STR_FMT "%*s", STR_ARG(text), last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");
+}
+
+static void print_table(struct cli *cli, const struct listing *all, const char *const *columns)
+{
+    size_t widths[CLI_COLUMNS_MAX];
+
+    measure(cli, all, columns, widths);
+    for (size_t c = 0; columns[c]; c++)
+        print_cell(str_from(columns[c]), widths[c], !columns[c + 1]);
+    printf("\n");
+    for (size_t p = 0; p < all->count; p++)
+        for (json_ref item = first_item(all->pages[p]); item;
+             item = json_next(all->pages[p], item)) {
+            for (size_t c = 0; columns[c]; c++)
+                print_cell(cli_text(cli, all->pages[p], item, columns[c]), widths[c],
+                           !columns[c + 1]);
+            printf("\n");
+        }
+}
+
+static void print_items(const struct listing *all)
+{
+    const char *before = "";
+
+    printf("{\"items\":[");
+    for (size_t p = 0; p < all->count; p++)
+        for (json_ref item = first_item(all->pages[p]); item;
+             item = json_next(all->pages[p], item), before = ",")
+            printf("%s" STR_FMT, before, STR_ARG(json_raw(all->pages[p], item)));
+    printf("],\"next_cursor\":null}\n");
+}
+
+bool cli_list(struct cli *cli, struct str path, const char *const *columns, struct err *err)
+{
+    struct listing *all = arena_alloc(cli->arena, sizeof *all);
+
+    if (!all)
+        return err_arena(err, cli->arena);
+    if (!read_pages(cli, path, all, err))
+        return false;
+    if (cli->json)
+        print_items(all);
+    else
+        print_table(cli, all, columns);
+    return true;
+}
+
+/* ---- a plain call ---- */
+
+struct str cli_escape(struct cli *cli, struct str text)
+{
+    struct buf b;
+
+    buf_init(&b, cli->arena, 3 * text.len + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            memchr("-._~", c, 4))
+            buf_char(&b, c);
+        else
+            buf_fmt(&b, "%%%02X", (unsigned)(unsigned char)c);
+    }
+    return buf_view(&b);
+}
+
+/* What stood for NAME on the command line: "key create NAME", its first word. STR_NONE: absent. */
+static struct str word_for(const struct cli *cli, struct str name)
+{
+    struct str rest = str_from(cli->command->words), word;
+    int at = 0;
+
+    while (str_split(&rest, ' ', &word)) {
+        if (word.ptr[0] >= 'a' && word.ptr[0] <= 'z')
+            continue;
+        if (word.ptr[0] == '[')
+            word = str_slice(word, 1, word.len - 1);
+        if (str_eq(word, name))
+            return at < cli->word_count ? str_from(cli->words[at]) : STR_NONE;
+        at++;
+    }
+    return STR_NONE;
+}
+
+static void put_query(struct cli *cli, struct buf *path)
+{
+    char before = '?';
+
+    for (int i = 0; i < cli->given_count; i++) {
+        const struct cli_option *option = cli->given[i].option;
+        struct str field = str_from(option->field), value = str_from(cli->given[i].value);
+
+        if (!option->field)
+            continue;
+        if (option->kind == CLI_SWITCH) {
+            size_t equals = str_find_char(field, '=');
+
+            value = equals < field.len ? str_slice(field, equals + 1, field.len) : STR("true");
+            field = str_slice(field, 0, equals);
+        }
+        buf_fmt(path, "%c" STR_FMT "=" STR_FMT, before, STR_ARG(field),
+                STR_ARG(cli_escape(cli, value)));
+        before = '&';
+    }
+}
+
+static bool make_path(struct cli *cli, struct str *out, struct err *err)
+{
+    struct str rest = str_from(cli->command->path), part;
+    struct buf b;
+
+    buf_init(&b, cli->arena, 64 * KIB);
+    for (bool first = true; str_split(&rest, '{', &part); first = false) {
+        size_t end = first ? 0 : str_find_char(part, '}');
+
+        if (!first) {
+            buf_str(&b, cli_escape(cli, word_for(cli, str_slice(part, 0, end))));
+            end++;
+        }
+        buf_str(&b, str_slice(part, end, part.len));
+    }
+    if (strcmp(cli->command->method, "GET") == 0)
+        put_query(cli, &b);
+    return buf_finish(&b, out, err);
+}
+
+static void put_option(const struct cli_option *option, const char *value, struct json_writer *w)
+{
+    struct str field = str_from(option->field);
+    size_t equals = str_find_char(field, '=');
+
+    jw_key_str(w, str_slice(field, 0, equals));
+    switch (option->kind) {
+    case CLI_SWITCH:
+        if (equals < field.len)
+            jw_str(w, str_slice(field, equals + 1, field.len));
+        else
+            jw_bool(w, true);
+        break;
+    case CLI_TEXT: jw_cstr(w, value); break;
+    case CLI_COUNT:
+    case CLI_USD: jw_raw(w, str_from(value)); break;
+    }
+}
+
+static bool make_body(struct cli *cli, struct str *out, struct err *err)
+{
+    struct str rest = str_from(cli->command->body), pair;
+    struct json_writer w;
+    struct buf b;
+
+    buf_init(&b, cli->arena, BODY_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    while (str_split(&rest, ' ', &pair)) {
+        size_t equals = str_find_char(pair, '=');
+        struct str value = word_for(cli, str_slice(pair, 0, equals));
+
+        if (value.ptr) {
+            jw_key_str(&w, str_slice(pair, equals + 1, pair.len));
+            jw_str(&w, value);
+        }
+    }
+    for (int i = 0; i < cli->given_count; i++)
+        if (cli->given[i].option->field)
+            put_option(cli->given[i].option, cli->given[i].value, &w);
+    jw_object_end(&w);
+    return buf_finish(&b, out, err);
+}
+
+static void print_done(struct cli *cli, const struct json *j)
+{
+    struct str rest = str_from(cli->command->done), part;
+
+    for (bool first = true; str_split(&rest, '{', &part); first = false) {
+        size_t end = first ? 0 : str_find_char(part, '}');
+        char key[64];
+        struct buf name;
+
+        if (!first) {
+            buf_init_fixed(&name, key, sizeof key - 1);
+            buf_str(&name, str_slice(part, 0, end++));
+            key[name.len] = 0;
+            printf(STR_FMT, STR_ARG(cli_text(cli, j, json_root(j), key)));
+        }
+        printf(STR_FMT, STR_ARG(str_slice(part, end, part.len)));
+    }
+    printf("\n");
+}
+
+/* A line a member. */
+static void print_members(struct cli *cli, const struct json *j)
+{
+    size_t width = 0;
+
+    for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m))
+        width = MAX_OF(width, json_key_raw(j, m).len);
+    for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m)) {
+        struct str key = json_key_raw(j, m), text = json_raw(j, m);
+
+        if (json_kind(j, m) == JSON_STRING && !json_str(j, m, cli->arena, &text))
+            text = STR("");
+        printf(STR_FMT "%*s" STR_FMT "\n", STR_ARG(key), (int)(width + 2 - key.len), "",
+               STR_ARG(json_kind(j, m) == JSON_NULL ? STR("-") : text));
+    }
+}
+
+bool cli_plain(struct cli *cli, struct err *err)
+{
+    const struct cli_command *command = cli->command;
+    struct str path, body = STR_NONE;
+    struct json *j;
+
+    if (!make_path(cli, &path, err))
+        return false;
+    if (command->columns)
+        return cli_list(cli, path, command->columns, err);
+    bool sends = strcmp(command->method, "GET") != 0 && strcmp(command->method, "DELETE") != 0;
+    if ((sends && !make_body(cli, &body, err)) ||
+        !cli_call(cli, command->method, path, body, &j, err))
+        return false;
+    if (cli->json)
+        cli_print_json(j);
+    else if (command->done)
+        print_done(cli, j);
+    else
+        print_members(cli, j);
+    return true;
+}
