@@ -73,7 +73,8 @@ struct tool {
     int strict;            /* -1, 0, 1 */
     struct str cache_control;
     struct str
-        builtin; /* raw: a provider's own tool (web search, ...): only its dialect knows it */
+        builtin;      /* raw: a provider's own tool (web search, ...): only its dialect knows it */
+    struct str extra; /* raw object of members that only the dialect it came in knows, or empty */
 };
 
 enum tool_choice { CHOOSE_UNSAID, CHOOSE_AUTO, CHOOSE_NONE, CHOOSE_ANY, CHOOSE_NAMED };
@@ -112,6 +113,7 @@ struct conversation {
     bool reasoning_adaptive;      /* asked for, and the model is to decide how much */
     struct str reasoning_summary; /* auto, concise, detailed */
     struct str user, service_tier, verbosity;
+    struct str beta; /* of the client's head: features it asks its own dialect's provider for */
     struct str logit_bias, metadata, modalities, audio, prediction; /* raw */
     struct str suffix;                                              /* ASK_COMPLETION */
     struct str echo;                                                /* raw */

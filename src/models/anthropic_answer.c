@@ -1,0 +1,682 @@
+/* An answer for a client that speaks the Anthropic dialect.
+ *
+ * Blocks follow each other on this wire, while other providers say the pieces of parallel tool calls side
+ * by side. So one block is open, and what belongs to a later one waits in it:
+ *
+ *   WAITING --(all before it are closed)--> OPEN --(ended, or the next may begin)--> CLOSED
+ *
+ * A block of text may close as soon as anything else begins; a tool call when it was ended or its
+ * arguments are a whole object. A whole answer keeps all blocks waiting and is written at the end. */
+#include "models/anthropic.h"
+#include "models/members.h"
+
+#define BLOCKS_MAX 4096 /* of one answer */
+
+enum block_kind { TEXT, THINKING, REDACTED, TOOL, MEDIA };
+enum block_state { WAITING, OPEN, CLOSED };
+
+struct block {
+    struct block *next;
+    enum block_kind kind;
+    enum block_state state;
+    uint32_t part;
+    struct str id, name;  /* TOOL; name: MEDIA's type */
+    struct buf kept;      /* text or arguments that have not been written */
+    struct str signature; /* THINKING, when it has come */
+    struct buf citations; /* raw, with commas: not written yet */
+    bool ended;           /* nothing more can come */
+    /* Where the arguments stand: whole when an object was opened and is closed again. */
+    uint32_t depth;
+    bool in_string, escaped, whole, any;
+};
+
+struct writing {
+    struct block *first, **end;
+    struct block *open;
+    uint32_t blocks; /* in all */
+    uint32_t index;  /* of the next to open */
+    bool begun;
+    enum finish_reason finish;
+    struct str stop_sequence;
+    bool refused;
+    struct usage usage;
+};
+
+bool anthropic_writer_init(struct said_writer *w, struct err *err)
+{
+    struct writing *own = arena_alloc(w->arena, sizeof *own);
+
+    if (!own)
+        return err_arena(err, w->arena);
+    own->end = &own->first;
+    own->usage = usage_unknown;
+    w->own = own;
+    return true;
+}
+
+/* ---- events ---- */
+
+/* Written in place: their JSON has no line ends, so one data line does. */
+static void event_begin(struct buf *out, struct json_writer *w, const char *type)
+{
+    buf_str(out, STR("event: "));
+    buf_str(out, str_from(type));
+    buf_str(out, STR("\ndata: "));
+    jw_init(w, out);
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, type);
+}
+
+static void event_end(struct buf *out, struct json_writer *w)
+{
+    jw_object_end(w);
+    buf_str(out, STR("\n\n"));
+}
+
+static void delta_begin(struct buf *out, struct json_writer *w, uint32_t index, const char *type)
+{
+    event_begin(out, w, "content_block_delta");
+    jw_key(w, "index");
+    jw_u64(w, index);
+    jw_key(w, "delta");
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, type);
+}
+
+static void delta_end(struct buf *out, struct json_writer *w)
+{
+    jw_object_end(w);
+    event_end(out, w);
+}
+
+static void write_delta(struct buf *out, uint32_t index, enum block_kind kind, struct str text)
+{
+    static const struct {
+        const char *type, *member;
+    } deltas[] = {[TEXT] = {"text_delta", "text"},
+                  [THINKING] = {"thinking_delta", "thinking"},
+                  [TOOL] = {"input_json_delta", "partial_json"}};
+    struct json_writer w;
+
+    if (str_is_empty(text) || kind == REDACTED || kind == MEDIA)
+        return;
+    delta_begin(out, &w, index, deltas[kind].type);
+    jw_key(&w, deltas[kind].member);
+    jw_str(&w, text);
+    delta_end(out, &w);
+}
+
+static void write_signature(struct buf *out, uint32_t index, struct str signature)
+{
+    struct json_writer w;
+
+    if (str_is_empty(signature))
+        return;
+    delta_begin(out, &w, index, "signature_delta");
+    jw_key(&w, "signature");
+    jw_str(&w, signature);
+    delta_end(out, &w);
+}
+
+/* ---- blocks, as a start announces them and as a whole message holds them ---- */
+
+static void write_media(struct json_writer *w, struct str media_type, struct str data)
+{
+    jw_key(w, "source");
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, "base64");
+    jw_key(w, "media_type");
+    jw_str(w, media_type);
+    jw_key(w, "data");
+    jw_str(w, data);
+    jw_object_end(w);
+}
+
+/* `input`: raw, of a tool call. */
+static void write_block(struct json_writer *w, const struct block *b, struct str text,
+                        struct str input)
+{
+    static const char *const types[] = {[TEXT] = "text",
+                                        [THINKING] = "thinking",
+                                        [REDACTED] = "redacted_thinking",
+                                        [TOOL] = "tool_use",
+                                        [MEDIA] = "image"};
+
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, types[b->kind]);
+    switch (b->kind) {
+    case TEXT:
+        jw_key(w, "text");
+        jw_str(w, text);
+        break;
+    case THINKING:
+        jw_key(w, "thinking");
+        jw_str(w, text);
+        jw_key(w, "signature");
+        jw_str(w, b->signature);
+        break;
+    case REDACTED:
+        jw_key(w, "data");
+        jw_str(w, buf_view(&b->kept));
+        break;
+    case TOOL:
+        jw_key(w, "id");
+        jw_str(w, b->id);
+        jw_key(w, "name");
+        jw_str(w, b->name);
+        jw_key(w, "input");
+        jw_raw(w, input);
+        break;
+    case MEDIA: write_media(w, b->name, buf_view(&b->kept)); break;
+    }
+}
+
+static void write_start(struct buf *out, const struct block *b, uint32_t index)
+{
+    struct json_writer w;
+    struct block bare = *b;
+
+    bare.signature = STR(""); /* comes as a delta */
+    event_begin(out, &w, "content_block_start");
+    jw_key(&w, "index");
+    jw_u64(&w, index);
+    jw_key(&w, "content_block");
+    write_block(&w, &bare, STR(""), STR("{}"));
+    jw_object_end(&w);
+    event_end(out, &w);
+}
+
+static void write_citations(struct buf *out, uint32_t index, struct block *b)
+{
+    struct str all = buf_view(&b->citations), one;
+
+    while (str_split(&all, '\n', &one)) { /* one a line: JSON has no bare line ends */
+        struct json_writer w;
+
+        if (str_is_empty(one))
+            continue;
+        delta_begin(out, &w, index, "citations_delta");
+        jw_key(&w, "citation");
+        jw_raw(&w, one);
+        delta_end(out, &w);
+    }
+    b->citations.len = 0;
+}
+
+/* ---- opening and closing ---- */
+
+static void flush(struct writing *own, struct block *b, struct buf *out)
+{
+    uint32_t index = own->index - 1;
+
+    if (b->kind != REDACTED && b->kind != MEDIA) {
+        write_delta(out, index, b->kind, buf_view(&b->kept));
+        b->kept.len = 0;
+    }
+    write_citations(out, index, b);
+}
+
+static void open_block(struct writing *own, struct block *b, struct buf *out)
+{
+    b->state = OPEN;
+    own->open = b;
+    write_start(out, b, own->index++);
+    flush(own, b, out);
+}
+
+static void close_block(struct writing *own, struct buf *out)
+{
+    struct json_writer w;
+
+    write_signature(out, own->index - 1, own->open->signature);
+    event_begin(out, &w, "content_block_stop");
+    jw_key(&w, "index");
+    jw_u64(&w, own->index - 1);
+    event_end(out, &w);
+    own->open->state = CLOSED;
+    own->open = NULL;
+}
+
+static bool may_close(const struct block *b)
+{
+    return b->ended || b->kind != TOOL || b->whole;
+}
+
+/* Open what may be opened: the blocks in their order, each as soon as the one before may close.
+ * `all`: nothing more comes, so everything may. */
+static void advance(struct writing *own, struct buf *out, bool all)
+{
+    for (struct block *b = own->open ? own->open : own->first; b; b = b->next) {
+        if (b->state == CLOSED)
+            continue;
+        if (b->state == WAITING)
+            open_block(own, b, out);
+        if (!all && !b->ended && (!b->next || !may_close(b)))
+            return;
+        close_block(own, out);
+    }
+}
+
+static struct block *find_block(const struct writing *own, uint32_t part, enum block_kind kind)
+{
+    for (struct block *b = own->open ? own->open : own->first; b; b = b->next)
+        if (b->part == part && b->kind == kind && b->state != CLOSED && !b->ended)
+            return b;
+    return NULL;
+}
+
+static struct block *add_block(struct said_writer *w, enum block_kind kind, uint32_t part,
+                               struct err *err)
+{
+    struct writing *own = w->own;
+    struct block *b;
+
+    if (own->blocks >= BLOCKS_MAX) {
+        err_set(err, ERR_UNAVAILABLE, "the answer has more than %d parts", BLOCKS_MAX);
+        return NULL;
+    }
+    b = arena_alloc(w->arena, sizeof *b);
+    if (!b) {
+        err_arena(err, w->arena);
+        return NULL;
+    }
+    own->blocks++;
+    b->kind = kind;
+    b->part = part;
+    buf_init(&b->kept, w->arena, MADE_BYTES_MAX);
+    buf_init(&b->citations, w->arena, MADE_BYTES_MAX);
+    *own->end = b;
+    own->end = &b->next;
+    return b;
+}
+
+/* ---- what is said ---- */
+
+/* Follow the arguments through their strings and brackets; whole at the end of the outermost. */
+static bool scan_arguments(struct block *b, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (b->whole && !(c == ' ' || c == '\n' || c == '\r' || c == '\t'))
+            return false;
+        if (b->escaped)
+            b->escaped = false;
+        else if (b->in_string)
+            b->escaped = c == '\\', b->in_string = c != '"';
+        else if (c == '"')
+            b->in_string = true;
+        else if (c == '{' || c == '[')
+            b->depth++;
+        else if ((c == '}' || c == ']') && b->depth > 0)
+            b->whole = --b->depth == 0;
+    }
+    b->any = b->any || text.len > 0;
+    return true;
+}
+
+static bool put(struct said_writer *w, struct block *b, struct str text, struct buf *out,
+                struct err *err)
+{
+    struct writing *own = w->own;
+
+    if (w->streamed && own->open == b) {
+        write_delta(out, own->index - 1, b->kind, text);
+    } else {
+        buf_str(&b->kept, text);
+        if (!buf_ok(&b->kept))
+            return err_arena(err, w->arena);
+    }
+    if (w->streamed)
+        advance(own, out, false);
+    return true;
+}
+
+static bool say_text(struct said_writer *w, const struct said *said, enum block_kind kind,
+                     struct buf *out, struct err *err)
+{
+    struct block *b = find_block(w->own, said->part, kind);
+
+    if (!b && str_is_empty(said->text) && str_is_empty(said->signature))
+        return true;
+    if (!b)
+        b = add_block(w, kind, said->part, err);
+    if (!b)
+        return false;
+    if (!str_is_empty(said->signature)) {
+        b->signature = arena_str(w->arena, said->signature);
+        if (!b->signature.ptr)
+            return err_arena(err, w->arena);
+    }
+    return put(w, b, said->text, out, err);
+}
+
+static bool say_redacted(struct said_writer *w, const struct said *said, struct buf *out,
+                         struct err *err)
+{
+    struct block *b = add_block(w, REDACTED, said->part, err);
+
+    if (!b)
+        return false;
+    b->ended = true;
+    return put(w, b, said->text, out, err);
+}
+
+static bool say_media(struct said_writer *w, const struct said *said, struct buf *out,
+                      struct err *err)
+{
+    struct block *b = add_block(w, MEDIA, said->part, err);
+
+    if (!b)
+        return false;
+    b->ended = true;
+    b->name = arena_str(w->arena, said->media_type);
+    return b->name.ptr ? put(w, b, said->text, out, err) : err_arena(err, w->arena);
+}
+
+static bool say_tool(struct said_writer *w, const struct said *said, struct buf *out,
+                     struct err *err)
+{
+    struct block *b = add_block(w, TOOL, said->part, err);
+
+    if (!b)
+        return false;
+    b->id = arena_str(w->arena, said->id);
+    b->name = arena_str(w->arena, said->name);
+    if (!b->id.ptr || !b->name.ptr)
+        return err_arena(err, w->arena);
+    return put(w, b, STR(""), out, err);
+}
+
+static bool say_arguments(struct said_writer *w, const struct said *said, struct buf *out,
+                          struct err *err)
+{
+    struct block *b = find_block(w->own, said->part, TOOL);
+
+    if (!b && str_is_empty(str_trim(said->text)))
+        return true;
+    if (!b || !scan_arguments(b, said->text))
+        return err_set(err, ERR_UNAVAILABLE, "the answer goes on with a tool call that had ended");
+    return put(w, b, said->text, out, err);
+}
+
+static void copy_text(struct json_writer *w, const char *as, const struct json *j, json_ref from,
+                      const char *key)
+{
+    json_ref v = json_get(j, from, str_from(key));
+
+    jw_key(w, as);
+    jw_raw(w, json_kind(j, v) == JSON_STRING ? json_raw(j, v) : STR("\"\""));
+}
+
+static void write_no_place(struct json_writer *w)
+{
+    static const char *const places[] = {"document_index", "start_char_index", "end_char_index"};
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        jw_key(w, places[i]);
+        jw_i64(w, 0);
+    }
+}
+
+/* From url_citation's shape, as the chat dialect nests it or not; a file's has no address. */
+static bool make_citation(struct said_writer *w, struct str raw, struct buf *to, struct err *err)
+{
+    struct json *j = json_parse(w->arena, raw, err);
+    struct json_writer jw;
+    json_ref from;
+    bool url;
+
+    if (!j)
+        return false;
+    from = json_get(j, json_root(j), STR("url_citation"));
+    from = from ? from : json_root(j);
+    url = json_get(j, from, STR("url")) != 0;
+    jw_init(&jw, to);
+    jw_object(&jw);
+    jw_key(&jw, "type");
+    jw_cstr(&jw, url ? "web_search_result_location" : "char_location");
+    copy_text(&jw, "cited_text", j, from, "cited_text");
+    copy_text(&jw, url ? "title" : "document_title", j, from, url ? "title" : "filename");
+    if (url)
+        copy_text(&jw, "url", j, from, "url");
+    else
+        write_no_place(&jw);
+    copy_text(&jw, url ? "encrypted_index" : "file_id", j, from, "file_id");
+    jw_object_end(&jw);
+    return true;
+}
+
+static bool say_citation(struct said_writer *w, const struct said *said, struct buf *out,
+                         struct err *err)
+{
+    struct writing *own = w->own;
+    struct block *b = find_block(own, said->part, TEXT);
+
+    if (!b)
+        b = add_block(w, TEXT, said->part, err);
+    if (!b || !make_citation(w, said->raw, &b->citations, err))
+        return false;
+    buf_char(&b->citations, '\n');
+    if (!buf_ok(&b->citations))
+        return err_arena(err, w->arena);
+    if (w->streamed && own->open == b)
+        write_citations(out, own->index - 1, b);
+    return put(w, b, STR(""), out, err);
+}
+
+static void end_part(struct said_writer *w, uint32_t part, struct buf *out)
+{
+    struct writing *own = w->own;
+
+    for (struct block *b = own->open ? own->open : own->first; b; b = b->next)
+        if (b->part == part)
+            b->ended = true;
+    if (w->streamed)
+        advance(own, out, false);
+}
+
+/* ---- the message ---- */
+
+static void write_message_id(struct json_writer *w, const struct said_writer *to)
+{
+    char id[64];
+    struct buf text;
+
+    buf_init_fixed(&text, id, sizeof id);
+    buf_str(&text, STR("msg_"));
+    buf_str(&text, str_slice(to->id, 0, sizeof id - 4));
+    jw_key(w, "id");
+    jw_str(w, buf_view(&text));
+}
+
+static void write_message_head(struct json_writer *w, const struct said_writer *to)
+{
+    write_message_id(w, to);
+    jw_key(w, "type");
+    jw_cstr(w, "message");
+    jw_key(w, "role");
+    jw_cstr(w, "assistant");
+    jw_key(w, "model");
+    jw_str(w, to->model);
+}
+
+static void write_stop(struct json_writer *w, const struct writing *own)
+{
+    const char *reason = anthropic_stop_reason(own->refused ? FINISH_REFUSAL : own->finish,
+                                               own->stop_sequence.len > 0);
+
+    jw_key(w, "stop_reason");
+    jw_cstr(w, reason);
+    jw_key(w, "stop_sequence");
+    if (own->stop_sequence.len > 0)
+        jw_str(w, own->stop_sequence);
+    else
+        jw_null(w);
+}
+
+static void begin_message(struct said_writer *w, const struct said *said, struct buf *out)
+{
+    struct writing *own = w->own;
+    struct json_writer jw;
+
+    if (own->begun)
+        return;
+    own->begun = true;
+    if (!w->streamed)
+        return;
+    event_begin(out, &jw, "message_start");
+    jw_key(&jw, "message");
+    jw_object(&jw);
+    write_message_head(&jw, w);
+    jw_key(&jw, "content");
+    jw_array(&jw);
+    jw_array_end(&jw);
+    jw_key(&jw, "stop_reason");
+    jw_null(&jw);
+    jw_key(&jw, "stop_sequence");
+    jw_null(&jw);
+    jw_key(&jw, "usage");
+    anthropic_write_usage(&jw, said->kind == SAID_BEGIN ? &said->usage : &own->usage);
+    jw_object_end(&jw);
+    event_end(out, &jw);
+}
+
+static void end_stream(struct said_writer *w, struct buf *out)
+{
+    struct writing *own = w->own;
+    struct json_writer jw;
+
+    advance(own, out, true);
+    event_begin(out, &jw, "message_delta");
+    jw_key(&jw, "delta");
+    jw_object(&jw);
+    write_stop(&jw, own);
+    jw_object_end(&jw);
+    jw_key(&jw, "usage");
+    anthropic_write_usage(&jw, &own->usage);
+    event_end(out, &jw);
+    event_begin(out, &jw, "message_stop");
+    if (!str_is_empty(w->weir)) {
+        jw_key(&jw, "weir");
+        jw_raw(&jw, w->weir);
+    }
+    event_end(out, &jw);
+}
+
+static void write_whole_citations(struct json_writer *w, struct block *b)
+{
+    struct str all = buf_view(&b->citations), one;
+
+    if (b->kind != TEXT || b->citations.len == 0)
+        return;
+    jw_key(w, "citations");
+    jw_array(w);
+    while (str_split(&all, '\n', &one))
+        if (!str_is_empty(one))
+            jw_raw(w, one);
+    jw_array_end(w);
+}
+
+static bool write_whole(struct said_writer *w, struct buf *out, struct err *err)
+{
+    struct writing *own = w->own;
+    struct json_writer jw;
+
+    jw_init(&jw, out);
+    jw_object(&jw);
+    write_message_head(&jw, w);
+    jw_key(&jw, "content");
+    jw_array(&jw);
+    for (struct block *b = own->first; b; b = b->next) {
+        struct str input = STR("{}");
+
+        if (b->kind == TOOL && !arguments_object(w->arena, buf_view(&b->kept), &input, err))
+            return false;
+        write_block(&jw, b, buf_view(&b->kept), input);
+        write_whole_citations(&jw, b);
+        jw_object_end(&jw);
+    }
+    jw_array_end(&jw);
+    write_stop(&jw, own);
+    jw_key(&jw, "usage");
+    anthropic_write_usage(&jw, &own->usage);
+    if (!str_is_empty(w->weir)) {
+        jw_key(&jw, "weir");
+        jw_raw(&jw, w->weir);
+    }
+    jw_object_end(&jw);
+    return true;
+}
+
+static bool finish(struct said_writer *w, const struct said *said, struct err *err)
+{
+    struct writing *own = w->own;
+
+    own->finish = said->finish;
+    own->stop_sequence = STR_NONE;
+    if (str_is_empty(said->text))
+        return true;
+    own->stop_sequence = arena_str(w->arena, said->text);
+    return own->stop_sequence.ptr || err_arena(err, w->arena);
+}
+
+static void write_ping(struct said_writer *w, struct buf *out)
+{
+    const struct writing *own = w->own;
+    struct json_writer jw;
+
+    if (!w->streamed || !own->begun)
+        return;
+    event_begin(out, &jw, "ping");
+    event_end(out, &jw);
+}
+
+static bool say(struct said_writer *w, const struct said *said, struct buf *out, struct err *err)
+{
+    struct writing *own = w->own;
+    struct err failed = {0};
+
+    switch (said->kind) {
+    case SAID_TEXT: return say_text(w, said, TEXT, out, err);
+    case SAID_REFUSAL: own->refused = true; return say_text(w, said, TEXT, out, err);
+    case SAID_REASONING:
+        return said->is_redacted ? say_redacted(w, said, out, err)
+                                 : say_text(w, said, THINKING, out, err);
+    case SAID_TOOL: return say_tool(w, said, out, err);
+    case SAID_ARGUMENTS: return say_arguments(w, said, out, err);
+    case SAID_CITATION: return say_citation(w, said, out, err);
+    case SAID_MEDIA: return say_media(w, said, out, err);
+    case SAID_PART_END: end_part(w, said->part, out); return true;
+    case SAID_FINISH: return finish(w, said, err);
+    case SAID_USAGE: own->usage = said->usage; return true;
+    case SAID_FAILED:
+        err_set(&failed, ERR_UNAVAILABLE, STR_FMT, STR_ARG(said->text));
+        dialect_anthropic.write_stream_error(w, out, &failed);
+        return true;
+    case SAID_END:
+        if (!w->streamed)
+            return write_whole(w, out, err);
+        end_stream(w, out);
+        return true;
+    case SAID_PING: write_ping(w, out); return true;
+    case SAID_BEGIN:
+    case SAID_LOGPROBS: /* nobody can ask for them here */
+    case SAID_VECTOR: return true;
+    }
+    return true;
+}
+
+bool anthropic_write_said(struct said_writer *w, const struct said *said, struct buf *out,
+                          struct err *err)
+{
+    if (said->choice > 0) /* this wire has one */
+        return true;
+    if (said->kind != SAID_PING && said->kind != SAID_FAILED)
+        begin_message(w, said, out);
+    return say(w, said, out, err);
+}

@@ -1,0 +1,375 @@
+/* An Anthropic provider's answer, read: events of a stream, or a whole message.
+ *
+ *   message_start --> (content_block_start --> content_block_delta* --> content_block_stop)*
+ *                 --> message_delta --> message_stop
+ *
+ * Blocks follow each other here, so at most one is open. Pings and events that are new stand anywhere. */
+#include "models/anthropic.h"
+#include "models/members.h"
+
+enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_OTHER };
+
+struct reading {
+    struct usage usage;
+    enum block_kind block; /* that is open */
+    uint32_t part;         /* of the next block that is known */
+    bool begun, has_arguments, finished, ended;
+};
+
+/* Answers are read kindly: a stream may split a pair of surrogates. */
+static const struct json_limits from_provider = {.depth = 128,
+                                                 .nodes = 4000000,
+                                                 .lone_surrogates = true};
+
+bool anthropic_reader_init(struct said_reader *r, struct err *err)
+{
+    struct reading *own = arena_alloc(r->arena, sizeof *own);
+
+    if (!own)
+        return err_arena(err, r->arena);
+    own->usage = usage_unknown;
+    r->own = own;
+    return true;
+}
+
+/* ---- an event at hand ---- */
+
+struct event {
+    struct said_reader *r;
+    struct reading *own;
+    struct arena *arena;
+    const struct json *j;
+};
+
+static struct str text_of(const struct event *e, json_ref object, const char *key)
+{
+    struct str text = STR_NONE;
+    json_ref v = json_get(e->j, object, str_from(key));
+
+    if (!v || !json_str(e->j, v, e->arena, &text))
+        return STR_NONE;
+    return text;
+}
+
+static bool broken(const char *what, struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE, "the answer is out of order: %s", what);
+}
+
+static bool tell(const struct event *e, const struct said *said, struct err *err)
+{
+    return e->r->take(e->r->ctx, said, err);
+}
+
+static bool tell_text(const struct event *e, enum said_kind kind, struct str text, struct err *err)
+{
+    return str_is_empty(text) ||
+           tell(e, &(struct said){.kind = kind, .part = e->own->part, .text = text}, err);
+}
+
+/* ---- citations ---- */
+
+/* In the shape of url_citation where there is an address, else of a file's. */
+static bool tell_citation(const struct event *e, json_ref citation, struct err *err)
+{
+    struct str url = text_of(e, citation, "url"), title = text_of(e, citation, "title");
+    struct said said = {.kind = SAID_CITATION, .part = e->own->part};
+    struct json_writer w;
+    struct buf text;
+
+    if (!url.ptr) /* of a search result */
+        url = text_of(e, citation, "source");
+    if (!title.ptr)
+        title = text_of(e, citation, "document_title");
+    buf_init(&text, e->arena, MADE_BYTES_MAX);
+    jw_init(&w, &text);
+    jw_object(&w);
+    jw_key(&w, "type");
+    jw_cstr(&w, url.ptr ? "url_citation" : "file_citation");
+    jw_key(&w, url.ptr ? "url" : "file_id");
+    jw_str(&w, url.ptr ? url : text_of(e, citation, "file_id"));
+    jw_key(&w, url.ptr ? "title" : "filename");
+    jw_str(&w, title);
+    jw_key(&w, "cited_text");
+    jw_str(&w, text_of(e, citation, "cited_text"));
+    jw_object_end(&w);
+    return buf_finish(&text, &said.raw, err) && tell(e, &said, err);
+}
+
+static bool tell_citations(const struct event *e, json_ref list, struct err *err)
+{
+    for (json_ref c = json_first(e->j, list); c; c = json_next(e->j, c))
+        if (!tell_citation(e, c, err))
+            return false;
+    return true;
+}
+
+/* ---- blocks ---- */
+
+static bool begin_thinking(struct event *e, json_ref block, struct err *err)
+{
+    struct str signature = text_of(e, block, "signature");
+
+    e->own->block = BLOCK_THINKING;
+    if (!tell_text(e, SAID_REASONING, text_of(e, block, "thinking"), err))
+        return false;
+    return str_is_empty(signature) ||
+           tell(
+               e,
+               &(struct said){.kind = SAID_REASONING, .part = e->own->part, .signature = signature},
+               err);
+}
+
+static bool begin_tool(struct event *e, json_ref block, struct err *err)
+{
+    struct said said = {.kind = SAID_TOOL,
+                        .part = e->own->part,
+                        .id = text_of(e, block, "id"),
+                        .name = text_of(e, block, "name")};
+    json_ref input = json_get(e->j, block, STR("input"));
+
+    if (str_is_empty(said.id) || str_is_empty(said.name))
+        return broken("a tool_use without id or name", err);
+    e->own->block = BLOCK_TOOL;
+    e->own->has_arguments = false;
+    if (!tell(e, &said, err))
+        return false;
+    if (!json_first(e->j, input)) /* {}: the pieces follow */
+        return true;
+    e->own->has_arguments = true;
+    return tell_text(e, SAID_ARGUMENTS, json_raw(e->j, input), err);
+}
+
+static bool begin_redacted(struct event *e, json_ref block, struct err *err)
+{
+    struct said said = {.kind = SAID_REASONING,
+                        .part = e->own->part,
+                        .text = text_of(e, block, "data"),
+                        .is_redacted = true};
+
+    e->own->block = BLOCK_THINKING;
+    return tell(e, &said, err);
+}
+
+static bool begin_block(struct event *e, json_ref block, struct err *err)
+{
+    if (json_kind(e->j, block) != JSON_OBJECT)
+        return broken("a block that is none", err);
+    if (member_is(e->j, block, "type", STR("text"))) {
+        e->own->block = BLOCK_TEXT;
+        return tell_text(e, SAID_TEXT, text_of(e, block, "text"), err) &&
+               tell_citations(e, json_get(e->j, block, STR("citations")), err);
+    }
+    if (member_is(e->j, block, "type", STR("thinking")))
+        return begin_thinking(e, block, err);
+    if (member_is(e->j, block, "type", STR("redacted_thinking")))
+        return begin_redacted(e, block, err);
+    if (member_is(e->j, block, "type", STR("tool_use")))
+        return begin_tool(e, block, err);
+    e->own->block = BLOCK_OTHER; /* the provider's own tools at work: no part of what is said */
+    return true;
+}
+
+static bool end_block(struct event *e, struct err *err)
+{
+    enum block_kind ended = e->own->block;
+    struct said said = {.kind = SAID_PART_END, .part = e->own->part};
+
+    e->own->block = BLOCK_NONE;
+    if (ended == BLOCK_OTHER)
+        return true;
+    if (ended == BLOCK_TOOL && !e->own->has_arguments &&
+        !tell_text(e, SAID_ARGUMENTS, STR("{}"), err))
+        return false;
+    e->own->part++;
+    return tell(e, &said, err);
+}
+
+static bool on_block_start(struct event *e, json_ref root, struct err *err)
+{
+    if (!e->own->begun || e->own->block != BLOCK_NONE)
+        return broken("content_block_start", err);
+    return begin_block(e, json_get(e->j, root, STR("content_block")), err);
+}
+
+static bool on_delta(struct event *e, json_ref root, struct err *err)
+{
+    json_ref delta = json_get(e->j, root, STR("delta"));
+    enum block_kind block = e->own->block;
+    struct str signature;
+
+    if (block == BLOCK_NONE)
+        return broken("content_block_delta outside a block", err);
+    if (block == BLOCK_TEXT && member_is(e->j, delta, "type", STR("text_delta")))
+        return tell_text(e, SAID_TEXT, text_of(e, delta, "text"), err);
+    if (block == BLOCK_TEXT && member_is(e->j, delta, "type", STR("citations_delta")))
+        return tell_citation(e, json_get(e->j, delta, STR("citation")), err);
+    if (block == BLOCK_THINKING && member_is(e->j, delta, "type", STR("thinking_delta")))
+        return tell_text(e, SAID_REASONING, text_of(e, delta, "thinking"), err);
+    if (block == BLOCK_THINKING && member_is(e->j, delta, "type", STR("signature_delta"))) {
+        signature = text_of(e, delta, "signature");
+        return tell(
+            e, &(struct said){.kind = SAID_REASONING, .part = e->own->part, .signature = signature},
+            err);
+    }
+    if (block == BLOCK_TOOL && member_is(e->j, delta, "type", STR("input_json_delta"))) {
+        struct str piece = text_of(e, delta, "partial_json");
+
+        e->own->has_arguments = e->own->has_arguments || !str_is_empty(piece);
+        return tell_text(e, SAID_ARGUMENTS, piece, err);
+    }
+    return true;
+}
+
+static bool on_block_stop(struct event *e, json_ref root, struct err *err)
+{
+    (void)root;
+    if (e->own->block == BLOCK_NONE)
+        return broken("content_block_stop outside a block", err);
+    return end_block(e, err);
+}
+
+/* ---- the message ---- */
+
+static bool begin_message(struct event *e, json_ref message, struct err *err)
+{
+    struct said said = {
+        .kind = SAID_BEGIN, .id = text_of(e, message, "id"), .model = text_of(e, message, "model")};
+
+    if (e->own->begun)
+        return broken("a second message", err);
+    e->own->begun = true;
+    anthropic_read_usage(e->j, json_get(e->j, message, STR("usage")), &e->own->usage);
+    said.usage = e->own->usage;
+    return tell(e, &said, err);
+}
+
+static bool finish_message(struct event *e, json_ref from, struct err *err)
+{
+    struct str reason = text_of(e, from, "stop_reason");
+    struct said said = {.kind = SAID_FINISH, .text = text_of(e, from, "stop_sequence")};
+
+    if (!reason.ptr || e->own->finished)
+        return true;
+    e->own->finished = true;
+    said.finish = anthropic_finish(reason);
+    return tell(e, &said, err);
+}
+
+static bool end_message(struct event *e, struct err *err)
+{
+    struct said usage = {.kind = SAID_USAGE, .usage = e->own->usage};
+
+    if (!e->own->finished)
+        return broken("it ends without a stop_reason", err);
+    e->own->ended = true;
+    return tell(e, &usage, err) && tell(e, &(struct said){.kind = SAID_END}, err);
+}
+
+static bool on_message_start(struct event *e, json_ref root, struct err *err)
+{
+    return begin_message(e, json_get(e->j, root, STR("message")), err);
+}
+
+static bool on_message_delta(struct event *e, json_ref root, struct err *err)
+{
+    if (!e->own->begun || e->own->block != BLOCK_NONE)
+        return broken("message_delta", err);
+    anthropic_read_usage(e->j, json_get(e->j, root, STR("usage")), &e->own->usage);
+    return finish_message(e, json_get(e->j, root, STR("delta")), err);
+}
+
+static bool on_message_stop(struct event *e, json_ref root, struct err *err)
+{
+    (void)root;
+    if (!e->own->begun || e->own->block != BLOCK_NONE)
+        return broken("message_stop", err);
+    return end_message(e, err);
+}
+
+static bool on_ping(struct event *e, json_ref root, struct err *err)
+{
+    (void)root;
+    return tell(e, &(struct said){.kind = SAID_PING}, err);
+}
+
+static bool on_error(struct event *e, json_ref root, struct err *err)
+{
+    json_ref error = json_get(e->j, root, STR("error"));
+    struct said said = {.kind = SAID_FAILED,
+                        .name = text_of(e, error, "type"),
+                        .text = text_of(e, error, "message")};
+
+    e->own->ended = true; /* nothing follows */
+    return tell(e, &said, err);
+}
+
+static bool on_whole(struct event *e, json_ref root, struct err *err)
+{
+    json_ref content = json_get(e->j, root, STR("content"));
+
+    if (json_kind(e->j, content) != JSON_ARRAY)
+        return broken("a message without content", err);
+    if (!begin_message(e, root, err))
+        return false;
+    for (json_ref b = json_first(e->j, content); b; b = json_next(e->j, b))
+        if (!begin_block(e, b, err) || !end_block(e, err))
+            return false;
+    return finish_message(e, root, err) && end_message(e, err);
+}
+
+static const struct {
+    const char *type;
+    bool (*take)(struct event *e, json_ref root, struct err *err);
+    bool whole;
+} events[] = {
+    {"content_block_delta", on_delta, false},
+    {"content_block_start", on_block_start, false},
+    {"content_block_stop", on_block_stop, false},
+    {"message_start", on_message_start, false},
+    {"message_delta", on_message_delta, false},
+    {"message_stop", on_message_stop, false},
+    {"ping", on_ping, false},
+    {"error", on_error, false},
+    {"error", on_error, true},
+    {"message", on_whole, true},
+};
+
+static bool take_event(struct event *e, struct err *err)
+{
+    json_ref root = json_root(e->j);
+
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        if (events[i].whole != e->r->streamed &&
+            member_is(e->j, root, "type", str_from(events[i].type)))
+            return events[i].take(e, root, err);
+    return e->r->streamed || broken("it is no message", err);
+}
+
+bool anthropic_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
+{
+    struct reading *own = r->own;
+    struct event e = {.r = r, .own = own, .arena = r->scratch};
+    struct err bad = {0};
+
+    (void)type; /* the data says it too */
+    if (own->ended || str_is_empty(data))
+        return true;
+    e.j = json_parse_within(e.arena, data, &from_provider, &bad);
+    if (!e.j)
+        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
+                       "the answer cannot be read: %s", bad.text);
+    return take_event(&e, err);
+}
+
+bool anthropic_at_end(struct said_reader *r, struct err *err)
+{
+    struct reading *own = r->own;
+    struct event e = {.r = r, .own = own};
+
+    if (own->ended)
+        return true;
+    if (own->finished && own->block == BLOCK_NONE) /* all was said but goodbye */
+        return end_message(&e, err);
+    return err_set(err, ERR_UNAVAILABLE, "the stream was cut before its message_stop");
+}

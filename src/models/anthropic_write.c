@@ -1,0 +1,324 @@
+/* A request for an Anthropic provider: what stands beside turns and tools. */
+#include <math.h>
+
+#include "models/anthropic.h"
+#include "models/members.h"
+#include "models/models.h"
+
+#define VERSION          "2023-06-01" /* anthropic-version, where the settings name none */
+#define MAX_TOKENS_USUAL 4096 /* the field is required here; neither client nor model said */
+#define BUDGET_MIN       1024 /* fewer are refused */
+
+/* ---- thinking ---- */
+
+/* Models up to 4.5 want a budget of tokens; later ones decide themselves how much, guided by an effort. */
+static bool wants_budget(struct str model)
+{
+    static const char *const older[] = {"claude-2", "claude-3", "-4-0",          "-4-1",
+                                        "-4-5",     "-4.5",     "-4-2025",       "claude-opus-4@",
+                                        "-4.1",     "-4-v1",    "claude-instant"};
+
+    for (size_t i = 0; i < ARRAY_LEN(older); i++)
+        if (str_find(model, str_from(older[i])) < model.len)
+            return true;
+    return false;
+}
+
+static const struct {
+    const char *effort;
+    int64_t budget;   /* tokens, for models that want one; 0: none */
+    const char *name; /* what this wire calls the effort; NULL: no thinking */
+} efforts[] = {
+    {"none", 0, NULL},          {"minimal", BUDGET_MIN, "low"}, {"low", 2048, "low"},
+    {"medium", 8192, "medium"}, {"high", 16384, "high"},        {"xhigh", 32768, "xhigh"},
+    {"max", 32768, "max"},
+};
+
+struct thinking {
+    bool on, off, adaptive;
+    int64_t budget;
+    const char *effort;
+};
+
+static int64_t max_tokens_of(const struct conversation *in, const struct model *to)
+{
+    if (in->max_tokens > 0)
+        return in->max_tokens;
+    return to->output_tokens_max > 0 ? to->output_tokens_max : MAX_TOKENS_USUAL;
+}
+
+static bool choose_effort(const struct conversation *in, const struct model *to,
+                          struct losses *losses, struct thinking *out, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(efforts); i++) {
+        if (!str_eq(in->reasoning_effort, str_from(efforts[i].effort)))
+            continue;
+        out->off = !efforts[i].name;
+        out->on = efforts[i].name;
+        out->budget = efforts[i].budget;
+        out->adaptive = out->on && !wants_budget(to->remote_name);
+        out->effort = out->adaptive ? efforts[i].name : NULL;
+        return true;
+    }
+    return losses_note(losses, STR("reasoning_effort"), "the provider knows no such effort", err);
+}
+
+/* What it is to be, and whether this request has room for it. */
+static bool choose_thinking(const struct conversation *in, const struct model *to,
+                            struct losses *losses, struct thinking *out, struct err *err)
+{
+    if (in->reasoning_budget == 0) {
+        out->off = true;
+    } else if (in->reasoning_budget > 0) {
+        out->on = true;
+        out->budget = MAX_OF(in->reasoning_budget, BUDGET_MIN);
+    } else if (in->reasoning_effort.ptr) {
+        if (!choose_effort(in, to, losses, out, err))
+            return false;
+    } else if (in->reasoning_adaptive && !wants_budget(to->remote_name)) {
+        out->on = out->adaptive = true;
+    }
+    if (!out->on)
+        return true;
+    if (in->tool_choice == CHOOSE_ANY || in->tool_choice == CHOOSE_NAMED) {
+        *out = (struct thinking){0};
+        return losses_note(losses, STR("reasoning_effort"),
+                           "the provider cannot think where a tool must be called", err);
+    }
+    if (out->adaptive)
+        return true;
+    out->budget = MIN_OF(out->budget, max_tokens_of(in, to) - 1);
+    if (out->budget >= BUDGET_MIN)
+        return true;
+    *out = (struct thinking){0};
+    return losses_note(losses, STR("reasoning_effort"),
+                       "max_tokens leaves the provider no room to think", err);
+}
+
+static void write_thinking(struct json_writer *w, const struct conversation *in,
+                           const struct thinking *thinking)
+{
+    if (!thinking->on && !thinking->off)
+        return;
+    jw_key(w, "thinking");
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, thinking->off ? "disabled" : thinking->adaptive ? "adaptive" : "enabled");
+    if (thinking->on && !thinking->adaptive) {
+        jw_key(w, "budget_tokens");
+        jw_i64(w, thinking->budget);
+    }
+    if (thinking->on && in->reasoning_summary.ptr) {
+        jw_key(w, "display");
+        jw_cstr(w, "summarized");
+    }
+    jw_object_end(w);
+}
+
+static void write_output_config(struct json_writer *w, const struct conversation *in,
+                                const char *effort)
+{
+    if (!effort && in->format != FORMAT_SCHEMA)
+        return;
+    jw_key(w, "output_config");
+    jw_object(w);
+    if (effort) {
+        jw_key(w, "effort");
+        jw_cstr(w, effort);
+    }
+    if (in->format == FORMAT_SCHEMA) {
+        jw_key(w, "format");
+        jw_object(w);
+        jw_key(w, "type");
+        jw_cstr(w, "json_schema");
+        jw_key(w, "schema");
+        jw_raw(w, str_is_empty(in->schema) ? STR("{}") : in->schema);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
+/* ---- what is narrower here ---- */
+
+/* A thinking model of this house samples as it likes. */
+static bool fit_sampling(struct conversation *c, bool thinks, struct losses *losses,
+                         struct err *err)
+{
+    static const char *const why = "the provider takes it only without reasoning";
+
+    if (c->temperature > 1) {
+        c->temperature = 1;
+        if (!losses_note(losses, STR("temperature"), "the provider takes 0 to 1; 1 was sent", err))
+            return false;
+    }
+    if (!thinks)
+        return true;
+    if (c->temperature < 1 && !losses_note(losses, STR("temperature"), why, err))
+        return false;
+    if (c->top_p < 0.95 && !losses_note(losses, STR("top_p"), why, err))
+        return false;
+    if (c->top_k > 0 && !losses_note(losses, STR("top_k"), why, err))
+        return false;
+    c->temperature = NAN;
+    c->top_p = c->top_p < 0.95 ? (double)NAN : c->top_p;
+    c->top_k = -1;
+    return true;
+}
+
+static void write_tool_choice(struct json_writer *w, const struct conversation *in)
+{
+    static const char *const names[] = {[CHOOSE_UNSAID] = "auto",
+                                        [CHOOSE_AUTO] = "auto",
+                                        [CHOOSE_NONE] = "none",
+                                        [CHOOSE_ANY] = "any",
+                                        [CHOOSE_NAMED] = "tool"};
+
+    if (!in->tools || (in->tool_choice == CHOOSE_UNSAID && in->parallel_tools != 0))
+        return;
+    jw_key(w, "tool_choice");
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, names[in->tool_choice]);
+    if (in->tool_choice == CHOOSE_NAMED) {
+        jw_key(w, "name");
+        jw_str(w, in->tool_name);
+    }
+    if (in->parallel_tools == 0 && in->tool_choice != CHOOSE_NONE) {
+        jw_key(w, "disable_parallel_tool_use");
+        jw_bool(w, true);
+    }
+    jw_object_end(w);
+}
+
+static void write_rest(struct json_writer *w, const struct conversation *in)
+{
+    if (in->stop_count > 0) {
+        jw_key(w, "stop_sequences");
+        jw_array(w);
+        for (uint32_t i = 0; i < in->stop_count; i++)
+            jw_str(w, in->stops[i]);
+        jw_array_end(w);
+    }
+    if (in->user.ptr) {
+        jw_key(w, "metadata");
+        jw_object(w);
+        jw_key(w, "user_id");
+        jw_str(w, in->user);
+        jw_object_end(w);
+    }
+}
+
+static bool write_tier(struct json_writer *w, const struct conversation *in, struct losses *losses,
+                       struct err *err)
+{
+    bool standard = str_eq(in->service_tier, STR("default"));
+
+    if (!in->service_tier.ptr)
+        return true;
+    if (!standard && !str_eq(in->service_tier, STR("auto")))
+        return losses_note(losses, STR("service_tier"), "the provider has no such tier", err);
+    jw_key(w, "service_tier");
+    jw_cstr(w, standard ? "standard_only" : "auto");
+    return true;
+}
+
+/* ---- the body ---- */
+
+/* The client speaks this dialect: its own words, and what this house does not know of them. */
+static void write_same(struct json_writer *w, const struct conversation *in)
+{
+    const struct anthropic_asked *asked = in->own;
+    const struct {
+        const char *name;
+        struct str raw;
+    } members[] = {
+        {"thinking", asked->thinking},           {"output_config", asked->output_config},
+        {"output_format", asked->output_format}, {"tool_choice", asked->tool_choice},
+        {"metadata", asked->metadata},           {"service_tier", asked->service_tier},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (!members[i].raw.ptr)
+            continue;
+        jw_key(w, members[i].name);
+        jw_raw(w, members[i].raw);
+    }
+    extras_write(w, in->extras);
+}
+
+static bool write_foreign(struct json_writer *w, const struct conversation *in,
+                          const struct model *to, struct losses *losses, struct err *err)
+{
+    struct conversation fitted = *in;
+    struct thinking thinking = {0};
+
+    if (!fields_losses(in, anthropic_fields, anthropic_field_count, losses, err) ||
+        !extras_losses(in, losses, err) || !choose_thinking(in, to, losses, &thinking, err) ||
+        !fit_sampling(&fitted, thinking.on, losses, err))
+        return false;
+    if (in->format == FORMAT_JSON && !losses_note(losses, STR("response_format"),
+                                                  "the provider writes JSON by a schema only", err))
+        return false;
+    fitted.max_tokens = -1; /* written by the caller */
+    fields_write(w, &fitted, anthropic_fields, anthropic_field_count);
+    write_thinking(w, in, &thinking);
+    write_output_config(w, in, thinking.effort);
+    write_tool_choice(w, in);
+    return write_tier(w, in, losses, err);
+}
+
+static bool write_body(struct anthropic_writing *to, const struct model *model, struct err *err)
+{
+    struct conversation plain = *to->in;
+    struct json_writer *w = to->w;
+
+    jw_object(w);
+    jw_key(w, "model");
+    jw_str(w, model->remote_name);
+    jw_key(w, "max_tokens");
+    jw_i64(w, max_tokens_of(to->in, model));
+    if (to->same) {
+        plain.max_tokens = -1;
+        fields_write(w, &plain, anthropic_fields, anthropic_field_count);
+        write_same(w, to->in);
+        plain.user = STR_NONE; /* in metadata, as it came */
+        write_rest(w, &plain);
+    } else {
+        if (!write_foreign(w, to->in, model, to->losses, err))
+            return false;
+        write_rest(w, to->in);
+    }
+    if (!anthropic_write_turns(to, err) || !anthropic_write_tools(to, err))
+        return false;
+    jw_object_end(w);
+    return true;
+}
+
+bool anthropic_write_request(struct arena *arena, const struct conversation *in,
+                             const struct model *to, struct losses *losses, struct outgoing *out,
+                             struct err *err)
+{
+    struct json_writer w;
+    struct anthropic_writing writing = {.arena = arena,
+                                        .w = &w,
+                                        .in = in,
+                                        .losses = losses,
+                                        .same = in->spoken == &dialect_anthropic};
+    struct buf body;
+
+    if (in->kind != ASK_CHAT)
+        return err_set(err, ERR_INVALID, "model: its provider only chats");
+    buf_init(&body, arena, MADE_BYTES_MAX);
+    jw_init(&w, &body);
+    if (!write_body(&writing, to, err) || !buf_finish(&body, &out->body, err))
+        return false;
+    out->method = STR("POST");
+    out->path = STR("/messages");
+    out->fields[0] = (struct http_field){
+        STR("anthropic-version"),
+        str_is_empty(to->provider->api_version) ? STR(VERSION) : to->provider->api_version};
+    out->field_count = 1;
+    if (writing.same && in->beta.ptr)
+        out->fields[out->field_count++] = (struct http_field){STR("anthropic-beta"), in->beta};
+    return true;
+}

@@ -1,0 +1,133 @@
+#include "dialect_kit.h"
+
+#include <string.h>
+
+#include "test.h"
+
+static const struct provider provider = {.name = {"fake", 4}};
+const struct model kit_model = {.name = {"m", 1},
+                                .remote_name = {"remote-m", 8},
+                                .provider = &provider,
+                                .output_tokens_max = 4096};
+
+struct conversation *kit_read(struct arena *arena, const struct dialect *from, const char *body,
+                              struct err *err)
+{
+    struct conversation *c = arena_alloc(arena, sizeof *c);
+    struct json *j = json_parse(arena, str_from(body), err);
+
+    if (!j || !c || !from->read_request(arena, j, c, err))
+        return NULL;
+    return c;
+}
+
+struct str kit_request(struct arena *arena, const struct dialect *from, const struct dialect *to,
+                       const char *body, struct losses *losses, struct err *err)
+{
+    struct conversation *c = kit_read(arena, from, body, err);
+    struct outgoing out = {0};
+
+    if (!c || !to->write_request(arena, c, &kit_model, losses, &out, err))
+        return STR_NONE;
+    return out.body;
+}
+
+void kit_client_init(struct kit_client *k, struct arena *arena, const struct dialect *dialect,
+                     bool streamed)
+{
+    struct err err = {0};
+
+    *k = (struct kit_client){0};
+    conversation_init(&k->asked);
+    k->asked.spoken = dialect;
+    k->asked.stream = streamed;
+    k->asked.include_usage = true;
+    k->asked.model = STR("m");
+    k->writer = (struct said_writer){.arena = arena,
+                                     .asked = &k->asked,
+                                     .streamed = streamed,
+                                     .id = STR("7f3a"),
+                                     .model = STR("m"),
+                                     .created = 1700000000};
+    buf_init(&k->out, arena, 16 * MIB);
+    EXPECT(dialect->writer_init(&k->writer, &err), "%s", err.text);
+}
+
+void kit_say(struct kit_client *k, const struct dialect *dialect, const struct said *said)
+{
+    struct err err = {0};
+
+    k->said++;
+    EXPECT(dialect->write_said(&k->writer, said, &k->out, &err), "%s", err.text);
+}
+
+struct passing {
+    struct kit_client client;
+    const struct dialect *to;
+};
+
+static bool take(void *ctx, const struct said *said, struct err *err)
+{
+    struct passing *p = ctx;
+
+    p->client.said++;
+    return p->to->write_said(&p->client.writer, said, &p->client.out, err);
+}
+
+static bool feed(struct sse_reader *events, struct said_reader *r, const struct dialect *from,
+                 struct str bytes, struct err *err)
+{
+    struct sse_event event;
+
+    if (bytes.len && !sse_feed(events, bytes, err))
+        return false;
+    while (sse_next(events, &event)) {
+        size_t mark = arena_mark(r->scratch);
+
+        if (event.has_data && !from->read_said(r, event.event, event.data, err))
+            return false;
+        arena_rewind(r->scratch, mark);
+    }
+    return true;
+}
+
+struct str kit_answer(struct arena *arena, const struct dialect *from, const struct dialect *to,
+                      bool streamed, struct str bytes, size_t cut, struct err *err)
+{
+    struct arena *scratch CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct passing p = {.to = to};
+    struct said_reader r = {.arena = arena,
+                            .scratch = scratch,
+                            .model = &kit_model,
+                            .asked = &p.client.asked,
+                            .streamed = streamed,
+                            .take = take,
+                            .ctx = &p};
+    struct sse_reader events;
+    bool ok;
+
+    kit_client_init(&p.client, arena, to, streamed);
+    if (!from->reader_init(&r, err))
+        return STR_NONE;
+    sse_reader_init(&events, arena, MIB);
+    if (streamed) {
+        ok = feed(&events, &r, from, str_slice(bytes, 0, cut), err) &&
+             feed(&events, &r, from, str_slice(bytes, cut, bytes.len), err);
+        sse_finish(&events);
+        ok = ok && feed(&events, &r, from, STR_NONE, err);
+    } else {
+        ok = from->read_said(&r, STR_NONE, bytes, err);
+    }
+    return ok && from->at_end(&r, err) ? buf_view(&p.client.out) : STR_NONE;
+}
+
+bool kit_same_json(struct arena *arena, const char *name, struct str got, const char *want)
+{
+    struct err err = {0};
+    struct json *a = got.ptr ? json_parse(arena, got, &err) : NULL;
+    struct json *b = json_parse(arena, str_from(want), &err);
+    bool same = a && b && json_equal(a, json_root(a), b, json_root(b));
+
+    EXPECT(same, "%s: %s\n got " STR_FMT "\nwant %s", name, err.text, STR_ARG(got), want);
+    return same;
+}
