@@ -31,6 +31,13 @@ void conversation_init(struct conversation *c)
                                .min_p = NAN};
 }
 
+uint32_t conversation_choices(const struct conversation *c)
+{
+    uint32_t n = c->n > 1 ? (uint32_t)MIN_OF(c->n, INT32_MAX) : 1;
+
+    return c->prompt_count > 1 ? n * c->prompt_count : n;
+}
+
 struct turn *turn_add(struct arena *arena, struct turn ***tail, enum turn_role role)
 {
     struct turn *turn = arena_alloc(arena, sizeof *turn);

@@ -117,14 +117,18 @@ struct conversation {
     struct str logit_bias, metadata, modalities, audio, prediction; /* raw */
     struct str suffix;                                              /* ASK_COMPLETION */
     struct str echo;                                                /* raw */
-    struct str inputs;   /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string */
-    int64_t dimensions;  /* ASK_EMBEDDING */
-    struct str encoding; /* ASK_EMBEDDING: float, base64 */
-    bool functions;      /* asked with the older `functions`: told with `function_call` */
+    struct str inputs;     /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string;
+                            ASK_COMPLETION: the prompt, raw; one string is also a turn */
+    uint32_t prompt_count; /* ASK_COMPLETION: how many prompts; each gets n choices */
+    int64_t dimensions;    /* ASK_EMBEDDING */
+    struct str encoding;   /* ASK_EMBEDDING: float, base64 */
+    bool functions;        /* asked with the older `functions`: told with `function_call` */
     struct extra *extras;
     size_t prompt_bytes; /* text of turns and tools: for the estimate of tokens */
 };
 void conversation_init(struct conversation *c); /* everything absent */
+/* How many choices are to come: n, for each prompt. */
+uint32_t conversation_choices(const struct conversation *c);
 
 /* ---- what is told ---- */
 

@@ -64,6 +64,9 @@ struct field {
  * null is absent; what no row names goes to to->extras. */
 bool fields_read(struct field_reader *r, json_ref object, const struct field *fields, size_t count,
                  struct err *err) MUST_CHECK;
+/* For functions of a dialect: an integer in the range of `field`. */
+bool fields_read_int(const struct field_reader *r, json_ref v, const struct field *field,
+                     int64_t *out, struct err *err) MUST_CHECK;
 /* Members of every row but FIELD_OWN and FIELD_IGNORED whose value is present. */
 void fields_write(struct json_writer *w, const struct conversation *from,
                   const struct field *fields, size_t count);

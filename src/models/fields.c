@@ -68,7 +68,7 @@ static bool read_bool(const struct field_reader *r, json_ref v, const struct fie
 }
 
 /* 100.0 is an integer too; a seed may need all 64 bits. */
-static bool read_int(const struct field_reader *r, json_ref v, const struct field *f,
+bool fields_read_int(const struct field_reader *r, json_ref v, const struct field *f, int64_t *out,
                      struct err *err)
 {
     double real;
@@ -77,14 +77,14 @@ static bool read_int(const struct field_reader *r, json_ref v, const struct fiel
     if (json_i64(r->json, v, &n)) {
         if ((f->min != 0 || f->max != 0) && !in_range(f, (double)n))
             return out_of_range(r, f, "an integer", err);
-        *int64_t_at(r->to, f->at) = n;
+        *out = n;
         return true;
     }
     if (!json_f64(r->json, v, &real) || !in_range(f, real))
         return out_of_range(r, f, "an integer", err);
     if (floor(real) != real)
         return expected(r, f, "an integer, not a fraction", err);
-    *int64_t_at(r->to, f->at) = (int64_t)real;
+    *out = (int64_t)real;
     return true;
 }
 
@@ -99,8 +99,8 @@ static bool read_number(const struct field_reader *r, json_ref v, const struct f
     return true;
 }
 
-static bool read_text(const struct field_reader *r, json_ref v, const struct field *f,
-                      struct err *err)
+static bool read_string(const struct field_reader *r, json_ref v, const struct field *f,
+                        struct err *err)
 {
     if (json_kind(r->json, v) != JSON_STRING)
         return expected(r, f, "a string", err);
@@ -133,9 +133,9 @@ static bool read_field(struct field_reader *r, json_ref v, const struct field *f
             return false;
         *int_at(r->to, f->at) = flag;
         return true;
-    case FIELD_INT: return read_int(r, v, f, err);
+    case FIELD_INT: return fields_read_int(r, v, f, int64_t_at(r->to, f->at), err);
     case FIELD_NUMBER: return read_number(r, v, f, err);
-    case FIELD_TEXT: return read_text(r, v, f, err);
+    case FIELD_TEXT: return read_string(r, v, f, err);
     case FIELD_RAW: *text_at(r->to, f->at) = json_raw(r->json, v); return true;
     case FIELD_OWN: return !f->read || f->read(r, v, err);
     case FIELD_EXTRA:

@@ -1,0 +1,332 @@
+/* POST /v1/embeddings: texts to vectors, as numbers or as base64 of 32-bit floats. */
+#include <string.h>
+
+#include "models/openai_internal.h"
+
+#define INPUTS_MAX     100000
+#define REPLY_MAX      (256 * MIB) /* the request's arena is the limit */
+#define DIMENSIONS_MAX 1e6
+
+/* ---- requests ---- */
+
+static bool read_input(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct json *j = r->json;
+    enum json_kind kind = json_kind(j, v), first = json_kind(j, json_first(j, v));
+    size_t count = kind == JSON_ARRAY ? json_count(j, v) : 1;
+
+    if (kind != JSON_STRING &&
+        !(kind == JSON_ARRAY &&
+          (first == JSON_STRING || first == JSON_ARRAY || first == JSON_NUMBER)))
+        return err_set(err, ERR_INVALID, "input: expected a string, strings or tokens");
+    for (json_ref p = kind == JSON_ARRAY ? json_first(j, v) : 0; p; p = json_next(j, p))
+        if (json_kind(j, p) != first)
+            return err_set(err, ERR_INVALID, "input: expected all of one kind");
+    if (count > INPUTS_MAX)
+        return err_set(err, ERR_INVALID, "input: expected at most %d", INPUTS_MAX);
+    r->to->inputs = json_raw(j, v);
+    r->to->prompt_bytes += json_raw(j, v).len;
+    return true;
+}
+
+static bool read_encoding(struct field_reader *r, json_ref v, struct err *err)
+{
+    struct str word = json_raw(r->json, v);
+
+    if (!str_eq(word, STR("\"float\"")) && !str_eq(word, STR("\"base64\"")))
+        return err_set(err, ERR_INVALID, "encoding_format: expected float or base64");
+    r->to->encoding = str_slice(word, 1, word.len - 1);
+    return true;
+}
+
+#define AT(member) offsetof(struct conversation, member)
+
+/* clang-format off: a table reads as a table */
+static const struct field fields[] = {
+    {"model", FIELD_OWN, AT(model), 0, 0, openai_read_model, "the model that is asked"},
+    {"input", FIELD_OWN, AT(inputs), 0, 0, read_input,
+     "a string, strings, tokens or lists of tokens"},
+    {"dimensions", FIELD_INT, AT(dimensions), 1, DIMENSIONS_MAX, NULL,
+     "how long the vectors are to be"},
+    {"encoding_format", FIELD_OWN, AT(encoding), 0, 0, read_encoding, "float or base64"},
+    {"user", FIELD_TEXT, AT(user), 0, 0, NULL, "who the end user is"},
+};
+/* clang-format on */
+
+static bool read_request(struct arena *arena, const struct json *json, struct conversation *out,
+                         struct err *err)
+{
+    struct conversation c;
+    struct field_reader r = {.arena = arena, .json = json, .to = &c};
+
+    if (json_kind(json, json_root(json)) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID,
+                       "the body is not an embedding request: expected an object");
+    conversation_init(&c);
+    c.kind = ASK_EMBEDDING;
+    if (!fields_read(&r, json_root(json), fields, ARRAY_LEN(fields), err) ||
+        !openai_check_model(&c, err))
+        return false;
+    if (!c.inputs.ptr)
+        return err_set(err, ERR_INVALID, "input: expected a string, strings or tokens");
+    c.spoken = &dialect_embeddings;
+    *out = c;
+    return true;
+}
+
+bool embeddings_write_request(struct arena *arena, const struct conversation *in,
+                              const struct model *to, struct losses *losses, struct outgoing *out,
+                              struct err *err)
+{
+    struct json_writer w;
+    struct buf body;
+
+    buf_init(&body, arena, OPENAI_BODY_MAX);
+    jw_init(&w, &body);
+    jw_object(&w);
+    jw_key(&w, "model");
+    jw_str(&w, to->remote_name);
+    jw_key(&w, "input");
+    jw_raw(&w, in->inputs);
+    if (in->encoding.ptr) {
+        jw_key(&w, "encoding_format");
+        jw_str(&w, in->encoding);
+    }
+    fields_write(&w, in, fields, ARRAY_LEN(fields));
+    if (!fields_losses(in, fields, ARRAY_LEN(fields), losses, err) ||
+        !openai_write_extras(&w, in, losses, err))
+        return false;
+    jw_object_end(&w);
+    return openai_outgoing(&body, "/embeddings", out, err);
+}
+
+/* ---- answers, read ---- */
+
+bool embeddings_read_data(struct said_reader *r, const struct json *j, struct err *err)
+{
+    json_ref data = json_get(j, json_root(j), STR("data"));
+    uint32_t i = 0;
+
+    if (json_kind(j, data) != JSON_ARRAY)
+        return err_set(err, ERR_UNAVAILABLE, "the answer cannot be read: it has no data");
+    for (json_ref v = json_first(j, data); v; v = json_next(j, v), i++) {
+        json_ref vector = json_get(j, v, STR("embedding"));
+        struct said said = {.kind = SAID_VECTOR, .choice = i};
+        int64_t index;
+
+        if (json_i64(j, json_get(j, v, STR("index")), &index) && index >= 0 && index < INPUTS_MAX)
+            said.choice = (uint32_t)index;
+        if (json_kind(j, vector) == JSON_ARRAY)
+            said.raw = json_raw(j, vector);
+        else if (json_kind(j, vector) != JSON_STRING ||
+                 !json_str(j, vector, r->scratch, &said.text))
+            return err_set(err, ERR_UNAVAILABLE, "the answer cannot be read: a vector is missing");
+        if (!openai_say(r, &said, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- numbers and base64 ---- */
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void put_three(struct buf *out, const uint8_t *b, size_t count)
+{
+    uint32_t n =
+        (uint32_t)b[0] << 16 | (count > 1 ? (uint32_t)b[1] << 8 : 0) | (count > 2 ? b[2] : 0u);
+    char text[4] = {digits[n >> 18], digits[n >> 12 & 63], digits[n >> 6 & 63], digits[n & 63]};
+
+    for (size_t i = count + 1; i < sizeof text; i++)
+        text[i] = '=';
+    buf_put(out, text, sizeof text);
+}
+
+/* "[0.1,-2e-3]" to the base64 of little-endian floats. Numbers that are none count as 0. */
+static void numbers_to_base64(struct buf *out, struct str array)
+{
+    uint8_t waiting[8];
+    size_t count = 0;
+
+    for (struct str rest = str_slice(array, 1, array.len - 1), cell;
+         str_split(&rest, ',', &cell);) {
+        double n = 0;
+        float f;
+        uint32_t bits;
+
+        if (str_is_empty(str_trim(cell)))
+            continue;
+        f = f64_parse(str_trim(cell), &n) ? (float)n : 0;
+        memcpy(&bits, &f, sizeof bits);
+        for (size_t i = 0; i < 4; i++)
+            waiting[count++] = (uint8_t)(bits >> (8 * i));
+        for (; count >= 3; count -= 3) {
+            put_three(out, waiting, 3);
+            memmove(waiting, waiting + 3, count - 3);
+        }
+    }
+    if (count)
+        put_three(out, waiting, count);
+}
+
+static int digit_of(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+static bool put_number(struct json_writer *w, const uint8_t bytes[4])
+{
+    uint32_t bits = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                    (uint32_t)bytes[3] << 24;
+    float f;
+
+    memcpy(&f, &bits, sizeof f);
+    if ((bits & 0x7f800000u) == 0x7f800000u) /* infinite or no number: JSON has no word for it */
+        return false;
+    jw_raw(w, STR(""));
+    buf_fmt(w->to, "%.9g", (double)f); /* nine digits tell every float from its neighbours */
+    return true;
+}
+
+static bool base64_to_numbers(struct json_writer *w, struct str text)
+{
+    uint32_t bits = 0;
+    uint8_t bytes[4];
+    size_t have = 0, filled = 0;
+
+    jw_array(w);
+    for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
+        int digit = digit_of(text.ptr[i]);
+
+        if (digit < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)digit;
+        have += 6;
+        if (have < 8)
+            continue;
+        have -= 8;
+        bytes[filled++] = (uint8_t)(bits >> have);
+        if (filled == sizeof bytes) {
+            if (!put_number(w, bytes))
+                return false;
+            filled = 0;
+        }
+    }
+    jw_array_end(w);
+    return filled == 0;
+}
+
+/* ---- answers, written ---- */
+
+struct telling {
+    struct buf data;
+    struct usage usage;
+};
+
+static bool begin_telling(struct said_writer *sw, struct err *err)
+{
+    struct telling *own = arena_alloc(sw->arena, sizeof *own);
+
+    if (!own)
+        return err_arena(err, sw->arena);
+    own->usage = usage_unknown;
+    buf_init(&own->data, sw->arena, REPLY_MAX);
+    sw->own = own;
+    return true;
+}
+
+/* In the encoding that the client asked for, whichever the provider has. */
+static bool write_vector(struct said_writer *sw, const struct said *said, struct err *err)
+{
+    struct telling *own = sw->own;
+    bool wants_base64 = str_eq(sw->asked->encoding, STR("base64"));
+    struct json_writer w;
+
+    if (own->data.len)
+        buf_char(&own->data, ',');
+    jw_init(&w, &own->data);
+    jw_object(&w);
+    jw_key(&w, "object");
+    jw_cstr(&w, "embedding");
+    jw_key(&w, "index");
+    jw_i64(&w, said->choice);
+    jw_key(&w, "embedding");
+    if (said->raw.len > 1 && wants_base64) {
+        jw_raw(&w, STR("\""));
+        numbers_to_base64(&own->data, said->raw);
+        buf_char(&own->data, '"');
+    } else if (said->raw.len) {
+        jw_raw(&w, said->raw);
+    } else if (wants_base64) {
+        jw_str(&w, said->text);
+    } else if (!base64_to_numbers(&w, said->text)) {
+        return err_set(err, ERR_UNAVAILABLE, "the answer cannot be read: a vector is no base64");
+    }
+    jw_object_end(&w);
+    return true;
+}
+
+static bool write_all(const struct said_writer *sw, struct buf *out, struct err *err)
+{
+    struct telling *own = sw->own;
+    int64_t in = MAX_OF(own->usage.tokens_in, 0);
+    struct json_writer w;
+    struct str data;
+
+    if (!buf_finish(&own->data, &data, err))
+        return false;
+    jw_init(&w, out);
+    jw_object(&w);
+    jw_key(&w, "object");
+    jw_cstr(&w, "list");
+    jw_key(&w, "data");
+    jw_array(&w);
+    jw_raw(&w, data);
+    jw_array_end(&w);
+    jw_key(&w, "model");
+    jw_str(&w, sw->model);
+    jw_key(&w, "usage");
+    jw_object(&w);
+    jw_key(&w, "prompt_tokens");
+    jw_i64(&w, in);
+    jw_key(&w, "total_tokens");
+    jw_i64(&w, in);
+    jw_object_end(&w);
+    if (sw->weir.len) {
+        jw_key(&w, "weir");
+        jw_raw(&w, sw->weir);
+    }
+    jw_object_end(&w);
+    return true;
+}
+
+static bool write_said(struct said_writer *sw, const struct said *said, struct buf *out,
+                       struct err *err)
+{
+    struct telling *own = sw->own;
+
+    if (said->kind == SAID_VECTOR)
+        return write_vector(sw, said, err);
+    if (said->kind == SAID_USAGE)
+        own->usage = said->usage;
+    return said->kind != SAID_END || write_all(sw, out, err);
+}
+
+const struct dialect dialect_embeddings = {
+    .name = "embeddings",
+    .framing = FRAMING_SSE,
+    .fields = fields,
+    .field_count = ARRAY_LEN(fields),
+    .read_request = read_request,
+    .writer_init = begin_telling,
+    .write_said = write_said,
+    .stream_type = {"application/json", sizeof "application/json" - 1},
+    .write_error = openai_write_error,
+    .write_stream_error = openai_write_stream_error,
+};

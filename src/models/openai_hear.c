@@ -1,0 +1,638 @@
+/* Answers of providers that speak the OpenAI dialect, streamed and whole, chat and completions:
+ * "choices" with a delta, a message or a text.
+ *
+ *   The end     [DONE]; or the end of the bytes, when every choice has its finish_reason. Else: a cut.
+ *   Parts       one of reasoning, text and refusal is open at a time; calls stand side by side, told apart
+ *               by their index, or by their id where a server gives all the same index. */
+#include "models/openai_internal.h"
+
+#define TOKENS_MAX   1000000000000 /* a count above it is a mistake and taken as not reported */
+#define CHOICES_MAX  65536
+#define CALLS_MAX    1024 /* of one choice: above it a provider is lost in a loop */
+#define CALL_ID_TEXT "call_" STR_FMT "_%" PRIu32 "_%" PRIu32
+
+static const struct json_limits from_provider = {.depth = 128,
+                                                 .nodes = 4000000,
+                                                 .lone_surrogates = true};
+
+struct call {
+    struct call *next;
+    struct str id;
+    int64_t index;
+    uint32_t part;
+};
+
+struct openai_choice {
+    struct openai_choice *next;
+    uint32_t number, parts, call_count;
+    bool is_open, finished; /* is_open: part `parts - 1` of kind `open` takes more */
+    enum said_kind open;
+    struct call *calls; /* the newest first */
+};
+
+bool openai_reader_init(struct said_reader *r, struct err *err)
+{
+    struct openai_reader *own = arena_alloc(r->arena, sizeof *own);
+
+    if (!own)
+        return err_arena(err, r->arena);
+    own->usage = usage_unknown;
+    r->own = own;
+    return true;
+}
+
+bool openai_say(struct said_reader *r, const struct said *said, struct err *err)
+{
+    return r->take(r->ctx, said, err);
+}
+
+static COLD bool lost(struct err *err, const char *what)
+{
+    return err_set(err, ERR_UNAVAILABLE, "the answer cannot be read: %s", what);
+}
+
+/* A string in the scratch; absent, null and other kinds: empty. */
+static bool text_of(const struct said_reader *r, const struct json *j, json_ref v, struct str *out,
+                    struct err *err)
+{
+    *out = STR_NONE;
+    if (json_kind(j, v) != JSON_STRING)
+        return true;
+    return json_str(j, v, r->scratch, out) || err_arena(err, r->scratch);
+}
+
+static bool keep(const struct said_reader *r, struct str from, struct str *to, struct err *err)
+{
+    if (!from.ptr)
+        return true;
+    *to = arena_str(r->arena, from);
+    return to->ptr || err_arena(err, r->arena);
+}
+
+/* ---- usage ---- */
+
+static int64_t count_of(const struct json *j, json_ref object, struct str key)
+{
+    int64_t n;
+
+    if (!json_i64(j, json_get(j, object, key), &n) || n < 0 || n > TOKENS_MAX)
+        return -1;
+    return n;
+}
+
+void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
+{
+    json_ref in = json_get(j, usage, STR("prompt_tokens_details"));
+    json_ref made = json_get(j, usage, STR("completion_tokens_details"));
+
+    if (json_kind(j, usage) != JSON_OBJECT)
+        return;
+    *out = usage_unknown;
+    out->tokens_in = count_of(j, usage, STR("prompt_tokens"));
+    out->tokens_out = count_of(j, usage, STR("completion_tokens"));
+    out->tokens_cached = count_of(j, in, STR("cached_tokens"));
+    if (out->tokens_cached < 0) /* DeepSeek's name for it */
+        out->tokens_cached = count_of(j, usage, STR("prompt_cache_hit_tokens"));
+    out->tokens_cache_write = count_of(j, in, STR("cache_creation_tokens"));
+    out->tokens_audio_in = count_of(j, in, STR("audio_tokens"));
+    out->tokens_image_in = count_of(j, in, STR("image_tokens"));
+    out->tokens_reasoning = count_of(j, made, STR("reasoning_tokens"));
+    out->tokens_audio_out = count_of(j, made, STR("audio_tokens"));
+}
+
+/* ---- choices ---- */
+
+static struct openai_choice *find_choice(const struct openai_reader *own, uint32_t number)
+{
+    for (struct openai_choice *c = own->choices; c; c = c->next)
+        if (c->number == number)
+            return c;
+    return NULL;
+}
+
+static bool begin(struct said_reader *r, struct openai_choice *c, struct err *err)
+{
+    const struct openai_reader *own = r->own;
+
+    return openai_say(r,
+                      &(struct said){.kind = SAID_BEGIN,
+                                     .choice = c->number,
+                                     .id = own->id,
+                                     .model = own->model,
+                                     .created = own->created},
+                      err);
+}
+
+/* The choice of this element, begun. */
+static bool choice_of(struct said_reader *r, const struct json *j, json_ref v,
+                      struct openai_choice **out, struct err *err)
+{
+    struct openai_reader *own = r->own;
+    struct openai_choice **tail = &own->choices;
+    int64_t number = 0;
+
+    if (!json_i64(j, json_get(j, v, STR("index")), &number))
+        number = 0; /* some local servers leave it out */
+    if (number < 0 || number >= CHOICES_MAX)
+        return lost(err, "choices.index is out of range");
+    *out = find_choice(own, (uint32_t)number);
+    if (*out)
+        return true;
+    while (*tail)
+        tail = &(*tail)->next;
+    *out = *tail = arena_alloc(r->arena, sizeof **tail);
+    if (!*out)
+        return err_arena(err, r->arena);
+    (*out)->number = (uint32_t)number;
+    return begin(r, *out, err);
+}
+
+/* A piece of text, reasoning or refusal: goes on with the open part or begins one. */
+static bool say_piece(struct said_reader *r, struct openai_choice *c, enum said_kind kind,
+                      struct str text, struct err *err)
+{
+    if (str_is_empty(text))
+        return true;
+    if (!c->is_open || c->open != kind) {
+        c->is_open = true;
+        c->open = kind;
+        c->parts++;
+    }
+    return openai_say(
+        r, &(struct said){.kind = kind, .choice = c->number, .part = c->parts - 1, .text = text},
+        err);
+}
+
+static bool say_member(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                       json_ref v, enum said_kind kind, struct err *err)
+{
+    struct str text;
+
+    return text_of(r, j, v, &text, err) && say_piece(r, c, kind, text, err);
+}
+
+/* ---- calls ---- */
+
+static bool new_call(struct said_reader *r, struct openai_choice *c, int64_t index, struct str id,
+                     struct call **out, struct err *err)
+{
+    const struct openai_reader *own = r->own;
+    struct call *call = arena_alloc(r->arena, sizeof *call);
+
+    if (c->call_count == CALLS_MAX)
+        return lost(err, "more than 1024 tool calls");
+    if (!call)
+        return err_arena(err, r->arena);
+    if (str_is_empty(id)) /* some servers name none; results could not say what they answer */
+        call->id = arena_fmt(r->arena, CALL_ID_TEXT, STR_ARG(str_slice(own->id, 0, 40)), c->number,
+                             c->call_count);
+    else
+        call->id = arena_str(r->arena, id);
+    if (!call->id.ptr)
+        return err_arena(err, r->arena);
+    call->index = index;
+    call->part = c->parts++;
+    call->next = c->calls;
+    c->calls = call;
+    c->call_count++;
+    c->is_open = false;
+    *out = call;
+    return true;
+}
+
+/* The call that a fragment belongs to: by index. A new id under a known index is another call: servers
+ * that send whole calls give all of them the index 0, or none. */
+static struct call *find_call(const struct openai_choice *c, int64_t index, struct str id)
+{
+    for (struct call *call = c->calls; call; call = call->next)
+        if (index < 0 || call->index == index)
+            return str_is_empty(id) || str_eq(call->id, id) ? call : NULL;
+    return NULL;
+}
+
+static bool say_call(struct said_reader *r, const struct openai_choice *c, const struct call *call,
+                     struct str name, struct str signature, struct err *err)
+{
+    return openai_say(r,
+                      &(struct said){.kind = SAID_TOOL,
+                                     .choice = c->number,
+                                     .part = call->part,
+                                     .id = call->id,
+                                     .name = name,
+                                     .signature = signature},
+                      err);
+}
+
+static bool say_arguments(struct said_reader *r, const struct openai_choice *c,
+                          const struct call *call, const struct json *j, json_ref function,
+                          struct err *err)
+{
+    json_ref v = json_get(j, function, STR("arguments"));
+    struct said said = {.kind = SAID_ARGUMENTS, .choice = c->number, .part = call->part};
+
+    if (!v)
+        v = json_get(j, function, STR("input")); /* of a custom tool */
+    if (json_kind(j, v) == JSON_OBJECT)          /* against the dialect, but clear */
+        said.text = json_raw(j, v);
+    else if (!text_of(r, j, v, &said.text, err))
+        return false;
+    return str_is_empty(said.text) || openai_say(r, &said, err);
+}
+
+static bool read_call(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                      json_ref v, struct err *err)
+{
+    json_ref function = json_get(j, v, STR("function"));
+    json_ref google = json_get(j, json_get(j, v, STR("extra_content")), STR("google"));
+    struct str id, name, signature;
+    int64_t index = -1;
+    struct call *call;
+
+    if (!function)
+        function = json_get(j, v, STR("custom"));
+    if (!json_i64(j, json_get(j, v, STR("index")), &index))
+        index = -1;
+    if (!text_of(r, j, json_get(j, v, STR("id")), &id, err) ||
+        !text_of(r, j, json_get(j, function, STR("name")), &name, err) ||
+        !text_of(r, j, json_get(j, google, STR("thought_signature")), &signature, err))
+        return false;
+    call = find_call(c, index, id);
+    if (index < 0 && name.len) /* no index: each whole call stands for itself */
+        call = NULL;
+    if (!call) {
+        if (str_is_empty(name))
+            return lost(err, "a tool call without a name");
+        if (!new_call(r, c, index, id, &call, err) || !say_call(r, c, call, name, signature, err))
+            return false;
+    }
+    return say_arguments(r, c, call, j, function, err);
+}
+
+/* The older form: one call at most, without an id. */
+static bool read_old_call(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                          json_ref v, struct err *err)
+{
+    struct call *call = find_call(c, 0, STR_NONE);
+    struct str name;
+
+    if (!text_of(r, j, json_get(j, v, STR("name")), &name, err))
+        return false;
+    if (!call) {
+        if (str_is_empty(name))
+            return lost(err, "a function call without a name");
+        if (!new_call(r, c, 0, name, &call, err) || !say_call(r, c, call, name, STR_NONE, err))
+            return false;
+    }
+    return say_arguments(r, c, call, j, v, err);
+}
+
+/* ---- messages and deltas ---- */
+
+/* Content as parts: texts, and thoughts where a provider mixes them in. */
+static bool read_parts(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                       json_ref parts, struct err *err)
+{
+    for (json_ref p = json_first(j, parts); p; p = json_next(j, p)) {
+        json_ref thoughts = json_get(j, p, STR("thinking"));
+
+        if (json_kind(j, thoughts) == JSON_STRING &&
+            !say_member(r, c, j, thoughts, SAID_REASONING, err))
+            return false;
+        for (json_ref t = json_kind(j, thoughts) == JSON_ARRAY ? json_first(j, thoughts) : 0; t;
+             t = json_next(j, t))
+            if (!say_member(r, c, j, json_get(j, t, STR("text")), SAID_REASONING, err))
+                return false;
+        if (!say_member(r, c, j, json_get(j, p, STR("text")), SAID_TEXT, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_reasoning(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                           json_ref message, struct err *err)
+{
+    json_ref v = openai_given(j, message, STR("reasoning_content"));
+
+    if (!v)
+        v = json_get(j, message, STR("reasoning")); /* newer vLLM, and routers */
+    return say_member(r, c, j, v, SAID_REASONING, err);
+}
+
+static bool read_citations(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                           json_ref list, struct err *err)
+{
+    if (json_kind(j, list) != JSON_ARRAY)
+        return true;
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v))
+        if (!openai_say(r,
+                        &(struct said){.kind = SAID_CITATION,
+                                       .choice = c->number,
+                                       .part = c->parts ? c->parts - 1 : 0,
+                                       .raw = json_raw(j, v)},
+                        err))
+            return false;
+    return true;
+}
+
+static bool read_audio(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                       json_ref audio, struct err *err)
+{
+    struct said said = {
+        .kind = SAID_MEDIA, .choice = c->number, .media_type = STR("audio/wav"), .raw = STR_NONE};
+
+    if (json_kind(j, audio) != JSON_OBJECT)
+        return true;
+    if (!text_of(r, j, json_get(j, audio, STR("data")), &said.text, err))
+        return false;
+    said.raw = json_raw(j, audio); /* the dialect's own form: id, expiry, transcript */
+    c->is_open = false;
+    said.part = c->parts++;
+    return openai_say(r, &said, err);
+}
+
+static bool read_calls(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                       json_ref message, struct err *err)
+{
+    json_ref calls = json_get(j, message, STR("tool_calls"));
+    json_ref old = openai_given(j, message, STR("function_call"));
+
+    if (json_kind(j, calls) == JSON_ARRAY)
+        for (json_ref v = json_first(j, calls); v; v = json_next(j, v))
+            if (!read_call(r, c, j, v, err))
+                return false;
+    return !old || read_old_call(r, c, j, old, err);
+}
+
+static bool read_message(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                         json_ref m, struct err *err)
+{
+    json_ref content = json_get(j, m, STR("content"));
+
+    if (!read_reasoning(r, c, j, m, err))
+        return false;
+    if (json_kind(j, content) == JSON_ARRAY ? !read_parts(r, c, j, content, err)
+                                            : !say_member(r, c, j, content, SAID_TEXT, err))
+        return false;
+    return say_member(r, c, j, json_get(j, m, STR("refusal")), SAID_REFUSAL, err) &&
+           read_citations(r, c, j, json_get(j, m, STR("annotations")), err) &&
+           read_audio(r, c, j, json_get(j, m, STR("audio")), err) && read_calls(r, c, j, m, err);
+}
+
+/* ---- the end of a choice ---- */
+
+static const struct {
+    const char *name;
+    enum finish_reason finish;
+} finishes[] = {
+    {"stop", FINISH_STOP},
+    {"length", FINISH_LENGTH},
+    {"tool_calls", FINISH_TOOL_CALLS},
+    {"function_call", FINISH_TOOL_CALLS},
+    {"content_filter", FINISH_CONTENT_FILTER},
+};
+
+static enum finish_reason finish_of(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(finishes); i++)
+        if (str_eq(name, str_from(finishes[i].name)))
+            return finishes[i].finish;
+    return FINISH_STOP; /* "eos", "end_turn": servers make up words for it */
+}
+
+const char *openai_finish_name(enum finish_reason finish, bool functions)
+{
+    switch (finish) {
+    case FINISH_LENGTH:
+    case FINISH_CONTEXT: return "length";
+    case FINISH_TOOL_CALLS: return functions ? "function_call" : "tool_calls";
+    case FINISH_CONTENT_FILTER: return "content_filter";
+    case FINISH_REFUSAL:
+    case FINISH_UNSAID:
+    case FINISH_STOP:
+    case FINISH_PAUSE: break;
+    }
+    return "stop";
+}
+
+static bool finish(struct said_reader *r, struct openai_choice *c, enum finish_reason how,
+                   struct str stop, struct err *err)
+{
+    struct openai_reader *own = r->own;
+
+    if (c->finished)
+        return true; /* once, whatever the server repeats */
+    c->finished = true;
+    own->finished++;
+    if (how == FINISH_STOP && c->calls)
+        how = FINISH_TOOL_CALLS; /* who made the calls forgot to say so */
+    return openai_say(
+        r, &(struct said){.kind = SAID_FINISH, .choice = c->number, .finish = how, .text = stop},
+        err);
+}
+
+static bool fail(struct said_reader *r, struct str type, struct str text, struct err *err)
+{
+    struct openai_reader *own = r->own;
+
+    own->ended = true;
+    return openai_say(r, &(struct said){.kind = SAID_FAILED, .name = type, .text = text}, err);
+}
+
+/* Servers that gave up say so where the reason stands. */
+static bool gave_up(struct str reason)
+{
+    return str_eq(reason, STR("insufficient_system_resource")) || str_eq(reason, STR("abort")) ||
+           str_eq(reason, STR("error"));
+}
+
+static bool read_finish(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                        json_ref v, struct err *err)
+{
+    struct str reason, stop;
+
+    if (json_kind(j, json_get(j, v, STR("finish_reason"))) != JSON_STRING)
+        return true;
+    if (!text_of(r, j, json_get(j, v, STR("finish_reason")), &reason, err) ||
+        !text_of(r, j, json_get(j, v, STR("stop_reason")), &stop,
+                 err)) /* vLLM's: which one it was */
+        return false;
+    if (str_is_empty(reason))
+        return true;
+    if (gave_up(reason))
+        return fail(r, reason, STR("the provider gave up before the end of the answer"), err);
+    return finish(r, c, finish_of(reason), stop, err);
+}
+
+static bool read_choice(struct said_reader *r, const struct json *j, json_ref v, struct err *err)
+{
+    json_ref message = json_get(j, v, r->streamed ? STR("delta") : STR("message"));
+    json_ref probs = openai_given(j, v, STR("logprobs"));
+    struct openai_choice *c;
+
+    if (!choice_of(r, j, v, &c, err))
+        return false;
+    if (!message) /* a server that streams but was not asked to, or the other way round */
+        message = json_get(j, v, r->streamed ? STR("message") : STR("delta"));
+    if (!read_message(r, c, j, message, err) ||
+        !say_member(r, c, j, json_get(j, v, STR("text")), SAID_TEXT, err))
+        return false;
+    if (probs && json_kind(j, probs) == JSON_OBJECT &&
+        !openai_say(r,
+                    &(struct said){.kind = SAID_LOGPROBS,
+                                   .choice = c->number,
+                                   .part = c->parts ? c->parts - 1 : 0,
+                                   .raw = json_raw(j, probs)},
+                    err))
+        return false;
+    return read_finish(r, c, j, v, err);
+}
+
+/* ---- events and bodies ---- */
+
+/* {"error": ...} instead of, or in the middle of, an answer. */
+static bool read_failure(struct said_reader *r, const struct json *j, json_ref error,
+                         struct err *err)
+{
+    struct str type, text;
+
+    if (!text_of(r, j, json_get(j, error, STR("type")), &type, err) ||
+        !text_of(r, j,
+                 json_kind(j, error) == JSON_STRING ? error : json_get(j, error, STR("message")),
+                 &text, err))
+        return false;
+    return fail(r, type, text.ptr ? text : STR("no reason given"), err);
+}
+
+static bool say_end(struct said_reader *r, struct err *err)
+{
+    struct openai_reader *own = r->own;
+
+    own->ended = true;
+    if (own->has_usage &&
+        !openai_say(r, &(struct said){.kind = SAID_USAGE, .usage = own->usage}, err))
+        return false;
+    return openai_say(r, &(struct said){.kind = SAID_END}, err);
+}
+
+/* [DONE] says that the answer is whole, whatever is missing in it. */
+static bool done(struct said_reader *r, struct err *err)
+{
+    struct openai_reader *own = r->own;
+
+    for (struct openai_choice *c = own->choices; c; c = c->next)
+        if (!finish(r, c, FINISH_STOP, STR_NONE, err))
+            return false;
+    return say_end(r, err);
+}
+
+static bool read_head(struct said_reader *r, const struct json *j, struct err *err)
+{
+    struct openai_reader *own = r->own;
+    json_ref root = json_root(j);
+    struct str text;
+
+    if (own->id.ptr)
+        return true;
+    if (!text_of(r, j, json_get(j, root, STR("id")), &text, err) ||
+        !keep(r, text.ptr ? text : STR(""), &own->id, err) ||
+        !text_of(r, j, json_get(j, root, STR("model")), &text, err) ||
+        !keep(r, text, &own->model, err))
+        return false;
+    own->created = MAX_OF(count_of(j, root, STR("created")), 0);
+    return true;
+}
+
+static bool read_body(struct said_reader *r, const struct json *j, struct err *err)
+{
+    struct openai_reader *own = r->own;
+    json_ref root = json_root(j), error = openai_given(j, root, STR("error"));
+    json_ref choices = json_get(j, root, STR("choices"));
+    json_ref usage = openai_given(j, root, STR("usage"));
+
+    own->events++;
+    if (error)
+        return read_failure(r, j, error, err);
+    if (!read_head(r, j, err))
+        return false;
+    if (json_kind(j, usage) == JSON_OBJECT) { /* running totals: the last one counts */
+        own->has_usage = true;
+        openai_read_usage(j, usage, &own->usage);
+    }
+    if (r->asked->kind == ASK_EMBEDDING) {
+        own->usage.tokens_out = 0; /* nothing is made */
+        own->has_usage = true;
+        return embeddings_read_data(r, j, err);
+    }
+    if (json_kind(j, choices) == JSON_ARRAY)
+        for (json_ref v = json_first(j, choices); v && !own->ended; v = json_next(j, v))
+            if (!read_choice(r, j, v, err))
+                return false;
+    return true;
+}
+
+bool openai_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
+{
+    struct openai_reader *own = r->own;
+    struct err bad = {0};
+    struct json *j;
+
+    (void)type;
+    if (own->ended || str_is_empty(data))
+        return true;
+    if (str_eq(data, STR("[DONE]")))
+        return done(r, err);
+    j = json_parse_within(r->scratch, data, &from_provider, &bad);
+    if (!j)
+        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
+                       "event %" PRIu32 ": %s", own->events + 1, bad.text);
+    if (!read_body(r, j, err))
+        return false;
+    if (r->streamed || own->ended)
+        return true;
+    if (!own->choices && r->asked->kind != ASK_EMBEDDING)
+        return lost(err, "it has no choices");
+    return done(r, err);
+}
+
+bool openai_at_end(struct said_reader *r, struct err *err)
+{
+    const struct openai_reader *own = r->own;
+    uint32_t expected = conversation_choices(r->asked);
+
+    if (own->ended)
+        return true;
+    if (own->finished < expected)
+        return err_set(err, ERR_UNAVAILABLE, "cut the stream after %" PRIu32 " events",
+                       own->events);
+    return say_end(r, err);
+}
+
+/* ---- error statuses ---- */
+
+void openai_read_error(struct arena *arena, struct str body, int status, struct str *type,
+                       struct str *message, struct str *param, struct str *code)
+{
+    struct err ignored = {0};
+    struct json *j = json_parse_within(arena, body, &from_provider, &ignored);
+    json_ref error = j ? json_get(j, json_root(j), STR("error")) : 0;
+    const struct {
+        struct str *to;
+        const char *key;
+    } members[] = {{type, "type"}, {message, "message"}, {param, "param"}, {code, "code"}};
+
+    (void)status;
+    if (!j)
+        return;
+    if (json_kind(j, error) == JSON_STRING) {
+        if (!json_str(j, error, arena, message))
+            *message = STR_NONE;
+        return;
+    }
+    if (json_kind(j, error) != JSON_OBJECT)
+        error = json_root(j); /* vLLM's older form stands bare; FastAPI says "detail" */
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (!json_str(j, json_get(j, error, str_from(members[i].key)), arena, members[i].to))
+            *members[i].to = STR_NONE;
+    if (!message->ptr && !json_str(j, json_get(j, error, STR("detail")), arena, message))
+        *message = STR_NONE;
+}

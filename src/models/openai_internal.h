@@ -1,0 +1,100 @@
+/* models/openai_internal.h: what the files of the OpenAI family share: chat (openai_*.c), completions and
+ * embeddings. */
+#ifndef WEIR_MODELS_OPENAI_INTERNAL_H
+#define WEIR_MODELS_OPENAI_INTERNAL_H
+
+#include "models/dialect.h"
+#include "models/models.h"
+
+/* A member that may be absent or null. */
+static inline json_ref openai_given(const struct json *j, json_ref object, struct str key)
+{
+    json_ref v = json_get(j, object, key);
+
+    return json_kind(j, v) == JSON_NULL ? 0 : v;
+}
+
+/* Strings of a body count as written, which errs on the large side. */
+static inline size_t openai_string_bytes(const struct json *j, json_ref v)
+{
+    return json_kind(j, v) == JSON_STRING ? json_raw(j, v).len - 2 : 0;
+}
+
+/* ---- requests ---- */
+
+bool openai_read_messages(struct field_reader *r, json_ref v, struct err *err) MUST_CHECK;
+bool openai_write_request(struct arena *arena, const struct conversation *in,
+                          const struct model *to, struct losses *losses, struct outgoing *out,
+                          struct err *err) MUST_CHECK;
+
+/* Rows that chat and completions share. */
+bool openai_read_model(struct field_reader *r, json_ref v, struct err *err) MUST_CHECK;
+bool openai_read_stop(struct field_reader *r, json_ref v, struct err *err) MUST_CHECK;
+bool openai_read_stream_options(struct field_reader *r, json_ref v, struct err *err) MUST_CHECK;
+/* "model" was there. */
+bool openai_check_model(const struct conversation *c, struct err *err) MUST_CHECK;
+/* An object of every member of `object` that is not in the NULL-ended list of names; empty: none. */
+bool openai_read_extra(struct field_reader *r, json_ref object, const char *const *known,
+                       struct str *out, struct err *err) MUST_CHECK;
+
+/* The provider is OpenAI's own house, which refuses fields that it does not know, or Azure's. */
+bool openai_is_original(const struct model *to);
+/* Members for sampling that all of the family have, stop and the stream's options included. */
+bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
+                           const struct model *to, struct losses *losses, struct err *err)
+    MUST_CHECK;
+/* Extras of the client, when it speaks a dialect of the family; else each is a loss. */
+bool openai_write_extras(struct json_writer *w, const struct conversation *in,
+                         struct losses *losses, struct err *err) MUST_CHECK;
+/* The body is done: *out gets it with the path. */
+bool openai_outgoing(struct buf *body, const char *path, struct outgoing *out, struct err *err)
+    MUST_CHECK;
+#define OPENAI_BODY_MAX \
+    (256 * MIB) /* the request's arena is the limit; this only bounds the buffer */
+
+bool completions_write_request(struct arena *arena, const struct conversation *in,
+                               const struct model *to, struct losses *losses, struct outgoing *out,
+                               struct err *err) MUST_CHECK;
+bool embeddings_write_request(struct arena *arena, const struct conversation *in,
+                              const struct model *to, struct losses *losses, struct outgoing *out,
+                              struct err *err) MUST_CHECK;
+/* The provider takes prompts at /completions; else they become a user's turn. */
+bool completions_are_native(const struct model *to);
+
+/* ---- answers, read ---- */
+
+struct openai_choice;
+struct openai_reader {
+    struct openai_choice *choices; /* a list, in the order of their beginning */
+    struct str id, model;
+    int64_t created;
+    uint32_t finished, events;
+    struct usage usage;
+    bool has_usage, ended;
+};
+bool openai_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
+bool openai_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
+    MUST_CHECK;
+bool openai_at_end(struct said_reader *r, struct err *err) MUST_CHECK;
+void openai_read_error(struct arena *arena, struct str body, int status, struct str *type,
+                       struct str *message, struct str *param, struct str *code);
+void openai_read_usage(const struct json *j, json_ref usage, struct usage *out);
+bool openai_say(struct said_reader *r, const struct said *said, struct err *err) MUST_CHECK;
+/* {"data":[{"index","embedding"}]} */
+bool embeddings_read_data(struct said_reader *r, const struct json *j, struct err *err) MUST_CHECK;
+
+/* ---- answers, written ---- */
+
+bool openai_writer_init(struct said_writer *w, struct err *err) MUST_CHECK;
+bool openai_write_said(struct said_writer *w, const struct said *said, struct buf *out,
+                       struct err *err) MUST_CHECK;
+const char *openai_finish_name(enum finish_reason finish, bool functions);
+void openai_write_usage(struct json_writer *w, const struct usage *usage);
+void openai_write_error(struct buf *out, int status, const char *code, const struct err *err);
+void openai_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err);
+/* The list of "logprobs.content" (and "refusal"), of pieces put together. */
+struct openai_logprobs {
+    struct buf content, refusal;
+};
+
+#endif

@@ -1,0 +1,700 @@
+/* Answers for clients that speak the OpenAI chat dialect: chunks as steps come, or one body at the end. */
+#include "models/chat.h"
+#include "models/openai_internal.h"
+
+#define TEXT_MAX (64 * MIB) /* of one member of a whole answer; the request's arena is the limit */
+
+struct told_call {
+    struct told_call *next;
+    uint32_t part, index;
+    struct str id, name, signature;
+    struct buf arguments;
+};
+
+/* What has been told of a choice: all of it for a whole answer, the calls' numbers for a stream. */
+struct told {
+    struct told *next;
+    uint32_t number, call_count;
+    struct buf text, reasoning, refusal, citations, images, thoughts;
+    struct openai_logprobs probs;
+    size_t thought_from; /* in reasoning: where the block that is open begins */
+    struct str audio;
+    struct told_call *calls, **calls_tail;
+    enum finish_reason finish;
+};
+
+struct telling {
+    struct told *choices;
+    struct str head; /* of every chunk, up to the list of choices */
+    struct usage usage;
+    bool has_usage, told_weir;
+};
+
+/* ---- small things ---- */
+
+static void member(struct json_writer *w, const char *key, struct str text)
+{
+    jw_key(w, key);
+    if (text.ptr)
+        jw_str(w, text);
+    else
+        jw_null(w);
+}
+
+static void raw_member(struct json_writer *w, const char *key, struct str raw)
+{
+    if (str_is_empty(raw))
+        return;
+    jw_key(w, key);
+    jw_raw(w, raw);
+}
+
+static void list_member(struct json_writer *w, const char *key, const struct buf *items)
+{
+    if (!items->len)
+        return;
+    jw_key(w, key);
+    jw_array(w);
+    jw_raw(w, buf_view(items));
+    jw_array_end(w);
+}
+
+static void add_item(struct buf *list, struct str raw)
+{
+    if (str_is_empty(raw))
+        return;
+    if (list->len)
+        buf_char(list, ',');
+    buf_str(list, raw);
+}
+
+static void count_member(struct json_writer *w, const char *key, int64_t n)
+{
+    if (n < 0)
+        return;
+    jw_key(w, key);
+    jw_i64(w, n);
+}
+
+void openai_write_usage(struct json_writer *w, const struct usage *usage)
+{
+    int64_t in = MAX_OF(usage->tokens_in, 0), out = MAX_OF(usage->tokens_out, 0);
+
+    jw_key(w, "usage");
+    jw_object(w);
+    count_member(w, "prompt_tokens", in);
+    count_member(w, "completion_tokens", out);
+    count_member(w, "total_tokens", in + out);
+    if (usage->tokens_cached >= 0 || usage->tokens_audio_in >= 0) {
+        jw_key(w, "prompt_tokens_details");
+        jw_object(w);
+        count_member(w, "cached_tokens", usage->tokens_cached);
+        count_member(w, "audio_tokens", usage->tokens_audio_in);
+        jw_object_end(w);
+    }
+    if (usage->tokens_reasoning >= 0 || usage->tokens_audio_out >= 0) {
+        jw_key(w, "completion_tokens_details");
+        jw_object(w);
+        count_member(w, "reasoning_tokens", usage->tokens_reasoning);
+        count_member(w, "audio_tokens", usage->tokens_audio_out);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
+static void write_top(struct json_writer *w, const struct said_writer *sw, const char *object)
+{
+    jw_object(w);
+    jw_key(w, "id");
+    jw_raw(w, STR("\"chatcmpl-"));
+    buf_str(w->to, sw->id); /* the house's own: hex */
+    buf_char(w->to, '"');
+    jw_key(w, "object");
+    jw_cstr(w, object);
+    jw_key(w, "created");
+    jw_i64(w, sw->created);
+    jw_key(w, "model");
+    jw_str(w, sw->model);
+}
+
+bool openai_writer_init(struct said_writer *sw, struct err *err)
+{
+    struct telling *own = arena_alloc(sw->arena, sizeof *own);
+    struct json_writer w;
+    struct buf head;
+
+    if (!own)
+        return err_arena(err, sw->arena);
+    own->usage = usage_unknown;
+    sw->own = own;
+    if (!sw->streamed)
+        return true;
+    buf_init(&head, sw->arena, 6 * sw->model.len + sw->id.len + 256);
+    buf_str(&head, STR("data: "));
+    jw_init(&w, &head);
+    write_top(&w, sw, "chat.completion.chunk");
+    jw_key(&w, "choices");
+    return buf_finish(&head, &own->head, err);
+}
+
+static struct told *told_of(const struct said_writer *sw, uint32_t number)
+{
+    struct telling *own = sw->own;
+    struct told **at = &own->choices, *made;
+
+    while (*at && (*at)->number < number)
+        at = &(*at)->next;
+    if (*at && (*at)->number == number)
+        return *at;
+    made = arena_alloc(sw->arena, sizeof *made);
+    if (!made)
+        return NULL;
+    made->number = number;
+    made->next = *at;
+    *at = made;
+    made->calls_tail = &made->calls;
+    buf_init(&made->text, sw->arena, TEXT_MAX);
+    buf_init(&made->reasoning, sw->arena, TEXT_MAX);
+    buf_init(&made->refusal, sw->arena, TEXT_MAX);
+    buf_init(&made->citations, sw->arena, TEXT_MAX);
+    buf_init(&made->images, sw->arena, TEXT_MAX);
+    buf_init(&made->thoughts, sw->arena, TEXT_MAX);
+    buf_init(&made->probs.content, sw->arena, TEXT_MAX);
+    buf_init(&made->probs.refusal, sw->arena, TEXT_MAX);
+    return made;
+}
+
+static struct told_call *find_call(const struct told *told, uint32_t part)
+{
+    for (struct told_call *c = told->calls; c; c = c->next)
+        if (c->part == part)
+            return c;
+    return NULL;
+}
+
+static bool add_call(const struct said_writer *sw, struct told *told, const struct said *said,
+                     struct told_call **out, struct err *err)
+{
+    struct told_call *call = arena_alloc(sw->arena, sizeof *call);
+
+    if (!call)
+        return err_arena(err, sw->arena);
+    call->part = said->part;
+    call->index = told->call_count++;
+    call->id = arena_str(sw->arena, said->id);
+    call->name = arena_str(sw->arena, said->name);
+    call->signature = said->signature.len ? arena_str(sw->arena, said->signature) : STR_NONE;
+    if (!call->id.ptr || !call->name.ptr || (said->signature.len && !call->signature.ptr))
+        return err_arena(err, sw->arena);
+    buf_init(&call->arguments, sw->arena, TEXT_MAX);
+    *told->calls_tail = call;
+    told->calls_tail = &call->next;
+    *out = call;
+    return true;
+}
+
+static void write_signature(struct json_writer *w, struct str signature)
+{
+    if (str_is_empty(signature))
+        return;
+    jw_key(w, "extra_content");
+    jw_object(w);
+    jw_key(w, "google");
+    jw_object(w);
+    member(w, "thought_signature", signature);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+/* What must come back with the next question goes into a block, whole: clients of the dialect that know
+ * them send them back as they are. */
+static void write_thought(struct json_writer *w, struct str text, const struct said *said)
+{
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, said->is_redacted ? "redacted_thinking" : "thinking");
+    member(w, said->is_redacted ? "data" : "thinking", text.ptr ? text : STR(""));
+    if (said->signature.len)
+        member(w, "signature", said->signature);
+    jw_object_end(w);
+}
+
+/* What base64 and names of media are made of; nothing else gets between the quotes. */
+static void put_plain(struct buf *out, struct str text)
+{
+    for (size_t i = 0, from = 0; i <= text.len; i++) {
+        char c = i < text.len ? text.ptr[i] : '"';
+
+        if (c == '"' || c == '\\' || (unsigned char)c < ' ' || (unsigned char)c > '~') {
+            buf_str(out, str_slice(text, from, i));
+            from = i + 1;
+        }
+    }
+}
+
+static void write_image(struct json_writer *w, const struct said *said)
+{
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, "image_url");
+    jw_key(w, "image_url");
+    jw_object(w);
+    jw_key(w, "url");
+    jw_raw(w, STR("\"data:"));
+    put_plain(w->to, said->media_type);
+    buf_str(w->to, STR(";base64,"));
+    put_plain(w->to, said->text);
+    buf_char(w->to, '"');
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+static bool is_image(const struct said *said)
+{
+    return str_starts(said->media_type, STR("image/"));
+}
+
+static void write_audio(struct json_writer *w, const struct said *said)
+{
+    if (said->raw.len) { /* the dialect's own form */
+        jw_raw(w, said->raw);
+        return;
+    }
+    jw_object(w);
+    member(w, "data", said->text);
+    jw_object_end(w);
+}
+
+/* ---- a stream ---- */
+
+static void chunk_begin(struct json_writer *w, const struct said_writer *sw, uint32_t choice,
+                        struct buf *out)
+{
+    const struct telling *own = sw->own;
+
+    buf_str(out, own->head);
+    jw_init(w, out);
+    jw_array(w);
+    jw_object(w);
+    jw_key(w, "index");
+    jw_i64(w, choice);
+    jw_key(w, "delta");
+    jw_object(w);
+}
+
+static void chunk_end(struct json_writer *w, struct str logprobs, const char *finish)
+{
+    jw_object_end(w);
+    jw_key(w, "logprobs");
+    jw_raw(w, logprobs.len ? logprobs : STR("null"));
+    jw_key(w, "finish_reason");
+    if (finish)
+        jw_cstr(w, finish);
+    else
+        jw_null(w);
+    jw_object_end(w);
+    jw_array_end(w);
+}
+
+static void event_end(struct buf *out)
+{
+    buf_str(out, STR("}\n\n"));
+}
+
+static void write_delta_text(const struct said_writer *sw, const struct said *said, const char *key,
+                             struct buf *out)
+{
+    struct json_writer w;
+
+    chunk_begin(&w, sw, said->choice, out);
+    if (said->kind == SAID_BEGIN) {
+        jw_key(&w, "role");
+        jw_cstr(&w, "assistant");
+    }
+    member(&w, key, said->text.ptr ? said->text : STR(""));
+    chunk_end(&w, STR_NONE, NULL);
+    event_end(out);
+}
+
+/* Index always; id, type and name with the first fragment only. */
+static void write_delta_call(const struct said_writer *sw, const struct said *said,
+                             const struct told_call *call, struct buf *out)
+{
+    bool functions = sw->asked->functions, is_first = said->kind == SAID_TOOL;
+    struct json_writer w;
+
+    chunk_begin(&w, sw, said->choice, out);
+    jw_key(&w, functions ? "function_call" : "tool_calls");
+    if (!functions) {
+        jw_array(&w);
+        jw_object(&w);
+        jw_key(&w, "index");
+        jw_i64(&w, call->index);
+        if (is_first) {
+            member(&w, "id", call->id);
+            jw_key(&w, "type");
+            jw_cstr(&w, "function");
+        }
+        jw_key(&w, "function");
+    }
+    jw_object(&w);
+    if (is_first)
+        member(&w, "name", call->name);
+    member(&w, "arguments", is_first ? STR("") : said->text);
+    jw_object_end(&w);
+    if (!functions) {
+        if (is_first)
+            write_signature(&w, call->signature);
+        jw_object_end(&w);
+        jw_array_end(&w);
+    }
+    chunk_end(&w, STR_NONE, NULL);
+    event_end(out);
+}
+
+static bool tell_call(const struct said_writer *sw, const struct said *said, struct buf *out,
+                      struct err *err)
+{
+    struct told *told = told_of(sw, said->choice);
+    struct told_call *call = told ? find_call(told, said->part) : NULL;
+
+    if (!told)
+        return err_arena(err, sw->arena);
+    if (said->kind == SAID_TOOL && !call && !add_call(sw, told, said, &call, err))
+        return false;
+    if (!call || (sw->asked->functions && call->index > 0)) /* the older form has room for one */
+        return true;
+    write_delta_call(sw, said, call, out);
+    return true;
+}
+
+static void tell_object(const struct said_writer *sw, const struct said *said, struct buf *out)
+{
+    struct json_writer w;
+
+    chunk_begin(&w, sw, said->choice, out);
+    if (said->kind == SAID_CITATION) {
+        jw_key(&w, "annotations");
+        jw_array(&w);
+        jw_raw(&w, said->raw);
+        jw_array_end(&w);
+    } else if (said->kind == SAID_REASONING) {
+        jw_key(&w, "thinking_blocks");
+        jw_array(&w);
+        write_thought(&w, said->text, said);
+        jw_array_end(&w);
+    } else if (is_image(said)) {
+        jw_key(&w, "images");
+        jw_array(&w);
+        write_image(&w, said);
+        jw_array_end(&w);
+    } else {
+        jw_key(&w, "audio");
+        write_audio(&w, said);
+    }
+    chunk_end(&w, STR_NONE, NULL);
+    event_end(out);
+}
+
+static void tell_probs(const struct said_writer *sw, const struct said *said, struct buf *out)
+{
+    struct json_writer w;
+
+    chunk_begin(&w, sw, said->choice, out);
+    chunk_end(&w, said->raw, NULL);
+    event_end(out);
+}
+
+static void tell_finish(struct said_writer *sw, const struct said *said, struct buf *out)
+{
+    struct telling *own = sw->own;
+    struct json_writer w;
+
+    chunk_begin(&w, sw, said->choice, out);
+    chunk_end(&w, STR_NONE, openai_finish_name(said->finish, sw->asked->functions));
+    if (sw->weir.len && !own->told_weir) {
+        buf_str(out, STR(",\"weir\":"));
+        buf_str(out, sw->weir);
+        own->told_weir = true;
+    }
+    event_end(out);
+}
+
+static void tell_end(const struct said_writer *sw, struct buf *out)
+{
+    const struct telling *own = sw->own;
+    struct json_writer w;
+
+    if (sw->asked->include_usage && own->has_usage) {
+        buf_str(out, own->head);
+        buf_str(out, STR("[],"));
+        jw_init(&w, out);
+        w.depth = 1; /* inside the object that the head has opened */
+        openai_write_usage(&w, &own->usage);
+        event_end(out);
+    }
+    buf_str(out, STR("data: [DONE]\n\n"));
+}
+
+static bool tell(struct said_writer *sw, const struct said *said, struct buf *out, struct err *err)
+{
+    switch (said->kind) {
+    case SAID_BEGIN:
+    case SAID_TEXT: write_delta_text(sw, said, "content", out); break;
+    case SAID_REASONING:
+        if (said->signature.len || said->is_redacted)
+            tell_object(sw, said, out);
+        else
+            write_delta_text(sw, said, "reasoning_content", out);
+        break;
+    case SAID_REFUSAL: write_delta_text(sw, said, "refusal", out); break;
+    case SAID_TOOL:
+    case SAID_ARGUMENTS: return tell_call(sw, said, out, err);
+    case SAID_CITATION:
+    case SAID_MEDIA: tell_object(sw, said, out); break;
+    case SAID_LOGPROBS: tell_probs(sw, said, out); break;
+    case SAID_FINISH: tell_finish(sw, said, out); break;
+    case SAID_PING: buf_str(out, STR(": ping\n\n")); break;
+    case SAID_END: tell_end(sw, out); break;
+    case SAID_USAGE:
+    case SAID_PART_END:
+    case SAID_VECTOR:
+    case SAID_FAILED: break;
+    }
+    return true;
+}
+
+/* ---- a whole answer ---- */
+
+/* Lists of log probabilities of pieces, put together. */
+static bool keep_probs(const struct said_writer *sw, struct told *told, struct str raw,
+                       struct err *err)
+{
+    struct json *j = json_parse(sw->arena, raw, err);
+    const struct {
+        struct buf *to;
+        const char *key;
+    } lists[] = {{&told->probs.content, "content"}, {&told->probs.refusal, "refusal"}};
+
+    if (!j)
+        return err_wrap(err, "logprobs");
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        json_ref list = json_get(j, json_root(j), str_from(lists[i].key));
+
+        if (json_kind(j, list) == JSON_ARRAY)
+            for (json_ref v = json_first(j, list); v; v = json_next(j, v))
+                add_item(lists[i].to, json_raw(j, v));
+    }
+    return true;
+}
+
+static void keep_thought(struct told *told, const struct said *said)
+{
+    struct json_writer w;
+
+    if (!said->signature.len && !said->is_redacted) {
+        buf_str(&told->reasoning, said->text);
+        return;
+    }
+    if (told->thoughts.len)
+        buf_char(&told->thoughts, ',');
+    jw_init(&w, &told->thoughts);
+    write_thought(&w,
+                  said->is_redacted ? said->text
+                                    : str_slice(buf_view(&told->reasoning), told->thought_from,
+                                                told->reasoning.len),
+                  said);
+    told->thought_from = told->reasoning.len;
+}
+
+static bool keep_media(const struct said_writer *sw, struct told *told, const struct said *said,
+                       struct err *err)
+{
+    struct json_writer w;
+    struct buf audio;
+
+    if (is_image(said)) {
+        if (told->images.len)
+            buf_char(&told->images, ',');
+        jw_init(&w, &told->images);
+        write_image(&w, said);
+        return true;
+    }
+    buf_init(&audio, sw->arena, TEXT_MAX);
+    jw_init(&w, &audio);
+    write_audio(&w, said);
+    return buf_finish(&audio, &told->audio, err);
+}
+
+static bool keep_call(const struct said_writer *sw, struct told *told, const struct said *said,
+                      struct err *err)
+{
+    struct told_call *call = find_call(told, said->part);
+
+    if (said->kind == SAID_TOOL)
+        return call || add_call(sw, told, said, &call, err);
+    if (call)
+        buf_str(&call->arguments, said->text);
+    return true;
+}
+
+static void write_calls(struct json_writer *w, const struct told *told)
+{
+    jw_key(w, "tool_calls");
+    jw_array(w);
+    for (const struct told_call *c = told->calls; c; c = c->next) {
+        jw_object(w);
+        member(w, "id", c->id);
+        jw_key(w, "type");
+        jw_cstr(w, "function");
+        jw_key(w, "function");
+        jw_object(w);
+        member(w, "name", c->name);
+        member(w, "arguments", c->arguments.len ? buf_view(&c->arguments) : STR("{}"));
+        jw_object_end(w);
+        write_signature(w, c->signature);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+static void write_function_call(struct json_writer *w, const struct told_call *call)
+{
+    jw_key(w, "function_call");
+    jw_object(w);
+    member(w, "name", call->name);
+    member(w, "arguments", call->arguments.len ? buf_view(&call->arguments) : STR("{}"));
+    jw_object_end(w);
+}
+
+static void write_message(struct json_writer *w, const struct said_writer *sw,
+                          const struct told *told)
+{
+    bool no_text = !told->text.len && (told->calls || told->refusal.len || told->audio.len);
+
+    jw_key(w, "message");
+    jw_object(w);
+    jw_key(w, "role");
+    jw_cstr(w, "assistant");
+    member(w, "content", no_text ? STR_NONE : told->text.len ? buf_view(&told->text) : STR(""));
+    member(w, "refusal", told->refusal.len ? buf_view(&told->refusal) : STR_NONE);
+    if (told->reasoning.len)
+        member(w, "reasoning_content", buf_view(&told->reasoning));
+    list_member(w, "thinking_blocks", &told->thoughts);
+    list_member(w, "annotations", &told->citations);
+    list_member(w, "images", &told->images);
+    raw_member(w, "audio", told->audio);
+    if (told->calls && sw->asked->functions)
+        write_function_call(w, told->calls);
+    else if (told->calls)
+        write_calls(w, told);
+    jw_object_end(w);
+}
+
+static void write_probs(struct json_writer *w, const struct openai_logprobs *probs)
+{
+    jw_key(w, "logprobs");
+    if (!probs->content.len && !probs->refusal.len) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    list_member(w, "content", &probs->content);
+    list_member(w, "refusal", &probs->refusal);
+    jw_object_end(w);
+}
+
+static bool all_fits(const struct told *told)
+{
+    for (const struct told_call *c = told->calls; c; c = c->next)
+        if (!buf_ok(&c->arguments))
+            return false;
+    return buf_ok(&told->text) && buf_ok(&told->reasoning) && buf_ok(&told->refusal) &&
+           buf_ok(&told->citations) && buf_ok(&told->images) && buf_ok(&told->thoughts) &&
+           buf_ok(&told->probs.content) && buf_ok(&told->probs.refusal);
+}
+
+static bool write_whole(const struct said_writer *sw, struct buf *out, struct err *err)
+{
+    const struct telling *own = sw->own;
+    struct json_writer w;
+
+    jw_init(&w, out);
+    write_top(&w, sw, "chat.completion");
+    jw_key(&w, "choices");
+    jw_array(&w);
+    for (const struct told *told = own->choices; told; told = told->next) {
+        if (!all_fits(told))
+            return err_arena(err, sw->arena);
+        jw_object(&w);
+        jw_key(&w, "index");
+        jw_i64(&w, told->number);
+        write_message(&w, sw, told);
+        write_probs(&w, &told->probs);
+        jw_key(&w, "finish_reason");
+        jw_cstr(&w, openai_finish_name(told->finish, sw->asked->functions));
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (own->has_usage)
+        openai_write_usage(&w, &own->usage);
+    raw_member(&w, "weir", sw->weir);
+    jw_object_end(&w);
+    return true;
+}
+
+static bool keep_step(const struct said_writer *sw, const struct said *said, struct err *err)
+{
+    struct told *told = told_of(sw, said->choice);
+
+    if (!told)
+        return err_arena(err, sw->arena);
+    switch (said->kind) {
+    case SAID_TEXT: buf_str(&told->text, said->text); break;
+    case SAID_REASONING: keep_thought(told, said); break;
+    case SAID_REFUSAL: buf_str(&told->refusal, said->text); break;
+    case SAID_TOOL:
+    case SAID_ARGUMENTS: return keep_call(sw, told, said, err);
+    case SAID_CITATION: add_item(&told->citations, said->raw); break;
+    case SAID_MEDIA: return keep_media(sw, told, said, err);
+    case SAID_LOGPROBS: return keep_probs(sw, told, said->raw, err);
+    case SAID_FINISH: told->finish = said->finish; break;
+    default: break;
+    }
+    return true;
+}
+
+bool openai_write_said(struct said_writer *sw, const struct said *said, struct buf *out,
+                       struct err *err)
+{
+    struct telling *own = sw->own;
+
+    if (said->kind == SAID_USAGE) {
+        own->usage = said->usage;
+        own->has_usage = true;
+        return true;
+    }
+    if (sw->streamed)
+        return tell(sw, said, out, err);
+    if (said->kind == SAID_END)
+        return write_whole(sw, out, err);
+    if (said->kind == SAID_PING || said->kind == SAID_FAILED)
+        return true;
+    return keep_step(sw, said, err);
+}
+
+/* ---- errors ---- */
+
+void openai_write_error(struct buf *out, int status, const char *code, const struct err *err)
+{
+    if (code && *code)
+        chat_write_error_as(out, code, err);
+    else
+        chat_write_error(out, status, err);
+}
+
+void openai_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err)
+{
+    (void)w;
+    chat_write_event_error(out, err);
+}
