@@ -79,6 +79,6 @@ bool admin_fail(struct admin_call *call, int status, const char *code, struct er
                 const char *fmt, ...) PRINTF(5, 6);
 
 extern const struct admin_part admin_status_part, admin_keys_part, admin_models_part,
-    admin_documents_part, admin_problems_part;
+    admin_documents_part, admin_problems_part, admin_openapi_part;
 
 #endif

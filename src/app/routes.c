@@ -2,11 +2,8 @@
 
 #include "app/admin.h"
 #include "app/observe.h"
+#include "app/problems.h"
 #include "base/log.h"
-
-enum access { OPEN, GATEWAY /* the pipeline asks for the key */ };
-
-typedef SUSPENDS void route_fn(struct http_exchange *x, struct house *house);
 
 static void chat_completions(struct http_exchange *x, struct house *house)
 {
@@ -18,25 +15,21 @@ static void models(struct http_exchange *x, struct house *house)
     gateway_models(x, house->gateway);
 }
 
-/* Read these tables first. What clients ask of models, and what monitoring asks: method, path ("*" at the
- * end: anything below), who may, what runs. */
-static const struct route {
-    const char *method, *path;
-    enum access access;
-    route_fn *run;
-} routes[] = {
-    {"POST", "/v1/chat/completions", GATEWAY, chat_completions},
-    {"GET", "/v1/models", GATEWAY, models},
-    {"GET", "/v1/models/*", GATEWAY, models},
-    {"GET", "/metrics", OPEN, observe_metrics},
-    {"GET", "/healthz", OPEN, observe_health},
-    {"GET", "/readyz", OPEN, observe_readiness},
+/* Read these tables first. */
+const struct client_route client_routes[] = {
+    {"POST", "/v1/chat/completions", GATEWAY, chat_completions, "Ask a model (OpenAI's dialect)"},
+    {"GET", "/v1/models", GATEWAY, models, "List models (OpenAI's dialect)"},
+    {"GET", "/v1/models/*", GATEWAY, models, "Show a model (OpenAI's dialect)"},
+    {"GET", "/metrics", OPEN, observe_metrics, "Read the metrics (OpenMetrics)"},
+    {"GET", "/healthz", OPEN, observe_health, "Does the process answer?"},
+    {"GET", "/readyz", OPEN, observe_readiness, "Does it take requests?"},
 };
+const size_t client_route_count = ARRAY_LEN(client_routes);
 
 /* /api/v1: each part's rows stand in its own file. */
 const struct admin_part *const admin_parts[] = {
     &admin_status_part,    &admin_keys_part,     &admin_models_part,
-    &admin_documents_part, &admin_problems_part,
+    &admin_documents_part, &admin_problems_part, &admin_openapi_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
@@ -60,14 +53,14 @@ static void add_method(struct buf *methods, const char *method)
 }
 
 /* Without one, methods are those that the path goes with. */
-static const struct route *find(struct str method, struct str path, struct buf *methods)
+static const struct client_route *find(struct str method, struct str path, struct buf *methods)
 {
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!path_fits(str_from(routes[i].path), path))
+    for (size_t i = 0; i < client_route_count; i++) {
+        if (!path_fits(str_from(client_routes[i].path), path))
             continue;
-        if (method_fits(method, routes[i].method))
-            return &routes[i];
-        add_method(methods, routes[i].method);
+        if (method_fits(method, client_routes[i].method))
+            return &client_routes[i];
+        add_method(methods, client_routes[i].method);
     }
     return NULL;
 }
@@ -128,7 +121,7 @@ void routes_handle(struct http_exchange *x, void *ctx)
             refuse(x, house, &methods);
         return;
     }
-    const struct route *route = find(head->method, head->path, &methods);
+    const struct client_route *route = find(head->method, head->path, &methods);
 
     if (route)
         route->run(x, house);
@@ -136,7 +129,15 @@ void routes_handle(struct http_exchange *x, void *ctx)
         refuse(x, house, &methods);
 }
 
-void routes_refusal(const struct err *err, int status, struct buf *body)
+struct str routes_refusal(const struct err *err, int status, struct str path, struct buf *body)
 {
+    if (str_starts(path, STR("/api/"))) {
+        struct problem_report report = {
+            .status = status, .code = problem_of(status, err->code), .detail = str_from(err->text)};
+
+        problem_write(&report, body);
+        return STR(PROBLEM_MEDIA);
+    }
     chat_write_error(body, status, err);
+    return STR("application/json");
 }

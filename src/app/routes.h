@@ -5,8 +5,21 @@
 #include "app/house.h"
 #include "net/http_server.h"
 
+/* What clients ask of models, and what monitoring asks; /api/v1 stands in app/admin.h. */
+enum access { OPEN, GATEWAY /* the pipeline asks for the key */ };
+typedef SUSPENDS void client_fn(struct http_exchange *x, struct house *house);
+
+struct client_route {
+    const char *method, *path; /* "*" at the end: anything below */
+    enum access access;
+    client_fn *run;
+    const char *summary;
+};
+extern const struct client_route client_routes[];
+extern const size_t client_route_count;
+
 SUSPENDS void routes_handle(struct http_exchange *x, void *house);
 /* Bodies of refusals that the server makes before a route is known. */
-void routes_refusal(const struct err *err, int status, struct buf *body);
+struct str routes_refusal(const struct err *err, int status, struct str path, struct buf *body);
 
 #endif

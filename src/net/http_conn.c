@@ -107,13 +107,17 @@ SUSPENDS static void linger(struct http_conn *c)
     scope_close(&patience);
 }
 
-/* `id` is the request's, or 0 where none was understood. */
-SUSPENDS static bool refuse(struct http_conn *c, uint64_t id, int status, const struct err *why)
+/* `x` is NULL where no request was understood. */
+SUSPENDS static bool refuse(struct http_conn *c, const struct http_exchange *x, int status,
+                            const struct err *why)
 {
-    id = id ? id : http_next_id(c->run->server);
+    struct http_refusal refusal = {.id = x ? x->id : http_next_id(c->run->server),
+                                   .path = x ? x->head.path : STR(""),
+                                   .status = status};
+
     c->run->server->stats.refused++;
-    log_line(LOG_INFO, id, "refused with %d: %s", status, why->text);
-    http_refuse(c, id, status, why);
+    log_line(LOG_INFO, refusal.id, "refused with %d: %s", status, why->text);
+    http_refuse(c, &refusal, why);
     linger(c);
     return false;
 }
@@ -162,7 +166,7 @@ SUSPENDS static bool refuse_late_head(struct http_conn *c)
     struct err late = {0};
 
     err_set(&late, ERR_TIMEOUT, "the head did not arrive in time");
-    return refuse(c, 0, 408, &late);
+    return refuse(c, NULL, 408, &late);
 }
 
 /* False: the connection ends; what there was to say has been said. */
@@ -186,7 +190,7 @@ NOINLINE SUSPENDS static bool receive_head(struct http_exchange *x)
         if (is_worth_parsing(c, seen))
             parsed = parse_head(x, &err);
     }
-    return parsed == HTTP_OK || refuse(c, 0, status_of_bad_head(c, &err), &err);
+    return parsed == HTTP_OK || refuse(c, NULL, status_of_bad_head(c, &err), &err);
 }
 
 /* ---- exchanges ---- */
@@ -226,12 +230,12 @@ NOINLINE SUSPENDS static bool answer_instead(struct http_exchange *x)
     struct err err = {0};
 
     if (x->refusal_err)
-        return refuse(x->conn, x->id, x->refusal, x->refusal_err);
+        return refuse(x->conn, x, x->refusal, x->refusal_err);
     if (!x->refusal)
         log_error("handler of " STR_FMT " " STR_FMT " gave no answer", STR_ARG(x->head.method),
                   STR_ARG(x->head.path));
     err_set(&err, ERR_INTERNAL, "the request ended without an answer");
-    return refuse(x->conn, x->id, x->refusal ? x->refusal : 500, &err);
+    return refuse(x->conn, x, x->refusal ? x->refusal : 500, &err);
 }
 
 /* The handler is done: what became of the reply? True: the connection goes on. */
@@ -285,7 +289,7 @@ NOINLINE SUSPENDS static bool refuse_body(struct http_exchange *x)
 
     err_set(&err, ERR_TOO_LARGE, "the body has %" PRIu64 " bytes, at most %zu are allowed",
             x->head.content_length, x->conn->run->server->options.body_bytes_max);
-    return refuse(x->conn, x->id, 413, &err);
+    return refuse(x->conn, x, 413, &err);
 }
 
 NOINLINE SUSPENDS static bool refuse_for_memory(struct http_conn *c)
@@ -293,7 +297,7 @@ NOINLINE SUSPENDS static bool refuse_for_memory(struct http_conn *c)
     struct err err = {0};
 
     err_set(&err, ERR_UNAVAILABLE, "no memory for another request");
-    return refuse(c, 0, 503, &err);
+    return refuse(c, NULL, 503, &err);
 }
 
 /* RFC 9110, 8.4: a body that is compressed must not be read as if it were not. */
@@ -313,7 +317,7 @@ NOINLINE SUSPENDS static bool refuse_coding(struct http_exchange *x)
     err_set(&err, ERR_INVALID,
             "a body with Content-Encoding \"" STR_FMT "\" is not taken: send it as it is",
             STR_ARG(str_slice(coding, 0, 40)));
-    return refuse(x->conn, x->id, 415, &err);
+    return refuse(x->conn, x, 415, &err);
 }
 
 SUSPENDS static bool serve_one(struct http_conn *c)
@@ -351,7 +355,7 @@ SUSPENDS static bool meet(struct http_conn *c)
     if (!c->unwelcome)
         return true;
     err_set(&err, ERR_UNAVAILABLE, "%s", c->unwelcome);
-    http_refuse(c, http_next_id(c->run->server), 503, &err);
+    http_refuse(c, &(struct http_refusal){.id = http_next_id(c->run->server), .status = 503}, &err);
     linger(c);
     return false;
 }

@@ -267,16 +267,19 @@ uint64_t http_sent_bytes(const struct http_exchange *x)
 
 /* ---- refusals ---- */
 
-static void write_problem(const struct err *err, int status, struct buf *body)
+static struct str write_problem(const struct err *err, int status, struct str path,
+                                struct buf *body)
 {
     buf_str(body, STR("{\"title\":"));
     buf_json_str(body, str_from(http_reason(status)));
     buf_fmt(body, ",\"status\":%d,\"detail\":", status);
     buf_json_str(body, str_from(err->text));
     buf_str(body, STR("}"));
+    (void)path;
+    return STR("application/problem+json");
 }
 
-void http_refuse(struct http_conn *c, uint64_t id, int status, const struct err *why)
+void http_refuse(struct http_conn *c, const struct http_refusal *r, const struct err *why)
 {
     struct http_server *server = c->run->server;
     char head[FIXED_BYTES * 2], text[REFUSAL_BODY];
@@ -284,18 +287,19 @@ void http_refuse(struct http_conn *c, uint64_t id, int status, const struct err 
     struct err ignored = {0};
 
     buf_init_fixed(&body, text, sizeof text);
-    (server->options.refuse ? server->options.refuse : write_problem)(why, status, &body);
+    struct str type = (server->options.refuse ? server->options.refuse
+                                              : write_problem)(why, r->status, r->path, &body);
     if (!buf_ok(&body))
         buf_init_fixed(&body, text, sizeof text); /* too long: better none than half of one */
 
     struct str date = http_date_line(server);
     buf_init_fixed(&h, head, sizeof head);
-    buf_fmt(&h, "HTTP/1.1 %d %s\r\n" STR_FMT, status, http_reason(status), STR_ARG(date));
-    buf_fmt(&h, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
-    if (id) {
+    buf_fmt(&h, "HTTP/1.1 %d %s\r\n" STR_FMT, r->status, http_reason(r->status), STR_ARG(date));
+    buf_fmt(&h, "Content-Type: " STR_FMT "\r\nContent-Length: %zu\r\n", STR_ARG(type), body.len);
+    if (r->id) {
         char id_text[ID_BYTES];
 
-        write_id(id_text, id);
+        write_id(id_text, r->id);
         buf_str(&h, STR("x-request-id: "));
         buf_put(&h, id_text, sizeof id_text);
         buf_str(&h, STR("\r\n"));

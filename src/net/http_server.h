@@ -32,8 +32,9 @@ struct http_server_options {
     void *ctx;
     uint64_t (*next_id)(
         void *ctx); /* of every request, also one refused; NULL: replies carry none */
-    /* Body of a refusal made before the handler (content type application/json); default: problem text. */
-    void (*refuse)(const struct err *err, int status, struct buf *body);
+    /* Body of a refusal made before the handler, and its content type; default: a problem (RFC 9457).
+     * path: "" where no request was understood. */
+    struct str (*refuse)(const struct err *err, int status, struct str path, struct buf *body);
 };
 
 bool http_server_new(const struct http_server_options *options, struct http_server **out,

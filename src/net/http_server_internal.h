@@ -120,6 +120,11 @@ void http_exchange_begin(struct http_exchange *x);
 
 /* ---- http_reply.c ---- */
 /* An error answer made by the server itself; the connection ends afterwards. */
-SUSPENDS void http_refuse(struct http_conn *c, uint64_t id, int status, const struct err *why);
+SUSPENDS struct http_refusal {
+    uint64_t id;
+    struct str path; /* "" where no request was understood */
+    int status;
+};
+void http_refuse(struct http_conn *c, const struct http_refusal *refusal, const struct err *why);
 
 #endif

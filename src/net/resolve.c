@@ -15,8 +15,8 @@
 #include "sys/loop.h"
 #include "sys/pool.h"
 
-#define NAME_MAX_BYTES     253 /* RFC 1035, written out */
-#define QUEUE_MAX          256
+#define NAME_MAX_BYTES 253 /* RFC 1035, written out */
+#define QUEUE_MAX      256
 
 /* One name and what is known of it. A loop's own: nothing here is locked. */
 struct entry {

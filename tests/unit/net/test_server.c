@@ -429,9 +429,11 @@ FIBER_TEST(refusals_reach_the_client_and_close)
     served_stop(&s);
 }
 
-static void refuse_in_own_shape(const struct err *err, int status, struct buf *body)
+static struct str refuse_in_own_shape(const struct err *err, int status, struct str path,
+                                      struct buf *body)
 {
-    buf_fmt(body, "mine %d %s", status, err->text);
+    buf_fmt(body, "mine %d %s at \"" STR_FMT "\"", status, err->text, STR_ARG(path));
+    return STR("text/mine");
 }
 
 FIBER_TEST(refusals_take_the_shape_asked_for)
@@ -445,7 +447,17 @@ FIBER_TEST(refusals_take_the_shape_asked_for)
     struct talk *t = talk_open(arena, &s.at);
     if (t) {
         EXPECT(say_text(t->sock, "GET / HTTP/1.1\r\n\r\n"));
-        EXPECT(hear_end(t) && strstr(t->heard, "\r\n\r\nmine 400 no Host"), "%s", t->heard);
+        EXPECT(hear_end(t) && strstr(t->heard, "\r\n\r\nmine 400 no Host") &&
+                   strstr(t->heard, " at \"\"") && strstr(t->heard, "Content-Type: text/mine\r\n"),
+               "%s", t->heard);
+    }
+    talk_close(t);
+    t = talk_open(arena, &s.at);
+    if (t) {
+        EXPECT(say_text(t->sock, "POST /here HTTP/1.1\r\nHost: h\r\nContent-Length: "
+                                 "99999999999\r\n\r\n"));
+        EXPECT(hear_end(t) && strstr(t->heard, "mine 413") && strstr(t->heard, " at \"/here\""),
+               "%s", t->heard);
     }
     talk_close(t);
     served_stop(&s);
