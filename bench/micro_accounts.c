@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "accounts/accounts.h"
 #include "accounts/audit_internal.h"
+#include "accounts/directory.h"
 #include "sys/threads.h"
 
 #define ROUNDS  ((uint64_t)200000)
@@ -60,14 +60,16 @@ static void make_key(void *arg)
 {
     struct bench *b = arg;
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
-    const struct key_limits limits = {.requests_per_minute = UINT32_MAX,
-                                      .spend_day = (usd_micro)1000000 * 1000000,
-                                      .spend_month = (usd_micro)1000000 * 1000000};
+    const struct key_info wanted = {.name = STR("bench"),
+                                    .limits = {.requests_per_minute = UINT32_MAX,
+                                               .tokens_per_minute = 1000000000000,
+                                               .in_flight = 1000000,
+                                               .spend_day = (usd_micro)1000000 * 1000000,
+                                               .spend_month = (usd_micro)1000000 * 1000000}};
     struct key_info info;
     struct err err = {0};
 
-    need(key_create(b->accounts, STR("bench"), ROLE_APP, &limits, arena, &info, &b->token, &err),
-         &err);
+    need(key_create(b->accounts, &wanted, arena, &info, &b->token, &err), &err);
     need(authenticate_key(b->accounts, secret_reveal(&b->token), &b->who, &err), &err);
 }
 
@@ -128,7 +130,8 @@ static void hold_and_drop(struct bench *b, uint64_t i)
     struct hold hold = {0};
     struct err err = {0};
 
-    need(hold_take(b->accounts, b->who, 100, 1795262400000 + (wall_ms)(i / 1000), &hold, &err),
+    need(hold_take(b->accounts, b->who, (struct need){.cost = 100},
+                   1795262400000 + (wall_ms)(i / 1000), &hold, &err),
          &err);
     hold_drop(b->accounts, &hold);
 }
@@ -142,7 +145,7 @@ static void whole_request(struct bench *b, uint64_t i)
 
     need(authenticate_key(b->accounts, secret_reveal(&b->token), &who, &err), &err);
     need(audit_ready(b->audit, &err), &err);
-    need(hold_take(b->accounts, who, 20000, record.time, &hold, &err), &err);
+    need(hold_take(b->accounts, who, (struct need){.cost = 20000}, record.time, &hold, &err), &err);
     need(accounts_record(b->accounts, &hold, &record, &err), &err);
 }
 

@@ -1,5 +1,6 @@
 /* accounts/accounts.c: tables, pepper, loading; the rest of the folder works on what stands here. */
 #include "accounts/accounts_internal.h"
+#include "accounts/usage_internal.h"
 
 #include <string.h>
 
@@ -9,8 +10,11 @@
 
 #define KEYS_MAX     100000u
 #define KEYS_A_READ  500
-#define KEY_BYTES    ((size_t)2 * KIB) /* a state and its texts, at most */
-#define LOAD_BYTES   ((size_t)4 * MIB)
+#define UNITS_MAX    10000u
+#define USAGE_CELLS  16384u
+#define KEY_BYTES    ((size_t)4 * KIB) /* a state, its texts, its windows and its principal */
+#define LOAD_BYTES   ((size_t)8 * MIB)
+#define UNITS_BYTES  ((size_t)64 * MIB)
 #define PEPPER_BYTES 32u
 #define OTHERS       077u
 
@@ -41,6 +45,78 @@ const struct migration accounts_migrations[] = {
      " audit_seq BIGINT NOT NULL);"
      "CREATE TABLE ledger (audit_seq BIGINT NOT NULL, pepper_check TEXT NOT NULL);"
      "INSERT INTO ledger VALUES (0, '')"},
+    {"accounts", 2, "tenants, teams and usage",
+     "CREATE TABLE units (" /* tenants, and teams as tenant/team */
+     " id TEXT PRIMARY KEY,"
+     " name TEXT NOT NULL,"
+     " models TEXT NOT NULL,"
+     " zones BIGINT NOT NULL,"
+     " tags TEXT NOT NULL,"
+     " requests_per_minute BIGINT NOT NULL,"
+     " tokens_per_minute BIGINT NOT NULL,"
+     " in_flight BIGINT NOT NULL,"
+     " spend_day BIGINT NOT NULL,"
+     " spend_month BIGINT NOT NULL,"
+     " created BIGINT NOT NULL);"
+     "INSERT INTO units VALUES ('default', 'operators', '', 0, '', 0, 0, 0, 0, 0, 0);"
+     "ALTER TABLE keys ADD COLUMN team TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE keys ADD COLUMN kind BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE keys ADD COLUMN tokens_per_minute BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE keys ADD COLUMN in_flight BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE keys ADD COLUMN models TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE keys ADD COLUMN zones BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE keys ADD COLUMN tags TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE keys ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE keys ADD COLUMN old_hash TEXT;"
+     "ALTER TABLE keys ADD COLUMN old_until BIGINT NOT NULL DEFAULT 0;"
+     "CREATE TABLE balances (" /* level: 0 tenant, 1 team, 2 key */
+     " level BIGINT NOT NULL,"
+     " id TEXT NOT NULL,"
+     " day BIGINT NOT NULL,"
+     " in_day BIGINT NOT NULL,"
+     " month BIGINT NOT NULL,"
+     " in_month BIGINT NOT NULL,"
+     " total BIGINT NOT NULL,"
+     " last_used BIGINT NOT NULL,"
+     " audit_seq BIGINT NOT NULL,"
+     " PRIMARY KEY (level, id));"
+     "INSERT INTO balances SELECT 2, key_id, day, in_day, month, in_month, total, last_used,"
+     " audit_seq FROM spend;"
+     "DROP TABLE spend;"
+     "ALTER TABLE ledger ADD COLUMN usage_seq BIGINT NOT NULL DEFAULT 0;"
+     "CREATE TABLE usage ("
+     " day BIGINT NOT NULL,"
+     " tenant TEXT NOT NULL,"
+     " team TEXT NOT NULL,"
+     " key_id TEXT NOT NULL,"
+     " model TEXT NOT NULL,"
+     " provider TEXT NOT NULL,"
+     " route TEXT NOT NULL,"
+     " tags TEXT NOT NULL,"
+     " requests BIGINT NOT NULL,"
+     " failed BIGINT NOT NULL,"
+     " tokens_in BIGINT NOT NULL,"
+     " tokens_out BIGINT NOT NULL,"
+     " tokens_cached BIGINT NOT NULL,"
+     " estimated BIGINT NOT NULL,"
+     " cost BIGINT NOT NULL,"
+     " cost_left BIGINT NOT NULL,"
+     " cost_hedge BIGINT NOT NULL,"
+     " cost_attempts BIGINT NOT NULL,"
+     " PRIMARY KEY (day, tenant, team, key_id, model, provider, route, tags));"
+     "CREATE TABLE usage_tags (" /* each tag of each list of tags in usage; of no tags: one, empty */
+     " tags TEXT NOT NULL,"
+     " tag TEXT NOT NULL,"
+     " PRIMARY KEY (tags, tag));"
+     "INSERT INTO usage_tags VALUES ('', '');"
+     "CREATE TABLE sessions (" /* of people at the console; hash: of the cookie's token */
+     " hash TEXT PRIMARY KEY,"
+     " key_id TEXT NOT NULL,"
+     " tenant TEXT NOT NULL,"
+     " team TEXT NOT NULL,"
+     " role BIGINT NOT NULL,"
+     " created BIGINT NOT NULL,"
+     " expires BIGINT NOT NULL)"},
 };
 const size_t accounts_migration_count = ARRAY_LEN(accounts_migrations);
 
@@ -125,9 +201,11 @@ static bool match_pepper(struct accounts *accounts, struct str check, struct err
     return store_write_now(accounts->store, &update, 1, NULL, err);
 }
 
-static bool load_ledger(struct accounts *accounts, const char *pepper_file, struct err *err)
+static bool load_ledger(struct accounts *accounts, const struct accounts_options *options,
+                        struct err *err)
 {
-    const struct statement read = {"SELECT audit_seq, pepper_check FROM ledger", NULL, 0};
+    const struct statement read = {"SELECT audit_seq, pepper_check, usage_seq FROM ledger", NULL,
+                                   0};
     struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
     struct rows rows;
 
@@ -147,43 +225,134 @@ static bool load_ledger(struct accounts *accounts, const char *pepper_file, stru
                        " records: bring weir.db back from a backup, or move the audit log away to "
                        "begin without its keys",
                        last);
-    return (open_pepper(accounts, pepper_file, check, err) && match_pepper(accounts, check, err)) ||
-           err_wrap(err, "pepper file \"%s\"", pepper_file);
+    if (!open_pepper(accounts, options->pepper_file, check, err) ||
+        !match_pepper(accounts, check, err))
+        return err_wrap(err, "pepper file \"%s\"", options->pepper_file);
+    return usage_open(accounts, options->usage_cells ? options->usage_cells : USAGE_CELLS,
+                      MIN_OF((uint64_t)rows_at(&rows, 0, 2).i, last), err);
+}
+
+/* ---- tenants and teams ---- */
+
+/* day, in_day, month, in_month, total, last_used, audit_seq; NULLs when there is no row yet. */
+#define BALANCE_COLUMNS "b.day, b.in_day, b.month, b.in_month, b.total, b.last_used, b.audit_seq"
+
+static void load_balance(const struct rows *rows, size_t row, size_t from, struct account *out)
+{
+    int64_t at[7];
+
+    for (size_t i = 0; i < ARRAY_LEN(at); i++)
+        at[i] = rows_at(rows, row, from + i).i;
+    out->spend = (struct spend){.day = at[0],
+                                .in_day = at[1],
+                                .month = at[2],
+                                .in_month = at[3],
+                                .total = at[4],
+                                .last_used = at[5]};
+    out->stored_seq = (uint64_t)at[6];
+}
+
+static struct limits load_limits(const struct rows *rows, size_t row, size_t from)
+{
+    return (struct limits){.requests_per_minute = rows_at(rows, row, from).i,
+                           .tokens_per_minute = rows_at(rows, row, from + 1).i,
+                           .in_flight = rows_at(rows, row, from + 2).i,
+                           .spend_day = rows_at(rows, row, from + 3).i,
+                           .spend_month = rows_at(rows, row, from + 4).i};
+}
+
+static struct policy load_policy(const struct rows *rows, size_t row, size_t from)
+{
+    return (struct policy){.models = rows_at(rows, row, from).s,
+                           .zones = (uint32_t)rows_at(rows, row, from + 1).i,
+                           .tags = rows_at(rows, row, from + 2).s};
+}
+
+static bool load_unit(struct accounts *accounts, const struct rows *rows, size_t row,
+                      struct err *err)
+{
+    const struct unit_info made = {.id = rows_at(rows, row, 0).s,
+                                   .name = rows_at(rows, row, 1).s,
+                                   .policy = load_policy(rows, row, 2),
+                                   .limits = load_limits(rows, row, 5),
+                                   .created = rows_at(rows, row, 10).i};
+    struct unit *unit;
+
+    if (!units_add(accounts, &made, &unit, err))
+        return false;
+    load_balance(rows, row, 11, &unit->account);
+    unit->account.unsummed = rows_at(rows, row, 17).kind == VALUE_NULL;
+    return true;
+}
+
+/* Tenants before their teams: in the order of ids. */
+static bool load_units(struct accounts *accounts, struct err *err)
+{
+    static const struct statement read = {
+        "SELECT u.id, u.name, u.models, u.zones, u.tags, u.requests_per_minute,"
+        " u.tokens_per_minute, u.in_flight, u.spend_day, u.spend_month, u.created, " BALANCE_COLUMNS
+        " FROM units u LEFT JOIN balances b ON b.id = u.id AND b.level < 2 ORDER BY u.id",
+        NULL, 0};
+    struct arena *arena CLEANUP(arena_end) = arena_new(UNITS_BYTES);
+    struct rows rows;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to load tenants");
+    if (!store_read_now(accounts->store, arena, &read, &rows, err))
+        return false;
+    for (size_t i = 0; i < rows.count; i++)
+        if (!load_unit(accounts, &rows, i, err))
+            return false;
+    return true;
 }
 
 /* ---- keys ---- */
 
+static bool load_credential(struct accounts *accounts, struct key_state *key, struct str digits,
+                            struct credential **out, struct err *err)
+{
+    struct sha256 hash;
+
+    if (!hex_parse(digits, hash.bytes, sizeof hash.bytes))
+        return err_set(err, ERR_INTERNAL, "key \"" STR_FMT "\" has no hash",
+                       STR_ARG(key->account.id));
+    *out = credential_add(accounts, key, &hash, err);
+    return *out != NULL;
+}
+
 static bool load_key(struct accounts *accounts, const struct rows *rows, size_t row,
                      struct err *err)
 {
-    struct value at[18];
-    struct key_state made = {0}, *key;
+    int64_t ordinal = rows_at(rows, row, 0).i;
+    const struct key_info made = {.id = rows_at(rows, row, 1).s,
+                                  .name = rows_at(rows, row, 2).s,
+                                  .tenant = rows_at(rows, row, 3).s,
+                                  .team = rows_at(rows, row, 4).s,
+                                  .role = ordinal ? (enum role)rows_at(rows, row, 5).i : ROLE_OWNER,
+                                  .source = (enum key_source)rows_at(rows, row, 6).i,
+                                  .limits = load_limits(rows, row, 7),
+                                  .policy = load_policy(rows, row, 12),
+                                  .created = rows_at(rows, row, 15).i,
+                                  .revoked = rows_at(rows, row, 16).i,
+                                  .expires = rows_at(rows, row, 17).i};
+    struct str hash = rows_at(rows, row, 18).s, old = rows_at(rows, row, 19).s;
+    wall_ms old_until = rows_at(rows, row, 20).i;
+    struct key_state *key;
 
-    ASSERT(rows->columns == ARRAY_LEN(at));
-    for (size_t i = 0; i < ARRAY_LEN(at); i++)
-        at[i] = rows_at(rows, row, i);
-    made.ordinal = at[0].i;
-    made.who = (struct principal){.key_id = at[1].s,
-                                  .name = at[2].s,
-                                  .tenant = at[3].s,
-                                  .role = at[4].i ? ROLE_ADMIN : ROLE_APP};
-    made.limits = (struct key_limits){at[6].i, at[7].i, at[8].i};
-    made.created = at[9].i;
-    made.revoked = at[10].i;
-    made.spend = (struct spend){.day = at[11].i,
-                                .in_day = at[12].i,
-                                .month = at[13].i,
-                                .in_month = at[14].i,
-                                .total = at[15].i,
-                                .last_used = at[16].i};
-    made.stored_seq = (uint64_t)at[17].i;
-    atomic_store(&made.refused, made.revoked != 0);
-    if (made.ordinal && !hex_parse(at[5].s, made.hash.bytes, sizeof made.hash.bytes))
-        return err_set(err, ERR_INTERNAL, "key \"" STR_FMT "\" has no hash", STR_ARG(at[1].s));
-    if (!keys_add(accounts, &made, &key, err))
+    if (!keys_add(accounts, &made, ordinal, &key, err))
         return false;
+    load_balance(rows, row, 21, &key->account);
+    atomic_store(&key->refused, made.revoked != 0);
+    if (ordinal && made.source == KEY_TOKEN &&
+        !load_credential(accounts, key, hash, &key->current, err))
+        return false;
+    if (old.len && old_until > clock_wall()) {
+        if (!load_credential(accounts, key, old, &key->old, err))
+            return false;
+        atomic_store(&key->old->until, old_until);
+    }
     keys_link(accounts, key);
-    accounts->ordinals = made.ordinal;
+    accounts->ordinals = ordinal;
     return true;
 }
 
@@ -197,10 +366,11 @@ static bool load_keys(struct accounts *accounts, struct err *err)
     for (int64_t after = -1; rows.count == KEYS_A_READ; after = accounts->ordinals) {
         const struct value values[] = {V_INT(after), V_INT(KEYS_A_READ)};
         const struct statement read = {
-            "SELECT k.ordinal, k.id, k.name, k.tenant, k.role, k.hash, k.requests_per_minute,"
-            " k.spend_day, k.spend_month, k.created, k.revoked, s.day, s.in_day, s.month,"
-            " s.in_month, s.total, s.last_used, s.audit_seq"
-            " FROM keys k LEFT JOIN spend s ON s.key_id = k.id"
+            "SELECT k.ordinal, k.id, k.name, k.tenant, k.team, k.role, k.kind,"
+            " k.requests_per_minute, k.tokens_per_minute, k.in_flight, k.spend_day, k.spend_month,"
+            " k.models, k.zones, k.tags, k.created, k.revoked, k.expires, k.hash, k.old_hash,"
+            " k.old_until, " BALANCE_COLUMNS
+            " FROM keys k LEFT JOIN balances b ON b.id = k.id AND b.level = 2"
             " WHERE k.ordinal > ?1 ORDER BY k.ordinal LIMIT ?2",
             values, ARRAY_LEN(values)};
         size_t mark = arena_mark(arena);
@@ -228,14 +398,15 @@ static bool open_all(struct accounts *accounts, const struct accounts_options *o
         return err_arena(err, accounts->arena);
     clock_random(accounts->print_keys, sizeof accounts->print_keys);
     accounts->pool = pool_new(&pool, err);
-    return accounts->pool && load_ledger(accounts, options->pepper_file, err) &&
+    return accounts->pool && load_ledger(accounts, options, err) && load_units(accounts, err) &&
            load_keys(accounts, err) && accounts_replay(accounts, err);
 }
 
 bool accounts_open(const struct accounts_options *options, struct accounts **out, struct err *err)
 {
     uint32_t keys_max = options->keys_max ? options->keys_max : KEYS_MAX;
-    struct arena *arena = arena_new(keys_max * KEY_BYTES + MIB);
+    uint32_t units_max = options->units_max ? options->units_max : UNITS_MAX;
+    struct arena *arena = arena_new(((size_t)keys_max + units_max) * KEY_BYTES + 2 * MIB);
     struct accounts *accounts CLEANUP(accounts_close) =
         arena ? arena_alloc(arena, sizeof *accounts) : NULL;
 
@@ -247,9 +418,11 @@ bool accounts_open(const struct accounts_options *options, struct accounts **out
     accounts->store = options->store;
     accounts->audit = options->audit;
     accounts->keys_max = keys_max;
+    accounts->units_max = units_max;
     mutex_init(&accounts->lock);
-    table_init(&accounts->by_hash, NULL, keys_max);
-    table_init(&accounts->by_id, NULL, (size_t)keys_max + 1); /* and the house */
+    table_init(&accounts->by_hash, NULL, 2 * (size_t)keys_max); /* rotated ones have two */
+    table_init(&accounts->by_id, NULL, (size_t)keys_max + 1);   /* and the house */
+    table_init(&accounts->units, NULL, units_max);
     if (!open_all(accounts, options, err))
         return err_wrap(err, "open accounts");
     *out = accounts;
@@ -266,6 +439,8 @@ void accounts_close(struct accounts **accounts)
     pool_free(&a->pool);
     table_done(&a->by_hash);
     table_done(&a->by_id);
+    table_done(&a->units);
+    usage_close(a);
     secret_wipe(&a->pepper);
     bytes_wipe(a->print_keys, sizeof a->print_keys);
     mutex_done(&a->lock);

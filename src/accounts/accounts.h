@@ -1,8 +1,11 @@
 /* accounts/accounts.h: keys, limits, money and the record of what happened, as one service: they are
- * keyed alike and settled together, so there is one truth.
+ * keyed alike and settled together, so there is one truth. Here: opening, and what stands on the request's
+ * path. Making and changing keys, teams and tenants: directory.h. What was used: usage.h.
  *
  * A key is "wr_" + 32 base32 characters (160 random bits) + 7 of checksum; shown once, stored as
  * HMAC-SHA-256 under the pepper in the data directory. A mistyped key is refused by its checksum.
+ * Levels   a key belongs to a tenant and may belong to a team of it; all that is limited is limited at
+ *          each of the levels, checked together under one lock: all of them take a request, or none.
  * Money    hold the worst case before, settle the truth after. Spend is counted in memory; the store
  *          gets it each second with the audit sequence it includes; at start the audit log is
  *          replayed from there, so that after kill -9 the sums equal the log.
@@ -22,7 +25,9 @@ struct accounts_options {
     struct store *store; /* migrated with accounts_migrations */
     struct audit *audit;
     const char *pepper_file; /* made at first start, mode 0600 */
-    uint32_t keys_max;       /* default 100,000 */
+    uint32_t keys_max;  /* default 100,000; people and services that came with a token count too */
+    uint32_t units_max; /* tenants and teams; default 10,000 */
+    uint32_t usage_cells; /* kinds of usage in memory between two flushes; default 16,384 */
 };
 extern const struct migration accounts_migrations[];
 extern const size_t accounts_migration_count;
@@ -41,59 +46,55 @@ void accounts_close(struct accounts **accounts);
 bool authenticate_key(struct accounts *accounts, struct str token, const struct principal **out,
                       struct err *err) MUST_CHECK;
 void principal_release(const struct principal **who); /* CLEANUP-able; NULL is fine */
-/* Of the local administrator (Unix socket of the same user) and of the house itself. */
+/* Of the local administrator (Unix socket of the same user) and of the house itself; to be released. */
 const struct principal *accounts_local_admin(struct accounts *accounts);
 
-/* Set `worst` aside and count one request, if the key's requests per minute and spend limits allow and
- * the disk has room for the record. */
+struct limits {
+    int64_t requests_per_minute, tokens_per_minute, in_flight; /* 0: unlimited */
+    usd_micro spend_day, spend_month;                          /* 0: unlimited */
+};
+enum limit_kind { LIMIT_NONE, LIMIT_REQUESTS, LIMIT_TOKENS, LIMIT_IN_FLIGHT, LIMIT_SPEND };
+
+/* What a request may cost at most. */
+struct need {
+    usd_micro cost;
+    int64_t tokens; /* in and out */
+};
+
+/* Set `worst` aside and count one request, if every limit of key, team and tenant allows and the disk has
+ * room for the record. When one does not, nothing is counted anywhere, and *out says which it was. */
 struct hold {
     const struct principal *who;
     usd_micro amount;
+    int64_t tokens;
+    int64_t second[LEVELS]; /* since 1970, in which the tokens count there; 0: they do not */
     bool open;
+    enum limit_kind refused; /* of a hold that was not given */
+    enum level refused_by;
+    dur_ns retry_after; /* until it may be asked again; 0: waiting does not help */
 };
-bool hold_take(struct accounts *accounts, const struct principal *who, usd_micro worst, wall_ms now,
-               struct hold *out, struct err *err) MUST_CHECK;
-/* What the client may be told: X-RateLimit-* values. -1: no such limit. */
+bool hold_take(struct accounts *accounts, const struct principal *who, struct need worst,
+               wall_ms now, struct hold *out, struct err *err) MUST_CHECK;
+/* What the client may be told, of the level that is closest to its limit. -1: no such limit. */
 struct limits_left {
     int64_t requests_limit, requests_left;
-    dur_ns requests_reset;             /* until none of the counted requests counts any more */
-    usd_micro spend_limit, spend_left; /* the tightest of day and month */
-    dur_ns retry_after;                /* until what is used up is free again, or 0: Retry-After */
+    dur_ns requests_reset; /* until none of the counted requests counts any more */
+    int64_t tokens_limit, tokens_left;
+    dur_ns tokens_reset;
+    usd_micro spend_limit, spend_left; /* the tightest of days and months */
 };
 struct limits_left limits_left(struct accounts *accounts, const struct principal *who, wall_ms now);
 
 /* Append the record and settle the hold with record->cost in one step: both or neither. The hold may
  * be closed or never opened, and NULL when nobody is known (refused requests are recorded too). After
- * it returns the record survives kill -9. Fills record->seq, and key_id and tenant from the hold.
- * When it fails the hold is still open: try again, or drop it. */
+ * it returns the record survives kill -9. Fills record->seq, and key_id, tenant, team and tags from the
+ * hold. When it fails the hold is still open: try again, or drop it. */
 bool accounts_record(struct accounts *accounts, struct hold *hold, struct audit_record *record,
                      struct err *err) MUST_CHECK;
 
 /* Give a hold back without a record: for when no record can be written. Closed holds are fine. */
 void hold_drop(struct accounts *accounts, struct hold *hold);
 
-/* ---- keys: fibers, they wait for the store ---- */
-struct key_limits {
-    int64_t requests_per_minute;      /* 0: unlimited */
-    usd_micro spend_day, spend_month; /* 0: unlimited */
-};
-struct key_info {
-    struct str id, name, tenant;
-    enum role role;
-    struct key_limits limits;
-    wall_ms created, last_used, revoked; /* 0: never */
-    usd_micro spent_day, spent_month, spent_total, held;
-};
-/* *token is the key itself, to be shown once and wiped. */
-SUSPENDS bool key_create(struct accounts *accounts, struct str name, enum role role,
-                         const struct key_limits *limits, struct arena *arena, struct key_info *out,
-                         struct secret *token, struct err *err) MUST_CHECK;
-SUSPENDS bool key_revoke(struct accounts *accounts, struct str id, struct err *err)
-    MUST_CHECK; /* holds at once */
-SUSPENDS bool key_limits_set(struct accounts *accounts, struct str id,
-                             const struct key_limits *limits, struct err *err) MUST_CHECK;
-bool key_list(struct accounts *accounts, struct arena *arena, struct key_info **out, size_t *count,
-              struct err *err) MUST_CHECK;
 size_t accounts_key_count(struct accounts *accounts);  /* 0: first start */
 size_t accounts_holds_open(struct accounts *accounts); /* for tests: 0 at rest */
 

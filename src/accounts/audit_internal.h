@@ -29,14 +29,10 @@ void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 
 /* The header of the segment whose first record will be `first`. */
 struct str audit_header(char to[AUDIT_HEADER_MAX], uint64_t first, const struct sha256 *prev);
 
-/* The part of a record that money depends on. */
-struct audit_entry {
-    wall_ms time;
-    struct str key_id; /* in the arena, or a view of the line */
-    usd_micro cost;
-};
-bool audit_line_read(struct arena *arena, struct str line, struct audit_entry *out, struct err *err)
-    MUST_CHECK;
+/* The parts of a record that money and usage depend on; the rest of *out is empty. Texts are in the arena,
+ * or views of the line. */
+bool audit_line_read(struct arena *arena, struct str line, struct audit_record *out,
+                     struct err *err) MUST_CHECK;
 
 /* ---- checking ---- */
 

@@ -195,25 +195,77 @@ struct str audit_header(char to[AUDIT_HEADER_MAX], uint64_t first, const struct 
     return buf_view(&b);
 }
 
-bool audit_line_read(struct arena *arena, struct str line, struct audit_entry *out, struct err *err)
+static bool read_texts(struct arena *arena, const struct json *j, struct audit_record *r,
+                       struct err *err)
+{
+    const struct {
+        struct str name, *to;
+    } texts[] = {
+        {STR("key"), &r->key_id},
+        {STR("tenant"), &r->tenant},
+        {STR("team"), &r->team},
+        {STR("route"), &r->route},
+        {STR("model"), &r->model},
+        {STR("provider"), &r->provider},
+        {STR("route_name"), &r->route_name},
+        {STR("tags"), &r->tags},
+        {STR("outcome"), &r->outcome},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        json_ref v = json_get(j, json_root(j), texts[i].name);
+
+        if (v && !json_str(j, v, arena, texts[i].to))
+            return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is not a text",
+                           STR_ARG(texts[i].name));
+    }
+    return true;
+}
+
+static bool read_numbers(const struct json *j, struct audit_record *r, struct err *err)
+{
+    const struct {
+        struct str name;
+        int64_t *to;
+        bool usd;
+    } numbers[] = {
+        {STR("tokens_in"), &r->tokens_in, false},
+        {STR("tokens_out"), &r->tokens_out, false},
+        {STR("tokens_cached"), &r->tokens_cached, false},
+        {STR("cost"), &r->cost, true},
+        {STR("cost_hedge"), &r->cost_hedge, true},
+        {STR("cost_attempts"), &r->cost_attempts, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        json_ref v = json_get(j, json_root(j), numbers[i].name);
+
+        if (v && !(numbers[i].usd ? usd_parse(json_raw(j, v), numbers[i].to)
+                                  : json_i64(j, v, numbers[i].to)))
+            return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is not %s", STR_ARG(numbers[i].name),
+                           numbers[i].usd ? "an amount" : "a whole number");
+    }
+    return true;
+}
+
+bool audit_line_read(struct arena *arena, struct str line, struct audit_record *out,
+                     struct err *err)
 {
     const struct json *j = json_parse(arena, line, err);
-    struct audit_entry entry = {0};
+    struct audit_record r = {.tokens_in = -1, .tokens_out = -1, .tokens_cached = -1};
     struct str time;
 
     if (!j)
         return false;
 
-    json_ref root = json_root(j);
-    json_ref cost = json_get(j, root, STR("cost")), key = json_get(j, root, STR("key"));
+    json_ref root = json_root(j), estimated = json_get(j, root, STR("tokens_estimated"));
 
-    if (!json_str(j, json_get(j, root, STR("time")), arena, &time) ||
-        !wall_parse(time, &entry.time))
+    if (!json_str(j, json_get(j, root, STR("time")), arena, &time) || !wall_parse(time, &r.time))
         return err_set(err, ERR_INVALID, "\"time\" is not a time");
-    if (key && !json_str(j, key, arena, &entry.key_id))
-        return err_set(err, ERR_INVALID, "\"key\" is not a text");
-    if (cost && !usd_parse(json_raw(j, cost), &entry.cost))
-        return err_set(err, ERR_INVALID, "\"cost\" is not an amount");
-    *out = entry;
+    if (estimated && !json_bool(j, estimated, &r.tokens_estimated))
+        return err_set(err, ERR_INVALID, "\"tokens_estimated\" is not true or false");
+    if (!read_texts(arena, j, &r, err) || !read_numbers(j, &r, err))
+        return false;
+    *out = r;
     return true;
 }

@@ -1,19 +1,26 @@
-/* accounts/flush.c: spend to the store each second, and back from the audit log at start.
+/* accounts/flush.c: what was spent and used to the store, each second and when somebody asks.
  *
- * A row of spend carries the last record that it includes, per key, so keys can be copied a few at a
- * time. The log is synced before the store is told: the store never includes a record that power loss
- * could take back. `ledger` says up to where no key needs replaying. */
+ * A row of spend carries the last record that it includes, per account, so they can be copied a few at a
+ * time. Usage is sums, so all of a page goes in one transaction with the sequence it ends at; when that fails
+ * the page is dropped, and the next flush reads its records from the log. The log is synced before the store
+ * is told: the store never includes a record that power loss could take back. `ledger` says up to where
+ * nothing needs replaying. */
+#include <string.h>
+
 #include "accounts/accounts_internal.h"
-#include "accounts/audit_internal.h"
+#include "accounts/usage_internal.h"
 #include "base/log.h"
 
 #define FLUSH_EVERY  SECOND
-#define ROW_VALUES   8u
+#define WAIT_STEP    (5 * MILLISECOND)
+#define ROW_VALUES   9u
+#define CELL_VALUES  (USAGE_BYS + USAGE_COUNTS)
 #define FLUSH_BYTES  ((size_t)FLUSH_ROWS_MAX * 1024 + (size_t)64 * KIB)
-#define REPLAY_BYTES ((size_t)4 * MIB)
+#define CELL_BYTES   (sizeof(struct statement) + CELL_VALUES * sizeof(struct value) + 64)
+#define REREAD_BYTES ((size_t)4 * MIB)
 
 struct row {
-    struct key_state *key;
+    struct account *account;
     struct spend spend;
     struct value values[ROW_VALUES];
 };
@@ -27,14 +34,14 @@ struct flush {
     struct statement *statements;
     size_t count;
     uint64_t seq; /* the rows include it */
-    struct key_state
+    struct account
         *dirty; /* still to be written; who is touched meanwhile waits for the next flush */
 };
 
 static const char *const upsert =
-    "INSERT INTO spend (key_id, day, in_day, month, in_month, total, last_used, audit_seq)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-    " ON CONFLICT (key_id) DO UPDATE SET day = excluded.day, in_day = excluded.in_day,"
+    "INSERT INTO balances (level, id, day, in_day, month, in_month, total, last_used, audit_seq)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    " ON CONFLICT (level, id) DO UPDATE SET day = excluded.day, in_day = excluded.in_day,"
     " month = excluded.month, in_month = excluded.in_month, total = excluded.total,"
     " last_used = excluded.last_used, audit_seq = excluded.audit_seq";
 
@@ -47,35 +54,46 @@ static bool write(struct flush *f, const struct statement *statements, size_t co
                        : store_write(store, statements, count, NULL, err);
 }
 
-/* ---- syncing the log ---- */
+/* ---- what blocks ---- */
 
-struct sync_job {
-    struct audit *audit;
+struct job {
+    bool (*fn)(void *arg, struct err *err);
+    void *arg;
     bool ok;
     struct err err;
 };
 
-static void run_sync(void *arg)
+static void run_job(void *arg)
 {
-    struct sync_job *job = arg;
+    struct job *job = arg;
 
-    job->ok = audit_sync(job->audit, &job->err);
+    job->ok = job->fn(job->arg, &job->err);
 }
 
-static bool sync_log(struct flush *f, struct err *err)
+static bool run(struct flush *f, bool (*fn)(void *arg, struct err *err), void *arg, struct err *err)
 {
-    struct sync_job job = {.audit = f->accounts->audit};
+    struct job job = {.fn = fn, .arg = arg};
 
     if (f->blocking)
-        run_sync(&job);
-    else if (!pool_run(f->accounts->pool, run_sync, &job, err))
+        run_job(&job);
+    else if (!pool_run(f->accounts->pool, run_job, &job, err))
         return false;
     if (!job.ok)
         *err = job.err;
     return job.ok;
 }
 
-/* ---- rows ---- */
+static bool sync_audit(void *audit, struct err *err)
+{
+    return audit_sync(audit, err);
+}
+
+static bool sync_log(struct flush *f, struct err *err)
+{
+    return run(f, sync_audit, f->accounts->audit, err);
+}
+
+/* ---- spend ---- */
 
 static void take_rows(struct flush *f)
 {
@@ -85,11 +103,11 @@ static void take_rows(struct flush *f)
     mutex_lock(&accounts->lock);
     f->seq = audit_last_seq(accounts->audit);
     while (f->dirty && f->count < FLUSH_ROWS_MAX) {
-        struct key_state *key = f->dirty;
+        struct account *account = f->dirty;
 
-        f->dirty = key->next_dirty;
-        key->dirty = false;
-        f->rows[f->count++] = (struct row){.key = key, .spend = key->spend};
+        f->dirty = account->next_dirty;
+        account->dirty = false;
+        f->rows[f->count++] = (struct row){.account = account, .spend = account->spend};
     }
     mutex_unlock(&accounts->lock);
 }
@@ -108,23 +126,23 @@ static void give_back(struct flush *f)
 {
     mutex_lock(&f->accounts->lock);
     while (f->dirty) {
-        struct key_state *key = f->dirty;
+        struct account *account = f->dirty;
 
-        f->dirty = key->next_dirty;
-        key->dirty = false;
-        key_touch(f->accounts, key);
+        f->dirty = account->next_dirty;
+        account->dirty = false;
+        account_touch(f->accounts, account);
     }
     for (size_t i = 0; i < f->count; i++)
-        key_touch(f->accounts, f->rows[i].key);
+        account_touch(f->accounts, f->rows[i].account);
     mutex_unlock(&f->accounts->lock);
 }
 
 static void bind_row(struct row *row, uint64_t seq)
 {
     const struct value values[ROW_VALUES] = {
-        V_TEXT(row->key->who.key_id), V_INT(row->spend.day),      V_INT(row->spend.in_day),
-        V_INT(row->spend.month),      V_INT(row->spend.in_month), V_INT(row->spend.total),
-        V_INT(row->spend.last_used),  V_INT((int64_t)seq),
+        V_INT(row->account->level), V_TEXT(row->account->id),    V_INT(row->spend.day),
+        V_INT(row->spend.in_day),   V_INT(row->spend.month),     V_INT(row->spend.in_month),
+        V_INT(row->spend.total),    V_INT(row->spend.last_used), V_INT((int64_t)seq),
     };
 
     for (size_t i = 0; i < ROW_VALUES; i++)
@@ -166,11 +184,202 @@ static bool flush_dirty(struct flush *f, struct err *err)
     return true;
 }
 
+/* ---- usage ---- */
+
+static const char *const add_usage =
+    "INSERT INTO usage (day, tenant, team, key_id, model, provider, route, tags, requests, failed,"
+    " tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, cost_hedge, cost_attempts)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+    " ON CONFLICT (day, tenant, team, key_id, model, provider, route, tags) DO UPDATE SET"
+    " requests = usage.requests + excluded.requests, failed = usage.failed + excluded.failed,"
+    " tokens_in = usage.tokens_in + excluded.tokens_in,"
+    " tokens_out = usage.tokens_out + excluded.tokens_out,"
+    " tokens_cached = usage.tokens_cached + excluded.tokens_cached,"
+    " estimated = usage.estimated + excluded.estimated, cost = usage.cost + excluded.cost,"
+    " cost_left = usage.cost_left + excluded.cost_left,"
+    " cost_hedge = usage.cost_hedge + excluded.cost_hedge,"
+    " cost_attempts = usage.cost_attempts + excluded.cost_attempts";
+
+static const char *const add_tag =
+    "INSERT INTO usage_tags (tags, tag) VALUES (?1, ?2) ON CONFLICT (tags, tag) DO NOTHING";
+
+static void bind_cell(const struct usage_cell *cell, struct value values[CELL_VALUES])
+{
+    struct str rest = str_slice(cell->key, sizeof cell->day, cell->key.len), part;
+
+    values[BY_DAY] = V_INT(cell->day);
+    for (size_t i = BY_TENANT; i < USAGE_BYS && str_split(&rest, 0, &part); i++)
+        values[i] = V_TEXT(part);
+    for (size_t i = 0; i < USAGE_COUNTS; i++)
+        values[USAGE_BYS + i] = V_INT(cell->counts[i]);
+}
+
+/* What one page becomes: cells, the tags of their lists, the sequence. */
+struct page_writes {
+    struct arena *arena;
+    struct statement *at;
+    size_t count;
+};
+
+static bool put(struct page_writes *w, const char *sql, const struct value *values, size_t count)
+{
+    struct value *own = arena_array(w->arena, count, sizeof *own);
+
+    if (!own)
+        return false;
+    memcpy(own, values, count * sizeof *own);
+    w->at[w->count++] = (struct statement){sql, own, count};
+    return true;
+}
+
+static bool put_cell(struct page_writes *w, const struct usage_cell *cell)
+{
+    struct value values[CELL_VALUES];
+    struct str rest, tag;
+
+    bind_cell(cell, values);
+    if (!put(w, add_usage, values, CELL_VALUES))
+        return false;
+    rest = values[BY_TAG].s;
+    while (rest.len && str_split(&rest, ',', &tag)) {
+        const struct value pair[] = {values[BY_TAG], V_TEXT(tag)};
+
+        if (!put(w, add_tag, pair, ARRAY_LEN(pair)))
+            return false;
+    }
+    return true;
+}
+
+static size_t count_writes(const struct usage_page *page)
+{
+    size_t n = 1;
+
+    for (const struct usage_cell *c = page->cells; c; c = c->next) {
+        n += 2;
+        for (size_t i = c->key.len; i-- > sizeof c->day && c->key.ptr[i] != 0;)
+            n += c->key.ptr[i] == ',';
+    }
+    return n;
+}
+
+static bool write_page(struct flush *f, const struct usage_page *page, struct err *err)
+{
+    size_t most = count_writes(page);
+    struct arena *arena CLEANUP(arena_end) = arena_new(most * CELL_BYTES + (size_t)64 * KIB);
+    struct page_writes w = {.arena = arena};
+    const struct value seq[] = {V_INT((int64_t)page->to)};
+    bool ok = arena && (w.at = arena_array(arena, most, sizeof *w.at));
+
+    for (const struct usage_cell *c = page->cells; ok && c; c = c->next)
+        ok = put_cell(&w, c);
+    if (!ok || !put(&w, "UPDATE ledger SET usage_seq = ?1", seq, 1))
+        return err_set(err, ERR_UNAVAILABLE, "no memory to write usage");
+    if (!sync_log(f, err) || !write(f, w.at, w.count, err))
+        return false;
+    f->accounts->usage->stored_seq = page->to;
+    return true;
+}
+
+/* Records of the log into a page, up to `to` or until the page is full. */
+struct reread {
+    struct accounts *accounts;
+    struct usage_page *page;
+    uint64_t to;
+    struct arena *arena;
+    bool past, full;
+};
+
+static bool reread_line(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct reread *r = ctx;
+    struct audit_record record;
+    size_t mark = arena_mark(r->arena);
+
+    r->past = seq > r->to;
+    if (r->past)
+        return false;
+    if (!audit_line_read(r->arena, line, &record, err))
+        return err_wrap(err, "audit record %" PRIu64, seq);
+    record.seq = seq;
+    mutex_lock(&r->accounts->lock);
+    bool known = record.key_id.len && table_get(&r->accounts->by_id, record.key_id);
+    mutex_unlock(&r->accounts->lock);
+    r->full = !usage_follow_record(r->page, &record, known);
+    arena_rewind(r->arena, mark);
+    return !r->full;
+}
+
+static bool reread(void *arg, struct err *err)
+{
+    struct reread *r = arg;
+    struct arena *arena CLEANUP(arena_end) = arena_new(REREAD_BYTES);
+    struct err why = {0};
+
+    r->arena = arena_new(REREAD_BYTES);
+    bool ok = arena && r->arena &&
+              audit_read(arena, audit_dir(r->accounts->audit), r->page->from, reread_line, r, &why);
+    arena_end(&r->arena);
+    if (ok || r->past || r->full)
+        return true;
+    if (why.code)
+        *err = why;
+    else
+        err_set(err, ERR_UNAVAILABLE, "no memory to read the audit log");
+    return false;
+}
+
+static bool catch_up(struct flush *f, struct usage_page *page, uint64_t to, struct err *err)
+{
+    struct usage_book *book = f->accounts->usage;
+
+    while (book->stored_seq < to) {
+        usage_page_clear(page, book->cells_max);
+        page->from = book->stored_seq + 1;
+        page->to = page->from - 1;
+
+        struct reread r = {.accounts = f->accounts, .page = page, .to = to};
+
+        if (!run(f, reread, &r, err))
+            return err_wrap(err, "read usage from the audit log");
+        if (!r.full)
+            page->to = to; /* also when retention has removed what was there */
+        if (!write_page(f, page, err))
+            return false;
+    }
+    return true;
+}
+
+/* The page that was live ends here and another begins; what lies before it is read from the log. */
+static bool flush_usage(struct flush *f, struct err *err)
+{
+    struct usage_book *book = f->accounts->usage;
+    struct usage_page *taken = book->live,
+                      *next = taken == &book->pages[0] ? &book->pages[1] : &book->pages[0];
+
+    usage_page_clear(next, book->cells_max);
+    mutex_lock(&f->accounts->lock);
+    uint64_t last = audit_last_seq(f->accounts->audit);
+    if (!taken->full)
+        taken->to = last;
+    next->from = last + 1;
+    next->to = last;
+    book->live = next;
+    mutex_unlock(&f->accounts->lock);
+
+    /* With a gap before it, or cut short, the page counts for nothing: the log has it all. */
+    if (book->stored_seq + 1 != taken->from || taken->full)
+        return catch_up(f, taken, last, err);
+    return book->stored_seq == taken->to || write_page(f, taken, err);
+}
+
+/* ---- both ---- */
+
 static bool flush(struct accounts *accounts, bool blocking, struct err *err)
 {
     mutex_lock(&accounts->lock);
     uint64_t seq = audit_last_seq(accounts->audit);
-    bool idle = !accounts->dirty && seq == accounts->stored_seq;
+    bool idle =
+        !accounts->dirty && seq == accounts->stored_seq && seq == accounts->usage->stored_seq;
     mutex_unlock(&accounts->lock);
     if (idle)
         return true;
@@ -179,17 +388,30 @@ static bool flush(struct accounts *accounts, bool blocking, struct err *err)
     struct flush f = {.accounts = accounts, .blocking = blocking, .arena = arena};
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to write spend back");
+        return err_set(err, ERR_UNAVAILABLE, "no memory to write spend back");
     f.rows = arena_array(arena, FLUSH_ROWS_MAX, sizeof *f.rows);
     f.statements = arena_array(arena, FLUSH_ROWS_MAX, sizeof *f.statements);
     if (!f.rows || !f.statements)
         return err_arena(err, arena);
-    return flush_dirty(&f, err) && write_ledger(&f, seq, err);
+    return flush_dirty(&f, err) && flush_usage(&f, err) && write_ledger(&f, seq, err);
 }
 
 bool accounts_flush_now(struct accounts *accounts, struct err *err)
 {
     return flush(accounts, true, err) || err_wrap(err, "write spend back");
+}
+
+/* One at a time: the loop, who reads usage and who removes a tenant ask for one on any loop. */
+bool accounts_flush_wait(struct accounts *accounts, struct err *err)
+{
+    while (atomic_exchange(&accounts->flushing, true))
+        if (!fiber_sleep(WAIT_STEP, err))
+            return false;
+
+    bool ok = flush(accounts, false, err);
+
+    atomic_store(&accounts->flushing, false);
+    return ok || err_wrap(err, "write spend back");
 }
 
 void accounts_flush_loop(void *arg)
@@ -200,78 +422,14 @@ void accounts_flush_loop(void *arg)
 
     while (fiber_sleep(FLUSH_EVERY, &over)) {
         struct err err = {0};
-        bool ok = flush(accounts, false, &err);
+        bool ok = accounts_flush_wait(accounts, &err);
 
         if (!ok && !failing)
-            log_warn("could not write spend back, it stays in memory and in the audit log: %s",
-                     err.text);
+            log_warn(
+                "could not write spend and usage, they stay in memory and in the audit log: %s",
+                err.text);
         if (ok && failing)
-            log_info("spend is written back again");
+            log_info("spend and usage are written again");
         failing = !ok;
     }
-}
-
-/* ---- replay ---- */
-
-struct replay {
-    struct accounts *accounts;
-    struct arena *arena;
-    uint64_t records;
-};
-
-static bool replay_line(void *ctx, uint64_t seq, struct str line, struct err *err)
-{
-    struct replay *replay = ctx;
-    size_t mark = arena_mark(replay->arena);
-    struct audit_entry entry;
-
-    if (!audit_line_read(replay->arena, line, &entry, err))
-        return err_wrap(err, "audit record %" PRIu64, seq);
-
-    struct key_state *key = table_get(&replay->accounts->by_id, entry.key_id);
-
-    if (key && seq > key->stored_seq) {
-        spend_add(&key->spend, entry.time, entry.cost);
-        key_touch(replay->accounts, key);
-    }
-    replay->records++;
-    arena_rewind(replay->arena, mark);
-    return true;
-}
-
-/* The books of the store must not be ahead of the log, else what is recorded next would count as
- * included already. It happens when somebody took the log away. */
-static bool step_back(struct accounts *accounts, uint64_t last, struct err *err)
-{
-    const struct value values[] = {V_INT((int64_t)last)};
-    const struct statement updates[] = {
-        {"UPDATE spend SET audit_seq = ?1 WHERE audit_seq > ?1", values, ARRAY_LEN(values)},
-        {"UPDATE ledger SET audit_seq = ?1 WHERE audit_seq > ?1", values, ARRAY_LEN(values)},
-    };
-
-    log_error("audit log ends at record %" PRIu64 ", but spend was stored up to record %" PRIu64
-              ": records are missing",
-              last, accounts->stored_seq);
-    accounts->stored_seq = last;
-    return store_write_now(accounts->store, updates, ARRAY_LEN(updates), NULL, err);
-}
-
-bool accounts_replay(struct accounts *accounts, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(REPLAY_BYTES);
-    struct replay replay = {.accounts = accounts, .arena = arena};
-    uint64_t last = audit_last_seq(accounts->audit), from = accounts->stored_seq + 1;
-
-    if (last < accounts->stored_seq)
-        return step_back(accounts, last, err);
-    if (last < from)
-        return true;
-    if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to replay the audit log");
-    if (!audit_read(arena, audit_dir(accounts->audit), from, replay_line, &replay, err))
-        return err_wrap(err, "replay the audit log");
-    log_info("spend was not written back in order; recovered from audit records %" PRIu64
-             " to %" PRIu64,
-             from, last);
-    return true;
 }

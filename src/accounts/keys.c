@@ -1,138 +1,74 @@
-/* accounts/keys.c: who a token belongs to, and the making and ending of keys.
- *
- * The warm way of authenticate_key() costs two SipHashes and a probe. A token's print is 128 bits of
- * SipHash-2-4 under two keys drawn at start and never shown: without them nobody finds a token with
- * the print of another but by trying 2^127 of them, over the network. The print only finds a key_state;
- * whether it is revoked is asked of the state itself, each time, so nothing has to be thrown out of the
- * cache when a key ends, and a state is never freed, so a slot is never stale. */
+/* accounts/keys.c: the making, changing and ending of keys, and of the identities that come with tokens of
+ * an issuer: those are keys without a token of ours. */
 #include <string.h>
 
 #include "accounts/accounts_internal.h"
-#include "accounts/calendar.h"
 #include "accounts/token.h"
-#include "base/utf8.h"
 #include "sys/clock.h"
 
 #define KEY_ID_RANDOM 8
 #define KEYS_A_LOCK   256u /* copied before others may have the lock again */
+#define OVERLAP_MAX   ((dur_ns)400 * 24 * 3600 * SECOND)
 
-/* ---- authentication ---- */
+/* ---- the list ---- */
 
-static _Atomic(struct key_state *) *cache_slot(const struct accounts *accounts, uint64_t at)
-{
-    return &accounts->cache[at & (CACHE_SLOTS - 1)];
-}
-
-static struct key_state *find_warm(const struct accounts *accounts, const uint64_t print[2])
-{
-    for (uint64_t i = 0; i < CACHE_PROBES; i++) {
-        struct key_state *key =
-            atomic_load_explicit(cache_slot(accounts, print[0] + i), memory_order_acquire);
-
-        if (key && key->print[0] == print[0] && key->print[1] == print[1])
-            return key;
-    }
-    return NULL;
-}
-
-/* Under the lock. A print is written once, before the state can be seen through the cache. */
-static void remember(struct accounts *accounts, struct key_state *key, const uint64_t print[2])
-{
-    uint64_t at = print[0] + print[1] % CACHE_PROBES; /* falls out when all are taken */
-
-    if (!key->printed) {
-        memcpy(key->print, print, sizeof key->print);
-        key->printed = true;
-    }
-    for (uint64_t i = 0; i < CACHE_PROBES; i++)
-        if (!atomic_load_explicit(cache_slot(accounts, print[0] + i), memory_order_relaxed)) {
-            at = print[0] + i;
-            break;
-        }
-    atomic_store_explicit(cache_slot(accounts, at), key, memory_order_release);
-}
-
-static struct str hash_str(const struct sha256 *hash)
+struct str hash_str(const struct sha256 *hash)
 {
     return (struct str){(const char *)hash->bytes, sizeof hash->bytes};
 }
 
-static struct key_state *find_cold(struct accounts *accounts, struct str token,
-                                   const uint64_t print[2])
+struct credential *credential_add(struct accounts *accounts, struct key_state *key,
+                                  const struct sha256 *hash, struct err *err)
 {
-    struct sha256 hash = hmac_sha256(&accounts->pepper, token);
+    struct credential *c = arena_alloc(accounts->arena, sizeof *c);
 
-    mutex_lock(&accounts->lock);
-    struct key_state *key = table_get(&accounts->by_hash, hash_str(&hash));
-    if (key)
-        remember(accounts, key, print);
-    mutex_unlock(&accounts->lock);
-    return key;
-}
-
-bool authenticate_key(struct accounts *accounts, struct str token, const struct principal **out,
-                      struct err *err)
-{
-    if (token.len != TOKEN_LEN)
-        return token_check(token, err);
-
-    const uint64_t print[2] = {siphash_keyed(accounts->print_keys[0], token),
-                               siphash_keyed(accounts->print_keys[1], token)};
-    struct key_state *key = find_warm(accounts, print);
-
-    if (!key) {
-        if (!token_check(token, err))
-            return false;
-        key = find_cold(accounts, token, print);
+    if (!c) {
+        err_arena(err, accounts->arena);
+        return NULL;
     }
-    if (!key)
-        return err_set(err, ERR_UNAUTHENTICATED, "key is not one of ours");
-    if (atomic_load_explicit(&key->refused, memory_order_acquire))
-        return err_set(err, ERR_UNAUTHENTICATED, "key \"" STR_FMT "\" is revoked",
-                       STR_ARG(key->who.key_id));
-    *out = &key->who;
-    return true;
+    c->key = key;
+    c->hash = *hash;
+    if (table_put(&accounts->by_hash, hash_str(&c->hash), c, NULL))
+        return c;
+    err_set(err, ERR_EXHAUSTED, "no room for more than %" PRIu32 " keys", accounts->keys_max);
+    return NULL;
 }
 
-void principal_release(const struct principal **who)
+bool keys_add(struct accounts *accounts, const struct key_info *made, int64_t ordinal,
+              struct key_state **out, struct err *err)
 {
-    *who = NULL; /* it lives as long as the accounts */
-}
+    struct key_state *key = NULL;
 
-const struct principal *accounts_local_admin(struct accounts *accounts)
-{
-    return &accounts->house->who;
-}
-
-/* ---- the list ---- */
-
-static bool copy_texts(struct arena *arena, struct principal *who, struct err *err)
-{
-    who->key_id = arena_str(arena, who->key_id);
-    who->name = arena_str(arena, who->name);
-    who->tenant = arena_str(arena, who->tenant);
-    return (who->key_id.ptr && who->name.ptr && who->tenant.ptr) || err_arena(err, arena);
-}
-
-bool keys_add(struct accounts *accounts, const struct key_state *made, struct key_state **out,
-              struct err *err)
-{
-    struct key_state *key = arena_alloc(accounts->arena, sizeof *key);
-
+    if (accounts->states <= accounts->keys_max) /* and the house */
+        key = arena_alloc(accounts->arena, sizeof *key);
+    else
+        return err_set(err, ERR_EXHAUSTED, "no room for more than %" PRIu32 " keys",
+                       accounts->keys_max);
     if (!key)
         return err_arena(err, accounts->arena);
-    *key = *made;
-    if (!copy_texts(accounts->arena, &key->who, err))
+    key->account.level = LEVEL_KEY;
+    key->account.id = arena_str(accounts->arena, made->id);
+    key->tenant = units_get(accounts, made->tenant);
+    key->team = made->team.len ? units_get(accounts, made->team) : NULL;
+    key->source = made->source;
+    key->ordinal = ordinal;
+    key->role = made->role;
+    key->created = made->created;
+    key->revoked = made->revoked;
+    atomic_store(&key->expires, made->expires);
+    if (!key->account.id.ptr)
+        return err_arena(err, accounts->arena);
+    if (!key->tenant || (made->team.len && !key->team))
+        return err_set(err, ERR_NOT_FOUND, "tenant or team of key \"" STR_FMT "\" is not there",
+                       STR_ARG(made->id));
+    if (!kept_set(accounts, &key->name, made->name, err) ||
+        !kept_policy_set(accounts, &key->policy, &made->policy, err) ||
+        !account_limits_set(accounts, &key->account, &made->limits, err))
         return false;
-    key->who.state = key;
-    if (!table_put(&accounts->by_id, key->who.key_id, key, NULL))
+    if (!table_put(&accounts->by_id, key->account.id, key, NULL))
         return err_set(err, ERR_EXHAUSTED, "no room for more than %" PRIu32 " keys",
                        accounts->keys_max);
-    if (key->ordinal && !table_put(&accounts->by_hash, hash_str(&key->hash), key, NULL)) {
-        table_remove(&accounts->by_id, key->who.key_id);
-        return err_set(err, ERR_EXHAUSTED, "no room for more than %" PRIu32 " keys",
-                       accounts->keys_max);
-    }
+    accounts->states++;
     *out = key;
     return true;
 }
@@ -148,56 +84,96 @@ void keys_link(struct accounts *accounts, struct key_state *key)
     else
         accounts->first = key;
     accounts->last = key;
-    accounts->key_count++;
+    accounts->key_count += key->source == KEY_TOKEN;
 }
 
+/* Of one that the store did not take. Its memory stays. */
 static void remove_unlinked(struct accounts *accounts, struct key_state *key)
 {
-    table_remove(&accounts->by_id, key->who.key_id);
-    table_remove(&accounts->by_hash, hash_str(&key->hash));
+    table_remove(&accounts->by_id, key->account.id);
+    if (key->current)
+        table_remove(&accounts->by_hash, hash_str(&key->current->hash));
 }
 
-/* Under the lock; the texts are the state's own and live as long. */
-static struct key_info info_of(const struct key_state *key, wall_ms now)
+/* Under the lock. */
+static struct key_info info_of(const struct key_state *key, struct arena *arena, wall_ms now)
 {
     return (struct key_info){
-        .id = key->who.key_id,
-        .name = key->who.name,
-        .tenant = key->who.tenant,
-        .role = key->who.role,
-        .limits = key->limits,
+        .id =
+            key->account.id, /* lives as long as the accounts, like those of its team and tenant */
+        .name = arena_str(arena, key->name.s),
+        .tenant = key->tenant->account.id,
+        .team = key->team ? key->team->account.id : STR(""),
+        .source = key->source,
+        .role = key->role,
+        .limits = key->account.limits,
+        .policy = kept_policy_copy(arena, &key->policy),
+        .balance = balance_of(&key->account, now),
         .created = key->created,
-        .last_used = key->spend.last_used,
         .revoked = key->revoked,
-        .spent_day = spend_in_day(&key->spend, now),
-        .spent_month = spend_in_month(&key->spend, now),
-        .spent_total = key->spend.total,
-        .held = key->held,
+        .expires = atomic_load(&key->expires),
+        .old_until = key->old ? atomic_load(&key->old->until) : 0,
     };
 }
 
-bool key_list(struct accounts *accounts, struct arena *arena, struct key_info **out, size_t *count,
-              struct err *err)
+static bool is_wanted(const struct key_filter *f, const struct key_state *key)
 {
-    size_t most = accounts_key_count(accounts), have = 0;
-    struct key_info *list = arena_array(arena, most, sizeof *list);
+    return (!f->tenant.len || str_eq(key->tenant->account.id, f->tenant)) &&
+           (!f->team.len || (key->team && str_eq(key->team->account.id, f->team)));
+}
+
+bool key_list(struct accounts *accounts, const struct key_filter *filter, struct arena *arena,
+              struct key_info **out, size_t *count, struct err *err)
+{
+    struct key_info *list;
+    size_t have = 0, seen = 0;
     wall_ms now = clock_wall();
 
+    mutex_lock(&accounts->lock);
+    const struct key_state *after =
+        filter->after.len ? table_get(&accounts->by_id, filter->after) : NULL;
+    int64_t ordinal = after ? after->ordinal : 0;
+    size_t most = filter->most ? MIN_OF(filter->most, accounts->states) : accounts->states;
+    mutex_unlock(&accounts->lock);
+    if (filter->after.len && !after)
+        return err_set(err, ERR_NOT_FOUND, "no key has the id \"" STR_FMT "\"",
+                       STR_ARG(str_slice(filter->after, 0, 60)));
+    list = arena_array(arena, most, sizeof *list);
     if (!list)
         return err_arena(err, arena);
 
     mutex_lock(&accounts->lock);
     for (const struct key_state *key = accounts->first; key && have < most; key = key->next) {
-        list[have++] = info_of(key, now);
-        if (have % KEYS_A_LOCK == 0) {
-            mutex_unlock(&accounts->lock); /* states stay, the list only grows */
+        if (key->ordinal > ordinal && is_wanted(filter, key))
+            list[have++] = info_of(key, arena, now);
+        if (++seen % KEYS_A_LOCK == 0) {
+            mutex_unlock(&accounts->lock); /* states stay, also those that leave the list */
             mutex_lock(&accounts->lock);
         }
     }
     mutex_unlock(&accounts->lock);
+    for (size_t i = 0; i < have; i++)
+        if (!list[i].name.ptr || !list[i].policy.models.ptr || !list[i].policy.tags.ptr)
+            return err_arena(err, arena);
     *out = list;
     *count = have;
     return true;
+}
+
+bool key_find(struct accounts *accounts, struct str id, struct arena *arena, struct key_info *out,
+              struct err *err)
+{
+    wall_ms now = clock_wall();
+
+    mutex_lock(&accounts->lock);
+    const struct key_state *key = table_get(&accounts->by_id, id);
+    bool there = key && key->ordinal;
+    if (there)
+        *out = info_of(key, arena, now);
+    mutex_unlock(&accounts->lock);
+    return there || err_set(err, ERR_NOT_FOUND,
+                            "no key has the id \"" STR_FMT "\"; `weir key list` shows them",
+                            STR_ARG(str_slice(id, 0, 60)));
 }
 
 size_t accounts_key_count(struct accounts *accounts)
@@ -210,81 +186,92 @@ size_t accounts_key_count(struct accounts *accounts)
 
 /* ---- making ---- */
 
-static bool limits_check(const struct key_limits *limits, struct err *err)
+#define KEY_VALUES 18u
+
+static struct str or_empty(struct str s)
 {
-    if (limits->requests_per_minute < 0 || limits->requests_per_minute > UINT32_MAX)
-        return err_set(err, ERR_INVALID, "requests per minute must be 0 to %" PRIu32, UINT32_MAX);
-    if (limits->spend_day < 0 || limits->spend_day > MONEY_MAX || limits->spend_month < 0 ||
-        limits->spend_month > MONEY_MAX)
-        return err_set(err, ERR_INVALID, "spend limits must be 0 to %" PRId64 " USD",
-                       MONEY_MAX / 1000000);
-    return true;
+    return s.ptr ? s : STR("");
 }
 
-static bool name_check(struct str name, struct err *err)
+static void bind_key(const struct key_info *k, int64_t ordinal, struct value v[KEY_VALUES])
 {
-    if (!name.len || name.len > KEY_NAME_MAX)
-        return err_set(err, ERR_INVALID, "name of a key must have 1 to %u bytes", KEY_NAME_MAX);
-    if (!utf8_valid(name))
-        return err_set(err, ERR_INVALID, "name of a key must be valid UTF-8");
-    return true;
+    const struct value all[KEY_VALUES] = {
+        V_TEXT(k->id),
+        V_TEXT(or_empty(k->name)),
+        V_INT(k->role),
+        V_INT(k->limits.requests_per_minute),
+        V_INT(k->limits.tokens_per_minute),
+        V_INT(k->limits.in_flight),
+        V_INT(k->limits.spend_day),
+        V_INT(k->limits.spend_month),
+        V_TEXT(or_empty(k->policy.models)),
+        V_INT(k->policy.zones),
+        V_TEXT(or_empty(k->policy.tags)),
+        V_INT(k->expires), /* up to here the same in an update */
+        V_INT(ordinal),
+        V_TEXT(k->tenant),
+        V_TEXT(or_empty(k->team)),
+        V_INT(k->created),
+        V_INT(k->source),
+        V_NULL,
+    };
+
+    memcpy(v, all, sizeof all);
 }
 
-static bool store_key(struct accounts *accounts, const struct key_state *key, struct err *err)
+static bool store_key(struct accounts *accounts, const struct key_info *made, int64_t ordinal,
+                      const struct sha256 *hash, struct err *err)
 {
     char digits[2 * SHA256_BYTES];
+    struct value values[KEY_VALUES];
     struct buf hex;
 
+    bind_key(made, ordinal, values);
     buf_init_fixed(&hex, digits, sizeof digits);
-    buf_hex(&hex, key->hash.bytes, sizeof key->hash.bytes);
+    if (hash) {
+        buf_hex(&hex, hash->bytes, sizeof hash->bytes);
+        values[KEY_VALUES - 1] = V_TEXT(buf_view(&hex));
+    }
 
-    const struct value values[] = {
-        V_TEXT(key->who.key_id),
-        V_INT(key->ordinal),
-        V_TEXT(key->who.name),
-        V_TEXT(key->who.tenant),
-        V_INT(key->who.role),
-        V_TEXT(buf_view(&hex)),
-        V_INT(key->limits.requests_per_minute),
-        V_INT(key->limits.spend_day),
-        V_INT(key->limits.spend_month),
-        V_INT(key->created),
-    };
     const struct statement insert = {
-        "INSERT INTO keys (id, ordinal, name, tenant, role, hash, requests_per_minute, spend_day,"
-        " spend_month, created, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
-        values, ARRAY_LEN(values)};
+        "INSERT INTO keys (id, name, role, requests_per_minute, tokens_per_minute, in_flight,"
+        " spend_day, spend_month, models, zones, tags, expires, ordinal, tenant, team, created,"
+        " kind, hash, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+        " ?14, ?15, ?16, ?17, ?18, 0)",
+        values, KEY_VALUES};
 
     return store_write(accounts->store, &insert, 1, NULL, err);
 }
 
 /* Refused until the store has it: memory can only run out before the key is durable, not after. */
-static bool add_unborn(struct accounts *accounts, const struct key_state *made,
-                       struct key_state **out, struct err *err)
+static bool add_unborn(struct accounts *accounts, const struct key_info *made,
+                       const struct sha256 *hash, struct key_state **out, struct err *err)
 {
-    struct key_state unborn = *made;
-
-    atomic_store(&unborn.refused, true);
     mutex_lock(&accounts->lock);
-    bool ok =
-        accounts->ordinals < accounts->keys_max ||
-        err_set(err, ERR_EXHAUSTED, "no room for more than %" PRIu32 " keys", accounts->keys_max);
+    int64_t ordinal = accounts->ordinals + 1;
+    bool ok = keys_add(accounts, made, ordinal, out, err);
     if (ok) {
-        unborn.ordinal = ++accounts->ordinals;
-        ok = keys_add(accounts, &unborn, out, err);
+        atomic_store(&(*out)->refused, true);
+        accounts->ordinals = ordinal;
+        (*out)->account.stored_seq = audit_last_seq(accounts->audit);
+        (*out)->current = hash ? credential_add(accounts, *out, hash, err) : NULL;
+        ok = !hash || (*out)->current;
+        if (!ok)
+            remove_unlinked(accounts, *out);
     }
     mutex_unlock(&accounts->lock);
     return ok;
 }
 
-static bool make_durable(struct accounts *accounts, struct key_state *key, struct err *err)
+static bool make_durable(struct accounts *accounts, struct key_state *key,
+                         const struct key_info *made, const struct sha256 *hash, struct err *err)
 {
-    bool ok = store_key(accounts, key, err);
+    bool ok = store_key(accounts, made, key->ordinal, hash, err);
 
     mutex_lock(&accounts->lock);
     if (ok) {
         keys_link(accounts, key);
-        atomic_store(&key->refused, false);
+        atomic_store(&key->refused, atomic_load(&key->tenant->removed));
     } else {
         remove_unlinked(accounts, key);
     }
@@ -309,37 +296,74 @@ static bool make_token(struct accounts *accounts, struct secret *token, struct s
     return ok;
 }
 
-/* "k_" and enough random digits that no two keys of an installation share them. */
-static bool describe(struct arena *arena, struct str name, enum role role, struct principal *out,
-                     struct err *err)
+/* "k_" and enough digits that no two keys of an installation share them. */
+static bool write_id(struct arena *arena, const char *prefix, const uint8_t bytes[KEY_ID_RANDOM],
+                     struct str *out, struct err *err)
 {
-    uint8_t random[KEY_ID_RANDOM];
-    char id[2 + 2 * KEY_ID_RANDOM];
     struct buf text;
 
-    clock_random(random, sizeof random);
-    buf_init_fixed(&text, id, sizeof id);
-    buf_str(&text, STR("k_"));
-    buf_hex(&text, random, sizeof random);
-    *out = (struct principal){
-        .key_id = buf_view(&text), .name = name, .tenant = STR("default"), .role = role};
-    return copy_texts(arena, out, err);
+    buf_init(&text, arena, 2 + 2 * KEY_ID_RANDOM);
+    buf_str(&text, str_from(prefix));
+    buf_hex(&text, bytes, KEY_ID_RANDOM);
+    return buf_finish(&text, out, err);
 }
 
-bool key_create(struct accounts *accounts, struct str name, enum role role,
-                const struct key_limits *limits, struct arena *arena, struct key_info *out,
-                struct secret *token, struct err *err)
+/* The team's tenant, the tenant's own name, or the operators'. */
+static bool place(struct accounts *accounts, struct key_info *made, struct err *err)
+{
+    if (!made->tenant.len)
+        made->tenant = made->team.len ? str_slice(made->team, 0, str_find_char(made->team, '/'))
+                                      : TENANT_OPERATOR;
+    mutex_lock(&accounts->lock);
+    const struct unit *tenant = units_get(accounts, made->tenant);
+    const struct unit *team = made->team.len ? units_get(accounts, made->team) : NULL;
+    bool ok = tenant && !tenant->is_team && !atomic_load(&tenant->removed) &&
+              (!made->team.len || (team && team->is_team && team->tenant == tenant));
+    mutex_unlock(&accounts->lock);
+    if (ok)
+        return true;
+    if (!tenant || tenant->is_team)
+        return err_set(err, ERR_NOT_FOUND, "tenant \"" STR_FMT "\" is not there",
+                       STR_ARG(str_slice(made->tenant, 0, 100)));
+    return err_set(err, ERR_NOT_FOUND,
+                   "team \"" STR_FMT "\" is not there in tenant \"" STR_FMT "\"",
+                   STR_ARG(str_slice(made->team, 0, 130)), STR_ARG(str_slice(made->tenant, 0, 64)));
+}
+
+static bool check(const struct key_info *wanted, struct arena *arena, struct key_info *out,
+                  struct err *err)
+{
+    *out = *wanted;
+    if ((unsigned)wanted->role >= ROLES)
+        return err_set(err, ERR_INVALID, "role is not known");
+    if (wanted->expires < 0)
+        return err_set(err, ERR_INVALID, "expiry must be a time after 1970");
+    return name_check(wanted->name, "key", false, err) && limits_check(&wanted->limits, err) &&
+           policy_check(arena, &wanted->policy, &out->policy, err);
+}
+
+bool key_create(struct accounts *accounts, const struct key_info *wanted, struct arena *arena,
+                struct key_info *out, struct secret *token, struct err *err)
 {
     struct secret made_token CLEANUP(secret_wipe) = {0};
-    struct key_state made = {.limits = *limits, .created = clock_wall()};
+    uint8_t random[KEY_ID_RANDOM];
+    struct key_info made;
     struct key_state *key;
+    struct sha256 hash;
 
-    if (!name_check(name, err) || !limits_check(limits, err) ||
-        !describe(arena, name, role, &made.who, err) ||
-        !make_token(accounts, &made_token, &made.hash, err) ||
-        !add_unborn(accounts, &made, &key, err) || !make_durable(accounts, key, err))
+    clock_random(random, sizeof random);
+    if (!check(wanted, arena, &made, err) || !place(accounts, &made, err) ||
+        !write_id(arena, "k_", random, &made.id, err))
         return false;
-    *out = info_of(&made, made.created);
+    made.created = clock_wall();
+    made.source = KEY_TOKEN;
+    made.revoked = made.old_until = 0;
+    made.balance = (struct balance){0};
+    if (!make_token(accounts, &made_token, &hash, err) ||
+        !add_unborn(accounts, &made, &hash, &key, err) ||
+        !make_durable(accounts, key, &made, &hash, err))
+        return false;
+    *out = made;
     *token = made_token;
     made_token = (struct secret){0};
     return true;
@@ -373,7 +397,7 @@ bool key_revoke(struct accounts *accounts, struct str id, struct err *err)
     wall_ms when = key->revoked;
     mutex_unlock(&accounts->lock);
 
-    const struct value values[] = {V_TEXT(key->who.key_id), V_INT(when)};
+    const struct value values[] = {V_TEXT(key->account.id), V_INT(when)};
     const struct statement update = {"UPDATE keys SET revoked = ?2 WHERE id = ?1", values,
                                      ARRAY_LEN(values)};
 
@@ -383,24 +407,185 @@ bool key_revoke(struct accounts *accounts, struct str id, struct err *err)
                     STR_ARG(id));
 }
 
-bool key_limits_set(struct accounts *accounts, struct str id, const struct key_limits *limits,
-                    struct err *err)
+bool key_change(struct accounts *accounts, struct str id, const struct key_info *wanted,
+                struct err *err)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
     struct key_state *key = find_by_id(accounts, id, err);
+    struct value values[KEY_VALUES];
+    struct key_info made;
 
-    if (!key || !limits_check(limits, err))
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to change a key");
+    if (!key || !check(wanted, arena, &made, err))
         return false;
+    made.id = id;
+    bind_key(&made, key->ordinal, values);
 
-    const struct value values[] = {V_TEXT(key->who.key_id), V_INT(limits->requests_per_minute),
-                                   V_INT(limits->spend_day), V_INT(limits->spend_month)};
-    const struct statement update = {"UPDATE keys SET requests_per_minute = ?2, spend_day = ?3,"
-                                     " spend_month = ?4 WHERE id = ?1",
-                                     values, ARRAY_LEN(values)};
+    const struct statement update = {
+        "UPDATE keys SET name = ?2, role = ?3, requests_per_minute = ?4, tokens_per_minute = ?5,"
+        " in_flight = ?6, spend_day = ?7, spend_month = ?8, models = ?9, zones = ?10, tags = ?11,"
+        " expires = ?12 WHERE id = ?1",
+        values, 12};
 
     if (!store_write(accounts->store, &update, 1, NULL, err))
         return false;
     mutex_lock(&accounts->lock);
-    key->limits = *limits;
+    bool ok = kept_set(accounts, &key->name, made.name, err) &&
+              kept_policy_set(accounts, &key->policy, &made.policy, err) &&
+              account_limits_set(accounts, &key->account, &made.limits, err);
+    key->role = made.role;
+    atomic_store(&key->expires, made.expires);
+    atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
+    return ok;
+}
+
+/* ---- rotation ---- */
+
+static bool store_rotation(struct accounts *accounts, struct str id, const struct sha256 *hash,
+                           wall_ms until, struct err *err)
+{
+    char digits[2 * SHA256_BYTES];
+    struct buf hex;
+
+    buf_init_fixed(&hex, digits, sizeof digits);
+    buf_hex(&hex, hash->bytes, sizeof hash->bytes);
+
+    const struct value values[] = {V_TEXT(id), V_TEXT(buf_view(&hex)), V_INT(until)};
+    const struct statement update = {
+        "UPDATE keys SET old_hash = hash, old_until = ?3, hash = ?2 WHERE id = ?1", values,
+        ARRAY_LEN(values)};
+
+    return store_write(accounts->store, &update, 1, NULL, err);
+}
+
+/* Under the lock: the token of before the one before works no more. */
+static void replace_token(struct accounts *accounts, struct key_state *key, struct credential *made,
+                          wall_ms until)
+{
+    if (key->old) {
+        atomic_store(&key->old->until, (wall_ms)1);
+        table_remove(&accounts->by_hash, hash_str(&key->old->hash));
+    }
+    key->old = key->current;
+    if (key->old)
+        atomic_store(&key->old->until, until);
+    key->current = made;
+}
+
+bool key_rotate(struct accounts *accounts, struct str id, dur_ns overlap, struct secret *token,
+                wall_ms *old_until, struct err *err)
+{
+    struct secret made_token CLEANUP(secret_wipe) = {0};
+    struct key_state *key = find_by_id(accounts, id, err);
+    wall_ms until = clock_wall() + overlap / MILLISECOND;
+    struct sha256 hash;
+
+    if (!key)
+        return false;
+    if (key->source != KEY_TOKEN)
+        return err_set(err, ERR_INVALID, "\"" STR_FMT "\" has no token of Weir's to rotate",
+                       STR_ARG(id));
+    if (atomic_load(&key->refused))
+        return err_set(err, ERR_INVALID, "key \"" STR_FMT "\" is revoked", STR_ARG(id));
+    if (overlap < 0 || overlap > OVERLAP_MAX)
+        return err_set(err, ERR_INVALID, "the old token may live on for 0 to 400 days");
+    if (!make_token(accounts, &made_token, &hash, err))
+        return false;
+
+    mutex_lock(&accounts->lock);
+    struct credential *made = credential_add(accounts, key, &hash, err);
+    if (made)
+        atomic_store(&made->until, (wall_ms)1); /* until the store has it */
+    mutex_unlock(&accounts->lock);
+    if (!made)
+        return false;
+
+    bool ok = store_rotation(accounts, id, &hash, until, err);
+
+    mutex_lock(&accounts->lock);
+    if (ok) {
+        atomic_store(&made->until, (wall_ms)0);
+        replace_token(accounts, key, made, until);
+    } else {
+        table_remove(&accounts->by_hash, hash_str(&made->hash));
+    }
+    mutex_unlock(&accounts->lock);
+    if (!ok)
+        return false;
+    *token = made_token;
+    made_token = (struct secret){0};
+    *old_until = until;
     return true;
+}
+
+/* ---- identities ---- */
+
+static bool identity_id(struct accounts *accounts, const struct identity *who, struct arena *arena,
+                        struct str *out, struct err *err)
+{
+    struct str text =
+        arena_fmt(arena, STR_FMT " " STR_FMT, STR_ARG(who->issuer), STR_ARG(who->subject));
+
+    if (!text.ptr)
+        return err_arena(err, arena);
+
+    struct sha256 hash = hmac_sha256(&accounts->pepper, text); /* an issuer holds no space */
+
+    return write_id(arena, "u_", hash.bytes, out, err);
+}
+
+static bool make_identity(struct accounts *accounts, const struct identity *who, struct str id,
+                          struct arena *arena, struct err *err)
+{
+    struct key_info made = {.id = id,
+                            .name = who->name.len ? str_slice(who->name, 0, KEY_NAME_MAX)
+                                                  : STR("unnamed"),
+                            .tenant = who->tenant,
+                            .team = who->team,
+                            .source = KEY_IDENTITY,
+                            .role = who->role,
+                            .created = clock_wall()};
+    struct key_info checked;
+    struct key_state *key;
+
+    if (!check(&made, arena, &checked, err) || !place(accounts, &checked, err))
+        return false;
+    if (!add_unborn(accounts, &checked, NULL, &key, err))
+        return false;
+    return make_durable(accounts, key, &checked, NULL, err);
+}
+
+bool identity_enter(struct accounts *accounts, const struct identity *who,
+                    const struct principal **out, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
+    struct str id;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to say who asks");
+    if (!identity_id(accounts, who, arena, &id, err))
+        return false;
+    for (int tries = 0; tries < 2; tries++) {
+        mutex_lock(&accounts->lock);
+        struct key_state *key = table_get(&accounts->by_id, id);
+        struct unit *tenant = units_get(accounts, who->tenant);
+        struct unit *team = who->team.len ? units_get(accounts, who->team) : NULL;
+        mutex_unlock(&accounts->lock);
+        if (!tenant || tenant->is_team || (who->team.len && (!team || team->tenant != tenant)))
+            return err_set(
+                err, ERR_DENIED,
+                "the token is of tenant \"" STR_FMT "\", team \"" STR_FMT "\": not there",
+                STR_ARG(str_slice(who->tenant, 0, 64)), STR_ARG(str_slice(who->team, 0, 64)));
+        if (key && atomic_load(&key->refused))
+            return err_set(err, ERR_UNAUTHENTICATED, "\"" STR_FMT "\" is revoked", STR_ARG(id));
+        if (key) {
+            *out = principal_make(accounts, key, tenant, team, who->role);
+            return *out || err_set(err, ERR_UNAVAILABLE, "no memory to say who asks");
+        }
+        if (!make_identity(accounts, who, id, arena, err))
+            return false;
+    }
+    return err_set(err, ERR_UNAVAILABLE, "the identity could not be kept");
 }

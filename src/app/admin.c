@@ -12,23 +12,6 @@
 #define ADMIN_BODY_MAX  MIB
 #define ADMIN_REPLY_MAX (32 * MIB)
 
-/* ---- who may what: read this table first ---- */
-
-static const bool may[][RIGHTS] = {
-    [ROLE_APP] = {[RIGHT_LOOK] = false},
-    [ROLE_ADMIN] = {[RIGHT_LOOK] = true,
-                    [RIGHT_USAGE] = true,
-                    [RIGHT_AUDIT] = true,
-                    [RIGHT_KEYS] = true,
-                    [RIGHT_CHANGE] = true},
-};
-
-bool admin_may(const struct principal *who, enum right right)
-{
-    ASSERT((size_t)who->role < ARRAY_LEN(may));
-    return may[who->role][right];
-}
-
 /* ---- metrics ---- */
 
 enum { REQUESTS, DURATION };
@@ -142,10 +125,10 @@ static bool admit(struct admin_call *call, struct err *err)
                        "no key: send \"Authorization: Bearer wr_...\" with an admin key");
     if (!authenticate_key(call->house->accounts, token, &call->who, err))
         return false;
-    if (admin_may(call->who, call->route->right))
+    if (principal_may(call->who, call->route->right))
         return true;
-    return err_set(err, ERR_DENIED, "key " STR_FMT " may not do this: it needs an admin key",
-                   STR_ARG(call->who->key_id));
+    return err_set(err, ERR_DENIED, "key " STR_FMT " may not do this: its role is %s",
+                   STR_ARG(call->who->key_id), role_name(call->who->role));
 }
 
 static struct schema_faults *new_faults(struct admin_call *call)

@@ -15,16 +15,6 @@
 
 #define ADMIN_PATH_VALUES 4
 
-/* What a role may do here; admin.c has the table of who may. */
-enum right {
-    RIGHT_LOOK,   /* see settings, models, status, traces */
-    RIGHT_USAGE,  /* see keys, what they spent and used */
-    RIGHT_AUDIT,  /* read and prove the audit log */
-    RIGHT_KEYS,   /* make, change and revoke keys, teams, limits */
-    RIGHT_CHANGE, /* everything else that changes something */
-    RIGHTS,
-};
-
 /* One call: what came and what will be answered. */
 struct admin_call {
     struct house *house;
@@ -70,7 +60,6 @@ bool admin_path_fits(struct str pattern, struct str path, struct str values[ADMI
 SUSPENDS void admin_handle(struct http_exchange *x, struct house *house,
                            const struct admin_route *route, const struct str *values);
 SUSPENDS void admin_refuse(struct http_exchange *x, int status, const struct err *err);
-bool admin_may(const struct principal *who, enum right right);
 void admin_register(void);                         /* metrics; once, before threads */
 const struct schema_field *admin_page_query(void); /* the parameters of a paged route */
 

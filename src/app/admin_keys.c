@@ -1,6 +1,7 @@
 /* /api/v1/keys: make, show, limit and revoke keys. */
 #include <stdlib.h>
 
+#include "accounts/directory.h"
 #include "app/admin_fields.h"
 
 #define RPM_HELP   "Requests a minute; 0 is unlimited."
@@ -60,7 +61,7 @@ static const struct schema_field revoked_fields[] = {
 static const struct schema revoked_schema = {"KeyRevoked", "A key that works no more.",
                                              revoked_fields, NULL};
 
-static bool read_limits(struct admin_call *call, struct key_limits *out, struct err *err)
+static bool read_limits(struct admin_call *call, struct limits *out, struct err *err)
 {
     (void)err;
     field_count(call, "requests_per_minute", &out->requests_per_minute);
@@ -73,17 +74,17 @@ static void write_key(struct json_writer *w, const struct key_info *k)
 {
     reply_text(w, "id", k->id);
     reply_text(w, "name", k->name);
-    reply_text(w, "role", k->role == ROLE_ADMIN ? STR("admin") : STR("app"));
+    reply_text(w, "role", str_from(role_name(k->role)));
     reply_text(w, "tenant", k->tenant);
     reply_count(w, "requests_per_minute", k->limits.requests_per_minute);
     reply_usd(w, "spend_day_usd", k->limits.spend_day);
     reply_usd(w, "spend_month_usd", k->limits.spend_month);
-    reply_usd(w, "spent_day_usd", k->spent_day);
-    reply_usd(w, "spent_month_usd", k->spent_month);
-    reply_usd(w, "spent_total_usd", k->spent_total);
-    reply_usd(w, "held_usd", k->held);
+    reply_usd(w, "spent_day_usd", k->balance.spent_day);
+    reply_usd(w, "spent_month_usd", k->balance.spent_month);
+    reply_usd(w, "spent_total_usd", k->balance.spent_total);
+    reply_usd(w, "held_usd", k->balance.held);
     reply_time(w, "created", k->created);
-    reply_time(w, "last_used", k->last_used);
+    reply_time(w, "last_used", k->balance.last_used);
     reply_time(w, "revoked", k->revoked);
 }
 
@@ -103,7 +104,8 @@ static bool list(struct admin_call *call, struct err *err)
     size_t count;
     struct json_writer *w = &call->reply;
 
-    if (!key_list(call->house->accounts, call->arena, &keys, &count, err) ||
+    if (!key_list(call->house->accounts, &(struct key_filter){0}, call->arena, &keys, &count,
+                  err) ||
         !page_begin(call, &page, err))
         return false;
     if (count > 0)
@@ -128,14 +130,15 @@ static bool create(struct admin_call *call, struct err *err)
     static const enum role roles[] = {ROLE_APP, ROLE_ADMIN}; /* in the order of the choices */
     struct str name = STR("");
     int role = 0;
-    struct key_limits limits = {0};
+    struct limits limits = {0};
     struct key_info key;
     struct json_writer *w = &call->reply;
 
     if (!field_text(call, "name", &name, err) || !field_choice(call, "role", &role, err) ||
         !read_limits(call, &limits, err) ||
-        !key_create(call->house->accounts, name, roles[role], &limits, call->arena, &key, &token,
-                    err))
+        !key_create(call->house->accounts,
+                    &(struct key_info){.name = name, .role = roles[role], .limits = limits},
+                    call->arena, &key, &token, err))
         return false;
     call->note = arena_fmt(call->arena, "key " STR_FMT " created, role %s", STR_ARG(key.id),
                            role ? "admin" : "app");
@@ -151,7 +154,7 @@ static bool find(struct admin_call *call, struct key_info *out, struct err *err)
     struct key_info *keys;
     size_t count;
 
-    if (!key_list(call->house->accounts, call->arena, &keys, &count, err))
+    if (!key_list(call->house->accounts, &(struct key_filter){0}, call->arena, &keys, &count, err))
         return false;
     for (size_t i = 0; i < count; i++)
         if (str_eq(keys[i].id, call->values[0])) {
@@ -181,7 +184,7 @@ static bool change(struct admin_call *call, struct err *err)
     struct key_info key;
 
     if (!find(call, &key, err) || !read_limits(call, &key.limits, err) ||
-        !key_limits_set(call->house->accounts, key.id, &key.limits, err))
+        !key_change(call->house->accounts, key.id, &key, err))
         return false;
     call->note = arena_fmt(call->arena, "key " STR_FMT " limits changed", STR_ARG(key.id));
     jw_object(w);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/directory.h"
 #include "base/log.h"
 #include "sys/clock.h"
 #include "sys/path.h"
@@ -60,18 +61,18 @@ static void ingest_examples(struct house *house, struct arena *arena)
 static bool make_key(struct house *house, struct arena *arena, const char *name, enum role role,
                      struct secret *token)
 {
-    struct key_limits limits = {0};
+    const struct key_info wanted = {.name = str_from(name), .role = role};
     struct key_info key;
     struct hold none = {0};
     struct err err = {0};
 
-    if (!key_create(house->accounts, str_from(name), role, &limits, arena, &key, token, &err)) {
+    if (!key_create(house->accounts, &wanted, arena, &key, token, &err)) {
         log_error("the first key could not be made: %s", err.text);
         return false;
     }
     struct audit_record r = {
         .time = clock_wall(),
-        .key_id = accounts_local_admin(house->accounts)->key_id,
+        .key_id = STR("k_local"),
         .tenant = key.tenant,
         .route = STR("first start"),
         .status = 201,
@@ -80,8 +81,8 @@ static bool make_key(struct house *house, struct arena *arena, const char *name,
         .tokens_in = -1,
         .tokens_out = -1,
         .tokens_cached = -1,
-        .note = arena_fmt(arena, "key " STR_FMT " created, role %s", STR_ARG(key.id),
-                          role == ROLE_ADMIN ? "admin" : "app"),
+        .note =
+            arena_fmt(arena, "key " STR_FMT " created, role %s", STR_ARG(key.id), role_name(role)),
     };
     if (!accounts_record(house->accounts, &none, &r, &err))
         log_error("the first key was not recorded: %s", err.text);
@@ -136,7 +137,7 @@ void welcome(struct house *house, const char *listen)
         return;
     }
     ingest_examples(house, arena);
-    if (!make_key(house, arena, "first admin", ROLE_ADMIN, &admin) ||
+    if (!make_key(house, arena, "first admin", ROLE_OWNER, &admin) ||
         !make_key(house, arena, "first app", ROLE_APP, &app))
         return;
     struct str base = arena_fmt(arena, "%s://%s", house->tls ? "https" : "http", listen);

@@ -2,25 +2,30 @@
 #include "gateway/gateway_internal.h"
 #include "sys/clock.h"
 
-/* Which of the key's limits it was: clients retry the one and must not retry the other. */
-static void explain_refusal(struct request *req, wall_ms now)
+/* Which limit it was: clients retry the one kind and must not retry the other. */
+static void explain_refusal(struct request *req)
 {
-    struct limits_left left = limits_left(req->gateway->accounts, req->who, now);
+    req->problem = req->hold.refused == LIMIT_SPEND ? "insufficient_quota" : "rate_limit_exceeded";
+    req->retry_after = req->hold.retry_after;
+}
 
-    req->problem = left.requests_limit >= 0 && left.requests_left <= 0 ? "rate_limit_exceeded"
-                                                                       : "insufficient_quota";
-    req->retry_after = left.retry_after;
+/* No tokenizer makes more tokens than bytes. */
+static int64_t tokens_worst(const struct request *req)
+{
+    int64_t out = req->chat.max_tokens >= 0 ? req->chat.max_tokens : req->model->output_tokens_max;
+
+    return (int64_t)req->chat.prompt_bytes + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
 }
 
 bool hold_budget(struct request *req, struct err *err)
 {
-    usd_micro worst = price_worst(req->model, &req->chat);
+    struct need worst = {.cost = price_worst(req->model, &req->chat), .tokens = tokens_worst(req)};
     wall_ms now = clock_wall();
 
     if (hold_take(req->gateway->accounts, req->who, worst, now, &req->hold, err))
         return true;
     if (err->code == ERR_EXHAUSTED)
-        explain_refusal(req, now);
+        explain_refusal(req);
     if (err->code == ERR_UNAVAILABLE) { /* which file on which disk is the operator's to know */
         log_line(LOG_ERROR, req->id, "no request can be recorded: %s", err->text);
         err_set(err, ERR_UNAVAILABLE,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/directory.h"
 #include "base/hash.h"
 #include "net/resolve.h"
 #include "provider.h"
@@ -140,11 +141,11 @@ static bool sum_keys(struct sim_house *house, struct err *err)
     struct key_info *keys;
     size_t count;
 
-    if (!arena || !key_list(house->accounts, arena, &keys, &count, err))
+    if (!arena || !key_list(house->accounts, &(struct key_filter){0}, arena, &keys, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        house->spent += keys[i].spent_total;
-        house->held += keys[i].held;
+        house->spent += keys[i].balance.spent_total;
+        house->held += keys[i].balance.held;
     }
     house->holds_open = accounts_holds_open(house->accounts);
     return true;
@@ -182,15 +183,15 @@ static SUSPENDS void serve(struct http_exchange *x, void *ctx)
 
 static SUSPENDS bool make_key(struct sim_house *house, enum key_kind kind, struct err *err)
 {
-    static const struct key_limits limits[KEYS] = {
+    static const struct limits limits[KEYS] = {
         [KEY_LIMITED] = {.requests_per_minute = HOUSE_LIMITED_PER_MINUTE},
         [KEY_POOR] = {.spend_day = 1},
     };
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
+    const struct key_info wanted = {.name = STR("simulated"), .limits = limits[kind]};
     struct key_info info;
 
-    if (!arena || !key_create(house->accounts, STR("simulated"), ROLE_APP, &limits[kind], arena,
-                              &info, &house->tokens[kind], err))
+    if (!arena || !key_create(house->accounts, &wanted, arena, &info, &house->tokens[kind], err))
         return false;
     snprintf(house->key_ids[kind], sizeof house->key_ids[kind], STR_FMT, STR_ARG(info.id));
     return kind != KEY_REVOKED || key_revoke(house->accounts, info.id, err);

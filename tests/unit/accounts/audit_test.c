@@ -298,7 +298,7 @@ TEST(audit_line_reads_back)
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct audit_record r = record_number(1234567890);
     struct sha256 head = {0};
-    struct audit_entry entry;
+    struct audit_record entry;
     struct err err = {0};
 
     r.key_id = STR("k_\"quoted\"");

@@ -22,6 +22,7 @@ bool books_open(struct books *b, const char *dir, struct err *err)
     char database[512], log[512], pepper[512];
 
     memset(b, 0, sizeof *b);
+    b->arena = arena_new(64 * MIB);
     path_in(b->dir, dir, "");
 
     const struct store_options store = {.path = path_in(database, dir, "weir.db"),
@@ -45,6 +46,7 @@ void books_drop(struct books *b)
     accounts_close(&b->accounts);
     audit_close(&b->audit);
     store_close(&b->store);
+    arena_end(&b->arena);
 }
 
 void books_close(struct books *b)
@@ -102,29 +104,28 @@ bool books_authenticate(struct books *b, const struct secret *token, const struc
     return authenticate_key(b->accounts, secret_reveal(token), out, err);
 }
 
-const struct principal *books_key(struct books *b, const char *name,
-                                  const struct key_limits *limits)
+const struct principal *books_key(struct books *b, const char *name, const struct limits *limits)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct secret token CLEANUP(secret_wipe) = {0};
     const struct principal *who = NULL;
+    const struct key_info wanted = {.name = str_from(name), .limits = *limits};
     struct key_info info;
     struct err err = {0};
 
-    EXPECT(key_create(b->accounts, str_from(name), ROLE_APP, limits, arena, &info, &token, &err),
-           "%s", err.text);
+    EXPECT(key_create(b->accounts, &wanted, arena, &info, &token, &err), "%s", err.text);
     EXPECT(books_authenticate(b, &token, &who, &err), "%s", err.text);
     return who;
 }
 
 struct key_info books_info(struct books *b, struct str id)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct key_info *list, none = {0};
     size_t count;
     struct err err = {0};
 
-    EXPECT(key_list(b->accounts, arena, &list, &count, &err), "%s", err.text);
+    EXPECT(key_list(b->accounts, &(struct key_filter){0}, b->arena, &list, &count, &err), "%s",
+           err.text);
     for (size_t i = 0; i < count; i++)
         if (str_eq(list[i].id, id))
             return list[i];
@@ -137,7 +138,7 @@ bool books_request(struct books *b, const struct principal *who, usd_micro worst
     struct hold hold = {0};
     struct err err = {0};
 
-    if (!hold_take(b->accounts, who, worst, now, &hold, &err))
+    if (!hold_take(b->accounts, who, (struct need){.cost = worst}, now, &hold, &err))
         return false;
 
     struct audit_record record = {

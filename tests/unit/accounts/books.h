@@ -2,7 +2,7 @@
 #ifndef WEIR_TESTS_ACCOUNTS_BOOKS_H
 #define WEIR_TESTS_ACCOUNTS_BOOKS_H
 
-#include "accounts/accounts.h"
+#include "accounts/directory.h"
 
 #define NOON ((wall_ms)1795262400000) /* 2026-11-21T12:00:00Z */
 
@@ -11,6 +11,7 @@ struct books {
     struct store *store;
     struct audit *audit;
     struct accounts *accounts;
+    struct arena *arena; /* of what books_info() shows */
 };
 
 bool books_open(struct books *b, const char *dir, struct err *err) MUST_CHECK;
@@ -20,8 +21,7 @@ void books_drop(struct books *b);  /* closes without writing back: for copies th
 void books_copy(const struct books *b, const char *to);
 
 /* From a fiber: makes a key and gives its principal, asked for with its token. */
-const struct principal *books_key(struct books *b, const char *name,
-                                  const struct key_limits *limits);
+const struct principal *books_key(struct books *b, const char *name, const struct limits *limits);
 bool books_authenticate(struct books *b, const struct secret *token, const struct principal **out,
                         struct err *err);
 struct key_info books_info(struct books *b, struct str id); /* id empty when it is not there */

@@ -5,23 +5,23 @@
 #include "sys/file.h"
 #include "test.h"
 
-static const struct key_limits unlimited;
+static const struct limits unlimited;
+static const struct key_info plain = {.name = {"x", 1}};
 
 FIBER_TEST(key_lives_through_a_restart)
 {
     const char *dir = test_dir();
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct secret token CLEANUP(secret_wipe) = {0};
-    struct key_limits limits = {.requests_per_minute = 60, .spend_day = 5000000};
+    struct limits limits = {.requests_per_minute = 60, .spend_day = 5000000};
+    const struct key_info wanted = {.name = STR("the first"), .role = ROLE_ADMIN, .limits = limits};
     struct key_info made;
     struct books b;
     struct err err = {0};
 
     REQUIRE(books_open(&b, dir, &err), "%s", err.text);
     EXPECT(accounts_key_count(b.accounts) == 0);
-    REQUIRE(
-        key_create(b.accounts, STR("the first"), ROLE_ADMIN, &limits, arena, &made, &token, &err),
-        "%s", err.text);
+    REQUIRE(key_create(b.accounts, &wanted, arena, &made, &token, &err), "%s", err.text);
     EXPECT(str_starts(made.id, STR("k_")) && made.id.len == 18);
     EXPECT(str_starts(secret_reveal(&token), STR("wr_")) && token.len == TOKEN_LEN);
 
@@ -32,7 +32,7 @@ FIBER_TEST(key_lives_through_a_restart)
         EXPECT(accounts_key_count(b.accounts) == 1);
         EXPECT(str_eq(info.name, STR("the first")) && info.role == ROLE_ADMIN);
         EXPECT(info.limits.requests_per_minute == 60 && info.limits.spend_day == 5000000);
-        EXPECT(info.created == made.created && info.revoked == 0 && info.last_used == 0);
+        EXPECT(info.created == made.created && info.revoked == 0 && info.balance.last_used == 0);
         for (int i = 0; i < 3; i++) { /* cold, then warm */
             REQUIRE(books_authenticate(&b, &token, &who, &err), "%s", err.text);
             EXPECT(str_eq(who->key_id, made.id) && str_eq(who->name, STR("the first")));
@@ -58,7 +58,7 @@ FIBER_TEST(key_revoked_is_refused_at_once_and_for_ever)
     struct err err = {0};
 
     REQUIRE(books_open(&b, dir, &err), "%s", err.text);
-    REQUIRE(key_create(b.accounts, STR("x"), ROLE_APP, &unlimited, arena, &made, &token, &err));
+    REQUIRE(key_create(b.accounts, &plain, arena, &made, &token, &err));
     REQUIRE(books_authenticate(&b, &token, &who, &err) &&
             books_authenticate(&b, &token, &who, &err));
     REQUIRE(key_revoke(b.accounts, made.id, &err), "%s", err.text);
@@ -70,7 +70,8 @@ FIBER_TEST(key_revoked_is_refused_at_once_and_for_ever)
         EXPECT(err.code == ERR_UNAUTHENTICATED && strstr(err.text, "is revoked"), "%s", err.text);
         EXPECT(books_info(&b, made.id).revoked > 0);
         if (round == 0) {
-            EXPECT(!hold_take(b.accounts, who, 1, NOON, &hold, &err)); /* got in just before */
+            EXPECT(!hold_take(b.accounts, who, (struct need){.cost = 1}, NOON, &hold,
+                              &err)); /* got in just before */
             EXPECT(key_revoke(b.accounts, made.id, &err), "%s", err.text);
             books_close(&b);
             REQUIRE(books_open(&b, dir, &err), "%s", err.text);
@@ -115,7 +116,7 @@ FIBER_TEST(key_strangers_are_told_why)
 
 static const struct {
     const char *name, *key;
-    struct key_limits limits;
+    struct limits limits;
     const char *text;
 } bad_keys[] = {
     {"no name", "", {0}, "1 to 100 bytes"},
@@ -140,12 +141,13 @@ FIBER_TEST(key_create_refuses)
     REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
     for (size_t i = 0; i < ARRAY_LEN(bad_keys); i++) {
         struct secret token CLEANUP(secret_wipe) = {0};
+        const struct key_info wanted = {.name = str_from(bad_keys[i].key),
+                                        .limits = bad_keys[i].limits};
         struct key_info made;
 
         err = (struct err){0};
-        EXPECT(!key_create(b.accounts, str_from(bad_keys[i].key), ROLE_APP, &bad_keys[i].limits,
-                           arena, &made, &token, &err),
-               "%s", bad_keys[i].name);
+        EXPECT(!key_create(b.accounts, &wanted, arena, &made, &token, &err), "%s",
+               bad_keys[i].name);
         EXPECT(err.code == ERR_INVALID && strstr(err.text, bad_keys[i].text), "%s: %s",
                bad_keys[i].name, err.text);
         EXPECT(secret_is_empty(&token));
@@ -153,8 +155,7 @@ FIBER_TEST(key_create_refuses)
     EXPECT(accounts_key_count(b.accounts) == 0);
     EXPECT(!key_revoke(b.accounts, STR("k_nobody"), &err) && err.code == ERR_NOT_FOUND);
     EXPECT(!key_revoke(b.accounts, STR("k_local"), &err) && err.code == ERR_NOT_FOUND);
-    EXPECT(!key_limits_set(b.accounts, STR("k_nobody"), &unlimited, &err) &&
-           err.code == ERR_NOT_FOUND);
+    EXPECT(!key_change(b.accounts, STR("k_nobody"), &plain, &err) && err.code == ERR_NOT_FOUND);
     books_close(&b);
 }
 
@@ -170,10 +171,11 @@ FIBER_TEST(keys_have_a_ceiling)
     REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
     for (int i = 0; i < 50; i++)
         EXPECT(books_key(&b, "one of many", &unlimited));
-    EXPECT(!key_create(b.accounts, STR("x"), ROLE_APP, &unlimited, arena, &made, &token, &err));
+    EXPECT(!key_create(b.accounts, &plain, arena, &made, &token, &err));
     EXPECT(err.code == ERR_EXHAUSTED && strstr(err.text, "50 keys"), "%s", err.text);
     EXPECT(accounts_key_count(b.accounts) == 50);
-    REQUIRE(key_list(b.accounts, arena, &list, &count, &err) && count == 50);
+    REQUIRE(key_list(b.accounts, &(struct key_filter){0}, arena, &list, &count, &err) &&
+            count == 50);
     for (size_t i = 1; i < count; i++)
         EXPECT(!str_eq(list[i].id, list[i - 1].id) && list[i].created >= list[i - 1].created);
     books_close(&b);
@@ -182,7 +184,8 @@ FIBER_TEST(keys_have_a_ceiling)
 FIBER_TEST(key_limits_change_at_once_and_stay)
 {
     const char *dir = test_dir();
-    struct key_limits two = {.requests_per_minute = 2}, three = {.requests_per_minute = 3};
+    struct limits two = {.requests_per_minute = 2};
+    const struct key_info three = {.name = STR("x"), .limits = {.requests_per_minute = 3}};
     struct books b;
     struct err err = {0};
 
@@ -193,7 +196,7 @@ FIBER_TEST(key_limits_change_at_once_and_stay)
     REQUIRE(who);
     EXPECT(books_request(&b, who, 0, 0, NOON) && books_request(&b, who, 0, 0, NOON));
     EXPECT(!books_request(&b, who, 0, 0, NOON));
-    REQUIRE(key_limits_set(b.accounts, who->key_id, &three, &err), "%s", err.text);
+    REQUIRE(key_change(b.accounts, who->key_id, &three, &err), "%s", err.text);
     EXPECT(books_request(&b, who, 0, 0, NOON) && !books_request(&b, who, 0, 0, NOON));
 
     char id[64];

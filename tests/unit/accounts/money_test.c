@@ -15,7 +15,7 @@
 FIBER_TEST(requests_never_exceed_the_limit_in_any_minute)
 {
     static const wall_ms steps[] = {1, 130, 999, 1000, 1001, 5900, 6000, 6001, 59999, 60000};
-    const struct key_limits limits = {.requests_per_minute = 10};
+    const struct limits limits = {.requests_per_minute = 10};
     struct books b;
     struct err err = {0};
 
@@ -39,7 +39,7 @@ FIBER_TEST(requests_never_exceed_the_limit_in_any_minute)
 
 FIBER_TEST(requests_refused_come_back_when_told)
 {
-    const struct key_limits limits = {.requests_per_minute = 3};
+    const struct limits limits = {.requests_per_minute = 3};
     struct hold hold = {0};
     struct limits_left left;
     struct books b;
@@ -52,15 +52,16 @@ FIBER_TEST(requests_refused_come_back_when_told)
     REQUIRE(who);
     left = limits_left(b.accounts, who, NOON);
     EXPECT(left.requests_limit == 3 && left.requests_left == 3 && left.requests_reset == 0);
-    EXPECT(left.retry_after == 0 && left.spend_limit == -1 && left.spend_left == -1);
+    EXPECT(left.tokens_limit == -1 && left.spend_limit == -1 && left.spend_left == -1);
     EXPECT(books_request(&b, who, 0, 0, NOON) && books_request(&b, who, 0, 0, NOON + 10000) &&
            books_request(&b, who, 0, 0, NOON + 20000));
-    EXPECT(!hold_take(b.accounts, who, 0, NOON + 30000, &hold, &err));
+    EXPECT(!hold_take(b.accounts, who, (struct need){.cost = 0}, NOON + 30000, &hold, &err));
     EXPECT(err.code == ERR_EXHAUSTED &&
-               strstr(err.text, "3 requests a minute is used up, the next is free in 31 s"),
+               strstr(err.text,
+                      "3 requests a minute of this key is used up, the next is free in 31 s"),
            "%s", err.text);
     left = limits_left(b.accounts, who, NOON + 30000);
-    EXPECT(left.requests_left == 0 && left.retry_after == 31 * SECOND);
+    EXPECT(left.requests_left == 0 && hold.retry_after == 31 * SECOND);
     EXPECT(left.requests_reset == 51 * SECOND, "%" PRId64, left.requests_reset);
     EXPECT(!books_request(&b, who, 0, 0, NOON + 60999));
     EXPECT(books_request(&b, who, 0, 0, NOON + 61000));
@@ -70,7 +71,7 @@ FIBER_TEST(requests_refused_come_back_when_told)
 
 FIBER_TEST(requests_survive_a_clock_that_jumps)
 {
-    const struct key_limits limits = {.requests_per_minute = 2};
+    const struct limits limits = {.requests_per_minute = 2};
     struct books b;
     struct err err = {0};
 
@@ -92,7 +93,7 @@ FIBER_TEST(requests_survive_a_clock_that_jumps)
 
 FIBER_TEST(spend_is_held_before_and_settled_after)
 {
-    const struct key_limits limits = {.spend_day = 5 * USD};
+    const struct limits limits = {.spend_day = 5 * USD};
     struct hold first = {0}, second = {0}, third = {0};
     struct limits_left left;
     struct books b;
@@ -103,43 +104,48 @@ FIBER_TEST(spend_is_held_before_and_settled_after)
     const struct principal *who = books_key(&b, "x", &limits);
 
     REQUIRE(who);
-    EXPECT(hold_take(b.accounts, who, 3 * USD, NOON, &first, &err), "%s", err.text);
-    EXPECT(!hold_take(b.accounts, who, 3 * USD, NOON, &second, &err));
-    EXPECT(err.code == ERR_EXHAUSTED &&
-               strstr(err.text,
-                      "spend limit of 5.00 USD a day is used up (0.00 spent, 3.00 held by "
-                      "running requests, at most 3.00 needed), resets at "
-                      "2026-11-22T00:00:00Z"),
-           "%s", err.text);
-    EXPECT(hold_take(b.accounts, who, 2 * USD, NOON, &second, &err), "%s", err.text);
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 3 * USD}, NOON, &first, &err), "%s",
+           err.text);
+    EXPECT(!hold_take(b.accounts, who, (struct need){.cost = 3 * USD}, NOON, &second, &err));
+    EXPECT(
+        err.code == ERR_EXHAUSTED &&
+            strstr(err.text,
+                   "spend limit of 5.00 USD a day of this key is used up (0.00 spent, 3.00 held by "
+                   "running requests, at most 3.00 needed), resets at "
+                   "2026-11-22T00:00:00Z"),
+        "%s", err.text);
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 2 * USD}, NOON, &second, &err), "%s",
+           err.text);
     EXPECT(accounts_holds_open(b.accounts) == 2);
     left = limits_left(b.accounts, who, NOON);
     EXPECT(left.spend_limit == 5 * USD && left.spend_left == 0);
-    EXPECT(left.retry_after == 12 * 3600 * SECOND, "%" PRId64, left.retry_after);
 
     struct audit_record cheap = {.time = NOON, .cost = 4500},
                         dear = {.time = NOON, .cost = 5 * USD};
 
     EXPECT(accounts_record(b.accounts, &first, &cheap, &err), "%s", err.text);
     EXPECT(str_eq(cheap.key_id, who->key_id) && cheap.seq == 1);
-    EXPECT(hold_take(b.accounts, who, 2 * USD, NOON, &third, &err), "%s", err.text);
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 2 * USD}, NOON, &third, &err), "%s",
+           err.text);
     EXPECT(accounts_record(b.accounts, &second, &dear, &err), "%s", err.text); /* above its hold */
-    EXPECT(!hold_take(b.accounts, who, 1, NOON, &first, &err));
+    EXPECT(!hold_take(b.accounts, who, (struct need){.cost = 1}, NOON, &first, &err));
     EXPECT(strstr(err.text, "5.0045 spent, 2.00 held"), "%s", err.text);
-    EXPECT(hold_take(b.accounts, who, 0, NOON, &first, &err)); /* what costs nothing goes on */
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 0}, NOON, &first,
+                     &err)); /* what costs nothing goes on */
     hold_drop(b.accounts, &first);
     hold_drop(b.accounts, &first);
     hold_drop(b.accounts, &third);
 
     struct key_info info = books_info(&b, who->key_id);
 
-    EXPECT(info.spent_total == 5 * USD + 4500 && info.held == 0 && info.last_used == NOON);
+    EXPECT(info.balance.spent_total == 5 * USD + 4500 && info.balance.held == 0 &&
+           info.balance.last_used == NOON);
     books_close(&b);
 }
 
 FIBER_TEST(spend_larger_than_the_limit_is_told_apart)
 {
-    const struct key_limits limits = {.spend_month = USD / 2};
+    const struct limits limits = {.spend_month = USD / 2};
     struct hold hold = {0};
     struct books b;
     struct err err = {0};
@@ -149,16 +155,18 @@ FIBER_TEST(spend_larger_than_the_limit_is_told_apart)
     const struct principal *who = books_key(&b, "x", &limits);
 
     REQUIRE(who);
-    EXPECT(!hold_take(b.accounts, who, USD, NOON, &hold, &err));
-    EXPECT(strstr(err.text, "may cost 1.00 USD, more than the spend limit of 0.50 USD a month"),
+    EXPECT(!hold_take(b.accounts, who, (struct need){.cost = USD}, NOON, &hold, &err));
+    EXPECT(strstr(err.text,
+                  "may cost 1.00 USD, more than the spend limit of 0.50 USD a month of this key"),
            "%s", err.text);
-    EXPECT(!hold_take(b.accounts, who, INT64_MAX, NOON, &hold, &err) && !hold.open);
+    EXPECT(!hold_take(b.accounts, who, (struct need){.cost = INT64_MAX}, NOON, &hold, &err) &&
+           !hold.open);
     books_close(&b);
 }
 
 FIBER_TEST(spend_limits_of_day_and_month_hold_together)
 {
-    const struct key_limits limits = {.spend_day = 2 * USD, .spend_month = 3 * USD};
+    const struct limits limits = {.spend_day = 2 * USD, .spend_month = 3 * USD};
     struct books b;
     struct err err = {0};
 
@@ -178,14 +186,14 @@ FIBER_TEST(spend_limits_of_day_and_month_hold_together)
 
     struct key_info info = books_info(&b, who->key_id);
 
-    EXPECT(info.spent_total == 5 * USD);
+    EXPECT(info.balance.spent_total == 5 * USD);
     books_close(&b);
 }
 
 /* A hold from before midnight is settled in the day of its record. */
 FIBER_TEST(spend_is_counted_in_the_day_of_the_record)
 {
-    const struct key_limits limits = {.spend_day = 2 * USD};
+    const struct limits limits = {.spend_day = 2 * USD};
     const wall_ms midnight = NOON + DAY_MS / 2;
     struct hold late = {0};
     struct books b;
@@ -197,7 +205,8 @@ FIBER_TEST(spend_is_counted_in_the_day_of_the_record)
     struct audit_record record = {.time = midnight + 1, .cost = 2 * USD};
 
     REQUIRE(who);
-    EXPECT(hold_take(b.accounts, who, 2 * USD, midnight - 1, &late, &err), "%s", err.text);
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 2 * USD}, midnight - 1, &late, &err),
+           "%s", err.text);
     EXPECT(!books_request(&b, who, USD, 0, midnight)); /* held is held, whichever day */
     EXPECT(accounts_record(b.accounts, &late, &record, &err));
     EXPECT(!books_request(&b, who, USD, 0, midnight + 2));
@@ -221,8 +230,9 @@ FIBER_TEST(records_of_nobody_and_of_the_house)
 
     const struct principal *local = accounts_local_admin(b.accounts);
 
-    EXPECT(local->role == ROLE_ADMIN && str_eq(local->key_id, STR("k_local")));
-    EXPECT(hold_take(b.accounts, local, USD, NOON, &house, &err), "%s", err.text);
+    EXPECT(local->role == ROLE_OWNER && str_eq(local->key_id, STR("k_local")));
+    EXPECT(hold_take(b.accounts, local, (struct need){.cost = USD}, NOON, &house, &err), "%s",
+           err.text);
     EXPECT(accounts_record(b.accounts, &house, &inside, &err), "%s", err.text);
     EXPECT(inside.seq == 3 && accounts_key_count(b.accounts) == 0);
     books_close(&b);
@@ -255,7 +265,8 @@ static void take_all(void *arg)
         struct hold hold = {0};
         struct err err = {0};
 
-        s->taken += hold_take(s->books->accounts, s->who, 1000, NOON, &hold, &err);
+        s->taken +=
+            hold_take(s->books->accounts, s->who, (struct need){.cost = 1000}, NOON, &hold, &err);
     }
 }
 
@@ -294,8 +305,8 @@ struct stage {
 static void set_stage(void *arg)
 {
     struct stage *stage = arg;
-    const struct key_limits requests = {.requests_per_minute = 500};
-    const struct key_limits day = {.spend_day = 500 * 1000};
+    const struct limits requests = {.requests_per_minute = 500};
+    const struct limits day = {.spend_day = 500 * 1000};
 
     stage->requests = books_key(&stage->books, "requests", &requests);
     stage->day = books_key(&stage->books, "day", &day);
@@ -322,7 +333,7 @@ TEST(limits_are_exact_under_threads)
     EXPECT(spend_together(&stage.books, stage.requests, take_all) == 500);
     EXPECT(spend_together(&stage.books, stage.day, take_all) == 500);
     EXPECT(accounts_holds_open(stage.books.accounts) == 1000);
-    EXPECT(books_info(&stage.books, stage.day->key_id).held == 500 * 1000);
+    EXPECT(books_info(&stage.books, stage.day->key_id).balance.held == 500 * 1000);
     books_drop(&stage.books);
 }
 
@@ -335,7 +346,7 @@ TEST(settling_is_exact_under_threads)
 
     REQUIRE(open_stage(&stage));
     EXPECT(spend_together(&stage.books, stage.day, pay_all) == 500);
-    EXPECT(books_info(&stage.books, stage.day->key_id).spent_day == 500 * 1000);
+    EXPECT(books_info(&stage.books, stage.day->key_id).balance.spent_day == 500 * 1000);
     EXPECT(audit_verify(arena_fmt(arena, "%s/audit", stage.books.dir).ptr, &report, &err), "%s",
            err.text);
     EXPECT(report.records == 500);

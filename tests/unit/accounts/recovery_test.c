@@ -8,7 +8,7 @@
 
 #define KEYS 4
 
-static const struct key_limits unlimited;
+static const struct limits unlimited;
 
 /* A small generator, so that a failure can be repeated. */
 static uint64_t draw(uint64_t *state)
@@ -19,8 +19,10 @@ static uint64_t draw(uint64_t *state)
 
 static bool same(const struct key_info *a, const struct key_info *b)
 {
-    return a->spent_day == b->spent_day && a->spent_month == b->spent_month &&
-           a->spent_total == b->spent_total && a->last_used == b->last_used;
+    return a->balance.spent_day == b->balance.spent_day &&
+           a->balance.spent_month == b->balance.spent_month &&
+           a->balance.spent_total == b->balance.spent_total &&
+           a->balance.last_used == b->balance.last_used;
 }
 
 static bool same_spend(const struct spend *a, const struct spend *b)
@@ -39,10 +41,11 @@ static void expect_equal_books(struct books *live, struct books *copy,
                         b = books_info(copy, keys[i]->key_id);
         const struct key_state *there = table_get(&copy->accounts->by_id, keys[i]->key_id);
 
-        EXPECT(same(&a, &b), "key %d: %" PRId64 " and %" PRId64, i, a.spent_total, b.spent_total);
+        EXPECT(same(&a, &b), "key %d: %" PRId64 " and %" PRId64, i, a.balance.spent_total,
+               b.balance.spent_total);
         REQUIRE(there != NULL);
-        EXPECT(same_spend(&keys[i]->state->spend, &there->spend), "key %d", i);
-        EXPECT(b.held == 0);
+        EXPECT(same_spend(&keys[i]->key->account.spend, &there->account.spend), "key %d", i);
+        EXPECT(b.balance.held == 0);
     }
     EXPECT(accounts_holds_open(copy->accounts) == 0);
 }
@@ -115,7 +118,7 @@ FIBER_TEST(open_holds_are_gone_after_a_kill)
     for (int i = 0; i < KEYS; i++)
         REQUIRE(keys[i] = books_key(&b, "x", &unlimited));
     EXPECT(books_request(&b, keys[0], 100, 90, NOON));
-    EXPECT(hold_take(b.accounts, keys[0], 1000, NOON, &hold, &err));
+    EXPECT(hold_take(b.accounts, keys[0], (struct need){.cost = 1000}, NOON, &hold, &err));
     check_copy(&b, keys, 0);
     hold_drop(b.accounts, &hold);
     books_close(&b);
@@ -144,15 +147,15 @@ FIBER_TEST(spend_goes_on_when_the_log_is_missing)
             err.text);
 
     REQUIRE(books_open(&b, dir, &err), "%s", err.text);
-    EXPECT(books_info(&b, key_id).spent_total == 2000);
+    EXPECT(books_info(&b, key_id).balance.spent_total == 2000);
 
-    const struct principal *who = &((struct key_state *)table_get(&b.accounts->by_id, key_id))->who;
+    const struct principal *who = key_borrow(b.accounts, table_get(&b.accounts->by_id, key_id));
 
     EXPECT(books_request(&b, who, 100, 50, NOON));
     for (int i = 0; i < KEYS; i++)
         keys[i] = who;
     check_copy(&b, keys, 0);
-    EXPECT(books_info(&b, key_id).spent_total == 2050);
+    EXPECT(books_info(&b, key_id).balance.spent_total == 2050);
     books_close(&b);
 }
 

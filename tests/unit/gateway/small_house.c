@@ -48,7 +48,7 @@ static const char *path_in(struct small_house *h, const char *name)
     return arena_fmt(h->arena, "%s/%s", h->dir, name).ptr;
 }
 
-static SUSPENDS bool open_accounts(struct small_house *h, const struct key_limits *limits,
+static SUSPENDS bool open_accounts(struct small_house *h, const struct limits *limits,
                                    struct err *err)
 {
     struct store_options store = {.path = path_in(h, "weir.db"),
@@ -57,6 +57,7 @@ static SUSPENDS bool open_accounts(struct small_house *h, const struct key_limit
     struct audit_options audit = {.dir = path_in(h, "audit"), .segment_bytes = MIB};
     struct accounts_options accounts = {.pepper_file = path_in(h, "pepper")};
     struct secret token CLEANUP(secret_wipe) = {0};
+    const struct key_info wanted = {.name = STR("test"), .limits = *limits};
     struct key_info key;
 
     if (!store_open(&store, &h->store, err) || !audit_open(&audit, &h->audit, err))
@@ -64,7 +65,7 @@ static SUSPENDS bool open_accounts(struct small_house *h, const struct key_limit
     accounts.store = h->store;
     accounts.audit = h->audit;
     if (!accounts_open(&accounts, &h->accounts, err) ||
-        !key_create(h->accounts, STR("test"), ROLE_APP, limits, h->arena, &key, &token, err))
+        !key_create(h->accounts, &wanted, h->arena, &key, &token, err))
         return false;
     h->key_id = key.id;
     h->token = arena_str(h->arena, secret_reveal(&token));
@@ -127,9 +128,9 @@ static SUSPENDS bool open_gateway(struct small_house *h, struct err *err)
     return true;
 }
 
-void house_open(struct small_house *h, const struct key_limits *limits)
+void house_open(struct small_house *h, const struct limits *limits)
 {
-    static const struct key_limits unlimited;
+    static const struct limits unlimited;
     static bool registered;
     struct err err = {0};
 

@@ -4,6 +4,7 @@
 #define WEIR_TESTS_SMALL_HOUSE_H
 
 #include "../models/fake_provider.h"
+#include "accounts/directory.h"
 #include "gateway/gateway.h"
 #include "net/http_client.h"
 
@@ -29,7 +30,7 @@ struct small_house {
     struct str token, key_id; /* of a key with the limits given to house_open() */
 };
 
-SUSPENDS void house_open(struct small_house *h, const struct key_limits *limits);
+SUSPENDS void house_open(struct small_house *h, const struct limits *limits);
 /* Nothing may be left: no hold, one whole chain of records. */
 SUSPENDS void house_close(struct small_house *h);
 

@@ -188,7 +188,7 @@ FIBER_TEST(keys_that_are_missing_wrong_or_revoked_are_refused)
 
 FIBER_TEST(requests_a_minute_are_limited_and_told)
 {
-    struct key_limits limits = {.requests_per_minute = 2};
+    struct limits limits = {.requests_per_minute = 2};
     struct small_house h;
 
     house_open(&h, &limits);
@@ -211,7 +211,7 @@ FIBER_TEST(requests_a_minute_are_limited_and_told)
 
 FIBER_TEST(budget_that_is_used_up_refuses_before_anything_costs)
 {
-    struct key_limits limits = {.spend_day = 300};
+    struct limits limits = {.spend_day = 300};
     struct small_house h;
 
     house_open(&h, &limits);
@@ -618,7 +618,7 @@ FIBER_TEST(question_from_inside_that_is_left_is_recorded_too)
 
 FIBER_TEST(question_from_inside_is_bounded_by_the_same_budget)
 {
-    struct key_limits limits = {.spend_day = 10};
+    struct limits limits = {.spend_day = 10};
     struct small_house h;
     struct book book = {.pulls = -1};
 

@@ -1,0 +1,236 @@
+/* accounts/usage.c: counting usage in memory, and reading it from the store. Writing it: flush.c. */
+#include "accounts/usage.h"
+
+#include <string.h>
+
+#include "accounts/calendar.h"
+#include "accounts/usage_internal.h"
+
+#define CELL_BYTES    ((size_t)sizeof(struct usage_cell) + USAGE_KEY_MAX / 4 + 96)
+#define LINE_NAME_MAX 200u /* audit.h: longer texts are cut in the log, tags at 300 */
+#define LINE_TAGS_MAX 300u
+
+const char *const usage_by_names[USAGE_BYS] = {
+    [BY_DAY] = "day",     [BY_TENANT] = "tenant",     [BY_TEAM] = "team",   [BY_KEY] = "key",
+    [BY_MODEL] = "model", [BY_PROVIDER] = "provider", [BY_ROUTE] = "route", [BY_TAG] = "tag"};
+
+const char *const usage_count_names[USAGE_COUNTS] = {[USED_REQUESTS] = "requests",
+                                                     [USED_FAILED] = "failed",
+                                                     [USED_TOKENS_IN] = "tokens_in",
+                                                     [USED_TOKENS_OUT] = "tokens_out",
+                                                     [USED_TOKENS_CACHED] = "tokens_cached",
+                                                     [USED_ESTIMATED] = "estimated",
+                                                     [USED_COST] = "cost_usd",
+                                                     [USED_COST_LEFT] = "cost_left_usd",
+                                                     [USED_COST_HEDGE] = "cost_hedge_usd",
+                                                     [USED_COST_ATTEMPTS] = "cost_attempts_usd"};
+
+/* ---- pages ---- */
+
+void usage_page_clear(struct usage_page *page, uint32_t cells_max)
+{
+    struct arena *arena = page->arena;
+
+    arena_rewind(arena, 0);
+    *page = (struct usage_page){.arena = arena};
+    table_init(&page->by_key, arena, cells_max);
+}
+
+bool usage_open(struct accounts *accounts, uint32_t cells_max, uint64_t stored_seq, struct err *err)
+{
+    struct usage_book *book = arena_alloc(accounts->arena, sizeof *book);
+
+    if (!book)
+        return err_arena(err, accounts->arena);
+    accounts->usage = book;
+    book->cells_max = cells_max;
+    book->stored_seq = stored_seq;
+    for (size_t i = 0; i < ARRAY_LEN(book->pages); i++) {
+        book->pages[i].arena = arena_new(cells_max * CELL_BYTES);
+        if (!book->pages[i].arena)
+            return err_set(err, ERR_EXHAUSTED, "no memory to count usage");
+        usage_page_clear(&book->pages[i], cells_max);
+    }
+    book->live = &book->pages[0];
+    book->live->from = audit_last_seq(accounts->audit) + 1;
+    book->live->to = book->live->from - 1;
+    return true;
+}
+
+void usage_close(struct accounts *accounts)
+{
+    for (size_t i = 0; accounts->usage && i < ARRAY_LEN(accounts->usage->pages); i++)
+        arena_end(&accounts->usage->pages[i].arena);
+}
+
+/* ---- counting ---- */
+
+/* What the log would give back: a text that it cuts is not counted by name, live or later. */
+static struct str as_logged(struct str s, size_t most)
+{
+    return s.len > most || str_ends(s, STR("…")) ? STR_NONE : s;
+}
+
+static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t day)
+{
+    bool asked = r->provider.len > 0;
+    const struct str names[USAGE_BYS] = {
+        [BY_TENANT] = r->tenant,
+        [BY_TEAM] = r->team,
+        [BY_KEY] = r->key_id,
+        [BY_MODEL] = asked ? as_logged(r->model, LINE_NAME_MAX) : STR_NONE,
+        [BY_PROVIDER] = as_logged(r->provider, LINE_NAME_MAX),
+        [BY_ROUTE] = as_logged(r->route_name.len ? r->route_name : r->route, LINE_NAME_MAX),
+        [BY_TAG] = as_logged(r->tags, LINE_TAGS_MAX),
+    };
+    size_t len = sizeof day;
+
+    memcpy(to, &day, sizeof day); /* in front: a key is of one day */
+    for (size_t i = BY_TENANT; i < USAGE_BYS; i++) {
+        memcpy(to + len, names[i].ptr ? names[i].ptr : "", names[i].len);
+        len += names[i].len;
+        to[len++] = 0;
+    }
+    return len;
+}
+
+static_assert(sizeof(int64_t) + 7 * (LINE_NAME_MAX + 1) + LINE_TAGS_MAX < USAGE_KEY_MAX,
+              "the names of any record fit");
+
+static void add(int64_t counts[USAGE_COUNTS], const struct audit_record *r)
+{
+    bool left = str_eq(r->outcome, STR("cancelled"));
+
+    counts[USED_REQUESTS]++;
+    counts[USED_FAILED] += !str_eq(r->outcome, STR("complete"));
+    counts[USED_TOKENS_IN] += MAX_OF(r->tokens_in, 0);
+    counts[USED_TOKENS_OUT] += MAX_OF(r->tokens_out, 0);
+    counts[USED_TOKENS_CACHED] += MAX_OF(r->tokens_cached, 0);
+    counts[USED_ESTIMATED] += r->tokens_estimated;
+    counts[USED_COST] += r->cost;
+    counts[USED_COST_LEFT] += left ? r->cost - r->cost_hedge - r->cost_attempts : 0;
+    counts[USED_COST_HEDGE] += r->cost_hedge;
+    counts[USED_COST_ATTEMPTS] += r->cost_attempts;
+}
+
+static struct usage_cell *cell_new(struct usage_page *page, struct str key, int64_t day)
+{
+    struct usage_cell *cell = arena_alloc(page->arena, sizeof *cell);
+
+    if (!cell)
+        return NULL;
+    cell->key = arena_str(page->arena, key);
+    cell->day = day;
+    if (!cell->key.ptr || !table_put(&page->by_key, cell->key, cell, NULL))
+        return NULL;
+    cell->next = page->cells;
+    page->cells = cell;
+    return cell;
+}
+
+/* What administrators do is no usage, and neither is what the house notes about itself. */
+static bool is_usage(const struct audit_record *r)
+{
+    return r->route.len > 0 && str_find(r->route, STR(" /api/")) == r->route.len &&
+           str_find(r->route, STR(" /auth/")) == r->route.len &&
+           !str_eq(r->route, STR("first start"));
+}
+
+bool usage_follow_record(struct usage_page *page, const struct audit_record *r, bool counts)
+{
+    char joined[USAGE_KEY_MAX];
+
+    if (counts && is_usage(r)) {
+        int64_t day = calendar_day(r->time);
+        struct str key = {joined, join(joined, r, day)};
+        struct usage_cell *cell = table_get(&page->by_key, key);
+
+        if (!cell)
+            cell = cell_new(page, key, day);
+        if (!cell)
+            return false;
+        add(cell->counts, r);
+    }
+    page->to = r->seq;
+    return true;
+}
+
+void usage_follow(struct usage_book *book, const struct audit_record *record, bool counts)
+{
+    struct usage_page *page = book->live;
+
+    if (!page->full && !usage_follow_record(page, record, counts))
+        page->full = true; /* the flush reads the rest from the log */
+}
+
+/* ---- reading ---- */
+
+#define SUM_OF(column) "CAST(SUM(" column ") AS BIGINT)"
+#define SELECT(names)                                                                                                                                 \
+    "SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END, CASE WHEN ?2 = 1 THEN tenant ELSE '' END,"                                                          \
+    " CASE WHEN ?3 = 1 THEN team ELSE '' END, CASE WHEN ?4 = 1 THEN key_id ELSE '' END,"                                                              \
+    " CASE WHEN ?5 = 1 THEN model ELSE '' END, CASE WHEN ?6 = 1 THEN provider ELSE '' END,"                                                           \
+    " CASE WHEN ?7 = 1 THEN route ELSE '' END, CASE WHEN ?8 = 1 THEN " names                                                                          \
+    " ELSE '' END, " SUM_OF("requests") ", " SUM_OF("failed") ", " SUM_OF(                                                                            \
+        "tokens_in") ", " SUM_OF("tokens_out") ", " SUM_OF("tokens_cached") ", " SUM_OF("estimate"                                                    \
+                                                                                        "d") ","                                                      \
+                                                                                             " " SUM_OF("cost") ", " SUM_OF("cost_left") ", " SUM_OF( \
+                                                                                                 "cost_hedge") ", " SUM_OF("cost_attempts")
+#define WHERE                                                                                     \
+    " WHERE day >= ?9 AND day <= ?10 AND (?11 = '' OR tenant = ?11) AND (?12 = '' OR team = ?12)" \
+    " AND (?13 = '' OR key_id = ?13) AND (?14 = '' OR model = ?14)"                               \
+    " AND (?15 = '' OR provider = ?15) AND (?16 = '' OR route = ?16)"
+#define GROUP \
+    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT ?18 OFFSET ?19"
+
+static const char *const read_plain = SELECT(
+    "usage.tags") " FROM usage" WHERE
+                  " AND (?17 = '' OR EXISTS (SELECT 1 FROM usage_tags t WHERE t.tags = usage.tags"
+                  " AND t.tag = ?17))" GROUP;
+
+/* A row for each tag of a list, or one with none. */
+static const char *const read_by_tag =
+    SELECT("t.tag") " FROM usage JOIN usage_tags t ON t.tags = usage.tags" WHERE
+                    " AND (?17 = '' OR t.tag = ?17)" GROUP;
+
+static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)
+{
+    *out = (struct usage_row){.day = rows_at(rows, at, BY_DAY).i};
+    for (size_t i = BY_TENANT; i < USAGE_BYS; i++)
+        out->what[i] = rows_at(rows, at, i).s;
+    for (size_t i = 0; i < USAGE_COUNTS; i++)
+        out->counts[i] = rows_at(rows, at, USAGE_BYS + i).i;
+}
+
+bool usage_read(struct accounts *accounts, const struct usage_query *query, struct arena *arena,
+                struct usage_row **out, size_t *count, struct err *err)
+{
+    bool by_tag = (query->by >> BY_TAG & 1u) != 0;
+    struct value values[19];
+    struct rows rows;
+
+    for (size_t i = 0; i < USAGE_BYS; i++)
+        values[i] = V_INT(query->by >> i & 1u);
+    values[8] = V_INT(query->from_day);
+    values[9] = V_INT(query->to_day);
+    for (size_t i = BY_TENANT; i < USAGE_BYS; i++)
+        values[9 + i] = V_TEXT(query->only[i].ptr ? query->only[i] : STR(""));
+    values[17] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
+    values[18] = V_INT((int64_t)MIN_OF(query->skip, (size_t)INT32_MAX));
+
+    const struct statement read = {by_tag ? read_by_tag : read_plain, values, ARRAY_LEN(values)};
+
+    if (!accounts_flush_wait(accounts, err) ||
+        !store_read(accounts->store, arena, &read, &rows, err))
+        return err_wrap(err, "read usage");
+
+    struct usage_row *list = arena_array(arena, rows.count, sizeof *list);
+
+    if (!list)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < rows.count; i++)
+        fill_row(&rows, i, &list[i]);
+    *out = list;
+    *count = rows.count;
+    return true;
+}
