@@ -24,7 +24,7 @@ static bool index_lines(struct writer *w, struct err *err)
     return true;
 }
 
-bool writer_init(struct writer *w, struct arena *arena, struct str source, struct err *err)
+bool blocks_init(struct writer *w, struct arena *arena, struct str source, struct err *err)
 {
     *w = (struct writer){.arena = arena, .source = source};
     buf_init(&w->blocks, arena, BLOCKS_BYTES_MAX);

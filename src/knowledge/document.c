@@ -52,7 +52,7 @@ bool document_read(struct arena *arena, struct str source, enum document_type ty
     struct writer w;
     uint32_t from = str_starts(source, STR("\xEF\xBB\xBF")) ? 3 : 0;
 
-    if (!check_bytes(source, err) || !writer_init(&w, arena, source, err))
+    if (!check_bytes(source, err) || !blocks_init(&w, arena, source, err))
         return false;
     readers[type](&w, from, (uint32_t)source.len);
     writer_end(&w);

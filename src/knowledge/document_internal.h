@@ -23,7 +23,7 @@ struct writer {
     uint32_t space_at, space_len;
 };
 
-bool writer_init(struct writer *w, struct arena *arena, struct str source, struct err *err)
+bool blocks_init(struct writer *w, struct arena *arena, struct str source, struct err *err)
     MUST_CHECK;
 void writer_begin(struct writer *w, enum block_kind kind, int level); /* ends an open block */
 /* Source bytes as they are, white space folded (kept in code). */

@@ -165,6 +165,9 @@ struct model_question {
  * head of a good answer has come (200); its first bytes need not have. A provider's error status is a
  * failure with *why filled: ERR_UNAVAILABLE, ERR_INVALID (4xx: the request's fault), ERR_EXHAUSTED (429),
  * ERR_TIMEOUT. */
+/* The body as a conversation, read once. ERR_INVALID names the field. */
+bool question_conversation(struct arena *arena, struct model_question *question, struct err *err)
+    MUST_CHECK;
 SUSPENDS bool model_ask(struct arena *arena, const struct model *model,
                         struct model_question *question, struct answer **out, struct refusal *why,
                         struct err *err) MUST_CHECK;

@@ -15,6 +15,10 @@ struct speech {
      * failing is an error, never SAID_END. */
     SUSPENDS bool (*next)(struct speech *s, const struct said **out, struct err *err);
     SUSPENDS void (*end)(struct speech *s);
+    /* A step, or the failure, is there without a wait; the step given before is void from here. NULL:
+     * not known, each step is passed on at once. */
+    bool (*ready)(struct speech *s);
+    struct str weir; /* raw object: what the client is told of the way it took; or empty */
     void *own;
 };
 SUSPENDS void speech_end(struct speech **s); /* CLEANUP-able */
@@ -26,7 +30,7 @@ SUSPENDS bool speech_open(struct arena *arena, const struct model *model,
                           uint64_t request_id, struct speech **out, struct refusal *why,
                           struct err *err) MUST_CHECK;
 
-/* Bytes in the client's dialect. The speech becomes the answer's. */
+/* Bytes in the client's dialect. The speech becomes the answer's. id: of the answer, without a prefix. */
 struct answer *answer_from_speech(struct arena *arena, const struct dialect *client,
                                   const struct conversation *asked, struct speech *speech,
                                   struct str id, struct err *err) MUST_CHECK;

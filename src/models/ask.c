@@ -1,0 +1,117 @@
+/* One question to one deployment: spliced where client and provider speak the same, else translated. */
+#include "models/speech.h"
+#include "models/upstream.h"
+
+#define WEIR_MEMBER_MAX (16 * KIB)
+
+bool question_conversation(struct arena *arena, struct model_question *question, struct err *err)
+{
+    struct conversation *c;
+
+    if (question->conversation)
+        return true;
+    c = arena_alloc(arena, sizeof *c);
+    if (!c)
+        return err_arena(err, arena);
+    if (!question->client->read_request(arena, question->json, c, err))
+        return false;
+    question->conversation = c;
+    return true;
+}
+
+/* ---- spliced ---- */
+
+/* The body of a status that is no answer. */
+static SUSPENDS bool read_refusal(struct arena *arena, const struct model *model,
+                                  struct answer *answer, struct refusal *why, struct err *err)
+{
+    bool last = false;
+    uint64_t seconds;
+    struct str body;
+
+    *why = (struct refusal){.status = answer->status, .content_type = answer->content_type};
+    if (u64_parse(str_trim(answer->retry_after), &seconds) && seconds <= 86400)
+        why->retry_after = (dur_ns)seconds * SECOND;
+    if (!answer->next(answer, &body, &last, err))
+        return false;
+    why->body = arena_str(arena, body);
+    if (!why->body.ptr)
+        return err_arena(err, arena);
+    return refusal_read(arena, &dialect_openai, model->provider, why, err);
+}
+
+static SUSPENDS bool splice(struct arena *arena, const struct model *model,
+                            const struct model_question *question, struct answer **out,
+                            struct refusal *why, struct err *err)
+{
+    struct answer *answer;
+
+    if (!provider_ask(arena, model, question->chat, question->request_id, &answer, err))
+        return false;
+    if (answer->status < 400) {
+        *out = answer;
+        return true;
+    }
+    (void)read_refusal(arena, model, answer, why, err);
+    answer_end(&answer);
+    return false;
+}
+
+/* ---- translated ---- */
+
+/* "weir":{"dropped":[...]} */
+static bool tell_losses(struct arena *arena, const struct losses *losses, struct str *out,
+                        struct err *err)
+{
+    struct json_writer w;
+    struct buf b;
+
+    if (!losses->count)
+        return true;
+    buf_init(&b, arena, WEIR_MEMBER_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "dropped");
+    jw_array(&w);
+    for (uint32_t i = 0; i < losses->count; i++)
+        jw_str(&w, str_slice(losses->fields[i], 0, 100));
+    jw_array_end(&w);
+    if (losses->more) {
+        jw_key(&w, "dropped_more");
+        jw_u64(&w, losses->more);
+    }
+    jw_object_end(&w);
+    return buf_finish(&b, out, err);
+}
+
+static SUSPENDS bool translate(struct arena *arena, const struct model *model,
+                               struct model_question *question, struct answer **out,
+                               struct refusal *why, struct err *err)
+{
+    struct speech *speech CLEANUP(speech_end) = NULL;
+    struct str id = arena_fmt(arena, "%016" PRIx64, question->request_id);
+
+    if (!id.ptr)
+        return err_arena(err, arena);
+    if (!question_conversation(arena, question, err) ||
+        !speech_open(arena, model, question->conversation, question->losses, question->request_id,
+                     &speech, why, err) ||
+        !tell_losses(arena, question->losses, &speech->weir, err))
+        return false;
+    *out = answer_from_speech(arena, question->client, question->conversation, speech, id, err);
+    if (!*out)
+        return false;
+    speech = NULL; /* the answer's, until its end */
+    return true;
+}
+
+bool model_ask(struct arena *arena, const struct model *model, struct model_question *question,
+               struct answer **out, struct refusal *why, struct err *err)
+{
+    const struct dialect *provider = model->provider->dialect;
+
+    question->losses->count = question->losses->more = 0;
+    if (question->chat && (!provider || provider == &dialect_openai))
+        return splice(arena, model, question, out, why, err);
+    return translate(arena, model, question, out, why, err);
+}

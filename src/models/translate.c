@@ -1,0 +1,151 @@
+/* A speech as bytes in the client's dialect. A burst of steps becomes one piece. */
+#include "models/speech.h"
+#include "sys/clock.h"
+
+#define PIECE_BYTES (64 * KIB)  /* about as much as goes to the client at once */
+#define REPLY_MAX   (256 * MIB) /* the request's arena is the limit */
+
+struct translation {
+    struct answer answer;
+    struct arena *arena;
+    const struct dialect *client;
+    struct speech *speech;
+    struct said_writer writer;
+    struct buf out;
+    struct err failure; /* found behind good bytes: told at the next call */
+};
+
+/* ---- what has passed ---- */
+
+static void mark_finished(struct chat_meter *meter, uint32_t choice)
+{
+    int finished = 0;
+
+    if (choice < CHAT_CHOICES_MAX)
+        meter->finished_bits[choice / 64] |= (uint64_t)1 << (choice % 64);
+    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits); i++)
+        finished += __builtin_popcountll(meter->finished_bits[i]);
+    meter->finished = finished >= meter->choices;
+}
+
+static void measure(struct chat_meter *meter, const struct said *said)
+{
+    switch (said->kind) {
+    case SAID_TEXT:
+    case SAID_REASONING:
+    case SAID_REFUSAL:
+    case SAID_ARGUMENTS: meter->content_bytes += said->text.len; break;
+    case SAID_USAGE: meter->usage = said->usage; break;
+    case SAID_FINISH: mark_finished(meter, said->choice); break;
+    case SAID_END: meter->done = meter->finished = true; break;
+    default: break;
+    }
+    meter->events++;
+}
+
+/* Who speaks may change on the way. */
+static void show_speaker(struct translation *t)
+{
+    const struct model *model = t->speech->model;
+
+    if (model) {
+        t->answer.provider = model->provider ? model->provider->name : STR_NONE;
+        t->answer.remote_model = model->remote_name;
+    }
+    t->writer.weir = t->speech->weir;
+}
+
+/* ---- pieces ---- */
+
+/* One more step into the buffer. *last: it was the end. */
+static SUSPENDS bool step(struct translation *t, bool *last, struct err *err)
+{
+    const struct said *said;
+
+    if (!t->speech->next(t->speech, &said, err))
+        return false;
+    show_speaker(t);
+    measure(&t->answer.meter, said);
+    if (!t->client->write_said(&t->writer, said, &t->out, err))
+        return false;
+    *last = said->kind == SAID_END;
+    return true;
+}
+
+static bool goes_on(struct translation *t)
+{
+    if (!t->writer.streamed || !t->out.len)
+        return true;
+    return t->speech->ready && t->out.len < PIECE_BYTES && t->speech->ready(t->speech);
+}
+
+static SUSPENDS bool next_bytes(struct answer *answer, struct str *bytes, bool *last,
+                                struct err *err)
+{
+    struct translation *t = answer->own;
+    struct err failure = {0};
+    bool end = false;
+
+    if (t->failure.code) {
+        *err = t->failure;
+        return false;
+    }
+    t->out.len = 0;
+    do {
+        if (!step(t, &end, &failure)) {
+            t->failure = failure;
+            break;
+        }
+    } while (!end && goes_on(t));
+    if (failure.code && (!t->out.len || !t->writer.streamed)) {
+        *err = failure;
+        return false;
+    }
+    if (!buf_finish(&t->out, bytes, err))
+        return false;
+    *last = end;
+    return true;
+}
+
+static SUSPENDS void end_translation(struct answer *answer)
+{
+    struct translation *t = answer->own;
+
+    speech_end(&t->speech);
+}
+
+struct answer *answer_from_speech(struct arena *arena, const struct dialect *client,
+                                  const struct conversation *asked, struct speech *speech,
+                                  struct str id, struct err *err)
+{
+    struct translation *t = arena_alloc(arena, sizeof *t);
+    bool streamed = asked->stream && asked->kind != ASK_EMBEDDING;
+
+    ASSERT(client->write_said);
+    if (!t) {
+        (void)err_arena(err, arena);
+        return NULL;
+    }
+    t->arena = arena;
+    t->client = client;
+    t->speech = speech;
+    buf_init(&t->out, arena, REPLY_MAX);
+    t->writer = (struct said_writer){.arena = arena,
+                                     .asked = asked,
+                                     .streamed = streamed,
+                                     .id = id,
+                                     .model = asked->model,
+                                     .created = clock_wall() / 1000};
+    t->answer =
+        (struct answer){.status = 200,
+                        .streaming = streamed,
+                        .content_type = streamed ? client->stream_type : STR("application/json"),
+                        .retry_after = speech->retry_after,
+                        .request_id = speech->request_id,
+                        .next = next_bytes,
+                        .end = end_translation,
+                        .own = t};
+    chat_meter_init(&t->answer.meter, conversation_choices(asked));
+    show_speaker(t);
+    return client->writer_init(&t->writer, err) ? &t->answer : NULL;
+}
