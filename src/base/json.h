@@ -96,6 +96,7 @@ void jw_array(struct json_writer *w);
 void jw_array_end(struct json_writer *w);
 void jw_key(struct json_writer *w, const char *key);
 void jw_key_str(struct json_writer *w, struct str key);
+void jw_key_raw(struct json_writer *w, struct str raw); /* of json_key_raw(): escapes stay */
 void jw_str(struct json_writer *w, struct str s); /* bad UTF-8 becomes U+FFFD */
 void jw_cstr(struct json_writer *w, const char *s);
 void jw_i64(struct json_writer *w, int64_t n);

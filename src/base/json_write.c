@@ -144,6 +144,17 @@ void jw_key_str(struct json_writer *w, struct str key)
     w->after_key = true;
 }
 
+void jw_key_raw(struct json_writer *w, struct str raw)
+{
+    ASSERT(w->depth > 0);
+    ASSERT(!w->after_key);
+    separate(w);
+    buf_char(w->to, '"');
+    buf_str(w->to, raw);
+    buf_put(w->to, "\":", 2);
+    w->after_key = true;
+}
+
 void jw_key(struct json_writer *w, const char *key)
 {
     jw_key_str(w, str_from(key));

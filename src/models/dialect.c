@@ -5,6 +5,7 @@ static const struct dialect *const dialects[] = {
     &dialect_openai,
     &dialect_completions,
     &dialect_embeddings,
+    &dialect_gemini,
 };
 
 const struct dialect *dialect_at(size_t i)

@@ -1,0 +1,481 @@
+/* A client's body -> conversation. Members may be written camelCase or snake_case, as Google's own servers
+ * take them. Calls without an id get one, and results without an id get that of the oldest open call of
+ * their function: other dialects want ids. */
+#include "models/gemini_internal.h"
+
+#include "models/tools.h"
+
+/* A member by either spelling; null is absent. */
+static json_ref either(const struct json *j, json_ref object, const char *camel, const char *snake)
+{
+    json_ref v = json_get(j, object, str_from(camel));
+
+    if (!v)
+        v = json_get(j, object, str_from(snake));
+    return json_kind(j, v) == JSON_NULL ? 0 : v;
+}
+
+/* ---- contents ---- */
+
+struct open_call { /* made without an id, not answered yet */
+    struct open_call *next;
+    struct str id;
+};
+
+struct open_calls { /* of one function, oldest first */
+    struct open_call *first, *last;
+};
+
+struct contents {
+    struct field_reader *r;
+    struct turn **turns; /* tail */
+    struct turn *turn;   /* open one, or NULL */
+    struct part **parts;
+    struct table open; /* name -> struct open_calls */
+    unsigned calls;
+    size_t at;      /* of the content, from 0 */
+    size_t part_at; /* of the part inside it */
+    const char *where;
+};
+
+static COLD bool expected(const struct contents *c, const char *member, const char *what,
+                          struct err *err)
+{
+    return err_set(err, ERR_INVALID, "%s.%zu.parts.%zu%s: expected %s", c->where, c->at, c->part_at,
+                   member, what);
+}
+
+static bool read_str(const struct contents *c, json_ref v, const char *member, struct str *out,
+                     struct err *err)
+{
+    if (!v)
+        return true;
+    if (json_kind(c->r->json, v) != JSON_STRING)
+        return expected(c, member, "a string", err);
+    return json_str(c->r->json, v, c->r->arena, out) || err_arena(err, c->r->arena);
+}
+
+/* A turn of this role: the open one where it fits. */
+static bool turn_for(struct contents *c, enum turn_role role, struct err *err)
+{
+    struct arena *arena = c->r->arena;
+
+    if (c->turn && c->turn->role == role)
+        return true;
+    c->turn = turn_add(arena, &c->turns, role);
+    if (!c->turn)
+        return err_arena(err, arena);
+    c->turn->path = arena_fmt(arena, "%s.%zu", c->where, c->at);
+    c->parts = &c->turn->parts;
+    return c->turn->path.ptr || err_arena(err, arena);
+}
+
+static struct part *new_part(struct contents *c, enum part_kind kind, struct err *err)
+{
+    struct part *part = part_add(c->r->arena, &c->parts, kind);
+
+    if (!part)
+        err_arena(err, c->r->arena);
+    return part;
+}
+
+static bool read_media(struct contents *c, json_ref v, bool is_inline, struct part **out,
+                       struct err *err)
+{
+    const struct json *j = c->r->json;
+    struct str type = STR_NONE;
+    struct part *part;
+    enum part_kind kind;
+
+    if (!read_str(c, either(j, v, "mimeType", "mime_type"), ".mimeType", &type, err))
+        return false;
+    kind = str_starts(type, STR("image/"))   ? PART_IMAGE
+           : str_starts(type, STR("audio/")) ? PART_AUDIO
+                                             : PART_FILE;
+    part = new_part(c, kind, err);
+    if (!part)
+        return false;
+    part->media_type = type;
+    c->r->to->prompt_bytes += MEDIA_BYTES;
+    *out = part;
+    if (!read_str(c, either(j, v, "displayName", "display_name"), ".displayName", &part->file_name,
+                  err))
+        return false;
+    if (!is_inline) {
+        if (!read_str(c, either(j, v, "fileUri", "file_uri"), ".fileData.fileUri", &part->url, err))
+            return false;
+        return part->url.len || expected(c, ".fileData.fileUri", "a string", err);
+    }
+    if (!read_str(c, either(j, v, "data", "data"), ".inlineData.data", &part->data, err))
+        return false;
+    return part->data.ptr || expected(c, ".inlineData.data", "a string", err);
+}
+
+static bool open_call(struct contents *c, struct part *call, struct err *err)
+{
+    struct arena *arena = c->r->arena;
+    struct open_call *open = arena_alloc(arena, sizeof *open);
+    struct open_calls *queue = table_get(&c->open, call->name);
+
+    call->id = arena_fmt(arena, "call_weir_%u", c->calls++);
+    if (!queue) {
+        queue = arena_alloc(arena, sizeof *queue);
+        if (!queue || !table_put(&c->open, call->name, queue, NULL))
+            return err_arena(err, arena);
+    }
+    if (!open || !call->id.ptr)
+        return err_arena(err, arena);
+    open->id = call->id;
+    *(queue->first ? &queue->last->next : &queue->first) = open;
+    queue->last = open;
+    return true;
+}
+
+static bool read_call(struct contents *c, json_ref v, struct part **out, struct err *err)
+{
+    const struct json *j = c->r->json;
+    json_ref args = either(j, v, "args", "args");
+    struct part *part = new_part(c, PART_TOOL_CALL, err);
+
+    if (!part)
+        return false;
+    *out = part;
+    if (!read_str(c, json_get(j, v, STR("name")), ".functionCall.name", &part->name, err) ||
+        !read_str(c, either(j, v, "id", "id"), ".functionCall.id", &part->id, err))
+        return false;
+    if (!part->name.len)
+        return expected(c, ".functionCall.name", "a string", err);
+    if (args && json_kind(j, args) != JSON_OBJECT)
+        return expected(c, ".functionCall.args", "an object", err);
+    part->arguments = args ? json_raw(j, args) : STR("{}");
+    c->r->to->prompt_bytes += part->arguments.len;
+    return part->id.len ? true : open_call(c, part, err);
+}
+
+/* {"output": "text"}, {"result": "text"} and {"error": "text"} are how a text is wrapped. */
+static bool read_response(struct contents *c, json_ref response, struct part *result,
+                          struct err *err)
+{
+    const struct json *j = c->r->json;
+    struct arena *arena = c->r->arena;
+    struct part **tail = &result->inner, *text = part_add(arena, &tail, PART_TEXT);
+    json_ref only = json_count(j, response) == 1 ? json_first(j, response) : 0;
+    struct str key = only ? json_key_raw(j, only) : STR_NONE;
+
+    if (!text)
+        return err_arena(err, arena);
+    result->is_error = str_eq(key, STR("error"));
+    if (json_kind(j, only) == JSON_STRING &&
+        (result->is_error || str_eq(key, STR("output")) || str_eq(key, STR("result")))) {
+        if (!json_str(j, only, arena, &text->text))
+            return err_arena(err, arena);
+    } else {
+        text->text = response ? json_raw(j, response) : STR("{}");
+    }
+    c->r->to->prompt_bytes += text->text.len;
+    return true;
+}
+
+/* Pictures and files of a result: parts of its own. */
+static bool read_response_parts(struct contents *c, json_ref parts, struct part *result,
+                                struct err *err)
+{
+    const struct json *j = c->r->json;
+    struct part **outside = c->parts, **tail = &result->inner, *part;
+    bool ok = true;
+
+    while (*tail)
+        tail = &(*tail)->next;
+    c->parts = tail;
+    for (json_ref v = json_first(j, parts); v && ok; v = json_next(j, v)) {
+        json_ref data = either(j, v, "inlineData", "inline_data");
+        json_ref file = either(j, v, "fileData", "file_data");
+
+        if (!data && !file)
+            ok = expected(c, ".functionResponse.parts", "inlineData or fileData", err);
+        else
+            ok = read_media(c, data ? data : file, data != 0, &part, err);
+    }
+    c->parts = outside;
+    return ok;
+}
+
+static void take_open_call(struct contents *c, struct part *result)
+{
+    struct open_calls *queue = table_get(&c->open, result->name);
+
+    if (!queue || !queue->first)
+        return;
+    result->id = queue->first->id;
+    queue->first = queue->first->next;
+}
+
+static bool read_result(struct contents *c, json_ref v, struct part **out, struct err *err)
+{
+    const struct json *j = c->r->json;
+    json_ref response = json_get(j, v, STR("response"));
+    struct part *part = new_part(c, PART_TOOL_RESULT, err);
+
+    if (!part)
+        return false;
+    *out = part;
+    if (!read_str(c, json_get(j, v, STR("name")), ".functionResponse.name", &part->name, err) ||
+        !read_str(c, either(j, v, "id", "id"), ".functionResponse.id", &part->id, err))
+        return false;
+    if (!part->name.len)
+        return expected(c, ".functionResponse.name", "a string", err);
+    if (response && json_kind(j, response) != JSON_OBJECT)
+        return expected(c, ".functionResponse.response", "an object", err);
+    if (!part->id.len)
+        take_open_call(c, part);
+    if (!part->id.len)
+        return expected(c, ".functionResponse", "a functionCall of that name before it", err);
+    return read_response(c, response, part, err) &&
+           read_response_parts(c, json_get(j, v, STR("parts")), part, err);
+}
+
+static bool read_text_part(struct contents *c, json_ref part_value, json_ref text,
+                           struct part **out, struct err *err)
+{
+    const struct json *j = c->r->json;
+    bool thought = false;
+    struct part *part;
+
+    (void)!json_bool(j, json_get(j, part_value, STR("thought")), &thought);
+    part = new_part(c, thought ? PART_REASONING : PART_TEXT, err);
+    if (!part || !read_str(c, text, ".text", &part->text, err))
+        return false;
+    c->r->to->prompt_bytes += part->text.len;
+    *out = part;
+    return true;
+}
+
+/* What the house has no word for stays what it is: for a Gemini provider. */
+static bool read_other(struct contents *c, json_ref v, struct part **out, struct err *err)
+{
+    struct part *part = new_part(c, PART_OTHER, err);
+
+    if (!part)
+        return false;
+    part->extra = json_raw(c->r->json, v);
+    c->r->to->prompt_bytes += part->extra.len;
+    *out = part;
+    return true;
+}
+
+/* Members beside the part itself, kept for Gemini providers. */
+static bool keep_beside(struct contents *c, json_ref v, struct part *part, struct err *err)
+{
+    static const char *const names[] = {"videoMetadata", "video_metadata", "mediaResolution",
+                                        "media_resolution", "partMetadata"};
+    const struct json *j = c->r->json;
+    struct json_writer w;
+    struct buf b;
+    bool any = false;
+
+    buf_init(&b, c->r->arena, json_raw(j, v).len + 2);
+    jw_init(&w, &b);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        json_ref member = json_get(j, v, str_from(names[i]));
+
+        if (!member)
+            continue;
+        if (!any)
+            jw_object(&w);
+        any = true;
+        jw_key(&w, names[i]);
+        jw_raw(&w, json_raw(j, member));
+    }
+    if (!any)
+        return true;
+    jw_object_end(&w);
+    return buf_finish(&b, &part->extra, err);
+}
+
+static bool read_part(struct contents *c, json_ref v, enum turn_role role, struct err *err)
+{
+    const struct json *j = c->r->json;
+    json_ref text = either(j, v, "text", "text"), data = either(j, v, "inlineData", "inline_data");
+    json_ref file = either(j, v, "fileData", "file_data");
+    json_ref call = either(j, v, "functionCall", "function_call");
+    json_ref result = either(j, v, "functionResponse", "function_response");
+    struct part *part = NULL;
+    bool ok;
+
+    if (json_kind(j, v) != JSON_OBJECT)
+        return expected(c, "", "an object", err);
+    if (!turn_for(c, result ? TURN_TOOL : role, err))
+        return false;
+    if (call)
+        ok = read_call(c, call, &part, err);
+    else if (result)
+        ok = read_result(c, result, &part, err);
+    else if (data || file)
+        ok = read_media(c, data ? data : file, data != 0, &part, err);
+    else if (text)
+        ok = read_text_part(c, v, text, &part, err);
+    else
+        return read_other(c, v, &part, err);
+    return ok &&
+           read_str(c, either(j, v, "thoughtSignature", "thought_signature"), ".thoughtSignature",
+                    &part->signature, err) &&
+           keep_beside(c, v, part, err);
+}
+
+static bool read_parts(struct contents *c, json_ref content, enum turn_role role, struct err *err)
+{
+    const struct json *j = c->r->json;
+    json_ref parts = json_get(j, content, STR("parts"));
+    bool one = json_kind(j, parts) == JSON_OBJECT;
+
+    if (!one && json_kind(j, parts) != JSON_ARRAY)
+        return err_set(err, ERR_INVALID, "%s.%zu.parts: expected an array", c->where, c->at);
+    c->part_at = 0;
+    c->turn = NULL;
+    for (json_ref p = one ? parts : json_first(j, parts); p; p = one ? 0 : json_next(j, p)) {
+        if (!read_part(c, p, role, err))
+            return false;
+        c->part_at++;
+    }
+    return true;
+}
+
+static bool read_content(struct contents *c, json_ref content, struct err *err)
+{
+    const struct json *j = c->r->json;
+    json_ref role = either(j, content, "role", "role");
+    struct str word = json_raw(j, role);
+
+    if (json_kind(j, content) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "%s.%zu: expected an object", c->where, c->at);
+    if (!role || str_eq(word, STR("\"user\"")) || str_eq(word, STR("\"function\"")) ||
+        str_eq(word, STR("\"\"")))
+        return read_parts(c, content, TURN_USER, err);
+    if (str_eq(word, STR("\"model\"")))
+        return read_parts(c, content, TURN_ASSISTANT, err);
+    return err_set(err, ERR_INVALID, "%s.%zu.role: expected \"user\" or \"model\"", c->where,
+                   c->at);
+}
+
+bool gemini_read_contents(struct field_reader *r, json_ref value, struct err *err)
+{
+    struct contents c = {.r = r, .turns = &r->to->turns, .where = "contents"};
+    bool one = json_kind(r->json, value) == JSON_OBJECT;
+
+    table_init(&c.open, r->arena, CALLS_MAX);
+    while (*c.turns)
+        c.turns = &(*c.turns)->next;
+    if (!one && (json_kind(r->json, value) != JSON_ARRAY || !json_first(r->json, value)))
+        return err_set(err, ERR_INVALID, "contents: expected an array with at least one content");
+    for (json_ref v = one ? value : json_first(r->json, value); v;
+         v = one ? 0 : json_next(r->json, v)) {
+        if (!read_content(&c, v, err))
+            return false;
+        c.at++;
+    }
+    return true;
+}
+
+/* In front of all turns, wherever it stands in the body. */
+bool gemini_read_system(struct field_reader *r, json_ref value, struct err *err)
+{
+    struct turn *first = NULL;
+    struct contents c = {.r = r, .turns = &first, .where = "systemInstruction"};
+    struct turn *rest = r->to->turns;
+
+    if (json_kind(r->json, value) == JSON_STRING) {
+        struct part *part;
+
+        if (!turn_for(&c, TURN_SYSTEM, err))
+            return false;
+        part = new_part(&c, PART_TEXT, err);
+        if (!part || !read_str(&c, value, "", &part->text, err))
+            return false;
+        r->to->prompt_bytes += part->text.len;
+    } else if (!read_parts(&c, value, TURN_SYSTEM, err)) {
+        return false;
+    }
+    if (!first)
+        return true;
+    r->to->turns = first;
+    while (first->next)
+        first = first->next;
+    first->next = rest;
+    return true;
+}
+
+bool gemini_read_request(struct arena *arena, const struct json *json, struct conversation *out,
+                         struct err *err)
+{
+    struct field_reader r = {.arena = arena, .json = json, .to = out};
+
+    conversation_init(out);
+    out->spoken = &dialect_gemini;
+    out->kind = ASK_CHAT;
+    out->include_usage = true; /* this dialect always tells */
+    if (!fields_read(&r, json_root(json), gemini_fields + gemini_config_count, gemini_body_count,
+                     err))
+        return false;
+    gemini_allow_tools(&r);
+    for (const struct turn *t = out->turns; t; t = t->next)
+        if (t->role != TURN_SYSTEM)
+            return true;
+    return err_set(err, ERR_INVALID, "contents: expected an array with at least one content");
+}
+
+/* ---- embeddings: {"content":...} or {"requests":[{"content":...},...]} ---- */
+
+static bool put_input(struct json_writer *w, struct field_reader *r, json_ref request,
+                      const char *where, struct err *err)
+{
+    json_ref content = json_get(r->json, request, STR("content"));
+    json_ref parts = json_get(r->json, content, STR("parts")), size;
+    struct buf text;
+    struct str piece;
+    struct err ignored = {0};
+
+    buf_init(&text, r->arena, json_raw(r->json, parts).len + 1);
+    for (json_ref p = json_first(r->json, parts); p; p = json_next(r->json, p)) {
+        if (!json_str(r->json, json_get(r->json, p, STR("text")), r->arena, &piece))
+            return err_set(err, ERR_INVALID, "%scontent.parts: expected parts with a text", where);
+        buf_str(&text, piece);
+    }
+    if (!buf_finish(&text, &piece, &ignored) || !piece.len)
+        return err_set(err, ERR_INVALID, "%scontent.parts: expected parts with a text", where);
+    jw_str(w, piece);
+    r->to->prompt_bytes += piece.len;
+    size = either(r->json, request, "outputDimensionality", "output_dimensionality");
+    if (size && (!json_i64(r->json, size, &r->to->dimensions) || r->to->dimensions < 1))
+        return err_set(err, ERR_INVALID, "%soutputDimensionality: expected an integer from 1",
+                       where);
+    return true;
+}
+
+bool gemini_read_embed(struct arena *arena, const struct json *json, struct conversation *out,
+                       struct err *err)
+{
+    struct field_reader r = {.arena = arena, .json = json, .to = out};
+    json_ref requests = json_get(json, json_root(json), STR("requests"));
+    struct json_writer w;
+    struct buf b;
+
+    conversation_init(out);
+    out->spoken = &dialect_gemini_embed;
+    out->kind = ASK_EMBEDDING;
+    out->encoding = STR("float");
+    buf_init(&b, arena, 8 * json_raw(json, json_root(json)).len + 64);
+    jw_init(&w, &b);
+    if (!requests) {
+        if (!put_input(&w, &r, json_root(json), "", err))
+            return false;
+        return buf_finish(&b, &out->inputs, err);
+    }
+    if (!json_first(json, requests))
+        return err_set(err, ERR_INVALID, "requests: expected an array with at least one request");
+    jw_array(&w);
+    for (json_ref q = json_first(json, requests); q; q = json_next(json, q))
+        if (!put_input(&w, &r, q, "requests: ", err))
+            return false;
+    jw_array_end(&w);
+    return buf_finish(&b, &out->inputs, err);
+}

@@ -1,0 +1,605 @@
+/* A provider's answer -> steps. A stream is the whole answer's shape again and again, each with what is
+ * new; usage counts up and the last one holds. */
+#include "models/gemini_internal.h"
+
+#include "base/utf8.h"
+
+#define CHOICES_MAX 8
+#define TEXT_MAX    (4 * MIB) /* kept of a choice to count characters for citations */
+
+enum open_part { OPEN_NONE, OPEN_TEXT, OPEN_THOUGHT, OPEN_REFUSAL };
+
+struct choice {
+    bool begun, finished, has_calls;
+    enum open_part open;
+    uint32_t part, parts; /* the open one; how many have begun */
+    struct buf text;
+};
+
+struct reading {
+    struct choice choices[CHOICES_MAX];
+    struct usage usage;
+    bool has_usage, blocked, ended;
+    uint32_t calls, vectors;
+    struct str id, model;
+};
+
+bool gemini_reader_init(struct said_reader *r, struct err *err)
+{
+    struct reading *own = arena_alloc(r->arena, sizeof *own);
+
+    if (!own)
+        return err_arena(err, r->arena);
+    own->usage = usage_unknown;
+    for (size_t i = 0; i < CHOICES_MAX; i++)
+        buf_init(&own->choices[i].text, r->arena, TEXT_MAX);
+    r->own = own;
+    return true;
+}
+
+struct event {
+    struct said_reader *r;
+    struct reading *own;
+    const struct json *j;
+};
+
+static bool take(struct event *e, struct said *said, struct err *err)
+{
+    return e->r->take(e->r->ctx, said, err);
+}
+
+static bool text_of(struct event *e, json_ref v, struct str *out, struct err *err)
+{
+    *out = STR_NONE;
+    if (json_kind(e->j, v) != JSON_STRING)
+        return true;
+    return json_str(e->j, v, e->r->scratch, out) || err_arena(err, e->r->scratch);
+}
+
+/* ---- usage ---- */
+
+static int64_t count_of(const struct json *j, json_ref object, const char *name)
+{
+    int64_t n;
+
+    return json_i64(j, json_get(j, object, str_from(name)), &n) && n >= 0 ? n : -1;
+}
+
+static int64_t of_modality(const struct json *j, json_ref details, struct str modality)
+{
+    int64_t sum = -1;
+
+    for (json_ref v = json_first(j, details); v; v = json_next(j, v)) {
+        int64_t n = count_of(j, v, "tokenCount");
+
+        if (n >= 0 && str_eq(json_raw(j, json_get(j, v, STR("modality"))), modality))
+            sum = (sum < 0 ? 0 : sum) + n;
+    }
+    return sum;
+}
+
+/* candidatesTokenCount is without thoughts, promptTokenCount with what was cached and without what tools
+ * read; the total says when a server counts otherwise. */
+static void read_usage(struct event *e, json_ref u)
+{
+    const struct json *j = e->j;
+    int64_t prompt = count_of(j, u, "promptTokenCount"), tools, made, thoughts, total;
+    struct usage *to = &e->own->usage;
+    json_ref in = json_get(j, u, STR("promptTokensDetails"));
+    json_ref out = json_get(j, u, STR("candidatesTokensDetails"));
+
+    if (!u)
+        return;
+    tools = MAX_OF(count_of(j, u, "toolUsePromptTokenCount"), 0);
+    made = count_of(j, u, "candidatesTokenCount");
+    thoughts = count_of(j, u, "thoughtsTokenCount");
+    total = count_of(j, u, "totalTokenCount");
+    e->own->has_usage = true;
+    to->tokens_in = prompt < 0 ? -1 : prompt + tools;
+    to->tokens_reasoning = thoughts;
+    to->tokens_out = MAX_OF(made, 0) + MAX_OF(thoughts, 0);
+    if (thoughts > 0 && prompt >= 0 && total == prompt + tools + made)
+        to->tokens_out = made;
+    if (made < 0 && thoughts < 0)
+        to->tokens_out =
+            total >= 0 && prompt >= 0 && total >= prompt + tools ? total - prompt - tools : 0;
+    to->tokens_cached = count_of(j, u, "cachedContentTokenCount");
+    to->tokens_audio_in = of_modality(j, in, STR("\"AUDIO\""));
+    to->tokens_image_in = of_modality(j, in, STR("\"IMAGE\""));
+    to->tokens_audio_out = of_modality(j, out, STR("\"AUDIO\""));
+}
+
+/* ---- parts ---- */
+
+static uint32_t begin_part(struct choice *c, enum open_part kind)
+{
+    if (kind == OPEN_NONE || c->open != kind)
+        c->part = c->parts++;
+    c->open = kind;
+    return c->part;
+}
+
+static bool say_text(struct event *e, uint32_t choice, enum open_part kind, struct str text,
+                     struct str signature, struct err *err)
+{
+    struct choice *c = &e->own->choices[choice];
+    struct said said = {.choice = choice, .text = text, .signature = signature};
+
+    if (!text.len && !signature.len)
+        return true;
+    said.kind = kind == OPEN_THOUGHT   ? SAID_REASONING
+                : kind == OPEN_REFUSAL ? SAID_REFUSAL
+                                       : SAID_TEXT;
+    said.part = begin_part(c, kind);
+    if (kind == OPEN_TEXT)
+        buf_str(&c->text, text);
+    if (kind == OPEN_THOUGHT && text.len && signature.len) { /* the signature comes with the last */
+        said.signature = STR_NONE;
+        if (!take(e, &said, err))
+            return false;
+        said.text = STR("");
+        said.signature = signature;
+    }
+    return take(e, &said, err);
+}
+
+static bool say_call(struct event *e, uint32_t choice, json_ref call, struct str signature,
+                     struct err *err)
+{
+    struct choice *c = &e->own->choices[choice];
+    json_ref args = json_get(e->j, call, STR("args"));
+    struct said said = {.kind = SAID_TOOL, .choice = choice, .signature = signature};
+
+    if (!text_of(e, json_get(e->j, call, STR("id")), &said.id, err) ||
+        !text_of(e, json_get(e->j, call, STR("name")), &said.name, err))
+        return false;
+    if (!said.name.len)
+        return err_set(err, ERR_UNAVAILABLE, "a functionCall without a name");
+    if (!said.id.len) /* they are not said by all; clients need one that no other call has */
+        said.id = arena_fmt(e->r->scratch, "call_weir_" STR_FMT "_%u",
+                            STR_ARG(str_slice(e->own->id, 0, 40)), e->own->calls);
+    if (!said.id.ptr)
+        return err_arena(err, e->r->scratch);
+    e->own->calls++;
+    c->has_calls = true;
+    said.part = begin_part(c, OPEN_NONE);
+    if (!take(e, &said, err))
+        return false;
+    said.kind = SAID_ARGUMENTS;
+    said.signature = said.id = said.name = STR_NONE;
+    said.text = json_kind(e->j, args) == JSON_OBJECT ? json_raw(e->j, args) : STR("{}");
+    if (!take(e, &said, err))
+        return false;
+    said.kind = SAID_PART_END;
+    said.text = STR_NONE;
+    return take(e, &said, err);
+}
+
+static bool say_media(struct event *e, uint32_t choice, json_ref data, struct err *err)
+{
+    struct said said = {.kind = SAID_MEDIA, .choice = choice};
+
+    if (!text_of(e, json_get(e->j, data, STR("mimeType")), &said.media_type, err) ||
+        !text_of(e, json_get(e->j, data, STR("data")), &said.text, err))
+        return false;
+    said.part = begin_part(&e->own->choices[choice], OPEN_NONE);
+    return take(e, &said, err);
+}
+
+/* Code that Google ran, and what came of it: text, as its own clients show it. */
+static bool say_code(struct event *e, uint32_t choice, json_ref code, json_ref result,
+                     struct err *err)
+{
+    struct str inside, text;
+
+    if (!text_of(e, json_get(e->j, code ? code : result, code ? STR("code") : STR("output")),
+                 &inside, err))
+        return false;
+    text = arena_fmt(e->r->scratch, "\n```%s\n" STR_FMT "\n```\n", code ? "python" : "",
+                     STR_ARG(inside));
+    if (!text.ptr)
+        return err_arena(err, e->r->scratch);
+    return say_text(e, choice, OPEN_TEXT, text, STR_NONE, err);
+}
+
+static bool read_part(struct event *e, uint32_t choice, json_ref part, struct err *err)
+{
+    json_ref text = json_get(e->j, part, STR("text"));
+    json_ref call = json_get(e->j, part, STR("functionCall"));
+    json_ref data = json_get(e->j, part, STR("inlineData"));
+    json_ref code = json_get(e->j, part, STR("executableCode"));
+    json_ref result = json_get(e->j, part, STR("codeExecutionResult"));
+    struct str words, signature;
+    bool thought = false;
+
+    if (!text_of(e, json_get(e->j, part, STR("thoughtSignature")), &signature, err))
+        return false;
+    if (call)
+        return say_call(e, choice, call, signature, err);
+    if (data)
+        return say_media(e, choice, data, err);
+    if (code || result)
+        return say_code(e, choice, code, result, err);
+    (void)!json_bool(e->j, json_get(e->j, part, STR("thought")), &thought);
+    return text_of(e, text, &words, err) &&
+           say_text(e, choice, thought ? OPEN_THOUGHT : OPEN_TEXT, words, signature, err);
+}
+
+/* ---- citations: Gemini counts bytes, clients count characters ---- */
+
+static int64_t characters(struct choice *c, int64_t bytes)
+{
+    if (!buf_ok(&c->text) || bytes < 0)
+        return -1;
+    return (int64_t)utf8_count(str_slice(buf_view(&c->text), 0, (size_t)bytes));
+}
+
+static bool say_citation(struct event *e, uint32_t choice, const int64_t range[2], json_ref source,
+                         struct err *err)
+{
+    struct choice *c = &e->own->choices[choice];
+    struct said said = {.kind = SAID_CITATION, .choice = choice, .part = c->part};
+    struct str uri, title;
+    struct json_writer w;
+    struct buf b;
+
+    if (!text_of(e, json_get(e->j, source, STR("uri")), &uri, err) ||
+        !text_of(e, json_get(e->j, source, STR("title")), &title, err))
+        return false;
+    if (!uri.len)
+        return true;
+    buf_init(&b, e->r->scratch, 8 * (uri.len + title.len) + 256);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "type");
+    jw_cstr(&w, "url_citation");
+    jw_key(&w, "url_citation");
+    jw_object(&w);
+    jw_key(&w, "url");
+    jw_str(&w, uri);
+    jw_key(&w, "title");
+    jw_str(&w, title.len ? title : uri);
+    jw_key(&w, "start_index");
+    jw_i64(&w, MAX_OF(characters(c, range[0]), 0));
+    jw_key(&w, "end_index");
+    jw_i64(&w, MAX_OF(characters(c, range[1]), 0));
+    jw_object_end(&w);
+    jw_object_end(&w);
+    return buf_finish(&b, &said.raw, err) && take(e, &said, err);
+}
+
+static void read_range(const struct json *j, json_ref segment, int64_t range[2])
+{
+    range[0] = MAX_OF(count_of(j, segment, "startIndex"), 0);
+    range[1] = MAX_OF(count_of(j, segment, "endIndex"), range[0]);
+}
+
+static bool read_grounding(struct event *e, uint32_t choice, json_ref grounding, struct err *err)
+{
+    const struct json *j = e->j;
+    json_ref chunks = json_get(j, grounding, STR("groundingChunks"));
+    json_ref supports = json_get(j, grounding, STR("groundingSupports"));
+    int64_t range[2], at;
+
+    for (json_ref s = json_first(j, supports); s; s = json_next(j, s)) {
+        json_ref indices = json_get(j, s, STR("groundingChunkIndices"));
+
+        read_range(j, json_get(j, s, STR("segment")), range);
+        for (json_ref i = json_first(j, indices); i; i = json_next(j, i)) {
+            json_ref chunk = json_i64(j, i, &at) && at >= 0 ? json_at(j, chunks, (size_t)at) : 0;
+            json_ref source = json_get(j, chunk, STR("web"));
+
+            if (!source)
+                source = json_get(j, chunk, STR("retrievedContext"));
+            if (!say_citation(e, choice, range, source, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool read_citations(struct event *e, uint32_t choice, json_ref candidate, struct err *err)
+{
+    const struct json *j = e->j;
+    json_ref meta = json_get(j, candidate, STR("citationMetadata"));
+    json_ref sources = json_get(j, meta, STR("citationSources"));
+    int64_t range[2];
+
+    if (!sources)
+        sources = json_get(j, meta, STR("citations"));
+    for (json_ref s = json_first(j, sources); s; s = json_next(j, s)) {
+        read_range(j, s, range);
+        if (!say_citation(e, choice, range, s, err))
+            return false;
+    }
+    return read_grounding(e, choice, json_get(j, candidate, STR("groundingMetadata")), err);
+}
+
+/* ---- logprobs in OpenAI's shape ---- */
+
+static void write_logprob(struct event *e, struct json_writer *w, json_ref v)
+{
+    double p;
+
+    jw_key(w, "token");
+    jw_raw(w, json_kind(e->j, json_get(e->j, v, STR("token"))) == JSON_STRING
+                  ? json_raw(e->j, json_get(e->j, v, STR("token")))
+                  : STR("\"\""));
+    jw_key(w, "logprob");
+    jw_f64(w, json_f64(e->j, json_get(e->j, v, STR("logProbability")), &p) ? p : 0);
+    jw_key(w, "bytes");
+    jw_null(w);
+}
+
+static bool read_logprobs(struct event *e, uint32_t choice, json_ref result, struct err *err)
+{
+    const struct json *j = e->j;
+    struct said said = {.kind = SAID_LOGPROBS, .choice = choice};
+    json_ref top = json_first(j, json_get(j, result, STR("topCandidates")));
+    struct json_writer w;
+    struct buf b;
+
+    if (!result)
+        return true;
+    buf_init(&b, e->r->scratch, 4 * json_raw(j, result).len + 4096);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "content");
+    jw_array(&w);
+    for (json_ref v = json_first(j, json_get(j, result, STR("chosenCandidates"))); v;
+         v = json_next(j, v)) {
+        jw_object(&w);
+        write_logprob(e, &w, v);
+        jw_key(&w, "top_logprobs");
+        jw_array(&w);
+        for (json_ref t = json_first(j, json_get(j, top, STR("candidates"))); t;
+             t = json_next(j, t)) {
+            jw_object(&w);
+            write_logprob(e, &w, t);
+            jw_object_end(&w);
+        }
+        jw_array_end(&w);
+        jw_object_end(&w);
+        top = top ? json_next(j, top) : 0;
+    }
+    jw_array_end(&w);
+    jw_key(&w, "refusal");
+    jw_null(&w);
+    jw_object_end(&w);
+    return buf_finish(&b, &said.raw, err) && take(e, &said, err);
+}
+
+/* ---- candidates ---- */
+
+static const struct {
+    const char *name;
+    enum finish_reason finish;
+    bool failed; /* the model did not do what it should: another one may */
+} reasons[] = {
+    {"STOP", FINISH_STOP, false},
+    {"MAX_TOKENS", FINISH_LENGTH, false},
+    {"SAFETY", FINISH_CONTENT_FILTER, false},
+    {"RECITATION", FINISH_CONTENT_FILTER, false},
+    {"LANGUAGE", FINISH_CONTENT_FILTER, false},
+    {"BLOCKLIST", FINISH_CONTENT_FILTER, false},
+    {"PROHIBITED_CONTENT", FINISH_CONTENT_FILTER, false},
+    {"SPII", FINISH_CONTENT_FILTER, false},
+    {"IMAGE_SAFETY", FINISH_CONTENT_FILTER, false},
+    {"IMAGE_PROHIBITED_CONTENT", FINISH_CONTENT_FILTER, false},
+    {"IMAGE_RECITATION", FINISH_CONTENT_FILTER, false},
+    {"MODEL_ARMOR", FINISH_CONTENT_FILTER, false},
+    {"MALFORMED_FUNCTION_CALL", FINISH_UNSAID, true},
+    {"MALFORMED_RESPONSE", FINISH_UNSAID, true},
+    {"UNEXPECTED_TOOL_CALL", FINISH_UNSAID, true},
+    {"TOO_MANY_TOOL_CALLS", FINISH_UNSAID, true},
+    {"MISSING_THOUGHT_SIGNATURE", FINISH_UNSAID, true},
+    {"NO_IMAGE", FINISH_UNSAID, true},
+    {"IMAGE_OTHER", FINISH_UNSAID, true},
+    {"OTHER", FINISH_UNSAID, true},
+};
+
+static bool fail(struct event *e, struct str type, struct str text, struct err *err)
+{
+    struct said said = {.kind = SAID_FAILED, .name = type, .text = text};
+
+    e->own->ended = true;
+    return take(e, &said, err);
+}
+
+/* An unknown reason is a failure too: what it means for the text is not known. */
+static bool say_finish(struct event *e, uint32_t choice, struct str reason, json_ref message,
+                       struct err *err)
+{
+    struct choice *c = &e->own->choices[choice];
+    struct said said = {.kind = SAID_FINISH, .choice = choice};
+    struct str why, text;
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(reasons) && !str_eq(reason, str_from(reasons[i].name)))
+        i++;
+    if (i == ARRAY_LEN(reasons) || reasons[i].failed) {
+        if (!text_of(e, message, &why, err))
+            return false;
+        text = arena_fmt(e->r->scratch, "the model stopped: " STR_FMT "%s" STR_FMT, STR_ARG(reason),
+                         why.len ? ": " : "", STR_ARG(why));
+        return text.ptr ? fail(e, reason, text, err) : err_arena(err, e->r->scratch);
+    }
+    said.finish = reasons[i].finish;
+    if (said.finish == FINISH_STOP && c->has_calls)
+        said.finish = FINISH_TOOL_CALLS;
+    c->finished = true;
+    return take(e, &said, err);
+}
+
+static bool begin(struct event *e, uint32_t choice, struct err *err)
+{
+    struct said said = {
+        .kind = SAID_BEGIN, .choice = choice, .id = e->own->id, .model = e->own->model};
+
+    if (e->own->choices[choice].begun)
+        return true;
+    e->own->choices[choice].begun = true;
+    return take(e, &said, err);
+}
+
+static bool read_candidate(struct event *e, json_ref candidate, struct err *err)
+{
+    const struct json *j = e->j;
+    int64_t index = MAX_OF(count_of(j, candidate, "index"), 0);
+    json_ref content = json_get(j, candidate, STR("content"));
+    json_ref parts = json_get(j, content, STR("parts"));
+    uint32_t choice = (uint32_t)index;
+    struct str reason;
+
+    if (index >= CHOICES_MAX)
+        return err_set(err, ERR_UNAVAILABLE, "a candidate with index %" PRId64, index);
+    if (!begin(e, choice, err))
+        return false;
+    for (json_ref p = json_first(j, parts); p; p = json_next(j, p))
+        if (!read_part(e, choice, p, err))
+            return false;
+    if (!read_citations(e, choice, candidate, err) ||
+        !read_logprobs(e, choice, json_get(j, candidate, STR("logprobsResult")), err) ||
+        !text_of(e, json_get(j, candidate, STR("finishReason")), &reason, err))
+        return false;
+    if (!reason.len || str_eq(reason, STR("FINISH_REASON_UNSPECIFIED")) ||
+        e->own->choices[choice].finished)
+        return true;
+    return say_finish(e, choice, reason, json_get(j, candidate, STR("finishMessage")), err);
+}
+
+/* The prompt itself was refused: there is no candidate. */
+static bool read_blocked(struct event *e, json_ref feedback, struct err *err)
+{
+    struct said finish = {.kind = SAID_FINISH, .finish = FINISH_CONTENT_FILTER};
+    struct str reason, text;
+
+    if (!text_of(e, json_get(e->j, feedback, STR("blockReason")), &reason, err))
+        return false;
+    if (!reason.len || e->own->choices[0].begun)
+        return true;
+    text = arena_fmt(e->r->scratch, "the prompt was blocked: " STR_FMT, STR_ARG(reason));
+    if (!text.ptr)
+        return err_arena(err, e->r->scratch);
+    if (!begin(e, 0, err) || !say_text(e, 0, OPEN_REFUSAL, text, STR_NONE, err))
+        return false;
+    e->own->choices[0].finished = true;
+    return take(e, &finish, err);
+}
+
+static bool read_error(struct event *e, json_ref error, struct err *err)
+{
+    struct str status, message;
+
+    return text_of(e, json_get(e->j, error, STR("status")), &status, err) &&
+           text_of(e, json_get(e->j, error, STR("message")), &message, err) &&
+           fail(e, status, message, err);
+}
+
+static bool keep_name(struct event *e, const char *member, struct str *to, struct err *err)
+{
+    struct str text;
+
+    if (to->ptr)
+        return true;
+    if (!text_of(e, json_get(e->j, json_root(e->j), str_from(member)), &text, err))
+        return false;
+    if (text.ptr)
+        *to = arena_str(e->r->arena, text);
+    return !text.ptr || to->ptr || err_arena(err, e->r->arena);
+}
+
+/* ---- embeddings ---- */
+
+static bool say_vector(struct event *e, json_ref embedding, struct err *err)
+{
+    json_ref values = json_get(e->j, embedding, STR("values"));
+    struct said said = {.kind = SAID_VECTOR, .choice = e->own->vectors++};
+
+    if (json_kind(e->j, values) != JSON_ARRAY)
+        return err_set(err, ERR_UNAVAILABLE, "an embedding without values");
+    said.raw = json_raw(e->j, values);
+    return take(e, &said, err);
+}
+
+static bool read_vectors(struct event *e, struct err *err)
+{
+    json_ref root = json_root(e->j), all = json_get(e->j, root, STR("embeddings"));
+    json_ref one = json_get(e->j, root, STR("embedding"));
+    struct said said = {.kind = SAID_BEGIN};
+
+    if (!take(e, &said, err))
+        return false;
+    if (one && !say_vector(e, one, err))
+        return false;
+    for (json_ref v = json_first(e->j, all); v; v = json_next(e->j, v))
+        if (!say_vector(e, v, err))
+            return false;
+    read_usage(e, json_get(e->j, root, STR("usageMetadata")));
+    e->own->choices[0].begun = e->own->choices[0].finished = e->own->vectors > 0;
+    return e->own->vectors > 0 || err_set(err, ERR_UNAVAILABLE, "an answer without embeddings");
+}
+
+/* ---- the answer ---- */
+
+static bool read_answer(struct event *e, struct err *err)
+{
+    json_ref root = json_root(e->j), candidates = json_get(e->j, root, STR("candidates"));
+
+    if (!keep_name(e, "responseId", &e->own->id, err) ||
+        !keep_name(e, "modelVersion", &e->own->model, err))
+        return false;
+    read_usage(e, json_get(e->j, root, STR("usageMetadata")));
+    for (json_ref c = json_first(e->j, candidates); c && !e->own->ended; c = json_next(e->j, c))
+        if (!read_candidate(e, c, err))
+            return false;
+    return e->own->ended || read_blocked(e, json_get(e->j, root, STR("promptFeedback")), err);
+}
+
+bool gemini_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
+{
+    const struct json_limits limits = {.depth = 128, .nodes = 4000000, .lone_surrogates = true};
+    struct event e = {.r = r, .own = r->own};
+    struct json *j;
+    json_ref error;
+
+    (void)type;
+    if (e.own->ended || !data.len)
+        return true;
+    j = json_parse_within(r->scratch, data, &limits, err);
+    if (!j) {
+        if (err->code == ERR_INVALID)
+            err->code = ERR_UNAVAILABLE;
+        return err_wrap(err, "an answer that is not JSON");
+    }
+    e.j = j;
+    if (json_kind(j, json_root(j)) != JSON_OBJECT)
+        return err_set(err, ERR_UNAVAILABLE, "an answer that is no object");
+    error = json_get(j, json_root(j), STR("error"));
+    if (error)
+        return read_error(&e, error, err);
+    return r->asked && r->asked->kind == ASK_EMBEDDING ? read_vectors(&e, err)
+                                                       : read_answer(&e, err);
+}
+
+bool gemini_at_end(struct said_reader *r, struct err *err)
+{
+    struct reading *own = r->own;
+    struct said said = {.kind = SAID_USAGE, .usage = own->usage};
+    bool begun = false;
+
+    if (own->ended)
+        return true;
+    for (size_t i = 0; i < CHOICES_MAX; i++) {
+        begun = begun || own->choices[i].begun;
+        if (own->choices[i].begun && !own->choices[i].finished)
+            return err_set(err, ERR_UNAVAILABLE, "the answer ended without a finishReason");
+    }
+    if (!begun)
+        return err_set(err, ERR_UNAVAILABLE, "the answer ended without a candidate");
+    own->ended = true;
+    if (own->has_usage && !r->take(r->ctx, &said, err))
+        return false;
+    said.kind = SAID_END;
+    return r->take(r->ctx, &said, err);
+}

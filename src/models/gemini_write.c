@@ -1,0 +1,630 @@
+/* Conversation -> generateContent or batchEmbedContents. */
+#include "models/gemini_internal.h"
+
+#include "models/models.h"
+#include "models/tools.h"
+
+#include <math.h>
+
+#define BODY_MAX     ((size_t)256 * 1024 * 1024) /* the request's arena ends before */
+#define STOPS_MAX    5
+/* What Google takes for the signature of a call that another model made. */
+#define NO_SIGNATURE STR("skip_thought_signature_validator")
+
+struct writing {
+    struct arena *arena;
+    const struct conversation *in;
+    struct str remote; /* without "models/" */
+    struct losses *losses;
+    struct json_writer w;
+    struct call_names calls;
+    struct str open;     /* role of the content that is open, or empty */
+    bool unsigned_calls; /* those without a signature need a stand-in */
+};
+
+bool gemini_is_ours(const struct conversation *in)
+{
+    return in->spoken && str_eq(str_from(in->spoken->name), STR("gemini"));
+}
+
+/* ---- contents ---- */
+
+/* Contents of one role that follow each other are one; opened with their first part. */
+static void open_content(struct writing *k, struct str role)
+{
+    if (str_eq(k->open, role))
+        return;
+    if (k->open.len) {
+        jw_array_end(&k->w);
+        jw_object_end(&k->w);
+    }
+    k->open = role;
+    jw_object(&k->w);
+    jw_key(&k->w, "role");
+    jw_str(&k->w, role);
+    jw_key(&k->w, "parts");
+    jw_array(&k->w);
+}
+
+static void write_member(struct json_writer *w, const char *key, struct str value)
+{
+    if (!value.ptr)
+        return;
+    jw_key(w, key);
+    jw_str(w, value);
+}
+
+/* Beside a part: what a Gemini client had there. */
+static void write_beside(struct writing *k, const struct part *p, struct err *err)
+{
+    struct json *j = p->extra.len ? json_parse(k->arena, p->extra, err) : NULL;
+
+    for (json_ref v = j ? json_first(j, json_root(j)) : 0; v; v = json_next(j, v)) {
+        jw_key_raw(&k->w, json_key_raw(j, v));
+        jw_raw(&k->w, json_raw(j, v));
+    }
+}
+
+static bool write_media(struct writing *k, const struct turn *t, const struct part *p,
+                        struct err *err)
+{
+    struct str type = p->media_type, data = p->data, where = p->url.len ? p->url : p->file_id;
+
+    if (!data.ptr && !data_url_read(where, &type, &data)) {
+        if (!where.len)
+            return part_loss(k->arena, t, p, "", "nothing is in it", k->losses, err);
+        if (!type.len)
+            type = media_type_guess(where);
+    }
+    jw_object(&k->w);
+    jw_key(&k->w, data.ptr ? "inlineData" : "fileData");
+    jw_object(&k->w);
+    write_member(&k->w, "mimeType",
+                 type.len   ? type
+                 : data.ptr ? media_type_guess(p->file_name).len ? media_type_guess(p->file_name)
+                                                                 : STR("application/octet-stream")
+                            : STR_NONE);
+    write_member(&k->w, data.ptr ? "data" : "fileUri", data.ptr ? data : where);
+    jw_object_end(&k->w);
+    if (gemini_is_ours(k->in))
+        write_beside(k, p, err);
+    jw_object_end(&k->w);
+    if (p->detail.len && !str_eq(p->detail, STR("auto")))
+        return part_loss(k->arena, t, p, "detail", "gemini has no such field", k->losses, err);
+    return true;
+}
+
+static bool write_call(struct writing *k, const struct part *p, struct err *err)
+{
+    struct str args;
+
+    if (!object_from_text(k->arena, p->arguments, "arguments", &args, err))
+        return false;
+    jw_object(&k->w);
+    jw_key(&k->w, "functionCall");
+    jw_object(&k->w);
+    if (!str_starts(p->id, STR("call_weir_")))
+        write_member(&k->w, "id", p->id);
+    write_member(&k->w, "name", p->name);
+    jw_key(&k->w, "args");
+    jw_raw(&k->w, args);
+    jw_object_end(&k->w);
+    if (p->signature.len)
+        write_member(&k->w, "thoughtSignature", p->signature);
+    else if (k->unsigned_calls)
+        write_member(&k->w, "thoughtSignature", NO_SIGNATURE);
+    jw_object_end(&k->w);
+    return true;
+}
+
+static bool write_result(struct writing *k, const struct turn *t, const struct part *p,
+                         struct err *err)
+{
+    struct str name, text = STR_NONE, response;
+
+    if (!call_name(&k->calls, t, p, &name, err) || !parts_text(k->arena, p->inner, &text, err))
+        return false;
+    if (!object_from_text(k->arena, text.len ? text : STR("\"\""), p->is_error ? "error" : "output",
+                          &response, err))
+        return false;
+    jw_object(&k->w);
+    jw_key(&k->w, "functionResponse");
+    jw_object(&k->w);
+    if (!str_starts(p->id, STR("call_weir_")))
+        write_member(&k->w, "id", p->id);
+    write_member(&k->w, "name", name);
+    jw_key(&k->w, "response");
+    if (text.len)
+        jw_raw(&k->w, response);
+    else
+        jw_raw(&k->w, STR("{\"output\":\"\"}"));
+    jw_object_end(&k->w);
+    jw_object_end(&k->w);
+    for (const struct part *inner = p->inner; inner; inner = inner->next)
+        if ((inner->kind == PART_IMAGE || inner->kind == PART_AUDIO || inner->kind == PART_FILE) &&
+            !write_media(k, t, inner, err))
+            return false;
+    return true;
+}
+
+static void write_text(struct writing *k, const struct part *p, bool thought)
+{
+    jw_object(&k->w);
+    write_member(&k->w, "text", p->text.ptr ? p->text : STR(""));
+    if (thought) {
+        jw_key(&k->w, "thought");
+        jw_bool(&k->w, true);
+    }
+    if (p->signature.len && gemini_is_ours(k->in))
+        write_member(&k->w, "thoughtSignature", p->signature);
+    jw_object_end(&k->w);
+}
+
+static bool write_part(struct writing *k, const struct turn *t, const struct part *p,
+                       struct err *err)
+{
+    switch (p->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL: write_text(k, p, false); return true;
+    case PART_REASONING:
+        if (p->is_redacted)
+            return part_loss(k->arena, t, p, "", "reasoning that only its own provider can read",
+                             k->losses, err);
+        write_text(k, p, true);
+        return true;
+    case PART_IMAGE:
+    case PART_AUDIO:
+    case PART_FILE: return write_media(k, t, p, err);
+    case PART_TOOL_CALL: return write_call(k, p, err);
+    case PART_TOOL_RESULT: return write_result(k, t, p, err);
+    case PART_OTHER:
+        if (!gemini_is_ours(k->in))
+            return part_loss(k->arena, t, p, "", "gemini has no such part", k->losses, err);
+        jw_raw(&k->w, p->extra);
+        return true;
+    }
+    return true;
+}
+
+static bool is_system(const struct turn *t)
+{
+    return t->role == TURN_SYSTEM || t->role == TURN_DEVELOPER;
+}
+
+static bool has_others(const struct conversation *in)
+{
+    for (const struct turn *t = in->turns; t; t = t->next)
+        if (!is_system(t) && t->parts)
+            return true;
+    return false;
+}
+
+/* An empty text beside a call, as other dialects write it: Gemini refuses it. */
+static bool says_nothing(const struct part *p)
+{
+    return (p->kind == PART_TEXT || p->kind == PART_REFUSAL || p->kind == PART_REASONING) &&
+           !p->is_redacted && !p->text.len && !p->signature.len;
+}
+
+static bool write_turn(struct writing *k, const struct turn *t, struct err *err)
+{
+    struct str role = t->role == TURN_ASSISTANT ? STR("model") : STR("user");
+
+    bool only_text = true;
+
+    for (const struct part *p = t->parts; p; p = p->next)
+        only_text = only_text && p->kind == PART_TEXT;
+    for (const struct part *p = t->parts; p; p = p->next) {
+        if (says_nothing(p) && !only_text)
+            continue;
+        if (p->kind != PART_REASONING || !p->is_redacted)
+            open_content(k, role);
+        if (!write_part(k, t, p, err))
+            return false;
+    }
+    if (t->name.len)
+        return losses_note(k->losses, arena_fmt(k->arena, STR_FMT ".name", STR_ARG(t->path)),
+                           "gemini has no such field", err);
+    return true;
+}
+
+/* Where all is system, it is said by the user: contents may not be empty. */
+static bool write_contents(struct writing *k, struct err *err)
+{
+    bool others = has_others(k->in);
+
+    jw_key(&k->w, "contents");
+    jw_array(&k->w);
+    for (const struct turn *t = k->in->turns; t; t = t->next)
+        if ((!others || !is_system(t)) && !write_turn(k, t, err))
+            return false;
+    if (!k->open.len)
+        return err_set(err, ERR_INVALID, "messages: nothing that a Gemini model could be told");
+    jw_array_end(&k->w);
+    jw_object_end(&k->w);
+    jw_array_end(&k->w);
+    return true;
+}
+
+static void write_system(struct writing *k)
+{
+    bool any = false;
+
+    if (!has_others(k->in))
+        return;
+    for (const struct turn *t = k->in->turns; t; t = t->next) {
+        for (const struct part *p = is_system(t) ? t->parts : NULL; p; p = p->next) {
+            if (p->kind != PART_TEXT || !p->text.len)
+                continue;
+            if (!any) {
+                jw_key(&k->w, "systemInstruction");
+                jw_object(&k->w);
+                jw_key(&k->w, "parts");
+                jw_array(&k->w);
+            }
+            any = true;
+            write_text(k, p, false);
+        }
+    }
+    if (any) {
+        jw_array_end(&k->w);
+        jw_object_end(&k->w);
+    }
+}
+
+/* ---- tools ---- */
+
+static bool write_function(struct writing *k, const struct tool *tool, unsigned at, struct err *err)
+{
+    struct str schema;
+
+    jw_object(&k->w);
+    write_member(&k->w, "name", tool->name);
+    write_member(&k->w, "description", tool->description);
+    if (tool->parameters.len) {
+        struct str field = arena_fmt(k->arena, "tools.%u.parameters", at);
+
+        if (!field.ptr)
+            return err_arena(err, k->arena);
+        if (!gemini_schema_write(k->arena, tool->parameters, field, k->losses, &schema, err))
+            return false;
+        jw_key(&k->w, "parametersJsonSchema");
+        jw_raw(&k->w, schema);
+    }
+    jw_object_end(&k->w);
+    return true;
+}
+
+/* Another dialect's own tools: a search is a search everywhere. */
+static struct str own_tool(const struct writing *k, const struct tool *tool)
+{
+    if (gemini_is_ours(k->in))
+        return tool->builtin;
+    if (str_find(tool->builtin, STR("\"web_search")) < tool->builtin.len)
+        return STR("{\"googleSearch\":{}}");
+    if (str_find(tool->builtin, STR("\"code_execution")) < tool->builtin.len ||
+        str_find(tool->builtin, STR("\"code_interpreter")) < tool->builtin.len)
+        return STR("{\"codeExecution\":{}}");
+    return STR_NONE;
+}
+
+static bool write_tools(struct writing *k, struct err *err)
+{
+    bool functions = false;
+    unsigned at = 0;
+
+    if (!k->in->tools)
+        return true;
+    jw_key(&k->w, "tools");
+    jw_array(&k->w);
+    for (const struct tool *t = k->in->tools; t; t = t->next, at++) {
+        if (!t->builtin.ptr) {
+            functions = true;
+            continue;
+        }
+        if (own_tool(k, t).ptr)
+            jw_raw(&k->w, own_tool(k, t));
+        else if (!losses_note(k->losses, arena_fmt(k->arena, "tools.%u", at),
+                              "gemini has no such tool", err))
+            return false;
+    }
+    at = 0;
+    if (functions) {
+        jw_object(&k->w);
+        jw_key(&k->w, "functionDeclarations");
+        jw_array(&k->w);
+        for (const struct tool *t = k->in->tools; t; t = t->next, at++)
+            if (!t->builtin.ptr && !write_function(k, t, at, err))
+                return false;
+        jw_array_end(&k->w);
+        jw_object_end(&k->w);
+    }
+    jw_array_end(&k->w);
+    return true;
+}
+
+/* VALIDATED is how Gemini keeps to the schemas of functions: what "strict" asks for. */
+static const char *choice_of(const struct conversation *in)
+{
+    switch (in->tool_choice) {
+    case CHOOSE_NONE: return "NONE";
+    case CHOOSE_ANY:
+    case CHOOSE_NAMED: return "ANY";
+    case CHOOSE_UNSAID:
+    case CHOOSE_AUTO: break;
+    }
+    for (const struct tool *t = in->tools; t; t = t->next)
+        if (t->strict == 1)
+            return "VALIDATED";
+    return in->tool_choice == CHOOSE_AUTO ? "AUTO" : NULL;
+}
+
+static void write_choice(struct writing *k)
+{
+    const char *mode = k->in->tools ? choice_of(k->in) : NULL;
+
+    if (!mode)
+        return;
+    jw_key(&k->w, "toolConfig");
+    jw_object(&k->w);
+    jw_key(&k->w, "functionCallingConfig");
+    jw_object(&k->w);
+    jw_key(&k->w, "mode");
+    jw_cstr(&k->w, mode);
+    if (k->in->tool_choice == CHOOSE_NAMED) {
+        jw_key(&k->w, "allowedFunctionNames");
+        jw_array(&k->w);
+        jw_str(&k->w, k->in->tool_name);
+        jw_array_end(&k->w);
+    }
+    jw_object_end(&k->w);
+    jw_object_end(&k->w);
+}
+
+/* ---- generationConfig ---- */
+
+static bool write_format(struct writing *k, struct err *err)
+{
+    const struct conversation *in = k->in;
+    struct str schema;
+
+    if (in->format != FORMAT_JSON && in->format != FORMAT_SCHEMA)
+        return true;
+    jw_key(&k->w, "responseMimeType");
+    jw_cstr(&k->w, "application/json");
+    if (in->format == FORMAT_JSON || !in->schema.len)
+        return true;
+    if (!gemini_schema_write(k->arena, in->schema, STR("response_format.json_schema.schema"),
+                             k->losses, &schema, err))
+        return false;
+    jw_key(&k->w, "responseJsonSchema");
+    jw_raw(&k->w, schema);
+    return true;
+}
+
+static bool write_stops(struct writing *k, struct err *err)
+{
+    uint32_t count = MIN_OF(k->in->stop_count, STOPS_MAX);
+
+    if (!count)
+        return true;
+    jw_key(&k->w, "stopSequences");
+    jw_array(&k->w);
+    for (uint32_t i = 0; i < count; i++)
+        jw_str(&k->w, k->in->stops[i]);
+    jw_array_end(&k->w);
+    return count == k->in->stop_count ||
+           losses_note(k->losses, STR("stop"), "gemini takes five at most", err);
+}
+
+/* Google's own translation of efforts to budgets; from the third generation on there are levels. */
+static const struct effort {
+    const char *name, *level;
+    int64_t budget;
+} efforts[] = {
+    {"none", "minimal", 0},     {"minimal", "minimal", 1024}, {"low", "low", 1024},
+    {"medium", "medium", 8192}, {"high", "high", 24576},      {"xhigh", "high", 24576},
+    {"max", "high", 24576},
+};
+
+static const struct effort *effort_of(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(efforts); i++)
+        if (str_eq(name, str_from(efforts[i].name)))
+            return &efforts[i];
+    return NULL;
+}
+
+static bool thinks_in_levels(struct str remote)
+{
+    return !str_starts(remote, STR("gemini-1")) && !str_starts(remote, STR("gemini-2")) &&
+           !str_starts(remote, STR("gemini-robotics"));
+}
+
+static void write_thinking(struct writing *k)
+{
+    const struct conversation *in = k->in;
+    const struct effort *effort = effort_of(in->reasoning_effort);
+    int64_t budget = in->reasoning_budget;
+    bool levels = thinks_in_levels(k->remote) && effort && budget < 0;
+
+    if (!effort && budget < 0 && !in->reasoning_adaptive && !in->reasoning_summary.ptr)
+        return;
+    jw_key(&k->w, "thinkingConfig");
+    jw_object(&k->w);
+    if (levels) {
+        write_member(&k->w, "thinkingLevel", str_from(effort->level));
+    } else if (budget >= 0 || effort || in->reasoning_adaptive) {
+        jw_key(&k->w, "thinkingBudget");
+        jw_i64(&k->w, budget >= 0 ? budget : effort ? effort->budget : -1);
+    }
+    /* A Gemini client says itself whether it wants to see; others are told what was thought. */
+    jw_key(&k->w, "includeThoughts");
+    jw_bool(&k->w, gemini_is_ours(in) ? in->reasoning_summary.ptr != NULL
+                                      : budget != 0 && !(effort && effort->budget == 0));
+    jw_object_end(&k->w);
+}
+
+/* ["text","image"] -> ["TEXT","IMAGE"] */
+static bool write_modalities(struct writing *k, struct err *err)
+{
+    struct str raw = k->in->modalities;
+    char *upper = arena_alloc_raw(k->arena, raw.len + 1);
+
+    if (!raw.ptr || str_eq(raw, STR("[\"text\"]")))
+        return true;
+    if (!upper)
+        return err_arena(err, k->arena);
+    for (size_t i = 0; i < raw.len; i++)
+        upper[i] = (char)(raw.ptr[i] >= 'a' && raw.ptr[i] <= 'z' ? raw.ptr[i] & ~0x20 : raw.ptr[i]);
+    jw_key(&k->w, "responseModalities");
+    jw_raw(&k->w, (struct str){upper, raw.len});
+    return true;
+}
+
+/* Extras of a Gemini client go where they stood; of others, those that only Gemini can mean. */
+static bool write_extras(struct writing *k, bool in_config, struct err *err)
+{
+    static const char *const known[] = {"safetySettings",  "safety_settings", "cachedContent",
+                                        "cached_content",  "labels",          "speechConfig",
+                                        "mediaResolution", "imageConfig"};
+    const struct str prefix = STR("generationConfig.");
+
+    for (const struct extra *e = k->in->extras; e; e = e->next) {
+        bool inner = str_starts(e->name, prefix), ours = gemini_is_ours(k->in);
+
+        for (size_t i = 0; i < ARRAY_LEN(known) && !ours; i++) {
+            if (str_eq(e->name, str_from(known[i]))) {
+                ours = true;
+                inner = i >= 5;
+            }
+        }
+        if (inner != in_config)
+            continue;
+        if (!ours) {
+            if (!losses_note(k->losses, e->name, "gemini has no such field", err))
+                return false;
+            continue;
+        }
+        jw_key_raw(&k->w, str_starts(e->name, prefix) ? str_slice(e->name, prefix.len, e->name.len)
+                                                      : e->name);
+        jw_raw(&k->w, e->raw);
+    }
+    return true;
+}
+
+static bool write_config(struct writing *k, struct err *err)
+{
+    jw_key(&k->w, "generationConfig");
+    jw_object(&k->w);
+    fields_write(&k->w, k->in, gemini_fields, gemini_config_count);
+    if (!write_stops(k, err) || !write_format(k, err) || !write_modalities(k, err))
+        return false;
+    write_thinking(k);
+    if (!write_extras(k, true, err))
+        return false;
+    jw_object_end(&k->w);
+    return true;
+}
+
+/* ---- the request ---- */
+
+static bool write_body(struct writing *k, struct err *err)
+{
+    jw_object(&k->w);
+    write_system(k);
+    if (!write_contents(k, err) || !write_tools(k, err))
+        return false;
+    write_choice(k);
+    if (!write_config(k, err) || !write_extras(k, false, err))
+        return false;
+    jw_object_end(&k->w);
+    return true;
+}
+
+static void write_embed(struct writing *k, struct str text, bool with_model)
+{
+    jw_object(&k->w);
+    if (with_model) {
+        jw_key(&k->w, "model");
+        buf_str(k->w.to, STR("\"models/"));
+        buf_str(k->w.to, k->remote);
+        buf_char(k->w.to, '"');
+        k->w.after_key = false;
+    }
+    jw_key(&k->w, "content");
+    jw_object(&k->w);
+    jw_key(&k->w, "parts");
+    jw_array(&k->w);
+    jw_object(&k->w);
+    write_member(&k->w, "text", text);
+    jw_object_end(&k->w);
+    jw_array_end(&k->w);
+    jw_object_end(&k->w);
+    if (k->in->dimensions > 0) {
+        jw_key(&k->w, "outputDimensionality");
+        jw_i64(&k->w, k->in->dimensions);
+    }
+    jw_object_end(&k->w);
+}
+
+/* Always the batch: one text is a batch of one. */
+static bool write_embeds(struct writing *k, struct err *err)
+{
+    struct str *texts;
+    size_t count;
+
+    if (!inputs_read(k->arena, k->in, &texts, &count, err))
+        return false;
+    jw_object(&k->w);
+    jw_key(&k->w, "requests");
+    jw_array(&k->w);
+    for (size_t i = 0; i < count; i++)
+        write_embed(k, texts[i], true);
+    jw_array_end(&k->w);
+    jw_object_end(&k->w);
+    return extras_losses(k->in, k->losses, err);
+}
+
+static bool write_path(struct writing *k, struct outgoing *out, struct err *err)
+{
+    const char *verb = k->in->kind == ASK_EMBEDDING ? "batchEmbedContents"
+                       : k->in->stream              ? "streamGenerateContent?alt=sse"
+                                                    : "generateContent";
+    bool is_tuned = str_starts(k->remote, STR("tunedModels/"));
+
+    for (size_t i = 0; i < k->remote.len; i++)
+        if ((unsigned char)k->remote.ptr[i] <= ' ' || k->remote.ptr[i] == '?' ||
+            k->remote.ptr[i] == '#' || k->remote.ptr[i] == '"')
+            return err_set(err, ERR_UNAVAILABLE, "remote_name is no name of a Gemini model");
+    out->path = arena_fmt(k->arena, "%s" STR_FMT ":%s", is_tuned ? "/" : "/models/",
+                          STR_ARG(k->remote), verb);
+    return out->path.ptr || err_arena(err, k->arena);
+}
+
+bool gemini_write_request(struct arena *arena, const struct conversation *in,
+                          const struct model *to, struct losses *losses, struct outgoing *out,
+                          struct err *err)
+{
+    struct writing k = {.arena = arena, .in = in, .losses = losses, .remote = to->remote_name};
+    struct buf b;
+
+    if (str_starts(k.remote, STR("models/")))
+        k.remote = str_slice(k.remote, 7, k.remote.len);
+    k.unsigned_calls = str_starts(k.remote, STR("gemini-3"));
+    if (in->kind == ASK_COMPLETION)
+        return err_set(err, ERR_INVALID,
+                       "model: a Gemini model completes no bare prompt; ask it "
+                       "by chat");
+    if (!fields_losses(in, gemini_fields, gemini_field_count, losses, err) ||
+        !call_names_read(arena, in, &k.calls, err))
+        return false;
+    buf_init(&b, arena, BODY_MAX);
+    jw_init(&k.w, &b);
+    if (!(in->kind == ASK_EMBEDDING ? write_embeds(&k, err) : write_body(&k, err)) ||
+        !write_path(&k, out, err))
+        return false;
+    out->method = STR("POST");
+    out->field_count = 0;
+    return buf_finish(&b, &out->body, err);
+}

@@ -1,0 +1,546 @@
+/* The Gemini dialect: requests read and written, answers read and written. */
+#include <string.h>
+
+#include "dialect_kit.h"
+#include "models/gemini.h"
+#include "test.h"
+
+#define MEMORY         (64 * MIB)
+#define CONFIG(inside) "\"generationConfig\":{" inside "}"
+#define HI             "\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"}]}]"
+
+/* ---- requests ---- */
+
+static const struct {
+    const char *name;
+    const struct dialect *from;
+    const char *body, *want;
+    uint32_t losses; /* how many are told */
+} cases[] = {
+    {"a text", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+     "{" HI "," CONFIG("") "}", 0},
+    {"system turns wherever they stand, and turns of one role together", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"Be "
+     "brief\"},{\"role\":\"user\","
+     "\"content\":\"a\"},{\"role\":\"developer\",\"content\":\"Be "
+     "kind\"},{\"role\":\"user\",\"content\":\"b\"}]}",
+     "{\"systemInstruction\":{\"parts\":[{\"text\":\"Be brief\"},{\"text\":\"Be kind\"}]},"
+     "\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"},{\"text\":\"b\"}]}]," CONFIG(
+         "") "}",
+     0},
+    {"only a system turn is said by the user", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"Hi\"}]}",
+     "{" HI "," CONFIG("") "}", 0},
+    {"numbers", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"temperature\":0.5,"
+     "\"top_p\":0.9,"
+     "\"max_tokens\":10,\"n\":2,\"seed\":7,\"stop\":[\"x\",\"y\"],\"presence_penalty\":0.1,"
+     "\"frequency_penalty\":-0.1,\"logprobs\":true,\"top_logprobs\":3}",
+     "{" HI
+     "," CONFIG("\"temperature\":0.5,\"topP\":0.9,\"candidateCount\":2,\"maxOutputTokens\":10,"
+                "\"seed\":7,\"presencePenalty\":0.1,\"frequencyPenalty\":-0.1,\"responseLogprobs\":"
+                "true,\"logprobs\":3,"
+                "\"stopSequences\":[\"x\",\"y\"]") "}",
+     0},
+    {"what Gemini has no field for", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"logit_bias\":{\"1\":"
+     "2},"
+     "\"user\":\"u\",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"],\"made_up\":1}",
+     "{" HI "," CONFIG("\"stopSequences\":[\"1\",\"2\",\"3\",\"4\",\"5\"]") "}", 4},
+    {"calls and results: names for ids, objects for texts", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
+     "\"assistant\",\"content\":null,"
+     "\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+     "\"arguments\":\"{\\\"x\\\":1}\"}},"
+     "{\"id\":\"call_weir_r_1\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":"
+     "\"\"}}]},"
+     "{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"warm\"},"
+     "{\"role\":\"tool\",\"tool_call_id\":\"call_weir_r_1\",\"content\":\"{\\\"t\\\":2}\"}]}",
+     "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"}]},{\"role\":\"model\","
+     "\"parts\":["
+     "{\"functionCall\":{\"id\":\"a\",\"name\":\"f\",\"args\":{\"x\":1}}},"
+     "{\"functionCall\":{\"name\":\"g\",\"args\":{}}}]},{\"role\":\"user\",\"parts\":["
+     "{\"functionResponse\":{\"id\":\"a\",\"name\":\"f\",\"response\":{\"output\":\"warm\"}}},"
+     "{\"functionResponse\":{\"name\":\"g\",\"response\":{\"t\":2}}}]}]," CONFIG("") "}",
+     0},
+    {"pictures by data and by place", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+     "\"image_url\":{\"url\":"
+     "\"data:image/"
+     "png;base64,AAAA\",\"detail\":\"low\"}},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+     "\"https://example.org/a.jpg?x=1\"}}]}]}",
+     "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"inlineData\":{\"mimeType\":\"image/"
+     "png\",\"data\":\"AAAA\"}},"
+     "{\"fileData\":{\"mimeType\":\"image/jpeg\",\"fileUri\":\"https://example.org/"
+     "a.jpg?x=1\"}}]}]," CONFIG("") "}",
+     1},
+    {"tools: a schema with what is not heeded", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"tools\":[{\"type\":"
+     "\"function\",\"function\":"
+     "{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"$schema\":\"s\",\"type\":\"object\","
+     "\"properties\":{\"pattern\":{"
+     "\"type\":\"string\",\"pattern\":\"^a\",\"default\":\"a\"},\"k\":{\"const\":\"v\"},\"r\":{"
+     "\"allOf\":[{\"$ref\":\"#/$defs/r\"}]}},"
+     "\"required\":[\"pattern\"],\"additionalProperties\":false,\"$defs\":{\"r\":{\"type\":"
+     "\"integer\"}}}}}],"
+     "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}",
+     "{" HI ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\",\"description\":\"d\","
+            "\"parametersJsonSchema\":"
+     "{\"type\":\"object\",\"properties\":{\"pattern\":{\"type\":\"string\"},\"k\":{\"enum\":["
+     "\"v\"]},\"r\":{\"$ref\":\"#/$defs/r\"}},"
+     "\"required\":[\"pattern\"],\"additionalProperties\":false,\"$defs\":{\"r\":{\"type\":"
+     "\"integer\"}}}}]}],"
+     "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\",\"allowedFunctionNames\":[\"f\"]}"
+     "}," CONFIG("") "}",
+     1},
+    {"strict functions are validated", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"tools\":[{\"type\":"
+     "\"function\",\"function\":"
+     "{\"name\":\"f\",\"strict\":true}}]}",
+     "{" HI ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"}]}],"
+     "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"VALIDATED\"}}," CONFIG("") "}",
+     0},
+    {"a schema for the answer", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"response_format\":{"
+     "\"type\":\"json_schema\","
+     "\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"}}}}",
+     "{" HI "," CONFIG("\"responseMimeType\":\"application/"
+                       "json\",\"responseJsonSchema\":{\"type\":\"object\"}") "}",
+     0},
+    {"effort is a level", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"reasoning_effort\":"
+     "\"low\"}",
+     "{" HI
+     "," CONFIG("\"thinkingConfig\":{\"thinkingLevel\":\"low\",\"includeThoughts\":true}") "}",
+     0},
+    {"a budget is a budget", &dialect_anthropic,
+     "{\"model\":\"m\",\"max_tokens\":4000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
+     "2000},"
+     "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+     "{" HI "," CONFIG("\"maxOutputTokens\":4000,\"thinkingConfig\":{\"thinkingBudget\":2000,"
+                       "\"includeThoughts\":true}") "}",
+     0},
+    {"what only Gemini can mean passes from anybody", &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"safety_settings\":[{"
+     "\"category\":\"C\"}],"
+     "\"cachedContent\":\"cachedContents/1\",\"speechConfig\":{\"a\":1}}",
+     "{" HI "," CONFIG("\"speechConfig\":{\"a\":1}") ",\"safety_settings\":[{\"category\":\"C\"}],"
+                                                     "\"cachedContent\":\"cachedContents/1\"}",
+     0},
+    {"there and back", &dialect_gemini,
+     "{\"systemInstruction\":{\"parts\":[{\"text\":\"Be "
+     "brief\"}]},\"contents\":[{\"parts\":[{\"text\":\"Hi\"},"
+     "{\"inlineData\":{\"mimeType\":\"audio/"
+     "wav\",\"data\":\"AAAA\"},\"videoMetadata\":{\"fps\":2}}]},"
+     "{\"role\":\"model\",\"parts\":[{\"text\":\"hm\",\"thought\":true},{\"text\":\"so\","
+     "\"thoughtSignature\":\"c2ln\"},"
+     "{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}},\"thoughtSignature\":\"c2ln\"},"
+     "{\"executableCode\":{\"language\":\"PYTHON\",\"code\":\"1\"}}]},"
+     "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"f\",\"response\":{\"error\":"
+     "\"no\"}}}]}],"
+     "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\",\"parameters\":{\"type\":\"OBJECT\","
+     "\"properties\":"
+     "{\"a\":{\"type\":\"INTEGER\",\"nullable\":true}}}}]},{\"googleSearch\":{}}],"
+     "\"generationConfig\":{\"temperature\":1,\"topK\":40.0,\"thinkingConfig\":{\"thinkingBudget\":"
+     "-1},"
+     "\"responseModalities\":[\"TEXT\",\"IMAGE\"],\"imageConfig\":{\"aspectRatio\":\"1:1\"},"
+     "\"responseMimeType\":"
+     "\"application/"
+     "json\",\"responseSchema\":{\"type\":\"ARRAY\",\"items\":{\"type\":\"STRING\"},\"minItems\":"
+     "\"1\"}},"
+     "\"safetySettings\":[{\"category\":\"C\",\"threshold\":\"T\"}]}",
+     "{\"systemInstruction\":{\"parts\":[{\"text\":\"Be "
+     "brief\"}]},\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"},"
+     "{\"inlineData\":{\"mimeType\":\"audio/"
+     "wav\",\"data\":\"AAAA\"},\"videoMetadata\":{\"fps\":2}}]},"
+     "{\"role\":\"model\",\"parts\":[{\"text\":\"hm\",\"thought\":true},{\"text\":\"so\","
+     "\"thoughtSignature\":\"c2ln\"},"
+     "{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}},\"thoughtSignature\":\"c2ln\"},"
+     "{\"executableCode\":{\"language\":\"PYTHON\",\"code\":\"1\"}}]},"
+     "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"f\",\"response\":{\"error\":"
+     "\"no\"}}}]}],"
+     "\"tools\":[{\"googleSearch\":{}},{\"functionDeclarations\":[{\"name\":\"f\","
+     "\"parametersJsonSchema\":{\"type\":\"object\","
+     "\"properties\":{\"a\":{\"type\":[\"integer\",\"null\"]}}}}]}],"
+     "\"generationConfig\":{\"temperature\":1,\"topK\":40,\"thinkingConfig\":{\"thinkingBudget\":-"
+     "1,\"includeThoughts\":false},"
+     "\"responseModalities\":[\"TEXT\",\"IMAGE\"],\"imageConfig\":{\"aspectRatio\":\"1:1\"},"
+     "\"responseMimeType\":"
+     "\"application/"
+     "json\",\"responseJsonSchema\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},"
+     "\"minItems\":1}},"
+     "\"safetySettings\":[{\"category\":\"C\",\"threshold\":\"T\"}]}",
+     0},
+    {"embeddings", &dialect_embeddings,
+     "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"dimensions\":3}",
+     "{\"requests\":[{\"model\":\"models/"
+     "remote-m\",\"content\":{\"parts\":[{\"text\":\"a\"}]},\"outputDimensionality\":3},"
+     "{\"model\":\"models/"
+     "remote-m\",\"content\":{\"parts\":[{\"text\":\"b\"}]},\"outputDimensionality\":3}]}",
+     0},
+};
+
+TEST(gemini_requests)
+{
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str got =
+            kit_request(arena, cases[i].from, &dialect_gemini, cases[i].body, &losses, &err);
+
+        EXPECT(got.ptr, "%s: %s", cases[i].name, err.text);
+        kit_same_json(arena, cases[i].name, got, cases[i].want);
+        EXPECT(losses.count == cases[i].losses, "%s: %u losses, first " STR_FMT, cases[i].name,
+               losses.count, STR_ARG(losses.fields[0]));
+    }
+}
+
+/* A Gemini client at an OpenAI provider: the ids that it does not have are made, and found again. */
+TEST(gemini_client_at_openai)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str got =
+        kit_request(arena, &dialect_gemini, &dialect_openai,
+                    "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"}]},{\"role\":"
+                    "\"model\",\"parts\":["
+                    "{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}},{\"functionCall\":{"
+                    "\"name\":\"f\",\"args\":{\"a\":2}}}]},"
+                    "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"f\","
+                    "\"response\":{\"output\":\"one\"}}},"
+                    "{\"functionResponse\":{\"name\":\"f\",\"response\":{\"x\":2}}}]}],"
+                    "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\","
+                    "\"allowedFunctionNames\":[\"f\",\"g\"]}},"
+                    "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"},{\"name\":\"h\"},{"
+                    "\"name\":\"g\"}]}],"
+                    "\"generationConfig\":{\"maxOutputTokens\":5}}",
+                    &losses, &err);
+
+    REQUIRE(got.ptr, "%s", err.text);
+    EXPECT(str_find(got, STR("\"tool_call_id\":\"call_weir_0\"")) < got.len, STR_FMT, STR_ARG(got));
+    EXPECT(str_find(got, STR("\"content\":\"one\"")) < got.len, STR_FMT, STR_ARG(got));
+    EXPECT(str_find(got, STR("\"tool_call_id\":\"call_weir_1\"")) < got.len);
+    EXPECT(str_find(got, STR("\"h\"")) == got.len, "a function that is not allowed is not shown");
+    EXPECT(str_find(got, STR("\"tool_choice\":\"required\"")) < got.len, STR_FMT, STR_ARG(got));
+    EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
+
+static const struct {
+    const char *name, *body, *want;
+} refusals[] = {
+    {"no contents", "{}", "contents: expected an array with at least one content"},
+    {"contents of another kind", "{\"contents\":[1]}", "contents.0: expected an object"},
+    {"a role nobody has", "{\"contents\":[{\"role\":\"bot\",\"parts\":[]}]}",
+     "contents.0.role: expected \"user\" or \"model\""},
+    {"no parts", "{\"contents\":[{}]}", "contents.0.parts: expected an array"},
+    {"a text that is none", "{\"contents\":[{\"parts\":[{\"text\":1}]}]}",
+     "contents.0.parts.0.text: expected a string"},
+    {"data without data", "{\"contents\":[{\"parts\":[{\"text\":\"\"},{\"inlineData\":{}}]}]}",
+     "contents.0.parts.1.inlineData.data: expected a string"},
+    {"a result for no call",
+     "{\"contents\":[{\"parts\":[{\"functionResponse\":{\"name\":\"f\",\"response\":{}}}]}]}",
+     "contents.0.parts.0.functionResponse: expected a functionCall of that name before it"},
+    {"a temperature out of range", "{" HI ",\"generationConfig\":{\"temperature\":3}}",
+     "generationConfig.temperature: expected a number from 0 to 2"},
+    {"a media type nobody makes",
+     "{" HI ",\"generationConfig\":{\"responseMimeType\":\"image/png\"}}",
+     "generationConfig.responseMimeType: expected text/plain or application/json"},
+    {"a mode nobody knows",
+     "{" HI ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"MAYBE\"}}}",
+     "toolConfig.functionCallingConfig.mode: expected AUTO, ANY, NONE or VALIDATED"},
+    {"a function without a name", "{" HI ",\"tools\":[{\"functionDeclarations\":[{}]}]}",
+     "tools.0.functionDeclarations: expected a name for each"},
+};
+
+TEST(gemini_refusals)
+{
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+
+        EXPECT(!kit_read(arena, &dialect_gemini, refusals[i].body, &err), "%s", refusals[i].name);
+        EXPECT(err.code == ERR_INVALID && strcmp(err.text, refusals[i].want) == 0, "%s: %s",
+               refusals[i].name, err.text);
+    }
+}
+
+TEST(gemini_schema_that_never_ends)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct buf body;
+
+    buf_init(&body, arena, MIB);
+    buf_str(&body, STR("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],"
+                       "\"tools\":[{\"type\":"
+                       "\"function\",\"function\":{\"name\":\"f\",\"parameters\":"));
+    for (int i = 0; i < 60; i++)
+        buf_str(&body, STR("{\"items\":"));
+    buf_str(&body, STR("{}"));
+    for (int i = 0; i < 60; i++)
+        buf_char(&body, '}');
+    buf_str(&body, STR("}}]}"));
+    buf_char(&body, '\0');
+    EXPECT(!kit_request(arena, &dialect_openai, &dialect_gemini, body.ptr, &losses, &err).ptr);
+    EXPECT(err.code == ERR_INVALID, "%s", err.text);
+}
+
+/* ---- answers ---- */
+
+#define CHUNK(parts, rest)                                                                \
+    "data: {\"candidates\":[{\"content\":{\"parts\":[" parts "],\"role\":\"model\"}" rest \
+    ",\"index\":0}],\"modelVersion\":\"gemini-x\",\"responseId\":\"r1\"}\r\n\r\n"
+#define USAGE                                                                \
+    "\"usageMetadata\":{\"promptTokenCount\":10,\"candidatesTokenCount\":4," \
+    "\"thoughtsTokenCount\":6,"                                              \
+    "\"totalTokenCount\":20,\"cachedContentTokenCount\":3}"
+
+static const char stream[] = CHUNK("{\"text\":\"hm\",\"thought\":true}", "")
+    CHUNK("{\"text\":\"H\xc3\xa9\"}", "") CHUNK("{\"text\":\"llo\"}", "") CHUNK(
+        "{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}},\"thoughtSignature\":\"c2ln\"},"
+        "{\"functionCall\":{\"id\":\"x\",\"name\":\"g\",\"args\":{}}}",
+        "") "data: "
+            "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},"
+            "\"finishReason\":\"STOP\","
+            "\"index\":0}]," USAGE ",\"modelVersion\":\"gemini-x\",\"responseId\":\"r1\"}\r\n\r\n";
+
+TEST(gemini_stream_at_every_cut)
+{
+    struct arena *first CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str bytes = {stream, sizeof stream - 1};
+    struct err err = {0};
+    struct str whole = kit_answer(first, &dialect_gemini, &dialect_openai, true, bytes, 0, &err);
+
+    REQUIRE(whole.ptr, "%s", err.text);
+    EXPECT(str_find(whole, STR("\"content\":\"H\xc3\xa9\"")) < whole.len, STR_FMT, STR_ARG(whole));
+    EXPECT(str_find(whole, STR("\"finish_reason\":\"tool_calls\"")) < whole.len);
+    EXPECT(str_find(whole, STR("\"id\":\"call_weir_r1_0\"")) < whole.len);
+    EXPECT(str_find(whole, STR("\"prompt_tokens\":10,\"completion_tokens\":10")) < whole.len,
+           STR_FMT, STR_ARG(whole));
+    for (size_t cut = 1; cut < bytes.len; cut++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct str got =
+            kit_answer(arena, &dialect_gemini, &dialect_openai, true, bytes, cut, &err);
+
+        EXPECT(str_eq(got, whole), "cut at %zu: %s", cut, err.text);
+    }
+}
+
+TEST(gemini_stream_that_ends_early)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str bytes = STR(CHUNK("{\"text\":\"Hello\"}", ""));
+    struct err err = {0};
+
+    EXPECT(!kit_answer(arena, &dialect_gemini, &dialect_openai, true, bytes, 0, &err).ptr);
+    EXPECT(err.code == ERR_UNAVAILABLE && strstr(err.text, "finishReason"), "%s", err.text);
+}
+
+static const struct {
+    const char *name;
+    const struct dialect *to;
+    const char *body;
+    const char *has[4];
+} answers[] = {
+    {"to a Gemini client",
+     &dialect_gemini,
+     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"},{\"functionCall\":{\"id\":\"x\","
+     "\"name\":\"f\",\"args\":"
+     "{\"a\":1}},\"thoughtSignature\":\"c2ln\"}],\"role\":\"model\"},\"finishReason\":\"STOP\"}]"
+     "," USAGE "}",
+     {"{\"content\":{\"parts\":[{\"text\":\"Hi\"},{\"functionCall\":{\"id\":\"x\",\"name\":\"f\","
+      "\"args\":{\"a\":1}},"
+      "\"thoughtSignature\":\"c2ln\"}],\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":0}",
+      "\"promptTokenCount\":10,\"candidatesTokenCount\":4,\"thoughtsTokenCount\":6,"
+      "\"cachedContentTokenCount\":3,"
+      "\"totalTokenCount\":20"}},
+    {"a prompt that is blocked",
+     &dialect_openai,
+     "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":{\"promptTokenCount\":5,"
+     "\"totalTokenCount\":5}}",
+     {"\"finish_reason\":\"content_filter\"", "the prompt was blocked: SAFETY",
+      "\"prompt_tokens\":5,"}},
+    {"an answer that is cut by a filter",
+     &dialect_openai,
+     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"H\"}]},\"finishReason\":\"RECITATION\"}"
+     "]}",
+     {"\"finish_reason\":\"content_filter\""}},
+    {"probabilities",
+     &dialect_openai,
+     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"H\"}]},\"finishReason\":\"STOP\","
+     "\"logprobsResult\":{"
+     "\"chosenCandidates\":[{\"token\":\"H\",\"logProbability\":-0.5}],\"topCandidates\":[{"
+     "\"candidates\":[{\"token\":\"H\","
+     "\"logProbability\":-0.5},{\"token\":\"I\",\"logProbability\":-2}]}]}}]}",
+     {"\"token\":\"H\",\"logprob\":-0.5", "\"token\":\"I\",\"logprob\":-2"}},
+    {"sources, counted in characters",
+     &dialect_openai,
+     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"H\xc3\xa9 "
+     "so\"}]},\"finishReason\":\"STOP\",\"groundingMetadata\":{"
+     "\"groundingChunks\":[{\"web\":{\"uri\":\"https://"
+     "a.example\",\"title\":\"A\"}}],\"groundingSupports\":[{\"segment\":{"
+     "\"startIndex\":0,\"endIndex\":3},\"groundingChunkIndices\":[0]}]}}]}",
+     {"\"url\":\"https://a.example\"", "\"start_index\":0,\"end_index\":2"}},
+};
+
+TEST(gemini_answers)
+{
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str got = kit_answer(arena, &dialect_gemini, answers[i].to, false,
+                                    str_from(answers[i].body), 0, &err);
+
+        EXPECT(got.ptr, "%s: %s", answers[i].name, err.text);
+        for (size_t k = 0; k < ARRAY_LEN(answers[i].has) && answers[i].has[k] && got.ptr; k++)
+            EXPECT(str_find(got, str_from(answers[i].has[k])) < got.len, "%s: " STR_FMT,
+                   answers[i].name, STR_ARG(got));
+    }
+}
+
+/* What must not end like a success. */
+static const struct {
+    const char *name, *body;
+} failures[] = {
+    {"not JSON", "<html>"},
+    {"no candidate", "{}"},
+    {"an index out of bounds",
+     "{\"candidates\":[{\"index\":8,\"content\":{\"parts\":[]},\"finishReason\":\"STOP\"}]}"},
+    {"a call without a name", "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{}}]},"
+                              "\"finishReason\":\"STOP\"}]}"},
+};
+
+TEST(gemini_answers_that_fail)
+{
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str got = kit_answer(arena, &dialect_gemini, &dialect_openai, false,
+                                    str_from(failures[i].body), 0, &err);
+
+        EXPECT(!got.ptr && err.code == ERR_UNAVAILABLE, "%s: %s", failures[i].name, err.text);
+    }
+}
+
+/* An OpenAI provider's stream for a Gemini client: calls are whole, in both shapes of a stream. */
+TEST(gemini_client_gets_a_stream)
+{
+    static const char bytes[] =
+        "data: "
+        "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\","
+        "\"choices\":[{\"index\":0,"
+        "\"delta\":{\"role\":\"assistant\",\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n"
+        "data: "
+        "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\","
+        "\"choices\":[{\"index\":0,"
+        "\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"function\",\"function\":{"
+        "\"name\":\"f\",\"arguments\":"
+        "\"{\\\"a\\\"\"}}]},\"finish_reason\":null}]}\n\n"
+        "data: "
+        "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\","
+        "\"choices\":[{\"index\":0,"
+        "\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}}]},\"finish_"
+        "reason\":null}]}\n\n"
+        "data: "
+        "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\","
+        "\"choices\":[{\"index\":0,"
+        "\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n"
+        "data: "
+        "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\","
+        "\"choices\":[],\"usage\":{"
+        "\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11}}\n\ndata: [DONE]\n\n";
+    static const char last[] = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],"
+                               "\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":0}],"
+                               "\"usageMetadata\":{\"promptTokenCount\":9,\"candidatesTokenCount\":"
+                               "2,\"totalTokenCount\":11},"
+                               "\"modelVersion\":\"m\",\"responseId\":\"7f3a\"}";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str events = kit_answer(arena, &dialect_openai, &dialect_gemini, true,
+                                   (struct str){bytes, sizeof bytes - 1}, 100, &err);
+    struct str array = kit_answer(arena, &dialect_openai, &dialect_gemini_array, true,
+                                  (struct str){bytes, sizeof bytes - 1}, 100, &err);
+    struct json *j;
+
+    REQUIRE(events.ptr && array.ptr, "%s", err.text);
+    EXPECT(str_starts(events,
+                      STR("data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]")),
+           STR_FMT, STR_ARG(events));
+    EXPECT(str_find(events,
+                    STR("{\"functionCall\":{\"id\":\"t\",\"name\":\"f\",\"args\":{\"a\":1}}}")) <
+               events.len,
+           STR_FMT, STR_ARG(events));
+    EXPECT(str_find(events, str_from(last)) < events.len, STR_FMT, STR_ARG(events));
+    EXPECT(str_ends(events, STR("\r\n\r\n")));
+    j = json_parse(arena, array, &err);
+    REQUIRE(j, "%s: " STR_FMT, err.text, STR_ARG(array));
+    EXPECT(json_count(j, json_root(j)) == 3);
+}
+
+/* ---- paths ---- */
+
+static const struct {
+    const char *path, *model, *verb;
+    const struct dialect *speaks;
+    bool stream;
+} paths[] = {
+    {"models/m:generateContent", "m", "generateContent", &dialect_gemini, false},
+    {"models/m:streamGenerateContent?alt=sse", "m", "streamGenerateContent", &dialect_gemini, true},
+    {"models/m:streamGenerateContent?key=1", "m", "streamGenerateContent", &dialect_gemini_array,
+     true},
+    {"models/a:b:generateContent", "a:b", "generateContent", &dialect_gemini, false},
+    {"models/a%3Ab:embedContent", "a:b", "embedContent", &dialect_gemini_embed, false},
+    {"models/m:countTokens", "m", "countTokens", NULL, false},
+    {"models/llama3:8b", "llama3:8b", "", NULL, false},
+    {"models/m", "m", "", NULL, false},
+};
+
+TEST(gemini_paths)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct gemini_path got;
+    struct err err = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        REQUIRE(gemini_path_read(arena, str_from(paths[i].path), &got, &err), "%s: %s",
+                paths[i].path, err.text);
+        EXPECT(str_eq(got.model, str_from(paths[i].model)) &&
+                   str_eq(got.verb, str_from(paths[i].verb)) && got.speaks == paths[i].speaks &&
+                   got.stream == paths[i].stream,
+               "%s", paths[i].path);
+    }
+    EXPECT(!gemini_path_read(arena, STR("models/"), &got, &err));
+    EXPECT(!gemini_path_read(arena, STR("files/x"), &got, &err));
+    EXPECT(!gemini_path_read(arena, STR("models/a%zz:generateContent"), &got, &err));
+}
+
+/* ---- errors ---- */
+
+TEST(gemini_errors)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct str type = STR_NONE, message = STR_NONE, param = STR_NONE, code = STR_NONE, out;
+    struct err err = {.code = ERR_EXHAUSTED, .text = "too many"};
+    struct buf b;
+
+    dialect_gemini.read_error(
+        arena,
+        STR("[{\"error\":{\"code\":400,\"message\":\"bad\",\"status\":\"INVALID_ARGUMENT\","
+            "\"details\":[{\"@type\":"
+            "\"type.googleapis.com/"
+            "google.rpc.BadRequest\",\"fieldViolations\":[{\"field\":\"contents[0]\"}]},"
+            "{\"reason\":\"API_KEY_INVALID\"}]}}]"),
+        400, &type, &message, &param, &code);
+    EXPECT(str_eq(type, STR("INVALID_ARGUMENT")) && str_eq(message, STR("bad")) &&
+           str_eq(param, STR("contents[0]")) && str_eq(code, STR("API_KEY_INVALID")));
+    buf_init(&b, arena, 4096);
+    dialect_gemini.write_error(&b, 429, "", &err);
+    REQUIRE(buf_finish(&b, &out, &err));
+    kit_same_json(
+        arena, "error", out,
+        "{\"error\":{\"code\":429,\"message\":\"too many\",\"status\":\"RESOURCE_EXHAUSTED\"}}");
+}
