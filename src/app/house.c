@@ -91,16 +91,10 @@ static const struct provider *find_provider(const struct catalogue *c, struct st
 
 static bool read_abilities(struct model *m, struct str words, struct err *err)
 {
-    if (words.len == 0)
+    if (!abilities_parse(words, &m->abilities, err))
+        return err_wrap(err, "model \"" STR_FMT "\"", STR_ARG(m->name));
+    if (!m->abilities)
         m->abilities = abilities_of_kind(m->provider->kind);
-    for (struct str rest = words, word; words.len > 0 && str_split(&rest, ',', &word);) {
-        uint32_t bit = ability_parse(str_trim(word));
-
-        if (!bit)
-            return err_set(err, ERR_INVALID, "model \"" STR_FMT "\": \"" STR_FMT "\" is no ability",
-                           STR_ARG(m->name), STR_ARG(str_slice(str_trim(word), 0, 40)));
-        m->abilities |= bit;
-    }
     return true;
 }
 

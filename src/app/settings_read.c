@@ -733,12 +733,11 @@ static void check_models(struct reading *r)
     char path[ENV_NAME_MAX];
 
     for (size_t i = 0; i < s->model_count; i++) {
-        struct str words = s->models[i].abilities;
+        struct err err = {0};
+        uint32_t bits;
 
         snprintf(path, sizeof path, "models.%zu.abilities", i);
-        for (struct str rest = words, word; words.len > 0 && str_split(&rest, ',', &word);)
-            must(r, ability_parse(str_trim(word)) != 0, path,
-                 "expected names of abilities such as stream, tools, images");
+        must(r, abilities_parse(s->models[i].abilities, &bits, &err), path, err.text);
         snprintf(path, sizeof path, "models.%zu.successor", i);
         must(r, s->models[i].successor.len == 0 || has_model(s, s->models[i].successor), path,
              "no model has this name");

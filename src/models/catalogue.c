@@ -53,6 +53,24 @@ uint32_t ability_parse(struct str name)
     return 0;
 }
 
+bool abilities_parse(struct str words, uint32_t *out, struct err *err)
+{
+    uint32_t bits = 0;
+
+    for (struct str rest = words, word; str_trim(words).len > 0 && str_split(&rest, ',', &word);) {
+        uint32_t bit = ability_parse(str_trim(word));
+
+        if (!bit)
+            return err_set(err, ERR_INVALID,
+                           "\"" STR_FMT "\" is no ability; expected names such as stream, tools, "
+                           "images",
+                           STR_ARG(str_slice(str_trim(word), 0, 40)));
+        bits |= bit;
+    }
+    *out = bits;
+    return true;
+}
+
 void abilities_write(struct buf *out, uint32_t bits)
 {
     bool any = false;

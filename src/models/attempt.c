@@ -1,0 +1,579 @@
+#include "models/attempt.h"
+
+#include "models/attempt_internal.h"
+#include "sys/clock.h"
+
+#define REFUSAL_BYTES_MAX (256 * KIB) /* of an error's body that is kept */
+#define PARK_MAX          (300 * SECOND)
+#define PAUSE_LEAST       (10 * MILLISECOND)
+
+const char *attempt_end_name(enum attempt_end end)
+{
+    static const char *const names[] = {"answered", "refused", "limited", "failed", "late",
+                                        "empty",    "cut",     "lost",    "left"};
+
+    return names[end];
+}
+
+void attempts_write(const struct attempts *attempts, struct buf *out)
+{
+    for (uint32_t i = 0; i < attempts->count; i++) {
+        const struct attempt *at = &attempts->at[i];
+
+        buf_str(out, i ? STR("; ") : STR(""));
+        buf_str(out, at->model->name);
+        buf_str(out, at->is_hedge ? STR(" (hedge) ") : STR(" "));
+        buf_str(out, str_from(attempt_end_name(at->end)));
+        if (at->status) {
+            buf_char(out, ' ');
+            buf_i64(out, at->status);
+        }
+        buf_str(out, STR(" in "));
+        buf_i64(out, at->took / MILLISECOND);
+        buf_str(out, STR(" ms"));
+    }
+}
+
+struct breaker_rules breaker_rules_of(const struct route_policy *policy)
+{
+    return (struct breaker_rules){.failures = policy->breaker_failures,
+                                  .open_time = policy->breaker_time};
+}
+
+/* ---- an answer that has begun, looked after until its end ---- */
+
+/* Stands in front of the answer's own functions; the answer itself stays where it is, so that its meter is
+ * read without a copy. */
+struct tended {
+    struct answer *answer;
+    SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
+    SUSPENDS void (*end)(struct answer *answer);
+    void *own;
+    struct deployment *deployment;
+    struct breaker_rules rules;
+    mono_ns started;
+    struct str held; /* what was read until it had begun */
+    bool is_held, held_last;
+    bool settled;
+    struct attempt *note;
+};
+
+static void settle(struct tended *t, enum fared how)
+{
+    mono_ns now = fiber_now();
+
+    if (t->settled)
+        return;
+    t->settled = true;
+    if (how == FARED_WELL)
+        deployment_took(t->deployment, now - t->started, now);
+    deployment_done(t->deployment, how, &t->rules, now);
+}
+
+static void note_cut(struct tended *t, const struct err *err)
+{
+    bool provider = err->code == ERR_UNAVAILABLE || err->code == ERR_TIMEOUT;
+
+    if (t->note)
+        t->note->end = provider ? ATTEMPT_CUT : ATTEMPT_LEFT;
+    settle(t, provider ? FARED_ILL : FARED_NEITHER);
+}
+
+static SUSPENDS bool next_tended(struct answer *answer, struct str *bytes, bool *last,
+                                 struct err *err)
+{
+    struct tended *t = answer->own;
+    bool ok;
+
+    if (t->is_held) {
+        t->is_held = false;
+        *bytes = t->held;
+        *last = t->held_last;
+        return true;
+    }
+    answer->own = t->own;
+    ok = t->next(answer, bytes, last, err);
+    answer->own = t;
+    if (!ok)
+        note_cut(t, err);
+    else if (*last)
+        settle(t, FARED_WELL);
+    return ok;
+}
+
+static SUSPENDS void end_tended(struct answer *answer)
+{
+    struct tended *t = answer->own;
+
+    if (!t->settled && t->note)
+        t->note->end = ATTEMPT_LEFT;
+    settle(t, FARED_NEITHER);
+    answer->own = t->own;
+    t->end(answer);
+}
+
+static void tend(struct tended *t, struct answer *answer)
+{
+    t->answer = answer;
+    t->next = answer->next;
+    t->end = answer->end;
+    t->own = answer->own;
+    answer->next = next_tended;
+    answer->end = end_tended;
+    answer->own = t;
+}
+
+/* ---- until it has begun ---- */
+
+/* One piece is handed on as it is; of several each is copied, as the next one takes its place. */
+static bool keep(struct arena *arena, struct buf *all, struct str bytes, bool is_first, bool more,
+                 struct str *out, struct err *err)
+{
+    if (is_first && !more) {
+        *out = bytes;
+        return true;
+    }
+    if (is_first)
+        buf_init(all, arena, REFUSAL_BYTES_MAX + 64 * MIB);
+    buf_str(all, bytes);
+    return buf_finish(all, out, err);
+}
+
+static bool has_begun(const struct answer *answer)
+{
+    return answer->meter.content_bytes > 0 || answer->meter.finished || !answer->streaming;
+}
+
+static SUSPENDS bool first_token(struct tended *t, struct arena *arena, struct err *err)
+{
+    struct answer *answer = t->answer;
+    struct str bytes = STR_NONE;
+    bool last = false, is_first = true;
+    struct buf all;
+
+    do {
+        if (!answer->next(answer, &bytes, &last, err))
+            return false;
+        bool more = !last && !has_begun(answer);
+        if (!keep(arena, &all, bytes, is_first, more, &t->held, err))
+            return false;
+        is_first = false;
+        if (!more)
+            break;
+    } while (true);
+    t->held_last = last;
+    t->is_held = true;
+    return true;
+}
+
+/* ---- what an end means ---- */
+
+static bool is_too_long(const struct answer *answer, struct str body)
+{
+    return answer->status == 400 && (str_find(body, STR("context_length_exceeded")) < body.len ||
+                                     str_find(body, STR("maximum context length")) < body.len ||
+                                     str_find(body, STR("prompt is too long")) < body.len);
+}
+
+static void judge_status(int status, struct outcome *how)
+{
+    how->status = status;
+    switch (status) {
+    case 429: how->end = ATTEMPT_LIMITED; return;
+    case 408:
+    case 409:
+    case 425: how->end = ATTEMPT_FAILED; return;
+    case 401:
+    case 402:
+    case 403:
+    case 404:
+    case 407:
+        how->end = ATTEMPT_REFUSED;
+        how->not_again = true;
+        return;
+    default: break;
+    }
+    how->end = status >= 500 ? ATTEMPT_FAILED : ATTEMPT_REFUSED;
+    how->request_at_fault = status < 500;
+}
+
+/* There is no answer, only an error. */
+static void judge_error(const struct err *err, struct outcome *how)
+{
+    struct err over = {0};
+
+    how->end = err->code == ERR_TIMEOUT ? ATTEMPT_LATE : ATTEMPT_FAILED;
+    if (err->code == ERR_UNAVAILABLE || (err->code == ERR_TIMEOUT && fiber_still_wanted(&over)))
+        return;
+    if (err->code == ERR_INVALID) { /* it cannot be told what is asked: another may */
+        how->end = ATTEMPT_REFUSED;
+        how->not_again = true;
+        return;
+    }
+    how->end = err->code == ERR_CANCELLED ? ATTEMPT_LEFT : how->end;
+    how->request_at_fault = true;
+}
+
+/* An error's words, kept beyond its connection. */
+static bool keep_refusal(struct arena *arena, const struct answer *from, struct str body,
+                         struct outcome *how, struct err *err)
+{
+    struct str kept = arena_str(arena, str_slice(body, 0, REFUSAL_BYTES_MAX));
+    struct answer *answer =
+        kept.ptr ? answer_from_bytes(arena, from->status, from->content_type, kept) : NULL;
+
+    if (!answer)
+        return err_arena(err, arena);
+    answer->provider = from->provider;
+    answer->remote_model = from->remote_model;
+    answer->request_id = from->request_id;
+    answer->retry_after = from->retry_after;
+    answer->meter.usage = usage_unknown;
+    how->refusal = answer;
+    return true;
+}
+
+static bool is_empty(const struct answer *answer, bool held_last, const struct chat_request *chat)
+{
+    return held_last && answer->meter.content_bytes == 0 && answer->meter.usage.tokens_out <= 1 &&
+           chat->max_tokens != 0;
+}
+
+/* ---- one attempt ---- */
+
+static SUSPENDS bool open_and_begin(struct attempting *a, const struct asking *asking,
+                                    struct tended *t, struct err *err)
+{
+    struct answer *answer = NULL;
+
+    if (!provider_ask(asking->arena, asking->who.model, a->plan->chat, a->plan->request_id, &answer,
+                      err))
+        return false;
+    t->answer = answer;
+    return first_token(t, asking->arena, err);
+}
+
+/* We have left it, not it us. */
+static NOINLINE bool was_late(const struct attempting *a, const struct model *model,
+                              const struct scope *limit, struct err *err)
+{
+    struct err over = {0};
+
+    if (limit->over != ERR_TIMEOUT || !fiber_still_wanted(&over))
+        return false;
+    err_set(err, ERR_TIMEOUT,
+            "model \"" STR_FMT "\" gave no first token within %" PRId64 " ms (first_token_timeout)",
+            STR_ARG(model->name), a->plan->policy->first_token_timeout / MILLISECOND);
+    return true;
+}
+
+/* Within the time for a first token, which only a stream has. */
+static SUSPENDS bool begin_within(struct attempting *a, const struct asking *asking,
+                                  struct tended *t, struct outcome *how, struct err *err)
+{
+    dur_ns most = a->plan->chat->stream ? a->plan->policy->first_token_timeout : 0;
+    struct scope limit;
+    bool ok;
+
+    scope_open(&limit, most > 0 ? fiber_now() + most : 0);
+    ok = open_and_begin(a, asking, t, err);
+    scope_close(&limit);
+    if (!ok && was_late(a, asking->who.model, &limit, err))
+        attempt_bill_prompt(a, how);
+    return ok;
+}
+
+/* What has begun: an answer, or an error that calls itself one. */
+static bool judge_answer(struct attempting *a, const struct tended *t, bool is_last,
+                         struct outcome *how, struct err *err)
+{
+    const struct answer *answer = t->answer;
+
+    if (answer->status >= 400) {
+        judge_status(answer->status, how);
+        how->too_long = is_too_long(answer, t->held);
+        how->not_again = how->not_again || how->too_long;
+        how->request_at_fault = how->request_at_fault && !how->too_long;
+        how->retry_after = retry_after_read(answer->retry_after, clock_wall());
+        if (!keep_refusal(a->plan->arena, answer, t->held, how, err))
+            return false;
+        return err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" answered %d",
+                       STR_ARG(answer->provider), answer->status);
+    }
+    if (a->plan->policy->retry_empty && !is_last && is_empty(answer, t->held_last, a->plan->chat)) {
+        how->end = ATTEMPT_EMPTY;
+        attempt_bill_prompt(a, how);
+        if (answer->meter.usage.tokens_in >= 0)
+            how->usage = answer->meter.usage;
+        return err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" gave an empty answer",
+                       STR_ARG(answer->provider));
+    }
+    how->end = ATTEMPT_ANSWERED;
+    how->status = answer->status;
+    return true;
+}
+
+static enum fared fared(const struct outcome *how)
+{
+    if (how->end == ATTEMPT_LIMITED || how->end == ATTEMPT_LEFT || how->end == ATTEMPT_LOST ||
+        how->request_at_fault || how->too_long)
+        return FARED_NEITHER;
+    return how->end == ATTEMPT_ANSWERED ? FARED_WELL : FARED_ILL;
+}
+
+static void came_to_nothing(struct attempting *a, struct tended *t, const struct outcome *how)
+{
+    if (t->answer)
+        answer_end(&t->answer);
+    deployment_done(t->deployment, fared(how), &t->rules, fiber_now());
+    if (how->retry_after && a->plan->policy->attempts_max > 1)
+        deployment_park(t->deployment, fiber_now() + MIN_OF(how->retry_after, PARK_MAX));
+}
+
+/* It has begun: from here on it is looked after until it ends. */
+static void hand_over(struct attempting *a, const struct asking *asking, struct tended *t,
+                      struct outcome *how)
+{
+    dur_ns took = fiber_now() - t->started;
+
+    deployment_first_token(t->deployment, took);
+    attempt_note(a, how, took, asking->is_hedge);
+    t->note = how->note;
+    tend(t, t->answer);
+    if (t->held_last)
+        settle(t, FARED_WELL);
+    how->answer = t->answer;
+}
+
+static void judge_end(struct attempting *a, const struct asking *asking, const struct err *err,
+                      struct outcome *how)
+{
+    judge_error(err, how);
+    if (how->end != ATTEMPT_LEFT || !asking->given_up || !*asking->given_up)
+        return;
+    how->end = ATTEMPT_LOST;
+    attempt_bill_prompt(a, how);
+}
+
+static SUSPENDS bool attempt_with(struct attempting *a, const struct asking *asking,
+                                  struct tended *t, struct outcome *how, struct err *err)
+{
+    if (!begin_within(a, asking, t, how, err)) {
+        judge_end(a, asking, err, how);
+    } else if (judge_answer(a, t, asking->is_last, how, err)) {
+        hand_over(a, asking, t, how);
+        return true;
+    } else if (!how->refusal && how->end != ATTEMPT_EMPTY) {
+        judge_error(err, how); /* no memory for its words */
+    }
+    came_to_nothing(a, t, how);
+    attempt_note(a, how, fiber_now() - t->started, asking->is_hedge);
+    return false;
+}
+
+bool attempt_once(struct attempting *a, const struct asking *asking, struct outcome *how,
+                  struct err *err)
+{
+    struct tended *t = arena_alloc(asking->arena, sizeof *t);
+    struct breaker_rules rules = breaker_rules_of(a->plan->policy);
+    struct deployment *deployment = asking->who.model->deployment;
+
+    *how = (struct outcome){.who = asking->who};
+    if (!t) {
+        how->request_at_fault = true;
+        deployment_done(deployment, FARED_NEITHER, &rules, fiber_now());
+        return err_arena(err, asking->arena);
+    }
+    *t = (struct tended){.deployment = deployment, .rules = rules, .started = fiber_now()};
+    return attempt_with(a, asking, t, how, err);
+}
+
+void attempt_bill_prompt(const struct attempting *a, struct outcome *how)
+{
+    how->billed = true;
+    how->usage = usage_unknown;
+    how->usage.tokens_in = chat_estimate_tokens(a->plan->chat->prompt_bytes);
+    how->usage.estimated = true;
+}
+
+static void bill(struct attempting *a, struct attempt *at, const struct outcome *how)
+{
+    at->usage = how->usage;
+    at->cost = price_of(at->model, &how->usage, clock_wall());
+    a->plan->log->cost_apart += at->cost;
+}
+
+void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool is_hedge)
+{
+    const struct model *model = how->who.model;
+    struct attempts *log = a->plan->log;
+    struct attempt *at = &log->at[MIN_OF(log->count, (uint32_t)ATTEMPTS_MAX - 1)];
+
+    *at = (struct attempt){
+        .model = model, .end = how->end, .status = how->status, .took = took, .is_hedge = is_hedge};
+    log->count = MIN_OF(log->count + 1, (uint32_t)ATTEMPTS_MAX);
+    if (how->billed)
+        bill(a, at, how);
+    how->note = at;
+    trace_event(a->plan->trace, "call.attempt", "model=" STR_FMT " end=%s status=%d",
+                STR_ARG(str_slice(model->name, 0, 60)), attempt_end_name(how->end), how->status);
+}
+
+void attempt_lost(struct attempting *a, struct outcome *how)
+{
+    answer_end(&how->answer);
+    attempt_bill_prompt(a, how);
+    how->note->end = ATTEMPT_LOST;
+    bill(a, how->note, how);
+}
+
+/* ---- one after the other ---- */
+
+static uint32_t attempts_max(const struct attempting *a)
+{
+    uint32_t most = MAX_OF(a->plan->policy->attempts_max, 1u);
+
+    return a->plan->only_first ? 1 : MIN_OF(most, (uint32_t)ATTEMPTS_MAX);
+}
+
+static bool time_is_up(const struct attempting *a, dur_ns pause)
+{
+    dur_ns most = a->plan->policy->attempts_time;
+
+    return most > 0 && fiber_now() + pause - a->started > most;
+}
+
+/* Full jitter (Brooker 2015, "Exponential backoff and jitter"): anything up to the step. */
+static SUSPENDS bool pause_before_again(struct attempting *a, struct err *err)
+{
+    const struct route_policy *policy = a->plan->policy;
+    dur_ns step = MIN_OF(policy->backoff << MIN_OF(a->round, 20u),
+                         MAX_OF(policy->backoff_max, policy->backoff));
+
+    a->chance = a->chance * 6364136223846793005u + 1442695040888963407u;
+    a->pause = MAX_OF((dur_ns)((a->chance >> 16) % (uint64_t)MAX_OF(step, 1)), PAUSE_LEAST);
+    if (time_is_up(a, a->pause))
+        return false;
+    a->round++;
+    return fiber_sleep(a->pause, err);
+}
+
+static bool say_nobody_free(struct attempting *a, mono_ns until, struct err *err)
+{
+    dur_ns wait = until ? MAX_OF(until - fiber_now(), MILLISECOND) : 0;
+
+    a->plan->retry_after = wait;
+    if (a->plan->log->count)
+        return false; /* the last one's words say more */
+    if (!until)
+        return err_set(err, ERR_EXHAUSTED,
+                       "every model of \"" STR_FMT "\" has as many requests in flight as it may",
+                       STR_ARG(str_slice(a->plan->label, 0, 80)));
+    return err_set(err, ERR_UNAVAILABLE,
+                   "every model of \"" STR_FMT "\" is resting after failures; the first is tried "
+                   "again in %" PRId64 " ms",
+                   STR_ARG(str_slice(a->plan->label, 0, 80)), wait / MILLISECOND);
+}
+
+/* Who is next, waiting for them when it is worth it. False: nobody, or no longer wanted. */
+static SUSPENDS bool next_candidate(struct attempting *a, struct chosen *out, struct err *err)
+{
+    for (;;) {
+        mono_ns until;
+        enum choice choice = choose_candidate(a, out, &until, err);
+
+        if (choice == CHOSE)
+            return true;
+        if (choice == NOBODY_LEFT) {
+            if (!a->plan->log->count || !somebody_again(a) || !pause_before_again(a, err))
+                return false;
+            continue;
+        }
+        dur_ns wait = until ? until - fiber_now() : 0;
+        if (!until || a->plan->only_first || wait > a->plan->policy->retry_after_max ||
+            time_is_up(a, wait))
+            return say_nobody_free(a, until, err);
+        if (!fiber_sleep(MAX_OF(wait, MILLISECOND), err))
+            return false;
+    }
+}
+
+/* A further attempt may cost as much as the first. */
+static bool can_afford(struct attempting *a)
+{
+    const struct attempt_plan *plan = a->plan;
+
+    if (!plan->afford || plan->log->cost_apart <= a->spent)
+        return true;
+    if (!plan->afford(plan->ctx, plan->log->cost_apart - a->spent))
+        return false;
+    a->spent = plan->log->cost_apart;
+    return true;
+}
+
+static SUSPENDS bool ask(struct attempting *a, const struct chosen *who, struct outcome *how,
+                         struct err *err)
+{
+    const struct route_policy *policy = a->plan->policy;
+    struct asking asking = {.who = *who,
+                            .arena = a->plan->arena,
+                            .is_last = a->plan->log->count + 1 >= attempts_max(a)};
+
+    if ((policy->hedge_delay > 0 || policy->hedge_percentile > 0) && !a->plan->only_first)
+        return attempt_hedged(a, &asking, how, err);
+    return attempt_once(a, &asking, how, err);
+}
+
+static void learn(struct attempting *a, const struct outcome *how)
+{
+    if (how->not_again)
+        a->tried[how->who.place].never_again = true;
+    if (how->too_long)
+        a->window_above = MAX_OF(a->window_above, MAX_OF(how->who.model->window, 1));
+}
+
+/* One after the other until one has begun, or nobody else is to be asked. */
+static SUSPENDS bool ask_around(struct attempting *a, struct outcome *how, struct err *err)
+{
+    struct chosen who;
+
+    while (a->plan->log->count < attempts_max(a) && can_afford(a) && !time_is_up(a, 0)) {
+        struct err why = {0};
+
+        if (!next_candidate(a, &who, &why)) {
+            if (why.code) {
+                how->refusal = NULL;
+                *err = why;
+            }
+            return false;
+        }
+        if (ask(a, &who, how, &why))
+            return true;
+        *err = why;
+        learn(a, how);
+        if (how->request_at_fault)
+            return false;
+    }
+    return false;
+}
+
+bool attempt_all(struct attempt_plan *plan, struct answer **out, const struct model **by,
+                 struct err *err)
+{
+    struct attempting a = {
+        .plan = plan, .chance = plan->request_id, .window_doubt = 1, .started = fiber_now()};
+    struct outcome how = {0};
+    struct err last = {0};
+    bool ok;
+
+    ASSERT(candidate_count(plan) <= CANDIDATES_MAX && plan->log);
+    ok = ask_around(&a, &how, &last);
+    if (how.who.model)
+        *by = how.who.model;
+    if (!ok && !how.refusal) {
+        *err = last;
+        return false;
+    }
+    *out = ok ? how.answer : how.refusal;
+    return true;
+}

@@ -1,0 +1,77 @@
+/* models/attempt_internal.h: what choosing, asking and hedging share. Siblings only. */
+#ifndef WEIR_MODELS_ATTEMPT_INTERNAL_H
+#define WEIR_MODELS_ATTEMPT_INTERNAL_H
+
+#include "models/attempt.h"
+#include "sys/fiber.h"
+
+/* What became of each candidate so far, by its place over all groups. */
+struct tried {
+    uint8_t times;
+    bool never_again; /* refused us, or cannot take it */
+};
+
+struct attempting {
+    struct attempt_plan *plan;
+    struct tried tried[CANDIDATES_MAX];
+    uint32_t round;       /* candidates asked less often than this are tried next */
+    int64_t window_above; /* one whose window was too small: others need more */
+    int64_t window_doubt; /* an estimate of tokens is divided by it: 1 while somebody surely fits */
+    uint64_t chance;
+    mono_ns started;
+    dur_ns pause; /* before somebody is asked again */
+    usd_micro spent;
+};
+
+struct chosen {
+    const struct model *model;
+    size_t place;
+};
+enum choice { CHOSE, NOBODY_LEFT, NOBODY_FREE };
+/* Somebody who has not been asked in this round and is let in now; deployment_done() is owed.
+ * NOBODY_FREE: some are left, *until says when one may be free (0: it cannot be known). NOBODY_LEFT: all
+ * have been asked, or err says why nobody can take this request at all. */
+enum choice choose_candidate(struct attempting *a, struct chosen *out, mono_ns *until,
+                             struct err *err) MUST_CHECK;
+bool somebody_again(const struct attempting *a); /* in another round */
+size_t candidate_count(const struct attempt_plan *plan);
+
+/* How one attempt ended. */
+struct outcome {
+    struct chosen who;
+    struct answer *answer; /* begun; NULL: it came to nothing */
+    enum attempt_end end;
+    int status;
+    bool request_at_fault; /* ask nobody else */
+    bool not_again;        /* not this one */
+    bool too_long;         /* for its window */
+    bool billed;           /* it came to nothing, and the provider may count `usage` all the same */
+    struct usage usage;
+    dur_ns retry_after;
+    struct answer *refusal; /* its words, in the plan's arena; NULL: err has all */
+    struct attempt *note;   /* in the log */
+};
+struct asking {
+    struct chosen who;
+    struct arena *arena;
+    bool is_hedge;
+    bool is_last;         /* an empty answer is an answer */
+    const bool *given_up; /* another was quicker; NULL: there is none */
+};
+/* Ask one deployment and wait until its answer has begun. It has been let in; whatever comes of it,
+ * deployment_done() is called, for an answer when that ends. */
+SUSPENDS bool attempt_once(struct attempting *a, const struct asking *asking, struct outcome *how,
+                           struct err *err) MUST_CHECK;
+/* The prompt has been read, whatever came of it. */
+void attempt_bill_prompt(const struct attempting *a, struct outcome *how);
+void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool is_hedge);
+/* One that had begun is not wanted any more. */
+void attempt_lost(struct attempting *a, struct outcome *how);
+struct breaker_rules breaker_rules_of(const struct route_policy *policy);
+dur_ns retry_after_read(struct str value, wall_ms now); /* seconds or a date; 0: nothing readable */
+
+/* attempt_once() with a second deployment after a while; the better one wins. */
+SUSPENDS bool attempt_hedged(struct attempting *a, const struct asking *first, struct outcome *how,
+                             struct err *err) MUST_CHECK;
+
+#endif

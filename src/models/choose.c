@@ -1,0 +1,168 @@
+/* Who is asked next: of the first group that has somebody left, one drawn by weight over load. A draw
+ * and not the least loaded, so that weights mean something while nobody is busy, and so that many
+ * gateways do not all run to the same one. */
+#include "models/attempt_internal.h"
+
+#define WINDOW_DOUBT 2 /* tokens are estimated: nobody is too small before twice its window */
+
+enum misfit { FITS, OUT_OF_SERVICE, ZONE_DENIED, CANNOT, TOO_LONG, MISFITS };
+
+size_t candidate_count(const struct attempt_plan *plan)
+{
+    size_t count = 0;
+
+    for (size_t g = 0; g < plan->group_count; g++)
+        count += plan->groups[g].count;
+    return count;
+}
+
+static enum misfit misfit_of(const struct attempting *a, const struct model *m)
+{
+    const struct attempt_plan *plan = a->plan;
+    int64_t tokens = plan->tokens_in + MAX_OF(plan->tokens_out, 0);
+
+    if (m->lifecycle == LIFE_RETIRED)
+        return OUT_OF_SERVICE;
+    if (!(plan->zones & 1u << m->zone))
+        return ZONE_DENIED;
+    if (m->abilities && (plan->needs & ~m->abilities))
+        return CANNOT;
+    if (m->window > 0 && (tokens / a->window_doubt > m->window || m->window <= a->window_above))
+        return TOO_LONG;
+    return FITS;
+}
+
+static bool nobody_can(const struct attempting *a, const bool seen[MISFITS], struct err *err)
+{
+    const struct str label = str_slice(a->plan->label, 0, 80);
+    char text[160];
+    struct buf b;
+
+    if (seen[TOO_LONG])
+        return err_set(err, ERR_INVALID,
+                       "the request has about %" PRId64 " tokens and its answer up to %" PRId64
+                       ": more than the window of any model of \"" STR_FMT "\" that could take it",
+                       a->plan->tokens_in, MAX_OF(a->plan->tokens_out, 0), STR_ARG(label));
+    buf_init_fixed(&b, text, sizeof text);
+    abilities_write(&b, a->plan->needs);
+    if (seen[CANNOT])
+        return err_set(err, ERR_INVALID,
+                       "no model of \"" STR_FMT "\" can do all that the request needs: " STR_FMT,
+                       STR_ARG(label), STR_ARG(buf_view(&b)));
+    if (seen[ZONE_DENIED])
+        return err_set(err, ERR_DENIED,
+                       "this key may not use the zones of the models of \"" STR_FMT "\"",
+                       STR_ARG(label));
+    return err_set(err, ERR_NOT_FOUND, "every model of \"" STR_FMT "\" is retired", STR_ARG(label));
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t chance(struct attempting *a)
+{
+    uint64_t z = a->chance += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+struct draw {
+    double shares[CANDIDATES_MAX]; /* 0: not in it */
+    double sum;
+    size_t count; /* that could be drawn, also when they are not free just now */
+};
+
+static void gather(struct attempting *a, const struct route_group *group, size_t place,
+                   struct draw *draw, bool seen[MISFITS])
+{
+    *draw = (struct draw){0};
+    for (size_t i = 0; i < group->count; i++) {
+        const struct tried *tried = &a->tried[place + i];
+        enum misfit misfit = misfit_of(a, group->candidates[i].model);
+
+        seen[misfit] = true;
+        if (misfit != FITS || tried->never_again || tried->times > a->round)
+            continue;
+        draw->shares[i] = (double)group->candidates[i].weight /
+                          deployment_load(group->candidates[i].model->deployment);
+        draw->sum += draw->shares[i];
+        draw->count++;
+    }
+}
+
+static size_t take(struct attempting *a, struct draw *draw, size_t count)
+{
+    double at = (double)(chance(a) >> 11) / (double)((uint64_t)1 << 53) * draw->sum;
+    size_t last = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (draw->shares[i] <= 0)
+            continue;
+        last = i;
+        if (at < draw->shares[i])
+            break;
+        at -= draw->shares[i];
+    }
+    draw->sum -= draw->shares[last];
+    draw->shares[last] = 0;
+    return last;
+}
+
+/* Draw until somebody lets us in. */
+static bool choose_in(struct attempting *a, const struct route_group *group, size_t place,
+                      struct draw *draw, struct chosen *out, mono_ns *until)
+{
+    for (size_t left = draw->count; left > 0; left--) {
+        size_t i = take(a, draw, group->count);
+        const struct model *m = group->candidates[i].model;
+        mono_ns when = 0;
+
+        if (deployment_admit(m->deployment, m->in_flight_max, fiber_now(), &when) == ADMITTED) {
+            *out = (struct chosen){m, place + i};
+            a->tried[place + i].times++;
+            return true;
+        }
+        if (when && (!*until || when < *until))
+            *until = when;
+    }
+    return false;
+}
+
+enum choice choose_candidate(struct attempting *a, struct chosen *out, mono_ns *until,
+                             struct err *err)
+{
+    bool seen[MISFITS] = {false};
+    size_t place = 0, left = 0;
+    struct draw draw;
+
+    *until = 0;
+    for (size_t g = 0; g < a->plan->group_count; g++) {
+        gather(a, &a->plan->groups[g], place, &draw, seen);
+        if (choose_in(a, &a->plan->groups[g], place, &draw, out, until))
+            return CHOSE;
+        place += a->plan->groups[g].count;
+        left += draw.count;
+    }
+    if (left > 0)
+        return NOBODY_FREE;
+    if (seen[FITS] || a->plan->log->count)
+        return NOBODY_LEFT;
+    if (seen[TOO_LONG] && a->window_doubt < WINDOW_DOUBT) {
+        a->window_doubt = WINDOW_DOUBT; /* the provider counts exactly: let it say so */
+        return choose_candidate(a, out, until, err);
+    }
+    (void)nobody_can(a, seen, err);
+    return NOBODY_LEFT;
+}
+
+bool somebody_again(const struct attempting *a)
+{
+    size_t place = 0;
+
+    for (size_t g = 0; g < a->plan->group_count; g++)
+        for (size_t i = 0; i < a->plan->groups[g].count; i++, place++)
+            if (!a->tried[place].never_again &&
+                misfit_of(a, a->plan->groups[g].candidates[i].model) == FITS)
+                return true;
+    return false;
+}

@@ -1,0 +1,290 @@
+#include "models/health.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/spin.h"
+#include "base/table.h"
+
+#define MEMORY          (16 * MIB)
+#define LATENCY_DECAY   (10 * SECOND) /* to 1/e */
+#define LATENCY_UNKNOWN MILLISECOND   /* nobody has asked yet: worth a try */
+#define RECENT          20            /* outcomes looked at together */
+#define OPEN_DOUBLINGS  3
+#define TOKENS_SEEN     128 /* first tokens remembered */
+#define TOKENS_ENOUGH   20
+
+struct deployment {
+    struct spin lock;
+    int64_t in_flight;
+    uint64_t asked, failed;
+    /* breaker */
+    enum breaker breaker;
+    uint32_t in_row; /* failures */
+    uint32_t recent; /* the last outcomes, a bit each, 1 failed */
+    uint32_t recent_count;
+    uint32_t doublings;
+    mono_ns open_until;
+    bool probing;
+    mono_ns parked_until;
+    /* latency */
+    double latency; /* nanoseconds; 0: not known */
+    mono_ns latency_at;
+    uint32_t first_tokens[TOKENS_SEEN]; /* microseconds, a ring */
+    uint32_t first_token_count;
+};
+
+struct deployments {
+    struct arena *arena; /* holds this struct */
+    struct spin lock;
+    struct table by_name;
+};
+
+bool deployments_new(struct deployments **out, struct err *err)
+{
+    struct arena *arena = arena_new(MEMORY);
+    struct deployments *all = arena ? arena_alloc(arena, sizeof *all) : NULL;
+
+    if (!all) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for the state of deployments");
+    }
+    all->arena = arena;
+    all->lock = (struct spin)SPIN_INIT;
+    table_init(&all->by_name, arena, DEPLOYMENTS_MAX);
+    *out = all;
+    return true;
+}
+
+void deployments_free(struct deployments **all)
+{
+    if (*all) {
+        struct arena *arena = (*all)->arena;
+
+        arena_end(&arena);
+    }
+    *all = NULL;
+}
+
+struct deployment *deployment_of(struct deployments *all, struct str name)
+{
+    struct deployment *d;
+
+    spin_lock(&all->lock);
+    d = table_get(&all->by_name, name);
+    if (!d) {
+        struct str kept = arena_str(all->arena, name);
+
+        d = arena_alloc(all->arena, sizeof *d);
+        if (d)
+            d->lock = (struct spin)SPIN_INIT;
+        if (!kept.ptr || !d || !table_put(&all->by_name, kept, d, NULL))
+            d = NULL;
+    }
+    spin_unlock(&all->lock);
+    return d;
+}
+
+const char *breaker_name(enum breaker state)
+{
+    static const char *const names[] = {"closed", "open", "half-open"};
+
+    return names[state];
+}
+
+/* ---- the breaker; the lock is held ---- */
+
+static void open_now(struct deployment *d, const struct breaker_rules *rules, mono_ns now)
+{
+    d->breaker = BREAKER_OPEN;
+    d->open_until = now + (rules->open_time << MIN_OF(d->doublings, OPEN_DOUBLINGS));
+    d->doublings++;
+    d->recent_count = 0;
+    d->recent = 0;
+}
+
+static void remember(struct deployment *d, bool failed)
+{
+    d->recent = (d->recent << 1 | failed) & ((1u << RECENT) - 1);
+    d->recent_count = MIN_OF(d->recent_count + 1, (uint32_t)RECENT);
+    d->in_row = failed ? d->in_row + 1 : 0;
+    d->failed += failed;
+}
+
+static bool is_sick(const struct deployment *d, const struct breaker_rules *rules)
+{
+    if (rules->failures == 0)
+        return false;
+    return d->in_row >= rules->failures ||
+           (d->recent_count == RECENT && __builtin_popcount(d->recent) * 2 > RECENT);
+}
+
+static enum admission admit(struct deployment *d, int64_t in_flight_max, mono_ns now,
+                            mono_ns *until)
+{
+    if (d->breaker == BREAKER_OPEN && now >= d->open_until) {
+        d->breaker = BREAKER_HALF_OPEN;
+        d->probing = false;
+    }
+    if (d->breaker == BREAKER_OPEN || (d->breaker == BREAKER_HALF_OPEN && d->probing)) {
+        *until = MAX_OF(d->open_until, now);
+        return NOT_OPEN;
+    }
+    if (d->parked_until > now) {
+        *until = d->parked_until;
+        return NOT_YET;
+    }
+    if (in_flight_max > 0 && d->in_flight >= in_flight_max)
+        return NOT_ROOM;
+    d->probing = d->breaker == BREAKER_HALF_OPEN;
+    d->in_flight++;
+    d->asked++;
+    return ADMITTED;
+}
+
+enum admission deployment_admit(struct deployment *d, int64_t in_flight_max, mono_ns now,
+                                mono_ns *until)
+{
+    enum admission answer;
+
+    if (!d)
+        return ADMITTED;
+    spin_lock(&d->lock);
+    answer = admit(d, in_flight_max, now, until);
+    spin_unlock(&d->lock);
+    return answer;
+}
+
+static void close_now(struct deployment *d)
+{
+    d->breaker = BREAKER_CLOSED;
+    d->doublings = 0;
+    d->probing = false;
+}
+
+void deployment_done(struct deployment *d, enum fared how, const struct breaker_rules *rules,
+                     mono_ns now)
+{
+    if (!d)
+        return;
+    spin_lock(&d->lock);
+    ASSERT(d->in_flight > 0);
+    d->in_flight--;
+    if (how != FARED_NEITHER)
+        remember(d, how == FARED_ILL);
+    if (d->breaker == BREAKER_HALF_OPEN && how == FARED_WELL)
+        close_now(d);
+    else if (d->breaker == BREAKER_HALF_OPEN && how == FARED_ILL && rules->failures > 0)
+        open_now(d, rules, now);
+    else if (d->breaker == BREAKER_HALF_OPEN)
+        d->probing = false; /* it proved nothing: the next one is the probe */
+    else if (d->breaker == BREAKER_CLOSED && how == FARED_ILL && is_sick(d, rules))
+        open_now(d, rules, now);
+    spin_unlock(&d->lock);
+}
+
+void deployment_park(struct deployment *d, mono_ns until)
+{
+    if (!d)
+        return;
+    spin_lock(&d->lock);
+    d->parked_until = MAX_OF(d->parked_until, until);
+    spin_unlock(&d->lock);
+}
+
+/* ---- how long it takes ---- */
+
+void deployment_took(struct deployment *d, dur_ns took, mono_ns now)
+{
+    if (!d || took <= 0)
+        return;
+    spin_lock(&d->lock);
+    if (d->latency <= 0 || (double)took > d->latency) {
+        d->latency = (double)took;
+    } else {
+        double kept = exp(-(double)MAX_OF(now - d->latency_at, 0) / (double)LATENCY_DECAY);
+
+        d->latency = d->latency * kept + (double)took * (1 - kept);
+    }
+    d->latency_at = now;
+    spin_unlock(&d->lock);
+}
+
+void deployment_first_token(struct deployment *d, dur_ns took)
+{
+    int64_t us = took / MICROSECOND;
+
+    if (!d || took < 0)
+        return;
+    spin_lock(&d->lock);
+    d->first_tokens[d->first_token_count++ % TOKENS_SEEN] = (uint32_t)MIN_OF(us, UINT32_MAX);
+    spin_unlock(&d->lock);
+}
+
+double deployment_load(struct deployment *d)
+{
+    double latency;
+    int64_t in_flight;
+
+    if (!d)
+        return (double)LATENCY_UNKNOWN;
+    spin_lock(&d->lock);
+    latency = d->latency;
+    in_flight = d->in_flight;
+    spin_unlock(&d->lock);
+    return (latency > 0 ? latency : (double)LATENCY_UNKNOWN) * (double)(in_flight + 1);
+}
+
+/* The nth smallest, by counting: a few hundred comparisons, once a hedged request. */
+static uint32_t nth_smallest(const uint32_t *values, uint32_t count, uint32_t n)
+{
+    uint32_t low = 0, high = UINT32_MAX;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2, below = 0;
+
+        for (uint32_t i = 0; i < count; i++)
+            below += values[i] <= middle;
+        if (below > n)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+dur_ns deployment_first_token_of(struct deployment *d, uint32_t percentile)
+{
+    uint32_t values[TOKENS_SEEN], count = 0;
+
+    ASSERT(percentile <= 100);
+    if (!d)
+        return 0;
+    spin_lock(&d->lock);
+    count = MIN_OF(d->first_token_count, (uint32_t)TOKENS_SEEN);
+    memcpy(values, d->first_tokens, count * sizeof *values);
+    spin_unlock(&d->lock);
+    if (count < TOKENS_ENOUGH)
+        return 0;
+    return nth_smallest(values, count, MIN_OF(count * percentile / 100, count - 1)) * MICROSECOND;
+}
+
+struct deployment_state deployment_look(struct deployment *d, mono_ns now)
+{
+    struct deployment_state s = {0};
+
+    if (!d)
+        return s;
+    s.first_token_median = deployment_first_token_of(d, 50);
+    spin_lock(&d->lock);
+    s.breaker = d->breaker == BREAKER_OPEN && now >= d->open_until ? BREAKER_HALF_OPEN : d->breaker;
+    s.in_flight = d->in_flight;
+    s.asked = d->asked;
+    s.failed = d->failed;
+    s.failures_in_row = d->in_row;
+    s.latency = (dur_ns)d->latency;
+    s.parked = MAX_OF(d->parked_until - now, 0);
+    s.open = d->breaker == BREAKER_OPEN ? MAX_OF(d->open_until - now, 0) : 0;
+    spin_unlock(&d->lock);
+    return s;
+}
