@@ -84,6 +84,7 @@ enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDING };
 struct extra { /* a top-level field that the reader's table does not know */
     struct extra *next;
     struct str name, raw;
+    bool is_own; /* its dialect alone knows it, not the family */
 };
 
 struct dialect; /* models/dialect.h */

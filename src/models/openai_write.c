@@ -648,6 +648,11 @@ bool openai_write_extras(struct json_writer *w, const struct conversation *in,
     if (!dialect_is_openai(in->spoken))
         return extras_losses(in, losses, err);
     for (const struct extra *e = in->extras; e; e = e->next) {
+        if (e->is_own) {
+            if (!losses_note(losses, e->name, "the model's provider has no such field", err))
+                return false;
+            continue;
+        }
         buf_str(w->to, STR(",\"")); /* never the first; the name's escapes are right already */
         buf_str(w->to, e->name);
         buf_str(w->to, STR("\":"));

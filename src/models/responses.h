@@ -1,0 +1,66 @@
+/* models/responses.h: what the files of the Responses dialect share, and what the gateway keeps of it.
+ *   responses.c          the table of fields, usage, errors
+ *   responses_read.c     a client's request
+ *   responses_write.c    a request for a provider
+ *   responses_said.c     a provider's answer
+ *   responses_answer.c   an answer for a client
+ *   responses_store.c    answers that are kept: previous_response_id */
+#ifndef WEIR_MODELS_RESPONSES_H
+#define WEIR_MODELS_RESPONSES_H
+
+#include "models/dialect.h"
+
+/* conversation.own: what an answer repeats of its request, as it came, and what is to be kept. */
+struct responses_asked {
+    struct str instructions, tools, tool_choice, text, reasoning, metadata, truncation; /* raw */
+    struct str include;                                                                 /* raw */
+    struct str input;                /* raw: a string or an array of items */
+    struct str previous_response_id; /* "resp_..." */
+    bool store;                      /* true where the client says nothing */
+    bool include_encrypted;          /* reasoning.encrypted_content was asked for */
+    /* Left by the writer at the end of a good answer, for whoever keeps it: */
+    struct str response; /* the object, as the client has it */
+    struct str output;   /* raw array of its items, reasoning with its signature */
+};
+
+extern const struct field responses_fields[];
+extern const size_t responses_field_count;
+
+/* ---- a client's request: fields of the table ---- */
+bool responses_read_request(struct arena *arena, const struct json *json, struct conversation *out,
+                            struct err *err);
+bool responses_read_model(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_input(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_instructions(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_tools(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_tool_choice(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_text(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_reasoning(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_include(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_metadata(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_truncation(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_store(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_previous(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_background(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_unkept(struct field_reader *r, json_ref v, struct err *err);
+bool responses_read_stream_options(struct field_reader *r, json_ref v, struct err *err);
+
+bool responses_write_request(struct arena *arena, const struct conversation *in,
+                             const struct model *to, struct losses *losses, struct outgoing *out,
+                             struct err *err);
+
+/* ---- answers ---- */
+bool responses_reader_init(struct said_reader *r, struct err *err);
+bool responses_read_said(struct said_reader *r, struct str type, struct str data, struct err *err);
+bool responses_at_end(struct said_reader *r, struct err *err);
+bool responses_writer_init(struct said_writer *w, struct err *err);
+bool responses_write_said(struct said_writer *w, const struct said *said, struct buf *out,
+                          struct err *err);
+void responses_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err);
+void responses_read_usage(const struct json *j, json_ref usage, struct usage *out);
+void responses_write_usage(struct json_writer *w, const struct usage *usage);
+
+/* Reasoning that is opaque altogether goes where its signature goes, under this mark. */
+#define RESPONSES_REDACTED "weir-redacted:"
+
+#endif

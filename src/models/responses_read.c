@@ -1,0 +1,579 @@
+/* A client's POST /v1/responses, read.
+ * Items of the assistant that follow each other (its words, calls, reasoning) become one turn, as other
+ * dialects know them. */
+#include "models/members.h"
+#include "models/responses.h"
+
+struct gathering {
+    struct field_reader *r;
+    struct turn **turns;
+    struct turn *turn; /* the last one, while it may still grow */
+    struct part **end; /* of its parts */
+};
+
+static struct responses_asked *asked_of(const struct field_reader *r)
+{
+    return r->to->own;
+}
+
+static struct part *add_part(struct gathering *g, enum turn_role role, enum part_kind kind,
+                             const struct at *at, struct err *err)
+{
+    if (!g->turn || g->turn->role != role) {
+        g->turn = member_turn(g->r, &g->turns, role, at, err);
+        if (!g->turn)
+            return NULL;
+        g->end = &g->turn->parts;
+    }
+    return member_part(g->r, &g->end, kind, err);
+}
+
+static void count(struct gathering *g, size_t bytes)
+{
+    g->r->to->prompt_bytes += bytes;
+}
+
+/* ---- content ---- */
+
+static bool read_words(struct gathering *g, json_ref v, const struct at *at, struct part *part,
+                       const char *key, struct err *err)
+{
+    if (!member_text_needed(g->r, v, &(struct at){at, key, 0}, &part->text, err))
+        return false;
+    count(g, part->text.len);
+    return true;
+}
+
+static bool read_image(struct gathering *g, json_ref v, const struct at *at, struct part *part,
+                       struct err *err)
+{
+    if (!member_text(g->r, v, &(struct at){at, "image_url", 0}, &part->url, err) ||
+        !member_text(g->r, v, &(struct at){at, "file_id", 0}, &part->file_id, err) ||
+        !member_text(g->r, v, &(struct at){at, "detail", 0}, &part->detail, err))
+        return false;
+    if (!part->url.ptr && !part->file_id.ptr)
+        return at_error(&(struct at){at, "image_url", 0}, "expected a string", err);
+    if (part->url.ptr && data_url_read(part->url, &part->media_type, &part->data))
+        part->url = STR_NONE;
+    count(g, MEDIA_BYTES);
+    return true;
+}
+
+static bool read_file(struct gathering *g, json_ref v, const struct at *at, struct part *part,
+                      struct err *err)
+{
+    struct str data = STR_NONE;
+
+    if (!member_text(g->r, v, &(struct at){at, "file_data", 0}, &data, err) ||
+        !member_text(g->r, v, &(struct at){at, "file_url", 0}, &part->url, err) ||
+        !member_text(g->r, v, &(struct at){at, "file_id", 0}, &part->file_id, err) ||
+        !member_text(g->r, v, &(struct at){at, "filename", 0}, &part->file_name, err))
+        return false;
+    if (!data.ptr && !part->url.ptr && !part->file_id.ptr)
+        return at_error(at, "expected file_data, file_url or file_id", err);
+    if (data.ptr && !data_url_read(data, &part->media_type, &part->data))
+        part->data = data;
+    count(g, MEDIA_BYTES);
+    return true;
+}
+
+static bool read_audio(struct gathering *g, json_ref v, const struct at *at, struct part *part,
+                       struct err *err)
+{
+    const struct at in = {at, "input_audio", 0};
+    json_ref audio = member(g->r->json, v, "input_audio");
+    struct str format = STR_NONE;
+
+    if (!member_text_needed(g->r, audio, &(struct at){&in, "data", 0}, &part->data, err) ||
+        !member_text(g->r, audio, &(struct at){&in, "format", 0}, &format, err))
+        return false;
+    part->media_type = arena_fmt(g->r->arena, "audio/" STR_FMT, STR_ARG(format));
+    count(g, MEDIA_BYTES);
+    return part->media_type.ptr || err_arena(err, g->r->arena);
+}
+
+static const struct {
+    const char *type, *key; /* key: the member that holds its words */
+    enum part_kind kind;
+    bool (*read)(struct gathering *g, json_ref v, const struct at *at, struct part *part,
+                 struct err *err);
+} contents[] = {
+    {"input_text", "text", PART_TEXT, NULL},
+    {"output_text", "text", PART_TEXT, NULL},
+    {"text", "text", PART_TEXT, NULL},
+    {"refusal", "refusal", PART_REFUSAL, NULL},
+    {"input_image", NULL, PART_IMAGE, read_image},
+    {"input_file", NULL, PART_FILE, read_file},
+    {"input_audio", NULL, PART_AUDIO, read_audio},
+};
+
+static bool read_piece(struct gathering *g, json_ref v, const struct at *at, struct part ***end,
+                       struct err *err)
+{
+    struct part *part;
+
+    if (json_kind(g->r->json, v) != JSON_OBJECT)
+        return at_error(at, "expected an object", err);
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        if (!member_is(g->r->json, v, "type", str_from(contents[i].type)))
+            continue;
+        part = member_part(g->r, end, contents[i].kind, err);
+        if (!part)
+            return false;
+        return contents[i].read ? contents[i].read(g, v, at, part, err)
+                                : read_words(g, v, at, part, contents[i].key, err);
+    }
+    return at_error(&(struct at){at, "type", 0},
+                    "expected \"input_text\", \"input_image\", \"input_file\" or another kind of "
+                    "content",
+                    err);
+}
+
+/* A string or an array of content, into a list of parts. */
+static bool read_content(struct gathering *g, json_ref v, const struct at *at, struct part ***end,
+                         struct err *err)
+{
+    struct at element = {at, NULL, 0};
+    struct part *part;
+
+    if (json_kind(g->r->json, v) == JSON_STRING) {
+        part = member_part(g->r, end, PART_TEXT, err);
+        if (!part)
+            return false;
+        if (!json_str(g->r->json, v, g->r->arena, &part->text))
+            return err_arena(err, g->r->arena);
+        count(g, part->text.len);
+        return true;
+    }
+    if (json_kind(g->r->json, v) != JSON_ARRAY)
+        return at_error(at, "expected a string or an array of content", err);
+    for (json_ref c = json_first(g->r->json, v); c; c = json_next(g->r->json, c), element.index++)
+        if (!read_piece(g, c, &element, end, err))
+            return false;
+    return true;
+}
+
+/* ---- items ---- */
+
+static bool read_message(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    static const struct {
+        const char *name;
+        enum turn_role role;
+    } roles[] = {{"user", TURN_USER},
+                 {"assistant", TURN_ASSISTANT},
+                 {"system", TURN_SYSTEM},
+                 {"developer", TURN_DEVELOPER}};
+    const struct at content = {at, "content", 0};
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        if (!member_is(g->r->json, v, "role", str_from(roles[i].name)))
+            continue;
+        if (roles[i].role != TURN_ASSISTANT || !g->turn || g->turn->role != TURN_ASSISTANT) {
+            g->turn = member_turn(g->r, &g->turns, roles[i].role, at, err);
+            if (!g->turn)
+                return false;
+            g->end = &g->turn->parts;
+        }
+        return read_content(g, member(g->r->json, v, "content"), &content, &g->end, err);
+    }
+    return at_error(&(struct at){at, "role", 0},
+                    "expected \"user\", \"assistant\", \"system\" or \"developer\"", err);
+}
+
+static bool read_call(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    struct part *part = add_part(g, TURN_ASSISTANT, PART_TOOL_CALL, at, err);
+
+    if (!part || !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err) ||
+        !member_text_needed(g->r, v, &(struct at){at, "name", 0}, &part->name, err) ||
+        !member_text_needed(g->r, v, &(struct at){at, "arguments", 0}, &part->arguments, err))
+        return false;
+    count(g, part->name.len + part->arguments.len);
+    return true;
+}
+
+static bool read_call_output(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    struct part **inner;
+    struct part *part;
+
+    g->turn = NULL; /* a turn of its own */
+    part = add_part(g, TURN_TOOL, PART_TOOL_RESULT, at, err);
+    g->turn = NULL;
+    if (!part || !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err))
+        return false;
+    inner = &part->inner;
+    return read_content(g, member(g->r->json, v, "output"), &(struct at){at, "output", 0}, &inner,
+                        err);
+}
+
+/* What was thought in clear: its content, or else its summary. */
+static bool join_thoughts(struct gathering *g, json_ref v, struct str *out, struct err *err)
+{
+    json_ref list = member(g->r->json, v, "content");
+    struct str piece;
+    struct buf text;
+
+    if (!json_first(g->r->json, list))
+        list = member(g->r->json, v, "summary");
+    buf_init(&text, g->r->arena, MADE_BYTES_MAX);
+    for (json_ref t = json_first(g->r->json, list); t; t = json_next(g->r->json, t)) {
+        if (!json_str(g->r->json, json_get(g->r->json, t, STR("text")), g->r->arena, &piece))
+            continue;
+        if (text.len)
+            buf_str(&text, STR("\n\n"));
+        buf_str(&text, piece);
+    }
+    count(g, text.len);
+    return buf_finish(&text, out, err);
+}
+
+static bool read_reasoning_item(struct gathering *g, json_ref v, const struct at *at,
+                                struct err *err)
+{
+    struct part *part = add_part(g, TURN_ASSISTANT, PART_REASONING, at, err);
+    struct str mark = STR(RESPONSES_REDACTED);
+
+    if (!part || !member_text(g->r, v, &(struct at){at, "id", 0}, &part->id, err) ||
+        !member_text(g->r, v, &(struct at){at, "encrypted_content", 0}, &part->signature, err))
+        return false;
+    if (!str_starts(part->signature, mark))
+        return join_thoughts(g, v, &part->text, err);
+    part->is_redacted = true;
+    part->text = str_slice(part->signature, mark.len, part->signature.len);
+    part->signature = STR_NONE;
+    return true;
+}
+
+static bool read_reference(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    (void)g, (void)v;
+    return at_error(at, "no such item is kept; send the item itself", err);
+}
+
+/* Calls of the provider's own tools, and what is new: only a provider of this dialect knows them. */
+static bool read_other(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    struct str type = STR_NONE;
+    struct part *part;
+
+    if (!member_text_needed(g->r, v, &(struct at){at, "type", 0}, &type, err))
+        return false;
+    part = add_part(g, str_ends(type, STR("_output")) ? TURN_USER : TURN_ASSISTANT, PART_OTHER, at,
+                    err);
+    if (!part)
+        return false;
+    part->extra = json_raw(g->r->json, v);
+    count(g, part->extra.len);
+    return true;
+}
+
+static bool read_item(struct gathering *g, json_ref v, const struct at *at, struct err *err)
+{
+    static const struct {
+        const char *type;
+        bool (*read)(struct gathering *g, json_ref v, const struct at *at, struct err *err);
+    } items[] = {
+        {"message", read_message},
+        {"function_call", read_call},
+        {"function_call_output", read_call_output},
+        {"reasoning", read_reasoning_item},
+        {"item_reference", read_reference},
+    };
+
+    if (json_kind(g->r->json, v) != JSON_OBJECT)
+        return at_error(at, "expected an object", err);
+    if (!member(g->r->json, v, "type"))
+        return read_message(g, v, at, err);
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        if (member_is(g->r->json, v, "type", str_from(items[i].type)))
+            return items[i].read(g, v, at, err);
+    return read_other(g, v, at, err);
+}
+
+bool responses_read_input(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "input", 0};
+    struct gathering g = {.r = r, .turns = &r->to->turns};
+    struct at element = {&at, NULL, 0};
+
+    asked_of(r)->input = json_raw(r->json, v);
+    while (*g.turns) /* behind instructions that stood in front */
+        g.turns = &(*g.turns)->next;
+    if (json_kind(r->json, v) == JSON_STRING) {
+        g.turn = member_turn(r, &g.turns, TURN_USER, &at, err);
+        if (!g.turn)
+            return false;
+        g.end = &g.turn->parts;
+        return read_content(&g, v, &at, &g.end, err);
+    }
+    if (json_kind(r->json, v) != JSON_ARRAY)
+        return at_error(&at, "expected a string or an array of items", err);
+    for (json_ref i = json_first(r->json, v); i; i = json_next(r->json, i), element.index++)
+        if (!read_item(&g, i, &element, err))
+            return false;
+    return true;
+}
+
+bool responses_read_model(struct field_reader *r, json_ref v, struct err *err)
+{
+    if (json_kind(r->json, v) != JSON_STRING)
+        return err_set(err, ERR_INVALID, "model: expected a string");
+    return json_str(r->json, v, r->arena, &r->to->model) || err_arena(err, r->arena);
+}
+
+bool responses_read_instructions(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "instructions", 0};
+    struct turn *first = NULL, **end = &first;
+    struct gathering g = {.r = r, .turns = end};
+
+    asked_of(r)->instructions = json_raw(r->json, v);
+    first = member_turn(r, &g.turns, TURN_SYSTEM, &at, err);
+    if (!first)
+        return false;
+    g.end = &first->parts;
+    if (!read_content(&g, v, &at, &g.end, err))
+        return false;
+    first->next = r->to->turns; /* in front, wherever the field stands */
+    r->to->turns = first;
+    return true;
+}
+
+/* ---- tools ---- */
+
+static bool read_tool(struct field_reader *r, json_ref v, const struct at *at, struct tool ***end,
+                      struct err *err)
+{
+    static const char *const known[] = {"type",       "name",   "description",
+                                        "parameters", "strict", NULL};
+    struct tool *tool;
+
+    if (json_kind(r->json, v) != JSON_OBJECT)
+        return at_error(at, "expected an object", err);
+    tool = member_tool(r, end, err);
+    if (!tool)
+        return false;
+    if (!member_is(r->json, v, "type", STR("function"))) {
+        tool->builtin = json_raw(r->json, v);
+        return json_kind(r->json, member(r->json, v, "type")) == JSON_STRING ||
+               at_error(&(struct at){at, "type", 0}, "expected a string", err);
+    }
+    return member_text_needed(r, v, &(struct at){at, "name", 0}, &tool->name, err) &&
+           member_text(r, v, &(struct at){at, "description", 0}, &tool->description, err) &&
+           member_raw(r, v, &(struct at){at, "parameters", 0}, JSON_OBJECT, &tool->parameters,
+                      err) &&
+           member_flag(r, v, &(struct at){at, "strict", 0}, &tool->strict, err) &&
+           members_unknown(r, v, known, &tool->extra, err);
+}
+
+bool responses_read_tools(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "tools", 0};
+    struct tool **end = &r->to->tools;
+    struct at element = {&at, NULL, 0};
+
+    asked_of(r)->tools = json_raw(r->json, v);
+    if (json_kind(r->json, v) != JSON_ARRAY)
+        return at_error(&at, "expected an array", err);
+    for (json_ref t = json_first(r->json, v); t; t = json_next(r->json, t), element.index++)
+        if (!read_tool(r, t, &element, &end, err))
+            return false;
+    r->to->prompt_bytes += json_raw(r->json, v).len;
+    return true;
+}
+
+/* What only a provider of this dialect knows is told to all others as a loss, like a field that is new. */
+static bool keep_as_extra(struct field_reader *r, const char *name, json_ref v, struct err *err)
+{
+    struct extra *extra = arena_alloc(r->arena, sizeof *extra), **end = &r->to->extras;
+
+    if (!extra)
+        return err_arena(err, r->arena);
+    *extra = (struct extra){.name = str_from(name), .raw = json_raw(r->json, v), .is_own = true};
+    while (*end)
+        end = &(*end)->next;
+    *end = extra;
+    return true;
+}
+
+bool responses_read_tool_choice(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "tool_choice", 0};
+    struct str raw = json_raw(r->json, v);
+
+    asked_of(r)->tool_choice = raw;
+    if (str_eq(raw, STR("\"auto\"")))
+        r->to->tool_choice = CHOOSE_AUTO;
+    else if (str_eq(raw, STR("\"none\"")))
+        r->to->tool_choice = CHOOSE_NONE;
+    else if (str_eq(raw, STR("\"required\"")))
+        r->to->tool_choice = CHOOSE_ANY;
+    else if (member_is(r->json, v, "type", STR("function")))
+        r->to->tool_choice = CHOOSE_NAMED;
+    else if (json_kind(r->json, v) == JSON_OBJECT)
+        return keep_as_extra(r, "tool_choice", v, err);
+    else
+        return at_error(&at, "expected \"auto\", \"none\", \"required\" or an object", err);
+    if (r->to->tool_choice != CHOOSE_NAMED)
+        return true;
+    return member_text_needed(r, v, &(struct at){&at, "name", 0}, &r->to->tool_name, err);
+}
+
+/* ---- what to answer with, and how ---- */
+
+static bool read_format(struct field_reader *r, json_ref v, const struct at *at, struct err *err)
+{
+    struct conversation *to = r->to;
+
+    if (!v)
+        return true;
+    if (member_is(r->json, v, "type", STR("text"))) {
+        to->format = FORMAT_TEXT;
+        return true;
+    }
+    if (member_is(r->json, v, "type", STR("json_object"))) {
+        to->format = FORMAT_JSON;
+        return true;
+    }
+    if (!member_is(r->json, v, "type", STR("json_schema")))
+        return at_error(&(struct at){at, "type", 0},
+                        "expected \"text\", \"json_object\" or \"json_schema\"", err);
+    to->format = FORMAT_SCHEMA;
+    to->prompt_bytes += json_raw(r->json, v).len;
+    if (!member(r->json, v, "schema"))
+        return at_error(&(struct at){at, "schema", 0}, "expected an object", err);
+    return member_text_needed(r, v, &(struct at){at, "name", 0}, &to->schema_name, err) &&
+           member_text(r, v, &(struct at){at, "description", 0}, &to->schema_description, err) &&
+           member_flag(r, v, &(struct at){at, "strict", 0}, &to->schema_strict, err) &&
+           member_raw(r, v, &(struct at){at, "schema", 0}, JSON_OBJECT, &to->schema, err);
+}
+
+bool responses_read_text(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "text", 0};
+
+    asked_of(r)->text = json_raw(r->json, v);
+    if (json_kind(r->json, v) != JSON_OBJECT)
+        return at_error(&at, "expected an object", err);
+    return member_text(r, v, &(struct at){&at, "verbosity", 0}, &r->to->verbosity, err) &&
+           read_format(r, member(r->json, v, "format"), &(struct at){&at, "format", 0}, err);
+}
+
+bool responses_read_reasoning(struct field_reader *r, json_ref v, struct err *err)
+{
+    const struct at at = {NULL, "reasoning", 0};
+
+    asked_of(r)->reasoning = json_raw(r->json, v);
+    if (json_kind(r->json, v) != JSON_OBJECT)
+        return at_error(&at, "expected an object", err);
+    return member_text(r, v, &(struct at){&at, "effort", 0}, &r->to->reasoning_effort, err) &&
+           member_text(r, v, &(struct at){&at, "generate_summary", 0}, &r->to->reasoning_summary,
+                       err) &&
+           member_text(r, v, &(struct at){&at, "summary", 0}, &r->to->reasoning_summary, err);
+}
+
+/* What a target cannot include is not there; only what was meant for somebody's own tools is a loss. */
+bool responses_read_include(struct field_reader *r, json_ref v, struct err *err)
+{
+    bool others = false;
+
+    asked_of(r)->include = json_raw(r->json, v);
+    if (json_kind(r->json, v) != JSON_ARRAY)
+        return err_set(err, ERR_INVALID, "include: expected an array of strings");
+    for (json_ref i = json_first(r->json, v); i; i = json_next(r->json, i)) {
+        if (str_eq(json_raw(r->json, i), STR("\"reasoning.encrypted_content\"")))
+            asked_of(r)->include_encrypted = true;
+        else if (str_eq(json_raw(r->json, i), STR("\"message.output_text.logprobs\"")))
+            r->to->logprobs = 1;
+        else
+            others = true;
+    }
+    return !others || keep_as_extra(r, "include", v, err);
+}
+
+bool responses_read_metadata(struct field_reader *r, json_ref v, struct err *err)
+{
+    asked_of(r)->metadata = json_raw(r->json, v); /* the answer's: it is kept and shown, not sent */
+    if (json_kind(r->json, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "metadata: expected an object");
+    return true;
+}
+
+bool responses_read_truncation(struct field_reader *r, json_ref v, struct err *err)
+{
+    asked_of(r)->truncation = json_raw(r->json, v);
+    if (str_eq(json_raw(r->json, v), STR("\"auto\"")))
+        return keep_as_extra(r, "truncation", v, err);
+    return str_eq(json_raw(r->json, v), STR("\"disabled\"")) ||
+           err_set(err, ERR_INVALID, "truncation: expected \"auto\" or \"disabled\"");
+}
+
+bool responses_read_store(struct field_reader *r, json_ref v, struct err *err)
+{
+    return json_bool(r->json, v, &asked_of(r)->store) ||
+           err_set(err, ERR_INVALID, "store: expected true or false");
+}
+
+bool responses_read_previous(struct field_reader *r, json_ref v, struct err *err)
+{
+    if (json_kind(r->json, v) != JSON_STRING)
+        return err_set(err, ERR_INVALID, "previous_response_id: expected a string");
+    return json_str(r->json, v, r->arena, &asked_of(r)->previous_response_id) ||
+           err_arena(err, r->arena);
+}
+
+bool responses_read_background(struct field_reader *r, json_ref v, struct err *err)
+{
+    bool wanted;
+
+    if (!json_bool(r->json, v, &wanted))
+        return err_set(err, ERR_INVALID, "background: expected true or false");
+    return !wanted || err_set(err, ERR_INVALID,
+                              "background: answers in the background are not made here; leave it "
+                              "out, or stream the answer");
+}
+
+bool responses_read_unkept(struct field_reader *r, json_ref v, struct err *err)
+{
+    struct str name = json_key_raw(r->json, v);
+
+    return err_set(err, ERR_INVALID,
+                   STR_FMT ": nothing of the kind is kept here; use previous_response_id or send "
+                           "the items themselves",
+                   STR_ARG(name));
+}
+
+bool responses_read_stream_options(struct field_reader *r, json_ref v, struct err *err)
+{
+    return json_kind(r->json, v) == JSON_OBJECT || /* only how to pad events against listeners */
+           err_set(err, ERR_INVALID, "stream_options: expected an object");
+}
+
+bool responses_read_request(struct arena *arena, const struct json *json, struct conversation *out,
+                            struct err *err)
+{
+    struct field_reader r = {.arena = arena, .json = json, .to = out};
+    struct responses_asked *asked = arena_alloc(arena, sizeof *asked);
+
+    if (!asked)
+        return err_arena(err, arena);
+    asked->store = true;
+    conversation_init(out);
+    out->kind = ASK_CHAT;
+    out->spoken = &dialect_responses;
+    out->own = asked;
+    if (json_kind(json, json_root(json)) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "the body is not a request: expected an object");
+    if (!fields_read(&r, json_root(json), responses_fields, responses_field_count, err))
+        return false;
+    if (str_is_empty(out->model))
+        return err_set(err, ERR_INVALID, "model: expected the name of a model");
+    if (!asked->input.ptr && !asked->instructions.ptr)
+        return err_set(err, ERR_INVALID, "input: expected a string or an array of items");
+    out->include_usage = true; /* always part of an answer here */
+    if (out->top_logprobs >= 0)
+        out->logprobs = 1;
+    return true;
+}

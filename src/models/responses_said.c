@@ -1,0 +1,423 @@
+/* An answer of a provider that speaks the Responses dialect, read: events of a stream, or a whole response.
+ * Items grow side by side; each piece of text, call or thought is a part here, found by its output_index
+ * and the index inside it. */
+#include "models/members.h"
+#include "models/responses.h"
+
+#define PARTS_MAX 4096 /* of one answer */
+
+struct heard { /* a part that has begun */
+    struct heard *next;
+    int64_t output, inner;
+    uint32_t part;
+    bool has_text, ended;
+};
+
+struct reading {
+    struct heard *first;
+    uint32_t parts;
+    bool begun, has_calls, ended;
+};
+
+struct event {
+    struct said_reader *r;
+    struct reading *own;
+    const struct json *j;
+};
+
+static const struct json_limits from_provider = {.depth = 128,
+                                                 .nodes = 4000000,
+                                                 .lone_surrogates = true};
+
+bool responses_reader_init(struct said_reader *r, struct err *err)
+{
+    r->own = arena_alloc(r->arena, sizeof(struct reading));
+    return r->own || err_arena(err, r->arena);
+}
+
+static struct str text_of(const struct event *e, json_ref object, const char *key)
+{
+    struct str text = STR_NONE;
+    json_ref v = json_get(e->j, object, str_from(key));
+
+    if (!v || !json_str(e->j, v, e->r->scratch, &text))
+        return STR_NONE;
+    return text;
+}
+
+static int64_t number_of(const struct event *e, json_ref object, const char *key)
+{
+    int64_t n;
+
+    return json_i64(e->j, json_get(e->j, object, str_from(key)), &n) ? n : 0;
+}
+
+static bool tell(const struct event *e, const struct said *said, struct err *err)
+{
+    return e->r->take(e->r->ctx, said, err);
+}
+
+/* The part of this place; a new one where there is none. */
+static struct heard *part_at(const struct event *e, int64_t output, int64_t inner, struct err *err)
+{
+    struct heard **end = &e->own->first, *h;
+
+    for (; *end; end = &(*end)->next)
+        if ((*end)->output == output && (*end)->inner == inner)
+            return *end;
+    if (e->own->parts >= PARTS_MAX) {
+        err_set(err, ERR_UNAVAILABLE, "the answer has more than %d parts", PARTS_MAX);
+        return NULL;
+    }
+    h = arena_alloc(e->r->arena, sizeof *h);
+    if (!h) {
+        err_arena(err, e->r->arena);
+        return NULL;
+    }
+    *h = (struct heard){.output = output, .inner = inner, .part = e->own->parts++};
+    *end = h;
+    return h;
+}
+
+static bool tell_piece(const struct event *e, struct heard *h, enum said_kind kind, struct str text,
+                       struct err *err)
+{
+    if (!h)
+        return false;
+    if (str_is_empty(text))
+        return true;
+    h->has_text = true;
+    return tell(e, &(struct said){.kind = kind, .part = h->part, .text = text}, err);
+}
+
+static bool end_part(const struct event *e, struct heard *h, struct err *err)
+{
+    if (h->ended)
+        return true;
+    h->ended = true;
+    return tell(e, &(struct said){.kind = SAID_PART_END, .part = h->part}, err);
+}
+
+/* ---- items, whole ---- */
+
+static bool tell_annotations(const struct event *e, struct heard *h, json_ref list, struct err *err)
+{
+    for (json_ref a = json_first(e->j, list); a; a = json_next(e->j, a)) {
+        struct said said = {.kind = SAID_CITATION, .part = h->part, .raw = json_raw(e->j, a)};
+
+        if (!tell(e, &said, err))
+            return false;
+    }
+    return true;
+}
+
+/* In the chat dialect's shape. */
+static bool tell_logprobs(const struct event *e, const struct heard *h, json_ref list,
+                          struct err *err)
+{
+    struct said said = {.kind = SAID_LOGPROBS, .part = h->part};
+
+    if (!json_first(e->j, list))
+        return true;
+    said.raw = arena_fmt(e->r->scratch, "{\"content\":" STR_FMT ",\"refusal\":null}",
+                         STR_ARG(json_raw(e->j, list)));
+    return said.raw.ptr ? tell(e, &said, err) : err_arena(err, e->r->scratch);
+}
+
+static bool take_message(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    json_ref content = json_get(e->j, item, STR("content"));
+    int64_t index = 0;
+
+    for (json_ref c = json_first(e->j, content); c; c = json_next(e->j, c), index++) {
+        bool refusal = member_is(e->j, c, "type", STR("refusal"));
+        struct heard *h = part_at(e, output, index, err);
+
+        if (!h)
+            return false;
+        if (h->has_text)
+            continue; /* its pieces have come */
+        if (!tell_piece(e, h, refusal ? SAID_REFUSAL : SAID_TEXT,
+                        text_of(e, c, refusal ? "refusal" : "text"), err) ||
+            !tell_annotations(e, h, json_get(e->j, c, STR("annotations")), err) ||
+            !tell_logprobs(e, h, json_get(e->j, c, STR("logprobs")), err))
+            return false;
+    }
+    return true;
+}
+
+static bool begin_call(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    struct said said = {
+        .kind = SAID_TOOL, .id = text_of(e, item, "call_id"), .name = text_of(e, item, "name")};
+    uint32_t before = e->own->parts;
+    struct heard *h = part_at(e, output, -1, err);
+
+    if (!h)
+        return false;
+    if (e->own->parts == before)
+        return true; /* announced already */
+    if (str_is_empty(said.id) || str_is_empty(said.name))
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the answer is out of order: a function_call without call_id or name");
+    e->own->has_calls = true;
+    said.part = h->part;
+    return tell(e, &said, err);
+}
+
+static bool take_call(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    struct heard *h;
+    struct str arguments = text_of(e, item, "arguments");
+
+    if (!begin_call(e, item, output, err))
+        return false;
+    h = part_at(e, output, -1, err);
+    if (!h || h->has_text)
+        return h != NULL;
+    return tell_piece(e, h, SAID_ARGUMENTS, str_is_empty(arguments) ? STR("{}") : arguments, err);
+}
+
+static bool take_reasoning(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    struct str signature = text_of(e, item, "encrypted_content");
+    json_ref list = json_get(e->j, item, STR("summary"));
+    struct heard *h;
+
+    if (!json_first(e->j, list))
+        list = json_get(e->j, item, STR("content"));
+    if (!json_first(e->j, list) && str_is_empty(signature))
+        return true;
+    h = part_at(e, output, -1, err);
+    if (!h)
+        return false;
+    if (!h->has_text)
+        for (json_ref t = json_first(e->j, list); t; t = json_next(e->j, t))
+            if (!tell_piece(e, h, SAID_REASONING, text_of(e, t, "text"), err))
+                return false;
+    return str_is_empty(signature) ||
+           tell(e, &(struct said){.kind = SAID_REASONING, .part = h->part, .signature = signature},
+                err);
+}
+
+static bool end_item(const struct event *e, int64_t output, struct err *err)
+{
+    for (struct heard *h = e->own->first; h; h = h->next)
+        if (h->output == output && !end_part(e, h, err))
+            return false;
+    return true;
+}
+
+static bool take_item(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    bool ok = true;
+
+    if (member_is(e->j, item, "type", STR("message")))
+        ok = take_message(e, item, output, err);
+    else if (member_is(e->j, item, "type", STR("function_call")))
+        ok = take_call(e, item, output, err);
+    else if (member_is(e->j, item, "type", STR("reasoning")))
+        ok = take_reasoning(e, item, output, err);
+    return ok && end_item(e, output, err);
+}
+
+/* ---- the response ---- */
+
+static bool begin(struct event *e, json_ref response, struct err *err)
+{
+    struct said said = {.kind = SAID_BEGIN,
+                        .id = text_of(e, response, "id"),
+                        .model = text_of(e, response, "model"),
+                        .created = number_of(e, response, "created_at")};
+
+    if (e->own->begun)
+        return true;
+    e->own->begun = true;
+    return tell(e, &said, err);
+}
+
+static enum finish_reason finish_of(const struct event *e, json_ref response)
+{
+    json_ref details = json_get(e->j, response, STR("incomplete_details"));
+
+    if (member_is(e->j, details, "reason", STR("content_filter")))
+        return FINISH_CONTENT_FILTER;
+    if (member_is(e->j, response, "status", STR("incomplete")))
+        return FINISH_LENGTH;
+    return e->own->has_calls ? FINISH_TOOL_CALLS : FINISH_STOP;
+}
+
+static bool end(struct event *e, json_ref response, struct err *err)
+{
+    struct said usage = {.kind = SAID_USAGE, .usage = usage_unknown};
+    json_ref output = json_get(e->j, response, STR("output"));
+    int64_t index = 0;
+
+    if (!begin(e, response, err))
+        return false;
+    for (json_ref i = json_first(e->j, output); i; i = json_next(e->j, i), index++)
+        if (!take_item(e, i, index, err))
+            return false;
+    responses_read_usage(e->j, json_get(e->j, response, STR("usage")), &usage.usage);
+    e->own->ended = true;
+    return tell(e, &(struct said){.kind = SAID_FINISH, .finish = finish_of(e, response)}, err) &&
+           tell(e, &usage, err) && tell(e, &(struct said){.kind = SAID_END}, err);
+}
+
+static bool fail(struct event *e, json_ref error, struct err *err)
+{
+    struct said said = {.kind = SAID_FAILED,
+                        .name = text_of(e, error, "code"),
+                        .text = text_of(e, error, "message")};
+
+    e->own->ended = true;
+    return tell(e, &said, err);
+}
+
+/* ---- events ---- */
+
+static bool on_created(struct event *e, json_ref root, struct err *err)
+{
+    return begin(e, json_get(e->j, root, STR("response")), err);
+}
+
+static bool on_completed(struct event *e, json_ref root, struct err *err)
+{
+    return end(e, json_get(e->j, root, STR("response")), err);
+}
+
+static bool on_failed(struct event *e, json_ref root, struct err *err)
+{
+    return fail(e, json_get(e->j, json_get(e->j, root, STR("response")), STR("error")), err);
+}
+
+static bool on_error(struct event *e, json_ref root, struct err *err)
+{
+    json_ref nested = json_get(e->j, root, STR("error"));
+
+    return fail(e, json_kind(e->j, nested) == JSON_OBJECT ? nested : root, err);
+}
+
+static bool on_item_added(struct event *e, json_ref root, struct err *err)
+{
+    json_ref item = json_get(e->j, root, STR("item"));
+
+    return !member_is(e->j, item, "type", STR("function_call")) ||
+           begin_call(e, item, number_of(e, root, "output_index"), err);
+}
+
+static bool on_item_done(struct event *e, json_ref root, struct err *err)
+{
+    return take_item(e, json_get(e->j, root, STR("item")), number_of(e, root, "output_index"), err);
+}
+
+static bool on_text(struct event *e, json_ref root, struct err *err)
+{
+    struct heard *h =
+        part_at(e, number_of(e, root, "output_index"), number_of(e, root, "content_index"), err);
+
+    return tell_piece(e, h, SAID_TEXT, text_of(e, root, "delta"), err) &&
+           tell_logprobs(e, h, json_get(e->j, root, STR("logprobs")), err);
+}
+
+static bool on_refusal(struct event *e, json_ref root, struct err *err)
+{
+    struct heard *h =
+        part_at(e, number_of(e, root, "output_index"), number_of(e, root, "content_index"), err);
+
+    return tell_piece(e, h, SAID_REFUSAL, text_of(e, root, "delta"), err);
+}
+
+static bool on_thought(struct event *e, json_ref root, struct err *err)
+{
+    struct heard *h = part_at(e, number_of(e, root, "output_index"), -1, err);
+
+    return tell_piece(e, h, SAID_REASONING, text_of(e, root, "delta"), err);
+}
+
+static bool on_arguments(struct event *e, json_ref root, struct err *err)
+{
+    uint32_t before = e->own->parts;
+    struct heard *h = part_at(e, number_of(e, root, "output_index"), -1, err);
+
+    if (h && e->own->parts != before)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the answer is out of order: arguments of a call that was not announced");
+    return tell_piece(e, h, SAID_ARGUMENTS, text_of(e, root, "delta"), err);
+}
+
+static bool on_annotation(struct event *e, json_ref root, struct err *err)
+{
+    struct heard *h =
+        part_at(e, number_of(e, root, "output_index"), number_of(e, root, "content_index"), err);
+    struct said said = {.kind = SAID_CITATION,
+                        .raw = json_raw(e->j, json_get(e->j, root, STR("annotation")))};
+
+    if (!h)
+        return false;
+    said.part = h->part;
+    return str_is_empty(said.raw) || tell(e, &said, err);
+}
+
+static const struct {
+    const char *type;
+    bool (*take)(struct event *e, json_ref root, struct err *err);
+} events[] = {
+    {"response.output_text.delta", on_text},
+    {"response.function_call_arguments.delta", on_arguments},
+    {"response.created", on_created},
+    {"response.output_item.added", on_item_added},
+    {"response.output_item.done", on_item_done},
+    {"response.refusal.delta", on_refusal},
+    {"response.reasoning_summary_text.delta", on_thought},
+    {"response.reasoning_text.delta", on_thought},
+    {"response.output_text.annotation.added", on_annotation},
+    {"response.completed", on_completed},
+    {"response.incomplete", on_completed},
+    {"response.failed", on_failed},
+    {"error", on_error},
+};
+
+static bool take_event(struct event *e, struct err *err)
+{
+    json_ref root = json_root(e->j);
+
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        if (member_is(e->j, root, "type", str_from(events[i].type)))
+            return events[i].take(e, root, err);
+    return true;
+}
+
+static bool take_whole(struct event *e, struct err *err)
+{
+    json_ref root = json_root(e->j), error = json_get(e->j, root, STR("error"));
+
+    if (json_kind(e->j, error) == JSON_OBJECT)
+        return fail(e, error, err);
+    if (json_kind(e->j, json_get(e->j, root, STR("output"))) != JSON_ARRAY)
+        return err_set(err, ERR_UNAVAILABLE, "the answer is out of order: it has no output");
+    return end(e, root, err);
+}
+
+bool responses_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
+{
+    struct event e = {.r = r, .own = r->own};
+    struct err bad = {0};
+
+    (void)type; /* the data says it too */
+    if (e.own->ended || str_is_empty(data))
+        return true;
+    e.j = json_parse_within(r->scratch, data, &from_provider, &bad);
+    if (!e.j)
+        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
+                       "the answer cannot be read: %s", bad.text);
+    return r->streamed ? take_event(&e, err) : take_whole(&e, err);
+}
+
+bool responses_at_end(struct said_reader *r, struct err *err)
+{
+    const struct reading *own = r->own;
+
+    return own->ended ||
+           err_set(err, ERR_UNAVAILABLE, "the stream was cut before its response.completed");
+}

@@ -1,0 +1,428 @@
+/* A request for a provider that speaks the Responses dialect.
+ * Weir keeps what is to be kept, so the provider is asked to keep nothing and gets all items each time. */
+#include "models/members.h"
+#include "models/models.h"
+#include "models/responses.h"
+
+struct sending {
+    struct arena *arena;
+    struct json_writer *w;
+    const struct conversation *in;
+    struct losses *losses;
+    bool same; /* the client speaks this dialect too */
+    bool message_open;
+};
+
+static void write_text_member(struct json_writer *w, const char *key, struct str text)
+{
+    jw_key(w, key);
+    jw_str(w, text);
+}
+
+static bool lose(struct sending *s, const struct turn *turn, size_t index, const char *why,
+                 struct err *err)
+{
+    struct str field = arena_fmt(s->arena, STR_FMT ".content.%zu", STR_ARG(turn->path), index);
+
+    return field.ptr ? losses_note(s->losses, field, why, err) : err_arena(err, s->arena);
+}
+
+/* ---- content ---- */
+
+static void typed(struct json_writer *w, const char *type)
+{
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, type);
+}
+
+static bool write_data_url(struct sending *s, const char *key, const struct part *part,
+                           const char *usual, struct err *err)
+{
+    struct str type = str_is_empty(part->media_type) ? str_from(usual) : part->media_type;
+    struct str url =
+        arena_fmt(s->arena, "data:" STR_FMT ";base64," STR_FMT, STR_ARG(type), STR_ARG(part->data));
+
+    if (!url.ptr)
+        return err_arena(err, s->arena);
+    write_text_member(s->w, key, url);
+    return true;
+}
+
+static bool write_image(struct sending *s, const struct part *part, struct err *err)
+{
+    typed(s->w, "input_image");
+    jw_key(s->w, "detail");
+    jw_str(s->w, part->detail.ptr ? part->detail : STR("auto"));
+    if (part->file_id.ptr)
+        write_text_member(s->w, "file_id", part->file_id);
+    else if (part->url.ptr)
+        write_text_member(s->w, "image_url", part->url);
+    else if (!write_data_url(s, "image_url", part, "image/png", err))
+        return false;
+    jw_object_end(s->w);
+    return true;
+}
+
+static bool write_file(struct sending *s, const struct part *part, struct err *err)
+{
+    typed(s->w, "input_file");
+    if (part->file_id.ptr) {
+        write_text_member(s->w, "file_id", part->file_id);
+    } else if (part->url.ptr) {
+        write_text_member(s->w, "file_url", part->url);
+    } else {
+        write_text_member(s->w, "filename",
+                          part->file_name.ptr ? part->file_name : STR("file.pdf"));
+        if (!write_data_url(s, "file_data", part, "application/pdf", err))
+            return false;
+    }
+    jw_object_end(s->w);
+    return true;
+}
+
+static void write_words(struct sending *s, const struct part *part, bool by_assistant)
+{
+    bool refusal = part->kind == PART_REFUSAL && by_assistant;
+
+    typed(s->w, refusal ? "refusal" : by_assistant ? "output_text" : "input_text");
+    write_text_member(s->w, refusal ? "refusal" : "text", part->text);
+    if (by_assistant && !refusal) {
+        jw_key(s->w, "annotations");
+        jw_array(s->w);
+        jw_array_end(s->w);
+    }
+    jw_object_end(s->w);
+}
+
+static bool write_content(struct sending *s, const struct turn *turn, const struct part *part,
+                          size_t index, struct err *err)
+{
+    bool by_assistant = turn->role == TURN_ASSISTANT;
+
+    if (part->kind == PART_TEXT || part->kind == PART_REFUSAL) {
+        write_words(s, part, by_assistant);
+        return true;
+    }
+    if (by_assistant || part->kind == PART_AUDIO)
+        return lose(s, turn, index, "the provider takes no such part here", err);
+    return part->kind == PART_IMAGE ? write_image(s, part, err) : write_file(s, part, err);
+}
+
+/* ---- items ---- */
+
+static void close_message(struct sending *s)
+{
+    if (s->message_open) {
+        jw_array_end(s->w);
+        jw_object_end(s->w);
+    }
+    s->message_open = false;
+}
+
+static void open_message(struct sending *s, enum turn_role role)
+{
+    static const char *const roles[] = {[TURN_SYSTEM] = "system",
+                                        [TURN_DEVELOPER] = "developer",
+                                        [TURN_USER] = "user",
+                                        [TURN_ASSISTANT] = "assistant",
+                                        [TURN_TOOL] = "user"};
+
+    if (s->message_open)
+        return;
+    s->message_open = true;
+    typed(s->w, "message");
+    jw_key(s->w, "role");
+    jw_cstr(s->w, roles[role]);
+    jw_key(s->w, "content");
+    jw_array(s->w);
+}
+
+static void write_call(struct sending *s, const struct part *part)
+{
+    typed(s->w, "function_call");
+    write_text_member(s->w, "call_id", part->id);
+    write_text_member(s->w, "name", part->name);
+    write_text_member(s->w, "arguments",
+                      str_is_empty(part->arguments) ? STR("{}") : part->arguments);
+    jw_object_end(s->w);
+}
+
+static bool write_call_output(struct sending *s, const struct turn *turn, const struct part *part,
+                              size_t index, struct err *err)
+{
+    const struct part *inner = part->inner;
+
+    typed(s->w, "function_call_output");
+    write_text_member(s->w, "call_id", part->id);
+    jw_key(s->w, "output");
+    if (!inner || (!inner->next && inner->kind == PART_TEXT)) {
+        jw_str(s->w, inner ? inner->text : STR(""));
+    } else {
+        jw_array(s->w);
+        for (; inner; inner = inner->next)
+            if (!write_content(s, turn, inner, index, err))
+                return false;
+        jw_array_end(s->w);
+    }
+    jw_object_end(s->w);
+    return true;
+}
+
+static bool write_reasoning(struct sending *s, const struct turn *turn, const struct part *part,
+                            size_t index, struct err *err)
+{
+    if (!s->same || !part->id.ptr || part->is_redacted)
+        return lose(s, turn, index, "the provider takes back its own reasoning only", err);
+    typed(s->w, "reasoning");
+    write_text_member(s->w, "id", part->id);
+    jw_key(s->w, "summary");
+    jw_array(s->w);
+    if (part->text.len) {
+        typed(s->w, "summary_text");
+        write_text_member(s->w, "text", part->text);
+        jw_object_end(s->w);
+    }
+    jw_array_end(s->w);
+    if (part->signature.ptr)
+        write_text_member(s->w, "encrypted_content", part->signature);
+    jw_object_end(s->w);
+    return true;
+}
+
+static bool write_part(struct sending *s, const struct turn *turn, const struct part *part,
+                       size_t index, struct err *err)
+{
+    switch (part->kind) {
+    case PART_TEXT:
+    case PART_REFUSAL:
+    case PART_IMAGE:
+    case PART_AUDIO:
+    case PART_FILE: open_message(s, turn->role); return write_content(s, turn, part, index, err);
+    case PART_REASONING: close_message(s); return write_reasoning(s, turn, part, index, err);
+    case PART_TOOL_CALL:
+        close_message(s);
+        write_call(s, part);
+        return true;
+    case PART_TOOL_RESULT: close_message(s); return write_call_output(s, turn, part, index, err);
+    case PART_OTHER:
+        close_message(s);
+        if (!s->same)
+            return lose(s, turn, index, "the provider knows no such part", err);
+        jw_raw(s->w, part->extra);
+        return true;
+    }
+    return true;
+}
+
+static bool write_input(struct sending *s, struct err *err)
+{
+    jw_key(s->w, "input");
+    jw_array(s->w);
+    for (const struct turn *t = s->in->turns; t; t = t->next) {
+        size_t index = 0;
+
+        for (const struct part *p = t->parts; p; p = p->next, index++)
+            if (!write_part(s, t, p, index, err))
+                return false;
+        close_message(s);
+    }
+    jw_array_end(s->w);
+    return true;
+}
+
+/* ---- tools ---- */
+
+static void write_tool(struct sending *s, const struct tool *tool)
+{
+    struct json_writer *w = s->w;
+
+    typed(w, "function");
+    write_text_member(w, "name", tool->name);
+    if (tool->description.ptr)
+        write_text_member(w, "description", tool->description);
+    jw_key(w, "parameters");
+    jw_raw(w, str_is_empty(tool->parameters) ? STR("{\"type\":\"object\",\"properties\":{}}")
+                                             : tool->parameters);
+    jw_key(w, "strict"); /* unsaid it would be true here, elsewhere it is false */
+    jw_bool(w, s->same ? tool->strict != 0 : tool->strict > 0);
+    if (s->same)
+        members_write(w, tool->extra);
+    jw_object_end(w);
+}
+
+static bool write_tools(struct sending *s, struct err *err)
+{
+    size_t i = 0;
+
+    if (!s->in->tools)
+        return true;
+    jw_key(s->w, "tools");
+    jw_array(s->w);
+    for (const struct tool *tool = s->in->tools; tool; tool = tool->next, i++) {
+        struct str field = arena_fmt(s->arena, "tools.%zu", i);
+
+        if (!field.ptr)
+            return err_arena(err, s->arena);
+        if (!tool->builtin.ptr)
+            write_tool(s, tool);
+        else if (s->same)
+            jw_raw(s->w, tool->builtin);
+        else if (!losses_note(s->losses, field, "only its own provider has this tool", err))
+            return false;
+    }
+    jw_array_end(s->w);
+    return true;
+}
+
+static void write_tool_choice(struct json_writer *w, const struct conversation *in)
+{
+    static const char *const names[] = {
+        [CHOOSE_AUTO] = "auto", [CHOOSE_NONE] = "none", [CHOOSE_ANY] = "required"};
+
+    if (!in->tools || in->tool_choice == CHOOSE_UNSAID)
+        return;
+    jw_key(w, "tool_choice");
+    if (in->tool_choice != CHOOSE_NAMED) {
+        jw_cstr(w, names[in->tool_choice]);
+        return;
+    }
+    typed(w, "function");
+    write_text_member(w, "name", in->tool_name);
+    jw_object_end(w);
+}
+
+/* ---- the rest ---- */
+
+static void write_format(struct json_writer *w, const struct conversation *in)
+{
+    jw_key(w, "format");
+    typed(w, in->format == FORMAT_SCHEMA ? "json_schema"
+             : in->format == FORMAT_JSON ? "json_object"
+                                         : "text");
+    if (in->format == FORMAT_SCHEMA) {
+        write_text_member(w, "name", in->schema_name.ptr ? in->schema_name : STR("answer"));
+        if (in->schema_description.ptr)
+            write_text_member(w, "description", in->schema_description);
+        jw_key(w, "schema");
+        jw_raw(w, str_is_empty(in->schema) ? STR("{}") : in->schema);
+        jw_key(w, "strict");
+        jw_bool(w, in->schema_strict > 0);
+    }
+    jw_object_end(w);
+}
+
+static void write_text(struct json_writer *w, const struct conversation *in)
+{
+    if (in->format == FORMAT_UNSAID && !in->verbosity.ptr)
+        return;
+    jw_key(w, "text");
+    jw_object(w);
+    if (in->format != FORMAT_UNSAID)
+        write_format(w, in);
+    if (in->verbosity.ptr)
+        write_text_member(w, "verbosity", in->verbosity);
+    jw_object_end(w);
+}
+
+static struct str effort_of(const struct conversation *in)
+{
+    if (in->reasoning_effort.ptr)
+        return str_eq(in->reasoning_effort, STR("max")) ? STR("xhigh") : in->reasoning_effort;
+    if (in->reasoning_budget <= 0)
+        return STR_NONE;
+    return in->reasoning_budget <= 2048   ? STR("low")
+           : in->reasoning_budget <= 8192 ? STR("medium")
+                                          : STR("high");
+}
+
+static void write_reasoning_config(struct json_writer *w, const struct conversation *in)
+{
+    struct str effort = effort_of(in);
+
+    if (!effort.ptr && !in->reasoning_summary.ptr)
+        return;
+    jw_key(w, "reasoning");
+    jw_object(w);
+    if (effort.ptr)
+        write_text_member(w, "effort", effort);
+    if (in->reasoning_summary.ptr)
+        write_text_member(w, "summary", in->reasoning_summary);
+    jw_object_end(w);
+}
+
+static bool write_extras(struct sending *s, struct err *err)
+{
+    if (s->same) {
+        extras_write(s->w, s->in->extras);
+        return true;
+    }
+    return extras_losses(s->in, s->losses, err);
+}
+
+/* What the client asked for of it, and what must come back as the provider keeps nothing. */
+static void write_include(const struct sending *s)
+{
+    const struct responses_asked *asked = s->same ? s->in->own : NULL;
+    struct json_writer *w = s->w;
+
+    if (asked && asked->include.ptr && s->in->extras) /* more than we know: it is among those */
+        return;
+    jw_key(w, "include");
+    jw_array(w);
+    jw_cstr(w, "reasoning.encrypted_content");
+    if (s->in->logprobs > 0)
+        jw_cstr(w, "message.output_text.logprobs");
+    jw_array_end(w);
+}
+
+static bool write_body(struct sending *s, const struct model *to, struct err *err)
+{
+    struct json_writer *w = s->w;
+
+    jw_object(w);
+    write_text_member(w, "model", to->remote_name);
+    if (!write_input(s, err))
+        return false;
+    fields_write(w, s->in, responses_fields, responses_field_count);
+    if (!write_tools(s, err))
+        return false;
+    write_tool_choice(w, s->in);
+    write_text(w, s->in);
+    write_reasoning_config(w, s->in);
+    write_include(s);
+    if (s->in->metadata.ptr) {
+        jw_key(w, "metadata");
+        jw_raw(w, s->in->metadata);
+    }
+    jw_key(w, "store");
+    jw_bool(w, false);
+    if (!fields_losses(s->in, responses_fields, responses_field_count, s->losses, err) ||
+        !write_extras(s, err))
+        return false;
+    jw_object_end(w);
+    return true;
+}
+
+bool responses_write_request(struct arena *arena, const struct conversation *in,
+                             const struct model *to, struct losses *losses, struct outgoing *out,
+                             struct err *err)
+{
+    struct json_writer w;
+    struct sending s = {.arena = arena,
+                        .w = &w,
+                        .in = in,
+                        .losses = losses,
+                        .same = in->spoken == &dialect_responses};
+    struct buf body;
+
+    if (in->kind != ASK_CHAT)
+        return err_set(err, ERR_INVALID, "model: its provider only chats");
+    buf_init(&body, arena, MADE_BYTES_MAX);
+    jw_init(&w, &body);
+    if (!write_body(&s, to, err) || !buf_finish(&body, &out->body, err))
+        return false;
+    out->method = STR("POST");
+    out->path = STR("/responses");
+    return true;
+}
