@@ -5,12 +5,9 @@ static const struct dialect *const dialects[] = {
     &dialect_openai,
     &dialect_completions,
     &dialect_embeddings,
-<<<<<<< HEAD
     &dialect_gemini,
-=======
     &dialect_responses,
     &dialect_anthropic,
->>>>>>> bb449af (models: the Responses dialect, for clients and for providers)
 };
 
 const struct dialect *dialect_at(size_t i)
