@@ -39,6 +39,9 @@ struct audit {
     bool dir_dirty; /* names have changed since the last sync */
     uint64_t seq, synced;
     struct sha256 head;
+    uint64_t nudge_seq; /* call nudge() with this record; UINT64_MAX: never */
+    void (*nudge)(void *ctx);
+    void *nudge_ctx;
 
     struct mutex sync_lock; /* one sync at a time; taken before lock */
     struct mutex making;    /* one spare at a time; taken before lock */
@@ -222,9 +225,30 @@ bool audit_append_line(struct audit *audit, const struct audit_line *line, uint6
         segment_put(&audit->current, text);
         *seq = ++audit->seq;
         note_room(audit);
+        if (UNLIKELY(audit->seq >= audit->nudge_seq)) {
+            audit->nudge_seq = UINT64_MAX;
+            audit->nudge(audit->nudge_ctx);
+        }
     }
     mutex_unlock(&audit->lock);
     return ok;
+}
+
+void audit_nudge_at(struct audit *audit, uint64_t seq, void (*fn)(void *ctx), void *ctx)
+{
+    mutex_lock(&audit->lock);
+    audit->nudge_seq = fn ? seq : UINT64_MAX;
+    audit->nudge = fn;
+    audit->nudge_ctx = ctx;
+    mutex_unlock(&audit->lock);
+}
+
+uint64_t audit_synced_seq(struct audit *audit)
+{
+    mutex_lock(&audit->lock);
+    uint64_t seq = audit->synced;
+    mutex_unlock(&audit->lock);
+    return seq;
 }
 
 bool audit_append(struct audit *audit, struct audit_record *record, struct err *err)
@@ -530,6 +554,7 @@ bool audit_open(const struct audit_options *options, struct audit **out, struct 
         return err_set(err, ERR_EXHAUSTED, "no memory for the audit log");
     }
     audit->arena = arena;
+    audit->nudge_seq = UINT64_MAX;
     mutex_init(&audit->lock);
     mutex_init(&audit->sync_lock);
     mutex_init(&audit->making);

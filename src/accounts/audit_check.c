@@ -396,8 +396,8 @@ static bool check_one(struct audit_chain *chain, const char *dir, uint64_t numbe
            audit_check_file(chain, path, first, is_last, end, err);
 }
 
-static bool check_all(struct arena *arena, const char *dir, struct audit_chain *chain,
-                      struct audit_report *report, struct err *err)
+bool audit_check_dir(struct arena *arena, const char *dir, struct audit_chain *chain,
+                     struct audit_report *report, struct err *err)
 {
     uint64_t *firsts;
     size_t count;
@@ -430,7 +430,7 @@ bool audit_read(struct arena *arena, const char *dir, uint64_t from, audit_reade
     struct audit_chain chain = {.from = from, .fn = fn, .ctx = ctx};
     struct audit_report report = {0};
     size_t mark = arena_mark(arena);
-    bool ok = check_all(arena, dir, &chain, &report, err);
+    bool ok = audit_check_dir(arena, dir, &chain, &report, err);
 
     arena_rewind(arena, mark);
     return ok;
@@ -444,7 +444,7 @@ bool audit_verify(const char *dir, struct audit_report *out, struct err *err)
 
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to verify the audit log");
-    if (!check_all(arena, dir, &chain, &report, err))
+    if (!audit_check_dir(arena, dir, &chain, &report, err))
         return false;
     *out = report;
     return true;

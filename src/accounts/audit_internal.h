@@ -62,6 +62,10 @@ struct audit_end {
 bool audit_check_file(struct audit_chain *chain, const char *path, bool first, bool is_last,
                       struct audit_end *out, struct err *err) MUST_CHECK;
 
+/* Every segment from that of chain->from on. */
+bool audit_check_dir(struct arena *arena, const char *dir, struct audit_chain *chain,
+                     struct audit_report *report, struct err *err) MUST_CHECK;
+
 /* Segment numbers of a directory, ascending; other names are not ours. */
 bool audit_segments(struct arena *arena, const char *dir, uint64_t **firsts, size_t *count,
                     struct err *err) MUST_CHECK;
@@ -74,5 +78,12 @@ bool audit_path(char to[AUDIT_PATH_MAX], const char *dir, uint64_t first, const 
 bool audit_append_line(struct audit *audit, const struct audit_line *line, uint64_t *seq,
                        struct err *err) MUST_CHECK;
 const char *audit_dir(const struct audit *audit);
+
+/* ---- for the tree ---- */
+
+uint64_t audit_synced_seq(struct audit *audit); /* up to it power loss takes nothing back */
+/* Call fn(ctx) once, from the append of record `seq` or a later one; fn may not append or wait. NULL:
+ * never. */
+void audit_nudge_at(struct audit *audit, uint64_t seq, void (*fn)(void *ctx), void *ctx);
 
 #endif

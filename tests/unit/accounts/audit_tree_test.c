@@ -1,0 +1,514 @@
+/* The tree in files, the checkpoints over it, and what is said when either does not fit the records. */
+#include "accounts/audit_tree.h"
+
+#include <string.h>
+
+#include "accounts/audit_internal.h"
+#include "accounts/audit_proof.h"
+#include "base/fault.h"
+#include "sys/file.h"
+#include "test.h"
+
+#define SMALL_SEGMENT ((size_t)256 * KIB)
+
+/* ---- a log with its tree ---- */
+
+struct log {
+    const char *dir;
+    struct arena *arena;
+    struct audit *audit;
+    struct audit_tree *tree;
+    struct audit_tree_options options;
+};
+
+static bool open_log(struct log *log, const char *dir, struct err *err)
+{
+    if (!log->arena)
+        log->arena = arena_new(256 * MIB);
+    log->dir = arena_fmt(log->arena, "%s/audit", dir).ptr;
+    log->options =
+        (struct audit_tree_options){.key_file = arena_fmt(log->arena, "%s/audit.key", dir).ptr,
+                                    .public_file = arena_fmt(log->arena, "%s/audit.pub", dir).ptr};
+
+    const struct audit_options options = {.dir = log->dir, .segment_bytes = SMALL_SEGMENT};
+
+    return audit_open(&options, &log->audit, err) &&
+           audit_tree_open(log->audit, &log->options, &log->tree, err);
+}
+
+static void close_log(struct log *log)
+{
+    audit_tree_close(&log->tree);
+    audit_close(&log->audit);
+}
+
+static void log_done(struct log *log)
+{
+    close_log(log);
+    arena_end(&log->arena);
+}
+
+static void append(struct log *log, uint64_t count)
+{
+    while (count--) {
+        struct audit_record r = {.time = 1795262400123, .request_id = count, .model = STR("m")};
+        struct err err = {0};
+
+        EXPECT(audit_append(log->audit, &r, &err), "%s", err.text);
+    }
+}
+
+static void advance(struct log *log)
+{
+    struct err err = {0};
+
+    EXPECT(audit_tree_advance(log->tree, &err), "%s", err.text);
+}
+
+static void load_trust(const struct log *log, struct audit_trust *trust)
+{
+    struct err err = {0};
+    struct str text;
+
+    trust->count = 0;
+    EXPECT(file_load(log->arena, log->options.public_file, MIB, &text, &err) &&
+               note_keys_read(text, trust->keys, &trust->count, &err),
+           "%s", err.text);
+}
+
+static bool verify(const struct log *log, struct audit_verdict *out, struct err *err)
+{
+    static struct audit_trust trust;
+
+    load_trust(log, &trust);
+    return audit_verify_signed(log->dir, &trust, NULL, 0, out, err);
+}
+
+static void expect_signed(const struct log *log, uint64_t records)
+{
+    struct audit_verdict verdict = {0};
+    struct err err = {0};
+
+    EXPECT(verify(log, &verdict, &err), "%s", err.text);
+    EXPECT(verdict.signed_size == records, "%" PRIu64, verdict.signed_size);
+}
+
+/* ---- growing ---- */
+
+TEST(audit_tree_signs_what_was_appended)
+{
+    struct log log CLEANUP(log_done) = {0};
+    struct file_info key;
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 3);
+    EXPECT(audit_tree_size(log.tree) == 0);
+    advance(&log);
+    EXPECT(audit_tree_size(log.tree) == 3);
+    expect_signed(&log, 3);
+    append(&log, 1000); /* rolls over, fills tiles */
+    advance(&log);
+    expect_signed(&log, 1003);
+    EXPECT(file_stat(log.options.key_file, &key, &err) && (key.mode & 0777u) == 0600);
+}
+
+/* Every size around a tile's edge, opened anew each time. */
+TEST(audit_tree_goes_on_where_it_stopped)
+{
+    const char *dir = test_dir();
+    uint64_t total = 0;
+
+    for (uint64_t step = 1; total < 900; step = step * 7 % 61 + 1) {
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+
+        REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+        append(&log, step);
+        total += step;
+        advance(&log);
+        expect_signed(&log, total);
+    }
+}
+
+static void remove_all(struct arena *arena, const char *path)
+{
+    struct err err = {0};
+    struct str *names;
+    size_t count;
+
+    if (file_list(arena, path, 10000, &names, &count, &err))
+        for (size_t i = 0; i < count; i++)
+            remove_all(arena, arena_fmt(arena, "%s/" STR_FMT, path, STR_ARG(names[i])).ptr);
+    (void)!file_remove(path, &err);
+}
+
+TEST(audit_tree_is_made_again_from_the_records)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 700);
+    advance(&log);
+    close_log(&log);
+    remove_all(log.arena, arena_fmt(log.arena, "%s/tile", log.dir).ptr);
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 1);
+    advance(&log);
+    expect_signed(&log, 701);
+}
+
+/* A log of a version that had no tree. */
+TEST(audit_tree_takes_over_an_old_log)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 600);
+    close_log(&log);
+    remove_all(log.arena, arena_fmt(log.arena, "%s/tile", log.dir).ptr);
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    advance(&log);
+    expect_signed(&log, 600);
+}
+
+/* ---- keys ---- */
+
+TEST(audit_tree_key_is_replaced_with_the_old_ones_word)
+{
+    static struct audit_trust trust;
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_verdict verdict = {0};
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 5);
+    advance(&log);
+    load_trust(&log, &trust); /* only the first key */
+    EXPECT(trust.count == 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        EXPECT(audit_tree_rotate(log.tree, &err), "%s", err.text);
+        append(&log, 10);
+        advance(&log);
+    }
+    EXPECT(audit_verify_signed(log.dir, &trust, NULL, 0, &verdict, &err), "%s", err.text);
+    EXPECT(verdict.signed_size == 35 && trust.count == 4, "%zu", trust.count);
+    close_log(&log);
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 1);
+    advance(&log);
+    expect_signed(&log, 36);
+}
+
+TEST(audit_tree_refuses_a_lost_or_open_key)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+    struct str key;
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 5);
+    advance(&log);
+    close_log(&log);
+    REQUIRE(file_load(log.arena, log.options.key_file, KIB, &key, &err));
+    REQUIRE(file_remove(log.options.key_file, &err));
+    EXPECT(!open_log(&log, dir, &err) && strstr(err.text, "is missing"), "%s", err.text);
+    close_log(&log);
+    REQUIRE(file_store(log.options.key_file, key, 0644, &err));
+    EXPECT(!open_log(&log, dir, &err) && strstr(err.text, "may be read by others"), "%s", err.text);
+}
+
+/* ---- what was done to it, and what is said ---- */
+
+/* Chain hashes made anew, as somebody would who knows the format: only what was signed can tell. */
+static void forge(struct arena *arena, const char *dir, uint64_t drop, uint64_t change,
+                  uint64_t cut)
+{
+    char path[AUDIT_PATH_MAX], header[AUDIT_HEADER_MAX];
+    struct sha256 head = {0};
+    struct str rest, line;
+    struct err err = {0};
+    struct buf out;
+    uint64_t seq = 0;
+
+    EXPECT(audit_path(path, dir, 1, ".log", &err) && file_load(arena, path, MIB, &rest, &err));
+    buf_init(&out, arena, MIB);
+    buf_str(&out, audit_header(header, 1, &head));
+    (void)str_split(&rest, '\n', &line);
+    for (uint64_t at = 1; str_split(&rest, '\n', &line) && line.len; at++) {
+        struct str text = str_slice(line, str_find_char(line, ','), line.len - 75);
+        char number[64];
+        struct buf front;
+
+        if (at == drop || (cut && at > cut))
+            continue;
+        buf_init_fixed(&front, number, sizeof number);
+        buf_str(&front, STR("{\"seq\":"));
+        buf_u64(&front, ++seq);
+        text = arena_fmt(arena, STR_FMT STR_FMT, STR_ARG(buf_view(&front)), STR_ARG(text));
+        if (at == change)
+            ((char *)(uintptr_t)text.ptr)[str_find(text, STR("\"m\"")) + 1] = 'x';
+        head = sha256_two((struct str){(const char *)head.bytes, sizeof head.bytes}, text);
+        buf_str(&out, text);
+        buf_str(&out, STR(",\"hash\":\""));
+        buf_hex(&out, head.bytes, sizeof head.bytes);
+        buf_str(&out, STR("\"}\n"));
+    }
+    EXPECT(file_store(path, buf_view(&out), 0600, &err), "%s", err.text);
+}
+
+static void flip(struct arena *arena, const char *dir, const char *name, size_t at)
+{
+    struct str path = arena_fmt(arena, "%s/%s", dir, name), bytes;
+    struct err err = {0};
+
+    EXPECT(file_load(arena, path.ptr, MIB, &bytes, &err), "%s", err.text);
+    ((char *)(uintptr_t)bytes.ptr)[at % bytes.len] ^= 1;
+    EXPECT(file_store(path.ptr, bytes, 0600, &err), "%s", err.text);
+}
+
+static const struct {
+    const char *name, *flip; /* a file to change a bit of */
+    size_t at;
+    uint64_t drop, change, cut; /* records, with all hashes of the chain made anew */
+    const char *remove, *said;
+} tampers[] = {
+    {"a record changed", "0000000000000001.log", 2000, 0, 0, 0, NULL, "the hash does not fit"},
+    {"a record changed, chain made anew", NULL, 0, 0, 100, 0, NULL,
+     "tile 0/0 of the audit tree: hash 99 is not that of the records from 100 on"},
+    {"a record taken out, chain made anew", NULL, 0, 30, 0, 0, NULL,
+     "tile 0/0 of the audit tree: hash 29"},
+    {"the last tile's record changed, chain made anew", NULL, 0, 0, 290, 0, NULL,
+     "were changed, put in or taken out"},
+    {"records cut off the end", NULL, 0, 0, 0, 270, NULL,
+     "signs for 300 records, but the log ends at record 270: 30 are missing"},
+    {"all records cut off but one", NULL, 0, 0, 0, 1, NULL, "299 are missing"},
+    {"a tile changed", "tile/0/000", 77, 0, 0, 0, NULL, "tile 0/0 of the audit tree: hash 2"},
+    {"a tile removed", NULL, 0, 0, 0, 0, "tile/0/000", "tile of the audit tree"},
+    {"the checkpoint's size changed", AUDIT_CHECKPOINT, 22, 0, 0, 0, NULL, "does not fit"},
+    {"the checkpoint removed", NULL, 0, 0, 0, 0, AUDIT_CHECKPOINT, "there is no checkpoint"},
+    {"a kept checkpoint changed", "checkpoints/0000000000000300", 25, 0, 0, 0, NULL,
+     "does not fit"},
+};
+
+TEST(audit_tampering_is_named)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tampers); i++) {
+        struct log log CLEANUP(log_done) = {0};
+        struct audit_verdict verdict;
+        struct err err = {0};
+
+        REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+        append(&log, 300);
+        advance(&log);
+        close_log(&log);
+        expect_signed(&log, 300);
+        if (tampers[i].flip)
+            flip(log.arena, log.dir, tampers[i].flip, tampers[i].at);
+        else if (tampers[i].remove)
+            REQUIRE(
+                file_remove(arena_fmt(log.arena, "%s/%s", log.dir, tampers[i].remove).ptr, &err));
+        else
+            forge(log.arena, log.dir, tampers[i].drop, tampers[i].change, tampers[i].cut);
+        EXPECT(!verify(&log, &verdict, &err) && strstr(err.text, tampers[i].said), "%s: %s",
+               tampers[i].name, err.text);
+    }
+}
+
+/* Somebody with the files and without the key takes a whole log back to an earlier state. Only who noted
+ * a checkpoint elsewhere can tell. */
+TEST(audit_log_taken_back_is_found_by_a_noted_checkpoint)
+{
+    static struct audit_trust trust;
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_noted noted = {.name = STR("noted")};
+    struct audit_verdict verdict;
+    struct str early, path;
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 100);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &early, &err));
+    append(&log, 50);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &noted.note, &err));
+    load_trust(&log, &trust);
+    EXPECT(audit_verify_signed(log.dir, &trust, &noted, 1, &verdict, &err), "%s", err.text);
+    close_log(&log);
+    forge(log.arena, log.dir, 0, 0, 100);
+    path = arena_fmt(log.arena, "%s/" AUDIT_CHECKPOINT, log.dir);
+    REQUIRE(file_store(path.ptr, early, 0600, &err));
+    EXPECT(audit_verify_signed(log.dir, &trust, NULL, 0, &verdict, &err), "%s", err.text);
+    EXPECT(!audit_verify_signed(log.dir, &trust, &noted, 1, &verdict, &err) &&
+               strstr(err.text, "checkpoint \"noted\""),
+           "%s", err.text);
+    EXPECT(strstr(err.text, "50 are missing"), "%s", err.text);
+}
+
+TEST(audit_tree_does_not_open_over_a_log_that_was_changed)
+{
+    static const struct {
+        const char *name;
+        uint64_t change, cut;
+        const char *said;
+    } cases[] = {
+        {"cut off", 0, 200, "records are missing"},
+        {"changed", 290, 0, "do not give the root that was signed"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *dir = test_dir();
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+
+        REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+        append(&log, 300);
+        advance(&log);
+        close_log(&log);
+        forge(log.arena, log.dir, 0, cases[i].change, cases[i].cut);
+        EXPECT(!open_log(&log, dir, &err) && strstr(err.text, cases[i].said), "%s: %s",
+               cases[i].name, err.text);
+    }
+}
+
+/* ---- faults ---- */
+
+#ifdef WEIR_FAULT
+
+struct nth_fault {
+    uint64_t nth, passed;
+    const char *failed;
+};
+
+static bool fail_nth(void *ctx, const char *point)
+{
+    struct nth_fault *f = ctx;
+
+    if (++f->passed != f->nth)
+        return false;
+    f->failed = point;
+    return true;
+}
+
+static uint64_t work_under_fault(const char *dir)
+{
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+    uint64_t appended = 0;
+
+    if (!open_log(&log, dir, &err))
+        return 0;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 200; i++) {
+            struct audit_record r = {.time = 5, .model = STR("m")};
+
+            appended += audit_append(log.audit, &r, &err);
+        }
+        (void)!audit_tree_advance(log.tree, &err);
+    }
+    (void)!audit_tree_rotate(log.tree, &err);
+    return appended;
+}
+
+/* Whatever fails, and wherever it ends: the next start opens, and what it signs verifies. */
+TEST(audit_tree_survives_every_fault)
+{
+    struct nth_fault fault = {.failed = ""};
+
+    for (fault.nth = 1; fault.failed; fault.nth++) {
+        const char *dir = test_dir();
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+
+        fault.passed = 0;
+        fault.failed = NULL;
+        fault_decide(fail_nth, &fault);
+        uint64_t appended = work_under_fault(dir);
+        fault_decide(NULL, NULL);
+        REQUIRE(open_log(&log, dir, &err), "after %s: %s", fault.failed, err.text);
+        append(&log, 1);
+        advance(&log);
+        expect_signed(&log, appended + 1);
+    }
+    EXPECT(fault.nth > 60, "%" PRIu64, fault.nth);
+}
+#endif
+
+/* ---- bundles ---- */
+
+static struct str bundle_of(const struct log *log, uint64_t seq, struct str older)
+{
+    struct audit_prover prover;
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, log->arena, MIB);
+    EXPECT(audit_prover_open(&prover, log->arena, log->dir, &err) &&
+               audit_prove_head(&prover, older, &b, &err),
+           "%s", err.text);
+
+    struct str line = STR_NONE, rest;
+    char path[AUDIT_PATH_MAX];
+
+    EXPECT(audit_path(path, log->dir, 1, ".log", &err) &&
+           file_load(log->arena, path, MIB, &rest, &err));
+    for (uint64_t i = 0; i <= seq; i++)
+        (void)str_split(&rest, '\n', &line);
+    EXPECT(audit_prove_record(&prover, line, &b, &err), "%s", err.text);
+    return buf_view(&b);
+}
+
+static bool check_bundle(const struct audit_trust *trust, struct arena *arena, struct str text,
+                         uint64_t *records, struct err *err)
+{
+    struct audit_bundle bundle = {.trust = trust};
+    struct str line;
+
+    while (str_split(&text, '\n', &line))
+        if (line.len && !audit_bundle_line(&bundle, arena, line, err))
+            return false;
+    *records = bundle.records;
+    return bundle.has_head || err_set(err, ERR_INVALID, "is empty");
+}
+
+TEST(audit_bundle_proves_a_record_and_nothing_else)
+{
+    static struct audit_trust trust;
+    struct log log CLEANUP(log_done) = {0};
+    struct str older, text;
+    struct err err = {0};
+    uint64_t records = 0, accepted = 0;
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 40);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &older, &err));
+    append(&log, 60);
+    advance(&log);
+    load_trust(&log, &trust);
+    text = bundle_of(&log, 77, older);
+    EXPECT(check_bundle(&trust, log.arena, text, &records, &err), "%s", err.text);
+    EXPECT(records == 1);
+    for (size_t i = 0; i < text.len; i++) {
+        char *at = (char *)(uintptr_t)text.ptr + i, was = *at;
+        size_t mark = arena_mark(log.arena);
+
+        *at = (char)(was ^ 1);
+        accepted += check_bundle(&trust, log.arena, text, &records, &err) && records == 1;
+        arena_rewind(log.arena, mark);
+        *at = was;
+    }
+    EXPECT(accepted == 0, "%" PRIu64, accepted);
+    trust.count = 0;
+    EXPECT(!check_bundle(&trust, log.arena, text, &records, &err) &&
+               strstr(err.text, "whose key is not known"),
+           "%s", err.text);
+}
