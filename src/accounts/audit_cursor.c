@@ -1,6 +1,6 @@
 #include "accounts/audit_cursor.h"
 
-#include <string.h>
+#include "accounts/audit_internal.h"
 
 #include "sys/file.h"
 

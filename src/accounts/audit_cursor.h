@@ -5,7 +5,9 @@
 #ifndef WEIR_ACCOUNTS_AUDIT_CURSOR_H
 #define WEIR_ACCOUNTS_AUDIT_CURSOR_H
 
-#include "accounts/audit_internal.h"
+#include "accounts/audit.h"
+
+struct file;
 
 struct audit_cursor {
     const char *dir;

@@ -1,44 +1,233 @@
 /* weir audit: from the files alone. */
-#include "accounts/audit.h"
+#include "accounts/audit_cursor.h"
+#include "accounts/audit_proof.h"
 #include "app/cli.h"
+#include "base/log.h"
+#include "sys/file.h"
 #include "sys/loop.h"
 #include "sys/threads.h"
 
-static const char *audit_dir(struct cli *cli, struct err *err)
+#define BUNDLE_MAX (128 * MIB)
+
+/* The word behind `before` others, else that of the settings. */
+static const char *log_dir(struct cli *cli, int before, struct err *err)
 {
-    if (cli->word_count > 0)
-        return cli->words[0];
+    if (cli->word_count > before)
+        return cli->words[before];
     if (!cli_settings(cli, err))
         return NULL;
     return arena_fmt(cli->arena, STR_FMT "/audit", STR_ARG(cli->settings->data.dir)).ptr;
 }
 
-static bool audit_check(struct cli *cli, struct err *err)
-{
-    struct audit_report r = {0};
-    const char *dir = audit_dir(cli, err);
-    char text[65];
-    struct buf head;
+/* ---- verify ---- */
 
-    if (!dir || !audit_verify(dir, &r, err))
+static bool load_file(struct cli *cli, const char *path, size_t max, struct str *out,
+                      struct err *err)
+{
+    return file_load(cli->arena, path, max, out, err);
+}
+
+/* What was named, else the file beside the log. *given false: there is none, and none was named. */
+static bool load_trust(struct cli *cli, const char *dir, struct audit_trust *trust, bool *given,
+                       struct err *err)
+{
+    const char *named = cli_option(cli, "--public-key");
+    const char *path = named ? named : arena_fmt(cli->arena, "%s/../audit.pub", dir).ptr;
+    struct err missing = {0};
+    struct str text;
+
+    if (!path)
+        return err_arena(err, cli->arena);
+    *given = load_file(cli, path, 64 * KIB, &text, &missing);
+    if (!*given && (named || missing.code != ERR_NOT_FOUND)) {
+        *err = missing;
         return false;
-    if (r.segments == 0)
-        return err_set(err, ERR_NOT_FOUND, "there are no audit files in \"%s\"", dir);
-    buf_init_fixed(&head, text, sizeof text - 1);
-    buf_hex(&head, r.head.bytes, sizeof r.head.bytes);
-    text[head.len] = 0;
-    if (cli->json)
+    }
+    return !*given || note_keys_read(text, trust->keys, &trust->count, err) ||
+           err_wrap(err, "public key \"%s\"", path);
+}
+
+static const char *hex_text(struct cli *cli, const struct sha256 *hash)
+{
+    struct buf b;
+
+    buf_init(&b, cli->arena, 2 * SHA256_BYTES + 1);
+    buf_hex(&b, hash->bytes, sizeof hash->bytes);
+    buf_char(&b, 0);
+    return buf_ok(&b) ? b.ptr : "";
+}
+
+static void print_verdict(struct cli *cli, const struct audit_verdict *v, bool with_key)
+{
+    const struct audit_report *r = &v->chain;
+    char time[25];
+
+    wall_format(v->signed_time, time);
+    if (cli->json) {
         printf("{\"ok\":true,\"records\":%" PRIu64 ",\"segments\":%" PRIu64 ",\"first\":%" PRIu64
-               ",\"last\":%" PRIu64 ",\"head\":\"%s\",\"torn_tail\":%s}\n",
-               r.records, r.segments, r.first_seq, r.last_seq, text,
-               r.torn_tail ? "true" : "false");
+               ",\"last\":%" PRIu64 ",\"head\":\"%s\",\"torn_tail\":%s,\"signed\":%s",
+               r->records, r->segments, r->first_seq, r->last_seq, hex_text(cli, &r->head),
+               r->torn_tail ? "true" : "false", with_key ? "true" : "false");
+        if (with_key)
+            printf(",\"signed_records\":%" PRIu64 ",\"signed_time\":\"%s\",\"root\":\"%s\","
+                   "\"checkpoints\":%" PRIu64 ",\"pruned\":%" PRIu64,
+                   v->signed_size, time, hex_text(cli, &v->root), v->checkpoints, v->pruned);
+        printf("}\n");
+        return;
+    }
+    printf("%" PRIu64 " records in %" PRIu64 " files, %" PRIu64 " to %" PRIu64
+           ", the chain holds%s\n"
+           "head %s\n",
+           r->records, r->segments, r->first_seq, r->last_seq,
+           r->torn_tail ? " (an unfinished record stands at the very end)" : "",
+           hex_text(cli, &r->head));
+    if (with_key)
+        printf("%" PRIu64 " records are signed for, at %s; %" PRIu64
+               " checkpoints fit the records\nroot %s\n",
+               v->signed_size, time, v->checkpoints, hex_text(cli, &v->root));
     else
-        printf("%" PRIu64 " records in %" PRIu64 " files, %" PRIu64 " to %" PRIu64
-               ", the chain holds%s\nhead %s\n",
-               r.records, r.segments, r.first_seq, r.last_seq,
-               r.torn_tail ? " (an unfinished record stands at the very end)" : "", text);
+        printf("no public key: what was signed was not checked (--public-key FILE)\n");
+    if (v->pruned)
+        printf("records 1 to %" PRIu64 " are not kept any more; their hashes are\n", v->pruned);
+}
+
+static bool check_log(struct cli *cli, const char *dir, struct err *err)
+{
+    struct audit_trust *trust = arena_alloc(cli->arena, sizeof *trust);
+    const char *file = cli_option(cli, "--checkpoint");
+    struct audit_noted noted = {.name = str_from(file)};
+    struct audit_verdict verdict = {0};
+    bool with_key = false;
+
+    if (!trust)
+        return err_arena(err, cli->arena);
+    if (!load_trust(cli, dir, trust, &with_key, err) ||
+        (file && !load_file(cli, file, NOTE_MAX, &noted.note, err)))
+        return false;
+    if (file && !with_key)
+        return err_set(err, ERR_INVALID, "--checkpoint needs the public key: --public-key FILE");
+    if (!(with_key ? audit_verify_signed(dir, trust, &noted, file != NULL, &verdict, err)
+                   : audit_verify(dir, &verdict.chain, err)))
+        return false;
+    if (verdict.chain.segments == 0)
+        return err_set(err, ERR_NOT_FOUND, "there are no audit files in \"%s\"", dir);
+    print_verdict(cli, &verdict, with_key);
     return true;
 }
+
+static bool check_bundle(struct cli *cli, const char *path, struct err *err)
+{
+    struct audit_trust *trust = arena_alloc(cli->arena, sizeof *trust);
+    struct audit_bundle bundle = {.trust = trust};
+    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct str text, line;
+    char time[25];
+    bool given;
+    uint64_t number = 0;
+
+    if (!trust || !scratch)
+        return err_set(err, ERR_EXHAUSTED, "no memory");
+    if (!cli_option(cli, "--public-key"))
+        return err_set(err, ERR_INVALID, "--bundle needs the public key: --public-key FILE");
+    if (!load_trust(cli, "", trust, &given, err) || !load_file(cli, path, BUNDLE_MAX, &text, err))
+        return false;
+    while (str_split(&text, '\n', &line)) {
+        number++;
+        if (line.len && !audit_bundle_line(&bundle, scratch, line, err))
+            return err_wrap(err, "bundle \"%s\" line %" PRIu64, path, number);
+    }
+    if (!bundle.has_head)
+        return err_set(err, ERR_INVALID, "bundle \"%s\" is empty", path);
+    wall_format(bundle.time, time);
+    if (cli->json)
+        printf("{\"ok\":true,\"proved\":%" PRIu64 ",\"signed_records\":%" PRIu64
+               ",\"signed_time\":\"%s\",\"grown_from\":%" PRIu64 "}\n",
+               bundle.records, bundle.size, time, bundle.older_size);
+    else
+        printf("%" PRIu64 " records proved to be among the %" PRIu64 " signed for at %s\n",
+               bundle.records, bundle.size, time);
+    if (!cli->json && bundle.older_size)
+        printf("the log goes on from the older checkpoint of %" PRIu64 " records\n",
+               bundle.older_size);
+    return true;
+}
+
+static bool audit_check(struct cli *cli, struct err *err)
+{
+    const char *bundle = cli_option(cli, "--bundle"), *dir;
+
+    if (bundle)
+        return check_bundle(cli, bundle, err);
+    dir = log_dir(cli, 0, err);
+    return dir && check_log(cli, dir, err);
+}
+
+/* ---- prove ---- */
+
+/* A record by its number, or by the request id that a client was given. */
+struct wanted {
+    uint64_t seq, request; /* 0: not that */
+    struct str line;       /* found */
+    struct arena *arena;
+};
+
+static bool want_record(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct wanted *want = ctx;
+    struct str id = audit_member_raw(line, STR("request"));
+    uint8_t bytes[8];
+    uint64_t request = 0;
+
+    if (want->request && id.len == 18 && hex_parse(str_slice(id, 1, 17), bytes, sizeof bytes))
+        for (size_t i = 0; i < sizeof bytes; i++)
+            request = request << 8 | bytes[i];
+    if (seq != want->seq && (!request || request != want->request))
+        return true;
+    want->line = arena_str(want->arena, line);
+    return want->line.ptr || err_arena(err, want->arena);
+}
+
+static bool read_wanted(const char *word, struct wanted *out, struct err *err)
+{
+    struct str text = str_from(word);
+    uint8_t bytes[8];
+
+    if (u64_parse(text, &out->seq) && out->seq > 0 && text.len < 16)
+        return true;
+    if (str_starts(text, STR("req_")))
+        text = str_slice(text, 4, text.len);
+    out->seq = 0;
+    if (!hex_parse(text, bytes, sizeof bytes))
+        return err_set(err, ERR_INVALID,
+                       "\"%.40s\" is neither the number of a record nor the id of a request", word);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        out->request = out->request << 8 | bytes[i];
+    return true;
+}
+
+static bool audit_prove(struct cli *cli, struct err *err)
+{
+    const char *dir = log_dir(cli, 1, err), *file = cli_option(cli, "--from");
+    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct wanted want = {.arena = cli->arena};
+    struct audit_prover prover;
+    struct str older = STR_NONE;
+    struct buf b;
+
+    buf_init(&b, cli->arena, 4 * MIB);
+    if (!dir || (file && !load_file(cli, file, NOTE_MAX, &older, err)) ||
+        !read_wanted(cli->words[0], &want, err) ||
+        (!scratch && !err_set(err, ERR_EXHAUSTED, "no memory")) ||
+        !audit_read(scratch, dir, MAX_OF(want.seq, 1), want_record, &want, err))
+        return false;
+    if (!want.line.ptr)
+        return err_set(err, ERR_NOT_FOUND, "there is no record \"%.40s\"", cli->words[0]);
+    return audit_prover_open(&prover, cli->arena, dir, err) &&
+           audit_prove_head(&prover, older, &b, err) &&
+           audit_prove_record(&prover, want.line, &b, err) && cli_print_buf(&b, err);
+}
+
+/* ---- tail ---- */
 
 struct tail {
     uint64_t next;
@@ -77,7 +266,7 @@ static bool audit_tail(struct cli *cli, struct err *err)
 {
     struct audit_report r = {0};
     uint64_t lines = cli_number(cli, "--lines", 10);
-    const char *dir = audit_dir(cli, err);
+    const char *dir = log_dir(cli, 0, err);
 
     if (!dir || !audit_verify(dir, &r, err))
         return false;
@@ -99,12 +288,30 @@ static const struct cli_option tail_options[] = {
     {0},
 };
 
+static const struct cli_option verify_options[] = {
+    {"--public-key", CLI_TEXT, "FILE", NULL, "whom to trust; default audit.pub beside the log"},
+    {"--checkpoint", CLI_TEXT, "FILE", NULL, "one that you noted: the log has to go on from it"},
+    {"--bundle", CLI_TEXT, "FILE", NULL, "check what `audit prove` made, without the log"},
+    {0},
+};
+
+static const struct cli_option prove_options[] = {
+    {"--from", CLI_TEXT, "FILE", NULL, "prove too that the log goes on from this checkpoint"},
+    {0},
+};
+
 static const struct cli_command commands[] = {
     {"audit tail [DIR]", "show the newest records of the audit log",
      "  weir audit tail --lines 20 --follow\n", tail_options, audit_tail, NULL, NULL, NULL, NULL,
      NULL},
     {"audit verify [DIR]", "prove that nobody changed the audit log",
-     "From the files alone, also beside a running Weir.\n", NULL, audit_check, NULL, NULL, NULL,
-     NULL, NULL},
+     "From the files alone, also beside a running Weir.\n"
+     "  weir audit verify /mnt/copy/audit --public-key audit.pub --checkpoint noted-in-march\n"
+     "  weir audit verify --bundle proof.jsonl --public-key audit.pub\n",
+     verify_options, audit_check, NULL, NULL, NULL, NULL, NULL},
+    {"audit prove ID [DIR]", "prove a record to somebody who does not have the log",
+     "ID is the number of a record or the x-request-id of a reply. Prints a bundle for\n"
+     "`weir audit verify --bundle`, from the files alone.\n",
+     prove_options, audit_prove, NULL, NULL, NULL, NULL, NULL},
 };
 const struct cli_part cli_audit_part = {"Audit", commands, ARRAY_LEN(commands)};

@@ -298,7 +298,11 @@ static bool open_accounts(struct house *house, struct err *err)
                                   .segment_bytes =
                                       (size_t)house->settings->data.audit_segment_bytes};
 
-    if (!audit_open(&audit, &house->audit, err))
+    struct audit_tree_options tree = {.key_file = house_path(house, "audit.key"),
+                                      .public_file = house_path(house, "audit.pub")};
+
+    if (!audit_open(&audit, &house->audit, err) ||
+        !audit_tree_open(house->audit, &tree, &house->audit_tree, err))
         return false;
     struct accounts_options accounts = {
         .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
@@ -421,6 +425,9 @@ void house_close(struct house **at)
     tls_server_free(&house->tls);
     knowledge_close(&house->knowledge);
     accounts_close(&house->accounts);
+    if (house->audit_tree && !audit_tree_advance(house->audit_tree, &err))
+        log_error("%s (the next start signs what is missing)", err.text);
+    audit_tree_close(&house->audit_tree);
     audit_close(&house->audit);
     store_close(&house->store);
     pool_free(&house->documents);

@@ -4,6 +4,7 @@
 #ifndef WEIR_APP_HOUSE_H
 #define WEIR_APP_HOUSE_H
 
+#include "accounts/audit_tree.h"
 #include "app/settings.h"
 #include "gateway/gateway.h"
 #include "knowledge/knowledge.h"
@@ -23,6 +24,7 @@ struct house {
     struct pool *documents;  /* parsing, indexing, searching */
     struct store *store;
     struct audit *audit;
+    struct audit_tree *audit_tree;
     struct accounts *accounts;
     struct knowledge *knowledge;
     struct snapshot *config; /* of struct config */

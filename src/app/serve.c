@@ -14,10 +14,9 @@
 #include "sys/mutex.h"
 #include "sys/threads.h"
 
-#define WATCH_EVERY      (2 * SECOND)
-#define AUDIT_SYNC_EVERY (1 * SECOND)
-#define COMMAND_SOCKET   "weir.sock"
-#define CUT_TIME         (1 * SECOND) /* to tell clients that they are cut */
+#define WATCH_EVERY    (2 * SECOND)
+#define COMMAND_SOCKET "weir.sock"
+#define CUT_TIME       (1 * SECOND) /* to tell clients that they are cut */
 
 /* What one loop serves. */
 struct server_loop {
@@ -212,33 +211,10 @@ static void watch_settings(void *arg)
     }
 }
 
-static void sync_job(void *arg)
-{
-    struct err err = {0};
-
-    if (!audit_sync(arg, &err))
-        log_error("the audit log was not synced: %s", err.text);
-}
-
-static void sync_audit(void *arg)
-{
-    struct house *house = arg;
-    uint64_t synced = 0;
-    struct err err = {0};
-
-    while (fiber_sleep(AUDIT_SYNC_EVERY, &err)) {
-        uint64_t last = audit_last_seq(house->audit);
-
-        if (last != synced && pool_run(house->disk, sync_job, house->audit, &err))
-            synced = last;
-        err = (struct err){0};
-    }
-}
-
 static bool start_background(struct scope *scope, struct house *house, struct err *err)
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
-           scope_spawn(scope, sync_audit, house, err) &&
+           scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
            scope_spawn(scope, observe_house, house, err);
