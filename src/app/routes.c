@@ -5,9 +5,9 @@
 #include "app/problems.h"
 #include "base/log.h"
 
-static void chat_completions(struct http_exchange *x, struct house *house)
+static void ask_model(struct http_exchange *x, struct house *house)
 {
-    gateway_chat_completions(x, house->gateway);
+    gateway_serve(x, house->gateway);
 }
 
 static void models(struct http_exchange *x, struct house *house)
@@ -17,7 +17,10 @@ static void models(struct http_exchange *x, struct house *house)
 
 /* Read these tables first. */
 const struct client_route client_routes[] = {
-    {"POST", "/v1/chat/completions", GATEWAY, chat_completions, "Ask a model (OpenAI's dialect)"},
+    {"POST", "/v1/chat/completions", GATEWAY, ask_model, "Ask a model (OpenAI's dialect)"},
+    {"POST", "/v1/completions", GATEWAY, ask_model, "Complete a text (OpenAI's older dialect)"},
+    {"POST", "/v1/embeddings", GATEWAY, ask_model, "Turn texts into vectors (OpenAI's dialect)"},
+    {"POST", "/v1/messages", GATEWAY, ask_model, "Ask a model (Anthropic's dialect)"},
     {"GET", "/v1/models", GATEWAY, models, "List models (OpenAI's dialect)"},
     {"GET", "/v1/models/*", GATEWAY, models, "Show a model (OpenAI's dialect)"},
     {"GET", "/metrics", OPEN, observe_metrics, "Read the metrics (OpenMetrics)"},
@@ -138,6 +141,6 @@ struct str routes_refusal(const struct err *err, int status, struct str path, st
         problem_write(&report, body);
         return STR(PROBLEM_MEDIA);
     }
-    chat_write_error(body, status, err);
+    gateway_write_refusal(path, status, err, body);
     return STR("application/json");
 }

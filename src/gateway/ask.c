@@ -2,6 +2,7 @@
  * request it is asked for. Who asks pulls the answer, so the record is made when the last bytes are
  * given to them, or at answer_end() when they did not want them all. */
 #include "gateway/gateway_internal.h"
+#include "models/dialect.h"
 #include "sys/fiber.h"
 
 struct asked {
@@ -82,6 +83,7 @@ static struct asked *new_asked(struct request *parent, const struct model *model
                                   .arena = parent->arena,
                                   .config = parent->config,
                                   .gateway = parent->gateway,
+                                  .dialect = &dialect_openai,
                                   .route = STR("ask"),
                                   .label = STR("ask"),
                                   .body = body,

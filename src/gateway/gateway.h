@@ -19,13 +19,29 @@ void gateway_free(struct gateway **gateway);
 /* Ids of requests, for http_server_options.next_id: they look random and never repeat. */
 uint64_t gateway_next_id(struct gateway *gateway);
 
+/* A way in for questions: one row of the table in entry.c for each that clients know. */
+struct gateway_entry {
+    const char *path; /* "*" at the end: anything below */
+    const struct dialect *dialect;
+    struct str label; /* in metrics */
+    struct str route; /* in the audit record: "POST /v1/messages" */
+    /* What the path says and the body does not (model, stream), or what belongs to the question and is
+     * kept in the house: changes req->conversation after it was read. NULL: the body says all. */
+    SUSPENDS bool (*prepare)(struct request *req, struct err *err);
+};
+const struct gateway_entry *gateway_entry_find(struct str path); /* NULL: none has this path */
+
 /* Handlers for app/routes.c. */
-SUSPENDS void gateway_chat_completions(struct http_exchange *x, struct gateway *gateway);
+/* POST to the path of an entry. */
+SUSPENDS void gateway_serve(struct http_exchange *x, struct gateway *gateway);
 SUSPENDS void gateway_models(struct http_exchange *x,
                              struct gateway *gateway); /* GET /v1/models and /v1/models/{id} */
 /* Errors of any /v1 route in the dialect's shape, with x-request-id; recorded when a key was shown. */
 SUSPENDS void gateway_refuse(struct http_exchange *x, struct gateway *gateway, int status,
                              const struct err *err);
+
+/* The body of a refusal of this path, in its dialect, for who refuses before a route is known. */
+void gateway_write_refusal(struct str path, int status, const struct err *err, struct buf *body);
 
 /* The same pipeline for callers inside the house: `body` is a chat request in the OpenAI dialect, paid
  * by, bounded by and recorded beside `parent`. *out pulls the answer; end it with answer_end(). */

@@ -30,6 +30,13 @@ SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool list_models(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
 
+/* ---- for whoever calls models (call.c) ---- */
+struct model_question question_of(struct request *req);
+/* What was found out while asking goes back to the request. */
+void question_is_asked(struct request *req, const struct model_question *question);
+/* No candidate is left: the provider's own refusal becomes the answer, and *err is none. */
+bool answer_refusal(struct request *req, const struct refusal *why, struct err *err) MUST_CHECK;
+
 /* Steps for a question from inside: all of the above that make sense there. */
 SUSPENDS bool pipeline_ask(struct request *req, struct err *err) MUST_CHECK;
 
@@ -48,7 +55,7 @@ void request_log(const struct request *req, const struct err *why);
 /* The fields of our replies; values live in `text` or longer than the reply. */
 struct reply_head {
     struct http_reply reply;
-    struct http_field fields[12];
+    struct http_field fields[16];
     char text[128]; /* id, three numbers, a price */
     struct buf values;
 };

@@ -1,4 +1,5 @@
 #include "gateway/gateway_internal.h"
+#include "models/dialect.h"
 #include "sys/fiber.h"
 
 static SUSPENDS bool receive(struct request *req, struct err *err)
@@ -16,9 +17,33 @@ static SUSPENDS bool receive(struct request *req, struct err *err)
     return true;
 }
 
+static NOINLINE SUSPENDS bool read_conversation(struct request *req, struct err *err)
+{
+    struct conversation *c = arena_alloc(req->arena, sizeof *c);
+    struct json *json;
+
+    if (!c)
+        return err_arena(err, req->arena);
+    json = json_parse(req->arena, req->body, err);
+    if (!json)
+        return err_wrap(err, "the body is not JSON");
+    if (!req->dialect->read_request(req->arena, json, c, err))
+        return false;
+    req->conversation = c;
+    if (req->entry && req->entry->prepare && !req->entry->prepare(req, err))
+        return false;
+    if (str_is_empty(c->model))
+        return err_set(err, ERR_INVALID, "model: expected the name of a model");
+    chat_from_conversation(c, json, req->body, &req->chat);
+    return true;
+}
+
+/* A chat completion that only passes through needs no more than what is read from its index. */
 bool parse_body(struct request *req, struct err *err)
 {
     if (req->http && !receive(req, err))
         return false;
-    return chat_read_request(req->arena, req->body, &req->chat, err);
+    if (req->dialect == &dialect_openai)
+        return chat_read_request(req->arena, req->body, &req->chat, err);
+    return read_conversation(req, err);
 }

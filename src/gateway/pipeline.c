@@ -1,6 +1,7 @@
 /* The way of a question through the house. Read the tables first. */
 #include "base/log.h"
 #include "gateway/gateway_internal.h"
+#include "models/dialect.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
 
@@ -50,6 +51,17 @@ bool pipeline_ask(struct request *req, struct err *err)
     return run_steps(req, ask_steps, ARRAY_LEN(ask_steps), err);
 }
 
+static void write_failure(struct request *req, struct buf *event, const struct err *err)
+{
+    struct said_writer writer = {.arena = req->arena, .asked = req->conversation, .streamed = true};
+    struct err lost = {0};
+
+    if (req->answer->tell_failure)
+        req->answer->tell_failure(req->answer, event, err);
+    else if (!req->conversation || req->dialect->writer_init(&writer, &lost))
+        req->dialect->write_stream_error(&writer, event, err);
+}
+
 /* An answer that has begun cannot become an error reply: say so in the stream, where the dialect can,
  * and close without its end, so that nobody takes it for whole. */
 static NOINLINE SUSPENDS void break_off(struct request *req, const struct err *err)
@@ -61,8 +73,8 @@ static NOINLINE SUSPENDS void break_off(struct request *req, const struct err *e
     buf_init_fixed(&event, memory, sizeof memory);
     if (err->code != ERR_CANCELLED && req->answer && req->answer->streaming &&
         !req->answer->meter.failed) { /* failed: the provider's own error event went out */
-        chat_write_event_error(&event, err);
-        if (http_piece(req->http, buf_view(&event), &lost))
+        write_failure(req, &event, err);
+        if (buf_ok(&event) && http_piece(req->http, buf_view(&event), &lost))
             req->sent_bytes += event.len;
     }
     http_abort(req->http);
@@ -126,6 +138,7 @@ static SUSPENDS void take_through(struct request *req, const struct step *steps,
 
 /* ---- entry ---- */
 
+/* Where clients of the various dialects show their key. */
 static struct str shown_key(const struct http_head *head)
 {
     struct str value = http_field(&head->fields, STR("authorization"));
@@ -134,7 +147,18 @@ static struct str shown_key(const struct http_head *head)
         return str_trim(str_slice(value, 7, value.len));
     if (value.ptr)
         return value; /* another scheme: refused as a key of the wrong form */
-    return http_field(&head->fields, STR("x-api-key"));
+    value = http_field(&head->fields, STR("x-api-key"));
+    if (!value.ptr)
+        value = http_field(&head->fields, STR("x-goog-api-key"));
+    return value.ptr ? value : http_field(&head->fields, STR("api-key"));
+}
+
+/* Also of what is refused: a client reads errors in its own dialect. */
+static const struct dialect *dialect_of(struct str path)
+{
+    const struct gateway_entry *entry = gateway_entry_find(path);
+
+    return entry ? entry->dialect : &dialect_openai;
 }
 
 static void begin(struct request *req, struct http_exchange *x, struct gateway *gateway,
@@ -145,6 +169,7 @@ static void begin(struct request *req, struct http_exchange *x, struct gateway *
                             .arena = http_arena(x),
                             .gateway = gateway,
                             .http = x,
+                            .dialect = dialect_of(http_head(x)->path),
                             .route = route,
                             .label = label,
                             .token = shown_key(http_head(x)),
@@ -155,11 +180,14 @@ static void begin(struct request *req, struct http_exchange *x, struct gateway *
     metrics_begin(req);
 }
 
-void gateway_chat_completions(struct http_exchange *x, struct gateway *gateway)
+void gateway_serve(struct http_exchange *x, struct gateway *gateway)
 {
+    const struct gateway_entry *entry = gateway_entry_find(http_head(x)->path);
     struct request req;
 
-    begin(&req, x, gateway, STR("chat"), STR("POST /v1/chat/completions"));
+    ASSERT(entry); /* app/routes.c sends only what has a row */
+    begin(&req, x, gateway, entry->label, entry->route);
+    req.entry = entry;
     take_through(&req, chat_steps, ARRAY_LEN(chat_steps));
 }
 

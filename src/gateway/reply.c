@@ -1,8 +1,10 @@
 /* Heads of our replies, and errors in the dialect's shape. */
 #include "gateway/gateway_internal.h"
+#include "models/dialect.h"
 #include "sys/clock.h"
 
 #define ERROR_BODY_MAX 2048 /* an err's text, escaped at worst, and its frame */
+#define DROPPED_MAX    1024 /* of the field x-weir-dropped */
 
 void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id)
 {
@@ -38,6 +40,14 @@ static void add_number(struct reply_head *head, struct str name, int64_t n, stru
     add(head, name, written(head, from));
 }
 
+static bool is_field_text(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 static int64_t seconds_up(dur_ns d)
 {
     return d <= 0 ? 0 : (d + SECOND - 1) / SECOND;
@@ -62,6 +72,26 @@ static void add_cost(struct reply_head *head, usd_micro cost)
     add(head, STR("x-weir-cost-usd"), written(head, from));
 }
 
+/* "seed, tools.1": what the model's provider could not be told. */
+static void add_losses(struct reply_head *head, const struct request *req)
+{
+    struct buf names;
+
+    if (!req->losses || !req->losses->count)
+        return;
+    buf_init(&names, req->arena, DROPPED_MAX);
+    for (uint32_t i = 0; i < req->losses->count; i++) {
+        struct str name = req->losses->fields[i];
+
+        if (names.len + name.len + 2 > DROPPED_MAX || !is_field_text(name))
+            continue; /* the reply's own member has them all */
+        buf_str(&names, names.len ? STR(", ") : STR(""));
+        buf_str(&names, name);
+    }
+    if (buf_ok(&names))
+        add(head, STR("x-weir-dropped"), buf_view(&names));
+}
+
 static void add_answer(struct reply_head *head, const struct request *req, bool cost_known)
 {
     const struct answer *answer = req->answer;
@@ -71,6 +101,7 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
     add(head, STR("x-weir-provider"), answer->provider);
     add(head, STR("x-weir-provider-request-id"), answer->request_id);
     add(head, STR("retry-after"), answer->retry_after);
+    add_losses(head, req);
     if (answer->streaming) {
         add(head, STR("cache-control"), STR("no-cache"));
         add(head, STR("x-accel-buffering"), STR("no"));
@@ -101,10 +132,7 @@ void reply_error(struct request *req, const struct err *err)
     struct buf body;
 
     buf_init_fixed(&body, memory, sizeof memory);
-    if (req->problem)
-        chat_write_error_as(&body, req->problem, err);
-    else
-        chat_write_error(&body, req->status, err);
+    req->dialect->write_error(&body, req->status, req->problem ? req->problem : "", err);
     reply_head_init(&head, req, false);
     if (req->status == 401)
         add(&head, STR("www-authenticate"), STR("Bearer"));

@@ -19,30 +19,34 @@ struct request {
     void *config_held;           /* entry: what gives the snapshot back; NULL when asked inside */
     struct gateway *gateway;
     struct trace *trace;
-    struct http_exchange *http;      /* entry; NULL when asked from inside the house */
-    struct str route;                /* entry: "POST /v1/chat/completions" in the audit record */
-    struct str label;                /* entry: the same in metrics: "chat" */
-    struct str token;                /* entry: the key as it came; emptied by authenticate */
-    struct str body;                 /* parse, or who asks from inside */
-    struct chat_request chat;        /* parse */
-    const struct principal *who;     /* authenticate */
-    const struct model *model;       /* route */
-    const struct answerer *answerer; /* route: set when the house answers itself */
-    struct hold hold;                /* budget: micro-dollars set aside, settled by record */
-    bool asked;                      /* call: the question went to a provider */
-    struct answer *answer;           /* call */
-    const char *problem; /* whoever refuses: the dialect's code, or NULL for the usual */
-    int problem_status;  /* whoever refuses: status, or 0 for the usual */
-    dur_ns retry_after;  /* budget: what a refused client is told; 0: nothing */
-    bool head_sent;      /* deliver: from here an error can only end the stream */
-    bool recorded;       /* record: exactly once, before the last byte leaves */
-    struct str outcome;  /* record: complete, refused, failed, cancelled, cut */
-    struct usage usage;  /* record: reported or estimated */
-    usd_micro cost;      /* record: what the key was charged */
-    int status;          /* deliver, finish: what the client was told */
-    uint64_t sent_bytes; /* deliver: of the body */
-    mono_ns started;     /* entry */
-    dur_ns first_byte;   /* deliver: until the first byte of the answer left, or 0 */
+    struct http_exchange *http;        /* entry; NULL when asked from inside the house */
+    const struct gateway_entry *entry; /* entry; NULL: a list, a refusal, or asked from inside */
+    const struct dialect *dialect;     /* entry: what the client speaks */
+    struct str route;                  /* entry: "POST /v1/chat/completions" in the audit record */
+    struct str label;                  /* entry: the same in metrics: "chat" */
+    struct str token;                  /* entry: the key as it came; emptied by authenticate */
+    struct str body;                   /* parse, or who asks from inside */
+    struct chat_request chat;          /* parse: what must be known, in whichever dialect */
+    struct conversation *conversation; /* parse; chat completions: NULL until somebody needs it */
+    const struct principal *who;       /* authenticate */
+    const struct model *model;         /* route */
+    const struct answerer *answerer;   /* route: set when the house answers itself */
+    struct hold hold;                  /* budget: micro-dollars set aside, settled by record */
+    bool asked;                        /* call: the question went to a provider */
+    struct answer *answer;             /* call */
+    struct losses *losses; /* call: what the model's provider could not be told, or NULL */
+    const char *problem;   /* whoever refuses: the dialect's code, or NULL for the usual */
+    int problem_status;    /* whoever refuses: status, or 0 for the usual */
+    dur_ns retry_after;    /* budget: what a refused client is told; 0: nothing */
+    bool head_sent;        /* deliver: from here an error can only end the stream */
+    bool recorded;         /* record: exactly once, before the last byte leaves */
+    struct str outcome;    /* record: complete, refused, failed, cancelled, cut */
+    struct usage usage;    /* record: reported or estimated */
+    usd_micro cost;        /* record: what the key was charged */
+    int status;            /* deliver, finish: what the client was told */
+    uint64_t sent_bytes;   /* deliver: of the body */
+    mono_ns started;       /* entry */
+    dur_ns first_byte;     /* deliver: until the first byte of the answer left, or 0 */
 };
 
 #endif

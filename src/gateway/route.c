@@ -23,8 +23,6 @@ bool choose_route(struct request *req, struct err *err)
         if (!req->answerer)
             return err_set(err, ERR_INTERNAL, "model \"" STR_FMT "\" has nobody to answer it",
                            STR_ARG(model->name));
-        if (!chat_read_question(req->arena, &req->chat, err))
-            return false;
     }
     req->model = model;
     return true;

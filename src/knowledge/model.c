@@ -284,8 +284,6 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     struct grounded grounded;
 
     ASSERT(req->magic == REQUEST_MAGIC);
-    if (!chat_read_question(req->arena, &req->chat, err))
-        return false;
     if (!str_trim(req->chat.question).len)
         return err_set(err, ERR_INVALID,
                        "messages: expected a question in the last message with role \"user\"");

@@ -29,7 +29,10 @@ static SUSPENDS bool read_refusal(struct arena *arena, const struct model *model
     uint64_t seconds;
     struct str body;
 
-    *why = (struct refusal){.status = answer->status, .content_type = answer->content_type};
+    *why = (struct refusal){.status = answer->status,
+                            .content_type = answer->content_type,
+                            .request_id = answer->request_id,
+                            .retry_text = answer->retry_after};
     if (u64_parse(str_trim(answer->retry_after), &seconds) && seconds <= 86400)
         why->retry_after = (dur_ns)seconds * SECOND;
     if (!answer->next(answer, &body, &last, err))
@@ -91,8 +94,11 @@ static SUSPENDS bool translate(struct arena *arena, const struct model *model,
     struct speech *speech CLEANUP(speech_end) = NULL;
     struct str id = arena_fmt(arena, "%016" PRIx64, question->request_id);
 
-    if (!id.ptr)
+    if (!question->losses)
+        question->losses = arena_alloc(arena, sizeof *question->losses);
+    if (!id.ptr || !question->losses)
         return err_arena(err, arena);
+    *question->losses = (struct losses){.refuse = model->provider->refuse_unsupported};
     if (!question_conversation(arena, question, err) ||
         !speech_open(arena, model, question->conversation, question->losses, question->request_id,
                      &speech, why, err) ||
@@ -110,7 +116,8 @@ bool model_ask(struct arena *arena, const struct model *model, struct model_ques
 {
     const struct dialect *provider = model->provider->dialect;
 
-    question->losses->count = question->losses->more = 0;
+    if (question->losses)
+        question->losses->count = question->losses->more = 0;
     if (question->chat && (!provider || provider == &dialect_openai))
         return splice(arena, model, question, out, why, err);
     return translate(arena, model, question, out, why, err);

@@ -175,6 +175,24 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
     return true;
 }
 
+void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
+                            struct chat_request *out)
+{
+    json_ref weir = given(json, json_root(json), STR("weir"));
+
+    *out = (struct chat_request){
+        .json = json,
+        .body = body,
+        .model = c->model,
+        .stream = c->stream && c->kind != ASK_EMBEDDING,
+        .include_usage = c->include_usage,
+        .max_tokens = c->kind == ASK_EMBEDDING ? 0 : c->max_tokens,
+        .n = conversation_choices(c),
+        .prompt_bytes = c->prompt_bytes,
+        .weir = json_kind(json, weir) == JSON_OBJECT ? weir : 0,
+    };
+}
+
 /* Texts of the parts, a line each. */
 static bool join_parts(struct arena *arena, const struct json *j, json_ref parts, struct str *out,
                        struct err *err)

@@ -24,6 +24,9 @@ struct chat_request {
 /* ERR_INVALID names the field: "messages.2.role: expected a string". */
 bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
                        struct err *err) MUST_CHECK;
+/* What must be known of a request in another dialect; messages stays 0. */
+void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
+                            struct chat_request *out);
 /* The text of the last user message into chat->question. Apart, because a long prompt that only passes
  * through need not be decoded. */
 bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;

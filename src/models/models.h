@@ -44,6 +44,7 @@ struct provider {
     struct str api_version; /* Azure's query, Anthropic's header; empty: the dialect's default */
     struct str region;      /* AUTH_AWS */
     struct secret aws_secret_key, aws_session_token; /* AUTH_AWS; api_key is the access key's id */
+    bool refuse_unsupported; /* fields that it has no place for: refused, not dropped */
     struct http_url url; /* up to and without /chat/completions, e.g. https://api.openai.com/v1 */
     struct str url_text;
     struct http_trust *trust; /* NULL: the system's authorities */
@@ -137,6 +138,9 @@ struct answer {
     SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
     /* Releases the connection; called once, on every path. */
     SUSPENDS void (*end)(struct answer *answer);
+    /* The event that says, in the client's dialect, that a stream has failed. NULL: the dialect's own
+     * writer does without what this answer remembers. */
+    void (*tell_failure)(struct answer *answer, struct buf *out, const struct err *why);
     void *own;
 };
 SUSPENDS void answer_end(struct answer **answer); /* CLEANUP-able */
@@ -149,7 +153,8 @@ struct refusal {
     int status;                            /* its own; 0: there was no reply */
     struct str type, message, param, code; /* its own words */
     struct str body, content_type;         /* as they came */
-    dur_ns retry_after;                    /* 0: it said nothing */
+    struct str request_id, retry_text;     /* of its head; may be empty */
+    dur_ns retry_after;                    /* 0: it said nothing, or a date */
 };
 
 /* A question as the gateway asks it of one candidate after the other. */
@@ -160,7 +165,7 @@ struct model_question {
     const struct chat_request *chat;   /* client is OpenAI's: can be spliced; else NULL */
     struct conversation *conversation; /* NULL until somebody needs it: question_conversation() */
     const struct json *json;           /* the client's body */
-    struct losses *losses;             /* what was left out for the last candidate asked */
+    struct losses *losses;             /* what was left out for the last candidate asked, or NULL */
     uint64_t request_id;
 };
 /* Ask one deployment: spliced where client and provider speak the same, else translated. On success the

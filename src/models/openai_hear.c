@@ -554,6 +554,8 @@ static bool read_body(struct said_reader *r, const struct json *j, struct err *e
         return read_failure(r, j, error, err);
     if (!read_head(r, j, err))
         return false;
+    if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
+        return false;
     if (json_kind(j, usage) == JSON_OBJECT) { /* running totals: the last one counts */
         own->has_usage = true;
         openai_read_usage(j, usage, &own->usage);

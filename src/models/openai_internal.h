@@ -71,6 +71,7 @@ struct openai_reader {
     uint32_t finished, events;
     struct usage usage;
     bool has_usage, ended;
+    struct str weir; /* raw: what another Weir, or this one, says about the answer */
 };
 bool openai_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
 bool openai_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)

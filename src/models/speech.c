@@ -322,6 +322,8 @@ static SUSPENDS bool refused(struct provided *p, struct refusal *why, struct err
     const struct provider *provider = p->up.provider;
 
     *why = (struct refusal){.status = http_call_head(p->up.call)->status,
+                            .request_id = p->speech.request_id,
+                            .retry_text = p->speech.retry_after,
                             .retry_after = seconds_of(p->speech.retry_after)};
     if (!upstream_field(&p->up, STR("content-type"), &why->content_type, err))
         return false;

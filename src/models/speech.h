@@ -19,6 +19,7 @@ struct speech {
      * not known, each step is passed on at once. */
     bool (*ready)(struct speech *s);
     struct str weir; /* raw object: what the client is told of the way it took; or empty */
+    uint32_t citations;
     void *own;
 };
 SUSPENDS void speech_end(struct speech **s); /* CLEANUP-able */
@@ -29,6 +30,12 @@ SUSPENDS bool speech_open(struct arena *arena, const struct model *model,
                           const struct conversation *asked, struct losses *losses,
                           uint64_t request_id, struct speech **out, struct refusal *why,
                           struct err *err) MUST_CHECK;
+
+/* An answer in the bytes of `dialect`, heard: for those that are made in the house in one dialect. The
+ * answer becomes the speech's. Its member "weir" goes to speech.weir. */
+bool speech_from_answer(struct arena *arena, const struct dialect *dialect,
+                        const struct conversation *asked, struct answer *answer,
+                        struct speech **out, struct err *err) MUST_CHECK;
 
 /* Bytes in the client's dialect. The speech becomes the answer's. id: of the answer, without a prefix. */
 struct answer *answer_from_speech(struct arena *arena, const struct dialect *client,

@@ -53,6 +53,7 @@ static void show_speaker(struct translation *t)
         t->answer.remote_model = model->remote_name;
     }
     t->writer.weir = t->speech->weir;
+    t->answer.citations = t->speech->citations;
 }
 
 /* ---- pieces ---- */
@@ -107,6 +108,13 @@ static SUSPENDS bool next_bytes(struct answer *answer, struct str *bytes, bool *
     return true;
 }
 
+static void tell_failure(struct answer *answer, struct buf *out, const struct err *why)
+{
+    struct translation *t = answer->own;
+
+    t->client->write_stream_error(&t->writer, out, why);
+}
+
 static SUSPENDS void end_translation(struct answer *answer)
 {
     struct translation *t = answer->own;
@@ -144,6 +152,7 @@ struct answer *answer_from_speech(struct arena *arena, const struct dialect *cli
                         .request_id = speech->request_id,
                         .next = next_bytes,
                         .end = end_translation,
+                        .tell_failure = tell_failure,
                         .own = t};
     chat_meter_init(&t->answer.meter, conversation_choices(asked));
     show_speaker(t);

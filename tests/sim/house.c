@@ -178,7 +178,7 @@ static SUSPENDS void serve(struct http_exchange *x, void *ctx)
     if (str_eq(http_head(x)->method, STR("GET")))
         gateway_models(x, house->gateway);
     else
-        gateway_chat_completions(x, house->gateway);
+        gateway_serve(x, house->gateway);
 }
 
 static SUSPENDS bool make_key(struct sim_house *house, enum key_kind kind, struct err *err)

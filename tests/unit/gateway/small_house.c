@@ -78,8 +78,8 @@ static SUSPENDS void handle(struct http_exchange *x, void *ctx)
     const struct http_head *head = http_head(x);
     struct err err = {0};
 
-    if (str_eq(head->path, STR("/v1/chat/completions"))) {
-        gateway_chat_completions(x, h->gateway);
+    if (gateway_entry_find(head->path)) {
+        gateway_serve(x, h->gateway);
     } else if (str_starts(head->path, STR("/v1/models"))) {
         gateway_models(x, h->gateway);
     } else {

@@ -1,0 +1,35 @@
+/* The ways in. Read this table first. */
+#include "gateway/gateway_internal.h"
+#include "models/dialect.h"
+
+/* clang-format off: a table reads as a table */
+static const struct gateway_entry entries[] = {
+    {"/v1/chat/completions", &dialect_openai, {"chat", 4}, {"POST /v1/chat/completions", 25}, NULL},
+    {"/v1/completions",
+     &dialect_completions,
+     {"completions", 11},
+     {"POST /v1/completions", 20},
+     NULL},
+    {"/v1/embeddings", &dialect_embeddings, {"embeddings", 10}, {"POST /v1/embeddings", 19}, NULL},
+    {"/v1/messages", &dialect_anthropic, {"messages", 8}, {"POST /v1/messages", 17}, NULL},
+};
+/* clang-format on */
+
+const struct gateway_entry *gateway_entry_find(struct str path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        struct str pattern = str_from(entries[i].path);
+
+        if (str_ends(pattern, STR("*")) ? str_starts(path, str_slice(pattern, 0, pattern.len - 1))
+                                        : str_eq(pattern, path))
+            return &entries[i];
+    }
+    return NULL;
+}
+
+void gateway_write_refusal(struct str path, int status, const struct err *err, struct buf *body)
+{
+    const struct gateway_entry *entry = gateway_entry_find(path);
+
+    (entry ? entry->dialect : &dialect_openai)->write_error(body, status, "", err);
+}
