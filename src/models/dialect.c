@@ -8,6 +8,7 @@ static const struct dialect *const dialects[] = {
     &dialect_gemini,
     &dialect_responses,
     &dialect_anthropic,
+    &dialect_bedrock,
 };
 
 const struct dialect *dialect_at(size_t i)

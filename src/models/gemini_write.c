@@ -1,6 +1,7 @@
 /* Conversation -> generateContent or batchEmbedContents. */
 #include "models/gemini_internal.h"
 
+#include "models/members.h"
 #include "models/models.h"
 #include "models/tools.h"
 
@@ -98,7 +99,7 @@ static bool write_call(struct writing *k, const struct part *p, struct err *err)
 {
     struct str args;
 
-    if (!object_from_text(k->arena, p->arguments, "arguments", &args, err))
+    if (!arguments_object(k->arena, p->arguments, &args, err))
         return false;
     jw_object(&k->w);
     jw_key(&k->w, "functionCall");

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "models/aws_frames.h"
 #include "test.h"
 
 static const struct provider provider = {.name = {"fake", 4}};
@@ -91,6 +92,39 @@ static bool feed(struct sse_reader *events, struct said_reader *r, const struct 
     return true;
 }
 
+static bool feed_frames(struct aws_reader *frames, struct said_reader *r,
+                        const struct dialect *from, struct str bytes, struct err *err)
+{
+    struct aws_frame frame;
+    bool got;
+
+    if (!aws_feed(frames, bytes, err))
+        return false;
+    for (;;) {
+        size_t mark = arena_mark(r->scratch);
+
+        if (!aws_next(frames, &frame, &got, err))
+            return false;
+        if (!got)
+            return true;
+        if (!from->read_said(r, frame.type, frame.payload, err))
+            return false;
+        arena_rewind(r->scratch, mark);
+    }
+}
+
+static bool feed_all(struct said_reader *r, const struct dialect *from, struct str bytes,
+                     size_t cut, struct err *err)
+{
+    struct aws_reader frames;
+
+    aws_reader_init(&frames, r->arena, MIB);
+    if (!feed_frames(&frames, r, from, str_slice(bytes, 0, cut), err) ||
+        !feed_frames(&frames, r, from, str_slice(bytes, cut, bytes.len), err))
+        return false;
+    return aws_left_over(&frames) == 0 || err_set(err, ERR_UNAVAILABLE, "cut inside a frame");
+}
+
 struct str kit_answer(struct arena *arena, const struct dialect *from, const struct dialect *to,
                       bool streamed, struct str bytes, size_t cut, struct err *err)
 {
@@ -110,7 +144,9 @@ struct str kit_answer(struct arena *arena, const struct dialect *from, const str
     if (!from->reader_init(&r, err))
         return STR_NONE;
     sse_reader_init(&events, arena, MIB);
-    if (streamed) {
+    if (streamed && from->framing == FRAMING_AWS) {
+        ok = feed_all(&r, from, bytes, cut, err);
+    } else if (streamed) {
         ok = feed(&events, &r, from, str_slice(bytes, 0, cut), err) &&
              feed(&events, &r, from, str_slice(bytes, cut, bytes.len), err);
         sse_finish(&events);
