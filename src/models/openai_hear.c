@@ -467,7 +467,7 @@ static bool read_choice(struct said_reader *r, const struct json *j, json_ref v,
 {
     json_ref message = json_get(j, v, r->streamed ? STR("delta") : STR("message"));
     json_ref probs = openai_given(j, v, STR("logprobs"));
-    struct openai_choice *c;
+    struct openai_choice *c = NULL;
 
     if (!choice_of(r, j, v, &c, err))
         return false;
