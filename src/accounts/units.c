@@ -424,7 +424,7 @@ static void forget_units(struct accounts *accounts, struct unit *unit)
  * stays away meanwhile, so that no row comes back. */
 bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struct err *err)
 {
-    struct unit *unit;
+    struct unit *unit = NULL;
 
     *keys = 0;
     if (!close_unit(accounts, id, &unit, err) || !wait_until_idle(accounts, unit, err) ||
