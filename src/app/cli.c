@@ -83,7 +83,7 @@ static void print_options(const struct cli_option *options)
 
 static void help_as_json(void)
 {
-    char text[16384];
+    static char text[16384];
     struct json_writer w;
     struct buf b;
 

@@ -26,7 +26,7 @@ static bool fault(struct schema_faults *faults, struct str where, const char *fm
 {
     if (faults->count < FAULTS_MAX)
         faults->at[faults->count++] =
-            (struct schema_fault){where, detail.ptr ? detail : arena_fmt(faults->arena, "%s", fmt)};
+            (struct schema_fault){where, detail.ptr || !fmt ? detail : str_from(fmt)};
     return false;
 }
 
