@@ -67,7 +67,8 @@ const struct schema_field *admin_page_query(void); /* the parameters of a paged 
 bool admin_fail(struct admin_call *call, int status, const char *code, struct err *err,
                 const char *fmt, ...) PRINTF(5, 6);
 
-extern const struct admin_part admin_status_part, admin_keys_part, admin_models_part,
-    admin_documents_part, admin_problems_part, admin_openapi_part;
+extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_part,
+    admin_tenants_part, admin_usage_part, admin_models_part, admin_documents_part,
+    admin_problems_part, admin_openapi_part;
 
 #endif

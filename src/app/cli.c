@@ -290,7 +290,8 @@ static bool check_option(const struct cli_option *option, const char *value, str
 
     switch (option->kind) {
     case CLI_SWITCH:
-    case CLI_TEXT: return true;
+    case CLI_TEXT:
+    case CLI_LIST: return true;
     case CLI_COUNT:
         return u64_parse(text, &n) ||
                err_set(err, ERR_INVALID, "%s: expected a whole number, found \"%s\"", option->name,

@@ -20,7 +20,7 @@
 struct cli;
 typedef bool cli_fn(struct cli *cli, struct err *err);
 
-enum cli_kind { CLI_SWITCH, CLI_TEXT, CLI_COUNT, CLI_USD };
+enum cli_kind { CLI_SWITCH, CLI_TEXT, CLI_LIST /* by commas; "": none */, CLI_COUNT, CLI_USD };
 
 struct cli_option {
     const char *name; /* "--rpm"; NULL ends a table */

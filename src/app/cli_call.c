@@ -350,6 +350,15 @@ static bool make_path(struct cli *cli, struct str *out, struct err *err)
     return buf_finish(&b, out, err);
 }
 
+static void put_list(struct str list, struct json_writer *w)
+{
+    jw_array(w);
+    for (struct str part; list.len && str_split(&list, ',', &part);)
+        if (str_trim(part).len)
+            jw_str(w, str_trim(part));
+    jw_array_end(w);
+}
+
 static void put_option(const struct cli_option *option, const char *value, struct json_writer *w)
 {
     struct str field = str_from(option->field);
@@ -364,6 +373,7 @@ static void put_option(const struct cli_option *option, const char *value, struc
             jw_bool(w, true);
         break;
     case CLI_TEXT: jw_cstr(w, value); break;
+    case CLI_LIST: put_list(str_from(value), w); break;
     case CLI_COUNT:
     case CLI_USD: jw_raw(w, str_from(value)); break;
     }

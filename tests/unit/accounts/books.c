@@ -36,7 +36,8 @@ bool books_open(struct books *b, const char *dir, struct err *err)
     const struct accounts_options accounts = {.store = b->store,
                                               .audit = b->audit,
                                               .pepper_file = path_in(pepper, dir, "pepper"),
-                                              .keys_max = 50};
+                                              .keys_max = 50,
+                                              .usage_cells = 16};
 
     return accounts_open(&accounts, &b->accounts, err);
 }
@@ -141,8 +142,11 @@ bool books_request(struct books *b, const struct principal *who, usd_micro worst
     if (!hold_take(b->accounts, who, (struct need){.cost = worst}, now, &hold, &err))
         return false;
 
-    struct audit_record record = {
-        .time = now, .status = 200, .outcome = STR("complete"), .cost = cost};
+    struct audit_record record = {.time = now,
+                                  .route = STR("POST /v1/chat/completions"),
+                                  .status = 200,
+                                  .outcome = STR("complete"),
+                                  .cost = cost};
 
     EXPECT(accounts_record(b->accounts, &hold, &record, &err), "%s", err.text);
     EXPECT(!hold.open);

@@ -1,0 +1,215 @@
+/* Usage: what is counted, that nothing counts twice, that nothing is missing after a crash. */
+#include <stdio.h>
+
+#include "accounts/usage_internal.h"
+#include "books.h"
+#include "test.h"
+
+#define DAY 20778 /* of NOON */
+
+static const struct principal *tagged_key(struct books *b, const char *tags)
+{
+    const struct key_info wanted = {.name = STR("x"), .policy = {.tags = str_from(tags)}};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct key_info made;
+    struct err err = {0};
+
+    EXPECT(key_create(b->accounts, &wanted, b->arena, &made, &token, &err), "%s", err.text);
+    EXPECT(books_authenticate(b, &token, &who, &err), "%s", err.text);
+    return who;
+}
+
+static void use(struct books *b, const struct principal *who, const char *model,
+                const char *outcome, usd_micro cost)
+{
+    struct hold hold = {0};
+    struct audit_record r = {.time = NOON,
+                             .route = STR("POST /v1/chat/completions"),
+                             .model = str_from(model),
+                             .provider = STR("p"),
+                             .outcome = str_from(outcome),
+                             .tokens_in = 10,
+                             .tokens_out = 5,
+                             .tokens_cached = -1,
+                             .cost = cost};
+    struct err err = {0};
+
+    EXPECT(hold_take(b->accounts, who, (struct need){.cost = cost}, NOON, &hold, &err), "%s",
+           err.text);
+    EXPECT(accounts_record(b->accounts, &hold, &r, &err), "%s", err.text);
+}
+
+static struct usage_row *read_by(struct books *b, uint32_t by, size_t *count)
+{
+    const struct usage_query query = {.from_day = DAY, .to_day = DAY, .by = by, .most = 1000};
+    struct usage_row *rows = NULL;
+    struct err err = {0};
+
+    *count = 0;
+    EXPECT(usage_read(b->accounts, &query, b->arena, &rows, count, &err), "%s", err.text);
+    return rows;
+}
+
+FIBER_TEST(usage_is_counted_by_what_is_asked)
+{
+    struct usage_row *rows;
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *plain = tagged_key(&b, ""), *tagged = tagged_key(&b, "batch,night");
+
+    REQUIRE(plain && tagged);
+    use(&b, plain, "m", "complete", 100);
+    use(&b, plain, "n", "cancelled", 30);
+    use(&b, tagged, "m", "failed", 7);
+    use(&b, tagged, "m", "complete", 200);
+
+    rows = read_by(&b, 1u << BY_MODEL, &count);
+    REQUIRE(count == 2);
+    EXPECT(str_eq(rows[0].what[BY_MODEL], STR("m")) && rows[0].counts[USED_REQUESTS] == 3 &&
+           rows[0].counts[USED_COST] == 307 && rows[0].counts[USED_FAILED] == 1);
+    EXPECT(rows[1].counts[USED_COST] == 30 && rows[1].counts[USED_COST_LEFT] == 30);
+    EXPECT(rows[0].counts[USED_TOKENS_IN] == 30 && rows[0].counts[USED_TOKENS_OUT] == 15 &&
+           rows[0].counts[USED_TOKENS_CACHED] == 0);
+
+    rows = read_by(&b, 1u << BY_TAG, &count);
+    REQUIRE(count == 3); /* "", batch, night */
+    EXPECT(rows[0].counts[USED_COST] == 130 && !rows[0].what[BY_TAG].len);
+    EXPECT(str_eq(rows[1].what[BY_TAG], STR("batch")) && rows[1].counts[USED_COST] == 207);
+    EXPECT(str_eq(rows[2].what[BY_TAG], STR("night")) && rows[2].counts[USED_COST] == 207);
+
+    rows = read_by(&b, 1u << BY_KEY | 1u << BY_DAY, &count);
+    REQUIRE(count == 2);
+    EXPECT(rows[0].day == DAY && rows[0].counts[USED_REQUESTS] == 2);
+    rows = read_by(&b, 0, &count);
+    REQUIRE(count == 1);
+    EXPECT(rows[0].counts[USED_COST] == 337 && rows[0].counts[USED_REQUESTS] == 4);
+    principal_release(&plain);
+    principal_release(&tagged);
+    books_close(&b);
+}
+
+FIBER_TEST(usage_leaves_administrators_and_strangers_out)
+{
+    struct audit_record admin = {.time = NOON, .route = STR("POST /api/v1/keys")},
+                        stranger = {.time = NOON,
+                                    .key_id = STR("k_nobody"),
+                                    .route = STR("POST /v1/chat/completions")};
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "");
+
+    admin.key_id = who->key_id;
+    admin.tenant = who->tenant;
+    EXPECT(accounts_record(b.accounts, NULL, &admin, &err) &&
+           accounts_record(b.accounts, NULL, &stranger, &err));
+    (void)read_by(&b, 1u << BY_DAY, &count);
+    EXPECT(count == 0);
+    principal_release(&who);
+    books_close(&b);
+}
+
+/* Killed at every point of a sequence of uses and flushes: what the store has and the log make up add to
+ * exactly what was used. */
+FIBER_TEST(usage_is_whole_after_a_crash)
+{
+    struct books b, copy;
+    struct err err = {0};
+    usd_micro used = 0;
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "t");
+
+    REQUIRE(who);
+    for (int i = 0; i < 12; i++) {
+        char dir[600];
+
+        use(&b, who, i % 3 ? "m" : "n", "complete", i + 1);
+        used += i + 1;
+        if (i % 4 == 2)
+            EXPECT(accounts_flush_wait(b.accounts, &err), "%s", err.text);
+        snprintf(dir, sizeof dir, "%scopy-%d", b.dir, i);
+        books_copy(&b, dir);
+        REQUIRE(books_open(&copy, dir, &err), "%s", err.text);
+        for (int twice = 0; twice < 2; twice++) {
+            struct usage_row *rows = read_by(&copy, 0, &count);
+
+            REQUIRE(count == 1);
+            EXPECT(rows[0].counts[USED_COST] == used && rows[0].counts[USED_REQUESTS] == i + 1,
+                   "%d: %" PRId64 " of %" PRId64, i, rows[0].counts[USED_COST], used);
+        }
+        books_close(&copy);
+    }
+    principal_release(&who);
+    books_close(&b);
+}
+
+/* More kinds than memory has room for: the rest is read from the log. */
+FIBER_TEST(usage_that_does_not_fit_memory_is_read_from_the_log)
+{
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "");
+
+    REQUIRE(who);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 40; i++) { /* books have room for 16 */
+            char model[16];
+
+            snprintf(model, sizeof model, "m%d", i);
+            use(&b, who, model, "complete", 1);
+        }
+        struct usage_row *rows = read_by(&b, 1u << BY_MODEL, &count);
+
+        REQUIRE(count == 40);
+        for (size_t i = 0; i < count; i++)
+            EXPECT(rows[i].counts[USED_COST] == round + 1);
+    }
+    principal_release(&who);
+    books_close(&b);
+}
+
+FIBER_TEST(usage_comes_in_pages)
+{
+    struct usage_query query = {.from_day = DAY, .to_day = DAY, .by = 1u << BY_MODEL, .most = 3};
+    struct usage_row *rows;
+    struct books b;
+    struct err err = {0};
+    size_t count, seen = 0;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "");
+
+    for (char model[] = "a"; model[0] <= 'g'; model[0]++)
+        use(&b, who, model, "complete", 1);
+    do {
+        REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err), "%s", err.text);
+        for (size_t i = 0; i < count; i++)
+            EXPECT(rows[i].what[BY_MODEL].ptr[0] == (char)('a' + (int)seen++));
+        query.skip += count;
+    } while (count == query.most);
+    EXPECT(seen == 7);
+    query = (struct usage_query){
+        .from_day = DAY, .to_day = DAY, .most = 10, .only = {[BY_MODEL] = STR("c")}};
+    REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err) && count == 1);
+    EXPECT(rows[0].counts[USED_REQUESTS] == 1);
+    query.from_day = query.to_day = DAY - 1;
+    REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err) && count == 0);
+    principal_release(&who);
+    books_close(&b);
+}
