@@ -11,6 +11,11 @@ static const struct gateway_entry entries[] = {
      {"POST /v1/completions", 20},
      NULL},
     {"/v1/embeddings", &dialect_embeddings, {"embeddings", 10}, {"POST /v1/embeddings", 19}, NULL},
+    {"/v1beta/models/*",
+     &dialect_gemini,
+     {"gemini", 6},
+     {"POST /v1beta/models/*", 21},
+     prepare_gemini},
     {"/v1/messages", &dialect_anthropic, {"messages", 8}, {"POST /v1/messages", 17}, NULL},
 };
 /* clang-format on */

@@ -30,6 +30,13 @@ SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool list_models(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
 
+/* ---- Gemini's ways in (gemini.c) ---- */
+SUSPENDS bool prepare_gemini(struct request *req, struct err *err) MUST_CHECK;
+bool is_gemini_count(const struct request *req);
+SUSPENDS bool count_gemini(struct request *req, struct err *err) MUST_CHECK;
+void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena);
+void gemini_write_models(struct json_writer *w, const struct catalogue *c, struct arena *arena);
+
 /* ---- for whoever calls models (call.c) ---- */
 struct model_question question_of(struct request *req);
 /* What was found out while asking goes back to the request. */

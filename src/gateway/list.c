@@ -1,7 +1,8 @@
-/* GET /v1/models and /v1/models/{id}. */
+/* GET /v1/models and /v1/models/{id}; the same below /v1beta in Gemini's shape. */
 #include "gateway/gateway_internal.h"
 
-#define LIST_PATH STR("/v1/models")
+#define LIST_PATH   STR("/v1/models")
+#define GEMINI_PATH STR("/v1beta/models")
 
 static void write_model(struct json_writer *w, const struct model *model, int64_t created)
 {
@@ -50,7 +51,8 @@ static bool decode(struct arena *arena, struct str path, struct str *out, struct
     return buf_finish(&text, out, err);
 }
 
-static bool write_one(struct request *req, struct json_writer *w, struct str path, struct err *err)
+static bool write_one(struct request *req, struct json_writer *w, struct str path, bool is_gemini,
+                      struct err *err)
 {
     if (!decode(req->arena, path, &req->chat.model, err))
         return false;
@@ -61,23 +63,29 @@ static bool write_one(struct request *req, struct json_writer *w, struct str pat
                        "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
                        STR_ARG(request_model_shown(req)));
     }
-    write_model(w, req->model, req->gateway->started);
+    if (is_gemini)
+        gemini_write_model(w, req->model, req->arena);
+    else
+        write_model(w, req->model, req->gateway->started);
     return true;
 }
 
 bool list_models(struct request *req, struct err *err)
 {
     struct str path = http_head(req->http)->path;
+    bool is_gemini = str_starts(path, GEMINI_PATH);
     struct json_writer w;
     struct str body;
     struct buf text;
 
-    path = str_slice(path, LIST_PATH.len, path.len);
+    path = str_slice(path, is_gemini ? GEMINI_PATH.len : LIST_PATH.len, path.len);
     buf_init(&text, req->arena, MIB);
     jw_init(&w, &text);
-    if (str_is_empty(path) || str_eq(path, STR("/")))
+    if ((str_is_empty(path) || str_eq(path, STR("/"))) && is_gemini)
+        gemini_write_models(&w, req->config->catalogue, req->arena);
+    else if (str_is_empty(path) || str_eq(path, STR("/")))
         write_all(&w, req->config->catalogue, req->gateway->started);
-    else if (!write_one(req, &w, str_slice(path, 1, path.len), err))
+    else if (!write_one(req, &w, str_slice(path, 1, path.len), is_gemini, err))
         return false;
     if (!buf_finish(&text, &body, err))
         return false;

@@ -27,6 +27,12 @@ static const struct step list_steps[] = {
     {"deliver", deliver_answer},
 };
 
+/* How many tokens a question has: nothing is asked, nothing costs. */
+static const struct step count_steps[] = {
+    {"authenticate", authenticate}, {"parse", parse_body},       {"route", choose_route},
+    {"count", count_gemini},        {"deliver", deliver_answer},
+};
+
 /* From inside the house: who and model are given, and who asks pulls the answer (ask.c). */
 static const struct step ask_steps[] = {
     {"parse", parse_body},
@@ -188,7 +194,10 @@ void gateway_serve(struct http_exchange *x, struct gateway *gateway)
     ASSERT(entry); /* app/routes.c sends only what has a row */
     begin(&req, x, gateway, entry->label, entry->route);
     req.entry = entry;
-    take_through(&req, chat_steps, ARRAY_LEN(chat_steps));
+    if (is_gemini_count(&req))
+        take_through(&req, count_steps, ARRAY_LEN(count_steps));
+    else
+        take_through(&req, chat_steps, ARRAY_LEN(chat_steps));
 }
 
 void gateway_models(struct http_exchange *x, struct gateway *gateway)

@@ -292,7 +292,7 @@ const struct dialect dialect_gemini_array = {
 const struct dialect dialect_gemini_embed = {
     .name = "gemini",
     .framing = FRAMING_SSE,
-    .read_request = gemini_read_embed,
+    .read_request = gemini_read_request,
     .writer_init = gemini_writer_init,
     .stream_type = {"application/json", 16},
     SPOKEN_BY_CLIENTS,

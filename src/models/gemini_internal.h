@@ -19,8 +19,6 @@ extern const size_t gemini_config_count, gemini_body_count, gemini_field_count;
 
 bool gemini_read_request(struct arena *arena, const struct json *json, struct conversation *out,
                          struct err *err) MUST_CHECK;
-bool gemini_read_embed(struct arena *arena, const struct json *json, struct conversation *out,
-                       struct err *err) MUST_CHECK;
 bool gemini_read_config(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_contents(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_system(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;

@@ -404,19 +404,16 @@ bool gemini_read_system(struct field_reader *r, json_ref value, struct err *err)
     return true;
 }
 
-bool gemini_read_request(struct arena *arena, const struct json *json, struct conversation *out,
-                         struct err *err)
+static bool read_chat(struct field_reader *r, json_ref body, struct err *err)
 {
-    struct field_reader r = {.arena = arena, .json = json, .to = out};
+    struct conversation *out = r->to;
 
-    conversation_init(out);
     out->spoken = &dialect_gemini;
     out->kind = ASK_CHAT;
     out->include_usage = true; /* this dialect always tells */
-    if (!fields_read(&r, json_root(json), gemini_fields + gemini_config_count, gemini_body_count,
-                     err))
+    if (!fields_read(r, body, gemini_fields + gemini_config_count, gemini_body_count, err))
         return false;
-    gemini_allow_tools(&r);
+    gemini_allow_tools(r);
     for (const struct turn *t = out->turns; t; t = t->next)
         if (t->role != TURN_SYSTEM)
             return true;
@@ -451,22 +448,21 @@ static bool put_input(struct json_writer *w, struct field_reader *r, json_ref re
     return true;
 }
 
-bool gemini_read_embed(struct arena *arena, const struct json *json, struct conversation *out,
-                       struct err *err)
+static bool read_embed(struct field_reader *r, struct err *err)
 {
-    struct field_reader r = {.arena = arena, .json = json, .to = out};
+    struct conversation *out = r->to;
+    const struct json *json = r->json;
     json_ref requests = json_get(json, json_root(json), STR("requests"));
     struct json_writer w;
     struct buf b;
 
-    conversation_init(out);
     out->spoken = &dialect_gemini_embed;
     out->kind = ASK_EMBEDDING;
     out->encoding = STR("float");
-    buf_init(&b, arena, 8 * json_raw(json, json_root(json)).len + 64);
+    buf_init(&b, r->arena, 8 * json_raw(json, json_root(json)).len + 64);
     jw_init(&w, &b);
     if (!requests) {
-        if (!put_input(&w, &r, json_root(json), "", err))
+        if (!put_input(&w, r, json_root(json), "", err))
             return false;
         return buf_finish(&b, &out->inputs, err);
     }
@@ -474,8 +470,25 @@ bool gemini_read_embed(struct arena *arena, const struct json *json, struct conv
         return err_set(err, ERR_INVALID, "requests: expected an array with at least one request");
     jw_array(&w);
     for (json_ref q = json_first(json, requests); q; q = json_next(json, q))
-        if (!put_input(&w, &r, q, "requests: ", err))
+        if (!put_input(&w, r, q, "requests: ", err))
             return false;
     jw_array_end(&w);
     return buf_finish(&b, &out->inputs, err);
+}
+
+/* What is asked shows in the body: requests of embeddings have other members. countTokens may wrap its
+ * question. */
+bool gemini_read_request(struct arena *arena, const struct json *json, struct conversation *out,
+                         struct err *err)
+{
+    struct field_reader r = {.arena = arena, .json = json, .to = out};
+    json_ref root = json_root(json), inner = json_get(json, root, STR("generateContentRequest"));
+
+    conversation_init(out);
+    if (json_kind(json, root) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "the body: expected an object");
+    if (!json_get(json, root, STR("contents")) &&
+        (json_get(json, root, STR("content")) || json_get(json, root, STR("requests"))))
+        return read_embed(&r, err);
+    return read_chat(&r, json_kind(json, inner) == JSON_OBJECT ? inner : root, err);
 }
