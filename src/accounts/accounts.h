@@ -75,6 +75,9 @@ struct hold {
 };
 bool hold_take(struct accounts *accounts, const struct principal *who, struct need worst,
                wall_ms now, struct hold *out, struct err *err) MUST_CHECK;
+/* Set so much more aside for the same request: another attempt may cost as much again. */
+bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
+               struct err *err) MUST_CHECK;
 /* What the client may be told, of the level that is closest to its limit. -1: no such limit. */
 struct limits_left {
     int64_t requests_limit, requests_left;

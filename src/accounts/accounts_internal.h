@@ -201,6 +201,9 @@ void window_count(struct window *w, int64_t n);
 /* In that second `counted` was counted, and it was `truth`: as far as it still counts. */
 void window_correct(struct window *w, int64_t second, int64_t counted, int64_t truth);
 /* All of it or none; *out says which limit refused. */
+/* Spend alone, of a request that is counted already. */
+bool limits_allow_more(struct account *const accounts[LEVELS], usd_micro more, wall_ms now,
+                       struct err *err) MUST_CHECK;
 bool limits_allow(struct account *const accounts[LEVELS], struct need worst, wall_ms now,
                   struct hold *out, struct err *err) MUST_CHECK;
 /* Key, team (may be NULL) and tenant of a principal, by enum level. */

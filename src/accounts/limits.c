@@ -203,11 +203,24 @@ static COLD bool refuse_in_flight(const struct account *a, struct hold *out, str
                    a->limits.in_flight, whose(name, a));
 }
 
+static bool spend_allows(struct account *a, usd_micro worst, wall_ms now, struct hold *out,
+                         struct err *err)
+{
+    struct budget budgets[2];
+
+    if (!a->limits.spend_day && !a->limits.spend_month)
+        return true;
+    budgets_of(a, now, budgets);
+    for (size_t i = 0; i < ARRAY_LEN(budgets); i++)
+        if (!budget_allows(&budgets[i], a, worst))
+            return refuse_budget(&budgets[i], a, worst, now, out, err);
+    return true;
+}
+
 static bool one_allows(struct account *a, struct need worst, wall_ms now, struct hold *out,
                        struct err *err)
 {
     const struct limits *l = &a->limits;
-    struct budget budgets[2];
 
     if (l->in_flight && a->in_flight >= l->in_flight)
         return refuse_in_flight(a, out, err);
@@ -221,12 +234,17 @@ static bool one_allows(struct account *a, struct need worst, wall_ms now, struct
         if (a->meter->tokens.sum + worst.tokens > l->tokens_per_minute)
             return refuse_tokens(a, worst.tokens, now, out, err);
     }
-    if (!l->spend_day && !l->spend_month)
-        return true;
-    budgets_of(a, now, budgets);
-    for (size_t i = 0; i < ARRAY_LEN(budgets); i++)
-        if (!budget_allows(&budgets[i], a, worst.cost))
-            return refuse_budget(&budgets[i], a, worst.cost, now, out, err);
+    return spend_allows(a, worst.cost, now, out, err);
+}
+
+bool limits_allow_more(struct account *const accounts[LEVELS], usd_micro more, wall_ms now,
+                       struct err *err)
+{
+    struct hold unused;
+
+    for (size_t i = LEVELS; i-- > 0;)
+        if (accounts[i] && !spend_allows(accounts[i], more, now, &unused, err))
+            return false;
     return true;
 }
 

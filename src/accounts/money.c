@@ -109,6 +109,25 @@ bool hold_take(struct accounts *accounts, const struct principal *who, struct ne
     return hold.open;
 }
 
+bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
+               struct err *err)
+{
+    struct account *levels[LEVELS];
+    bool ok;
+
+    ASSERT(hold->open && more >= 0);
+    more = MIN_OF(more, HOLD_MAX - hold->amount);
+    accounts_of(hold->who, levels);
+    mutex_lock(&accounts->lock);
+    ok = limits_allow_more(levels, more, now, err);
+    for (size_t i = 0; ok && i < LEVELS; i++)
+        if (levels[i])
+            levels[i]->held += more;
+    hold->amount += ok ? more : 0;
+    mutex_unlock(&accounts->lock);
+    return ok;
+}
+
 /* Tokens count in the second of the hold: what they came to instead of what they might have been. */
 static void settle(struct account *a, const struct hold *hold, int64_t tokens)
 {

@@ -25,6 +25,7 @@ struct house_config {
     struct config config; /* first: the snapshot is of struct config */
     struct arena *arena;
     struct catalogue catalogue;
+    struct route_table *routes;
     struct answerer answerer;
     struct knowledge_model knowledge_model;
     const struct model *through; /* who writes the documents' answers, or NULL */
@@ -98,7 +99,8 @@ static bool read_abilities(struct model *m, struct str words, struct err *err)
     return true;
 }
 
-static bool add_model(struct house_config *c, const struct model_settings *from, struct err *err)
+static bool add_model(struct house_config *c, struct house *house,
+                      const struct model_settings *from, struct err *err)
 {
     struct model *m = &c->catalogue.models[c->catalogue.model_count++];
 
@@ -116,6 +118,7 @@ static bool add_model(struct house_config *c, const struct model_settings *from,
         .licence = arena_str(c->arena, from->licence),
     };
     ASSERT(m->provider); /* settings_read() checked it */
+    m->deployment = deployment_of(house->deployments, m->name);
     if (!m->name.ptr || !m->remote_name.ptr || !m->successor.ptr || !m->licence.ptr ||
         !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
@@ -172,6 +175,14 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
     return true;
 }
 
+static bool add_routes(struct house_config *c, const struct settings *s, struct err *err)
+{
+    struct route_text *rows;
+
+    return settings_routes(s, c->arena, &rows, err) &&
+           route_table_read(c->arena, rows, s->route_count, &c->catalogue, &c->routes, err);
+}
+
 static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
                         struct err *err)
 {
@@ -186,12 +197,14 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         if (!add_provider(c, &s->providers[i], err))
             return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(s->providers[i].name));
     for (size_t i = 0; i < s->model_count; i++)
-        if (!add_model(c, &s->models[i], err) || !add_prices(c, s, &c->catalogue.models[i], err))
+        if (!add_model(c, house, &s->models[i], err) ||
+            !add_prices(c, s, &c->catalogue.models[i], err))
             return false;
-    if (!add_documents(c, s, house, err))
+    if (!add_documents(c, s, house, err) || !add_routes(c, s, err))
         return false;
     c->config = (struct config){
         .catalogue = &c->catalogue,
+        .routes = c->routes,
         .answerers = &c->answerer,
         .answerer_count = 1,
         .body_bytes_max = (size_t)s->server.body_bytes,
@@ -358,6 +371,8 @@ static bool open_gateway(struct house *house, struct err *err)
 
     http_client_init(&client);
     house->config = snapshot_new(config_free);
+    if (!deployments_new(&house->deployments, err))
+        return false;
     struct gateway_options options = {.accounts = house->accounts, .config = house->config};
     return house_publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
@@ -422,6 +437,7 @@ void house_close(struct house **at)
             "spend was not written back: %s (it is recovered from the audit log at the next start)",
             err.text);
     snapshot_free(&house->config);
+    deployments_free(&house->deployments);
     tls_server_free(&house->tls);
     knowledge_close(&house->knowledge);
     accounts_close(&house->accounts);

@@ -27,7 +27,8 @@ struct house {
     struct audit_tree *audit_tree;
     struct accounts *accounts;
     struct knowledge *knowledge;
-    struct snapshot *config; /* of struct config */
+    struct snapshot *config;         /* of struct config */
+    struct deployments *deployments; /* how the models fare, across reloads */
     struct gateway *gateway;
     struct tls_server *tls; /* NULL: in clear */
     wall_ms started;

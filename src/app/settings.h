@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/secret.h"
-#include "models/models.h"
+#include "models/route.h"
 
 struct provider_settings {
     struct str name, url, ca_file;
@@ -31,6 +31,15 @@ struct model_settings {
 struct price_settings {
     struct str model, hours, prompt_tokens;
     struct prices prices;
+};
+
+struct route_settings {
+    struct str name, models, tenants, teams, tags, data_classes, hours, prompt_tokens, needs, use;
+    int64_t attempts, hedge_percentile, breaker_failures;
+    dur_ns attempts_time, backoff, backoff_max, retry_after_max, first_token_timeout, hedge_delay,
+        breaker_time;
+    int on_cut; /* enum on_cut */
+    bool retry_empty;
 };
 
 struct settings {
@@ -69,6 +78,8 @@ struct settings {
     size_t model_count;
     struct price_settings *prices;
     size_t price_count;
+    struct route_settings *routes;
+    size_t route_count;
     struct origin *origins; /* who said what: settings_show() */
     size_t origin_count;
 };
@@ -91,6 +102,9 @@ bool settings_read(const char *file, const char *const *environment,
 /* The same from text: for tests and fuzzing; nothing outside is read but files named by secrets. */
 bool settings_read_text(struct str text, const char *name, const char *const *environment,
                         struct settings_problems *problems, struct settings **out) MUST_CHECK;
+/* The rows of `routes` as the table of routes reads them; in the arena. */
+bool settings_routes(const struct settings *settings, struct arena *arena, struct route_text **out,
+                     struct err *err) MUST_CHECK;
 void settings_free(struct settings **settings);
 void settings_problems_free(struct settings_problems *problems);
 

@@ -744,6 +744,19 @@ static void check_models(struct reading *r)
     }
 }
 
+/* Candidates may also come from `weir model add`, so their names are looked up when all are known. */
+static void check_routes(struct reading *r)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
+    struct route_table *table;
+    struct route_text *rows;
+    struct err err = {0};
+
+    if (!arena || !settings_routes(r->settings, arena, &rows, &err) ||
+        !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
+        must(r, false, "routes", err.code ? err.text : "no memory to check them");
+}
+
 static void check_together(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -764,6 +777,7 @@ static void check_together(struct reading *r)
     check_names(r);
     check_models(r);
     check_prices(r);
+    check_routes(r);
     bool fixed =
         str_eq(s->knowledge.through, STR("auto")) || str_eq(s->knowledge.through, STR("none"));
     must(r, fixed || has_model(s, s->knowledge.through), "knowledge.through",

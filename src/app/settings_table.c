@@ -1,9 +1,11 @@
 #include "app/settings_internal.h"
+#include "models/attempt.h"
 
 #define AT(field)       offsetof(struct settings, field)
 #define PROVIDER(field) offsetof(struct provider_settings, field)
 #define MODEL(field)    offsetof(struct model_settings, field)
 #define PRICE(field)    offsetof(struct price_settings, field)
+#define ROUTE(field)    offsetof(struct route_settings, field)
 #define MS(n)           ((n)*MILLISECOND)
 #define S(n)            ((n)*SECOND)
 
@@ -206,6 +208,62 @@ static const struct setting price_rows[] = {
      "US dollars for each request, whatever its tokens."},
 };
 
+static const struct setting route_rows[] = {
+    {"name", SET_TEXT, ROUTE(name), NULL, 0, 0, NULL, false, "In records, metrics and errors."},
+    {"models", SET_WORDS, ROUTE(models), "", 0, 0, NULL, false,
+     "Holds for these names in \"model\", or names that begin so: gpt-4*; empty: every name."},
+    {"tenants", SET_WORDS, ROUTE(tenants), "", 0, 0, NULL, false,
+     "Of these tenants; empty: of all."},
+    {"teams", SET_WORDS, ROUTE(teams), "", 0, 0, NULL, false, "Of these teams; empty: of all."},
+    {"tags", SET_WORDS, ROUTE(tags), "", 0, 0, NULL, false,
+     "With one of these tags, of the key or in the request's weir.tags; empty: with any or none."},
+    {"data_classes", SET_WORDS, ROUTE(data_classes), "", 0, 0, NULL, false,
+     "With one of these in the request's weir.data_class; empty: with any or none."},
+    {"hours", SET_TEXT, ROUTE(hours), "", 0, 0, NULL, false,
+     "From when to when, UTC, e.g. 22:00-06:00; empty: the whole day."},
+    {"prompt_tokens", SET_TEXT, ROUTE(prompt_tokens), "", 0, 0, NULL, false,
+     "For prompts of about how many tokens, e.g. 100000- or 0-8000; empty: all."},
+    {"needs", SET_WORDS, ROUTE(needs), "", 0, 0, NULL, false,
+     "For requests that need all of these abilities, e.g. images; empty: for all."},
+    {"use", SET_WORDS, ROUTE(use), NULL, 0, 0, " > ", false,
+     "Who answers: names of `models`. \"a*3, b > c\" asks a or b, a three times as often, and c "
+     "when "
+     "both fail. A list is groups in order."},
+    {"attempts", SET_COUNT, ROUTE(attempts), "3", 1, ATTEMPTS_MAX, NULL, false,
+     "How often candidates are asked for one request, the first time included."},
+    {"attempts_time", SET_DURATION, ROUTE(attempts_time), "60s", 0, S(3600), NULL, false,
+     "After so long no further attempt begins; 0s: no limit of its own."},
+    {"backoff", SET_DURATION, ROUTE(backoff), "250ms", 0, S(60), NULL, false,
+     "Longest pause before a candidate that failed is asked again; a random part of it is waited, "
+     "and "
+     "it doubles each time."},
+    {"backoff_max", SET_DURATION, ROUTE(backoff_max), "8s", 0, S(600), NULL, false,
+     "Where that doubling ends."},
+    {"retry_after_max", SET_DURATION, ROUTE(retry_after_max), "10s", 0, S(600), NULL, false,
+     "A candidate's Retry-After is waited for up to here when nobody else is left; a longer one "
+     "ends "
+     "the request, which then carries it."},
+    {"first_token_timeout", SET_DURATION, ROUTE(first_token_timeout), "0s", 0, S(3600), NULL, false,
+     "A stream without its first token by then is left for the next candidate; 0s: only the "
+     "provider's own timeouts."},
+    {"on_cut", SET_CHOICE, ROUTE(on_cut), "error", 0, 0, "error|continue", false,
+     "A stream that breaks off ends with an error event, or the next candidate goes on with what "
+     "was "
+     "said."},
+    {"hedge_delay", SET_DURATION, ROUTE(hedge_delay), "0s", 0, S(600), NULL, false,
+     "Without a first token by then a second candidate is asked as well, and the first token wins; "
+     "0s: never."},
+    {"hedge_percentile", SET_COUNT, ROUTE(hedge_percentile), "0", 0, 99, NULL, false,
+     "The same after the time in which so many of a hundred first tokens came lately; hedge_delay "
+     "counts until enough were seen. 0: off."},
+    {"breaker_failures", SET_COUNT, ROUTE(breaker_failures), "5", 0, 1000, NULL, false,
+     "Failures in a row, or half of the last 20, after which a candidate rests; 0: never."},
+    {"breaker_time", SET_DURATION, ROUTE(breaker_time), "30s", MS(10), S(3600), NULL, false,
+     "How long it rests before one request tries it; doubles up to 8 times while that fails."},
+    {"retry_empty", SET_BOOL, ROUTE(retry_empty), "true", 0, 0, NULL, false,
+     "An answer with nothing in it counts as a failure."},
+};
+
 const struct section settings_sections[] = {
     {"server", "The listener and the limits of requests.", server_rows, ARRAY_LEN(server_rows), 0,
      0, 0, 0},
@@ -222,6 +280,11 @@ const struct section settings_sections[] = {
      "holds for the whole request; what it leaves out is as in `models`.",
      price_rows, ARRAY_LEN(price_rows), AT(prices), AT(price_count), sizeof(struct price_settings),
      2000},
+    {"routes",
+     "A list: who answers what. The first row that holds for a request is taken; rows that overlap "
+     "without one being the exception of the other above it are refused. See routing.md.",
+     route_rows, ARRAY_LEN(route_rows), AT(routes), AT(route_count), sizeof(struct route_settings),
+     ROUTES_MAX},
 };
 /* clang-format on */
 const size_t settings_section_count = ARRAY_LEN(settings_sections);

@@ -109,7 +109,7 @@ bool gateway_ask(struct request *parent, const struct model *model, struct str b
     if (!asked)
         return err_arena(err, parent->arena);
     metrics_begin(&asked->req);
-    if (!pipeline_ask(&asked->req, err)) {
+    if (!candidates_alone(&asked->req, model, err) || !pipeline_ask(&asked->req, err)) {
         record_rest(&asked->req, err);
         metrics_end(&asked->req, err);
         request_log(&asked->req, err);

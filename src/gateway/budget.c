@@ -12,14 +12,15 @@ static void explain_refusal(struct request *req)
 /* No tokenizer makes more tokens than bytes. */
 static int64_t tokens_worst(const struct request *req)
 {
-    int64_t out = req->chat.max_tokens >= 0 ? req->chat.max_tokens : req->model->output_tokens_max;
+    int64_t out =
+        req->chat.max_tokens >= 0 ? req->chat.max_tokens : candidates_output_tokens_max(req);
 
     return (int64_t)req->chat.prompt_bytes + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
 }
 
 bool hold_budget(struct request *req, struct err *err)
 {
-    struct need worst = {.cost = price_worst(req->model, &req->chat), .tokens = tokens_worst(req)};
+    struct need worst = {.cost = candidates_price_worst(req), .tokens = tokens_worst(req)};
     wall_ms now = clock_wall();
 
     if (hold_take(req->gateway->accounts, req->who, worst, now, &req->hold, err))

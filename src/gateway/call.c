@@ -86,10 +86,14 @@ static SUSPENDS bool ask_house(struct request *req, struct err *err)
 static NOINLINE SUSPENDS bool ask_provider(struct request *req, struct refusal *why,
                                            struct err *err)
 {
-    struct model_question question = question_of(req);
-    bool ok = model_ask(req->arena, req->model, &question, &req->answer, why, err);
+    struct model_question *question = arena_alloc(req->arena, sizeof *question);
+    bool ok;
 
-    question_is_asked(req, &question);
+    if (!question)
+        return err_arena(err, req->arena);
+    *question = question_of(req);
+    ok = candidates_ask(req, question, why, err);
+    question_is_asked(req, question);
     return ok;
 }
 

@@ -4,6 +4,7 @@
 #define WEIR_GATEWAY_CONFIG_H
 
 #include "models/models.h"
+#include "models/route.h"
 
 struct request; /* gateway/request.h */
 
@@ -16,6 +17,7 @@ struct answerer {
 
 struct config {
     const struct catalogue *catalogue;
+    const struct route_table *routes; /* NULL: none */
     const struct answerer *answerers;
     size_t answerer_count;
     size_t body_bytes_max;

@@ -47,6 +47,18 @@ bool answer_refusal(struct request *req, const struct refusal *why, struct err *
 /* Steps for a question from inside: all of the above that make sense there. */
 SUSPENDS bool pipeline_ask(struct request *req, struct err *err) MUST_CHECK;
 
+/* ---- who may answer (candidates.c) ---- */
+
+/* The row of the routes that holds for the request, or none; what it needs; its options. */
+bool candidates_find(struct request *req, struct err *err) MUST_CHECK;
+bool candidates_of_row(struct request *req, struct err *err) MUST_CHECK;
+bool candidates_alone(struct request *req, const struct model *model, struct err *err) MUST_CHECK;
+usd_micro candidates_price_worst(const struct request *req); /* of the dearest */
+int64_t candidates_output_tokens_max(const struct request *req);
+/* One after the other. On success req->answer has begun; req->model is who was asked last. */
+SUSPENDS bool candidates_ask(struct request *req, struct model_question *question,
+                             struct refusal *why, struct err *err) MUST_CHECK;
+
 /* ---- the end of every path ---- */
 
 /* Settle the hold and append the audit record, once. `why` is the error that ended the request, or has
@@ -62,8 +74,8 @@ void request_log(const struct request *req, const struct err *why);
 /* The fields of our replies; values live in `text` or longer than the reply. */
 struct reply_head {
     struct http_reply reply;
-    struct http_field fields[16];
-    char text[128]; /* id, three numbers, a price */
+    struct http_field fields[20];
+    char text[192]; /* id, numbers, a price */
     struct buf values;
 };
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);

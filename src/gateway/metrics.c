@@ -19,6 +19,8 @@ enum row {
     EVENTS,
     IN_FLIGHT,
     UPSTREAM_ERRORS,
+    ATTEMPTS,
+    COST_APART,
     ROWS,
 };
 
@@ -58,12 +60,23 @@ static struct metric rows[ROWS] = {
                          "",
                          "answers that a provider failed to give",
                          {"provider", "kind"}},
+    [ATTEMPTS] = {"weir_attempts",
+                  METRIC_COUNTER,
+                  "",
+                  "questions asked of providers, by how they ended",
+                  {"model", "outcome"}},
+    [COST_APART] = {"weir_cost_apart_micro_usd",
+                    METRIC_COUNTER,
+                    "",
+                    "of what keys were charged, what attempts cost that came to nothing",
+                    {"model", "outcome"}},
 };
 
 /* Of one model, on one loop. */
 struct model_series {
     struct series *ok, *duration; /* of chat completions answered with 200 */
     struct series *first_byte, *tokens_in, *tokens_out, *cost, *events;
+    struct series *answered; /* attempts that did */
 };
 
 struct loop_series {
@@ -99,6 +112,7 @@ static void find_all(struct model_series *s, struct str model)
     s->tokens_out = find(TOKENS, model, STR("out"), STR_NONE);
     s->cost = find(COST, model, STR_NONE, STR_NONE);
     s->events = find(EVENTS, model, STR_NONE, STR_NONE);
+    s->answered = find(ATTEMPTS, model, STR("answered"), STR_NONE);
 }
 
 /* NULL when there is no memory for a cache: then series are looked up each time. */
@@ -201,6 +215,21 @@ static struct str kind_of_failure(const struct request *req, const struct err *w
     return req->answer->status < 500 ? STR("4xx") : STR("5xx");
 }
 
+static void count_attempts(const struct request *req, const struct model_series *s)
+{
+    for (uint32_t i = 0; req->attempts && i < req->attempts->count; i++) {
+        const struct attempt *at = &req->attempts->at[i];
+        struct str end = str_from(attempt_end_name(at->end));
+
+        if (at->end == ATTEMPT_ANSWERED && at->model == req->model)
+            series_add(s->answered, 1);
+        else
+            series_add(find(ATTEMPTS, at->model->name, end, STR_NONE), 1);
+        if (at->cost > 0)
+            series_add(find(COST_APART, at->model->name, end, STR_NONE), (uint64_t)at->cost);
+    }
+}
+
 void metrics_end(const struct request *req, const struct err *why)
 {
     struct str model = req->model ? req->model->name : STR("_unknown");
@@ -209,6 +238,7 @@ void metrics_end(const struct request *req, const struct err *why)
 
     count_request(req, s, req->label, model);
     count_tokens(req, s);
+    count_attempts(req, s);
     if (failure.len)
         series_add(find(UPSTREAM_ERRORS, req->model->provider->name, failure, STR_NONE), 1);
     if (req->http)

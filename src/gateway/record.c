@@ -5,7 +5,8 @@
 #include "sys/clock.h"
 #include "sys/fiber.h"
 
-#define LOG_BYTES_MAX 3072
+#define LOG_BYTES_MAX     3072
+#define ATTEMPTS_TEXT_MAX 600 /* of the log line; what is longer is cut */
 
 struct str request_model_shown(const struct request *req)
 {
@@ -44,6 +45,24 @@ static void settle_usage(struct request *req, const struct err *why)
         req->usage.estimated = true;
     }
     req->cost = price_of(req->model, &req->usage, clock_wall());
+    if (req->attempts)
+        req->cost += req->attempts->cost_apart;
+}
+
+/* Who was asked besides the one that answered, and what that cost. */
+static void record_attempts(const struct request *req, struct audit_record *record)
+{
+    const struct attempts *attempts = req->attempts;
+
+    record->route_name = req->row ? req->row->name : STR_NONE;
+    if (!attempts || !attempts->count)
+        return;
+    record->attempts = attempts->count;
+    if (attempts->at[0].model != req->model)
+        record->fallback_from = attempts->at[0].model->name;
+    for (uint32_t i = 0; i < attempts->count; i++)
+        *(attempts->at[i].end == ATTEMPT_LOST ? &record->cost_hedge : &record->cost_attempts) +=
+            attempts->at[i].cost;
 }
 
 static struct str provider_name(const struct request *req)
@@ -88,7 +107,13 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
     record.tokens_out = req->usage.tokens_out;
     record.tokens_cached = req->usage.tokens_cached;
     record.tokens_estimated = req->usage.estimated;
+    record.tokens_cache_write =
+        MAX_OF(req->usage.tokens_cache_write, 0) + MAX_OF(req->usage.tokens_cache_write_long, 0);
+    record.tokens_reasoning = req->usage.tokens_reasoning;
+    record.tokens_audio =
+        MAX_OF(req->usage.tokens_audio_in, 0) + MAX_OF(req->usage.tokens_audio_out, 0);
     record.cost = req->cost;
+    record_attempts(req, &record);
     record.citations = req->answer ? req->answer->citations : 0;
     if (!accounts_record(req->gateway->accounts, &req->hold, &record, err))
         return err_wrap(err, "record the request");
@@ -186,6 +211,20 @@ static void put_result(struct buf *line, const struct request *req, const struct
         put_count(line, STR(",\"citations\":"), req->answer->citations);
 }
 
+static void put_attempts(struct buf *line, const struct request *req)
+{
+    put_str(line, STR(",\"route_name\":"), req->row ? req->row->name : STR_NONE);
+    put_count(line, STR(",\"attempt\":"), req->attempts ? (int64_t)req->attempts->count : 0);
+    if (!req->attempts || req->attempts->count < 2)
+        return;
+    char memory[ATTEMPTS_TEXT_MAX];
+    struct buf text;
+
+    buf_init_fixed(&text, memory, sizeof memory);
+    attempts_write(req->attempts, &text);
+    put_str(line, STR(",\"attempts\":"), buf_view(&text));
+}
+
 void request_log(const struct request *req, const struct err *why)
 {
     static _Thread_local char memory[LOG_BYTES_MAX]; /* not the stack's: that is one page */
@@ -202,7 +241,7 @@ void request_log(const struct request *req, const struct err *why)
     put_ms(&line, STR(",\"ms_call\":"), trace_span_total(req->trace, "call"));
     put_count(&line, STR(",\"bytes_in\":"), (int64_t)req->body.len);
     put_count(&line, STR(",\"bytes_out\":"), (int64_t)req->sent_bytes);
-    put_count(&line, STR(",\"attempt\":"), req->asked ? 1 : 0);
+    put_attempts(&line, req);
     buf_char(&line, '}');
     if (buf_ok(&line))
         log_record(LOG_INFO, buf_view(&line));

@@ -92,12 +92,24 @@ static void add_losses(struct reply_head *head, const struct request *req)
         add(head, STR("x-weir-dropped"), buf_view(&names));
 }
 
+static void add_attempts(struct reply_head *head, const struct request *req)
+{
+    if (req->row)
+        add(head, STR("x-weir-route"), req->row->name);
+    if (req->attempts)
+        add_number(head, STR("x-weir-attempts"), req->attempts->count, STR(""));
+    if (req->model && req->model->lifecycle == LIFE_DEPRECATED)
+        add(head, STR("x-weir-deprecated"),
+            req->model->successor.len ? req->model->successor : STR("true"));
+}
+
 static void add_answer(struct reply_head *head, const struct request *req, bool cost_known)
 {
     const struct answer *answer = req->answer;
 
     if (req->model)
         add(head, STR("x-weir-model"), req->model->name);
+    add_attempts(head, req);
     add(head, STR("x-weir-provider"), answer->provider);
     add(head, STR("x-weir-provider-request-id"), answer->request_id);
     add(head, STR("retry-after"), answer->retry_after);

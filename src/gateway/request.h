@@ -6,6 +6,7 @@
 #include "accounts/accounts.h"
 #include "base/trace.h"
 #include "gateway/config.h"
+#include "models/attempt.h"
 #include "net/http_server.h"
 
 #define REQUEST_MAGIC 0x52455153u
@@ -29,7 +30,14 @@ struct request {
     struct chat_request chat;          /* parse: what must be known, in whichever dialect */
     struct conversation *conversation; /* parse; chat completions: NULL until somebody needs it */
     const struct principal *who;       /* authenticate */
-    const struct model *model;         /* route */
+    const struct model *model;         /* route; call: who was asked last */
+    const struct route *row;           /* route; NULL: the model was asked by its own name */
+    const struct route_group *groups;  /* route: who may answer, best first */
+    size_t group_count;
+    const struct route_policy *policy; /* route */
+    uint32_t needs;                    /* route: enum ability */
+    bool only_first;                   /* route: the client wants no fallback */
+    struct attempts *attempts;         /* call: who was asked; NULL: nobody */
     const struct answerer *answerer;   /* route: set when the house answers itself */
     struct hold hold;                  /* budget: micro-dollars set aside, settled by record */
     bool asked;                        /* call: the question went to a provider */

@@ -8,22 +8,50 @@ static const struct answerer *find_answerer(const struct config *config, struct 
     return NULL;
 }
 
+static bool no_such_model(struct request *req, struct err *err)
+{
+    req->problem = "model_not_found";
+    return err_set(err, ERR_NOT_FOUND,
+                   "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
+                   STR_ARG(request_model_shown(req)));
+}
+
+static bool ask_the_house(struct request *req, const struct model *model, struct err *err)
+{
+    req->model = model;
+    req->answerer = find_answerer(req->config, model->name);
+    return req->answerer ||
+           err_set(err, ERR_INTERNAL, "model \"" STR_FMT "\" has nobody to answer it",
+                   STR_ARG(model->name));
+}
+
+static bool is_alone(struct request *req, const struct model *model, struct err *err)
+{
+    req->model = model;
+    if (!model_still_served(model, err)) {
+        req->problem = "model_not_found";
+        return false;
+    }
+    return candidates_alone(req, model, err);
+}
+
 bool choose_route(struct request *req, struct err *err)
 {
-    const struct model *model = catalogue_find(req->config->catalogue, req->chat.model);
+    const struct model *model;
 
-    if (!model) {
-        req->problem = "model_not_found";
-        return err_set(err, ERR_NOT_FOUND,
-                       "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
+    if (!principal_may_ask(req->who, req->chat.model)) {
+        req->problem = "model_not_allowed";
+        return err_set(err, ERR_DENIED, "this key may not ask model \"" STR_FMT "\"",
                        STR_ARG(request_model_shown(req)));
     }
-    if (!model->provider) {
-        req->answerer = find_answerer(req->config, model->name);
-        if (!req->answerer)
-            return err_set(err, ERR_INTERNAL, "model \"" STR_FMT "\" has nobody to answer it",
-                           STR_ARG(model->name));
+    if (!candidates_find(req, err))
+        return false;
+    if (req->row) {
+        req->model = req->row->groups[0].candidates[0].model;
+        return candidates_of_row(req, err);
     }
-    req->model = model;
-    return true;
+    model = catalogue_find(req->config->catalogue, req->chat.model);
+    if (!model)
+        return no_such_model(req, err);
+    return model->provider ? is_alone(req, model, err) : ask_the_house(req, model, err);
 }

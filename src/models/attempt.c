@@ -1,10 +1,11 @@
 #include "models/attempt.h"
 
 #include "models/attempt_internal.h"
+#include "models/dialect.h"
 #include "sys/clock.h"
 
-#define REFUSAL_BYTES_MAX (256 * KIB) /* of an error's body that is kept */
-#define PARK_MAX          (300 * SECOND)
+#define REFUSAL_BYTES_MAX (256 * KIB)    /* of an error's body that is kept */
+#define PARK_MAX          (300 * SECOND) /* whatever a provider wants */
 #define PAUSE_LEAST       (10 * MILLISECOND)
 
 const char *attempt_end_name(enum attempt_end end)
@@ -56,6 +57,8 @@ struct tended {
     bool is_held, held_last;
     bool settled;
     struct attempt *note;
+    struct model_question question;
+    struct losses losses;
 };
 
 static void settle(struct tended *t, enum fared how)
@@ -168,16 +171,24 @@ static SUSPENDS bool first_token(struct tended *t, struct arena *arena, struct e
 
 /* ---- what an end means ---- */
 
-static bool is_too_long(const struct answer *answer, struct str body)
+static bool says(struct str body, struct str words)
 {
-    return answer->status == 400 && (str_find(body, STR("context_length_exceeded")) < body.len ||
-                                     str_find(body, STR("maximum context length")) < body.len ||
-                                     str_find(body, STR("prompt is too long")) < body.len);
+    return str_find(body, words) < body.len;
+}
+
+static bool is_too_long(const struct refusal *why)
+{
+    return why->status == 400 && (str_eq(why->code, STR("context_length_exceeded")) ||
+                                  says(why->body, STR("context_length_exceeded")) ||
+                                  says(why->body, STR("maximum context length")) ||
+                                  says(why->body, STR("prompt is too long")));
 }
 
 static void judge_status(int status, struct outcome *how)
 {
     how->status = status;
+    how->too_long = is_too_long(&how->why);
+    how->not_again = how->too_long;
     switch (status) {
     case 429: how->end = ATTEMPT_LIMITED; return;
     case 408:
@@ -194,7 +205,7 @@ static void judge_status(int status, struct outcome *how)
     default: break;
     }
     how->end = status >= 500 ? ATTEMPT_FAILED : ATTEMPT_REFUSED;
-    how->request_at_fault = status < 500;
+    how->request_at_fault = status < 500 && !how->too_long;
 }
 
 /* There is no answer, only an error. */
@@ -214,25 +225,6 @@ static void judge_error(const struct err *err, struct outcome *how)
     how->request_at_fault = true;
 }
 
-/* An error's words, kept beyond its connection. */
-static bool keep_refusal(struct arena *arena, const struct answer *from, struct str body,
-                         struct outcome *how, struct err *err)
-{
-    struct str kept = arena_str(arena, str_slice(body, 0, REFUSAL_BYTES_MAX));
-    struct answer *answer =
-        kept.ptr ? answer_from_bytes(arena, from->status, from->content_type, kept) : NULL;
-
-    if (!answer)
-        return err_arena(err, arena);
-    answer->provider = from->provider;
-    answer->remote_model = from->remote_model;
-    answer->request_id = from->request_id;
-    answer->retry_after = from->retry_after;
-    answer->meter.usage = usage_unknown;
-    how->refusal = answer;
-    return true;
-}
-
 static bool is_empty(const struct answer *answer, bool held_last, const struct chat_request *chat)
 {
     return held_last && answer->meter.content_bytes == 0 && answer->meter.usage.tokens_out <= 1 &&
@@ -241,15 +233,15 @@ static bool is_empty(const struct answer *answer, bool held_last, const struct c
 
 /* ---- one attempt ---- */
 
+/* A question of its own, as two may be asked at once. */
 static SUSPENDS bool open_and_begin(struct attempting *a, const struct asking *asking,
-                                    struct tended *t, struct err *err)
+                                    struct tended *t, struct outcome *how, struct err *err)
 {
-    struct answer *answer = NULL;
-
-    if (!provider_ask(asking->arena, asking->who.model, a->plan->chat, a->plan->request_id, &answer,
-                      err))
+    t->question = *a->plan->question;
+    t->question.losses = &t->losses;
+    t->losses = (struct losses){0};
+    if (!model_ask(asking->arena, asking->who.model, &t->question, &t->answer, &how->why, err))
         return false;
-    t->answer = answer;
     return first_token(t, asking->arena, err);
 }
 
@@ -276,31 +268,41 @@ static SUSPENDS bool begin_within(struct attempting *a, const struct asking *ask
     bool ok;
 
     scope_open(&limit, most > 0 ? fiber_now() + most : 0);
-    ok = open_and_begin(a, asking, t, err);
+    ok = open_and_begin(a, asking, t, how, err);
     scope_close(&limit);
     if (!ok && was_late(a, asking->who.model, &limit, err))
         attempt_bill_prompt(a, how);
     return ok;
 }
 
-/* What has begun: an answer, or an error that calls itself one. */
-static bool judge_answer(struct attempting *a, const struct tended *t, bool is_last,
+/* An error that called itself an answer: its words outlive its connection. */
+static bool is_refusal(struct arena *arena, const struct tended *t, struct outcome *how,
+                       struct err *err)
+{
+    const struct answer *answer = t->answer;
+    struct str body = arena_str(arena, str_slice(t->held, 0, REFUSAL_BYTES_MAX));
+
+    if (answer->status < 400)
+        return false;
+    how->why = (struct refusal){.status = answer->status,
+                                .message = answer->meter.error_text,
+                                .content_type = answer->content_type,
+                                .body = body.ptr ? body : STR("")};
+    judge_status(answer->status, how);
+    err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" answered with an error: " STR_FMT,
+            STR_ARG(answer->provider), STR_ARG(str_slice(answer->meter.error_text, 0, 140)));
+    return true;
+}
+
+static bool judge_answer(struct attempting *a, const struct asking *asking, const struct tended *t,
                          struct outcome *how, struct err *err)
 {
     const struct answer *answer = t->answer;
 
-    if (answer->status >= 400) {
-        judge_status(answer->status, how);
-        how->too_long = is_too_long(answer, t->held);
-        how->not_again = how->not_again || how->too_long;
-        how->request_at_fault = how->request_at_fault && !how->too_long;
-        how->retry_after = retry_after_read(answer->retry_after, clock_wall());
-        if (!keep_refusal(a->plan->arena, answer, t->held, how, err))
-            return false;
-        return err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" answered %d",
-                       STR_ARG(answer->provider), answer->status);
-    }
-    if (a->plan->policy->retry_empty && !is_last && is_empty(answer, t->held_last, a->plan->chat)) {
+    if (is_refusal(asking->arena, t, how, err))
+        return false;
+    if (a->plan->policy->retry_empty && !asking->is_last &&
+        is_empty(answer, t->held_last, a->plan->chat)) {
         how->end = ATTEMPT_EMPTY;
         attempt_bill_prompt(a, how);
         if (answer->meter.usage.tokens_in >= 0)
@@ -326,8 +328,8 @@ static void came_to_nothing(struct attempting *a, struct tended *t, const struct
     if (t->answer)
         answer_end(&t->answer);
     deployment_done(t->deployment, fared(how), &t->rules, fiber_now());
-    if (how->retry_after && a->plan->policy->attempts_max > 1)
-        deployment_park(t->deployment, fiber_now() + MIN_OF(how->retry_after, PARK_MAX));
+    if (how->why.retry_after > 0 && a->plan->policy->attempts_max > 1)
+        deployment_park(t->deployment, fiber_now() + MIN_OF(how->why.retry_after, PARK_MAX));
 }
 
 /* It has begun: from here on it is looked after until it ends. */
@@ -343,12 +345,18 @@ static void hand_over(struct attempting *a, const struct asking *asking, struct 
     if (t->held_last)
         settle(t, FARED_WELL);
     how->answer = t->answer;
+    how->question = &t->question;
 }
 
 static void judge_end(struct attempting *a, const struct asking *asking, const struct err *err,
                       struct outcome *how)
 {
-    judge_error(err, how);
+    if (how->why.status && !how->why.retry_after)
+        how->why.retry_after = retry_after_read(how->why.retry_text, clock_wall());
+    if (how->why.status)
+        judge_status(how->why.status, how);
+    else
+        judge_error(err, how);
     if (how->end != ATTEMPT_LEFT || !asking->given_up || !*asking->given_up)
         return;
     how->end = ATTEMPT_LOST;
@@ -360,11 +368,9 @@ static SUSPENDS bool attempt_with(struct attempting *a, const struct asking *ask
 {
     if (!begin_within(a, asking, t, how, err)) {
         judge_end(a, asking, err, how);
-    } else if (judge_answer(a, t, asking->is_last, how, err)) {
+    } else if (judge_answer(a, asking, t, how, err)) {
         hand_over(a, asking, t, how);
         return true;
-    } else if (!how->refusal && how->end != ATTEMPT_EMPTY) {
-        judge_error(err, how); /* no memory for its words */
     }
     came_to_nothing(a, t, how);
     attempt_note(a, how, fiber_now() - t->started, asking->is_hedge);
@@ -542,7 +548,7 @@ static SUSPENDS bool ask_around(struct attempting *a, struct outcome *how, struc
 
         if (!next_candidate(a, &who, &why)) {
             if (why.code) {
-                how->refusal = NULL;
+                how->why = (struct refusal){0};
                 *err = why;
             }
             return false;
@@ -560,20 +566,23 @@ static SUSPENDS bool ask_around(struct attempting *a, struct outcome *how, struc
 bool attempt_all(struct attempt_plan *plan, struct answer **out, const struct model **by,
                  struct err *err)
 {
-    struct attempting a = {
-        .plan = plan, .chance = plan->request_id, .window_doubt = 1, .started = fiber_now()};
-    struct outcome how = {0};
-    struct err last = {0};
+    struct attempting *a = arena_alloc(plan->arena, sizeof *a);
+    struct outcome *how = arena_alloc(plan->arena, sizeof *how);
     bool ok;
 
     ASSERT(candidate_count(plan) <= CANDIDATES_MAX && plan->log);
-    ok = ask_around(&a, &how, &last);
-    if (how.who.model)
-        *by = how.who.model;
-    if (!ok && !how.refusal) {
-        *err = last;
+    if (!a || !how)
+        return err_arena(err, plan->arena);
+    *a = (struct attempting){
+        .plan = plan, .chance = plan->request_id, .window_doubt = 1, .started = fiber_now()};
+    ok = ask_around(a, how, err);
+    if (how->who.model)
+        *by = how->who.model;
+    if (!ok) {
+        plan->why = how->why;
         return false;
     }
-    *out = ok ? how.answer : how.refusal;
+    *plan->question = *how->question;
+    *out = how->answer;
     return true;
 }

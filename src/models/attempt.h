@@ -60,7 +60,8 @@ struct attempt_plan {
     uint32_t needs;                /* enum ability */
     int64_t tokens_in, tokens_out; /* estimates: what fits into a window */
     uint32_t zones;                /* a bit each enum zone that is allowed */
-    const struct chat_request *chat;
+    const struct chat_request *chat; /* what is known of the request, in whichever dialect */
+    struct model_question *question; /* out: conversation and losses of the one who answers */
     uint64_t request_id;
     /* May so much more be spent than was held? NULL: always. */
     bool (*afford)(void *ctx, usd_micro more);
@@ -69,10 +70,10 @@ struct attempt_plan {
     struct trace *trace;
     struct attempts *log;
     dur_ns retry_after; /* out: when nobody could be asked, or 0 */
+    struct refusal why; /* out: the words of the last one that was asked, if it had any; else status 0 */
 };
-/* On success *out has begun and *by says who answers. When the last one to be asked refused, its words
- * are the answer: with its status, not 200. Else err says what went wrong with the last one, or why
- * nobody could be asked. */
+/* On success *out has begun and *by says who answers. Else err says what went wrong with the last one,
+ * or why nobody could be asked. The plan is used until the answer ends. */
 SUSPENDS bool attempt_all(struct attempt_plan *plan, struct answer **out, const struct model **by,
                           struct err *err) MUST_CHECK;
 

@@ -47,9 +47,9 @@ struct outcome {
     bool too_long;         /* for its window */
     bool billed;           /* it came to nothing, and the provider may count `usage` all the same */
     struct usage usage;
-    dur_ns retry_after;
-    struct answer *refusal; /* its words, in the plan's arena; NULL: err has all */
+    struct refusal why;     /* status 0: err has all */
     struct attempt *note;   /* in the log */
+    struct model_question *question; /* as it was asked: losses */
 };
 struct asking {
     struct chosen who;

@@ -55,7 +55,7 @@ static bool is_prefix(struct str pattern)
     return str_ends(pattern, STR("*"));
 }
 
-static bool pattern_fits(struct str pattern, struct str name)
+static bool name_fits(struct str pattern, struct str name)
 {
     return is_prefix(pattern) ? str_starts(name, str_slice(pattern, 0, pattern.len - 1))
                               : str_eq(pattern, name);
@@ -64,7 +64,7 @@ static bool pattern_fits(struct str pattern, struct str name)
 static bool words_fit(const struct route_words *words, enum route_set set, struct str value)
 {
     for (size_t i = 0; i < words->count; i++)
-        if (set == BY_MODEL ? pattern_fits(words->at[i], value) : str_eq(words->at[i], value))
+        if (set == BY_MODEL ? name_fits(words->at[i], value) : str_eq(words->at[i], value))
             return true;
     return words->count == 0;
 }
@@ -207,8 +207,8 @@ static bool rows_for_name(struct route_table *t, struct str name, struct row_lis
             struct str p = words->at[w];
 
             fits = is_prefix(name)
-                       ? is_prefix(p) && pattern_fits(p, str_slice(name, 0, name.len - 1))
-                       : pattern_fits(p, name);
+                       ? is_prefix(p) && name_fits(p, str_slice(name, 0, name.len - 1))
+                       : name_fits(p, name);
         }
         if (fits)
             out->at[out->count++] = (uint16_t)i;
@@ -353,7 +353,7 @@ static bool check_patterns(struct route_words *names, struct err *err)
 }
 
 static bool read_candidate(struct str text, const struct catalogue *catalogue,
-                           struct candidate *out, struct err *err)
+                           struct route_candidate *out, struct err *err)
 {
     size_t star = str_find_char(text, '*');
     struct str name = str_trim(str_slice(text, 0, star));
@@ -379,7 +379,7 @@ static bool read_candidate(struct str text, const struct catalogue *catalogue,
 struct reader {
     struct arena *arena;
     const struct catalogue *catalogue;
-    struct candidate *candidates;
+    struct route_candidate *candidates;
     size_t count; /* over all groups */
 };
 
@@ -396,7 +396,7 @@ static bool read_group(struct reader *r, struct str text, struct route_group *gr
 {
     group->candidates = r->candidates + r->count;
     for (struct str rest = text, item; str_split(&rest, ',', &item);) {
-        struct candidate one = {0};
+        struct route_candidate one = {0};
 
         if (r->count == CANDIDATES_MAX)
             return err_set(err, ERR_INVALID, "use: more than %d candidates", CANDIDATES_MAX);

@@ -34,12 +34,12 @@ struct route_policy {
 };
 extern const struct route_policy route_policy_plain; /* a model asked for by its own name */
 
-struct candidate {
+struct route_candidate {
     const struct model *model;
     uint32_t weight;
 };
 struct route_group {
-    const struct candidate *candidates;
+    const struct route_candidate *candidates;
     size_t count;
 };
 

@@ -1,0 +1,260 @@
+/* What a request is, as far as routes ask: whose it is, how large, what it needs; and who may answer it. */
+#include "gateway/gateway_internal.h"
+#include "models/route.h"
+#include "sys/clock.h"
+
+#define TAGS_MAX 32
+
+/* ---- what it needs ---- */
+
+static uint32_t part_needs(struct str type)
+{
+    if (str_eq(type, STR("image_url")))
+        return CAN_IMAGES;
+    if (str_eq(type, STR("input_audio")))
+        return CAN_AUDIO;
+    return str_eq(type, STR("file")) ? CAN_FILES : 0;
+}
+
+static uint32_t message_needs(const struct json *j, json_ref message)
+{
+    json_ref content = json_get(j, message, STR("content"));
+    uint32_t needs = 0;
+
+    if (json_kind(j, content) != JSON_ARRAY)
+        return 0;
+    for (json_ref part = json_first(j, content); part; part = json_next(j, part)) {
+        struct str type = json_raw(j, json_get(j, part, STR("type")));
+
+        if (type.len > 2)
+            needs |= part_needs(str_slice(type, 1, type.len - 1));
+    }
+    return needs;
+}
+
+static bool has_items(const struct json *j, struct str name)
+{
+    return json_first(j, json_get(j, json_root(j), name)) != 0;
+}
+
+/* Of a chat completion, from its index alone. */
+static uint32_t chat_needs(const struct chat_request *chat)
+{
+    const struct json *j = chat->json;
+    json_ref format = json_get(j, json_root(j), STR("response_format"));
+    struct str type = json_raw(j, json_get(j, format, STR("type")));
+    uint32_t needs = CAN_CHAT;
+
+    for (json_ref m = json_first(j, chat->messages); m; m = json_next(j, m))
+        needs |= message_needs(j, m);
+    if (has_items(j, STR("tools")))
+        needs |= CAN_TOOLS;
+    if (str_eq(type, STR("\"json_object\"")))
+        needs |= CAN_JSON;
+    if (str_eq(type, STR("\"json_schema\"")))
+        needs |= CAN_SCHEMA;
+    return needs | (chat->n > 1 ? CAN_CHOICES : 0);
+}
+
+static uint32_t parts_needs(const struct part *part)
+{
+    uint32_t needs = 0;
+
+    for (; part; part = part->next) {
+        needs |= part->kind == PART_IMAGE   ? CAN_IMAGES
+                 : part->kind == PART_AUDIO ? CAN_AUDIO
+                 : part->kind == PART_FILE  ? CAN_FILES
+                                            : 0;
+        for (const struct part *inner = part->inner; inner; inner = inner->next)
+            needs |= inner->kind == PART_IMAGE ? CAN_IMAGES : 0;
+    }
+    return needs;
+}
+
+static uint32_t conversation_needs(const struct conversation *c)
+{
+    uint32_t needs = c->kind == ASK_EMBEDDING ? CAN_EMBED : CAN_CHAT;
+
+    for (const struct turn *turn = c->turns; turn; turn = turn->next)
+        needs |= parts_needs(turn->parts);
+    if (c->tools)
+        needs |= CAN_TOOLS;
+    if (c->format == FORMAT_JSON)
+        needs |= CAN_JSON;
+    if (c->format == FORMAT_SCHEMA)
+        needs |= CAN_SCHEMA;
+    return needs | (c->n > 1 ? CAN_CHOICES : 0);
+}
+
+/* ---- what it says of itself ---- */
+
+/* "weir": {"fallback": false, "data_class": "secret", "tags": ["batch"]} */
+static bool read_options(struct request *req, struct route_ask *ask, struct err *err)
+{
+    const struct json *j = req->chat.json;
+    json_ref weir = j ? json_get(j, json_root(j), STR("weir")) : 0;
+    json_ref fallback = weir ? json_get(j, weir, STR("fallback")) : 0;
+    json_ref data_class = weir ? json_get(j, weir, STR("data_class")) : 0;
+    bool allowed = true;
+
+    if (fallback && !json_bool(j, fallback, &allowed))
+        return err_set(err, ERR_INVALID, "weir.fallback: expected true or false");
+    if (data_class && !json_str(j, data_class, req->arena, &ask->values[BY_CLASS]))
+        return err_set(err, ERR_INVALID, "weir.data_class: expected a string");
+    req->only_first = !allowed;
+    return true;
+}
+
+static bool read_tags(struct request *req, struct route_ask *ask, struct err *err)
+{
+    const struct json *j = req->chat.json;
+    json_ref weir = j ? json_get(j, json_root(j), STR("weir")) : 0;
+    json_ref tags = weir ? json_get(j, weir, STR("tags")) : 0;
+    struct str *all = NULL;
+    size_t count = req->who->tag_count;
+
+    if (!tags) {
+        ask->tags = req->who->tags;
+        ask->tag_count = count;
+        return true;
+    }
+    if (json_kind(j, tags) != JSON_ARRAY || count > TAGS_MAX)
+        return err_set(err, ERR_INVALID, "weir.tags: expected a list of at most %d strings",
+                       TAGS_MAX);
+    all = arena_array(req->arena, 2 * TAGS_MAX, sizeof *all);
+    if (!all)
+        return err_arena(err, req->arena);
+    for (size_t i = 0; i < count; i++)
+        all[i] = req->who->tags[i];
+    for (json_ref tag = json_first(j, tags); tag; tag = json_next(j, tag))
+        if (count == 2 * TAGS_MAX || !json_str(j, tag, req->arena, &all[count++]))
+            return err_set(err, ERR_INVALID, "weir.tags: expected a list of at most %d strings",
+                           TAGS_MAX);
+    ask->tags = all;
+    ask->tag_count = count;
+    return true;
+}
+
+/* ---- who may answer ---- */
+
+bool candidates_find(struct request *req, struct err *err)
+{
+    struct route_ask ask = {.minute = hours_minute(clock_wall()),
+                            .prompt_tokens = chat_estimate_tokens(req->chat.prompt_bytes)};
+
+    req->needs = req->conversation ? conversation_needs(req->conversation) : chat_needs(&req->chat);
+    ask.values[BY_MODEL] = req->chat.model;
+    ask.values[BY_TENANT] = req->who->tenant;
+    ask.values[BY_TEAM] = req->who->team;
+    ask.needs = req->needs;
+    if (!read_options(req, &ask, err) || !read_tags(req, &ask, err))
+        return false;
+    req->row = route_find(req->config->routes, &ask);
+    return true;
+}
+
+/* The model itself, by its own name. */
+bool candidates_alone(struct request *req, const struct model *model, struct err *err)
+{
+    struct route_candidate *one = arena_alloc(req->arena, sizeof *one);
+    struct route_group *group = arena_alloc(req->arena, sizeof *group);
+
+    if (!one || !group)
+        return err_arena(err, req->arena);
+    *one = (struct route_candidate){.model = model, .weight = 1};
+    *group = (struct route_group){.candidates = one, .count = 1};
+    req->groups = group;
+    req->group_count = 1;
+    req->policy = &route_policy_plain;
+    return true;
+}
+
+bool candidates_of_row(struct request *req, struct err *err)
+{
+    req->groups = req->row->groups;
+    req->group_count = req->row->group_count;
+    req->policy = &req->row->policy;
+    if (!req->group_count || !req->groups[0].count)
+        return err_set(err, ERR_INTERNAL, "route \"" STR_FMT "\" has no candidates",
+                       STR_ARG(req->row->name));
+    return true;
+}
+
+/* ---- what it costs at worst ---- */
+
+usd_micro candidates_price_worst(const struct request *req)
+{
+    usd_micro worst = price_worst(req->model, &req->chat);
+
+    for (size_t g = 0; g < req->group_count; g++)
+        for (size_t i = 0; i < req->groups[g].count; i++) {
+            usd_micro one = price_worst(req->groups[g].candidates[i].model, &req->chat);
+
+            worst = MAX_OF(worst, one);
+        }
+    return worst;
+}
+
+int64_t candidates_output_tokens_max(const struct request *req)
+{
+    int64_t most = req->model->output_tokens_max;
+
+    for (size_t g = 0; g < req->group_count; g++)
+        for (size_t i = 0; i < req->groups[g].count; i++)
+            most = MAX_OF(most, req->groups[g].candidates[i].model->output_tokens_max);
+    return most;
+}
+
+/* ---- asking them ---- */
+
+/* Failed attempts and hedges cost too: more is set aside before it is spent, or it is not spent. */
+static bool afford(void *ctx, usd_micro more)
+{
+    struct request *req = ctx;
+    struct err err = {0};
+
+    return hold_more(req->gateway->accounts, &req->hold, more, clock_wall(), &err);
+}
+
+static struct attempt_plan *plan_of(struct request *req, struct model_question *question)
+{
+    struct attempt_plan *plan = arena_alloc(req->arena, sizeof *plan);
+
+    req->attempts = arena_alloc(req->arena, sizeof *req->attempts);
+    if (!plan || !req->attempts)
+        return NULL;
+    *plan = (struct attempt_plan){.arena = req->arena,
+                                  .groups = req->groups,
+                                  .group_count = req->group_count,
+                                  .policy = req->policy,
+                                  .label = req->row ? req->row->name : req->model->name,
+                                  .only_first = req->only_first,
+                                  .needs = req->row ? req->needs : 0,
+                                  .tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
+                                  .tokens_out = req->chat.max_tokens,
+                                  .zones = req->who->zones,
+                                  .chat = &req->chat,
+                                  .question = question,
+                                  .request_id = req->id,
+                                  .afford = afford,
+                                  .ctx = req,
+                                  .held = req->hold.amount,
+                                  .trace = req->trace,
+                                  .log = req->attempts};
+    return plan;
+}
+
+bool candidates_ask(struct request *req, struct model_question *question, struct refusal *why,
+                    struct err *err)
+{
+    struct attempt_plan *plan = plan_of(req, question);
+    bool ok;
+
+    if (!plan)
+        return err_arena(err, req->arena);
+    ok = attempt_all(plan, &req->answer, &req->model, err);
+    *why = plan->why;
+    if (!ok && plan->retry_after)
+        req->retry_after = plan->retry_after;
+    return ok;
+}
