@@ -11,28 +11,38 @@
  * in pieces of 8 entries and each entry's text when it first has one, all at most once. */
 #define PIECE_ENTRIES 8
 #define PIECES        (TRACE_EVENTS_MAX / PIECE_ENTRIES)
-#define TEXT_MAX      96 /* bytes of an event's text, a longer one is cut */
-#define SPANS_OPEN    8  /* nesting of spans */
+#define SPANS_OPEN    12 /* at once */
 #define NAMES_MAX     16 /* different span names that are summed */
 
 struct span {
     struct trace *trace;
     const char *name; /* NULL: not in use */
     mono_ns begin;
+    uint64_t id;
+    uint64_t parent;
+    char *text; /* TRACE_TEXT_MAX bytes, or NULL till there is one */
+    uint32_t text_len;
+    bool leaf;
 };
 
 struct entry {
     const char *name;
     mono_ns at;
-    dur_ns dur;        /* of a span; -1 marks an event */
-    char *text;        /* TEXT_MAX bytes, kept when the entry is overwritten */
-    uint32_t text_len; /* 0 for spans */
+    dur_ns dur; /* of a span; -1 marks an event */
+    uint64_t span, parent;
+    char *text; /* TRACE_TEXT_MAX bytes, kept when the entry is overwritten */
+    uint32_t text_len;
+    bool leaf;
 };
 
 struct trace {
     struct arena *arena;
     uint64_t id;
     mono_ns begin;
+    struct trace_context context;
+    bool joined;
+    uint64_t root, inner;      /* spans: of the request, the innermost open one */
+    uint32_t spans;            /* ever begun */
     uint32_t written, dropped; /* written: entries ever; the ring holds the last of them */
     struct entry *pieces[PIECES];
     struct span open[SPANS_OPEN];
@@ -54,6 +64,20 @@ void trace_set_clock(mono_ns (*now)(void))
     clock_now = now ? now : no_clock;
 }
 
+/* SplitMix64 (Steele, Lea, Flood 2014) of the request's id and a count: no two spans of it are alike. */
+static uint64_t next_span_id(struct trace *trace)
+{
+    uint64_t id = 0;
+
+    while (id == 0) {
+        id = trace->id + ++trace->spans * 0x9e3779b97f4a7c15u;
+        id = (id ^ (id >> 30)) * 0xbf58476d1ce4e5b9u;
+        id = (id ^ (id >> 27)) * 0x94d049bb133111ebu;
+        id ^= id >> 31;
+    }
+    return id;
+}
+
 struct trace *trace_new(struct arena *arena, uint64_t id)
 {
     struct trace *trace = arena_alloc(arena, sizeof *trace);
@@ -62,6 +86,7 @@ struct trace *trace_new(struct arena *arena, uint64_t id)
         trace->arena = arena;
         trace->id = id;
         trace->begin = clock_now();
+        trace->root = trace->inner = next_span_id(trace);
     }
     return trace;
 }
@@ -94,7 +119,7 @@ static struct entry *next_entry(struct trace *trace)
     return entry_at(trace, trace->written++);
 }
 
-struct span *span_begin(struct trace *trace, const char *name)
+static struct span *begin(struct trace *trace, const char *name, bool leaf)
 {
     if (!trace)
         return NULL;
@@ -102,12 +127,60 @@ struct span *span_begin(struct trace *trace, const char *name)
         struct span *span = &trace->open[i];
 
         if (!span->name) {
-            *span = (struct span){trace, name, clock_now()};
+            *span = (struct span){.trace = trace,
+                                  .name = name,
+                                  .begin = clock_now(),
+                                  .id = next_span_id(trace),
+                                  .parent = trace->inner,
+                                  .text = span->text,
+                                  .leaf = leaf};
+            if (!leaf)
+                trace->inner = span->id;
             return span;
         }
     }
     trace->dropped++;
     return NULL;
+}
+
+struct span *span_begin(struct trace *trace, const char *name)
+{
+    return begin(trace, name, false);
+}
+
+struct span *span_begin_leaf(struct trace *trace, const char *name)
+{
+    return begin(trace, name, true);
+}
+
+/* Behind what stands in text already; how long it is then. */
+PRINTF(3, 0) static uint32_t add_text(char *text, uint32_t len, const char *fmt, va_list args)
+{
+    int more = vsnprintf(text + len, TRACE_TEXT_MAX - len, fmt, args);
+    size_t whole = len + (size_t)MAX_OF(more, 0);
+    struct str kept = {text, MIN_OF(whole, TRACE_TEXT_MAX - 1)};
+
+    if (kept.len < whole)
+        kept.len = utf8_boundary(kept, kept.len - 1); /* the last character may be half */
+    return (uint32_t)kept.len;
+}
+
+void span_note(struct span *span, const char *fmt, ...)
+{
+    va_list args;
+
+    if (!span)
+        return;
+    ASSERT(span->name);
+    if (!span->text)
+        span->text = arena_alloc_raw(span->trace->arena, TRACE_TEXT_MAX);
+    if (!span->text || span->text_len + 2 > TRACE_TEXT_MAX)
+        return;
+    if (span->text_len)
+        span->text[span->text_len++] = ' ';
+    va_start(args, fmt);
+    span->text_len = add_text(span->text, span->text_len, fmt, args);
+    va_end(args);
 }
 
 /* Names are literals: mostly the very same one. */
@@ -136,12 +209,20 @@ void span_end(struct span **span)
     if (!ended)
         return;
     ASSERT(ended->name);
+    struct trace *trace = ended->trace;
     dur_ns dur = clock_now() - ended->begin;
-    struct entry *entry = next_entry(ended->trace);
+    struct entry *entry = next_entry(trace);
 
-    add_total(ended->trace, ended->name, dur);
-    if (entry)
-        *entry = (struct entry){ended->name, ended->begin, dur, entry->text, 0};
+    add_total(trace, ended->name, dur);
+    if (!ended->leaf)
+        trace->inner = ended->parent;
+    if (entry) {
+        char *spare = entry->text;
+
+        *entry = (struct entry){ended->name, ended->begin,    dur,        ended->id, ended->parent,
+                                ended->text, ended->text_len, ended->leaf};
+        ended->text = spare;
+    }
     ended->name = NULL;
     *span = NULL;
 }
@@ -161,19 +242,15 @@ void trace_event(struct trace *trace, const char *name, const char *fmt, ...)
 
     if (!entry)
         return;
-    *entry = (struct entry){name, clock_now(), -1, entry->text, 0};
+    *entry = (struct entry){
+        .name = name, .at = clock_now(), .dur = -1, .parent = trace->inner, .text = entry->text};
     if (!entry->text)
-        entry->text = arena_alloc_raw(trace->arena, TEXT_MAX);
+        entry->text = arena_alloc_raw(trace->arena, TRACE_TEXT_MAX);
     if (!entry->text) /* the event stands, without its text */
         return;
     va_start(args, fmt);
-    int len = vsnprintf(entry->text, TEXT_MAX, fmt, args);
+    entry->text_len = add_text(entry->text, 0, fmt, args);
     va_end(args);
-    ASSERT(len >= 0);
-    struct str kept = {entry->text, MIN_OF((size_t)len, TEXT_MAX - 1)};
-    if (kept.len < (size_t)len)
-        kept.len = utf8_boundary(kept, kept.len - 1); /* the last character may be half */
-    entry->text_len = (uint32_t)kept.len;
 }
 
 uint32_t trace_dropped(const struct trace *trace)
@@ -210,4 +287,109 @@ void trace_json(const struct trace *trace, struct buf *out)
     for (; from < to; from++)
         put_entry(&w, trace, entry_at(trace, from));
     jw_array_end(&w);
+}
+
+/* ---- belonging to a trace of several services ---- */
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < len; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+/* Lower case, as the W3C wants it: an upper-case digit is no digit. */
+static bool read_hex(struct str text, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] >= 'A' && text.ptr[i] <= 'F')
+            return false;
+    return hex_parse(text, out, len);
+}
+
+bool trace_context_parse(struct str t, struct trace_context *out)
+{
+    uint8_t version, flags, span[8], trace[16];
+
+    if (t.len < TRACEPARENT_BYTES || t.ptr[2] != '-' || t.ptr[35] != '-' || t.ptr[52] != '-' ||
+        !read_hex(str_slice(t, 0, 2), &version, 1) || version == 0xff ||
+        !read_hex(str_slice(t, 3, 35), trace, 16) || is_zero(trace, 16) ||
+        !read_hex(str_slice(t, 36, 52), span, 8) || is_zero(span, 8) ||
+        !read_hex(str_slice(t, 53, 55), &flags, 1))
+        return false;
+    if (t.len > TRACEPARENT_BYTES && (version == 0 || t.ptr[TRACEPARENT_BYTES] != '-'))
+        return false;
+    memcpy(out->trace_id, trace, sizeof trace);
+    out->parent = 0;
+    for (size_t i = 0; i < sizeof span; i++)
+        out->parent = out->parent << 8 | span[i];
+    out->sampled = flags & 1;
+    out->recorded = false;
+    return true;
+}
+
+void trace_join(struct trace *trace, const struct trace_context *context)
+{
+    if (!trace)
+        return;
+    trace->context = *context;
+    trace->joined = true;
+}
+
+const struct trace_context *trace_joined(const struct trace *trace)
+{
+    return trace && trace->joined ? &trace->context : NULL;
+}
+
+uint64_t trace_root_span(const struct trace *trace)
+{
+    return trace ? trace->root : 0;
+}
+
+uint64_t trace_inner_span(const struct trace *trace)
+{
+    return trace ? trace->inner : 0;
+}
+
+bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES])
+{
+    const struct trace_context *context = span ? trace_joined(span->trace) : NULL;
+    struct buf b;
+
+    if (!context)
+        return false;
+    /* Spans that nobody exports would leave a gap: then the caller's own is passed on. */
+    uint64_t id = context->recorded || !context->parent ? span->id : context->parent;
+    buf_init_fixed(&b, out, TRACEPARENT_BYTES);
+    buf_str(&b, STR("00-"));
+    buf_hex(&b, context->trace_id, sizeof context->trace_id);
+    buf_char(&b, '-');
+    buf_hex_u64(&b, id);
+    buf_str(&b, context->sampled ? STR("-01") : STR("-00"));
+    ASSERT(buf_ok(&b) && b.len == TRACEPARENT_BYTES);
+    return true;
+}
+
+/* ---- reading ---- */
+
+uint32_t trace_count(const struct trace *trace)
+{
+    return trace ? MIN_OF(trace->written, (uint32_t)TRACE_EVENTS_MAX) : 0;
+}
+
+struct trace_entry trace_entry(const struct trace *trace, uint32_t i)
+{
+    uint32_t oldest = trace->written > TRACE_EVENTS_MAX ? trace->written - TRACE_EVENTS_MAX : 0;
+
+    ASSERT(i < trace_count(trace));
+    const struct entry *e = entry_at(trace, oldest + i);
+    return (struct trace_entry){.name = e->name,
+                                .span = e->span,
+                                .parent = e->parent,
+                                .at = e->at,
+                                .dur = e->dur,
+                                .leaf = e->leaf,
+                                .text = {e->text, e->text_len}};
 }

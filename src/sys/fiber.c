@@ -46,6 +46,17 @@ struct fiber *fiber_self(void)
     return current ? current->running : NULL;
 }
 
+void fiber_carry(void *value)
+{
+    if (fiber_self())
+        fiber_self()->carried = value;
+}
+
+void *fiber_carried(void)
+{
+    return fiber_self() ? fiber_self()->carried : NULL;
+}
+
 static struct fiber *running(void)
 {
     struct fiber *f = fiber_self();
@@ -229,6 +240,7 @@ bool scope_spawn(struct scope *s, fiber_fn *fn, void *arg, struct err *err)
 
     if (!child)
         return false;
+    child->carried = s->owner->carried;
     scope_adopt(s, child);
     return true;
 }

@@ -31,6 +31,9 @@ typedef void fiber_fn(void *arg);
 bool fiber_spawn(fiber_fn *fn, void *arg, struct err *err) MUST_CHECK;
 struct fiber *fiber_self(void); /* NULL outside fibers */
 mono_ns fiber_now(void);        /* the loop's clock, read once a turn; works outside fibers too */
+/* A value that goes with the work: children of its scopes are born with it. NULL outside fibers. */
+void fiber_carry(void *value);
+void *fiber_carried(void);
 bool fiber_still_wanted(struct err *err); /* false with the reason once a scope around is over */
 /* Let the others that are ready in this turn run first; returns at once when there are none. Before a send:
  * sends of a turn that follow each other wake the other side once, sends with work between them each time. */

@@ -37,6 +37,7 @@ struct fiber {
     char *stack_low;
     fiber_fn *fn;
     void *arg;
+    void *carried; /* fiber_carry() */
     enum fiber_state state;
     enum err_code over;           /* ended from outside: by its parent's scope or by loop_stop() */
     bool interrupted;             /* the last park ended because a scope was over */

@@ -101,7 +101,7 @@ TEST(a_long_event_text_is_cut_between_characters)
     struct trace *trace = trace_new(arena, 1);
 
     REQUIRE(trace);
-    for (int before = 90; before < 97; before++)
+    for (int before = TRACE_TEXT_MAX - 6; before < TRACE_TEXT_MAX + 1; before++)
         trace_event(trace, "long", "%*d\xe4\xbd\xa0", before, 1);
     struct str text = json_of(trace, arena);
     EXPECT(str_find(text, STR("\xef\xbf\xbd")) == text.len, STR_FMT, STR_ARG(text));
@@ -147,4 +147,72 @@ TEST(a_trace_without_memory_counts_what_it_loses)
     for (int i = 0; i < 60; i++)
         trace_event(trace, "x", "number=%d", i);
     EXPECT(trace_dropped(trace) > 0 && trace_dropped(trace) < 60, "%u", trace_dropped(trace));
+}
+
+static const struct {
+    const char *name, *text;
+    bool ok, sampled;
+} contexts[] = {
+    {"sampled", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true, true},
+    {"not sampled", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", true, false},
+    {"other flags", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-fe", true, false},
+    {"a later version", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", true, true},
+    {"version 00 with more", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", false,
+     false},
+    {"later without a dash", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x", false,
+     false},
+    {"version ff", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false, false},
+    {"upper case", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false, false},
+    {"no trace", "00-00000000000000000000000000000000-b7ad6b7169203331-01", false, false},
+    {"no span", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false, false},
+    {"short", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false, false},
+    {"no hex", "00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01", false, false},
+    {"empty", "", false, false},
+};
+
+TEST(traceparent_is_read_strictly)
+{
+    for (size_t i = 0; i < ARRAY_LEN(contexts); i++) {
+        struct trace_context got = {.parent = 7};
+        bool ok = trace_context_parse(str_from(contexts[i].text), &got);
+
+        EXPECT(ok == contexts[i].ok && got.sampled == contexts[i].sampled, "%s", contexts[i].name);
+        EXPECT(got.parent == (ok ? 0xb7ad6b7169203331u : 7), "%s", contexts[i].name);
+    }
+}
+
+TEST(spans_know_what_they_are_inside_of)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 5);
+    char told[TRACEPARENT_BYTES];
+    struct trace_context context, back;
+
+    REQUIRE(trace);
+    struct span *step = span_begin(trace, "call");
+    EXPECT(!span_traceparent(step, told), "it belongs to no trace");
+    REQUIRE(trace_context_parse(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                                &context));
+    context.recorded = true;
+    trace_join(trace, &context);
+    struct span *one = span_begin_leaf(trace, "upstream"),
+                *two = span_begin_leaf(trace, "upstream");
+    span_note(one, "provider=%s", "a");
+    span_note(one, "status=%d", 200);
+    REQUIRE(span_traceparent(one, told));
+    REQUIRE(trace_context_parse((struct str){told, sizeof told}, &back));
+    trace_event(trace, "seen", "x=1");
+    span_end(&step);
+    span_end(&one);
+    span_end(&two);
+    REQUIRE(trace_count(trace) == 4);
+    struct trace_entry seen = trace_entry(trace, 0), call = trace_entry(trace, 1),
+                       first = trace_entry(trace, 2), second = trace_entry(trace, 3);
+    EXPECT(call.parent == trace_root_span(trace) && seen.parent == call.span && seen.dur == -1);
+    EXPECT(first.parent == call.span && second.parent == call.span && first.span != second.span);
+    EXPECT(back.parent == first.span && back.sampled &&
+           memcmp(back.trace_id, context.trace_id, 16) == 0);
+    EXPECT(str_eq(first.text, STR("provider=a status=200")), STR_FMT, STR_ARG(first.text));
+    EXPECT(second.text.len == 0 && second.leaf && !call.leaf);
+    EXPECT(trace_inner_span(trace) == trace_root_span(trace));
 }
