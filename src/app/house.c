@@ -210,6 +210,10 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         .body_bytes_max = (size_t)s->server.body_bytes,
         .request_timeout = s->server.request_timeout,
         .log_requests = s->log.requests,
+        .telemetry = {.sample_millionths = s->telemetry.sample / 100,
+                      .follow_parent = s->telemetry.follow_parent,
+                      .propagate = s->telemetry.propagate,
+                      .slow = s->telemetry.slow},
     };
     return true;
 }
@@ -265,11 +269,12 @@ void house_reload(struct house *house, const char *why)
         log_error("settings were not taken over (%s); the old ones stay in force", why);
         settings_free(&fresh);
     } else {
-        settings_need_restart(house->settings, fresh, &restart);
+        settings_need_restart(house->running, fresh, &restart);
         if (restart.len > 0)
             log_warn("settings that wait for a restart: " STR_FMT, STR_ARG(buf_view(&restart)));
         log_info("settings taken over (%s)", why);
-        settings_free(&house->settings);
+        if (house->settings != house->running)
+            settings_free(&house->settings);
         house->settings = fresh;
     }
     settings_problems_free(&problems);
@@ -360,6 +365,25 @@ static bool open_tls(struct house *house, struct err *err)
     return s->server.tls_key.len == 0 || tls_server_new(&options, &house->tls, err);
 }
 
+static bool open_telemetry(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct telemetry_options options = {
+        .endpoint = s->telemetry.endpoint,
+        .header = s->telemetry.header,
+        .scheme = s->telemetry.scheme,
+        .secret = &s->telemetry.header_value,
+        .ca_file = s->telemetry.ca_file,
+        .resource = {s->telemetry.service, s->telemetry.instance, s->telemetry.resource},
+        .queue_bytes = (size_t)s->telemetry.queue,
+        .batch_bytes = (size_t)MIN_OF(s->telemetry.batch, s->telemetry.queue / 4),
+        .interval = s->telemetry.interval,
+        .timeout = s->telemetry.timeout,
+    };
+    return telemetry_open(&options, &house->telemetry, err) &&
+           traces_open((uint32_t)s->telemetry.traces, &house->traces, err);
+}
+
 static bool open_gateway(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -373,7 +397,10 @@ static bool open_gateway(struct house *house, struct err *err)
     house->config = snapshot_new(config_free);
     if (!deployments_new(&house->deployments, err))
         return false;
-    struct gateway_options options = {.accounts = house->accounts, .config = house->config};
+    struct gateway_options options = {.accounts = house->accounts,
+                                      .config = house->config,
+                                      .telemetry = house->telemetry,
+                                      .traces = house->traces};
     return house_publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
 
@@ -394,6 +421,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         {open_knowledge, "a damaged index comes back from a backup, or move its folder away and "
                          "ingest the documents again"},
         {open_tls, NULL},
+        {open_telemetry, NULL},
         {open_gateway, NULL},
     };
     struct arena *arena = arena_new(HOUSE_MEMORY);
@@ -406,7 +434,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         return err_set(err, ERR_EXHAUSTED, "no memory to start");
     }
     house->arena = arena;
-    house->settings = *settings;
+    house->settings = house->running = *settings;
     house->started = clock_wall();
     house->dir = arena_str(arena, house->settings->data.dir);
     *settings = NULL;
@@ -432,6 +460,8 @@ void house_close(struct house **at)
     if (!house)
         return;
     gateway_free(&house->gateway);
+    telemetry_close(&house->telemetry);
+    traces_close(&house->traces);
     if (house->accounts && !accounts_flush_now(house->accounts, &err))
         log_error(
             "spend was not written back: %s (it is recovered from the audit log at the next start)",
@@ -451,7 +481,9 @@ void house_close(struct house **at)
     pool_free(&house->disk);
     file_close(&house->lock);
     resolve_done();
-    settings_free(&house->settings);
+    if (house->settings != house->running)
+        settings_free(&house->settings);
+    settings_free(&house->running);
     struct arena *arena = house->arena;
     arena_end(&arena);
     *at = NULL;

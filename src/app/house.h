@@ -6,7 +6,8 @@
 
 #include "accounts/audit_tree.h"
 #include "app/settings.h"
-#include "gateway/gateway.h"
+#include "gateway/telemetry.h"
+#include "gateway/traces.h"
 #include "knowledge/knowledge.h"
 #include "net/tls.h"
 #include "sys/file.h"
@@ -14,6 +15,8 @@
 
 struct house {
     struct settings *settings;
+    struct settings
+        *running; /* those it was started with: what waits for a restart differs from them */
     const char *config_file; /* as named on the command line, or NULL */
     const char *const *environment;
     struct str dir;          /* of the data, as it was at the start: settings may say another */
@@ -30,6 +33,8 @@ struct house {
     struct snapshot *config;         /* of struct config */
     struct deployments *deployments; /* how the models fare, across reloads */
     struct gateway *gateway;
+    struct telemetry *telemetry;
+    struct traces *traces;
     struct tls_server *tls; /* NULL: in clear */
     wall_ms started;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/pages.h"
+#include "base/trace.h"
 #include "gateway/metrics.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -66,6 +67,7 @@ static struct metric rows[] = {
 
 void observe_register(void)
 {
+    trace_set_clock(clock_mono);
     metrics_register(rows, ARRAY_LEN(rows));
     gateway_metrics_register();
     admin_register();

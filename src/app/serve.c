@@ -119,6 +119,8 @@ static void drain(void *arg)
         log_warn("requests were still in progress after drain_timeout: they are cut");
         cut(own);
     }
+    if (own->index == 0)
+        telemetry_flush(own->house->telemetry);
     loop_stop(loop_self());
 }
 
@@ -217,6 +219,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
+           scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err);
 }
 

@@ -64,6 +64,14 @@ struct settings {
         bool requests;
     } log;
     struct {
+        struct str endpoint, header, scheme, ca_file, service, instance, resource;
+        struct secret header_value;
+        int64_t sample; /* millionths of a percent */
+        bool follow_parent, propagate;
+        int64_t queue, batch, traces;
+        dur_ns interval, timeout, slow;
+    } telemetry;
+    struct {
         struct str model, through, examples;
         int64_t file_bytes, files;
         int64_t threads, queue;

@@ -14,10 +14,11 @@ enum setting_type {
     SET_BYTES,    /* int64_t; "64KiB" */
     SET_DURATION, /* dur_ns; "10s" */
     SET_BOOL,
-    SET_USD,    /* usd_micro; dollars */
-    SET_CHOICE, /* int: index into choices */
-    SET_WORDS,  /* text: "a, b", or a list of values, which is joined so */
-    SET_SECRET, /* env:NAME or file:PATH */
+    SET_USD,     /* usd_micro; dollars */
+    SET_PERCENT, /* int64_t; millionths of a percent */
+    SET_CHOICE,  /* int: index into choices */
+    SET_WORDS,   /* text: "a, b", or a list of values, which is joined so */
+    SET_SECRET,  /* env:NAME or file:PATH */
 };
 
 struct setting {

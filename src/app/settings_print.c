@@ -56,6 +56,7 @@ static void print_number(const struct setting *row, struct buf *out, int64_t n)
     switch (row->type) {
     case SET_BYTES: print_bytes(out, n); break;
     case SET_DURATION: print_duration(out, n); break;
+    case SET_PERCENT:
     case SET_USD: print_usd(out, n); break;
     case SET_COUNT:
     case SET_TEXT:
@@ -93,6 +94,7 @@ void setting_print(const struct setting *row, const void *base, struct buf *out)
     case SET_COUNT:
     case SET_BYTES:
     case SET_DURATION:
+    case SET_PERCENT:
     case SET_USD: print_number(row, out, *(const int64_t *)at); break;
     case SET_BOOL: buf_str(out, *(const bool *)at ? STR("true") : STR("false")); break;
     case SET_CHOICE: buf_str(out, choice_name(row, *(const int *)at)); break;
@@ -114,6 +116,7 @@ static const char *type_words(enum setting_type type)
     case SET_DURATION: return "a duration such as 10s";
     case SET_BOOL: return "true or false";
     case SET_USD: return "US dollars such as 0.15";
+    case SET_PERCENT: return "percent such as 0.5";
     case SET_CHOICE: return "one of ";
     case SET_SECRET: return "env:NAME or file:PATH";
     }
@@ -217,7 +220,7 @@ void settings_show(const struct settings *settings, bool json, struct buf *out)
 static void schema_row(const struct setting *row, struct json_writer *w)
 {
     char want[160];
-    bool number = row->type == SET_COUNT || row->type == SET_USD;
+    bool number = row->type == SET_COUNT || row->type == SET_USD || row->type == SET_PERCENT;
 
     jw_key(w, row->name);
     jw_object(w);

@@ -131,7 +131,7 @@ static bool read_number(const struct setting *row, struct str text, int64_t *out
         n = (int64_t)bytes;
     else if (row->type == SET_DURATION && duration_parse(text, &duration))
         n = duration;
-    else if (row->type == SET_USD && usd_parse(text, &n))
+    else if ((row->type == SET_USD || row->type == SET_PERCENT) && usd_parse(text, &n))
         ;
     else if (row->type == SET_USD && text.len == 0 && row->fallback && !*row->fallback)
         n = -1;
@@ -251,6 +251,7 @@ static bool set_value(struct reading *r, const struct setting *row, void *base, 
     case SET_COUNT:
     case SET_BYTES:
     case SET_DURATION:
+    case SET_PERCENT:
     case SET_USD: return read_number(row, text, at) || expected(row, text, err);
     case SET_BOOL:
         if (!str_eq(text, STR("true")) && !str_eq(text, STR("false")))

@@ -76,6 +76,47 @@ static const struct setting log_rows[] = {
      "One line of JSON for each request."},
 };
 
+static const struct setting telemetry_rows[] = {
+    {"endpoint", SET_TEXT, AT(telemetry.endpoint), "", 0, 0, NULL, true,
+     "Collector that takes traces by OTLP over HTTP, e.g. http://127.0.0.1:4318; empty: spans are "
+     "exported nowhere."},
+    {"header", SET_NAME, AT(telemetry.header), "authorization", 0, 0, NULL, true,
+     "Header that the collector wants with every batch."},
+    {"header_value", SET_SECRET, AT(telemetry.header_value), "", 0, 0, NULL, true,
+     "Its value: env:NAME or file:PATH; empty: the header is not sent."},
+    {"scheme", SET_TEXT, AT(telemetry.scheme), "Bearer", 0, 0, NULL, true,
+     "Word in front of that value and a blank; empty: neither."},
+    {"ca_file", SET_PATH, AT(telemetry.ca_file), "", 0, 0, NULL, true,
+     "PEM file with the authorities that may vouch for an https endpoint; empty: the system's."},
+    {"service", SET_NAME, AT(telemetry.service), "weir", 0, 0, NULL, true,
+     "service.name of the spans."},
+    {"instance", SET_TEXT, AT(telemetry.instance), "", 0, 0, NULL, true,
+     "service.instance.id of the spans."},
+    {"resource", SET_TEXT, AT(telemetry.resource), "", 0, 0, NULL, true,
+     "Attributes of the resource besides: \"deployment.environment.name=prod,team=search\"."},
+    {"sample_percent", SET_PERCENT, AT(telemetry.sample), "1", 0, 100000000, NULL, false,
+     "Share of requests whose spans are exported, of those whose client has not decided itself."},
+    {"follow_parent", SET_BOOL, AT(telemetry.follow_parent), "true", 0, 0, NULL, false,
+     "A client's decision in its traceparent header holds; false: sample_percent decides always."},
+    {"propagate", SET_BOOL, AT(telemetry.propagate), "true", 0, 0, NULL, false,
+     "Providers get a traceparent header."},
+    {"queue", SET_BYTES, AT(telemetry.queue), "4MiB", 262144, 1073741824, NULL, true,
+     "Spans that may wait for the collector, about 2 KiB a request; further ones are dropped and "
+     "counted."},
+    {"batch", SET_BYTES, AT(telemetry.batch), "256KiB", 1024, 536870912, NULL, true,
+     "Spans that make a batch, which leaves at once."},
+    {"interval", SET_DURATION, AT(telemetry.interval), "5s", MS(100), S(600), NULL, true,
+     "At most between two batches."},
+    {"timeout", SET_DURATION, AT(telemetry.timeout), "10s", MS(10), S(600), NULL, true,
+     "Of one try to send a batch; four are made."},
+    {"traces", SET_COUNT, AT(telemetry.traces), "1000", 0, 1000000, NULL, true,
+     "Recent requests that `weir trace` can show, about 4 KiB each; half of the places are for "
+     "those "
+     "that failed or were slow. 0: none."},
+    {"slow", SET_DURATION, AT(telemetry.slow), "30s", 0, S(86400), NULL, false,
+     "From when on a request is slow; 0: none is."},
+};
+
 static const struct setting knowledge_rows[] = {
     {"model", SET_NAME, AT(knowledge.model), "weir", 0, 0, NULL, false,
      "Model name under which the documents answer."},
@@ -269,6 +310,8 @@ const struct section settings_sections[] = {
      0, 0, 0},
     {"data", "What is kept, and where.", data_rows, ARRAY_LEN(data_rows), 0, 0, 0, 0},
     {"log", "Logging, to standard error.", log_rows, ARRAY_LEN(log_rows), 0, 0, 0, 0},
+    {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
+     ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},
     {"knowledge", "Answers from documents.", knowledge_rows, ARRAY_LEN(knowledge_rows), 0, 0, 0, 0},
     {"upstream", "Connections to providers.", upstream_rows, ARRAY_LEN(upstream_rows), 0, 0, 0, 0},
     {"providers", "A list: who answers from outside.", provider_rows, ARRAY_LEN(provider_rows),

@@ -326,7 +326,7 @@ bool trace_context_parse(struct str t, struct trace_context *out)
     for (size_t i = 0; i < sizeof span; i++)
         out->parent = out->parent << 8 | span[i];
     out->sampled = flags & 1;
-    out->recorded = false;
+    out->recorded = out->told = false;
     return true;
 }
 
@@ -358,7 +358,7 @@ bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES])
     const struct trace_context *context = span ? trace_joined(span->trace) : NULL;
     struct buf b;
 
-    if (!context)
+    if (!context || !context->told)
         return false;
     /* Spans that nobody exports would leave a gap: then the caller's own is passed on. */
     uint64_t id = context->recorded || !context->parent ? span->id : context->parent;

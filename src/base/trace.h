@@ -39,7 +39,9 @@ struct trace_context {
     uint8_t trace_id[16];
     uint64_t parent; /* span of whoever asked us; 0: nobody */
     bool sampled;    /* whoever comes before or after us keeps its spans */
-    bool recorded;   /* ours are exported; parse leaves it false */
+    /* Ours; parse leaves them false. */
+    bool recorded; /* our spans are exported */
+    bool told;     /* those we ask learn of the trace */
 };
 /* Of a traceparent field; version 00, or a later one read as that. */
 bool trace_context_parse(struct str traceparent, struct trace_context *out) MUST_CHECK;
@@ -47,7 +49,7 @@ void trace_join(struct trace *trace, const struct trace_context *context);
 const struct trace_context *trace_joined(const struct trace *trace); /* NULL: to none */
 uint64_t trace_root_span(const struct trace *trace);                 /* of the request itself */
 uint64_t trace_inner_span(const struct trace *trace);                /* what is open now */
-/* What the other side of the span is told; false when the trace belongs to none. */
+/* What the other side of the span is told; false when it is told nothing. */
 bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES]);
 
 /* ---- reading ---- */

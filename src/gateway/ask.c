@@ -2,6 +2,7 @@
  * request it is asked for. Who asks pulls the answer, so the record is made when the last bytes are
  * given to them, or at answer_end() when they did not want them all. */
 #include "gateway/gateway_internal.h"
+#include "gateway/telemetry.h"
 #include "models/dialect.h"
 #include "sys/fiber.h"
 
@@ -66,7 +67,7 @@ static SUSPENDS void end_asked(struct answer *answer)
     }
     metrics_end(&asked->req, &asked->failure);
     request_log(&asked->req, &asked->failure);
-    answer_end(&asked->req.answer);
+    request_trace_end(&asked->req, &asked->failure);
 }
 
 static struct asked *new_asked(struct request *parent, const struct model *model, struct str body)
@@ -91,6 +92,7 @@ static struct asked *new_asked(struct request *parent, const struct model *model
                                   .model = model,
                                   .started = fiber_now()};
     asked->req.trace = trace_new(parent->arena, asked->req.id);
+    telemetry_begin_inside(&asked->req, parent);
     return asked;
 }
 
@@ -109,10 +111,14 @@ bool gateway_ask(struct request *parent, const struct model *model, struct str b
     if (!asked)
         return err_arena(err, parent->arena);
     metrics_begin(&asked->req);
-    if (!candidates_alone(&asked->req, model, err) || !pipeline_ask(&asked->req, err)) {
+    fiber_carry(asked->req.trace);
+    bool ok = candidates_alone(&asked->req, model, err) && pipeline_ask(&asked->req, err);
+    fiber_carry(parent->trace);
+    if (!ok) {
         record_rest(&asked->req, err);
         metrics_end(&asked->req, err);
         request_log(&asked->req, err);
+        request_trace_end(&asked->req, err);
         return false;
     }
     *asked->outer = *asked->req.answer;

@@ -15,6 +15,13 @@ struct answerer {
     void *ctx;
 };
 
+struct telemetry_config {
+    int64_t sample_millionths; /* of requests whose client has not decided */
+    bool follow_parent;        /* a client's own decision holds */
+    bool propagate;            /* providers are told of the trace */
+    dur_ns slow;               /* requests that took so long are kept longer; 0: none */
+};
+
 struct config {
     const struct catalogue *catalogue;
     const struct route_table *routes; /* NULL: none */
@@ -23,6 +30,7 @@ struct config {
     size_t body_bytes_max;
     dur_ns request_timeout; /* from the head of the request to the last byte of the answer */
     bool log_requests;
+    struct telemetry_config telemetry;
 };
 
 #endif

@@ -17,6 +17,8 @@ static NOINLINE bool not_taken(struct err *err)
 
 static void sent(struct request *req, size_t bytes)
 {
+    if (!req->first_token && req->answer->meter.content_bytes > 0)
+        req->first_token = MAX_OF(fiber_now() - req->started, 1);
     req->sent_bytes += bytes;
     if (!req->first_byte)
         req->first_byte = MAX_OF(fiber_now() - req->started, 1);

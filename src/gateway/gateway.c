@@ -24,7 +24,10 @@ bool gateway_new(const struct gateway_options *options, struct gateway **out, st
     owner->gateway.accounts = options->accounts;
     owner->gateway.config = options->config;
     owner->gateway.started = clock_wall() / 1000;
+    owner->gateway.telemetry = options->telemetry;
+    owner->gateway.traces = options->traces;
     clock_random(&owner->gateway.id_seed, sizeof owner->gateway.id_seed);
+    clock_random(&owner->gateway.trace_seed, sizeof owner->gateway.trace_seed);
     *out = &owner->gateway;
     return true;
 }

@@ -7,10 +7,14 @@
 #include "sys/snapshot.h"
 
 struct gateway;
+struct telemetry; /* gateway/telemetry.h */
+struct traces;    /* gateway/traces.h */
 
 struct gateway_options {
     struct accounts *accounts;
-    struct snapshot *config; /* of struct config */
+    struct snapshot *config;     /* of struct config */
+    struct telemetry *telemetry; /* NULL: spans go nowhere */
+    struct traces *traces;       /* NULL: none are kept */
 };
 bool gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
     MUST_CHECK;

@@ -14,7 +14,9 @@ struct gateway {
     struct accounts *accounts;
     struct snapshot *config;
     _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
-    uint64_t id_seed;
+    uint64_t id_seed, trace_seed;
+    struct telemetry *telemetry;
+    struct traces *traces;
     int64_t started; /* seconds since 1970 */
 };
 
@@ -68,6 +70,8 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
 /* No record can be written, the disk is full or failing: say so and give the money back. */
 void request_unrecorded(struct request *req, const struct err *err);
 void request_log(const struct request *req, const struct err *why);
+/* Ends the answer, keeps and exports what the request did. */
+SUSPENDS void request_trace_end(struct request *req, const struct err *why);
 
 /* ---- replies ---- */
 

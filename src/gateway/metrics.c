@@ -4,6 +4,8 @@
 #include "gateway/metrics.h"
 
 #include "base/metrics.h"
+#include "gateway/telemetry.h"
+#include "models/upstream.h"
 #include "sys/fiber.h"
 #include "sys/loop.h"
 
@@ -95,6 +97,8 @@ static void loop_series_free(void *value)
 void gateway_metrics_register(void)
 {
     metrics_register(rows, ROWS);
+    upstream_register();
+    telemetry_register();
     slot = loop_slot_new(loop_series_free) + 1;
 }
 

@@ -1,6 +1,8 @@
 /* The way of a question through the house. Read the tables first. */
 #include "base/log.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/telemetry.h"
+#include "gateway/traces.h"
 #include "models/dialect.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
@@ -104,6 +106,17 @@ static NOINLINE SUSPENDS void tell_failure(struct request *req, const struct err
         reply_error(req, why);
 }
 
+/* The answer ends first: what was asked of providers is over then, and its spans are. */
+void request_trace_end(struct request *req, const struct err *why)
+{
+    struct summary summary;
+
+    summary_make(&summary, req, why);
+    answer_end(&req->answer);
+    traces_keep(req->gateway->traces, &summary, req->config->telemetry.slow);
+    telemetry_end(req->gateway->telemetry, &summary);
+}
+
 /* Every path ends here, once. */
 static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 {
@@ -111,7 +124,8 @@ static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
         tell_failure(req, err);
     metrics_end(req, err);
     request_log(req, err);
-    answer_end(&req->answer);
+    request_trace_end(req, err);
+    fiber_carry(NULL);
     principal_release(&req->who);
     snapshot_release(&req->config_held);
 }
@@ -133,6 +147,7 @@ static SUSPENDS void take_through(struct request *req, const struct step *steps,
     struct err err = {0};
     struct scope limit;
 
+    fiber_carry(req->trace);
     scope_open(&limit, most > 0 ? req->started + most : 0);
     http_work(req->http, &limit);
     if (!run_steps(req, steps, count, &err))
@@ -183,6 +198,7 @@ static void begin(struct request *req, struct http_exchange *x, struct gateway *
     req->config = snapshot_borrow(gateway->config, &req->config_held);
     ASSERT(req->config); /* published before the first listener opens */
     req->trace = trace_new(req->arena, req->id);
+    telemetry_begin(req);
     metrics_begin(req);
 }
 

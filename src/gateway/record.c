@@ -117,6 +117,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
     record.citations = req->answer ? req->answer->citations : 0;
     if (!accounts_record(req->gateway->accounts, &req->hold, &record, err))
         return err_wrap(err, "record the request");
+    req->audit_seq = record.seq;
     req->recorded = true;
     return true;
 }

@@ -55,6 +55,8 @@ struct request {
     uint64_t sent_bytes;   /* deliver: of the body */
     mono_ns started;       /* entry */
     dur_ns first_byte;     /* deliver: until the first byte of the answer left, or 0 */
+    dur_ns first_token;    /* deliver: until the first text of the answer was there, or 0 */
+    uint64_t audit_seq;    /* record: number of the audit record, or 0 */
 };
 
 #endif

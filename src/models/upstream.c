@@ -2,16 +2,81 @@
 
 #include <string.h>
 
+#include "base/metrics.h"
 #include "models/aws_sign.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
 
 #define DRAIN         (20 * MILLISECOND)
 #define BEARER        7 /* "Bearer " */
-#define OWN_FIELDS    4 /* Content-Type, Accept, User-Agent, X-Request-Id */
+#define OWN_FIELDS    5 /* Content-Type, Accept, User-Agent, X-Request-Id, traceparent */
 #define DIALECT_MAX   8
 #define FIELDS_MAX    (OWN_FIELDS + DIALECT_MAX + AWS_FIELDS_MAX)
 #define ID_TEXT_BYTES 20
+
+/* ---- what is seen of it ---- */
+
+enum { REQUESTS, HEAD_TIME };
+
+static struct metric rows[] = {
+    [REQUESTS] = {"weir_upstream_requests",
+                  METRIC_COUNTER,
+                  "",
+                  "requests to providers by what came of them: 2xx, 4xx, 429, 5xx, or the failure",
+                  {"provider", "result", NULL},
+                  0},
+    [HEAD_TIME] = {"weir_upstream_time_to_head",
+                   METRIC_HISTOGRAM,
+                   "seconds",
+                   "from a request to a provider to the head of its answer",
+                   {"provider", NULL},
+                   0},
+};
+
+void upstream_register(void)
+{
+    metrics_register(rows, ARRAY_LEN(rows));
+}
+
+static struct str result_of(const struct upstream *u, const struct err *err)
+{
+    static const struct str classes[] = {
+        {"1xx", 3}, {"2xx", 3}, {"3xx", 3}, {"4xx", 3}, {"5xx", 3}};
+    int status = u->call ? http_call_head(u->call)->status : 0;
+
+    if (status == 429)
+        return STR("429");
+    if (status >= 100 && status < 600)
+        return classes[status / 100 - 1];
+    return str_from(err_code_name(err->code));
+}
+
+static void begin_span(struct upstream *u)
+{
+    const struct http_url *url = &u->provider->url;
+
+    u->span = span_begin_leaf(fiber_carried(), "upstream");
+    span_note(u->span, "provider=" STR_FMT " host=" STR_FMT " port=%u",
+              STR_ARG(str_slice(u->provider->name, 0, 60)), STR_ARG(str_slice(url->host, 0, 80)),
+              url->port);
+}
+
+/* The head has come, or why none did. */
+static void note_head(struct upstream *u, mono_ns begun, const struct err *err)
+{
+    struct str labels[] = {u->provider->name, result_of(u, err)};
+
+    if (u->call)
+        span_note(u->span, "status=%d%s", http_call_head(u->call)->status,
+                  http_call_reused(u->call) ? "" : " connected=true");
+    else
+        span_note(u->span, "error=%s", err_code_name(err->code));
+    if (!rows[REQUESTS].id)
+        return; /* nobody counts */
+    series_add(metrics_series(&rows[REQUESTS], labels), 1);
+    if (u->call)
+        series_observe(metrics_series(&rows[HEAD_TIME], labels), fiber_now() - begun);
+}
 
 /* ---- deadlines ---- */
 
@@ -157,7 +222,7 @@ static SUSPENDS bool send(struct upstream *u, const struct upstream_question *q,
                                      .body_count = q->body_count,
                                      .connect_timeout = u->provider->connect_timeout,
                                      .trust = u->provider->trust};
-    char id[ID_TEXT_BYTES];
+    char id[ID_TEXT_BYTES], told[TRACEPARENT_BYTES];
     bool ok;
 
     ASSERT(q->field_count <= DIALECT_MAX);
@@ -166,6 +231,8 @@ static SUSPENDS bool send(struct upstream *u, const struct upstream_question *q,
     fields[shown.count++] = (struct http_field){STR("Accept"), q->accept};
     fields[shown.count++] = (struct http_field){STR("User-Agent"), STR("weir/" WEIR_VERSION)};
     fields[shown.count++] = (struct http_field){STR("X-Request-Id"), {id, sizeof id}};
+    if (span_traceparent(u->span, told))
+        fields[shown.count++] = (struct http_field){STR("traceparent"), {told, sizeof told}};
     for (size_t i = 0; i < q->field_count; i++)
         fields[shown.count++] = q->fields[i];
     if (!show_key(u, q, &shown, err))
@@ -195,19 +262,22 @@ bool upstream_ask(struct upstream *u, struct arena *arena, const struct provider
                   const struct upstream_question *q, struct err *err)
 {
     dur_ns first = provider->first_byte_timeout;
+    mono_ns begun = fiber_now();
     struct scope limit;
     bool ok;
 
     *u = (struct upstream){
         .arena = arena, .provider = provider, .deadline = after(provider->total_timeout)};
+    begin_span(u);
     scope_open(&limit, sooner(u->deadline, after(first)));
     ok = send(u, q, err);
     scope_close(&limit);
-    if (!ok)
-        return explain(u, "did not begin to answer", first, err);
-    if (check_status(u, http_call_head(u->call)->status, err))
+    ok = ok || explain(u, "did not begin to answer", first, err);
+    note_head(u, begun, err);
+    if (ok && check_status(u, http_call_head(u->call)->status, err))
         return true;
     http_call_end(&u->call);
+    span_end(&u->span);
     return false;
 }
 
@@ -228,8 +298,12 @@ bool upstream_read(struct upstream *u, struct str *bytes, struct err *err)
     scope_open(&limit, sooner(u->deadline, after(gap)));
     ok = http_call_next(u->call, bytes, err);
     scope_close(&limit);
-    if (!ok)
-        return explain(u, "sent nothing more", gap, err);
+    if (!ok) {
+        ok = explain(u, "sent nothing more", gap, err);
+        span_note(u->span, "error=%s", err_code_name(err->code));
+        return ok;
+    }
+    u->received += bytes->len;
     u->ended = str_is_empty(*bytes);
     return true;
 }
@@ -293,4 +367,6 @@ void upstream_end(struct upstream *u, bool complete)
         scope_close(&limit);
     }
     http_call_end(&u->call);
+    span_note(u->span, "bytes=%" PRIu64, u->received);
+    span_end(&u->span);
 }

@@ -5,15 +5,20 @@
 #ifndef WEIR_MODELS_UPSTREAM_H
 #define WEIR_MODELS_UPSTREAM_H
 
+#include "base/trace.h"
 #include "models/models.h"
 
 struct upstream {
     struct arena *arena;
     const struct provider *provider;
     struct http_call *call;
-    mono_ns deadline; /* of the whole answer; 0: none */
-    bool ended;       /* the body has been read to its end */
+    mono_ns deadline;  /* of the whole answer; 0: none */
+    bool ended;        /* the body has been read to its end */
+    struct span *span; /* of the trace that the fiber carries */
+    uint64_t received; /* bytes of the body */
 };
+
+void upstream_register(void); /* metrics; once, before threads */
 
 struct upstream_question {
     struct str method, path; /* path with query, after the provider's url */

@@ -193,7 +193,7 @@ TEST(spans_know_what_they_are_inside_of)
     EXPECT(!span_traceparent(step, told), "it belongs to no trace");
     REQUIRE(trace_context_parse(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
                                 &context));
-    context.recorded = true;
+    context.recorded = context.told = true;
     trace_join(trace, &context);
     struct span *one = span_begin_leaf(trace, "upstream"),
                 *two = span_begin_leaf(trace, "upstream");

@@ -1,0 +1,399 @@
+#include "gateway/otlp.h"
+
+#include <string.h>
+
+#include "gateway/protobuf.h"
+
+/* Numbers of fields: opentelemetry/proto/trace/v1/trace.proto, common/v1/common.proto. */
+enum { REQUEST_RESOURCE_SPANS = 1 };
+enum { RESOURCE_SPANS_RESOURCE = 1, RESOURCE_SPANS_SCOPE_SPANS = 2 };
+enum { RESOURCE_ATTRIBUTES = 1 };
+enum { SCOPE_SPANS_SCOPE = 1, SCOPE_SPANS_SPANS = 2 };
+enum { SCOPE_NAME = 1, SCOPE_VERSION = 2 };
+enum span_field {
+    SPAN_TRACE_ID = 1,
+    SPAN_ID = 2,
+    SPAN_PARENT = 4,
+    SPAN_NAME = 5,
+    SPAN_KIND = 6,
+    SPAN_START = 7,
+    SPAN_END = 8,
+    SPAN_ATTRIBUTES = 9,
+    SPAN_EVENTS = 11,
+    SPAN_STATUS = 15,
+    SPAN_FLAGS = 16,
+};
+enum { EVENT_TIME = 1, EVENT_NAME = 2, EVENT_ATTRIBUTES = 3 };
+enum { STATUS_MESSAGE = 1, STATUS_CODE = 3 };
+enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2 };
+enum { ANY_STRING = 1, ANY_BOOL = 2, ANY_INT = 3 };
+enum span_kind { KIND_INTERNAL = 1, KIND_SERVER = 2, KIND_CLIENT = 3 };
+
+#define STATUS_ERROR     2
+#define FLAG_SAMPLED     0x01
+#define FLAG_KNOWS_IF    0x100 /* whether the parent is remote is said by the next */
+#define FLAG_FROM_REMOTE 0x200
+
+/* ---- attributes ---- */
+
+static size_t open_attribute(struct buf *b, uint32_t field, struct str key)
+{
+    size_t at = pb_open(b, field);
+
+    pb_bytes(b, KEY_VALUE_KEY, key);
+    return at;
+}
+
+static void put_text(struct buf *b, uint32_t field, struct str key, struct str value)
+{
+    if (value.len == 0)
+        return;
+    size_t at = open_attribute(b, field, key), any = pb_open(b, KEY_VALUE_VALUE);
+
+    pb_bytes(b, ANY_STRING, value);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+/* Zero, too, is a value here: a oneof has presence. */
+static void put_int(struct buf *b, uint32_t field, struct str key, int64_t n)
+{
+    size_t at = open_attribute(b, field, key), any = pb_open(b, KEY_VALUE_VALUE);
+
+    if (n)
+        pb_varint(b, ANY_INT, (uint64_t)n);
+    else
+        buf_put(b, "\x18\x00", 2);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+static void put_count(struct buf *b, struct str key, int64_t n)
+{
+    if (n >= 0)
+        put_int(b, SPAN_ATTRIBUTES, key, n);
+}
+
+/* What the words of spans' texts are called outside. */
+static const struct {
+    const char *word, *name;
+    bool number;
+} words[] = {
+    {"provider", "weir.provider", false},
+    {"model", "gen_ai.request.model", false},
+    {"host", "server.address", false},
+    {"port", "server.port", true},
+    {"status", "http.response.status_code", true},
+    {"error", "error.type", false},
+    {"bytes", "http.response.body.size", true},
+    {"attempt", "weir.attempt", true},
+};
+
+static void put_word(struct buf *b, uint32_t field, struct str key, struct str value)
+{
+    char own[80];
+    struct buf name;
+    int64_t n;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!str_eq(key, str_from(words[i].word)))
+            continue;
+        if (words[i].number && i64_parse(value, &n))
+            put_int(b, field, str_from(words[i].name), n);
+        else
+            put_text(b, field, str_from(words[i].name), value);
+        return;
+    }
+    buf_init_fixed(&name, own, sizeof own);
+    buf_str(&name, STR("weir."));
+    buf_str(&name, str_slice(key, 0, 60));
+    put_text(b, field, buf_view(&name), value);
+}
+
+/* "key=value key=value"; a word without "=" is the text of nothing and left out. */
+static void put_words(struct buf *b, uint32_t field, struct str text)
+{
+    for (struct str rest = text, word; str_split(&rest, ' ', &word);) {
+        size_t equals = str_find_char(word, '=');
+
+        if (equals > 0 && equals < word.len)
+            put_word(b, field, str_slice(word, 0, equals), str_slice(word, equals + 1, word.len));
+    }
+}
+
+static struct str word_of(struct str text, struct str key)
+{
+    for (struct str rest = text, word; str_split(&rest, ' ', &word);) {
+        size_t equals = str_find_char(word, '=');
+
+        if (str_eq(str_slice(word, 0, equals), key))
+            return str_slice(word, equals + 1, word.len);
+    }
+    return STR_NONE;
+}
+
+/* ---- spans ---- */
+
+static void put_id(struct buf *b, uint32_t field, uint64_t id)
+{
+    char bytes[8];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(id >> (56 - 8 * i));
+    if (id)
+        pb_bytes(b, field, (struct str){bytes, sizeof bytes});
+}
+
+struct placed {
+    struct buf *out;
+    const struct summary *s;
+    const struct trace_context *context;
+};
+
+static uint64_t unix_ns(const struct placed *p, mono_ns at)
+{
+    return (uint64_t)(p->s->began * MILLISECOND + (at - p->s->started));
+}
+
+static void put_place(const struct placed *p, uint64_t span, uint64_t parent)
+{
+    pb_bytes(p->out, SPAN_TRACE_ID,
+             (struct str){(const char *)p->context->trace_id, sizeof p->context->trace_id});
+    put_id(p->out, SPAN_ID, span);
+    put_id(p->out, SPAN_PARENT, parent);
+}
+
+static void put_times(const struct placed *p, mono_ns at, dur_ns dur)
+{
+    pb_fixed64(p->out, SPAN_START, unix_ns(p, at));
+    pb_fixed64(p->out, SPAN_END, unix_ns(p, at + MAX_OF(dur, 0)));
+}
+
+static void put_status(struct buf *b, struct str message)
+{
+    size_t at = pb_open(b, SPAN_STATUS);
+
+    pb_bytes(b, STATUS_MESSAGE, message);
+    pb_varint(b, STATUS_CODE, STATUS_ERROR);
+    pb_close(b, at);
+}
+
+static void put_gen_ai(struct buf *b, const struct summary *s)
+{
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.operation.name"), s->operation);
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.provider.name"), str_from(s->provider_kind));
+}
+
+static void put_usage(struct buf *b, const struct summary *s)
+{
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.response.model"), s->remote_model);
+    put_count(b, STR("gen_ai.usage.input_tokens"), s->usage.tokens_in);
+    put_count(b, STR("gen_ai.usage.output_tokens"), s->usage.tokens_out);
+    put_count(b, STR("gen_ai.usage.cache_read.input_tokens"), s->usage.tokens_cached);
+    if (s->usage.estimated)
+        put_text(b, SPAN_ATTRIBUTES, STR("weir.usage"), STR("estimated"));
+}
+
+static void put_events(const struct placed *p)
+{
+    for (uint32_t i = 0; i < trace_count(p->s->trace); i++) {
+        struct trace_entry e = trace_entry(p->s->trace, i);
+
+        if (e.dur >= 0)
+            continue;
+        size_t at = pb_open(p->out, SPAN_EVENTS);
+        pb_fixed64(p->out, EVENT_TIME, unix_ns(p, e.at));
+        pb_bytes(p->out, EVENT_NAME, str_from(e.name));
+        put_words(p->out, EVENT_ATTRIBUTES, e.text);
+        pb_close(p->out, at);
+    }
+}
+
+/* "POST /v1/chat/completions" is method and path. */
+static void put_http(struct buf *b, const struct summary *s)
+{
+    size_t space = str_find_char(s->route, ' ');
+
+    if (space < s->route.len) {
+        put_text(b, SPAN_ATTRIBUTES, STR("http.request.method"), str_slice(s->route, 0, space));
+        put_text(b, SPAN_ATTRIBUTES, STR("http.route"),
+                 str_slice(s->route, space + 1, s->route.len));
+        put_count(b, STR("http.response.status_code"), s->status);
+    }
+}
+
+static void put_root(const struct placed *p)
+{
+    const struct summary *s = p->s;
+    bool inside = s->parent_id != 0;
+    struct buf *b = p->out;
+    char id[17];
+    struct buf id_text;
+
+    buf_init_fixed(&id_text, id, sizeof id);
+    buf_hex_u64(&id_text, s->id);
+    size_t at = pb_open(b, SCOPE_SPANS_SPANS);
+    put_place(p, trace_root_span(s->trace), p->context->parent);
+    pb_bytes(b, SPAN_NAME, s->route);
+    pb_varint(b, SPAN_KIND, inside ? KIND_INTERNAL : KIND_SERVER);
+    put_times(p, s->started, s->took);
+    put_http(b, s);
+    put_gen_ai(b, s);
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.model"), s->model);
+    put_usage(b, s);
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.request"), buf_view(&id_text));
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.provider"), s->provider);
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.key"), s->key_id);
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.tenant"), s->tenant);
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.outcome"), s->outcome);
+    put_count(b, STR("weir.cost_micro_usd"), s->cost);
+    put_count(b, STR("weir.audit_sequence"), (int64_t)s->audit_seq);
+    if (s->first_token > 0)
+        put_count(b, STR("weir.time_to_first_token_us"), s->first_token / MICROSECOND);
+    put_text(b, SPAN_ATTRIBUTES, STR("error.type"), s->error);
+    put_events(p);
+    if (s->status >= 500 || str_eq(s->outcome, STR("cut")))
+        put_status(b, s->error);
+    pb_fixed32(b, SPAN_FLAGS,
+               FLAG_SAMPLED | FLAG_KNOWS_IF |
+                   (inside || !p->context->parent ? 0 : FLAG_FROM_REMOTE));
+    pb_close(b, at);
+}
+
+/* "chat gpt-4o", as the conventions name it. */
+static void put_client_name(struct buf *b, const struct summary *s)
+{
+    char text[200];
+    struct buf name;
+
+    buf_init_fixed(&name, text, sizeof text);
+    buf_str(&name, s->operation);
+    buf_char(&name, ' ');
+    buf_str(&name, str_slice(s->remote_model, 0, 128));
+    pb_bytes(b, SPAN_NAME, buf_view(&name));
+}
+
+/* The tokens are those of the request to a provider that was answered. */
+static bool is_answering(const struct summary *s, const struct trace_entry *e)
+{
+    struct str status = word_of(e->text, STR("status"));
+
+    return str_eq(status, STR("200")) && str_eq(word_of(e->text, STR("provider")), s->provider);
+}
+
+static void put_span(const struct placed *p, const struct trace_entry *e)
+{
+    const struct summary *s = p->s;
+    struct str error = word_of(e->text, STR("error"));
+    struct buf *b = p->out;
+    size_t at = pb_open(b, SCOPE_SPANS_SPANS);
+
+    put_place(p, e->span, e->parent);
+    if (e->leaf)
+        put_client_name(b, s);
+    else
+        pb_bytes(b, SPAN_NAME, str_from(e->name));
+    pb_varint(b, SPAN_KIND, e->leaf ? KIND_CLIENT : KIND_INTERNAL);
+    put_times(p, e->at, e->dur);
+    if (e->leaf) {
+        put_gen_ai(b, s);
+        put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.model"), s->remote_model);
+        if (is_answering(s, e))
+            put_usage(b, s);
+    }
+    put_words(b, SPAN_ATTRIBUTES, e->text);
+    if (error.len > 0)
+        put_status(b, error);
+    pb_fixed32(b, SPAN_FLAGS, FLAG_SAMPLED | FLAG_KNOWS_IF);
+    pb_close(b, at);
+}
+
+void otlp_write_spans(struct buf *out, const struct summary *s, uint32_t *count)
+{
+    struct placed p = {.out = out, .s = s, .context = trace_joined(s->trace)};
+
+    ASSERT(p.context);
+    put_root(&p);
+    *count = 1;
+    for (uint32_t i = 0; i < trace_count(s->trace); i++) {
+        struct trace_entry e = trace_entry(s->trace, i);
+
+        if (e.dur < 0)
+            continue;
+        put_span(&p, &e);
+        (*count)++;
+    }
+}
+
+/* ---- what stands around ---- */
+
+static void put_resource(struct buf *b, const struct otlp_resource *r)
+{
+    size_t at = pb_open(b, RESOURCE_SPANS_RESOURCE);
+
+    put_text(b, RESOURCE_ATTRIBUTES, STR("service.name"), r->service);
+    put_text(b, RESOURCE_ATTRIBUTES, STR("service.version"), STR(WEIR_VERSION));
+    put_text(b, RESOURCE_ATTRIBUTES, STR("service.instance.id"), r->instance);
+    put_text(b, RESOURCE_ATTRIBUTES, STR("telemetry.sdk.name"), STR("weir"));
+    put_text(b, RESOURCE_ATTRIBUTES, STR("telemetry.sdk.language"), STR("c"));
+    put_text(b, RESOURCE_ATTRIBUTES, STR("telemetry.sdk.version"), STR(WEIR_VERSION));
+    for (struct str rest = r->attributes, one; str_split(&rest, ',', &one);) {
+        size_t equals = str_find_char(one, '=');
+
+        put_text(b, RESOURCE_ATTRIBUTES, str_trim(str_slice(one, 0, equals)),
+                 str_trim(str_slice(one, equals + 1, one.len)));
+    }
+    pb_close(b, at);
+}
+
+void otlp_write_frame(struct buf *out, const struct otlp_resource *resource, size_t spans_bytes)
+{
+    char scope_memory[64], resource_memory[4096];
+    struct buf scope, described;
+
+    buf_init_fixed(&scope, scope_memory, sizeof scope_memory);
+    size_t at = pb_open(&scope, SCOPE_SPANS_SCOPE);
+    pb_bytes(&scope, SCOPE_NAME, STR("weir"));
+    pb_bytes(&scope, SCOPE_VERSION, STR(WEIR_VERSION));
+    pb_close(&scope, at);
+    buf_init_fixed(&described, resource_memory, sizeof resource_memory);
+    put_resource(&described, resource);
+    ASSERT(buf_ok(&scope) && buf_ok(&described)); /* bounded by the settings */
+    size_t inner = scope.len + spans_bytes;
+    size_t middle = described.len + pb_head_bytes(RESOURCE_SPANS_SCOPE_SPANS, inner) + inner;
+
+    pb_head(out, REQUEST_RESOURCE_SPANS, middle);
+    buf_str(out, buf_view(&described));
+    pb_head(out, RESOURCE_SPANS_SCOPE_SPANS, inner);
+    buf_str(out, buf_view(&scope));
+}
+
+/* ---- the collector's reply: ExportTraceServiceResponse ---- */
+
+enum { RESPONSE_PARTIAL_SUCCESS = 1 };
+enum { PARTIAL_REJECTED = 1, PARTIAL_MESSAGE = 2 };
+
+bool otlp_read_rejected(struct str reply, uint64_t *rejected, struct str *message)
+{
+    struct pb_field field, part;
+    uint64_t count = 0;
+    struct str text = STR("");
+    bool bad = false;
+
+    while (pb_next(&reply, &field, &bad)) {
+        if (field.number != RESPONSE_PARTIAL_SUCCESS)
+            continue;
+        struct str inside = field.bytes;
+        while (pb_next(&inside, &part, &bad)) {
+            if (part.number == PARTIAL_REJECTED)
+                count = part.n;
+            else if (part.number == PARTIAL_MESSAGE)
+                text = part.bytes;
+        }
+    }
+    if (bad)
+        return false;
+    *rejected = count;
+    *message = text;
+    return true;
+}

@@ -1,0 +1,232 @@
+#include "gateway/traces.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/spin.h"
+
+#define TEXT_BYTES 1536 /* of all names and texts of one request */
+#define OWN_MEMORY (64 * KIB)
+
+struct slot {
+    struct spin lock;
+    struct kept_trace trace; /* id 0: empty; its texts are in `text` */
+    size_t text_len;
+    char text[TEXT_BYTES];
+};
+
+struct ring {
+    struct slot *slots;
+    uint32_t count;
+    atomic_uint next;
+};
+
+enum { USUAL, NOTABLE, RINGS };
+
+struct traces {
+    struct arena *arena;
+    struct ring rings[RINGS];
+};
+
+bool traces_open(uint32_t count, struct traces **out, struct err *err)
+{
+    struct arena *arena = arena_new(OWN_MEMORY + (size_t)count * sizeof(struct slot));
+    struct traces *traces = arena ? arena_alloc(arena, sizeof *traces) : NULL;
+
+    if (!traces) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for %u traces", count);
+    }
+    traces->arena = arena;
+    for (int i = 0; i < RINGS && count > 1; i++) {
+        struct ring *ring = &traces->rings[i];
+
+        ring->count = count / RINGS;
+        ring->slots = arena_array(arena, ring->count, sizeof *ring->slots);
+        if (!ring->slots) {
+            arena_end(&arena);
+            return err_set(err, ERR_EXHAUSTED, "no memory for %u traces", count);
+        }
+    }
+    *out = traces;
+    return true;
+}
+
+void traces_close(struct traces **traces)
+{
+    struct arena *arena = *traces ? (*traces)->arena : NULL;
+
+    arena_end(&arena);
+    *traces = NULL;
+}
+
+/* ---- keeping ---- */
+
+static struct str keep_text(struct slot *slot, struct str text)
+{
+    size_t len = MIN_OF(text.len, sizeof slot->text - slot->text_len);
+    char *to = slot->text + slot->text_len;
+
+    if (len < text.len)
+        return STR("");
+    if (len)
+        memcpy(to, text.ptr, len);
+    slot->text_len += len;
+    return (struct str){to, len};
+}
+
+static void keep_entries(struct slot *slot, const struct summary *s)
+{
+    struct kept_trace *k = &slot->trace;
+    uint32_t count = trace_count(s->trace), from = 0;
+
+    if (count > KEPT_ENTRIES_MAX)
+        from = count - KEPT_ENTRIES_MAX; /* the last ones say how it ended */
+    k->entries_missing = from + trace_dropped(s->trace);
+    for (uint32_t i = from; i < count; i++) {
+        struct trace_entry e = trace_entry(s->trace, i);
+
+        k->entries[k->entry_count++] = (struct kept_entry){.name = e.name,
+                                                           .span = e.span,
+                                                           .parent = e.parent,
+                                                           .at = e.at - s->started,
+                                                           .dur = e.dur,
+                                                           .leaf = e.leaf,
+                                                           .text = keep_text(slot, e.text)};
+    }
+}
+
+static void keep(struct slot *slot, const struct summary *s)
+{
+    const struct trace_context *context = trace_joined(s->trace);
+    struct kept_trace *k = &slot->trace;
+
+    slot->text_len = 0;
+    k->id = s->id;
+    k->parent_id = s->parent_id;
+    k->root = trace_root_span(s->trace);
+    k->joined = context != NULL;
+    k->sampled = context && context->recorded;
+    if (context)
+        memcpy(k->trace_id, context->trace_id, sizeof k->trace_id);
+    k->streaming = s->streaming;
+    k->estimated = s->usage.estimated;
+    k->began = s->began;
+    k->took = s->took;
+    k->first_byte = s->first_byte;
+    k->first_token = s->first_token;
+    k->route = keep_text(slot, s->route);
+    k->model = keep_text(slot, s->model);
+    k->provider = keep_text(slot, s->provider);
+    k->remote_model = keep_text(slot, s->remote_model);
+    k->key_id = keep_text(slot, s->key_id);
+    k->tenant = keep_text(slot, s->tenant);
+    k->outcome = keep_text(slot, s->outcome);
+    k->error = keep_text(slot, s->error);
+    k->why = keep_text(slot, s->why);
+    k->status = s->status;
+    k->tokens_in = s->usage.tokens_in;
+    k->tokens_out = s->usage.tokens_out;
+    k->tokens_cached = s->usage.tokens_cached;
+    k->cost = s->cost;
+    k->audit_seq = s->audit_seq;
+    k->bytes_in = s->bytes_in;
+    k->bytes_out = s->bytes_out;
+    k->entry_count = 0;
+    keep_entries(slot, s);
+}
+
+void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow)
+{
+    bool notable = s->status >= 400 || s->error.len > 0 || (slow > 0 && s->took >= slow);
+    struct ring *ring = traces ? &traces->rings[notable ? NOTABLE : USUAL] : NULL;
+
+    if (!ring || ring->count == 0 || !s->trace)
+        return;
+    uint32_t at = atomic_fetch_add_explicit(&ring->next, 1, memory_order_relaxed) % ring->count;
+    spin_lock(&ring->slots[at].lock);
+    keep(&ring->slots[at], s);
+    spin_unlock(&ring->slots[at].lock);
+}
+
+/* ---- reading ---- */
+
+/* Under the slot's lock: its texts are copied into memory that was taken before. */
+static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
+{
+    *k = slot->trace;
+    memcpy(text, slot->text, slot->text_len);
+    struct str *texts[] = {&k->route,  &k->model,   &k->provider, &k->remote_model, &k->key_id,
+                           &k->tenant, &k->outcome, &k->error,    &k->why};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (texts[i]->len)
+            texts[i]->ptr = text + (texts[i]->ptr - slot->text);
+    for (uint32_t i = 0; i < k->entry_count; i++)
+        if (k->entries[i].text.len)
+            k->entries[i].text.ptr = text + (k->entries[i].text.ptr - slot->text);
+}
+
+/* The slot's trace, or NULL when it is empty or (id not 0) another. */
+static struct kept_trace *take(struct slot *slot, uint64_t id, struct arena *arena)
+{
+    size_t mark = arena_mark(arena);
+    struct kept_trace *k = arena_alloc(arena, sizeof *k);
+    char *text = arena_alloc_raw(arena, TEXT_BYTES);
+    bool found;
+
+    if (!k || !text)
+        return NULL;
+    spin_lock(&slot->lock);
+    found = slot->trace.id && (id == 0 || slot->trace.id == id);
+    if (found)
+        copy_out(slot, k, text);
+    spin_unlock(&slot->lock);
+    if (found)
+        return k;
+    arena_rewind(arena, mark);
+    return NULL;
+}
+
+struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena *arena)
+{
+    for (int r = 0; traces && r < RINGS; r++)
+        for (uint32_t i = 0; i < traces->rings[r].count; i++) {
+            struct kept_trace *k = take(&traces->rings[r].slots[i], id, arena);
+
+            if (k)
+                return k;
+        }
+    return NULL;
+}
+
+static int newest_first(const void *one, const void *other)
+{
+    const struct kept_trace *a = *(const struct kept_trace *const *)one;
+    const struct kept_trace *b = *(const struct kept_trace *const *)other;
+
+    if (a->began != b->began)
+        return a->began > b->began ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+bool traces_list(struct traces *traces, struct arena *arena, struct kept_trace ***out,
+                 size_t *count, struct err *err)
+{
+    size_t most = traces ? traces->rings[USUAL].count + traces->rings[NOTABLE].count : 0, have = 0;
+    struct kept_trace **list = arena_array(arena, most + 1, sizeof(void *));
+
+    if (!list)
+        return err_arena(err, arena);
+    for (int r = 0; traces && r < RINGS; r++)
+        for (uint32_t i = 0; i < traces->rings[r].count; i++) {
+            struct kept_trace *k = take(&traces->rings[r].slots[i], 0, arena);
+
+            if (k)
+                list[have++] = k;
+        }
+    qsort(list, have, sizeof(void *), newest_first);
+    *out = list;
+    *count = have;
+    return true;
+}

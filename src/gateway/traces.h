@@ -1,0 +1,48 @@
+/* gateway/traces.h: what recent requests did, step by step, in memory: `weir trace`.
+ * Two rings of fixed slots: the usual requests, and those that failed or were slow, which the many good
+ * ones cannot push out.
+ * Limits   the slots, made at the start; a request with more entries or longer names than a slot holds is
+ *          kept without the rest, and says how many are missing.
+ * Threads  any: a slot has its own lock, held while it is copied. Cost: well under a microsecond. */
+#ifndef WEIR_GATEWAY_TRACES_H
+#define WEIR_GATEWAY_TRACES_H
+
+#include "gateway/summary.h"
+
+#define KEPT_ENTRIES_MAX 24
+
+struct traces;
+
+struct kept_entry {
+    const char *name;
+    uint64_t span, parent;
+    dur_ns at, dur; /* from the request's beginning; dur -1: an event */
+    bool leaf;
+    struct str text;
+};
+struct kept_trace {
+    uint64_t id, parent_id, root;
+    uint8_t trace_id[16];
+    bool joined, sampled, streaming, estimated;
+    wall_ms began;
+    dur_ns took, first_byte, first_token;
+    struct str route, model, provider, remote_model, key_id, tenant, outcome, error, why;
+    int status;
+    int64_t tokens_in, tokens_out, tokens_cached;
+    usd_micro cost;
+    uint64_t audit_seq, bytes_in, bytes_out;
+    uint32_t entry_count, entries_missing;
+    struct kept_entry entries[KEPT_ENTRIES_MAX];
+};
+
+/* count 0: nothing is kept. */
+bool traces_open(uint32_t count, struct traces **out, struct err *err) MUST_CHECK;
+void traces_close(struct traces **traces);
+void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow); /* NULL is fine */
+/* A copy in the arena; NULL when it is not there any more, or memory is gone. */
+struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena *arena);
+/* Copies of all, newest first. */
+bool traces_list(struct traces *traces, struct arena *arena, struct kept_trace ***out,
+                 size_t *count, struct err *err) MUST_CHECK;
+
+#endif

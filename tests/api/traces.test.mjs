@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Collector } from "./collector.mjs";
+import { Provider } from "../sdk/provider.mjs";
+import { Weir } from "../sdk/weir.mjs";
+
+let provider, collector, weir;
+const parent = (flags, trace = "0af7651916cd43dd8448eb211c80319c") => `00-${trace}-b7ad6b7169203331-${flags}`;
+
+const ask = async (content, { headers = {}, stream = false, at = weir } = {}) => {
+  const reply = await fetch(`${at.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${at.key}`, "content-type": "application/json", ...headers },
+    body: JSON.stringify({ model: "fake", stream, messages: [{ role: "user", content }] }),
+  });
+  await reply.text();
+  return reply;
+};
+
+const started = async (settings) => {
+  const names = Object.keys(settings).map((name) => [`WEIR_TELEMETRY_${name.toUpperCase()}`, settings[name]]);
+  for (const [name, value] of names) process.env[name] = value;
+  const one = await new Weir().start({ provider });
+  for (const [name] of names) delete process.env[name];
+  return one;
+};
+
+const metric = async (at, name) => {
+  const text = await (await fetch(`${at.url}/metrics`)).text();
+  const line = text.split("\n").find((l) => l.startsWith(`${name} `));
+  return line ? Number(line.split(" ").at(-1)) : 0;
+};
+
+const until = async (holds) => {
+  for (let i = 0; i < 500; i++) {
+    if (await holds()) return;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  assert.fail(`it never came to be: ${holds}`);
+};
+
+before(async () => {
+  provider = await new Provider().start();
+  collector = await new Collector().start();
+  process.env.COLLECTOR_TOKEN = "secret";
+  weir = await started({ endpoint: collector.url, header_value: "env:COLLECTOR_TOKEN", sample_percent: "100", interval: "100ms", resource: "deployment.environment.name=test, team=x" });
+});
+after(async () => {
+  await weir.stop();
+  collector.stop();
+  provider.stop();
+});
+
+test("a request is a server span with its steps and a client span, named by the conventions", async () => {
+  const reply = await ask("hi", { stream: true });
+  const id = reply.headers.get("x-request-id").slice(4);
+  const root = await collector.span((s) => s.attributes["weir.request"] === id);
+  assert.equal(root.kind, 2);
+  assert.equal(root.parentSpanId, undefined);
+  assert.equal(root.name, "POST /v1/chat/completions");
+  const has = {
+    "http.request.method": "POST", "http.route": "/v1/chat/completions", "http.response.status_code": 200, "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "fake", "gen_ai.response.model": "fake-remote", "gen_ai.usage.input_tokens": 25, "gen_ai.usage.output_tokens": 35, "weir.outcome": "complete",
+    "weir.cost_micro_usd": 95,
+  };
+  for (const [key, value] of Object.entries(has)) assert.equal(root.attributes[key], value, key);
+  assert.ok(root.attributes["weir.audit_sequence"] > 0);
+  assert.ok(root.attributes["weir.time_to_first_token_us"] >= 0);
+  const trace = collector.trace(root.traceId);
+  const named = Object.fromEntries(trace.map((s) => [s.name, s]));
+  for (const step of ["authenticate", "parse", "route", "budget", "call", "deliver"]) assert.equal(named[step].parentSpanId, root.spanId, step);
+  const client = trace.find((s) => s.kind === 3);
+  assert.equal(client.name, "chat fake-remote");
+  assert.equal(client.parentSpanId, named.call.spanId);
+  assert.equal(client.attributes["server.address"], "127.0.0.1");
+  assert.equal(client.attributes["server.port"], Number(new URL(provider.url).port));
+  assert.equal(client.attributes["http.response.status_code"], 200);
+  assert.equal(client.attributes["gen_ai.request.model"], "fake-remote");
+  assert.equal(client.attributes["gen_ai.usage.output_tokens"], 35);
+  for (const one of trace) {
+    assert.ok(one.start >= root.start - 1_000_000n, `${one.name} begins inside`);
+    assert.equal(one.resource["service.name"], "weir");
+    assert.equal(one.resource["deployment.environment.name"], "test");
+    assert.equal(one.resource.team, "x");
+  }
+  assert.ok(client.end > client.start, "time passes");
+  assert.ok(named.call.start <= client.start && client.end >= named.call.end, "the client span lasts as long as the answer");
+  assert.equal(collector.headers.authorization, "Bearer secret");
+});
+
+test("no prompt, answer or key is in a span", async () => {
+  const reply = await ask("a very secret prompt");
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  const all = JSON.stringify(collector.trace(root.traceId), (_, v) => (typeof v === "bigint" ? String(v) : v));
+  for (const secret of ["a very secret prompt", "Hello from the fake", weir.key, "sk-fake"]) assert.ok(!all.includes(secret), secret);
+});
+
+test("a client's trace is joined, and the provider is told of it", async () => {
+  await ask("hi", { headers: { traceparent: parent("01") } });
+  const root = await collector.span((s) => s.kind === 2 && s.parentSpanId === "b7ad6b7169203331");
+  assert.equal(root.traceId, "0af7651916cd43dd8448eb211c80319c");
+  assert.equal(root.flags & 0x300, 0x300, "the parent is known to be remote");
+  const client = collector.trace(root.traceId).find((s) => s.kind === 3);
+  assert.equal(provider.requests.at(-1).headers.traceparent, `00-${root.traceId}-${client.spanId}-01`);
+});
+
+test("a client's decision not to sample holds, and passes on", async () => {
+  const trace = "1".repeat(32);
+  await ask("hi", { headers: { traceparent: parent("00", trace) } });
+  assert.equal(provider.requests.at(-1).headers.traceparent, parent("00", trace), "no span of ours stands between");
+  await ask("hi", { headers: { traceparent: parent("01", "2".repeat(32)) } });
+  await collector.span((s) => s.traceId === "2".repeat(32));
+  assert.deepEqual(collector.trace(trace), []);
+});
+
+test("a traceparent that is none begins a new trace", async () => {
+  const reply = await ask("hi", { headers: { traceparent: "00-zz-b7ad6b7169203331-01" } });
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  assert.equal(root.parentSpanId, undefined);
+});
+
+test("a failure is marked with its kind", async () => {
+  const reply = await ask("error 500");
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  assert.equal(root.attributes["http.response.status_code"], reply.status);
+  assert.equal(root.status.code, 2);
+  const client = collector.trace(root.traceId).find((s) => s.kind === 3);
+  assert.equal(client.attributes["http.response.status_code"], 500);
+});
+
+test("what the collector rejects is counted", async () => {
+  const before = await metric(weir, 'weir_telemetry_spans_total{outcome="rejected"}');
+  const normal = collector.answer;
+  collector.answer = async (res) => res.writeHead(200).end(Buffer.from([0x0a, 0x07, 0x08, 0x02, 0x12, 0x03, 0x62, 0x61, 0x64])); // partial_success {rejected_spans: 2, error_message: "bad"}
+  await ask("hi");
+  await until(async () => (await metric(weir, 'weir_telemetry_spans_total{outcome="rejected"}')) === before + 2);
+  collector.answer = normal;
+});
+
+test("a collector that is busy is asked again, and nothing is lost or doubled", async () => {
+  const normal = collector.answer, spans = collector.spans.length;
+  let refused = 0;
+  collector.answer = async (res) => (refused++ === 0 ? res.writeHead(503, { "retry-after": "0" }).end() : normal(res));
+  const reply = await ask("hi");
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  assert.equal(collector.spans.slice(spans).filter((s) => s.spanId === root.spanId).length, 1);
+  assert.ok(refused >= 2);
+  collector.answer = normal;
+});
+
+test("requests do not wait for a collector that hangs, and what has no room is counted", async () => {
+  const held = [];
+  const hanging = await new Collector().start();
+  hanging.answer = (res) => new Promise(() => held.push(res));
+  const other = await started({ endpoint: hanging.url, sample_percent: "100", interval: "100ms", timeout: "60s", queue: "256KiB", batch: "1KiB" });
+  for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 10 }, () => ask("hi", { at: other })));
+  assert.ok(held.length > 0, "a batch is on its way");
+  assert.ok((await metric(other, 'weir_telemetry_spans_total{outcome="dropped"}')) > 0);
+  await other.stop();
+  hanging.stop();
+});
+
+test("a collector that is not there costs nothing but its spans", async () => {
+  const other = await started({ endpoint: "http://127.0.0.1:1", sample_percent: "100", interval: "100ms" });
+  assert.equal((await ask("hi", { at: other })).status, 200);
+  await until(async () => (await metric(other, 'weir_telemetry_exports_total{outcome="failed"}')) > 0);
+  assert.equal((await ask("hi", { at: other })).status, 200);
+  await other.stop();
+});
+
+test("spans that wait leave before a stop", async () => {
+  const last = await new Collector().start();
+  const other = await started({ endpoint: `${last.url}/v1/traces`, sample_percent: "100", interval: "60s" });
+  await ask("hi", { at: other });
+  await other.stop();
+  assert.equal(last.wrong.length, 0);
+  assert.ok(last.spans.some((s) => s.kind === 2));
+  last.stop();
+});
+
+test("without a collector a client's traceparent passes unchanged, and nobody is told otherwise", async () => {
+  const other = await started({});
+  await ask("hi", { at: other, headers: { traceparent: parent("01") } });
+  assert.equal(provider.requests.at(-1).headers.traceparent, parent("01"));
+  await ask("hi", { at: other });
+  assert.equal(provider.requests.at(-1).headers.traceparent, undefined);
+  await other.stop();
+});
+
+test("a share is sampled", async () => {
+  const some = await new Collector().start();
+  const other = await started({ endpoint: some.url, sample_percent: "50", interval: "100ms" });
+  for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 10 }, () => ask("hi", { at: other })));
+  await until(() => some.spans.filter((s) => s.kind === 2).length > 20);
+  await other.stop();
+  const roots = some.spans.filter((s) => s.kind === 2).length;
+  assert.ok(roots > 50 && roots < 150, `${roots} of 200`);
+  some.stop();
+});
+
+test("what was sent could be read, all of it", () => assert.deepEqual(collector.wrong, []));
