@@ -99,7 +99,7 @@ static bool read_options(struct request *req, struct route_ask *ask, struct err 
 
     if (fallback && !json_bool(j, fallback, &allowed))
         return err_set(err, ERR_INVALID, "weir.fallback: expected true or false");
-    if (data_class && !json_str(j, data_class, req->arena, &ask->values[BY_CLASS]))
+    if (data_class && !json_str(j, data_class, req->arena, &ask->values[MATCH_CLASS]))
         return err_set(err, ERR_INVALID, "weir.data_class: expected a string");
     req->only_first = !allowed;
     return true;
@@ -143,9 +143,9 @@ bool candidates_find(struct request *req, struct err *err)
                             .prompt_tokens = chat_estimate_tokens(req->chat.prompt_bytes)};
 
     req->needs = req->conversation ? conversation_needs(req->conversation) : chat_needs(&req->chat);
-    ask.values[BY_MODEL] = req->chat.model;
-    ask.values[BY_TENANT] = req->who->tenant;
-    ask.values[BY_TEAM] = req->who->team;
+    ask.values[MATCH_MODEL] = req->chat.model;
+    ask.values[MATCH_TENANT] = req->who->tenant;
+    ask.values[MATCH_TEAM] = req->who->team;
     ask.needs = req->needs;
     if (!read_options(req, &ask, err) || !read_tags(req, &ask, err))
         return false;

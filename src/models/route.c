@@ -12,7 +12,7 @@
 #define SPLIT_ROWS     (64 * 1024) /* rows that the lists of one split may hold together */
 #define NAME_LENGTH    256
 /* A request has one value of each; of tags it may have several. */
-#define SPLITTING_SETS (1u << BY_TENANT | 1u << BY_TEAM | 1u << BY_CLASS)
+#define SPLITTING_SETS (1u << MATCH_TENANT | 1u << MATCH_TEAM | 1u << MATCH_CLASS)
 
 const struct route_policy route_policy_plain = {.attempts_max = 1};
 
@@ -64,7 +64,7 @@ static bool name_fits(struct str pattern, struct str name)
 static bool words_fit(const struct route_words *words, enum route_set set, struct str value)
 {
     for (size_t i = 0; i < words->count; i++)
-        if (set == BY_MODEL ? name_fits(words->at[i], value) : str_eq(words->at[i], value))
+        if (set == MATCH_MODEL ? name_fits(words->at[i], value) : str_eq(words->at[i], value))
             return true;
     return words->count == 0;
 }
@@ -72,7 +72,7 @@ static bool words_fit(const struct route_words *words, enum route_set set, struc
 static bool has_tag(const struct route_words *words, const struct route_ask *ask)
 {
     for (size_t i = 0; i < ask->tag_count; i++)
-        if (words_fit(words, BY_TAG, ask->tags[i]))
+        if (words_fit(words, MATCH_TAG, ask->tags[i]))
             return true;
     return words->count == 0;
 }
@@ -80,9 +80,10 @@ static bool has_tag(const struct route_words *words, const struct route_ask *ask
 static bool holds(const struct route *r, const struct route_ask *ask)
 {
     for (enum route_set set = 0; set < ROUTE_SETS; set++)
-        if (r->sets[set].count && set != BY_TAG && !words_fit(&r->sets[set], set, ask->values[set]))
+        if (r->sets[set].count && set != MATCH_TAG &&
+            !words_fit(&r->sets[set], set, ask->values[set]))
             return false;
-    if (!has_tag(&r->sets[BY_TAG], ask))
+    if (!has_tag(&r->sets[MATCH_TAG], ask))
         return false;
     return hours_hold(r->hours, ask->minute) && token_range_holds(r->prompt, ask->prompt_tokens) &&
            (r->needs & ~ask->needs) == 0;
@@ -200,15 +201,14 @@ static bool rows_for_name(struct route_table *t, struct str name, struct row_lis
 {
     *out = (struct row_list){.at = t->scratch};
     for (size_t i = 0; i < t->count; i++) {
-        const struct route_words *words = &t->routes[i].sets[BY_MODEL];
+        const struct route_words *words = &t->routes[i].sets[MATCH_MODEL];
         bool fits = words->count == 0;
 
         for (size_t w = 0; w < words->count && !fits; w++) {
             struct str p = words->at[w];
 
-            fits = is_prefix(name)
-                       ? is_prefix(p) && name_fits(p, str_slice(name, 0, name.len - 1))
-                       : name_fits(p, name);
+            fits = is_prefix(name) ? is_prefix(p) && name_fits(p, str_slice(name, 0, name.len - 1))
+                                   : name_fits(p, name);
         }
         if (fits)
             out->at[out->count++] = (uint16_t)i;
@@ -256,12 +256,12 @@ static bool build(struct route_table *t, struct err *err)
     table_init(&t->names, t->arena, ROUTES_MAX * ROUTE_WORDS_MAX);
     table_init(&t->prefixes, t->arena, ROUTES_MAX * ROUTE_WORDS_MAX);
     for (size_t i = 0; i < t->count; i++)
-        for (size_t w = 0; w < t->routes[i].sets[BY_MODEL].count; w++)
-            if (!add_name(t, t->routes[i].sets[BY_MODEL].at[w], err))
+        for (size_t w = 0; w < t->routes[i].sets[MATCH_MODEL].count; w++)
+            if (!add_name(t, t->routes[i].sets[MATCH_MODEL].at[w], err))
                 return false;
     rows = (struct row_list){.at = t->scratch};
     for (size_t i = 0; i < t->count; i++)
-        if (t->routes[i].sets[BY_MODEL].count == 0)
+        if (t->routes[i].sets[MATCH_MODEL].count == 0)
             rows.at[rows.count++] = (uint16_t)i;
     if (!list_keep(t, &rows, err))
         return false;
@@ -287,7 +287,7 @@ const struct route *route_find(const struct route_table *t, const struct route_a
 
     if (!t || t->count == 0)
         return NULL;
-    node = node_of(t, ask->values[BY_MODEL]);
+    node = node_of(t, ask->values[MATCH_MODEL]);
     while (node->split) {
         const struct node *below = table_get(&node->values, ask->values[node->by]);
 
@@ -449,11 +449,11 @@ static bool check_use(const struct route *r, struct err *err)
 static bool read_row(struct arena *arena, const struct route_text *row,
                      const struct catalogue *catalogue, struct route *out, struct err *err)
 {
-    const struct str sets[ROUTE_SETS] = {[BY_MODEL] = row->models,
-                                         [BY_TENANT] = row->tenants,
-                                         [BY_TEAM] = row->teams,
-                                         [BY_TAG] = row->tags,
-                                         [BY_CLASS] = row->data_classes};
+    const struct str sets[ROUTE_SETS] = {[MATCH_MODEL] = row->models,
+                                         [MATCH_TENANT] = row->tenants,
+                                         [MATCH_TEAM] = row->teams,
+                                         [MATCH_TAG] = row->tags,
+                                         [MATCH_CLASS] = row->data_classes};
 
     out->policy = row->policy;
     out->name = arena_str(arena, row->name);
@@ -462,7 +462,8 @@ static bool read_row(struct arena *arena, const struct route_text *row,
     for (enum route_set set = 0; set < ROUTE_SETS; set++)
         if (!read_words(arena, sets[set], &out->sets[set], err))
             return false;
-    return check_patterns(&out->sets[BY_MODEL], err) && hours_parse(row->hours, &out->hours, err) &&
+    return check_patterns(&out->sets[MATCH_MODEL], err) &&
+           hours_parse(row->hours, &out->hours, err) &&
            token_range_parse(row->prompt_tokens, &out->prompt, err) &&
            abilities_parse(row->needs, &out->needs, err) &&
            read_use(arena, row->use, catalogue, out, err) && (!catalogue || check_use(out, err));

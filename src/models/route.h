@@ -48,11 +48,11 @@ struct route_words {
     const struct str *at;
     size_t count;
 };
-enum route_set { BY_MODEL, BY_TENANT, BY_TEAM, BY_TAG, BY_CLASS, ROUTE_SETS };
+enum route_set { MATCH_MODEL, MATCH_TENANT, MATCH_TEAM, MATCH_TAG, MATCH_CLASS, ROUTE_SETS };
 
 struct route {
     struct str name;
-    struct route_words sets[ROUTE_SETS]; /* of BY_MODEL: names, or a beginning and "*" */
+    struct route_words sets[ROUTE_SETS]; /* of MATCH_MODEL: names, or a beginning and "*" */
     struct hours hours;
     struct token_range prompt;
     uint32_t needs; /* holds for requests that need these abilities */
@@ -77,7 +77,7 @@ size_t route_count(const struct route_table *table);
 const struct route *route_at(const struct route_table *table, size_t i);
 
 struct route_ask {
-    struct str values[ROUTE_SETS]; /* empty: none; not of BY_TAG */
+    struct str values[ROUTE_SETS]; /* empty: none; not of MATCH_TAG */
     const struct str *tags;        /* all of them; a row holds when it names one */
     size_t tag_count;
     int minute;            /* of the day, UTC */

@@ -42,7 +42,7 @@ static struct str stem(struct str pattern)
 
 static bool value_covers(enum route_set set, struct str a, struct str b)
 {
-    if (set == BY_MODEL && str_ends(a, STR("*")))
+    if (set == MATCH_MODEL && str_ends(a, STR("*")))
         return str_starts(stem(b), stem(a));
     return str_eq(a, b);
 }

@@ -232,7 +232,7 @@ static const struct route *by_reading(const struct route_table *t, const struct 
                 struct str word = r->sets[set].at[w];
 
                 one = one || str_eq(word, ask->values[set]) ||
-                      (set == BY_MODEL && str_ends(word, STR("*")) &&
+                      (set == MATCH_MODEL && str_ends(word, STR("*")) &&
                        str_starts(ask->values[set], str_slice(word, 0, word.len - 1)));
             }
             fits = fits && one;
