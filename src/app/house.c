@@ -31,12 +31,19 @@ struct house_config {
     const struct model *through; /* who writes the documents' answers, or NULL */
 };
 
+static void wipe_provider(struct provider *p)
+{
+    secret_wipe(&p->api_key);
+    secret_wipe(&p->aws_secret_key);
+    secret_wipe(&p->aws_session_token);
+}
+
 static void config_free(void *object)
 {
     struct house_config *c = object;
 
     for (size_t i = 0; i < c->catalogue.provider_count; i++)
-        secret_wipe(&c->catalogue.providers[i].api_key);
+        wipe_provider(&c->catalogue.providers[i]);
     struct arena *arena = c->arena;
     arena_end(&arena);
 }
@@ -68,6 +75,13 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
     *p = (struct provider){
         .name = arena_str(c->arena, from->name),
         .url_text = arena_str(c->arena, from->url),
+        .kind = (enum provider_kind)from->kind,
+        .dialect = dialect_of_kind((enum provider_kind)from->kind),
+        .auth =
+            from->auth ? (enum auth)(from->auth - 1) : auth_of_kind((enum provider_kind)from->kind),
+        .api_version = arena_str(c->arena, from->api_version),
+        .region = arena_str(c->arena, from->region),
+        .refuse_unsupported = from->unsupported == 1,
         .connect_timeout = from->connect_timeout,
         .first_byte_timeout = from->first_byte_timeout,
         .gap_timeout = from->gap_timeout,
@@ -75,11 +89,13 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
         .reply_bytes_max = (size_t)from->reply_bytes,
         .event_bytes_max = (size_t)from->event_bytes,
     };
-    if (!p->name.ptr || !p->url_text.ptr)
+    if (!p->name.ptr || !p->url_text.ptr || !p->api_version.ptr || !p->region.ptr)
         return err_arena(err, c->arena);
     c->catalogue.provider_count++; /* from here config_free() wipes its key */
     return http_url_parse(p->url_text, &p->url, err) && add_trust(c, p, from->ca_file, err) &&
-           secret_copy(&p->api_key, &from->api_key, err);
+           secret_copy(&p->api_key, &from->api_key, err) &&
+           secret_copy(&p->aws_secret_key, &from->aws_secret_key, err) &&
+           secret_copy(&p->aws_session_token, &from->aws_session_token, err);
 }
 
 static const struct provider *find_provider(const struct catalogue *c, struct str name)

@@ -14,8 +14,12 @@
 #include "models/route.h"
 
 struct provider_settings {
-    struct str name, url, ca_file;
-    struct secret api_key;
+    struct str name, url, ca_file, api_version;
+    int kind;        /* enum provider_kind */
+    int auth;        /* enum auth plus one; 0: as its kind has it */
+    int unsupported; /* 1: refused */
+    struct str region;
+    struct secret api_key, aws_secret_key, aws_session_token;
     dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
     int64_t reply_bytes, event_bytes;
 };

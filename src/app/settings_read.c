@@ -858,6 +858,13 @@ bool settings_read(const char *file, const char *const *environment,
     return finish(&r, out);
 }
 
+static void wipe_provider(struct provider_settings *p)
+{
+    secret_wipe(&p->api_key);
+    secret_wipe(&p->aws_secret_key);
+    secret_wipe(&p->aws_session_token);
+}
+
 void settings_free(struct settings **settings)
 {
     struct settings *s = *settings;
@@ -865,7 +872,7 @@ void settings_free(struct settings **settings)
     if (!s)
         return;
     for (size_t i = 0; i < s->provider_count; i++)
-        secret_wipe(&s->providers[i].api_key);
+        wipe_provider(&s->providers[i]);
     struct arena *arena = s->arena;
     arena_end(&arena);
     *settings = NULL;

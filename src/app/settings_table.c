@@ -148,10 +148,34 @@ static const struct setting upstream_rows[] = {
 static const struct setting provider_rows[] = {
     {"name", SET_NAME, PROVIDER(name), NULL, 0, 0, NULL, false, "How models refer to it."},
     {"url", SET_URL, PROVIDER(url), NULL, 0, 0, NULL, false,
-     "Any OpenAI-compatible endpoint, up to and without /chat/completions, e.g. "
-     "https://api.openai.com/v1 or http://127.0.0.1:11434/v1."},
+     "Its endpoint, up to and without the part that its dialect adds (/chat/completions, "
+     "/messages, "
+     "/models/...), e.g. https://api.openai.com/v1, https://api.anthropic.com/v1, "
+     "https://generativelanguage.googleapis.com/v1beta or http://127.0.0.1:11434/v1."},
+    {"kind", SET_CHOICE, PROVIDER(kind), "openai", 0, 0,
+     "openai|azure|vllm|sglang|llama.cpp|ollama|deepseek|dashscope|baidu|anthropic|gemini|bedrock",
+     false,
+     "Whose house it is: which dialect it speaks and which habits it has. openai also stands for "
+     "any other endpoint that speaks the OpenAI dialect."},
+    {"auth", SET_CHOICE, PROVIDER(auth), "auto", 0, 0,
+     "auto|bearer|api-key|x-api-key|x-goog-api-key|aws", false,
+     "How it is shown api_key: in which header, or as an AWS signature; auto: as its kind wants."},
+    {"api_version", SET_NAME, PROVIDER(api_version), "", 0, 0, NULL, false,
+     "Azure's query api-version, Anthropic's header anthropic-version; empty: what Weir was "
+     "written "
+     "for."},
+    {"unsupported", SET_CHOICE, PROVIDER(unsupported), "drop", 0, 0, "drop|refuse", false,
+     "What a request says and this provider has no place for: dropped and named in the reply "
+     "(header "
+     "x-weir-dropped and member weir.dropped), or refused with 400."},
     {"api_key", SET_SECRET, PROVIDER(api_key), "", 0, 0, NULL, false,
-     "Sent as a bearer token: env:NAME or file:PATH; empty: none is sent."},
+     "Shown to it as auth says: env:NAME or file:PATH; empty: none is sent."},
+    {"region", SET_NAME, PROVIDER(region), "", 0, 0, NULL, false,
+     "AWS region that requests are signed for, e.g. us-east-1."},
+    {"aws_secret_key", SET_SECRET, PROVIDER(aws_secret_key), "", 0, 0, NULL, false,
+     "Secret access key, where auth is aws; api_key is then the access key's id."},
+    {"aws_session_token", SET_SECRET, PROVIDER(aws_session_token), "", 0, 0, NULL, false,
+     "Of temporary credentials; empty: none."},
     {"ca_file", SET_PATH, PROVIDER(ca_file), "", 0, 0, NULL, false,
      "PEM file with the authorities that may vouch for an https url; empty: the system's. Read "
      "again on "

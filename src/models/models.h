@@ -36,6 +36,10 @@ enum provider_kind {
     KIND_BEDROCK,
 };
 
+/* What a kind of provider speaks, and how it wants to be shown its key. */
+const struct dialect *dialect_of_kind(enum provider_kind kind);
+enum auth auth_of_kind(enum provider_kind kind);
+
 struct provider {
     struct str name;
     enum provider_kind kind;
