@@ -325,7 +325,8 @@ static void write_choice(struct json_writer *w, const struct told *told, struct 
     jw_raw(w, probs.len ? probs : STR("null"));
     jw_key(w, "finish_reason");
     if (finished)
-        jw_cstr(w, openai_finish_name(told->finish, false));
+        jw_cstr(w, told->finish == FINISH_TOOL_CALLS ? "stop"
+                                                     : openai_finish_name(told->finish, false));
     else
         jw_null(w);
     jw_object_end(w);

@@ -363,6 +363,28 @@ static bool begin(struct provided *p, const struct conversation *asked, struct e
     return p->dialect->reader_init(&p->reader, err);
 }
 
+/* A text that goes on is a user's turn to who only chats. */
+static const struct conversation *in_turns(const struct provided *p,
+                                           const struct conversation *asked, struct err *err)
+{
+    struct conversation *chat;
+
+    if (asked->kind != ASK_COMPLETION || p->dialect == &dialect_openai)
+        return asked;
+    chat = arena_alloc(p->arena, sizeof *chat);
+    if (!chat) {
+        (void)err_arena(err, p->arena);
+        return NULL;
+    }
+    *chat = *asked;
+    chat->kind = ASK_CHAT;
+    if (chat->turns)
+        return chat;
+    err_set(err, ERR_INVALID,
+            "prompt: the model's provider takes one prompt as text, no tokens and no list");
+    return NULL;
+}
+
 static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
                          struct losses *losses, uint64_t request_id, struct err *err)
 {
@@ -416,7 +438,8 @@ bool speech_open(struct arena *arena, const struct model *model, const struct co
     ASSERT(model->provider);
     if (!p)
         return err_arena(err, arena);
-    if (!ask(p, asked, losses, request_id, err)) {
+    asked = in_turns(p, asked, err);
+    if (!asked || !ask(p, asked, losses, request_id, err)) {
         arena_end(&p->scratch);
         return false;
     }
