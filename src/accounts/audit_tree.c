@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accounts/audit_query.h"
 #include "base/log.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -236,12 +237,27 @@ bool tree_sign(struct audit_tree *tree, struct err *err)
     return tree_publish(tree, buf_view(&b), err) && keep_sometimes(tree, buf_view(&b), now, err);
 }
 
+/* Queries do without, more slowly: failing is not an error of the log. */
+static void index_finished(struct audit_tree *tree)
+{
+    struct err err = {0};
+
+    if (!tree->cursor.file || tree->cursor.first == tree->indexed)
+        return;
+    if (audit_index_missing(tree->dir, tree->cursor.first, &err))
+        tree->indexed = tree->cursor.first;
+    else
+        log_debug("%s", err.text);
+}
+
 bool tree_advance(struct audit_tree *tree, struct err *err)
 {
     bool ok = audit_sync(tree->audit, err) && tree_grow(tree, audit_synced_seq(tree->audit), err) &&
               (tree->edge->size == tree->signed_size || tree_sign(tree, err));
 
     tree_nudge(tree);
+    if (ok)
+        index_finished(tree);
     return ok;
 }
 

@@ -31,7 +31,8 @@ struct audit_tree {
     uint64_t signed_size;
     char note[NOTE_MAX]; /* the newest */
     size_t note_len;
-    wall_ms kept; /* when a checkpoint was kept last */
+    uint64_t indexed; /* segments before the one that begins here have their tables */
+    wall_ms kept;     /* when a checkpoint was kept last */
 };
 
 /* The part of the tree that is not in full tiles, as of `size`. */
