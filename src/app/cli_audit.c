@@ -1,6 +1,8 @@
 /* weir audit: from the files alone. */
 #include "accounts/audit_cursor.h"
 #include "accounts/audit_proof.h"
+#include "accounts/audit_query.h"
+#include "app/admin_fields.h"
 #include "app/cli.h"
 #include "base/log.h"
 #include "sys/file.h"
@@ -227,6 +229,116 @@ static bool audit_prove(struct cli *cli, struct err *err)
            audit_prove_record(&prover, want.line, &b, err) && cli_print_buf(&b, err);
 }
 
+/* ---- export ---- */
+
+struct exporting {
+    struct arena *scratch, *line; /* what an export needs, and what a record needs */
+    struct audit_prover prover;
+    struct buf out;
+    int format; /* 0 jsonl, 1 csv, 2 proof */
+};
+
+static bool flush_export(struct exporting *e, struct err *err)
+{
+    struct str text;
+
+    if (!buf_finish(&e->out, &text, err))
+        return false;
+    fwrite(text.ptr, 1, text.len, stdout);
+    arena_rewind(e->line, 0);
+    buf_init(&e->out, e->line, MIB);
+    return true;
+}
+
+static bool export_record(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct exporting *e = ctx;
+    (void)seq;
+
+    if (e->format == 1) {
+        audit_csv_line(line, e->scratch, &e->out);
+    } else if (e->format == 2) {
+        if (!audit_prove_record(&e->prover, line, &e->out, err))
+            return false;
+    } else {
+        buf_str(&e->out, line);
+        buf_char(&e->out, '\n');
+    }
+    return flush_export(e, err);
+}
+
+static bool time_option(struct cli *cli, const char *name, wall_ms *out, struct err *err)
+{
+    const char *text = cli_option(cli, name);
+
+    return !text || time_parse(str_from(text), out) ||
+           err_set(err, ERR_INVALID, "%s: expected a time such as 2026-11-21T00:00:00Z", name);
+}
+
+static bool read_export(struct cli *cli, struct audit_query *q, int *format, struct err *err)
+{
+    const char *name = cli_option(cli, "--format");
+
+    *format = name ? choice_find("jsonl|csv|proof", str_from(name)) : 0;
+    if (*format < 0)
+        return err_set(err, ERR_INVALID, "--format: expected jsonl, csv or proof");
+    *q = (struct audit_query){.oldest_first = true,
+                              .key = str_from(cli_option(cli, "--of-key")),
+                              .tenant = str_from(cli_option(cli, "--tenant")),
+                              .team = str_from(cli_option(cli, "--team")),
+                              .subject = str_from(cli_option(cli, "--subject")),
+                              .model = str_from(cli_option(cli, "--model")),
+                              .outcome = str_from(cli_option(cli, "--outcome")),
+                              .limit = cli_number(cli, "--limit", 0),
+                              .after = cli_number(cli, "--after", 0)};
+    return time_option(cli, "--from", &q->from, err) && time_option(cli, "--until", &q->until, err);
+}
+
+static bool audit_export(struct cli *cli, struct err *err)
+{
+    struct arena *scratch CLEANUP(arena_end) = arena_new(256 * MIB);
+    struct arena *line CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct exporting e = {.scratch = scratch, .line = line};
+    const char *dir = log_dir(cli, 0, err);
+    struct audit_query query;
+    uint64_t next;
+
+    if (!dir || !read_export(cli, &query, &e.format, err))
+        return false;
+    if (!scratch || !line)
+        return err_set(err, ERR_EXHAUSTED, "no memory");
+    buf_init(&e.out, line, MIB);
+    if (e.format == 1)
+        audit_csv_head(&e.out);
+    if (e.format == 2 && (!audit_prover_open(&e.prover, scratch, dir, err) ||
+                          !audit_prove_head(&e.prover, STR_NONE, &e.out, err)))
+        return false;
+    return audit_query(dir, &query, export_record, &e, &next, err) && flush_export(&e, err);
+}
+
+/* ---- keys ---- */
+
+static bool audit_key(struct cli *cli, struct err *err)
+{
+    const char *dir = log_dir(cli, 0, err);
+    struct str text, path, key;
+
+    if (!dir)
+        return false;
+    path = arena_fmt(cli->arena, "%s/../audit.pub", dir);
+    if (!path.ptr || !load_file(cli, path.ptr, 64 * KIB, &text, err))
+        return false;
+    if (!cli->json) {
+        printf(STR_FMT, STR_ARG(text));
+        return true;
+    }
+    printf("{\"keys\":[");
+    for (int n = 0; str_split(&text, '\n', &key) && key.len; n++)
+        printf("%s\"" STR_FMT "\"", n ? "," : "", STR_ARG(key));
+    printf("]}\n");
+    return true;
+}
+
 /* ---- tail ---- */
 
 struct tail {
@@ -300,6 +412,55 @@ static const struct cli_option prove_options[] = {
     {0},
 };
 
+static const struct cli_option export_options[] = {
+    {"--format", CLI_TEXT, "NAME", NULL, "jsonl (default), csv, or proof: a bundle of proofs"},
+    {"--of-key", CLI_TEXT, "ID", NULL, "records of this key"},
+    {"--tenant", CLI_TEXT, "NAME", NULL, "of this tenant"},
+    {"--team", CLI_TEXT, "NAME", NULL, "of this team"},
+    {"--subject", CLI_TEXT, "ID", NULL, "of this subject"},
+    {"--model", CLI_TEXT, "NAME", NULL, "for this model"},
+    {"--outcome", CLI_TEXT, "NAME", NULL, "complete, refused, failed, cancelled, cut"},
+    {"--from", CLI_TEXT, "TIME", NULL, "not before, such as 2026-11-21T00:00:00Z"},
+    {"--until", CLI_TEXT, "TIME", NULL, "before"},
+    {"--limit", CLI_COUNT, "N", NULL, "at most so many"},
+    {"--after", CLI_COUNT, "N", NULL, "go on behind this record"},
+    {0},
+};
+
+static const struct cli_option query_options[] = {
+    {"--of-key", CLI_TEXT, "ID", "key", "records of this key"},
+    {"--tenant", CLI_TEXT, "NAME", "tenant", "of this tenant"},
+    {"--team", CLI_TEXT, "NAME", "team", "of this team"},
+    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--model", CLI_TEXT, "NAME", "model", "for this model"},
+    {"--provider", CLI_TEXT, "NAME", "provider", "answered by this provider"},
+    {"--route", CLI_TEXT, "ROUTE", "route", "method and path"},
+    {"--outcome", CLI_TEXT, "NAME", "outcome", "complete, refused, failed, cancelled, cut"},
+    {"--tag", CLI_TEXT, "NAME", "tag", "with this tag"},
+    {"--request", CLI_TEXT, "ID", "request", "of this request"},
+    {"--from", CLI_TEXT, "TIME", "from", "not before, such as 2026-11-21T00:00:00Z"},
+    {"--until", CLI_TEXT, "TIME", "until", "before"},
+    {"--status-min", CLI_COUNT, "N", "status_min", "HTTP status from"},
+    {"--status-max", CLI_COUNT, "N", "status_max", "HTTP status to"},
+    {"--cost-min", CLI_USD, "USD", "cost_min", "charged at least"},
+    {0},
+};
+
+static const struct cli_option hold_options[] = {
+    {"--tenant", CLI_TEXT, "NAME", "tenant", "records of this tenant"},
+    {"--of-key", CLI_TEXT, "ID", "key", "of this key"},
+    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--request", CLI_TEXT, "ID", "request", "of this request"},
+    {"--from", CLI_TEXT, "TIME", "from", "not before"},
+    {"--until", CLI_TEXT, "TIME", "until", "before"},
+    {0},
+};
+
+static const char *const query_columns[] = {
+    "seq", "time", "request", "key", "tenant", "model", "status", "outcome", "cost", "note", NULL};
+static const char *const hold_columns[] = {"id",   "reason", "tenant", "key",  "subject", "request",
+                                           "from", "until",  "by",     "made", NULL};
+
 static const struct cli_command commands[] = {
     {"audit tail [DIR]", "show the newest records of the audit log",
      "  weir audit tail --lines 20 --follow\n", tail_options, audit_tail, NULL, NULL, NULL, NULL,
@@ -313,5 +474,27 @@ static const struct cli_command commands[] = {
      "ID is the number of a record or the x-request-id of a reply. Prints a bundle for\n"
      "`weir audit verify --bundle`, from the files alone.\n",
      prove_options, audit_prove, NULL, NULL, NULL, NULL, NULL},
+    {"audit query", "find records, the newest first",
+     "  weir audit query --tenant acme --status-min 400 --from 2026-11-01T00:00:00Z\n",
+     query_options, NULL, "GET", "/api/v1/audit/records", NULL, query_columns, NULL},
+    {"audit show ID", "show one record",
+     "ID is the number of a record or the x-request-id of a reply.\n", NULL, NULL, "GET",
+     "/api/v1/audit/records/{ID}", NULL, NULL, NULL},
+    {"audit export [DIR]", "write records to standard output",
+     "From the files alone. --format proof makes a bundle for `weir audit verify --bundle`.\n",
+     export_options, audit_export, NULL, NULL, NULL, NULL, NULL},
+    {"audit key [DIR]", "show the public keys of the audit log, the newest first",
+     "Keep them elsewhere: they are what others verify with.\n", NULL, audit_key, NULL, NULL, NULL,
+     NULL, NULL},
+    {"audit rotate", "replace the key that signs", "The old key signs for the new one.\n", NULL,
+     NULL, "POST", "/api/v1/audit/keys", NULL, NULL, "signing with {key} from now on"},
+    {"audit hold list", "show holds on records", "", NULL, NULL, "GET", "/api/v1/audit/holds", NULL,
+     hold_columns, NULL},
+    {"audit hold add REASON", "hold records: they are not removed",
+     "  weir audit hold add 'case 12' --tenant acme --from 2026-01-01T00:00:00Z\n"
+     "All that is given has to fit a record.\n",
+     hold_options, NULL, "POST", "/api/v1/audit/holds", "REASON=reason", NULL, "{id} made"},
+    {"audit hold release ID", "release a hold", "", NULL, NULL, "DELETE",
+     "/api/v1/audit/holds/{ID}", NULL, NULL, "{id} released"},
 };
 const struct cli_part cli_audit_part = {"Audit", commands, ARRAY_LEN(commands)};

@@ -334,9 +334,11 @@ static bool open_accounts(struct house *house, struct err *err)
 
     struct audit_tree_options tree = {.key_file = house_path(house, "audit.key"),
                                       .public_file = house_path(house, "audit.pub")};
+    struct audit_keep_options keep = {.retention = house->settings->audit.retention / MILLISECOND};
 
     if (!audit_open(&audit, &house->audit, err) ||
-        !audit_tree_open(house->audit, &tree, &house->audit_tree, err))
+        !audit_tree_open(house->audit, &tree, &house->audit_tree, err) ||
+        !audit_keep_open(house->audit, house->audit_tree, &keep, &house->audit_keep, err))
         return false;
     struct accounts_options accounts = {
         .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
@@ -487,6 +489,7 @@ void house_close(struct house **at)
     tls_server_free(&house->tls);
     knowledge_close(&house->knowledge);
     accounts_close(&house->accounts);
+    audit_keep_close(&house->audit_keep);
     if (house->audit_tree && !audit_tree_advance(house->audit_tree, &err))
         log_error("%s (the next start signs what is missing)", err.text);
     audit_tree_close(&house->audit_tree);

@@ -4,6 +4,7 @@
 #ifndef WEIR_APP_HOUSE_H
 #define WEIR_APP_HOUSE_H
 
+#include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
 #include "app/settings.h"
 #include "gateway/telemetry.h"
@@ -28,6 +29,7 @@ struct house {
     struct store *store;
     struct audit *audit;
     struct audit_tree *audit_tree;
+    struct audit_keep *audit_keep;
     struct accounts *accounts;
     struct knowledge *knowledge;
     struct snapshot *config;         /* of struct config */

@@ -217,6 +217,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
+           scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&

@@ -64,6 +64,9 @@ struct settings {
         int64_t store_queue, audit_segment_bytes;
     } data;
     struct {
+        dur_ns retention;
+    } audit;
+    struct {
         int level; /* enum log_level */
         bool requests;
     } log;

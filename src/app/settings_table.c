@@ -69,6 +69,13 @@ static const struct setting data_rows[] = {
      NULL, true, "Size of one file of the audit log; reserved on the disk before it is used."},
 };
 
+static const struct setting audit_rows[] = {
+    {"retention", SET_DURATION, AT(audit.retention), "400d", S(86400) * 180, S(86400) * 36500, NULL,
+     true,
+     "How long audit records are kept, at least 180d; then whole files of them are removed, unless "
+     "a hold is on them."},
+};
+
 static const struct setting log_rows[] = {
     {"level", SET_CHOICE, AT(log.level), "info", 0, 0, "error|warn|info|debug", false,
      "What is logged to standard error."},
@@ -333,6 +340,7 @@ const struct section settings_sections[] = {
     {"server", "The listener and the limits of requests.", server_rows, ARRAY_LEN(server_rows), 0,
      0, 0, 0},
     {"data", "What is kept, and where.", data_rows, ARRAY_LEN(data_rows), 0, 0, 0, 0},
+    {"audit", "The audit log: how long it is kept.", audit_rows, ARRAY_LEN(audit_rows), 0, 0, 0, 0},
     {"log", "Logging, to standard error.", log_rows, ARRAY_LEN(log_rows), 0, 0, 0, 0},
     {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
      ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},

@@ -1,0 +1,543 @@
+/* /api/v1/audit: finding, exporting and proving records, checkpoints and keys, holds. What reads files
+ * runs in the pool for disks. An auditor sees the records of their tenant, operators see all. */
+#include "accounts/audit_cursor.h"
+#include "accounts/audit_keep.h"
+#include "accounts/audit_proof.h"
+#include "accounts/audit_query.h"
+#include "app/admin_fields.h"
+#include "base/log.h"
+#include "sys/clock.h"
+
+#define EXPORT_LIMIT     10000
+#define EXPORT_LIMIT_MAX 50000
+
+/* ---- shapes ---- */
+
+#define TEXT(name, help)                                          \
+    {                                                             \
+        name, FIELD_PROSE, FIELD_OPTIONAL, help, 0, 0, NULL, NULL \
+    }
+#define COUNT(name, help)                                         \
+    {                                                             \
+        name, FIELD_COUNT, FIELD_OPTIONAL, help, 0, 0, NULL, NULL \
+    }
+#define USD(name, help)                                         \
+    {                                                           \
+        name, FIELD_USD, FIELD_OPTIONAL, help, 0, 0, NULL, NULL \
+    }
+
+static const struct schema_field record_fields[] = {
+    {"seq", FIELD_COUNT, 0, "Number of the record, without gaps.", 0, 0, NULL, NULL},
+    {"time", FIELD_TIME, 0, "When it was written.", 0, 0, NULL, NULL},
+    {"request", FIELD_TEXT, 0, "x-request-id without req_.", 0, 0, NULL, NULL},
+    TEXT("parent", "The request this one was asked for."),
+    TEXT("key", "Whose key; k_local: the command socket."),
+    TEXT("tenant", NULL),
+    TEXT("team", NULL),
+    TEXT("subject", "Pseudonym of the end user."),
+    TEXT("tags", "Separated by commas."),
+    TEXT("route", "Method and path."),
+    TEXT("model", "As asked for."),
+    TEXT("route_name", "The row of the routes table that was taken."),
+    TEXT("provider", "Who answered."),
+    TEXT("remote_model", "What the provider calls it."),
+    COUNT("attempts", "Calls to providers."),
+    TEXT("fallback_from", "Who was asked first and did not answer."),
+    TEXT("cache", "What the cache had."),
+    TEXT("dropped", "Fields that the provider could not take."),
+    COUNT("status", "HTTP status sent."),
+    TEXT("outcome", "complete, refused, failed, cancelled, cut."),
+    TEXT("error", "Kind of the failure."),
+    {"streamed", FIELD_BOOL, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
+    COUNT("tokens_in", NULL),
+    COUNT("tokens_out", NULL),
+    COUNT("tokens_cached", NULL),
+    COUNT("tokens_cache_write", NULL),
+    COUNT("tokens_reasoning", NULL),
+    COUNT("tokens_audio", NULL),
+    {"tokens_estimated", FIELD_BOOL, FIELD_OPTIONAL, "The provider reported none.", 0, 0, NULL,
+     NULL},
+    USD("cost", "What the key was charged."),
+    USD("cost_in", NULL),
+    USD("cost_out", NULL),
+    USD("cost_cached", NULL),
+    USD("cost_cache_write", NULL),
+    USD("cost_reasoning", NULL),
+    USD("cost_hedge", "Of hedges that lost."),
+    USD("cost_attempts", "Of attempts that failed."),
+    COUNT("citations", NULL),
+    COUNT("bytes_in", NULL),
+    COUNT("bytes_out", NULL),
+    COUNT("took_us", "Microseconds from the head to the end."),
+    COUNT("first_byte_us", NULL),
+    TEXT("body", "Where the sealed body lies, or why it does not."),
+    TEXT("body_hash", "Hash of the body; see docs/audit.md."),
+    {"body_truncated", FIELD_BOOL, FIELD_OPTIONAL, "It was longer than is kept.", 0, 0, NULL, NULL},
+    TEXT("note", "Administrative actions: what was done."),
+    {"hash", FIELD_TEXT, 0, "Of the chain up to this record.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema record_schema = {"AuditRecord", "A record as it stands in the log.",
+                                            record_fields, NULL};
+
+#define FILTERS                                                                                \
+    TEXT("key", "Id of a key."), TEXT("tenant", NULL), TEXT("team", NULL),                     \
+        TEXT("subject", "Pseudonym."), TEXT("model", NULL), TEXT("provider", NULL),            \
+        TEXT("route", "Method and path."), TEXT("outcome", NULL), TEXT("error", NULL),         \
+        TEXT("cache", NULL), TEXT("route_name", NULL), TEXT("tag", "One of the tags."),        \
+        TEXT("request", "An x-request-id."),                                                   \
+        {"from", FIELD_TIME, FIELD_OPTIONAL, "Not before.", 0, 0, NULL, NULL},                 \
+        {"until", FIELD_TIME, FIELD_OPTIONAL, "Before.", 0, 0, NULL, NULL},                    \
+        COUNT("status_min", NULL), COUNT("status_max", NULL), USD("cost_min", NULL),           \
+    {                                                                                          \
+        "oldest_first", FIELD_BOOL, FIELD_OPTIONAL, "Else the newest first.", 0, 0, NULL, NULL \
+    }
+
+static const struct schema_field record_query[] = {FILTERS, {0}};
+static const struct schema_field export_query[] = {
+    FILTERS,
+    {"format", FIELD_CHOICE, FIELD_OPTIONAL,
+     "Lines of JSON as in the log, a table, or a proof of each record.", 0, 0, "jsonl|csv|proof",
+     NULL},
+    {"limit", FIELD_COUNT, FIELD_OPTIONAL, "Records; 10,000 when absent.", 1, EXPORT_LIMIT_MAX,
+     NULL, NULL},
+    {"after", FIELD_COUNT, FIELD_OPTIONAL, "Goes on behind the record of this number.", 0, 0, NULL,
+     NULL},
+    {0},
+};
+
+static const struct schema_field rotated_fields[] = {
+    {"key", FIELD_TEXT, 0, "The public key from now on.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema rotated_schema = {"AuditKey", "A key that signs.", rotated_fields, NULL};
+
+static const struct schema_field hold_new_fields[] = {
+    {"reason", FIELD_TEXT, 0, "Why.", 1, 200, NULL, NULL},
+    TEXT("tenant", NULL),
+    TEXT("key", "Id of a key."),
+    TEXT("subject", "Pseudonym."),
+    TEXT("request", "An x-request-id."),
+    {"from", FIELD_TIME, FIELD_OPTIONAL, "Records not before.", 0, 0, NULL, NULL},
+    {"until", FIELD_TIME, FIELD_OPTIONAL, "Records before.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema hold_new_schema = {
+    "AuditHoldNew", "Records to be kept: all that is given has to fit.", hold_new_fields, NULL};
+
+static const struct schema_field hold_fields[] = {
+    {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    TEXT("by", "Key of who made it."),
+    {"made", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema hold_schema = {"AuditHold", "A hold on records.", hold_fields,
+                                          &hold_new_schema};
+
+static const struct schema_field released_fields[] = {
+    {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"released", FIELD_BOOL, 0, "Always true.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema released_schema = {"AuditHoldReleased", "A hold that is no more.",
+                                              released_fields, NULL};
+
+/* ---- queries ---- */
+
+static bool read_id(struct str text, uint64_t *out)
+{
+    uint8_t bytes[8];
+    uint64_t id = 0;
+
+    if (str_starts(text, STR("req_")))
+        text = str_slice(text, 4, text.len);
+    if (!hex_parse(text, bytes, sizeof bytes))
+        return false;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        id = id << 8 | bytes[i];
+    *out = id;
+    return true;
+}
+
+static bool read_query(struct admin_call *call, struct audit_query *q, struct err *err)
+{
+    struct str request = query_text(call, "request"), cost = query_text(call, "cost_min");
+
+    *q = (struct audit_query){.key = query_text(call, "key"),
+                              .tenant = query_text(call, "tenant"),
+                              .team = query_text(call, "team"),
+                              .subject = query_text(call, "subject"),
+                              .model = query_text(call, "model"),
+                              .provider = query_text(call, "provider"),
+                              .route = query_text(call, "route"),
+                              .outcome = query_text(call, "outcome"),
+                              .error = query_text(call, "error"),
+                              .cache = query_text(call, "cache"),
+                              .route_name = query_text(call, "route_name"),
+                              .tag = query_text(call, "tag"),
+                              .status_min = query_count(call, "status_min", 0),
+                              .status_max = query_count(call, "status_max", 0),
+                              .oldest_first = query_bool(call, "oldest_first", false)};
+    (void)!query_time(call, "from", &q->from);
+    (void)!query_time(call, "until", &q->until);
+    if (request.len && !read_id(request, &q->request))
+        return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
+    if (cost.len && !usd_parse(cost, &q->cost_min))
+        return err_set(err, ERR_INVALID, "\"cost_min\": expected US dollars");
+    if (!principal_is_operator(call->who))
+        q->tenant = call->who->tenant;
+    return true;
+}
+
+/* One piece of work with files, away from the loop. */
+struct work {
+    struct admin_call *call;
+    const char *dir;
+    struct audit_query query;
+    uint64_t seq, next;
+    struct str line;
+    struct buf out;
+    struct arena *scratch;
+    struct audit_prover prover;
+    int format;
+    bool ok;
+    struct err err;
+    void (*fn)(struct work *work);
+};
+
+static void run_work(void *arg)
+{
+    struct work *work = arg;
+
+    work->scratch = arena_new(256 * MIB);
+    if (work->scratch)
+        work->fn(work);
+    else
+        work->ok = err_set(&work->err, ERR_EXHAUSTED, "no memory");
+    arena_end(&work->scratch);
+}
+
+static SUSPENDS bool do_work(struct work *work, struct err *err)
+{
+    work->dir = house_path(work->call->house, "audit");
+    if (!pool_run(work->call->house->disk, run_work, work, err))
+        return false;
+    if (!work->ok)
+        *err = work->err;
+    return work->ok;
+}
+
+static struct work *new_work(struct admin_call *call, void (*fn)(struct work *work),
+                             struct err *err)
+{
+    struct work *work = arena_alloc(call->arena, sizeof *work);
+
+    if (!work) {
+        err_arena(err, call->arena);
+        return NULL;
+    }
+    work->call = call;
+    work->fn = fn;
+    return work;
+}
+
+static bool add_raw(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct work *work = ctx;
+    (void)seq, (void)err;
+
+    jw_raw(&work->call->reply, line);
+    return true;
+}
+
+static void run_list(struct work *work)
+{
+    work->ok = audit_query(work->dir, &work->query, add_raw, work, &work->next, &work->err);
+}
+
+static bool list_records(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_list, err);
+    struct page page;
+
+    if (!work || !read_query(call, &work->query, err) || !page_begin(call, &page, err))
+        return false;
+    work->query.limit = page.limit;
+    if (page.after.len && (!u64_parse(page.after, &work->query.after) || !work->query.after))
+        return err_set(err, ERR_INVALID, "\"cursor\" is not one of these pages");
+    if (!do_work(work, err))
+        return false;
+    page.more = work->next > 0;
+    page.last = arena_fmt(call->arena, "%" PRIu64, work->next);
+    page_end(call, &page);
+    return true;
+}
+
+/* ---- one record ---- */
+
+static bool take_line(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct work *work = ctx;
+
+    if (work->seq && seq != work->seq)
+        return true;
+    work->line = arena_str(work->call->arena, line);
+    return work->line.ptr || err_arena(err, work->call->arena);
+}
+
+/* By its number, or the newest of a request. */
+static bool find_line(struct work *work, struct err *err)
+{
+    struct str id = work->call->values[0];
+    struct audit_query query = {.limit = 1};
+
+    if (u64_parse(id, &work->seq) && id.len < 16 && work->seq) {
+        query.after = work->seq - 1;
+        query.oldest_first = true;
+    } else {
+        work->seq = 0;
+        if (!read_id(id, &query.request))
+            return err_set(err, ERR_INVALID, "expected the number of a record or an x-request-id");
+    }
+    if (!principal_is_operator(work->call->who))
+        query.tenant = work->call->who->tenant;
+    return audit_query(work->dir, &query, take_line, work, &work->next, err) &&
+           (work->line.ptr || err_set(err, ERR_NOT_FOUND, "there is no record \"" STR_FMT "\"",
+                                      STR_ARG(str_slice(id, 0, 40))));
+}
+
+static void run_show(struct work *work)
+{
+    work->ok = find_line(work, &work->err);
+}
+
+static bool show_record(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_show, err);
+
+    if (!work || !do_work(work, err))
+        return false;
+    jw_raw(&call->reply, work->line);
+    return true;
+}
+
+static void run_prove(struct work *work)
+{
+    struct buf *out = &work->call->reply_buf;
+
+    work->ok = find_line(work, &work->err) &&
+               audit_prover_open(&work->prover, work->scratch, work->dir, &work->err) &&
+               audit_prove_head(&work->prover, STR_NONE, out, &work->err) &&
+               audit_prove_record(&work->prover, work->line, out, &work->err);
+}
+
+static bool prove_record(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_prove, err);
+
+    return work && do_work(work, err);
+}
+
+/* ---- export ---- */
+
+static bool add_export(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct work *work = ctx;
+    struct buf *out = &work->call->reply_buf;
+    (void)seq;
+
+    if (work->format == 1) {
+        audit_csv_line(line, work->scratch, out);
+    } else if (work->format == 2) {
+        if (!audit_prove_record(&work->prover, line, out, err))
+            return false;
+    } else {
+        buf_str(out, line);
+        buf_char(out, '\n');
+    }
+    return buf_ok(out) || err_set(err, ERR_TOO_LARGE,
+                                  "the export is larger than a reply may be: ask for fewer "
+                                  "records with \"limit\", and go on with \"after\"");
+}
+
+static void run_export(struct work *work)
+{
+    struct buf *out = &work->call->reply_buf;
+
+    work->ok = true;
+    if (work->format == 1)
+        audit_csv_head(out);
+    if (work->format == 2)
+        work->ok = audit_prover_open(&work->prover, work->scratch, work->dir, &work->err) &&
+                   audit_prove_head(&work->prover, STR_NONE, out, &work->err);
+    work->ok =
+        work->ok && audit_query(work->dir, &work->query, add_export, work, &work->next, &work->err);
+}
+
+static bool export_records(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_export, err);
+
+    if (!work || !read_query(call, &work->query, err))
+        return false;
+    work->format = query_choice(call, "format", 0);
+    work->query.limit = (size_t)query_count(call, "limit", EXPORT_LIMIT);
+    work->query.after = (uint64_t)query_count(call, "after", 0);
+    call->note = STR("audit records exported");
+    return do_work(work, err);
+}
+
+/* ---- checkpoints and keys ---- */
+
+static bool show_checkpoint(struct admin_call *call, struct err *err)
+{
+    struct str note;
+
+    if (!audit_tree_note(call->house->audit_tree, call->arena, &note, err))
+        return false;
+    buf_str(&call->reply_buf, note);
+    return true;
+}
+
+static bool show_keys(struct admin_call *call, struct err *err)
+{
+    struct str keys;
+
+    if (!audit_tree_keys(call->house->audit_tree, call->arena, &keys, err))
+        return false;
+    buf_str(&call->reply_buf, keys);
+    return true;
+}
+
+static void run_rotate(struct work *work)
+{
+    work->ok = audit_tree_rotate(work->call->house->audit_tree, &work->err);
+}
+
+static bool operators_only(const struct admin_call *call, struct err *err)
+{
+    return principal_is_operator(call->who) ||
+           err_set(err, ERR_DENIED, "only operators of the house may do this");
+}
+
+static bool rotate_key(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_rotate, err);
+    struct str keys, key;
+
+    if (!operators_only(call, err) || !work || !do_work(work, err) ||
+        !audit_tree_keys(call->house->audit_tree, call->arena, &keys, err))
+        return false;
+    key = str_slice(keys, 0, str_find_char(keys, '\n'));
+    call->note = arena_fmt(call->arena, "audit signing key replaced by " STR_FMT, STR_ARG(key));
+    jw_object(&call->reply);
+    reply_text(&call->reply, "key", key);
+    jw_object_end(&call->reply);
+    return true;
+}
+
+/* ---- holds ---- */
+
+static void reply_some(struct json_writer *w, const char *name, struct str text)
+{
+    if (text.len)
+        reply_text(w, name, text);
+}
+
+static void write_hold(struct admin_call *call, const struct audit_hold *hold)
+{
+    struct json_writer *w = &call->reply;
+
+    jw_object(w);
+    reply_text(w, "id", hold->id);
+    reply_text(w, "reason", hold->reason);
+    reply_some(w, "tenant", hold->tenant);
+    reply_some(w, "key", hold->key);
+    reply_some(w, "subject", hold->subject);
+    if (hold->request)
+        reply_text(w, "request", arena_fmt(call->arena, "%016" PRIx64, hold->request));
+    if (hold->from)
+        reply_time(w, "from", hold->from);
+    if (hold->until)
+        reply_time(w, "until", hold->until);
+    reply_some(w, "by", hold->by);
+    reply_time(w, "made", hold->made);
+    jw_object_end(w);
+}
+
+static bool list_holds(struct admin_call *call, struct err *err)
+{
+    struct audit_hold *holds;
+    struct page page;
+    size_t count;
+
+    if (!operators_only(call, err) ||
+        !audit_hold_list(call->house->audit_keep, call->arena, &holds, &count, err) ||
+        !page_begin(call, &page, err))
+        return false;
+    for (size_t i = 0; i < count && !page_is_full(&page); i++)
+        if (page_wants(&page, arena_fmt(call->arena, "%08zu", i)))
+            write_hold(call, &holds[i]);
+    page_end(call, &page);
+    return true;
+}
+
+static bool make_hold(struct admin_call *call, struct err *err)
+{
+    struct audit_hold hold = {.by = call->who->key_id, .made = clock_wall()};
+    struct str request = STR("");
+
+    if (!operators_only(call, err) || !field_text(call, "reason", &hold.reason, err) ||
+        !field_text(call, "tenant", &hold.tenant, err) ||
+        !field_text(call, "key", &hold.key, err) ||
+        !field_text(call, "subject", &hold.subject, err) ||
+        !field_text(call, "request", &request, err) || !field_time(call, "from", &hold.from, err) ||
+        !field_time(call, "until", &hold.until, err))
+        return false;
+    if (request.len && !read_id(request, &hold.request))
+        return field_wrong(call, "request", err, "expected an x-request-id");
+    if (!audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
+        return false;
+    call->note = arena_fmt(call->arena, "hold " STR_FMT " on audit records: " STR_FMT,
+                           STR_ARG(hold.id), STR_ARG(hold.reason));
+    write_hold(call, &hold);
+    return true;
+}
+
+static bool release_hold(struct admin_call *call, struct err *err)
+{
+    if (!operators_only(call, err) ||
+        !audit_hold_release(call->house->audit_keep, call->values[0], err))
+        return false;
+    call->note = arena_fmt(call->arena, "hold " STR_FMT " released", STR_ARG(call->values[0]));
+    jw_object(&call->reply);
+    reply_text(&call->reply, "id", call->values[0]);
+    reply_bool(&call->reply, "released", true);
+    jw_object_end(&call->reply);
+    return true;
+}
+
+static const struct admin_route routes[] = {
+    {"GET", "/api/v1/audit/records", "Find audit records", RIGHT_AUDIT, list_records, NULL,
+     &record_schema, 0, true, record_query, NULL},
+    {"GET", "/api/v1/audit/records/{id}", "Show an audit record by number or request id",
+     RIGHT_AUDIT, show_record, NULL, &record_schema, 0, false, NULL, NULL},
+    {"GET", "/api/v1/audit/records/{id}/proof", "Prove an audit record to others", RIGHT_AUDIT,
+     prove_record, NULL, NULL, 0, false, NULL, "application/x-ndjson"},
+    {"GET", "/api/v1/audit/export", "Export audit records", RIGHT_AUDIT, export_records, NULL, NULL,
+     0, false, export_query, "application/octet-stream"},
+    {"GET", "/api/v1/audit/checkpoint", "Read the newest signed checkpoint", RIGHT_AUDIT,
+     show_checkpoint, NULL, NULL, 0, false, NULL, "text/plain"},
+    {"GET", "/api/v1/audit/keys", "Read the public keys of the audit log, the newest first",
+     RIGHT_AUDIT, show_keys, NULL, NULL, 0, false, NULL, "text/plain"},
+    {"POST", "/api/v1/audit/keys", "Replace the key that signs the audit log", RIGHT_OWN,
+     rotate_key, NULL, &rotated_schema, 201, false, NULL, NULL},
+    {"GET", "/api/v1/audit/holds", "List holds on audit records", RIGHT_AUDIT, list_holds, NULL,
+     &hold_schema, 0, true, NULL, NULL},
+    {"POST", "/api/v1/audit/holds", "Hold audit records: they are not removed", RIGHT_OWN,
+     make_hold, &hold_new_schema, &hold_schema, 201, false, NULL, NULL},
+    {"DELETE", "/api/v1/audit/holds/{id}", "Release a hold", RIGHT_OWN, release_hold, NULL,
+     &released_schema, 0, false, NULL, NULL},
+};
+const struct admin_part admin_audit_part = {"audit", "What happened, and the proof of it.", routes,
+                                            ARRAY_LEN(routes)};
