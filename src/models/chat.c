@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #define TOKENS_MAX 1000000000 /* above it a number of tokens is a mistake */
-#define EDITS_MAX  3
+#define EDITS_MAX  6
 
 static_assert(4 * EDITS_MAX + 1 <= CHAT_PIECES_MAX, "pieces of a spliced body");
 
@@ -256,6 +256,39 @@ static bool quote(struct arena *arena, struct str s, struct str *out, struct err
     return buf_finish(&text, out, err);
 }
 
+/* A limit under the newer name that the server would ignore, and the answer go on for ever. Where both
+ * stand the newer one holds, as it was read. */
+static size_t rename_limit(const struct json *j, struct json_edit *edits)
+{
+    json_ref root = json_root(j), newer = given(j, root, STR("max_completion_tokens"));
+    json_ref older = json_get(j, root, STR("max_tokens"));
+
+    if (!newer)
+        return 0;
+    edits[0] = (struct json_edit){.kind = JSON_REMOVE, .at = newer};
+    if (older)
+        edits[1] =
+            (struct json_edit){.kind = JSON_REPLACE, .at = older, .value = json_raw(j, newer)};
+    else
+        edits[1] = (struct json_edit){JSON_ADD_MEMBER, root, STR("max_tokens"), json_raw(j, newer)};
+    return 2;
+}
+
+static size_t add_habits(const struct json *j, const struct chat_habits *habits,
+                         struct json_edit *edits)
+{
+    size_t n = 0;
+
+    if (!habits)
+        return 0;
+    if (habits->older_names)
+        n += rename_limit(j, edits);
+    if (habits->add_key.len && !json_get(j, json_root(j), habits->add_key))
+        edits[n++] =
+            (struct json_edit){JSON_ADD_MEMBER, json_root(j), habits->add_key, habits->add_value};
+    return n;
+}
+
 bool chat_write_request(struct arena *arena, const struct chat_request *in, struct str remote_model,
                         struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
 {
@@ -274,6 +307,7 @@ bool chat_write_request(struct arena *arena, const struct chat_request *in, stru
         edits[n++] = (struct json_edit){.kind = JSON_REMOVE, .at = weir};
     if (in->stream && !in->include_usage)
         edits[n++] = ask_for_usage(j);
+    n += add_habits(j, in->habits, edits + n);
     made = json_splice_pieces(arena, j, edits, n, pieces);
     if (made == 0)
         return err_arena(err, arena);

@@ -8,17 +8,25 @@
 #include "models/conversation.h"
 #include "net/sse.h"
 
+/* What a provider's server wants otherwise (habits.h). */
+struct chat_habits {
+    bool older_names; /* max_completion_tokens is not read: it is sent as max_tokens */
+    struct str add_key,
+        add_value; /* a member to add where the body has none of this name, or empty */
+};
+
 struct chat_request {
     struct json *json;
     struct str body;  /* what json indexes */
     struct str model; /* as asked for */
     bool stream;
-    bool include_usage;      /* stream_options.include_usage was asked for by the client */
-    int64_t max_tokens;      /* max_completion_tokens or max_tokens; -1: not given */
-    int64_t n;               /* choices; 1 */
-    struct str question;     /* chat_read_question(): what documents are asked; empty till then */
-    size_t prompt_bytes;     /* text of messages and tools: for the estimate of tokens */
-    json_ref messages, weir; /* weir: our own options, removed before it leaves */
+    bool include_usage;  /* stream_options.include_usage was asked for by the client */
+    int64_t max_tokens;  /* max_completion_tokens or max_tokens; -1: not given */
+    int64_t n;           /* choices; 1 */
+    struct str question; /* chat_read_question(): what documents are asked; empty till then */
+    const struct chat_habits *habits; /* of who is asked; NULL: none */
+    size_t prompt_bytes;              /* text of messages and tools: for the estimate of tokens */
+    json_ref messages, weir;          /* weir: our own options, removed before it leaves */
 };
 
 /* ERR_INVALID names the field: "messages.2.role: expected a string". */
@@ -32,7 +40,7 @@ void chat_from_conversation(const struct conversation *c, struct json *json, str
 bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;
 /* The body for the provider, as pieces over the old text: model replaced, "weir" removed, usage asked
  * for in streams. At most CHAT_PIECES_MAX pieces. */
-#define CHAT_PIECES_MAX 16
+#define CHAT_PIECES_MAX 32
 bool chat_write_request(struct arena *arena, const struct chat_request *in, struct str remote_model,
                         struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
     MUST_CHECK;

@@ -1,8 +1,9 @@
 /* What can be learnt from an answer on its way through: usage, how much text, whether it is whole. */
 #include "models/chat.h"
 
-#define TOKENS_MAX      1000000000000 /* a count above it is a mistake and taken as not reported */
-#define BYTES_PER_TOKEN 4             /* English and code 3.5 to 4.5, Chinese about 4 */
+#include "models/habits.h"
+
+#define BYTES_PER_TOKEN 4 /* English and code 3.5 to 4.5, Chinese about 4 */
 
 int64_t chat_estimate_tokens(size_t bytes)
 {
@@ -32,28 +33,6 @@ void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)
 static const struct json_limits from_provider = {.depth = 128,
                                                  .nodes = 4000000,
                                                  .lone_surrogates = true};
-
-static int64_t read_tokens(const struct json *j, json_ref object, struct str key)
-{
-    int64_t n;
-
-    if (!json_i64(j, json_get(j, object, key), &n) || n < 0 || n > TOKENS_MAX)
-        return -1;
-    return n;
-}
-
-/* Later reports replace earlier ones: where a provider sends several they are running totals. */
-static void read_usage(const struct json *j, json_ref usage, struct usage *out)
-{
-    if (json_kind(j, usage) != JSON_OBJECT)
-        return;
-    out->tokens_in = read_tokens(j, usage, STR("prompt_tokens"));
-    out->tokens_out = read_tokens(j, usage, STR("completion_tokens"));
-    out->tokens_cached =
-        read_tokens(j, json_get(j, usage, STR("prompt_tokens_details")), STR("cached_tokens"));
-    out->tokens_reasoning = read_tokens(j, json_get(j, usage, STR("completion_tokens_details")),
-                                        STR("reasoning_tokens"));
-}
 
 static size_t string_bytes(const struct json *j, json_ref v)
 {
@@ -107,19 +86,16 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
     return count;
 }
 
-/* {"error": ...} instead of, or in the middle of, an answer. The text is kept in the arena. */
+/* An error instead of, or in the middle of, an answer. The text is kept in the arena. */
 static bool read_error(struct arena *arena, const struct json *j, struct chat_meter *meter)
 {
-    json_ref error = json_get(j, json_root(j), STR("error"));
-    json_ref message =
-        json_kind(j, error) == JSON_STRING ? error : json_get(j, error, STR("message"));
-
+    struct habits_failure failure;
     struct str text;
 
-    if (!error || json_kind(j, error) == JSON_NULL)
+    if (!habits_failure_read(j, json_root(j), &failure))
         return false;
     meter->failed = true;
-    if (!json_str(j, message, arena, &text))
+    if (!json_str(j, failure.message, arena, &text))
         text = STR("no reason given");
     meter->error_text = arena_str(arena, text); /* the event's bytes go with the next read */
     return true;
@@ -140,7 +116,8 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
     if (read_error(scratch, j, meter))
         return true;
     usage = json_get(j, json_root(j), STR("usage"));
-    read_usage(j, usage, &meter->usage);
+    /* Later reports replace earlier ones: where a provider sends several they are running totals. */
+    habits_usage_read(j, json_root(j), &meter->usage);
     choices = read_choices(j, json_get(j, json_root(j), STR("choices")), STR("delta"), meter);
     *drop = !client_wants_usage && choices == 0 && json_kind(j, usage) == JSON_OBJECT;
     return true;
@@ -177,7 +154,7 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
                        "the answer cannot be read: %s", bad.text);
     if (read_error(arena, j, meter))
         return true;
-    read_usage(j, json_get(j, json_root(j), STR("usage")), &meter->usage);
+    habits_usage_read(j, json_root(j), &meter->usage);
     read_choices(j, json_get(j, json_root(j), STR("choices")), STR("message"), meter);
     meter->done = true;
     arena_rewind(arena, mark);

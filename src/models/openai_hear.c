@@ -4,6 +4,7 @@
  *   The end     [DONE]; or the end of the bytes, when every choice has its finish_reason. Else: a cut.
  *   Parts       one of reasoning, text and refusal is open at a time; calls stand side by side, told apart
  *               by their index, or by their id where a server gives all the same index. */
+#include "models/habits.h"
 #include "models/openai_internal.h"
 
 #define TOKENS_MAX   1000000000000 /* a count above it is a mistake and taken as not reported */
@@ -80,6 +81,20 @@ static int64_t count_of(const struct json *j, json_ref object, struct str key)
     return n;
 }
 
+static int64_t either(int64_t a, int64_t b)
+{
+    return a >= 0 ? a : b;
+}
+
+/* Some count reasoning beside what was made, and the total with it: xAI. */
+static int64_t made_in_all(const struct usage *u, int64_t total)
+{
+    if (u->tokens_reasoning > 0 && u->tokens_in >= 0 && u->tokens_out >= 0 &&
+        total == u->tokens_in + u->tokens_out + u->tokens_reasoning)
+        return u->tokens_out + u->tokens_reasoning;
+    return u->tokens_out;
+}
+
 void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
 {
     json_ref in = json_get(j, usage, STR("prompt_tokens_details"));
@@ -91,12 +106,16 @@ void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
     out->tokens_in = count_of(j, usage, STR("prompt_tokens"));
     out->tokens_out = count_of(j, usage, STR("completion_tokens"));
     out->tokens_cached = count_of(j, in, STR("cached_tokens"));
-    if (out->tokens_cached < 0) /* DeepSeek's name for it */
-        out->tokens_cached = count_of(j, usage, STR("prompt_cache_hit_tokens"));
-    out->tokens_cache_write = count_of(j, in, STR("cache_creation_tokens"));
+    if (out->tokens_cached < 0) /* DeepSeek's name for it, and Moonshot's */
+        out->tokens_cached = either(count_of(j, usage, STR("prompt_cache_hit_tokens")),
+                                    count_of(j, usage, STR("cached_tokens")));
+    out->tokens_cache_write = either(count_of(j, in, STR("cache_creation_tokens")),
+                                     count_of(j, in, STR("cache_creation_input_tokens")));
     out->tokens_audio_in = count_of(j, in, STR("audio_tokens"));
     out->tokens_image_in = count_of(j, in, STR("image_tokens"));
-    out->tokens_reasoning = count_of(j, made, STR("reasoning_tokens"));
+    out->tokens_reasoning = either(count_of(j, made, STR("reasoning_tokens")),
+                                   count_of(j, usage, STR("reasoning_tokens"))); /* SGLang */
+    out->tokens_out = made_in_all(out, count_of(j, usage, STR("total_tokens")));
     out->tokens_audio_out = count_of(j, made, STR("audio_tokens"));
 }
 
@@ -489,16 +508,13 @@ static bool read_choice(struct said_reader *r, const struct json *j, json_ref v,
 
 /* ---- events and bodies ---- */
 
-/* {"error": ...} instead of, or in the middle of, an answer. */
-static bool read_failure(struct said_reader *r, const struct json *j, json_ref error,
-                         struct err *err)
+/* An error instead of, or in the middle of, an answer. */
+static bool read_failure(struct said_reader *r, const struct json *j,
+                         const struct habits_failure *failure, struct err *err)
 {
     struct str type, text;
 
-    if (!text_of(r, j, json_get(j, error, STR("type")), &type, err) ||
-        !text_of(r, j,
-                 json_kind(j, error) == JSON_STRING ? error : json_get(j, error, STR("message")),
-                 &text, err))
+    if (!text_of(r, j, failure->type, &type, err) || !text_of(r, j, failure->message, &text, err))
         return false;
     return fail(r, type, text.ptr ? text : STR("no reason given"), err);
 }
@@ -545,21 +561,18 @@ static bool read_head(struct said_reader *r, const struct json *j, struct err *e
 static bool read_body(struct said_reader *r, const struct json *j, struct err *err)
 {
     struct openai_reader *own = r->own;
-    json_ref root = json_root(j), error = openai_given(j, root, STR("error"));
-    json_ref choices = json_get(j, root, STR("choices"));
-    json_ref usage = openai_given(j, root, STR("usage"));
+    json_ref root = json_root(j), choices = json_get(j, root, STR("choices"));
+    struct habits_failure failure;
 
     own->events++;
-    if (error)
-        return read_failure(r, j, error, err);
+    if (habits_failure_read(j, root, &failure))
+        return read_failure(r, j, &failure, err);
     if (!read_head(r, j, err))
         return false;
     if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
         return false;
-    if (json_kind(j, usage) == JSON_OBJECT) { /* running totals: the last one counts */
-        own->has_usage = true;
-        openai_read_usage(j, usage, &own->usage);
-    }
+    /* Running totals: the last one counts. */
+    own->has_usage = habits_usage_read(j, root, &own->usage) || own->has_usage;
     if (r->asked->kind == ASK_EMBEDDING) {
         own->usage.tokens_out = 0; /* nothing is made */
         own->has_usage = true;
@@ -630,10 +643,17 @@ void openai_read_error(struct arena *arena, struct str body, int status, struct 
             *message = STR_NONE;
         return;
     }
-    if (json_kind(j, error) != JSON_OBJECT)
+    if (json_kind(j, error) != JSON_OBJECT) {
+        struct habits_failure failure;
+
+        if (habits_failure_read(j, json_root(j), &failure) &&
+            !json_str(j, failure.message, arena, message))
+            *message = STR_NONE;
         error = json_root(j); /* vLLM's older form stands bare; FastAPI says "detail" */
+    }
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
-        if (!json_str(j, json_get(j, error, str_from(members[i].key)), arena, members[i].to))
+        if (!members[i].to->ptr &&
+            !json_str(j, json_get(j, error, str_from(members[i].key)), arena, members[i].to))
             *members[i].to = STR_NONE;
     if (!message->ptr && !json_str(j, json_get(j, error, STR("detail")), arena, message))
         *message = STR_NONE;

@@ -1,6 +1,7 @@
 /* POST /v1/chat/completions, written: a conversation for a provider that speaks the OpenAI dialect. */
 #include <math.h>
 
+#include "models/habits.h"
 #include "models/openai_internal.h"
 
 #define REASONING_LOW  4096  /* tokens of a budget that are called a low effort, */
@@ -639,6 +640,7 @@ static bool write_effort(struct writing *o, struct err *err)
     if (str_eq(effort, STR("max")))
         effort = STR("xhigh");
     member(&o->w, "reasoning_effort", effort);
+    habits_write_thinking(&o->w, in, o->to);
     return true;
 }
 

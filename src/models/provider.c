@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "models/dialect.h"
+#include "models/habits.h"
 #include "models/upstream.h"
 
 #define GATHER_SLACK (256 * KIB) /* one read's bytes beyond the event that was carried over */
@@ -233,6 +234,8 @@ static SUSPENDS bool send(struct ask *ask, const struct model *model,
                           const struct chat_request *request, uint64_t request_id, struct err *err)
 {
     struct str pieces[CHAT_PIECES_MAX];
+    struct chat_request asked = *request;
+    struct chat_habits habits;
     struct upstream_question q = {.method = STR("POST"),
                                   .path = STR("/chat/completions"),
                                   .body = pieces,
@@ -240,8 +243,10 @@ static SUSPENDS bool send(struct ask *ask, const struct model *model,
                                                             : STR("application/json"),
                                   .request_id = request_id};
 
-    return chat_write_request(ask->arena, request, model->remote_name, pieces, &q.body_count,
-                              err) &&
+    habits_of_request(model, request, &habits);
+    asked.habits = &habits;
+    return habits_path(ask->arena, model, q.path, &q.path, err) &&
+           chat_write_request(ask->arena, &asked, model->remote_name, pieces, &q.body_count, err) &&
            upstream_ask(&ask->up, ask->arena, model->provider, &q, err);
 }
 

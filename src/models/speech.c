@@ -6,6 +6,7 @@
 #include "models/speech.h"
 
 #include "models/aws_frames.h"
+#include "models/habits.h"
 #include "models/upstream.h"
 
 #define SCRATCH_SLACK MIB /* beside an event: its index, decoded texts */
@@ -393,6 +394,8 @@ static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
     struct upstream_question q;
 
     if (!p->dialect->write_request(p->arena, asked, model, losses, &out, err))
+        return false;
+    if (!habits_path(p->arena, model, out.path, &out.path, err))
         return false;
     q = (struct upstream_question){.method = out.method,
                                    .path = out.path,
