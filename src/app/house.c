@@ -199,6 +199,36 @@ static bool add_routes(struct house_config *c, const struct settings *s, struct 
            route_table_read(c->arena, rows, s->route_count, &c->catalogue, &c->routes, err);
 }
 
+/* Models whose answers are kept; without one the gateway knows of no cache. */
+static bool add_cache(struct house_config *c, const struct settings *s, struct house *house,
+                      struct err *err)
+{
+    enum cache_rule *use = arena_array(c->arena, c->catalogue.model_count, sizeof *use);
+    bool any = false;
+
+    if (!use)
+        return err_arena(err, c->arena);
+    for (size_t i = 0; i < s->model_count; i++) {
+        int said = s->models[i].cache;
+
+        use[i] = (enum cache_rule)(said > 0 ? said - 1 : s->cache.mode);
+        any |= use[i] != CACHE_NEVER;
+    }
+    if (!any)
+        return true;
+    c->config.cache = (struct cache_config){
+        .cache = house->cache,
+        .rules = {.use = (enum cache_rule)s->cache.mode,
+                  .sampled = (enum cache_rule)s->cache.sampled,
+                  .shared = (enum cache_rule)s->cache.shared,
+                  .ttl = s->cache.ttl,
+                  .ttl_max = s->cache.ttl_max},
+        .use = use,
+        .price_percent = s->cache.price_percent,
+    };
+    return true;
+}
+
 static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
                         struct err *err)
 {
@@ -231,7 +261,7 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
                       .propagate = s->telemetry.propagate,
                       .slow = s->telemetry.slow},
     };
-    return true;
+    return add_cache(c, s, house, err);
 }
 
 bool house_publish(struct house *house, const struct settings *settings, struct err *err)
@@ -402,6 +432,22 @@ static bool open_telemetry(struct house *house, struct err *err)
            traces_open((uint32_t)s->telemetry.traces, &house->traces, err);
 }
 
+static bool open_cache(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct cache_options options = {
+        .bytes_max = (size_t)s->cache.memory,
+        .tenant_bytes_max = (size_t)s->cache.memory_tenant,
+        .entry_bytes_max = (size_t)s->cache.entry,
+        .dir = s->cache.disk > 0 ? house_path(house, "cache") : NULL,
+        .disk_bytes_max = s->cache.disk,
+        .segment_bytes = s->cache.disk_segment,
+        .disk_entries_max = (uint32_t)s->cache.disk_entries,
+    };
+
+    return cache_open(&options, &house->cache, err);
+}
+
 static bool open_gateway(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -438,6 +484,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
          "who look into it, and bring what is damaged back from a backup"},
         {open_knowledge, "a damaged index comes back from a backup, or move its folder away and "
                          "ingest the documents again"},
+        {open_cache, "a damaged cache costs nothing but what it saves: remove its folder"},
         {open_tls, NULL},
         {open_telemetry, NULL},
         {open_gateway, NULL},
@@ -488,6 +535,7 @@ void house_close(struct house **at)
     deployments_free(&house->deployments);
     tls_server_free(&house->tls);
     knowledge_close(&house->knowledge);
+    cache_close(&house->cache);
     accounts_close(&house->accounts);
     audit_keep_close(&house->audit_keep);
     if (house->audit_tree && !audit_tree_advance(house->audit_tree, &err))

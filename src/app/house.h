@@ -7,6 +7,8 @@
 #include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
 #include "app/settings.h"
+#include "cache/cache.h"
+#include "gateway/gateway.h"
 #include "gateway/telemetry.h"
 #include "gateway/traces.h"
 #include "knowledge/knowledge.h"
@@ -32,6 +34,7 @@ struct house {
     struct audit_keep *audit_keep;
     struct accounts *accounts;
     struct knowledge *knowledge;
+    struct cache *cache;
     struct snapshot *config;         /* of struct config */
     struct deployments *deployments; /* how the models fare, across reloads */
     struct gateway *gateway;

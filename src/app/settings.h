@@ -30,6 +30,7 @@ struct model_settings {
     int64_t output_tokens_max, window, in_flight;
     struct str abilities, licence, successor;
     int zone, lifecycle; /* enum zone, enum lifecycle */
+    int cache;           /* 0: as cache.mode; else one more than enum cache_rule */
 };
 
 struct price_settings {
@@ -87,6 +88,12 @@ struct settings {
         int64_t connections, idle;
         dur_ns idle_timeout;
     } upstream;
+    struct {
+        int mode, sampled, shared; /* enum cache_rule */
+        dur_ns ttl, ttl_max;
+        int64_t price_percent;
+        int64_t memory, memory_tenant, entry, disk, disk_segment, disk_entries;
+    } cache;
     struct provider_settings *providers;
     size_t provider_count;
     struct model_settings *models;

@@ -152,6 +152,36 @@ static const struct setting upstream_rows[] = {
      "How long a connection is kept for reuse."},
 };
 
+static const struct setting cache_rows[] = {
+    {"mode", SET_CHOICE, AT(cache.mode), "off", 0, 0, "off|asked|on", false,
+     "Whether answers are kept and given again to the same question of the same tenant: for none, "
+     "for "
+     "requests that ask for it in weir.cache, for all. A model may say otherwise."},
+    {"sampled", SET_CHOICE, AT(cache.sampled), "on", 0, 0, "off|asked|on", false,
+     "The same for requests whose temperature is not 0."},
+    {"shared", SET_CHOICE, AT(cache.shared), "off", 0, 0, "off|asked|on", false,
+     "Whether tenants share kept answers: never, when the request asks for it in weir.cache, "
+     "always."},
+    {"ttl", SET_DURATION, AT(cache.ttl), "1h", S(1), S(31536000), NULL, false,
+     "How long an answer is good, unless the request says."},
+    {"ttl_max", SET_DURATION, AT(cache.ttl_max), "720h", S(1), S(31536000), NULL, false,
+     "The most a request may say."},
+    {"price_percent", SET_COUNT, AT(cache.price_percent), "0", 0, 100, NULL, false,
+     "What an answer from the cache is charged, of what it would cost from its provider."},
+    {"memory", SET_BYTES, AT(cache.memory), "64MiB", 65536, 1099511627776, NULL, true,
+     "Memory for kept answers; part of server.memory."},
+    {"memory_tenant", SET_BYTES, AT(cache.memory_tenant), "32MiB", 65536, 1099511627776, NULL, true,
+     "Of it, what one tenant may have."},
+    {"entry", SET_BYTES, AT(cache.entry), "4MiB", 1024, 33554432, NULL, true,
+     "Size of one answer; a larger one is not kept."},
+    {"disk", SET_BYTES, AT(cache.disk), "1GiB", 0, 17592186044416, NULL, true,
+     "Bytes of kept answers in the data directory, which survive a restart; 0: none."},
+    {"disk_segment", SET_BYTES, AT(cache.disk_segment), "64MiB", 65536, 1073741824, NULL, true,
+     "Size of one of its files; the oldest is thrown out as a whole."},
+    {"disk_entries", SET_COUNT, AT(cache.disk_entries), "200000", 16, 100000000, NULL, true,
+     "Answers on disk; their index takes about 200 bytes of memory each."},
+};
+
 static const struct setting provider_rows[] = {
     {"name", SET_NAME, PROVIDER(name), NULL, 0, 0, NULL, false, "How models refer to it."},
     {"url", SET_URL, PROVIDER(url), NULL, 0, 0, NULL, false,
@@ -243,6 +273,8 @@ static const struct setting model_rows[] = {
      false,
      "Deprecated: answered, and the client is told of the successor. Retired: refused with its "
      "name."},
+    {"cache", SET_CHOICE, MODEL(cache), "default", 0, 0, "default|off|asked|on", false,
+     "Whether its answers are kept; default: as cache.mode says."},
     {"successor", SET_NAME, MODEL(successor), "", 0, 0, NULL, false,
      "The model to use in place of one that is deprecated or retired."},
     {"licence", SET_TEXT, MODEL(licence), "", 0, 0, NULL, false,
@@ -360,6 +392,8 @@ const struct section settings_sections[] = {
      "without one being the exception of the other above it are refused. See routing.md.",
      route_rows, ARRAY_LEN(route_rows), AT(routes), AT(route_count), sizeof(struct route_settings),
      ROUTES_MAX},
+    {"cache", "Answers that are kept: docs/cache.md.", cache_rows, ARRAY_LEN(cache_rows), 0, 0, 0,
+     0},
 };
 /* clang-format on */
 const size_t settings_section_count = ARRAY_LEN(settings_sections);

@@ -20,7 +20,8 @@ static int64_t tokens_worst(const struct request *req)
 
 bool hold_budget(struct request *req, struct err *err)
 {
-    struct need worst = {.cost = candidates_price_worst(req), .tokens = tokens_worst(req)};
+    struct need worst = {.cost = request_cache_price(req, candidates_price_worst(req)),
+                         .tokens = request_is_cached(req) ? 0 : tokens_worst(req)};
     wall_ms now = clock_wall();
 
     if (hold_take(req->gateway->accounts, req->who, worst, now, &req->hold, err))

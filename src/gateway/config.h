@@ -3,6 +3,7 @@
 #ifndef WEIR_GATEWAY_CONFIG_H
 #define WEIR_GATEWAY_CONFIG_H
 
+#include "cache/policy.h"
 #include "models/models.h"
 #include "models/route.h"
 
@@ -22,11 +23,21 @@ struct telemetry_config {
     dur_ns slow;               /* requests that took so long are kept longer; 0: none */
 };
 
+struct cache; /* cache/cache.h */
+
+struct cache_config {
+    struct cache *cache; /* NULL: there is none */
+    struct cache_rules rules;
+    const enum cache_rule *use; /* of each model of the catalogue; NULL: as rules say */
+    int64_t price_percent;      /* of an answer from the cache, of what its tokens cost */
+};
+
 struct config {
     const struct catalogue *catalogue;
     const struct route_table *routes; /* NULL: none */
     const struct answerer *answerers;
     size_t answerer_count;
+    struct cache_config cache;
     size_t body_bytes_max;
     dur_ns request_timeout; /* from the head of the request to the last byte of the answer */
     bool log_requests;

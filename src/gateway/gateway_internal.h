@@ -27,8 +27,11 @@ struct str request_model_shown(const struct request *req); /* as asked for, cut 
 SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool parse_body(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool look_up_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool hold_budget(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool join_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool keep_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool list_models(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
 
@@ -61,6 +64,13 @@ int64_t candidates_output_tokens_max(const struct request *req);
 SUSPENDS bool candidates_ask(struct request *req, struct model_question *question,
                              struct refusal *why, struct err *err) MUST_CHECK;
 
+/* ---- look_up.c: what the cache did ---- */
+bool request_is_cached(const struct request *req);        /* the answer is another request's */
+struct str request_cache_said(const struct request *req); /* x-weir-cache; empty: no cache here */
+int64_t request_cache_age(const struct request *req);     /* seconds, or -1 */
+/* Of what the tokens cost: all of it, or what an answer from the cache costs. */
+usd_micro request_cache_price(const struct request *req, usd_micro price);
+
 /* ---- the end of every path ---- */
 
 /* Settle the hold and append the audit record, once. `why` is the error that ended the request, or has
@@ -79,7 +89,7 @@ SUSPENDS void request_trace_end(struct request *req, const struct err *why);
 struct reply_head {
     struct http_reply reply;
     struct http_field fields[20];
-    char text[192]; /* id, numbers, a price */
+    char text[256]; /* id, numbers, a price */
     struct buf values;
 };
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);

@@ -4,6 +4,7 @@
 #include "gateway/metrics.h"
 
 #include "base/metrics.h"
+#include "gateway/gateway_internal.h"
 #include "gateway/telemetry.h"
 #include "models/upstream.h"
 #include "sys/fiber.h"
@@ -196,9 +197,9 @@ static void count_request(const struct request *req, const struct model_series *
 
 static void count_tokens(const struct request *req, const struct model_series *s)
 {
-    if (req->usage.tokens_in > 0)
+    if (req->usage.tokens_in > 0 && !request_is_cached(req))
         series_add(s->tokens_in, (uint64_t)req->usage.tokens_in);
-    if (req->usage.tokens_out > 0)
+    if (req->usage.tokens_out > 0 && !request_is_cached(req))
         series_add(s->tokens_out, (uint64_t)req->usage.tokens_out);
     if (req->cost > 0)
         series_add(s->cost, (uint64_t)req->cost);

@@ -1,5 +1,6 @@
 /* The way of a question through the house. Read the tables first. */
 #include "base/log.h"
+#include "cache/cache.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/telemetry.h"
 #include "gateway/traces.h"
@@ -14,12 +15,20 @@ struct step {
     SUSPENDS bool (*run)(struct request *req, struct err *err);
 };
 
+static SUSPENDS bool call_unless_known(struct request *req, struct err *err)
+{
+    return req->answer || call_model(req, err);
+}
+
 static const struct step chat_steps[] = {
     {"authenticate", authenticate}, /* key -> principal */
     {"parse", parse_body},          /* body -> what must be known of it */
     {"route", choose_route},        /* name -> model, or who in the house answers it */
+    {"look_up", look_up_answer},    /* what is kept, or being asked just now */
     {"budget", hold_budget},        /* set the worst case aside before anything costs money */
-    {"call", call_model},           /* opens the answer */
+    {"join", join_answer},          /* wait for whoever asks the same */
+    {"call", call_unless_known},    /* opens the answer */
+    {"keep", keep_answer},          /* into the cache, and to those who joined */
     {"deliver", deliver_answer},    /* pull loop: next bytes, send; records before the last */
 };
 
@@ -120,10 +129,14 @@ void request_trace_end(struct request *req, const struct err *why)
 /* Every path ends here, once. */
 static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 {
+    /* Others may still read what this request asked for: its price is known at the end. */
+    if (err->code == ERR_CANCELLED && cache_part(req->ticket) == CACHE_LEADS)
+        cache_leave(req->ticket, err);
     if (err->code)
         tell_failure(req, err);
     metrics_end(req, err);
     request_log(req, err);
+    cache_leave(req->ticket, err);
     request_trace_end(req, err);
     fiber_carry(NULL);
     principal_release(&req->who);

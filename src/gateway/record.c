@@ -44,7 +44,7 @@ static void settle_usage(struct request *req, const struct err *why)
         req->usage.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes);
         req->usage.estimated = true;
     }
-    req->cost = price_of(req->model, &req->usage, clock_wall());
+    req->cost = request_cache_price(req, price_of(req->model, &req->usage, clock_wall()));
     if (req->attempts)
         req->cost += req->attempts->cost_apart;
 }
@@ -102,6 +102,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
         record.tenant = req->who->tenant;
     }
     record.outcome = req->outcome;
+    record.cache = request_cache_said(req);
     record.error = why->code ? str_from(err_code_name(why->code)) : STR("");
     record.tokens_in = req->usage.tokens_in;
     record.tokens_out = req->usage.tokens_out;
@@ -208,6 +209,7 @@ static void put_result(struct buf *line, const struct request *req, const struct
         buf_str(line, STR(",\"estimated\":true"));
     buf_str(line, STR(",\"cost_usd\":"));
     buf_usd(line, req->cost);
+    put_str(line, STR(",\"cache\":"), request_cache_said(req));
     if (req->answer && req->answer->citations)
         put_count(line, STR(",\"citations\":"), req->answer->citations);
 }

@@ -103,6 +103,20 @@ static void add_attempts(struct reply_head *head, const struct request *req)
             req->model->successor.len ? req->model->successor : STR("true"));
 }
 
+static void add_cache(struct reply_head *head, const struct request *req)
+{
+    int64_t age = request_cache_age(req);
+    size_t from = head->values.len;
+
+    add(head, STR("x-weir-cache"), request_cache_said(req));
+    if (!req->ticket)
+        return;
+    buf_hex(&head->values, req->cache_key.bytes, sizeof req->cache_key.bytes);
+    add(head, STR("x-weir-cache-key"), written(head, from));
+    if (age >= 0)
+        add_number(head, STR("age"), age, STR(""));
+}
+
 static void add_answer(struct reply_head *head, const struct request *req, bool cost_known)
 {
     const struct answer *answer = req->answer;
@@ -118,6 +132,7 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
         add(head, STR("cache-control"), STR("no-cache"));
         add(head, STR("x-accel-buffering"), STR("no"));
     }
+    add_cache(head, req);
     if (cost_known && req->hold.who)
         add_cost(head, req->cost);
 }

@@ -5,6 +5,7 @@
 
 #include "accounts/accounts.h"
 #include "base/trace.h"
+#include "cache/key.h"
 #include "gateway/config.h"
 #include "models/attempt.h"
 #include "net/http_server.h"
@@ -39,6 +40,9 @@ struct request {
     bool only_first;                   /* route: the client wants no fallback */
     struct attempts *attempts;         /* call: who was asked; NULL: nobody */
     const struct answerer *answerer;   /* route: set when the house answers itself */
+    struct cache_ticket *ticket;       /* look_up: NULL when the cache has no part in it */
+    struct cache_key cache_key;        /* look_up: with a ticket */
+    bool kept;                         /* keep: the answer is in the cache, before it has left */
     struct hold hold;                  /* budget: micro-dollars set aside, settled by record */
     bool asked;                        /* call: the question went to a provider */
     struct answer *answer;             /* call */

@@ -71,7 +71,9 @@ struct event {
     bool set;
 };
 SUSPENDS bool event_wait(struct event *e, struct err *err)
-    MUST_CHECK;                    /* returns at once when set */
+    MUST_CHECK; /* returns at once when set */
+SUSPENDS void event_await(
+    struct event *e);              /* also in a scope that is over: for what must be waited for */
 void event_set(struct event *e);   /* stays set, wakes all */
 void event_pulse(struct event *e); /* wakes all who wait now */
 void event_clear(struct event *e);

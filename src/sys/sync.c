@@ -8,6 +8,12 @@ bool event_wait(struct event *e, struct err *err)
     return fiber_park(&e->waiters, err);
 }
 
+void event_await(struct event *e)
+{
+    while (!e->set)
+        fiber_park_deaf(&e->waiters);
+}
+
 void event_set(struct event *e)
 {
     e->set = true;

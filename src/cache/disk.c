@@ -1,0 +1,288 @@
+#include "cache/disk.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pages.h"
+#include "cache/disk_internal.h"
+
+/* ---- the index; all with the lock held ---- */
+
+struct str disk_item_key(const struct disk_item *item)
+{
+    return (struct str){(const char *)item->key.bytes, sizeof item->key.bytes};
+}
+
+struct disk_item *disk_find(struct disk *d, const struct cache_key *key)
+{
+    return table_get(&d->by_key, (struct str){(const char *)key->bytes, sizeof key->bytes});
+}
+
+void disk_unindex(struct disk *d, struct disk_item *item)
+{
+    table_remove(&d->by_key, disk_item_key(item));
+    ring_remove(&item->link);
+    item->segment->live -= (int64_t)(sizeof(struct record_head) + item->bytes);
+    item->segment->entries--;
+    stock_give(&d->items, item);
+}
+
+/* False: no memory. What stood there under the same key is not in the index any more: *old says where. */
+bool disk_index(struct disk *d, const struct disk_item *from, struct disk_item *old)
+{
+    struct disk_item *item = disk_find(d, &from->key);
+
+    *old = (struct disk_item){0};
+    if (item) {
+        *old = *item;
+        disk_unindex(d, item);
+    }
+    item = stock_take(&d->items);
+    if (!item)
+        return false;
+    *item = *from;
+    ring_init(&item->link);
+    if (!table_put(&d->by_key, disk_item_key(item), item, NULL)) {
+        stock_give(&d->items, item);
+        return false;
+    }
+    ring_append(&item->segment->items, &item->link);
+    item->segment->live += (int64_t)(sizeof(struct record_head) + item->bytes);
+    item->segment->entries++;
+    return true;
+}
+
+/* ---- segments: whoever reads one holds it ---- */
+
+void disk_release(struct disk *d, struct segment *s)
+{
+    bool last;
+
+    mutex_lock(&d->lock);
+    last = --s->users == 0 && s->gone;
+    mutex_unlock(&d->lock);
+    if (last) {
+        file_close(&s->file);
+        pages_give(s, s->got);
+    }
+}
+
+static bool hold_item(struct disk *d, const struct cache_key *key, struct disk_item *out)
+{
+    struct disk_item *item;
+
+    mutex_lock(&d->lock);
+    item = disk_find(d, key);
+    if (item) {
+        *out = *item;
+        item->segment->users++;
+    }
+    mutex_unlock(&d->lock);
+    return item != NULL;
+}
+
+/* The record's text as an entry; NULL when it cannot be read or is not what was written. */
+struct entry *disk_read(const struct disk_item *item)
+{
+    struct record_head head;
+    struct entry *e = NULL;
+    struct err err = {0};
+    size_t got = 0, read = 0;
+    char *bytes = pages_take(sizeof head + item->bytes, &got);
+
+    if (!bytes)
+        return NULL;
+    if (file_read_at(item->segment->file, item->at, bytes, sizeof head + item->bytes, &read,
+                     &err) &&
+        read == sizeof head + item->bytes) {
+        struct str text = {bytes + sizeof head, item->bytes};
+
+        memcpy(&head, bytes, sizeof head);
+        if (head.magic == RECORD_LIVE && head.head_crc == record_head_crc(&head) &&
+            head.body_crc == crc32c(0, text.ptr, text.len) &&
+            memcmp(&head.key, &item->key, sizeof head.key) == 0)
+            e = entry_parse(text, &err);
+    }
+    pages_give(bytes, got);
+    if (e && memcmp(&e->facts.key, &item->key, sizeof item->key) != 0)
+        entry_unref(&e);
+    return e;
+}
+
+/* Nothing of the answer is left in the file; the head keeps its length, so that what follows is found. */
+bool disk_wipe(const struct disk_item *item, struct err *err)
+{
+    static const char zeros[16 * 1024];
+    struct record_head head = {.magic = RECORD_DEAD, .bytes = item->bytes};
+    int64_t at = item->at + (int64_t)sizeof head;
+
+    head.head_crc = record_head_crc(&head);
+    if (!file_write_at(item->segment->file, item->at, &head, sizeof head, err))
+        return false;
+    for (size_t left = item->bytes; left > 0;) {
+        size_t some = MIN_OF(left, sizeof zeros);
+
+        if (!file_write_at(item->segment->file, at, zeros, some, err))
+            return false;
+        at += (int64_t)some;
+        left -= some;
+    }
+    return true;
+}
+
+/* ---- the door ---- */
+
+bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now)
+{
+    mutex_lock(&d->lock);
+    const struct disk_item *item = disk_find(d, key);
+    bool has = item && now < item->expires;
+    mutex_unlock(&d->lock);
+    return has;
+}
+
+/* It could not be read or has expired: not asked for again. */
+static void drop(struct disk *d, const struct disk_item *item)
+{
+    struct err err = {0};
+
+    mutex_lock(&d->lock);
+    struct disk_item *now = disk_find(d, &item->key);
+    bool same = now && now->segment == item->segment && now->at == item->at;
+
+    if (same)
+        disk_unindex(d, now);
+    mutex_unlock(&d->lock);
+    if (same && !disk_wipe(item, &err))
+        log_warn("an answer in the cache could not be wiped: %s", err.text);
+}
+
+static void mark_used(struct disk *d, const struct cache_key *key)
+{
+    mutex_lock(&d->lock);
+    struct disk_item *item = disk_find(d, key);
+    if (item)
+        item->recent = true;
+    mutex_unlock(&d->lock);
+}
+
+struct entry *disk_get(struct disk *d, const struct cache_key *key, wall_ms now, dur_ns max_age)
+{
+    struct disk_item item;
+    struct entry *e = NULL;
+
+    if (!hold_item(d, key, &item))
+        return NULL;
+    if (now < item.expires)
+        e = disk_read(&item);
+    if (!e) {
+        if (now < item.expires)
+            atomic_fetch_add(&d->damaged, 1);
+        drop(d, &item);
+    } else if (!entry_is_fresh(e, now, max_age)) {
+        entry_unref(&e);
+    } else {
+        mark_used(d, key);
+    }
+    disk_release(d, item.segment);
+    return e;
+}
+
+/* ---- purging ---- */
+
+static bool may_match(const struct disk_item *item, const struct cache_selector *what)
+{
+    return (!what->key || memcmp(what->key, &item->key, sizeof item->key) == 0) &&
+           (what->space.len == 0 || item->space == disk_name_hash(what->space)) &&
+           (what->model.len == 0 || item->model == disk_name_hash(what->model)) &&
+           (what->tag.len == 0 || item->tagged);
+}
+
+/* The keys of what may be meant; the entries themselves say. */
+static struct cache_key *list_candidates(struct disk *d, const struct cache_selector *what,
+                                         struct arena *arena, size_t *count)
+{
+    struct cache_key *keys;
+    struct str name;
+    void *value;
+
+    mutex_lock(&d->lock);
+    keys = arena_array(arena, d->by_key.count + 1, sizeof *keys);
+    *count = 0;
+    for (size_t at = 0; keys && table_next(&d->by_key, &at, &name, &value);)
+        if (may_match(value, what))
+            keys[(*count)++] = ((struct disk_item *)value)->key;
+    mutex_unlock(&d->lock);
+    return keys;
+}
+
+static bool purge_item(struct disk *d, struct disk_item *item, const struct cache_selector *what,
+                       uint64_t *gone, struct err *err)
+{
+    struct entry *e CLEANUP(entry_unref) = disk_read(item);
+    bool ok = true;
+
+    if (e && !entry_matches(e, what))
+        return true;
+    /* What cannot be read is not kept either: it may be what is meant. */
+    mutex_lock(&d->lock);
+    struct disk_item *now = disk_find(d, &item->key);
+    if (now)
+        disk_unindex(d, now);
+    item->segment->dirty = true;
+    mutex_unlock(&d->lock);
+    ok = disk_wipe(item, err);
+    *gone += ok;
+    return ok;
+}
+
+static bool sync_dirty(struct disk *d, struct err *err)
+{
+    bool ok = true;
+
+    for (struct segment *s = d->oldest; s; s = s->newer)
+        if (s->dirty) {
+            s->dirty = false;
+            ok = file_sync(s->file, err) && ok;
+        }
+    return ok;
+}
+
+bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gone, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) =
+        arena_new((d->options.entries_max + 1) * sizeof(struct cache_key) + 64 * KIB);
+    struct cache_key *keys;
+    size_t count;
+    bool ok = true;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to purge the cache");
+    mutex_lock(&d->writing); /* nothing moves meanwhile */
+    keys = list_candidates(d, what, arena, &count);
+    if (!keys)
+        ok = err_arena(err, arena);
+    for (size_t i = 0; ok && i < count; i++) {
+        struct disk_item item;
+
+        if (!hold_item(d, &keys[i], &item))
+            continue;
+        ok = purge_item(d, &item, what, gone, err);
+        disk_release(d, item.segment);
+    }
+    ok = sync_dirty(d, err) && ok;
+    mutex_unlock(&d->writing);
+    return ok || err_wrap(err, "purge the cache on disk");
+}
+
+struct disk_stats disk_stats(struct disk *d)
+{
+    mutex_lock(&d->lock);
+    struct disk_stats stats = {.bytes = (uint64_t)d->bytes,
+                               .entries = d->by_key.count,
+                               .evictions = d->evictions,
+                               .damaged = atomic_load(&d->damaged),
+                               .segments = d->segment_count};
+    mutex_unlock(&d->lock);
+    return stats;
+}

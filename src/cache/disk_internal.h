@@ -1,0 +1,72 @@
+/* cache/disk_internal.h: records, segments and index, for disk.c (finding, purging) and disk_write.c
+ * (opening, writing, making room). */
+#ifndef WEIR_CACHE_DISK_INTERNAL_H
+#define WEIR_CACHE_DISK_INTERNAL_H
+
+#include "base/table.h"
+#include "cache/disk.h"
+#include "net/ring.h"
+#include "net/stock.h"
+#include "sys/file.h"
+#include "sys/mutex.h"
+
+#define RECORD_LIVE 0x4c434557u /* "WECL" */
+#define RECORD_DEAD 0x44434557u /* "WECD" */
+
+/* Before each entry's text, in the machine's byte order. */
+struct record_head {
+    uint32_t magic, head_crc; /* head_crc: of the head with this field 0 */
+    uint32_t bytes, body_crc; /* of the text */
+    struct cache_key key;
+    int64_t expires;
+    uint64_t space, model; /* hashes of the names: for the index */
+    uint32_t tagged, pad;
+};
+static_assert(sizeof(struct record_head) == 80, "it goes to disk as it is");
+
+struct segment {
+    struct segment *newer;
+    struct file *file;
+    size_t got; /* of the page that this struct stands in */
+    uint64_t number;
+    int64_t bytes, live; /* written; of records in the index */
+    uint32_t entries, users;
+    struct ring items; /* of the index, that stand in this file */
+    bool gone, dirty;
+};
+
+struct disk_item {    /* of the index */
+    struct ring link; /* in its segment */
+    struct cache_key key;
+    struct segment *segment;
+    int64_t at, expires;
+    uint64_t space, model;
+    uint32_t bytes;
+    bool tagged, recent;
+};
+
+struct disk {
+    struct disk_options options;
+    struct arena *arena;  /* holds this struct */
+    struct mutex writing; /* one writes, makes room or purges; taken before `lock` */
+    struct mutex lock;    /* index and segments; held for a moment */
+    struct table by_key;  /* key -> struct disk_item */
+    struct stock items;
+    struct segment *oldest, *newest;
+    uint32_t segment_count;
+    uint64_t next_number, evictions;
+    int64_t bytes;
+    atomic_uint_fast64_t damaged;
+};
+
+uint32_t record_head_crc(const struct record_head *head);
+uint64_t disk_name_hash(struct str name); /* the same in every process */
+struct str disk_item_key(const struct disk_item *item);
+struct disk_item *disk_find(struct disk *d, const struct cache_key *key);
+bool disk_index(struct disk *d, const struct disk_item *from, struct disk_item *old) MUST_CHECK;
+void disk_unindex(struct disk *d, struct disk_item *item);
+void disk_release(struct disk *d, struct segment *s);
+struct entry *disk_read(const struct disk_item *item) MUST_CHECK;
+bool disk_wipe(const struct disk_item *item, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,403 @@
+/* The tee: an answer on its way to a client is kept, and read by whoever asked the same meanwhile.
+ *
+ * A whole answer is pulled here, by its own request. A stream is pulled by a fiber of its own without a
+ * scope of the request, so that it goes on when the client that asked first has left and others still
+ * read; that client's own reading is like theirs. What the request owns (arena, connection) stays until
+ * that fiber has ended: cache_leave() waits for it. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pages.h"
+#include "cache/cache_internal.h"
+#include "sys/clock.h"
+
+/* ---- what may be kept ---- */
+
+static bool is_good(const struct cache_ticket *t, const struct answer *answer)
+{
+    return t->ask.plan.may_store && answer->status == 200 && !answer->meter.failed &&
+           t->purges == atomic_load(&t->cache->purges);
+}
+
+static struct entry *new_entry(struct cache_ticket *t, const struct answer *answer, struct str body,
+                               struct err *err)
+{
+    struct chat_meter meter = answer->meter;
+    struct entry_facts facts = {.key = t->ask.key,
+                                .status = answer->status,
+                                .streaming = answer->streaming,
+                                .stored = clock_wall(),
+                                .citations = answer->citations,
+                                .space = t->ask.space,
+                                .model = t->ask.model,
+                                .content_type = answer->content_type,
+                                .provider = answer->provider,
+                                .remote_model = answer->remote_model,
+                                .request_id = answer->request_id,
+                                .notes = t->notes,
+                                .tag_count = t->ask.tag_count,
+                                .body = body};
+
+    if (answer->status < 300)
+        chat_meter_close(&meter, t->ask.prompt_bytes);
+    facts.usage = meter.usage;
+    facts.content_bytes = meter.content_bytes;
+    facts.events = meter.events;
+    facts.expires = facts.stored + t->ask.plan.ttl / MILLISECOND;
+    memcpy(facts.tags, t->ask.tags, sizeof facts.tags);
+    return entry_new(&facts, err);
+}
+
+/* In the pool. A purge that came meanwhile has not seen it: then it goes again. */
+static void write_disk(void *arg)
+{
+    struct entry *e = arg;
+    struct cache *c = e->writer;
+    struct cache_selector same = {.key = &e->facts.key};
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    if (e->purges == atomic_load(&c->purges)) {
+        if (!disk_put(c->disk, e, &err)) {
+            atomic_fetch_add(&c->dropped, 1);
+            log_warn("%s", err.text);
+        } else if (e->purges != atomic_load(&c->purges) &&
+                   !disk_purge(c->disk, &same, &gone, &err)) {
+            log_error("an answer that was purged on its way is still on disk: %s", err.text);
+        }
+    }
+    entry_unref(&e);
+}
+
+static void send_to_disk(struct cache_ticket *t, struct entry *e)
+{
+    struct err err = {0};
+
+    e->writer = t->cache;
+    e->purges = t->purges;
+    if (pool_submit(t->cache->pool, write_disk, entry_ref(e), &err))
+        return;
+    atomic_fetch_add(&t->cache->dropped, 1);
+    entry_unref(&(struct entry *){e});
+}
+
+bool keep_entry(struct cache_ticket *t, struct entry *e)
+{
+    struct cache *c = t->cache;
+    struct cache_selector same = {.key = &e->facts.key};
+    bool kept = memory_put(c->memory, e);
+
+    if (c->disk)
+        send_to_disk(t, e);
+    kept |= c->disk != NULL;
+    if (t->purges != atomic_load(&c->purges)) {
+        memory_purge(c->memory, &same);
+        return false;
+    }
+    if (kept)
+        atomic_fetch_add(&c->stored, 1);
+    return kept;
+}
+
+static bool fits(struct cache_ticket *t, size_t bytes)
+{
+    if (bytes <= t->cache->options.entry_bytes_max)
+        return true;
+    atomic_fetch_add(&t->cache->too_large, 1);
+    return false;
+}
+
+/* ---- whole answers ---- */
+
+static bool next_whole(struct answer *answer, struct str *bytes, bool *last, struct err *err)
+{
+    struct cache_ticket *t = answer->own;
+
+    (void)err;
+    *bytes = t->whole;
+    *last = true;
+    return true;
+}
+
+static SUSPENDS void end_inner(struct answer *answer)
+{
+    struct cache_ticket *t = answer->own;
+
+    ASSERT(t->left); /* cache_leave() comes first */
+    answer_end(&t->inner);
+}
+
+/* An answer that others wait for becomes an entry also when it is not to be kept: a refusal is theirs too. */
+static bool keep_whole(struct cache_ticket *t, struct answer *answer, struct str bytes,
+                       struct err *err)
+{
+    bool good = is_good(t, answer) && fits(t, bytes.len), stored = false;
+    struct entry *e CLEANUP(entry_unref) = NULL;
+
+    if (good || flight_readers(t->flight) > 0) {
+        e = new_entry(t, answer, bytes, err);
+        if (!e)
+            return false;
+        if (good)
+            stored = keep_entry(t, e);
+    }
+    if (e)
+        flight_finish(t->flight, e, &answer->meter);
+    else
+        flight_fail(t->flight, &(struct err){.code = ERR_CANCELLED}, NULL);
+    return stored;
+}
+
+/* ---- streams ---- */
+
+static SUSPENDS bool pull_all(struct cache_ticket *t, struct err *err)
+{
+    struct answer *inner = t->inner;
+    bool last = false;
+    struct str bytes;
+
+    while (!last)
+        if (!inner->next(inner, &bytes, &last, err) ||
+            !flight_append(t->flight, bytes, &inner->meter, err))
+            return false;
+    return true;
+}
+
+static void keep_stream(struct cache_ticket *t)
+{
+    struct entry *e CLEANUP(entry_unref) = NULL;
+    struct err err = {0};
+    char *copy;
+    size_t total, got;
+
+    if (!is_good(t, t->inner) || !flight_bytes(t->flight, &total) || !fits(t, total))
+        return;
+    copy = pages_take(MAX_OF(total, (size_t)1), &got);
+    if (!copy)
+        return;
+    flight_copy(t->flight, copy);
+    e = new_entry(t, t->inner, (struct str){copy, total}, &err);
+    pages_give(copy, got);
+    if (e)
+        (void)keep_entry(t, e);
+}
+
+/* The fiber that fetches. */
+static void fetch(void *arg)
+{
+    struct cache_ticket *t = arg;
+    struct err err = {0};
+    struct scope work;
+
+    scope_open(&work, 0);
+    t->work = &work;
+    bool ok = pull_all(t, &err);
+    t->work = NULL;
+    scope_close(&work);
+    if (ok) {
+        keep_stream(t);
+        flight_finish(t->flight, NULL, &t->inner->meter);
+    } else {
+        flight_fail(t->flight, &err, &t->inner->meter);
+    }
+    event_set(&t->fetched);
+}
+
+static SUSPENDS bool next_read(struct answer *answer, struct str *bytes, bool *last,
+                               struct err *err)
+{
+    struct cache_ticket *t = answer->own;
+
+    return flight_read(&t->reader, bytes, last, &answer->meter, err);
+}
+
+static void tell_inner(struct answer *answer, struct buf *out, const struct err *why)
+{
+    struct cache_ticket *t = answer->own;
+
+    t->inner->tell_failure(t->inner, out, why);
+}
+
+static struct answer *outer_answer(struct cache_ticket *t, const struct answer *like)
+{
+    struct answer *outer = arena_alloc(t->arena, sizeof *outer);
+
+    if (outer) {
+        *outer = *like;
+        outer->own = t;
+        outer->end = end_inner;
+        outer->tell_failure = like->tell_failure ? tell_inner : NULL;
+    }
+    return outer;
+}
+
+static struct flight_head head_of(const struct cache_ticket *t, const struct answer *answer)
+{
+    return (struct flight_head){.status = answer->status,
+                                .streaming = answer->streaming,
+                                .citations = answer->citations,
+                                .content_type = answer->content_type,
+                                .provider = answer->provider,
+                                .remote_model = answer->remote_model,
+                                .request_id = answer->request_id,
+                                .notes = t->notes};
+}
+
+static SUSPENDS bool start_stream(struct cache_ticket *t, struct str first, struct err *err)
+{
+    struct flight_head head = head_of(t, t->inner);
+
+    if (!flight_attach(t->flight, &t->reader)) /* never closed yet: there are too many loops */
+        return err_set(err, ERR_EXHAUSTED, "too many loops wait for one answer");
+    if (!flight_begin(t->flight, &head, err) ||
+        !flight_append(t->flight, first, &t->inner->meter, err) || !fiber_spawn(fetch, t, err))
+        return false;
+    t->fetches = true;
+    return true;
+}
+
+bool cache_keep(struct cache_ticket *t, struct str notes, struct answer **answer, bool *stored,
+                struct err *err)
+{
+    struct answer *inner = *answer, *outer;
+    struct str bytes = STR_NONE;
+    bool last = false;
+
+    ASSERT(t->part == CACHE_LEADS && !t->inner);
+    t->notes = notes;
+    *stored = false;
+    do {
+        if (!inner->next(inner, &bytes, &last, err))
+            return false;
+    } while (!last && bytes.len == 0);
+    outer = outer_answer(t, inner);
+    if (!outer)
+        return err_arena(err, t->arena);
+    t->inner = inner;
+    t->outer = outer;
+    *answer = outer;
+    if (!last) {
+        outer->next = next_read;
+        return start_stream(t, bytes, err);
+    }
+    outer->next = next_whole;
+    t->whole = bytes;
+    *stored = keep_whole(t, inner, bytes, err);
+    if (!flight_is_over(t->flight)) { /* no memory to keep it: the client gets it all the same */
+        flight_fail(t->flight, err, NULL);
+        *err = (struct err){0};
+    }
+    return true;
+}
+
+/* ---- who only reads ---- */
+
+static void nothing_to_end(struct answer *answer)
+{
+    (void)answer;
+}
+
+struct chat_meter meter_of(const struct entry *e)
+{
+    return (struct chat_meter){.usage = e->facts.usage,
+                               .finished = true,
+                               .done = true,
+                               .content_bytes = e->facts.content_bytes,
+                               .events = e->facts.events};
+}
+
+struct answer *cache_answer(struct cache_ticket *t)
+{
+    struct answer *answer = arena_alloc(t->arena, sizeof *answer);
+    const struct entry_facts *f = &t->entry->facts;
+
+    if (!answer)
+        return NULL;
+    *answer = (struct answer){.status = f->status,
+                              .streaming = f->streaming,
+                              .content_type = f->content_type,
+                              .provider = f->provider,
+                              .remote_model = f->remote_model,
+                              .request_id = f->request_id,
+                              .citations = f->citations,
+                              .next = next_whole,
+                              .end = nothing_to_end,
+                              .own = t};
+    answer->meter = meter_of(t->entry);
+    t->whole = f->body;
+    t->notes = f->notes;
+    return answer;
+}
+
+/* What ends a leader and says nothing of the question: others ask for themselves. */
+static bool is_own_failure(enum err_code code)
+{
+    return code == ERR_CANCELLED || code == ERR_EXHAUSTED || code == ERR_DENIED;
+}
+
+bool cache_join(struct cache_ticket *t, struct answer **out, bool *again, struct err *err)
+{
+    struct answer *answer = arena_alloc(t->arena, sizeof *answer);
+    struct chat_meter meter;
+    struct flight_head head;
+    bool failed;
+
+    ASSERT(t->part == CACHE_JOINS);
+    *again = false;
+    if (!answer)
+        return err_arena(err, t->arena);
+    if (!flight_wait_head(&t->reader, &head, &meter, &failed, err)) {
+        *again = failed && is_own_failure(err->code);
+        return false;
+    }
+    *answer = (struct answer){.status = head.status,
+                              .streaming = head.streaming,
+                              .content_type = head.content_type,
+                              .provider = head.provider,
+                              .remote_model = head.remote_model,
+                              .request_id = head.request_id,
+                              .citations = head.citations,
+                              .meter = meter,
+                              .next = next_read,
+                              .end = nothing_to_end,
+                              .own = t};
+    t->notes = head.notes;
+    *out = answer;
+    return true;
+}
+
+/* ---- leaving ---- */
+
+static void give_up(void *arg)
+{
+    struct cache_ticket *t = arg;
+
+    if (t->work)
+        scope_cancel(t->work);
+}
+
+/* The others may read on; the last of them to leave ends it. */
+static SUSPENDS void wait_for_fetch(struct cache_ticket *t)
+{
+    if (!t->fetched.set)
+        flight_when_alone(t->flight, give_up, t);
+    event_await(&t->fetched);
+}
+
+void cache_leave(struct cache_ticket *t, const struct err *why)
+{
+    struct err gone = {.code = ERR_CANCELLED};
+
+    if (!t || t->left)
+        return;
+    t->left = true;
+    if (t->flight) {
+        flight_detach(&t->reader);
+        if (t->fetches)
+            wait_for_fetch(t);
+        else if (t->part == CACHE_LEADS && !flight_is_over(t->flight))
+            flight_fail(t->flight, why->code ? why : &gone, NULL);
+        if (t->fetches) /* what was paid for is known now */
+            t->outer->meter = flight_meter(t->flight);
+    }
+}

@@ -1,0 +1,264 @@
+/* The cache's part in a request: three steps and what others ask of them.
+ *
+ *   look_up   after route, before budget: an answer at hand sets req->answer, so that no money is held for
+ *             a call that is not made; the limits of the key are asked by budget all the same.
+ *   join      somebody is asking the same just now: his answer is ours too
+ *   keep      what the call gives is kept, and passed on to those who joined */
+#include <string.h>
+
+#include "cache/cache.h"
+#include "gateway/gateway_internal.h"
+#include "models/dialect.h"
+#include "sys/clock.h"
+
+/* Leaders that failed for a reason of their own, before this request asks alone. */
+#define LOSSES_BYTES 190 /* of names that a hit repeats: as much as a flight carries */
+#define ROUNDS_MAX   3
+
+static const struct cache_config *settings_of(const struct request *req)
+{
+    return &req->config->cache;
+}
+
+static struct cache_rules rules_of(const struct request *req)
+{
+    const struct cache_config *c = settings_of(req);
+    const struct catalogue *catalogue = req->config->catalogue;
+    struct cache_rules rules = c->rules;
+
+    if (c->use && req->model >= catalogue->models &&
+        req->model < catalogue->models + catalogue->model_count)
+        rules.use = c->use[req->model - catalogue->models];
+    return rules;
+}
+
+/* A temperature that is said and is 0; what is not said is the provider's to choose, and none chooses 0. */
+static bool is_sampled(const struct json *j)
+{
+    static const char *const places[] = {"temperature", "generationConfig.temperature",
+                                         "inferenceConfig.temperature"};
+    double value;
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (json_f64(j, json_path(j, places[i]), &value) && value <= 0)
+            return false;
+    return true;
+}
+
+/* ---- look_up ---- */
+
+static void put_target(struct buf *to, const struct model *m)
+{
+    buf_str(to, m->provider ? m->provider->name : STR("weir"));
+    buf_char(to, '\n');
+    buf_str(to, m->provider ? m->provider->url_text : STR(""));
+    buf_char(to, '\n');
+    buf_str(to, m->remote_name);
+    buf_char(to, '\n');
+}
+
+/* Who may answer under the name: when another deployment does, the old one's answers are not found. */
+static bool target_of(const struct request *req, struct str *out, struct err *err)
+{
+    const struct route *row = req->row;
+    struct buf b;
+
+    buf_init(&b, req->arena, 64 * KIB);
+    if (!row) {
+        put_target(&b, req->model);
+        return buf_finish(&b, out, err);
+    }
+    buf_str(&b, row->name);
+    for (size_t g = 0; g < row->group_count; g++) {
+        buf_char(&b, '>');
+        for (size_t i = 0; i < row->groups[g].count; i++)
+            put_target(&b, row->groups[g].candidates[i].model);
+    }
+    return buf_finish(&b, out, err);
+}
+
+/* Where the path says more than the model: what is done with it, and in which framing. */
+static struct str variant_of(const struct request *req)
+{
+    const struct http_head *head = req->http ? http_head(req->http) : NULL;
+    bool is_plain = !head || !req->entry || !str_ends(str_from(req->entry->path), STR("*"));
+
+    if (is_plain)
+        return STR("");
+    return arena_fmt(req->arena, STR_FMT "?%s", STR_ARG(head->path),
+                     str_find(head->query, STR("alt=sse")) < head->query.len ? "alt=sse" : "");
+}
+
+static bool fill_ask(struct request *req, const struct cache_wish *wish,
+                     const struct cache_plan *plan, struct cache_ask *ask, struct err *err)
+{
+    struct cache_identity identity = {.space = plan->shared ? CACHE_SPACE_SHARED : req->who->tenant,
+                                      .dialect = req->label,
+                                      .model = req->chat.model,
+                                      .variant = variant_of(req),
+                                      .stream = req->chat.stream,
+                                      .body = req->chat.json};
+
+    if (!identity.variant.ptr)
+        return err_arena(err, req->arena);
+    if (!target_of(req, &identity.target, err))
+        return false;
+    *ask = (struct cache_ask){.plan = *plan,
+                              .space = identity.space,
+                              .model = identity.model,
+                              .tag_count = wish->tag_count,
+                              .prompt_bytes = req->chat.prompt_bytes};
+    memcpy(ask->tags, wish->tags, sizeof ask->tags);
+    return cache_key_of(req->arena, &identity, &ask->key, err);
+}
+
+/* What the provider of a kept answer could not be told, told again. */
+static bool recall_losses(struct request *req, struct err *err)
+{
+    struct str rest = cache_notes(req->ticket), one;
+
+    if (rest.len == 0)
+        return true;
+    req->losses = arena_alloc(req->arena, sizeof *req->losses);
+    if (!req->losses)
+        return err_arena(err, req->arena);
+    while (str_split(&rest, '\n', &one) && req->losses->count < LOSSES_MAX)
+        if (one.len)
+            req->losses->fields[req->losses->count++] = one;
+    return true;
+}
+
+static bool write_losses(const struct request *req, struct str *out, struct err *err)
+{
+    struct buf names;
+
+    *out = STR_NONE;
+    if (!req->losses || !req->losses->count)
+        return true;
+    buf_init(&names, req->arena, LOSSES_BYTES);
+    for (uint32_t i = 0; i < req->losses->count; i++)
+        if (names.len + req->losses->fields[i].len + 1 <= LOSSES_BYTES) {
+            buf_str(&names, req->losses->fields[i]);
+            buf_char(&names, '\n');
+        }
+    return buf_finish(&names, out, err);
+}
+
+static bool none_kept(struct request *req, struct err *err)
+{
+    req->problem = "not_in_cache";
+    req->problem_status = 504; /* RFC 9111, 5.2.1.7 */
+    return err_set(err, ERR_NOT_FOUND,
+                   "no answer is kept that fits, and the request said only-if-cached");
+}
+
+static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_wish *wish,
+                                        const struct cache_plan *plan, struct err *err)
+{
+    struct cache_ask ask;
+
+    if (!fill_ask(req, wish, plan, &ask, err) ||
+        !cache_look_up(settings_of(req)->cache, req->arena, &ask, &req->ticket, err))
+        return false;
+    req->cache_key = ask.key;
+    if (cache_part(req->ticket) != CACHE_HITS)
+        return true;
+    req->answer = cache_answer(req->ticket);
+    return req->answer ? recall_losses(req, err) : err_arena(err, req->arena);
+}
+
+bool look_up_answer(struct request *req, struct err *err)
+{
+    struct cache_wish wish;
+    struct cache_plan plan;
+    struct str control = STR_NONE;
+
+    if (!settings_of(req)->cache || req->answerer)
+        return true; /* documents change without a request knowing */
+    if (req->http)
+        control = http_field(&http_head(req->http)->fields, STR("cache-control"));
+    struct cache_rules rules = rules_of(req);
+    if (!cache_wish_read(req->arena, req->chat.json, req->chat.weir, control, &wish, err) ||
+        !cache_decide(&rules, &wish, is_sampled(req->chat.json), &plan, err))
+        return false;
+    if ((plan.may_read || plan.may_store) && !take_part(req, &wish, &plan, err))
+        return false;
+    return !plan.only || req->answer || none_kept(req, err);
+}
+
+/* ---- join ---- */
+
+/* The one that was joined is gone. Whoever looks up first asks; after some rounds everybody does. */
+static SUSPENDS bool look_up_again(struct request *req, uint32_t round, struct err *err)
+{
+    struct err none = {0};
+
+    cache_leave(req->ticket, &none);
+    req->ticket = NULL;
+    if (round < ROUNDS_MAX && !look_up_answer(req, err))
+        return false;
+    hold_drop(req->gateway->accounts, &req->hold); /* it was for a part of the price */
+    return hold_budget(req, err);
+}
+
+bool join_answer(struct request *req, struct err *err)
+{
+    for (uint32_t round = 1; cache_part(req->ticket) == CACHE_JOINS; round++) {
+        bool again;
+
+        if (cache_join(req->ticket, &req->answer, &again, err))
+            return recall_losses(req, err);
+        if (!again)
+            return false;
+        *err = (struct err){0};
+        if (!look_up_again(req, round, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- keep ---- */
+
+bool keep_answer(struct request *req, struct err *err)
+{
+    if (cache_part(req->ticket) != CACHE_LEADS)
+        return true;
+    struct str notes;
+
+    return write_losses(req, &notes, err) &&
+           cache_keep(req->ticket, notes, &req->answer, &req->kept, err);
+}
+
+/* ---- what others ask ---- */
+
+bool request_is_cached(const struct request *req)
+{
+    enum cache_part part = cache_part(req->ticket);
+
+    return part == CACHE_HITS || part == CACHE_JOINS;
+}
+
+struct str request_cache_said(const struct request *req)
+{
+    switch (cache_part(req->ticket)) {
+    case CACHE_HITS: return STR("hit");
+    case CACHE_JOINS: return STR("joined");
+    case CACHE_LEADS: return req->kept ? STR("stored") : STR("miss");
+    case CACHE_BYPASSES: break;
+    }
+    return settings_of(req)->cache && req->model ? STR("bypass") : STR_NONE;
+}
+
+usd_micro request_cache_price(const struct request *req, usd_micro price)
+{
+    return request_is_cached(req) ? price / 100 * settings_of(req)->price_percent +
+                                        price % 100 * settings_of(req)->price_percent / 100
+                                  : price;
+}
+
+int64_t request_cache_age(const struct request *req)
+{
+    if (cache_part(req->ticket) != CACHE_HITS)
+        return -1;
+    return MAX_OF(clock_wall() - cache_stored(req->ticket), 0) / 1000;
+}

@@ -1,0 +1,231 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pages.h"
+#include "cache/disk.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "test.h"
+
+static struct entry *make(uint64_t n, size_t body_bytes, const char *space, const char *tag)
+{
+    struct err err = {0};
+    struct arena *arena = arena_new(MIB);
+    char *body = arena_alloc(arena, body_bytes + 64);
+    struct entry_facts facts = {.status = 200,
+                                .stored = clock_wall(),
+                                .expires = clock_wall() + 100000,
+                                .space = str_from(space),
+                                .model = STR("m"),
+                                .body = {body, body_bytes}};
+
+    memset(body, 'a' + (int)(n % 26), body_bytes);
+    snprintf(body, 64, "SECRET-%06" PRIu64 "-", n);
+    if (tag)
+        facts.tags[facts.tag_count++] = str_from(tag);
+    memcpy(facts.key.bytes + 8, &n, sizeof n);
+    struct entry *e = entry_new(&facts, &err);
+    arena_end(&arena);
+    return e;
+}
+
+static struct cache_key key_of(uint64_t n)
+{
+    struct cache_key key = {{0}};
+
+    memcpy(key.bytes + 8, &n, sizeof n);
+    return key;
+}
+
+static bool put(struct disk *d, uint64_t n, size_t bytes)
+{
+    struct entry *e CLEANUP(entry_unref) =
+        make(n, bytes, n % 2 ? "odd" : "even", n % 5 ? NULL : "five");
+    struct err err = {0};
+    bool ok = disk_put(d, e, &err);
+
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+static bool has(struct disk *d, uint64_t n)
+{
+    struct cache_key key = key_of(n);
+    struct entry *e CLEANUP(entry_unref) = disk_get(d, &key, clock_wall(), -1);
+    char want[32];
+
+    snprintf(want, sizeof want, "SECRET-%06" PRIu64 "-", n);
+    EXPECT(!e || str_starts(e->facts.body, str_from(want)));
+    return e != NULL;
+}
+
+static struct disk *open_disk(const char *dir, int64_t bytes, uint32_t entries)
+{
+    struct disk_options options = {
+        .dir = dir, .bytes_max = bytes, .segment_bytes = bytes / 8, .entries_max = entries};
+    struct disk *d = NULL;
+    struct err err = {0};
+
+    EXPECT(disk_open(&options, &d, &err), "%s", err.text);
+    return d;
+}
+
+static const char *fresh_dir(struct arena *arena, const char *name)
+{
+    return arena_fmt(arena, "%s/%s", test_dir(), name).ptr;
+}
+
+/* How often the text stands in any file of the directory. */
+static size_t grep(const char *dir, const char *text)
+{
+    struct arena *arena = arena_new(64 * MIB);
+    struct str *names;
+    size_t count, found = 0;
+    struct err err = {0};
+
+    EXPECT(file_list(arena, dir, 1000, &names, &count, &err), "%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        struct str all;
+
+        EXPECT(file_load(arena, arena_fmt(arena, "%s/" STR_FMT, dir, STR_ARG(names[i])).ptr,
+                         32 * MIB, &all, &err),
+               "%s", err.text);
+        for (size_t at; (at = str_find(all, str_from(text))) < all.len; found++)
+            all = str_slice(all, at + 1, all.len);
+    }
+    arena_end(&arena);
+    return found;
+}
+
+TEST(disk_survives_reopening)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "again");
+    size_t before = pages_in_use();
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+
+    for (uint64_t n = 0; n < 100; n++)
+        put(d, n, 1000 + n);
+    put(d, 7, 50); /* replaces */
+    disk_close(&d);
+    d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    for (uint64_t n = 0; n < 100; n++)
+        EXPECT(has(d, n), "%" PRIu64, n);
+    EXPECT(!has(d, 100));
+    EXPECT(disk_stats(d).entries == 100);
+    struct cache_key key = key_of(7);
+    struct entry *e = disk_get(d, &key, clock_wall(), -1);
+    EXPECT(e && e->facts.body.len == 50, "the newest");
+    entry_unref(&e);
+    EXPECT(grep(dir, "SECRET-000007-") == 1, "the one before is not in the files");
+    disk_close(&d);
+    EXPECT(pages_in_use() == before);
+    arena_end(&arena);
+}
+
+/* As kill -9 leaves it: the newest file ends anywhere. */
+TEST(a_torn_end_is_cut_off_at_every_byte)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "torn");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    const char *path = arena_fmt(arena, "%s/%016x.seg", dir, 0).ptr;
+    struct file_info before, after;
+    struct err err = {0};
+
+    log_set_level(LOG_ERROR); /* it warns each time */
+    for (uint64_t n = 0; n < 3; n++)
+        put(d, n, 20);
+    REQUIRE(file_stat(path, &before, &err), "%s", err.text);
+    put(d, 3, 20);
+    disk_close(&d);
+    REQUIRE(file_stat(path, &after, &err), "%s", err.text);
+    for (int64_t end = after.bytes - 1; end > before.bytes; end -= 7) {
+        struct file *f;
+
+        REQUIRE(file_open(path, FILE_WRITE, 0600, &f, &err) && file_cut(f, end, &err), "%s",
+                err.text);
+        file_close(&f);
+        d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+        EXPECT(has(d, 0) && has(d, 1) && has(d, 2) && !has(d, 3), "cut at %" PRId64, end);
+        put(d, 3, 20);
+        EXPECT(has(d, 3));
+        disk_close(&d);
+    }
+    log_set_level(LOG_INFO);
+    arena_end(&arena);
+}
+
+TEST(a_damaged_record_is_not_given)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "damaged");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct file *f;
+    struct err err = {0};
+
+    put(d, 1, 1000);
+    put(d, 2, 1000);
+    REQUIRE(file_open(arena_fmt(arena, "%s/%016x.seg", dir, 0).ptr, FILE_WRITE, 0600, &f, &err) &&
+                file_write_at(f, 700, "!", 1, &err),
+            "%s", err.text);
+    file_close(&f);
+    EXPECT(!has(d, 1) && has(d, 2));
+    EXPECT(disk_stats(d).damaged == 1);
+    disk_close(&d);
+    d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    EXPECT(!has(d, 1) && has(d, 2));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+TEST(bytes_and_entries_are_bounded_and_the_used_stay)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "bounded");
+    struct disk *d = open_disk(dir, (int64_t)MIB, 400);
+
+    for (uint64_t n = 0; n < 3000; n++) {
+        put(d, n, n % 3 ? 500 : 5000);
+        EXPECT(has(d, 0) || n < 1, "used all the time, at %" PRIu64, n);
+        EXPECT(disk_stats(d).bytes <= MIB && disk_stats(d).entries <= 400);
+    }
+    EXPECT(has(d, 2999) && !has(d, 1));
+    EXPECT(disk_stats(d).evictions > 2000);
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+TEST(purged_bytes_are_gone_from_the_files)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "purged");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct cache_key key = key_of(11);
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    for (uint64_t n = 0; n < 50; n++)
+        put(d, n, 3000);
+    EXPECT(grep(dir, "SECRET-") == 50);
+    EXPECT(disk_purge(d, &(struct cache_selector){.key = &key}, &gone, &err) && gone == 1, "%s",
+           err.text);
+    EXPECT(grep(dir, "SECRET-000011-") == 0 && grep(dir, "SECRET-") == 49);
+    gone = 0;
+    EXPECT(disk_purge(d, &(struct cache_selector){.tag = STR("five")}, &gone, &err) && gone == 10);
+    EXPECT(grep(dir, "five") == 0 && grep(dir, "SECRET-") == 39);
+    gone = 0;
+    EXPECT(disk_purge(d, &(struct cache_selector){.space = STR("odd")}, &gone, &err) && gone == 19,
+           "%" PRIu64, gone);
+    EXPECT(grep(dir, "SECRET-") == 20 && grep(dir, "odd") == 0);
+    disk_close(&d);
+    d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    EXPECT(disk_stats(d).entries == 20 && has(d, 2) && !has(d, 11));
+    gone = 0;
+    EXPECT(disk_purge(d, &(struct cache_selector){0}, &gone, &err) && gone == 20);
+    EXPECT(grep(dir, "SECRET-") == 0 && grep(dir, "zzzz") == 0);
+    disk_close(&d);
+    arena_end(&arena);
+}
