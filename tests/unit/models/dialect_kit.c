@@ -43,6 +43,7 @@ void kit_client_init(struct kit_client *k, struct arena *arena, const struct dia
     k->asked.spoken = dialect;
     k->asked.stream = streamed;
     k->asked.include_usage = true;
+    k->asked.reasoning_summary = STR("auto"); /* some tell thoughts only to who wants them */
     k->asked.model = STR("m");
     k->writer = (struct said_writer){.arena = arena,
                                      .asked = &k->asked,
