@@ -125,6 +125,7 @@ bool gateway_ask(struct request *parent, const struct model *model, struct str b
     asked->outer->next = next_asked;
     asked->outer->end = end_asked;
     asked->outer->own = asked;
+    asked->outer->tell_failure = NULL; /* it speaks of the answer behind it */
     *out = asked->outer;
     return true;
 }
