@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "models/responses_store.h"
 #include "net/resolve.h"
 #include "sys/clock.h"
 
@@ -345,15 +346,48 @@ static bool lock_data(struct house *house, struct err *err)
                    STR_ARG(house->settings->data.dir));
 }
 
+/* Modules in the order of the ladder. */
+static bool join_migrations(struct house *house, struct store_options *options, struct err *err)
+{
+    const struct {
+        const struct migration *rows;
+        size_t count;
+    } modules[] = {{responses_migrations, responses_migration_count},
+                   {accounts_migrations, accounts_migration_count}};
+    struct migration *all;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(modules); i++)
+        n += modules[i].count;
+    all = arena_array(house->arena, n, sizeof *all);
+    if (!all)
+        return err_arena(err, house->arena);
+    options->migrations = all;
+    options->migration_count = n;
+    for (size_t i = 0; i < ARRAY_LEN(modules); i++)
+        for (size_t k = 0; k < modules[i].count; k++)
+            *all++ = modules[i].rows[k];
+    return true;
+}
+
+static bool open_responses(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct responses_options options = {.store = house->store,
+                                        .age_max = s->responses.keep,
+                                        .count_max = s->responses.count,
+                                        .bytes_max = s->responses.bytes};
+
+    return responses_store_open(&options, &house->responses, err);
+}
+
 static bool open_store(struct house *house, struct err *err)
 {
     struct store_options options = {
         .path = house_path(house, "weir.db"),
         .queue_max = (uint32_t)house->settings->data.store_queue,
-        .migrations = accounts_migrations,
-        .migration_count = accounts_migration_count,
     };
-    return store_open(&options, &house->store, err);
+    return join_migrations(house, &options, err) && store_open(&options, &house->store, err);
 }
 
 static bool open_accounts(struct house *house, struct err *err)
@@ -464,7 +498,8 @@ static bool open_gateway(struct house *house, struct err *err)
     struct gateway_options options = {.accounts = house->accounts,
                                       .config = house->config,
                                       .telemetry = house->telemetry,
-                                      .traces = house->traces};
+                                      .traces = house->traces,
+                                      .responses = house->responses};
     return house_publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
 
@@ -487,6 +522,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         {open_cache, "a damaged cache costs nothing but what it saves: remove its folder"},
         {open_tls, NULL},
         {open_telemetry, NULL},
+        {open_responses, NULL},
         {open_gateway, NULL},
     };
     struct arena *arena = arena_new(HOUSE_MEMORY);
@@ -542,6 +578,7 @@ void house_close(struct house **at)
         log_error("%s (the next start signs what is missing)", err.text);
     audit_tree_close(&house->audit_tree);
     audit_close(&house->audit);
+    responses_store_close(&house->responses);
     store_close(&house->store);
     pool_free(&house->documents);
     pool_free(&house->log_writer);

@@ -29,6 +29,7 @@ struct house {
     struct pool *log_writer; /* its own: a full pipe holds up nothing else */
     struct pool *documents;  /* parsing, indexing, searching */
     struct store *store;
+    struct responses_store *responses;
     struct audit *audit;
     struct audit_tree *audit_tree;
     struct audit_keep *audit_keep;

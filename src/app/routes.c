@@ -10,6 +10,11 @@ static void ask_model(struct http_exchange *x, struct house *house)
     gateway_serve(x, house->gateway);
 }
 
+static void kept_responses(struct http_exchange *x, struct house *house)
+{
+    gateway_responses(x, house->gateway);
+}
+
 static void models(struct http_exchange *x, struct house *house)
 {
     gateway_models(x, house->gateway);
@@ -21,6 +26,12 @@ const struct client_route client_routes[] = {
     {"POST", "/v1/completions", GATEWAY, ask_model, "Complete a text (OpenAI's older dialect)"},
     {"POST", "/v1/embeddings", GATEWAY, ask_model, "Turn texts into vectors (OpenAI's dialect)"},
     {"POST", "/v1/messages", GATEWAY, ask_model, "Ask a model (Anthropic's dialect)"},
+    {"POST", "/v1/messages/count_tokens", GATEWAY, ask_model,
+     "Count a question's tokens (Anthropic's dialect)"},
+    {"POST", "/v1/responses", GATEWAY, ask_model, "Ask a model (OpenAI's Responses)"},
+    {"GET", "/v1/responses/*", GATEWAY, kept_responses, "Show a kept answer, or its input_items"},
+    {"DELETE", "/v1/responses/*", GATEWAY, kept_responses, "Forget a kept answer"},
+    {"POST", "/v1/responses/*", GATEWAY, kept_responses, "Cancel: refused, as none is in progress"},
     {"POST", "/v1beta/models/*", GATEWAY, ask_model,
      "Ask a model, stream, embed, count tokens (Gemini's dialect)"},
     {"GET", "/v1beta/models", GATEWAY, models, "List models (Gemini's dialect)"},

@@ -85,6 +85,10 @@ struct settings {
         int64_t threads, queue;
     } knowledge;
     struct {
+        dur_ns keep;
+        int64_t count, bytes;
+    } responses;
+    struct {
         int64_t connections, idle;
         dur_ns idle_timeout;
     } upstream;

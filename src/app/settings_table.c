@@ -143,6 +143,16 @@ static const struct setting knowledge_rows[] = {
      "Searches that may wait for a thread; above it 429."},
 };
 
+static const struct setting responses_rows[] = {
+    {"keep", SET_DURATION, AT(responses.keep), "720h", 0, S(86400L * 400), NULL, true,
+     "How long an answer of /v1/responses is kept for previous_response_id, unless the request says "
+     "store: false; 0: none is kept. Kept answers stand in the database as text, not encrypted."},
+    {"count", SET_COUNT, AT(responses.count), "100000", 1, 100000000, NULL, true,
+     "Answers kept; above it the oldest go."},
+    {"bytes", SET_BYTES, AT(responses.bytes), "1GiB", 65536, 1099511627776, NULL, true,
+     "Of all answers kept; above it the oldest go."},
+};
+
 static const struct setting upstream_rows[] = {
     {"connections", SET_COUNT, AT(upstream.connections), "4096", 1, 1000000, NULL, true,
      "Connections of one loop to one provider; further requests wait in line."},
@@ -377,6 +387,8 @@ const struct section settings_sections[] = {
     {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
      ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},
     {"knowledge", "Answers from documents.", knowledge_rows, ARRAY_LEN(knowledge_rows), 0, 0, 0, 0},
+    {"responses", "Answers that clients may go on from.", responses_rows,
+     ARRAY_LEN(responses_rows), 0, 0, 0, 0},
     {"upstream", "Connections to providers.", upstream_rows, ARRAY_LEN(upstream_rows), 0, 0, 0, 0},
     {"providers", "A list: who answers from outside.", provider_rows, ARRAY_LEN(provider_rows),
      AT(providers), AT(provider_count), sizeof(struct provider_settings), 64},

@@ -30,6 +30,7 @@ static NOINLINE SUSPENDS bool send_whole(struct request *req, struct str body, s
     struct reply_head head;
 
     req->status = req->answer->status;
+    keep_response(req);
     if (!request_record(req, &(struct err){0}, body.len, err))
         return false;
     req->head_sent = true;
@@ -73,6 +74,7 @@ static SUSPENDS bool relay(struct request *req, struct str first, struct err *er
         if (!answer->next(answer, &bytes, &last, err))
             return false;
     }
+    keep_response(req);
     if (!request_record(req, &(struct err){0}, bytes.len, err))
         return false;
     if (!http_end(req->http, bytes, err))

@@ -16,7 +16,21 @@ static const struct gateway_entry entries[] = {
      {"gemini", 6},
      {"POST /v1beta/models/*", 21},
      prepare_gemini},
-    {"/v1/messages", &dialect_anthropic, {"messages", 8}, {"POST /v1/messages", 17}, NULL},
+    {"/v1/messages",
+     &dialect_anthropic,
+     {"messages", 8},
+     {"POST /v1/messages", 17},
+     prepare_message},
+    {"/v1/messages/count_tokens",
+     &dialect_anthropic,
+     {"count", 5},
+     {"POST /v1/messages/count_tokens", 30},
+     prepare_message},
+    {"/v1/responses",
+     &dialect_responses,
+     {"responses", 9},
+     {"POST /v1/responses", 18},
+     prepare_response},
 };
 /* clang-format on */
 

@@ -12,9 +12,10 @@ struct traces;    /* gateway/traces.h */
 
 struct gateway_options {
     struct accounts *accounts;
-    struct snapshot *config;     /* of struct config */
-    struct telemetry *telemetry; /* NULL: spans go nowhere */
-    struct traces *traces;       /* NULL: none are kept */
+    struct snapshot *config;           /* of struct config */
+    struct telemetry *telemetry;       /* NULL: spans go nowhere */
+    struct traces *traces;             /* NULL: none are kept */
+    struct responses_store *responses; /* NULL: no answers are kept */
 };
 bool gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
     MUST_CHECK;
@@ -38,6 +39,8 @@ const struct gateway_entry *gateway_entry_find(struct str path); /* NULL: none h
 /* Handlers for app/routes.c. */
 /* POST to the path of an entry. */
 SUSPENDS void gateway_serve(struct http_exchange *x, struct gateway *gateway);
+/* GET, DELETE /v1/responses/{id}, GET .../input_items, POST .../cancel. */
+SUSPENDS void gateway_responses(struct http_exchange *x, struct gateway *gateway);
 SUSPENDS void gateway_models(struct http_exchange *x,
                              struct gateway *gateway); /* GET /v1/models and /v1/models/{id} */
 /* Errors of any /v1 route in the dialect's shape, with x-request-id; recorded when a key was shown. */

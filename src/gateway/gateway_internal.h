@@ -13,6 +13,7 @@
 struct gateway {
     struct accounts *accounts;
     struct snapshot *config;
+    struct responses_store *responses; /* NULL: no answers are kept */
     _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
     uint64_t id_seed, trace_seed;
     struct telemetry *telemetry;
@@ -38,6 +39,9 @@ SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
 /* ---- Gemini's ways in (gemini.c) ---- */
 SUSPENDS bool prepare_gemini(struct request *req, struct err *err) MUST_CHECK;
 bool is_gemini_count(const struct request *req);
+bool is_message_count(const struct request *req);
+SUSPENDS bool count_message(struct request *req, struct err *err) MUST_CHECK;
+SUSPENDS bool serve_kept(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool count_gemini(struct request *req, struct err *err) MUST_CHECK;
 void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena);
 void gemini_write_models(struct json_writer *w, const struct catalogue *c, struct arena *arena);
@@ -70,6 +74,12 @@ struct str request_cache_said(const struct request *req); /* x-weir-cache; empty
 int64_t request_cache_age(const struct request *req);     /* seconds, or -1 */
 /* Of what the tokens cost: all of it, or what an answer from the cache costs. */
 usd_micro request_cache_price(const struct request *req, usd_micro price);
+/* ---- answers that are kept (kept.c) ---- */
+/* What the question goes on from takes its place before it. */
+SUSPENDS bool prepare_response(struct request *req, struct err *err) MUST_CHECK;
+/* The answer is whole and its last bytes have not left. */
+SUSPENDS void keep_response(struct request *req);
+bool prepare_message(struct request *req, struct err *err) MUST_CHECK; /* count.c */
 
 /* ---- the end of every path ---- */
 

@@ -44,6 +44,17 @@ static const struct step count_steps[] = {
     {"count", count_gemini},        {"deliver", deliver_answer},
 };
 
+static const struct step message_count_steps[] = {
+    {"authenticate", authenticate}, {"parse", parse_body},       {"route", choose_route},
+    {"count", count_message},       {"deliver", deliver_answer},
+};
+
+static const struct step kept_steps[] = {
+    {"authenticate", authenticate},
+    {"kept", serve_kept}, /* the answer is one that was given before, or what was asked of it */
+    {"deliver", deliver_answer},
+};
+
 /* From inside the house: who and model are given, and who asks pulls the answer (ask.c). */
 static const struct step ask_steps[] = {
     {"parse", parse_body},
@@ -225,8 +236,18 @@ void gateway_serve(struct http_exchange *x, struct gateway *gateway)
     req.entry = entry;
     if (is_gemini_count(&req))
         take_through(&req, count_steps, ARRAY_LEN(count_steps));
+    else if (is_message_count(&req))
+        take_through(&req, message_count_steps, ARRAY_LEN(message_count_steps));
     else
         take_through(&req, chat_steps, ARRAY_LEN(chat_steps));
+}
+
+void gateway_responses(struct http_exchange *x, struct gateway *gateway)
+{
+    struct request req;
+
+    begin(&req, x, gateway, STR("responses"), STR("/v1/responses/*"));
+    take_through(&req, kept_steps, ARRAY_LEN(kept_steps));
 }
 
 void gateway_models(struct http_exchange *x, struct gateway *gateway)

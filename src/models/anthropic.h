@@ -2,6 +2,7 @@
  *   anthropic.c          the table of fields, usage, errors
  *   anthropic_read.c     a client's request
  *   anthropic_write.c    a request for a provider
+ *   anthropic_turns.c    its turns and tools
  *   anthropic_said.c     a provider's answer
  *   anthropic_answer.c   an answer for a client */
 #ifndef WEIR_MODELS_ANTHROPIC_H
@@ -35,6 +36,10 @@ bool anthropic_read_service_tier(struct field_reader *r, json_ref v, struct err 
 bool anthropic_write_request(struct arena *arena, const struct conversation *in,
                              const struct model *to, struct losses *losses, struct outgoing *out,
                              struct err *err);
+/* Version and features, for the head of a request; how many fields they are. */
+#define ANTHROPIC_FIELDS_MAX 2
+size_t anthropic_head(const struct model *to, const struct conversation *in,
+                      struct http_field out[ANTHROPIC_FIELDS_MAX]);
 /* The members system, messages and tools. */
 struct anthropic_writing {
     struct arena *arena;

@@ -294,6 +294,20 @@ static bool write_body(struct anthropic_writing *to, const struct model *model, 
     return true;
 }
 
+size_t anthropic_head(const struct model *to, const struct conversation *in,
+                      struct http_field out[ANTHROPIC_FIELDS_MAX])
+{
+    const struct provider *provider = to->provider;
+    size_t n = 1;
+
+    out[0] = (struct http_field){STR("anthropic-version"), str_is_empty(provider->api_version)
+                                                               ? STR(VERSION)
+                                                               : provider->api_version};
+    if (in->spoken == &dialect_anthropic && in->beta.ptr)
+        out[n++] = (struct http_field){STR("anthropic-beta"), in->beta};
+    return n;
+}
+
 bool anthropic_write_request(struct arena *arena, const struct conversation *in,
                              const struct model *to, struct losses *losses, struct outgoing *out,
                              struct err *err)
@@ -314,11 +328,6 @@ bool anthropic_write_request(struct arena *arena, const struct conversation *in,
         return false;
     out->method = STR("POST");
     out->path = STR("/messages");
-    out->fields[0] = (struct http_field){
-        STR("anthropic-version"),
-        str_is_empty(to->provider->api_version) ? STR(VERSION) : to->provider->api_version};
-    out->field_count = 1;
-    if (writing.same && in->beta.ptr)
-        out->fields[out->field_count++] = (struct http_field){STR("anthropic-beta"), in->beta};
+    out->field_count = anthropic_head(to, in, out->fields);
     return true;
 }

@@ -100,7 +100,7 @@ void responses_write_usage(struct json_writer *w, const struct usage *usage)
 
 static void write_error(struct buf *out, int status, const char *code, const struct err *err)
 {
-    if (code)
+    if (code && *code)
         chat_write_error_as(out, code, err);
     else
         chat_write_error(out, status, err);

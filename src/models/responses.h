@@ -17,6 +17,8 @@ struct responses_asked {
     struct str input;                /* raw: a string or an array of items */
     struct str previous_response_id; /* "resp_..." */
     bool store;                      /* true where the client says nothing */
+    uint32_t references;             /* items of input that only name what is kept */
+    size_t input_bytes;              /* of prompt_bytes */
     bool include_encrypted;          /* reasoning.encrypted_content was asked for */
     /* Left by the writer at the end of a good answer, for whoever keeps it: */
     struct str response; /* the object, as the client has it */
@@ -59,6 +61,14 @@ bool responses_write_said(struct said_writer *w, const struct said *said, struct
 void responses_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err);
 void responses_read_usage(const struct json *j, json_ref usage, struct usage *out);
 void responses_write_usage(struct json_writer *w, const struct usage *usage);
+
+/* Other items in place of the input's: what was kept before them, what they only name. The text must
+ * live as long as the conversation. */
+bool responses_replace_input(struct arena *arena, struct conversation *c, struct str items,
+                             struct err *err) MUST_CHECK;
+/* The input's own items with an id each, as they are kept; `id`: of the answer, without its mark. */
+bool responses_own_items(struct arena *arena, const struct responses_asked *asked, struct str id,
+                         struct str *out, struct err *err) MUST_CHECK;
 
 /* Reasoning that is opaque altogether goes where its signature goes, under this mark. */
 #define RESPONSES_REDACTED "weir-redacted:"

@@ -257,11 +257,10 @@ static void write_response_id(struct json_writer *w, const struct said_writer *t
     write_text_member(w, "id", buf_view(&text));
 }
 
-static void write_response(struct json_writer *w, const struct said_writer *to, bool at_end)
+static void write_response_head(struct json_writer *w, const struct said_writer *to, bool at_end)
 {
     const struct writing *own = to->own;
 
-    jw_object(w);
     write_response_id(w, to);
     jw_key(w, "object");
     jw_cstr(w, "response");
@@ -273,6 +272,14 @@ static void write_response(struct json_writer *w, const struct said_writer *to, 
     jw_bool(w, false);
     write_trouble(w, own, at_end);
     write_text_member(w, "model", to->model);
+}
+
+static void write_response(struct json_writer *w, const struct said_writer *to, bool at_end)
+{
+    const struct writing *own = to->own;
+
+    jw_object(w);
+    write_response_head(w, to, at_end);
     jw_key(w, "output");
     if (at_end) {
         write_output(w, own, asked_of(to)->include_encrypted);
@@ -743,9 +750,14 @@ static bool finish(struct said_writer *w, struct buf *out, struct err *err)
 
 void responses_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err)
 {
-    struct writing *own = w->own;
+    struct writing *own = w->own, bare = {.usage = usage_unknown};
+    struct said_writer now = *w;
     struct json_writer jw;
 
+    if (!own) { /* the answer was not written here */
+        now.own = own = &bare;
+        w = &now;
+    }
     own->failure = str_from(err->text);
     event_begin(w, out, &jw, "error");
     jw_key(&jw, "code");
@@ -754,7 +766,18 @@ void responses_write_stream_error(struct said_writer *w, struct buf *out, const 
     jw_key(&jw, "param");
     jw_null(&jw);
     event_end(out, &jw);
-    response_event(w, out, "response.failed", false);
+    /* Short, as there may be no memory for more: what was asked is known to the client. */
+    event_begin(w, out, &jw, "response.failed");
+    jw_key(&jw, "response");
+    jw_object(&jw);
+    write_response_head(&jw, w, false);
+    jw_key(&jw, "output");
+    jw_array(&jw);
+    jw_array_end(&jw);
+    jw_key(&jw, "usage");
+    jw_null(&jw);
+    jw_object_end(&jw);
+    event_end(out, &jw);
 }
 
 static bool fail(struct said_writer *w, const struct said *said, struct buf *out)

@@ -246,10 +246,13 @@ static bool read_reasoning_item(struct gathering *g, json_ref v, const struct at
     return true;
 }
 
+/* Whoever keeps answers puts the item here: responses_replace_input(). */
 static bool read_reference(struct gathering *g, json_ref v, const struct at *at, struct err *err)
 {
-    (void)g, (void)v;
-    return at_error(at, "no such item is kept; send the item itself", err);
+    struct str id = STR_NONE;
+
+    asked_of(g->r)->references++;
+    return member_text_needed(g->r, v, &(struct at){at, "id", 0}, &id, err);
 }
 
 /* Calls of the provider's own tools, and what is new: only a provider of this dialect knows them. */
@@ -292,13 +295,12 @@ static bool read_item(struct gathering *g, json_ref v, const struct at *at, stru
     return read_other(g, v, at, err);
 }
 
-bool responses_read_input(struct field_reader *r, json_ref v, struct err *err)
+static bool read_items(struct field_reader *r, json_ref v, struct err *err)
 {
     const struct at at = {NULL, "input", 0};
     struct gathering g = {.r = r, .turns = &r->to->turns};
     struct at element = {&at, NULL, 0};
 
-    asked_of(r)->input = json_raw(r->json, v);
     while (*g.turns) /* behind instructions that stood in front */
         g.turns = &(*g.turns)->next;
     if (json_kind(r->json, v) == JSON_STRING) {
@@ -314,6 +316,138 @@ bool responses_read_input(struct field_reader *r, json_ref v, struct err *err)
         if (!read_item(&g, i, &element, err))
             return false;
     return true;
+}
+
+bool responses_read_input(struct field_reader *r, json_ref v, struct err *err)
+{
+    size_t before = r->to->prompt_bytes;
+
+    asked_of(r)->input = json_raw(r->json, v);
+    if (!read_items(r, v, err))
+        return false;
+    asked_of(r)->input_bytes = r->to->prompt_bytes - before;
+    return true;
+}
+
+bool responses_replace_input(struct arena *arena, struct conversation *c, struct str items,
+                             struct err *err)
+{
+    struct responses_asked *asked = c->own;
+    struct json *j = json_parse(arena, items, err);
+    struct field_reader r = {.arena = arena, .json = j, .to = c};
+
+    ASSERT(c->spoken == &dialect_responses);
+    if (!j)
+        return err_wrap(err, "input");
+    if (asked->instructions.ptr)
+        c->turns->next = NULL;
+    else
+        c->turns = NULL;
+    c->prompt_bytes -= asked->input_bytes;
+    asked->references = 0;
+    return read_items(&r, json_root(j), err);
+}
+
+/* ---- items as they are kept ---- */
+
+static void keep_content(struct json_writer *w, const struct json *j, json_ref item, json_ref v)
+{
+    bool by_assistant = member_is(j, item, "role", STR("assistant"));
+
+    if (json_kind(j, v) != JSON_STRING) {
+        jw_raw(w, json_raw(j, v));
+        return;
+    }
+    jw_array(w);
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, by_assistant ? "output_text" : "input_text");
+    jw_key(w, "text");
+    jw_raw(w, json_raw(j, v));
+    jw_object_end(w);
+    jw_array_end(w);
+}
+
+static void keep_item(struct json_writer *w, const struct json *j, json_ref item, struct str id)
+{
+    static const char *const written[] = {"id", "type", "content"};
+    json_ref type = member(j, item, "type"), content = member(j, item, "content");
+
+    jw_object(w);
+    jw_key(w, "id");
+    if (json_kind(j, member(j, item, "id")) == JSON_STRING)
+        jw_raw(w, json_raw(j, member(j, item, "id")));
+    else
+        jw_str(w, id);
+    jw_key(w, "type");
+    jw_raw(w, type ? json_raw(j, type) : STR("\"message\""));
+    if (content) {
+        jw_key(w, "content");
+        keep_content(w, j, item, content);
+    }
+    for (json_ref v = json_first(j, item); v; v = json_next(j, v)) {
+        size_t i = 0;
+
+        while (i < ARRAY_LEN(written) && !str_eq(json_key_raw(j, v), str_from(written[i])))
+            i++;
+        if (i < ARRAY_LEN(written))
+            continue;
+        extras_write(w, &(struct extra){.name = json_key_raw(j, v), .raw = json_raw(j, v)});
+    }
+    jw_object_end(w);
+}
+
+static void keep_text(struct json_writer *w, struct str raw, struct str id)
+{
+    jw_object(w);
+    jw_key(w, "id");
+    jw_str(w, id);
+    jw_key(w, "type");
+    jw_cstr(w, "message");
+    jw_key(w, "role");
+    jw_cstr(w, "user");
+    jw_key(w, "content");
+    jw_array(w);
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, "input_text");
+    jw_key(w, "text");
+    jw_raw(w, raw);
+    jw_object_end(w);
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+bool responses_own_items(struct arena *arena, const struct responses_asked *asked, struct str id,
+                         struct str *out, struct err *err)
+{
+    struct json *j = json_parse(arena, asked->input.ptr ? asked->input : STR("[]"), err);
+    struct json_writer w;
+    struct buf text;
+    uint32_t n = 0;
+
+    if (!j)
+        return false;
+    buf_init(&text, arena, MADE_BYTES_MAX);
+    jw_init(&w, &text);
+    jw_array(&w);
+    if (json_kind(j, json_root(j)) == JSON_STRING) {
+        struct str own = arena_fmt(arena, "in_" STR_FMT "_0", STR_ARG(id));
+
+        if (!own.ptr)
+            return err_arena(err, arena);
+        keep_text(&w, asked->input, own);
+    } else {
+        for (json_ref i = json_first(j, json_root(j)); i; i = json_next(j, i), n++) {
+            struct str own = arena_fmt(arena, "in_" STR_FMT "_%" PRIu32, STR_ARG(id), n);
+
+            if (!own.ptr)
+                return err_arena(err, arena);
+            keep_item(&w, j, i, own);
+        }
+    }
+    jw_array_end(&w);
+    return buf_finish(&text, out, err);
 }
 
 bool responses_read_model(struct field_reader *r, json_ref v, struct err *err)

@@ -101,8 +101,8 @@ static const struct {
      "input.0.content: expected a string or an array of content"},
     {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call\",\"name\":\"f\"}]}",
      "input.0.call_id: expected a string"},
-    {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]}",
-     "input.0: no such item is kept; send the item itself"},
+    {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\"}]}",
+     "input.0.id: expected a string"},
     {"{\"model\":\"m\",\"input\":\"x\",\"background\":true}",
      "background: answers in the background are not made here; leave it out, or stream the answer"},
     {"{\"model\":\"m\",\"input\":\"x\",\"conversation\":\"c\"}",
@@ -437,4 +437,36 @@ TEST(parallel_calls_of_a_chat_provider_cut_at_every_byte)
         again = kit_answer(own, &dialect_openai, &dialect_responses, true, bytes, cut, &err);
         REQUIRE(str_eq(again, response), "cut at %zu: %s", cut, err.text);
     }
+}
+
+/* ---- what is kept of an answer ---- */
+
+TEST(responses_items_are_kept_and_read_again)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str items = STR_NONE;
+    struct conversation *c = kit_read(
+        arena, &dialect_responses,
+        "{\"model\":\"m\",\"instructions\":\"S\",\"input\":[{\"role\":\"user\",\"content\":"
+        "\"Q\"},{\"type\":\"function_call_output\",\"id\":\"x\",\"call_id\":\"c\",\"output\":"
+        "\"4\"},{\"type\":\"item_reference\",\"id\":\"rs_7_0\"}]}",
+        &err);
+    const struct responses_asked *asked;
+
+    REQUIRE(c, "%s", err.text);
+    asked = c->own;
+    EXPECT(asked->references == 1 && asked->store);
+    EXPECT(responses_own_items(arena, asked, STR("9"), &items, &err), "%s", err.text);
+    kit_same_json(arena, "kept", items,
+                  "[{\"id\":\"in_9_0\",\"type\":\"message\",\"content\":[{\"type\":\"input_text\","
+                  "\"text\":\"Q\"}],\"role\":\"user\"},{\"id\":\"x\",\"type\":"
+                  "\"function_call_output\",\"call_id\":\"c\",\"output\":\"4\"},{\"id\":\"rs_7_0\","
+                  "\"type\":\"item_reference\"}]");
+    EXPECT(
+        responses_replace_input(arena, c, STR("[{\"role\":\"user\",\"content\":\"Other\"}]"), &err),
+        "%s", err.text);
+    EXPECT(c->turns && c->turns->role == TURN_SYSTEM && c->turns->next &&
+           str_eq(c->turns->next->parts->text, STR("Other")) && !c->turns->next->next);
+    EXPECT(c->prompt_bytes == 6, "%zu", c->prompt_bytes);
 }

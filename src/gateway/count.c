@@ -1,0 +1,71 @@
+/* POST /v1/messages/count_tokens: asked of a provider that counts; else estimated here and marked so. Costs
+ * nothing and holds nothing; it is recorded like every request. */
+#include "gateway/gateway_internal.h"
+#include "models/anthropic_count.h"
+#include "models/dialect.h"
+
+#define REPLY_MAX 256
+
+static bool estimate(struct request *req, struct err *err)
+{
+    struct json_writer w;
+    struct str body;
+    struct buf text;
+
+    buf_init(&text, req->arena, REPLY_MAX);
+    jw_init(&w, &text);
+    jw_object(&w);
+    jw_key(&w, "input_tokens");
+    jw_i64(&w, chat_estimate_tokens(req->conversation->prompt_bytes));
+    jw_key(&w, "weir");
+    jw_object(&w);
+    jw_key(&w, "estimated");
+    jw_bool(&w, true);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    http_reply_field(req->http, (struct http_field){STR("x-weir-estimated"), STR("input_tokens")});
+    if (!buf_finish(&text, &body, err))
+        return false;
+    req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
+    return req->answer || err_arena(err, req->arena);
+}
+
+static SUSPENDS bool ask(struct request *req, struct refusal *why, struct err *err)
+{
+    struct model_question question = question_of(req);
+    struct str body;
+
+    if (!anthropic_count_tokens(req->arena, req->model, &question, &body, why, err))
+        return false;
+    req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
+    if (!req->answer)
+        return err_arena(err, req->arena);
+    req->answer->provider = req->model->provider->name;
+    req->answer->remote_model = req->model->remote_name;
+    return true;
+}
+
+bool is_message_count(const struct request *req)
+{
+    return str_ends(http_head(req->http)->path, STR("/messages/count_tokens"));
+}
+
+/* Features that a client asks its own dialect's provider for: no other is told of them. */
+bool prepare_message(struct request *req, struct err *err)
+{
+    struct str beta = http_field(&http_head(req->http)->fields, STR("anthropic-beta"));
+
+    if (!beta.ptr)
+        return true;
+    req->conversation->beta = arena_str(req->arena, beta); /* the head's text moves */
+    return req->conversation->beta.ptr || err_arena(err, req->arena);
+}
+
+bool count_message(struct request *req, struct err *err)
+{
+    struct refusal why = {0};
+
+    if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic)
+        return estimate(req, err);
+    return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
+}

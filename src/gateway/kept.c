@@ -1,0 +1,326 @@
+/* Answers of the Responses dialect that are kept: what a question goes on from, what is kept of its answer,
+ * and GET, DELETE /v1/responses/{id}, GET .../input_items, POST .../cancel. */
+#include "base/log.h"
+#include "gateway/gateway_internal.h"
+#include "models/responses.h"
+#include "models/responses_store.h"
+
+#define PATH           STR("/v1/responses/")
+#define LIST_USUAL     20
+#define LIST_MAX       100
+#define INPUT_MAX      (256 * MIB) /* the request's arena is the limit */
+#define REQUEST_DIGITS 16
+
+static struct response_owner owner_of(const struct request *req)
+{
+    return (struct response_owner){.tenant = req->who->tenant, .key_id = req->who->key_id};
+}
+
+/* ---- a question that goes on ---- */
+
+static bool no_such_previous(struct request *req, struct err *err)
+{
+    struct err why = *err;
+
+    req->problem = "previous_response_not_found";
+    req->problem_status = 400;
+    return err_set(err, ERR_INVALID, "previous_response_id: %.200s", why.text);
+}
+
+static SUSPENDS bool add_before(struct request *req, const struct responses_asked *asked,
+                                struct buf *to, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct str items;
+
+    if (!asked->previous_response_id.ptr)
+        return true;
+    if (!responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
+                           &items, err))
+        return err->code == ERR_NOT_FOUND ? no_such_previous(req, err) : false;
+    buf_str(to, str_slice(items, 1, items.len - 1));
+    return true;
+}
+
+static SUSPENDS bool add_item(struct request *req, const struct json *j, json_ref item,
+                              struct buf *to, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct str raw = json_raw(j, item), id;
+
+    if (str_eq(json_raw(j, json_get(j, item, STR("type"))), STR("\"item_reference\""))) {
+        if (!json_str(j, json_get(j, item, STR("id")), req->arena, &id))
+            return err_arena(err, req->arena);
+        if (!responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err)) {
+            if (err->code == ERR_NOT_FOUND)
+                err_set(err, ERR_INVALID, "input: item \"" STR_FMT "\" is not kept",
+                        STR_ARG(str_slice(id, 0, 80)));
+            return false;
+        }
+    }
+    if (to->len > 1)
+        buf_char(to, ',');
+    buf_str(to, raw);
+    return true;
+}
+
+static SUSPENDS bool add_own(struct request *req, struct str items, struct buf *to, struct err *err)
+{
+    struct json *j = json_parse(req->arena, items, err);
+
+    if (!j)
+        return false;
+    for (json_ref i = json_first(j, json_root(j)); i; i = json_next(j, i))
+        if (!add_item(req, j, i, to, err))
+            return false;
+    return true;
+}
+
+bool prepare_response(struct request *req, struct err *err)
+{
+    struct responses_asked *asked = req->conversation->own;
+    bool goes_on = asked->previous_response_id.ptr || asked->references > 0;
+    char digits[REQUEST_DIGITS];
+    struct str own, all;
+    struct buf text;
+
+    if (!responses_store_keeps(req->gateway->responses)) {
+        asked->store = false;
+        return !goes_on || err_set(err, ERR_INVALID,
+                                   "previous_response_id: no answers are kept here; send the items "
+                                   "themselves");
+    }
+    if (!goes_on)
+        return true;
+    buf_init_fixed(&text, digits, sizeof digits);
+    buf_hex_u64(&text, req->id);
+    if (!responses_own_items(req->arena, asked, buf_view(&text), &own, err))
+        return false;
+    buf_init(&text, req->arena, INPUT_MAX);
+    buf_char(&text, '[');
+    if (!add_before(req, asked, &text, err) || !add_own(req, own, &text, err))
+        return false;
+    buf_char(&text, ']');
+    return buf_finish(&text, &all, err) &&
+           responses_replace_input(req->arena, req->conversation, all, err);
+}
+
+/* ---- an answer that is kept ---- */
+
+/* Its last bytes have not left: who has it all can go on from it at once. That it could not be kept is the
+ * operator's to know; the answer is the client's all the same. */
+void keep_response(struct request *req)
+{
+    struct responses_asked *asked =
+        req->dialect == &dialect_responses && req->conversation ? req->conversation->own : NULL;
+    struct kept_response kept;
+    struct err err = {0};
+    char digits[REQUEST_DIGITS];
+    struct buf id;
+
+    if (!asked || !asked->store || !asked->response.ptr)
+        return;
+    buf_init_fixed(&id, digits, sizeof digits);
+    buf_hex_u64(&id, req->id);
+    kept =
+        (struct kept_response){.id = arena_fmt(req->arena, "resp_" STR_FMT, STR_ARG(buf_view(&id))),
+                               .previous = asked->previous_response_id,
+                               .body = asked->response,
+                               .output = asked->output};
+    struct response_owner owner = owner_of(req);
+    if (!kept.id.ptr || !responses_own_items(req->arena, asked, buf_view(&id), &kept.input, &err) ||
+        !responses_keep(req->gateway->responses, &owner, &kept, &err))
+        log_line(LOG_ERROR, req->id, "the answer was not kept: %s",
+                 err.code ? err.text : "no memory");
+}
+
+/* ---- what clients ask of kept answers ---- */
+
+static bool give(struct request *req, struct str body, struct err *err)
+{
+    req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
+    return req->answer || err_arena(err, req->arena);
+}
+
+static SUSPENDS bool show(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct kept_response kept;
+
+    return responses_find(req->gateway->responses, req->arena, &owner, id, &kept, err) &&
+           give(req, kept.body, err);
+}
+
+static SUSPENDS bool forget(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct json_writer w;
+    struct str body;
+    struct buf text;
+
+    if (!responses_delete(req->gateway->responses, &owner, id, err))
+        return false;
+    buf_init(&text, req->arena, KIB);
+    jw_init(&w, &text);
+    jw_object(&w);
+    jw_key(&w, "id");
+    jw_str(&w, id);
+    jw_key(&w, "object");
+    jw_cstr(&w, "response");
+    jw_key(&w, "deleted");
+    jw_bool(&w, true);
+    jw_object_end(&w);
+    return buf_finish(&text, &body, err) && give(req, body, err);
+}
+
+static SUSPENDS bool refuse_cancel(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct kept_response kept;
+
+    return responses_find(req->gateway->responses, req->arena, &owner, id, &kept, err) &&
+           err_set(err, ERR_INVALID,
+                   "the answer is complete: only answers in the background can be cancelled, and "
+                   "none are made here");
+}
+
+/* ---- its items ---- */
+
+struct listing {
+    int64_t limit;
+    struct str after;
+    bool ascending;
+};
+
+static bool read_listing(const struct request *req, struct listing *out, struct err *err)
+{
+    struct str query = http_head(req->http)->query, pair, name;
+
+    *out = (struct listing){.limit = LIST_USUAL};
+    while (str_split(&query, '&', &pair)) {
+        struct str value = pair;
+
+        if (!str_split(&value, '=', &name))
+            continue;
+        if (str_eq(name, STR("limit"))) {
+            if (!i64_parse(value, &out->limit) || out->limit < 1 || out->limit > LIST_MAX)
+                return err_set(err, ERR_INVALID, "limit: expected an integer from 1 to %d",
+                               LIST_MAX);
+        } else if (str_eq(name, STR("order"))) {
+            if (!str_eq(value, STR("asc")) && !str_eq(value, STR("desc")))
+                return err_set(err, ERR_INVALID, "order: expected \"asc\" or \"desc\"");
+            out->ascending = str_eq(value, STR("asc"));
+        } else if (str_eq(name, STR("after"))) {
+            out->after = value;
+        }
+    }
+    return true;
+}
+
+static struct str id_of(const struct json *j, json_ref item)
+{
+    struct str raw = json_raw(j, json_get(j, item, STR("id")));
+
+    return raw.len >= 2 ? raw : STR("null");
+}
+
+static bool is_id(struct str raw, struct str id)
+{
+    return str_eq(str_slice(raw, 1, raw.len - 1), id);
+}
+
+static void write_page(struct json_writer *w, const struct json *j, const json_ref *items,
+                       size_t count, const struct listing *listing)
+{
+    struct str first = STR("null"), last = first;
+    bool begun = !listing->after.ptr;
+    int64_t given = 0;
+    size_t i = 0;
+
+    jw_object(w);
+    jw_key(w, "object");
+    jw_cstr(w, "list");
+    jw_key(w, "data");
+    jw_array(w);
+    for (; i < count && given < listing->limit; i++) {
+        json_ref item = items[listing->ascending ? i : count - 1 - i];
+
+        if (!begun) {
+            begun = is_id(id_of(j, item), listing->after);
+            continue;
+        }
+        last = id_of(j, item);
+        first = given++ == 0 ? last : first;
+        jw_raw(w, json_raw(j, item));
+    }
+    jw_array_end(w);
+    jw_key(w, "first_id");
+    jw_raw(w, first);
+    jw_key(w, "last_id");
+    jw_raw(w, last);
+    jw_key(w, "has_more");
+    jw_bool(w, i < count);
+    jw_object_end(w);
+}
+
+static SUSPENDS bool list_items(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct kept_response kept;
+    struct listing listing;
+    struct json_writer w;
+    struct str body;
+    struct json *j;
+    struct buf text;
+    json_ref *items;
+    size_t count, n = 0;
+
+    if (!read_listing(req, &listing, err) ||
+        !responses_find(req->gateway->responses, req->arena, &owner, id, &kept, err))
+        return false;
+    j = json_parse(req->arena, kept.input, err);
+    if (!j)
+        return err_wrap(err, "a kept answer cannot be read");
+    count = json_count(j, json_root(j));
+    items = arena_array(req->arena, count + 1, sizeof *items);
+    if (!items)
+        return err_arena(err, req->arena);
+    for (json_ref i = json_first(j, json_root(j)); i; i = json_next(j, i))
+        items[n++] = i;
+    buf_init(&text, req->arena, INPUT_MAX);
+    jw_init(&w, &text);
+    write_page(&w, j, items, n, &listing);
+    return buf_finish(&text, &body, err) && give(req, body, err);
+}
+
+/* ---- the way in ---- */
+
+static const struct {
+    const char *method, *rest; /* behind the id */
+    SUSPENDS bool (*run)(struct request *req, struct str id, struct err *err);
+} calls[] = {
+    {"GET", "", show},
+    {"HEAD", "", show},
+    {"DELETE", "", forget},
+    {"GET", "/input_items", list_items},
+    {"HEAD", "/input_items", list_items},
+    {"POST", "/cancel", refuse_cancel},
+};
+
+bool serve_kept(struct request *req, struct err *err)
+{
+    const struct http_head *head = http_head(req->http);
+    struct str rest = str_slice(head->path, PATH.len, head->path.len);
+    struct str id = str_slice(rest, 0, str_find_char(rest, '/'));
+
+    rest = str_slice(rest, id.len, rest.len);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        if (str_eq(head->method, str_from(calls[i].method)) &&
+            str_eq(rest, str_from(calls[i].rest))) {
+            if (!responses_store_keeps(req->gateway->responses))
+                return err_set(err, ERR_NOT_FOUND, "no answers are kept here (responses.keep)");
+            return calls[i].run(req, id, err);
+        }
+    return err_set(err, ERR_NOT_FOUND, "nothing is served at " STR_FMT "; see docs/api.md",
+                   STR_ARG(str_slice(head->path, 0, 100)));
+}

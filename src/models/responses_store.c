@@ -1,0 +1,314 @@
+#include "models/responses_store.h"
+
+#include <stdatomic.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "sys/clock.h"
+
+#define OWN_MEMORY  (16 * KIB)
+#define CHAIN_MAX   1000        /* answers that one goes on from, one after the other */
+#define EVICT_SHARE 16          /* a sixteenth goes at once: each look costs a walk over all */
+#define ITEMS_MAX   (256 * MIB) /* the request's arena is the limit */
+
+const struct migration responses_migrations[] = {
+    {"responses", 1, "answers that are kept",
+     "CREATE TABLE responses ("
+     " id TEXT PRIMARY KEY,"
+     " tenant TEXT NOT NULL,"
+     " key_id TEXT NOT NULL,"
+     " previous TEXT NOT NULL,"
+     " created BIGINT NOT NULL,"
+     " bytes BIGINT NOT NULL,"
+     " body TEXT NOT NULL,"
+     " input TEXT NOT NULL,"
+     " output TEXT NOT NULL);"
+     "CREATE INDEX responses_created ON responses (created, id, bytes)"},
+};
+const size_t responses_migration_count = ARRAY_LEN(responses_migrations);
+
+struct responses_store {
+    struct arena *arena; /* holds this struct */
+    struct store *store;
+    dur_ns age_max;
+    int64_t count_max, bytes_max;
+    _Atomic int64_t count, bytes; /* about: what others delete is seen at the next look */
+};
+
+static const char *const sums = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM responses";
+
+static void remember_sums(struct responses_store *store, const struct rows *rows)
+{
+    store->count = rows_at(rows, 0, 0).i;
+    store->bytes = rows_at(rows, 0, 1).i;
+}
+
+bool responses_store_open(const struct responses_options *options, struct responses_store **out,
+                          struct err *err)
+{
+    struct arena *arena = arena_new(OWN_MEMORY);
+    struct responses_store *store = arena ? arena_alloc(arena, sizeof *store) : NULL;
+    struct rows rows;
+
+    if (!store) {
+        arena_end(&arena);
+        return err_set(err, ERR_EXHAUSTED, "no memory for kept answers");
+    }
+    store->arena = arena;
+    store->store = options->store;
+    store->age_max = options->age_max;
+    store->count_max = options->count_max;
+    store->bytes_max = options->bytes_max;
+    if (!store_read_now(store->store, arena, &(struct statement){.sql = sums}, &rows, err)) {
+        arena_end(&arena);
+        return err_wrap(err, "kept answers");
+    }
+    remember_sums(store, &rows);
+    *out = store;
+    return true;
+}
+
+void responses_store_close(struct responses_store **at)
+{
+    if (*at) {
+        struct arena *arena = (*at)->arena;
+
+        arena_end(&arena);
+    }
+    *at = NULL;
+}
+
+bool responses_store_keeps(const struct responses_store *store)
+{
+    return store && store->age_max > 0;
+}
+
+/* ---- keeping ---- */
+
+/* Over a limit: the oldest go, a share at once. */
+static SUSPENDS bool evict(struct responses_store *store, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(OWN_MEMORY);
+    struct rows rows;
+    int64_t share;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory for kept answers");
+    if (!store_read(store->store, arena, &(struct statement){.sql = sums}, &rows, err))
+        return false;
+    remember_sums(store, &rows);
+    while (store->count > 0 &&
+           (store->count > store->count_max || store->bytes > store->bytes_max)) {
+        share = MAX_OF(store->count / EVICT_SHARE, 1);
+        share = MAX_OF(share, store->count - store->count_max);
+        if (!store_write(store->store,
+                         &(struct statement){"DELETE FROM responses WHERE id IN (SELECT id FROM "
+                                             "responses ORDER BY created, id LIMIT ?1)",
+                                             (struct value[]){V_INT(share)}, 1},
+                         1, NULL, err) ||
+            !store_read(store->store, arena, &(struct statement){.sql = sums}, &rows, err))
+            return false;
+        remember_sums(store, &rows);
+    }
+    return true;
+}
+
+bool responses_keep(struct responses_store *store, const struct response_owner *owner,
+                    const struct kept_response *response, struct err *err)
+{
+    int64_t bytes = (int64_t)(response->body.len + response->input.len + response->output.len);
+    wall_ms now = clock_wall();
+    const struct value row[] = {
+        V_TEXT(response->id),
+        V_TEXT(owner->tenant),
+        V_TEXT(owner->key_id),
+        V_TEXT(response->previous.ptr ? response->previous : STR("")),
+        V_INT(now),
+        V_INT(bytes),
+        V_TEXT(response->body),
+        V_TEXT(response->input),
+        V_TEXT(response->output),
+    };
+    const struct value old[] = {V_INT(now - store->age_max / MILLISECOND)};
+    const struct statement statements[] = {
+        {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, output)"
+         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         row, ARRAY_LEN(row)},
+        {"DELETE FROM responses WHERE created < ?1", old, 1},
+    };
+
+    ASSERT(responses_store_keeps(store));
+    if (!store_write(store->store, statements, ARRAY_LEN(statements), NULL, err))
+        return err_wrap(err, "keep the answer");
+    store->count++;
+    store->bytes += bytes;
+    if (store->count <= store->count_max && store->bytes <= store->bytes_max)
+        return true;
+    return evict(store, err) || err_wrap(err, "make room for answers");
+}
+
+/* ---- finding ---- */
+
+static bool not_found(struct str id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND,
+                   "response \"" STR_FMT
+                   "\" does not exist, is not kept any more, or was made with "
+                   "another key",
+                   STR_ARG(str_slice(id, 0, 80)));
+}
+
+bool responses_find(struct responses_store *store, struct arena *arena,
+                    const struct response_owner *owner, struct str id, struct kept_response *out,
+                    struct err *err)
+{
+    const struct value values[] = {V_TEXT(id), V_TEXT(owner->tenant), V_TEXT(owner->key_id),
+                                   V_INT(clock_wall() - store->age_max / MILLISECOND)};
+    struct rows rows;
+
+    if (!store_read(store->store, arena,
+                    &(struct statement){"SELECT id, previous, body, input, output FROM responses "
+                                        "WHERE id = ?1 AND tenant = ?2 AND key_id = ?3 AND "
+                                        "created >= ?4",
+                                        values, ARRAY_LEN(values)},
+                    &rows, err))
+        return false;
+    if (rows.count == 0)
+        return not_found(id, err);
+    *out = (struct kept_response){.id = rows_at(&rows, 0, 0).s,
+                                  .previous = rows_at(&rows, 0, 1).s,
+                                  .body = rows_at(&rows, 0, 2).s,
+                                  .input = rows_at(&rows, 0, 3).s,
+                                  .output = rows_at(&rows, 0, 4).s};
+    return true;
+}
+
+bool responses_delete(struct responses_store *store, const struct response_owner *owner,
+                      struct str id, struct err *err)
+{
+    const struct value values[] = {V_TEXT(id), V_TEXT(owner->tenant), V_TEXT(owner->key_id)};
+    int64_t gone = 0;
+
+    if (!store_write(store->store,
+                     &(struct statement){
+                         "DELETE FROM responses WHERE id = ?1 AND tenant = ?2 AND key_id = ?3",
+                         values, ARRAY_LEN(values)},
+                     1, &gone, err))
+        return false;
+    return gone > 0 || not_found(id, err);
+}
+
+/* ---- what was said before ---- */
+
+static void add_items(struct buf *to, struct str array)
+{
+    struct str inside = str_trim(str_slice(array, 1, array.len - 1));
+
+    if (str_is_empty(inside))
+        return;
+    if (to->len > 1)
+        buf_char(to, ',');
+    buf_str(to, inside);
+}
+
+static bool whole_chain(const struct rows *rows, struct str id, struct err *err)
+{
+    if (rows->count == 0)
+        return not_found(id, err);
+    if (rows->count > CHAIN_MAX)
+        return err_set(err, ERR_INVALID,
+                       "previous_response_id: more than %d answers follow each other; send the "
+                       "items themselves",
+                       CHAIN_MAX);
+    if (rows_at(rows, 0, 2).s.len > 0) /* the oldest one goes on from another */
+        return not_found(rows_at(rows, 0, 2).s, err);
+    return true;
+}
+
+bool responses_history(struct responses_store *store, struct arena *arena,
+                       const struct response_owner *owner, struct str id, struct str *items,
+                       struct err *err)
+{
+    const struct value values[] = {V_TEXT(id), V_TEXT(owner->tenant), V_TEXT(owner->key_id),
+                                   V_INT(clock_wall() - store->age_max / MILLISECOND),
+                                   V_INT(CHAIN_MAX)};
+    struct rows rows;
+    struct buf text;
+
+    if (!store_read(
+            store->store, arena,
+            &(struct statement){
+                "WITH RECURSIVE chain (id, previous, depth) AS ("
+                "SELECT id, previous, 0 FROM responses WHERE id = ?1 AND tenant = ?2 AND key_id = "
+                "?3 "
+                "AND created >= ?4 UNION ALL "
+                "SELECT r.id, r.previous, c.depth + 1 FROM chain c JOIN responses r ON r.id = "
+                "c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND r.created >= ?4 AND c.depth "
+                "< "
+                "?5) "
+                "SELECT r.input, r.output, r.previous FROM chain c JOIN responses r ON r.id = c.id "
+                "ORDER BY c.depth DESC",
+                values, ARRAY_LEN(values)},
+            &rows, err))
+        return false;
+    if (!whole_chain(&rows, id, err))
+        return false;
+    buf_init(&text, arena, ITEMS_MAX);
+    buf_char(&text, '[');
+    for (size_t i = 0; i < rows.count; i++) {
+        add_items(&text, rows_at(&rows, i, 0).s);
+        add_items(&text, rows_at(&rows, i, 1).s);
+    }
+    buf_char(&text, ']');
+    return buf_finish(&text, items, err);
+}
+
+/* "fc_7f3a_2" is of "resp_7f3a". */
+static bool response_of(struct arena *arena, struct str item_id, struct str *out)
+{
+    struct str rest = item_id, mark, id;
+
+    if (!str_split(&rest, '_', &mark) || !str_split(&rest, '_', &id) || str_is_empty(id))
+        return false;
+    *out = arena_fmt(arena, "resp_" STR_FMT, STR_ARG(id));
+    return out->ptr != NULL;
+}
+
+static json_ref item_with(const struct json *j, struct arena *arena, struct str item_id)
+{
+    struct str id;
+
+    for (json_ref i = json_first(j, json_root(j)); i; i = json_next(j, i))
+        if (json_str(j, json_get(j, i, STR("id")), arena, &id) && str_eq(id, item_id))
+            return i;
+    return 0;
+}
+
+bool responses_item(struct responses_store *store, struct arena *arena,
+                    const struct response_owner *owner, struct str item_id, struct str *raw,
+                    struct err *err)
+{
+    struct kept_response kept;
+    struct str id;
+    json_ref item = 0;
+    struct json *j;
+
+    if (!response_of(arena, item_id, &id))
+        return not_found(item_id, err);
+    if (!responses_find(store, arena, owner, id, &kept, err))
+        return err->code == ERR_NOT_FOUND ? not_found(item_id, err) : false;
+    j = json_parse(arena, kept.output, err);
+    if (!j)
+        return err_wrap(err, "a kept answer cannot be read");
+    item = item_with(j, arena, item_id);
+    if (!item) {
+        j = json_parse(arena, kept.input, err);
+        if (!j)
+            return err_wrap(err, "a kept answer cannot be read");
+        item = item_with(j, arena, item_id);
+    }
+    if (!item)
+        return not_found(item_id, err);
+    *raw = json_raw(j, item);
+    return true;
+}

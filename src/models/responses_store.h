@@ -1,0 +1,61 @@
+/* models/responses_store.h: answers of the Responses dialect that are kept, so that a client may go on from
+ * one by its id, look at it and delete it.
+ * Owner    each belongs to the key it was made with: to every other key it does not exist. Ids can be
+ *          guessed, keys cannot.
+ * At rest  as text in the database, like the rest of it; not encrypted by Weir.
+ * Limits   age, count and bytes by settings; above them the oldest go. Deleting removes the row: nothing
+ *          else holds what was said, but for backups and the audit log's hashes.
+ * Threads  any; it calls the store. */
+#ifndef WEIR_MODELS_RESPONSES_STORE_H
+#define WEIR_MODELS_RESPONSES_STORE_H
+
+#include "base/arena.h"
+#include "store/store.h"
+
+struct responses_store;
+
+extern const struct migration responses_migrations[];
+extern const size_t responses_migration_count;
+
+struct responses_options {
+    struct store *store;
+    dur_ns age_max;    /* 0: nothing is kept */
+    int64_t count_max; /* answers */
+    int64_t bytes_max; /* of all of them */
+};
+/* Blocks: at start only. */
+bool responses_store_open(const struct responses_options *options, struct responses_store **out,
+                          struct err *err) MUST_CHECK;
+void responses_store_close(struct responses_store **store);
+bool responses_store_keeps(const struct responses_store *store); /* whether anything is kept */
+
+struct kept_response {
+    struct str id;       /* "resp_..." */
+    struct str previous; /* what it went on from, or "" */
+    struct str body;     /* raw: the object, as the client had it */
+    struct str input;    /* raw array: its own items, each with an id */
+    struct str output;   /* raw array: items with what must come back */
+};
+struct response_owner {
+    struct str tenant, key_id;
+};
+
+SUSPENDS bool responses_keep(struct responses_store *store, const struct response_owner *owner,
+                             const struct kept_response *response, struct err *err) MUST_CHECK;
+/* ERR_NOT_FOUND for what is not kept, or another's. */
+SUSPENDS bool responses_find(struct responses_store *store, struct arena *arena,
+                             const struct response_owner *owner, struct str id,
+                             struct kept_response *out, struct err *err) MUST_CHECK;
+SUSPENDS bool responses_delete(struct responses_store *store, const struct response_owner *owner,
+                               struct str id, struct err *err) MUST_CHECK;
+/* All that was said up to this answer, the oldest first: items in a raw array. ERR_NOT_FOUND also where
+ * one before it is gone. */
+SUSPENDS bool responses_history(struct responses_store *store, struct arena *arena,
+                                const struct response_owner *owner, struct str id,
+                                struct str *items, struct err *err) MUST_CHECK;
+/* One item of an answer, by its own id. */
+SUSPENDS bool responses_item(struct responses_store *store, struct arena *arena,
+                             const struct response_owner *owner, struct str item_id,
+                             struct str *raw, struct err *err) MUST_CHECK;
+
+#endif
