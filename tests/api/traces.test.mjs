@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Api } from "./schema.mjs";
 import { Collector } from "./collector.mjs";
 import { Provider } from "../sdk/provider.mjs";
 import { Weir } from "../sdk/weir.mjs";
@@ -196,6 +197,31 @@ test("a share is sampled", async () => {
   const roots = some.spans.filter((s) => s.kind === 2).length;
   assert.ok(roots > 50 && roots < 150, `${roots} of 200`);
   some.stop();
+});
+
+test("weir trace tells the same, step by step", async () => {
+  const reply = await ask("hi", { stream: true }), id = reply.headers.get("x-request-id");
+  const api = new Api(JSON.parse(weir.cli("api", "schema")));
+  const get = async (where) => {
+    const answer = await fetch(weir.url + where, { headers: { authorization: `Bearer ${weir.admin}` } });
+    return api.check("GET", where, answer.status, answer.headers.get("content-type"), await answer.text());
+  };
+  const trace = await get(`/api/v1/traces/${id}`);
+  assert.equal(trace.provider, "fake");
+  assert.equal(trace.tokens_out, 35);
+  assert.equal(trace.exported, true);
+  assert.equal(weir.records().find((r) => r.seq === trace.audit_sequence).request, id.slice(4));
+  const steps = trace.steps.filter((s) => s.depth === 0).map((s) => s.name);
+  assert.deepEqual(steps.filter((s) => ["authenticate", "parse", "budget", "call", "deliver"].includes(s)), ["authenticate", "parse", "budget", "call", "deliver"]);
+  const called = trace.steps.find((s) => s.kind === "call");
+  assert.match(called.notes, /provider=fake .*status=200/);
+  assert.ok(called.ms > 0);
+  assert.match(weir.cli("trace", id), /upstream +provider=fake/);
+  const all = await get("/api/v1/traces?limit=3");
+  assert.equal(all.items[0].id, id, "the newest first");
+  assert.equal(all.items.length, 3);
+  assert.ok((await get("/api/v1/traces?failed=true")).items.every((t) => t.status >= 400 || t.error));
+  assert.equal((await fetch(`${weir.url}/api/v1/traces/${id}`, { headers: { authorization: `Bearer ${weir.key}` } })).status, 403);
 });
 
 test("what was sent could be read, all of it", () => assert.deepEqual(collector.wrong, []));
