@@ -27,11 +27,17 @@ const wanted = calls.map((c) => [c.name, c.args]);
 const whole = (read) => read.calls.map((c) => [c.name, JSON.parse(c.args)]);
 
 let pair = 0;
+const restoring = async (strict, fn) => {
+  try {
+    await fn(strict);
+  } finally {
+    strict.split = strict.cut = undefined;
+  }
+};
 for (const provider of Object.keys(providers)) {
   for (const [client, wire] of Object.entries(wires)) {
     const start = pair++;
-    test(`${client} to ${provider}: split anywhere, nothing changes`, async () => {
-      const strict = weir.behind[provider];
+    test(`${client} to ${provider}: split anywhere, nothing changes`, () => restoring(weir.behind[provider], async (strict) => {
       strict.split = 0;
       await ask(wire, `strict-${provider}`);
       for (strict.split = start % step; strict.split < strict.length; strict.split += step) {
@@ -40,10 +46,8 @@ for (const provider of Object.keys(providers)) {
         const read = wire.read(text);
         assert.deepEqual([whole(read), read.ended, read.failed], [wanted, true, false], `split at ${strict.split}`);
       }
-      strict.split = undefined;
-    });
-    test(`${client} to ${provider}: cut anywhere, nobody takes it for whole`, async () => {
-      const strict = weir.behind[provider];
+    }));
+    test(`${client} to ${provider}: cut anywhere, nobody takes it for whole`, () => restoring(weir.behind[provider], async (strict) => {
       for (strict.cut = start % step; strict.cut < strict.length - 1; strict.cut += step) {
         const { status, text, broken } = await ask(wire, `strict-${provider}`);
         const where = `cut at ${strict.cut} of ${strict.length}: ${text.slice(-300)}`;
@@ -56,7 +60,6 @@ for (const provider of Object.keys(providers)) {
         if (read.ended) assert.deepEqual([whole(read), read.failed], [wanted, false], where);
         else assert.ok(read.failed && broken, where);
       }
-      strict.cut = undefined;
-    });
+    }));
   }
 }
