@@ -1,6 +1,8 @@
 /* A client's POST /v1/messages, read.
  * A user's message with results of tools becomes several turns: one of role tool for each result and one
  * of the user for what stands between, in the order of the blocks. */
+#include <math.h>
+
 #include "models/anthropic.h"
 #include "models/members.h"
 
@@ -505,6 +507,14 @@ bool anthropic_read_service_tier(struct field_reader *r, json_ref v, struct err 
     return true;
 }
 
+/* LangChain says -1 where it says nothing. */
+static bool take_unsaid(struct conversation *c, struct err *err)
+{
+    if (c->top_p == -1.0)
+        c->top_p = NAN;
+    return !(c->top_p < 0) || err_set(err, ERR_INVALID, "top_p: expected a number from 0 to 1");
+}
+
 bool anthropic_read_request(struct arena *arena, const struct json *json, struct conversation *out,
                             struct err *err)
 {
@@ -520,6 +530,8 @@ bool anthropic_read_request(struct arena *arena, const struct json *json, struct
     if (json_kind(json, json_root(json)) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "the body is not a request: expected an object");
     if (!fields_read(&r, json_root(json), anthropic_fields, anthropic_field_count, err))
+        return false;
+    if (!take_unsaid(out, err))
         return false;
     if (str_is_empty(out->model))
         return err_set(err, ERR_INVALID, "model: expected the name of a model");

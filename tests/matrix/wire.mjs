@@ -1,6 +1,6 @@
 // The wire itself, for what SDKs hide: a tool call streamed to a client, read strictly. A stream must end as its dialect
 // ends, or with an error that its dialect knows; anything else is a clean end that lies.
-const events = (text) => text.split(/\r?\n\r?\n/).filter((e) => e.trim()).map((e) => ({ type: /^event: (.*)$/m.exec(e)?.[1], data: /^data: ?(.*)$/m.exec(e)?.[1] }));
+const events = (text) => text.split(/\r?\n\r?\n/).filter((e) => e.trim()).map((e) => ({ type: /^event: (.*)$/m.exec(e)?.[1], data: /^data: ?(.*)$/m.exec(e)?.[1] })).filter((e) => e.data !== undefined); // a comment is no event
 const json = (e) => JSON.parse(e.data);
 const tools = [{ name: "weather", parameters: { type: "object", properties: { city: { type: "string" } } } }, { name: "time", parameters: { type: "object", properties: { zone: { type: "string" } } } }];
 
