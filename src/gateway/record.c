@@ -29,6 +29,30 @@ static struct str outcome_of(const struct request *req, const struct err *why)
     return req->hold.open || why->code == ERR_INTERNAL ? STR("failed") : STR("refused");
 }
 
+static int64_t less(int64_t all, int64_t part)
+{
+    return all >= 0 && part > 0 ? MAX_OF(all - part, 0) : all;
+}
+
+/* Of the one who answered: what another had said before it broke off has its own price. */
+static usd_micro cost_of_answer(const struct request *req)
+{
+    const struct attempts *attempts = req->attempts;
+    const struct usage *part = attempts ? &attempts->carried : NULL;
+    struct usage own = req->usage;
+
+    if (part && part->tokens_in > 0) {
+        own.tokens_in = less(own.tokens_in, part->tokens_in);
+        own.tokens_out = less(own.tokens_out, part->tokens_out);
+        own.tokens_cached = less(own.tokens_cached, part->tokens_cached);
+        own.tokens_cache_write = less(own.tokens_cache_write, part->tokens_cache_write);
+        own.tokens_cache_write_long =
+            less(own.tokens_cache_write_long, part->tokens_cache_write_long);
+        own.tokens_reasoning = less(own.tokens_reasoning, part->tokens_reasoning);
+    }
+    return price_of(attempts_speaker(attempts, req->model), &own, clock_wall());
+}
+
 /* Charged is what passed, also when the rest never came. A provider whose client leaves before the
  * answer has begun has read the prompt all the same; one that fails or is late is charged nothing. */
 static void settle_usage(struct request *req, const struct err *why)
@@ -44,7 +68,7 @@ static void settle_usage(struct request *req, const struct err *why)
         req->usage.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes);
         req->usage.estimated = true;
     }
-    req->cost = request_cache_price(req, price_of(req->model, &req->usage, clock_wall()));
+    req->cost = request_cache_price(req, cost_of_answer(req));
     if (req->attempts)
         req->cost += req->attempts->cost_apart;
 }
@@ -58,7 +82,7 @@ static void record_attempts(const struct request *req, struct audit_record *reco
     if (!attempts || !attempts->count)
         return;
     record->attempts = attempts->count;
-    if (attempts->at[0].model != req->model)
+    if (attempts->at[0].model != attempts_speaker(attempts, req->model))
         record->fallback_from = attempts->at[0].model->name;
     for (uint32_t i = 0; i < attempts->count; i++)
         *(attempts->at[i].end == ATTEMPT_LOST ? &record->cost_hedge : &record->cost_attempts) +=

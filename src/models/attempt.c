@@ -35,6 +35,14 @@ void attempts_write(const struct attempts *attempts, struct buf *out)
     }
 }
 
+const struct model *attempts_speaker(const struct attempts *attempts, const struct model *otherwise)
+{
+    for (uint32_t i = attempts ? attempts->count : 0; i > 0; i--)
+        if (attempts->at[i - 1].end == ATTEMPT_ANSWERED)
+            return attempts->at[i - 1].model;
+    return otherwise;
+}
+
 struct breaker_rules breaker_rules_of(const struct route_policy *policy)
 {
     return (struct breaker_rules){.failures = policy->breaker_failures,
@@ -42,24 +50,6 @@ struct breaker_rules breaker_rules_of(const struct route_policy *policy)
 }
 
 /* ---- an answer that has begun, looked after until its end ---- */
-
-/* Stands in front of the answer's own functions; the answer itself stays where it is, so that its meter is
- * read without a copy. */
-struct tended {
-    struct answer *answer;
-    SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
-    SUSPENDS void (*end)(struct answer *answer);
-    void *own;
-    struct deployment *deployment;
-    struct breaker_rules rules;
-    mono_ns started;
-    struct str held; /* what was read until it had begun */
-    bool is_held, held_last;
-    bool settled;
-    struct attempt *note;
-    struct model_question question;
-    struct losses losses;
-};
 
 static void settle(struct tended *t, enum fared how)
 {
@@ -115,13 +105,24 @@ static SUSPENDS void end_tended(struct answer *answer)
     t->end(answer);
 }
 
+static void tell_tended(struct answer *answer, struct buf *out, const struct err *why)
+{
+    struct tended *t = answer->own;
+
+    answer->own = t->own;
+    t->tell_failure(answer, out, why);
+    answer->own = t;
+}
+
 static void tend(struct tended *t, struct answer *answer)
 {
     t->answer = answer;
     t->next = answer->next;
     t->end = answer->end;
     t->own = answer->own;
+    t->tell_failure = answer->tell_failure;
     answer->next = next_tended;
+    answer->tell_failure = t->tell_failure ? tell_tended : NULL;
     answer->end = end_tended;
     answer->own = t;
 }
@@ -240,8 +241,13 @@ static SUSPENDS bool open_and_begin(struct attempting *a, const struct asking *a
     t->question = *a->plan->question;
     t->question.losses = &t->losses;
     t->losses = (struct losses){0};
-    if (!model_ask(asking->arena, asking->who.model, &t->question, &t->answer, &how->why, err))
+    if (attempt_goes_on(a)) {
+        if (!attempt_open_going_on(a, asking, t, how, err))
+            return false;
+    } else if (!model_ask(asking->arena, asking->who.model, &t->question, &t->answer, &how->why,
+                          err)) {
         return false;
+    }
     return first_token(t, asking->arena, err);
 }
 
@@ -268,7 +274,9 @@ static SUSPENDS bool begin_within(struct attempting *a, const struct asking *ask
     bool ok;
 
     scope_open(&limit, most > 0 ? fiber_now() + most : 0);
+    t->limit = &limit;
     ok = open_and_begin(a, asking, t, how, err);
+    t->limit = NULL;
     scope_close(&limit);
     if (!ok && was_late(a, asking->who.model, &limit, err))
         attempt_bill_prompt(a, how);
@@ -394,6 +402,17 @@ bool attempt_once(struct attempting *a, const struct asking *asking, struct outc
     return attempt_with(a, asking, t, how, err);
 }
 
+void attempt_moved(struct tended *t, const struct model *to, struct attempt *note)
+{
+    if (t->note)
+        t->note->end = ATTEMPT_CUT;
+    settle(t, FARED_ILL);
+    t->settled = false;
+    t->deployment = to->deployment;
+    t->started = fiber_now();
+    t->note = note;
+}
+
 void attempt_bill_prompt(const struct attempting *a, struct outcome *how)
 {
     how->billed = true;
@@ -402,10 +421,10 @@ void attempt_bill_prompt(const struct attempting *a, struct outcome *how)
     how->usage.estimated = true;
 }
 
-static void bill(struct attempting *a, struct attempt *at, const struct outcome *how)
+void attempt_bill(struct attempting *a, struct attempt *at, const struct usage *usage)
 {
-    at->usage = how->usage;
-    at->cost = price_of(at->model, &how->usage, clock_wall());
+    at->usage = *usage;
+    at->cost = price_of(at->model, usage, clock_wall());
     a->plan->log->cost_apart += at->cost;
 }
 
@@ -419,7 +438,7 @@ void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool i
         .model = model, .end = how->end, .status = how->status, .took = took, .is_hedge = is_hedge};
     log->count = MIN_OF(log->count + 1, (uint32_t)ATTEMPTS_MAX);
     if (how->billed)
-        bill(a, at, how);
+        attempt_bill(a, at, &how->usage);
     how->note = at;
     trace_event(a->plan->trace, "call.attempt", "model=" STR_FMT " end=%s status=%d",
                 STR_ARG(str_slice(model->name, 0, 60)), attempt_end_name(how->end), how->status);
@@ -430,19 +449,19 @@ void attempt_lost(struct attempting *a, struct outcome *how)
     answer_end(&how->answer);
     attempt_bill_prompt(a, how);
     how->note->end = ATTEMPT_LOST;
-    bill(a, how->note, how);
+    attempt_bill(a, how->note, &how->usage);
 }
 
 /* ---- one after the other ---- */
 
-static uint32_t attempts_max(const struct attempting *a)
+uint32_t attempts_max(const struct attempting *a)
 {
     uint32_t most = MAX_OF(a->plan->policy->attempts_max, 1u);
 
     return a->plan->only_first ? 1 : MIN_OF(most, (uint32_t)ATTEMPTS_MAX);
 }
 
-static bool time_is_up(const struct attempting *a, dur_ns pause)
+bool attempts_time_is_up(const struct attempting *a, dur_ns pause)
 {
     dur_ns most = a->plan->policy->attempts_time;
 
@@ -458,7 +477,7 @@ static SUSPENDS bool pause_before_again(struct attempting *a, struct err *err)
 
     a->chance = a->chance * 6364136223846793005u + 1442695040888963407u;
     a->pause = MAX_OF((dur_ns)((a->chance >> 16) % (uint64_t)MAX_OF(step, 1)), PAUSE_LEAST);
-    if (time_is_up(a, a->pause))
+    if (attempts_time_is_up(a, a->pause))
         return false;
     a->round++;
     return fiber_sleep(a->pause, err);
@@ -482,7 +501,7 @@ static bool say_nobody_free(struct attempting *a, mono_ns until, struct err *err
 }
 
 /* Who is next, waiting for them when it is worth it. False: nobody, or no longer wanted. */
-static SUSPENDS bool next_candidate(struct attempting *a, struct chosen *out, struct err *err)
+SUSPENDS bool attempt_next(struct attempting *a, struct chosen *out, struct err *err)
 {
     for (;;) {
         mono_ns until;
@@ -497,7 +516,7 @@ static SUSPENDS bool next_candidate(struct attempting *a, struct chosen *out, st
         }
         dur_ns wait = until ? until - fiber_now() : 0;
         if (!until || a->plan->only_first || wait > a->plan->policy->retry_after_max ||
-            time_is_up(a, wait))
+            attempts_time_is_up(a, wait))
             return say_nobody_free(a, until, err);
         if (!fiber_sleep(MAX_OF(wait, MILLISECOND), err))
             return false;
@@ -505,7 +524,7 @@ static SUSPENDS bool next_candidate(struct attempting *a, struct chosen *out, st
 }
 
 /* A further attempt may cost as much as the first. */
-static bool can_afford(struct attempting *a)
+bool attempt_affordable(struct attempting *a)
 {
     const struct attempt_plan *plan = a->plan;
 
@@ -543,10 +562,11 @@ static SUSPENDS bool ask_around(struct attempting *a, struct outcome *how, struc
 {
     struct chosen who;
 
-    while (a->plan->log->count < attempts_max(a) && can_afford(a) && !time_is_up(a, 0)) {
+    while (a->plan->log->count < attempts_max(a) && attempt_affordable(a) &&
+           !attempts_time_is_up(a, 0)) {
         struct err why = {0};
 
-        if (!next_candidate(a, &who, &why)) {
+        if (!attempt_next(a, &who, &why)) {
             if (why.code) {
                 how->why = (struct refusal){0};
                 *err = why;
@@ -568,18 +588,19 @@ bool attempt_all(struct attempt_plan *plan, struct answer **out, const struct mo
 {
     struct attempting *a = arena_alloc(plan->arena, sizeof *a);
     struct outcome *how = arena_alloc(plan->arena, sizeof *how);
-    bool ok;
+    struct err last = {0}; /* of those that failed before another answered, nobody needs to know */
 
     ASSERT(candidate_count(plan) <= CANDIDATES_MAX && plan->log);
     if (!a || !how)
         return err_arena(err, plan->arena);
     *a = (struct attempting){
         .plan = plan, .chance = plan->request_id, .window_doubt = 1, .started = fiber_now()};
-    ok = ask_around(a, how, err);
+    bool ok = ask_around(a, how, &last);
     if (how->who.model)
         *by = how->who.model;
     if (!ok) {
         plan->why = how->why;
+        *err = last;
         return false;
     }
     *plan->question = *how->question;

@@ -46,9 +46,14 @@ struct attempts {
     struct attempt at[ATTEMPTS_MAX];
     uint32_t count;
     usd_micro cost_apart; /* sum of cost */
+    struct usage carried; /* of cost_apart, what stands in the answer's own usage as well */
 };
 /* "a failed 503 in 12 ms; b answered in 340 ms" */
 void attempts_write(const struct attempts *attempts, struct buf *out);
+
+/* Who gave the answer's end; otherwise when nobody did. */
+const struct model *attempts_speaker(const struct attempts *attempts,
+                                     const struct model *otherwise);
 
 struct attempt_plan {
     struct arena *arena;

@@ -3,6 +3,7 @@
 #define WEIR_MODELS_ATTEMPT_INTERNAL_H
 
 #include "models/attempt.h"
+#include "models/dialect.h"
 #include "sys/fiber.h"
 
 /* What became of each candidate so far, by its place over all groups. */
@@ -36,6 +37,28 @@ enum choice choose_candidate(struct attempting *a, struct chosen *out, mono_ns *
 bool somebody_again(const struct attempting *a); /* in another round */
 size_t candidate_count(const struct attempt_plan *plan);
 
+/* Stands in front of the answer's own functions; the answer itself stays where it is, so that its meter is
+ * read without a copy. */
+struct tended {
+    struct answer *answer;
+    SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
+    SUSPENDS void (*end)(struct answer *answer);
+    void (*tell_failure)(struct answer *answer, struct buf *out, const struct err *why);
+    void *own;
+    struct deployment *deployment;
+    struct breaker_rules rules;
+    mono_ns started;
+    struct str held; /* what was read until it had begun */
+    bool is_held, held_last;
+    bool settled;
+    struct attempt *note;
+    struct model_question question;
+    struct losses losses;
+    struct scope *limit; /* on a first token, while there is none */
+};
+/* Another goes on with the answer: the first one has failed. */
+void attempt_moved(struct tended *t, const struct model *to, struct attempt *note);
+
 /* How one attempt ended. */
 struct outcome {
     struct chosen who;
@@ -47,8 +70,8 @@ struct outcome {
     bool too_long;         /* for its window */
     bool billed;           /* it came to nothing, and the provider may count `usage` all the same */
     struct usage usage;
-    struct refusal why;     /* status 0: err has all */
-    struct attempt *note;   /* in the log */
+    struct refusal why;              /* status 0: err has all */
+    struct attempt *note;            /* in the log */
     struct model_question *question; /* as it was asked: losses */
 };
 struct asking {
@@ -64,11 +87,24 @@ SUSPENDS bool attempt_once(struct attempting *a, const struct asking *asking, st
                            struct err *err) MUST_CHECK;
 /* The prompt has been read, whatever came of it. */
 void attempt_bill_prompt(const struct attempting *a, struct outcome *how);
+void attempt_bill(struct attempting *a, struct attempt *at, const struct usage *usage);
 void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool is_hedge);
 /* One that had begun is not wanted any more. */
 void attempt_lost(struct attempting *a, struct outcome *how);
 struct breaker_rules breaker_rules_of(const struct route_policy *policy);
 dur_ns retry_after_read(struct str value, wall_ms now); /* seconds or a date; 0: nothing readable */
+
+/* Who is next, waiting for them when it is worth it. False: nobody (err may be none), or not wanted. */
+SUSPENDS bool attempt_next(struct attempting *a, struct chosen *out, struct err *err) MUST_CHECK;
+bool attempt_affordable(struct attempting *a); /* what came to nothing so far, and one more */
+bool attempts_time_is_up(const struct attempting *a, dur_ns pause);
+uint32_t attempts_max(const struct attempting *a);
+
+/* Answers that another may go on with (continue.c). */
+bool attempt_goes_on(const struct attempting *a);
+SUSPENDS bool attempt_open_going_on(struct attempting *a, const struct asking *asking,
+                                    struct tended *t, struct outcome *how, struct err *err)
+    MUST_CHECK;
 
 /* attempt_once() with a second deployment after a while; the better one wins. */
 SUSPENDS bool attempt_hedged(struct attempting *a, const struct asking *first, struct outcome *how,
