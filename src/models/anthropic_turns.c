@@ -235,7 +235,11 @@ static bool is_last_text(const struct turn *turn, const struct part *part)
 
 static struct str without_end(struct str text)
 {
-    return str_slice(text, 0, (size_t)(str_trim(text).ptr - text.ptr) + str_trim(text).len);
+    struct str middle = str_trim(text);
+
+    if (str_is_empty(middle))
+        return STR("");
+    return str_slice(text, 0, (size_t)(middle.ptr - text.ptr) + middle.len);
 }
 
 static bool write_blocks(struct anthropic_writing *to, const struct turn *turn, struct err *err)
@@ -268,7 +272,8 @@ static void close_message(struct json_writer *w, const char **open)
 static bool has_blocks(const struct turn *turn)
 {
     for (const struct part *p = turn->parts; p; p = p->next)
-        if (p->kind != PART_TEXT || !str_is_empty(p->text))
+        if (p->kind != PART_TEXT ||
+            !str_is_empty(is_last_text(turn, p) ? str_trim(p->text) : p->text))
             return true;
     return false;
 }
