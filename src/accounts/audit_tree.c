@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accounts/audit_body.h"
 #include "accounts/audit_query.h"
 #include "base/log.h"
 #include "sys/clock.h"
@@ -252,7 +253,8 @@ static void index_finished(struct audit_tree *tree)
 
 bool tree_advance(struct audit_tree *tree, struct err *err)
 {
-    bool ok = audit_sync(tree->audit, err) && tree_grow(tree, audit_synced_seq(tree->audit), err) &&
+    bool ok = (!tree->bodies || audit_bodies_sync(tree->bodies, err)) &&
+              audit_sync(tree->audit, err) && tree_grow(tree, audit_synced_seq(tree->audit), err) &&
               (tree->edge->size == tree->signed_size || tree_sign(tree, err));
 
     tree_nudge(tree);

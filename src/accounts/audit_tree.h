@@ -15,10 +15,12 @@
 
 struct audit;
 struct audit_tree;
+struct audit_bodies;
 
 struct audit_tree_options {
-    const char *key_file;    /* made at first start, mode 0600 */
-    const char *public_file; /* vkeys, a line each, the newest first */
+    const char *key_file;        /* made at first start, mode 0600 */
+    struct audit_bodies *bodies; /* synced before a checkpoint; NULL: none */
+    const char *public_file;     /* vkeys, a line each, the newest first */
 };
 /* Checks what is there against the newest checkpoint, builds what is missing. Refuses a log that is
  * shorter than, or differs from, what was signed. */

@@ -15,6 +15,7 @@
 struct audit_tree {
     struct arena *arena;
     struct audit *audit;
+    struct audit_bodies *bodies;
     const char *dir, *key_file, *public_file;
     struct pool *pool;
     atomic_bool queued;    /* an advance that nobody waits for */

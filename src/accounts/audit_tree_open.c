@@ -377,6 +377,7 @@ bool audit_tree_open(struct audit *audit, const struct audit_tree_options *optio
     }
     tree->arena = arena;
     tree->audit = audit;
+    tree->bodies = options->bodies;
     tree->dir = audit_dir(audit);
     tree->key_file = arena_str(arena, str_from(options->key_file)).ptr;
     tree->public_file = arena_str(arena, str_from(options->public_file)).ptr;

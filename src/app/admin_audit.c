@@ -142,6 +142,33 @@ static const struct schema_field released_fields[] = {
 static const struct schema released_schema = {"AuditHoldReleased", "A hold that is no more.",
                                               released_fields, NULL};
 
+static const struct schema_field body_fields[] = {
+    {"request", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"truncated", FIELD_BOOL, 0, "It was longer than is kept.", 0, 0, NULL, NULL},
+    {"question", FIELD_PROSE, 0, "The body of the request.", 0, 0, NULL, NULL},
+    {"answer", FIELD_PROSE, 0, "The body of the reply, a stream as it was sent.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema body_schema = {"AuditBody", "A question and its answer.", body_fields,
+                                          NULL};
+
+static const struct schema_field erasure_new_fields[] = {
+    {"subject", FIELD_TEXT, 0, "A pseudonym (s_...), or the id of a user of the tenant.", 1, 4096,
+     NULL, NULL},
+    TEXT("tenant", "Whose user; the caller's own when absent."),
+    {0},
+};
+static const struct schema erasure_new_schema = {"AuditErasureNew", "Whom to erase.",
+                                                 erasure_new_fields, NULL};
+
+static const struct schema_field erasure_fields[] = {
+    {"subject", FIELD_TEXT, 0, "The pseudonym.", 0, 0, NULL, NULL},
+    {"had_bodies", FIELD_BOOL, 0, "There was a key, which is gone now.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema erasure_schema = {"AuditErasure", "A subject whose bodies are shut.",
+                                             erasure_fields, NULL};
+
 /* ---- queries ---- */
 
 static bool read_id(struct str text, uint64_t *out)
@@ -199,8 +226,9 @@ struct work {
     struct buf out;
     struct arena *scratch;
     struct audit_prover prover;
+    struct audit_body body;
     int format;
-    bool ok;
+    bool ok, had;
     struct err err;
     void (*fn)(struct work *work);
 };
@@ -336,6 +364,97 @@ static bool prove_record(struct admin_call *call, struct err *err)
     struct work *work = new_work(call, run_prove, err);
 
     return work && do_work(work, err);
+}
+
+/* ---- bodies ---- */
+
+static void run_body(struct work *work)
+{
+    struct house *house = work->call->house;
+    struct str place, hash;
+
+    work->ok = find_line(work, &work->err);
+    if (!work->ok)
+        return;
+    place = audit_member_raw(work->line, STR("body"));
+    hash = audit_member_raw(work->line, STR("body_hash"));
+    if (place.len < 2 || hash.len < 2) {
+        work->ok = err_set(&work->err, ERR_NOT_FOUND, "no body was kept with this record");
+        return;
+    }
+    work->ok = audit_body_open(house->audit_bodies, str_slice(place, 1, place.len - 1),
+                               str_slice(hash, 1, hash.len - 1), work->call->arena, &work->body,
+                               &work->err);
+}
+
+/* Looking at what somebody asked is an action of its own, and recorded as one. */
+static bool show_body(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_body, err);
+    struct json_writer *w = &call->reply;
+
+    if (!work || !audit_ready(call->house->audit, err) || !do_work(work, err))
+        return false;
+    call->note =
+        arena_fmt(call->arena, "body of request %016" PRIx64 " was read", work->body.request_id);
+    jw_object(w);
+    reply_text(w, "request", arena_fmt(call->arena, "%016" PRIx64, work->body.request_id));
+    reply_bool(w, "truncated", audit_member_raw(work->line, STR("body_truncated")).len > 0);
+    reply_text(w, "question", work->body.question);
+    reply_text(w, "answer", work->body.answer);
+    jw_object_end(w);
+    return true;
+}
+
+static void run_erase(struct work *work)
+{
+    struct house *house = work->call->house;
+    struct str hold;
+
+    work->ok = audit_hold_on_subject(house->audit_keep, work->body.subject, work->scratch, &hold,
+                                     &work->err);
+    if (work->ok && hold.len)
+        work->ok = err_set(&work->err, ERR_DENIED,
+                           "hold " STR_FMT " is on records of this subject: release it first",
+                           STR_ARG(hold));
+    work->ok = work->ok &&
+               audit_body_erase(house->audit_bodies, work->body.subject, &work->had, &work->err);
+}
+
+static bool is_pseudonym(struct str text)
+{
+    uint8_t bytes[16];
+
+    return str_starts(text, STR("s_")) &&
+           hex_parse(str_slice(text, 2, text.len), bytes, sizeof bytes);
+}
+
+static bool erase_subject(struct admin_call *call, struct err *err)
+{
+    struct work *work = new_work(call, run_erase, err);
+    struct str who = STR(""), tenant = call->who->tenant;
+    char *text = arena_alloc(call->arena, AUDIT_SUBJECT_TEXT);
+
+    if (!work || !text || !field_text(call, "subject", &who, err) ||
+        !field_text(call, "tenant", &tenant, err))
+        return false;
+    if (!principal_is_operator(call->who) &&
+        (is_pseudonym(who) || !str_eq(tenant, call->who->tenant)))
+        return err_set(err, ERR_DENIED,
+                       "only operators erase by pseudonym, or users of another tenant");
+    if (!is_pseudonym(who))
+        audit_subject(call->house->audit_bodies, tenant, who, STR(""), text);
+    work->body.subject = is_pseudonym(who) ? who : str_from(text);
+    if (!do_work(work, err))
+        return false;
+    call->note =
+        arena_fmt(call->arena, "subject " STR_FMT " erased: %s", STR_ARG(work->body.subject),
+                  work->had ? "the key of its bodies is gone" : "it had no sealed bodies");
+    jw_object(&call->reply);
+    reply_text(&call->reply, "subject", work->body.subject);
+    reply_bool(&call->reply, "had_bodies", work->had);
+    jw_object_end(&call->reply);
+    return true;
 }
 
 /* ---- export ---- */
@@ -524,6 +643,10 @@ static const struct admin_route routes[] = {
      RIGHT_AUDIT, show_record, NULL, &record_schema, 0, false, NULL, NULL},
     {"GET", "/api/v1/audit/records/{id}/proof", "Prove an audit record to others", RIGHT_AUDIT,
      prove_record, NULL, NULL, 0, false, NULL, "application/x-ndjson"},
+    {"GET", "/api/v1/audit/records/{id}/body", "Read a sealed question and its answer; recorded",
+     RIGHT_AUDIT, show_body, NULL, &body_schema, 0, false, NULL, NULL},
+    {"POST", "/api/v1/audit/erasures", "Erase a subject: no body of it can be opened any more",
+     RIGHT_OWN, erase_subject, &erasure_new_schema, &erasure_schema, 201, false, NULL, NULL},
     {"GET", "/api/v1/audit/export", "Export audit records", RIGHT_AUDIT, export_records, NULL, NULL,
      0, false, export_query, "application/octet-stream"},
     {"GET", "/api/v1/audit/checkpoint", "Read the newest signed checkpoint", RIGHT_AUDIT,

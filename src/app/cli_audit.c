@@ -316,6 +316,27 @@ static bool audit_export(struct cli *cli, struct err *err)
     return audit_query(dir, &query, export_record, &e, &next, err) && flush_export(&e, err);
 }
 
+/* ---- show ---- */
+
+static bool show_one(struct cli *cli, struct err *err)
+{
+    struct json *j;
+    struct str path = arena_fmt(cli->arena, "/api/v1/audit/records/" STR_FMT "/body",
+                                STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
+
+    if (!cli_given(cli, "--body"))
+        return cli_plain(cli, err);
+    if (!cli_call(cli, "GET", path, STR_NONE, &j, err))
+        return false;
+    cli_print_json(j);
+    return true;
+}
+
+static bool audit_show(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, show_one, err);
+}
+
 /* ---- keys ---- */
 
 static bool audit_key(struct cli *cli, struct err *err)
@@ -446,6 +467,16 @@ static const struct cli_option query_options[] = {
     {0},
 };
 
+static const struct cli_option show_options[] = {
+    {"--body", CLI_SWITCH, NULL, NULL, "open the question and the answer"},
+    {0},
+};
+
+static const struct cli_option erase_options[] = {
+    {"--tenant", CLI_TEXT, "NAME", "tenant", "whose user; default your own"},
+    {0},
+};
+
 static const struct cli_option hold_options[] = {
     {"--tenant", CLI_TEXT, "NAME", "tenant", "records of this tenant"},
     {"--of-key", CLI_TEXT, "ID", "key", "of this key"},
@@ -478,14 +509,20 @@ static const struct cli_command commands[] = {
      "  weir audit query --tenant acme --status-min 400 --from 2026-11-01T00:00:00Z\n",
      query_options, NULL, "GET", "/api/v1/audit/records", NULL, query_columns, NULL},
     {"audit show ID", "show one record",
-     "ID is the number of a record or the x-request-id of a reply.\n", NULL, NULL, "GET",
-     "/api/v1/audit/records/{ID}", NULL, NULL, NULL},
+     "ID is the number of a record or the x-request-id of a reply. --body opens what was sealed;\n"
+     "that it was opened is recorded.\n",
+     show_options, audit_show, "GET", "/api/v1/audit/records/{ID}", NULL, NULL, NULL},
     {"audit export [DIR]", "write records to standard output",
      "From the files alone. --format proof makes a bundle for `weir audit verify --bundle`.\n",
      export_options, audit_export, NULL, NULL, NULL, NULL, NULL},
     {"audit key [DIR]", "show the public keys of the audit log, the newest first",
      "Keep them elsewhere: they are what others verify with.\n", NULL, audit_key, NULL, NULL, NULL,
      NULL, NULL},
+    {"audit erase SUBJECT", "erase a subject: none of its sealed bodies can be opened any more",
+     "  weir audit erase ann@example.com --tenant acme\n"
+     "SUBJECT is a user's id as requests named it, or the pseudonym of a record (s_...).\n",
+     erase_options, NULL, "POST", "/api/v1/audit/erasures", "SUBJECT=subject", NULL,
+     "{subject} erased"},
     {"audit rotate", "replace the key that signs", "The old key signs for the new one.\n", NULL,
      NULL, "POST", "/api/v1/audit/keys", NULL, NULL, "signing with {key} from now on"},
     {"audit hold list", "show holds on records", "", NULL, NULL, "GET", "/api/v1/audit/holds", NULL,

@@ -28,6 +28,7 @@ struct house_config {
     struct catalogue catalogue;
     struct route_table *routes;
     struct answerer answerer;
+    struct body_tenant *body_tenants;
     struct knowledge_model knowledge_model;
     const struct model *through; /* who writes the documents' answers, or NULL */
 };
@@ -230,6 +231,29 @@ static bool add_cache(struct house_config *c, const struct settings *s, struct h
     return true;
 }
 
+/* Also on reload: what asks for sealing where nothing can be sealed is refused, never passed over. */
+static bool add_body_tenants(struct house_config *c, const struct settings *s,
+                             const struct house *house, struct err *err)
+{
+    bool sealed = s->audit.bodies == BODIES_SEALED;
+
+    c->body_tenants = arena_array(c->arena, s->audit_tenant_count + 1, sizeof *c->body_tenants);
+    if (!c->body_tenants)
+        return err_arena(err, c->arena);
+    for (size_t i = 0; i < s->audit_tenant_count; i++) {
+        enum audit_body_policy policy = (enum audit_body_policy)s->audit_tenants[i].bodies;
+
+        c->body_tenants[i] =
+            (struct body_tenant){arena_str(c->arena, s->audit_tenants[i].tenant), policy};
+        if (!c->body_tenants[i].tenant.ptr)
+            return err_arena(err, c->arena);
+        sealed |= policy == BODIES_SEALED;
+    }
+    return !sealed || audit_bodies_can_seal(house->audit_bodies) ||
+           err_set(err, ERR_INVALID,
+                   "audit bodies are to be sealed, but there is no audit.master_key");
+}
+
 static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
                         struct err *err)
 {
@@ -249,6 +273,8 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
             return false;
     if (!add_documents(c, s, house, err) || !add_routes(c, s, err))
         return false;
+    if (!add_body_tenants(c, s, house, err))
+        return false;
     c->config = (struct config){
         .catalogue = &c->catalogue,
         .routes = c->routes,
@@ -257,6 +283,10 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         .body_bytes_max = (size_t)s->server.body_bytes,
         .request_timeout = s->server.request_timeout,
         .log_requests = s->log.requests,
+        .bodies = (enum audit_body_policy)s->audit.bodies,
+        .body_tenants = c->body_tenants,
+        .body_tenant_count = s->audit_tenant_count,
+        .body_kept_max = (size_t)s->audit.body_bytes,
         .telemetry = {.sample_millionths = s->telemetry.sample / 100,
                       .follow_parent = s->telemetry.follow_parent,
                       .propagate = s->telemetry.propagate,
@@ -398,8 +428,17 @@ static bool open_accounts(struct house *house, struct err *err)
 
     struct audit_tree_options tree = {.key_file = house_path(house, "audit.key"),
                                       .public_file = house_path(house, "audit.pub")};
-    struct audit_keep_options keep = {.retention = house->settings->audit.retention / MILLISECOND};
+    struct audit_bodies_options bodies = {.dir = house_path(house, "bodies"),
+                                          .key_file = house_path(house, "body.keys"),
+                                          .master = &house->settings->audit.master_key,
+                                          .subjects_max =
+                                              (uint32_t)house->settings->audit.subjects};
+    struct audit_keep_options keep = {.bodies = bodies.dir,
+                                      .retention = house->settings->audit.retention / MILLISECOND};
 
+    if (!audit_bodies_open(&bodies, &house->audit_bodies, err))
+        return false;
+    tree.bodies = house->audit_bodies;
     if (!audit_open(&audit, &house->audit, err) ||
         !audit_tree_open(house->audit, &tree, &house->audit_tree, err) ||
         !audit_keep_open(house->audit, house->audit_tree, &keep, &house->audit_keep, err))
@@ -496,6 +535,7 @@ static bool open_gateway(struct house *house, struct err *err)
     if (!deployments_new(&house->deployments, err))
         return false;
     struct gateway_options options = {.accounts = house->accounts,
+                                      .bodies = house->audit_bodies,
                                       .config = house->config,
                                       .telemetry = house->telemetry,
                                       .traces = house->traces,
@@ -577,6 +617,7 @@ void house_close(struct house **at)
     if (house->audit_tree && !audit_tree_advance(house->audit_tree, &err))
         log_error("%s (the next start signs what is missing)", err.text);
     audit_tree_close(&house->audit_tree);
+    audit_bodies_close(&house->audit_bodies);
     audit_close(&house->audit);
     responses_store_close(&house->responses);
     store_close(&house->store);

@@ -4,6 +4,7 @@
 #ifndef WEIR_APP_HOUSE_H
 #define WEIR_APP_HOUSE_H
 
+#include "accounts/audit_body.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
 #include "app/settings.h"
@@ -33,6 +34,7 @@ struct house {
     struct audit *audit;
     struct audit_tree *audit_tree;
     struct audit_keep *audit_keep;
+    struct audit_bodies *audit_bodies;
     struct accounts *accounts;
     struct knowledge *knowledge;
     struct cache *cache;

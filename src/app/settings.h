@@ -47,6 +47,11 @@ struct route_settings {
     bool retry_empty;
 };
 
+struct body_settings {
+    struct str tenant;
+    int bodies; /* enum audit_body_policy */
+};
+
 struct settings {
     struct arena *arena;
     struct str file; /* where they came from, or "" */
@@ -66,7 +71,12 @@ struct settings {
     } data;
     struct {
         dur_ns retention;
+        int bodies; /* enum audit_body_policy */
+        int64_t body_bytes, subjects;
+        struct secret master_key;
     } audit;
+    struct body_settings *audit_tenants;
+    size_t audit_tenant_count;
     struct {
         int level; /* enum log_level */
         bool requests;

@@ -1,13 +1,14 @@
 #include "app/settings_internal.h"
 #include "models/attempt.h"
 
-#define AT(field)       offsetof(struct settings, field)
-#define PROVIDER(field) offsetof(struct provider_settings, field)
-#define MODEL(field)    offsetof(struct model_settings, field)
-#define PRICE(field)    offsetof(struct price_settings, field)
-#define ROUTE(field)    offsetof(struct route_settings, field)
-#define MS(n)           ((n)*MILLISECOND)
-#define S(n)            ((n)*SECOND)
+#define AT(field)           offsetof(struct settings, field)
+#define PROVIDER(field)     offsetof(struct provider_settings, field)
+#define AUDIT_TENANT(field) offsetof(struct body_settings, field)
+#define MODEL(field)        offsetof(struct model_settings, field)
+#define PRICE(field)        offsetof(struct price_settings, field)
+#define ROUTE(field)        offsetof(struct route_settings, field)
+#define MS(n)               ((n)*MILLISECOND)
+#define S(n)                ((n)*SECOND)
 
 /* clang-format off: a table reads as a table */
 static const struct setting server_rows[] = {
@@ -74,6 +75,22 @@ static const struct setting audit_rows[] = {
      true,
      "How long audit records are kept, at least 180d; then whole files of them are removed, unless "
      "a hold is on them."},
+    {"bodies", SET_CHOICE, AT(audit.bodies), "none", 0, 0, "none|hash|sealed", false,
+     "What is kept of questions and answers: nothing, a keyed hash in the record, or all of them, "
+     "encrypted (needs master_key). audit_tenants says it for single tenants."},
+    {"body_bytes", SET_BYTES, AT(audit.body_bytes), "256KiB", 1024, 16777216, NULL, false,
+     "Bytes kept of a question, and of an answer; what is longer is cut and marked in the record."},
+    {"subjects", SET_COUNT, AT(audit.subjects), "1000000", 100, 10000000, NULL, true,
+     "Subjects whose bodies can be sealed, a key each."},
+    {"master_key", SET_SECRET, AT(audit.master_key), "", 0, 0, NULL, true,
+     "Wraps the keys of sealed bodies: env:NAME or file:PATH with at least 32 bytes. Without it "
+     "nothing can be sealed, nor read."},
+};
+
+static const struct setting audit_tenant_rows[] = {
+    {"tenant", SET_NAME, AUDIT_TENANT(tenant), NULL, 0, 0, NULL, false, "Name of the tenant."},
+    {"bodies", SET_CHOICE, AUDIT_TENANT(bodies), NULL, 0, 0, "none|hash|sealed", false,
+     "What is kept of its questions and answers."},
 };
 
 static const struct setting log_rows[] = {
@@ -383,6 +400,9 @@ const struct section settings_sections[] = {
      0, 0, 0},
     {"data", "What is kept, and where.", data_rows, ARRAY_LEN(data_rows), 0, 0, 0, 0},
     {"audit", "The audit log: how long it is kept.", audit_rows, ARRAY_LEN(audit_rows), 0, 0, 0, 0},
+    {"audit_tenants", "A list: what the audit log keeps of single tenants' questions and answers.",
+     audit_tenant_rows, ARRAY_LEN(audit_tenant_rows), AT(audit_tenants), AT(audit_tenant_count),
+     sizeof(struct body_settings), 1000},
     {"log", "Logging, to standard error.", log_rows, ARRAY_LEN(log_rows), 0, 0, 0, 0},
     {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
      ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},

@@ -32,6 +32,8 @@ static SUSPENDS bool next_asked(struct answer *answer, struct str *bytes, bool *
     ok = req->answer->next(req->answer, bytes, last, err);
     show_progress(asked);
     req->status = answer->status;
+    if (ok)
+        tap_answer(req, *bytes);
     if (ok && *last)
         ok = request_record(req, &(struct err){0}, bytes->len, err);
     if (!ok) {

@@ -3,6 +3,7 @@
 #ifndef WEIR_GATEWAY_CONFIG_H
 #define WEIR_GATEWAY_CONFIG_H
 
+#include "accounts/audit_body.h"
 #include "cache/policy.h"
 #include "models/models.h"
 #include "models/route.h"
@@ -32,6 +33,11 @@ struct cache_config {
     int64_t price_percent;      /* of an answer from the cache, of what its tokens cost */
 };
 
+struct body_tenant { /* what is kept of a tenant's questions and answers */
+    struct str tenant;
+    enum audit_body_policy policy;
+};
+
 struct config {
     const struct catalogue *catalogue;
     const struct route_table *routes; /* NULL: none */
@@ -41,6 +47,10 @@ struct config {
     size_t body_bytes_max;
     dur_ns request_timeout; /* from the head of the request to the last byte of the answer */
     bool log_requests;
+    enum audit_body_policy bodies; /* of tenants that are not named below */
+    const struct body_tenant *body_tenants;
+    size_t body_tenant_count;
+    size_t body_kept_max; /* bytes of a question and of an answer */
     struct telemetry_config telemetry;
 };
 

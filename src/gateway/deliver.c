@@ -31,6 +31,7 @@ static NOINLINE SUSPENDS bool send_whole(struct request *req, struct str body, s
 
     req->status = req->answer->status;
     keep_response(req);
+    tap_answer(req, body);
     if (!request_record(req, &(struct err){0}, body.len, err))
         return false;
     req->head_sent = true;
@@ -54,6 +55,7 @@ static NOINLINE SUSPENDS bool begin(struct request *req, struct err *err)
 
 static SUSPENDS bool send_piece(struct request *req, struct str bytes, struct err *err)
 {
+    tap_answer(req, bytes);
     if (!http_piece(req->http, bytes, err))
         return not_taken(err);
     sent(req, bytes.len);
@@ -75,6 +77,7 @@ static SUSPENDS bool relay(struct request *req, struct str first, struct err *er
             return false;
     }
     keep_response(req);
+    tap_answer(req, bytes);
     if (!request_record(req, &(struct err){0}, bytes.len, err))
         return false;
     if (!http_end(req->http, bytes, err))

@@ -22,6 +22,7 @@ bool gateway_new(const struct gateway_options *options, struct gateway **out, st
     }
     owner->arena = arena;
     owner->gateway.accounts = options->accounts;
+    owner->gateway.bodies = options->bodies;
     owner->gateway.config = options->config;
     owner->gateway.responses = options->responses;
     owner->gateway.started = clock_wall() / 1000;

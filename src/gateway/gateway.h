@@ -12,6 +12,7 @@ struct traces;    /* gateway/traces.h */
 
 struct gateway_options {
     struct accounts *accounts;
+    struct audit_bodies *bodies;       /* NULL: nothing is kept, nobody is named */
     struct snapshot *config;           /* of struct config */
     struct telemetry *telemetry;       /* NULL: spans go nowhere */
     struct traces *traces;             /* NULL: none are kept */

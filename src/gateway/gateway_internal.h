@@ -12,6 +12,7 @@
 
 struct gateway {
     struct accounts *accounts;
+    struct audit_bodies *bodies;
     struct snapshot *config;
     struct responses_store *responses; /* NULL: no answers are kept */
     _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
@@ -27,6 +28,7 @@ struct str request_model_shown(const struct request *req); /* as asked for, cut 
 /* ---- steps, a file each; the table that orders them is in pipeline.c ---- */
 SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool parse_body(struct request *req, struct err *err) MUST_CHECK;
+bool name_subject(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool look_up_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool hold_budget(struct request *req, struct err *err) MUST_CHECK;
@@ -87,6 +89,9 @@ bool prepare_message(struct request *req, struct err *err) MUST_CHECK; /* count.
  * ERR_NONE; last_bytes are about to leave and counted as sent. */
 bool request_record(struct request *req, const struct err *why, size_t last_bytes, struct err *err)
     MUST_CHECK;
+/* What is kept of a question and its answer, by the tenant's policy (sealed.c). */
+void tap_answer(struct request *req, struct str bytes); /* before they leave */
+void record_body(struct request *req, struct audit_record *record);
 /* No record can be written, the disk is full or failing: say so and give the money back. */
 void request_unrecorded(struct request *req, const struct err *err);
 void request_log(const struct request *req, const struct err *why);

@@ -23,6 +23,7 @@ static SUSPENDS bool call_unless_known(struct request *req, struct err *err)
 static const struct step chat_steps[] = {
     {"authenticate", authenticate}, /* key -> principal */
     {"parse", parse_body},          /* body -> what must be known of it */
+    {"subject", name_subject},      /* whom it is asked for, and what is kept of it */
     {"route", choose_route},        /* name -> model, or who in the house answers it */
     {"look_up", look_up_answer},    /* what is kept, or being asked just now */
     {"budget", hold_budget},        /* set the worst case aside before anything costs money */
@@ -58,6 +59,7 @@ static const struct step kept_steps[] = {
 /* From inside the house: who and model are given, and who asks pulls the answer (ask.c). */
 static const struct step ask_steps[] = {
     {"parse", parse_body},
+    {"subject", name_subject},
     {"budget", hold_budget},
     {"call", call_model},
 };

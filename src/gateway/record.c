@@ -124,6 +124,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
     if (req->who) {
         record.key_id = req->who->key_id;
         record.tenant = req->who->tenant;
+        record.team = req->who->team;
     }
     record.outcome = req->outcome;
     record.cache = request_cache_said(req);
@@ -139,6 +140,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
         MAX_OF(req->usage.tokens_audio_in, 0) + MAX_OF(req->usage.tokens_audio_out, 0);
     record.cost = req->cost;
     record_attempts(req, &record);
+    record_body(req, &record);
     record.citations = req->answer ? req->answer->citations : 0;
     if (!accounts_record(req->gateway->accounts, &req->hold, &record, err))
         return err_wrap(err, "record the request");

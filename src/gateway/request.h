@@ -28,7 +28,9 @@ struct request {
     struct str label;                  /* entry: the same in metrics: "chat" */
     struct str token;                  /* entry: the key as it came; emptied by authenticate */
     struct str body;                   /* parse, or who asks from inside */
-    struct chat_request chat;          /* parse: what must be known, in whichever dialect */
+    struct str subject;       /* subject: whom it is asked for, a pseudonym; may be empty */
+    struct body_tap *tap;     /* subject: gathers the answer for the audit log, or NULL */
+    struct chat_request chat; /* parse: what must be known, in whichever dialect */
     struct conversation *conversation; /* parse; chat completions: NULL until somebody needs it */
     const struct principal *who;       /* authenticate */
     const struct model *model;         /* route; call: who was asked last */

@@ -33,8 +33,9 @@ static bool open_log(struct log *log, const char *dir, struct err *err)
     log->arena = arena_new(512 * MIB);
     log->dir = arena_fmt(log->arena, "%s/audit", dir).ptr;
     options.dir = log->dir;
-    tree = (struct audit_tree_options){arena_fmt(log->arena, "%s/audit.key", dir).ptr,
-                                       arena_fmt(log->arena, "%s/audit.pub", dir).ptr};
+    tree =
+        (struct audit_tree_options){.key_file = arena_fmt(log->arena, "%s/audit.key", dir).ptr,
+                                    .public_file = arena_fmt(log->arena, "%s/audit.pub", dir).ptr};
     return audit_open(&options, &log->audit, err) &&
            audit_tree_open(log->audit, &tree, &log->tree, err) &&
            audit_keep_open(log->audit, log->tree, &keep, &log->keep, err);

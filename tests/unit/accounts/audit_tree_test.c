@@ -293,7 +293,7 @@ static const struct {
     {"a tile removed", NULL, 0, 0, 0, 0, "tile/0/000", "tile of the audit tree"},
     {"the checkpoint's size changed", AUDIT_CHECKPOINT, 22, 0, 0, 0, NULL, "does not fit"},
     {"the checkpoint removed", NULL, 0, 0, 0, 0, AUDIT_CHECKPOINT, "there is no checkpoint"},
-    {"a kept checkpoint changed", "checkpoints/0000000000000300", 25, 0, 0, 0, NULL,
+    {"a kept checkpoint changed", "checkpoints/0000000000000000", 25, 0, 0, 0, NULL,
      "does not fit"},
 };
 
