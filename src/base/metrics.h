@@ -42,6 +42,7 @@ void series_observe(struct series *s, dur_ns value); /* histogram, nanoseconds i
 int64_t metrics_read(const struct metric *metric,
                      const struct str *values); /* sum; histograms: count. For tests */
 void metrics_write(struct buf *out);            /* OpenMetrics 1.0 text, ends with # EOF */
+void metrics_docs(struct buf *out);             /* a Markdown table of what is registered */
 /* A thread that ends leaves its parts, and what they counted, to the next one that begins. */
 void metrics_thread_done(void);
 void metrics_done(void); /* forgets everything; when the other threads have ended */

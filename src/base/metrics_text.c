@@ -182,3 +182,29 @@ void metrics_write(struct buf *out)
     free(sets);
     free(sorted);
 }
+
+static void put_doc(struct buf *out, const struct metric *metric)
+{
+    static const char *const suffixes[] = {"_total", "", "_bucket, _sum, _count"};
+
+    buf_str(out, STR("| `"));
+    put_family(out, metric);
+    buf_fmt(out, "` %s | %s | ", suffixes[metric->type], type_names[metric->type]);
+    for (size_t i = 0; i < metric_label_count(metric); i++)
+        buf_fmt(out, "%s`%s`", i ? ", " : "", metric->labels[i]);
+    buf_fmt(out, " | %s |\n", metric->help);
+}
+
+void metrics_docs(struct buf *out)
+{
+    const struct metric *sorted[METRICS_MAX];
+    size_t count;
+    struct metric *const *rows = metrics_registered(&count);
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = rows[i];
+    qsort(sorted, count, sizeof(void *), by_name);
+    buf_str(out, STR("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < count; i++)
+        put_doc(out, sorted[i]);
+}

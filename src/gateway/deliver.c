@@ -19,6 +19,9 @@ static void sent(struct request *req, size_t bytes)
 {
     if (!req->first_token && req->answer->meter.content_bytes > 0)
         req->first_token = MAX_OF(fiber_now() - req->started, 1);
+    if (req->last_piece)
+        req->gap_max = MAX_OF(req->gap_max, fiber_now() - req->last_piece);
+    req->last_piece = fiber_now();
     req->sent_bytes += bytes;
     if (!req->first_byte)
         req->first_byte = MAX_OF(fiber_now() - req->started, 1);

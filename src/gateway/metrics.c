@@ -12,6 +12,7 @@
 
 #define CACHE_MEMORY (512 * KIB)
 #define CACHE_MODELS 1000
+#define STEPS_MAX    24
 
 enum row {
     REQUESTS,
@@ -24,6 +25,10 @@ enum row {
     UPSTREAM_ERRORS,
     ATTEMPTS,
     COST_APART,
+    FIRST_TOKEN,
+    PER_TOKEN,
+    GAP_MAX,
+    STEP_TIME,
     ROWS,
 };
 
@@ -63,6 +68,26 @@ static struct metric rows[ROWS] = {
                          "",
                          "answers that a provider failed to give",
                          {"provider", "kind"}},
+    [FIRST_TOKEN] = {"weir_time_to_first_token_seconds",
+                     METRIC_HISTOGRAM,
+                     "seconds",
+                     "from the head of a request to the first text of a streamed answer",
+                     {"model"}},
+    [PER_TOKEN] = {"weir_time_per_output_token_seconds",
+                   METRIC_HISTOGRAM,
+                   "seconds",
+                   "of a stream, from its first text to its end, for each token behind the first",
+                   {"model"}},
+    [GAP_MAX] = {"weir_stream_gap_max_seconds",
+                 METRIC_HISTOGRAM,
+                 "seconds",
+                 "the longest time between two pieces of a stream, one for each stream",
+                 {"model"}},
+    [STEP_TIME] = {"weir_step_duration_seconds",
+                   METRIC_HISTOGRAM,
+                   "seconds",
+                   "of each step of the pipeline",
+                   {"step"}},
     [ATTEMPTS] = {"weir_attempts",
                   METRIC_COUNTER,
                   "",
@@ -78,6 +103,7 @@ static struct metric rows[ROWS] = {
 /* Of one model, on one loop. */
 struct model_series {
     struct series *ok, *duration; /* of chat completions answered with 200 */
+    struct series *first_token, *per_token, *gap_max;
     struct series *first_byte, *tokens_in, *tokens_out, *cost, *events;
     struct series *answered; /* attempts that did */
 };
@@ -86,6 +112,10 @@ struct loop_series {
     struct arena *arena; /* holds this struct, the names and the series' places */
     struct table models;
     struct series *in_flight;
+    struct {
+        const char *name; /* a literal: compared by where it stands */
+        struct series *series;
+    } steps[STEPS_MAX];
 };
 
 static void loop_series_free(void *value)
@@ -112,6 +142,9 @@ static void find_all(struct model_series *s, struct str model)
 {
     s->ok = find(REQUESTS, STR("chat"), model, STR("200"));
     s->duration = find(DURATION, STR("chat"), model, STR_NONE);
+    s->first_token = find(FIRST_TOKEN, model, STR_NONE, STR_NONE);
+    s->per_token = find(PER_TOKEN, model, STR_NONE, STR_NONE);
+    s->gap_max = find(GAP_MAX, model, STR_NONE, STR_NONE);
     s->first_byte = find(FIRST_BYTE, model, STR_NONE, STR_NONE);
     s->tokens_in = find(TOKENS, model, STR("in"), STR_NONE);
     s->tokens_out = find(TOKENS, model, STR("out"), STR_NONE);
@@ -209,6 +242,47 @@ static void count_tokens(const struct request *req, const struct model_series *s
         series_observe(s->first_byte, req->first_byte);
 }
 
+/* How a stream felt to who read it. */
+static void count_pace(const struct request *req, const struct model_series *s)
+{
+    dur_ns took = fiber_now() - req->started;
+
+    if (!req->answer || !req->answer->streaming || !req->first_token)
+        return;
+    series_observe(s->first_token, req->first_token);
+    series_observe(s->gap_max, req->gap_max);
+    if (req->usage.tokens_out > 1)
+        series_observe(s->per_token, (took - req->first_token) / (req->usage.tokens_out - 1));
+}
+
+static struct series *step_series(const char *name)
+{
+    struct loop_series *own = this_loop();
+    struct str label = str_from(name);
+
+    for (size_t i = 0; own && i < STEPS_MAX; i++) {
+        if (!own->steps[i].name) {
+            own->steps[i].series = metrics_series(&rows[STEP_TIME], &label);
+            own->steps[i].name = name;
+        }
+        if (own->steps[i].name == name)
+            return own->steps[i].series;
+    }
+    return metrics_series(&rows[STEP_TIME], &label);
+}
+
+static void count_steps(const struct request *req)
+{
+    uint64_t root = trace_root_span(req->trace);
+
+    for (uint32_t i = 0; i < trace_count(req->trace); i++) {
+        struct trace_entry e = trace_entry(req->trace, i);
+
+        if (e.dur >= 0 && !e.leaf && e.parent == root)
+            series_observe(step_series(e.name), e.dur);
+    }
+}
+
 static struct str kind_of_failure(const struct request *req, const struct err *why)
 {
     if (why->code == ERR_UNAVAILABLE || why->code == ERR_TIMEOUT)
@@ -243,6 +317,8 @@ void metrics_end(const struct request *req, const struct err *why)
 
     count_request(req, s, req->label, model);
     count_tokens(req, s);
+    count_pace(req, s);
+    count_steps(req);
     count_attempts(req, s);
     if (failure.len)
         series_add(find(UPSTREAM_ERRORS, req->model->provider->name, failure, STR_NONE), 1);

@@ -62,6 +62,8 @@ struct request {
     mono_ns started;       /* entry */
     dur_ns first_byte;     /* deliver: until the first byte of the answer left, or 0 */
     dur_ns first_token;    /* deliver: until the first text of the answer was there, or 0 */
+    mono_ns last_piece;    /* deliver: when the last bytes of a stream left */
+    dur_ns gap_max;        /* deliver: the longest time between two pieces of a stream */
     uint64_t audit_seq;    /* record: number of the audit record, or 0 */
 };
 
