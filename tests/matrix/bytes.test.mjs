@@ -7,7 +7,7 @@ import { providers } from "./strict.mjs";
 import { startWeir } from "./weir.mjs";
 import { wires } from "./wire.mjs";
 
-const step = Number(process.env.STEP ?? 7);
+const step = Number(process.env.STEP ?? 13);
 let weir;
 before(async () => (weir = await startWeir()));
 after(() => weir.stop());
