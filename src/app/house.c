@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "models/dialect.h"
 #include "models/responses_store.h"
 #include "net/resolve.h"
 #include "sys/clock.h"
@@ -69,6 +70,14 @@ static bool add_trust(struct house_config *c, struct provider *p, struct str ca_
     return http_trust_read(path.ptr, p->trust, err) || err_wrap(err, "ca_file");
 }
 
+static const struct dialect *dialect_of(const struct provider_settings *from)
+{
+    static const struct dialect *const said[] = {NULL, &dialect_openai, &dialect_responses,
+                                                 &dialect_anthropic};
+
+    return from->dialect ? said[from->dialect] : dialect_of_kind((enum provider_kind)from->kind);
+}
+
 static bool add_provider(struct house_config *c, const struct provider_settings *from,
                          struct err *err)
 {
@@ -78,7 +87,7 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
         .name = arena_str(c->arena, from->name),
         .url_text = arena_str(c->arena, from->url),
         .kind = (enum provider_kind)from->kind,
-        .dialect = dialect_of_kind((enum provider_kind)from->kind),
+        .dialect = dialect_of(from),
         .auth =
             from->auth ? (enum auth)(from->auth - 1) : auth_of_kind((enum provider_kind)from->kind),
         .api_version = arena_str(c->arena, from->api_version),

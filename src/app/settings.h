@@ -16,6 +16,7 @@
 struct provider_settings {
     struct str name, url, ca_file, api_version;
     int kind;        /* enum provider_kind */
+    int dialect;     /* 0: as its kind has it; else of the setting's choices */
     int auth;        /* enum auth plus one; 0: as its kind has it */
     int unsupported; /* 1: refused */
     struct str region;

@@ -162,7 +162,8 @@ static const struct setting knowledge_rows[] = {
 
 static const struct setting responses_rows[] = {
     {"keep", SET_DURATION, AT(responses.keep), "720h", 0, S(86400L * 400), NULL, true,
-     "How long an answer of /v1/responses is kept for previous_response_id, unless the request says "
+     "How long an answer of /v1/responses is kept for previous_response_id, unless the request "
+     "says "
      "store: false; 0: none is kept. Kept answers stand in the database as text, not encrypted."},
     {"count", SET_COUNT, AT(responses.count), "100000", 1, 100000000, NULL, true,
      "Answers kept; above it the oldest go."},
@@ -221,6 +222,8 @@ static const struct setting provider_rows[] = {
      false,
      "Whose house it is: which dialect it speaks and which habits it has. openai also stands for "
      "any other endpoint that speaks the OpenAI dialect."},
+    {"dialect", SET_CHOICE, PROVIDER(dialect), "auto", 0, 0, "auto|openai|responses|anthropic",
+     false, "What it speaks, where that is not what its kind usually does."},
     {"auth", SET_CHOICE, PROVIDER(auth), "auto", 0, 0,
      "auto|bearer|api-key|x-api-key|x-goog-api-key|aws", false,
      "How it is shown api_key: in which header, or as an AWS signature; auto: as its kind wants."},
@@ -407,8 +410,8 @@ const struct section settings_sections[] = {
     {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
      ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},
     {"knowledge", "Answers from documents.", knowledge_rows, ARRAY_LEN(knowledge_rows), 0, 0, 0, 0},
-    {"responses", "Answers that clients may go on from.", responses_rows,
-     ARRAY_LEN(responses_rows), 0, 0, 0, 0},
+    {"responses", "Answers that clients may go on from.", responses_rows, ARRAY_LEN(responses_rows),
+     0, 0, 0, 0},
     {"upstream", "Connections to providers.", upstream_rows, ARRAY_LEN(upstream_rows), 0, 0, 0, 0},
     {"providers", "A list: who answers from outside.", provider_rows, ARRAY_LEN(provider_rows),
      AT(providers), AT(provider_count), sizeof(struct provider_settings), 64},

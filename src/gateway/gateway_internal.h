@@ -79,6 +79,7 @@ usd_micro request_cache_price(const struct request *req, usd_micro price);
 /* ---- answers that are kept (kept.c) ---- */
 /* What the question goes on from takes its place before it. */
 SUSPENDS bool prepare_response(struct request *req, struct err *err) MUST_CHECK;
+bool response_is_kept(const struct request *req); /* or will be, when it is whole */
 /* The answer is whole and its last bytes have not left. */
 SUSPENDS void keep_response(struct request *req);
 bool prepare_message(struct request *req, struct err *err) MUST_CHECK; /* count.c */

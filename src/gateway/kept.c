@@ -107,6 +107,14 @@ bool prepare_response(struct request *req, struct err *err)
 
 /* ---- an answer that is kept ---- */
 
+bool response_is_kept(const struct request *req)
+{
+    const struct responses_asked *asked =
+        req->dialect == &dialect_responses && req->conversation ? req->conversation->own : NULL;
+
+    return asked && asked->store;
+}
+
 /* Its last bytes have not left: who has it all can go on from it at once. That it could not be kept is the
  * operator's to know; the answer is the client's all the same. */
 void keep_response(struct request *req)
