@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "app/admin_fields.h"
+#include "models/health.h"
 #include "sys/clock.h"
 
 static const struct schema_field model_fields[] = {
@@ -13,16 +14,44 @@ static const struct schema_field model_fields[] = {
     {"price_output_usd", FIELD_USD, 0, "Now, for a million completion tokens.", 0, 0, NULL, NULL},
     {"price_cached_usd", FIELD_USD, 0, "Now, for a million prompt tokens the provider had cached.",
      0, 0, NULL, NULL},
+    {"zone", FIELD_CHOICE, 0, "Where prompts go with it.", 0, 0, "unsaid|local|trusted|public",
+     NULL},
+    {"lifecycle", FIELD_CHOICE, 0, "Retired ones are refused.", 0, 0,
+     "active|preview|deprecated|retired", NULL},
+    {"breaker", FIELD_CHOICE, 0, "Open: it rests after failures.", 0, 0, "closed|open|half-open",
+     NULL},
+    {"in_flight", FIELD_COUNT, 0, "Requests it has now.", 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema model_schema = {"Model", "A model that clients may ask for.",
                                            model_fields, NULL};
 
-static void write_model(struct json_writer *w, const struct model *m)
+static const struct schema_field detail_fields[] = {
+    {"abilities", FIELD_TEXT, 0, "What it can do; empty: not known.", 0, 0, NULL, NULL},
+    {"window", FIELD_COUNT, 0, "Tokens of prompt and answer together; 0: not known.", 0, 0, NULL,
+     NULL},
+    {"output_tokens_max", FIELD_COUNT, 0, "Set aside when a request names no maximum.", 0, 0, NULL,
+     NULL},
+    {"in_flight_max", FIELD_COUNT, 0, "Requests at once; 0: unlimited.", 0, 0, NULL, NULL},
+    {"successor", FIELD_TEXT, 0, "Of one that is deprecated or retired.", 0, 0, NULL, NULL},
+    {"licence", FIELD_TEXT, 0, "Under which it may be used.", 0, 0, NULL, NULL},
+    {"price_rows", FIELD_COUNT, 0, "Rows of prices by hour or prompt size.", 0, 0, NULL, NULL},
+    {"asked", FIELD_COUNT, 0, "Requests since the start.", 0, 0, NULL, NULL},
+    {"failed", FIELD_COUNT, 0, "Of those, its failures.", 0, 0, NULL, NULL},
+    {"failures_in_row", FIELD_COUNT, 0, "The newest ones.", 0, 0, NULL, NULL},
+    {"latency_ms", FIELD_COUNT, 0, "Of whole answers, slow ones weighing more.", 0, 0, NULL, NULL},
+    {"first_token_ms", FIELD_COUNT, 0, "Median of the last 128; 0: not known.", 0, 0, NULL, NULL},
+    {"rests_ms", FIELD_COUNT, 0, "Until it is asked again; 0: it does not rest.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema detail_schema = {
+    "ModelDetail", "A model with what it can do and how it fares.", detail_fields, &model_schema};
+
+static void write_facts(struct json_writer *w, const struct model *m)
 {
     struct prices now = prices_at(&m->prices, 0, clock_wall());
+    struct deployment_state state = deployment_look(m->deployment, fiber_now());
 
-    jw_object(w);
     reply_text(w, "name", m->name);
     reply_text(w, "provider", m->provider ? m->provider->name : STR("documents"));
     reply_text(w, "url", m->provider ? m->provider->url_text : STR(""));
@@ -30,7 +59,56 @@ static void write_model(struct json_writer *w, const struct model *m)
     reply_usd(w, "price_input_usd", now.in);
     reply_usd(w, "price_output_usd", now.out);
     reply_usd(w, "price_cached_usd", now.cached);
+    reply_text(w, "zone", str_from(zone_name(m->zone)));
+    reply_text(w, "lifecycle", str_from(lifecycle_name(m->lifecycle)));
+    reply_text(w, "breaker", str_from(breaker_name(state.breaker)));
+    reply_count(w, "in_flight", state.in_flight);
+}
+
+static void write_model(struct json_writer *w, const struct model *m)
+{
+    jw_object(w);
+    write_facts(w, m);
     jw_object_end(w);
+}
+
+static void write_detail(struct json_writer *w, const struct model *m)
+{
+    struct deployment_state state = deployment_look(m->deployment, fiber_now());
+    char text[256];
+    struct buf abilities;
+
+    buf_init_fixed(&abilities, text, sizeof text);
+    abilities_write(&abilities, m->abilities);
+    jw_object(w);
+    write_facts(w, m);
+    reply_text(w, "abilities", buf_view(&abilities));
+    reply_count(w, "window", m->window);
+    reply_count(w, "output_tokens_max", m->output_tokens_max);
+    reply_count(w, "in_flight_max", m->in_flight_max);
+    reply_text(w, "successor", m->successor);
+    reply_text(w, "licence", m->licence);
+    reply_count(w, "price_rows", (int64_t)m->prices.row_count);
+    reply_count(w, "asked", (int64_t)state.asked);
+    reply_count(w, "failed", (int64_t)state.failed);
+    reply_count(w, "failures_in_row", state.failures_in_row);
+    reply_count(w, "latency_ms", state.latency / MILLISECOND);
+    reply_count(w, "first_token_ms", state.first_token_median / MILLISECOND);
+    reply_count(w, "rests_ms", MAX_OF(state.parked, state.open) / MILLISECOND);
+    jw_object_end(w);
+}
+
+static bool show(struct admin_call *call, struct err *err)
+{
+    void *held CLEANUP(snapshot_release) = NULL;
+    const struct config *config = snapshot_borrow(call->house->config, &held);
+    const struct model *m = catalogue_find(config->catalogue, call->values[0]);
+
+    if (!m)
+        return err_set(err, ERR_NOT_FOUND, "no model is called \"" STR_FMT "\"",
+                       STR_ARG(str_slice(call->values[0], 0, 100)));
+    write_detail(&call->reply, m);
+    return true;
 }
 
 static int by_name(const void *one, const void *other)
@@ -64,6 +142,8 @@ static bool list(struct admin_call *call, struct err *err)
 static const struct admin_route routes[] = {
     {"GET", "/api/v1/models", "List models with providers and prices", RIGHT_LOOK, list, NULL,
      &model_schema, 0, true, NULL, NULL},
+    {"GET", "/api/v1/models/{name}", "Show a model: what it can do, how it fares", RIGHT_LOOK, show,
+     NULL, &detail_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_models_part = {"models", "What clients may ask for.", routes,
                                              ARRAY_LEN(routes)};
