@@ -290,8 +290,8 @@ bool audit_bodies_can_seal(const struct audit_bodies *bodies)
     return !secret_is_empty(&bodies->kek);
 }
 
-static bool segment_path(const struct audit_bodies *b, uint64_t number, char to[AUDIT_PATH_MAX],
-                         struct err *err)
+static bool bodies_path(const struct audit_bodies *b, uint64_t number, char to[AUDIT_PATH_MAX],
+                        struct err *err)
 {
     struct buf path;
 
@@ -302,12 +302,12 @@ static bool segment_path(const struct audit_bodies *b, uint64_t number, char to[
 }
 
 /* Under the lock. */
-static bool open_segment(struct audit_bodies *b, uint64_t number, struct err *err)
+static bool begin_segment(struct audit_bodies *b, uint64_t number, struct err *err)
 {
     char path[AUDIT_PATH_MAX];
     struct file *file;
 
-    if (!segment_path(b, number, path, err) || !file_open(path, FILE_WRITE, 0600, &file, err))
+    if (!bodies_path(b, number, path, err) || !file_open(path, FILE_WRITE, 0600, &file, err))
         return false;
     if (!file_size(file, &b->used, err)) {
         file_close(&file);
@@ -326,7 +326,7 @@ static bool put_body(struct audit_bodies *b, struct str bytes, uint64_t *number,
 
     mutex_lock(&b->lock);
     if ((size_t)b->used + bytes.len > b->segment_bytes && b->used > 0)
-        ok = file_sync(b->segment, err) && open_segment(b, b->number + 1, err);
+        ok = file_sync(b->segment, err) && begin_segment(b, b->number + 1, err);
     ok = ok && file_write_at(b->segment, b->used, bytes.ptr, bytes.len, err);
     if (ok) {
         *number = b->number;
@@ -434,7 +434,7 @@ static bool load_body(const struct audit_bodies *b, struct str place, struct are
     bytes = arena_alloc_raw(arena, len);
     if (!bytes)
         return err_arena(err, arena);
-    if (!segment_path(b, number, path, err) || !file_open(path, FILE_READ, 0, &file, err))
+    if (!bodies_path(b, number, path, err) || !file_open(path, FILE_READ, 0, &file, err))
         return false;
     for (size_t have = 0; have < len; have += got)
         if (!file_read_at(file, (int64_t)(at + have), bytes + have, len - have, &got, err))
@@ -616,7 +616,7 @@ static bool open_last(struct audit_bodies *b, struct err *err)
         return false;
     if (count && !u64_parse(names[count - 1], &number))
         number = 1;
-    return open_segment(b, number, err);
+    return begin_segment(b, number, err);
 }
 
 bool audit_bodies_open(const struct audit_bodies_options *options, struct audit_bodies **out,

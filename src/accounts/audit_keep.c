@@ -84,8 +84,8 @@ static void put_hold(const struct audit_hold *hold, struct buf *to)
     buf_char(to, '\n');
 }
 
-static bool read_text(const struct json *j, const char *name, struct arena *arena, struct str *out,
-                      struct err *err)
+static bool text_member(const struct json *j, const char *name, struct arena *arena,
+                        struct str *out, struct err *err)
 {
     json_ref v = json_get(j, json_root(j), str_from(name));
 
@@ -98,13 +98,13 @@ static bool read_text(const struct json *j, const char *name, struct arena *aren
     return out->ptr || err_arena(err, arena);
 }
 
-static bool read_time(const struct json *j, const char *name, struct arena *arena, wall_ms *out,
-                      struct err *err)
+static bool time_member(const struct json *j, const char *name, struct arena *arena, wall_ms *out,
+                        struct err *err)
 {
     struct str text;
 
     *out = 0;
-    return read_text(j, name, arena, &text, err) &&
+    return text_member(j, name, arena, &text, err) &&
            (!text.len || wall_parse(text, out) ||
             err_set(err, ERR_INVALID, "\"%s\" is not a time", name));
 }
@@ -116,15 +116,16 @@ static bool read_hold(struct arena *arena, struct str line, struct audit_hold *o
     uint8_t bytes[8];
 
     *out = (struct audit_hold){0};
-    if (!j || !read_text(j, "id", arena, &out->id, err) ||
-        !read_text(j, "tenant", arena, &out->tenant, err) ||
-        !read_text(j, "key", arena, &out->key, err) ||
-        !read_text(j, "subject", arena, &out->subject, err) ||
-        !read_text(j, "request", arena, &request, err) ||
-        !read_time(j, "from", arena, &out->from, err) ||
-        !read_time(j, "until", arena, &out->until, err) ||
-        !read_text(j, "reason", arena, &out->reason, err) ||
-        !read_text(j, "by", arena, &out->by, err) || !read_time(j, "made", arena, &out->made, err))
+    if (!j || !text_member(j, "id", arena, &out->id, err) ||
+        !text_member(j, "tenant", arena, &out->tenant, err) ||
+        !text_member(j, "key", arena, &out->key, err) ||
+        !text_member(j, "subject", arena, &out->subject, err) ||
+        !text_member(j, "request", arena, &request, err) ||
+        !time_member(j, "from", arena, &out->from, err) ||
+        !time_member(j, "until", arena, &out->until, err) ||
+        !text_member(j, "reason", arena, &out->reason, err) ||
+        !text_member(j, "by", arena, &out->by, err) ||
+        !time_member(j, "made", arena, &out->made, err))
         return false;
     if (!out->id.len || (request.len && !hex_parse(request, bytes, sizeof bytes)))
         return err_set(err, ERR_INVALID, "\"%s\" is not an id", out->id.len ? "request" : "id");
