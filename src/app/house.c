@@ -514,6 +514,23 @@ static bool open_telemetry(struct house *house, struct err *err)
            traces_open((uint32_t)s->telemetry.traces, &house->traces, err);
 }
 
+static bool open_redis(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct redis_options options = {
+        .url = s->cache.redis,
+        .user = s->cache.redis_user,
+        .password = s->cache.redis_password,
+        .ca_file = s->cache.redis_ca.len ? s->cache.redis_ca.ptr : NULL,
+        .timeout = s->cache.redis_timeout,
+        .reply_bytes_max = (size_t)s->cache.entry + 64 * KIB,
+    };
+
+    if (s->cache.redis.len == 0)
+        return true;
+    return redis_open(&options, &house->redis, err) || err_wrap(err, "cache.redis");
+}
+
 static bool open_cache(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -525,8 +542,12 @@ static bool open_cache(struct house *house, struct err *err)
         .disk_bytes_max = s->cache.disk,
         .segment_bytes = s->cache.disk_segment,
         .disk_entries_max = (uint32_t)s->cache.disk_entries,
+        .redis_prefix = arena_str(house->arena, s->cache.redis_prefix),
     };
 
+    if (!open_redis(house, err))
+        return false;
+    options.redis = house->redis;
     return cache_open(&options, &house->cache, err);
 }
 
@@ -621,6 +642,7 @@ void house_close(struct house **at)
     tls_server_free(&house->tls);
     knowledge_close(&house->knowledge);
     cache_close(&house->cache);
+    redis_close(&house->redis);
     accounts_close(&house->accounts);
     audit_keep_close(&house->audit_keep);
     if (house->audit_tree && !audit_tree_advance(house->audit_tree, &err))

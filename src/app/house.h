@@ -13,6 +13,7 @@
 #include "gateway/telemetry.h"
 #include "gateway/traces.h"
 #include "knowledge/knowledge.h"
+#include "net/redis.h"
 #include "net/tls.h"
 #include "sys/file.h"
 #include "sys/pool.h"
@@ -38,6 +39,7 @@ struct house {
     struct accounts *accounts;
     struct knowledge *knowledge;
     struct cache *cache;
+    struct redis *redis;             /* NULL: none */
     struct snapshot *config;         /* of struct config */
     struct deployments *deployments; /* how the models fare, across reloads */
     struct gateway *gateway;

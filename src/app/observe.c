@@ -70,6 +70,7 @@ void observe_register(void)
     trace_set_clock(clock_mono);
     metrics_register(rows, ARRAY_LEN(rows));
     gateway_metrics_register();
+    cache_metrics_register();
     admin_register();
 }
 
@@ -120,6 +121,7 @@ void observe_house(void *arg)
                    (int64_t)audit_last_seq(house->audit));
         series_set(metrics_series(&rows[HOLDS], NULL),
                    (int64_t)accounts_holds_open(house->accounts));
+        cache_metrics_update(house->cache);
     } while (fiber_sleep(GAUGES_EVERY, &err));
 }
 

@@ -108,6 +108,9 @@ struct settings {
         dur_ns ttl, ttl_max;
         int64_t price_percent;
         int64_t memory, memory_tenant, entry, disk, disk_segment, disk_entries;
+        struct str redis, redis_user, redis_ca, redis_prefix;
+        struct secret redis_password;
+        dur_ns redis_timeout;
     } cache;
     struct provider_settings *providers;
     size_t provider_count;

@@ -208,6 +208,20 @@ static const struct setting cache_rows[] = {
      "Size of one of its files; the oldest is thrown out as a whole."},
     {"disk_entries", SET_COUNT, AT(cache.disk_entries), "200000", 16, 100000000, NULL, true,
      "Answers on disk; their index takes about 200 bytes of memory each."},
+    {"redis", SET_TEXT, AT(cache.redis), "", 0, 0, NULL, true,
+     "A Redis or Valkey that several Weirs share: redis://host:port/db, rediss:// for TLS, or "
+     "unix:/path; empty: none."},
+    {"redis_user", SET_TEXT, AT(cache.redis_user), "", 0, 0, NULL, true,
+     "User of its ACL; empty: the default user."},
+    {"redis_password", SET_SECRET, AT(cache.redis_password), "", 0, 0, NULL, true,
+     "env:NAME or file:PATH; empty: none is sent."},
+    {"redis_ca", SET_PATH, AT(cache.redis_ca), "", 0, 0, NULL, true,
+     "PEM file with the authorities that may vouch for rediss; empty: the system's."},
+    {"redis_timeout", SET_DURATION, AT(cache.redis_timeout), "5ms", MS(1), S(10), NULL, true,
+     "The most a request waits for it, connecting included; after three failures it is not asked for "
+     "a while."},
+    {"redis_prefix", SET_TEXT, AT(cache.redis_prefix), "weir:cache:", 0, 0, NULL, true,
+     "What the names of its keys begin with; a purge looks at all of them."},
 };
 
 static const struct setting provider_rows[] = {

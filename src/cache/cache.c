@@ -106,6 +106,12 @@ static SUSPENDS bool find_below(struct cache_ticket *t)
     uint64_t purges = atomic_load(&c->purges);
     struct entry *e = find_on_disk(t);
 
+    if (!e && c->options.redis) {
+        e = shared_get(c->options.redis, t->arena, c->options.redis_prefix, &t->ask.key);
+        if (e && !entry_is_fresh(e, clock_wall(), t->ask.plan.max_age))
+            entry_unref(&e);
+        atomic_fetch_add(&c->hits_shared, e != NULL);
+    }
     if (!e)
         return false;
     if (purges == atomic_load(&c->purges) && memory_put(c->memory, e) &&
@@ -220,6 +226,8 @@ bool cache_purge(struct cache *cache, const struct cache_selector *what, uint64_
     in_memory = memory_purge(cache->memory, what);
     if (cache->disk && !pool_run(cache->pool, purge_disk, &p, err))
         return false;
+    if (p.ok && cache->options.redis)
+        p.ok = shared_purge(cache->options.redis, cache->options.redis_prefix, what, &p.gone, err);
     atomic_fetch_add(&cache->purges, 1);
     in_memory += memory_purge(cache->memory, what);
     *gone = in_memory + p.gone;

@@ -19,6 +19,7 @@
 #include "cache/policy.h"
 
 struct cache;
+struct redis; /* net/redis.h */
 struct cache_ticket;
 
 struct cache_options {
@@ -28,6 +29,8 @@ struct cache_options {
     int64_t disk_bytes_max;
     int64_t segment_bytes;
     uint32_t disk_entries_max;
+    struct redis *redis; /* NULL: none; stays the caller's */
+    struct str redis_prefix;
 };
 bool cache_open(const struct cache_options *options, struct cache **out, struct err *err)
     MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "cache/disk.h"
 #include "cache/flight.h"
 #include "cache/memory.h"
+#include "cache/shared.h"
 #include "sys/pool.h"
 
 struct cache {
@@ -15,6 +16,7 @@ struct cache {
     struct flights *flights;
     struct disk *disk;           /* NULL: none */
     struct pool *pool;           /* for the files; NULL: none */
+    atomic_uint sharing;         /* answers on their way to Redis */
     atomic_uint_fast64_t purges; /* what began before one of them is not kept after it */
     atomic_uint_fast64_t hits_memory, hits_disk, hits_shared, misses, joins, stored, too_large,
         dropped;

@@ -11,6 +11,8 @@
 #include "cache/cache_internal.h"
 #include "sys/clock.h"
 
+#define SHARING_MAX 256 /* answers that may be on their way to Redis; more are not sent */
+
 /* ---- what may be kept ---- */
 
 static bool is_good(const struct cache_ticket *t, const struct answer *answer)
@@ -81,6 +83,41 @@ static void send_to_disk(struct cache_ticket *t, struct entry *e)
     entry_unref(&(struct entry *){e});
 }
 
+/* A fiber of its own: the client does not wait for it. */
+static void write_shared(void *arg)
+{
+    struct entry *e = arg;
+    struct cache *c = e->writer;
+    struct cache_selector same = {.key = &e->facts.key};
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    if (e->purges != atomic_load(&c->purges) ||
+        !shared_put(c->options.redis, c->options.redis_prefix, e, clock_wall(), &err))
+        atomic_fetch_add(&c->dropped, 1);
+    else if (e->purges != atomic_load(&c->purges) &&
+             !shared_purge(c->options.redis, c->options.redis_prefix, &same, &gone, &err))
+        log_error("an answer that was purged on its way is still in Redis: %s", err.text);
+    atomic_fetch_sub(&c->sharing, 1);
+    entry_unref(&e);
+}
+
+static void send_to_shared(struct cache_ticket *t, struct entry *e)
+{
+    struct cache *c = t->cache;
+    struct err err = {0};
+
+    if (atomic_fetch_add(&c->sharing, 1) < SHARING_MAX) {
+        e->writer = c;
+        e->purges = t->purges;
+        if (fiber_spawn(write_shared, entry_ref(e), &err))
+            return;
+        entry_unref(&(struct entry *){e});
+    }
+    atomic_fetch_sub(&c->sharing, 1);
+    atomic_fetch_add(&c->dropped, 1);
+}
+
 bool keep_entry(struct cache_ticket *t, struct entry *e)
 {
     struct cache *c = t->cache;
@@ -89,6 +126,8 @@ bool keep_entry(struct cache_ticket *t, struct entry *e)
 
     if (c->disk)
         send_to_disk(t, e);
+    if (c->options.redis)
+        send_to_shared(t, e);
     kept |= c->disk != NULL;
     if (t->purges != atomic_load(&c->purges)) {
         memory_purge(c->memory, &same);

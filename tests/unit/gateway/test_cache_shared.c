@@ -1,0 +1,127 @@
+/* Two Weirs share a real Redis: what one has asked the other has; a purge at one deletes it there. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cache/cache.h"
+#include "net/redis.h"
+#include "small_house.h"
+#include "sys/process.h"
+#include "test.h"
+
+#define ASK "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+#define REPLY                                                                                      \
+    "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"     \
+    "\"Hi\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}" \
+    "}"
+
+struct server {
+    struct arena *arena;
+    const char *path;
+};
+
+static SUSPENDS void run_server(void *arg)
+{
+    struct server *s = arg;
+    const char *argv[] = {
+        "/usr/bin/redis-server", "--port", "0", "--unixsocket", s->path, "--save", "",
+        "--appendonly",          "no",     NULL};
+    struct process_options options = {.argv = argv, .output_max = MIB};
+    struct process_result result = {0};
+    struct err err = {0};
+
+    if (process_run(s->arena, &options, &result, &err))
+        EXPECT(false, "it ended with %d: " STR_FMT, result.status, STR_ARG(result.output));
+}
+
+static struct cache *new_cache(struct redis *redis)
+{
+    struct cache_options options = {.bytes_max = MIB,
+                                    .tenant_bytes_max = MIB,
+                                    .entry_bytes_max = MIB,
+                                    .redis = redis,
+                                    .redis_prefix = STR("weir:cache:")};
+    struct cache *cache = NULL;
+    struct err err = {0};
+
+    EXPECT(cache_open(&options, &cache, &err), "%s", err.text);
+    return cache;
+}
+
+static void use_cache(struct small_house *h, struct cache *cache)
+{
+    h->config.cache = (struct cache_config){.cache = cache,
+                                            .rules = {.use = CACHE_ALWAYS,
+                                                      .sampled = CACHE_ALWAYS,
+                                                      .ttl = 3600 * SECOND,
+                                                      .ttl_max = 3600 * SECOND}};
+}
+
+static bool said(struct small_house *h, const char *want)
+{
+    struct reply *r = house_chat(h, ASK);
+    struct str got = reply_field(r, "x-weir-cache");
+
+    EXPECT(r->status == 200 && str_eq(r->body, STR(REPLY)));
+    EXPECT(str_eq(got, str_from(want)), STR_FMT, STR_ARG(got));
+    return str_eq(got, str_from(want));
+}
+
+FIBER_TEST(two_weirs_share_a_redis)
+{
+    struct small_house h;
+    struct server s = {.arena = arena_new(16 * MIB)};
+    struct redis_options options = {.timeout = 2 * SECOND};
+    struct redis *redis = NULL;
+    struct scope scope;
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    s.path = arena_fmt(s.arena, "/tmp/weir-test-%d-shared.sock", (int)getpid()).ptr;
+    options.url = arena_fmt(s.arena, "unix:%s", s.path);
+    house_open(&h, NULL);
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, run_server, &s, &err) && redis_open(&options, &redis, &err), "%s",
+           err.text);
+    for (int i = 0; i < 500 && access(s.path, F_OK) != 0; i++)
+        EXPECT(fiber_sleep(10 * MILLISECOND, &err));
+    struct cache *one = new_cache(redis), *other = new_cache(redis);
+    struct fake_move moves[] = {{FAKE_WRITE,
+                                 arena_fmt(h.arena,
+                                           "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                           "Content-Length: %zu\r\n\r\n" REPLY,
+                                           sizeof REPLY - 1)
+                                     .ptr,
+                                 0},
+                                {0}};
+    h.fake.moves = moves;
+    use_cache(&h, one);
+    said(&h, "stored");
+    for (int i = 0; i < 200 && redis_stats(redis).calls < 2; i++) /* looked up, and kept */
+        EXPECT(fiber_sleep(5 * MILLISECOND, &err));
+    EXPECT(fiber_sleep(50 * MILLISECOND, &err));
+    use_cache(&h, other);
+    said(&h, "hit");
+    EXPECT(cache_stats(other).hits_shared == 1 && h.fake.requests == 1);
+    said(&h, "hit");
+    EXPECT(cache_stats(other).hits_memory == 1);
+    EXPECT(cache_purge(other, &(struct cache_selector){.model = STR("m")}, &gone, &err) &&
+               gone == 2,
+           "%s %d", err.text, (int)gone);
+    said(&h, "stored");
+    EXPECT(h.fake.requests == 2);
+    EXPECT(fiber_sleep(50 * MILLISECOND, &err));
+    EXPECT(cache_purge(other, &(struct cache_selector){.tag = STR("none")}, &gone, &err));
+    EXPECT(cache_purge(one, &(struct cache_selector){0}, &gone, &err), "%s", err.text);
+    struct str words[] = {STR("DBSIZE")};
+    struct redis_value reply = {0};
+    EXPECT(redis_run(redis, h.arena, 0, &(struct redis_command){words, 1}, 1, &reply, &err) &&
+               reply.integer == 0,
+           "nothing is left in Redis");
+    scope_close(&scope); /* inside the house's */
+    house_close(&h);
+    cache_close(&one);
+    cache_close(&other);
+    redis_close(&redis);
+    unlink(s.path);
+    arena_end(&s.arena);
+}

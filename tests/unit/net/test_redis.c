@@ -1,0 +1,210 @@
+/* Against the real server, started here on a Unix socket of its own. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/redis.h"
+#include "sys/process.h"
+#include "test.h"
+
+static const struct {
+    const char *name, *bytes;
+    enum redis_parse want;
+} parse_cases[] = {
+    {"text", "+OK\r\n", REDIS_OK},
+    {"error", "-ERR no\r\n", REDIS_OK},
+    {"number", ":-5\r\n", REDIS_OK},
+    {"bulk", "$3\r\na\r\n\r\n", REDIS_OK},
+    {"empty bulk", "$0\r\n\r\n", REDIS_OK},
+    {"nil", "$-1\r\n", REDIS_OK},
+    {"nil list", "*-1\r\n", REDIS_OK},
+    {"nested", "*2\r\n*1\r\n:1\r\n$-1\r\n", REDIS_OK},
+    {"map", "%1\r\n+a\r\n#t\r\n", REDIS_OK},
+    {"null", "_\r\n", REDIS_OK},
+    {"double", ",1.5\r\n", REDIS_OK},
+    {"verbatim", "=5\r\ntxt:a\r\n", REDIS_OK},
+    {"half a bulk", "$3\r\nab", REDIS_MORE},
+    {"half a line", "+O", REDIS_MORE},
+    {"half a line end", "+OK\r", REDIS_MORE},
+    {"half a list", "*2\r\n:1\r\n", REDIS_MORE},
+    {"nothing", "", REDIS_MORE},
+    {"unknown kind", "?1\r\n", REDIS_BAD},
+    {"push that nobody asked for", ">1\r\n:1\r\n", REDIS_BAD},
+    {"bare line feed", "+OK\n", REDIS_BAD},
+    {"bare carriage return", "+O\rK\r\n", REDIS_BAD},
+    {"number with spaces", ": 5\r\n", REDIS_BAD},
+    {"number that is none", ":abc\r\n", REDIS_BAD},
+    {"length below nil", "$-2\r\n", REDIS_BAD},
+    {"length of a petabyte", "$1125899906842624\r\n", REDIS_BAD},
+    {"count of a billion", "*1000000000\r\n", REDIS_BAD},
+    {"bulk without its end", "$1\r\naXX", REDIS_BAD},
+    {"truth", "#x\r\n", REDIS_BAD},
+    {"too deep", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", REDIS_BAD},
+};
+
+TEST(redis_replies_are_read_strictly)
+{
+    for (size_t i = 0; i < ARRAY_LEN(parse_cases); i++) {
+        struct arena *arena = arena_new(MIB);
+        struct redis_value value;
+        struct err err = {0};
+        size_t used = 0, need = 0;
+        struct str bytes = str_from(parse_cases[i].bytes);
+        enum redis_parse did = redis_parse(arena, bytes, &value, &used, &need, &err);
+
+        EXPECT(did == parse_cases[i].want, "%s: %d %s", parse_cases[i].name, did, err.text);
+        EXPECT(did != REDIS_OK || used == bytes.len, "%s", parse_cases[i].name);
+        arena_end(&arena);
+    }
+}
+
+static struct redis *open_client(struct arena *arena, const char *path, dur_ns timeout)
+{
+    struct redis_options options = {.url = arena_fmt(arena, "unix:%s", path), .timeout = timeout};
+    struct redis *r = NULL;
+    struct err err = {0};
+
+    EXPECT(redis_open(&options, &r, &err), "%s", err.text);
+    return r;
+}
+
+FIBER_TEST(redis_that_is_away_is_not_asked_again_and_again)
+{
+    struct arena *arena = arena_new(MIB);
+    struct redis *r = open_client(arena, "/nonexistent/redis.sock", 0);
+    struct str words[] = {STR("PING")};
+    struct redis_command ping = {words, 1};
+    struct redis_value reply;
+    struct err err = {0};
+
+    for (int i = 0; i < 10; i++)
+        EXPECT(!redis_run(r, arena, 0, &ping, 1, &reply, &err) && err.code == ERR_UNAVAILABLE, "%s",
+               err.text);
+    EXPECT(redis_stats(r).calls == 3 && redis_stats(r).refused == 7 && redis_stats(r).open);
+    redis_close(&r);
+    arena_end(&arena);
+}
+
+/* ---- the real one ---- */
+
+struct server {
+    struct arena *arena;
+    const char *path;
+    struct scope scope;
+};
+
+static SUSPENDS void run_server(void *arg)
+{
+    struct server *s = arg;
+    const char *argv[] = {"/usr/bin/redis-server",
+                          "--port",
+                          "0",
+                          "--unixsocket",
+                          s->path,
+                          "--save",
+                          "",
+                          "--appendonly",
+                          "no",
+                          "--requirepass",
+                          "secret",
+                          NULL};
+    struct process_options options = {.argv = argv, .output_max = MIB};
+    struct process_result result = {0};
+    struct err err = {0};
+
+    if (process_run(s->arena, &options, &result, &err))
+        EXPECT(false, "it ended with %d: " STR_FMT STR_FMT, result.status, STR_ARG(result.output),
+               STR_ARG(result.errors));
+}
+
+static struct redis *start(struct server *s, const char *name, dur_ns timeout)
+{
+    struct redis_options options = {.timeout = timeout};
+    struct redis *r = NULL;
+    struct err err = {0};
+
+    s->arena = arena_new(16 * MIB);
+    s->path = arena_fmt(s->arena, "/tmp/weir-test-%d-%s.sock", (int)getpid(), name).ptr;
+    options.url = arena_fmt(s->arena, "unix:%s", s->path);
+    scope_open(&s->scope, 0);
+    EXPECT(scope_spawn(&s->scope, run_server, s, &err) &&
+               secret_set(&options.password, "secret", 6, &err) && redis_open(&options, &r, &err),
+           "%s", err.text);
+    for (int i = 0; i < 500 && access(s->path, F_OK) != 0; i++)
+        EXPECT(fiber_sleep(10 * MILLISECOND, &err));
+    secret_wipe(&options.password);
+    return r;
+}
+
+static void stop(struct server *s, struct redis **r)
+{
+    scope_close(&s->scope);
+    redis_close(r);
+    unlink(s->path);
+    arena_end(&s->arena);
+}
+
+#define WORDS(...)                                             \
+    ((struct redis_command){(const struct str[]){__VA_ARGS__}, \
+                            sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str)})
+
+FIBER_TEST(redis_keeps_and_gives_back)
+{
+    struct server s;
+    struct redis *r = start(&s, "keep", 2 * SECOND);
+    struct str large = {arena_alloc(s.arena, MIB), MIB};
+    struct redis_value replies[5] = {{0}};
+    struct redis_command batch[] = {WORDS(STR("SET"), STR("a"), large), WORDS(STR("GET"), STR("a")),
+                                    WORDS(STR("GET"), STR("none")), WORDS(STR("NOSUCH")),
+                                    WORDS(STR("RPUSH"), STR("list"), STR("x"), STR(""))};
+    struct err err = {0};
+
+    EXPECT(redis_run(r, s.arena, 0, batch, 5, replies, &err), "%s", err.text);
+    EXPECT(str_eq(replies[0].text, STR("OK")));
+    EXPECT(replies[1].kind == REDIS_TEXT && str_eq(replies[1].text, large));
+    EXPECT(replies[2].kind == REDIS_NIL);
+    EXPECT(replies[3].kind == REDIS_ERROR && str_starts(replies[3].text, STR("ERR")));
+    EXPECT(replies[4].kind == REDIS_INTEGER && replies[4].integer == 2);
+    EXPECT(redis_run(r, s.arena, 0, &WORDS(STR("LRANGE"), STR("list"), STR("0"), STR("-1")), 1,
+                     replies, &err),
+           "%s", err.text);
+    EXPECT(replies[0].kind == REDIS_ARRAY && replies[0].count == 2 &&
+           replies[0].items[1].text.len == 0);
+    EXPECT(redis_stats(r).failures == 0);
+    stop(&s, &r);
+}
+
+FIBER_TEST(redis_scripts_are_sent_once)
+{
+    struct server s;
+    struct redis *r = start(&s, "script", 2 * SECOND);
+    struct redis_script script;
+    struct redis_value reply = {0};
+    struct str keys[] = {STR("n")}, args[] = {STR("5")};
+    struct err err = {0};
+
+    redis_script_init(&script, STR("return redis.call('INCRBY', KEYS[1], ARGV[1])"));
+    for (int i = 1; i <= 3; i++)
+        EXPECT(redis_eval(r, s.arena, &script, keys, 1, args, 1, &reply, &err) &&
+                   reply.kind == REDIS_INTEGER && reply.integer == 5 * i,
+               "%s " STR_FMT, err.text, STR_ARG(reply.text));
+    EXPECT(redis_stats(r).calls == 4, "once by its text");
+    stop(&s, &r);
+}
+
+FIBER_TEST(redis_that_is_slow_costs_its_timeout_three_times)
+{
+    struct server s;
+    struct redis *r = start(&s, "slow", 100 * MILLISECOND);
+    struct redis_value reply;
+    struct err err = {0};
+
+    EXPECT(redis_run(r, s.arena, 2 * SECOND, &WORDS(STR("CLIENT"), STR("PAUSE"), STR("60000")), 1,
+                     &reply, &err),
+           "%s", err.text);
+    for (int i = 0; i < 10; i++)
+        EXPECT(!redis_run(r, s.arena, 0, &WORDS(STR("GET"), STR("a")), 1, &reply, &err));
+    EXPECT(redis_stats(r).failures == 3 && redis_stats(r).refused == 7, "%d",
+           (int)redis_stats(r).failures);
+    stop(&s, &r);
+}
