@@ -65,7 +65,7 @@ static enum redis_parse keep(struct parser *p, struct str s, enum redis_kind kin
     return REDIS_BAD;
 }
 
-static enum redis_parse read_text(struct parser *p, enum redis_kind kind, bool verbatim,
+static enum redis_parse read_bulk(struct parser *p, enum redis_kind kind, bool verbatim,
                                   struct redis_value *out)
 {
     int64_t length;
@@ -150,9 +150,9 @@ static enum redis_parse read_value(struct parser *p, int depth, struct redis_val
         did = read_line(p, 4096, &line);
         return did == REDIS_OK ? keep(p, line, type == '-' ? REDIS_ERROR : REDIS_TEXT, out) : did;
     case ':': out->kind = REDIS_INTEGER; return read_number(p, INT64_MIN, INT64_MAX, &out->integer);
-    case '$': return read_text(p, REDIS_TEXT, false, out);
-    case '!': return read_text(p, REDIS_ERROR, false, out);
-    case '=': return read_text(p, REDIS_TEXT, true, out);
+    case '$': return read_bulk(p, REDIS_TEXT, false, out);
+    case '!': return read_bulk(p, REDIS_ERROR, false, out);
+    case '=': return read_bulk(p, REDIS_TEXT, true, out);
     case '*':
     case '~': return read_items(p, 1, depth, out);
     case '%': return read_items(p, 2, depth, out);
