@@ -143,8 +143,12 @@ static bool keep(struct arena *arena, struct buf *all, struct str bytes, bool is
     return buf_finish(all, out, err);
 }
 
+/* A choice that has ended has begun, also without a word. */
 static bool has_begun(const struct answer *answer)
 {
+    for (size_t i = 0; i < ARRAY_LEN(answer->meter.finished_bits); i++)
+        if (answer->meter.finished_bits[i])
+            return true;
     return answer->meter.content_bytes > 0 || answer->meter.finished || !answer->streaming;
 }
 
