@@ -1,5 +1,6 @@
 /* weir config. */
 #include "app/cli.h"
+#include "models/dialect.h"
 
 static bool config_check(struct cli *cli, struct err *err)
 {
@@ -46,6 +47,15 @@ static bool config_docs(struct cli *cli, struct err *err)
     return cli_print_buf(&b, err);
 }
 
+static bool config_dialects(struct cli *cli, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, cli->arena, 4 * MIB);
+    dialects_docs(&b);
+    return cli_print_buf(&b, err);
+}
+
 static const struct cli_command commands[] = {
     {"config check", "every mistake with file, line, column and field",
      "The exit status is 1 if there is one.\n", NULL, config_check, NULL, NULL, NULL, NULL, NULL},
@@ -55,5 +65,7 @@ static const struct cli_command commands[] = {
      NULL, NULL, NULL, NULL},
     {"config docs", "the page docs/configuration.md", "", NULL, config_docs, NULL, NULL, NULL, NULL,
      NULL},
+    {"config dialects", "the page docs/dialects.md", "", NULL, config_dialects, NULL, NULL, NULL,
+     NULL, NULL},
 };
 const struct cli_part cli_config_part = {"Settings", commands, ARRAY_LEN(commands)};

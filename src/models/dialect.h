@@ -164,6 +164,7 @@ extern const struct dialect dialect_bedrock;         /* model/M/converse */
 const struct dialect *dialect_find(struct str name); /* NULL */
 const struct dialect *dialect_at(size_t i);          /* all of them, in order; NULL past the last */
 /* Chat, completions, embeddings and responses: they share extras and ways to call things. */
+void dialects_docs(struct buf *out); /* docs/dialects.md */
 bool dialect_is_openai(const struct dialect *dialect);
 
 #endif
