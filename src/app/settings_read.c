@@ -686,6 +686,15 @@ static bool has_model(const struct settings *s, struct str name)
     return false;
 }
 
+static const struct section *section_named(const char *name)
+{
+    for (size_t i = 0; i < settings_section_count; i++)
+        if (strcmp(settings_sections[i].name, name) == 0)
+            return &settings_sections[i];
+    ASSERT(false);
+    return NULL;
+}
+
 static void check_names(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -694,17 +703,17 @@ static void check_names(struct reading *r)
     for (size_t i = 0; i < s->provider_count; i++)
         for (size_t j = 0; j < i; j++)
             if (str_eq(s->providers[i].name, s->providers[j].name)) {
-                path_print(path, &settings_sections[5], (long)i, STR("name"));
+                path_print(path, section_named("providers"), (long)i, STR("name"));
                 must(r, false, path, "another provider has this name");
             }
     for (size_t i = 0; i < s->model_count; i++) {
-        path_print(path, &settings_sections[6], (long)i, STR("name"));
+        path_print(path, section_named("models"), (long)i, STR("name"));
         for (size_t j = 0; j < i; j++)
             must(r, !str_eq(s->models[i].name, s->models[j].name), path,
                  "another model has this name");
         must(r, !str_eq(s->models[i].name, s->knowledge.model), path,
              "knowledge.model has this name: rename one of them");
-        path_print(path, &settings_sections[6], (long)i, STR("provider"));
+        path_print(path, section_named("models"), (long)i, STR("provider"));
         must(r, has_provider(s, s->models[i].provider), path, "no provider has this name");
     }
 }
