@@ -29,6 +29,7 @@ enum row {
     PER_TOKEN,
     GAP_MAX,
     STEP_TIME,
+    PROMPTS_CUT,
     ROWS,
 };
 
@@ -98,6 +99,11 @@ static struct metric rows[ROWS] = {
                     "",
                     "of what keys were charged, what attempts cost that came to nothing",
                     {"model", "outcome"}},
+    [PROMPTS_CUT] = {"weir_prompts_cut",
+                     METRIC_COUNTER,
+                     "",
+                     "prompts that a provider shortened to its window without saying so",
+                     {"model"}},
 };
 
 /* Of one model, on one loop. */
@@ -320,6 +326,8 @@ void metrics_end(const struct request *req, const struct err *why)
     count_pace(req, s);
     count_steps(req);
     count_attempts(req, s);
+    if (req->prompt_cut)
+        series_add(find(PROMPTS_CUT, model, STR_NONE, STR_NONE), 1);
     if (failure.len)
         series_add(find(UPSTREAM_ERRORS, req->model->provider->name, failure, STR_NONE), 1);
     if (req->http)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "gateway/gateway_internal.h"
+#include "models/habits.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
 
@@ -68,6 +69,9 @@ static void settle_usage(struct request *req, const struct err *why)
         req->usage.tokens_in = chat_estimate_tokens(req->chat.prompt_bytes);
         req->usage.estimated = true;
     }
+    if (req->answer && req->answer->status < 300 && req->model->provider)
+        req->prompt_cut =
+            habits_prompt_was_cut(req->model, req->body, req->chat.prompt_bytes, &req->usage);
     req->cost = request_cache_price(req, cost_of_answer(req));
     if (req->attempts)
         req->cost += req->attempts->cost_apart;
@@ -233,6 +237,8 @@ static void put_result(struct buf *line, const struct request *req, const struct
     put_count(line, STR(",\"tokens_cached\":"), req->usage.tokens_cached);
     if (req->usage.estimated)
         buf_str(line, STR(",\"estimated\":true"));
+    if (req->prompt_cut)
+        buf_str(line, STR(",\"prompt_cut\":true"));
     buf_str(line, STR(",\"cost_usd\":"));
     buf_usd(line, req->cost);
     put_str(line, STR(",\"cache\":"), request_cache_said(req));

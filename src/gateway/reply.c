@@ -128,6 +128,8 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
     add(head, STR("x-weir-provider-request-id"), answer->request_id);
     add(head, STR("retry-after"), answer->retry_after);
     add_losses(head, req);
+    if (req->prompt_cut) /* of whole answers: a stream's usage comes after its head */
+        add(head, STR("x-weir-prompt-cut"), STR("true"));
     if (answer->streaming) {
         add(head, STR("cache-control"), STR("no-cache"));
         add(head, STR("x-accel-buffering"), STR("no"));

@@ -56,6 +56,7 @@ struct request {
     bool recorded;         /* record: exactly once, before the last byte leaves */
     struct str outcome;    /* record: complete, refused, failed, cancelled, cut */
     struct usage usage;    /* record: reported or estimated */
+    bool prompt_cut;       /* record: the provider read less than was sent, and did not say so */
     usd_micro cost;        /* record: what the key was charged */
     int status;            /* deliver, finish: what the client was told */
     uint64_t sent_bytes;   /* deliver: of the body */
