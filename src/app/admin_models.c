@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "app/admin_fields.h"
+#include "app/admin_models.h"
 #include "models/health.h"
 #include "sys/clock.h"
 
@@ -21,6 +22,10 @@ static const struct schema_field model_fields[] = {
     {"breaker", FIELD_CHOICE, 0, "Open: it rests after failures.", 0, 0, "closed|open|half-open",
      NULL},
     {"in_flight", FIELD_COUNT, 0, "Requests it has now.", 0, 0, NULL, NULL},
+    {"origin", FIELD_CHOICE, 0,
+     "Where its row stands: in the settings, or in the store where it was added; house: Weir "
+     "itself.",
+     0, 0, "file|store|house", NULL},
     {0},
 };
 static const struct schema model_schema = {"Model", "A model that clients may ask for.",
@@ -28,6 +33,7 @@ static const struct schema model_schema = {"Model", "A model that clients may as
 
 static const struct schema_field detail_fields[] = {
     {"abilities", FIELD_TEXT, 0, "What it can do; empty: not known.", 0, 0, NULL, NULL},
+    {"pinned", FIELD_BOOL, 0, "A test measured what it can do.", 0, 0, NULL, NULL},
     {"window", FIELD_COUNT, 0, "Tokens of prompt and answer together; 0: not known.", 0, 0, NULL,
      NULL},
     {"output_tokens_max", FIELD_COUNT, 0, "Set aside when a request names no maximum.", 0, 0, NULL,
@@ -47,6 +53,9 @@ static const struct schema_field detail_fields[] = {
 static const struct schema detail_schema = {
     "ModelDetail", "A model with what it can do and how it fares.", detail_fields, &model_schema};
 
+static const char *const origins[] =
+    {[ORIGIN_FILE] = "file", [ORIGIN_STORE] = "store", [ORIGIN_HOUSE] = "house"};
+
 static void write_facts(struct json_writer *w, const struct model *m)
 {
     struct prices now = prices_at(&m->prices, 0, clock_wall());
@@ -63,6 +72,7 @@ static void write_facts(struct json_writer *w, const struct model *m)
     reply_text(w, "lifecycle", str_from(lifecycle_name(m->lifecycle)));
     reply_text(w, "breaker", str_from(breaker_name(state.breaker)));
     reply_count(w, "in_flight", state.in_flight);
+    reply_text(w, "origin", str_from(origins[m->origin]));
 }
 
 static void write_model(struct json_writer *w, const struct model *m)
@@ -83,6 +93,7 @@ static void write_detail(struct json_writer *w, const struct model *m)
     jw_object(w);
     write_facts(w, m);
     reply_text(w, "abilities", buf_view(&abilities));
+    reply_bool(w, "pinned", m->pinned);
     reply_count(w, "window", m->window);
     reply_count(w, "output_tokens_max", m->output_tokens_max);
     reply_count(w, "in_flight_max", m->in_flight_max);
@@ -98,17 +109,22 @@ static void write_detail(struct json_writer *w, const struct model *m)
     jw_object_end(w);
 }
 
-static bool show(struct admin_call *call, struct err *err)
+bool model_reply(struct admin_call *call, struct str name, struct err *err)
 {
     void *held CLEANUP(snapshot_release) = NULL;
     const struct config *config = snapshot_borrow(call->house->config, &held);
-    const struct model *m = catalogue_find(config->catalogue, call->values[0]);
+    const struct model *m = catalogue_find(config->catalogue, name);
 
     if (!m)
         return err_set(err, ERR_NOT_FOUND, "no model is called \"" STR_FMT "\"",
-                       STR_ARG(str_slice(call->values[0], 0, 100)));
+                       STR_ARG(str_slice(name, 0, 100)));
     write_detail(&call->reply, m);
     return true;
+}
+
+static bool show(struct admin_call *call, struct err *err)
+{
+    return model_reply(call, call->values[0], err);
 }
 
 static int by_name(const void *one, const void *other)
@@ -144,6 +160,14 @@ static const struct admin_route routes[] = {
      &model_schema, 0, true, NULL, NULL},
     {"GET", "/api/v1/models/{name}", "Show a model: what it can do, how it fares", RIGHT_LOOK, show,
      NULL, &detail_schema, 0, false, NULL, NULL},
+    {"POST", "/api/v1/models", "Add a model", RIGHT_CHANGE, model_add, &model_new_schema,
+     &detail_schema, 201, false, NULL, NULL},
+    {"PATCH", "/api/v1/models/{name}", "Change a model", RIGHT_CHANGE, model_patch,
+     &model_change_schema, &detail_schema, 0, false, NULL, NULL},
+    {"POST", "/api/v1/models/{name}/retire", "Retire a model: clients are told its successor",
+     RIGHT_CHANGE, model_retire, &model_retire_schema, &detail_schema, 0, false, NULL, NULL},
+    {"DELETE", "/api/v1/models/{name}", "Remove a model that was added", RIGHT_CHANGE, model_remove,
+     NULL, &model_removed_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_models_part = {"models", "What clients may ask for.", routes,
                                              ARRAY_LEN(routes)};

@@ -367,10 +367,11 @@ static void put_option(const struct cli_option *option, const char *value, struc
     jw_key_str(w, str_slice(field, 0, equals));
     switch (option->kind) {
     case CLI_SWITCH:
-        if (equals < field.len)
-            jw_str(w, str_slice(field, equals + 1, field.len));
+        field = equals < field.len ? str_slice(field, equals + 1, field.len) : STR("true");
+        if (str_eq(field, STR("true")) || str_eq(field, STR("false")))
+            jw_raw(w, field);
         else
-            jw_bool(w, true);
+            jw_str(w, field);
         break;
     case CLI_TEXT: jw_cstr(w, value); break;
     case CLI_LIST: put_list(str_from(value), w); break;

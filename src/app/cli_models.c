@@ -1,14 +1,54 @@
 /* weir model. */
 #include "app/cli.h"
 
+#define FACTS                                                                                      \
+    {"--remote-name", CLI_TEXT, "NAME", "remote_name", "what the provider calls it"},              \
+        {"--price-input", CLI_USD, "USD", "price_input_usd", "for a million prompt tokens"},       \
+        {"--price-output", CLI_USD, "USD", "price_output_usd", "for a million completion tokens"}, \
+        {"--price-cached", CLI_USD, "USD", "price_cached_usd", "of tokens it had cached"},         \
+        {"--price-request", CLI_USD, "USD", "price_request_usd", "for each request"},              \
+        {"--output-tokens", CLI_COUNT, "N", "output_tokens_max", "set aside for an answer"},       \
+        {"--window", CLI_COUNT, "N", "window", "tokens of prompt and answer; 0: not known"},       \
+        {"--at-once", CLI_COUNT, "N", "in_flight_max", "requests at once, 0 is unlimited"},        \
+        {"--abilities", CLI_LIST, "A,B", "abilities", "stream, tools, ...; \"\": as its kind"},    \
+        {"--zone", CLI_TEXT, "ZONE", "zone", "local, trusted or public"},                          \
+        {"--lifecycle", CLI_TEXT, "WORD", "lifecycle", "active, preview, deprecated, retired"},    \
+        {"--licence", CLI_TEXT, "TEXT", "licence", "under which it may be used"},                  \
+        {"--provider", CLI_TEXT, "NAME", "provider", "one of the settings' providers"},            \
+    {                                                                                              \
+        "--successor", CLI_TEXT, "NAME", "successor", "the model to ask in its place"              \
+    }
+
+static const struct cli_option add[] = {FACTS, {0}};
+static const struct cli_option change[] = {
+    FACTS,
+    {"--unpin", CLI_SWITCH, NULL, "pinned=false", "forget what a test measured"},
+    {0}};
+static const struct cli_option retire[] = {
+    {"--successor", CLI_TEXT, "NAME", "successor", "the model that clients are told to ask"},
+    {0}};
+
 static const char *const columns[] = {
-    "name",      "provider",        "remote_name",      "zone", "lifecycle", "breaker",
-    "in_flight", "price_input_usd", "price_output_usd", "url",  NULL};
+    "name",   "provider",        "remote_name",      "zone", "lifecycle", "breaker", "in_flight",
+    "origin", "price_input_usd", "price_output_usd", "url",  NULL};
 
 static const struct cli_command commands[] = {
     {"model list", "show what clients may ask for",
-     "Models come from the settings: docs/configuration.md.\n", NULL, NULL, "GET", "/api/v1/models",
-     NULL, columns, NULL},
+     "Models come from the settings (docs/configuration.md) and from `weir model add`.\n", NULL,
+     NULL, "GET", "/api/v1/models", NULL, columns, NULL},
+    {"model add NAME", "serve another model, at once",
+     "  weir model add gpt-4o --provider openai --price-input 2.50 --price-output 10\n"
+     "Kept in the store, beside the models of the settings; its provider stands in the settings.\n",
+     add, NULL, "POST", "/api/v1/models", "NAME=name", NULL, "{name} added"},
+    {"model change NAME", "change one that was added; the lifecycle of any",
+     "  weir model change gpt-4o --price-input 2.00\n"
+     "  weir model change gpt-4 --lifecycle active       take it back into service\n",
+     change, NULL, "PATCH", "/api/v1/models/{NAME}", NULL, NULL, "{name} changed"},
+    {"model retire NAME", "refuse it from now on, and name its successor",
+     "  weir model retire gpt-4 --successor gpt-4o\n", retire, NULL, "POST",
+     "/api/v1/models/{NAME}/retire", NULL, NULL, "{name} retired"},
+    {"model remove NAME", "take one that was added away", "", NULL, NULL, "DELETE",
+     "/api/v1/models/{NAME}", NULL, NULL, "{name} removed"},
     {"model show NAME", "show one: what it can do and how it fares",
      "Abilities, window, lifecycle, prices now, breaker, requests in flight, latency.\n", NULL,
      NULL, "GET", "/api/v1/models/{NAME}", NULL, NULL, NULL},

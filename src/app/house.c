@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/house_models.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -12,6 +13,7 @@
 
 #define HOUSE_MEMORY  (4 * MIB)
 #define CONFIG_MEMORY (64 * MIB)
+#define KEPT_MEMORY   (8 * MIB)
 
 const char *house_path(const struct house *house, const char *name)
 {
@@ -127,7 +129,7 @@ static bool read_abilities(struct model *m, struct str words, struct err *err)
 }
 
 static bool add_model(struct house_config *c, struct house *house,
-                      const struct model_settings *from, struct err *err)
+                      const struct model_settings *from, enum model_origin origin, struct err *err)
 {
     struct model *m = &c->catalogue.models[c->catalogue.model_count++];
 
@@ -143,8 +145,9 @@ static bool add_model(struct house_config *c, struct house *house,
         .lifecycle = (enum lifecycle)from->lifecycle,
         .successor = arena_str(c->arena, from->successor),
         .licence = arena_str(c->arena, from->licence),
+        .origin = origin,
     };
-    ASSERT(m->provider); /* settings_read() checked it */
+    ASSERT(m->provider); /* settings_read() checked it, or add_kept() */
     m->deployment = deployment_of(house->deployments, m->name);
     if (!m->name.ptr || !m->remote_name.ptr || !m->successor.ptr || !m->licence.ptr ||
         !table_put(&c->catalogue.by_name, m->name, m, NULL))
@@ -181,6 +184,47 @@ static bool add_prices(struct house_config *c, const struct settings *s, struct 
     return true;
 }
 
+/* One that was added: what the settings say of its name goes first, and its provider may be gone. At the
+ * start that must not keep the house shut, or nobody could take the row away. */
+static bool add_kept(struct house_config *c, const struct settings *s, struct house *house,
+                     const struct kept_model *row, struct err *err)
+{
+    const struct model_settings as = kept_as_settings(row);
+
+    if (catalogue_find(&c->catalogue, row->name) || str_eq(row->name, s->knowledge.model)) {
+        log_warn("model \"" STR_FMT "\" stands in the settings; what was added under this name "
+                 "does not count: `weir model remove` takes it away",
+                 STR_ARG(row->name));
+        return true;
+    }
+    if (find_provider(&c->catalogue, row->provider))
+        return add_model(c, house, &as, ORIGIN_STORE, err);
+    if (house->gateway)
+        return err_set(err, ERR_INVALID,
+                       "model \"" STR_FMT "\", which was added, needs provider \"" STR_FMT
+                       "\", which the settings do not have",
+                       STR_ARG(row->name), STR_ARG(row->provider));
+    log_error("model \"" STR_FMT "\" is not served: the settings have no provider \"" STR_FMT "\"",
+              STR_ARG(row->name), STR_ARG(row->provider));
+    return true;
+}
+
+/* What the store says over the rows of the settings. */
+static bool add_all_kept(struct house_config *c, const struct settings *s, struct house *house,
+                         const struct kept_models *kept, struct err *err)
+{
+    for (size_t i = 0; i < kept->count; i++)
+        if (kept->at[i].added && !add_kept(c, s, house, &kept->at[i], err))
+            return false;
+    for (size_t i = 0; i < kept->count; i++) {
+        struct model *m = table_get(&c->catalogue.by_name, kept->at[i].name);
+
+        if (m && m->provider && kept->at[i].added == (m->origin == ORIGIN_STORE))
+            kept_apply(&kept->at[i], m, c->arena);
+    }
+    return true;
+}
+
 /* The model that is the documents themselves: the last row of the catalogue. */
 static bool add_documents(struct house_config *c, const struct settings *s, struct house *house,
                           struct err *err)
@@ -196,7 +240,7 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
     c->answerer =
         (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
     if (str_eq(s->knowledge.through, STR("auto")))
-        c->through = s->model_count > 0 ? &c->catalogue.models[0] : NULL;
+        c->through = c->catalogue.model_count > 1 ? &c->catalogue.models[0] : NULL;
     else if (!str_eq(s->knowledge.through, STR("none")))
         c->through = catalogue_find(&c->catalogue, s->knowledge.through);
     return true;
@@ -219,8 +263,8 @@ static bool add_cache(struct house_config *c, const struct settings *s, struct h
 
     if (!use)
         return err_arena(err, c->arena);
-    for (size_t i = 0; i < s->model_count; i++) {
-        int said = s->models[i].cache;
+    for (size_t i = 0; i + 1 < c->catalogue.model_count; i++) { /* the last is the documents */
+        int said = i < s->model_count ? s->models[i].cache : 0;
 
         use[i] = (enum cache_rule)(said > 0 ? said - 1 : s->cache.mode);
         any |= use[i] != CACHE_NEVER;
@@ -263,26 +307,33 @@ static bool add_body_tenants(struct house_config *c, const struct settings *s,
                    "audit bodies are to be sealed, but there is no audit.master_key");
 }
 
-static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
-                        struct err *err)
+static bool fill_catalogue(struct house_config *c, const struct settings *s, struct house *house,
+                           const struct kept_models *kept, struct err *err)
 {
+    size_t rows = s->model_count + kept->count + 1;
+
     c->catalogue.arena = c->arena;
     c->catalogue.providers =
         arena_array(c->arena, s->provider_count + 1, sizeof *c->catalogue.providers);
-    c->catalogue.models = arena_array(c->arena, s->model_count + 1, sizeof *c->catalogue.models);
+    c->catalogue.models = arena_array(c->arena, rows, sizeof *c->catalogue.models);
     if (!c->catalogue.providers || !c->catalogue.models)
         return err_arena(err, c->arena);
-    table_init(&c->catalogue.by_name, c->arena, s->model_count + 1);
+    table_init(&c->catalogue.by_name, c->arena, rows);
     for (size_t i = 0; i < s->provider_count; i++)
         if (!add_provider(c, &s->providers[i], err))
             return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(s->providers[i].name));
     for (size_t i = 0; i < s->model_count; i++)
-        if (!add_model(c, house, &s->models[i], err) ||
+        if (!add_model(c, house, &s->models[i], ORIGIN_FILE, err) ||
             !add_prices(c, s, &c->catalogue.models[i], err))
             return false;
-    if (!add_documents(c, s, house, err) || !add_routes(c, s, err))
-        return false;
-    if (!add_body_tenants(c, s, house, err))
+    return add_all_kept(c, s, house, kept, err) && add_documents(c, s, house, err) &&
+           add_routes(c, s, err);
+}
+
+static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
+                        const struct kept_models *kept, struct err *err)
+{
+    if (!fill_catalogue(c, s, house, kept, err) || !add_body_tenants(c, s, house, err))
         return false;
     c->config = (struct config){
         .catalogue = &c->catalogue,
@@ -304,7 +355,8 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
     return add_cache(c, s, house, err);
 }
 
-bool house_publish(struct house *house, const struct settings *settings, struct err *err)
+bool house_make(struct house *house, const struct settings *settings,
+                const struct kept_models *kept, struct house_config **out, struct err *err)
 {
     struct arena *arena = arena_new(CONFIG_MEMORY);
     struct house_config *c = arena ? arena_alloc(arena, sizeof *c) : NULL;
@@ -314,18 +366,44 @@ bool house_publish(struct house *house, const struct settings *settings, struct 
         return err_set(err, ERR_EXHAUSTED, "no memory for the settings of requests");
     }
     c->arena = arena;
-    if (!fill_config(c, settings, house, err)) {
+    if (!fill_config(c, settings, house, kept, err)) {
         config_free(c);
         return false;
     }
-    snapshot_publish(house->config, c);
+    *out = c;
+    return true;
+}
+
+void house_put(struct house *house, struct house_config *made)
+{
+    snapshot_publish(house->config, made);
+}
+
+void house_unmake(struct house_config *made)
+{
+    config_free(made);
+}
+
+/* Settings, and what the store says over them. */
+static bool publish(struct house *house, const struct settings *settings, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(KEPT_MEMORY);
+    struct house_config *made = NULL;
+    struct kept_models kept;
+
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory for the models of the store");
+    if (!kept_models_read(house->store, arena, &kept, err) ||
+        !house_make(house, settings, &kept, &made, err))
+        return false;
+    house_put(house, made);
     log_set_level((enum log_level)settings->log.level);
     return true;
 }
 
 /* ---- reload ---- */
 
-void house_reload(struct house *house, const char *why)
+static SUSPENDS void reload(struct house *house, const char *why)
 {
     struct settings_problems problems = {0};
     struct settings *fresh = NULL;
@@ -345,7 +423,7 @@ void house_reload(struct house *house, const char *why)
         log_error("settings: " STR_FMT, STR_ARG(problems.at[i]));
     if (problems.beyond > 0)
         log_error("settings: ... and %zu more", problems.beyond);
-    if (ok && !house_publish(house, fresh, &err)) {
+    if (ok && !publish(house, fresh, &err)) {
         log_error("settings: %s", err.text);
         ok = false;
     }
@@ -364,6 +442,18 @@ void house_reload(struct house *house, const char *why)
         house->settings = fresh;
     }
     settings_problems_free(&problems);
+}
+
+void house_reload(struct house *house, const char *why)
+{
+    struct err err = {0};
+
+    if (!catalogue_hold(house, &err)) {
+        log_error("settings were not read again (%s): %s", why, err.text);
+        return;
+    }
+    reload(house, why);
+    catalogue_let_go(house);
 }
 
 /* ---- open and close ---- */
@@ -391,7 +481,8 @@ static bool join_migrations(struct house *house, struct store_options *options, 
     const struct {
         const struct migration *rows;
         size_t count;
-    } modules[] = {{responses_migrations, responses_migration_count},
+    } modules[] = {{kept_models_migrations, kept_models_migration_count},
+                   {responses_migrations, responses_migration_count},
                    {accounts_migrations, accounts_migration_count}};
     struct migration *all;
     size_t n = 0;
@@ -570,7 +661,7 @@ static bool open_gateway(struct house *house, struct err *err)
                                       .telemetry = house->telemetry,
                                       .traces = house->traces,
                                       .responses = house->responses};
-    return house_publish(house, s, err) && gateway_new(&options, &house->gateway, err);
+    return publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
 
 bool house_open(struct settings **settings, struct house **out, struct err *err)

@@ -4,6 +4,8 @@
 #ifndef WEIR_APP_HOUSE_H
 #define WEIR_APP_HOUSE_H
 
+#include <stdatomic.h>
+
 #include "accounts/audit_body.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
@@ -19,7 +21,9 @@
 #include "sys/pool.h"
 
 struct house {
-    struct settings *settings;
+    struct settings
+        *settings;        /* replaced by loop 0, read by others while they hold the catalogue */
+    atomic_bool changing; /* somebody holds the catalogue: house_models.h */
     struct settings
         *running; /* those it was started with: what waits for a restart differs from them */
     const char *config_file; /* as named on the command line, or NULL */
@@ -55,10 +59,16 @@ void house_close(struct house **house);
 /* "<data.dir>/name" in the house's arena, NUL-ended. */
 const char *house_path(const struct house *house, const char *name);
 
-/* Publish what the settings say about providers, models and answers. */
-bool house_publish(struct house *house, const struct settings *settings, struct err *err)
+/* What settings and store say about providers, models and answers, as requests will see it: made, then
+ * published or unmade. */
+struct house_config;
+struct kept_models; /* models/kept_models.h */
+bool house_make(struct house *house, const struct settings *settings,
+                const struct kept_models *kept, struct house_config **out, struct err *err)
     MUST_CHECK;
+void house_put(struct house *house, struct house_config *made);
+void house_unmake(struct house_config *made);
 /* Read the settings again and take them over, or keep the old ones and say why in the log. */
-void house_reload(struct house *house, const char *why);
+SUSPENDS void house_reload(struct house *house, const char *why);
 
 #endif

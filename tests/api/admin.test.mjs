@@ -72,6 +72,40 @@ test("status, models and the document itself", async () => {
   await good("GET", "/api/v1/openapi.json");
 });
 
+test("models: added, changed, retired, removed", async () => {
+  const made = await good("POST", "/api/v1/models", { body: { name: "fresh/one", provider: "fake", price_input_usd: 2.5, abilities: ["chat", "tools"], zone: "local" } }, 201);
+  assert.equal(made.origin, "store");
+  assert.equal(made.remote_name, "fresh/one");
+  assert.equal(made.abilities, "tools, chat");
+  assert.deepEqual(await good("GET", "/api/v1/models/fresh%2Fone"), made);
+  await bad("POST", "/api/v1/models", 409, "conflict", { body: { name: "fresh/one", provider: "fake" } });
+  await bad("POST", "/api/v1/models", 409, "conflict", { body: { name: "fake", provider: "fake" } });
+  await bad("POST", "/api/v1/models", 422, "wrong_fields", { body: { name: "other", provider: "nobody" } });
+  await bad("POST", "/api/v1/models", 422, "wrong_fields", { body: { name: "other" } });
+  const changed = await good("PATCH", "/api/v1/models/fresh%2Fone", { body: { price_output_usd: 10, window: 8000 } });
+  assert.equal(changed.price_input_usd, 2.5, "what is not named stays");
+  assert.equal(changed.price_output_usd, 10);
+  assert.equal(changed.window, 8000);
+  await bad("PATCH", "/api/v1/models/fake", 409, "conflict", { body: { window: 1 } });
+  await bad("PATCH", "/api/v1/models/nobody", 404, "not_found", { body: { window: 1 } });
+  const retired = await good("POST", "/api/v1/models/dear/retire", { body: { successor: "fresh/one" } });
+  assert.equal(retired.lifecycle, "retired");
+  assert.equal(retired.successor, "fresh/one");
+  await bad("DELETE", "/api/v1/models/fresh%2Fone", 409, "conflict");
+  await bad("DELETE", "/api/v1/models/dear", 409, "conflict");
+  assert.equal((await good("PATCH", "/api/v1/models/dear", { body: { lifecycle: "active", successor: "" } })).lifecycle, "active");
+  assert.deepEqual(await good("DELETE", "/api/v1/models/fresh%2Fone"), { name: "fresh/one", removed: true });
+});
+
+test("models: many changes at once leave every one of them", async () => {
+  const names = Array.from({ length: 12 }, (_, i) => `at-once-${i}`);
+  await Promise.all(names.map((name) => good("POST", "/api/v1/models", { body: { name, provider: "fake" } }, 201)));
+  const all = (await good("GET", "/api/v1/models?limit=1000")).items.map((m) => m.name);
+  assert.deepEqual(names.filter((name) => !all.includes(name)), []);
+  await Promise.all(names.map((name) => good("DELETE", `/api/v1/models/${name}`)));
+  assert.deepEqual((await good("GET", "/api/v1/models?limit=1000")).items.filter((m) => m.origin === "store"), []);
+});
+
 test("keys: made, shown, limited, revoked", async () => {
   const made = await good("POST", "/api/v1/keys", { body: { name: "shop", requests_per_minute: 5, spend_day_usd: 1.25 } }, 201);
   assert.match(made.key, /^wr_/);
