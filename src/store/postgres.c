@@ -383,6 +383,11 @@ static bool read_bytes(struct arena *arena, struct str hex, struct str *out, str
     return true;
 }
 
+static bool read_real(struct str text, struct value *out, struct err *err)
+{
+    return f64_parse(text, &out->f) || err_set(err, ERR_INTERNAL, "a number is none");
+}
+
 static bool read_value(const PGresult *result, int row, int column, struct arena *arena,
                        struct value *out, struct err *err)
 {
@@ -400,15 +405,10 @@ static bool read_value(const PGresult *result, int row, int column, struct arena
         out->kind = VALUE_INT;
         return i64_parse(text, &out->i) || err_set(err, ERR_INTERNAL, "a whole number is none");
     case T_NUMERIC: /* what sum() makes of whole numbers */
-        if (i64_parse(text, &out->i)) {
-            out->kind = VALUE_INT;
-            return true;
-        }
-        /* fall through */
+        out->kind = i64_parse(text, &out->i) ? VALUE_INT : VALUE_REAL;
+        return out->kind == VALUE_INT || read_real(text, out, err);
     case T_FLOAT4:
-    case T_FLOAT8:
-        out->kind = VALUE_REAL;
-        return f64_parse(text, &out->f) || err_set(err, ERR_INTERNAL, "a number is none");
+    case T_FLOAT8: out->kind = VALUE_REAL; return read_real(text, out, err);
     case T_BYTEA: out->kind = VALUE_BLOB; return read_bytes(arena, text, &out->s, err);
     default:
         out->kind = VALUE_TEXT;
