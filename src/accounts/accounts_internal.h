@@ -189,6 +189,8 @@ struct unit *units_get(struct accounts *accounts, struct str id); /* NULL; under
 
 /* The principal of the key's own role, team and tenant; NULL when memory is gone. */
 const struct principal *key_borrow(struct accounts *accounts, struct key_state *key);
+/* One more holder of it, if it still holds: NULL when its key ended or a policy changed. */
+const struct principal *principal_share(struct accounts *accounts, const struct principal *who);
 /* One with another role or team, as a token says. */
 const struct principal *principal_make(struct accounts *accounts, struct key_state *key,
                                        struct unit *tenant, struct unit *team, enum role role);

@@ -211,6 +211,16 @@ const struct principal *principal_make(struct accounts *accounts, struct key_sta
 
 /* ---- borrowing ---- */
 
+const struct principal *principal_share(struct accounts *accounts, const struct principal *who)
+{
+    struct principal_block *block = (void *)(uintptr_t)who; /* its first member */
+
+    if (atomic_load(&who->key->refused) || block->generation != atomic_load(&accounts->generation))
+        return NULL;
+    atomic_fetch_add_explicit(&block->refs, 1u, memory_order_relaxed);
+    return who;
+}
+
 static struct principal_block *take_current(struct accounts *accounts, struct key_state *key)
 {
     spin_lock(&key->spin);
