@@ -420,6 +420,7 @@ bool accounts_open(const struct accounts_options *options, struct accounts **out
     accounts->keys_max = keys_max;
     accounts->units_max = units_max;
     mutex_init(&accounts->lock);
+    mutex_init(&accounts->strangers_lock);
     table_init(&accounts->by_hash, NULL, 2 * (size_t)keys_max); /* rotated ones have two */
     table_init(&accounts->by_id, NULL, (size_t)keys_max + 1);   /* and the house */
     table_init(&accounts->units, NULL, units_max);
@@ -444,6 +445,7 @@ void accounts_close(struct accounts **accounts)
     secret_wipe(&a->pepper);
     bytes_wipe(a->print_keys, sizeof a->print_keys);
     mutex_done(&a->lock);
+    mutex_done(&a->strangers_lock);
     *accounts = NULL;
 
     struct arena *arena = a->arena;

@@ -45,6 +45,15 @@ void accounts_close(struct accounts **accounts);
 /* The header value's token, "wr_...". *out stays valid until principal_release(). */
 bool authenticate_key(struct accounts *accounts, struct str token, const struct principal **out,
                       struct err *err) MUST_CHECK;
+/* A key, or a token of an issuer that accounts_trust() named: then it may wait for the store, once. */
+SUSPENDS bool authenticate_token(struct accounts *accounts, struct str token,
+                                 const struct principal **out, struct err *err) MUST_CHECK;
+struct issuers;
+void accounts_trust(struct accounts *accounts, struct issuers *issuers); /* before loops run */
+/* Somebody unknown was refused: true for the first of its address and kind in a minute, to be recorded as it
+ * is. The others of that minute are counted and get one record together: no flood fills the audit log. */
+bool stranger_is_first(struct accounts *accounts, struct str address, struct str token,
+                       wall_ms now);
 void principal_release(const struct principal **who); /* CLEANUP-able; NULL is fine */
 /* Of the local administrator (Unix socket of the same user) and of the house itself; to be released. */
 const struct principal *accounts_local_admin(struct accounts *accounts);

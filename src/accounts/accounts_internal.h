@@ -126,6 +126,14 @@ struct principal_block {
 
 struct usage_book;
 
+/* Refusals of somebody unknown within a minute; the last slot is for who has no other. */
+#define STRANGERS_MAX 64u
+struct stranger {
+    char name[80]; /* address and the first characters of the key */
+    wall_ms since; /* 0: free */
+    uint64_t more; /* beside the first, which has a record of its own */
+};
+
 struct accounts {
     struct arena *arena; /* the states and their texts; under the lock */
     struct store *store;
@@ -152,6 +160,10 @@ struct accounts {
     struct principal_block *free_blocks[PRINCIPAL_SIZES];
 
     atomic_bool flushing; /* one flush at a time */
+
+    struct issuers *issuers; /* whose tokens count, or NULL */
+    struct mutex strangers_lock;
+    struct stranger strangers[STRANGERS_MAX];
 
     _Atomic(struct credential *) *cache; /* [CACHE_SLOTS] */
 };
@@ -226,6 +238,8 @@ struct balance balance_of(const struct account *account, wall_ms now);
 /* ---- flush.c, replay.c ---- */
 
 bool accounts_flush_wait(struct accounts *accounts, struct err *err) MUST_CHECK; /* from a fiber */
+/* Records of minutes that are over, or of all. */
+void strangers_record(struct accounts *accounts, bool all, wall_ms now);
 bool accounts_replay(struct accounts *accounts, struct err *err) MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 #include "accounts/accounts_internal.h"
 #include "accounts/usage_internal.h"
 #include "base/log.h"
+#include "sys/clock.h"
 
 #define FLUSH_EVERY  SECOND
 #define WAIT_STEP    (5 * MILLISECOND)
@@ -207,8 +208,8 @@ static void bind_cell(const struct usage_cell *cell, struct value values[CELL_VA
 {
     struct str rest = str_slice(cell->key, sizeof cell->day, cell->key.len), part;
 
-    values[BY_DAY] = V_INT(cell->day);
-    for (size_t i = BY_TENANT; i < USAGE_BYS && str_split(&rest, 0, &part); i++)
+    values[USAGE_BY_DAY] = V_INT(cell->day);
+    for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS && str_split(&rest, 0, &part); i++)
         values[i] = V_TEXT(part);
     for (size_t i = 0; i < USAGE_COUNTS; i++)
         values[USAGE_BYS + i] = V_INT(cell->counts[i]);
@@ -240,9 +241,9 @@ static bool put_cell(struct page_writes *w, const struct usage_cell *cell)
     bind_cell(cell, values);
     if (!put(w, add_usage, values, CELL_VALUES))
         return false;
-    rest = values[BY_TAG].s;
+    rest = values[USAGE_BY_TAG].s;
     while (rest.len && str_split(&rest, ',', &tag)) {
-        const struct value pair[] = {values[BY_TAG], V_TEXT(tag)};
+        const struct value pair[] = {values[USAGE_BY_TAG], V_TEXT(tag)};
 
         if (!put(w, add_tag, pair, ARRAY_LEN(pair)))
             return false;
@@ -398,6 +399,7 @@ static bool flush(struct accounts *accounts, bool blocking, struct err *err)
 
 bool accounts_flush_now(struct accounts *accounts, struct err *err)
 {
+    strangers_record(accounts, true, clock_wall());
     return flush(accounts, true, err) || err_wrap(err, "write spend back");
 }
 
@@ -422,6 +424,8 @@ void accounts_flush_loop(void *arg)
 
     while (fiber_sleep(FLUSH_EVERY, &over)) {
         struct err err = {0};
+
+        strangers_record(accounts, false, clock_wall());
         bool ok = accounts_flush_wait(accounts, &err);
 
         if (!ok && !failing)

@@ -372,6 +372,19 @@ bool issuers_authenticate(struct issuers *issuers, struct str token, const struc
     return true;
 }
 
+void accounts_trust(struct accounts *accounts, struct issuers *issuers)
+{
+    accounts->issuers = issuers;
+}
+
+bool authenticate_token(struct accounts *accounts, struct str token, const struct principal **out,
+                        struct err *err)
+{
+    if (accounts->issuers && issuers_take(token))
+        return issuers_authenticate(accounts->issuers, token, out, err);
+    return authenticate_key(accounts, token, out, err);
+}
+
 /* ---- making and ending ---- */
 
 bool issuers_new(struct accounts *accounts, const struct issuer_options *options, size_t count,

@@ -11,8 +11,9 @@
 #define LINE_TAGS_MAX 300u
 
 const char *const usage_by_names[USAGE_BYS] = {
-    [BY_DAY] = "day",     [BY_TENANT] = "tenant",     [BY_TEAM] = "team",   [BY_KEY] = "key",
-    [BY_MODEL] = "model", [BY_PROVIDER] = "provider", [BY_ROUTE] = "route", [BY_TAG] = "tag"};
+    [USAGE_BY_DAY] = "day",     [USAGE_BY_TENANT] = "tenant", [USAGE_BY_TEAM] = "team",
+    [USAGE_BY_KEY] = "key",     [USAGE_BY_MODEL] = "model",   [USAGE_BY_PROVIDER] = "provider",
+    [USAGE_BY_ROUTE] = "route", [USAGE_BY_TAG] = "tag"};
 
 const char *const usage_count_names[USAGE_COUNTS] = {[USED_REQUESTS] = "requests",
                                                      [USED_FAILED] = "failed",
@@ -75,18 +76,18 @@ static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t
 {
     bool asked = r->provider.len > 0;
     const struct str names[USAGE_BYS] = {
-        [BY_TENANT] = r->tenant,
-        [BY_TEAM] = r->team,
-        [BY_KEY] = r->key_id,
-        [BY_MODEL] = asked ? as_logged(r->model, LINE_NAME_MAX) : STR_NONE,
-        [BY_PROVIDER] = as_logged(r->provider, LINE_NAME_MAX),
-        [BY_ROUTE] = as_logged(r->route_name.len ? r->route_name : r->route, LINE_NAME_MAX),
-        [BY_TAG] = as_logged(r->tags, LINE_TAGS_MAX),
+        [USAGE_BY_TENANT] = r->tenant,
+        [USAGE_BY_TEAM] = r->team,
+        [USAGE_BY_KEY] = r->key_id,
+        [USAGE_BY_MODEL] = asked ? as_logged(r->model, LINE_NAME_MAX) : STR_NONE,
+        [USAGE_BY_PROVIDER] = as_logged(r->provider, LINE_NAME_MAX),
+        [USAGE_BY_ROUTE] = as_logged(r->route_name.len ? r->route_name : r->route, LINE_NAME_MAX),
+        [USAGE_BY_TAG] = as_logged(r->tags, LINE_TAGS_MAX),
     };
     size_t len = sizeof day;
 
     memcpy(to, &day, sizeof day); /* in front: a key is of one day */
-    for (size_t i = BY_TENANT; i < USAGE_BYS; i++) {
+    for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++) {
         memcpy(to + len, names[i].ptr ? names[i].ptr : "", names[i].len);
         len += names[i].len;
         to[len++] = 0;
@@ -195,8 +196,8 @@ static const char *const read_by_tag =
 
 static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)
 {
-    *out = (struct usage_row){.day = rows_at(rows, at, BY_DAY).i};
-    for (size_t i = BY_TENANT; i < USAGE_BYS; i++)
+    *out = (struct usage_row){.day = rows_at(rows, at, USAGE_BY_DAY).i};
+    for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++)
         out->what[i] = rows_at(rows, at, i).s;
     for (size_t i = 0; i < USAGE_COUNTS; i++)
         out->counts[i] = rows_at(rows, at, USAGE_BYS + i).i;
@@ -205,7 +206,7 @@ static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)
 bool usage_read(struct accounts *accounts, const struct usage_query *query, struct arena *arena,
                 struct usage_row **out, size_t *count, struct err *err)
 {
-    bool by_tag = (query->by >> BY_TAG & 1u) != 0;
+    bool by_tag = (query->by >> USAGE_BY_TAG & 1u) != 0;
     struct value values[19];
     struct rows rows;
 
@@ -213,7 +214,7 @@ bool usage_read(struct accounts *accounts, const struct usage_query *query, stru
         values[i] = V_INT(query->by >> i & 1u);
     values[8] = V_INT(query->from_day);
     values[9] = V_INT(query->to_day);
-    for (size_t i = BY_TENANT; i < USAGE_BYS; i++)
+    for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++)
         values[9 + i] = V_TEXT(query->only[i].ptr ? query->only[i] : STR(""));
     values[17] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
     values[18] = V_INT((int64_t)MIN_OF(query->skip, (size_t)INT32_MAX));

@@ -11,14 +11,14 @@
 #include "accounts/accounts.h"
 
 enum usage_by { /* in the order of the store's columns */
-                BY_DAY,
-                BY_TENANT,
-                BY_TEAM,
-                BY_KEY,
-                BY_MODEL,
-                BY_PROVIDER,
-                BY_ROUTE,
-                BY_TAG,
+                USAGE_BY_DAY,
+                USAGE_BY_TENANT,
+                USAGE_BY_TEAM,
+                USAGE_BY_KEY,
+                USAGE_BY_MODEL,
+                USAGE_BY_PROVIDER,
+                USAGE_BY_ROUTE,
+                USAGE_BY_TAG,
                 USAGE_BYS
 };
 extern const char *const usage_by_names[USAGE_BYS];
@@ -41,12 +41,12 @@ extern const char *const usage_count_names[USAGE_COUNTS];
 struct usage_query {
     int64_t from_day, to_day;   /* days since 1970, both included */
     uint32_t by;                /* bits 1 << enum usage_by */
-    struct str only[USAGE_BYS]; /* empty: any; of BY_DAY ignored */
+    struct str only[USAGE_BYS]; /* empty: any; of USAGE_BY_DAY ignored */
     size_t skip, most;
 };
 struct usage_row {
     int64_t day;                /* when asked by day */
-    struct str what[USAGE_BYS]; /* of those asked by; of BY_DAY unused */
+    struct str what[USAGE_BYS]; /* of those asked by; of USAGE_BY_DAY unused */
     int64_t counts[USAGE_COUNTS];
 };
 /* Up to the last record: what is in memory is written first. */

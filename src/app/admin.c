@@ -123,7 +123,7 @@ static bool admit(struct admin_call *call, struct err *err)
     if (token.len == 0)
         return err_set(err, ERR_UNAUTHENTICATED,
                        "no key: send \"Authorization: Bearer wr_...\" with an admin key");
-    if (!authenticate_key(call->house->accounts, token, &call->who, err))
+    if (!authenticate_token(call->house->accounts, token, &call->who, err))
         return false;
     if (principal_may(call->who, call->route->right))
         return true;

@@ -55,7 +55,7 @@ static bool read_groups(struct admin_call *call, uint32_t *out, struct err *err)
 {
     struct str rest = query_text(call, "group_by"), name;
 
-    *out = rest.len ? 0 : 1u << BY_DAY;
+    *out = rest.len ? 0 : 1u << USAGE_BY_DAY;
     while (rest.len && str_split(&rest, ',', &name)) {
         unsigned by = 0;
 
@@ -94,17 +94,17 @@ static bool narrow(struct admin_call *call, struct usage_query *query, struct er
     bool all = principal_is_operator(who);
     bool whole_tenant = role_may(who->role, RIGHT_ACCOUNTS) || role_may(who->role, RIGHT_AUDIT);
 
-    if ((!all || !whole_tenant) && query->only[BY_TENANT].len &&
-        !str_eq(query->only[BY_TENANT], who->tenant))
+    if ((!all || !whole_tenant) && query->only[USAGE_BY_TENANT].len &&
+        !str_eq(query->only[USAGE_BY_TENANT], who->tenant))
         return err_set(err, ERR_DENIED, "usage of another tenant is not yours to see");
     if (!all || !whole_tenant)
-        query->only[BY_TENANT] = who->tenant;
+        query->only[USAGE_BY_TENANT] = who->tenant;
     if (whole_tenant)
         return true;
     if (who->team.len)
-        query->only[BY_TEAM] = who->team;
+        query->only[USAGE_BY_TEAM] = who->team;
     else
-        query->only[BY_KEY] = who->key_id;
+        query->only[USAGE_BY_KEY] = who->key_id;
     return true;
 }
 
@@ -112,7 +112,7 @@ static bool read_query(struct admin_call *call, struct usage_query *query, struc
 {
     int64_t today = calendar_day(clock_wall());
 
-    for (unsigned by = BY_TENANT; by < USAGE_BYS; by++)
+    for (unsigned by = USAGE_BY_TENANT; by < USAGE_BYS; by++)
         query->only[by] = query_text(call, usage_by_names[by]);
     return read_groups(call, &query->by, err) && read_day(call, "to", today, &query->to_day, err) &&
            read_day(call, "from", query->to_day - DAYS_SHOWN + 1, &query->from_day, err) &&
@@ -129,7 +129,8 @@ static void write_row(struct json_writer *w, const struct usage_query *query,
         if (!(query->by >> by & 1u))
             continue;
         wall_format(calendar_day_start(row->day), day);
-        reply_text(w, usage_by_names[by], by == BY_DAY ? (struct str){day, 10} : row->what[by]);
+        reply_text(w, usage_by_names[by],
+                   by == USAGE_BY_DAY ? (struct str){day, 10} : row->what[by]);
     }
     for (unsigned i = 0; i < USAGE_COUNTS; i++) {
         if (i >= USED_COST)

@@ -9,6 +9,7 @@
 #include "accounts/audit_body.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
+#include "accounts/issuers.h"
 #include "app/settings.h"
 #include "cache/cache.h"
 #include "gateway/gateway.h"
@@ -41,6 +42,7 @@ struct house {
     struct audit_keep *audit_keep;
     struct audit_bodies *audit_bodies;
     struct accounts *accounts;
+    struct issuers *issuers;
     struct knowledge *knowledge;
     struct cache *cache;
     struct redis *redis;             /* NULL: none */

@@ -216,6 +216,7 @@ static void watch_settings(void *arg)
 static bool start_background(struct scope *scope, struct house *house, struct err *err)
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
+           scope_spawn(scope, issuers_loop, house->issuers, err) &&
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
            scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&

@@ -53,6 +53,13 @@ struct body_settings {
     int bodies; /* enum audit_body_policy */
 };
 
+struct issuer_settings {
+    struct str name, url, audience, jwks_url, ca_file, algorithms, tenant, tenant_claim, team_claim,
+        role_claim, role_prefix;
+    int default_role; /* of "none|app|developer|auditor" */
+    dur_ns skew, refresh, stale, timeout;
+};
+
 struct settings {
     struct arena *arena;
     struct str file; /* where they came from, or "" */
@@ -120,6 +127,8 @@ struct settings {
     size_t price_count;
     struct route_settings *routes;
     size_t route_count;
+    struct issuer_settings *issuers;
+    size_t issuer_count;
     struct origin *origins; /* who said what: settings_show() */
     size_t origin_count;
 };

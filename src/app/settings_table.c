@@ -9,6 +9,14 @@
 #define ROUTE(field)        offsetof(struct route_settings, field)
 #define MS(n)               ((n)*MILLISECOND)
 #define S(n)                ((n)*SECOND)
+#define AT(field)       offsetof(struct settings, field)
+#define PROVIDER(field) offsetof(struct provider_settings, field)
+#define MODEL(field)    offsetof(struct model_settings, field)
+#define ISSUER(field)   offsetof(struct issuer_settings, field)
+#define PRICE(field)    offsetof(struct price_settings, field)
+#define ROUTE(field)    offsetof(struct route_settings, field)
+#define MS(n)           ((n)*MILLISECOND)
+#define S(n)            ((n)*SECOND)
 
 /* clang-format off: a table reads as a table */
 static const struct setting server_rows[] = {
@@ -412,6 +420,39 @@ static const struct setting route_rows[] = {
      "An answer with nothing in it counts as a failure."},
 };
 
+static const struct setting issuer_rows[] = {
+    {"name", SET_NAME, ISSUER(name), NULL, 0, 0, NULL, true, "How logs call it."},
+    {"url", SET_URL, ISSUER(url), NULL, 0, 0, NULL, true,
+     "The issuer, exactly as tokens have it in \"iss\"."},
+    {"audience", SET_TEXT, ISSUER(audience), NULL, 0, 0, NULL, true,
+     "What tokens for Weir have in \"aud\"."},
+    {"jwks_url", SET_URL, ISSUER(jwks_url), "", 0, 0, NULL, true,
+     "Where its keys are; empty: where its openid-configuration says."},
+    {"ca_file", SET_PATH, ISSUER(ca_file), "", 0, 0, NULL, true,
+     "PEM file with the authorities that may vouch for it; empty: the system's."},
+    {"algorithms", SET_TEXT, ISSUER(algorithms), "RS256 PS256 ES256 ES384 EdDSA", 0, 0, NULL, true,
+     "Signatures that are believed, of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA."},
+    {"tenant", SET_TEXT, ISSUER(tenant), "", 0, 0, NULL, true,
+     "Tenant of tokens that name none; empty: they are refused."},
+    {"tenant_claim", SET_TEXT, ISSUER(tenant_claim), "", 0, 0, NULL, true,
+     "Claim that names the tenant, e.g. \"org\" or \"app.tenant\"; empty: `tenant` for all."},
+    {"team_claim", SET_TEXT, ISSUER(team_claim), "", 0, 0, NULL, true,
+     "Claim that names the team, as \"search\" or \"acme/search\"; empty: none."},
+    {"role_claim", SET_TEXT, ISSUER(role_claim), "", 0, 0, NULL, true,
+     "Claim that names the role, or a list of names of which the strongest role counts."},
+    {"role_prefix", SET_TEXT, ISSUER(role_prefix), "", 0, 0, NULL, true,
+     "What stands before roles in role_claim: \"weir-\" for \"weir-admin\"."},
+    {"default_role", SET_CHOICE, ISSUER(default_role), "none", 0, 0, "none|app|developer|auditor",
+     true, "Role of tokens that name none; none: they are refused."},
+    {"skew", SET_DURATION, ISSUER(skew), "60s", 0, S(300), NULL, true, "What clocks may differ."},
+    {"refresh", SET_DURATION, ISSUER(refresh), "10m", S(1), S(86400), NULL, true,
+     "How often its keys are fetched; sooner when a token names a key that is not among them."},
+    {"stale", SET_DURATION, ISSUER(stale), "24h", S(1), S(2592000), NULL, true,
+     "How long its last keys are believed while it cannot be reached."},
+    {"timeout", SET_DURATION, ISSUER(timeout), "10s", MS(10), S(600), NULL, true,
+     "For fetching its keys."},
+};
+
 const struct section settings_sections[] = {
     {"server", "The listener and the limits of requests.", server_rows, ARRAY_LEN(server_rows), 0,
      0, 0, 0},
@@ -443,6 +484,10 @@ const struct section settings_sections[] = {
      ROUTES_MAX},
     {"cache", "Answers that are kept: docs/cache.md.", cache_rows, ARRAY_LEN(cache_rows), 0, 0, 0,
      0},
+    {"issuers",
+     "A list: whose tokens (OpenID Connect, JWT) are believed beside keys. See accounts.md.",
+     issuer_rows, ARRAY_LEN(issuer_rows), AT(issuers), AT(issuer_count),
+     sizeof(struct issuer_settings), 16},
 };
 /* clang-format on */
 const size_t settings_section_count = ARRAY_LEN(settings_sections);

@@ -346,7 +346,7 @@ TEST(settling_is_exact_under_threads)
 
     REQUIRE(open_stage(&stage));
     EXPECT(spend_together(&stage.books, stage.day, pay_all) == 500);
-    EXPECT(books_info(&stage.books, stage.day->key_id).balance.spent_day == 500 * 1000);
+    EXPECT(stage.day->key->account.spend.in_day == 500 * 1000);
     EXPECT(audit_verify(arena_fmt(arena, "%s/audit", stage.books.dir).ptr, &report, &err), "%s",
            err.text);
     EXPECT(report.records == 500);

@@ -68,21 +68,21 @@ FIBER_TEST(usage_is_counted_by_what_is_asked)
     use(&b, tagged, "m", "failed", 7);
     use(&b, tagged, "m", "complete", 200);
 
-    rows = read_by(&b, 1u << BY_MODEL, &count);
+    rows = read_by(&b, 1u << USAGE_BY_MODEL, &count);
     REQUIRE(count == 2);
-    EXPECT(str_eq(rows[0].what[BY_MODEL], STR("m")) && rows[0].counts[USED_REQUESTS] == 3 &&
+    EXPECT(str_eq(rows[0].what[USAGE_BY_MODEL], STR("m")) && rows[0].counts[USED_REQUESTS] == 3 &&
            rows[0].counts[USED_COST] == 307 && rows[0].counts[USED_FAILED] == 1);
     EXPECT(rows[1].counts[USED_COST] == 30 && rows[1].counts[USED_COST_LEFT] == 30);
     EXPECT(rows[0].counts[USED_TOKENS_IN] == 30 && rows[0].counts[USED_TOKENS_OUT] == 15 &&
            rows[0].counts[USED_TOKENS_CACHED] == 0);
 
-    rows = read_by(&b, 1u << BY_TAG, &count);
+    rows = read_by(&b, 1u << USAGE_BY_TAG, &count);
     REQUIRE(count == 3); /* "", batch, night */
-    EXPECT(rows[0].counts[USED_COST] == 130 && !rows[0].what[BY_TAG].len);
-    EXPECT(str_eq(rows[1].what[BY_TAG], STR("batch")) && rows[1].counts[USED_COST] == 207);
-    EXPECT(str_eq(rows[2].what[BY_TAG], STR("night")) && rows[2].counts[USED_COST] == 207);
+    EXPECT(rows[0].counts[USED_COST] == 130 && !rows[0].what[USAGE_BY_TAG].len);
+    EXPECT(str_eq(rows[1].what[USAGE_BY_TAG], STR("batch")) && rows[1].counts[USED_COST] == 207);
+    EXPECT(str_eq(rows[2].what[USAGE_BY_TAG], STR("night")) && rows[2].counts[USED_COST] == 207);
 
-    rows = read_by(&b, 1u << BY_KEY | 1u << BY_DAY, &count);
+    rows = read_by(&b, 1u << USAGE_BY_KEY | 1u << USAGE_BY_DAY, &count);
     REQUIRE(count == 2);
     EXPECT(rows[0].day == DAY && rows[0].counts[USED_REQUESTS] == 2);
     rows = read_by(&b, 0, &count);
@@ -111,7 +111,7 @@ FIBER_TEST(usage_leaves_administrators_and_strangers_out)
     admin.tenant = who->tenant;
     EXPECT(accounts_record(b.accounts, NULL, &admin, &err) &&
            accounts_record(b.accounts, NULL, &stranger, &err));
-    (void)read_by(&b, 1u << BY_DAY, &count);
+    (void)read_by(&b, 1u << USAGE_BY_DAY, &count);
     EXPECT(count == 0);
     principal_release(&who);
     books_close(&b);
@@ -173,7 +173,7 @@ FIBER_TEST(usage_that_does_not_fit_memory_is_read_from_the_log)
             snprintf(model, sizeof model, "m%d", i);
             use(&b, who, model, "complete", 1);
         }
-        struct usage_row *rows = read_by(&b, 1u << BY_MODEL, &count);
+        struct usage_row *rows = read_by(&b, 1u << USAGE_BY_MODEL, &count);
 
         REQUIRE(count == 40);
         for (size_t i = 0; i < count; i++)
@@ -185,7 +185,8 @@ FIBER_TEST(usage_that_does_not_fit_memory_is_read_from_the_log)
 
 FIBER_TEST(usage_comes_in_pages)
 {
-    struct usage_query query = {.from_day = DAY, .to_day = DAY, .by = 1u << BY_MODEL, .most = 3};
+    struct usage_query query = {
+        .from_day = DAY, .to_day = DAY, .by = 1u << USAGE_BY_MODEL, .most = 3};
     struct usage_row *rows;
     struct books b;
     struct err err = {0};
@@ -200,12 +201,12 @@ FIBER_TEST(usage_comes_in_pages)
     do {
         REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err), "%s", err.text);
         for (size_t i = 0; i < count; i++)
-            EXPECT(rows[i].what[BY_MODEL].ptr[0] == (char)('a' + (int)seen++));
+            EXPECT(rows[i].what[USAGE_BY_MODEL].ptr[0] == (char)('a' + (int)seen++));
         query.skip += count;
     } while (count == query.most);
     EXPECT(seen == 7);
     query = (struct usage_query){
-        .from_day = DAY, .to_day = DAY, .most = 10, .only = {[BY_MODEL] = STR("c")}};
+        .from_day = DAY, .to_day = DAY, .most = 10, .only = {[USAGE_BY_MODEL] = STR("c")}};
     REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err) && count == 1);
     EXPECT(rows[0].counts[USED_REQUESTS] == 1);
     query.from_day = query.to_day = DAY - 1;
