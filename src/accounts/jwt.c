@@ -143,7 +143,7 @@ static bool read_parts(struct arena *arena, struct str token, struct parts *out,
            refuse(err, "has no signature");
 }
 
-static struct str member(struct arena *arena, const struct json *j, const char *name)
+static struct str claim_of(struct arena *arena, const struct json *j, const char *name)
 {
     json_ref v = json_get(j, json_root(j), str_from(name));
     struct str text;
@@ -166,7 +166,7 @@ bool jwt_peek_issuer(struct arena *arena, struct str token, struct str *issuer)
     claims = read_object(arena, part[1], CLAIMS_DEPTH);
     if (!claims)
         return false;
-    *issuer = member(arena, claims, "iss");
+    *issuer = claim_of(arena, claims, "iss");
     return issuer->len > 0;
 }
 
@@ -175,9 +175,9 @@ bool jwt_peek_issuer(struct arena *arena, struct str token, struct str *issuer)
 static bool choose_alg(struct arena *arena, const struct json *header, uint32_t allowed,
                        enum jwt_alg *out, struct err *err)
 {
-    struct str type = member(arena, header, "typ");
+    struct str type = claim_of(arena, header, "typ");
 
-    if (!jwt_alg_parse(member(arena, header, "alg"), out) || !(allowed >> *out & 1u))
+    if (!jwt_alg_parse(claim_of(arena, header, "alg"), out) || !(allowed >> *out & 1u))
         return refuse(err, "is signed by an algorithm that is not allowed");
     if (has(header, "crit"))
         return refuse(err, "demands an extension that is not known (crit)");
@@ -199,7 +199,7 @@ static bool key_fits(const struct jwk *key, enum jwt_alg alg, struct str kid)
 static const struct jwk *choose_key(struct arena *arena, const struct json *header,
                                     const struct jwks *set, enum jwt_alg alg)
 {
-    struct str kid = member(arena, header, "kid");
+    struct str kid = claim_of(arena, header, "kid");
     const struct jwk *found = NULL;
 
     if (has(header, "kid") && !kid.ptr)
@@ -319,15 +319,15 @@ static bool check_claims(struct arena *arena, const struct json *claims,
                          const struct jwt_rules *rules, wall_ms now, struct jwt *out,
                          struct err *err)
 {
-    if (!rules->issuer.len || !str_eq(member(arena, claims, "iss"), rules->issuer))
+    if (!rules->issuer.len || !str_eq(claim_of(arena, claims, "iss"), rules->issuer))
         return refuse(err, "is of another issuer");
     if (!rules->audience.len || !audience_is(arena, claims, rules->audience))
         return refuse(err, "is for another audience");
     if (!check_times(claims, rules->skew, now, &out->expires, err))
         return false;
-    if (rules->nonce.len && !str_equal_secret(member(arena, claims, "nonce"), rules->nonce))
+    if (rules->nonce.len && !str_equal_secret(claim_of(arena, claims, "nonce"), rules->nonce))
         return refuse(err, "answers another login (nonce)");
-    out->subject = member(arena, claims, "sub");
+    out->subject = claim_of(arena, claims, "sub");
     if (!out->subject.len || out->subject.len > SUBJECT_MAX)
         return refuse(err, "names no subject");
     return true;
