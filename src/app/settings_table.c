@@ -9,14 +9,7 @@
 #define ROUTE(field)        offsetof(struct route_settings, field)
 #define MS(n)               ((n)*MILLISECOND)
 #define S(n)                ((n)*SECOND)
-#define AT(field)       offsetof(struct settings, field)
-#define PROVIDER(field) offsetof(struct provider_settings, field)
-#define MODEL(field)    offsetof(struct model_settings, field)
 #define ISSUER(field)   offsetof(struct issuer_settings, field)
-#define PRICE(field)    offsetof(struct price_settings, field)
-#define ROUTE(field)    offsetof(struct route_settings, field)
-#define MS(n)           ((n)*MILLISECOND)
-#define S(n)            ((n)*SECOND)
 
 /* clang-format off: a table reads as a table */
 static const struct setting server_rows[] = {
