@@ -49,7 +49,7 @@ static SUSPENDS bool splice(struct arena *arena, const struct model *model,
 {
     struct answer *answer;
 
-    if (!provider_ask(arena, model, question->chat, question->request_id, &answer, err))
+    if (!provider_ask(arena, model, question, &answer, why, err))
         return false;
     if (answer->status < 400) {
         *out = answer;

@@ -143,13 +143,16 @@ static bool keep(struct arena *arena, struct buf *all, struct str bytes, bool is
     return buf_finish(all, out, err);
 }
 
-/* A choice that has ended has begun, also without a word. */
+/* Of several choices one that has ended has begun, also without a word; a single one that has said nothing
+ * is read to its end: it is empty. */
 static bool has_begun(const struct answer *answer)
 {
-    for (size_t i = 0; i < ARRAY_LEN(answer->meter.finished_bits); i++)
-        if (answer->meter.finished_bits[i])
+    const struct chat_meter *meter = &answer->meter;
+
+    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits) && meter->choices > 1; i++)
+        if (meter->finished_bits[i])
             return true;
-    return answer->meter.content_bytes > 0 || answer->meter.finished || !answer->streaming;
+    return meter->content_bytes > 0 || meter->spoke || meter->done || !answer->streaming;
 }
 
 static SUSPENDS bool first_token(struct tended *t, struct arena *arena, struct err *err)
@@ -219,6 +222,11 @@ static void judge_error(const struct err *err, struct outcome *how)
     struct err over = {0};
 
     how->end = err->code == ERR_TIMEOUT ? ATTEMPT_LATE : ATTEMPT_FAILED;
+    if (how->why.is_ours) { /* it will not like the key any better the next time */
+        how->end = ATTEMPT_REFUSED;
+        how->not_again = true;
+        return;
+    }
     if (err->code == ERR_UNAVAILABLE || (err->code == ERR_TIMEOUT && fiber_still_wanted(&over)))
         return;
     if (err->code == ERR_INVALID) { /* it cannot be told what is asked: another may */
@@ -232,8 +240,8 @@ static void judge_error(const struct err *err, struct outcome *how)
 
 static bool is_empty(const struct answer *answer, bool held_last, const struct chat_request *chat)
 {
-    return held_last && answer->meter.content_bytes == 0 && answer->meter.usage.tokens_out <= 1 &&
-           chat->max_tokens != 0;
+    return held_last && answer->meter.content_bytes == 0 && !answer->meter.spoke &&
+           answer->meter.usage.tokens_out <= 1 && chat->max_tokens != 0;
 }
 
 /* ---- one attempt ---- */
@@ -256,8 +264,8 @@ static SUSPENDS bool open_and_begin(struct attempting *a, const struct asking *a
 }
 
 /* We have left it, not it us. */
-static NOINLINE bool was_late(const struct attempting *a, const struct model *model,
-                              const struct scope *limit, struct err *err)
+NOINLINE bool attempt_was_late(const struct attempting *a, const struct model *model,
+                               const struct scope *limit, struct err *err)
 {
     struct err over = {0};
 
@@ -282,7 +290,7 @@ static SUSPENDS bool begin_within(struct attempting *a, const struct asking *ask
     ok = open_and_begin(a, asking, t, how, err);
     t->limit = NULL;
     scope_close(&limit);
-    if (!ok && was_late(a, asking->who.model, &limit, err))
+    if (!ok && attempt_was_late(a, asking->who.model, &limit, err))
         attempt_bill_prompt(a, how);
     return ok;
 }
@@ -335,13 +343,14 @@ static enum fared fared(const struct outcome *how)
     return how->end == ATTEMPT_ANSWERED ? FARED_WELL : FARED_ILL;
 }
 
-static void came_to_nothing(struct attempting *a, struct tended *t, const struct outcome *how)
+void attempt_settle(const struct attempting *a, struct deployment *deployment,
+                    const struct outcome *how)
 {
-    if (t->answer)
-        answer_end(&t->answer);
-    deployment_done(t->deployment, fared(how), &t->rules, fiber_now());
+    struct breaker_rules rules = breaker_rules_of(a->plan->policy);
+
+    deployment_done(deployment, fared(how), &rules, fiber_now());
     if (how->why.retry_after > 0 && a->plan->policy->attempts_max > 1)
-        deployment_park(t->deployment, fiber_now() + MIN_OF(how->why.retry_after, PARK_MAX));
+        deployment_park(deployment, fiber_now() + MIN_OF(how->why.retry_after, PARK_MAX));
 }
 
 /* It has begun: from here on it is looked after until it ends. */
@@ -360,8 +369,7 @@ static void hand_over(struct attempting *a, const struct asking *asking, struct 
     how->question = &t->question;
 }
 
-static void judge_end(struct attempting *a, const struct asking *asking, const struct err *err,
-                      struct outcome *how)
+void attempt_judge(const struct err *err, struct outcome *how)
 {
     if (how->why.status && !how->why.retry_after)
         how->why.retry_after = retry_after_read(how->why.retry_text, clock_wall());
@@ -369,6 +377,12 @@ static void judge_end(struct attempting *a, const struct asking *asking, const s
         judge_status(how->why.status, how);
     else
         judge_error(err, how);
+}
+
+static void judge_end(struct attempting *a, const struct asking *asking, const struct err *err,
+                      struct outcome *how)
+{
+    attempt_judge(err, how);
     if (how->end != ATTEMPT_LEFT || !asking->given_up || !*asking->given_up)
         return;
     how->end = ATTEMPT_LOST;
@@ -384,7 +398,9 @@ static SUSPENDS bool attempt_with(struct attempting *a, const struct asking *ask
         hand_over(a, asking, t, how);
         return true;
     }
-    came_to_nothing(a, t, how);
+    if (t->answer)
+        answer_end(&t->answer);
+    attempt_settle(a, t->deployment, how);
     attempt_note(a, how, fiber_now() - t->started, asking->is_hedge);
     return false;
 }
@@ -553,7 +569,7 @@ static SUSPENDS bool ask(struct attempting *a, const struct chosen *who, struct 
     return attempt_once(a, &asking, how, err);
 }
 
-static void learn(struct attempting *a, const struct outcome *how)
+void attempt_learn(struct attempting *a, const struct outcome *how)
 {
     if (how->not_again)
         a->tried[how->who.place].never_again = true;
@@ -580,7 +596,7 @@ static SUSPENDS bool ask_around(struct attempting *a, struct outcome *how, struc
         if (ask(a, &who, how, &why))
             return true;
         *err = why;
-        learn(a, how);
+        attempt_learn(a, how);
         if (how->request_at_fault)
             return false;
     }

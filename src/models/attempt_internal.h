@@ -85,6 +85,16 @@ struct asking {
  * deployment_done() is called, for an answer when that ends. */
 SUSPENDS bool attempt_once(struct attempting *a, const struct asking *asking, struct outcome *how,
                            struct err *err) MUST_CHECK;
+/* What an end without an answer means: how->why where the provider said something, else err. */
+void attempt_judge(const struct err *err, struct outcome *how);
+/* deployment_done() for it, and its Retry-After. */
+void attempt_settle(const struct attempting *a, struct deployment *deployment,
+                    const struct outcome *how);
+/* For those who are asked next. */
+void attempt_learn(struct attempting *a, const struct outcome *how);
+/* It was the time for a first token that ran out: err says so. We have left it, not it us. */
+bool attempt_was_late(const struct attempting *a, const struct model *model,
+                      const struct scope *limit, struct err *err);
 /* The prompt has been read, whatever came of it. */
 void attempt_bill_prompt(const struct attempting *a, struct outcome *how);
 void attempt_bill(struct attempting *a, struct attempt *at, const struct usage *usage);

@@ -55,6 +55,7 @@ struct chat_meter {
     bool done;                                     /* [DONE] came */
     bool failed;            /* an error came inside a 200 stream; error_text says what */
     uint64_t content_bytes; /* of text and tool arguments: for the estimate of tokens */
+    bool spoke;             /* something came that is no text: a call, a picture, a vector */
     uint32_t events;
     struct str error_text;
 };

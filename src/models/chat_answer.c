@@ -41,13 +41,14 @@ static size_t string_bytes(const struct json *j, json_ref v)
 
 /* Text of a message or delta: every string but the role (content, refusal, reasoning under its
  * various names), and the arguments of tool calls. */
-static size_t content_bytes(const struct json *j, json_ref message)
+static size_t content_bytes(const struct json *j, json_ref message, bool *spoke)
 {
     size_t bytes = 0;
 
     for (json_ref v = json_first(j, message); v; v = json_next(j, v)) {
         struct str key = json_key_raw(j, v);
 
+        *spoke = *spoke || json_first(j, v) != 0; /* a list or an object with something in it */
         if (json_kind(j, v) == JSON_STRING && !str_eq(key, STR("role")))
             bytes += string_bytes(j, v);
         else if (json_kind(j, v) == JSON_ARRAY && str_eq(key, STR("tool_calls")))
@@ -79,7 +80,7 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
     size_t count = 0;
 
     for (json_ref c = json_first(j, choices); c; c = json_next(j, c), count++) {
-        meter->content_bytes += content_bytes(j, json_get(j, c, message_key));
+        meter->content_bytes += content_bytes(j, json_get(j, c, message_key), &meter->spoke);
         if (json_kind(j, json_get(j, c, STR("finish_reason"))) == JSON_STRING)
             mark_finished(meter, j, c);
     }

@@ -50,6 +50,7 @@ struct going_on {
     struct usage carried;            /* of those before */
     uint32_t cuts;
     size_t text_before; /* said by others before this speaker */
+    mono_ns first_by; /* a speaker who goes on has said something by then; 0: it has, or may wait */
 };
 
 bool attempt_goes_on(const struct attempting *a)
@@ -319,10 +320,14 @@ static void carry(struct going_on *g)
 {
     struct attempting *a = g->attempting;
     struct usage used = g->usage;
+    int64_t out = chat_estimate_tokens(g->text.len - g->text_before);
 
     if (used.tokens_in < 0) {
         used.tokens_in = chat_estimate_tokens(g->asked->prompt_bytes + g->text_before);
-        used.tokens_out = chat_estimate_tokens(g->text.len - g->text_before);
+        used.estimated = true;
+    }
+    if (used.tokens_out < out) { /* some count as they begin, and what came then is not in it */
+        used.tokens_out = out;
         used.estimated = true;
     }
     if (g->tended->note)
@@ -348,6 +353,13 @@ static bool tell(struct going_on *g, const struct model *to, struct err *err)
     return buf_finish(&b, &g->speech.weir, err);
 }
 
+static mono_ns first_token_by(const struct going_on *g)
+{
+    dur_ns most = g->attempting->plan->policy->first_token_timeout;
+
+    return most > 0 ? fiber_now() + most : 0;
+}
+
 static void hand_to(struct going_on *g, struct speech *next, struct outcome *how)
 {
     const struct model *to = how->who.model;
@@ -359,6 +371,7 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
     g->inner = next;
     g->speech.model = to;
     g->is_first_part = true;
+    g->first_by = first_token_by(g);
     g->text_before = g->text.len;
     forget_held(g);
     g->in_overlap = g->text.len > 0;
@@ -377,26 +390,47 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
     }
 }
 
+/* Within the time for a first token. */
+static SUSPENDS bool open_next(struct going_on *g, struct outcome *how, struct speech **out,
+                               struct err *err)
+{
+    const struct model *model = how->who.model;
+    struct attempting *a = g->attempting;
+    struct conversation *c = ask_to_go_on(g, model, err);
+    struct losses *losses = arena_alloc(g->arena, sizeof *losses);
+    struct scope limit;
+    bool ok;
+
+    if (!c)
+        return false;
+    if (!losses)
+        return err_arena(err, g->arena);
+    scope_open(&limit, first_token_by(g));
+    ok = speech_open(g->arena, model, c, losses, a->plan->request_id, out, &how->why, err);
+    scope_close(&limit);
+    if (!ok && attempt_was_late(a, model, &limit, err))
+        attempt_bill_prompt(a, how);
+    return ok;
+}
+
 static SUSPENDS bool ask_one(struct going_on *g, const struct chosen *who, struct err *err)
 {
     struct attempting *a = g->attempting;
-    struct breaker_rules rules = breaker_rules_of(a->plan->policy);
-    struct outcome how = {.who = *who, .end = ATTEMPT_FAILED};
-    struct conversation *c = ask_to_go_on(g, who->model, err);
-    struct losses *losses = arena_alloc(g->arena, sizeof *losses);
+    struct outcome how = {.who = *who};
+    mono_ns asked = fiber_now();
     struct speech *next = NULL;
 
-    if (c && losses &&
-        speech_open(g->arena, who->model, c, losses, a->plan->request_id, &next, &how.why, err)) {
+    if (open_next(g, &how, &next, err)) {
         how.end = ATTEMPT_ANSWERED;
         how.status = 200;
         hand_to(g, next, &how);
         return tell(g, who->model, err);
     }
-    how.status = how.why.status;
-    deployment_done(who->model->deployment, FARED_ILL, &rules, fiber_now());
-    attempt_note(a, &how, 0, false);
-    a->tried[who->place].never_again = how.status >= 400 && how.status < 500 && how.status != 429;
+    attempt_judge(err, &how);
+    attempt_settle(a, who->model->deployment, &how);
+    attempt_note(a, &how, fiber_now() - asked, false);
+    if (how.not_again || how.request_at_fault) /* of it, that is: others may take such a question */
+        a->tried[who->place].never_again = true;
     return false;
 }
 
@@ -404,8 +438,8 @@ static bool may_go_on(const struct going_on *g, const struct err *why)
 {
     struct err over = {0};
 
-    return g->begun && (why->code == ERR_UNAVAILABLE || why->code == ERR_TIMEOUT) &&
-           fiber_still_wanted(&over);
+    return g->begun && g->tended->note &&
+           (why->code == ERR_UNAVAILABLE || why->code == ERR_TIMEOUT) && fiber_still_wanted(&over);
 }
 
 /* Until somebody goes on. False: nobody does, and *why of the one that broke off stays. */
@@ -466,6 +500,24 @@ static SUSPENDS bool after_cut(struct going_on *g, struct err *err)
     return true;
 }
 
+static SUSPENDS bool listen(struct going_on *g, const struct said **said, struct err *err)
+{
+    struct scope limit;
+    bool ok;
+
+    if (!g->first_by)
+        return g->inner->next(g->inner, said, err);
+    scope_open(&limit, g->first_by);
+    ok = g->inner->next(g->inner, said, err);
+    scope_close(&limit);
+    if (!ok)
+        (void)attempt_was_late(g->attempting, g->speech.model, &limit, err);
+    else if ((*said)->kind != SAID_BEGIN && (*said)->kind != SAID_PING &&
+             (*said)->kind != SAID_USAGE)
+        g->first_by = 0;
+    return ok;
+}
+
 static SUSPENDS bool next_going_on(struct speech *s, const struct said **out, struct err *err)
 {
     struct going_on *g = s->own;
@@ -476,7 +528,7 @@ static SUSPENDS bool next_going_on(struct speech *s, const struct said **out, st
     for (;;) {
         if (give_held(g, out))
             return true;
-        if (!g->inner->next(g->inner, &said, err)) {
+        if (!listen(g, &said, err)) {
             if (!after_cut(g, err))
                 return false;
             continue;
@@ -496,7 +548,10 @@ static bool is_ready(struct speech *s)
 
     if (!g->holding && g->first)
         return true;
-    return !g->holding && !g->in_overlap && g->inner->ready && g->inner->ready(g->inner);
+    /* Until the answer has begun each step is given by itself: a cut right behind the first must find
+     * this speaker in the log. */
+    return g->tended->note && !g->holding && !g->in_overlap && g->inner->ready &&
+           g->inner->ready(g->inner);
 }
 
 static SUSPENDS void end_going_on(struct speech *s)

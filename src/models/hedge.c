@@ -183,6 +183,14 @@ static SUSPENDS bool hold_race(struct race *race, struct err *err)
     return ok;
 }
 
+/* Of two that failed the one who found fault with the request, else the one who was asked last. */
+static struct arm *worst_news(struct race *race)
+{
+    if (!race->arms[1].started || race->arms[0].how.request_at_fault)
+        return &race->arms[0];
+    return &race->arms[1];
+}
+
 bool attempt_hedged(struct attempting *a, const struct asking *first, struct outcome *how,
                     struct err *err)
 {
@@ -200,9 +208,12 @@ bool attempt_hedged(struct attempting *a, const struct asking *first, struct out
     race->arms[1].asking.is_last = true; /* what is empty here may still be whole there */
     if (!hold_race(race, err))
         return false;
+    for (int i = 0; i < ARMS; i++)
+        if (race->arms[i].started && !race->arms[i].how.answer)
+            attempt_learn(a, &race->arms[i].how);
     best = winner(race);
-    if (!best) /* of two that failed the one who was asked last */
-        best = race->arms[1].started ? &race->arms[1] : &race->arms[0];
+    if (!best)
+        best = worst_news(race);
     *how = best->how;
     if (!how->answer)
         *err = best->err;

@@ -159,6 +159,8 @@ struct refusal {
     struct str body, content_type;         /* as they came */
     struct str request_id, retry_text;     /* of its head; may be empty */
     dur_ns retry_after;                    /* 0: it said nothing, or a date */
+    bool
+        is_ours; /* it refused our key or our url: status stays 0, as it is nothing to the client */
 };
 
 /* A question as the gateway asks it of one candidate after the other. */
@@ -189,7 +191,7 @@ SUSPENDS bool model_ask(struct arena *arena, const struct model *model,
  * status, streaming and content_type hold from the first next() on: a stream that begins with an error
  * becomes a whole answer with status 503. */
 SUSPENDS bool provider_ask(struct arena *arena, const struct model *model,
-                           const struct chat_request *request, uint64_t request_id,
-                           struct answer **out, struct err *err) MUST_CHECK;
+                           const struct model_question *question, struct answer **out,
+                           struct refusal *why, struct err *err) MUST_CHECK;
 
 #endif

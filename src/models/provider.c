@@ -285,18 +285,20 @@ static struct answer *new_answer(struct arena *arena, const struct model *model,
 }
 
 bool provider_ask(struct arena *arena, const struct model *model,
-                  const struct chat_request *request, uint64_t request_id, struct answer **out,
+                  const struct model_question *question, struct answer **out, struct refusal *why,
                   struct err *err)
 {
-    struct answer *answer = new_answer(arena, model, request);
+    struct answer *answer = new_answer(arena, model, question->chat);
     struct ask *ask;
 
     ASSERT(model->provider);
     if (!answer)
         return err_arena(err, arena);
     ask = answer->own;
-    if (!send(ask, model, request, request_id, err))
+    if (!send(ask, model, question->chat, question->request_id, err)) {
+        why->is_ours = ask->up.refused_us;
         return false;
+    }
     if (!read_head(answer, ask, err)) {
         upstream_end(&ask->up, false);
         return false;

@@ -443,6 +443,7 @@ bool speech_open(struct arena *arena, const struct model *model, const struct co
         return err_arena(err, arena);
     asked = in_turns(p, asked, err);
     if (!asked || !ask(p, asked, losses, request_id, err)) {
+        why->is_ours = p->up.refused_us;
         arena_end(&p->scratch);
         return false;
     }

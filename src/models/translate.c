@@ -35,6 +35,9 @@ static void measure(struct chat_meter *meter, const struct said *said)
     case SAID_REASONING:
     case SAID_REFUSAL:
     case SAID_ARGUMENTS: meter->content_bytes += said->text.len; break;
+    case SAID_TOOL:
+    case SAID_MEDIA:
+    case SAID_VECTOR: meter->spoke = true; break;
     case SAID_USAGE: meter->usage = said->usage; break;
     case SAID_FINISH: mark_finished(meter, said->choice); break;
     case SAID_END: meter->done = meter->finished = true; break;

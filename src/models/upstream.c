@@ -276,6 +276,7 @@ bool upstream_ask(struct upstream *u, struct arena *arena, const struct provider
     note_head(u, begun, err);
     if (ok && check_status(u, http_call_head(u->call)->status, err))
         return true;
+    u->refused_us = ok;
     http_call_end(&u->call);
     span_end(&u->span);
     return false;

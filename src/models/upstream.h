@@ -14,6 +14,7 @@ struct upstream {
     struct http_call *call;
     mono_ns deadline;  /* of the whole answer; 0: none */
     bool ended;        /* the body has been read to its end */
+    bool refused_us;   /* it answered, and the answer speaks of our key or our url */
     struct span *span; /* of the trace that the fiber carries */
     uint64_t received; /* bytes of the body */
 };

@@ -93,7 +93,7 @@ static SUSPENDS void serve_connection(void *arg)
         fake->body = arena_str(fake->arena, (struct str){c->bytes + used, whole - used});
         c->len -= whole;
         memmove(c->bytes, c->bytes + whole, c->len);
-        open = play(c, fake->moves);
+        open = play(c, fake->decide ? fake->decide(fake) : fake->moves);
     }
     sock_close(&c->sock);
     struct arena *arena = c->arena;

@@ -26,6 +26,9 @@ struct fake_provider {
     struct listener *listener;
     struct scope scope;
     const struct fake_move *moves; /* what is done for each request */
+    /* Or what is done for the newest one, whose head and body are there already. */
+    const struct fake_move *(*decide)(struct fake_provider *fake);
+    void *ctx; /* decide()'s */
     /* What was seen. */
     int requests, connections;
     struct str head, body; /* of the newest request */

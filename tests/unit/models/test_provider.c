@@ -41,10 +41,12 @@ static SUSPENDS bool ask(struct table_of_one *t, const char *body, const struct 
                          struct answer **out, struct err *err)
 {
     struct chat_request chat;
+    const struct model_question question = {.chat = &chat, .request_id = 0xabc};
+    struct refusal why = {0};
 
     t->fake.moves = moves;
     return chat_read_request(t->arena, str_from(body), &chat, err) &&
-           provider_ask(t->arena, &t->model, &chat, 0xabc, out, err);
+           provider_ask(t->arena, &t->model, &question, out, &why, err);
 }
 
 /* Everything up to the end or the error; each piece goes to *all. */
