@@ -342,8 +342,8 @@ static bool open_tree(struct audit_tree *tree, struct err *err)
     static const struct pool_options pool = {.name = "audit tree", .threads = 1, .queue_max = 16};
     char path[AUDIT_PATH_MAX];
     struct checkpoint checkpoint;
-    uint64_t first;
-    bool some;
+    uint64_t first = 0;
+    bool some = false;
 
     tree->pool = pool_new(&pool, err);
     if (!tree->pool || !open_keys(tree, err) ||
