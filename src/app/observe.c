@@ -8,6 +8,7 @@
 #include "base/pages.h"
 #include "base/trace.h"
 #include "gateway/metrics.h"
+#include "models/health.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 
@@ -26,7 +27,9 @@ enum {
     STORE_WRITES,
     STORE_READS,
     AUDIT_RECORDS,
-    HOLDS
+    HOLDS,
+    BREAKER,
+    IN_FLIGHT
 };
 
 static struct metric rows[] = {
@@ -63,6 +66,18 @@ static struct metric rows[] = {
                        0},
     [HOLDS] =
         {"weir_budget_holds_open", METRIC_GAUGE, "", "Requests with money set aside.", {NULL}, 0},
+    [BREAKER] = {"weir_breaker_state",
+                 METRIC_GAUGE,
+                 "",
+                 "Of a deployment: 0 closed, 1 half-open, 2 open.",
+                 {"model", NULL},
+                 0},
+    [IN_FLIGHT] = {"weir_deployment_in_flight",
+                   METRIC_GAUGE,
+                   "",
+                   "Requests that a deployment has now.",
+                   {"model", NULL},
+                   0},
 };
 
 void observe_register(void)
@@ -102,6 +117,20 @@ void observe_loop(void *house)
     } while (fiber_sleep(GAUGES_EVERY, &err));
 }
 
+static void show_deployments(const struct house *house)
+{
+    static const int64_t levels[] = {
+        [BREAKER_CLOSED] = 0, [BREAKER_HALF_OPEN] = 1, [BREAKER_OPEN] = 2};
+
+    for (struct deployment *d = deployments_first(house->deployments); d; d = deployment_next(d)) {
+        struct deployment_state state = deployment_look(d, fiber_now());
+        struct str name = deployment_name(d);
+
+        series_set(metrics_series(&rows[BREAKER], &name), levels[state.breaker]);
+        series_set(metrics_series(&rows[IN_FLIGHT], &name), state.in_flight);
+    }
+}
+
 void observe_house(void *arg)
 {
     struct house *house = arg;
@@ -121,6 +150,7 @@ void observe_house(void *arg)
                    (int64_t)audit_last_seq(house->audit));
         series_set(metrics_series(&rows[HOLDS], NULL),
                    (int64_t)accounts_holds_open(house->accounts));
+        show_deployments(house);
         cache_metrics_update(house->cache);
     } while (fiber_sleep(GAUGES_EVERY, &err));
 }

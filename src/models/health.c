@@ -1,6 +1,7 @@
 #include "models/health.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/spin.h"
@@ -15,6 +16,8 @@
 #define TOKENS_ENOUGH   20
 
 struct deployment {
+    struct str name;
+    struct deployment *next; /* none ever goes, so whoever walks needs no lock */
     struct spin lock;
     int64_t in_flight;
     uint64_t asked, failed;
@@ -38,6 +41,7 @@ struct deployments {
     struct arena *arena; /* holds this struct */
     struct spin lock;
     struct table by_name;
+    struct deployment *_Atomic first;
 };
 
 bool deployments_new(struct deployments **out, struct err *err)
@@ -76,13 +80,33 @@ struct deployment *deployment_of(struct deployments *all, struct str name)
         struct str kept = arena_str(all->arena, name);
 
         d = arena_alloc(all->arena, sizeof *d);
-        if (d)
+        if (d) {
             d->lock = (struct spin)SPIN_INIT;
+            d->name = kept;
+            d->next = all->first;
+        }
         if (!kept.ptr || !d || !table_put(&all->by_name, kept, d, NULL))
             d = NULL;
+        else
+            atomic_store(&all->first, d);
     }
     spin_unlock(&all->lock);
     return d;
+}
+
+struct deployment *deployments_first(const struct deployments *all)
+{
+    return atomic_load(&all->first);
+}
+
+struct deployment *deployment_next(const struct deployment *d)
+{
+    return d->next;
+}
+
+struct str deployment_name(const struct deployment *d)
+{
+    return d->name;
 }
 
 const char *breaker_name(enum breaker state)

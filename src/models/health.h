@@ -25,6 +25,10 @@ bool deployments_new(struct deployments **out, struct err *err) MUST_CHECK;
 void deployments_free(struct deployments **all);
 /* The one of this name, made when it is new. NULL when there are DEPLOYMENTS_MAX. */
 struct deployment *deployment_of(struct deployments *all, struct str name);
+/* for (d = deployments_first(all); d; d = deployment_next(d)): the newest first, none is ever left out. */
+struct deployment *deployments_first(const struct deployments *all);
+struct deployment *deployment_next(const struct deployment *d);
+struct str deployment_name(const struct deployment *d);
 
 enum breaker { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 const char *breaker_name(enum breaker state);
