@@ -166,6 +166,8 @@ static const struct admin_route routes[] = {
      &model_change_schema, &detail_schema, 0, false, NULL, NULL},
     {"POST", "/api/v1/models/{name}/retire", "Retire a model: clients are told its successor",
      RIGHT_CHANGE, model_retire, &model_retire_schema, &detail_schema, 0, false, NULL, NULL},
+    {"POST", "/api/v1/models/{name}/test", "Find out what a model can do, by asking it",
+     RIGHT_CHANGE, model_test, &model_test_schema, &model_tested_schema, 0, false, NULL, NULL},
     {"DELETE", "/api/v1/models/{name}", "Remove a model that was added", RIGHT_CHANGE, model_remove,
      NULL, &model_removed_schema, 0, false, NULL, NULL},
 };

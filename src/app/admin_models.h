@@ -17,4 +17,8 @@ SUSPENDS bool model_patch(struct admin_call *call, struct err *err);
 SUSPENDS bool model_retire(struct admin_call *call, struct err *err);
 SUSPENDS bool model_remove(struct admin_call *call, struct err *err);
 
+/* admin_model_test.c */
+extern const struct schema model_test_schema, model_tested_schema;
+SUSPENDS bool model_test(struct admin_call *call, struct err *err);
+
 #endif

@@ -83,6 +83,8 @@ bool cli_settings(struct cli *cli, struct err *err) MUST_CHECK; /* prints proble
 bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err) MUST_CHECK;
 /* What a command without a function of its own does; needs a Weir to talk to. */
 SUSPENDS bool cli_plain(struct cli *cli, struct err *err) MUST_CHECK;
+/* The call of its row, with the words and options given; *out is the parsed answer. */
+SUSPENDS bool cli_send(struct cli *cli, struct json **out, struct err *err) MUST_CHECK;
 /* One call; *out is the parsed answer. An answer that is an error becomes err with its own words. */
 SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, struct str body,
                        struct json **out, struct err *err) MUST_CHECK;

@@ -442,19 +442,25 @@ static void print_members(struct cli *cli, const struct json *j)
     }
 }
 
+bool cli_send(struct cli *cli, struct json **out, struct err *err)
+{
+    const char *method = cli->command->method;
+    bool sends = strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
+    struct str path, body = STR_NONE;
+
+    return make_path(cli, &path, err) && (!sends || make_body(cli, &body, err)) &&
+           cli_call(cli, method, path, body, out, err);
+}
+
 bool cli_plain(struct cli *cli, struct err *err)
 {
     const struct cli_command *command = cli->command;
-    struct str path, body = STR_NONE;
+    struct str path;
     struct json *j;
 
-    if (!make_path(cli, &path, err))
-        return false;
     if (command->columns)
-        return cli_list(cli, path, command->columns, err);
-    bool sends = strcmp(command->method, "GET") != 0 && strcmp(command->method, "DELETE") != 0;
-    if ((sends && !make_body(cli, &body, err)) ||
-        !cli_call(cli, command->method, path, body, &j, err))
+        return make_path(cli, &path, err) && cli_list(cli, path, command->columns, err);
+    if (!cli_send(cli, &j, err))
         return false;
     if (cli->json)
         cli_print_json(j);

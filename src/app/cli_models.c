@@ -1,6 +1,8 @@
 /* weir model. */
 #include "app/cli.h"
 
+static bool test_model(struct cli *cli, struct err *err);
+
 #define FACTS                                                                                      \
     {"--remote-name", CLI_TEXT, "NAME", "remote_name", "what the provider calls it"},              \
         {"--price-input", CLI_USD, "USD", "price_input_usd", "for a million prompt tokens"},       \
@@ -28,6 +30,11 @@ static const struct cli_option retire[] = {
     {"--successor", CLI_TEXT, "NAME", "successor", "the model that clients are told to ask"},
     {0}};
 
+static const struct cli_option test[] = {
+    {"--dry-run", CLI_SWITCH, NULL, "dry_run", "pin nothing"},
+    {"--only", CLI_LIST, "A,B", "only", "abilities to try: tools, json, ...; default: all"},
+    {0}};
+
 static const char *const columns[] = {
     "name",   "provider",        "remote_name",      "zone", "lifecycle", "breaker", "in_flight",
     "origin", "price_input_usd", "price_output_usd", "url",  NULL};
@@ -47,6 +54,11 @@ static const struct cli_command commands[] = {
     {"model retire NAME", "refuse it from now on, and name its successor",
      "  weir model retire gpt-4 --successor gpt-4o\n", retire, NULL, "POST",
      "/api/v1/models/{NAME}/retire", NULL, NULL, "{name} retired"},
+    {"model test NAME", "ask it what it can do, pin what works, say what it cost",
+     "  weir model test gpt-4o --only tools,schema --dry-run\n"
+     "Small questions through the gateway, paid and recorded like any. Routes go by what was "
+     "found.\n",
+     test, test_model, "POST", "/api/v1/models/{NAME}/test", NULL, NULL, NULL},
     {"model remove NAME", "take one that was added away", "", NULL, NULL, "DELETE",
      "/api/v1/models/{NAME}", NULL, NULL, "{name} removed"},
     {"model show NAME", "show one: what it can do and how it fares",
@@ -54,3 +66,33 @@ static const struct cli_command commands[] = {
      NULL, "GET", "/api/v1/models/{NAME}", NULL, NULL, NULL},
 };
 const struct cli_part cli_models_part = {"Models", commands, ARRAY_LEN(commands)};
+
+static SUSPENDS bool print_test(struct cli *cli, struct err *err)
+{
+    struct json *j;
+    json_ref root;
+
+    if (!cli_send(cli, &j, err))
+        return false;
+    if (cli->json) {
+        cli_print_json(j);
+        return true;
+    }
+    root = json_root(j);
+    for (json_ref t = json_first(j, json_get(j, root, STR("trials"))); t; t = json_next(j, t))
+        printf("%-16.*s %-8.*s $" STR_FMT "  " STR_FMT "\n",
+               STR_ARG(cli_text(cli, j, t, "ability")), STR_ARG(cli_text(cli, j, t, "works")),
+               STR_ARG(cli_text(cli, j, t, "cost_usd")), STR_ARG(cli_text(cli, j, t, "detail")));
+    struct str window = cli_text(cli, j, root, "window_reported");
+    if (!str_eq(window, STR("0")))
+        printf("window as its provider reports it: " STR_FMT " tokens\n", STR_ARG(window));
+    printf("it cost $" STR_FMT "; %s\n", STR_ARG(cli_text(cli, j, root, "cost_usd")),
+           str_eq(cli_text(cli, j, root, "pinned"), STR("true")) ? "routes go by this from now on"
+                                                                 : "nothing was pinned");
+    return true;
+}
+
+static bool test_model(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, print_test, err);
+}

@@ -72,7 +72,8 @@ static SUSPENDS void end_asked(struct answer *answer)
     request_trace_end(&asked->req, &asked->failure);
 }
 
-static struct asked *new_asked(struct request *parent, const struct model *model, struct str body)
+static struct asked *new_asked(struct request *parent, const struct dialect *dialect,
+                               const struct model *model, struct str body)
 {
     struct asked *asked = arena_alloc(parent->arena, sizeof *asked);
     struct answer *outer = arena_alloc(parent->arena, sizeof *outer);
@@ -86,7 +87,7 @@ static struct asked *new_asked(struct request *parent, const struct model *model
                                   .arena = parent->arena,
                                   .config = parent->config,
                                   .gateway = parent->gateway,
-                                  .dialect = &dialect_openai,
+                                  .dialect = dialect,
                                   .route = STR("ask"),
                                   .label = STR("ask"),
                                   .body = body,
@@ -98,20 +99,16 @@ static struct asked *new_asked(struct request *parent, const struct model *model
     return asked;
 }
 
-bool gateway_ask(struct request *parent, const struct model *model, struct str body,
-                 struct answer **out, struct err *err)
+/* *at: also when it fails, unless memory is gone. */
+static SUSPENDS bool ask(struct request *parent, const struct dialect *dialect,
+                         const struct model *model, struct str body, struct asked **at,
+                         struct err *err)
 {
-    struct asked *asked;
+    struct asked *asked = new_asked(parent, dialect, model, body);
 
-    ASSERT(parent->magic == REQUEST_MAGIC && parent->who);
-    if (!model->provider)
-        return err_set(err, ERR_INVALID,
-                       "model \"" STR_FMT
-                       "\" is answered in the house and cannot be asked from inside",
-                       STR_ARG(model->name));
-    asked = new_asked(parent, model, body);
     if (!asked)
         return err_arena(err, parent->arena);
+    *at = asked;
     metrics_begin(&asked->req);
     fiber_carry(asked->req.trace);
     bool ok = candidates_alone(&asked->req, model, err) && pipeline_ask(&asked->req, err);
@@ -128,6 +125,87 @@ bool gateway_ask(struct request *parent, const struct model *model, struct str b
     asked->outer->end = end_asked;
     asked->outer->own = asked;
     asked->outer->tell_failure = NULL; /* it speaks of the answer behind it */
+    return true;
+}
+
+bool gateway_ask(struct request *parent, const struct model *model, struct str body,
+                 struct answer **out, struct err *err)
+{
+    struct asked *asked = NULL;
+
+    ASSERT(parent->magic == REQUEST_MAGIC && parent->who);
+    if (!model->provider)
+        return err_set(err, ERR_INVALID,
+                       "model \"" STR_FMT
+                       "\" is answered in the house and cannot be asked from inside",
+                       STR_ARG(model->name));
+    if (!ask(parent, &dialect_openai, model, body, &asked, err))
+        return false;
     *out = asked->outer;
     return true;
+}
+
+/* ---- for who has no request ---- */
+
+static SUSPENDS bool read_all(struct answer *answer, const struct gateway_asker *asker,
+                              struct gateway_told *out, struct err *err)
+{
+    struct str bytes;
+    bool last = false;
+    struct buf all;
+
+    buf_init(&all, asker->arena, asker->answer_bytes_max);
+    while (!last) {
+        if (!answer->next(answer, &bytes, &last, err))
+            return false;
+        buf_str(&all, bytes);
+    }
+    out->status = answer->status;
+    out->streaming = answer->streaming;
+    return buf_finish(&all, &out->body, err);
+}
+
+static SUSPENDS bool ask_and_read(struct request *parent, const struct gateway_asker *asker,
+                                  const struct model *model, struct str body,
+                                  struct gateway_told *out, struct err *err)
+{
+    const struct dialect *dialect = asker->embeds ? &dialect_embeddings : &dialect_openai;
+    struct asked *asked = NULL;
+    bool ok = ask(parent, dialect, model, body, &asked, err);
+
+    if (ok) {
+        struct answer *answer = asked->outer;
+
+        ok = read_all(answer, asker, out, err);
+        answer_end(&answer);
+    }
+    if (asked) {
+        out->cost = asked->req.cost;
+        out->lost = asked->req.losses ? asked->req.losses->fields : NULL;
+        out->lost_count = asked->req.losses ? asked->req.losses->count : 0;
+    }
+    return ok;
+}
+
+bool gateway_ask_all(struct gateway *gateway, const struct gateway_asker *asker,
+                     const struct model *model, struct str body, struct gateway_told *out,
+                     struct err *err)
+{
+    struct request *parent = arena_alloc(asker->arena, sizeof *parent);
+    void *carried = fiber_carried(), *held CLEANUP(snapshot_release) = NULL;
+
+    ASSERT(asker->who && model->provider);
+    if (!parent)
+        return err_arena(err, asker->arena);
+    *parent = (struct request){.magic = REQUEST_MAGIC,
+                               .id = asker->request_id,
+                               .arena = asker->arena,
+                               .gateway = gateway,
+                               .who = asker->who,
+                               .trace = trace_new(asker->arena, asker->request_id),
+                               .started = fiber_now()};
+    parent->config = snapshot_borrow(gateway->config, &held);
+    bool ok = ask_and_read(parent, asker, model, body, out, err);
+    fiber_carry(carried);
+    return ok;
 }

@@ -56,4 +56,25 @@ void gateway_write_refusal(struct str path, int status, const struct err *err, s
 SUSPENDS bool gateway_ask(struct request *parent, const struct model *model, struct str body,
                           struct answer **out, struct err *err) MUST_CHECK;
 
+/* The same for who has no request of its own, as an administrator who tries a model: asked and read whole.
+ * An error of the provider is an answer, with its status. */
+struct gateway_asker {
+    struct arena *arena;
+    const struct principal *who; /* pays */
+    uint64_t request_id;         /* what it is recorded beside */
+    bool embeds;                 /* the body is one of /v1/embeddings; else a chat completion */
+    size_t answer_bytes_max;
+};
+struct gateway_told {
+    int status;
+    bool streaming;
+    struct str body;
+    const struct str *lost; /* fields that the provider could not be told */
+    size_t lost_count;
+    usd_micro cost; /* also of a failure */
+};
+SUSPENDS bool gateway_ask_all(struct gateway *gateway, const struct gateway_asker *asker,
+                              const struct model *model, struct str body, struct gateway_told *out,
+                              struct err *err) MUST_CHECK;
+
 #endif

@@ -97,6 +97,16 @@ test("models: added, changed, retired, removed", async () => {
   assert.deepEqual(await good("DELETE", "/api/v1/models/fresh%2Fone"), { name: "fresh/one", removed: true });
 });
 
+test("models: tried; what nobody answers is not pinned", async () => {
+  const tried = await good("POST", "/api/v1/models/unreachable/test", { body: { only: ["tools", "embeddings"] } });
+  assert.deepEqual(tried.trials.map((t) => [t.ability, t.works]), [["tools", "unknown"], ["embeddings", "unknown"]]);
+  assert.match(tried.trials[0].detail, /down/);
+  assert.equal(tried.pinned, false);
+  await bad("POST", "/api/v1/models/unreachable/test", 503, "unavailable", { body: {} });
+  await bad("POST", "/api/v1/models/fake/test", 422, "wrong_fields", { body: { only: ["flying"] } });
+  await bad("POST", "/api/v1/models/weir/test", 409, "conflict", { body: {} });
+});
+
 test("models: many changes at once leave every one of them", async () => {
   const names = Array.from({ length: 12 }, (_, i) => `at-once-${i}`);
   await Promise.all(names.map((name) => good("POST", "/api/v1/models", { body: { name, provider: "fake" } }, 201)));
