@@ -344,8 +344,8 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
     const struct value one[] = {V_TEXT(unit->account.id)};
     static const char *const of_tenant[] = {
         "DELETE FROM balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant = ?1)",
-        "DELETE FROM balances WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
-        " ?1 || '/')",
+        ("DELETE FROM balances WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
+         " ?1 || '/')"),
         "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE tenant = ?1)",
         "DELETE FROM keys WHERE tenant = ?1",
         "DELETE FROM usage WHERE tenant = ?1",

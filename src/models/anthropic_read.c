@@ -511,7 +511,7 @@ bool anthropic_read_service_tier(struct field_reader *r, json_ref v, struct err 
 static bool take_unsaid(struct conversation *c, struct err *err)
 {
     if (c->top_p == -1.0)
-        c->top_p = NAN;
+        c->top_p = (double)NAN;
     return !(c->top_p < 0) || err_set(err, ERR_INVALID, "top_p: expected a number from 0 to 1");
 }
 

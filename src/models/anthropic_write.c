@@ -159,7 +159,7 @@ static bool fit_sampling(struct conversation *c, bool thinks, struct losses *los
         return false;
     if (c->top_k > 0 && !losses_note(losses, STR("top_k"), why, err))
         return false;
-    c->temperature = NAN;
+    c->temperature = (double)NAN;
     c->top_p = c->top_p < 0.95 ? (double)NAN : c->top_p;
     c->top_k = -1;
     return true;

@@ -24,11 +24,11 @@ void conversation_init(struct conversation *c)
                                .top_logprobs = -1,
                                .reasoning_budget = -1,
                                .dimensions = -1,
-                               .temperature = NAN,
-                               .top_p = NAN,
-                               .frequency_penalty = NAN,
-                               .presence_penalty = NAN,
-                               .min_p = NAN};
+                               .temperature = (double)NAN,
+                               .top_p = (double)NAN,
+                               .frequency_penalty = (double)NAN,
+                               .presence_penalty = (double)NAN,
+                               .min_p = (double)NAN};
 }
 
 uint32_t conversation_choices(const struct conversation *c)

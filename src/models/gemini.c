@@ -91,10 +91,10 @@ const struct field gemini_fields[] = {
      "AUTO, ANY, NONE, VALIDATED."},
     {"outputDimensionality", FIELD_OWN, AT(dimensions), 0, 0, NULL, "Of embeddings."},
 };
-static const struct field config_rows[] = {CONFIG_ROWS};
+enum { CONFIG_COUNT = sizeof((const struct field[]){CONFIG_ROWS}) / sizeof(struct field) };
 /* clang-format on */
-const size_t gemini_config_count = ARRAY_LEN(config_rows);
-const size_t gemini_body_count = ARRAY_LEN(gemini_fields) - ARRAY_LEN(config_rows) - 4;
+const size_t gemini_config_count = CONFIG_COUNT;
+const size_t gemini_body_count = ARRAY_LEN(gemini_fields) - CONFIG_COUNT - 4;
 const size_t gemini_field_count = ARRAY_LEN(gemini_fields);
 
 /* ---- errors ---- */

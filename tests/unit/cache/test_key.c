@@ -92,8 +92,8 @@ static const char *const other_bodies[] = {
     BODY(",\"tomorrows_field\":1"),
     "{\"messages\":[{\"role\":\"user\",\"content\":\"hi \"}]}",
     "{\"messages\":[{\"role\":\"system\",\"content\":\"hi\"}]}",
-    "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"user\",\"content\":\"hi\"}]"
-    "}",
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+     "{\"role\":\"user\",\"content\":\"hi\"}]}"),
     "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":null}]}",
     "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"user\":\"u\"}]}",
 };
