@@ -104,8 +104,8 @@ SUSPENDS void request_trace_end(struct request *req, const struct err *why);
 /* The fields of our replies; values live in `text` or longer than the reply. */
 struct reply_head {
     struct http_reply reply;
-    struct http_field fields[20];
-    char text[256]; /* id, numbers, a price */
+    struct http_field fields[24];
+    char text[384]; /* id, numbers, times, a price */
     struct buf values;
 };
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);

@@ -1,4 +1,5 @@
 /* Heads of our replies, and errors in the dialect's shape. */
+#include "base/log.h"
 #include "gateway/gateway_internal.h"
 #include "models/dialect.h"
 #include "sys/clock.h"
@@ -53,15 +54,55 @@ static int64_t seconds_up(dur_ns d)
     return d <= 0 ? 0 : (d + SECOND - 1) / SECOND;
 }
 
+/* How a dialect tells limits; Anthropic's says when, the others in how many seconds. */
+struct limit_names {
+    struct str limit, left, reset;
+};
+static const struct limit_names usual_names[] = {
+    {STR("x-ratelimit-limit-requests"), STR("x-ratelimit-remaining-requests"),
+     STR("x-ratelimit-reset-requests")},
+    {STR("x-ratelimit-limit-tokens"), STR("x-ratelimit-remaining-tokens"),
+     STR("x-ratelimit-reset-tokens")},
+};
+static const struct limit_names anthropic_names[] = {
+    {STR("anthropic-ratelimit-requests-limit"), STR("anthropic-ratelimit-requests-remaining"),
+     STR("anthropic-ratelimit-requests-reset")},
+    {STR("anthropic-ratelimit-tokens-limit"), STR("anthropic-ratelimit-tokens-remaining"),
+     STR("anthropic-ratelimit-tokens-reset")},
+};
+
+static void add_time(struct reply_head *head, struct str name, wall_ms t)
+{
+    char text[25];
+    size_t from = head->values.len;
+
+    wall_format(t, text);
+    buf_str(&head->values, str_from(text));
+    add(head, name, written(head, from));
+}
+
 static void add_limits(struct reply_head *head, const struct request *req)
 {
-    struct limits_left left = limits_left(req->gateway->accounts, req->who, clock_wall());
+    bool anthropic = req->dialect == &dialect_anthropic;
+    const struct limit_names *names = anthropic ? anthropic_names : usual_names;
+    wall_ms now = clock_wall();
+    struct limits_left left = limits_left(req->gateway->accounts, req->who, now);
+    const struct {
+        int64_t limit, left;
+        dur_ns reset;
+    } kinds[] = {{left.requests_limit, left.requests_left, left.requests_reset},
+                 {left.tokens_limit, left.tokens_left, left.tokens_reset}};
 
-    if (left.requests_limit < 0)
-        return;
-    add_number(head, STR("x-ratelimit-limit-requests"), left.requests_limit, STR(""));
-    add_number(head, STR("x-ratelimit-remaining-requests"), MAX_OF(left.requests_left, 0), STR(""));
-    add_number(head, STR("x-ratelimit-reset-requests"), seconds_up(left.requests_reset), STR("s"));
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (kinds[i].limit < 0)
+            continue;
+        add_number(head, names[i].limit, kinds[i].limit, STR(""));
+        add_number(head, names[i].left, MAX_OF(kinds[i].left, 0), STR(""));
+        if (anthropic)
+            add_time(head, names[i].reset, now + seconds_up(kinds[i].reset) * 1000);
+        else
+            add_number(head, names[i].reset, seconds_up(kinds[i].reset), STR("s"));
+    }
 }
 
 static void add_cost(struct reply_head *head, usd_micro cost)
