@@ -99,6 +99,8 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
         .first_byte_timeout = from->first_byte_timeout,
         .gap_timeout = from->gap_timeout,
         .total_timeout = from->total_timeout,
+        .probe_interval = from->probe_interval,
+        .probe_failures = (uint32_t)from->probe_failures,
         .reply_bytes_max = (size_t)from->reply_bytes,
         .event_bytes_max = (size_t)from->event_bytes,
     };

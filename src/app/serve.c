@@ -6,6 +6,7 @@
 
 #include "app/log_queue.h"
 #include "app/observe.h"
+#include "app/probe.h"
 #include "app/routes.h"
 #include "app/welcome.h"
 #include "base/log.h"
@@ -221,6 +222,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
+           scope_spawn(scope, probe_loop, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err);
 }

@@ -21,8 +21,8 @@ struct provider_settings {
     int unsupported; /* 1: refused */
     struct str region;
     struct secret api_key, aws_secret_key, aws_session_token;
-    dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
-    int64_t reply_bytes, event_bytes;
+    dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout, probe_interval;
+    int64_t reply_bytes, event_bytes, probe_failures;
 };
 
 struct model_settings {

@@ -9,7 +9,7 @@
 #define ROUTE(field)        offsetof(struct route_settings, field)
 #define MS(n)               ((n)*MILLISECOND)
 #define S(n)                ((n)*SECOND)
-#define ISSUER(field)   offsetof(struct issuer_settings, field)
+#define ISSUER(field)       offsetof(struct issuer_settings, field)
 
 /* clang-format off: a table reads as a table */
 static const struct setting server_rows[] = {
@@ -219,7 +219,8 @@ static const struct setting cache_rows[] = {
     {"redis_ca", SET_PATH, AT(cache.redis_ca), "", 0, 0, NULL, true,
      "PEM file with the authorities that may vouch for rediss; empty: the system's."},
     {"redis_timeout", SET_DURATION, AT(cache.redis_timeout), "5ms", MS(1), S(10), NULL, true,
-     "The most a request waits for it, connecting included; after three failures it is not asked for "
+     "The most a request waits for it, connecting included; after three failures it is not asked "
+     "for "
      "a while."},
     {"redis_prefix", SET_TEXT, AT(cache.redis_prefix), "weir:cache:", 0, 0, NULL, true,
      "What the names of its keys begin with; a purge looks at all of them."},
@@ -270,6 +271,11 @@ static const struct setting provider_rows[] = {
      "Between two pieces of an answer."},
     {"total_timeout", SET_DURATION, PROVIDER(total_timeout), "10m", MS(1), S(86400), NULL, false,
      "From the request to the end of the answer."},
+    {"probe_interval", SET_DURATION, PROVIDER(probe_interval), "0s", 0, S(3600), NULL, false,
+     "How often it is asked whether it is there (GET .../models, which costs nothing); failures "
+     "open the breakers of its models before a request finds out. 0s: never."},
+    {"probe_failures", SET_COUNT, PROVIDER(probe_failures), "3", 1, 1000, NULL, false,
+     "Such failures in a row that open them; they close when it answers again."},
     {"reply_bytes", SET_BYTES, PROVIDER(reply_bytes), "32MiB", 1024, 67108864, NULL, false,
      "Size of a whole answer that is not streamed."},
     {"event_bytes", SET_BYTES, PROVIDER(event_bytes), "1MiB", 1024, 67108864, NULL, false,

@@ -207,6 +207,32 @@ void deployment_done(struct deployment *d, enum fared how, const struct breaker_
     spin_unlock(&d->lock);
 }
 
+/* Open until two probes later at least, so that no request finds out what a probe knows already. */
+static void probed_ill(struct deployment *d, const struct probe_rules *rules, mono_ns now)
+{
+    d->in_row++;
+    if (d->breaker == BREAKER_CLOSED && d->in_row < rules->failures)
+        return;
+    d->breaker = BREAKER_OPEN;
+    d->probing = false;
+    d->open_until = MAX_OF(d->open_until, now + 2 * rules->interval);
+}
+
+void deployment_probed(struct deployment *d, bool well, const struct probe_rules *rules,
+                       mono_ns now)
+{
+    if (!d)
+        return;
+    spin_lock(&d->lock);
+    if (!well) {
+        probed_ill(d, rules, now);
+    } else if (d->breaker != BREAKER_CLOSED && !d->probing && now >= d->open_until) {
+        close_now(d);
+        d->in_row = 0;
+    }
+    spin_unlock(&d->lock);
+}
+
 void deployment_park(struct deployment *d, mono_ns until)
 {
     if (!d)

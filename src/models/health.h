@@ -51,6 +51,14 @@ enum fared {
 };
 void deployment_done(struct deployment *d, enum fared how, const struct breaker_rules *rules,
                      mono_ns now);
+/* Somebody looked whether it is there (not a request). Failures count as those of requests and keep an
+ * open breaker open; success closes one whose time is over, and proves nothing of one that is closed. */
+struct probe_rules {
+    uint32_t failures; /* in a row that open the breaker */
+    dur_ns interval;   /* of looking */
+};
+void deployment_probed(struct deployment *d, bool well, const struct probe_rules *rules,
+                       mono_ns now);
 /* The whole answer took so long; the first token so long. */
 void deployment_took(struct deployment *d, dur_ns took, mono_ns now);
 void deployment_first_token(struct deployment *d, dur_ns took);

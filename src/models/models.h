@@ -54,6 +54,8 @@ struct provider {
     struct http_trust *trust; /* NULL: the system's authorities */
     struct secret api_key;    /* may be empty: none is sent */
     dur_ns connect_timeout, first_byte_timeout, gap_timeout, total_timeout;
+    dur_ns probe_interval; /* 0: it is not probed */
+    uint32_t probe_failures;
     size_t reply_bytes_max; /* whole answers; default 32 MiB */
     size_t event_bytes_max; /* one event of a stream; default 1 MiB */
 };

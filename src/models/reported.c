@@ -3,13 +3,18 @@
 #include "base/json.h"
 #include "models/upstream.h"
 
+static struct upstream_question list_question(uint64_t request_id)
+{
+    return (struct upstream_question){.method = STR("GET"),
+                                      .path = STR("/models"),
+                                      .accept = STR("application/json"),
+                                      .request_id = request_id};
+}
+
 static SUSPENDS bool ask_list(struct arena *arena, const struct provider *provider,
                               uint64_t request_id, struct str *out, struct err *err)
 {
-    const struct upstream_question q = {.method = STR("GET"),
-                                        .path = STR("/models"),
-                                        .accept = STR("application/json"),
-                                        .request_id = request_id};
+    const struct upstream_question q = list_question(request_id);
     struct upstream u = {0};
     struct str whole = STR_NONE;
 
@@ -19,6 +24,21 @@ static SUSPENDS bool ask_list(struct arena *arena, const struct provider *provid
     *out = ok ? arena_str(arena, whole) : STR_NONE;
     upstream_end(&u, ok);
     return ok && out->ptr;
+}
+
+bool provider_answers(struct arena *arena, const struct provider *provider, uint64_t request_id,
+                      struct err *err)
+{
+    const struct upstream_question q = list_question(request_id);
+    struct upstream u = {0};
+
+    if (!upstream_ask(&u, arena, provider, &q, err))
+        return false;
+    int status = http_call_head(u.call)->status;
+    upstream_end(&u, false);
+    return status < 500 || status == 501 ||
+           err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" answers %d",
+                   STR_ARG(provider->name), status);
 }
 
 /* As vLLM and SGLang, OpenRouter, Groq, Anthropic and llama.cpp call it. */

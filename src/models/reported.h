@@ -9,4 +9,9 @@
 SUSPENDS int64_t reported_window(struct arena *arena, const struct model *model,
                                  uint64_t request_id);
 
+/* Is the provider there? Any answer but a 5xx of its own says yes: 501 and the 4xx come from a house that
+ * stands. */
+SUSPENDS bool provider_answers(struct arena *arena, const struct provider *provider,
+                               uint64_t request_id, struct err *err) MUST_CHECK;
+
 #endif

@@ -113,6 +113,45 @@ TEST(without_rules_it_never_opens)
     deployments_free(&all);
 }
 
+TEST(probes_open_and_close_without_requests)
+{
+    const struct probe_rules probes = {.failures = 2, .interval = SECOND};
+    struct deployment *d = fresh("p");
+    mono_ns until = 0;
+
+    deployment_probed(d, false, &probes, S(1));
+    deployment_probed(d, true, &probes, S(2)); /* takes nothing back */
+    EXPECT(deployment_look(d, S(2)).breaker == BREAKER_CLOSED);
+    deployment_probed(d, false, &probes, S(3));
+    EXPECT(deployment_look(d, S(3)).breaker == BREAKER_OPEN);
+    deployment_probed(d, false, &probes, S(4));
+    EXPECT(deployment_admit(d, 0, S(5), &until) == NOT_OPEN && until == S(6), "kept open");
+    deployment_probed(d, true, &probes, S(5));
+    EXPECT(deployment_look(d, S(5)).breaker == BREAKER_OPEN, "its time is not over");
+    deployment_probed(d, true, &probes, S(6));
+    EXPECT(deployment_look(d, S(6)).breaker == BREAKER_CLOSED);
+    EXPECT(deployment_look(d, S(6)).asked == 0, "a probe is no request");
+
+    for (int i = 0; i < 3; i++)
+        ask(d, FARED_ILL, S(10));
+    deployment_probed(d, true, &probes, S(19));
+    EXPECT(deployment_look(d, S(19)).breaker == BREAKER_OPEN, "what requests opened rests");
+    deployment_probed(d, true, &probes, S(20));
+    EXPECT(deployment_look(d, S(20)).breaker == BREAKER_CLOSED);
+    deployments_free(&all);
+}
+
+TEST(every_deployment_is_found_once)
+{
+    struct deployment *one = fresh("one"), *two = fresh("two");
+
+    EXPECT(fresh("one") == one);
+    struct deployment *d = deployments_first(all);
+    EXPECT(d == two && deployment_next(d) == one && !deployment_next(one));
+    EXPECT(str_eq(deployment_name(d), STR("two")));
+    deployments_free(&all);
+}
+
 TEST(in_flight_is_bounded_and_parking_holds)
 {
     struct deployment *d = fresh("b");
