@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 #define OVERLAP_LEAST 8
-#define OVERLAP_MOST  400 /* of the end that is compared */
+#define OVERLAP_MOST  4096 /* of the end that is compared: a long paragraph */
 
 struct overlap {
     struct str said;

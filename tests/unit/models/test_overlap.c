@@ -44,3 +44,25 @@ TEST(what_a_second_speaker_repeats_is_left_out)
         }
     }
 }
+
+/* Some begin the paragraph anew that they were cut in. */
+TEST(a_whole_paragraph_that_is_repeated_is_left_out)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    char said[6000];
+    struct overlap o;
+    struct str out;
+    struct err err = {0};
+
+    for (size_t i = 0; i < sizeof said; i++)
+        said[i] = (char)('a' + (i * i / 7 + i % 13) % 26);
+    for (size_t again = 500; again <= OVERLAP_MOST; again += 899) {
+        struct str all = {said, sizeof said};
+
+        overlap_init(&o, arena, all, OVERLAP_LEAST);
+        EXPECT(overlap_add(&o, str_slice(all, sizeof said - again, sizeof said), &out, &err));
+        EXPECT(out.len == 0, "%zu", again);
+        EXPECT(overlap_add(&o, STR(" and on"), &out, &err));
+        EXPECT(str_eq(out, STR(" and on")), "%zu: %zu bytes", again, out.len);
+    }
+}
