@@ -361,7 +361,7 @@ bool issuers_authenticate(struct issuers *issuers, struct str token, const struc
 {
     const uint64_t print[2] = {siphash_keyed(issuers->print_keys[0], token),
                                siphash_keyed(issuers->print_keys[1], token)};
-    wall_ms now = clock_wall(), until;
+    wall_ms now = clock_wall(), until = 0;
 
     *out = find_warm(issuers, print, now);
     if (*out)

@@ -348,7 +348,7 @@ static void put_resource(struct buf *b, const struct otlp_resource *r)
 
 void otlp_write_frame(struct buf *out, const struct otlp_resource *resource, size_t spans_bytes)
 {
-    char scope_memory[64], resource_memory[4096];
+    char scope_memory[64], resource_memory[3840];
     struct buf scope, described;
 
     buf_init_fixed(&scope, scope_memory, sizeof scope_memory);
