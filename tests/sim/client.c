@@ -49,9 +49,11 @@ PRINTF(2, 3) static void add_fmt(struct bytes *b, const char *fmt, ...)
 
 static void add_body(struct bytes *b, const struct ask *ask)
 {
-    add_fmt(b, "{\"model\":\"%s%d\",%s%s\"messages\":[{\"role\":\"user\",\"content\":\"ask-%d ",
-            ask->known_model ? "m" : "unknown-", ask->provider,
-            ask->stream ? "\"stream\":true," : "",
+    char model[32];
+
+    snprintf(model, sizeof model, "%s%d", ask->known_model ? "m" : "unknown-", ask->provider);
+    add_fmt(b, "{\"model\":\"%s\",%s%s\"messages\":[{\"role\":\"user\",\"content\":\"ask-%d ",
+            ask->routed && ask->known_model ? "r" : model, ask->stream ? "\"stream\":true," : "",
             ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
             ask->number);
     for (size_t left = ask->prompt_bytes, part; left > 0; left -= part) {

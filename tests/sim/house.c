@@ -5,6 +5,8 @@
 
 #include "accounts/directory.h"
 #include "base/hash.h"
+#include "models/health.h"
+#include "models/route.h"
 #include "net/resolve.h"
 #include "provider.h"
 #include "sys/clock.h"
@@ -19,6 +21,7 @@ struct house_config {
     struct config config; /* first: what the snapshot holds */
     struct arena *arena;
     struct catalogue catalogue;
+    struct route_table *routes;
     struct provider providers[PROVIDERS];
     struct model models[PROVIDERS];
 };
@@ -33,7 +36,8 @@ static void config_free(void *object)
     arena_end(&arena);
 }
 
-static bool add_model(struct house_config *c, int i, struct err *err)
+static bool add_model(struct sim_house *house, struct house_config *c, int i, bool prefills,
+                      struct err *err)
 {
     struct provider *p = &c->providers[i];
     struct model *m = &c->models[i];
@@ -50,15 +54,40 @@ static bool add_model(struct house_config *c, int i, struct err *err)
                         .provider = p,
                         .remote_name = STR("remote"),
                         .prices = {.plain = PRICES(1000000, 3000000)},
-                        .output_tokens_max = 1000};
+                        .output_tokens_max = 1000,
+                        .abilities = prefills ? UINT32_MAX : UINT32_MAX & ~(uint32_t)CAN_CONTINUE};
     if (!p->name.ptr || !m->name.ptr)
         return err_arena(err, c->arena);
+    m->deployment = deployment_of(house->deployments, m->name);
     return http_url_parse(p->url_text, &p->url, err) &&
            (table_put(&c->catalogue.by_name, m->name, m, NULL) || err_arena(err, c->arena));
 }
 
-static bool publish(struct sim_house *house, struct err *err)
+static bool add_route(struct house_config *c, const struct story_route *route, struct err *err)
 {
+    struct route_text row = {.name = STR("r"),
+                             .models = STR("r"),
+                             .use = route->first < 0    ? STR("m0, m1*2")
+                                    : route->first == 0 ? STR("m0 > m1")
+                                                        : STR("m1 > m0"),
+                             .policy = {.attempts_max = route->attempts_max,
+                                        .backoff = 100 * MILLISECOND,
+                                        .backoff_max = SECOND,
+                                        .retry_after_max = 10 * SECOND,
+                                        .first_token_timeout = route->first_token_timeout,
+                                        .on_cut = route->continues ? CUT_CONTINUE : CUT_ERROR,
+                                        .hedge_delay = route->hedge_delay,
+                                        .breaker_failures = route->breaker_failures,
+                                        .breaker_time = 5 * SECOND,
+                                        .retry_empty = true}};
+
+    return route_table_read(c->arena, &row, 1, &c->catalogue, &c->routes, err);
+}
+
+static bool publish(struct sim_house *house, const struct story_route *route, struct err *err)
+{
+    bool ok = true;
+
     struct arena *arena = arena_new(CATALOGUE_MEMORY);
     struct house_config *c = arena ? arena_alloc(arena, sizeof *c) : NULL;
 
@@ -73,13 +102,14 @@ static bool publish(struct sim_house *house, struct err *err)
                                       .models = c->models,
                                       .model_count = PROVIDERS};
     table_init(&c->catalogue.by_name, arena, PROVIDERS);
-    for (int i = 0; i < PROVIDERS; i++) {
-        if (add_model(c, i, err))
-            continue;
+    for (int i = 0; i < PROVIDERS && ok; i++)
+        ok = add_model(house, c, i, route->prefills, err);
+    if (!ok || !add_route(c, route, err)) {
         config_free(c);
         return false;
     }
     c->config = (struct config){.catalogue = &c->catalogue,
+                                .routes = c->routes,
                                 .body_bytes_max = BODY_BYTES_MAX,
                                 .request_timeout = 600 * SECOND,
                                 .log_requests = true};
@@ -117,7 +147,7 @@ static bool open_services(struct sim_house *house, struct err *err)
     return accounts_open(&accounts, &house->accounts, err);
 }
 
-bool house_open(struct sim_house *house, struct err *err)
+bool house_open(struct sim_house *house, const struct story_route *route, struct err *err)
 {
     uint8_t seed[16];
 
@@ -125,14 +155,16 @@ bool house_open(struct sim_house *house, struct err *err)
     clock_random(seed, sizeof seed);
     hash_seed(seed);
     http_client_init(NULL);
-    if (!resolve_init(NULL, err) || !open_services(house, err))
+    if (!resolve_init(NULL, err) || !deployments_new(&house->deployments, err) ||
+        !open_services(house, err))
         return false;
     house->config = snapshot_new(config_free);
     if (!house->config)
         return err_set(err, ERR_EXHAUSTED, "no memory for the snapshot of settings");
-    return publish(house, err) && gateway_new(&(struct gateway_options){.accounts = house->accounts,
-                                                                        .config = house->config},
-                                              &house->gateway, err);
+    return publish(house, route, err) &&
+           gateway_new(
+               &(struct gateway_options){.accounts = house->accounts, .config = house->config},
+               &house->gateway, err);
 }
 
 static bool sum_keys(struct sim_house *house, struct err *err)
@@ -162,6 +194,7 @@ bool house_close(struct sim_house *house, struct err *err)
     accounts_close(&house->accounts);
     audit_close(&house->audit);
     store_close(&house->store);
+    deployments_free(&house->deployments);
     resolve_done();
     for (int i = 0; i < KEYS; i++)
         secret_wipe(&house->tokens[i]);

@@ -16,6 +16,7 @@ struct sim_house {
     struct audit *audit;
     struct accounts *accounts;
     struct snapshot *config;
+    struct deployments *deployments;
     struct gateway *gateway;
     struct http_server *server;
     struct listener *listener;
@@ -30,7 +31,8 @@ struct sim_house {
 };
 
 /* Outside fibers: the services, from what is on the disk. */
-bool house_open(struct sim_house *house, struct err *err) MUST_CHECK;
+bool house_open(struct sim_house *house, const struct story_route *route, struct err *err)
+    MUST_CHECK;
 /* In a fiber: keys, server, flush fiber. */
 SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *err) MUST_CHECK;
 SUSPENDS void house_stop(struct sim_house *house);   /* waits for what is under way */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "peer.h"
 #include "sys/sim.h"
 
@@ -24,6 +25,7 @@ struct wire {
 
 struct serving {
     struct story *story;
+    int provider;
     struct sock *sock;
 };
 
@@ -32,6 +34,8 @@ static struct {
     struct scope *scope;
     struct listener *listeners[PROVIDERS];
 } providers;
+
+#define ASSISTANT "\"role\":\"assistant\",\"content\":\""
 
 /* ---- writing the wire ---- */
 
@@ -166,11 +170,21 @@ static void put_end(struct wire *w, struct wire *event, const struct ask *ask)
     put_chunk(w, event);
 }
 
-static void put_stream(struct wire *w, const struct ask *ask)
+static int pieces_before(const char *text, size_t at)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < at; i++)
+        count += text[i] == ' ';
+    return count;
+}
+
+static void put_stream(struct wire *w, const struct ask *ask, size_t from)
 {
     struct wire event = {0};
-    size_t len, at = 0;
+    size_t len, at = from;
     char *text = ask_text(ask, &len);
+    int first = pieces_before(text, from);
     bool goes_on = true;
 
     put_text(w, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n");
@@ -179,7 +193,7 @@ static void put_stream(struct wire *w, const struct ask *ask)
     event_head(&event, "\"role\":\"assistant\",\"content\":\"\"");
     put_text(&event, "},\"finish_reason\":null}]}\n\n");
     put_chunk(w, &event);
-    for (int i = 0; i <= ask->pieces && goes_on; i++) {
+    for (int i = first; i <= ask->pieces && goes_on; i++) {
         struct str rest = {text + at, len - at};
         size_t piece = str_find_char(rest, ' ') + 1;
 
@@ -257,7 +271,35 @@ static void put_whole(struct wire *w, const struct ask *ask, int status)
     free(body.bytes);
 }
 
-static void write_wire(struct wire *w, const struct ask *ask)
+/* Where it begins: behind what stands in the question as its own words, whole or once more from the last
+ * piece on, as those do that are only asked to go on. */
+static size_t goes_on_from(const struct story *story, const struct ask *ask, struct str body)
+{
+    size_t at = str_find(body, STR(ASSISTANT)), len, from;
+    struct str told = str_slice(body, at + sizeof ASSISTANT - 1, body.len);
+    char *text;
+
+    if (at == body.len)
+        return 0;
+    told = str_slice(told, 0, str_find_char(told, '"'));
+    text = ask_text(ask, &len);
+    if (told.len > len || memcmp(text, told.ptr, told.len) != 0)
+        violated("ask %d: told to go on from what was never said: \"" STR_FMT "\"", ask->number,
+                 STR_ARG(str_slice(told, 0, 80)));
+    from = MIN_OF(told.len, len);
+    if (!story->route.prefills && from > 0 && sim_random(2)) {
+        size_t last = from - 1;
+
+        while (last > 0 && text[last - 1] != ' ')
+            last--;
+        if (from - last >= 8)
+            from = last;
+    }
+    free(text);
+    return from;
+}
+
+static void write_wire(struct wire *w, const struct ask *ask, size_t from)
 {
     w->closes = ask->closes || ask->way == PROVIDER_CUTS || ask->way == PROVIDER_BREAKS_CHUNK;
     if (ask->way == PROVIDER_REFUSES)
@@ -265,7 +307,7 @@ static void write_wire(struct wire *w, const struct ask *ask)
     else if (ask->way == PROVIDER_TALKS_NONSENSE)
         put_text(w, "this is not the protocol you are looking for\r\n\r\n");
     else if (ask->stream)
-        put_stream(w, ask);
+        put_stream(w, ask, from);
     else
         put_whole(w, ask, 200);
     if (ask->way == PROVIDER_CUTS)
@@ -290,27 +332,30 @@ static SUSPENDS bool send_wire(struct peer *p, const struct wire *w, struct err 
     return at == w->len || peer_send(p, w->bytes + at, w->len - at, err);
 }
 
-static SUSPENDS bool play(struct peer *p, struct ask *ask, struct err *err)
+static SUSPENDS bool play(struct peer *p, struct ask *ask, enum provider_way way, size_t from,
+                          struct err *err)
 {
+    struct ask played = *ask;
     struct wire w = {0};
     bool goes_on;
 
-    if (ask->way == PROVIDER_HANGS_UP)
+    played.way = way;
+    if (way == PROVIDER_HANGS_UP)
         return false;
-    if (ask->way == PROVIDER_IS_SILENT) {
+    if (way == PROVIDER_IS_SILENT) {
         while (peer_more(p, err)) {
         }
         ask->provider_dropped = fiber_now();
         return false;
     }
-    write_wire(&w, ask);
+    write_wire(&w, &played, from);
     bool sent = send_wire(p, &w, err);
     if (!sent)
         ask->provider_dropped = fiber_now();
-    else if (ask->way != PROVIDER_CUTS)
+    else if (way != PROVIDER_CUTS)
         ask->provider_said_all = true;
     sim_log("provider sent %sask %d", sent ? "" : "part of ", ask->number);
-    goes_on = sent && !w.closes && ask->way != PROVIDER_TALKS_NONSENSE;
+    goes_on = sent && !w.closes && way != PROVIDER_TALKS_NONSENSE;
     free(w.bytes);
     return goes_on;
 }
@@ -323,7 +368,7 @@ static struct ask *find_ask(struct story *story, struct str body)
     return at + 4 < body.len ? story_ask(story, body.ptr[at + 4] - '0') : NULL;
 }
 
-static SUSPENDS bool serve_one(struct peer *p, struct story *story, struct err *err)
+static SUSPENDS bool serve_one(struct peer *p, struct story *story, int provider, struct err *err)
 {
     size_t head = peer_head(p, err);
     uint64_t length = 0;
@@ -335,10 +380,12 @@ static SUSPENDS bool serve_one(struct peer *p, struct story *story, struct err *
             return false;
     struct ask *ask = find_ask(story, (struct str){p->bytes + head, (size_t)length});
     ASSERT(ask); /* the gateway sends nothing that no client asked for */
+    size_t from = goes_on_from(story, ask, (struct str){p->bytes + head, (size_t)length});
+    enum provider_way way = ask->routed && provider != ask->provider ? ask->other_way : ask->way;
     peer_use(p, head + (size_t)length);
     ask->provider_heard++;
     sim_log("provider hears ask %d", ask->number);
-    return play(p, ask, err);
+    return play(p, ask, way, from, err);
 }
 
 static void serve_connection(void *arg)
@@ -347,7 +394,7 @@ static void serve_connection(void *arg)
     struct peer p = {.sock = serving->sock};
     struct err err = {0};
 
-    while (serve_one(&p, serving->story, &err)) {
+    while (serve_one(&p, serving->story, serving->provider, &err)) {
     }
     peer_done(&p);
     free(serving);
@@ -355,7 +402,8 @@ static void serve_connection(void *arg)
 
 static void accept_loop(void *arg)
 {
-    struct listener *l = arg;
+    struct listener **at = arg;
+    struct listener *l = *at;
     struct err err = {0};
 
     while (fiber_still_wanted(&err)) {
@@ -370,7 +418,7 @@ static void accept_loop(void *arg)
                 break;
             continue;
         }
-        *serving = (struct serving){providers.story, sock};
+        *serving = (struct serving){providers.story, (int)(at - providers.listeners), sock};
         if (scope_spawn(providers.scope, serve_connection, serving, &err))
             continue;
         sock_close(&sock);
@@ -394,7 +442,7 @@ bool providers_open(struct story *story, struct scope *scope, struct err *err)
 
         if (!addr_parse(str_from(at[i]), &addr, err) ||
             !sock_listen(&addr, NULL, &providers.listeners[i], err) ||
-            !scope_spawn(scope, accept_loop, providers.listeners[i], err))
+            !scope_spawn(scope, accept_loop, &providers.listeners[i], err))
             return false;
     }
     return true;

@@ -198,7 +198,7 @@ static int run_story(struct run *run, struct outcome *out)
     int before = violations_found();
     struct err err = {0};
 
-    if (house_open(&run->house, &err))
+    if (house_open(&run->house, &run->story.route, &err))
         run_loop(run);
     sim_calm(true);
     fault_decide(NULL, NULL);

@@ -100,6 +100,28 @@ static void draw_provider(struct ask *ask)
     ask->closes = one_in(4);
 }
 
+static void draw_route(struct story *story)
+{
+    struct story_route *route = &story->route;
+
+    *route = (struct story_route){.first = one_in(4) ? -1 : (int)sim_random(PROVIDERS),
+                                  .attempts_max = 2 + (uint32_t)sim_random(3),
+                                  .breaker_failures = one_in(2) ? 0 : 2,
+                                  .first_token_timeout = one_in(2) ? 0 : 2 * SECOND,
+                                  .hedge_delay = one_in(3) ? SECOND : 0,
+                                  .continues = !one_in(3),
+                                  .prefills = one_in(2)};
+    for (int i = 0; i < story->ask_count; i++) {
+        struct ask *ask = &story->asks[i];
+
+        ask->routed = one_in(2) && !ask->lists_models;
+        if (ask->routed && route->first >= 0)
+            ask->provider = route->first;
+        ask->other_way =
+            one_in(3) ? (enum provider_way)sim_random(PROVIDER_WAYS) : PROVIDER_ANSWERS;
+    }
+}
+
 static void draw_client(struct ask *ask)
 {
     ask->key = one_in(3) ? (enum key_kind)sim_random(KEYS) : KEY_GOOD;
@@ -143,6 +165,7 @@ void story_draw(struct story *story, uint64_t seed)
         draw_client(&story->asks[i]);
         draw_provider(&story->asks[i]);
     }
+    draw_route(story);
     draw_connections(story);
     story->killed = one_in(3);
     story->power_fails = one_in(3);
@@ -241,6 +264,10 @@ void story_print(const struct story *story)
     printf("seed %" PRIu64 "%s%s: %d asks over %d connections, %d old records\n", story->seed,
            story->calm ? ", calm" : "", story->small_disk ? ", small disk" : "", story->ask_count,
            story->connection_count, story->old_records);
+    printf("  route: first %d, %u attempts, breaker %u, first token %.1f s, hedge %.1f s%s%s\n",
+           story->route.first, story->route.attempts_max, story->route.breaker_failures,
+           (double)story->route.first_token_timeout / 1e9, (double)story->route.hedge_delay / 1e9,
+           story->route.continues ? ", continues" : "", story->route.prefills ? ", prefills" : "");
     for (int i = 0; i < story->connection_count; i++) {
         const struct connection *c = &story->connections[i];
 
@@ -260,6 +287,8 @@ void story_print(const struct story *story)
                a->wants_usage ? " with usage" : "", a->prompt_bytes,
                a->in_chunks ? " in chunks" : "", a->expects_continue ? ", expects 100" : "",
                client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
+        if (a->routed)
+            printf("         by the route; the other provider %s\n", provider_names[a->other_way]);
         printf("         provider %s (status %d, odd event %d, cut at %.1f%%), %d pieces of %zu, "
                "gap %.3f s%s%s%s\n",
                provider_names[a->way], a->status, a->odd_event, (double)a->cut_at / 1e4, a->pieces,

@@ -52,6 +52,7 @@ struct ask {
     bool lists_models; /* GET /v1/models instead of a question */
     bool known_model, stream, wants_usage;
     int provider;
+    bool routed; /* asks for the route: both providers may be asked */
     size_t prompt_bytes;
     bool in_chunks, expects_continue; /* how the body is sent */
     enum client_way client;
@@ -59,7 +60,8 @@ struct ask {
     dur_ns leave_time;
     /* the provider's part */
     enum provider_way way;
-    int status; /* PROVIDER_REFUSES */
+    enum provider_way other_way; /* of the one that is not `provider`, when routed */
+    int status;                  /* PROVIDER_REFUSES */
     int pieces;
     size_t piece_bytes;
     dur_ns gap;      /* between events */
@@ -88,8 +90,17 @@ struct connection {
     dur_ns starts;
 };
 
+/* The row of routes. Times 0: off. */
+struct story_route {
+    int first; /* the provider that is asked first; -1: either, one group */
+    uint32_t attempts_max, breaker_failures;
+    dur_ns first_token_timeout, hedge_delay;
+    bool continues, prefills;
+};
+
 struct story {
     uint64_t seed;
+    struct story_route route;
     bool calm;   /* no faults of the world: whatever should work must work */
     bool is_nth; /* one call fails, perhaps while the house opens */
     bool small_disk, killed, power_fails; /* the latter: killed by that */
