@@ -590,9 +590,16 @@ static bool create_unit(struct admin_call *call, bool is_team, struct err *err)
     if ((str_find_char(wanted.id, '/') < wanted.id.len) != is_team)
         return field_wrong(call, "id", err, "expected %s", is_team ? "TENANT/TEAM" : "no slash");
     read_limits(call, &wanted.limits);
-    if (!may_change(call, wanted.id, is_team, err) ||
-        !unit_create(call->house->accounts, &wanted, call->arena, &made, err))
+    if (!may_change(call, wanted.id, is_team, err))
         return false;
+    if (!unit_create(call->house->accounts, &wanted, call->arena, &made, err)) {
+        struct err unused;
+
+        return unit_find(call->house->accounts, wanted.id, call->arena, &made, &unused)
+                   ? admin_fail(call, 409, "conflict", err, "\"" STR_FMT "\" is there already",
+                                STR_ARG(wanted.id))
+                   : false;
+    }
     call->note = arena_fmt(call->arena, "%s " STR_FMT " created", is_team ? "team" : "tenant",
                            STR_ARG(made.id));
     write_unit(&call->reply, &made, true);
