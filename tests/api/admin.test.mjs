@@ -4,9 +4,10 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Api } from "./schema.mjs";
+import { Provider } from "../sdk/provider.mjs";
 import { Weir } from "../sdk/weir.mjs";
 
-let weir, api;
+let provider, weir, api;
 
 const call = async (method, where, { body, key = weir.admin, headers = {} } = {}) => {
   const reply = await fetch(weir.url + where, {
@@ -39,11 +40,36 @@ const bad = async (method, where, status, code, options) => {
   return { problem, headers: reply.headers };
 };
 
+// Asks the model "fake" something; gives the reply, whose body was read.
+const ask = async (key, content, headers = {}) => {
+  const reply = await call("POST", "/v1/chat/completions", { key, headers, body: { model: "fake", messages: [{ role: "user", content }] } });
+  assert.equal(reply.status, 200, reply.text);
+  return reply;
+};
+
+// What `fn` gives as soon as it gives anything: books are kept behind the reply.
+const until = async (fn) => {
+  for (let i = 0; i < 500; i++) {
+    const found = await fn();
+    if (found) return found;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  assert.fail(`it never came to be: ${fn}`);
+};
+
+const recordOf = (reply) => until(async () => (await good("GET", `/api/v1/audit/records?request=${reply.headers.get("x-request-id")}`)).items[0]);
+
 before(async () => {
-  weir = await new Weir().start({ provider: { url: "http://127.0.0.1:1/v1" } });
+  provider = await new Provider().start();
+  Object.assign(process.env, { MASTER: "0123456789abcdef0123456789abcdef", WEIR_AUDIT_BODIES: "sealed", WEIR_AUDIT_MASTER_KEY: "env:MASTER", WEIR_CACHE_MODE: "on" });
+  weir = await new Weir().start({ provider });
+  for (const name of ["MASTER", "WEIR_AUDIT_BODIES", "WEIR_AUDIT_MASTER_KEY", "WEIR_CACHE_MODE"]) delete process.env[name];
   api = new Api(JSON.parse((await call("GET", "/api/v1/openapi.json")).text));
 });
-after(() => weir.stop());
+after(async () => {
+  await weir.stop();
+  provider.stop();
+});
 
 test("the document is OpenAPI 3.1", async () => {
   const result = await new Validator().validate(structuredClone(api.document));
@@ -127,6 +153,150 @@ test("keys: made, shown, limited, revoked", async () => {
   assert.equal(changed.spend_day_usd, 1.25, "what is not named stays");
   const revoked = await good("DELETE", `/api/v1/keys/${made.id}`);
   assert.deepEqual(revoked, { id: made.id, revoked: true });
+});
+
+test("keys: rotated, and the old secret works as long as was said", async () => {
+  const made = await good("POST", "/api/v1/keys", { body: { name: "turning" } }, 201);
+  const next = await good("POST", `/api/v1/keys/${made.id}/rotate`, { body: { overlap_seconds: 3600 } });
+  assert.equal(next.id, made.id);
+  assert.match(next.key, /^wr_/);
+  assert.notEqual(next.key, made.key);
+  assert.ok(Date.parse(next.old_key_until) > Date.now());
+  for (const key of [made.key, next.key]) await ask(key, "which key?");
+  const last = await good("POST", `/api/v1/keys/${made.id}/rotate`, { body: { overlap_seconds: 0 } });
+  assert.ok(Date.parse(last.old_key_until) <= Date.now(), last.old_key_until);
+  await ask(last.key, "which key?");
+  for (const key of [made.key, next.key]) assert.equal((await call("GET", "/v1/models", { key })).status, 401);
+  await bad("POST", "/api/v1/keys/k_nobody/rotate", 404, "not_found", { body: {} });
+  await bad("POST", `/api/v1/keys/${made.id}/rotate`, 422, "wrong_fields", { body: { overlap_seconds: -1 } });
+});
+
+test("tenants and teams: made, shown, limited, removed with their keys", async () => {
+  const tenant = await good("POST", "/api/v1/tenants", { body: { id: "acme", name: "ACME", spend_month_usd: 100 } }, 201);
+  assert.equal(tenant.spend_month_usd, 100);
+  await bad("POST", "/api/v1/tenants", 409, "conflict", { body: { id: "acme" } });
+  await bad("POST", "/api/v1/tenants", 422, "wrong_fields", { body: { id: "acme/shop" } });
+  await bad("POST", "/api/v1/teams", 422, "wrong_fields", { body: { id: "acme" } });
+  await bad("POST", "/api/v1/teams", 404, "not_found", { body: { id: "nobody/shop" } });
+  const team = await good("POST", "/api/v1/teams", { body: { id: "acme/shop", requests_per_minute: 9, models: ["fake"] } }, 201);
+  assert.deepEqual(team.models, ["fake"]);
+  assert.ok((await good("GET", "/api/v1/tenants?limit=1000")).items.some((t) => t.id === "acme"));
+  assert.deepEqual((await good("GET", "/api/v1/teams?tenant=acme")).items.map((t) => t.id), ["acme/shop"]);
+  assert.deepEqual((await good("GET", "/api/v1/teams")).items.filter((t) => t.id === "acme/shop"), []);
+
+  const changed = await good("PATCH", "/api/v1/tenants/acme", { body: { tokens_per_minute: 5000 } });
+  assert.equal(changed.tokens_per_minute, 5000);
+  assert.equal(changed.spend_month_usd, 100, "what is not named stays");
+  assert.equal((await good("GET", "/api/v1/tenants/acme")).tokens_per_minute, 5000);
+  assert.deepEqual((await good("PATCH", "/api/v1/teams/acme/shop", { body: { name: "The shop" } })).models, ["fake"]);
+  assert.equal((await good("GET", "/api/v1/teams/acme/shop")).name, "The shop");
+  await bad("PATCH", "/api/v1/teams/acme/nobody", 404, "not_found", { body: { name: "x" } });
+  await bad("PATCH", "/api/v1/tenants/nobody", 404, "not_found", { body: { name: "x" } });
+
+  const key = await good("POST", "/api/v1/keys", { body: { name: "till", team: "acme/shop" } }, 201);
+  await ask(key.key, "what a team may ask");
+  assert.equal((await call("POST", "/v1/chat/completions", { key: key.key, body: { model: "dear", messages: [{ role: "user", content: "hi" }] } })).status, 403, "the team's models");
+  assert.deepEqual((await good("GET", "/api/v1/keys?tenant=acme&team=acme/shop")).items.map((k) => k.id), [key.id]);
+  const boss = await good("POST", "/api/v1/keys", { body: { name: "boss", tenant: "acme", role: "admin" } }, 201);
+  assert.deepEqual((await good("GET", "/api/v1/tenants", { key: boss.key })).items.map((t) => t.id), ["acme"], "who is no operator sees their own");
+  await bad("GET", "/api/v1/teams?tenant=default", 403, "denied", { key: boss.key });
+  await bad("DELETE", "/api/v1/tenants/acme", 403, "denied", { key: boss.key });
+
+  const shut = await good("DELETE", "/api/v1/teams/acme/shop");
+  assert.deepEqual([shut.id, shut.keys_removed], ["acme/shop", 1]);
+  assert.equal((await call("GET", "/v1/models", { key: key.key })).status, 401);
+  assert.equal((await good("DELETE", "/api/v1/tenants/acme")).keys_removed, 1);
+  await bad("GET", "/api/v1/tenants/acme", 404, "not_found");
+  await bad("GET", "/api/v1/teams/acme/shop", 404, "not_found");
+});
+
+test("usage: counted and priced, grouped as asked", async () => {
+  const key = await good("POST", "/api/v1/keys", { body: { name: "counted", tags: ["till"] } }, 201);
+  for (const question of ["one", "two", "three"]) await ask(key.key, question);
+  const rows = await until(async () => {
+    const { items } = await good("GET", `/api/v1/usage?group_by=model,provider&key=${key.id}`);
+    return items[0]?.requests === 3 && items;
+  });
+  assert.equal(rows.length, 1);
+  const { model, provider: who, tokens_in, tokens_out, tokens_cached, failed, cost_usd } = rows[0];
+  assert.deepEqual([model, who, tokens_in, tokens_out, tokens_cached, failed], ["fake", "fake", 75, 105, 15, 0]);
+  assert.equal(cost_usd, 0.000285, "25 tokens at 1 and 35 at 2 US dollars a million, thrice");
+  assert.deepEqual((await good("GET", `/api/v1/usage?group_by=tag&key=${key.id}&tag=till`)).items.map((r) => [r.tag, r.requests]), [["till", 3]]);
+  assert.deepEqual((await good("GET", `/api/v1/usage?key=${key.id}&to=2020-01-01`)).items, []);
+  await bad("GET", "/api/v1/usage?group_by=weather", 400, "invalid");
+});
+
+test("the cache: what it did, and throwing answers out", async () => {
+  const first = await ask(weir.key, "keep this");
+  assert.equal(first.headers.get("x-weir-cache"), "stored");
+  assert.equal((await ask(weir.key, "keep this")).headers.get("x-weir-cache"), "hit");
+  const stats = await good("GET", "/api/v1/cache");
+  assert.ok(stats.hits_memory >= 1 && stats.stored >= 1 && stats.memory_bytes > 0);
+  await bad("POST", "/api/v1/cache/purge", 422, "wrong_fields", { body: {} });
+  await bad("POST", "/api/v1/cache/purge", 422, "wrong_fields", { body: { key: "abc" } });
+  assert.ok((await good("POST", "/api/v1/cache/purge", { body: { key: first.headers.get("x-weir-cache-key") } })).purged >= 1);
+  assert.equal((await ask(weir.key, "keep this")).headers.get("x-weir-cache"), "stored");
+  await good("POST", "/api/v1/cache/purge", { body: { all: true } });
+  assert.equal((await good("GET", "/api/v1/cache")).memory_entries, 0);
+});
+
+test("audit: records are found, shown, proved and exported", async () => {
+  const reply = await ask(weir.key, "for the record"), id = reply.headers.get("x-request-id");
+  const record = await recordOf(reply);
+  assert.equal(record.outcome, "complete");
+  assert.equal(record.cost, 0.000095);
+  assert.deepEqual(await good("GET", `/api/v1/audit/records/${id}`), record);
+  assert.deepEqual(await good("GET", `/api/v1/audit/records/${record.seq}`), record);
+  const page = await good("GET", "/api/v1/audit/records?oldest_first=true&limit=2");
+  assert.deepEqual(page.items.map((r) => r.seq), [1, 2]);
+  assert.deepEqual((await good("GET", `/api/v1/audit/records?oldest_first=true&limit=2&cursor=${page.next_cursor}`)).items.map((r) => r.seq), [3, 4]);
+  await bad("GET", "/api/v1/audit/records/999999", 404, "not_found");
+
+  await until(async () => (await call("GET", `/api/v1/audit/records/${record.seq}/proof`)).status !== 404); // a checkpoint signs it soon
+  const proof = await good("GET", `/api/v1/audit/records/${record.seq}/proof`);
+  const checkpoint = await good("GET", "/api/v1/audit/checkpoint");
+  const keys = await good("GET", "/api/v1/audit/keys");
+  fs.writeFileSync(path.join(weir.dir, "proof"), proof);
+  fs.writeFileSync(path.join(weir.dir, "keys"), keys);
+  assert.match(weir.cli("audit", "verify", "--bundle", path.join(weir.dir, "proof"), "--public-key", path.join(weir.dir, "keys")), /\b1\b/);
+  assert.ok(checkpoint.split("\n").length > 3, checkpoint);
+  const rotated = await good("POST", "/api/v1/audit/keys", undefined, 201);
+  assert.equal((await good("GET", "/api/v1/audit/keys")).split("\n")[0], rotated.key);
+  assert.ok((await good("GET", "/api/v1/audit/keys")).includes(keys.split("\n")[0]), "the one before is still published");
+
+  const lines = (await good("GET", `/api/v1/audit/export?request=${id}`)).trim().split("\n");
+  assert.deepEqual(lines.map((line) => JSON.parse(line).seq), [record.seq]);
+  const table = await good("GET", `/api/v1/audit/export?request=${id}&format=csv`);
+  assert.equal(table.trim().split(/\r?\n/).length, 2);
+});
+
+test("audit: sealed bodies are read, held, and shut when their subject is erased", async () => {
+  const reply = await ask(weir.key, "my secret plan", { "x-weir-subject": "ann" });
+  const record = await recordOf(reply);
+  const body = await good("GET", `/api/v1/audit/records/${record.seq}/body`);
+  assert.equal(JSON.parse(body.question).messages[0].content, "my secret plan");
+  assert.equal(body.answer, reply.text);
+  assert.equal(body.truncated, false);
+
+  const hold = await good("POST", "/api/v1/audit/holds", { body: { reason: "a lawsuit", subject: record.subject } }, 201);
+  assert.deepEqual((await good("GET", "/api/v1/audit/holds")).items, [hold]);
+  await bad("POST", "/api/v1/audit/holds", 422, "wrong_fields", { body: {} });
+  await bad("POST", "/api/v1/audit/erasures", 403, "denied", { body: { subject: record.subject } });
+  assert.deepEqual(await good("DELETE", `/api/v1/audit/holds/${hold.id}`), { id: hold.id, released: true });
+  await bad("DELETE", `/api/v1/audit/holds/${hold.id}`, 404, "not_found");
+  assert.deepEqual(await good("POST", "/api/v1/audit/erasures", { body: { subject: "ann" } }, 201), { subject: record.subject, had_bodies: true });
+  const gone = await call("GET", `/api/v1/audit/records/${record.seq}/body`);
+  assert.ok(gone.status >= 400 && !gone.text.includes("my secret plan"), gone.text);
+  await bad("GET", "/api/v1/audit/records", 403, "denied", { key: weir.key });
+});
+
+test("traces: recent requests, step by step", async () => {
+  const id = (await ask(weir.key, "step by step")).headers.get("x-request-id");
+  const row = await until(async () => (await good("GET", "/api/v1/traces?limit=100")).items.find((t) => t.id === id));
+  assert.equal(row.status, 200);
+  const trace = await good("GET", `/api/v1/traces/${id}`);
+  assert.ok(trace.steps.some((s) => s.kind === "call"));
+  await bad("GET", "/api/v1/traces/req_0000000000000000", 404, "not_found");
 });
 
 test("documents: ingested, listed, forgotten", async () => {

@@ -42,7 +42,7 @@ export class Api {
     }
     const content = response.content[media];
     if (!content) throw new Error(`${method} ${template}: ${status} is ${media}, the document says ${Object.keys(response.content)}`);
-    if (!media.endsWith("json")) return text;
+    if (!/[/+]json$/.test(media)) return text;
     const body = JSON.parse(text);
     const at = `weir#/paths/${template.replaceAll("~", "~0").replaceAll("/", "~1")}/${method.toLowerCase()}/responses/${responses[status] ? status : "default"}/content/${media.replaceAll("/", "~1")}/schema`;
     const valid = this.ajv.getSchema(at.replaceAll("{", "%7B").replaceAll("}", "%7D").replaceAll("+", "%2B")) ?? this.ajv.compile({ $ref: at });
