@@ -65,7 +65,9 @@ bool count_message(struct request *req, struct err *err)
 {
     struct refusal why = {0};
 
-    if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic)
+    /* A route's first candidate may be where this key's prompts must not go. */
+    if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic ||
+        !principal_may_zone(req->who, req->model->zone))
         return estimate(req, err);
     return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
 }

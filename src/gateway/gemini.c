@@ -111,13 +111,16 @@ void gemini_write_model(struct json_writer *w, const struct model *model, struct
     jw_object_end(w);
 }
 
-void gemini_write_models(struct json_writer *w, const struct catalogue *c, struct arena *arena)
+void gemini_write_models(struct json_writer *w, const struct request *req)
 {
+    const struct catalogue *c = req->config->catalogue;
+
     jw_object(w);
     jw_key(w, "models");
     jw_array(w);
     for (size_t i = 0; i < c->model_count; i++)
-        gemini_write_model(w, &c->models[i], arena);
+        if (may_ask(req, &c->models[i]))
+            gemini_write_model(w, &c->models[i], req->arena);
     jw_array_end(w);
     jw_object_end(w);
 }

@@ -18,15 +18,26 @@ static void write_model(struct json_writer *w, const struct model *model, int64_
     jw_object_end(w);
 }
 
-static void write_all(struct json_writer *w, const struct catalogue *c, int64_t created)
+/* By its name and its zone. What the house answers itself leaves it in no zone. */
+bool may_ask(const struct request *req, const struct model *model)
 {
+    return principal_may_ask(req->who, model->name) &&
+           (!model->provider || principal_may_zone(req->who, model->zone));
+}
+
+/* What the key may ask, and nothing else. */
+static void write_all(struct json_writer *w, const struct request *req)
+{
+    const struct catalogue *c = req->config->catalogue;
+
     jw_object(w);
     jw_key(w, "object");
     jw_cstr(w, "list");
     jw_key(w, "data");
     jw_array(w);
     for (size_t i = 0; i < c->model_count; i++)
-        write_model(w, &c->models[i], created);
+        if (may_ask(req, &c->models[i]))
+            write_model(w, &c->models[i], req->gateway->started);
     jw_array_end(w);
     jw_object_end(w);
 }
@@ -57,7 +68,7 @@ static bool write_one(struct request *req, struct json_writer *w, struct str pat
     if (!decode(req->arena, path, &req->chat.model, err))
         return false;
     req->model = catalogue_find(req->config->catalogue, req->chat.model);
-    if (!req->model) {
+    if (!req->model || !may_ask(req, req->model)) {
         req->problem = "model_not_found";
         return err_set(err, ERR_NOT_FOUND,
                        "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
@@ -82,9 +93,9 @@ bool list_models(struct request *req, struct err *err)
     buf_init(&text, req->arena, MIB);
     jw_init(&w, &text);
     if ((str_is_empty(path) || str_eq(path, STR("/"))) && is_gemini)
-        gemini_write_models(&w, req->config->catalogue, req->arena);
+        gemini_write_models(&w, req);
     else if (str_is_empty(path) || str_eq(path, STR("/")))
-        write_all(&w, req->config->catalogue, req->gateway->started);
+        write_all(&w, req);
     else if (!write_one(req, &w, str_slice(path, 1, path.len), is_gemini, err))
         return false;
     if (!buf_finish(&text, &body, err))

@@ -139,6 +139,14 @@ void request_trace_end(struct request *req, const struct err *why)
     telemetry_end(req->gateway->telemetry, &summary);
 }
 
+/* 429 is for limits that the client can keep; that the house has no memory or no file left is 503, in
+ * every dialect's words, in metrics and in the record. */
+static void blame_the_house(struct err *err)
+{
+    if (err->code == ERR_EXHAUSTED && err->sys)
+        err->code = ERR_UNAVAILABLE;
+}
+
 /* Every path ends here, once. */
 static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 {
@@ -178,6 +186,7 @@ static SUSPENDS void take_through(struct request *req, const struct step *steps,
     http_work(req->http, &limit);
     if (!run_steps(req, steps, count, &err))
         explain_end(req, &limit, &err);
+    blame_the_house(&err);
     http_work(req->http, NULL);
     scope_close(&limit);
     finish(req, &err);

@@ -32,6 +32,10 @@ static bool is_alone(struct request *req, const struct model *model, struct err 
         req->problem = "model_not_found";
         return false;
     }
+    if (!principal_may_zone(req->who, model->zone))
+        return err_set(err, ERR_DENIED,
+                       "this key may not use the zone of model \"" STR_FMT "\" (%s)",
+                       STR_ARG(model->name), zone_name(model->zone));
     return candidates_alone(req, model, err);
 }
 
