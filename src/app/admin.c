@@ -325,12 +325,16 @@ static bool can_be_recorded(struct admin_call *call, struct err *err)
 
 static void fail(struct admin_call *call, const struct err *err)
 {
+    /* With an errno it is the house that has no memory or no file left. */
+    bool is_house = err->code == ERR_EXHAUSTED && err->sys;
+    enum err_code code = is_house ? ERR_UNAVAILABLE : err->code;
+
     if (call->status < 400)
-        call->status = err_http_status(err->code);
+        call->status = err_http_status(code);
     (void)record(call, err);
     struct problem_report report = {
         .status = call->status,
-        .code = call->problem ? call->problem : problem_of(call->status, err->code),
+        .code = call->problem ? call->problem : problem_of(call->status, code),
         .detail = str_from(err->text),
         .faults = call->faults,
     };

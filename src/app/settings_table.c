@@ -36,7 +36,7 @@ static const struct setting server_rows[] = {
     {"body_bytes", SET_BYTES, AT(server.body_bytes), "32MiB", 1024, 67108864, NULL, true,
      "Size of a request's body; above it 413."},
     {"request_memory", SET_BYTES, AT(server.request_memory), "128MiB", 65536, 1073741824, NULL,
-     true, "Memory of one request with its body and index; above it the request fails with 429."},
+     true, "Memory of one request with its body and index; above it the request fails with 503."},
     {"memory", SET_BYTES, AT(server.memory), "1GiB", 16777216, 1099511627776, NULL, true,
      "Memory of all requests together."},
     {"fibers", SET_COUNT, AT(server.fibers), "40000", 100, 1000000, NULL, true,

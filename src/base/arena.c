@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -290,6 +291,9 @@ void arena_end(struct arena **arena)
 bool err_arena(struct err *err, const struct arena *arena)
 {
     if (!arena || arena->pool_empty)
-        return err_set(err, ERR_EXHAUSTED, "the memory pool of the process is used up");
-    return err_set(err, ERR_EXHAUSTED, "the memory limit of %zu bytes is used up", arena->limit);
+        err_set(err, ERR_EXHAUSTED, "the memory pool of the process is used up");
+    else
+        err_set(err, ERR_EXHAUSTED, "the memory limit of %zu bytes is used up", arena->limit);
+    err->sys = ENOMEM; /* the machine's, not a limit of whoever asks */
+    return false;
 }

@@ -32,6 +32,6 @@ void arena_rewind(struct arena *arena, size_t mark);
 bool arena_defer(struct arena *arena, void (*fn)(void *what), void *what) MUST_CHECK;
 void arena_end(struct arena **arena); /* CLEANUP-able */
 COLD bool err_arena(struct err *err,
-                    const struct arena *arena); /* ERR_EXHAUSTED, names the limit */
+                    const struct arena *arena); /* ERR_EXHAUSTED, ENOMEM, the limit */
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/pages.h"
 #include "test.h"
 
+#include <errno.h>
 #include <string.h>
 
 TEST(pieces_are_zeroed_aligned_and_apart)
@@ -65,7 +66,7 @@ TEST(past_the_limit_an_arena_gives_nothing_and_stays_usable)
     EXPECT(arena_alloc(arena, 6000) != NULL);
     EXPECT(arena_alloc(arena, 4001) == NULL);
     EXPECT(!err_arena(&err, arena));
-    EXPECT(err.code == ERR_EXHAUSTED);
+    EXPECT(err.code == ERR_EXHAUSTED && err.sys == ENOMEM, "%d", err.sys);
     EXPECT(strstr(err.text, "10000"), "%s", err.text);
     EXPECT(arena_alloc(arena, 4000) != NULL);
     EXPECT(arena_used(arena) == 10000, "%zu", arena_used(arena));
@@ -99,7 +100,7 @@ TEST(an_empty_pool_is_told_apart_from_the_limit)
     pages_limit(GIB);
     EXPECT(arena_alloc(arena, PAGE_BYTES_MAX) == NULL, "no block is that large");
     err_arena(&err, NULL);
-    EXPECT(err.code == ERR_EXHAUSTED);
+    EXPECT(err.code == ERR_EXHAUSTED && err.sys == ENOMEM, "%d", err.sys);
 }
 
 TEST(when_doubling_does_not_fit_the_ceiling_a_smaller_block_does)
