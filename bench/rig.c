@@ -4,11 +4,16 @@
  *   rig provider PORT
  *     POST <prefix>/chat/completions, where the prefix names the answer:
  *       /json    1 KB of chat completion             /large   the same to a prompt of any size
+ *       /words   31 words, about 180 bytes, in one piece
  *       /burst   role, 31 pieces, finish, [DONE], one write each, without delay
+ *       the last two also to <prefix>/messages and <prefix>/responses, as those dialects answer
  *       /paced   a piece each 50 ms, PIECES (default 100) of them, with the sender's clock inside
  *       /hold    one piece, then silence until the client leaves
  *   rig load HOST:PORT PATH KEY MODEL CONNECTIONS SECONDS PROMPT_BYTES [stream|hold]
- *     A closed loop on keep-alive connections; prints one line of JSON.
+ *     A closed loop on keep-alive connections; prints one line of JSON. The request is of the dialect that PATH
+ *     ends in. UNIQUE=1: each request differs in eight digits of its prompt, so that no cache knows it.
+ *   rig sink PORT
+ *     Takes whatever is posted, and says 200.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,20 +79,28 @@ static void no_delay(int fd)
 
 /* ---- provider ---- */
 
-enum mode { JSON, BURST, PACED, HOLD };
+enum mode { JSON, WORDS, BURST, PACED, HOLD, SINK };
+enum dialect { CHAT, MESSAGES, RESPONSES, DIALECTS };
 
 struct peer {
     int fd;
     enum mode mode;
+    enum dialect dialect;
     size_t head_len, want, have; /* of the request in progress */
     char head[4096];
     int piece;         /* paced: sent so far */
     struct peer *next; /* paced: in the same slot of the wheel */
 };
 
-static char json_reply[2048], burst_reply[16384];
-static size_t json_len, burst_at[64];
-static int burst_pieces, paced_pieces = 100;
+struct reply { /* written in pieces that end at at[] */
+    char bytes[32768];
+    size_t len, at[64];
+    int pieces;
+};
+
+static struct reply json_reply, words[DIALECTS], burst[DIALECTS];
+static int paced_pieces = 100;
+static bool is_sink;
 static struct peer
     *wheel[PACE_MS]; /* a slot a millisecond: streams keep the phase they began with */
 static int64_t wheel_ms;
@@ -99,45 +112,169 @@ static size_t put_chunk(char *to, const char *text)
     return (size_t)sprintf(to, "%zx\r\n%s\r\n", len, text);
 }
 
+static void put_piece(struct reply *r, const char *bytes, size_t len)
+{
+    memcpy(r->bytes + r->len, bytes, len);
+    r->len += len;
+    r->at[r->pieces++] = r->len;
+}
+
+static void put_whole(struct reply *r, const char *body)
+{
+    char text[4096];
+
+    put_piece(r, text,
+              (size_t)sprintf(text,
+                              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                              "Content-Length: %zu\r\n\r\n%s",
+                              strlen(body), body));
+}
+
+static void begin_events(struct reply *r)
+{
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    memcpy(r->bytes, head, r->len = sizeof head - 1);
+}
+
+/* name NULL: an event of the chat dialect, which has none. */
+static void put_event(struct reply *r, const char *name, const char *data)
+{
+    char text[2048], chunk[2100];
+
+    if (name)
+        sprintf(text, "event: %s\ndata: {\"type\":\"%s\",%s}\n\n", name, name, data);
+    else
+        sprintf(text, "data: %s\n\n", data);
+    put_piece(r, chunk, put_chunk(chunk, text));
+}
+
+static void end_events(struct reply *r)
+{
+    memcpy(r->bytes + r->len, "0\r\n\r\n", 5);
+    r->at[r->pieces - 1] = r->len += 5;
+}
+
+#define PIECE  "word15 "
+#define PIECES 31
+
+static void make_chat(const char *said, struct reply *to)
+{
+    char body[2048];
+
+    sprintf(body,
+            "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\","
+            "\"choices\":[{\"index\":0,"
+            "\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],"
+            "\"usage\":{\"prompt_tokens\":25,\"completion_tokens\":35,\"total_tokens\":60}}",
+            said);
+    put_whole(to, body);
+}
+
+static void make_chat_events(struct reply *r)
+{
+    char text[1024];
+
+    begin_events(r);
+    for (int i = 0; i < PIECES + 2; i++) {
+        sprintf(text,
+                "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,"
+                "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":%s,\"finish_reason\":%s}]}",
+                i == 0        ? "{\"role\":\"assistant\",\"content\":\"\"}"
+                : i <= PIECES ? "{\"content\":\"" PIECE "\"}"
+                              : "{}",
+                i > PIECES ? "\"stop\"" : "null");
+        put_event(r, NULL, text);
+    }
+    put_event(r, NULL, "[DONE]");
+    end_events(r);
+}
+
+static void make_messages(const char *said, struct reply *whole, struct reply *r)
+{
+    char body[2048];
+
+    sprintf(body,
+            "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\","
+            "\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\","
+            "\"stop_sequence\":null,\"usage\":{\"input_tokens\":25,\"output_tokens\":35}}",
+            said);
+    put_whole(whole, body);
+    begin_events(r);
+    put_event(r, "message_start",
+              "\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\","
+              "\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
+              "\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}");
+    put_event(r, "content_block_start",
+              "\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}");
+    for (int i = 0; i < PIECES; i++)
+        put_event(r, "content_block_delta",
+                  "\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"" PIECE "\"}");
+    put_event(r, "content_block_stop", "\"index\":0");
+    put_event(r, "message_delta",
+              "\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
+              "\"usage\":{\"output_tokens\":35}");
+    put_event(r, "message_stop", "\"index\":0");
+    end_events(r);
+}
+
+static const char *response(char *to, const char *status, const char *output)
+{
+    sprintf(to,
+            "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"%s\","
+            "\"model\":\"m\",\"output\":[%s],\"usage\":{\"input_tokens\":25,"
+            "\"output_tokens\":35,\"total_tokens\":60}}",
+            status, output);
+    return to;
+}
+
+static void make_responses(const char *said, struct reply *whole, struct reply *r)
+{
+    char item[1024], body[1500], text[1800];
+
+    sprintf(item,
+            "{\"id\":\"msg_1\",\"type\":\"message\",\"status\":\"completed\",\"role\":"
+            "\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"%s\","
+            "\"annotations\":[]}]}",
+            said);
+    put_whole(whole, response(body, "completed", item));
+    begin_events(r);
+    sprintf(text, "\"response\":%s", response(body, "in_progress", ""));
+    put_event(r, "response.created", text);
+    put_event(r, "response.output_item.added",
+              "\"output_index\":0,\"item\":{\"id\":\"msg_1\",\"type\":\"message\",\"status\":"
+              "\"in_progress\",\"role\":\"assistant\",\"content\":[]}");
+    put_event(r, "response.content_part.added",
+              "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,"
+              "\"part\":{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[]}");
+    for (int i = 0; i < PIECES; i++)
+        put_event(r, "response.output_text.delta",
+                  "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,"
+                  "\"delta\":\"" PIECE "\"");
+    sprintf(text, "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"text\":\"%s\"",
+            said);
+    put_event(r, "response.output_text.done", text);
+    sprintf(text, "\"output_index\":0,\"item\":%s", item);
+    put_event(r, "response.output_item.done", text);
+    sprintf(text, "\"response\":%s", response(body, "completed", item));
+    put_event(r, "response.completed", text);
+    end_events(r);
+}
+
 static void make_replies(void)
 {
-    char text[1024], body[1600];
-    char words[800] = "";
+    char hello[1000] = "", said[400] = "";
 
     for (int i = 0; i < 130; i++)
-        strcat(words, "hello ");
-    int len = sprintf(
-        body,
-        "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\","
-        "\"choices\":[{\"index\":0,"
-        "\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],"
-        "\"usage\":{\"prompt_tokens\":25,\"completion_tokens\":35,\"total_tokens\":60}}",
-        words);
-    json_len = (size_t)sprintf(
-        json_reply,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len,
-        body);
-
-    char *at = burst_reply;
-    at += sprintf(
-        at,
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for (int i = 0; i < 34; i++) {
-        const char *delta = i == 0    ? "{\"role\":\"assistant\",\"content\":\"\"}"
-                            : i <= 31 ? "{\"content\":\"word15 \"}"
-                                      : "{}";
-
-        sprintf(text,
-                "data: "
-                "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,"
-                "\"model\":\"m\",\"choices\":[{\"index\":0,"
-                "\"delta\":%s,\"finish_reason\":%s}]}\n\n",
-                delta, i == 32 ? "\"stop\"" : "null");
-        at += put_chunk(at, i == 33 ? "data: [DONE]\n\n" : text);
-        if (i == 33)
-            at += sprintf(at, "0\r\n\r\n");
-        burst_at[burst_pieces++] = (size_t)(at - burst_reply);
-    }
+        strcat(hello, "hello ");
+    for (int i = 0; i < PIECES; i++)
+        strcat(said, i + 1 < PIECES ? "hello " : "hello");
+    make_chat(hello, &json_reply);
+    make_chat(said, &words[CHAT]);
+    make_chat_events(&burst[CHAT]);
+    make_messages(said, &words[MESSAGES], &burst[MESSAGES]);
+    make_responses(said, &words[RESPONSES], &burst[RESPONSES]);
 }
 
 static void send_all(struct peer *p, const char *bytes, size_t len)
@@ -172,17 +309,25 @@ static void send_paced(struct peer *p)
     }
 }
 
+static void send_pieces(struct peer *p, const struct reply *r)
+{
+    size_t from = 0;
+
+    for (int i = 0; i < r->pieces; from = r->at[i++])
+        send_all(p, r->bytes + from, r->at[i] - from);
+}
+
 static void answer(struct peer *p)
 {
+    static const char none[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     static const char stream_head[] =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     switch (p->mode) {
-    case JSON: send_all(p, json_reply, json_len); break;
-    case BURST:
-        for (size_t i = 0, from = 0; i < (size_t)burst_pieces; from = burst_at[i++])
-            send_all(p, burst_reply + from, burst_at[i] - from);
-        break;
+    case SINK: send_all(p, none, sizeof none - 1); break;
+    case JSON: send_pieces(p, &json_reply); break;
+    case WORDS: send_pieces(p, &words[p->dialect]); break;
+    case BURST: send_pieces(p, &burst[p->dialect]); break;
     case PACED:
     case HOLD:
         send_all(p, stream_head, sizeof stream_head - 1);
@@ -243,7 +388,14 @@ static void begin_body(struct peer *p, char *end)
 
     p->want = length ? strtoul(length + 15, NULL, 10) : 0;
     p->have = p->head_len - head;
-    p->mode = strstr(p->head, "/burst/")   ? BURST
+    char *line = strstr(p->head, "\r\n");
+    *line = 0; /* the path alone is asked; a prompt may say anything */
+    p->dialect = strstr(p->head, "/messages")    ? MESSAGES
+                 : strstr(p->head, "/responses") ? RESPONSES
+                                                 : CHAT;
+    p->mode = is_sink                      ? SINK
+              : strstr(p->head, "/burst/") ? BURST
+              : strstr(p->head, "/words/") ? WORDS
               : strstr(p->head, "/paced/") ? PACED
               : strstr(p->head, "/hold/")  ? HOLD
                                            : JSON;
@@ -335,16 +487,17 @@ struct conn {
     int64_t sent_at;
     int64_t length; /* content length, -1: chunked */
     size_t have;
-    bool in_body;
+    bool in_body, heard;
     char tail[8]; /* last bytes of a chunked body: its end is 0 CR LF CR LF */
 };
 
 static struct {
     char *request;
     size_t request_len;
-    int64_t *took, *delay;
-    size_t took_count, delay_count, count_max;
-    uint64_t requests, events, errors, connects;
+    char *unique; /* eight digits of the prompt that count up, or NULL */
+    int64_t *took, *delay, *first;
+    size_t took_count, delay_count, first_count, count_max;
+    uint64_t requests, events, errors, connects, number;
     bool stream, hold;
 } load;
 
@@ -374,7 +527,13 @@ static void ask(struct conn *c)
 
     c->sent_at = now_ns();
     c->have = 0;
-    c->in_body = false;
+    c->in_body = c->heard = false;
+    if (load.unique) {
+        char digits[12];
+
+        snprintf(digits, sizeof digits, "%08u", (unsigned)(load.number++ % 100000000));
+        memcpy(load.unique, digits, 8);
+    }
     while (done < load.request_len) {
         ssize_t n = send(c->fd, load.request + done, load.request_len - done, MSG_NOSIGNAL);
 
@@ -460,6 +619,10 @@ static void load_read(struct conn *c, char *room, int loop, const struct sockadd
     c->have += len;
     if (load.stream || load.hold)
         count_events(room, len);
+    if (load.stream && !c->heard && memmem(room, len, "word", 4)) {
+        c->heard = true; /* the first word of the answer, not the first byte */
+        keep(load.first, &load.first_count, now_ns() - c->sent_at);
+    }
     if (c->length >= 0) {
         if (c->have >= (size_t)c->length)
             finish(c);
@@ -480,16 +643,23 @@ static void make_request(const char *host, const char *path, const char *key, co
     for (size_t i = 0; i < prompt; i++)
         text[i] = "Say hello for a benchmark test. "[i % 32];
     text[prompt] = 0;
-    int len = sprintf(
-        body,
-        "{\"model\":\"%s\",\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}",
-        model, load.stream || load.hold ? "true" : "false", text);
+    if (getenv("UNIQUE") && prompt > 8)
+        memset(text + prompt - 8, '0', 8);
+    int len = sprintf(body, "{\"model\":\"%s\",\"stream\":%s,", model,
+                      load.stream || load.hold ? "true" : "false");
+    if (strstr(path, "/responses"))
+        len += sprintf(body + len, "\"input\":\"%s\"}", text);
+    else
+        len += sprintf(body + len, "%s\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}",
+                       strstr(path, "/messages") ? "\"max_tokens\":100," : "", text);
     load.request = malloc((size_t)len + 1024);
     load.request_len = (size_t)sprintf(load.request,
                                        "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer "
                                        "%s\r\nContent-Type: application/json\r\n"
                                        "Content-Length: %d\r\n\r\n%s",
                                        path, host, key, len, body);
+    if (getenv("UNIQUE") && prompt > 8)
+        load.unique = strstr(strstr(load.request, "\r\n\r\n"), "00000000");
     free(body);
     free(text);
 }
@@ -509,6 +679,7 @@ static int run_load(char **a, int argc)
     load.count_max = 20u << 20;
     load.took = malloc(load.count_max * sizeof *load.took);
     load.delay = malloc(load.count_max * sizeof *load.delay);
+    load.first = malloc(load.count_max * sizeof *load.first);
     snprintf(host, sizeof host, "%s", a[0]);
     make_request(host, a[1], a[2], a[3], strtoul(a[6], NULL, 10));
     colon = strchr(host, ':');
@@ -528,16 +699,20 @@ static int run_load(char **a, int argc)
     }
     double took = (double)(now_ns() - begun) / 1e9;
     qsort(load.took, load.took_count, sizeof *load.took, compare);
+    qsort(load.first, load.first_count, sizeof *load.first, compare);
     qsort(load.delay, load.delay_count, sizeof *load.delay, compare);
     printf("{\"requests\":%llu,\"events\":%llu,\"errors\":%llu,\"seconds\":%.3f,\"per_second\":%."
            "0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"delay_p50_us\":%.1f,\"delay_p99_us\":%.1f,\"connections\":%d}\n",
+           "\"delay_p50_us\":%.1f,\"delay_p99_us\":%.1f,\"ttft_p50_us\":%.1f,\"ttft_p99_us\":%.1f,"
+           "\"connections\":%d}\n",
            (unsigned long long)load.requests, (unsigned long long)load.events,
            (unsigned long long)load.errors, took, (double)load.requests / took,
            percentile(load.took, load.took_count, 0.5),
            percentile(load.took, load.took_count, 0.99),
            percentile(load.delay, load.delay_count, 0.5),
-           percentile(load.delay, load.delay_count, 0.99), connections);
+           percentile(load.delay, load.delay_count, 0.99),
+           percentile(load.first, load.first_count, 0.5),
+           percentile(load.first, load.first_count, 0.99), connections);
     return 0;
 }
 
@@ -546,9 +721,15 @@ int main(int argc, char **argv)
     raise_limits();
     if (argc == 3 && strcmp(argv[1], "provider") == 0)
         provider(atoi(argv[2]));
+    if (argc == 3 && strcmp(argv[1], "sink") == 0) {
+        is_sink = true;
+        provider(atoi(argv[2]));
+    }
     if (argc >= 9 && strcmp(argv[1], "load") == 0)
         return run_load(argv + 2, argc - 2);
-    fprintf(stderr, "usage: rig provider PORT | rig load HOST:PORT PATH KEY MODEL CONNECTIONS "
-                    "SECONDS PROMPT_BYTES [stream|hold]\n");
+    fprintf(
+        stderr,
+        "usage: rig provider PORT | rig sink PORT | rig load HOST:PORT PATH KEY MODEL CONNECTIONS "
+        "SECONDS PROMPT_BYTES [stream|hold]\n");
     return 2;
 }
