@@ -132,9 +132,10 @@ static struct usage_cell *cell_new(struct usage_page *page, struct str key, int6
 /* What administrators do is no usage, and neither is what the house notes about itself. */
 static bool is_usage(const struct audit_record *r)
 {
-    return r->route.len > 0 && str_find(r->route, STR(" /api/")) == r->route.len &&
-           str_find(r->route, STR(" /auth/")) == r->route.len &&
-           !str_eq(r->route, STR("first start"));
+    struct str path = str_slice(r->route, str_find_char(r->route, ' '), r->route.len);
+
+    return r->route.len > 0 && !str_starts(path, STR(" /api/")) &&
+           !str_starts(path, STR(" /auth/")) && !str_eq(r->route, STR("first start"));
 }
 
 bool usage_follow_record(struct usage_page *page, const struct audit_record *r, bool counts)
@@ -144,12 +145,15 @@ bool usage_follow_record(struct usage_page *page, const struct audit_record *r, 
     if (counts && is_usage(r)) {
         int64_t day = calendar_day(r->time);
         struct str key = {joined, join(joined, r, day)};
-        struct usage_cell *cell = table_get(&page->by_key, key);
+        struct usage_cell *cell = page->last;
 
+        if (!cell || !str_eq(cell->key, key)) /* who asks once, asks again: mostly it is the same */
+            cell = table_get(&page->by_key, key);
         if (!cell)
             cell = cell_new(page, key, day);
         if (!cell)
             return false;
+        page->last = cell;
         add(cell->counts, r);
     }
     page->to = r->seq;

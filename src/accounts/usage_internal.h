@@ -20,7 +20,7 @@ struct usage_cell {
 struct usage_page {
     struct arena *arena; /* the cells; emptied when they are written */
     struct table by_key;
-    struct usage_cell *cells;
+    struct usage_cell *cells, *last; /* last: counted into last */
     uint64_t from, to;
     bool full; /* counting has stopped at `to` */
 };

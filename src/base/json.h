@@ -42,6 +42,9 @@ json_ref json_root(const struct json *j);
 enum json_kind json_kind(const struct json *j, json_ref v);
 json_ref json_get(const struct json *j, json_ref object,
                   struct str key); /* 0: absent, or no object */
+/* The same of several keys, in one pass over the object: out[i] is 0 or the member called keys[i]. */
+void json_pick(const struct json *j, json_ref object, const struct str *keys, json_ref *out,
+               size_t count);
 json_ref json_at(const struct json *j, json_ref array, size_t i);
 json_ref json_path(const struct json *j,
                    const char *path); /* "choices.0.delta.content" from the root */
@@ -97,7 +100,7 @@ void jw_array_end(struct json_writer *w);
 void jw_key(struct json_writer *w, const char *key);
 void jw_key_str(struct json_writer *w, struct str key);
 void jw_key_raw(struct json_writer *w, struct str raw); /* of json_key_raw(): escapes stay */
-void jw_str(struct json_writer *w, struct str s); /* bad UTF-8 becomes U+FFFD */
+void jw_str(struct json_writer *w, struct str s);       /* bad UTF-8 becomes U+FFFD */
 void jw_cstr(struct json_writer *w, const char *s);
 void jw_i64(struct json_writer *w, int64_t n);
 void jw_u64(struct json_writer *w, uint64_t n);

@@ -70,6 +70,40 @@ json_ref json_get(const struct json *j, json_ref object, struct str key)
     return v;
 }
 
+static size_t place_of(struct str text, const struct node *n, const struct str *keys, size_t count)
+{
+    struct str key = node_key(text, n);
+    size_t i = 0;
+
+    if (UNLIKELY(n->bits & NODE_KEY_ESC)) {
+        while (i < count && !json_same_text(key, true, keys[i], false))
+            i++;
+        return i;
+    }
+    for (; i < count; i++)
+        if (key.len == keys[i].len &&
+            (key.len == 0 ||
+             (*key.ptr == *keys[i].ptr && memcmp(key.ptr, keys[i].ptr, key.len) == 0)))
+            break;
+    return i;
+}
+
+void json_pick(const struct json *j, json_ref object, const struct str *keys, json_ref *out,
+               size_t count)
+{
+    const struct node *nodes = j->nodes, *of = node_at(j, object);
+    bool last = node_kind(of) != JSON_OBJECT || node_count(of) == 0;
+
+    memset(out, 0, count * sizeof *out);
+    for (json_ref v = object + 1; !last; v = nodes[v].up) {
+        size_t i = place_of(j->text, &nodes[v], keys, count);
+
+        if (i < count && !out[i])
+            out[i] = v;
+        last = nodes[v].bits & NODE_LAST;
+    }
+}
+
 json_ref json_at(const struct json *j, json_ref array, size_t i)
 {
     if (json_kind(j, array) != JSON_ARRAY || i >= json_count(j, array))

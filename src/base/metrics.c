@@ -45,6 +45,12 @@ const dur_ns metric_bounds[METRIC_BOUNDS] = {
     50 * SECOND,       100 * SECOND,
 };
 
+/* How many bounds are below 2 to the power of i: where to begin with a value of i + 1 bits. */
+static const uint8_t bounds_below[64] = {
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  7,
+    8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 17, 18, 19, 20, 21, 22, 22, 22, 22, 22, 22, 22,
+    22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22};
+
 static struct metric own_rows[] = {
     {.name = "weir_metric_series_dropped",
      .type = METRIC_COUNTER,
@@ -302,11 +308,12 @@ void series_shift(struct series *s, int64_t by)
 
 void series_observe(struct series *s, dur_ns value)
 {
-    size_t bucket = 0;
+    size_t bucket;
 
     value = MAX_OF(value, 0);
-    for (size_t i = 0; i < METRIC_BOUNDS; i++) /* no branches: compilers count eight at a time */
-        bucket += value > metric_bounds[i];
+    bucket = bounds_below[63 - __builtin_clzll((uint64_t)value | 1)];
+    while (bucket < METRIC_BOUNDS && value > metric_bounds[bucket])
+        bucket++;
     add(&s->buckets[bucket], 1);
     add(&s->value, (uint64_t)value);
 }

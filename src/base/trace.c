@@ -1,5 +1,6 @@
 #include "base/trace.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #define PIECE_ENTRIES 8
 #define PIECES        (TRACE_EVENTS_MAX / PIECE_ENTRIES)
 #define SPANS_OPEN    12 /* at once */
-#define NAMES_MAX     16 /* different span names that are summed */
+#define NAMES_MAX     16 /* different span names that are summed when the ring overwrites them */
 
 struct span {
     struct trace *trace;
@@ -49,7 +50,7 @@ struct trace {
     struct {
         const char *name;
         dur_ns dur;
-    } totals[NAMES_MAX]; /* beside the ring: they survive its overwriting */
+    } gone[NAMES_MAX]; /* sums of the spans that the ring has overwritten */
 };
 
 static mono_ns no_clock(void)
@@ -103,6 +104,22 @@ static struct entry *entry_at(const struct trace *trace, uint32_t number)
     return &trace->pieces[at / PIECE_ENTRIES][at % PIECE_ENTRIES];
 }
 
+/* Names are literals: the same one has the same place, and of two with the same text trace_span_total()
+ * makes a sum. */
+static void keep_total(struct trace *trace, const struct entry *lost)
+{
+    if (lost->dur < 0)
+        return;
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        if (!trace->gone[i].name)
+            trace->gone[i].name = lost->name;
+        if (trace->gone[i].name == lost->name) {
+            trace->gone[i].dur += lost->dur;
+            return;
+        }
+    }
+}
+
 /* The next entry of the ring, over the oldest if need be; NULL when memory is gone. */
 static struct entry *next_entry(struct trace *trace)
 {
@@ -114,22 +131,23 @@ static struct entry *next_entry(struct trace *trace)
         trace->dropped++;
         return NULL;
     }
-    if (trace->written >= TRACE_EVENTS_MAX)
+    struct entry *entry = entry_at(trace, trace->written);
+    if (trace->written++ >= TRACE_EVENTS_MAX) {
         trace->dropped++;
-    return entry_at(trace, trace->written++);
+        keep_total(trace, entry);
+    }
+    return entry;
 }
 
-static struct span *begin(struct trace *trace, const char *name, bool leaf)
+static struct span *begin(struct trace *trace, const char *name, bool leaf, mono_ns at)
 {
-    if (!trace)
-        return NULL;
     for (size_t i = 0; i < SPANS_OPEN; i++) {
         struct span *span = &trace->open[i];
 
         if (!span->name) {
             *span = (struct span){.trace = trace,
                                   .name = name,
-                                  .begin = clock_now(),
+                                  .begin = at,
                                   .id = next_span_id(trace),
                                   .parent = trace->inner,
                                   .text = span->text,
@@ -145,17 +163,58 @@ static struct span *begin(struct trace *trace, const char *name, bool leaf)
 
 struct span *span_begin(struct trace *trace, const char *name)
 {
-    return begin(trace, name, false);
+    return trace ? begin(trace, name, false, clock_now()) : NULL;
 }
 
 struct span *span_begin_leaf(struct trace *trace, const char *name)
 {
-    return begin(trace, name, true);
+    return trace ? begin(trace, name, true, clock_now()) : NULL;
+}
+
+/* What most texts are made of: %s, %.*s, %d, %u and PRIu64. False for others, and for what does not fit:
+ * then printf has to do it, which costs ten times as much. */
+static bool put_quickly(struct buf *b, const char *fmt, va_list args)
+{
+    for (const char *next; *fmt; fmt = next) {
+        next = strchrnul(fmt, '%');
+        buf_str(b, (struct str){fmt, (size_t)(next - fmt)});
+        if (!*next)
+            break;
+        switch (next[1]) {
+        case 's': buf_str(b, str_from(va_arg(args, const char *))); break;
+        case 'd': buf_i64(b, va_arg(args, int)); break;
+        case 'u': buf_u64(b, va_arg(args, unsigned)); break;
+        case '.':
+            if (next[2] != '*' || next[3] != 's')
+                return false;
+            int len = va_arg(args, int); /* before the text it is the length of */
+            buf_str(b, (struct str){va_arg(args, const char *), (size_t)MAX_OF(len, 0)});
+            next += 2;
+            break;
+        default:
+            if (strncmp(next + 1, PRIu64, sizeof PRIu64 - 1) != 0)
+                return false;
+            buf_u64(b, va_arg(args, uint64_t));
+            next += sizeof PRIu64 - 2;
+        }
+        next += 2;
+    }
+    return buf_ok(b);
 }
 
 /* Behind what stands in text already; how long it is then. */
 PRINTF(3, 0) static uint32_t add_text(char *text, uint32_t len, const char *fmt, va_list args)
 {
+    struct buf quick;
+    va_list again;
+
+    buf_init_fixed(&quick, text + len, TRACE_TEXT_MAX - 1 - len);
+    va_copy(again, args);
+    bool done = put_quickly(&quick, fmt, again);
+    va_end(again);
+    if (LIKELY(done))
+        return len + (uint32_t)quick.len;
+
     int more = vsnprintf(text + len, TRACE_TEXT_MAX - len, fmt, args);
     size_t whole = len + (size_t)MAX_OF(more, 0);
     struct str kept = {text, MIN_OF(whole, TRACE_TEXT_MAX - 1)};
@@ -183,37 +242,13 @@ void span_note(struct span *span, const char *fmt, ...)
     va_end(args);
 }
 
-/* Names are literals: mostly the very same one. */
-static bool is_name(const char *a, const char *b)
+static void end(struct span *ended, mono_ns at)
 {
-    return a == b || strcmp(a, b) == 0;
-}
-
-static void add_total(struct trace *trace, const char *name, dur_ns dur)
-{
-    for (size_t i = 0; i < NAMES_MAX; i++) {
-        if (!trace->totals[i].name)
-            trace->totals[i].name = name;
-        if (is_name(trace->totals[i].name, name)) {
-            trace->totals[i].dur += dur;
-            return;
-        }
-    }
-    trace->dropped++;
-}
-
-void span_end(struct span **span)
-{
-    struct span *ended = *span;
-
-    if (!ended)
-        return;
     ASSERT(ended->name);
     struct trace *trace = ended->trace;
-    dur_ns dur = clock_now() - ended->begin;
+    dur_ns dur = at - ended->begin;
     struct entry *entry = next_entry(trace);
 
-    add_total(trace, ended->name, dur);
     if (!ended->leaf)
         trace->inner = ended->parent;
     if (entry) {
@@ -224,15 +259,43 @@ void span_end(struct span **span)
         ended->text = spare;
     }
     ended->name = NULL;
+}
+
+void span_end(struct span **span)
+{
+    if (*span)
+        end(*span, clock_now());
     *span = NULL;
+}
+
+void span_turn(struct span **span, struct trace *trace, const char *name)
+{
+    mono_ns now = trace ? clock_now() : 0;
+
+    if (*span)
+        end(*span, now);
+    *span = trace ? begin(trace, name, false, now) : NULL;
+}
+
+static bool is_name(const char *a, const char *b)
+{
+    return a == b || strcmp(a, b) == 0;
 }
 
 dur_ns trace_span_total(const struct trace *trace, const char *name)
 {
-    for (size_t i = 0; trace && i < NAMES_MAX && trace->totals[i].name; i++)
-        if (is_name(trace->totals[i].name, name))
-            return trace->totals[i].dur;
-    return 0;
+    dur_ns sum = 0;
+
+    for (size_t i = 0; trace && i < NAMES_MAX && trace->gone[i].name; i++)
+        if (is_name(trace->gone[i].name, name))
+            sum += trace->gone[i].dur;
+    for (uint32_t i = 0; i < trace_count(trace); i++) {
+        const struct entry *entry = entry_at(trace, i);
+
+        if (entry->dur >= 0 && is_name(entry->name, name))
+            sum += entry->dur;
+    }
+    return sum;
 }
 
 void trace_event(struct trace *trace, const char *name, const char *fmt, ...)

@@ -24,6 +24,8 @@ uint64_t trace_id(const struct trace *trace); /* for log lines; 0 without a trac
 struct span *span_begin(struct trace *trace, const char *name); /* name: a literal */
 /* One that others are not inside of: several may be open side by side and outlive what began them. */
 struct span *span_begin_leaf(struct trace *trace, const char *name);
+/* Ends *span, where there is one, and begins the next at the same moment: the clock is asked once. */
+void span_turn(struct span **span, struct trace *trace, const char *name);
 /* Adds "key=value ..." to the span's text; NULL is fine. */
 void span_note(struct span *span, const char *fmt, ...) PRINTF(2, 3);
 void span_end(struct span **span);                                    /* CLEANUP-able */

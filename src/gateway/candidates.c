@@ -92,7 +92,7 @@ static uint32_t conversation_needs(const struct conversation *c)
 static bool read_options(struct request *req, struct route_ask *ask, struct err *err)
 {
     const struct json *j = req->chat.json;
-    json_ref weir = j ? json_get(j, json_root(j), STR("weir")) : 0;
+    json_ref weir = req->chat.weir;
     json_ref fallback = weir ? json_get(j, weir, STR("fallback")) : 0;
     json_ref data_class = weir ? json_get(j, weir, STR("data_class")) : 0;
     bool allowed = true;
@@ -108,7 +108,7 @@ static bool read_options(struct request *req, struct route_ask *ask, struct err 
 static bool read_tags(struct request *req, struct route_ask *ask, struct err *err)
 {
     const struct json *j = req->chat.json;
-    json_ref weir = j ? json_get(j, json_root(j), STR("weir")) : 0;
+    json_ref weir = req->chat.weir;
     json_ref tags = weir ? json_get(j, weir, STR("tags")) : 0;
     struct str *all = NULL;
     size_t count = req->who->tag_count;
@@ -220,9 +220,13 @@ static struct attempt_plan *plan_of(struct request *req, struct model_question *
 {
     struct attempt_plan *plan = arena_alloc(req->arena, sizeof *plan);
 
-    req->attempts = arena_alloc(req->arena, sizeof *req->attempts);
+    req->attempts = arena_alloc_raw(req->arena, sizeof *req->attempts);
     if (!plan || !req->attempts)
         return NULL;
+    req->attempts->count =
+        0; /* what is behind it is written before it is read: two kilobytes less */
+    req->attempts->cost_apart = 0;
+    req->attempts->carried = (struct usage){0};
     *plan = (struct attempt_plan){.arena = req->arena,
                                   .groups = req->groups,
                                   .group_count = req->group_count,

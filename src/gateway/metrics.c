@@ -261,31 +261,41 @@ static void count_pace(const struct request *req, const struct model_series *s)
         series_observe(s->per_token, (took - req->first_token) / (req->usage.tokens_out - 1));
 }
 
-static struct series *step_series(const char *name)
+/* from: where to look first, as steps mostly come in the order they came in before. */
+static struct series *step_series(struct loop_series *own, const char *name, size_t *from)
 {
-    struct loop_series *own = this_loop();
-    struct str label = str_from(name);
+    struct str label;
 
     for (size_t i = 0; own && i < STEPS_MAX; i++) {
-        if (!own->steps[i].name) {
-            own->steps[i].series = metrics_series(&rows[STEP_TIME], &label);
-            own->steps[i].name = name;
-        }
-        if (own->steps[i].name == name)
-            return own->steps[i].series;
+        size_t at = (*from + i) % STEPS_MAX;
+
+        if (own->steps[at].name != name)
+            continue;
+        *from = at + 1;
+        return own->steps[at].series;
     }
-    return metrics_series(&rows[STEP_TIME], &label);
+    label = str_from(name);
+    struct series *found = metrics_series(&rows[STEP_TIME], &label);
+    for (size_t i = 0; own && i < STEPS_MAX; i++)
+        if (!own->steps[i].name) {
+            own->steps[i].series = found;
+            own->steps[i].name = name;
+            break;
+        }
+    return found;
 }
 
 static void count_steps(const struct request *req)
 {
+    struct loop_series *own = this_loop();
+    size_t from = 0;
     uint64_t root = trace_root_span(req->trace);
 
     for (uint32_t i = 0; i < trace_count(req->trace); i++) {
         struct trace_entry e = trace_entry(req->trace, i);
 
         if (e.dur >= 0 && !e.leaf && e.parent == root)
-            series_observe(step_series(e.name), e.dur);
+            series_observe(step_series(own, e.name, &from), e.dur);
     }
 }
 

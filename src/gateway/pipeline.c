@@ -67,9 +67,10 @@ static const struct step ask_steps[] = {
 static SUSPENDS bool run_steps(struct request *req, const struct step *steps, size_t count,
                                struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct span *span CLEANUP(span_end) = span_begin(req->trace, steps[i].name);
+    struct span *span CLEANUP(span_end) = NULL;
 
+    for (size_t i = 0; i < count; i++) {
+        span_turn(&span, req->trace, steps[i].name);
         if (!fiber_still_wanted(err) || !steps[i].run(req, err))
             return false;
     }

@@ -64,13 +64,15 @@ void traces_close(struct traces **traces)
 
 static struct str keep_text(struct slot *slot, struct str text)
 {
+    if (!text.len)
+        return STR("");
+
     size_t len = MIN_OF(text.len, sizeof slot->text - slot->text_len);
     char *to = slot->text + slot->text_len;
 
     if (len < text.len)
         return STR("");
-    if (len)
-        memcpy(to, text.ptr, len);
+    memcpy(to, text.ptr, len);
     slot->text_len += len;
     return (struct str){to, len};
 }

@@ -300,10 +300,11 @@ static bool is_refusal(struct arena *arena, const struct tended *t, struct outco
                        struct err *err)
 {
     const struct answer *answer = t->answer;
-    struct str body = arena_str(arena, str_slice(t->held, 0, REFUSAL_BYTES_MAX));
+    struct str body;
 
-    if (answer->status < 400)
+    if (LIKELY(answer->status < 400))
         return false;
+    body = arena_str(arena, str_slice(t->held, 0, REFUSAL_BYTES_MAX));
     how->why = (struct refusal){.status = answer->status,
                                 .message = answer->meter.error_text,
                                 .content_type = answer->content_type,

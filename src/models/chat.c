@@ -15,25 +15,54 @@ static json_ref given(const struct json *j, json_ref object, struct str key)
     return json_kind(j, v) == JSON_NULL ? 0 : v;
 }
 
-static bool read_flag(const struct json *j, json_ref object, const char *name, bool *out,
+/* The members that are read here, found in one pass; 0: absent or null. */
+enum {
+    MODEL,
+    MESSAGES,
+    WEIR,
+    STREAM,
+    STREAM_OPTIONS,
+    MAX_TOKENS,
+    MAX_COMPLETION_TOKENS,
+    CHOICES,
+    TOOLS,
+    FUNCTIONS,
+    RESPONSE_FORMAT,
+    MEMBERS,
+};
+
+static const struct str member_names[MEMBERS] = {
+    [MODEL] = {"model", 5},
+    [MESSAGES] = {"messages", 8},
+    [WEIR] = {"weir", 4},
+    [STREAM] = {"stream", 6},
+    [STREAM_OPTIONS] = {"stream_options", 14},
+    [MAX_TOKENS] = {"max_tokens", 10},
+    [MAX_COMPLETION_TOKENS] = {"max_completion_tokens", 21},
+    [CHOICES] = {"n", 1},
+    [TOOLS] = {"tools", 5},
+    [FUNCTIONS] = {"functions", 9},
+    [RESPONSE_FORMAT] = {"response_format", 15},
+};
+
+static bool read_flag(const struct json *j, json_ref v, const char *name, bool *out,
                       struct err *err)
 {
-    struct str path = str_from(name);
-    size_t dot = str_find_char(path, '.');
-    struct str key = dot < path.len ? str_slice(path, dot + 1, path.len) : path;
-    json_ref v = given(j, object, key);
-
     *out = false;
     if (v && !json_bool(j, v, out))
         return err_set(err, ERR_INVALID, "%s: expected true or false", name);
     return true;
 }
 
+static const int64_t tokens_range[2] = {0, TOKENS_MAX}, choices_range[2] = {1, CHAT_CHOICES_MAX};
+
 /* An integer from `low` to `high`; `absent` when it is not given. 100.0 is an integer too. */
-static bool read_count(const struct json *j, const char *name, const int64_t range[2], int64_t *out,
+static bool read_count(const struct json *j, const json_ref at[MEMBERS], int member, int64_t *out,
                        struct err *err)
 {
-    json_ref v = given(j, json_root(j), str_from(name));
+    const int64_t *range = member == CHOICES ? choices_range : tokens_range;
+    const char *name = member_names[member].ptr;
+    json_ref v = at[member];
     double real;
     int64_t n;
 
@@ -106,45 +135,44 @@ static bool read_message(const struct json *j, json_ref message, size_t i, size_
     return true;
 }
 
-static bool read_messages(struct chat_request *out, struct err *err)
+static bool read_messages(struct chat_request *out, const json_ref at[MEMBERS], struct err *err)
 {
     const struct json *j = out->json;
     size_t i = 0;
 
-    out->messages = json_get(j, json_root(j), STR("messages"));
+    out->messages = at[MESSAGES];
     if (json_kind(j, out->messages) != JSON_ARRAY || !json_first(j, out->messages))
         return err_set(err, ERR_INVALID, "messages: expected an array with at least one message");
     for (json_ref m = json_first(j, out->messages); m; m = json_next(j, m))
         if (!read_message(j, m, i++, &out->prompt_bytes, err))
             return false;
-    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("tools"))).len;
-    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("functions"))).len;
-    out->prompt_bytes += json_raw(j, json_get(j, json_root(j), STR("response_format"))).len;
+    out->prompt_bytes += json_raw(j, at[TOOLS]).len;
+    out->prompt_bytes += json_raw(j, at[FUNCTIONS]).len;
+    out->prompt_bytes += json_raw(j, at[RESPONSE_FORMAT]).len;
     return true;
 }
 
-static bool read_stream(struct chat_request *out, struct err *err)
+static bool read_stream(struct chat_request *out, const json_ref at[MEMBERS], struct err *err)
 {
     const struct json *j = out->json;
-    json_ref options = given(j, json_root(j), STR("stream_options"));
+    json_ref options = at[STREAM_OPTIONS];
 
-    if (!read_flag(j, json_root(j), "stream", &out->stream, err))
+    if (!read_flag(j, at[STREAM], "stream", &out->stream, err))
         return false;
     if (options && json_kind(j, options) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "stream_options: expected an object");
-    return read_flag(j, options, "stream_options.include_usage", &out->include_usage, err);
+    return read_flag(j, options ? given(j, options, STR("include_usage")) : 0,
+                     "stream_options.include_usage", &out->include_usage, err);
 }
 
-static bool read_limits(struct chat_request *out, struct err *err)
+static bool read_limits(struct chat_request *out, const json_ref at[MEMBERS], struct err *err)
 {
-    static const int64_t tokens[2] = {0, TOKENS_MAX}, choices[2] = {1, CHAT_CHOICES_MAX};
-
     out->max_tokens = -1;
     out->n = 1;
     /* The newer name wins, as it does at the providers. */
-    return read_count(out->json, "max_tokens", tokens, &out->max_tokens, err) &&
-           read_count(out->json, "max_completion_tokens", tokens, &out->max_tokens, err) &&
-           read_count(out->json, "n", choices, &out->n, err);
+    return read_count(out->json, at, MAX_TOKENS, &out->max_tokens, err) &&
+           read_count(out->json, at, MAX_COMPLETION_TOKENS, &out->max_tokens, err) &&
+           read_count(out->json, at, CHOICES, &out->n, err);
 }
 
 bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
@@ -152,24 +180,26 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
 {
     struct chat_request in = {.body = body};
     struct json *j = json_parse(arena, body, err);
-    json_ref model;
+    json_ref at[MEMBERS];
 
     if (!j)
         return err_wrap(err, "the body is not a chat request");
     in.json = j;
     if (json_kind(j, json_root(j)) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "the body is not a chat request: expected an object");
-    model = json_get(j, json_root(j), STR("model"));
-    if (json_kind(j, model) != JSON_STRING)
+    json_pick(j, json_root(j), member_names, at, MEMBERS);
+    for (int i = 0; i < MEMBERS; i++)
+        at[i] = json_kind(j, at[i]) == JSON_NULL ? 0 : at[i];
+    if (json_kind(j, at[MODEL]) != JSON_STRING)
         return err_set(err, ERR_INVALID, "model: expected a string");
-    if (!json_str(j, model, arena, &in.model))
+    if (!json_str(j, at[MODEL], arena, &in.model))
         return err_arena(err, arena);
     if (str_is_empty(in.model))
         return err_set(err, ERR_INVALID, "model: expected the name of a model");
-    in.weir = given(j, json_root(j), STR("weir"));
+    in.weir = at[WEIR];
     if (in.weir && json_kind(j, in.weir) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "weir: expected an object");
-    if (!read_messages(&in, err) || !read_stream(&in, err) || !read_limits(&in, err))
+    if (!read_messages(&in, at, err) || !read_stream(&in, at, err) || !read_limits(&in, at, err))
         return false;
     *out = in;
     return true;

@@ -77,23 +77,28 @@ static void mark_finished(struct chat_meter *meter, const struct json *j, json_r
 static size_t read_choices(const struct json *j, json_ref choices, struct str message_key,
                            struct chat_meter *meter)
 {
+    const struct str keys[] = {message_key, STR("finish_reason")};
     size_t count = 0;
 
     for (json_ref c = json_first(j, choices); c; c = json_next(j, c), count++) {
-        meter->content_bytes += content_bytes(j, json_get(j, c, message_key), &meter->spoke);
-        if (json_kind(j, json_get(j, c, STR("finish_reason"))) == JSON_STRING)
+        json_ref found[ARRAY_LEN(keys)];
+
+        json_pick(j, c, keys, found, ARRAY_LEN(keys));
+        meter->content_bytes += content_bytes(j, found[0], &meter->spoke);
+        if (json_kind(j, found[1]) == JSON_STRING)
             mark_finished(meter, j, c);
     }
     return count;
 }
 
 /* An error instead of, or in the middle of, an answer. The text is kept in the arena. */
-static bool read_error(struct arena *arena, const struct json *j, struct chat_meter *meter)
+static bool read_error(struct arena *arena, const struct json *j, const struct habits_reply *reply,
+                       struct chat_meter *meter)
 {
     struct habits_failure failure;
     struct str text;
 
-    if (!habits_failure_read(j, json_root(j), &failure))
+    if (!habits_failure_read(j, reply, &failure))
         return false;
     meter->failed = true;
     if (!json_str(j, failure.message, arena, &text))
@@ -107,20 +112,20 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
 {
     struct err bad = {0};
     struct json *j = json_parse_within(scratch, data, &from_provider, &bad);
-    json_ref usage;
+    struct habits_reply reply;
     size_t choices;
 
     if (!j)
         return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
                        "event %" PRIu32 ": %s", meter->events + 1, bad.text);
     meter->events++;
-    if (read_error(scratch, j, meter))
+    habits_reply_read(j, json_root(j), &reply);
+    if (read_error(scratch, j, &reply, meter))
         return true;
-    usage = json_get(j, json_root(j), STR("usage"));
     /* Later reports replace earlier ones: where a provider sends several they are running totals. */
-    habits_usage_read(j, json_root(j), &meter->usage);
-    choices = read_choices(j, json_get(j, json_root(j), STR("choices")), STR("delta"), meter);
-    *drop = !client_wants_usage && choices == 0 && json_kind(j, usage) == JSON_OBJECT;
+    habits_usage_read(j, &reply, &meter->usage);
+    choices = read_choices(j, reply.choices, STR("delta"), meter);
+    *drop = !client_wants_usage && choices == 0 && json_kind(j, reply.usage) == JSON_OBJECT;
     return true;
 }
 
@@ -149,14 +154,16 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
     struct err bad = {0};
     size_t mark = arena_mark(arena);
     struct json *j = json_parse_within(arena, body, &from_provider, &bad);
+    struct habits_reply reply;
 
     if (!j)
         return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
                        "the answer cannot be read: %s", bad.text);
-    if (read_error(arena, j, meter))
+    habits_reply_read(j, json_root(j), &reply);
+    if (read_error(arena, j, &reply, meter))
         return true;
-    habits_usage_read(j, json_root(j), &meter->usage);
-    read_choices(j, json_get(j, json_root(j), STR("choices")), STR("message"), meter);
+    habits_usage_read(j, &reply, &meter->usage);
+    read_choices(j, reply.choices, STR("message"), meter);
     meter->done = true;
     arena_rewind(arena, mark);
     return true;

@@ -1,5 +1,7 @@
 #include "models/habits.h"
 
+#include <string.h>
+
 #include "models/openai_internal.h"
 
 #define AZURE_VERSION \
@@ -171,29 +173,44 @@ static bool is_zero(const struct json *j, json_ref v)
     return str_eq(json_raw(j, v), STR("0")) || str_eq(json_raw(j, v), STR("\"0\""));
 }
 
-bool habits_failure_read(const struct json *j, json_ref root, struct habits_failure *out)
+/* In the order of struct habits_reply. */
+static const struct str reply_keys[] = {
+    {"error", 5},  {"error_code", 10}, {"error_msg", 9}, {"message", 7},
+    {"object", 6}, {"choices", 7},     {"data", 4},      {"code", 4},
+    {"type", 4},   {"usage", 5},       {"timings", 7},   {"x_groq", 6},
+};
+_Static_assert(sizeof(struct habits_reply) == ARRAY_LEN(reply_keys) * sizeof(json_ref),
+               "a key a member");
+
+void habits_reply_read(const struct json *j, json_ref root, struct habits_reply *out)
 {
-    json_ref error = given(j, root, "error"), code = given(j, root, "error_code");
-    json_ref message = given(j, root, "message"), object = given(j, root, "object");
+    json_ref found[ARRAY_LEN(reply_keys)];
 
-    if (error) {
-        bool bare = json_kind(j, error) == JSON_STRING;
+    json_pick(j, root, reply_keys, found, ARRAY_LEN(reply_keys));
+    for (size_t i = 0; i < ARRAY_LEN(reply_keys); i++)
+        found[i] = json_kind(j, found[i]) == JSON_NULL ? 0 : found[i];
+    memcpy(out, found, sizeof *out);
+}
 
-        *out = (struct habits_failure){.message = bare ? error : given(j, error, "message"),
-                                       .type = bare ? 0 : given(j, error, "type")};
+bool habits_failure_read(const struct json *j, const struct habits_reply *r,
+                         struct habits_failure *out)
+{
+    if (r->error) {
+        bool bare = json_kind(j, r->error) == JSON_STRING;
+
+        *out = (struct habits_failure){.message = bare ? r->error : given(j, r->error, "message"),
+                                       .type = bare ? 0 : given(j, r->error, "type")};
         return true;
     }
-    if (code && !is_zero(j, code)) {
-        *out = (struct habits_failure){.message = given(j, root, "error_msg"), .type = code};
+    if (r->error_code && !is_zero(j, r->error_code)) {
+        *out = (struct habits_failure){.message = r->error_msg, .type = r->error_code};
         return true;
     }
-    if (given(j, root, "choices") || given(j, root, "data") || json_kind(j, message) != JSON_STRING)
+    if (r->choices || r->data || json_kind(j, r->message) != JSON_STRING)
         return false;
-    if (!given(j, root, "code") && !str_eq(json_raw(j, object), STR("\"error\"")))
+    if (!r->code && !str_eq(json_raw(j, r->object), STR("\"error\"")))
         return false;
-    *out = (struct habits_failure){.message = message,
-                                   .type = given(j, root, "type") ? given(j, root, "type")
-                                                                  : given(j, root, "code")};
+    *out = (struct habits_failure){.message = r->message, .type = r->type ? r->type : r->code};
     return true;
 }
 
@@ -207,17 +224,19 @@ static int64_t count_of(const struct json *j, json_ref object, const char *key)
                                                                                               : -1;
 }
 
-bool habits_usage_read(const struct json *j, json_ref root, struct usage *out)
+bool habits_usage_read(const struct json *j, const struct habits_reply *r, struct usage *out)
 {
-    json_ref usage = given(j, root, "usage"), timings = given(j, root, "timings");
+    json_ref usage = r->usage, timings = r->timings;
     int64_t read, made, cached;
 
-    if (!usage) /* Groq's streams */
-        usage = json_get(j, given(j, root, "x_groq"), STR("usage"));
+    if (!usage && r->x_groq) /* Groq's streams */
+        usage = json_get(j, r->x_groq, STR("usage"));
     if (json_kind(j, usage) == JSON_OBJECT) {
         openai_read_usage(j, usage, out);
         return true;
     }
+    if (!timings)
+        return false;
     /* llama.cpp: prompt_n is what was not in its cache. The last event has the totals. */
     read = count_of(j, timings, "prompt_n");
     made = count_of(j, timings, "predicted_n");

@@ -19,16 +19,24 @@ void habits_of_request(const struct model *model, const struct chat_request *req
 void habits_write_thinking(struct json_writer *w, const struct conversation *in,
                            const struct model *to);
 
+/* What is looked at of an answer, or of an event of one, in one pass: 0 what is absent or null. */
+struct habits_reply {
+    json_ref error, error_code, error_msg, message, object, choices, data, code, type, usage,
+        timings, x_groq;
+};
+void habits_reply_read(const struct json *j, json_ref root, struct habits_reply *out);
+
 /* An error that came with a good status, in whichever of the shapes: {"error":...}, Baidu's error_code and
  * error_msg, DashScope's code and message, {"object":"error"}. */
 struct habits_failure {
     json_ref message, type; /* strings, or 0 */
 };
-bool habits_failure_read(const struct json *j, json_ref root, struct habits_failure *out);
+bool habits_failure_read(const struct json *j, const struct habits_reply *reply,
+                         struct habits_failure *out);
 
 /* "usage" under all its names; llama.cpp's timings where there is none. false: nothing is told, and *out
  * stays as it was. */
-bool habits_usage_read(const struct json *j, json_ref root, struct usage *out);
+bool habits_usage_read(const struct json *j, const struct habits_reply *reply, struct usage *out);
 
 /* Ollama cuts prompts that do not fit its window (num_ctx) and says nothing: far fewer tokens were read
  * than the text can have. body: the client's. */

@@ -95,28 +95,52 @@ static int64_t made_in_all(const struct usage *u, int64_t total)
     return u->tokens_out;
 }
 
+static int64_t count_at(const struct json *j, json_ref v)
+{
+    int64_t n;
+
+    return v && json_i64(j, v, &n) && n >= 0 && n <= TOKENS_MAX ? n : -1;
+}
+
+enum { IN, MADE, ALL, IN_DETAILS, MADE_DETAILS, HIT, CACHED, REASONING, USAGE_KEYS };
+
 void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
 {
-    json_ref in = json_get(j, usage, STR("prompt_tokens_details"));
-    json_ref made = json_get(j, usage, STR("completion_tokens_details"));
+    static const struct str keys[USAGE_KEYS] = {
+        [IN] = {"prompt_tokens", 13},
+        [MADE] = {"completion_tokens", 17},
+        [ALL] = {"total_tokens", 12},
+        [IN_DETAILS] = {"prompt_tokens_details", 21},
+        [MADE_DETAILS] = {"completion_tokens_details", 25},
+        [HIT] = {"prompt_cache_hit_tokens", 23},
+        [CACHED] = {"cached_tokens", 13},
+        [REASONING] = {"reasoning_tokens", 16}, /* SGLang */
+    };
+    json_ref at[USAGE_KEYS];
 
     if (json_kind(j, usage) != JSON_OBJECT)
         return;
+    json_pick(j, usage, keys, at, USAGE_KEYS);
     *out = usage_unknown;
-    out->tokens_in = count_of(j, usage, STR("prompt_tokens"));
-    out->tokens_out = count_of(j, usage, STR("completion_tokens"));
-    out->tokens_cached = count_of(j, in, STR("cached_tokens"));
+    out->tokens_in = count_at(j, at[IN]);
+    out->tokens_out = count_at(j, at[MADE]);
+    out->tokens_reasoning = count_at(j, at[REASONING]);
+    if (at[IN_DETAILS]) {
+        out->tokens_cached = count_of(j, at[IN_DETAILS], STR("cached_tokens"));
+        out->tokens_cache_write =
+            either(count_of(j, at[IN_DETAILS], STR("cache_creation_tokens")),
+                   count_of(j, at[IN_DETAILS], STR("cache_creation_input_tokens")));
+        out->tokens_audio_in = count_of(j, at[IN_DETAILS], STR("audio_tokens"));
+        out->tokens_image_in = count_of(j, at[IN_DETAILS], STR("image_tokens"));
+    }
     if (out->tokens_cached < 0) /* DeepSeek's name for it, and Moonshot's */
-        out->tokens_cached = either(count_of(j, usage, STR("prompt_cache_hit_tokens")),
-                                    count_of(j, usage, STR("cached_tokens")));
-    out->tokens_cache_write = either(count_of(j, in, STR("cache_creation_tokens")),
-                                     count_of(j, in, STR("cache_creation_input_tokens")));
-    out->tokens_audio_in = count_of(j, in, STR("audio_tokens"));
-    out->tokens_image_in = count_of(j, in, STR("image_tokens"));
-    out->tokens_reasoning = either(count_of(j, made, STR("reasoning_tokens")),
-                                   count_of(j, usage, STR("reasoning_tokens"))); /* SGLang */
-    out->tokens_out = made_in_all(out, count_of(j, usage, STR("total_tokens")));
-    out->tokens_audio_out = count_of(j, made, STR("audio_tokens"));
+        out->tokens_cached = either(count_at(j, at[HIT]), count_at(j, at[CACHED]));
+    if (at[MADE_DETAILS]) {
+        out->tokens_reasoning =
+            either(count_of(j, at[MADE_DETAILS], STR("reasoning_tokens")), out->tokens_reasoning);
+        out->tokens_audio_out = count_of(j, at[MADE_DETAILS], STR("audio_tokens"));
+    }
+    out->tokens_out = made_in_all(out, count_at(j, at[ALL]));
 }
 
 /* ---- choices ---- */
@@ -561,18 +585,21 @@ static bool read_head(struct said_reader *r, const struct json *j, struct err *e
 static bool read_body(struct said_reader *r, const struct json *j, struct err *err)
 {
     struct openai_reader *own = r->own;
-    json_ref root = json_root(j), choices = json_get(j, root, STR("choices"));
+    json_ref root = json_root(j), choices;
     struct habits_failure failure;
+    struct habits_reply reply;
 
     own->events++;
-    if (habits_failure_read(j, root, &failure))
+    habits_reply_read(j, root, &reply);
+    choices = reply.choices;
+    if (habits_failure_read(j, &reply, &failure))
         return read_failure(r, j, &failure, err);
     if (!read_head(r, j, err))
         return false;
     if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
         return false;
     /* Running totals: the last one counts. */
-    own->has_usage = habits_usage_read(j, root, &own->usage) || own->has_usage;
+    own->has_usage = habits_usage_read(j, &reply, &own->usage) || own->has_usage;
     if (r->asked->kind == ASK_EMBEDDING) {
         own->usage.tokens_out = 0; /* nothing is made */
         own->has_usage = true;
@@ -645,8 +672,10 @@ void openai_read_error(struct arena *arena, struct str body, int status, struct 
     }
     if (json_kind(j, error) != JSON_OBJECT) {
         struct habits_failure failure;
+        struct habits_reply reply;
 
-        if (habits_failure_read(j, json_root(j), &failure) &&
+        habits_reply_read(j, json_root(j), &reply);
+        if (habits_failure_read(j, &reply, &failure) &&
             !json_str(j, failure.message, arena, message))
             *message = STR_NONE;
         error = json_root(j); /* vLLM's older form stands bare; FastAPI says "detail" */

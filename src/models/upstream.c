@@ -6,6 +6,7 @@
 #include "models/aws_sign.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
+#include "sys/loop.h"
 
 #define DRAIN         (20 * MILLISECOND)
 #define BEARER        7 /* "Bearer " */
@@ -33,11 +34,6 @@ static struct metric rows[] = {
                    0},
 };
 
-void upstream_register(void)
-{
-    metrics_register(rows, ARRAY_LEN(rows));
-}
-
 static struct str result_of(const struct upstream *u, const struct err *err)
 {
     static const struct str classes[] = {
@@ -61,10 +57,80 @@ static void begin_span(struct upstream *u)
               url->port);
 }
 
+/* Finding a series costs a hash of its labels: each loop keeps those of the providers it asked last. */
+#define PLACES     8
+#define OWN_MEMORY (16 * KIB)
+
+struct place {
+    char provider[64];
+    size_t provider_len;
+    struct str result; /* a literal */
+    struct series *requests, *head_time;
+};
+struct places {
+    struct arena *arena; /* holds this struct */
+    struct place at[PLACES];
+    uint32_t next;
+};
+
+static int slot; /* plus one, of struct places in each loop; 0: not registered */
+
+static void places_free(void *value)
+{
+    struct arena *arena = value ? ((struct places *)value)->arena : NULL;
+
+    arena_end(&arena);
+}
+
+static struct places *places_of_loop(void)
+{
+    struct places *own = loop_slot(slot - 1);
+    struct arena *arena;
+
+    if (own)
+        return own;
+    arena = arena_new(OWN_MEMORY);
+    own = arena ? arena_alloc(arena, sizeof *own) : NULL;
+    if (!own) {
+        arena_end(&arena);
+        return NULL;
+    }
+    own->arena = arena;
+    loop_slot_set(slot - 1, own);
+    return own;
+}
+
+void upstream_register(void)
+{
+    metrics_register(rows, ARRAY_LEN(rows));
+    slot = loop_slot_new(places_free) + 1;
+}
+
+static const struct place *place_of(const struct str labels[2], struct place *memory)
+{
+    struct places *own = places_of_loop();
+    struct place *place = memory;
+
+    for (uint32_t i = 0; own && i < PLACES; i++)
+        if (own->at[i].requests && own->at[i].result.ptr == labels[1].ptr &&
+            str_eq((struct str){own->at[i].provider, own->at[i].provider_len}, labels[0]))
+            return &own->at[i];
+    if (own && labels[0].len <= sizeof place->provider) {
+        place = &own->at[own->next++ % PLACES];
+        memcpy(place->provider, labels[0].ptr, labels[0].len);
+        place->provider_len = labels[0].len;
+        place->result = labels[1];
+    }
+    place->requests = metrics_series(&rows[REQUESTS], labels);
+    place->head_time = metrics_series(&rows[HEAD_TIME], &labels[0]);
+    return place;
+}
+
 /* The head has come, or why none did. */
 static void note_head(struct upstream *u, mono_ns begun, const struct err *err)
 {
     struct str labels[] = {u->provider->name, result_of(u, err)};
+    struct place memory;
 
     if (u->call)
         span_note(u->span, "status=%d%s", http_call_head(u->call)->status,
@@ -73,9 +139,10 @@ static void note_head(struct upstream *u, mono_ns begun, const struct err *err)
         span_note(u->span, "error=%s", err_code_name(err->code));
     if (!rows[REQUESTS].id)
         return; /* nobody counts */
-    series_add(metrics_series(&rows[REQUESTS], labels), 1);
+    const struct place *place = place_of(labels, &memory);
+    series_add(place->requests, 1);
     if (u->call)
-        series_observe(metrics_series(&rows[HEAD_TIME], labels), fiber_now() - begun);
+        series_observe(place->head_time, fiber_now() - begun);
 }
 
 /* ---- deadlines ---- */

@@ -25,6 +25,8 @@ static bool open_log(struct log *log, const char *dir, struct err *err)
 {
     if (!log->arena)
         log->arena = arena_new(256 * MIB);
+    if (!log->arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory");
     log->dir = arena_fmt(log->arena, "%s/audit", dir).ptr;
     log->options =
         (struct audit_tree_options){.key_file = arena_fmt(log->arena, "%s/audit.key", dir).ptr,

@@ -95,12 +95,33 @@ TEST(json_get_finds_by_decoded_key)
         struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
         struct json *j = must_parse(arena, cases[i].object);
         struct str got = json_raw(j, json_get(j, json_root(j), cases[i].key));
+        const struct str keys[] = {STR("other"), cases[i].key, STR("zz")};
+        json_ref picked[ARRAY_LEN(keys)];
 
+        json_pick(j, json_root(j), keys, picked, ARRAY_LEN(keys));
+        EXPECT(picked[0] == 0 && picked[2] == 0, "%s", cases[i].name);
+        EXPECT(picked[1] == json_get(j, json_root(j), cases[i].key), "%s", cases[i].name);
         if (cases[i].want)
             EXPECT(str_eq(got, str_from(cases[i].want)), "%s", cases[i].name);
         else
             EXPECT(got.ptr == NULL, "%s", cases[i].name);
     }
+}
+
+TEST(json_pick_finds_each_key_once)
+{
+    static const struct str keys[] = {{"a", 1}, {"bb", 2}, {"c", 1}, {"b", 1}};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct json *j = must_parse(arena, "{\"bb\":{\"c\":0},\"a\":2,\"x\":3,\"b\":5}");
+    json_ref at[ARRAY_LEN(keys)], none[ARRAY_LEN(keys)] = {9, 9, 9, 9};
+
+    json_pick(j, json_root(j), keys, at, ARRAY_LEN(keys));
+    EXPECT(str_eq(json_raw(j, at[0]), STR("2")));
+    EXPECT(str_eq(json_raw(j, at[1]), STR("{\"c\":0}")));
+    EXPECT(at[2] == 0, "what is inside a member is not the object's");
+    EXPECT(str_eq(json_raw(j, at[3]), STR("5")));
+    json_pick(j, 0, keys, none, ARRAY_LEN(keys));
+    EXPECT(!none[0] && !none[1] && !none[2] && !none[3]);
 }
 
 TEST(json_paths)

@@ -1,6 +1,8 @@
 #include "base/trace.h"
 #include "test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static mono_ns now;
@@ -106,6 +108,52 @@ TEST(a_long_event_text_is_cut_between_characters)
     struct str text = json_of(trace, arena);
     EXPECT(str_find(text, STR("\xef\xbf\xbd")) == text.len, STR_FMT, STR_ARG(text));
     EXPECT(str_find(text, STR("1\xe4\xbd\xa0\"")) < text.len, "what fits stays whole");
+}
+
+TEST(texts_are_what_printf_would_make)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    struct span *span = span_begin(trace, "x");
+    char want[400], big[TRACE_TEXT_MAX + 20];
+
+    REQUIRE(span);
+    memset(big, 'b', sizeof big);
+    span_note(span, "a=%s b=%.*s c=%d d=%u e=%" PRIu64 "!", "", 2, "xyz", -7, 4000000000u,
+              UINT64_MAX);
+    span_note(span, "f=%.*s 100%%", 0, "");
+    span_note(span, "g=%5d %c", 3, 'q');
+    span_end(&span);
+    snprintf(want, sizeof want, "a=%s b=%.*s c=%d d=%u e=%" PRIu64 "! f= 100%% g=%5d q", "", 2,
+             "xyz", -7, 4000000000u, UINT64_MAX, 3);
+    EXPECT(str_eq(trace_entry(trace, 0).text, str_from(want)), STR_FMT,
+           STR_ARG(trace_entry(trace, 0).text));
+    trace_event(trace, "long", "%.*s", (int)sizeof big, big);
+    EXPECT(trace_entry(trace, 1).text.len == TRACE_TEXT_MAX - 2, "cut before the last character");
+    trace_event(trace, "whole", "%.*s", TRACE_TEXT_MAX - 1, big);
+    EXPECT(trace_entry(trace, 2).text.len == TRACE_TEXT_MAX - 1);
+}
+
+TEST(a_span_turns_into_the_next)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    struct span *span = NULL;
+
+    trace_set_clock(test_clock);
+    span_turn(&span, trace, "one");
+    now += MILLISECOND;
+    span_turn(&span, trace, "two");
+    now += 2 * MILLISECOND;
+    span_end(&span);
+    REQUIRE(trace_count(trace) == 2);
+    EXPECT(trace_entry(trace, 0).dur == MILLISECOND);
+    EXPECT(trace_entry(trace, 1).dur == 2 * MILLISECOND);
+    EXPECT(trace_entry(trace, 1).at == trace_entry(trace, 0).at + MILLISECOND);
+    EXPECT(trace_entry(trace, 1).parent == trace_root_span(trace));
+    span_turn(&span, NULL, "none");
+    EXPECT(!span);
+    trace_set_clock(NULL);
 }
 
 TEST(too_many_open_spans_are_dropped)
