@@ -37,6 +37,7 @@ static SUSPENDS bool next_asked(struct answer *answer, struct str *bytes, bool *
     if (ok && *last)
         ok = request_record(req, &(struct err){0}, bytes->len, err);
     if (!ok) {
+        blame_the_house(err);
         asked->failure = *err;
         return false;
     }
@@ -114,6 +115,7 @@ static SUSPENDS bool ask(struct request *parent, const struct dialect *dialect,
     bool ok = candidates_alone(&asked->req, model, err) && pipeline_ask(&asked->req, err);
     fiber_carry(parent->trace);
     if (!ok) {
+        blame_the_house(err);
         record_rest(&asked->req, err);
         metrics_end(&asked->req, err);
         request_log(&asked->req, err);

@@ -97,6 +97,7 @@ void record_body(struct request *req, struct audit_record *record);
 /* No record can be written, the disk is full or failing: say so and give the money back. */
 void request_unrecorded(struct request *req, const struct err *err);
 void request_log(const struct request *req, const struct err *why);
+void blame_the_house(struct err *err); /* memory that is used up is no limit of the client */
 /* Ends the answer, keeps and exports what the request did. */
 SUSPENDS void request_trace_end(struct request *req, const struct err *why);
 

@@ -142,7 +142,7 @@ void request_trace_end(struct request *req, const struct err *why)
 
 /* 429 is for limits that the client can keep; that the house has no memory or no file left is 503, in
  * every dialect's words, in metrics and in the record. */
-static void blame_the_house(struct err *err)
+void blame_the_house(struct err *err)
 {
     if (err->code == ERR_EXHAUSTED && err->sys)
         err->code = ERR_UNAVAILABLE;
