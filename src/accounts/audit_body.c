@@ -216,7 +216,7 @@ static bool make_key(struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES
         *out = entry;
         return true;
     }
-    bytes_wipe(&entry->slot, sizeof entry->slot);
+    entry->slot = (struct slot){0}; /* its key is wrapped: nothing to wipe */
     entry->next_free = b->free;
     b->free = entry;
     return false;

@@ -400,23 +400,22 @@ static bool fail_nth(void *ctx, const char *point)
     return true;
 }
 
-static uint64_t work_under_fault(const char *dir)
+static uint64_t work_under_fault(struct log *log, const char *dir)
 {
-    struct log log CLEANUP(log_done) = {0};
     struct err err = {0};
     uint64_t appended = 0;
 
-    if (!open_log(&log, dir, &err))
+    if (!open_log(log, dir, &err))
         return 0;
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 200; i++) {
             struct audit_record r = {.time = 5, .model = STR("m")};
 
-            appended += audit_append(log.audit, &r, &err);
+            appended += audit_append(log->audit, &r, &err);
         }
-        (void)!audit_tree_advance(log.tree, &err);
+        (void)!audit_tree_advance(log->tree, &err);
     }
-    (void)!audit_tree_rotate(log.tree, &err);
+    (void)!audit_tree_rotate(log->tree, &err);
     return appended;
 }
 
@@ -427,14 +426,17 @@ TEST(audit_tree_survives_every_fault)
 
     for (fault.nth = 1; fault.failed; fault.nth++) {
         const char *dir = test_dir();
-        struct log log CLEANUP(log_done) = {0};
+        struct log log CLEANUP(log_done) = {0}, failing CLEANUP(log_done) = {0};
         struct err err = {0};
 
+        failing.arena = arena_new(256 * MIB); /* the test's own: not to be failed */
+        REQUIRE(failing.arena && arena_alloc(failing.arena, 1));
         fault.passed = 0;
         fault.failed = NULL;
         fault_decide(fail_nth, &fault);
-        uint64_t appended = work_under_fault(dir);
+        uint64_t appended = work_under_fault(&failing, dir);
         fault_decide(NULL, NULL);
+        close_log(&failing);
         REQUIRE(open_log(&log, dir, &err), "after %s: %s", fault.failed, err.text);
         append(&log, 1);
         advance(&log);
