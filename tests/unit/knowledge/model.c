@@ -33,9 +33,10 @@ static bool begin(struct asking *a, const char *body)
               "# Gifts\n\nGifts may be worth \xE2\x82\xAC 35. They must be "
               "registered within 3 days.\n");
     (void)rig_ingest(&a->rig, "");
-    bool ok = a->pool && chat_read_request(a->rig.arena, str_from(body), &a->req.chat, &err) &&
-              chat_read_question(a->rig.arena, &a->req.chat, &err);
+    bool ok = a->pool && chat_read_request(a->rig.arena, str_from(body), &a->req.chat, &err);
     EXPECT(ok, "%s", err.text);
+    if (ok && !chat_read_question(a->rig.arena, &a->req.chat, &err)) /* as the gateway does */
+        a->req.chat.question = STR_NONE;
     return ok;
 }
 
