@@ -135,6 +135,25 @@ static bool read_note(const struct audit_bundle *b, const struct json *j, const 
            err_wrap(err, "\"%s\" of the bundle", name);
 }
 
+/* What is not understood is not proved: of another version, or with a member that says something else. */
+static bool is_understood(const struct json *j, struct err *err)
+{
+    static const char *const known[] = {"weir_proof", "checkpoint", "older", "growth"};
+    int64_t version;
+
+    if (!json_i64(j, json_get(j, json_root(j), STR("weir_proof")), &version) || version != 1)
+        return err_set(err, ERR_INVALID, "\"weir_proof\" is not 1: made by another Weir");
+    for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m)) {
+        bool found = false;
+
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            found = found || str_eq(json_key_raw(j, m), str_from(known[i]));
+        if (!found)
+            return err_set(err, ERR_INVALID, "the bundle's first line has a member not known here");
+    }
+    return true;
+}
+
 static bool check_head(struct audit_bundle *b, const struct json *j, struct arena *arena,
                        struct err *err)
 {
@@ -143,7 +162,7 @@ static bool check_head(struct audit_bundle *b, const struct json *j, struct aren
 
     if (!proof)
         return err_arena(err, arena);
-    if (!read_note(b, j, "checkpoint", arena, &now, err))
+    if (!is_understood(j, err) || !read_note(b, j, "checkpoint", arena, &now, err))
         return false;
     if (json_get(j, json_root(j), STR("older"))) {
         if (!read_note(b, j, "older", arena, &old, err) ||
