@@ -63,11 +63,24 @@ def signature_holds(key, message, signature):
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
+def decode(text):
+    """RFC 4648 to the letter: nothing skipped, no spare bits; one value has one text."""
+    raw = base64.b64decode(text, validate=True)
+    assert base64.b64encode(raw).decode() == text, "not how base64 is written"
+    return raw
+
+
+def lines_of(text):
+    """Ended by line feeds and nothing else."""
+    assert text.endswith("\n"), "the last line is not ended"
+    return text[:-1].split("\n")
+
+
 def read_keys(path):
     keys = {}
     for line in open(path, encoding="utf-8").read().split():
         name, number, text = line.split("+", 2)
-        raw = base64.b64decode(text, validate=True)
+        raw = decode(text)
         assert raw[0] == 1 and len(raw) == 33, "not an Ed25519 key"
         assert hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] == number, "key and its number differ"
         keys[name, number] = raw[1:]
@@ -78,16 +91,16 @@ def open_checkpoint(note, keys):
     text, signatures = note.rsplit("\n\n", 1)
     text += "\n"
     trusted = 0
-    for line in signatures.splitlines():
+    for line in lines_of(signatures):
         mark, name, blob = line.split(" ")
-        raw = base64.b64decode(blob, validate=True)
+        raw = decode(blob)
         key = keys.get((name, raw[:4].hex()))
         if mark == "\u2014" and key:
             assert signature_holds(key, text.encode(), raw[4:]), "the signature does not hold"
             trusted += 1
     assert trusted, "nobody known has signed"
     origin, size, root = text.split("\n")[:3]
-    return origin, int(size), base64.b64decode(root, validate=True)
+    return origin, int(size), decode(root)
 
 
 def node(left, right):
@@ -133,20 +146,20 @@ def check_growth(old, old_root, size, root, path):
 
 
 def check(bundle, keys, former=None):
-    lines = [json.loads(line) for line in bundle.splitlines() if line]
+    lines = [json.loads(line) for line in lines_of(bundle)]
     head, proved = lines[0], 0
-    assert head["weir_proof"] == 1
+    assert head["weir_proof"] == 1 and set(head) <= {"weir_proof", "checkpoint", "older", "growth"}
     origin, size, root = open_checkpoint(head["checkpoint"], keys)
     if "older" in head:
         old_origin, old_size, old_root = open_checkpoint(head["older"], keys)
         assert origin == old_origin
-        assert check_growth(old_size, old_root, size, root, [base64.b64decode(h) for h in head["growth"]]), "the past was changed"
+        assert check_growth(old_size, old_root, size, root, [decode(h) for h in head["growth"]]), "the past was changed"
     if former is not None:
         assert head.get("older") == former, "the bundle is not about the checkpoint that was noted"
     for line in lines[1:]:
         text = line["line"]
         leaf = hashlib.sha256(b"\x00" + text.encode()).digest()
-        found = root_of_path(json.loads(text)["seq"] - 1, size, leaf, [base64.b64decode(h) for h in line["path"]])
+        found = root_of_path(json.loads(text)["seq"] - 1, size, leaf, [decode(h) for h in line["path"]])
         assert found == root, f"record {json.loads(text)['seq']} is not in the log"
         proved += 1
     return proved, size

@@ -511,6 +511,14 @@ TEST(audit_bundle_proves_a_record_and_nothing_else)
         *at = was;
     }
     EXPECT(accepted == 0, "%" PRIu64, accepted);
+
+    char *form = (char *)(uintptr_t)text.ptr + str_find_char(text, '1');
+
+    *form = '2';
+    EXPECT(!check_bundle(&trust, log.arena, text, &records, &err) &&
+               strstr(err.text, "is not 1"),
+           "%s", err.text);
+    *form = '1';
     trust.count = 0;
     EXPECT(!check_bundle(&trust, log.arena, text, &records, &err) &&
                strstr(err.text, "whose key is not known"),
