@@ -668,6 +668,12 @@ static bool open_telemetry(struct house *house, struct err *err)
         .interval = s->telemetry.interval,
         .timeout = s->telemetry.timeout,
     };
+    if (options.resource.service.len + options.resource.instance.len +
+            options.resource.attributes.len >
+        OTLP_RESOURCE_BYTES)
+        return err_set(err, ERR_INVALID,
+                       "telemetry: service, instance and resource have more than %d bytes together",
+                       OTLP_RESOURCE_BYTES);
     return telemetry_open(&options, &house->telemetry, err) &&
            traces_open((uint32_t)s->telemetry.traces, &house->traces, err);
 }

@@ -348,7 +348,9 @@ static void put_resource(struct buf *b, const struct otlp_resource *r)
 
 void otlp_write_frame(struct buf *out, const struct otlp_resource *resource, size_t spans_bytes)
 {
-    char scope_memory[64], resource_memory[3840];
+    static _Thread_local char
+        resource_memory[8 * OTLP_RESOURCE_BYTES]; /* not the stack's: that is one page */
+    char scope_memory[64];
     struct buf scope, described;
 
     buf_init_fixed(&scope, scope_memory, sizeof scope_memory);
@@ -358,7 +360,7 @@ void otlp_write_frame(struct buf *out, const struct otlp_resource *resource, siz
     pb_close(&scope, at);
     buf_init_fixed(&described, resource_memory, sizeof resource_memory);
     put_resource(&described, resource);
-    ASSERT(buf_ok(&scope) && buf_ok(&described)); /* bounded by the settings */
+    ASSERT(buf_ok(&scope) && buf_ok(&described)); /* OTLP_RESOURCE_BYTES is checked at start */
     size_t inner = scope.len + spans_bytes;
     size_t middle = described.len + pb_head_bytes(RESOURCE_SPANS_SCOPE_SPANS, inner) + inner;
 

@@ -11,6 +11,9 @@
 /* Every span of the request, each as a field `spans` of a ScopeSpans; how many in *count. */
 void otlp_write_spans(struct buf *out, const struct summary *s, uint32_t *count);
 /* What stands around `spans_bytes` bytes of such spans in an ExportTraceServiceRequest: all but them. */
+/* Of the three texts together; an attribute of few letters takes up to four times as much when written. */
+#define OTLP_RESOURCE_BYTES 2048
+
 struct otlp_resource {
     struct str service;    /* service.name */
     struct str instance;   /* service.instance.id */

@@ -60,11 +60,11 @@ struct attempt_plan {
     const struct route_group *groups;
     size_t group_count;
     const struct route_policy *policy;
-    struct str label;              /* of the route, or the model: for errors */
-    bool only_first;               /* no retry, no fallback, no hedge: the client said so */
-    uint32_t needs;                /* enum ability */
-    int64_t tokens_in, tokens_out; /* estimates: what fits into a window */
-    uint32_t zones;                /* a bit each enum zone that is allowed */
+    struct str label;                /* of the route, or the model: for errors */
+    bool only_first;                 /* no retry, no fallback, no hedge: the client said so */
+    uint32_t needs;                  /* enum ability */
+    int64_t tokens_in, tokens_out;   /* estimates: what fits into a window */
+    uint32_t zones;                  /* a bit each enum zone that is allowed */
     const struct chat_request *chat; /* what is known of the request, in whichever dialect */
     struct model_question *question; /* out: conversation and losses of the one who answers */
     uint64_t request_id;
@@ -75,7 +75,8 @@ struct attempt_plan {
     struct trace *trace;
     struct attempts *log;
     dur_ns retry_after; /* out: when nobody could be asked, or 0 */
-    struct refusal why; /* out: the words of the last one that was asked, if it had any; else status 0 */
+    struct refusal
+        why; /* out: the words of the last one that was asked, if it had any; else status 0 */
 };
 /* On success *out has begun and *by says who answers. Else err says what went wrong with the last one,
  * or why nobody could be asked. The plan is used until the answer ends. */

@@ -515,8 +515,7 @@ TEST(audit_bundle_proves_a_record_and_nothing_else)
     char *form = (char *)(uintptr_t)text.ptr + str_find_char(text, '1');
 
     *form = '2';
-    EXPECT(!check_bundle(&trust, log.arena, text, &records, &err) &&
-               strstr(err.text, "is not 1"),
+    EXPECT(!check_bundle(&trust, log.arena, text, &records, &err) && strstr(err.text, "is not 1"),
            "%s", err.text);
     *form = '1';
     trust.count = 0;

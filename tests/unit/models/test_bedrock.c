@@ -20,7 +20,7 @@ static const struct {
     {"a text", CLAUDE, &dialect_openai, "{" ASK "}", "{" HI "," CONFIG("") "}", 0},
     {"numbers and stops", CLAUDE, &dialect_openai,
      "{" ASK ",\"max_tokens\":9,\"temperature\":0.5,\"top_p\":0.25,\"stop\":\"x\",\"metadata\":{"
-             "\"a\":\"b\"},"
+     "\"a\":\"b\"},"
      "\"service_tier\":\"flex\"}",
      "{" HI "," CONFIG("\"maxTokens\":9,\"topP\":0.25,\"temperature\":0.5,\"stopSequences\":["
                        "\"x\"]") ",\"serviceTier\":{\"type\":\"flex\"},\"requestMetadata\":{\"a\":"
@@ -28,7 +28,7 @@ static const struct {
      0},
     {"what Converse has no field for", CLAUDE, &dialect_openai,
      "{" ASK ",\"temperature\":1.5,\"seed\":1,\"n\":2,\"logit_bias\":{\"1\":1},\"response_format\":"
-             "{\"type\":\"json_object\"}}",
+     "{\"type\":\"json_object\"}}",
      "{" HI "," CONFIG("\"temperature\":1") "}", 5},
     {"system turns and cache points", CLAUDE, &dialect_anthropic,
      "{\"model\":\"m\",\"max_tokens\":9,\"system\":[{\"type\":\"text\",\"text\":\"S\",\"cache_"
@@ -68,11 +68,11 @@ static const struct {
      0},
     {"tools and a choice", "amazon.nova-pro-v1:0", &dialect_openai,
      "{" ASK ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":"
-             "\"d\",\"strict\":true,\"parameters\":"
+     "\"d\",\"strict\":true,\"parameters\":"
      "{\"type\":\"object\",\"properties\":{}}}}],\"tool_choice\":{\"type\":\"function\","
      "\"function\":{\"name\":\"f\"}}}",
      "{" HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"description\":\"d\","
-            "\"inputSchema\":{\"json\":{"
+     "\"inputSchema\":{\"json\":{"
      "\"type\":\"object\",\"properties\":{}}},\"strict\":true}}],\"toolChoice\":{\"tool\":{"
      "\"name\":\"f\"}}}," CONFIG("") "}",
      0},
@@ -107,7 +107,7 @@ static const struct {
      1},
     {"a schema", "us.anthropic.claude-opus-4-6-v1", &dialect_openai,
      "{" ASK ",\"reasoning_effort\":\"high\",\"response_format\":{\"type\":\"json_schema\",\"json_"
-             "schema\":{\"name\":\"n\","
+     "schema\":{\"name\":\"n\","
      "\"schema\":{\"type\":\"object\"}}}}",
      "{" HI "," CONFIG("") ",\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"adaptive\"}"
                            "},\"outputConfig\":{"

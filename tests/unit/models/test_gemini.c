@@ -86,7 +86,7 @@ static const struct {
      "\"integer\"}}}}}],"
      "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}",
      "{" HI ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\",\"description\":\"d\","
-            "\"parametersJsonSchema\":"
+     "\"parametersJsonSchema\":"
      "{\"type\":\"object\",\"properties\":{\"pattern\":{\"type\":\"string\"},\"k\":{\"enum\":["
      "\"v\"]},\"r\":{\"$ref\":\"#/$defs/r\"}},"
      "\"required\":[\"pattern\"],\"additionalProperties\":false,\"$defs\":{\"r\":{\"type\":"
