@@ -61,7 +61,7 @@ static const struct fake_move *go_on(struct fake_provider *fake)
         from = 0;
     half = from + (sizeof ALL - 1 - from) / 2;
     struct str head = arena_fmt(fake->arena, FAKE_STREAM_HEAD_TO_CLOSE TEXT("%.*s") TEXT("%s") "%s",
-                                (int)(half - from), ALL + from, ALL + half, s->tail);
+                                (int)(half - from), &ALL[from], &ALL[half], s->tail);
     moves[0] = (struct fake_move){FAKE_WRITE, head.ptr, 0};
     moves[1] = (struct fake_move){FAKE_CLOSE, NULL, 0};
     moves[2] = (struct fake_move){FAKE_END, NULL, 0};
