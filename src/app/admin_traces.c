@@ -66,8 +66,10 @@ static const struct schema trace_schema = {"Trace", "A recent request, step by s
 
 static void reply_ms(struct json_writer *w, const char *name, dur_ns d)
 {
+    int64_t us = MAX_OF(d, 0) / MICROSECOND; /* finer is noise */
+
     jw_key(w, name);
-    jw_f64(w, (double)(MAX_OF(d, 0) / MICROSECOND) / 1000);
+    jw_f64(w, (double)us / 1000);
 }
 
 static void reply_ms_or_null(struct json_writer *w, const char *name, dur_ns d)
