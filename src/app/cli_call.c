@@ -221,6 +221,8 @@ static void measure(struct cli *cli, const struct listing *all, const char *cons
 
 static void print_cell(struct str text, size_t width, bool last)
 {
+    if (text.len == 0)
+        text = STR("-");
     size_t shown = utf8_count(text);
 
     printf(STR_FMT "%*s", STR_ARG(text), last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");

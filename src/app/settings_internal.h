@@ -51,6 +51,29 @@ struct origin {
     struct str shown;  /* secrets: "env:OPENAI_API_KEY"; else "" */
 };
 
+/* One reading: what is being filled, from where, and what was wrong. */
+struct reading {
+    struct settings *settings;
+    struct settings_problems *problems;
+    const char *const *environment;
+    const char *file;
+    size_t origins_max;
+    struct str wrong[SETTINGS_PROBLEMS_MAX]; /* paths of the problems so far */
+    size_t wrong_count;
+    bool failed;
+    bool unreadable; /* the file, as a whole: what it would have said is not known */
+};
+
+#define SETTING_PATH_MAX 128
+/* "providers.0.url"; item -1: a plain section, no name: the section or the item itself. */
+void setting_path(char out[SETTING_PATH_MAX], const struct section *section, long item,
+                  struct str name);
+/* Of what was read well and does not fit together: where it stands, or where its neighbours do. */
+void settings_wrong(struct reading *r, const char *path, const char *what);
+void settings_doubtful(struct reading *r, const char *path, const char *what); /* a warning */
+/* What must fit together. Rules about values that were already wrong stay silent: one mistake, one problem. */
+void settings_check(struct reading *r);
+
 const char *setting_expects(const struct setting *row,
                             char out[160]); /* "a duration such as 10s, 1ms to 24h" */
 /* The value at `base` as it would be written in the file; secrets as where they come from. */

@@ -12,17 +12,7 @@
 #include "sys/sock.h"
 
 #define SETTINGS_MEMORY (64 * MIB)
-#define ENV_NAME_MAX    128
-
-/* One reading: what is being filled, from where, and what was wrong. */
-struct reading {
-    struct settings *settings;
-    struct settings_problems *problems;
-    const char *const *environment;
-    const char *file;
-    size_t origins_max;
-    bool failed;
-};
+#define ENV_NAME_MAX    SETTING_PATH_MAX
 
 static void note(struct settings_problems *p, bool warning, struct str text)
 {
@@ -54,20 +44,30 @@ static struct str place_text(struct reading *r, struct place at)
                      at.at_key ? at.yaml->key_column : at.yaml->column);
 }
 
-/* Of what was read well and does not fit together: where it stands, or where its neighbours do. */
+static const struct origin *origin_below(const struct settings *s, struct str path)
+{
+    for (size_t i = 0; s && i < s->origin_count; i++)
+        if (str_starts(s->origins[i].path, path))
+            return &s->origins[i];
+    return NULL;
+}
+
+/* Of what was read well and does not fit together: where it stands, or what it holds, or its neighbours. */
 static struct str place_of(struct reading *r, struct str path)
 {
     const struct settings *s = r->settings;
+    const struct origin *near;
 
     for (size_t i = s ? s->origin_count : 0; i > 0; i--)
         if (str_eq(s->origins[i - 1].path, path))
             return s->origins[i - 1].where;
+    near = path.len > 0 ? origin_below(s, arena_fmt(r->problems->arena, STR_FMT ".", STR_ARG(path)))
+                        : NULL;
     while (path.len > 0 && path.ptr[path.len - 1] != '.')
         path.len--;
-    for (size_t i = 0; s && path.len > 0 && i < s->origin_count; i++)
-        if (str_starts(s->origins[i].path, path))
-            return s->origins[i].where;
-    return place_text(r, (struct place){0});
+    if (!near && path.len > 0)
+        near = origin_below(s, path);
+    return near ? near->where : place_text(r, (struct place){0});
 }
 
 static void problem(struct reading *r, struct place at, const char *path, const char *what)
@@ -75,9 +75,23 @@ static void problem(struct reading *r, struct place at, const char *path, const 
     struct str where = at.yaml || at.variable ? place_text(r, at) : place_of(r, str_from(path));
 
     r->failed = true;
+    if (r->wrong_count < SETTINGS_PROBLEMS_MAX)
+        r->wrong[r->wrong_count++] = arena_str(r->problems->arena, str_from(path));
     note(r->problems, false,
          arena_fmt(r->problems->arena, STR_FMT ": %s%s%s", STR_ARG(where), path, *path ? ": " : "",
                    what));
+}
+
+void settings_wrong(struct reading *r, const char *path, const char *what)
+{
+    problem(r, (struct place){0}, path, what);
+}
+
+void settings_doubtful(struct reading *r, const char *path, const char *what)
+{
+    note(r->problems, true,
+         arena_fmt(r->problems->arena, STR_FMT ": %s: %s", STR_ARG(place_of(r, str_from(path))),
+                   path, what));
 }
 
 static const char *environment_get(const char *const *environment, const char *name)
@@ -376,12 +390,12 @@ static const struct setting *find_row(const struct section *section, struct str 
 
 /* ---- the file ---- */
 
-static void path_print(char out[ENV_NAME_MAX], const struct section *section, long item,
-                       struct str name)
+void setting_path(char out[SETTING_PATH_MAX], const struct section *section, long item,
+                  struct str name)
 {
     struct buf b;
 
-    buf_init_fixed(&b, out, ENV_NAME_MAX - 1);
+    buf_init_fixed(&b, out, SETTING_PATH_MAX - 1);
     buf_str(&b, str_from(section->name));
     if (item >= 0)
         buf_fmt(&b, ".%ld", item);
@@ -416,14 +430,14 @@ static void read_words(struct reading *r, const struct setting *row, void *base,
 static void read_members(struct reading *r, const struct section *section, const struct yaml *map,
                          void *base, long item)
 {
-    char path[ENV_NAME_MAX];
+    char path[SETTING_PATH_MAX];
 
     for (const struct yaml *at = map->first; at; at = at->next) {
         const char *near = NULL;
         const struct setting *row = find_row(section, at->key, &near);
         struct place key = {.yaml = at, .at_key = true};
 
-        path_print(path, section, item, at->key);
+        setting_path(path, section, item, at->key);
         if (!row) {
             unknown(r, key, path, near);
         } else if (row->type == SET_WORDS && at->kind == YAML_LIST) {
@@ -478,9 +492,9 @@ static void read_items(struct reading *r, const struct section *section, const s
     char *items = items_reserve(r, section, count);
 
     for (const struct yaml *at = list->first; at && items; at = at->next, i++) {
-        char path[ENV_NAME_MAX];
+        char path[SETTING_PATH_MAX];
 
-        path_print(path, section, (long)i, STR_NONE);
+        setting_path(path, section, (long)i, STR_NONE);
         if (at->kind != YAML_MAP)
             problem(r, (struct place){.yaml = at}, path, "expected a map with name: and the rest");
         else
@@ -525,11 +539,12 @@ static void read_file_text(struct reading *r, struct str text)
     struct err err = {0};
 
     if (!yaml_parse(r->settings->arena, text, &root, &err)) {
-        r->failed = true;
+        r->failed = r->unreadable = true;
         note(r->problems, false, arena_fmt(r->problems->arena, "%s:%s", r->file, err.text));
         return;
     }
     if (root && root->kind != YAML_MAP) {
+        r->unreadable = true;
         problem(r, (struct place){.yaml = root}, "",
                 "expected sections such as \"server:\", found something else");
         return;
@@ -553,10 +568,10 @@ static void upper(char *text)
 static void variable_name(char out[ENV_NAME_MAX + 8], const struct section *section, long item,
                           const char *row)
 {
-    char path[ENV_NAME_MAX];
+    char path[SETTING_PATH_MAX];
     struct buf b;
 
-    path_print(path, section, item, str_from(row));
+    setting_path(path, section, item, str_from(row));
     buf_init_fixed(&b, out, ENV_NAME_MAX + 7);
     buf_fmt(&b, "WEIR_%s", path);
     out[b.len] = 0;
@@ -572,7 +587,7 @@ static void read_variables(struct reading *r, const struct section *section, voi
         const char *value = environment_get(r->environment, name);
         if (!value)
             continue;
-        path_print(path, section, item, str_from(section->rows[i].name));
+        setting_path(path, section, item, str_from(section->rows[i].name));
         struct str kept = arena_str(r->settings->arena, str_from(name));
         read_row(r, &section->rows[i], base, path, (struct place){.variable = kept.ptr},
                  str_from(value));
@@ -642,158 +657,6 @@ static void warn_of_strangers(struct reading *r)
     }
 }
 
-/* ---- what must fit together ---- */
-
-static void must(struct reading *r, bool ok, const char *path, const char *what)
-{
-    if (!ok)
-        problem(r, (struct place){0}, path, what);
-}
-
-static void check_required(struct reading *r, const struct section *section)
-{
-    char *base = (char *)r->settings;
-    char *items = *(char **)(void *)(base + section->items_offset);
-    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
-
-    for (size_t item = 0; item < count; item++)
-        for (size_t i = 0; i < section->count; i++) {
-            char path[ENV_NAME_MAX];
-            const struct str *value =
-                (const struct str *)(void *)(items + item * section->item_size +
-                                             section->rows[i].offset);
-
-            if (section->rows[i].fallback || value->len > 0)
-                continue;
-            path_print(path, section, (long)item, str_from(section->rows[i].name));
-            must(r, r->failed, path, "must be given");
-        }
-}
-
-static bool has_provider(const struct settings *s, struct str name)
-{
-    for (size_t i = 0; i < s->provider_count; i++)
-        if (str_eq(s->providers[i].name, name))
-            return true;
-    return false;
-}
-
-static bool has_model(const struct settings *s, struct str name)
-{
-    for (size_t i = 0; i < s->model_count; i++)
-        if (str_eq(s->models[i].name, name))
-            return true;
-    return false;
-}
-
-static const struct section *section_named(const char *name)
-{
-    for (size_t i = 0; i < settings_section_count; i++)
-        if (strcmp(settings_sections[i].name, name) == 0)
-            return &settings_sections[i];
-    ASSERT(false);
-    return NULL;
-}
-
-static void check_names(struct reading *r)
-{
-    struct settings *s = r->settings;
-    char path[ENV_NAME_MAX];
-
-    for (size_t i = 0; i < s->provider_count; i++)
-        for (size_t j = 0; j < i; j++)
-            if (str_eq(s->providers[i].name, s->providers[j].name)) {
-                path_print(path, section_named("providers"), (long)i, STR("name"));
-                must(r, false, path, "another provider has this name");
-            }
-    for (size_t i = 0; i < s->model_count; i++) {
-        path_print(path, section_named("models"), (long)i, STR("name"));
-        for (size_t j = 0; j < i; j++)
-            must(r, !str_eq(s->models[i].name, s->models[j].name), path,
-                 "another model has this name");
-        must(r, !str_eq(s->models[i].name, s->knowledge.model), path,
-             "knowledge.model has this name: rename one of them");
-        path_print(path, section_named("models"), (long)i, STR("provider"));
-        must(r, has_provider(s, s->models[i].provider), path, "no provider has this name");
-    }
-}
-
-static void check_prices(struct reading *r)
-{
-    struct settings *s = r->settings;
-    char path[ENV_NAME_MAX];
-
-    for (size_t i = 0; i < s->price_count; i++) {
-        struct token_range tokens;
-        struct hours hours;
-        struct err err = {0};
-
-        snprintf(path, sizeof path, "prices.%zu.model", i);
-        must(r, has_model(s, s->prices[i].model), path, "no model has this name");
-        snprintf(path, sizeof path, "prices.%zu.hours", i);
-        must(r, hours_parse(s->prices[i].hours, &hours, &err), path, err.text);
-        snprintf(path, sizeof path, "prices.%zu.prompt_tokens", i);
-        must(r, token_range_parse(s->prices[i].prompt_tokens, &tokens, &err), path, err.text);
-    }
-}
-
-static void check_models(struct reading *r)
-{
-    struct settings *s = r->settings;
-    char path[ENV_NAME_MAX];
-
-    for (size_t i = 0; i < s->model_count; i++) {
-        struct err err = {0};
-        uint32_t bits;
-
-        snprintf(path, sizeof path, "models.%zu.abilities", i);
-        must(r, abilities_parse(s->models[i].abilities, &bits, &err), path, err.text);
-        snprintf(path, sizeof path, "models.%zu.successor", i);
-        must(r, s->models[i].successor.len == 0 || has_model(s, s->models[i].successor), path,
-             "no model has this name");
-    }
-}
-
-/* Candidates may also come from `weir model add`, so their names are looked up when all are known. */
-static void check_routes(struct reading *r)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
-    struct route_table *table;
-    struct route_text *rows;
-    struct err err = {0};
-
-    if (!arena || !settings_routes(r->settings, arena, &rows, &err) ||
-        !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
-        must(r, false, "routes", err.code ? err.text : "no memory to check them");
-}
-
-static void check_together(struct reading *r)
-{
-    struct settings *s = r->settings;
-
-    if (r->failed)
-        return; /* what is missing would be reported twice */
-    must(r, (s->server.tls_certificate.len > 0) == (s->server.tls_key.len > 0),
-         "server.tls_certificate", "tls_certificate and tls_key go together");
-    must(r, s->server.tls_client_ca.len == 0 || s->server.tls_key.len > 0, "server.tls_client_ca",
-         "needs tls_certificate and tls_key");
-    must(r, s->server.body_bytes <= s->server.request_memory / 2, "server.request_memory",
-         "must be at least twice server.body_bytes");
-    for (size_t i = 0; i < settings_section_count; i++)
-        if (settings_sections[i].item_size > 0)
-            check_required(r, &settings_sections[i]);
-    if (r->failed)
-        return;
-    check_names(r);
-    check_models(r);
-    check_prices(r);
-    check_routes(r);
-    bool fixed =
-        str_eq(s->knowledge.through, STR("auto")) || str_eq(s->knowledge.through, STR("none"));
-    must(r, fixed || has_model(s, s->knowledge.through), "knowledge.through",
-         "expected \"auto\", \"none\" or the name of one of `models`");
-}
-
 /* ---- the door ---- */
 
 static bool begin(struct reading *r)
@@ -821,7 +684,7 @@ static bool finish(struct reading *r, struct settings **out)
     if (!r->settings)
         return false;
     read_environment(r);
-    check_together(r);
+    settings_check(r);
     warn_of_strangers(r);
     if (r->failed) {
         settings_free(&r->settings);
@@ -855,10 +718,12 @@ bool settings_read(const char *file, const char *const *environment,
 
     if (!scratch || !begin(&r))
         return finish(&r, out);
-    if (!file_stat(r.file, &info, &err)) {
-        if (file || err.code != ERR_NOT_FOUND)
-            problem(&r, (struct place){0}, "", err.text);
-    } else if (!file_load(scratch, r.file, YAML_BYTES_MAX, &text, &err)) {
+    bool found = file_stat(r.file, &info, &err);
+
+    if (!found && !file && err.code == ERR_NOT_FOUND)
+        return finish(&r, out);
+    if (!found || !file_load(scratch, r.file, YAML_BYTES_MAX, &text, &err)) {
+        r.unreadable = true;
         problem(&r, (struct place){0}, "", err.text);
     } else {
         r.settings->file = arena_fmt(r.settings->arena, "%s", r.file);

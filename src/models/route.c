@@ -469,6 +469,13 @@ static bool read_row(struct arena *arena, const struct route_text *row,
            read_use(arena, row->use, catalogue, out, err) && (!catalogue || check_use(out, err));
 }
 
+bool route_text_check(struct arena *arena, const struct route_text *row, struct err *err)
+{
+    struct route route = {0};
+
+    return read_row(arena, row, NULL, &route, err) || in_row(row, err);
+}
+
 static bool check_names(const struct route_text *rows, size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++)

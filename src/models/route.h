@@ -73,6 +73,9 @@ struct route_table;
 bool route_table_read(struct arena *arena, const struct route_text *rows, size_t count,
                       const struct catalogue *catalogue, struct route_table **out, struct err *err)
     MUST_CHECK;
+/* One row alone, its candidates' names not looked up. */
+bool route_text_check(struct arena *arena, const struct route_text *row, struct err *err)
+    MUST_CHECK;
 size_t route_count(const struct route_table *table);
 const struct route *route_at(const struct route_table *table, size_t i);
 

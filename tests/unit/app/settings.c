@@ -80,18 +80,80 @@ TEST(mistakes_are_named)
         EXPECT(!read(mistakes[i].text, NULL, &p, &s), "%s", mistakes[i].name);
         EXPECT(p.count > 0 && str_eq(p.at[0], str_from(mistakes[i].want)), "%s: " STR_FMT,
                mistakes[i].name, STR_ARG(p.count ? p.at[0] : STR("no problem")));
+        EXPECT(p.count == 1, "%s: one mistake, %zu problems", mistakes[i].name, p.count);
         settings_free(&s);
         settings_problems_free(&p);
     }
 }
 
-TEST(all_mistakes_are_named_not_only_the_first)
+/* All of them, and nothing that only follows from one of them. */
+static const struct {
+    const char *name, *text, *want; /* want: the problems, a line each */
+} many[] = {
+    {"values", "log:\n  level: a\n  requests: b\nserver:\n  loops: 999\n",
+     "weir.yaml:2:10: log.level: expected one of error|warn|info|debug, found \"a\"\n"
+     "weir.yaml:3:13: log.requests: expected true or false, found \"b\"\n"
+     "weir.yaml:5:10: server.loops: expected a whole number from 0 to 256, found \"999\"\n"},
+    {"a value and what does not fit together",
+     "providers:\n  - name: p\n    url: http://h/v1\n    kind: opnai\nmodels:\n  - name: a\n"
+     "    provider: q\n    successor: nobody\n",
+     "weir.yaml:4:11: providers.0.kind: expected one of "
+     "openai|azure|vllm|sglang|llama.cpp|ollama|deepseek|dashscope|baidu|anthropic|gemini|bedrock, "
+     "found \"opnai\"\n"
+     "weir.yaml:7:15: models.0.provider: no provider has this name\n"
+     "weir.yaml:8:16: models.0.successor: no model has this name\n"},
+    {"a name that could not be read is not missed elsewhere",
+     "providers:\n  - name: \"a b\"\n    url: http://h/v1\nmodels:\n  - name: m\n"
+     "    provider: \"a b\"\n  - name: n\n    provider: a\n",
+     "weir.yaml:2:11: providers.0.name: expected a name (letters, digits and ._-/:@+), "
+     "found \"a b\"\n"
+     "weir.yaml:6:15: models.0.provider: expected a name (letters, digits and ._-/:@+), "
+     "found \"a b\"\n"},
+    {"a name that was misspelt is not missed as well",
+     "providers:\n  - nmae: p\n    url: http://h/v1\n",
+     "weir.yaml:2:5: providers.0.nmae: unknown setting; did you mean \"name\"?\n"},
+    {"two routes",
+     "providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - name: m\n    provider: p\n"
+     "routes:\n  - name: a\n    models: \"x*y\"\n    use: m\n  - name: b\n    hours: 9\n"
+     "    use: m\n",
+     "weir.yaml:8:11: routes.0: route \"a\": \"x*y\": \"*\" may only stand at the end\n"
+     "weir.yaml:11:11: routes.1: route \"b\": expected hours such as 16:30-00:30 (UTC), found "
+     "\"9\"\n"},
+};
+
+TEST(all_mistakes_are_named_and_each_once)
+{
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        struct settings_problems p = {0};
+        struct settings *s = NULL;
+        char text[2048];
+        struct buf b;
+
+        buf_init_fixed(&b, text, sizeof text - 1);
+        EXPECT(!read(many[i].text, NULL, &p, &s), "%s", many[i].name);
+        for (size_t j = 0; j < p.count; j++)
+            buf_fmt(&b, STR_FMT "\n", STR_ARG(p.at[j]));
+        text[b.len] = 0;
+        EXPECT(strcmp(text, many[i].want) == 0, "%s: found\n%s", many[i].name, text);
+        settings_free(&s);
+        settings_problems_free(&p);
+    }
+}
+
+TEST(a_candidate_that_the_file_does_not_know_is_a_warning)
 {
     struct settings_problems p = {0};
     struct settings *s = NULL;
 
-    EXPECT(!read("log:\n  level: a\n  requests: b\nserver:\n  loops: c\n", NULL, &p, &s));
-    EXPECT(p.count == 3, "%zu", p.count);
+    EXPECT(read("providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - name: m\n"
+                "    provider: p\nroutes:\n  - name: a\n    use: m*2 > nobody\n",
+                NULL, &p, &s));
+    EXPECT(p.warning_count == 1 &&
+               str_eq(p.warnings[0],
+                      STR("weir.yaml:8:11: routes.0: no model of this file is called \"nobody\": "
+                          "the start fails unless `weir model add` made it")),
+           STR_FMT, STR_ARG(p.warning_count ? p.warnings[0] : STR("none")));
+    settings_free(&s);
     settings_problems_free(&p);
 }
 

@@ -1,0 +1,263 @@
+/* Settings that must fit together: every mistake is named at once, and none twice. A rule whose values
+ * were already refused says nothing, for what it would say follows from that mistake. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/settings_internal.h"
+
+/* The section, the item or the value itself, as far as the path goes, was read without a problem. */
+static bool sound(const struct reading *r, const char *path)
+{
+    struct str wanted = str_from(path);
+
+    for (size_t i = 0; i < r->wrong_count; i++) {
+        struct str wrong = r->wrong[i];
+
+        if (str_starts(wrong, wanted) && (wrong.len == wanted.len || wrong.ptr[wanted.len] == '.'))
+            return false;
+    }
+    return true;
+}
+
+static void must(struct reading *r, bool ok, const char *path, const char *what)
+{
+    if (!ok && sound(r, path))
+        settings_wrong(r, path, what);
+}
+
+static bool is_row(const struct section *section, struct str name)
+{
+    for (size_t i = 0; i < section->count; i++)
+        if (str_eq(name, str_from(section->rows[i].name)))
+            return true;
+    return false;
+}
+
+static const struct section *section_named(const char *name)
+{
+    for (size_t i = 0; i < settings_section_count; i++)
+        if (strcmp(settings_sections[i].name, name) == 0)
+            return &settings_sections[i];
+    ASSERT(false);
+    return NULL;
+}
+
+/* A name that is missed may be the one that was misspelt. */
+static bool item_has_stranger(const struct reading *r, const struct section *section, long item)
+{
+    char path[SETTING_PATH_MAX];
+
+    setting_path(path, section, item, STR_NONE);
+    for (size_t i = 0; i < r->wrong_count; i++) {
+        size_t skip = strlen(path);
+        struct str wrong = r->wrong[i];
+
+        if (str_starts(wrong, str_from(path)) && wrong.len > skip && wrong.ptr[skip] == '.' &&
+            !is_row(section, str_slice(wrong, skip + 1, wrong.len)))
+            return true;
+    }
+    return false;
+}
+
+static void check_required(struct reading *r, const struct section *section)
+{
+    char *base = (char *)r->settings;
+    char *items = *(char **)(void *)(base + section->items_offset);
+    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
+
+    for (size_t item = 0; item < count; item++)
+        for (size_t i = 0; i < section->count; i++) {
+            char path[SETTING_PATH_MAX];
+            const struct str *value =
+                (const struct str *)(void *)(items + item * section->item_size +
+                                             section->rows[i].offset);
+
+            if (section->rows[i].fallback || value->len > 0 ||
+                item_has_stranger(r, section, (long)item))
+                continue;
+            setting_path(path, section, (long)item, str_from(section->rows[i].name));
+            must(r, false, path, "must be given");
+        }
+}
+
+/* Every name of the list is known, so that one which is not found there is wrong. */
+static bool names_known(const struct reading *r, const char *list)
+{
+    const struct section *section = section_named(list);
+    char *base = (char *)r->settings;
+    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
+
+    for (size_t i = 0; i < r->wrong_count; i++)
+        if (str_eq(r->wrong[i], str_from(list)))
+            return false;
+    for (size_t item = 0; item < count; item++) {
+        char path[SETTING_PATH_MAX];
+
+        setting_path(path, section, (long)item, STR("name"));
+        if (!sound(r, path) || item_has_stranger(r, section, (long)item))
+            return false;
+    }
+    return true;
+}
+
+static bool has_provider(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->provider_count; i++)
+        if (str_eq(s->providers[i].name, name))
+            return true;
+    return false;
+}
+
+static bool has_model(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->model_count; i++)
+        if (str_eq(s->models[i].name, name))
+            return true;
+    return false;
+}
+
+static void check_names(struct reading *r)
+{
+    struct settings *s = r->settings;
+    bool providers = names_known(r, "providers");
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < s->provider_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (str_eq(s->providers[i].name, s->providers[j].name)) {
+                setting_path(path, section_named("providers"), (long)i, STR("name"));
+                must(r, false, path, "another provider has this name");
+            }
+    for (size_t i = 0; i < s->model_count; i++) {
+        setting_path(path, section_named("models"), (long)i, STR("name"));
+        for (size_t j = 0; j < i; j++)
+            must(r, !str_eq(s->models[i].name, s->models[j].name), path,
+                 "another model has this name");
+        must(r, !str_eq(s->models[i].name, s->knowledge.model), path,
+             "knowledge.model has this name: rename one of them");
+        setting_path(path, section_named("models"), (long)i, STR("provider"));
+        must(r, !providers || has_provider(s, s->models[i].provider), path,
+             "no provider has this name");
+    }
+}
+
+static void check_prices(struct reading *r)
+{
+    struct settings *s = r->settings;
+    bool models = names_known(r, "models");
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < s->price_count; i++) {
+        struct token_range tokens;
+        struct hours hours;
+        struct err err = {0};
+
+        snprintf(path, sizeof path, "prices.%zu.model", i);
+        must(r, !models || has_model(s, s->prices[i].model), path, "no model has this name");
+        snprintf(path, sizeof path, "prices.%zu.hours", i);
+        must(r, hours_parse(s->prices[i].hours, &hours, &err), path, err.text);
+        snprintf(path, sizeof path, "prices.%zu.prompt_tokens", i);
+        must(r, token_range_parse(s->prices[i].prompt_tokens, &tokens, &err), path, err.text);
+    }
+}
+
+static void check_models(struct reading *r)
+{
+    struct settings *s = r->settings;
+    bool models = names_known(r, "models");
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < s->model_count; i++) {
+        struct err err = {0};
+        uint32_t bits;
+
+        snprintf(path, sizeof path, "models.%zu.abilities", i);
+        must(r, abilities_parse(s->models[i].abilities, &bits, &err), path, err.text);
+        snprintf(path, sizeof path, "models.%zu.successor", i);
+        must(r, !models || s->models[i].successor.len == 0 || has_model(s, s->models[i].successor),
+             path, "no model has this name");
+    }
+}
+
+/* Candidates may also come from `weir model add`, so that only the start knows all their names. */
+static void check_candidates(struct reading *r, struct str use, const char *path)
+{
+    struct str group, item;
+
+    for (struct str groups = use; str_split(&groups, '>', &group);)
+        for (struct str rest = group; str_split(&rest, ',', &item);) {
+            struct str name = str_trim(str_slice(item, 0, str_find_char(item, '*')));
+            struct str text;
+
+            if (has_model(r->settings, name))
+                continue;
+            text = arena_fmt(r->problems->arena,
+                             "no model of this file is called \"" STR_FMT
+                             "\": the start fails unless `weir model add` made it",
+                             STR_ARG(str_slice(name, 0, 80)));
+            settings_doubtful(r, path, text.ptr ? text.ptr : "");
+        }
+}
+
+static void check_routes(struct reading *r)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
+    bool models = names_known(r, "models");
+    struct route_table *table;
+    struct route_text *rows;
+    struct err err = {0};
+    char path[SETTING_PATH_MAX];
+
+    if (!arena || !settings_routes(r->settings, arena, &rows, &err)) {
+        must(r, false, "routes", err.code ? err.text : "no memory to check them");
+        return;
+    }
+    for (size_t i = 0; i < r->settings->route_count; i++) {
+        setting_path(path, section_named("routes"), (long)i, STR_NONE);
+        if (!sound(r, path))
+            continue;
+        if (!route_text_check(arena, &rows[i], &err))
+            settings_wrong(r, path, err.text);
+        else if (models)
+            check_candidates(r, rows[i].use, path);
+    }
+    if (sound(r, "routes") &&
+        !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
+        settings_wrong(r, "routes", err.text);
+}
+
+static void check_server(struct reading *r)
+{
+    struct settings *s = r->settings;
+    bool certificate = s->server.tls_certificate.len > 0, key = s->server.tls_key.len > 0;
+
+    if (sound(r, "server.tls_key"))
+        must(r, certificate == key, "server.tls_certificate",
+             "tls_certificate and tls_key go together");
+    if (sound(r, "server.tls_key"))
+        must(r, s->server.tls_client_ca.len == 0 || key, "server.tls_client_ca",
+             "needs tls_certificate and tls_key");
+    if (sound(r, "server.body_bytes"))
+        must(r, s->server.body_bytes <= s->server.request_memory / 2, "server.request_memory",
+             "must be at least twice server.body_bytes");
+}
+
+void settings_check(struct reading *r)
+{
+    struct settings *s = r->settings;
+    bool fixed =
+        str_eq(s->knowledge.through, STR("auto")) || str_eq(s->knowledge.through, STR("none"));
+
+    if (r->unreadable)
+        return;
+    check_server(r);
+    for (size_t i = 0; i < settings_section_count; i++)
+        if (settings_sections[i].item_size > 0)
+            check_required(r, &settings_sections[i]);
+    check_names(r);
+    check_models(r);
+    check_prices(r);
+    check_routes(r);
+    must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
+         "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
+}
