@@ -95,9 +95,11 @@ static void record_attempts(const struct request *req, struct audit_record *reco
 
 static struct str provider_name(const struct request *req)
 {
-    if (req->answer)
+    if (req->answer && req->answer->provider.len > 0)
         return req->answer->provider;
-    return req->model && req->model->provider ? req->model->provider->name : STR_NONE;
+    if (!req->model)
+        return STR_NONE;
+    return req->model->provider ? req->model->provider->name : STR("weir"); /* from documents */
 }
 
 static struct str remote_name(const struct request *req)
