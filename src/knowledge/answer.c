@@ -104,6 +104,24 @@ static struct str text_between(const struct found *found, struct sentence first,
     return str_slice(buf_view(b), begin, b->len);
 }
 
+/* The first block's page, and the box around all that stand on it. */
+static struct place place_between(const struct passage *passage, uint32_t first, uint32_t last)
+{
+    struct place all = passage->blocks[first].place;
+
+    for (uint32_t i = first + 1; i <= last; i++) {
+        const struct place *p = &passage->blocks[i].place;
+
+        if (p->page != all.page || p->right == 0 || all.right == 0)
+            continue;
+        all.left = MIN_OF(all.left, p->left);
+        all.top = MIN_OF(all.top, p->top);
+        all.right = MAX_OF(all.right, p->right);
+        all.bottom = MAX_OF(all.bottom, p->bottom);
+    }
+    return all;
+}
+
 static void place(const struct found *found, struct sentence first, struct sentence last,
                   struct citation *c)
 {
@@ -114,6 +132,7 @@ static void place(const struct found *found, struct sentence first, struct sente
     c->byte_end = end.byte_end;
     c->line_first = begin.line_first;
     c->line_last = end.line_last;
+    c->place = place_between(&found->passage, first.block, last.block);
 }
 
 /* Sentences first to last of one passage as a citation, copied out of the view. */
@@ -135,6 +154,7 @@ static bool cite(struct arena *arena, const struct found *found, size_t first, s
     c.path = arena_str(arena, record.path);
     c.title = arena_str(arena, record.title);
     c.heading = arena_str(arena, found->passage.heading);
+    c.place.label = arena_str(arena, c.place.label);
     if (!c.document.ptr || !c.path.ptr || !c.title.ptr || !c.heading.ptr)
         return err_arena(err, arena);
     *out = c;
@@ -304,7 +324,11 @@ static const struct words {
 
 static void write_lines(struct buf *b, const struct citation *c, bool zh)
 {
-    if (c->line_first == c->line_last)
+    if (c->place.label.len)
+        buf_fmt(b, zh ? "，" STR_FMT : ", " STR_FMT, STR_ARG(c->place.label));
+    else if (c->place.page)
+        buf_fmt(b, zh ? "，第 %u 页" : ", page %u", c->place.page);
+    else if (c->line_first == c->line_last)
         buf_fmt(b, zh ? "，第 %u 行" : ", line %u", c->line_first);
     else
         buf_fmt(b, zh ? "，第 %u-%u 行" : ", lines %u-%u", c->line_first, c->line_last);

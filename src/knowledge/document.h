@@ -24,16 +24,26 @@ struct run {
     uint32_t line; /* 1-based, where the source begins */
 };
 
+/* Where in a file that has pages: slides and sheets are pages, too. */
+struct place {
+    uint32_t page; /* from 1; 0: the file has none */
+    uint32_t left, top, right,
+        bottom;       /* tenths of a point from the page's upper left; all 0: unknown */
+    struct str label; /* what people call it: "Fees!A4:D4", "slide 3"; or empty */
+};
+
 struct block {
     enum block_kind kind;
     int level; /* heading: 1 to 6; item: depth from 1 */
     struct str text;
     struct run *runs;
     size_t run_count;
+    struct place place;
 };
 
 struct document {
     struct str title; /* HTML title, first heading, or empty */
+    struct str text; /* of files that are not text: what was read of them, and what runs refer to */
     struct block *blocks;
     size_t count;
 };

@@ -11,6 +11,7 @@
 #define WEIR_KNOWLEDGE_KNOWLEDGE_H
 
 #include "gateway/gateway.h"
+#include "knowledge/document.h"
 #include "sys/pool.h"
 
 struct knowledge;
@@ -56,6 +57,9 @@ struct citation {
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint32_t line_first, line_last;            /* 1-based, in the original file */
     uint64_t byte_first, byte_end;             /* [first, end) in the original file */
+    struct place
+        place;        /* page and box, in files that have them: then lines and bytes are of the text
+                         * that was read from the file */
     struct str quote; /* the text of these bytes: markup taken out, white space folded */
     float score;
 };

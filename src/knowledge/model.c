@@ -32,6 +32,26 @@ static uint32_t number_of(const struct account *a, size_t i)
     return a->numbers ? a->numbers[i] : (uint32_t)i + 1;
 }
 
+/* "page": 3, "label": "Fees!A4:D4", "box": [left, top, right, bottom] in points. */
+static void write_place(struct json_writer *w, const struct place *p)
+{
+    const uint32_t box[] = {p->left, p->top, p->right, p->bottom};
+
+    if (p->page) {
+        jw_key(w, "page");
+        jw_u64(w, p->page);
+    }
+    if (p->label.len)
+        write_text(w, "label", p->label);
+    if (!p->right)
+        return;
+    jw_key(w, "box");
+    jw_array(w);
+    for (size_t i = 0; i < ARRAY_LEN(box); i++)
+        jw_f64(w, box[i] / 10.0);
+    jw_array_end(w);
+}
+
 static void write_citation(struct json_writer *w, const struct citation *c, uint32_t number)
 {
     jw_object(w);
@@ -43,6 +63,7 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     write_text(w, "heading", c->heading);
     write_pair(w, "lines", c->line_first, c->line_last);
     write_pair(w, "bytes", c->byte_first, c->byte_end);
+    write_place(w, &c->place);
     write_text(w, "quote", c->quote);
     jw_object_end(w);
 }
@@ -89,8 +110,11 @@ static void write_url(struct json_writer *w, const struct citation *c)
             buf_char(w->to, c->path.ptr[i]);
         else
             buf_fmt(w->to, "%%%02X", (unsigned)(uint8_t)c->path.ptr[i]);
-    buf_fmt(w->to, "#L%" PRIu32, c->line_first);
-    if (c->line_last > c->line_first)
+    if (c->place.page)
+        buf_fmt(w->to, "#page=%" PRIu32, c->place.page);
+    else
+        buf_fmt(w->to, "#L%" PRIu32, c->line_first);
+    if (!c->place.page && c->line_last > c->line_first)
         buf_fmt(w->to, "-L%" PRIu32, c->line_last);
     buf_char(w->to, '"');
 }

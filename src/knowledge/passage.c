@@ -225,12 +225,46 @@ bool record_str(struct str *rest, struct str *out)
     return true;
 }
 
+void place_write(struct buf *to, const struct place *place)
+{
+    record_put_number(to, place->page);
+    record_put_number(to, place->left);
+    record_put_number(to, place->top);
+    record_put_number(to, place->right);
+    record_put_number(to, place->bottom);
+    record_put_str(to, place->label);
+}
+
+bool place_read(struct str *rest, struct place *out)
+{
+    uint64_t n[5];
+
+    for (size_t i = 0; i < ARRAY_LEN(n); i++)
+        if (!record_number(rest, &n[i]) || n[i] > UINT32_MAX)
+            return false;
+    *out = (struct place){.page = (uint32_t)n[0],
+                          .left = (uint32_t)n[1],
+                          .top = (uint32_t)n[2],
+                          .right = (uint32_t)n[3],
+                          .bottom = (uint32_t)n[4]};
+    return record_str(rest, &out->label);
+}
+
+static bool is_placed(const struct place *p)
+{
+    return p->page || p->label.len || p->left || p->top || p->right || p->bottom;
+}
+
+#define PLACED 0x40u /* beside the kind: a place follows */
+
 /* Runs lie end to end in the text and in order in the file: gaps and steps are enough. */
 static void write_block(struct buf *to, const struct block *block)
 {
     uint32_t source = 0, line = 0;
 
-    record_put_number(to, (uint64_t)block->kind);
+    record_put_number(to, (uint64_t)block->kind | (is_placed(&block->place) ? PLACED : 0));
+    if (is_placed(&block->place))
+        place_write(to, &block->place);
     record_put_number(to, (uint64_t)block->level);
     record_put_str(to, block->text);
     record_put_number(to, block->run_count);
@@ -281,11 +315,12 @@ static bool read_block(struct arena *arena, struct str *rest, struct block *out)
 {
     uint64_t kind, level, runs;
 
-    if (!record_number(rest, &kind) || kind >= BLOCK_KINDS || !record_number(rest, &level) ||
+    if (!record_number(rest, &kind) || (kind & ~(uint64_t)PLACED) >= BLOCK_KINDS ||
+        ((kind & PLACED) && !place_read(rest, &out->place)) || !record_number(rest, &level) ||
         level > 64 || !record_str(rest, &out->text) || !out->text.len ||
         !record_number(rest, &runs) || !runs || runs > rest->len)
         return false;
-    out->kind = (enum block_kind)kind;
+    out->kind = (enum block_kind)(kind & ~(uint64_t)PLACED);
     out->level = (int)level;
     out->run_count = runs;
     out->runs = arena_array(arena, runs, sizeof *out->runs);

@@ -26,6 +26,8 @@ void passage_write(struct buf *to, const struct passage *passage);
 bool passage_read(struct arena *arena, struct str record, struct passage *out) MUST_CHECK;
 
 /* Small records of our own, for documents too. */
+void place_write(struct buf *to, const struct place *place);
+bool place_read(struct str *rest, struct place *out) MUST_CHECK;
 void record_put_number(struct buf *to, uint64_t n);
 void record_put_str(struct buf *to, struct str s);
 bool record_number(struct str *rest, uint64_t *out) MUST_CHECK;
