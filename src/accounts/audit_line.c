@@ -134,7 +134,9 @@ void audit_line_format(const struct audit_record *r, struct audit_line *out)
     buf_init_fixed(&b, scratch + SEQ_ROOM, sizeof scratch - SEQ_ROOM - HASH_ROOM);
     buf_str(&b, STR(",\"time\":\""));
     buf_put(&b, time, sizeof time - 1);
-    put_id(&b, STR("\",\"request\":\""), r->request_id);
+    buf_char(&b, '"');
+    if (r->request_id) /* a start, a flood summed up, a command: of no request */
+        put_id(&b, STR(",\"request\":\""), r->request_id);
     if (r->parent_id)
         put_id(&b, STR(",\"parent\":\""), r->parent_id);
     put_names(&b, r);

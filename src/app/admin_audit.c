@@ -29,7 +29,7 @@
 static const struct schema_field record_fields[] = {
     {"seq", FIELD_COUNT, 0, "Number of the record, without gaps.", 0, 0, NULL, NULL},
     {"time", FIELD_TIME, 0, "When it was written.", 0, 0, NULL, NULL},
-    {"request", FIELD_TEXT, 0, "x-request-id without req_.", 0, 0, NULL, NULL},
+    TEXT("request", "x-request-id without req_; absent: the record is of none."),
     TEXT("parent", "The request this one was asked for."),
     TEXT("key", "Whose key; k_local: the command socket."),
     TEXT("tenant", NULL),

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 #define TRACE_EVENTS_MAX  64
-#define TRACE_TEXT_MAX    200 /* bytes of an event's or a span's text, a longer one is cut */
+#define TRACE_TEXT_MAX    360 /* bytes of an event's or a span's text, a longer one is cut */
 #define TRACEPARENT_BYTES 55
 
 struct trace;

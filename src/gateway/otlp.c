@@ -1,8 +1,10 @@
 #include "gateway/otlp.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "gateway/protobuf.h"
+#include "models/upstream.h"
 
 /* Numbers of fields: opentelemetry/proto/trace/v1/trace.proto, common/v1/common.proto. */
 enum { REQUEST_RESOURCE_SPANS = 1 };
@@ -24,9 +26,10 @@ enum span_field {
     SPAN_FLAGS = 16,
 };
 enum { EVENT_TIME = 1, EVENT_NAME = 2, EVENT_ATTRIBUTES = 3 };
-enum { STATUS_MESSAGE = 1, STATUS_CODE = 3 };
+enum { STATUS_MESSAGE = 2, STATUS_CODE = 3 };
 enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2 };
-enum { ANY_STRING = 1, ANY_BOOL = 2, ANY_INT = 3 };
+enum { ANY_STRING = 1, ANY_BOOL = 2, ANY_INT = 3, ANY_DOUBLE = 4, ANY_ARRAY = 5 };
+enum { ARRAY_VALUES = 1 };
 enum span_kind { KIND_INTERNAL = 1, KIND_SERVER = 2, KIND_CLIENT = 3 };
 
 #define STATUS_ERROR     2
@@ -72,6 +75,47 @@ static void put_count(struct buf *b, struct str key, int64_t n)
 {
     if (n >= 0)
         put_int(b, SPAN_ATTRIBUTES, key, n);
+}
+
+/* For what is a part of another number: 0 is what most have, and left out. */
+static void put_part(struct buf *b, struct str key, int64_t n)
+{
+    if (n > 0)
+        put_int(b, SPAN_ATTRIBUTES, key, n);
+}
+
+/* NAN: none was given. */
+static void put_number(struct buf *b, struct str key, double n)
+{
+    uint64_t bits;
+    char bytes[9] = {ANY_DOUBLE << 3 | 1};
+
+    if (isnan(n))
+        return;
+    memcpy(&bits, &n, sizeof bits);
+    for (size_t i = 0; i < sizeof bits; i++)
+        bytes[1 + i] = (char)(bits >> (8 * i));
+    size_t at = open_attribute(b, SPAN_ATTRIBUTES, key), any = pb_open(b, KEY_VALUE_VALUE);
+    buf_put(b, bytes, sizeof bytes);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+static void put_true(struct buf *b, struct str key)
+{
+    size_t at = open_attribute(b, SPAN_ATTRIBUTES, key), any = pb_open(b, KEY_VALUE_VALUE);
+
+    pb_varint(b, ANY_BOOL, 1);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+static void put_element(struct buf *b, struct str text)
+{
+    size_t at = pb_open(b, ARRAY_VALUES);
+
+    pb_bytes(b, ANY_STRING, text);
+    pb_close(b, at);
 }
 
 /* What the words of spans' texts are called outside. */
@@ -148,6 +192,7 @@ struct placed {
     struct buf *out;
     const struct summary *s;
     const struct trace_context *context;
+    uint64_t answering; /* span of the call whose answer the client had; 0: none */
 };
 
 static uint64_t unix_ns(const struct placed *p, mono_ns at)
@@ -178,19 +223,92 @@ static void put_status(struct buf *b, struct str message)
     pb_close(b, at);
 }
 
-static void put_gen_ai(struct buf *b, const struct summary *s)
+static void put_gen_ai(struct buf *b, const struct summary *s, const char *kind)
 {
     put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.operation.name"), s->operation);
-    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.provider.name"), str_from(s->provider_kind));
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.provider.name"), str_from(kind));
 }
 
-static void put_usage(struct buf *b, const struct summary *s)
+/* What was asked for beside the text. Stop sequences are the client's own words, and stay out. */
+static void put_asked(struct buf *b, const struct summary_asked *a)
 {
-    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.response.model"), s->remote_model);
-    put_count(b, STR("gen_ai.usage.input_tokens"), s->usage.tokens_in);
-    put_count(b, STR("gen_ai.usage.output_tokens"), s->usage.tokens_out);
-    put_count(b, STR("gen_ai.usage.cache_read.input_tokens"), s->usage.tokens_cached);
-    if (s->usage.estimated)
+    if (a->stream)
+        put_true(b, STR("gen_ai.request.stream"));
+    if (a->choices > 1)
+        put_count(b, STR("gen_ai.request.choice.count"), a->choices);
+    put_count(b, STR("gen_ai.request.max_tokens"), a->max_tokens);
+    put_count(b, STR("gen_ai.request.seed"), a->seed);
+    put_count(b, STR("gen_ai.request.top_k"), a->top_k);
+    put_number(b, STR("gen_ai.request.temperature"), a->temperature);
+    put_number(b, STR("gen_ai.request.top_p"), a->top_p);
+    put_number(b, STR("gen_ai.request.frequency_penalty"), a->frequency_penalty);
+    put_number(b, STR("gen_ai.request.presence_penalty"), a->presence_penalty);
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.reasoning.level"), a->effort);
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.output.type"), str_from(a->output_type));
+    put_count(b, STR("gen_ai.embeddings.dimension.count"), a->dimensions);
+    if (a->encoding.len > 0) {
+        size_t at = open_attribute(b, SPAN_ATTRIBUTES, STR("gen_ai.request.encoding_formats"));
+        size_t any = pb_open(b, KEY_VALUE_VALUE), list = pb_open(b, ANY_ARRAY);
+
+        put_element(b, a->encoding);
+        pb_close(b, list);
+        pb_close(b, any);
+        pb_close(b, at);
+    }
+}
+
+static struct str finish_name(enum finish_reason how)
+{
+    switch (how) {
+    case FINISH_STOP: return STR("stop");
+    case FINISH_LENGTH: return STR("length");
+    case FINISH_TOOL_CALLS: return STR("tool_calls");
+    case FINISH_CONTENT_FILTER: return STR("content_filter");
+    case FINISH_REFUSAL: return STR("refusal");
+    case FINISH_PAUSE: return STR("pause");
+    case FINISH_CONTEXT: return STR("context");
+    case FINISH_UNSAID: break;
+    }
+    return STR("error"); /* it was to end, and never did */
+}
+
+/* One word for each choice, in their order. */
+static void put_finish_reasons(struct buf *b, const struct chat_meter *meter)
+{
+    int64_t choices = MIN_OF(meter->choices, (int64_t)CHAT_CHOICES_MAX);
+    size_t at = open_attribute(b, SPAN_ATTRIBUTES, STR("gen_ai.response.finish_reasons"));
+    size_t any = pb_open(b, KEY_VALUE_VALUE), list = pb_open(b, ANY_ARRAY);
+
+    for (int64_t i = 0; i < choices; i++)
+        put_element(b, finish_name((enum finish_reason)meter->finish[i]));
+    pb_close(b, list);
+    pb_close(b, any);
+    pb_close(b, at);
+}
+
+static void put_answer(struct buf *b, const struct summary *s)
+{
+    const struct chat_meter *meter = s->meter;
+    const struct usage *usage = &s->usage;
+    bool named = meter && meter->model_len > 0;
+
+    put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.response.model"),
+             named ? (struct str){meter->model, meter->model_len} : s->remote_model);
+    if (meter)
+        put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.response.id"),
+                 (struct str){meter->id, meter->id_len});
+    if (meter && !str_eq(s->operation, STR("embeddings")))
+        put_finish_reasons(b, meter);
+    put_count(b, STR("gen_ai.usage.input_tokens"), usage->tokens_in);
+    put_count(b, STR("gen_ai.usage.output_tokens"), usage->tokens_out);
+    put_count(b, STR("gen_ai.usage.cache_read.input_tokens"), usage->tokens_cached);
+    put_part(b, STR("gen_ai.usage.cache_write.input_tokens"),
+             MAX_OF(usage->tokens_cache_write, 0) + MAX_OF(usage->tokens_cache_write_long, 0));
+    put_part(b, STR("gen_ai.usage.reasoning.output_tokens"), usage->tokens_reasoning);
+    put_part(b, STR("gen_ai.usage.audio.input_tokens"), usage->tokens_audio_in);
+    put_part(b, STR("gen_ai.usage.audio.output_tokens"), usage->tokens_audio_out);
+    put_part(b, STR("gen_ai.usage.image.input_tokens"), usage->tokens_image_in);
+    if (usage->estimated)
         put_text(b, SPAN_ATTRIBUTES, STR("weir.usage"), STR("estimated"));
 }
 
@@ -238,9 +356,9 @@ static void put_root(const struct placed *p)
     pb_varint(b, SPAN_KIND, inside ? KIND_INTERNAL : KIND_SERVER);
     put_times(p, s->started, s->took);
     put_http(b, s);
-    put_gen_ai(b, s);
+    put_gen_ai(b, s, s->provider_kind);
     put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.model"), s->model);
-    put_usage(b, s);
+    put_answer(b, s);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.request"), buf_view(&id_text));
     put_text(b, SPAN_ATTRIBUTES, STR("weir.provider"), s->provider);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.key"), s->key_id);
@@ -261,47 +379,96 @@ static void put_root(const struct placed *p)
 }
 
 /* "chat gpt-4o", as the conventions name it. */
-static void put_client_name(struct buf *b, const struct summary *s)
+static void put_client_name(struct buf *b, const struct summary *s, struct str model)
 {
     char text[200];
     struct buf name;
 
     buf_init_fixed(&name, text, sizeof text);
     buf_str(&name, s->operation);
-    buf_char(&name, ' ');
-    buf_str(&name, str_slice(s->remote_model, 0, 128));
+    if (model.len > 0)
+        buf_char(&name, ' ');
+    buf_str(&name, str_slice(model, 0, 128));
     pb_bytes(b, SPAN_NAME, buf_view(&name));
 }
 
-/* The tokens are those of the request to a provider that was answered. */
-static bool is_answering(const struct summary *s, const struct trace_entry *e)
+/* Who was asked in this span, which need not be who answered in the end. */
+static const char *kind_of(const struct summary *s, struct str provider)
 {
-    struct str status = word_of(e->text, STR("status"));
+    for (size_t i = 0; i < s->catalogue->provider_count; i++)
+        if (str_eq(str_slice(s->catalogue->providers[i].name, 0, UPSTREAM_NAME_SHOWN), provider))
+            return summary_kind_name(s->catalogue->providers[i].kind);
+    return s->provider_kind;
+}
 
-    return str_eq(status, STR("200")) && str_eq(word_of(e->text, STR("provider")), s->provider);
+static bool has_answered(const struct summary *s, const struct trace_entry *e)
+{
+    return e->leaf && e->dur >= 0 && str_eq(word_of(e->text, STR("status")), STR("200")) &&
+           str_eq(word_of(e->text, STR("provider")),
+                  str_slice(s->provider, 0, UPSTREAM_NAME_SHOWN)) &&
+           str_eq(word_of(e->text, STR("model")),
+                  str_slice(s->remote_model, 0, UPSTREAM_MODEL_SHOWN));
+}
+
+/* The call whose answer the client had: the last one that went well, or the last one that began to. */
+static uint64_t answering_span(const struct summary *s)
+{
+    uint64_t found = 0;
+    bool is_whole = false;
+
+    for (uint32_t i = 0; i < trace_count(s->trace); i++) {
+        struct trace_entry e = trace_entry(s->trace, i);
+        bool whole = word_of(e.text, STR("error")).len == 0;
+
+        if (!has_answered(s, &e) || (is_whole && !whole))
+            continue;
+        is_whole = whole;
+        found = e.span;
+    }
+    return found;
+}
+
+static void put_call(const struct placed *p, const struct trace_entry *e)
+{
+    const struct summary *s = p->s;
+    struct buf *b = p->out;
+
+    put_gen_ai(b, s, kind_of(s, word_of(e->text, STR("provider"))));
+    put_asked(b, &s->asked);
+    if (e->span != p->answering)
+        return;
+    put_answer(b, s);
+    if (s->streaming && s->first_token > 0 && s->started + s->first_token > e->at)
+        put_number(b, STR("gen_ai.response.time_to_first_chunk"),
+                   (double)(s->started + s->first_token - e->at) / (double)SECOND);
+}
+
+/* The kind of failure of a call: our own word, or the status that the provider refused with. */
+static struct str failure_of(const struct trace_entry *e)
+{
+    struct str error = word_of(e->text, STR("error")), status = word_of(e->text, STR("status"));
+
+    return error.len == 0 && status.len == 3 && status.ptr[0] >= '4' ? status : error;
 }
 
 static void put_span(const struct placed *p, const struct trace_entry *e)
 {
-    const struct summary *s = p->s;
-    struct str error = word_of(e->text, STR("error"));
+    struct str error = failure_of(e);
     struct buf *b = p->out;
     size_t at = pb_open(b, SCOPE_SPANS_SPANS);
 
     put_place(p, e->span, e->parent);
     if (e->leaf)
-        put_client_name(b, s);
+        put_client_name(b, p->s, word_of(e->text, STR("model")));
     else
         pb_bytes(b, SPAN_NAME, str_from(e->name));
     pb_varint(b, SPAN_KIND, e->leaf ? KIND_CLIENT : KIND_INTERNAL);
     put_times(p, e->at, e->dur);
-    if (e->leaf) {
-        put_gen_ai(b, s);
-        put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.model"), s->remote_model);
-        if (is_answering(s, e))
-            put_usage(b, s);
-    }
+    if (e->leaf)
+        put_call(p, e);
     put_words(b, SPAN_ATTRIBUTES, e->text);
+    if (error.len > 0 && word_of(e->text, STR("error")).len == 0)
+        put_text(b, SPAN_ATTRIBUTES, STR("error.type"), error);
     if (error.len > 0)
         put_status(b, error);
     pb_fixed32(b, SPAN_FLAGS, FLAG_SAMPLED | FLAG_KNOWS_IF);
@@ -313,6 +480,7 @@ void otlp_write_spans(struct buf *out, const struct summary *s, uint32_t *count)
     struct placed p = {.out = out, .s = s, .context = trace_joined(s->trace)};
 
     ASSERT(p.context);
+    p.answering = answering_span(s);
     put_root(&p);
     *count = 1;
     for (uint32_t i = 0; i < trace_count(s->trace); i++) {

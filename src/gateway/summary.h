@@ -5,6 +5,17 @@
 
 #include "gateway/request.h"
 
+/* What a request asks for beside its text, as far as the conventions have names for it; read only for
+ * requests whose spans are exported. Numbers that were not given are -1, or NAN. */
+struct summary_asked {
+    bool stream;
+    int64_t choices, max_tokens, seed, top_k, dimensions;
+    double temperature, top_p, frequency_penalty, presence_penalty;
+    struct str effort;       /* of reasoning */
+    struct str encoding;     /* of vectors */
+    const char *output_type; /* "json", "speech"; NULL: none was asked for */
+};
+
 struct summary {
     uint64_t id, parent_id;
     struct trace *trace;
@@ -22,7 +33,12 @@ struct summary {
     wall_ms began;
     mono_ns started;
     dur_ns took, first_byte, first_token;
+    struct summary_asked asked;
+    const struct chat_meter *meter;    /* of an answer that was given; NULL: none was */
+    const struct catalogue *catalogue; /* of the request's settings */
 };
+/* "openai", "aws.bedrock": of gen_ai.provider.name. */
+const char *summary_kind_name(enum provider_kind kind);
 void summary_make(struct summary *out, const struct request *req, const struct err *why);
 
 #endif

@@ -296,7 +296,8 @@ struct answer *answer_here(struct request *req, const struct grounded *g, struct
     chat_meter_init(&answer->meter, 1);
     answer->meter.usage = a.usage;
     answer->meter.content_bytes = g->text.len;
-    answer->meter.finished = answer->meter.done = true;
+    chat_meter_finish(&answer->meter, 0, FINISH_STOP);
+    answer->meter.done = true;
     return answer;
 }
 

@@ -52,7 +52,8 @@ bool anthropic_count_tokens(struct arena *arena, const struct model *model,
                                   .accept = STR("application/json"),
                                   .fields = fields,
                                   .field_count = anthropic_head(model, asked, fields),
-                                  .request_id = question->request_id};
+                                  .request_id = question->request_id,
+                                  .model = model->remote_name};
     if (!upstream_ask(&u, arena, model->provider, &q, err))
         return false;
     status = http_call_head(u.call)->status;

@@ -149,9 +149,8 @@ static bool has_begun(const struct answer *answer)
 {
     const struct chat_meter *meter = &answer->meter;
 
-    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits) && meter->choices > 1; i++)
-        if (meter->finished_bits[i])
-            return true;
+    if (meter->choices > 1 && meter->finished_count > 0)
+        return true;
     return meter->content_bytes > 0 || meter->spoke || meter->done || !answer->streaming;
 }
 

@@ -47,19 +47,27 @@ bool chat_write_request(struct arena *arena, const struct chat_request *in, stru
 
 /* What has passed of an answer. */
 #define CHAT_CHOICES_MAX 128
+#define CHAT_NAME_BYTES  96
 struct chat_meter {
     struct usage usage;
-    int64_t choices;                               /* that are to come: the request's n */
-    uint64_t finished_bits[CHAT_CHOICES_MAX / 64]; /* by index, those that are finished */
-    bool finished;                                 /* every choice has had its finish_reason */
-    bool done;                                     /* [DONE] came */
-    bool failed;            /* an error came inside a 200 stream; error_text says what */
-    uint64_t content_bytes; /* of text and tool arguments: for the estimate of tokens */
-    bool spoke;             /* something came that is no text: a call, a picture, a vector */
+    int64_t choices;                  /* that are to come: the request's n */
+    uint8_t finish[CHAT_CHOICES_MAX]; /* by index: enum finish_reason; 0: not finished yet */
+    int32_t finished_count;           /* of them */
+    bool finished;                    /* every choice has had its finish_reason */
+    bool done;                        /* [DONE] came */
+    bool failed;                      /* an error came inside a 200 stream; error_text says what */
+    uint64_t content_bytes;           /* of text and tool arguments: for the estimate of tokens */
+    bool spoke; /* something came that is no text: a call, a picture, a vector */
     uint32_t events;
     struct str error_text;
+    uint8_t id_len, model_len;
+    char id[CHAT_NAME_BYTES], model[CHAT_NAME_BYTES]; /* the provider's own words, cut */
 };
 void chat_meter_init(struct chat_meter *meter, int64_t choices); /* nothing has passed */
+/* A choice has ended; again, or past CHAT_CHOICES_MAX: nothing. */
+void chat_meter_finish(struct chat_meter *meter, int64_t choice, enum finish_reason how);
+/* What the provider calls the answer, and the model that gives it; empty: it did not say. */
+void chat_meter_name(struct chat_meter *meter, struct str id, struct str model);
 /* Nothing follows: what nobody counted is estimated and marked. */
 void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes);
 /* One event of a stream. *drop: the client did not ask for this one (the usage chunk we asked for). */

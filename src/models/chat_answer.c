@@ -1,7 +1,11 @@
 /* What can be learnt from an answer on its way through: usage, how much text, whether it is whole. */
 #include "models/chat.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
 #include "models/habits.h"
+#include "models/openai_internal.h"
 
 #define BYTES_PER_TOKEN 4 /* English and code 3.5 to 4.5, Chinese about 4 */
 
@@ -13,6 +17,29 @@ int64_t chat_estimate_tokens(size_t bytes)
 void chat_meter_init(struct chat_meter *meter, int64_t choices)
 {
     *meter = (struct chat_meter){.usage = usage_unknown, .choices = choices};
+}
+
+void chat_meter_finish(struct chat_meter *meter, int64_t choice, enum finish_reason how)
+{
+    if (choice < 0 || choice >= CHAT_CHOICES_MAX || meter->finish[choice])
+        return;
+    meter->finish[choice] = (uint8_t)(how ? how : FINISH_STOP);
+    meter->finished = ++meter->finished_count >= meter->choices;
+}
+
+static uint8_t keep_name(char out[CHAT_NAME_BYTES], struct str name)
+{
+    size_t len = utf8_boundary(name, MIN_OF(name.len, (size_t)CHAT_NAME_BYTES));
+
+    if (len > 0)
+        memcpy(out, name.ptr, len);
+    return (uint8_t)len;
+}
+
+void chat_meter_name(struct chat_meter *meter, struct str id, struct str model)
+{
+    meter->id_len = keep_name(meter->id, id);
+    meter->model_len = keep_name(meter->model, model);
 }
 
 void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)
@@ -59,19 +86,22 @@ static size_t content_bytes(const struct json *j, json_ref message, bool *spoke)
     return bytes;
 }
 
-static void mark_finished(struct chat_meter *meter, const struct json *j, json_ref choice)
+/* A string's bytes as they stand in the text: the words that matter here have no escapes. */
+static struct str word(const struct json *j, json_ref v)
+{
+    struct str raw = json_raw(j, v);
+
+    return json_kind(j, v) == JSON_STRING ? str_slice(raw, 1, raw.len - 1) : STR_NONE;
+}
+
+static void mark_finished(struct chat_meter *meter, const struct json *j, json_ref choice,
+                          json_ref reason)
 {
     int64_t index = 0;
-    int finished = 0;
 
     if (!json_i64(j, json_get(j, choice, STR("index")), &index))
         index = 0; /* some local servers leave it out */
-    if (index < 0 || index >= CHAT_CHOICES_MAX)
-        return;
-    meter->finished_bits[index / 64] |= (uint64_t)1 << (index % 64);
-    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits); i++)
-        finished += __builtin_popcountll(meter->finished_bits[i]);
-    meter->finished = finished >= meter->choices;
+    chat_meter_finish(meter, index, openai_finish_of(word(j, reason)));
 }
 
 static size_t read_choices(const struct json *j, json_ref choices, struct str message_key,
@@ -86,9 +116,17 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
         json_pick(j, c, keys, found, ARRAY_LEN(keys));
         meter->content_bytes += content_bytes(j, found[0], &meter->spoke);
         if (json_kind(j, found[1]) == JSON_STRING)
-            mark_finished(meter, j, c);
+            mark_finished(meter, j, c, found[1]);
     }
     return count;
+}
+
+static void read_names(struct chat_meter *meter, const struct json *j)
+{
+    json_ref root = json_root(j);
+
+    chat_meter_name(meter, word(j, json_get(j, root, STR("id"))),
+                    word(j, json_get(j, root, STR("model"))));
 }
 
 /* An error instead of, or in the middle of, an answer. The text is kept in the arena. */
@@ -118,7 +156,8 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
     if (!j)
         return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
                        "event %" PRIu32 ": %s", meter->events + 1, bad.text);
-    meter->events++;
+    if (meter->events++ == 0)
+        read_names(meter, j);
     habits_reply_read(j, json_root(j), &reply);
     if (read_error(scratch, j, &reply, meter))
         return true;
@@ -162,6 +201,7 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
     habits_reply_read(j, json_root(j), &reply);
     if (read_error(arena, j, &reply, meter))
         return true;
+    read_names(meter, j);
     habits_usage_read(j, &reply, &meter->usage);
     read_choices(j, reply.choices, STR("message"), meter);
     meter->done = true;

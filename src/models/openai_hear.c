@@ -434,7 +434,7 @@ static const struct {
     {"content_filter", FINISH_CONTENT_FILTER},
 };
 
-static enum finish_reason finish_of(struct str name)
+enum finish_reason openai_finish_of(struct str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(finishes); i++)
         if (str_eq(name, str_from(finishes[i].name)))
@@ -503,7 +503,7 @@ static bool read_finish(struct said_reader *r, struct openai_choice *c, const st
         return true;
     if (gave_up(reason))
         return fail(r, reason, STR("the provider gave up before the end of the answer"), err);
-    return finish(r, c, finish_of(reason), stop, err);
+    return finish(r, c, openai_finish_of(reason), stop, err);
 }
 
 static bool read_choice(struct said_reader *r, const struct json *j, json_ref v, struct err *err)

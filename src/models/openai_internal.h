@@ -89,6 +89,7 @@ bool embeddings_read_data(struct said_reader *r, const struct json *j, struct er
 bool openai_writer_init(struct said_writer *w, struct err *err) MUST_CHECK;
 bool openai_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                        struct err *err) MUST_CHECK;
+enum finish_reason openai_finish_of(struct str name);
 const char *openai_finish_name(enum finish_reason finish, bool functions);
 void openai_write_usage(struct json_writer *w, const struct usage *usage);
 void openai_write_error(struct buf *out, int status, const char *code, const struct err *err);

@@ -241,7 +241,8 @@ static SUSPENDS bool send(struct ask *ask, const struct model *model,
                                   .body = pieces,
                                   .accept = request->stream ? STR("text/event-stream")
                                                             : STR("application/json"),
-                                  .request_id = request_id};
+                                  .request_id = request_id,
+                                  .model = model->remote_name};
 
     habits_of_request(model, request, &habits);
     asked.habits = &habits;

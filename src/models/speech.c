@@ -407,7 +407,8 @@ static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
                                                  : STR("text/event-stream"),
                                    .fields = out.fields,
                                    .field_count = out.field_count,
-                                   .request_id = request_id};
+                                   .request_id = request_id,
+                                   .model = model->remote_name};
     return upstream_ask(&p->up, p->arena, model->provider, &q, err);
 }
 

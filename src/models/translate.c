@@ -17,17 +17,6 @@ struct translation {
 
 /* ---- what has passed ---- */
 
-static void mark_finished(struct chat_meter *meter, uint32_t choice)
-{
-    int finished = 0;
-
-    if (choice < CHAT_CHOICES_MAX)
-        meter->finished_bits[choice / 64] |= (uint64_t)1 << (choice % 64);
-    for (size_t i = 0; i < ARRAY_LEN(meter->finished_bits); i++)
-        finished += __builtin_popcountll(meter->finished_bits[i]);
-    meter->finished = finished >= meter->choices;
-}
-
 static void measure(struct chat_meter *meter, const struct said *said)
 {
     switch (said->kind) {
@@ -39,7 +28,8 @@ static void measure(struct chat_meter *meter, const struct said *said)
     case SAID_MEDIA:
     case SAID_VECTOR: meter->spoke = true; break;
     case SAID_USAGE: meter->usage = said->usage; break;
-    case SAID_FINISH: mark_finished(meter, said->choice); break;
+    case SAID_BEGIN: chat_meter_name(meter, said->id, said->model); break;
+    case SAID_FINISH: chat_meter_finish(meter, said->choice, said->finish); break;
     case SAID_END: meter->done = meter->finished = true; break;
     default: break;
     }

@@ -47,14 +47,16 @@ static struct str result_of(const struct upstream *u, const struct err *err)
     return str_from(err_code_name(err->code));
 }
 
-static void begin_span(struct upstream *u)
+static void begin_span(struct upstream *u, struct str model)
 {
     const struct http_url *url = &u->provider->url;
 
     u->span = span_begin_leaf(fiber_carried(), "upstream");
     span_note(u->span, "provider=" STR_FMT " host=" STR_FMT " port=%u",
-              STR_ARG(str_slice(u->provider->name, 0, 60)), STR_ARG(str_slice(url->host, 0, 80)),
-              url->port);
+              STR_ARG(str_slice(u->provider->name, 0, UPSTREAM_NAME_SHOWN)),
+              STR_ARG(str_slice(url->host, 0, 80)), url->port);
+    if (model.len > 0)
+        span_note(u->span, "model=" STR_FMT, STR_ARG(str_slice(model, 0, UPSTREAM_MODEL_SHOWN)));
 }
 
 /* Finding a series costs a hash of its labels: each loop keeps those of the providers it asked last. */
@@ -335,7 +337,7 @@ bool upstream_ask(struct upstream *u, struct arena *arena, const struct provider
 
     *u = (struct upstream){
         .arena = arena, .provider = provider, .deadline = after(provider->total_timeout)};
-    begin_span(u);
+    begin_span(u, q->model);
     scope_open(&limit, sooner(u->deadline, after(first)));
     ok = send(u, q, err);
     scope_close(&limit);

@@ -8,6 +8,10 @@
 #include "base/trace.h"
 #include "models/models.h"
 
+/* Bytes of names in the span of a request: the provider's, and what it calls the model. */
+#define UPSTREAM_NAME_SHOWN  60
+#define UPSTREAM_MODEL_SHOWN 100
+
 struct upstream {
     struct arena *arena;
     const struct provider *provider;
@@ -29,6 +33,7 @@ struct upstream_question {
     const struct http_field *fields; /* the dialect's */
     size_t field_count;
     uint64_t request_id;
+    struct str model; /* as the provider calls it: for the trace; may be empty */
 };
 
 /* Send, and wait for the head. On success the call is open until upstream_end(). */

@@ -7,7 +7,10 @@ const text = (b) => new TextDecoder("utf-8", { fatal: true }).decode(b);
 const hex = (b) => Buffer.from(b).toString("hex");
 const repeated = (decode) => ({ wire: LEN, decode, repeated: true });
 
-const anyValue = { 1: { name: "string", wire: LEN, decode: text }, 2: { name: "bool", wire: V, decode: (n) => n === 1n }, 3: { name: "int", wire: V, decode: (n) => Number(BigInt.asIntN(64, n)) } };
+const arrayValue = { 1: { name: "values", ...repeated((b) => message(b, anyValue)) } };
+const anyValue = { 1: { name: "string", wire: LEN, decode: text }, 2: { name: "bool", wire: V, decode: (n) => n === 1n }, 3: { name: "int", wire: V, decode: (n) => Number(BigInt.asIntN(64, n)) },
+  4: { name: "double", wire: F64, decode: (n) => { const b = Buffer.alloc(8); b.writeBigUInt64LE(n); return b.readDoubleLE(); } },
+  5: { name: "array", wire: LEN, decode: (b) => (message(b, arrayValue).values ?? []).map((v) => Object.values(v)[0]) } };
 const keyValue = { 1: { name: "key", wire: LEN, decode: text }, 2: { name: "value", wire: LEN, decode: (b) => message(b, anyValue) } };
 const attributes = repeated((b) => message(b, keyValue));
 const event = { 1: { name: "time", wire: F64 }, 2: { name: "name", wire: LEN, decode: text }, 3: { name: "attributes", ...attributes } };

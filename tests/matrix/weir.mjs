@@ -14,7 +14,7 @@ const freePort = () => new Promise((done) => {
   });
 });
 
-export async function startWeir() {
+export async function startWeir(more = "") {
   const behind = {};
   for (const [name, Provider] of Object.entries(providers)) behind[name] = await new Provider().start();
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "weir-matrix-"));
@@ -24,7 +24,7 @@ export async function startWeir() {
     return `  - {name: ${name}, kind: ${p.kind}, url: "${p.url}", ${secrets}}`;
   });
   const models = Object.keys(behind).map((name) => `  - {name: strict-${name}, provider: ${name}, remote_name: strict-remote, price_input: 1, price_output: 2}`);
-  fs.writeFileSync(path.join(dir, "weir.yaml"), `log: {requests: false}\nserver: {supervise: ${process.env.GDB ? "false" : "true"}}\nknowledge: {through: none, examples: none}\nproviders:\n${rows.join("\n")}\nmodels:\n${models.join("\n")}\n`);
+  fs.writeFileSync(path.join(dir, "weir.yaml"), `log: {requests: false}\nserver: {supervise: ${process.env.GDB ? "false" : "true"}}\nknowledge: {through: none, examples: none}\nproviders:\n${rows.join("\n")}\nmodels:\n${models.join("\n")}\n${more}`);
   const log = fs.openSync(path.join(dir, "log"), "a");
   const child = spawn(program, ["serve", "--config", path.join(dir, "weir.yaml"), "--data-dir", path.join(dir, "data"), "--listen", `127.0.0.1:${port}`],
     { env: { ...process.env, STRICT_KEY: "sk-strict", AWS_KEY: aws.key, AWS_SECRET: aws.secret }, stdio: ["ignore", "pipe", log] });
