@@ -1,12 +1,15 @@
 #include "knowledge/rendition.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "knowledge/document_internal.h"
 #include "knowledge/passage.h"
 
-#define LEVEL_MAX 64
+#define LEVEL_MAX      64
+#define NOTE_BYTES_MAX 240
 static const char magic[] = "weir rendition 1\n";
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -48,6 +51,28 @@ void rendering_title(struct rendering *r, struct str title)
         r->failed = true;
     else
         r->title = str_trim(buf_view(&b));
+}
+
+void rendering_note(struct rendering *r, const char *fmt, ...)
+{
+    char text[NOTE_BYTES_MAX];
+    struct buf b;
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    buf_init(&b, r->arena, 4 * NOTE_BYTES_MAX);
+    struct str s = str_from(text);
+    put_text(&b, str_slice(s, 0, utf8_boundary(s, s.len)), false);
+    for (size_t i = 0; i < r->note_count; i++)
+        if (str_eq(r->notes[i], buf_view(&b)))
+            return;
+    r->failed = r->failed || !buf_ok(&b);
+    if (!r->failed && r->note_count < RENDITION_NOTES_MAX)
+        r->notes[r->note_count++] = buf_view(&b);
+    else if (!r->failed)
+        r->notes[RENDITION_NOTES_MAX - 1] = STR("and more notes than are kept");
 }
 
 void rendering_begin(struct rendering *r, enum element_kind kind, int level,
@@ -97,9 +122,13 @@ bool rendering_end(struct rendering *r, struct rendition *out, struct err *err)
     if (r->too_large)
         return err_set(err, ERR_TOO_LARGE, "more than %zu MiB of text or %u pieces of it",
                        RENDITION_BYTES_MAX / MIB / 3, RENDITION_ELEMENTS_MAX);
-    if (r->failed)
+    struct str *notes = arena_array(r->arena, r->note_count + 1, sizeof *notes);
+    if (r->failed || !notes)
         return err_arena(err, r->arena);
+    memcpy(notes, r->notes, r->note_count * sizeof *notes);
     *out = (struct rendition){.title = r->title,
+                              .notes = notes,
+                              .note_count = r->note_count,
                               .text = buf_view(&r->text),
                               .elements = (struct element *)(void *)r->elements.ptr,
                               .count = r->elements.len / sizeof(struct element)};
@@ -114,6 +143,9 @@ void rendition_write(struct buf *to, const struct rendition *rendition)
 
     buf_put(to, magic, sizeof magic - 1);
     record_put_str(to, rendition->title);
+    record_put_number(to, rendition->note_count);
+    for (size_t i = 0; i < rendition->note_count; i++)
+        record_put_str(to, rendition->notes[i]);
     record_put_str(to, rendition->text);
     record_put_number(to, rendition->count);
     for (size_t i = 0; i < rendition->count; i++) {
@@ -145,6 +177,30 @@ static bool read_element(struct str *rest, struct str text, uint32_t reached, st
            (kind == ELEMENT_CELL || place_read(rest, &out->place));
 }
 
+static bool is_one_line(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.ptr[i] < ' ')
+            return false;
+    return utf8_valid(s);
+}
+
+static bool read_notes(struct arena *arena, struct str *rest, struct rendition *r)
+{
+    uint64_t count;
+
+    if (!record_number(rest, &count) || count > RENDITION_NOTES_MAX)
+        return false;
+    r->notes = arena_array(arena, count + 1, sizeof *r->notes);
+    for (; r->notes && r->note_count < count; r->note_count++) {
+        struct str *note = &r->notes[r->note_count];
+
+        if (!record_str(rest, note) || note->len > 4 * NOTE_BYTES_MAX || !is_one_line(*note))
+            return false;
+    }
+    return r->notes != NULL;
+}
+
 bool rendition_read(struct arena *arena, struct str bytes, struct rendition *out)
 {
     struct rendition r = {0};
@@ -156,10 +212,10 @@ bool rendition_read(struct arena *arena, struct str bytes, struct rendition *out
     if (!str_starts(rest, str_from(magic)))
         return false;
     rest = str_slice(rest, sizeof magic - 1, rest.len);
-    if (!record_str(&rest, &r.title) || !record_str(&rest, &r.text) ||
-        r.text.len > RENDITION_BYTES_MAX || !utf8_valid(r.text) || !utf8_valid(r.title) ||
-        memchr(r.text.ptr, 0, r.text.len) || !record_number(&rest, &count) ||
-        count > RENDITION_ELEMENTS_MAX || count > rest.len)
+    if (!record_str(&rest, &r.title) || !read_notes(arena, &rest, &r) ||
+        !record_str(&rest, &r.text) || r.text.len > RENDITION_BYTES_MAX || !utf8_valid(r.text) ||
+        !utf8_valid(r.title) || memchr(r.text.ptr, 0, r.text.len) ||
+        !record_number(&rest, &count) || count > RENDITION_ELEMENTS_MAX || count > rest.len)
         return false;
     r.elements = arena_array(arena, count + 1, sizeof *r.elements);
     if (!r.elements)

@@ -13,6 +13,7 @@
 
 #define RENDITION_BYTES_MAX    ((size_t)256 * MIB)
 #define RENDITION_ELEMENTS_MAX 4000000u
+#define RENDITION_NOTES_MAX    50
 
 enum element_kind {
     ELEMENT_HEADING, /* level 1 to 6 */
@@ -33,7 +34,9 @@ struct element {
 };
 
 struct rendition {
-    struct str title; /* as the file's properties say; or empty */
+    struct str title;  /* as the file's properties say; or empty */
+    struct str *notes; /* what was left out or guessed, a line each: shown with the ingest */
+    size_t note_count;
     struct str text;
     struct element *elements;
     size_t count;
@@ -44,10 +47,14 @@ struct rendering {
     struct arena *arena;
     struct buf text, elements;
     struct str title;
+    struct str notes[RENDITION_NOTES_MAX];
+    size_t note_count;
     bool failed, too_large;
 };
 void rendering_init(struct rendering *r, struct arena *arena);
 void rendering_title(struct rendering *r, struct str title);
+/* Never silent: "2 of 9 pages are pictures without text". Said twice it is kept once. */
+void rendering_note(struct rendering *r, const char *fmt, ...) PRINTF(2, 3);
 void rendering_begin(struct rendering *r, enum element_kind kind, int level,
                      const struct place *place);
 /* UTF-8; anything else in it is replaced by U+FFFD. Line breaks are kept in code only. */

@@ -20,6 +20,8 @@ static void write_sample(struct rendering *r, struct arena *arena)
 
     rendering_init(r, arena);
     rendering_title(r, STR(" Travel\ncover "));
+    rendering_note(r, "%d of 9 pages are\npictures", 2);
+    rendering_note(r, "%d of 9 pages are\npictures", 2);
     rendering_begin(r, ELEMENT_HEADING, 2, &page);
     rendering_text(r, STR("Baggage"));
     rendering_begin(r, ELEMENT_PARAGRAPH, 1, &page);
@@ -96,6 +98,7 @@ TEST(a_rendition_survives_the_pipe_and_nothing_broken_does)
     buf_init(&again, arena, MIB);
     rendition_write(&bytes, &made);
     REQUIRE(rendition_read(arena, buf_view(&bytes), &back));
+    EXPECT(back.note_count == 1 && str_eq(back.notes[0], STR("2 of 9 pages are pictures")));
     rendition_write(&again, &back);
     EXPECT(str_eq(buf_view(&bytes), buf_view(&again)));
     for (size_t len = 0; len < bytes.len; len++)
