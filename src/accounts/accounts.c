@@ -117,6 +117,58 @@ const struct migration accounts_migrations[] = {
      " role BIGINT NOT NULL,"
      " created BIGINT NOT NULL,"
      " expires BIGINT NOT NULL)"},
+    /* Several Weirs over one database: what each has spent by its own audit log. '' is the instance of a
+     * database that is older than instances: the first that comes is that. */
+    {"books", 1, "spend and usage of each instance",
+     "CREATE TABLE instance_ledger ("
+     " instance TEXT PRIMARY KEY,"
+     " audit_seq BIGINT NOT NULL,"
+     " usage_seq BIGINT NOT NULL);"
+     "INSERT INTO instance_ledger SELECT '', audit_seq, usage_seq FROM ledger;"
+     "CREATE TABLE instance_balances ("
+     " instance TEXT NOT NULL,"
+     " level BIGINT NOT NULL,"
+     " id TEXT NOT NULL,"
+     " day BIGINT NOT NULL,"
+     " in_day BIGINT NOT NULL,"
+     " month BIGINT NOT NULL,"
+     " in_month BIGINT NOT NULL,"
+     " total BIGINT NOT NULL,"
+     " last_used BIGINT NOT NULL,"
+     " audit_seq BIGINT NOT NULL,"
+     " written BIGINT NOT NULL," /* when, for others who look for what is new */
+     " PRIMARY KEY (level, id, instance));"
+     "INSERT INTO instance_balances SELECT '', level, id, day, in_day, month, in_month, total,"
+     " last_used, audit_seq, 0 FROM balances;"
+     "CREATE INDEX instance_balances_written ON instance_balances (written);"
+     "DROP TABLE balances;"
+     "CREATE TABLE instance_usage ("
+     " instance TEXT NOT NULL,"
+     " day BIGINT NOT NULL,"
+     " tenant TEXT NOT NULL,"
+     " team TEXT NOT NULL,"
+     " key_id TEXT NOT NULL,"
+     " model TEXT NOT NULL,"
+     " provider TEXT NOT NULL,"
+     " route TEXT NOT NULL,"
+     " tags TEXT NOT NULL,"
+     " requests BIGINT NOT NULL,"
+     " failed BIGINT NOT NULL,"
+     " tokens_in BIGINT NOT NULL,"
+     " tokens_out BIGINT NOT NULL,"
+     " tokens_cached BIGINT NOT NULL,"
+     " estimated BIGINT NOT NULL,"
+     " cost BIGINT NOT NULL,"
+     " cost_left BIGINT NOT NULL,"
+     " cost_hedge BIGINT NOT NULL,"
+     " cost_attempts BIGINT NOT NULL,"
+     " PRIMARY KEY (day, tenant, team, key_id, model, provider, route, tags, instance));"
+     "INSERT INTO instance_usage SELECT '', day, tenant, team, key_id, model, provider, route, "
+     "tags,"
+     " requests, failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left,"
+     " cost_hedge, cost_attempts FROM usage;"
+     "DROP TABLE usage",
+     1},
 };
 const size_t accounts_migration_count = ARRAY_LEN(accounts_migrations);
 
@@ -174,7 +226,8 @@ static bool open_pepper(struct accounts *accounts, const char *path, struct str 
     }
     if (check.len)
         return err_set(err, ERR_NOT_FOUND,
-                       "is missing, and no key works without it: bring it back from a backup");
+                       "is missing, and no key works without it: bring it back from a backup, or "
+                       "copy that of another instance over the same database");
     return make_pepper(accounts, path, err);
 }
 
@@ -195,29 +248,55 @@ static bool match_pepper(struct accounts *accounts, struct str check, struct err
                    "one back from a backup");
 
     const struct value values[] = {V_TEXT(buf_view(&hex))};
-    const struct statement update = {"UPDATE ledger SET pepper_check = ?1", values,
-                                     ARRAY_LEN(values)};
+    const struct statement update = {"UPDATE ledger SET pepper_check = ?1 WHERE pepper_check = ''",
+                                     values, ARRAY_LEN(values)};
+    int64_t changed = 0;
 
-    return store_write_now(accounts->store, &update, 1, NULL, err);
+    if (!store_write_now(accounts->store, &update, 1, &changed, err))
+        return false;
+    return changed || err_set(err, ERR_UNAVAILABLE,
+                              "is new, but another instance has just made one: copy that one here");
+}
+
+/* Rows of a database that is older than instances are the first one's, a new instance has rows of its own;
+ * one whose rows are missing would count its whole log again. */
+static bool own_rows(struct accounts *accounts, bool has_log, struct err *err)
+{
+    const struct value values[] = {V_TEXT(store_instance(accounts->store))};
+    const struct statement adopt[] = {
+        {"UPDATE instance_balances SET instance = ?1 WHERE instance = ''", values, 1},
+        {"UPDATE instance_usage SET instance = ?1 WHERE instance = ''", values, 1},
+        {"UPDATE instance_ledger SET instance = ?1 WHERE instance = ''", values, 1},
+    };
+    const struct statement make = {"INSERT INTO instance_ledger (instance, audit_seq, usage_seq)"
+                                   " VALUES (?1, 0, 0) ON CONFLICT (instance) DO NOTHING",
+                                   values, 1};
+
+    return store_write_now(accounts->store, adopt, ARRAY_LEN(adopt), NULL, err) &&
+           (has_log || store_write_now(accounts->store, &make, 1, NULL, err));
 }
 
 static bool load_ledger(struct accounts *accounts, const struct accounts_options *options,
                         struct err *err)
 {
-    const struct statement read = {"SELECT audit_seq, pepper_check, usage_seq FROM ledger", NULL,
-                                   0};
+    struct str instance = store_instance(accounts->store);
+    const struct value values[] = {V_TEXT(instance)};
+    const struct statement read = {"SELECT i.audit_seq, l.pepper_check, i.usage_seq FROM ledger l"
+                                   " LEFT JOIN instance_ledger i ON i.instance = ?1",
+                                   values, ARRAY_LEN(values)};
+    uint64_t last = audit_last_seq(accounts->audit);
     struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
     struct rows rows;
 
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to load keys");
-    if (!store_read_now(accounts->store, arena, &read, &rows, err))
+    if ((instance.len && !own_rows(accounts, last > 0, err)) ||
+        !store_read_now(accounts->store, arena, &read, &rows, err))
         return false;
     ASSERT(rows.count == 1); /* the first migration put it there */
     accounts->stored_seq = (uint64_t)rows_at(&rows, 0, 0).i;
 
     struct str check = rows_at(&rows, 0, 1).s;
-    uint64_t last = audit_last_seq(accounts->audit);
 
     if (!check.len && last > 0)
         return err_set(err, ERR_NOT_FOUND,
@@ -225,6 +304,13 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
                        " records: bring weir.db back from a backup, or move the audit log away to "
                        "begin without its keys",
                        last);
+    if (rows_at(&rows, 0, 0).kind == VALUE_NULL)
+        return err_set(err, ERR_NOT_FOUND,
+                       "the database does not know instance " STR_FMT
+                       ", whose audit log has %" PRIu64
+                       " records: it is another database, or the file \"instance\" is not the one "
+                       "that belongs to this data directory",
+                       STR_ARG(instance), last);
     if (!open_pepper(accounts, options->pepper_file, check, err) ||
         !match_pepper(accounts, check, err))
         return err_wrap(err, "pepper file \"%s\"", options->pepper_file);
@@ -236,6 +322,18 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
 
 /* day, in_day, month, in_month, total, last_used, audit_seq; NULLs when there is no row yet. */
 #define BALANCE_COLUMNS "b.day, b.in_day, b.month, b.in_month, b.total, b.last_used, b.audit_seq"
+#define UNIT_COLUMNS                                                  \
+    "u.id, u.name, u.models, u.zones, u.tags, u.requests_per_minute," \
+    " u.tokens_per_minute, u.in_flight, u.spend_day, u.spend_month, u.created, " BALANCE_COLUMNS
+#define UNIT_BALANCE \
+    "LEFT JOIN instance_balances b ON b.id = u.id AND b.level < 2 AND b.instance = ?1"
+#define KEY_COLUMNS                                                                         \
+    "k.ordinal, k.id, k.name, k.tenant, k.team, k.role, k.kind,"                            \
+    " k.requests_per_minute, k.tokens_per_minute, k.in_flight, k.spend_day, k.spend_month," \
+    " k.models, k.zones, k.tags, k.created, k.revoked, k.expires, k.hash, k.old_hash,"      \
+    " k.old_until, " BALANCE_COLUMNS
+#define KEY_BALANCE \
+    "LEFT JOIN instance_balances b ON b.id = k.id AND b.level = 2 AND b.instance = ?1"
 
 static void load_balance(const struct rows *rows, size_t row, size_t from, struct account *out)
 {
@@ -288,11 +386,10 @@ static bool load_unit(struct accounts *accounts, const struct rows *rows, size_t
 /* Tenants before their teams: in the order of ids. */
 static bool load_units(struct accounts *accounts, struct err *err)
 {
-    static const struct statement read = {
-        "SELECT u.id, u.name, u.models, u.zones, u.tags, u.requests_per_minute,"
-        " u.tokens_per_minute, u.in_flight, u.spend_day, u.spend_month, u.created, " BALANCE_COLUMNS
-        " FROM units u LEFT JOIN balances b ON b.id = u.id AND b.level < 2 ORDER BY u.id",
-        NULL, 0};
+    const struct value values[] = {V_TEXT(store_instance(accounts->store))};
+    const struct statement read = {"SELECT " UNIT_COLUMNS " FROM units u " UNIT_BALANCE
+                                   " ORDER BY u.id",
+                                   values, ARRAY_LEN(values)};
     struct arena *arena CLEANUP(arena_end) = arena_new(UNITS_BYTES);
     struct rows rows;
 
@@ -364,15 +461,11 @@ static bool load_keys(struct accounts *accounts, struct err *err)
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to load keys");
     for (int64_t after = -1; rows.count == KEYS_A_READ; after = accounts->ordinals) {
-        const struct value values[] = {V_INT(after), V_INT(KEYS_A_READ)};
-        const struct statement read = {
-            "SELECT k.ordinal, k.id, k.name, k.tenant, k.team, k.role, k.kind,"
-            " k.requests_per_minute, k.tokens_per_minute, k.in_flight, k.spend_day, k.spend_month,"
-            " k.models, k.zones, k.tags, k.created, k.revoked, k.expires, k.hash, k.old_hash,"
-            " k.old_until, " BALANCE_COLUMNS
-            " FROM keys k LEFT JOIN balances b ON b.id = k.id AND b.level = 2"
-            " WHERE k.ordinal > ?1 ORDER BY k.ordinal LIMIT ?2",
-            values, ARRAY_LEN(values)};
+        const struct value values[] = {V_TEXT(store_instance(accounts->store)), V_INT(after),
+                                       V_INT(KEYS_A_READ)};
+        const struct statement read = {"SELECT " KEY_COLUMNS " FROM keys k " KEY_BALANCE
+                                       " WHERE k.ordinal > ?2 ORDER BY k.ordinal LIMIT ?3",
+                                       values, ARRAY_LEN(values)};
         size_t mark = arena_mark(arena);
 
         if (!store_read_now(accounts->store, arena, &read, &rows, err))

@@ -14,8 +14,8 @@
 
 #define FLUSH_EVERY  SECOND
 #define WAIT_STEP    (5 * MILLISECOND)
-#define ROW_VALUES   9u
-#define CELL_VALUES  (USAGE_BYS + USAGE_COUNTS)
+#define ROW_VALUES   11u
+#define CELL_VALUES  (USAGE_BYS + USAGE_COUNTS + 1)
 #define FLUSH_BYTES  ((size_t)FLUSH_ROWS_MAX * 1024 + (size_t)64 * KIB)
 #define CELL_BYTES   (sizeof(struct statement) + CELL_VALUES * sizeof(struct value) + 64)
 #define REREAD_BYTES ((size_t)4 * MIB)
@@ -40,11 +40,11 @@ struct flush {
 };
 
 static const char *const upsert =
-    "INSERT INTO balances (level, id, day, in_day, month, in_month, total, last_used, audit_seq)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-    " ON CONFLICT (level, id) DO UPDATE SET day = excluded.day, in_day = excluded.in_day,"
+    "INSERT INTO instance_balances (level, id, day, in_day, month, in_month, total, last_used,"
+    " audit_seq, instance, written) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+    " ON CONFLICT (level, id, instance) DO UPDATE SET day = excluded.day, in_day = excluded.in_day,"
     " month = excluded.month, in_month = excluded.in_month, total = excluded.total,"
-    " last_used = excluded.last_used, audit_seq = excluded.audit_seq";
+    " last_used = excluded.last_used, audit_seq = excluded.audit_seq, written = excluded.written";
 
 static bool write(struct flush *f, const struct statement *statements, size_t count,
                   struct err *err)
@@ -138,12 +138,13 @@ static void give_back(struct flush *f)
     mutex_unlock(&f->accounts->lock);
 }
 
-static void bind_row(struct row *row, uint64_t seq)
+static void bind_row(struct row *row, uint64_t seq, struct str instance)
 {
     const struct value values[ROW_VALUES] = {
         V_INT(row->account->level), V_TEXT(row->account->id),    V_INT(row->spend.day),
         V_INT(row->spend.in_day),   V_INT(row->spend.month),     V_INT(row->spend.in_month),
         V_INT(row->spend.total),    V_INT(row->spend.last_used), V_INT((int64_t)seq),
+        V_TEXT(instance),           V_INT(clock_wall()),
     };
 
     for (size_t i = 0; i < ROW_VALUES; i++)
@@ -153,7 +154,7 @@ static void bind_row(struct row *row, uint64_t seq)
 static bool write_rows(struct flush *f, struct err *err)
 {
     for (size_t i = 0; i < f->count; i++) {
-        bind_row(&f->rows[i], f->seq);
+        bind_row(&f->rows[i], f->seq, store_instance(f->accounts->store));
         f->statements[i] = (struct statement){upsert, f->rows[i].values, ROW_VALUES};
     }
     return sync_log(f, err) && write(f, f->statements, f->count, err);
@@ -161,8 +162,9 @@ static bool write_rows(struct flush *f, struct err *err)
 
 static bool write_ledger(struct flush *f, uint64_t seq, struct err *err)
 {
-    const struct value values[] = {V_INT((int64_t)seq)};
-    const struct statement update = {"UPDATE ledger SET audit_seq = ?1", values, ARRAY_LEN(values)};
+    const struct value values[] = {V_INT((int64_t)seq), V_TEXT(store_instance(f->accounts->store))};
+    const struct statement update = {
+        "UPDATE instance_ledger SET audit_seq = ?1 WHERE instance = ?2", values, ARRAY_LEN(values)};
 
     if (!sync_log(f, err) || !write(f, &update, 1, err))
         return false;
@@ -188,23 +190,27 @@ static bool flush_dirty(struct flush *f, struct err *err)
 /* ---- usage ---- */
 
 static const char *const add_usage =
-    "INSERT INTO usage (day, tenant, team, key_id, model, provider, route, tags, requests, failed,"
-    " tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, cost_hedge, cost_attempts)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-    " ON CONFLICT (day, tenant, team, key_id, model, provider, route, tags) DO UPDATE SET"
-    " requests = usage.requests + excluded.requests, failed = usage.failed + excluded.failed,"
-    " tokens_in = usage.tokens_in + excluded.tokens_in,"
-    " tokens_out = usage.tokens_out + excluded.tokens_out,"
-    " tokens_cached = usage.tokens_cached + excluded.tokens_cached,"
-    " estimated = usage.estimated + excluded.estimated, cost = usage.cost + excluded.cost,"
-    " cost_left = usage.cost_left + excluded.cost_left,"
-    " cost_hedge = usage.cost_hedge + excluded.cost_hedge,"
-    " cost_attempts = usage.cost_attempts + excluded.cost_attempts";
+    "INSERT INTO instance_usage (day, tenant, team, key_id, model, provider, route, tags, requests,"
+    " failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, cost_hedge,"
+    " cost_attempts, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+    " ?15, ?16, ?17, ?18, ?19)"
+    " ON CONFLICT (day, tenant, team, key_id, model, provider, route, tags, instance) DO UPDATE SET"
+    " requests = instance_usage.requests + excluded.requests, failed = instance_usage.failed + "
+    "excluded.failed,"
+    " tokens_in = instance_usage.tokens_in + excluded.tokens_in,"
+    " tokens_out = instance_usage.tokens_out + excluded.tokens_out,"
+    " tokens_cached = instance_usage.tokens_cached + excluded.tokens_cached,"
+    " estimated = instance_usage.estimated + excluded.estimated, cost = instance_usage.cost + "
+    "excluded.cost,"
+    " cost_left = instance_usage.cost_left + excluded.cost_left,"
+    " cost_hedge = instance_usage.cost_hedge + excluded.cost_hedge,"
+    " cost_attempts = instance_usage.cost_attempts + excluded.cost_attempts";
 
 static const char *const add_tag =
     "INSERT INTO usage_tags (tags, tag) VALUES (?1, ?2) ON CONFLICT (tags, tag) DO NOTHING";
 
-static void bind_cell(const struct usage_cell *cell, struct value values[CELL_VALUES])
+static void bind_cell(const struct usage_cell *cell, struct str instance,
+                      struct value values[CELL_VALUES])
 {
     struct str rest = str_slice(cell->key, sizeof cell->day, cell->key.len), part;
 
@@ -213,11 +219,13 @@ static void bind_cell(const struct usage_cell *cell, struct value values[CELL_VA
         values[i] = V_TEXT(part);
     for (size_t i = 0; i < USAGE_COUNTS; i++)
         values[USAGE_BYS + i] = V_INT(cell->counts[i]);
+    values[USAGE_BYS + USAGE_COUNTS] = V_TEXT(instance);
 }
 
 /* What one page becomes: cells, the tags of their lists, the sequence. */
 struct page_writes {
     struct arena *arena;
+    struct str instance;
     struct statement *at;
     size_t count;
 };
@@ -238,7 +246,7 @@ static bool put_cell(struct page_writes *w, const struct usage_cell *cell)
     struct value values[CELL_VALUES];
     struct str rest, tag;
 
-    bind_cell(cell, values);
+    bind_cell(cell, w->instance, values);
     if (!put(w, add_usage, values, CELL_VALUES))
         return false;
     rest = values[USAGE_BY_TAG].s;
@@ -267,13 +275,14 @@ static bool write_page(struct flush *f, const struct usage_page *page, struct er
 {
     size_t most = count_writes(page);
     struct arena *arena CLEANUP(arena_end) = arena_new(most * CELL_BYTES + (size_t)64 * KIB);
-    struct page_writes w = {.arena = arena};
-    const struct value seq[] = {V_INT((int64_t)page->to)};
+    struct page_writes w = {.arena = arena, .instance = store_instance(f->accounts->store)};
+    const struct value seq[] = {V_INT((int64_t)page->to), V_TEXT(w.instance)};
     bool ok = arena && (w.at = arena_array(arena, most, sizeof *w.at));
 
     for (const struct usage_cell *c = page->cells; ok && c; c = c->next)
         ok = put_cell(&w, c);
-    if (!ok || !put(&w, "UPDATE ledger SET usage_seq = ?1", seq, 1))
+    if (!ok || !put(&w, "UPDATE instance_ledger SET usage_seq = ?1 WHERE instance = ?2", seq,
+                    ARRAY_LEN(seq)))
         return err_set(err, ERR_UNAVAILABLE, "no memory to write usage");
     if (!sync_log(f, err) || !write(f, w.at, w.count, err))
         return false;

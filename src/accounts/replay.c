@@ -49,11 +49,14 @@ static bool replay_line(void *ctx, uint64_t seq, struct str line, struct err *er
  * included already. It happens when somebody took the log away. */
 static bool step_back(struct accounts *accounts, uint64_t last, struct err *err)
 {
-    const struct value values[] = {V_INT((int64_t)last)};
+    const struct value values[] = {V_INT((int64_t)last), V_TEXT(store_instance(accounts->store))};
     const struct statement updates[] = {
-        {"UPDATE balances SET audit_seq = ?1 WHERE audit_seq > ?1", values, ARRAY_LEN(values)},
-        {"UPDATE ledger SET audit_seq = ?1 WHERE audit_seq > ?1", values, ARRAY_LEN(values)},
-        {"UPDATE ledger SET usage_seq = ?1 WHERE usage_seq > ?1", values, ARRAY_LEN(values)},
+        {"UPDATE instance_balances SET audit_seq = ?1 WHERE audit_seq > ?1 AND instance = ?2",
+         values, ARRAY_LEN(values)},
+        {"UPDATE instance_ledger SET audit_seq = ?1 WHERE audit_seq > ?1 AND instance = ?2", values,
+         ARRAY_LEN(values)},
+        {"UPDATE instance_ledger SET usage_seq = ?1 WHERE usage_seq > ?1 AND instance = ?2", values,
+         ARRAY_LEN(values)},
     };
 
     log_error("audit log ends at record %" PRIu64 ", but spend was stored up to record %" PRIu64

@@ -201,14 +201,15 @@ static bool store_unit(struct accounts *accounts, const struct unit_info *made, 
 {
     struct value values[UNIT_VALUES];
     const struct value begin[] = {V_INT(is_team ? LEVEL_TEAM : LEVEL_TENANT), V_TEXT(made->id),
-                                  V_INT((int64_t)audit_last_seq(accounts->audit))};
+                                  V_INT((int64_t)audit_last_seq(accounts->audit)),
+                                  V_TEXT(store_instance(accounts->store)), V_INT(clock_wall())};
     const struct statement insert[] = {
         {"INSERT INTO units (id, name, models, zones, tags, requests_per_minute,"
          " tokens_per_minute, in_flight, spend_day, spend_month, created)"
          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
          values, UNIT_VALUES},
-        {"INSERT INTO balances (level, id, day, in_day, month, in_month, total, last_used,"
-         " audit_seq) VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, ?3)",
+        {"INSERT INTO instance_balances (level, id, day, in_day, month, in_month, total, last_used,"
+         " audit_seq, instance, written) VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, ?3, ?4, ?5)",
          begin, ARRAY_LEN(begin)},
     };
 
@@ -343,20 +344,23 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
 {
     const struct value one[] = {V_TEXT(unit->account.id)};
     static const char *const of_tenant[] = {
-        "DELETE FROM balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant = ?1)",
-        ("DELETE FROM balances WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
+        "DELETE FROM instance_balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant "
+        "= ?1)",
+        ("DELETE FROM instance_balances WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + "
+         "1) ="
          " ?1 || '/')"),
         "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE tenant = ?1)",
         "DELETE FROM keys WHERE tenant = ?1",
-        "DELETE FROM usage WHERE tenant = ?1",
+        "DELETE FROM instance_usage WHERE tenant = ?1",
         "DELETE FROM units WHERE id = ?1 OR substr(id, 1, length(?1) + 1) = ?1 || '/'",
     };
     static const char *const of_team[] = {
-        "DELETE FROM balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = ?1)",
-        "DELETE FROM balances WHERE level = 1 AND id = ?1",
+        "DELETE FROM instance_balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = "
+        "?1)",
+        "DELETE FROM instance_balances WHERE level = 1 AND id = ?1",
         "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE team = ?1)",
         "DELETE FROM keys WHERE team = ?1",
-        "DELETE FROM usage WHERE team = ?1",
+        "DELETE FROM instance_usage WHERE team = ?1",
         "DELETE FROM units WHERE id = ?1",
     };
     struct statement all[ARRAY_LEN(of_tenant)];

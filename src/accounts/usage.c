@@ -189,13 +189,13 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
     " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT ?18 OFFSET ?19"
 
 static const char *const read_plain = SELECT(
-    "usage.tags") " FROM usage" WHERE
+    "usage.tags") " FROM instance_usage usage" WHERE
                   " AND (?17 = '' OR EXISTS (SELECT 1 FROM usage_tags t WHERE t.tags = usage.tags"
                   " AND t.tag = ?17))" GROUP;
 
 /* A row for each tag of a list, or one with none. */
 static const char *const read_by_tag =
-    SELECT("t.tag") " FROM usage JOIN usage_tags t ON t.tags = usage.tags" WHERE
+    SELECT("t.tag") " FROM instance_usage usage JOIN usage_tags t ON t.tags = usage.tags" WHERE
                     " AND (?17 = '' OR t.tag = ?17)" GROUP;
 
 static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)

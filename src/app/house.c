@@ -513,13 +513,48 @@ static bool open_responses(struct house *house, struct err *err)
     return responses_store_open(&options, &house->responses, err);
 }
 
+/* The url has a password in it: it lives here no longer than the call. */
+static bool open_shared(struct house *house, struct store_options *options, struct err *err)
+{
+    struct str url = str_trim(secret_reveal(&house->settings->data.store));
+    char text[SECRET_BYTES_MAX + 1] = {0};
+
+    if (!str_starts(url, STR("postgres://")) && !str_starts(url, STR("postgresql://")))
+        return err_set(err, ERR_INVALID,
+                       "data.store: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+    memcpy(text, url.ptr, MIN_OF(url.len, sizeof text - 1));
+    options->path = text;
+    bool ok = store_open(options, &house->store, err);
+    bytes_wipe(text, sizeof text);
+    return ok || err_wrap(err, "data.store");
+}
+
 static bool open_store(struct house *house, struct err *err)
 {
     struct store_options options = {
         .path = house_path(house, "weir.db"),
         .queue_max = (uint32_t)house->settings->data.store_queue,
+        .version = WEIR_VERSION,
     };
-    return join_migrations(house, &options, err) && store_open(&options, &house->store, err);
+
+    if (!instance_id_load(house->arena, house_path(house, "instance"), &options.instance, err) ||
+        !join_migrations(house, &options, err))
+        return false;
+    if (!secret_is_empty(&house->settings->data.store))
+        return open_shared(house, &options, err);
+    if (store_open(&options, &house->store, err))
+        return true;
+    log_error("a damaged weir.db comes back from a backup; what was spent since then is made good "
+              "from the audit log");
+    return false;
+}
+
+static bool open_instances(struct house *house, struct err *err)
+{
+    struct instances_options options = {
+        .store = house->store, .version = WEIR_VERSION, .address = house->settings->server.listen};
+
+    return instances_open(&options, &house->instances, err);
 }
 
 static bool open_accounts(struct house *house, struct err *err)
@@ -745,9 +780,8 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
     } steps[] = {
         {lock_data, NULL},
         {open_pools, NULL},
-        {open_store,
-         "a damaged weir.db comes back from a backup; what was spent since then is made "
-         "good from the audit log"},
+        {open_store, NULL},
+        {open_instances, NULL},
         {open_accounts,
          "`weir audit verify` says what is wrong with the audit log; keep it for those "
          "who look into it, and bring what is damaged back from a backup"},
@@ -817,6 +851,7 @@ void house_close(struct house **at)
     audit_bodies_close(&house->audit_bodies);
     audit_close(&house->audit);
     responses_store_close(&house->responses);
+    instances_close(&house->instances);
     store_close(&house->store);
     pool_free(&house->documents);
     pool_free(&house->log_writer);

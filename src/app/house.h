@@ -18,6 +18,7 @@
 #include "knowledge/knowledge.h"
 #include "net/redis.h"
 #include "net/tls.h"
+#include "store/instances.h"
 #include "sys/file.h"
 #include "sys/pool.h"
 
@@ -36,6 +37,7 @@ struct house {
     struct pool *log_writer; /* its own: a full pipe holds up nothing else */
     struct pool *documents;  /* parsing, indexing, searching */
     struct store *store;
+    struct instances *instances;
     struct responses_store *responses;
     struct audit *audit;
     struct audit_tree *audit_tree;

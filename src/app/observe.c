@@ -27,6 +27,8 @@ enum {
     STORE_WRITES,
     STORE_READS,
     AUDIT_RECORDS,
+    STORE_AWAY,
+    INSTANCES,
     HOLDS,
     BREAKER,
     IN_FLIGHT
@@ -58,6 +60,18 @@ static struct metric rows[] = {
                       {NULL},
                       0},
     [STORE_READS] = {"weir_store_reads", METRIC_GAUGE, "", "Reads of the database.", {NULL}, 0},
+    [STORE_AWAY] = {"weir_store_away",
+                    METRIC_GAUGE,
+                    "",
+                    "1 while the database cannot be asked or written.",
+                    {NULL},
+                    0},
+    [INSTANCES] = {"weir_instances",
+                   METRIC_GAUGE,
+                   "",
+                   "Instances over the same database that are alive, this one too.",
+                   {NULL},
+                   0},
     [AUDIT_RECORDS] = {"weir_audit_last_sequence",
                        METRIC_GAUGE,
                        "",
@@ -146,6 +160,8 @@ void observe_house(void *arg)
         series_set(metrics_series(&rows[STORE_COMMITS], NULL), (int64_t)store.commits);
         series_set(metrics_series(&rows[STORE_WRITES], NULL), (int64_t)store.writes);
         series_set(metrics_series(&rows[STORE_READS], NULL), (int64_t)store.reads);
+        series_set(metrics_series(&rows[STORE_AWAY], NULL), store.away);
+        series_set(metrics_series(&rows[INSTANCES], NULL), instances_alive(house->instances));
         series_set(metrics_series(&rows[AUDIT_RECORDS], NULL),
                    (int64_t)audit_last_seq(house->audit));
         series_set(metrics_series(&rows[HOLDS], NULL),
@@ -185,6 +201,11 @@ void observe_readiness(struct http_exchange *x, struct house *house)
         answer(x, 503, type, STR("not ready: starting or stopping\n"));
     else if (!audit_ready(house->audit, &err))
         answer(x, 503, type, arena_fmt(http_arena(x), "not ready: %s\n", err.text));
+    else if (instances_is_doubled(house->instances))
+        answer(x, 503, type, STR("not ready: another Weir runs with the id of this one\n"));
+    else if (store_stats(house->store).away)
+        answer(x, 200, type,
+               STR("ready, but the database is away: keys that are known work, changes do not\n"));
     else
         answer(x, 200, type, STR("ready\n"));
 }

@@ -218,6 +218,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
            scope_spawn(scope, issuers_loop, house->issuers, err) &&
+           scope_spawn(scope, instances_loop, house->instances, err) &&
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
            scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
@@ -272,7 +273,8 @@ static bool serve_first(struct server_loop *own, struct scope *scope, struct lis
     struct server_loops *all = own->all;
     struct addr at;
 
-    if (!make_server(own, NULL, &own->command, err) ||
+    if (!instances_catch_up(own->house->instances, err) ||
+        !make_server(own, NULL, &own->command, err) ||
         !addr_parse(own->house->settings->server.listen, &at, err) ||
         !listen_first(&at, all->count > 1, tcp, err))
         return false;

@@ -75,6 +75,7 @@ struct settings {
     } server;
     struct {
         struct str dir;
+        struct secret store;
         int64_t store_queue, audit_segment_bytes;
     } data;
     struct {

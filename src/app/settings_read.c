@@ -748,6 +748,7 @@ void settings_free(struct settings **settings)
     for (size_t i = 0; i < s->provider_count; i++)
         wipe_provider(&s->providers[i]);
     secret_wipe(&s->audit.master_key);
+    secret_wipe(&s->data.store);
     struct arena *arena = s->arena;
     arena_end(&arena);
     *settings = NULL;

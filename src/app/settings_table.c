@@ -65,6 +65,10 @@ static const struct setting server_rows[] = {
 static const struct setting data_rows[] = {
     {"dir", SET_PATH, AT(data.dir), "data", 0, 0, NULL, true,
      "Directory of everything Weir keeps: database, audit log, documents, pepper, command socket."},
+    {"store", SET_SECRET, AT(data.store), "", 0, 0, NULL, true,
+     "Database that several Weirs share, env:NAME or file:PATH with "
+     "postgres://USER:PASSWORD@HOST:PORT/DATABASE; empty: weir.db in dir, for one Weir alone. The "
+     "audit log, documents and the cache's files stay in dir of each."},
     {"store_queue", SET_COUNT, AT(data.store_queue), "10000", 10, 1000000, NULL, true,
      "Jobs that may wait for the database."},
     {"audit_segment_bytes", SET_BYTES, AT(data.audit_segment_bytes), "16MiB", 65536, 1073741824,

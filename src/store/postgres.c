@@ -229,6 +229,45 @@ static void detach(struct store_conn **conn)
     *conn = NULL; /* the arena's */
 }
 
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool is_port(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* What libpq would take apart wrongly it would also quote, and a part of the password with it. */
+static bool is_clean(struct str url)
+{
+    size_t at = str_find_char(url, '@'), slash = str_find_char(url, '/');
+    struct str host = str_slice(url, at < url.len ? at + 1 : 0, url.len);
+
+    if ((at < url.len && slash < at) || str_find_char(host, '@') < host.len)
+        return false;
+    for (size_t i = 0; i < url.len; i++)
+        if (url.ptr[i] == '%' &&
+            (i + 2 >= url.len || !is_hex(url.ptr[i + 1]) || !is_hex(url.ptr[i + 2])))
+            return false;
+    host = str_slice(host, 0, str_find_char(host, '?'));
+    host = str_slice(host, 0, str_find_char(host, '/'));
+    return str_starts(host, STR("[")) ||
+           is_port(str_slice(host, str_find_char(host, ':') + 1, host.len));
+}
+
+static bool check_url(struct str url, struct err *err)
+{
+    return is_clean(str_slice(url, str_find_char(url, '/') + 2, url.len)) ||
+           err_set(err, ERR_INVALID,
+                   "the url cannot be read: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, "
+                   "with %%XX for each of @ : / ? # %% in user and password");
+}
+
 static bool attach(struct arena *arena, const char *path, bool writer, struct store_conn **out,
                    struct err *err)
 {
@@ -240,6 +279,8 @@ static bool attach(struct arena *arena, const char *path, bool writer, struct st
 
     if (!conn)
         return err_arena(err, arena);
+    if (!check_url(str_from(path), err))
+        return false;
     conn->writer = writer;
     conn->pg = PQconnectdbParams(keys, values, 1);
     if (!conn->pg)
@@ -513,6 +554,7 @@ static bool in_transaction(const struct store_conn *conn)
 
 const struct store_body postgres_body = {
     .begin = "BEGIN",
+    .shared = true,
     .lock_migrations = "SELECT pg_advisory_lock(" MIGRATION_LOCK ")",
     .unlock_migrations = "SELECT pg_advisory_unlock(" MIGRATION_LOCK ")",
     .attach = attach,

@@ -32,6 +32,9 @@ struct store {
     struct mutex now_lock;
     struct store_conn *now; /* of store_read_now() */
 
+    bool shared;
+    struct str instance, knows;
+    atomic_bool away;
     atomic_uint_fast64_t commits, writes, reads;
 };
 
@@ -244,7 +247,10 @@ static void run_in_batch(void *arg)
 static bool finish(struct job *job, int64_t *changed, struct err *err)
 {
     struct store *store = job->store;
+    bool away = !job->ok && job->err.code == ERR_UNAVAILABLE;
 
+    if (atomic_load_explicit(&store->away, memory_order_relaxed) != away)
+        atomic_store_explicit(&store->away, away, memory_order_relaxed);
     if (!job->ok) {
         *err = job->err;
         return false;
@@ -316,10 +322,48 @@ struct store_stats store_stats(const struct store *store)
         .reads = atomic_load_explicit(&store->reads, memory_order_relaxed),
         .waiting =
             pool_waiting(store->writing) + (store->reading ? pool_waiting(store->reading) : 0),
+        .away = atomic_load_explicit(&store->away, memory_order_relaxed),
     };
 }
 
+bool store_is_shared(const struct store *store)
+{
+    return store->shared;
+}
+
+struct str store_instance(const struct store *store)
+{
+    return store->instance;
+}
+
+struct str store_knows(const struct store *store)
+{
+    return store->knows;
+}
+
 /* ---- opening and closing ---- */
+
+/* The last number of each module stands last in its part of the list. */
+static void write_knows(struct buf *b, const struct migration *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool last = i + 1 == count || strcmp(list[i].module, list[i + 1].module) != 0;
+
+        if (last)
+            buf_fmt(b, "%s%s=%d", b->len ? " " : "", list[i].module, list[i].number);
+    }
+}
+
+static bool note_who(struct store *store, const struct store_options *options, struct err *err)
+{
+    struct buf b;
+
+    store->instance = arena_str(store->arena, options->instance.ptr ? options->instance : STR(""));
+    buf_init(&b, store->arena, 8 * KIB);
+    write_knows(&b, store_migrations, store_migration_count);
+    write_knows(&b, options->migrations, options->migration_count);
+    return store->instance.ptr ? buf_finish(&b, &store->knows, err) : err_arena(err, store->arena);
+}
 
 static bool open_readers(struct store *store, const char *path, int readers, struct err *err)
 {
@@ -356,7 +400,8 @@ static bool open_all(struct store *store, const struct store_options *options, s
     uint32_t queue_max = options->queue_max ? options->queue_max : QUEUE_MAX;
 
     ASSERT(readers > 0 && readers <= READERS_MAX);
-    return store->body->attach(store->arena, options->path, true, &store->writer, err) &&
+    return note_who(store, options, err) &&
+           store->body->attach(store->arena, options->path, true, &store->writer, err) &&
            store_migrate(store->body, store->writer, options, err) &&
            (store->body->one_conn || open_readers(store, options->path, readers, err)) &&
            open_pools(store, queue_max, readers, err);
@@ -375,22 +420,29 @@ static const struct store_body *body_for(const char *path)
     return strcmp(path, ":memory:") == 0 ? &sqlite_memory_body : &sqlite_body;
 }
 
-/* A url without what may be secret in it: user, password and options. */
+/* A url without what may be secret in it: user, password and options. One that is written wrongly may have
+ * the password where others have the host, so its pieces have to look like what they are. */
 static const char *shown(struct arena *arena, const char *path)
 {
-    struct str url = str_from(path), rest;
-    struct buf b;
+    struct str url = str_from(path), host;
+    size_t from = 0, colon;
 
     if (!is_postgres(path))
         return path;
-    rest = str_slice(url, str_find_char(url, '/') + 2, str_find_char(url, '?'));
-    buf_init(&b, arena, 1024);
-    buf_str(&b, STR("postgres://"));
-    buf_str(&b,
-            str_slice(rest, str_find_char(rest, '@') < rest.len ? str_find_char(rest, '@') + 1 : 0,
-                      rest.len));
-    buf_char(&b, 0);
-    return buf_ok(&b) ? b.ptr : "postgres://";
+    for (size_t i = 0; i < url.len; i++)
+        if (url.ptr[i] == '@')
+            from = i + 1;
+    host =
+        from ? str_slice(url, from, url.len) : str_slice(url, str_find_char(url, '/') + 2, url.len);
+    host = str_slice(host, 0, str_find_char(host, '?'));
+    colon = str_find_char(host, ':');
+    for (size_t i = colon + 1; i < str_find_char(host, '/'); i++)
+        if (host.ptr[i] < '0' || host.ptr[i] > '9')
+            return "postgres://";
+
+    struct str text = arena_fmt(arena, "postgres://" STR_FMT, STR_ARG(host));
+
+    return text.ptr ? text.ptr : "postgres://";
 }
 
 bool store_open(const struct store_options *options, struct store **out, struct err *err)
@@ -404,6 +456,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     }
     store->arena = arena;
     store->body = body_for(options->path);
+    store->shared = store->body->shared || options->shared;
     mutex_init(&store->writer_lock);
     mutex_init(&store->reader_lock);
     mutex_init(&store->now_lock);

@@ -25,18 +25,24 @@ struct migration {
     int number;         /* 1, 2, 3 ... within the module, without gaps, ascending */
     const char *name;   /* "keys" */
     const char *up;     /* statements separated by ; */
+    /* 0: it only adds, and a Weir that does not know it goes on beside one that does. Else the number of
+     * this module that a Weir has to know at least, mostly this one: it takes something away. */
+    int oldest;
 };
 
 struct store_options {
     const char *path;   /* file; postgres://USER:PASSWORD@HOST/DATABASE; ":memory:" for tests */
     uint32_t queue_max; /* default 10,000 */
     int readers;        /* default 2 */
-    const struct migration *migrations;
+    const struct migration *migrations; /* behind the store's own */
     size_t migration_count;
+    const char *version; /* of this Weir, for messages; default "unnamed" */
+    struct str instance; /* who this is among those that share the database; see instances.h */
+    bool shared;         /* tests: SQLite too is to be seen as shared */
 };
 /* Opens, checks integrity after an unclean end, migrates in order, each in its own transaction. A
- * database with a module or number that we do not know is refused: "made by a newer Weir".
- * Blocks: at start only. */
+ * database that a newer Weir has taken something away from is refused: "made by a newer Weir". One that
+ * was only added to is not. Blocks: at start only. */
 bool store_open(const struct store_options *options, struct store **out, struct err *err)
     MUST_CHECK;
 void store_close(struct store **store);
@@ -80,7 +86,12 @@ bool store_read_now(struct store *store, struct arena *arena, const struct state
 struct store_stats {
     uint64_t commits, writes, reads;
     uint32_t waiting;
+    bool away; /* the last that was asked of the database found it away */
 };
 struct store_stats store_stats(const struct store *store);
+/* Other Weirs may work on the same database. */
+bool store_is_shared(const struct store *store);
+struct str store_instance(const struct store *store);
+struct str store_knows(const struct store *store); /* "accounts=3 books=1": its migrations */
 
 #endif

@@ -10,6 +10,7 @@ struct store_conn; /* a body's own */
 struct store_body {
     const char *begin; /* opens a transaction that will write */
     bool one_conn;     /* reads go through the writer's connection */
+    bool shared;       /* by several Weirs */
     /* Around migrations, where others may open the same database at the same time; NULL: none can. */
     const char *lock_migrations, *unlock_migrations;
     /* The first connection is the writer's: it makes the database and checks it. */
@@ -30,6 +31,10 @@ struct store_body {
 extern const struct store_body sqlite_body;        /* a file */
 extern const struct store_body sqlite_memory_body; /* ":memory:" */
 extern const struct store_body postgres_body;      /* postgres://... */
+
+/* What all databases have: the Weirs that work on one, and what they tell each other (instances.h). */
+extern const struct migration store_migrations[];
+extern const size_t store_migration_count;
 
 /* Brings the database up to the list, each migration in a transaction of its own. */
 bool store_migrate(const struct store_body *body, struct store_conn *conn,

@@ -223,6 +223,36 @@ static void *open_beside(void *arg)
     return NULL;
 }
 
+/* Each has "hush" for a password, or a part of one. */
+static const char *const wrong_urls[] = {
+    "postgres://weir:hu@hush@127.0.0.1:1/x",
+    "postgres://weir:hu/hush@127.0.0.1:1/x",
+    "postgres://weir:hu?hush@127.0.0.1:1/x",
+    "postgres://weir:hush%zz@127.0.0.1:1/x",
+    "postgres://weir:hush/x",
+    "postgres://weir:hush",
+    "postgres://weir:hush@127.0.0.1:1/x",
+    "postgres://weir:hush@127.0.0.1:one/x",
+    "postgresql://weir:hush@127.0.0.1:1/x",
+    "postgres://weir:a:hush@127.0.0.1:1/x",
+    "postgres://weir:hush@127.0.0.1:1/x?a=b",
+    "postgres://weir:hush@127.0.0.1:1/x?port=no",
+    "postgres://weir:x@127.0.0.1:1/x?password=hush&sslmode=none",
+};
+
+TEST(no_message_has_the_password)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wrong_urls); i++) {
+        const struct store_options options = {.path = wrong_urls[i]};
+        struct store *store = NULL;
+        struct err err = {0};
+
+        EXPECT(!store_open(&options, &store, &err));
+        EXPECT(err.text[0] && !strstr(err.text, "hush") && !strstr(err.text, "hu/"), "%s: %s",
+               wrong_urls[i], err.text);
+    }
+}
+
 TEST(several_can_start_at_once)
 {
     struct store *store = fresh();
@@ -236,7 +266,7 @@ TEST(several_can_start_at_once)
     for (size_t i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     EXPECT(opened[0] && opened[1] && opened[2] && opened[3], "one migrates, the others wait");
-    EXPECT(count_of(store, "SELECT COUNT(*) FROM weir_migrations") == 2);
+    EXPECT(count_of(store, "SELECT COUNT(*) FROM weir_migrations WHERE module = 'things'") == 2);
     EXPECT(count_of(store, "SELECT COUNT(*) FROM things") == 1);
     store_close(&store);
 }

@@ -257,6 +257,18 @@ static const struct migration list_aab[] = {
     TABLE_A,
     {"a", 2, "second", "CREATE TABLE a2 (x BIGINT); INSERT INTO a2 VALUES (7)"},
     TABLE_B};
+static const struct migration list_takes[] = {
+    TABLE_A,
+    {"a", 2, "takes away", "ALTER TABLE a1 RENAME TO a3", 2},
+    TABLE_B};
+static const struct migration list_takes_later[] = {
+    TABLE_A,
+    {"a", 2, "second", "CREATE TABLE a2 (x BIGINT); INSERT INTO a2 VALUES (7)"},
+    {"a", 3, "takes the first away", "DROP TABLE a1", 2},
+    TABLE_B};
+static const struct migration list_new_module[] = {
+    TABLE_A,
+    {"b", 1, "takes away", "ALTER TABLE a1 RENAME TO a3", 1}};
 static const struct migration list_gap[] = {TABLE_A, {"a", 3, "third", "SELECT 1"}};
 static const struct migration list_back[] = {{"a", 2, "second", "SELECT 1"}, TABLE_A};
 static const struct migration list_changed[] = {
@@ -277,8 +289,12 @@ static const struct {
     {"again", list_ab, 2, list_ab, 2, NULL},
     {"one more module", list_a, 1, list_ab, 2, NULL},
     {"one more number in the middle", list_ab, 2, list_aab, 3, NULL},
-    {"newer number", list_aab, 3, list_ab, 2, "made by a newer Weir"},
-    {"newer module", list_ab, 2, list_a, 1, "made by a newer Weir"},
+    {"a newer number that adds", list_aab, 3, list_ab, 2, NULL},
+    {"a newer module that adds", list_ab, 2, list_a, 1, NULL},
+    {"a newer number that takes away", list_takes, 3, list_ab, 2, "only for those who know a 2"},
+    {"a newer module that takes away", list_new_module, 2, list_a, 1, "made by a newer Weir"},
+    {"one that takes away, for who knows the one before", list_takes_later, 4, list_aab, 3, NULL},
+    {"and for who does not", list_takes_later, 4, list_ab, 2, "this one (unnamed) knows 1"},
     {"gap", NULL, 0, list_gap, 2, "stands where 2 belongs"},
     {"wrong order", NULL, 0, list_back, 2, "stands where 1 belongs"},
     {"changed text", list_a, 1, list_changed, 1, "applied with another text"},
@@ -303,6 +319,38 @@ TEST(store_migrations)
             EXPECT(strstr(err.text, upgrades[i].refusal), "%s: %s", name, err.text);
         store_close(&store);
     }
+}
+
+/* As Weir left it before migrations said who may go on. */
+TEST(store_takes_over_a_table_of_migrations_that_is_older)
+{
+    static const char *const back[] = {
+        "CREATE TABLE before (module TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,"
+        " checksum TEXT NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (module, number))",
+        "INSERT INTO before SELECT module, number, name, checksum, applied FROM weir_migrations"
+        " WHERE module <> 'store'",
+        "DROP TABLE weir_migrations",
+        "ALTER TABLE before RENAME TO weir_migrations",
+        "DROP TABLE instances",
+        "DROP TABLE changes",
+        "DROP TABLE change_counter",
+    };
+    const char *path = db_path();
+    struct store *store CLEANUP(store_close) = NULL;
+    struct err err = {0};
+
+    REQUIRE(open_with(path, list_ab, 2, &store, &err), "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(back); i++) {
+        const struct statement statement = {back[i], NULL, 0};
+
+        REQUIRE(store_write_now(store, &statement, 1, NULL, &err), "%s", err.text);
+    }
+    store_close(&store);
+    REQUIRE(open_with(path, list_aab, 3, &store, &err), "%s", err.text);
+    EXPECT(str_eq(store_knows(store), STR("store=1 a=2 b=1")), STR_FMT,
+           STR_ARG(store_knows(store)));
+    store_close(&store);
+    EXPECT(open_with(path, list_ab, 2, &store, &err), "%s", err.text);
 }
 
 TEST(store_failed_migration_leaves_nothing)
