@@ -11,6 +11,7 @@
 #include "sys/loop.h"
 
 static struct test *tests, **tests_end = &tests;
+static struct test_child *children;
 static int failures; /* of the running test */
 static char dir[256];
 
@@ -18,6 +19,20 @@ void test_register(struct test *test)
 {
     *tests_end = test;
     tests_end = &test->next;
+}
+
+void test_child_register(struct test_child *child)
+{
+    child->next = children;
+    children = child;
+}
+
+static int run_child(int argc, char **argv)
+{
+    for (struct test_child *c = children; c; c = c->next)
+        if (strcmp(c->name, argv[0]) == 0)
+            return c->run(argc, argv);
+    return 2;
 }
 
 void test_record(bool ok, const char *file, int line, const char *what, const char *fmt, ...)
@@ -94,6 +109,8 @@ int main(int argc, char **argv)
 {
     int count = 0, number = 0, failed = 0;
 
+    if (argc > 2 && strcmp(argv[1], "--child") == 0)
+        return run_child(argc - 2, argv + 2);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (struct test *t = tests; t; t = t->next)
         count += argc < 2 || strcmp(argv[1], t->name) == 0;

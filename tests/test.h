@@ -32,6 +32,24 @@ const char *test_dir(void);
 #define TEST(name)       TEST_AS(name, false)
 #define FIBER_TEST(name) TEST_AS(name, true)
 
+/* CHILD(name) { ... } is what the test program does when a test starts it with the words "--child NAME":
+ * for what only another process can show. The body sees argc and argv from NAME on; its value is the
+ * exit status. */
+struct test_child {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    struct test_child *next;
+};
+void test_child_register(struct test_child *child);
+#define CHILD(name_)                                                            \
+    static int child_##name_(int argc, char **argv);                            \
+    static struct test_child child_row_##name_ = {#name_, child_##name_, NULL}; \
+    __attribute__((constructor)) static void child_add_##name_(void)            \
+    {                                                                           \
+        test_child_register(&child_row_##name_);                                \
+    }                                                                           \
+    static int child_##name_(int argc UNUSED, char **argv UNUSED)
+
 /* EXPECT(got == want, "%s: %d", case_name, got) */
 #define EXPECT(cond, ...) test_record((cond), __FILE__, __LINE__, #cond, "" __VA_ARGS__)
 #define REQUIRE(cond, ...)                                                   \

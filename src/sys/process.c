@@ -2,25 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fault.h"
 #include "sys/sock_internal.h"
+#include "sys/spawn_internal.h"
 
-#define READ_STEP   ((size_t)16 * 1024)
-#define DESCRIPTORS 256          /* for the child */
-#define DRAIN       (1 * SECOND) /* a grandchild may hold the pipes open after the child's end */
-#define FIRST_SPARE 3            /* the lowest descriptor that is none of the three */
+#define READ_STEP ((size_t)16 * 1024)
+#define DRAIN     (1 * SECOND) /* a grandchild may hold the pipes open after the child's end */
 
-enum { IN, OUT, ERRORS, STREAMS };
+enum { IN = SPAWN_IN, OUT = SPAWN_OUT, ERRORS = SPAWN_ERRORS, STREAMS = SPAWN_STREAMS };
 
 struct run {
     const struct process_options *options;
@@ -34,94 +30,7 @@ struct run {
     bool has_ended, too_large;
 };
 
-/* ---- the child, between vfork and exec: shares our memory, so it only makes system calls ---- */
-
-static void limit(__rlimit_resource_t what, rlim_t soft, rlim_t hard)
-{
-    struct rlimit l = {soft, hard};
-
-    setrlimit(what, &l);
-}
-
-static void set_limits(const struct process_options *o)
-{
-    rlim_t seconds = (rlim_t)((o->cpu_max + SECOND - 1) / SECOND);
-
-    if (o->memory_max)
-        limit(RLIMIT_AS, o->memory_max, o->memory_max);
-    if (seconds)
-        limit(RLIMIT_CPU, seconds, seconds + 1);
-    limit(RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
-    limit(RLIMIT_CORE, 0, 0);
-}
-
-static void become(const struct run *r, pid_t parent, int report)
-{
-    static char *const no_environment[] = {NULL};
-    const struct process_options *o = r->options;
-    const char *const *env = o->environment ? o->environment : (const char *const *)no_environment;
-    sigset_t none;
-
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (getppid() != parent)
-        _exit(127);
-    for (int i = 0; i < STREAMS; i++) {
-        if (dup2(r->child_ends[i], i) < 0)
-            goto out;
-    }
-    close_range(FIRST_SPARE, ~0u, CLOSE_RANGE_CLOEXEC);
-    signal(SIGPIPE, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    set_limits(o);
-    execve(o->argv[0], (char *const *)(uintptr_t)o->argv, (char *const *)(uintptr_t)env);
-out:;
-    int failed = errno;
-    ssize_t put = write(report, &failed, sizeof failed);
-
-    (void)put;
-    _exit(127);
-}
-
-/* vfork, since a fork copies the page tables of the whole house; no signal handler may run in the
- * child, hence the mask. Not in the caller's frame: the child must not return into it. Its failure
- * comes through a pipe that a successful exec closes, and not through the shared memory: valgrind
- * and TSan make a fork of a vfork. */
-__attribute__((noinline)) static int start_child(struct run *r, const int report[2])
-{
-    int failed = 0;
-    sigset_t all, old;
-    pid_t parent = getpid();
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pid_t pid = vfork();
-    if (pid == 0)
-        become(r, parent, report[1]);
-    if (pid < 0)
-        failed = errno;
-    close(report[1]);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (pid > 0 && read(report[0], &failed, sizeof failed) > 0)
-        waitpid(pid, NULL, 0);
-    close(report[0]);
-    r->pid = failed ? 0 : pid;
-    return failed;
-}
-
 /* ---- pipes ---- */
-
-static int raise_above_the_three(int fd)
-{
-    if (fd < 0 || fd >= FIRST_SPARE)
-        return fd;
-    int raised = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_SPARE);
-
-    close(fd);
-    return raised;
-}
 
 static bool open_pipe(struct run *r, int stream, struct err *err)
 {
@@ -129,9 +38,9 @@ static bool open_pipe(struct run *r, int stream, struct err *err)
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_sys(err, ERR_EXHAUSTED, errno, "could not open a pipe");
-    int ours = raise_above_the_three(ends[stream == IN]);
+    int ours = spawn_raise_above_the_three(ends[stream == IN]);
 
-    r->child_ends[stream] = raise_above_the_three(ends[stream != IN]);
+    r->child_ends[stream] = spawn_raise_above_the_three(ends[stream != IN]);
     if (ours < 0 || r->child_ends[stream] < 0 || fcntl(ours, F_SETFL, O_NONBLOCK) != 0) {
         close(ours);
         return err_sys(err, ERR_EXHAUSTED, errno, "could not set up a pipe");
@@ -184,13 +93,13 @@ static bool start(struct run *r, struct err *err)
         if (!open_pipe(r, i, err))
             return false;
     }
-    int report[2];
-    int failed = FAULT("process.start") ? EAGAIN : pipe2(report, O_CLOEXEC) != 0 ? errno : 0;
+    struct spawn spawn = {.argv = r->options->argv,
+                          .environment = r->options->environment,
+                          .memory_max = r->options->memory_max,
+                          .cpu_max = r->options->cpu_max};
+    memcpy(spawn.ends, r->child_ends, sizeof spawn.ends);
+    int failed = FAULT("process.start") ? EAGAIN : spawn_child(&spawn, &r->pid);
 
-    if (!failed) {
-        report[1] = raise_above_the_three(report[1]);
-        failed = start_child(r, report);
-    }
     close_child_ends(r);
     if (failed)
         return err_sys(err, failed == ENOENT ? ERR_NOT_FOUND : ERR_UNAVAILABLE, failed,
