@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "app/admin_fields.h"
+#include "base/log.h"
 
 static const struct schema_field document_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
@@ -19,6 +20,8 @@ static const struct schema document_schema = {"Document", "A document that can b
 static const struct schema_field ingest_fields[] = {
     {"path", FIELD_TEXT, 0, "Absolute path of a file or folder on Weir's machine.", 1, 4096, NULL,
      NULL},
+    {"rebuild", FIELD_BOOL, FIELD_OPTIONAL,
+     "First remove what is damaged of the index; what is whole stays.", 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema ingest_schema = {"DocumentsIngest", "What to ingest.", ingest_fields,
@@ -41,6 +44,9 @@ static const struct schema_field report_fields[] = {
     {"skipped", FIELD_COUNT, 0, "Of a kind that is not read.", 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"dropped", FIELD_COUNT, FIELD_OPTIONAL,
+     "With rebuild: damaged files of the index that are gone, with all that stood in them.", 0, 0,
+     NULL, NULL},
     {"problems", FIELD_OBJECT, FIELD_LIST, "The first files that could not be used.", 0, 0, NULL,
      &trouble_schema},
     {0},
@@ -94,7 +100,7 @@ static bool list(struct admin_call *call, struct err *err)
     return true;
 }
 
-static void write_report(struct json_writer *w, const struct ingest_report *r)
+static void write_report(struct json_writer *w, const struct ingest_report *r, int64_t dropped)
 {
     jw_object(w);
     reply_count(w, "added", r->added);
@@ -105,6 +111,8 @@ static void write_report(struct json_writer *w, const struct ingest_report *r)
     reply_count(w, "skipped", r->skipped);
     reply_count(w, "passages", (int64_t)r->passages);
     reply_count(w, "bytes", (int64_t)r->bytes);
+    if (dropped >= 0)
+        reply_count(w, "dropped", dropped);
     jw_key(w, "problems");
     jw_array(w);
     for (size_t i = 0; i < r->problem_count; i++) {
@@ -121,19 +129,27 @@ static bool ingest(struct admin_call *call, struct err *err)
 {
     struct ingest_report report;
     struct str path = STR("");
+    uint32_t dropped = 0;
+    bool rebuild = false;
 
     if (!field_text(call, "path", &path, err))
         return false;
     if (!str_starts(path, STR("/")))
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
+    field_bool(call, "rebuild", &rebuild);
+    if (rebuild && !knowledge_repair(call->house->knowledge, &dropped, err))
+        return false;
+    if (dropped > 0)
+        log_warn("%u damaged files of the index are gone: ingest what stood in them again",
+                 dropped);
     if (!knowledge_ingest(call->house->knowledge, call->arena, path, &report, err))
         return false;
-    call->note =
-        arena_fmt(call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed",
-                  STR_ARG(str_slice(path, 0, 300)), report.added, report.changed, report.removed,
-                  report.failed);
-    write_report(&call->reply, &report);
+    call->note = arena_fmt(
+        call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s",
+        STR_ARG(str_slice(path, 0, 300)), report.added, report.changed, report.removed,
+        report.failed, dropped > 0 ? "; damaged parts of the index dropped" : "");
+    write_report(&call->reply, &report, rebuild ? (int64_t)dropped : -1);
     return true;
 }
 

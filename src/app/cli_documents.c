@@ -2,7 +2,8 @@
 #include "app/cli.h"
 #include "sys/path.h"
 
-static bool ingest_body(struct cli *cli, const char *path, struct str *out, struct err *err)
+static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct str *out,
+                        struct err *err)
 {
     struct buf b;
     struct json_writer w;
@@ -16,6 +17,8 @@ static bool ingest_body(struct cli *cli, const char *path, struct str *out, stru
     jw_init(&w, &b);
     jw_object(&w);
     jw_key(&w, "path"), jw_str(&w, whole);
+    if (rebuild)
+        jw_key(&w, "rebuild"), jw_bool(&w, true);
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }
@@ -33,6 +36,12 @@ static void print_ingest(struct cli *cli, const char *path, const struct json *j
            path, STR_ARG(added), STR_ARG(changed), STR_ARG(cli_text(cli, j, root, "unchanged")),
            STR_ARG(cli_text(cli, j, root, "removed")), STR_ARG(cli_text(cli, j, root, "failed")),
            STR_ARG(cli_text(cli, j, root, "skipped")), STR_ARG(cli_text(cli, j, root, "passages")));
+    struct str dropped = cli_text(cli, j, root, "dropped");
+    if (dropped.len > 0 && !str_eq(dropped, STR("0")))
+        fprintf(stderr,
+                "weir: " STR_FMT " damaged files of the index are gone; ingest everything that was "
+                "known before again, `weir document list` shows what is\n",
+                STR_ARG(dropped));
 }
 
 static bool ingest(struct cli *cli, struct err *err)
@@ -41,7 +50,7 @@ static bool ingest(struct cli *cli, struct err *err)
         struct json *j;
         struct str body;
 
-        if (!ingest_body(cli, cli->words[i], &body, err) ||
+        if (!ingest_body(cli, cli->words[i], i == 0 && cli_given(cli, "--rebuild"), &body, err) ||
             !cli_call(cli, "POST", STR("/api/v1/documents"), body, &j, err))
             return false;
         if (cli->json)
@@ -62,12 +71,17 @@ static bool cli_ingest(struct cli *cli, struct err *err)
 static const char *const columns[] = {"id",    "language", "passages", "ingested",
                                       "title", "path",     NULL};
 
+static const struct cli_option ingest_options[] = {
+    {"--rebuild", CLI_SWITCH, NULL, NULL, "first remove what is damaged of the index"},
+    {0},
+};
+
 static const struct cli_command commands[] = {
     {"ingest PATH...", "add documents: files or whole folders (text, Markdown, HTML)",
      "Files that did not change cost nothing; files gone from a folder are removed. Every file "
      "that could\n"
      "not be used is named with the reason, and makes the exit status 1.\n",
-     NULL, cli_ingest, NULL, NULL, NULL, NULL, NULL},
+     ingest_options, cli_ingest, NULL, NULL, NULL, NULL, NULL},
     {"document list", "show documents", "", NULL, NULL, "GET", "/api/v1/documents", NULL, columns,
      NULL},
     {"document forget ID", "remove a document everywhere", "  weir document forget d_1f3a\n", NULL,

@@ -674,7 +674,19 @@ static bool open_knowledge(struct house *house, struct err *err)
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,
     };
-    return knowledge_open(&options, &house->knowledge, err);
+    struct err why = {0};
+
+    if (knowledge_open(&options, &house->knowledge, &why))
+        return true;
+    if (why.code == ERR_EXHAUSTED) {
+        *err = why;
+        return false;
+    }
+    log_error(
+        "%s: questions about documents get 503 until `weir ingest --rebuild PATH` has made the "
+        "index anew, or it comes back from a backup; all else is served",
+        why.text);
+    return knowledge_open_damaged(&options, &why, &house->knowledge, err);
 }
 
 static bool open_tls(struct house *house, struct err *err)
@@ -786,8 +798,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
          "`weir audit verify` says what is wrong with the audit log; keep it for those "
          "who look into it, and bring what is damaged back from a backup"},
         {open_issuers, NULL},
-        {open_knowledge, "a damaged index comes back from a backup, or move its folder away and "
-                         "ingest the documents again"},
+        {open_knowledge, NULL},
         {open_cache, "a damaged cache costs nothing but what it saves: remove its folder"},
         {open_tls, NULL},
         {open_telemetry, NULL},

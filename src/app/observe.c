@@ -31,7 +31,8 @@ enum {
     INSTANCES,
     HOLDS,
     BREAKER,
-    IN_FLIGHT
+    IN_FLIGHT,
+    KNOWLEDGE_DAMAGED
 };
 
 static struct metric rows[] = {
@@ -92,6 +93,13 @@ static struct metric rows[] = {
                    "Requests that a deployment has now.",
                    {"model", NULL},
                    0},
+    [KNOWLEDGE_DAMAGED] =
+        {"weir_knowledge_damaged",
+         METRIC_GAUGE,
+         "",
+         "1 while the index of documents is damaged; the log and /readyz say where.",
+         {NULL},
+         0},
 };
 
 void observe_register(void)
@@ -166,6 +174,8 @@ void observe_house(void *arg)
                    (int64_t)audit_last_seq(house->audit));
         series_set(metrics_series(&rows[HOLDS], NULL),
                    (int64_t)accounts_holds_open(house->accounts));
+        series_set(metrics_series(&rows[KNOWLEDGE_DAMAGED], NULL),
+                   knowledge_damage(house->knowledge) != NULL);
         show_deployments(house);
         cache_metrics_update(house->cache);
     } while (fiber_sleep(GAUGES_EVERY, &err));
@@ -192,6 +202,19 @@ void observe_health(struct http_exchange *x, struct house *house)
     answer(x, 200, STR("text/plain; charset=utf-8"), STR("ok\n"));
 }
 
+/* Requests are taken, though not all there is may work. */
+static struct str ready_text(struct http_exchange *x, const struct house *house)
+{
+    const char *damage = knowledge_damage(house->knowledge);
+    struct str text = damage ? arena_fmt(http_arena(x),
+                                         "ready\nbut no documents can be found (`weir ingest "
+                                         "--rebuild PATH` makes the index anew): %s\n",
+                                         damage)
+                             : STR_NONE;
+
+    return text.ptr ? text : STR("ready\n");
+}
+
 void observe_readiness(struct http_exchange *x, struct house *house)
 {
     struct err err = {0};
@@ -207,5 +230,5 @@ void observe_readiness(struct http_exchange *x, struct house *house)
         answer(x, 200, type,
                STR("ready, but the database is away: keys that are known work, changes do not\n"));
     else
-        answer(x, 200, type, STR("ready\n"));
+        answer(x, 200, type, ready_text(x, house));
 }

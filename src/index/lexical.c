@@ -328,7 +328,16 @@ static bool open_all(struct lexical *lexical, struct err *err)
     return lexical_publish(lexical, &manifest, err);
 }
 
-bool lexical_open(const char *dir, struct lexical **out, struct err *err)
+static bool set_dir(struct lexical *lexical, const char *dir, struct err *err)
+{
+    if (strlen(dir) >= sizeof lexical->dir)
+        return err_set(err, ERR_INVALID, "index directory name is longer than %zu bytes",
+                       sizeof lexical->dir - 1);
+    memcpy(lexical->dir, dir, strlen(dir) + 1);
+    return true;
+}
+
+static bool new_lexical(const char *dir, struct lexical **out, struct err *err)
 {
     struct arena *arena = arena_new(64 * KIB);
     struct lexical *lexical CLEANUP(lexical_close) =
@@ -340,11 +349,18 @@ bool lexical_open(const char *dir, struct lexical **out, struct err *err)
     }
     lexical->arena = arena;
     mutex_init(&lexical->mutex);
-    if (strlen(dir) >= sizeof lexical->dir)
-        return err_set(err, ERR_INVALID, "index directory name is longer than %zu bytes",
-                       sizeof lexical->dir - 1);
-    memcpy(lexical->dir, dir, strlen(dir) + 1);
-    if (!open_all(lexical, err))
+    if (!set_dir(lexical, dir, err))
+        return false;
+    *out = lexical;
+    lexical = NULL;
+    return true;
+}
+
+bool lexical_open(const char *dir, struct lexical **out, struct err *err)
+{
+    struct lexical *lexical CLEANUP(lexical_close) = NULL;
+
+    if (!new_lexical(dir, &lexical, err) || !open_all(lexical, err))
         return false;
     *out = lexical;
     lexical = NULL;
@@ -364,4 +380,81 @@ void lexical_close(struct lexical **held)
     struct arena *arena = lexical->arena;
     arena_end(&arena);
     *held = NULL;
+}
+
+/* --- repairing -------------------------------------------------------------------------------- */
+
+/* What a file's bytes say, and not that they could not be read. */
+static bool is_damage(const struct err *why)
+{
+    return why->code == ERR_NOT_FOUND || (why->code == ERR_UNAVAILABLE && !why->sys);
+}
+
+/* Takes the segments that cannot be used out of the manifest. */
+static bool drop_damaged(const char *dir, struct manifest *manifest, uint32_t *dropped,
+                         struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < manifest->count; i++) {
+        struct segment *segment = NULL;
+        struct err why = {0};
+
+        if (segment_open(dir, manifest->numbers[i], &segment, &why)) {
+            manifest->numbers[kept++] = manifest->numbers[i];
+        } else if (is_damage(&why)) {
+            ++*dropped;
+        } else {
+            *err = why;
+            return false;
+        }
+        segment_unmap(&segment);
+    }
+    manifest->count = kept;
+    return true;
+}
+
+static bool count_segments(const char *dir, struct arena *arena, uint32_t *out, struct err *err)
+{
+    struct str *names;
+    size_t count;
+
+    if (!file_list(arena, dir, FILES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        *out += str_ends(names[i], STR(".segment"));
+    return true;
+}
+
+static bool repair(const struct lexical *lexical, struct arena *arena, uint32_t *dropped,
+                   struct err *err)
+{
+    struct manifest manifest = {.next_number = 1};
+    char path[SEGMENT_PATH_MAX];
+    struct file_info info;
+    struct err why = {0};
+    bool ok;
+
+    manifest_path(path, lexical->dir);
+    ok = file_stat(path, &info, &why) && manifest_load(lexical->dir, arena, &manifest, &why);
+    if (!ok && !is_damage(&why)) {
+        *err = why;
+        return false;
+    }
+    if (!(ok ? drop_damaged(lexical->dir, &manifest, dropped, err)
+             : count_segments(lexical->dir, arena, dropped, err)))
+        return false;
+    return manifest_store(lexical->dir, &manifest, err) && sweep(lexical, arena, &manifest, err);
+}
+
+bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct lexical *lexical CLEANUP(lexical_close) = NULL;
+
+    *dropped = 0;
+    if (!arena)
+        return err_set(err, ERR_EXHAUSTED, "no memory to repair the index");
+    return new_lexical(dir, &lexical, err) && take_lock(lexical, err) &&
+           (repair(lexical, arena, dropped, err) || err_wrap(err, "repair the index"));
 }

@@ -25,6 +25,11 @@ struct lexical_writer;
 /* The directory is made if need be and locked: a second process is refused. */
 bool lexical_open(const char *dir, struct lexical **out, struct err *err) MUST_CHECK;
 void lexical_close(struct lexical **lexical); /* no view may be out */
+/* For a directory that cannot be opened because of damage: removes the segments that are damaged or
+ * gone, and keeps those that are whole. Where the manifest is damaged or gone all go: nobody can say any
+ * more which of them hold what was deleted. Files that could not be read for another reason (rights, a
+ * failing disk) are an error, and nothing is removed. *dropped: how many segments are gone. */
+bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err) MUST_CHECK;
 
 struct lexical_passage {
     struct str header; /* title and heading path: found by, like the text */

@@ -357,12 +357,13 @@ bool ingest_now(struct knowledge *k, struct arena *arena, struct str path,
     struct lexical_view *before CLEANUP(lexical_release) = NULL;
     struct run_state run = {.knowledge = k, .arena = arena};
     struct str absolute;
+    struct lexical *index = index_of(k, err);
     bool is_dir = false;
 
-    if (!lexical_begin(k->index, &writer, err))
+    if (!index || !lexical_begin(index, &writer, err))
         return false;
     run.writer = writer;
-    run.before = before = lexical_borrow(k->index);
+    run.before = before = lexical_borrow(index);
     buf_init(&run.problems, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
     if (!begin_run(&run, path, &is_dir, &absolute, err) ||
         !(is_dir ? walk(&run, absolute, 0, err) : ingest_file(&run, absolute, err)) ||

@@ -9,8 +9,8 @@
 #define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
 #define FILES_DEFAULT      100000u
 
-bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
-                    struct err *err)
+static bool new_knowledge(const struct knowledge_options *options, struct knowledge **out,
+                          struct err *err)
 {
     struct arena *arena = arena_new(64 * KIB);
     struct knowledge *k CLEANUP(knowledge_close) = arena ? arena_alloc(arena, sizeof *k) : NULL;
@@ -23,10 +23,37 @@ bool knowledge_open(const struct knowledge_options *options, struct knowledge **
     k->pool = options->pool;
     k->file_bytes_max = options->file_bytes_max ? options->file_bytes_max : FILE_BYTES_DEFAULT;
     k->files_max = options->files_max ? options->files_max : FILES_DEFAULT;
-    if (!lexical_open(options->dir, &k->index, err))
-        return err_wrap(err, "open the knowledge base");
+    mutex_init(&k->repairing);
+    k->dir = arena_str(arena, str_from(options->dir)).ptr;
+    if (!k->dir)
+        return err_arena(err, arena);
     *out = k;
     k = NULL;
+    return true;
+}
+
+bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
+                    struct err *err)
+{
+    struct knowledge *k CLEANUP(knowledge_close) = NULL;
+    struct lexical *index;
+
+    if (!new_knowledge(options, &k, err))
+        return false;
+    if (!lexical_open(options->dir, &index, err))
+        return err_wrap(err, "open the knowledge base");
+    atomic_store(&k->index, index);
+    *out = k;
+    k = NULL;
+    return true;
+}
+
+bool knowledge_open_damaged(const struct knowledge_options *options, const struct err *why,
+                            struct knowledge **out, struct err *err)
+{
+    if (!new_knowledge(options, out, err))
+        return false;
+    (*out)->damage = *why;
     return true;
 }
 
@@ -36,10 +63,44 @@ void knowledge_close(struct knowledge **knowledge)
 
     if (!k)
         return;
-    lexical_close(&k->index);
+    struct lexical *index = atomic_load(&k->index);
+    lexical_close(&index);
+    mutex_done(&k->repairing);
     struct arena *arena = k->arena;
     arena_end(&arena);
     *knowledge = NULL;
+}
+
+const char *knowledge_damage(struct knowledge *k)
+{
+    return atomic_load(&k->index) ? NULL : k->damage.text;
+}
+
+struct lexical *index_of(struct knowledge *k, struct err *err)
+{
+    struct lexical *index = atomic_load(&k->index);
+
+    if (!index)
+        err_set(err, ERR_UNAVAILABLE,
+                "no documents can be found (`weir ingest --rebuild PATH` makes the index anew): %s",
+                k->damage.text);
+    return index;
+}
+
+bool repair_now(struct knowledge *k, uint32_t *dropped, struct err *err)
+{
+    struct lexical *index = NULL;
+    bool ok = true;
+
+    *dropped = 0;
+    mutex_lock(&k->repairing);
+    if (!atomic_load(&k->index)) {
+        ok = lexical_repair(k->dir, dropped, err) && lexical_open(k->dir, &index, err);
+        if (ok)
+            atomic_store(&k->index, index);
+    }
+    mutex_unlock(&k->repairing);
+    return ok;
 }
 
 /* --- blocking bodies -------------------------------------------------------------------------- */
@@ -64,10 +125,13 @@ static bool copy_info(struct arena *arena, const struct lexical_document_info *f
 bool list_now(struct knowledge *k, struct arena *arena, struct document_info **out, size_t *count,
               struct err *err)
 {
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct lexical *index = index_of(k, err);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
+
+    if (!view)
+        return false;
     size_t documents = lexical_stats(view).documents;
     struct document_info *list = arena_array(arena, documents + 1, sizeof *list);
-
     if (!list)
         return err_arena(err, arena);
     for (size_t i = 0; i < documents; i++) {
@@ -97,11 +161,12 @@ static bool is_meant(struct str wanted, const struct lexical_document_info *info
 bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    struct lexical *index = index_of(k, err);
     uint32_t gone = 0;
 
-    if (!lexical_begin(k->index, &writer, err))
+    if (!index || !lexical_begin(index, &writer, err))
         return false;
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
     for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
         struct lexical_document_info info = lexical_document_at(view, i);
 
@@ -123,19 +188,23 @@ bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, str
 bool answer_now(struct knowledge *k, struct arena *arena, struct str question, struct grounded *out,
                 struct err *err)
 {
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct lexical *index = index_of(k, err);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
     struct inquiry inquiry;
 
-    return inquire(view, arena, question, &inquiry, err) && ground(view, arena, &inquiry, out, err);
+    return view && inquire(view, arena, question, &inquiry, err) &&
+           ground(view, arena, &inquiry, out, err);
 }
 
 bool brief_now(struct knowledge *k, struct arena *arena, struct str question, struct briefing *out,
                struct err *err)
 {
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(k->index);
+    struct lexical *index = index_of(k, err);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
     struct inquiry inquiry;
 
-    return inquire(view, arena, question, &inquiry, err) && brief(arena, &inquiry, out, err);
+    return view && inquire(view, arena, question, &inquiry, err) &&
+           brief(arena, &inquiry, out, err);
 }
 
 /* --- on the pool ------------------------------------------------------------------------------ */
@@ -150,7 +219,7 @@ struct call {
         struct ingest_report *report;
         struct grounded *grounded;
         struct briefing *briefing;
-        uint32_t *documents;
+        uint32_t *documents, *dropped;
         struct {
             struct document_info **at;
             size_t *count;
@@ -163,6 +232,13 @@ static void run_ingest(void *arg)
     struct call *c = arg;
 
     c->ok = ingest_now(c->knowledge, c->arena, c->text, c->out.report, c->err);
+}
+
+static void run_repair(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = repair_now(c->knowledge, c->out.dropped, c->err);
 }
 
 static void run_list(void *arg)
@@ -209,6 +285,13 @@ bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct s
         .knowledge = knowledge, .arena = arena, .text = path, .err = err, .out.report = out};
 
     return pool_run(knowledge->pool, run_ingest, &call, err) && call.ok;
+}
+
+bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
+{
+    struct call call = {.knowledge = knowledge, .err = err, .out.dropped = dropped};
+
+    return pool_run(knowledge->pool, run_repair, &call, err) && call.ok;
 }
 
 bool knowledge_list(struct knowledge *knowledge, struct arena *arena, struct document_info **out,

@@ -25,6 +25,16 @@ struct knowledge_options {
 /* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
                     struct err *err) MUST_CHECK;
+/* The same without its index, which could not be opened: every call is refused with what was wrong, until
+ * knowledge_repair(). */
+bool knowledge_open_damaged(const struct knowledge_options *options, const struct err *why,
+                            struct knowledge **out, struct err *err) MUST_CHECK;
+/* What is wrong with the index; NULL: nothing. */
+const char *knowledge_damage(struct knowledge *knowledge);
+/* Removes the damaged parts of the index and opens what is whole: lexical_repair(). What stood in them is
+ * to be ingested again. A sound index stays as it is. */
+SUSPENDS bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
+    MUST_CHECK;
 void knowledge_close(struct knowledge **knowledge);
 
 struct ingest_report {

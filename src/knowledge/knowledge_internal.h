@@ -2,17 +2,27 @@
 #ifndef WEIR_KNOWLEDGE_KNOWLEDGE_INTERNAL_H
 #define WEIR_KNOWLEDGE_KNOWLEDGE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "index/lexical.h"
 #include "knowledge/document.h"
 #include "knowledge/knowledge.h"
+#include "sys/mutex.h"
 
 struct knowledge {
     struct arena *arena;
-    struct lexical *index;
+    struct lexical *_Atomic index; /* NULL: damaged; set once, by a repair */
+    struct mutex repairing;
+    struct err damage; /* why there is none */
+    const char *dir;
     struct pool *pool;
     size_t file_bytes_max;
     uint32_t files_max;
 };
+
+/* NULL, with the reason, while the index is damaged. */
+struct lexical *index_of(struct knowledge *knowledge, struct err *err);
+bool repair_now(struct knowledge *knowledge, uint32_t *dropped, struct err *err) MUST_CHECK;
 
 /* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
 bool ingest_now(struct knowledge *knowledge, struct arena *arena, struct str path,

@@ -300,6 +300,74 @@ TEST(a_damaged_manifest_is_refused)
     EXPECT(!lexical_open(dir, &index, &err) && strstr(err.text, "damaged"), "%s", err.text);
 }
 
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[400];
+    struct err err = {0};
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (text)
+        EXPECT(file_store(path, str_from(text), 0600, &err), "%s", err.text);
+    else
+        EXPECT(file_remove(path, &err), "%s", err.text);
+}
+
+/* Two segments: apples in the first, pears in the second. */
+static void make_two(const char *dir)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(dir);
+    struct err err = {0};
+
+    EXPECT(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "pears", &err), "%s",
+           err.text);
+}
+
+TEST(a_repair_keeps_what_is_whole)
+{
+    static const struct {
+        const char *name, *file, *text; /* NULL: the file is removed */
+        uint32_t dropped;
+        const char *left;
+    } cases[] = {
+        {"nothing is damaged", "lock", "", 0, "a b "},
+        {"a segment", "00000001.segment", "garbage", 1, "b "},
+        {"an empty segment", "00000002.segment", "", 1, "a "},
+        {"a segment that is gone", "00000001.segment", NULL, 1, "b "},
+        {"the manifest", "manifest", "garbage", 2, ""},
+        {"no manifest", "manifest", NULL, 2, ""},
+        {"a manifest cut short", "manifest", "weir-lexical 1\nnext 3\n", 2, ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *dir = test_dir();
+        uint32_t dropped = 99;
+        struct err err = {0};
+        char got[256];
+
+        make_two(dir);
+        write_file(dir, cases[i].file, cases[i].text);
+        EXPECT(lexical_repair(dir, &dropped, &err), "%s: %s", cases[i].name, err.text);
+        EXPECT(dropped == cases[i].dropped, "%s: %u", cases[i].name, dropped);
+        struct lexical *index CLEANUP(lexical_close) = open_index(dir);
+        REQUIRE(index, "%s", cases[i].name);
+        search(index, "apples pears", got);
+        EXPECT(strcmp(got, cases[i].left) == 0, "%s: %s", cases[i].name, got);
+        EXPECT(files_in(dir, ".segment") == stats(index).segments, "%s", cases[i].name);
+        EXPECT(add_one(index, "c", "plums", &err), "%s: %s", cases[i].name, err.text);
+    }
+}
+
+TEST(a_repair_leaves_an_index_that_is_in_use)
+{
+    const char *dir = test_dir();
+    struct lexical *index CLEANUP(lexical_close) = open_index(dir);
+    uint32_t dropped;
+    struct err err = {0};
+
+    REQUIRE(index && add_one(index, "a", "apples", &err));
+    EXPECT(!lexical_repair(dir, &dropped, &err) && strstr(err.text, "lock"), "%s", err.text);
+}
+
 #ifdef WEIR_FAULT
 struct countdown {
     uint64_t left;
@@ -347,6 +415,35 @@ TEST(a_failing_commit_changes_all_or_nothing)
         lexical_close(&index);
     }
     EXPECT(pages_in_use() == pages, "%zu", pages_in_use());
+}
+
+/* Each fallible step of a repair fails once: what is whole stays, and the next repair finishes the work. */
+TEST(a_failing_repair_loses_nothing_that_is_whole)
+{
+    bool more = true;
+
+    for (uint64_t nth = 1; more; nth++) {
+        const char *dir = test_dir();
+        struct countdown countdown = {.left = nth};
+        struct err err = {0}, again = {0};
+        uint32_t dropped;
+        char got[256];
+
+        make_two(dir);
+        write_file(dir, "00000001.segment", "garbage");
+        fault_decide(at_zero, &countdown);
+        bool ok = lexical_repair(dir, &dropped, &err);
+        fault_decide(NULL, NULL);
+        more = countdown.failed != NULL;
+        EXPECT(ok || err.code != ERR_NONE);
+        EXPECT(lexical_repair(dir, &dropped, &again), "after %s: %s",
+               more ? countdown.failed : "nothing", again.text);
+        struct lexical *index CLEANUP(lexical_close) = open_index(dir);
+        REQUIRE(index);
+        search(index, "apples pears", got);
+        EXPECT(strcmp(got, "b ") == 0, "%s after %s", got, more ? countdown.failed : "nothing");
+        EXPECT(files_in(dir, ".segment") == 1 && files_in(dir, ".part") == 0);
+    }
 }
 #endif
 
