@@ -127,7 +127,7 @@ static bool searches(struct lexical *index, struct arena *arena, struct err *err
             buf_fmt(&b, "w%zu ", zipf(&seed, 100000));
         double from = now_us();
         if (!analyser_terms(analyser, arena, buf_view(&b), &terms, err) ||
-            !lexical_search(view, arena, &terms, 8, &hits, err))
+            !lexical_search(view, arena, &(struct lexical_query){&terms, NULL, 8}, &hits, err))
             return false;
         times[i] = now_us() - from;
         arena_rewind(arena, mark);

@@ -44,6 +44,9 @@ static bool manifest_parse(struct str text, struct manifest *out)
         } else if (str_starts(line, STR("segment "))) {
             if (!u64_parse(str_slice(line, 8, line.len), &out->numbers[out->count++]))
                 return false;
+        } else if (str_starts(line, STR("records "))) {
+            if (!u64_parse(str_slice(line, 8, line.len), &out->records))
+                return false;
         } else if (line.len) {
             return false;
         }
@@ -89,6 +92,8 @@ bool manifest_store(const char *dir, const struct manifest *manifest, struct err
     buf_fmt(&b, "weir-lexical 1\nnext %" PRIu64 "\n", manifest->next_number);
     for (size_t i = 0; i < manifest->count; i++)
         buf_fmt(&b, "segment %" PRIu64 "\n", manifest->numbers[i]);
+    if (manifest->records)
+        buf_fmt(&b, "records %" PRIu64 "\n", manifest->records);
     buf_fmt(&b, "crc %08x\n", crc32c(0, b.ptr, b.len));
     manifest_path(path, dir);
     return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);
@@ -142,18 +147,13 @@ static struct segment *known_segment(const struct lexical *lexical, uint64_t num
 
 static void add_up(struct lexical_view *view)
 {
-    uint64_t lengths[TERM_FIELDS] = {0};
-
     for (uint32_t i = 0; i < view->count; i++) {
         view->documents += view->at[i]->documents;
         view->passages += view->at[i]->passages;
         view->bytes += view->at[i]->bytes;
         for (int f = 0; f < TERM_FIELDS; f++)
-            lengths[f] += view->at[i]->lengths[f];
+            view->lengths[f] += view->at[i]->lengths[f];
     }
-    for (int f = 0; f < TERM_FIELDS; f++)
-        view->average[f] =
-            view->passages && lengths[f] ? (double)lengths[f] / (double)view->passages : 1.0;
 }
 
 static void close_new(const struct lexical *lexical, struct lexical_view *view)
@@ -186,12 +186,17 @@ static bool open_segments(const struct lexical *lexical, const struct manifest *
 
 bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * RECORDS_BYTES_MAX);
     struct lexical_view *view = arena ? arena_alloc(arena, sizeof *view) : NULL;
 
     if (!view)
         return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
     *view = (struct lexical_view){.arena = arena, .lexical = lexical, .holders = 1};
+    table_init(&view->records, arena, SEGMENT_PASSAGES_MAX);
+    view->records_file = manifest->records;
+    if (manifest->records &&
+        !records_load(lexical->dir, manifest->records, arena, &view->records, err))
+        return false;
     if (!open_segments(lexical, manifest, view, err))
         return false;
     arena = NULL; /* the view's now */
@@ -210,12 +215,22 @@ struct lexical_stats lexical_stats(const struct lexical_view *view)
     return (struct lexical_stats){view->documents, view->passages, view->bytes, view->count};
 }
 
-static struct lexical_document_info document_info(const struct segment *s, uint32_t i)
+struct str newest_record(const struct lexical_view *view, const struct segment *s,
+                         const struct document_entry *entry)
+{
+    const struct str *newer =
+        view->records.count ? table_get(&view->records, segment_key(s, entry)) : NULL;
+
+    return newer ? *newer : segment_document_record(s, entry);
+}
+
+static struct lexical_document_info document_info(const struct lexical_view *view,
+                                                  const struct segment *s, uint32_t i)
 {
     struct document_entry entry = segment_document(s, i);
 
-    return (struct lexical_document_info){segment_key(s, &entry),
-                                          segment_document_record(s, &entry), entry.passage_count};
+    return (struct lexical_document_info){segment_key(s, &entry), newest_record(view, s, &entry),
+                                          entry.passage_count};
 }
 
 struct lexical_document_info lexical_document_at(const struct lexical_view *view, uint64_t i)
@@ -225,17 +240,17 @@ struct lexical_document_info lexical_document_at(const struct lexical_view *view
     ASSERT(i < view->documents);
     for (; i >= view->at[segment]->documents; segment++)
         i -= view->at[segment]->documents;
-    return document_info(view->at[segment], (uint32_t)i);
+    return document_info(view, view->at[segment], (uint32_t)i);
 }
 
 bool lexical_find(const struct lexical_view *view, struct str key,
                   struct lexical_document_info *out)
 {
-    for (uint64_t i = 0; i < view->documents; i++) {
-        struct lexical_document_info info = lexical_document_at(view, i);
+    for (uint32_t i = 0; i < view->count; i++) {
+        uint32_t document;
 
-        if (str_eq(info.key, key)) {
-            *out = info;
+        if (segment_find_document(view->at[i], key, &document)) {
+            *out = document_info(view, view->at[i], document);
             return true;
         }
     }
@@ -248,6 +263,8 @@ static bool is_listed(const struct manifest *manifest, struct str name)
 {
     uint64_t number;
 
+    if (str_ends(name, STR(".records")))
+        return u64_parse(str_slice(name, 0, name.len - 8), &number) && number == manifest->records;
     if (!str_ends(name, STR(".segment")) || !u64_parse(str_slice(name, 0, name.len - 8), &number))
         return false;
     for (size_t i = 0; i < manifest->count; i++)
@@ -267,7 +284,8 @@ static bool sweep(const struct lexical *lexical, struct arena *arena,
     if (!file_list(arena, lexical->dir, FILES_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part"));
+        bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part")) ||
+                    str_ends(names[i], STR(".records"));
 
         if (!ours || is_listed(manifest, names[i]))
             continue;

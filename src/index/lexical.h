@@ -7,6 +7,7 @@
  *          rename, so a crash leaves the index before or after it, never between.
  * Delete   exact: a commit that removes documents writes the segments they stood in anew without them
  *          and unlinks the old ones; no byte of them is left in any file of the directory.
+ * Search   document at a time with block maxima: blocks that cannot reach the best so far are not read.
  * Reading  searches are pure functions over a borrowed view; any number of threads. A view keeps what
  *          it saw until it is released, even after a commit.
  * Damage   every section is checked by CRC when a segment is opened: ERR_UNAVAILABLE with the file's
@@ -47,6 +48,12 @@ bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct 
 bool lexical_add(struct lexical_writer *writer, const struct lexical_document *document,
                  struct err *err) MUST_CHECK;
 bool lexical_remove(struct lexical_writer *writer, struct str key, struct err *err) MUST_CHECK;
+/* Another record for a document that stays as it is otherwise: without writing its segment anew.
+ * ERR_NOT_FOUND: no such document, or added in this run. */
+bool lexical_set_record(struct lexical_writer *writer, struct str key, struct str record,
+                        struct err *err) MUST_CHECK;
+/* The commit writes one segment, whose bytes depend only on what the index holds. */
+void lexical_compact(struct lexical_writer *writer);
 bool lexical_commit(struct lexical_writer **writer, struct err *err)
     MUST_CHECK; /* ends the writer, also when it fails: then searches see what they saw before */
 void lexical_abandon(struct lexical_writer **writer); /* CLEANUP-able */
@@ -71,6 +78,17 @@ struct lexical_document_info lexical_document_at(const struct lexical_view *view
 bool lexical_find(const struct lexical_view *view, struct str key,
                   struct lexical_document_info *out);
 
+/* Which documents a search may see. What is not allowed is as if it were not there: it is not found, and
+ * no number that a score is made of counts it. */
+struct lexical_filter;
+typedef bool lexical_allows(void *context, uint64_t i,
+                            const struct lexical_document_info *document);
+bool lexical_filter_make(const struct lexical_view *view, struct arena *arena,
+                         lexical_allows *allows, void *context, struct lexical_filter **out,
+                         struct err *err) MUST_CHECK;
+uint64_t lexical_filter_passages(const struct lexical_filter *filter);
+bool lexical_filter_allows(const struct lexical_filter *filter, uint64_t passage);
+
 struct lexical_hit {
     struct str key, document_record, record;
     uint64_t passage; /* its number in this view */
@@ -81,9 +99,19 @@ struct lexical_hits {
     size_t count;
 };
 /* The best passages for a question's terms (analyser_terms); stop words and repeats do not count. */
-bool lexical_search(const struct lexical_view *view, struct arena *arena, const struct terms *terms,
-                    size_t limit, struct lexical_hits *out, struct err *err) MUST_CHECK;
+struct lexical_query {
+    const struct terms *terms;
+    const struct lexical_filter *filter; /* of this view; NULL: everything */
+    size_t limit;                        /* 1 to LEXICAL_LIMIT_MAX */
+};
+#define LEXICAL_LIMIT_MAX 1000
+bool lexical_search(const struct lexical_view *view, struct arena *arena,
+                    const struct lexical_query *query, struct lexical_hits *out, struct err *err)
+    MUST_CHECK;
+/* The hit for a passage that was found otherwise. */
+struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t passage);
 /* ln(1 + (N - df + 0.5) / (df + 0.5)); the largest value for terms nobody uses. */
-float lexical_idf(const struct lexical_view *view, const struct term *term);
+float lexical_idf(const struct lexical_view *view, const struct lexical_filter *filter,
+                  const struct term *term);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/table.h"
 #include "index/lexical.h"
 #include "index/segment.h"
 #include "sys/file.h"
@@ -18,7 +19,9 @@ struct lexical_view {
     struct segment **at;
     uint32_t count;
     uint64_t documents, passages, bytes;
-    double average[TERM_FIELDS]; /* length of a passage */
+    uint64_t lengths[TERM_FIELDS];
+    struct table records; /* key -> struct str: newer than in the segments */
+    uint64_t records_file;
 };
 
 struct lexical {
@@ -36,6 +39,7 @@ struct manifest {
     uint64_t next_number;
     uint64_t *numbers;
     size_t count;
+    uint64_t records; /* file of records set since the segments were written; 0: none */
 };
 bool manifest_load(const char *dir, struct arena *arena, struct manifest *out, struct err *err)
     MUST_CHECK; /* empty when there is none yet */
@@ -44,6 +48,30 @@ bool manifest_store(const char *dir, const struct manifest *manifest, struct err
 /* Open what is not open yet, share what is, publish. */
 bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, struct err *err)
     MUST_CHECK;
+/* Records set anew, in a file of their own that the manifest names: key -> struct str in the arena. */
+bool records_load(const char *dir, uint64_t number, struct arena *arena, struct table *out,
+                  struct err *err) MUST_CHECK;
+bool records_store(const char *dir, uint64_t number, const struct table *records, struct err *err)
+    MUST_CHECK;
+void records_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
+#define RECORDS_BYTES_MAX ((size_t)16 * MIB) /* above, a commit writes them into their segments */
+/* The record of a segment's document, the newest. */
+struct str newest_record(const struct lexical_view *view, const struct segment *s,
+                         const struct document_entry *entry);
+
+/* What may be seen: a bit a passage, and what is counted of it. */
+struct lexical_filter {
+    const struct lexical_view *view;
+    uint64_t **bits; /* [segment] */
+    uint64_t passages;
+    uint64_t lengths[TERM_FIELDS];
+};
+static inline bool filter_allows(const struct lexical_filter *filter, uint32_t segment,
+                                 uint32_t passage)
+{
+    return filter->bits[segment][passage / 64] >> (passage % 64) & 1;
+}
+
 /* The bytes under which a term is stored: its field's letter, then its text. */
 struct str term_key(const struct term *term, char bytes[TERM_BYTES_MAX + 1]);
 

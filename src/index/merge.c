@@ -1,23 +1,34 @@
-/* Segments into one: documents in order of the inputs, passages renumbered, posting lists joined term
- * by term. Reading and writing are sequential; memory is a number a passage and the longest list. */
+/* Segments into one: documents in order of their keys, passages renumbered, posting lists joined term by
+ * term. So the bytes say what is in the index and not how it came there. Memory is an entry a document, a
+ * number a passage and the longest list. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/table.h"
 #include "index/segment.h"
 
 #define INPUTS_MAX   1024
-#define POSTINGS_MAX ((size_t)512 * MIB)
+#define POSTINGS_MAX ((size_t)1 * GIB)
 #define PASSAGE_GONE UINT32_MAX
-#define ARENA_MAX    ((size_t)1 * GIB)
+#define ARENA_MAX    ((size_t)2 * GIB)
+
+struct staying {
+    struct str key;
+    uint32_t input, document;
+};
 
 struct merge {
     const struct merge_input *inputs;
     size_t count;
     struct arena *arena;
     struct segment_writer *to;
+    struct staying *documents;
+    size_t document_count;
     uint32_t **renumbered; /* [input][passage] -> number in the new segment, or PASSAGE_GONE */
     uint32_t *next_term;   /* [input] */
-    struct buf postings;
+    struct buf postings;   /* struct posting */
+    bool in_order;
 };
 
 static bool is_dropped(const struct merge_input *input, uint32_t document)
@@ -25,39 +36,70 @@ static bool is_dropped(const struct merge_input *input, uint32_t document)
     return input->drop && input->drop[document];
 }
 
-static bool copy_document(struct merge *m, size_t i, uint32_t document, struct err *err)
+static int compare_keys(const void *a, const void *b)
 {
-    const struct segment *s = m->inputs[i].segment;
-    struct document_entry entry = segment_document(s, document);
+    const struct staying *left = a, *right = b;
 
-    if (!segment_add_document(m->to, segment_key(s, &entry), segment_document_record(s, &entry),
-                              err))
+    return str_cmp(left->key, right->key);
+}
+
+static bool collect(struct merge *m, struct err *err)
+{
+    size_t all = 0;
+
+    for (size_t i = 0; i < m->count; i++)
+        all += m->inputs[i].segment->documents;
+    m->documents = arena_array(m->arena, all + 1, sizeof *m->documents);
+    if (!m->documents)
+        return err_arena(err, m->arena);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct segment *s = m->inputs[i].segment;
+
+        for (uint32_t d = 0; d < s->documents; d++) {
+            struct document_entry entry = segment_document(s, d);
+
+            if (!is_dropped(&m->inputs[i], d))
+                m->documents[m->document_count++] =
+                    (struct staying){segment_key(s, &entry), (uint32_t)i, d};
+        }
+    }
+    qsort(m->documents, m->document_count, sizeof *m->documents, compare_keys);
+    return true;
+}
+
+static bool copy_document(struct merge *m, const struct staying *it, struct err *err)
+{
+    const struct merge_input *input = &m->inputs[it->input];
+    const struct segment *s = input->segment;
+    struct document_entry entry = segment_document(s, it->document);
+    const struct str *renewed = input->records ? table_get(input->records, it->key) : NULL;
+
+    if (!segment_add_document(m->to, it->key,
+                              renewed ? *renewed : segment_document_record(s, &entry), err))
         return false;
     for (uint32_t n = 0; n < entry.passage_count && entry.passage_first + n < s->passages; n++) {
         struct passage_entry passage = segment_passage(s, entry.passage_first + n);
 
-        m->renumbered[i][entry.passage_first + n] = segment_writer_passages(m->to);
+        m->renumbered[it->input][entry.passage_first + n] = segment_writer_passages(m->to);
         if (!segment_add_passage(m->to, segment_passage_record(s, &passage), passage.lengths, err))
             return false;
     }
     return true;
 }
 
-static bool copy_documents(struct merge *m, size_t i, bool *any, struct err *err)
+static bool copy_documents(struct merge *m, struct err *err)
 {
-    const struct segment *s = m->inputs[i].segment;
+    for (size_t i = 0; i < m->count; i++) {
+        size_t passages = m->inputs[i].segment->passages;
 
-    m->renumbered[i] = arena_array(m->arena, s->passages + (size_t)1, sizeof **m->renumbered);
-    if (!m->renumbered[i])
-        return err_arena(err, m->arena);
-    memset(m->renumbered[i], 0xFF, s->passages * sizeof **m->renumbered);
-    for (uint32_t document = 0; document < s->documents; document++) {
-        if (is_dropped(&m->inputs[i], document))
-            continue;
-        *any = true;
-        if (!copy_document(m, i, document, err))
-            return false;
+        m->renumbered[i] = arena_array(m->arena, passages + 1, sizeof **m->renumbered);
+        if (!m->renumbered[i])
+            return err_arena(err, m->arena);
+        memset(m->renumbered[i], 0xFF, passages * sizeof **m->renumbered);
     }
+    for (size_t i = 0; i < m->document_count; i++)
+        if (!copy_document(m, &m->documents[i], err))
+            return false;
     return true;
 }
 
@@ -88,49 +130,61 @@ static bool smallest_term(const struct merge *m, struct str *smallest)
     return any;
 }
 
-/* Append one input's list; passage numbers rise from input to input. */
-static void join_postings(struct merge *m, size_t i, const struct term_entry *entry,
-                          uint32_t *passages, uint32_t *last)
+static void join_postings(struct merge *m, size_t i, const struct term_entry *entry)
 {
     for (struct postings p = segment_postings(m->inputs[i].segment, entry); postings_next(&p);) {
-        uint32_t number = m->renumbered[i][p.passage];
-        uint8_t bytes[10];
+        struct posting posting = {m->renumbered[i][p.passage], p.times};
+        const struct posting *last =
+            m->postings.len ? (const struct posting *)(const void *)(m->postings.ptr +
+                                                                     m->postings.len - sizeof *last)
+                            : NULL;
 
-        if (number == PASSAGE_GONE)
+        if (posting.passage == PASSAGE_GONE)
             continue;
-        buf_put(&m->postings, bytes, postings_put(bytes, number - *last, p.times));
-        *last = number;
-        (*passages)++;
+        m->in_order = m->in_order && (!last || last->passage < posting.passage);
+        buf_put(&m->postings, &posting, sizeof posting);
     }
+}
+
+static int compare_passages(const void *a, const void *b)
+{
+    const struct posting *left = a, *right = b;
+
+    return (left->passage > right->passage) - (left->passage < right->passage);
 }
 
 static bool merge_term(struct merge *m, struct str text, struct err *err)
 {
-    uint32_t passages = 0, last = 0;
     struct str joined;
 
     m->postings.len = 0;
+    m->in_order = true;
     for (size_t i = 0; i < m->count; i++) {
         struct term_entry entry;
         struct str own;
 
         if (!term_of(m, i, &entry, &own) || !str_eq(own, text))
             continue;
-        join_postings(m, i, &entry, &passages, &last);
+        join_postings(m, i, &entry);
         m->next_term[i]++;
     }
+    if (m->postings.len == 0)
+        return true;
     if (!buf_finish(&m->postings, &joined, err))
         return false;
-    return passages == 0 || segment_add_term(m->to, text, passages, joined, err);
+    struct posting *list = (struct posting *)(void *)m->postings.ptr;
+    uint32_t count = (uint32_t)(joined.len / sizeof *list);
+    if (!m->in_order)
+        qsort(list, count, sizeof *list, compare_passages);
+    return segment_add_term(m->to, text, list, count, err);
 }
 
-static bool merge_all(struct merge *m, bool *any, struct err *err)
+static bool merge_all(struct merge *m, struct err *err)
 {
     struct str text = STR_NONE;
 
-    for (size_t i = 0; i < m->count; i++)
-        if (!copy_documents(m, i, any, err))
-            return false;
+    if (!collect(m, err) || !copy_documents(m, err))
+        return false;
     while (smallest_term(m, &text))
         if (!merge_term(m, text, err))
             return false;
@@ -142,7 +196,6 @@ bool segment_merge(const char *dir, uint64_t number, const struct merge_input *i
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(ARENA_MAX);
     struct segment_writer *to CLEANUP(segment_abandon) = NULL;
-    bool any = false;
 
     if (count > INPUTS_MAX)
         return err_set(err, ERR_TOO_LARGE, "cannot merge more than %d index segments", INPUTS_MAX);
@@ -156,12 +209,12 @@ bool segment_merge(const char *dir, uint64_t number, const struct merge_input *i
     buf_init(&m.postings, arena, POSTINGS_MAX);
     if (!m.renumbered || !m.next_term)
         return err_arena(err, arena);
-    if (!merge_all(&m, &any, err))
+    if (!merge_all(&m, err))
         return err_wrap(err, "merge index segments");
-    if (any && !segment_seal(&to, err)) {
+    if (m.document_count && !segment_seal(&to, err)) {
         to = NULL;
         return false;
     }
-    *empty = !any;
+    *empty = m.document_count == 0;
     return true;
 }

@@ -1,16 +1,17 @@
-/* BM25 term at a time: each posting adds its share to its passage's sum, then the best are picked.
- * Cost is the sum of the posting lists and a float a passage: over 100,000 passages a question takes
- * well below a millisecond, so the lists carry no skip data. */
+/* BM25, a passage at a time (MaxScore with block maxima: Turtle & Flood 1995, Ding & Suel 2011). Lists
+ * are sorted by what they can add at most. Those that together cannot lift a passage above the worst
+ * hit so far are only asked about passages that the others have found; and where the current blocks
+ * together cannot, none of their postings is looked at. What is found is what adding everything up
+ * would find: tests compare the two. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "index/cursor.h"
 #include "index/lexical_internal.h"
 
-#define K1          1.2
-#define B           0.75
 #define PAIR_WEIGHT 0.4
 #define ASKED_MAX   512 /* distinct terms of a question that count */
-#define LIMIT_MAX   1000
 
 struct str term_key(const struct term *term, char bytes[TERM_BYTES_MAX + 1])
 {
@@ -20,6 +21,8 @@ struct str term_key(const struct term *term, char bytes[TERM_BYTES_MAX + 1])
     return (struct str){bytes, term->text.len + 1};
 }
 
+/* --- what a term is worth --------------------------------------------------------------------- */
+
 static double idf(uint64_t passages, uint64_t with_term)
 {
     double n = (double)passages, df = (double)with_term;
@@ -27,7 +30,18 @@ static double idf(uint64_t passages, uint64_t with_term)
     return log(1.0 + (n - df + 0.5) / (df + 0.5));
 }
 
-static uint64_t passages_with(const struct lexical_view *view, struct str key)
+static uint64_t allowed_in(const struct lexical_filter *filter, uint32_t segment,
+                           const struct term_entry *entry)
+{
+    uint64_t sum = 0;
+
+    for (struct postings p = segment_postings(filter->view->at[segment], entry); postings_next(&p);)
+        sum += filter_allows(filter, segment, p.passage);
+    return sum;
+}
+
+static uint64_t passages_with(const struct lexical_view *view, const struct lexical_filter *filter,
+                              struct str key)
 {
     uint64_t sum = 0;
 
@@ -35,111 +49,278 @@ static uint64_t passages_with(const struct lexical_view *view, struct str key)
         struct term_entry entry;
 
         if (segment_find_term(view->at[i], key, &entry))
-            sum += entry.passages;
+            sum += filter ? allowed_in(filter, i, &entry) : entry.passages;
     }
     return sum;
 }
 
-float lexical_idf(const struct lexical_view *view, const struct term *term)
+static uint64_t passages_in(const struct lexical_view *view, const struct lexical_filter *filter)
+{
+    return filter ? filter->passages : view->passages;
+}
+
+float lexical_idf(const struct lexical_view *view, const struct lexical_filter *filter,
+                  const struct term *term)
 {
     char bytes[TERM_BYTES_MAX + 1];
 
-    return (float)idf(view->passages, passages_with(view, term_key(term, bytes)));
+    return (float)idf(passages_in(view, filter),
+                      passages_with(view, filter, term_key(term, bytes)));
 }
 
-static void add_scores(const struct lexical_view *view, const struct segment *s,
-                       const struct term_entry *entry, const struct term *term, double weight,
-                       float *scores)
+static struct worth worth_of(const struct lexical_view *view, const struct lexical_filter *filter,
+                             const struct term *term, struct str key)
 {
-    for (struct postings p = segment_postings(s, entry); postings_next(&p);) {
-        double length = segment_passage(s, p.passage).lengths[term->field];
-        double norm = K1 * (1.0 - B + B * length / view->average[term->field]);
+    uint64_t passages = passages_in(view, filter);
+    uint64_t length = filter ? filter->lengths[term->field] : view->lengths[term->field];
 
-        scores[p.passage] += (float)(weight * p.times * (K1 + 1.0) / (p.times + norm));
+    return (struct worth){
+        .weight = idf(passages, passages_with(view, filter, key)) *
+                  (term->field == TERM_PAIR ? PAIR_WEIGHT : 1.0),
+        .average = passages && length ? (double)length / (double)passages : 1.0,
+        .field = term->field,
+    };
+}
+
+/* --- the best so far -------------------------------------------------------------------------- */
+
+struct search {
+    const struct lexical_view *view;
+    const struct lexical_query *query;
+    struct asked {
+        char bytes[TERM_BYTES_MAX + 1];
+        struct str key;
+        struct worth worth;
+    } * asked;
+    size_t asked_count;
+    struct lexical_hits hits;
+    double *scores;                     /* of the hits */
+    struct cursor *cursors, **by_bound; /* of the segment being read */
+    double *sums;                       /* bounds of by_bound[0..i] */
+    size_t count;
+    uint32_t segment;
+    uint64_t numbered; /* passages of the segments before */
+};
+
+/* What must be exceeded: of equals the first stays. */
+static double threshold(const struct search *s)
+{
+    return s->hits.count == s->query->limit ? s->scores[s->hits.count - 1] : 0.0;
+}
+
+static void keep(struct search *s, double score, uint64_t passage)
+{
+    struct lexical_hits *hits = &s->hits;
+
+    if (score <= threshold(s))
+        return;
+    size_t at = hits->count < s->query->limit ? hits->count++ : hits->count - 1;
+    for (; at > 0 && s->scores[at - 1] < score; at--) {
+        hits->at[at] = hits->at[at - 1];
+        s->scores[at] = s->scores[at - 1];
+    }
+    hits->at[at] = (struct lexical_hit){.passage = passage, .score = (float)score};
+    s->scores[at] = score;
+}
+
+/* --- one segment ------------------------------------------------------------------------------ */
+
+static int compare_bounds(const void *a, const void *b)
+{
+    const struct cursor *const *left = a, *const *right = b;
+
+    if ((*left)->bound != (*right)->bound)
+        return (*left)->bound > (*right)->bound ? 1 : -1;
+    return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
+}
+
+static void open_cursors(struct search *s)
+{
+    double sum = 0;
+
+    s->count = 0;
+    for (size_t i = 0; i < s->asked_count; i++) {
+        struct term_entry entry;
+
+        if (!segment_find_term(s->view->at[s->segment], s->asked[i].key, &entry))
+            continue;
+        struct cursor *c = &s->cursors[s->count];
+        c->order = (uint32_t)i;
+        cursor_open(c, s->view->at[s->segment], &entry, &s->asked[i].worth);
+        s->by_bound[s->count++] = c;
+    }
+    qsort(s->by_bound, s->count, sizeof *s->by_bound, compare_bounds);
+    for (size_t i = 0; i < s->count; i++)
+        s->sums[i] = sum += s->by_bound[i]->bound;
+}
+
+/* The lists before this one together cannot lift a passage above the threshold. */
+static size_t first_that_matters(const struct search *s, size_t from)
+{
+    double most = threshold(s);
+
+    while (from < s->count && s->sums[from] <= most)
+        from++;
+    return from;
+}
+
+static uint32_t next_passage(const struct search *s, size_t first)
+{
+    uint32_t next = CURSOR_END;
+
+    for (size_t i = first; i < s->count; i++)
+        next = MIN_OF(next, s->by_bound[i]->passage);
+    return next;
+}
+
+/* Where the blocks of the lists that matter stand, nothing can exceed the threshold: behind the first of
+ * them to end there may be something. */
+static bool skip_blocks(struct search *s, size_t first)
+{
+    double sum = first ? s->sums[first - 1] : 0;
+    uint32_t end = CURSOR_END;
+
+    for (size_t i = first; i < s->count; i++) {
+        if (s->by_bound[i]->passage == CURSOR_END)
+            continue;
+        sum += s->by_bound[i]->block_bound;
+        end = MIN_OF(end, s->by_bound[i]->block_last);
+    }
+    if (sum > threshold(s) || end == CURSOR_END)
+        return false;
+    for (size_t i = first; i < s->count; i++)
+        cursor_seek(s->by_bound[i], end + 1);
+    return true;
+}
+
+/* With what the lists that matter say, and then the others, largest first, while it is worth asking. */
+static bool may_exceed(struct search *s, size_t first, uint32_t passage)
+{
+    double known = 0, most = threshold(s);
+
+    for (size_t i = first; i < s->count; i++)
+        if (s->by_bound[i]->passage == passage)
+            known += cursor_score(s->by_bound[i]);
+    for (size_t i = first; i-- > 0;) {
+        struct cursor *c = s->by_bound[i];
+        double rest = i ? s->sums[i - 1] : 0;
+
+        if ((known + s->sums[i]) * (1.0 + 1e-9) <= most ||
+            (known + rest + cursor_bound_at(c, passage)) * (1.0 + 1e-9) <= most)
+            return false;
+        cursor_seek(c, passage);
+        if (c->passage == passage)
+            known += cursor_score(c);
+    }
+    return known * (1.0 + 1e-9) > most;
+}
+
+/* In the order of the question's terms, so that a score does not depend on what was skipped. */
+static double score_of(const struct search *s, uint32_t passage)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        if (s->cursors[i].passage == passage)
+            sum += cursor_score(&s->cursors[i]);
+    return sum;
+}
+
+static void read_segment(struct search *s)
+{
+    const struct lexical_filter *filter = s->query->filter;
+    size_t first = first_that_matters(s, 0);
+    uint32_t passage;
+
+    while ((passage = next_passage(s, first)) != CURSOR_END) {
+        if (skip_blocks(s, first))
+            continue;
+        if ((!filter || filter_allows(filter, s->segment, passage)) &&
+            may_exceed(s, first, passage)) {
+            keep(s, score_of(s, passage), s->numbered + passage);
+            first = first_that_matters(s, first);
+        }
+        for (size_t i = first; i < s->count; i++)
+            if (s->by_bound[i]->passage == passage)
+                cursor_next(s->by_bound[i]);
     }
 }
 
-static bool is_repeat(const struct terms *terms, size_t i)
+/* --- the door --------------------------------------------------------------------------------- */
+
+static bool is_repeat(const struct search *s, struct str key)
 {
-    for (size_t j = 0; j < i; j++)
-        if (terms->at[j].field == terms->at[i].field &&
-            str_eq(terms->at[j].text, terms->at[i].text))
+    for (size_t j = 0; j < s->asked_count; j++)
+        if (str_eq(s->asked[j].key, key))
             return true;
     return false;
 }
 
-static void score_term(const struct lexical_view *view, const struct term *term, float **scores)
+static void ask(struct search *s, const struct term *term)
 {
-    char bytes[TERM_BYTES_MAX + 1];
-    struct str key = term_key(term, bytes);
-    double weight = idf(view->passages, passages_with(view, key)) *
-                    (term->field == TERM_PAIR ? PAIR_WEIGHT : 1.0);
+    struct asked *asked = &s->asked[s->asked_count];
 
-    for (uint32_t i = 0; i < view->count; i++) {
-        struct term_entry entry;
-
-        if (segment_find_term(view->at[i], key, &entry))
-            add_scores(view, view->at[i], &entry, term, weight, scores[i]);
-    }
-}
-
-/* Keep hits sorted, best first; the limit is small, so insertion does. */
-static void keep(struct lexical_hits *hits, size_t limit, float score, uint64_t passage)
-{
-    if (hits->count == limit && score <= hits->at[limit - 1].score)
+    asked->key = term_key(term, asked->bytes);
+    if (term->stop || is_repeat(s, asked->key))
         return;
-    size_t at = hits->count < limit ? hits->count++ : limit - 1;
-    for (; at > 0 && hits->at[at - 1].score < score; at--)
-        hits->at[at] = hits->at[at - 1];
-    hits->at[at] = (struct lexical_hit){.passage = passage, .score = score};
+    asked->worth = worth_of(s->view, s->query->filter, term, asked->key);
+    s->asked_count++;
 }
 
-static void fill_hit(const struct lexical_view *view, struct lexical_hit *hit)
+static bool prepare(struct search *s, struct arena *arena, struct err *err)
 {
-    uint64_t i = hit->passage;
-    const struct segment *const *s = (const struct segment *const *)view->at;
+    size_t terms = MIN_OF(s->query->terms->count, (size_t)ASKED_MAX);
 
+    s->hits.at = arena_array(arena, s->query->limit + 1, sizeof *s->hits.at);
+    s->scores = arena_array(arena, s->query->limit + 1, sizeof *s->scores);
+    s->asked = arena_array(arena, terms + 1, sizeof *s->asked);
+    if (!s->hits.at || !s->scores || !s->asked)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < terms; i++)
+        ask(s, &s->query->terms->at[i]);
+    s->cursors = arena_array(arena, s->asked_count + 1, sizeof *s->cursors);
+    s->by_bound = arena_array(arena, s->asked_count + 1, sizeof *s->by_bound);
+    s->sums = arena_array(arena, s->asked_count + 1, sizeof *s->sums);
+    return (s->cursors && s->by_bound && s->sums) || err_arena(err, arena);
+}
+
+struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t passage)
+{
+    const struct segment *const *s = (const struct segment *const *)view->at;
+    uint64_t i = passage;
+
+    ASSERT(passage < view->passages);
     for (; i >= (*s)->passages; s++)
         i -= (*s)->passages;
-    struct passage_entry passage = segment_passage(*s, (uint32_t)i);
-    struct document_entry document = segment_document(*s, passage.document);
-    hit->record = segment_passage_record(*s, &passage);
-    hit->key = segment_key(*s, &document);
-    hit->document_record = segment_document_record(*s, &document);
+    struct passage_entry entry = segment_passage(*s, (uint32_t)i);
+    struct document_entry document = segment_document(*s, entry.document);
+    return (struct lexical_hit){.key = segment_key(*s, &document),
+                                .document_record = newest_record(view, *s, &document),
+                                .record = segment_passage_record(*s, &entry),
+                                .passage = passage};
 }
 
-static void pick(const struct lexical_view *view, float *const *scores, size_t limit,
-                 struct lexical_hits *hits)
+bool lexical_search(const struct lexical_view *view, struct arena *arena,
+                    const struct lexical_query *query, struct lexical_hits *out, struct err *err)
 {
-    uint64_t number = 0;
+    struct search s = {.view = view, .query = query};
 
-    for (uint32_t i = 0; i < view->count; i++)
-        for (uint32_t p = 0; p < view->at[i]->passages; p++, number++)
-            if (scores[i][p] > 0)
-                keep(hits, limit, scores[i][p], number);
-    for (size_t i = 0; i < hits->count; i++)
-        fill_hit(view, &hits->at[i]);
-}
-
-bool lexical_search(const struct lexical_view *view, struct arena *arena, const struct terms *terms,
-                    size_t limit, struct lexical_hits *out, struct err *err)
-{
-    float **scores = arena_array(arena, view->count + (size_t)1, sizeof *scores);
-    struct lexical_hits hits = {arena_array(arena, limit + 1, sizeof *hits.at), 0};
-
-    ASSERT(limit > 0 && limit <= LIMIT_MAX);
-    if (!scores || !hits.at)
-        return err_arena(err, arena);
-    for (uint32_t i = 0; i < view->count; i++) {
-        scores[i] = arena_array(arena, view->at[i]->passages + (size_t)1, sizeof *scores[i]);
-        if (!scores[i])
-            return err_arena(err, arena);
+    ASSERT(query->limit > 0 && query->limit <= LEXICAL_LIMIT_MAX);
+    ASSERT(!query->filter || query->filter->view == view);
+    if (!prepare(&s, arena, err))
+        return false;
+    for (; s.segment < view->count; s.segment++) {
+        open_cursors(&s);
+        read_segment(&s);
+        s.numbered += view->at[s.segment]->passages;
     }
-    size_t asked = MIN_OF(terms->count, (size_t)ASKED_MAX);
-    for (size_t i = 0; i < asked; i++)
-        if (!terms->at[i].stop && !is_repeat(terms, i))
-            score_term(view, &terms->at[i], scores);
-    pick(view, scores, limit, &hits);
-    *out = hits;
+    for (size_t i = 0; i < s.hits.count; i++) {
+        struct lexical_hit *hit = &s.hits.at[i];
+        float score = hit->score;
+
+        *hit = lexical_hit_at(view, hit->passage);
+        hit->score = score;
+    }
+    *out = s.hits;
     return true;
 }

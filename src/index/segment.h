@@ -2,7 +2,9 @@
  *
  *   header     "WEIRLEX1", version, counts, lengths, section table, CRC of all that
  *   RECORDS    keys and records of documents, records of passages, as they came
- *   POSTINGS   for each term: (passage delta, count) as varints; the first delta counts from 0
+ *   POSTINGS   for each term: (passage delta, count) as varints; the first delta counts from 0. In front
+ *              of more than SKIP_BLOCK of them a skip for each block: what its best score can be, and
+ *              where it ends, so that a search need not read it
  *   TERM_TEXT  the terms' bytes, each led by its field ('w', 'p')
  *   TERMS      fixed entries sorted by those bytes
  *   DOCUMENTS  fixed entries
@@ -14,10 +16,15 @@
 #include <assert.h>
 
 #include "base/arena.h"
+#include "base/table.h"
 #include "index/terms.h"
 
 #define SEGMENT_PATH_MAX     512
 #define SEGMENT_PASSAGES_MAX ((uint32_t)1 << 28)
+
+#define SKIP_BLOCK     128u
+#define SKIP_BYTES     12u
+#define SKIP_ANY_TIMES UINT16_MAX /* more than fit */
 
 enum section { RECORDS, POSTINGS, TERM_TEXT, TERMS, DOCUMENTS, PASSAGES, SECTIONS };
 
@@ -46,7 +53,8 @@ struct segment {
     uint32_t holders;    /* views that know it; under lexical->mutex */
     char *map;
     size_t bytes;
-    uint32_t documents, passages, terms;
+    uint32_t documents, passages, terms, version;
+    bool by_key;                   /* its documents stand in order of their keys: it was merged */
     uint64_t lengths[TERM_FIELDS]; /* sums over the passages */
     struct str sections[SECTIONS];
 };
@@ -62,6 +70,7 @@ struct passage_entry segment_passage(const struct segment *s, uint32_t i);
 struct term_entry segment_term(const struct segment *s, uint32_t i);
 struct str segment_term_text(const struct segment *s, const struct term_entry *term);
 struct str segment_key(const struct segment *s, const struct document_entry *document);
+bool segment_find_document(const struct segment *s, struct str key, uint32_t *out);
 struct str segment_document_record(const struct segment *s, const struct document_entry *document);
 struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
@@ -70,7 +79,16 @@ bool segment_find_term(const struct segment *s, struct str text, struct term_ent
 struct postings {
     const uint8_t *at, *end;
     uint32_t passage, times, limit;
+    const uint8_t *skips; /* or NULL */
+    uint32_t skip_count;
 };
+struct skip {
+    uint32_t last;       /* passage of the block */
+    uint32_t end;        /* of the block, counted from the first block's begin */
+    uint16_t times_max;  /* SKIP_ANY_TIMES: unknown */
+    uint16_t length_min; /* of a passage, in the term's field */
+};
+struct skip skip_at(const struct postings *p, uint32_t i);
 struct postings segment_postings(const struct segment *s, const struct term_entry *term);
 bool postings_next(struct postings *p); /* false at the end, or where the bytes make no sense */
 size_t postings_put(uint8_t to[10], uint32_t delta, uint32_t times);
@@ -85,17 +103,22 @@ bool segment_add_document(struct segment_writer *w, struct str key, struct str r
 bool segment_add_passage(struct segment_writer *w, struct str record,
                          const uint32_t lengths[TERM_FIELDS], struct err *err)
     MUST_CHECK; /* belongs to the newest document */
-bool segment_add_term(struct segment_writer *w, struct str text, uint32_t passages,
-                      struct str postings, struct err *err) MUST_CHECK;
+struct posting {
+    uint32_t passage, times;
+};
+bool segment_add_term(struct segment_writer *w, struct str text, const struct posting *postings,
+                      uint32_t count, struct err *err) MUST_CHECK; /* passages rising */
 uint32_t segment_writer_passages(const struct segment_writer *w);
 bool segment_seal(struct segment_writer **w, struct err *err) MUST_CHECK;
 void segment_abandon(struct segment_writer **w); /* CLEANUP-able */
 
-/* Several segments into one, without the documents whose bit is set in drop[i] (may be NULL).
+/* Several segments into one, documents in order of their keys: what it holds decides its bytes, not how it
+ * came about. Without the documents whose byte is set in drop[i]; with newer records where there are some.
  * *empty: nothing was left, no file was made. */
 struct merge_input {
     const struct segment *segment;
-    const uint8_t *drop; /* a byte a document, or NULL */
+    const uint8_t *drop;         /* a byte a document, or NULL */
+    const struct table *records; /* key -> struct str, or NULL */
 };
 bool segment_merge(const char *dir, uint64_t number, const struct merge_input *inputs, size_t count,
                    bool *empty, struct err *err) MUST_CHECK;

@@ -5,7 +5,7 @@
 #include "index/segment.h"
 
 #define SEGMENT_MAGIC   "WEIRLEX1"
-#define SEGMENT_VERSION 1u
+#define SEGMENT_VERSION 2u /* 1: no skips; still read */
 
 struct segment_header {
     char magic[8];

@@ -105,8 +105,26 @@ struct postings segment_postings(const struct segment *s, const struct term_entr
     struct str bytes = section_part(s, POSTINGS, term->at, term->postings_len);
     const uint8_t *at = (const uint8_t *)bytes.ptr;
 
-    return (struct postings){.at = at, .end = at + bytes.len, .limit = s->passages};
+    struct postings p = {.at = at, .end = at + bytes.len, .limit = s->passages};
+    uint32_t blocks = term->passages / SKIP_BLOCK + (term->passages % SKIP_BLOCK != 0);
+
+    if (s->version > 1 && blocks > 1 && bytes.len / SKIP_BYTES >= blocks) {
+        p.skips = at;
+        p.skip_count = blocks;
+        p.at += (size_t)blocks * SKIP_BYTES;
+    }
+    return p;
 }
+
+struct skip skip_at(const struct postings *p, uint32_t i)
+{
+    struct skip skip;
+
+    ASSERT(i < p->skip_count);
+    memcpy(&skip, p->skips + (size_t)i * SKIP_BYTES, sizeof skip);
+    return skip;
+}
+static_assert(sizeof(struct skip) == SKIP_BYTES, "part of the file format");
 
 static bool varint_next(struct postings *p, uint32_t *out)
 {
@@ -151,6 +169,38 @@ size_t postings_put(uint8_t to[10], uint32_t delta, uint32_t times)
     return len + varint_put(to + len, times);
 }
 
+static bool is_by_key(const struct segment *s)
+{
+    for (uint32_t i = 1; i < s->documents; i++) {
+        struct document_entry before = segment_document(s, i - 1), entry = segment_document(s, i);
+
+        if (str_cmp(segment_key(s, &before), segment_key(s, &entry)) >= 0)
+            return false;
+    }
+    return true;
+}
+
+bool segment_find_document(const struct segment *s, struct str key, uint32_t *out)
+{
+    uint32_t from = 0, to = s->documents;
+
+    while (from < to) {
+        uint32_t middle = s->by_key ? from + (to - from) / 2 : from;
+        struct document_entry entry = segment_document(s, middle);
+        int order = str_cmp(key, segment_key(s, &entry));
+
+        if (order == 0) {
+            *out = middle;
+            return true;
+        }
+        if (order > 0 || !s->by_key)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return false;
+}
+
 static bool damaged(struct err *err, uint64_t number, const char *what)
 {
     return err_set(err, ERR_UNAVAILABLE, "index segment %08" PRIu64 " is damaged: %s", number,
@@ -184,8 +234,9 @@ static bool check(struct segment *s, struct err *err)
     memcpy(&header, s->map, sizeof header);
     if (memcmp(header.magic, SEGMENT_MAGIC, sizeof header.magic) != 0)
         return damaged(err, s->number, "not an index segment");
-    if (header.version != SEGMENT_VERSION)
-        return err_set(err, ERR_UNAVAILABLE, "index segment %08" PRIu64 " has version %u, not %u",
+    if (header.version < 1 || header.version > SEGMENT_VERSION)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "index segment %08" PRIu64 " has version %u, this Weir reads 1 to %u",
                        s->number, header.version, SEGMENT_VERSION);
     if (header.crc != segment_header_crc(&header))
         return damaged(err, s->number, "the header's checksum does not match");
@@ -197,6 +248,7 @@ static bool check(struct segment *s, struct err *err)
     s->documents = header.documents;
     s->passages = header.passages;
     s->terms = header.terms;
+    s->version = header.version;
     memcpy(s->lengths, header.lengths, sizeof s->lengths);
     if (s->sections[DOCUMENTS].len != (uint64_t)s->documents * sizeof(struct document_entry) ||
         s->sections[PASSAGES].len != (uint64_t)s->passages * sizeof(struct passage_entry) ||
@@ -206,6 +258,7 @@ static bool check(struct segment *s, struct err *err)
     for (uint32_t i = 0; i < s->passages; i++)
         if (segment_passage(s, i).document >= s->documents)
             return damaged(err, s->number, "a passage without a document");
+    s->by_key = is_by_key(s);
     return true;
 }
 

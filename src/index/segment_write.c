@@ -8,7 +8,7 @@
 
 #define STAGE_BYTES   ((size_t)256 * KIB) /* written out together */
 #define TABLES_MAX    ((size_t)512 * MIB)
-#define ARENA_MAX     ((size_t)768 * MIB)
+#define ARENA_MAX     ((size_t)1 * GIB)
 #define TEXT_LEN_MAX  (TERM_BYTES_MAX + 1)
 #define RECORDS_BEGIN ((uint64_t)sizeof(struct segment_header))
 
@@ -21,6 +21,7 @@ struct segment_writer {
     enum section section; /* the one being streamed */
     uint64_t at;          /* bytes of the file so far */
     struct buf documents, passages, terms, term_text;
+    struct buf list, skips;       /* of the term being added */
     struct document_entry newest; /* put when the next one begins */
     bool has_newest;
 };
@@ -57,6 +58,8 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
     buf_init(&w->passages, arena, TABLES_MAX);
     buf_init(&w->terms, arena, TABLES_MAX);
     buf_init(&w->term_text, arena, TABLES_MAX);
+    buf_init(&w->list, arena, TABLES_MAX);
+    buf_init(&w->skips, arena, TABLES_MAX);
     if (!open_partial(w, err))
         return err_wrap(err, "write index segment \"%s\"", w->path);
     w->at = RECORDS_BEGIN;
@@ -149,22 +152,74 @@ bool segment_add_passage(struct segment_writer *w, struct str record,
     return put(w, record, err);
 }
 
-bool segment_add_term(struct segment_writer *w, struct str text, uint32_t passages,
-                      struct str postings, struct err *err)
+static uint32_t length_of(const struct segment_writer *w, uint32_t passage, enum term_field field)
 {
+    struct passage_entry entry;
+
+    ASSERT(passage < w->header.passages);
+    memcpy(&entry, w->passages.ptr + passage * sizeof entry, sizeof entry);
+    return entry.lengths[field];
+}
+
+/* What no passage of the block can be better than. */
+static struct skip summarise(const struct segment_writer *w, const struct posting *block,
+                             uint32_t count, enum term_field field)
+{
+    uint32_t times = 0, length = UINT16_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        times = MAX_OF(times, block[i].times);
+        length = MIN_OF(length, length_of(w, block[i].passage, field));
+    }
+    return (struct skip){.last = block[count - 1].passage,
+                         .times_max = (uint16_t)MIN_OF(times, (uint32_t)SKIP_ANY_TIMES),
+                         .length_min = (uint16_t)length};
+}
+
+/* Skips into w->skips, the blocks one behind the other into w->list. */
+static bool encode(struct segment_writer *w, const struct posting *postings, uint32_t count,
+                   enum term_field field)
+{
+    uint32_t last = 0;
+
+    w->list.len = w->skips.len = 0;
+    for (uint32_t begin = 0; begin < count; begin += SKIP_BLOCK) {
+        uint32_t size = MIN_OF(count - begin, SKIP_BLOCK);
+        struct skip skip = summarise(w, postings + begin, size, field);
+
+        for (uint32_t i = begin; i < begin + size; i++) {
+            uint8_t varints[10];
+
+            buf_put(&w->list, varints,
+                    postings_put(varints, postings[i].passage - last, postings[i].times));
+            last = postings[i].passage;
+        }
+        skip.end = (uint32_t)w->list.len;
+        buf_put(&w->skips, &skip, sizeof skip);
+    }
+    return buf_ok(&w->list) && buf_ok(&w->skips);
+}
+
+bool segment_add_term(struct segment_writer *w, struct str text, const struct posting *postings,
+                      uint32_t count, struct err *err)
+{
+    ASSERT(text.len > 0 && text.len <= TEXT_LEN_MAX && count > 0);
     if (w->section == RECORDS && !begin_section(w, POSTINGS, err))
         return false;
+    if (!encode(w, postings, count, text.ptr[0] == 'w' ? TERM_WORD : TERM_PAIR))
+        return err_arena(err, w->arena);
+    struct str skips = count > SKIP_BLOCK ? buf_view(&w->skips) : STR_NONE;
     struct term_entry entry = {.at = w->header.sections[POSTINGS].len,
                                .text_at = (uint32_t)w->term_text.len,
                                .text_len = (uint32_t)text.len,
-                               .postings_len = (uint32_t)postings.len,
-                               .passages = passages};
+                               .postings_len = (uint32_t)(skips.len + w->list.len),
+                               .passages = count};
 
-    ASSERT(w->section == POSTINGS && text.len <= TEXT_LEN_MAX && postings.len < UINT32_MAX);
+    ASSERT(w->section == POSTINGS && skips.len + w->list.len < UINT32_MAX);
     buf_put(&w->terms, &entry, sizeof entry);
     buf_str(&w->term_text, text);
     w->header.terms++;
-    return put(w, postings, err);
+    return put(w, skips, err) && put(w, buf_view(&w->list), err);
 }
 
 uint32_t segment_writer_passages(const struct segment_writer *w)

@@ -18,7 +18,7 @@
 #define RUN_MAX        1024 /* segments in a manifest or a run */
 #define RECORD_MAX     ((size_t)64 * MIB)
 
-struct posting {
+struct use {
     uint32_t term, passage, times;
 };
 
@@ -34,7 +34,7 @@ struct batch {
         uint32_t passages; /* lists length so far */
     } * *terms;            /* by number */
     size_t term_count, term_cap;
-    struct buf postings; /* struct posting, passages rising */
+    struct buf uses; /* struct use, passages rising */
     size_t record_bytes;
 };
 
@@ -46,6 +46,8 @@ struct lexical_writer {
     struct batch batch;
     struct table gone;  /* keys that old segments lose */
     struct table added; /* keys of this run */
+    struct table set;   /* keys -> struct str: records set in this run */
+    bool compact;
     uint64_t flushed[RUN_MAX];
     size_t flushed_count;
 };
@@ -70,6 +72,7 @@ bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct 
     w->view = lexical_borrow(lexical);
     table_init(&w->gone, arena, KEYS_MAX);
     table_init(&w->added, arena, KEYS_MAX);
+    table_init(&w->set, arena, KEYS_MAX);
     if (!analyser_open(&w->analyser, err)) {
         lexical_abandon(&w);
         return false;
@@ -92,6 +95,29 @@ bool lexical_remove(struct lexical_writer *w, struct str key, struct err *err)
     return remember(w, &w->gone, key, err);
 }
 
+bool lexical_set_record(struct lexical_writer *w, struct str key, struct str record,
+                        struct err *err)
+{
+    struct lexical_document_info info;
+    struct str *kept = arena_alloc(w->arena, sizeof *kept);
+    struct str name = arena_str(w->arena, key);
+
+    if (record.len > RECORD_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a document's record is above %zu bytes", RECORD_MAX);
+    if (table_get(&w->gone, key) || !lexical_find(w->view, key, &info))
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\" in the index",
+                       STR_ARG(key));
+    if (!kept || !name.ptr)
+        return err_arena(err, w->arena);
+    *kept = arena_str(w->arena, record);
+    return (kept->ptr && table_put(&w->set, name, kept, NULL)) || err_arena(err, w->arena);
+}
+
+void lexical_compact(struct lexical_writer *w)
+{
+    w->compact = true;
+}
+
 /* --- one passage ------------------------------------------------------------------------------ */
 
 static bool open_batch(struct lexical_writer *w, struct err *err)
@@ -106,7 +132,7 @@ static bool open_batch(struct lexical_writer *w, struct err *err)
     if (!b->arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to index documents");
     table_init(&b->by_key, b->arena, TERMS_MAX);
-    buf_init(&b->postings, b->arena, 2 * BATCH_POSTINGS * sizeof(struct posting) + RECORD_MAX);
+    buf_init(&b->uses, b->arena, 2 * BATCH_POSTINGS * sizeof(struct use) + RECORD_MAX);
     return segment_create(w->lexical->dir, w->lexical->next_number, &b->to, err);
 }
 
@@ -150,30 +176,30 @@ static bool count_terms(struct batch *b, const struct terms *terms, uint32_t pas
             return false;
         lengths[terms->at[i].field]++;
         if (term->times++ == 0) {
-            struct posting posting = {.term = term->number, .passage = passage};
+            struct use use = {.term = term->number, .passage = passage};
 
-            buf_put(&b->postings, &posting, sizeof posting);
+            buf_put(&b->uses, &use, sizeof use);
         }
     }
-    return buf_ok(&b->postings) || err_arena(err, b->arena);
+    return buf_ok(&b->uses) || err_arena(err, b->arena);
 }
 
-static struct posting *postings_of(const struct batch *b, size_t *count)
+static struct use *uses_of(const struct batch *b, size_t *count)
 {
-    *count = b->postings.len / sizeof(struct posting);
-    return (struct posting *)(void *)b->postings.ptr;
+    *count = b->uses.len / sizeof(struct use);
+    return (struct use *)(void *)b->uses.ptr;
 }
 
-/* Write the counts of the passage's terms into the postings reserved from `first` on. */
+/* Write the counts of the passage's terms into the uses reserved from `first` on. */
 static void settle_counts(struct batch *b, size_t first)
 {
     size_t count;
-    struct posting *postings = postings_of(b, &count);
+    struct use *uses = uses_of(b, &count);
 
     for (size_t i = first; i < count; i++) {
-        struct batch_term *term = b->terms[postings[i].term];
+        struct batch_term *term = b->terms[uses[i].term];
 
-        postings[i].times = term->times;
+        uses[i].times = term->times;
         term->times = 0;
         term->passages++;
     }
@@ -187,7 +213,7 @@ static bool add_passage(struct lexical_writer *w, const struct lexical_passage *
     uint32_t lengths[TERM_FIELDS] = {0}, number = segment_writer_passages(b->to);
     size_t first;
 
-    (void)postings_of(b, &first);
+    (void)uses_of(b, &first);
     if (!analyser_terms(w->analyser, scratch, passage->header, &header, err) ||
         !analyser_terms(w->analyser, scratch, passage->text, &text, err) ||
         !count_terms(b, &header, number, lengths, err) ||
@@ -211,7 +237,7 @@ static int compare_terms(const void *a, const void *b)
 static struct posting *by_term(struct batch *b, size_t *begins, struct err *err)
 {
     size_t count;
-    const struct posting *postings = postings_of(b, &count);
+    const struct use *uses = uses_of(b, &count);
     struct posting *sorted = arena_array(b->arena, count + 1, sizeof *sorted);
     size_t *places = arena_array(b->arena, b->term_count + 1, sizeof *places);
     size_t sum = 0;
@@ -225,32 +251,18 @@ static struct posting *by_term(struct batch *b, size_t *begins, struct err *err)
         sum += b->terms[t]->passages;
     }
     for (size_t i = 0; i < count; i++)
-        sorted[places[postings[i].term]++] = postings[i];
+        sorted[places[uses[i].term]++] = (struct posting){uses[i].passage, uses[i].times};
     return sorted;
 }
 
 static bool write_terms(struct batch *b, const struct posting *sorted, const size_t *begins,
                         struct err *err)
 {
-    struct buf list;
-
-    buf_init(&list, b->arena, BATCH_ARENA);
     qsort(b->terms, b->term_count, sizeof(struct batch_term *), compare_terms);
     for (size_t t = 0; t < b->term_count; t++) {
         const struct batch_term *term = b->terms[t];
-        uint32_t last = 0;
-        struct str bytes;
 
-        list.len = 0;
-        for (size_t i = 0; i < term->passages; i++) {
-            const struct posting *p = &sorted[begins[term->number] + i];
-            uint8_t varints[10];
-
-            buf_put(&list, varints, postings_put(varints, p->passage - last, p->times));
-            last = p->passage;
-        }
-        if (!buf_finish(&list, &bytes, err) ||
-            !segment_add_term(b->to, term->key, term->passages, bytes, err))
+        if (!segment_add_term(b->to, term->key, sorted + begins[term->number], term->passages, err))
             return false;
     }
     return true;
@@ -302,7 +314,7 @@ bool lexical_add(struct lexical_writer *w, const struct lexical_document *docume
             return false;
         arena_rewind(scratch, mark);
     }
-    if (w->batch.postings.len < BATCH_POSTINGS * sizeof(struct posting) &&
+    if (w->batch.uses.len < BATCH_POSTINGS * sizeof(struct use) &&
         w->batch.record_bytes < BATCH_RECORDS)
         return true;
     return flush(w, err);
@@ -329,8 +341,12 @@ static bool find_gone(struct lexical_writer *w, const struct segment *s, uint8_t
     return true;
 }
 
-/* The plan of a commit: which segments stay as they are, which are written anew as one. */
+/* The plan of a commit: which segments stay as they are, which are written anew as one, and the records
+ * that are newer than those that stay. */
 struct plan {
+    struct table records; /* all that are newer, set before or now, of documents that stay */
+    size_t record_bytes;
+    uint64_t old_records; /* file to be removed; 0: none */
     struct segment *stay[2 * RUN_MAX];
     size_t stay_count;
     struct merge_input anew[2 * RUN_MAX];
@@ -370,15 +386,61 @@ static void thin_out(struct plan *plan)
     plan->stay_count = keep;
 }
 
+static bool put_records(struct lexical_writer *w, struct plan *plan, const struct table *from,
+                        struct err *err)
+{
+    struct str key;
+    void *record;
+
+    for (size_t at = 0; table_next(from, &at, &key, &record);) {
+        if (table_get(&w->gone, key))
+            continue;
+        plan->record_bytes += key.len + ((const struct str *)record)->len;
+        if (!table_put(&plan->records, key, record, NULL))
+            return err_arena(err, w->arena);
+    }
+    return true;
+}
+
+static bool plan_records(struct lexical_writer *w, struct plan *plan, struct err *err)
+{
+    table_init(&plan->records, w->arena, KEYS_MAX);
+    return put_records(w, plan, &w->view->records, err) && put_records(w, plan, &w->set, err);
+}
+
+/* What is written anew gets its newest records; they need not be kept beside. */
+static void settle_records(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->anew_count && plan->records.count; i++) {
+        const struct segment *s = plan->anew[i].segment;
+
+        for (uint32_t d = 0; d < s->documents; d++) {
+            struct document_entry entry = segment_document(s, d);
+
+            (void)table_remove(&plan->records, segment_key(s, &entry));
+        }
+    }
+}
+
+static void take_all(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->stay_count; i++)
+        plan->anew[plan->anew_count++] = (struct merge_input){.segment = plan->stay[i]};
+    plan->stay_count = 0;
+}
+
 static bool make_plan(struct lexical_writer *w, struct plan *plan, struct err *err)
 {
+    if (!plan_records(w, plan, err))
+        return false;
     for (uint32_t i = 0; i < w->view->count; i++) {
         uint8_t *drop = NULL;
 
         if (!find_gone(w, w->view->at[i], &drop, err))
             return false;
         if (drop)
-            plan->anew[plan->anew_count++] = (struct merge_input){w->view->at[i], drop};
+            plan->anew[plan->anew_count++] =
+                (struct merge_input){.segment = w->view->at[i], .drop = drop};
         else
             plan->stay[plan->stay_count++] = w->view->at[i];
     }
@@ -390,7 +452,11 @@ static bool make_plan(struct lexical_writer *w, struct plan *plan, struct err *e
         plan->opened_count++;
         plan->stay[plan->stay_count++] = *s;
     }
+    if (w->compact || plan->record_bytes > RECORDS_BYTES_MAX)
+        take_all(plan);
     thin_out(plan);
+    for (size_t i = 0; i < plan->anew_count; i++)
+        plan->anew[i].records = &plan->records;
     return true;
 }
 
@@ -411,6 +477,12 @@ static bool write_plan(struct lexical_writer *w, struct plan *plan, struct manif
         w->flushed[w->flushed_count++] = number; /* to be removed should the commit fail */
         manifest->numbers[manifest->count++] = number;
     }
+    settle_records(plan);
+    if (plan->records.count) {
+        manifest->records = w->lexical->next_number++;
+        if (!records_store(w->lexical->dir, manifest->records, &plan->records, err))
+            return err_wrap(err, "write index records");
+    }
     manifest->next_number = w->lexical->next_number;
     return true;
 }
@@ -422,6 +494,11 @@ static void unlink_others(const struct lexical_writer *w, const struct plan *pla
 
     for (size_t i = 0; i < plan->anew_count; i++) {
         segment_path(path, w->lexical->dir, plan->anew[i].segment->number);
+        if (!file_remove(path, err))
+            return;
+    }
+    if (plan->old_records) {
+        records_path(path, w->lexical->dir, plan->old_records);
         if (!file_remove(path, err))
             return;
     }
@@ -438,8 +515,9 @@ static bool commit(struct lexical_writer *w, struct err *err)
         return err_arena(err, w->arena);
     if (!flush(w, err) || !make_plan(w, plan, err))
         return false;
-    if (!plan->anew_count && !w->flushed_count)
+    if (!plan->anew_count && !w->flushed_count && !w->set.count)
         return true;
+    plan->old_records = w->view->records_file;
     if (!write_plan(w, plan, &manifest, err))
         return false;
     /* From here on the new files may be listed, even when storing the manifest reports a failure (the

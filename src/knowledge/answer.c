@@ -67,12 +67,13 @@ bool inquire(const struct lexical_view *view, struct arena *arena, struct str te
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct inquiry q = {0};
+    struct lexical_query query = {.terms = &q.question.terms, .limit = PASSAGES_ASKED};
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
     if (!analyser_open(&analyser, err) ||
         !question_read(view, analyser, arena, text, &q.question, err) ||
-        !lexical_search(view, arena, &q.question.terms, PASSAGES_ASKED, &hits, err) ||
+        !lexical_search(view, arena, &query, &hits, err) ||
         !read_found(arena, &hits, &q, err) ||
         !candidates_rank(analyser, arena, &q.question, q.found, q.found_count, &q.ranked,
                          &q.ranked_count, err))

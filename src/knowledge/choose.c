@@ -32,7 +32,7 @@ static bool add_asked(const struct lexical_view *view, struct question *q, const
         return true;
     struct asked *asked = &q->asked[q->asked_count];
     *asked = (struct asked){.term = *term,
-                            .idf = lexical_idf(view, term),
+                            .idf = lexical_idf(view, NULL, term),
                             .number = (uint32_t)q->asked_count,
                             .family = family_of(term->text)};
     if (!table_put(known, term->text, asked, NULL))

@@ -162,7 +162,8 @@ static bool only_right_passage(struct eval *e, const struct asked_question *q, s
 
     if (!lexical_find(e->view, q->document, &info))
         return err_set(err, ERR_INTERNAL, "a question's passage is not there");
-    if (!lexical_search(e->view, e->scratch, &in->question.terms, 1000, &hits, err))
+    if (!lexical_search(e->view, e->scratch,
+                        &(struct lexical_query){&in->question.terms, NULL, 1000}, &hits, err))
         return false;
     size_t kept = 0;
     for (size_t i = 0; i < hits.count; i++)
@@ -239,7 +240,8 @@ static bool ask_search(struct eval *e, const struct asked_question *q, struct ta
 {
     struct lexical_hits hits;
 
-    if (!lexical_search(e->view, e->scratch, &in->question.terms, 10, &hits, err))
+    if (!lexical_search(e->view, e->scratch, &(struct lexical_query){&in->question.terms, NULL, 10},
+                        &hits, err))
         return false;
     for (size_t i = 0; i < hits.count; i++) {
         if (!is_passage(e, &hits.at[i], q))
@@ -295,7 +297,8 @@ static bool ask_without(struct eval *e, const struct asked_question *q, struct t
 
     if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &own))
         return err_set(err, ERR_INTERNAL, "a question's passage is not there");
-    if (!lexical_search(e->view, e->scratch, &in.question.terms, 200, &hits, err))
+    if (!lexical_search(e->view, e->scratch, &(struct lexical_query){&in.question.terms, NULL, 200},
+                        &hits, err))
         return false;
     for (size_t i = 0; i < hits.count && kept < PASSAGES_ASKED; i++)
         if (document_record_read(hits.at[i].document_record, &record) &&

@@ -59,7 +59,7 @@ static void search(struct lexical *index, const char *question, char out[256])
     out[0] = 0;
     if (!analyser_open(&analyser, &err) ||
         !analyser_terms(analyser, arena, str_from(question), &terms, &err) ||
-        !lexical_search(view, arena, &terms, 10, &hits, &err))
+        !lexical_search(view, arena, &(struct lexical_query){&terms, NULL, 10}, &hits, &err))
         EXPECT(false, "%s", err.text);
     for (size_t i = 0; i < hits.count; i++) {
         EXPECT(str_eq(hits.at[i].document_record, hits.at[i].key));
