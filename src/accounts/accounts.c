@@ -9,12 +9,9 @@
 #include "sys/file.h"
 
 #define KEYS_MAX     100000u
-#define KEYS_A_READ  500
 #define UNITS_MAX    10000u
 #define USAGE_CELLS  16384u
 #define KEY_BYTES    ((size_t)4 * KIB) /* a state, its texts, its windows and its principal */
-#define LOAD_BYTES   ((size_t)8 * MIB)
-#define UNITS_BYTES  ((size_t)64 * MIB)
 #define PEPPER_BYTES 32u
 #define OTHERS       077u
 
@@ -318,167 +315,6 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
                       MIN_OF((uint64_t)rows_at(&rows, 0, 2).i, last), err);
 }
 
-/* ---- tenants and teams ---- */
-
-/* day, in_day, month, in_month, total, last_used, audit_seq; NULLs when there is no row yet. */
-#define BALANCE_COLUMNS "b.day, b.in_day, b.month, b.in_month, b.total, b.last_used, b.audit_seq"
-#define UNIT_COLUMNS                                                  \
-    "u.id, u.name, u.models, u.zones, u.tags, u.requests_per_minute," \
-    " u.tokens_per_minute, u.in_flight, u.spend_day, u.spend_month, u.created, " BALANCE_COLUMNS
-#define UNIT_BALANCE \
-    "LEFT JOIN instance_balances b ON b.id = u.id AND b.level < 2 AND b.instance = ?1"
-#define KEY_COLUMNS                                                                         \
-    "k.ordinal, k.id, k.name, k.tenant, k.team, k.role, k.kind,"                            \
-    " k.requests_per_minute, k.tokens_per_minute, k.in_flight, k.spend_day, k.spend_month," \
-    " k.models, k.zones, k.tags, k.created, k.revoked, k.expires, k.hash, k.old_hash,"      \
-    " k.old_until, " BALANCE_COLUMNS
-#define KEY_BALANCE \
-    "LEFT JOIN instance_balances b ON b.id = k.id AND b.level = 2 AND b.instance = ?1"
-
-static void load_balance(const struct rows *rows, size_t row, size_t from, struct account *out)
-{
-    int64_t at[7];
-
-    for (size_t i = 0; i < ARRAY_LEN(at); i++)
-        at[i] = rows_at(rows, row, from + i).i;
-    out->spend = (struct spend){.day = at[0],
-                                .in_day = at[1],
-                                .month = at[2],
-                                .in_month = at[3],
-                                .total = at[4],
-                                .last_used = at[5]};
-    out->stored_seq = (uint64_t)at[6];
-}
-
-static struct limits load_limits(const struct rows *rows, size_t row, size_t from)
-{
-    return (struct limits){.requests_per_minute = rows_at(rows, row, from).i,
-                           .tokens_per_minute = rows_at(rows, row, from + 1).i,
-                           .in_flight = rows_at(rows, row, from + 2).i,
-                           .spend_day = rows_at(rows, row, from + 3).i,
-                           .spend_month = rows_at(rows, row, from + 4).i};
-}
-
-static struct policy load_policy(const struct rows *rows, size_t row, size_t from)
-{
-    return (struct policy){.models = rows_at(rows, row, from).s,
-                           .zones = (uint32_t)rows_at(rows, row, from + 1).i,
-                           .tags = rows_at(rows, row, from + 2).s};
-}
-
-static bool load_unit(struct accounts *accounts, const struct rows *rows, size_t row,
-                      struct err *err)
-{
-    const struct unit_info made = {.id = rows_at(rows, row, 0).s,
-                                   .name = rows_at(rows, row, 1).s,
-                                   .policy = load_policy(rows, row, 2),
-                                   .limits = load_limits(rows, row, 5),
-                                   .created = rows_at(rows, row, 10).i};
-    struct unit *unit;
-
-    if (!units_add(accounts, &made, &unit, err))
-        return false;
-    load_balance(rows, row, 11, &unit->account);
-    unit->account.unsummed = rows_at(rows, row, 17).kind == VALUE_NULL;
-    return true;
-}
-
-/* Tenants before their teams: in the order of ids. */
-static bool load_units(struct accounts *accounts, struct err *err)
-{
-    const struct value values[] = {V_TEXT(store_instance(accounts->store))};
-    const struct statement read = {"SELECT " UNIT_COLUMNS " FROM units u " UNIT_BALANCE
-                                   " ORDER BY u.id",
-                                   values, ARRAY_LEN(values)};
-    struct arena *arena CLEANUP(arena_end) = arena_new(UNITS_BYTES);
-    struct rows rows;
-
-    if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to load tenants");
-    if (!store_read_now(accounts->store, arena, &read, &rows, err))
-        return false;
-    for (size_t i = 0; i < rows.count; i++)
-        if (!load_unit(accounts, &rows, i, err))
-            return false;
-    return true;
-}
-
-/* ---- keys ---- */
-
-static bool load_credential(struct accounts *accounts, struct key_state *key, struct str digits,
-                            struct credential **out, struct err *err)
-{
-    struct sha256 hash;
-
-    if (!hex_parse(digits, hash.bytes, sizeof hash.bytes))
-        return err_set(err, ERR_INTERNAL, "key \"" STR_FMT "\" has no hash",
-                       STR_ARG(key->account.id));
-    *out = credential_add(accounts, key, &hash, err);
-    return *out != NULL;
-}
-
-static bool load_key(struct accounts *accounts, const struct rows *rows, size_t row,
-                     struct err *err)
-{
-    int64_t ordinal = rows_at(rows, row, 0).i;
-    const struct key_info made = {.id = rows_at(rows, row, 1).s,
-                                  .name = rows_at(rows, row, 2).s,
-                                  .tenant = rows_at(rows, row, 3).s,
-                                  .team = rows_at(rows, row, 4).s,
-                                  .role = ordinal ? (enum role)rows_at(rows, row, 5).i : ROLE_OWNER,
-                                  .source = (enum key_source)rows_at(rows, row, 6).i,
-                                  .limits = load_limits(rows, row, 7),
-                                  .policy = load_policy(rows, row, 12),
-                                  .created = rows_at(rows, row, 15).i,
-                                  .revoked = rows_at(rows, row, 16).i,
-                                  .expires = rows_at(rows, row, 17).i};
-    struct str hash = rows_at(rows, row, 18).s, old = rows_at(rows, row, 19).s;
-    wall_ms old_until = rows_at(rows, row, 20).i;
-    struct key_state *key;
-
-    if (!keys_add(accounts, &made, ordinal, &key, err))
-        return false;
-    load_balance(rows, row, 21, &key->account);
-    atomic_store(&key->refused, made.revoked != 0);
-    if (ordinal && made.source == KEY_TOKEN &&
-        !load_credential(accounts, key, hash, &key->current, err))
-        return false;
-    if (old.len && old_until > clock_wall()) {
-        if (!load_credential(accounts, key, old, &key->old, err))
-            return false;
-        atomic_store(&key->old->until, old_until);
-    }
-    keys_link(accounts, key);
-    accounts->ordinals = ordinal;
-    return true;
-}
-
-static bool load_keys(struct accounts *accounts, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(LOAD_BYTES);
-    struct rows rows = {.count = KEYS_A_READ};
-
-    if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to load keys");
-    for (int64_t after = -1; rows.count == KEYS_A_READ; after = accounts->ordinals) {
-        const struct value values[] = {V_TEXT(store_instance(accounts->store)), V_INT(after),
-                                       V_INT(KEYS_A_READ)};
-        const struct statement read = {"SELECT " KEY_COLUMNS " FROM keys k " KEY_BALANCE
-                                       " WHERE k.ordinal > ?2 ORDER BY k.ordinal LIMIT ?3",
-                                       values, ARRAY_LEN(values)};
-        size_t mark = arena_mark(arena);
-
-        if (!store_read_now(accounts->store, arena, &read, &rows, err))
-            return false;
-        for (size_t i = 0; i < rows.count; i++)
-            if (!load_key(accounts, &rows, i, err))
-                return false;
-        arena_rewind(arena, mark);
-    }
-    ASSERT(accounts->house);
-    return true;
-}
-
 /* ---- opening and closing ---- */
 
 static bool open_all(struct accounts *accounts, const struct accounts_options *options,
@@ -491,8 +327,8 @@ static bool open_all(struct accounts *accounts, const struct accounts_options *o
         return err_arena(err, accounts->arena);
     clock_random(accounts->print_keys, sizeof accounts->print_keys);
     accounts->pool = pool_new(&pool, err);
-    return accounts->pool && load_ledger(accounts, options, err) && load_units(accounts, err) &&
-           load_keys(accounts, err) && accounts_replay(accounts, err);
+    return accounts->pool && load_ledger(accounts, options, err) && accounts_load(accounts, err) &&
+           accounts_replay(accounts, err);
 }
 
 bool accounts_open(const struct accounts_options *options, struct accounts **out, struct err *err)

@@ -40,6 +40,18 @@ bool accounts_flush_now(struct accounts *accounts, struct err *err)
     MUST_CHECK; /* outside fibers, at stop */
 void accounts_close(struct accounts **accounts);
 
+/* ---- what other instances changed: by whoever follows changes (store/instances.h) ---- */
+#define CHANGE_KEY          "key" /* what: its id */
+#define CHANGE_UNIT         "unit"
+#define CHANGE_UNIT_REMOVED "unit removed"
+SUSPENDS bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *err)
+    MUST_CHECK;
+SUSPENDS bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *err)
+    MUST_CHECK;
+/* Refused at once; forgotten by the flush loop, when what it has in progress has ended. */
+SUSPENDS bool accounts_follow_removal(struct accounts *accounts, struct str id, struct err *err)
+    MUST_CHECK;
+
 /* ---- on the request path: no wait, no system call ---- */
 
 /* The header value's token, "wr_...". *out stays valid until principal_release(). */

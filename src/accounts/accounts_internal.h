@@ -1,6 +1,7 @@
 /* accounts/accounts_internal.h: what the files of the folder share: the states of keys, teams and tenants
  * and the lock over them.
- *   accounts.c  opening, loading, closing        keys.c     tokens, making and revoking
+ *   accounts.c  opening, closing                 keys.c     tokens, making and revoking
+ *   load.c      from the store: all, and one that another instance changed
  *   units.c     tenants and teams                borrow.c   authentication, principals
  *   limits.c    windows, what is left, refusals  money.c    holds, records
  *   flush.c     spend to the store               replay.c   and back from the log
@@ -79,6 +80,8 @@ struct unit {
     struct unit *tenant; /* of a team; of a tenant itself */
     bool is_team;
     atomic_bool removed;
+    bool
+        leaving; /* another instance removed it: forgotten here when nothing of it is in progress */
     struct kept name;
     struct kept_policy policy;
     wall_ms created;
@@ -196,6 +199,7 @@ struct str hash_str(const struct sha256 *hash);
 bool units_add(struct accounts *accounts, const struct unit_info *made, struct unit **out,
                struct err *err) MUST_CHECK;                       /* under the lock */
 struct unit *units_get(struct accounts *accounts, struct str id); /* NULL; under the lock */
+SUSPENDS void units_let_go(struct accounts *accounts);            /* of those that others removed */
 
 /* ---- borrow.c ---- */
 
@@ -234,6 +238,10 @@ void account_touch(struct accounts *accounts,
 usd_micro spend_in_day(const struct spend *spend, wall_ms now);
 usd_micro spend_in_month(const struct spend *spend, wall_ms now);
 struct balance balance_of(const struct account *account, wall_ms now);
+
+/* ---- load.c ---- */
+
+bool accounts_load(struct accounts *accounts, struct err *err) MUST_CHECK;
 
 /* ---- flush.c, replay.c ---- */
 

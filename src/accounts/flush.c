@@ -437,6 +437,8 @@ void accounts_flush_loop(void *arg)
         strangers_record(accounts, false, clock_wall());
         bool ok = accounts_flush_wait(accounts, &err);
 
+        if (store_is_shared(accounts->store))
+            units_let_go(accounts);
         if (!ok && !failing)
             log_warn(
                 "could not write spend and usage, they stay in memory and in the audit log: %s",

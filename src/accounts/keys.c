@@ -4,9 +4,11 @@
 
 #include "accounts/accounts_internal.h"
 #include "accounts/token.h"
+#include "store/instances.h"
 #include "sys/clock.h"
 
 #define KEY_ID_RANDOM 8
+#define ORDINAL_BITS  20
 #define KEYS_A_LOCK   256u /* copied before others may have the lock again */
 #define OVERLAP_MAX   ((dur_ns)400 * 24 * 3600 * SECOND)
 
@@ -79,11 +81,16 @@ void keys_link(struct accounts *accounts, struct key_state *key)
         accounts->house = key;
         return;
     }
-    if (accounts->last)
-        accounts->last->next = key;
-    else
-        accounts->first = key;
-    accounts->last = key;
+    struct key_state **at = &accounts->first;
+
+    if (accounts->last && accounts->last->ordinal < key->ordinal)
+        at = &accounts->last->next;
+    while (*at && (*at)->ordinal < key->ordinal) /* of another instance, made at the same time */
+        at = &(*at)->next;
+    key->next = *at;
+    *at = key;
+    if (!key->next)
+        accounts->last = key;
     accounts->key_count += key->source == KEY_TOKEN;
 }
 
@@ -240,7 +247,20 @@ static bool store_key(struct accounts *accounts, const struct key_info *made, in
         " ?14, ?15, ?16, ?17, ?18, 0)",
         values, KEY_VALUES};
 
-    return store_write(accounts->store, &insert, 1, NULL, err);
+    return change_write(accounts->store, CHANGE_KEY, made->id, &insert, 1, NULL, err);
+}
+
+/* The order of making. Where several instances make keys it is the time, and a number that tells those of one
+ * millisecond apart. */
+static int64_t next_ordinal(const struct accounts *accounts)
+{
+    uint32_t random;
+
+    if (!store_is_shared(accounts->store))
+        return accounts->ordinals + 1;
+    clock_random(&random, sizeof random);
+    return MAX_OF(accounts->ordinals + 1,
+                  clock_wall() << ORDINAL_BITS | (random & ((1u << ORDINAL_BITS) - 1)));
 }
 
 /* Refused until the store has it: memory can only run out before the key is durable, not after. */
@@ -248,7 +268,7 @@ static bool add_unborn(struct accounts *accounts, const struct key_info *made,
                        const struct sha256 *hash, struct key_state **out, struct err *err)
 {
     mutex_lock(&accounts->lock);
-    int64_t ordinal = accounts->ordinals + 1;
+    int64_t ordinal = next_ordinal(accounts);
     bool ok = keys_add(accounts, made, ordinal, out, err);
     if (ok) {
         atomic_store(&(*out)->refused, true);
@@ -401,7 +421,7 @@ bool key_revoke(struct accounts *accounts, struct str id, struct err *err)
     const struct statement update = {"UPDATE keys SET revoked = ?2 WHERE id = ?1", values,
                                      ARRAY_LEN(values)};
 
-    return store_write(accounts->store, &update, 1, NULL, err) ||
+    return change_write(accounts->store, CHANGE_KEY, key->account.id, &update, 1, NULL, err) ||
            err_wrap(err,
                     "key \"" STR_FMT "\" is refused until the next start only, revoke it again",
                     STR_ARG(id));
@@ -428,7 +448,7 @@ bool key_change(struct accounts *accounts, struct str id, const struct key_info 
         " expires = ?12 WHERE id = ?1",
         values, 12};
 
-    if (!store_write(accounts->store, &update, 1, NULL, err))
+    if (!change_write(accounts->store, CHANGE_KEY, id, &update, 1, NULL, err))
         return false;
     mutex_lock(&accounts->lock);
     bool ok = kept_set(accounts, &key->name, made.name, err) &&
@@ -457,7 +477,7 @@ static bool store_rotation(struct accounts *accounts, struct str id, const struc
         "UPDATE keys SET old_hash = hash, old_until = ?3, hash = ?2 WHERE id = ?1", values,
         ARRAY_LEN(values)};
 
-    return store_write(accounts->store, &update, 1, NULL, err);
+    return change_write(accounts->store, CHANGE_KEY, id, &update, 1, NULL, err);
 }
 
 /* Under the lock: the token of before the one before works no more. */
@@ -554,7 +574,11 @@ static bool make_identity(struct accounts *accounts, const struct identity *who,
         return false;
     if (!add_unborn(accounts, &checked, NULL, &key, err))
         return false;
-    return make_durable(accounts, key, &checked, NULL, err);
+    if (make_durable(accounts, key, &checked, NULL, err))
+        return true;
+    /* Another instance may have met the same one just now. */
+    return err->code == ERR_INVALID && store_is_shared(accounts->store) &&
+           accounts_follow_key(accounts, id, err);
 }
 
 bool identity_enter(struct accounts *accounts, const struct identity *who,

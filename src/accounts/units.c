@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "accounts/accounts_internal.h"
+#include "base/log.h"
+#include "store/instances.h"
 #include "sys/clock.h"
 
 #define UNIT_NAME_MAX 64u
@@ -214,7 +216,8 @@ static bool store_unit(struct accounts *accounts, const struct unit_info *made, 
     };
 
     bind(made, values);
-    return store_write(accounts->store, insert, ARRAY_LEN(insert), NULL, err);
+    return change_write(accounts->store, CHANGE_UNIT, made->id, insert, ARRAY_LEN(insert), NULL,
+                        err);
 }
 
 static bool may_be_made(struct accounts *accounts, struct str id, struct err *err)
@@ -282,7 +285,7 @@ bool unit_change(struct accounts *accounts, struct str id, const struct unit_inf
         values, UNIT_VALUES - 1};
     int64_t changed = 0;
 
-    if (!store_write(accounts->store, &update, 1, &changed, err))
+    if (!change_write(accounts->store, CHANGE_UNIT, id, &update, 1, &changed, err))
         return false;
     mutex_lock(&accounts->lock);
     struct unit *unit = changed ? units_get(accounts, id) : NULL;
@@ -367,6 +370,27 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         all[i] = (struct statement){unit->is_team ? of_team[i] : of_tenant[i], one, 1};
+    return change_write(accounts->store, CHANGE_UNIT_REMOVED, unit->account.id, all, ARRAY_LEN(all),
+                        NULL, err);
+}
+
+/* What this instance has written of it after the one that removed it had erased all. */
+static bool erase_own_rows(struct accounts *accounts, const struct unit *unit, struct err *err)
+{
+    const struct value values[] = {V_TEXT(store_instance(accounts->store)),
+                                   V_TEXT(unit->account.id)};
+    const struct statement all[] = {
+        {"DELETE FROM instance_balances WHERE instance = ?1 AND level = 2"
+         " AND id NOT IN (SELECT id FROM keys)",
+         values, 1},
+        {"DELETE FROM instance_balances WHERE instance = ?1 AND level < 2"
+         " AND id NOT IN (SELECT id FROM units)",
+         values, 1},
+        {unit->is_team ? "DELETE FROM instance_usage WHERE instance = ?1 AND team = ?2"
+                       : "DELETE FROM instance_usage WHERE instance = ?1 AND tenant = ?2",
+         values, 2},
+    };
+
     return store_write(accounts->store, all, ARRAY_LEN(all), NULL, err);
 }
 
@@ -424,29 +448,89 @@ static void forget_units(struct accounts *accounts, struct unit *unit)
     unlink_unit(accounts, unit);
 }
 
+static void forget(struct accounts *accounts, struct unit *unit, uint32_t *keys)
+{
+    mutex_lock(&accounts->lock);
+    if (units_get(accounts, unit->account.id) == unit) {
+        forget_dirty(accounts, unit);
+        forget_keys(accounts, unit, keys);
+        forget_units(accounts, unit);
+    }
+    mutex_unlock(&accounts->lock);
+}
+
 /* Flushed first, so that no record before this has to be found again by a restart; and the loop's flush
  * stays away meanwhile, so that no row comes back. */
+static bool erase_and_forget(struct accounts *accounts, struct unit *unit,
+                             bool (*erase)(struct accounts *accounts, const struct unit *unit,
+                                           struct err *err),
+                             uint32_t *keys, struct err *err)
+{
+    if (!accounts_flush_wait(accounts, err))
+        return false;
+    while (atomic_exchange(&accounts->flushing, true))
+        if (!fiber_sleep(REMOVE_STEP, err))
+            return false;
+    bool ok = erase(accounts, unit, err);
+    if (ok)
+        forget(accounts, unit, keys);
+    atomic_store(&accounts->flushing, false);
+    return ok;
+}
+
 bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struct err *err)
 {
     struct unit *unit = NULL;
 
     *keys = 0;
-    if (!close_unit(accounts, id, &unit, err) || !wait_until_idle(accounts, unit, err) ||
-        !accounts_flush_wait(accounts, err))
+    if (!close_unit(accounts, id, &unit, err) || !wait_until_idle(accounts, unit, err))
         return false;
-    while (atomic_exchange(&accounts->flushing, true))
-        if (!fiber_sleep(REMOVE_STEP, err))
-            return false;
-    bool ok = erase_rows(accounts, unit, err);
-    if (ok) {
-        mutex_lock(&accounts->lock);
-        if (units_get(accounts, id) == unit) {
-            forget_dirty(accounts, unit);
-            forget_keys(accounts, unit, keys);
-            forget_units(accounts, unit);
+    return erase_and_forget(accounts, unit, erase_rows, keys, err) ||
+           err_wrap(err, "its keys are refused already, remove it again");
+}
+
+/* ---- removed by another instance ---- */
+
+bool accounts_follow_removal(struct accounts *accounts, struct str id, struct err *err)
+{
+    struct unit *unit = NULL;
+    struct err gone = {0};
+
+    (void)err;
+    if (!close_unit(accounts, id, &unit, &gone))
+        return true; /* it was never here, or is not any more */
+    mutex_lock(&accounts->lock);
+    unit->leaving = true;
+    mutex_unlock(&accounts->lock);
+    return true;
+}
+
+static struct unit *find_leaving(struct accounts *accounts)
+{
+    struct unit *found = NULL;
+
+    mutex_lock(&accounts->lock);
+    for (struct unit *unit = accounts->first_unit; unit && !found; unit = unit->next)
+        if (unit->leaving && unit->account.in_flight == 0)
+            found = unit;
+    mutex_unlock(&accounts->lock);
+    return found;
+}
+
+void units_let_go(struct accounts *accounts)
+{
+    struct unit *unit;
+
+    while ((unit = find_leaving(accounts))) {
+        uint32_t keys = 0;
+        struct err err = {0};
+
+        if (!erase_and_forget(accounts, unit, erase_own_rows, &keys, &err)) {
+            if (err.code != ERR_CANCELLED)
+                log_debug("a tenant that was removed stays refused, but known: %s", err.text);
+            return;
         }
-        mutex_unlock(&accounts->lock);
+        log_info("\"" STR_FMT "\" was removed by another instance, with %" PRIu32 " keys",
+                 STR_ARG(unit->account.id), keys);
     }
-    atomic_store(&accounts->flushing, false);
-    return ok || err_wrap(err, "its keys are refused already, remove it again");
 }

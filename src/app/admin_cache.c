@@ -1,5 +1,6 @@
 /* /api/v1/cache: what is kept, and throwing it out. */
 #include "app/admin_fields.h"
+#include "app/house_changes.h"
 #include "cache/cache.h"
 
 static const struct schema_field stats_fields[] = {
@@ -93,7 +94,7 @@ static bool purge(struct admin_call *call, struct err *err)
     if (!all && !what.key && !what.model.len && !what.space.len && !what.tag.len)
         return field_wrong(call, "all", err,
                            "expected key, model, tenant or tag, or \"all\": true for everything");
-    if (!cache_purge(call->house->cache, &what, &gone, err))
+    if (!house_purge(call->house, call->arena, &what, &gone, err))
         return false;
     call->note =
         arena_fmt(call->arena,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/house_changes.h"
 #include "app/house_models.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -403,6 +404,11 @@ static bool publish(struct house *house, const struct settings *settings, struct
     return true;
 }
 
+bool house_publish(struct house *house, struct err *err)
+{
+    return publish(house, house->settings, err);
+}
+
 /* ---- reload ---- */
 
 static SUSPENDS void reload(struct house *house, const char *why)
@@ -554,6 +560,9 @@ static bool open_instances(struct house *house, struct err *err)
     struct instances_options options = {
         .store = house->store, .version = WEIR_VERSION, .address = house->settings->server.listen};
 
+    options.followers = house_followers(house, &options.follower_count);
+    if (!options.followers)
+        return err_arena(err, house->arena);
     return instances_open(&options, &house->instances, err);
 }
 

@@ -72,6 +72,8 @@ bool house_make(struct house *house, const struct settings *settings,
     MUST_CHECK;
 void house_put(struct house *house, struct house_config *made);
 void house_unmake(struct house_config *made);
+/* The same settings with what the store says now; under catalogue_hold(). */
+bool house_publish(struct house *house, struct err *err) MUST_CHECK;
 /* Read the settings again and take them over, or keep the old ones and say why in the log. */
 SUSPENDS void house_reload(struct house *house, const char *why);
 

@@ -416,7 +416,8 @@ static void run_beside(void *arg)
     struct scope scope;
 
     scope_open(&scope, 0);
-    b->ok = make_server(&b->own, NULL, &b->own.command, &b->err) &&
+    b->ok = instances_catch_up(b->own.house->instances, &b->err) &&
+            make_server(&b->own, NULL, &b->own.command, &b->err) &&
             command_socket(b->own.house, &command, &b->err);
     command.server = b->own.command;
     b->ok = b->ok && scope_spawn(&scope, run_listener, &command, &b->err);

@@ -1,5 +1,7 @@
 #include "models/kept_models.h"
 
+#include "store/instances.h"
+
 /* "window" is a word of SQL. Of prices -1 is not said. */
 const struct migration kept_models_migrations[] = {
     {"models", 1, "models that were added, retired or measured",
@@ -123,7 +125,7 @@ bool kept_model_put(struct store *store, const struct kept_model *row, struct er
          values, COLUMN_COUNT},
     };
 
-    return store_write(store, both, ARRAY_LEN(both), NULL, err) ||
+    return change_write(store, CHANGE_MODEL, row->name, both, ARRAY_LEN(both), NULL, err) ||
            err_wrap(err, "model \"" STR_FMT "\" could not be kept", STR_ARG(row->name));
 }
 
@@ -132,7 +134,7 @@ bool kept_model_remove(struct store *store, struct str name, struct err *err)
     const struct value values[] = {V_TEXT(name)};
     const struct statement gone = {"DELETE FROM models WHERE name = ?1", values, 1};
 
-    return store_write(store, &gone, 1, NULL, err);
+    return change_write(store, CHANGE_MODEL, name, &gone, 1, NULL, err);
 }
 
 struct kept_model *kept_models_find(const struct kept_models *all, struct str name)

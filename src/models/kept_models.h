@@ -10,6 +10,7 @@
 
 #define KEPT_MODELS_MAX 1000
 
+#define CHANGE_MODEL "model" /* told to other instances: store/instances.h */
 extern const struct migration kept_models_migrations[];
 extern const size_t kept_models_migration_count;
 

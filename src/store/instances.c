@@ -166,12 +166,16 @@ static bool read_rows(struct instances *in, struct arena *arena, const char *sql
     return store_read(in->store, arena, &read, out, err);
 }
 
-static bool follow(struct instances *in, struct str kind, struct str what, struct err *err)
+static bool follow(struct instances *in, struct str kind, struct str what, bool own,
+                   struct err *err)
 {
-    for (size_t i = 0; i < in->follower_count; i++)
-        if (str_eq(kind, str_from(in->followers[i].kind)))
-            return in->followers[i].follow(in->followers[i].ctx, what, err) ||
-                   err_wrap(err, "do what another instance changed (" STR_FMT ")", STR_ARG(kind));
+    for (size_t i = 0; i < in->follower_count; i++) {
+        const struct follower *f = &in->followers[i];
+
+        if (str_eq(kind, str_from(f->kind)))
+            return (own && f->others_only) || f->follow(f->ctx, what, err) ||
+                   err_wrap(err, "follow a change (" STR_FMT ")", STR_ARG(kind));
+    }
     log_debug("a change of kind " STR_FMT " does not concern this Weir", STR_ARG(kind));
     return true;
 }
@@ -196,8 +200,9 @@ static bool follow_page(struct instances *in, struct arena *arena, size_t *count
                    in->applied, &rows, err))
         return false;
     for (size_t i = 0; i < rows.count; i++) {
-        if (!str_eq(rows_at(&rows, i, 3).s, in->id) &&
-            !follow(in, rows_at(&rows, i, 1).s, rows_at(&rows, i, 2).s, err))
+        bool own = str_eq(rows_at(&rows, i, 3).s, in->id);
+
+        if (!follow(in, rows_at(&rows, i, 1).s, rows_at(&rows, i, 2).s, own, err))
             return false;
         in->applied = rows_at(&rows, i, 0).i;
     }

@@ -28,6 +28,7 @@ struct follower {
     SUSPENDS bool (*follow)(void *ctx, struct str what, struct err *err);
     SUSPENDS bool (*follow_all)(void *ctx, struct err *err); /* changes were missed; may be NULL */
     void *ctx;
+    bool others_only; /* else also this one's own: nothing that was read before stays in force then */
 };
 
 struct instances;
