@@ -113,16 +113,17 @@ static void add_cost(struct reply_head *head, usd_micro cost)
     add(head, STR("x-weir-cost-usd"), written(head, from));
 }
 
-/* "seed, tools.1": what the model's provider could not be told. */
-static void add_losses(struct reply_head *head, const struct request *req)
+/* "seed, tools.1": what the model's provider could not be told; of its answer, the client. */
+static void add_losses(struct reply_head *head, const struct request *req, struct str field,
+                       const struct losses *losses)
 {
     struct buf names;
 
-    if (!req->losses || !req->losses->count)
+    if (!losses || !losses->count)
         return;
     buf_init(&names, req->arena, DROPPED_MAX);
-    for (uint32_t i = 0; i < req->losses->count; i++) {
-        struct str name = req->losses->fields[i];
+    for (uint32_t i = 0; i < losses->count; i++) {
+        struct str name = losses->fields[i];
 
         if (names.len + name.len + 2 > DROPPED_MAX || !is_field_text(name))
             continue; /* the reply's own member has them all */
@@ -130,7 +131,16 @@ static void add_losses(struct reply_head *head, const struct request *req)
         buf_str(&names, name);
     }
     if (buf_ok(&names))
-        add(head, STR("x-weir-dropped"), buf_view(&names));
+        add(head, field, buf_view(&names));
+}
+
+static void add_assumed(struct reply_head *head, int64_t max_tokens)
+{
+    size_t from = head->values.len;
+
+    buf_str(&head->values, STR("max_tokens="));
+    buf_i64(&head->values, max_tokens);
+    add(head, STR("x-weir-assumed"), written(head, from));
 }
 
 static void add_attempts(struct reply_head *head, const struct request *req)
@@ -168,7 +178,10 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
     add(head, STR("x-weir-provider"), answer->provider);
     add(head, STR("x-weir-provider-request-id"), answer->request_id);
     add(head, STR("retry-after"), answer->retry_after);
-    add_losses(head, req);
+    add_losses(head, req, STR("x-weir-dropped"), req->losses);
+    add_losses(head, req, STR("x-weir-reply-dropped"), answer->lost); /* of a stream: at its end */
+    if (req->losses && req->losses->max_tokens_assumed)
+        add_assumed(head, req->losses->max_tokens_assumed);
     if (req->prompt_cut) /* of whole answers: a stream's usage comes after its head */
         add(head, STR("x-weir-prompt-cut"), STR("true"));
     if (answer->streaming) {

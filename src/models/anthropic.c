@@ -79,7 +79,17 @@ static void write_count(struct json_writer *w, const char *key, int64_t n)
     jw_i64(w, MAX_OF(n, 0));
 }
 
-void anthropic_write_usage(struct json_writer *w, const struct usage *usage)
+struct str anthropic_tier(struct arena *arena, struct str tier)
+{
+    return str_eq(tier, STR("default")) ? STR("standard") : arena_str(arena, tier);
+}
+
+struct str anthropic_tier_read(struct str tier)
+{
+    return str_eq(tier, STR("standard")) ? STR("default") : tier;
+}
+
+void anthropic_write_usage(struct json_writer *w, const struct usage *usage, struct str tier)
 {
     int64_t cached = MAX_OF(usage->tokens_cached, 0), brief = MAX_OF(usage->tokens_cache_write, 0),
             lasting = MAX_OF(usage->tokens_cache_write_long, 0);
@@ -101,6 +111,10 @@ void anthropic_write_usage(struct json_writer *w, const struct usage *usage)
         jw_object(w);
         write_count(w, "thinking_tokens", usage->tokens_reasoning);
         jw_object_end(w);
+    }
+    if (tier.len) {
+        jw_key(w, "service_tier");
+        jw_str(w, tier);
     }
     jw_object_end(w);
 }
@@ -228,6 +242,10 @@ const struct dialect dialect_anthropic = {
     .read_error = read_error,
     .writer_init = anthropic_writer_init,
     .write_said = anthropic_write_said,
+    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
+               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
+               CARRIES(SAID_MEDIA) | CARRIES(SAID_TIER) | CARRIES_STOP | CARRIES_PAUSE |
+               CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES | CARRIES_REASONED,
     .stream_type = {"text/event-stream", 17},
     .write_error = write_error,
     .write_stream_error = write_stream_error,

@@ -62,7 +62,10 @@ bool anthropic_write_said(struct said_writer *w, const struct said *said, struct
 /* On the wire input_tokens leaves out what was read from and written to a cache. What is not reported
  * stays as it is. */
 void anthropic_read_usage(const struct json *j, json_ref usage, struct usage *out);
-void anthropic_write_usage(struct json_writer *w, const struct usage *usage);
+void anthropic_write_usage(struct json_writer *w, const struct usage *usage, struct str tier);
+/* The chat dialect calls the standard tier default, this one standard. */
+struct str anthropic_tier(struct arena *arena, struct str tier);
+struct str anthropic_tier_read(struct str tier);
 enum finish_reason anthropic_finish(struct str stop_reason);
 const char *anthropic_stop_reason(enum finish_reason finish, bool by_stop_sequence);
 

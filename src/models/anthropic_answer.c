@@ -7,7 +7,9 @@
  *
  * A block of text may close as soon as anything else begins; a tool call when it was ended or its
  * arguments are a whole object. A whole answer keeps all blocks waiting and is written at the end. */
+#include "base/utf8.h"
 #include "models/anthropic.h"
+#include "models/citation.h"
 #include "models/members.h"
 
 #define BLOCKS_MAX 4096 /* of one answer */
@@ -20,11 +22,12 @@ struct block {
     enum block_kind kind;
     enum block_state state;
     uint32_t part;
-    struct str id, name;  /* TOOL; name: MEDIA's type */
-    struct buf kept;      /* text or arguments that have not been written */
-    struct str signature; /* THINKING, when it has come */
-    struct buf citations; /* raw, with commas: not written yet */
-    bool ended;           /* nothing more can come */
+    struct str id, name;      /* TOOL; name: MEDIA's type */
+    struct buf kept;          /* text or arguments that have not been written */
+    struct str signature;     /* THINKING, when it has come */
+    struct buf citations;     /* raw, a line each: not written yet */
+    int64_t from, characters; /* TEXT: where in the whole text it begins, how long it is */
+    bool ended;               /* nothing more can come */
     /* Where the arguments stand: whole when an object was opened and is closed again. */
     uint32_t depth;
     bool in_string, escaped, whole, any;
@@ -39,6 +42,8 @@ struct writing {
     enum finish_reason finish;
     struct str stop_sequence;
     bool refused;
+    int64_t characters; /* of text, in all */
+    struct str tier;    /* in this wire's words; may be empty */
     struct usage usage;
 };
 
@@ -339,7 +344,8 @@ static bool put(struct said_writer *w, struct block *b, struct str text, struct 
 static bool say_text(struct said_writer *w, const struct said *said, enum block_kind kind,
                      struct buf *out, struct err *err)
 {
-    struct block *b = find_block(w->own, said->part, kind);
+    struct writing *own = w->own;
+    struct block *b = find_block(own, said->part, kind);
 
     if (!b && str_is_empty(said->text) && str_is_empty(said->signature))
         return true;
@@ -347,6 +353,13 @@ static bool say_text(struct said_writer *w, const struct said *said, enum block_
         b = add_block(w, kind, said->part, err);
     if (!b)
         return false;
+    if (kind == TEXT) {
+        int64_t more = (int64_t)utf8_count(said->text);
+
+        b->from = b->characters ? b->from : own->characters;
+        b->characters += more;
+        own->characters += more;
+    }
     if (!str_is_empty(said->signature)) {
         b->signature = arena_str(w->arena, said->signature);
         if (!b->signature.ptr)
@@ -404,49 +417,76 @@ static bool say_arguments(struct said_writer *w, const struct said *said, struct
     return put(w, b, said->text, out, err);
 }
 
-static void copy_text(struct json_writer *w, const char *as, const struct json *j, json_ref from,
-                      const char *key)
-{
-    json_ref v = json_get(j, from, str_from(key));
+/* Where in the source: what a citation says there decides its type. */
+static const struct citation_kind {
+    const char *type, *mark; /* mark: the member that only this one has */
+    const char *places[4];
+} citation_kinds[] = {
+    {"search_result_location",
+     "search_result_index",
+     {"search_result_index", "start_block_index", "end_block_index", NULL}},
+    {"page_location",
+     "start_page_number",
+     {"document_index", "start_page_number", "end_page_number", NULL}},
+    {"content_block_location",
+     "start_block_index",
+     {"document_index", "start_block_index", "end_block_index", NULL}},
+    {"char_location",
+     "start_char_index",
+     {"document_index", "start_char_index", "end_char_index", NULL}},
+};
+static const struct citation_kind on_the_web = {"web_search_result_location", NULL, {NULL}};
 
-    jw_key(w, as);
-    jw_raw(w, json_kind(j, v) == JSON_STRING ? json_raw(j, v) : STR("\"\""));
+static const struct citation_kind *citation_kind_of(const struct citation *c,
+                                                    const struct json *rest)
+{
+    size_t last = ARRAY_LEN(citation_kinds) - 1;
+    int64_t n;
+
+    for (size_t i = 0; i < last; i++)
+        if (citation_place(rest, citation_kinds[i].mark, &n))
+            return &citation_kinds[i];
+    return c->url.len ? &on_the_web : &citation_kinds[last];
 }
 
-static void write_no_place(struct json_writer *w)
+static void put_text(struct json_writer *w, const char *key, struct str text)
 {
-    static const char *const places[] = {"document_index", "start_char_index", "end_char_index"};
-
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        jw_key(w, places[i]);
-        jw_i64(w, 0);
-    }
+    jw_key(w, key);
+    jw_str(w, text);
 }
 
-/* From url_citation's shape, as the chat dialect nests it or not; a file's has no address. */
-static bool make_citation(struct said_writer *w, struct str raw, struct buf *to, struct err *err)
+/* A block of text is what its citations are for; a place inside the block has none here. */
+static bool make_citation(struct said_writer *w, struct str raw, struct block *b, struct err *err)
 {
-    struct json *j = json_parse(w->arena, raw, err);
+    struct buf *to = &b->citations;
+    const struct citation_kind *kind;
+    struct json *rest = NULL;
     struct json_writer jw;
-    json_ref from;
-    bool url;
+    struct citation c;
+    int64_t n;
 
-    if (!j)
+    if (!citation_read(w->arena, raw, &c, err))
         return false;
-    from = json_get(j, json_root(j), STR("url_citation"));
-    from = from ? from : json_root(j);
-    url = json_get(j, from, STR("url")) != 0;
+    if (c.rest.len && !(rest = json_parse(w->arena, c.rest, err)))
+        return false;
+    if (c.start >= 0 && (c.start != b->from || c.end != b->from + b->characters))
+        said_lost(w, STR("citations.start_index"));
+    kind = citation_kind_of(&c, rest);
     jw_init(&jw, to);
     jw_object(&jw);
-    jw_key(&jw, "type");
-    jw_cstr(&jw, url ? "web_search_result_location" : "char_location");
-    copy_text(&jw, "cited_text", j, from, "cited_text");
-    copy_text(&jw, url ? "title" : "document_title", j, from, url ? "title" : "filename");
-    if (url)
-        copy_text(&jw, "url", j, from, "url");
-    else
-        write_no_place(&jw);
-    copy_text(&jw, url ? "encrypted_index" : "file_id", j, from, "file_id");
+    put_text(&jw, "type", str_from(kind->type));
+    put_text(&jw, "cited_text", c.cited_text);
+    put_text(&jw, kind->mark && c.url.len == 0 ? "document_title" : "title", c.title);
+    if (c.url.len)
+        put_text(&jw, kind->mark ? "source" : "url", c.url);
+    for (size_t i = 0; kind->places[i]; i++) {
+        jw_key(&jw, kind->places[i]);
+        jw_i64(&jw, citation_place(rest, kind->places[i], &n) ? n : 0);
+    }
+    if (!kind->mark)
+        put_text(&jw, "encrypted_index", STR("")); /* its provider's own; there is none */
+    else if (c.file_id.len)
+        put_text(&jw, "file_id", c.file_id);
     jw_object_end(&jw);
     return true;
 }
@@ -459,7 +499,7 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
 
     if (!b)
         b = add_block(w, TEXT, said->part, err);
-    if (!b || !make_citation(w, said->raw, &b->citations, err))
+    if (!b || !make_citation(w, said->raw, b, err))
         return false;
     buf_char(&b->citations, '\n');
     if (!buf_ok(&b->citations))
@@ -541,7 +581,7 @@ static void begin_message(struct said_writer *w, const struct said *said, struct
     jw_key(&jw, "stop_sequence");
     jw_null(&jw);
     jw_key(&jw, "usage");
-    anthropic_write_usage(&jw, said->kind == SAID_BEGIN ? &said->usage : &own->usage);
+    anthropic_write_usage(&jw, said->kind == SAID_BEGIN ? &said->usage : &own->usage, STR_NONE);
     jw_object_end(&jw);
     event_end(out, &jw);
 }
@@ -558,7 +598,7 @@ static void end_stream(struct said_writer *w, struct buf *out)
     write_stop(&jw, own);
     jw_object_end(&jw);
     jw_key(&jw, "usage");
-    anthropic_write_usage(&jw, &own->usage);
+    anthropic_write_usage(&jw, &own->usage, own->tier);
     event_end(out, &jw);
     event_begin(out, &jw, "message_stop");
     if (!str_is_empty(w->weir)) {
@@ -604,7 +644,7 @@ static bool write_whole(struct said_writer *w, struct buf *out, struct err *err)
     jw_array_end(&jw);
     write_stop(&jw, own);
     jw_key(&jw, "usage");
-    anthropic_write_usage(&jw, &own->usage);
+    anthropic_write_usage(&jw, &own->usage, own->tier);
     if (!str_is_empty(w->weir)) {
         jw_key(&jw, "weir");
         jw_raw(&jw, w->weir);
@@ -654,6 +694,7 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_PART_END: end_part(w, said->part, out); return true;
     case SAID_FINISH: return finish(w, said, err);
     case SAID_USAGE: own->usage = said->usage; return true;
+    case SAID_TIER: own->tier = anthropic_tier(w->arena, said->text); return true;
     case SAID_FAILED:
         err_set(&failed, ERR_UNAVAILABLE, STR_FMT, STR_ARG(said->text));
         dialect_anthropic.write_stream_error(w, out, &failed);
@@ -665,7 +706,8 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
         return true;
     case SAID_PING: write_ping(w, out); return true;
     case SAID_BEGIN:
-    case SAID_LOGPROBS: /* nobody can ask for them here */
+    case SAID_LOGPROBS:
+    case SAID_OTHER:
     case SAID_VECTOR: return true;
     }
     return true;
@@ -674,8 +716,6 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
 bool anthropic_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                           struct err *err)
 {
-    if (said->choice > 0) /* this wire has one */
-        return true;
     if (said->kind != SAID_PING && said->kind != SAID_FAILED)
         begin_message(w, said, out);
     return say(w, said, out, err);

@@ -4,8 +4,12 @@
  *                 --> message_delta --> message_stop
  *
  * Blocks follow each other here, so at most one is open. Pings and events that are new stand anywhere. */
+#include "base/utf8.h"
 #include "models/anthropic.h"
+#include "models/citation.h"
 #include "models/members.h"
+
+#define CITATIONS_MAX (4 * MIB) /* of one block */
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_OTHER };
 
@@ -14,6 +18,9 @@ struct reading {
     enum block_kind block; /* that is open */
     uint32_t part;         /* of the next block that is known */
     bool begun, has_arguments, finished, ended;
+    struct str tier;
+    int64_t characters, block_from; /* of text said in all; and before the open block */
+    struct buf citations;           /* of the open block, a line each: its end is not known yet */
 };
 
 /* Answers are read kindly: a stream may split a pair of surrogates. */
@@ -28,6 +35,7 @@ bool anthropic_reader_init(struct said_reader *r, struct err *err)
     if (!own)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
+    buf_init(&own->citations, r->arena, CITATIONS_MAX);
     r->own = own;
     return true;
 }
@@ -63,44 +71,66 @@ static bool tell(const struct event *e, const struct said *said, struct err *err
 
 static bool tell_text(const struct event *e, enum said_kind kind, struct str text, struct err *err)
 {
+    if (kind == SAID_TEXT)
+        e->own->characters += (int64_t)utf8_count(text);
     return str_is_empty(text) ||
            tell(e, &(struct said){.kind = kind, .part = e->own->part, .text = text}, err);
 }
 
 /* ---- citations ---- */
 
-/* In the shape of url_citation where there is an address, else of a file's. */
-static bool tell_citation(const struct event *e, json_ref citation, struct err *err)
+/* What a citation is for is its whole block: it waits until the end of that is known. */
+static bool keep_citation(const struct event *e, json_ref citation, struct err *err)
 {
-    struct str url = text_of(e, citation, "url"), title = text_of(e, citation, "title");
-    struct said said = {.kind = SAID_CITATION, .part = e->own->part};
+    static const char *const known[] = {"type",           "url",     "source",     "title",
+                                        "document_title", "file_id", "cited_text", NULL};
+    struct str title = text_of(e, citation, "title");
+    struct citation c = {.url = text_of(e, citation, "url"),
+                         .file_id = text_of(e, citation, "file_id"),
+                         .cited_text = text_of(e, citation, "cited_text"),
+                         .start = -1,
+                         .end = -1};
+    struct buf *to = &e->own->citations;
     struct json_writer w;
-    struct buf text;
 
-    if (!url.ptr) /* of a search result */
-        url = text_of(e, citation, "source");
-    if (!title.ptr)
-        title = text_of(e, citation, "document_title");
-    buf_init(&text, e->arena, MADE_BYTES_MAX);
-    jw_init(&w, &text);
-    jw_object(&w);
-    jw_key(&w, "type");
-    jw_cstr(&w, url.ptr ? "url_citation" : "file_citation");
-    jw_key(&w, url.ptr ? "url" : "file_id");
-    jw_str(&w, url.ptr ? url : text_of(e, citation, "file_id"));
-    jw_key(&w, url.ptr ? "title" : "filename");
-    jw_str(&w, title);
-    jw_key(&w, "cited_text");
-    jw_str(&w, text_of(e, citation, "cited_text"));
-    jw_object_end(&w);
-    return buf_finish(&text, &said.raw, err) && tell(e, &said, err);
+    if (!c.url.ptr) /* of a search result */
+        c.url = text_of(e, citation, "source");
+    c.title = title.ptr ? title : text_of(e, citation, "document_title");
+    if (!members_unknown(&(struct field_reader){.arena = e->arena, .json = e->j}, citation, known,
+                         &c.rest, err))
+        return false;
+    jw_init(&w, to);
+    citation_write(&w, &c);
+    buf_char(to, '\n'); /* JSON has no bare line ends, and rest stood in one event */
+    return buf_ok(to) || err_set(err, ERR_UNAVAILABLE, "a block has more than %zu MiB of citations",
+                                 (size_t)(CITATIONS_MAX / MIB));
 }
 
-static bool tell_citations(const struct event *e, json_ref list, struct err *err)
+static bool keep_citations(const struct event *e, json_ref list, struct err *err)
 {
     for (json_ref c = json_first(e->j, list); c; c = json_next(e->j, c))
-        if (!tell_citation(e, c, err))
+        if (!keep_citation(e, c, err))
             return false;
+    return true;
+}
+
+static bool tell_citations(const struct event *e, struct err *err)
+{
+    struct str all = buf_view(&e->own->citations), one;
+    struct said said = {.kind = SAID_CITATION, .part = e->own->part};
+    struct citation c;
+
+    while (str_split(&all, '\n', &one)) {
+        if (str_is_empty(one))
+            continue;
+        if (!citation_read(e->arena, one, &c, err))
+            return false;
+        c.start = e->own->block_from;
+        c.end = e->own->characters;
+        if (!citation_raw(e->arena, &c, &said.raw, err) || !tell(e, &said, err))
+            return false;
+    }
+    e->own->citations.len = 0;
     return true;
 }
 
@@ -157,8 +187,9 @@ static bool begin_block(struct event *e, json_ref block, struct err *err)
         return broken("a block that is none", err);
     if (member_is(e->j, block, "type", STR("text"))) {
         e->own->block = BLOCK_TEXT;
+        e->own->block_from = e->own->characters;
         return tell_text(e, SAID_TEXT, text_of(e, block, "text"), err) &&
-               tell_citations(e, json_get(e->j, block, STR("citations")), err);
+               keep_citations(e, json_get(e->j, block, STR("citations")), err);
     }
     if (member_is(e->j, block, "type", STR("thinking")))
         return begin_thinking(e, block, err);
@@ -167,7 +198,7 @@ static bool begin_block(struct event *e, json_ref block, struct err *err)
     if (member_is(e->j, block, "type", STR("tool_use")))
         return begin_tool(e, block, err);
     e->own->block = BLOCK_OTHER; /* the provider's own tools at work: no part of what is said */
-    return true;
+    return said_other(e->r, STR("content."), text_of(e, block, "type"), json_raw(e->j, block), err);
 }
 
 static bool end_block(struct event *e, struct err *err)
@@ -180,6 +211,8 @@ static bool end_block(struct event *e, struct err *err)
         return true;
     if (ended == BLOCK_TOOL && !e->own->has_arguments &&
         !tell_text(e, SAID_ARGUMENTS, STR("{}"), err))
+        return false;
+    if (ended == BLOCK_TEXT && !tell_citations(e, err))
         return false;
     e->own->part++;
     return tell(e, &said, err);
@@ -203,7 +236,7 @@ static bool on_delta(struct event *e, json_ref root, struct err *err)
     if (block == BLOCK_TEXT && member_is(e->j, delta, "type", STR("text_delta")))
         return tell_text(e, SAID_TEXT, text_of(e, delta, "text"), err);
     if (block == BLOCK_TEXT && member_is(e->j, delta, "type", STR("citations_delta")))
-        return tell_citation(e, json_get(e->j, delta, STR("citation")), err);
+        return keep_citation(e, json_get(e->j, delta, STR("citation")), err);
     if (block == BLOCK_THINKING && member_is(e->j, delta, "type", STR("thinking_delta")))
         return tell_text(e, SAID_REASONING, text_of(e, delta, "thinking"), err);
     if (block == BLOCK_THINKING && member_is(e->j, delta, "type", STR("signature_delta"))) {
@@ -218,7 +251,9 @@ static bool on_delta(struct event *e, json_ref root, struct err *err)
         e->own->has_arguments = e->own->has_arguments || !str_is_empty(piece);
         return tell_text(e, SAID_ARGUMENTS, piece, err);
     }
-    return true;
+    if (block == BLOCK_OTHER)
+        return true; /* its beginning has been told */
+    return said_other(e->r, STR("delta."), text_of(e, delta, "type"), json_raw(e->j, delta), err);
 }
 
 static bool on_block_stop(struct event *e, json_ref root, struct err *err)
@@ -231,6 +266,33 @@ static bool on_block_stop(struct event *e, json_ref root, struct err *err)
 
 /* ---- the message ---- */
 
+/* The tier of the usage, and what else stands beside what is known. */
+static bool take_usage(struct event *e, json_ref usage, struct err *err)
+{
+    static const char *const known[] = {"input_tokens",
+                                        "output_tokens",
+                                        "cache_creation_input_tokens",
+                                        "cache_read_input_tokens",
+                                        "cache_creation",
+                                        "output_tokens_details",
+                                        "service_tier",
+                                        NULL};
+    struct said said = {.kind = SAID_TIER,
+                        .text = anthropic_tier_read(text_of(e, usage, "service_tier"))};
+
+    anthropic_read_usage(e->j, usage, &e->own->usage);
+    return (!said.text.len || tell(e, &said, err)) &&
+           said_others(e->r, e->j, usage, known, "usage.", err);
+}
+
+static bool tell_rest(struct event *e, json_ref message, struct err *err)
+{
+    static const char *const known[] = {"id",          "type",          "role",  "content", "model",
+                                        "stop_reason", "stop_sequence", "usage", NULL};
+
+    return said_others(e->r, e->j, message, known, "", err);
+}
+
 static bool begin_message(struct event *e, json_ref message, struct err *err)
 {
     struct said said = {
@@ -241,7 +303,8 @@ static bool begin_message(struct event *e, json_ref message, struct err *err)
     e->own->begun = true;
     anthropic_read_usage(e->j, json_get(e->j, message, STR("usage")), &e->own->usage);
     said.usage = e->own->usage;
-    return tell(e, &said, err);
+    return tell(e, &said, err) && take_usage(e, json_get(e->j, message, STR("usage")), err) &&
+           tell_rest(e, message, err);
 }
 
 static bool finish_message(struct event *e, json_ref from, struct err *err)
@@ -275,8 +338,9 @@ static bool on_message_delta(struct event *e, json_ref root, struct err *err)
 {
     if (!e->own->begun || e->own->block != BLOCK_NONE)
         return broken("message_delta", err);
-    anthropic_read_usage(e->j, json_get(e->j, root, STR("usage")), &e->own->usage);
-    return finish_message(e, json_get(e->j, root, STR("delta")), err);
+    return take_usage(e, json_get(e->j, root, STR("usage")), err) &&
+           tell_rest(e, json_get(e->j, root, STR("delta")), err) &&
+           finish_message(e, json_get(e->j, root, STR("delta")), err);
 }
 
 static bool on_message_stop(struct event *e, json_ref root, struct err *err)
@@ -343,7 +407,9 @@ static bool take_event(struct event *e, struct err *err)
         if (events[i].whole != e->r->streamed &&
             member_is(e->j, root, "type", str_from(events[i].type)))
             return events[i].take(e, root, err);
-    return e->r->streamed || broken("it is no message", err);
+    if (!e->r->streamed)
+        return broken("it is no message", err);
+    return said_other(e->r, STR("event."), text_of(e, root, "type"), json_raw(e->j, root), err);
 }
 
 bool anthropic_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)

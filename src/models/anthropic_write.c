@@ -277,6 +277,8 @@ static bool write_body(struct anthropic_writing *to, const struct model *model, 
     jw_str(w, model->remote_name);
     jw_key(w, "max_tokens");
     jw_i64(w, max_tokens_of(to->in, model));
+    if (to->in->max_tokens <= 0)
+        to->losses->max_tokens_assumed = max_tokens_of(to->in, model);
     if (to->same) {
         plain.max_tokens = -1;
         fields_write(w, &plain, anthropic_fields, anthropic_field_count);

@@ -62,26 +62,35 @@ static SUSPENDS bool splice(struct arena *arena, const struct model *model,
 
 /* ---- translated ---- */
 
-/* "weir":{"dropped":[...]} */
+/* "weir":{"dropped":[...],"assumed":{"max_tokens":4096}} */
 static bool tell_losses(struct arena *arena, const struct losses *losses, struct str *out,
                         struct err *err)
 {
     struct json_writer w;
     struct buf b;
 
-    if (!losses->count)
+    if (!losses->count && !losses->max_tokens_assumed)
         return true;
     buf_init(&b, arena, WEIR_MEMBER_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, "dropped");
-    jw_array(&w);
-    for (uint32_t i = 0; i < losses->count; i++)
-        jw_str(&w, str_slice(losses->fields[i], 0, 100));
-    jw_array_end(&w);
+    if (losses->count) {
+        jw_key(&w, "dropped");
+        jw_array(&w);
+        for (uint32_t i = 0; i < losses->count; i++)
+            jw_str(&w, str_slice(losses->fields[i], 0, 100));
+        jw_array_end(&w);
+    }
     if (losses->more) {
         jw_key(&w, "dropped_more");
         jw_u64(&w, losses->more);
+    }
+    if (losses->max_tokens_assumed) {
+        jw_key(&w, "assumed");
+        jw_object(&w);
+        jw_key(&w, "max_tokens");
+        jw_i64(&w, losses->max_tokens_assumed);
+        jw_object_end(&w);
     }
     jw_object_end(&w);
     return buf_finish(&b, out, err);
@@ -117,7 +126,7 @@ bool model_ask(struct arena *arena, const struct model *model, struct model_ques
     const struct dialect *provider = model->provider->dialect;
 
     if (question->losses)
-        question->losses->count = question->losses->more = 0;
+        *question->losses = (struct losses){.refuse = question->losses->refuse};
     if (question->chat && (!provider || provider == &dialect_openai))
         return splice(arena, model, question, out, why, err);
     return translate(arena, model, question, out, why, err);

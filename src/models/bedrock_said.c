@@ -1,9 +1,14 @@
 /* Converse's answers and ConverseStream's events -> steps. */
 #include "models/bedrock_internal.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
+#include "models/citation.h"
 #include "models/models.h"
 
-#define BLOCKS_MAX 4096 /* of one answer */
+#define BLOCKS_MAX    4096      /* of one answer */
+#define CITATIONS_MAX (4 * MIB) /* of one block */
 
 enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_TOOL };
 
@@ -11,8 +16,12 @@ struct reading {
     struct usage usage;
     bool has_usage, begun, stopped, ended;
     uint32_t parts, vectors;
-    uint16_t part_of[BLOCKS_MAX]; /* contentBlockIndex -> part + 1 */
-    uint8_t kind_of[BLOCKS_MAX];  /* enum block of the part that a block has open */
+    uint16_t part_of[BLOCKS_MAX];  /* contentBlockIndex -> part + 1 */
+    uint8_t kind_of[BLOCKS_MAX];   /* enum block of the part that a block has open */
+    uint32_t text_part;            /* the newest */
+    int64_t characters, text_from; /* of text said in all; and before that part */
+    char image_format[16];         /* of the image that has begun */
+    struct buf citations;          /* of it, a line each: its end is not known yet */
 };
 
 bool bedrock_reader_init(struct said_reader *r, struct err *err)
@@ -22,6 +31,7 @@ bool bedrock_reader_init(struct said_reader *r, struct err *err)
     if (!own)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
+    buf_init(&own->citations, r->arena, CITATIONS_MAX);
     r->own = own;
     return true;
 }
@@ -86,6 +96,28 @@ static void read_usage(struct message *e, json_ref u)
     to->tokens_cache_write_long = hour > 0 ? hour : -1;
 }
 
+/* Usage, the tier that answered, and what else stands at the top of an answer or in its metadata. */
+static bool say_rest(struct message *e, json_ref root, struct err *err)
+{
+    static const char *const known[] = {"output", "stopReason", "usage", "serviceTier", "p", NULL};
+    static const char *const counts[] = {"inputTokens",
+                                         "outputTokens",
+                                         "totalTokens",
+                                         "cacheReadInputTokens",
+                                         "cacheWriteInputTokens",
+                                         "cacheDetails",
+                                         "cacheReadInputTokenCount",
+                                         "cacheWriteInputTokenCount",
+                                         NULL};
+    struct said said = {.kind = SAID_TIER};
+
+    read_usage(e, json_get(e->j, root, STR("usage")));
+    return text_of(e, json_get(e->j, root, STR("serviceTier")), "type", &said.text, err) &&
+           (!said.text.len || take(e, &said, err)) &&
+           said_others(e->r, e->j, root, known, "", err) &&
+           said_others(e->r, e->j, json_get(e->j, root, STR("usage")), counts, "usage.", err);
+}
+
 /* ---- blocks ---- */
 
 static bool begin(struct message *e, struct err *err)
@@ -120,8 +152,18 @@ static bool part_for(struct message *e, int64_t index, enum block kind, uint32_t
 static bool say_text(struct message *e, int64_t index, struct str text, struct err *err)
 {
     struct said said = {.kind = SAID_TEXT, .text = text};
+    uint32_t parts = e->own->parts;
 
-    return !text.len || (part_for(e, index, BLOCK_TEXT, &said.part, err) && take(e, &said, err));
+    if (!text.len)
+        return true;
+    if (!part_for(e, index, BLOCK_TEXT, &said.part, err))
+        return false;
+    if (e->own->parts != parts) {
+        e->own->text_part = said.part;
+        e->own->text_from = e->own->characters;
+    }
+    e->own->characters += (int64_t)utf8_count(text);
+    return take(e, &said, err);
 }
 
 /* {"reasoningText":{"text","signature"}} of whole answers; {"text"} or {"signature"} of streams. */
@@ -170,39 +212,112 @@ static bool say_arguments(struct message *e, int64_t index, struct str text, str
     return !text.len || take(e, &said, err);
 }
 
-/* location.web of a citation; the others are places inside what the client sent. */
-static bool say_citation(struct message *e, int64_t index, json_ref citation, struct err *err)
+/* ---- citations: for the whole block that they stand in ---- */
+
+static const struct {
+    const char *kind;
+    struct {
+        const char *here, *there; /* there: as models/citation.h has it */
+    } places[3];
+} locations[] = {
+    {"documentChar",
+     {{"documentIndex", "document_index"},
+      {"start", "start_char_index"},
+      {"end", "end_char_index"}}},
+    {"documentPage",
+     {{"documentIndex", "document_index"},
+      {"start", "start_page_number"},
+      {"end", "end_page_number"}}},
+    {"documentChunk",
+     {{"documentIndex", "document_index"},
+      {"start", "start_block_index"},
+      {"end", "end_block_index"}}},
+    {"searchResultLocation",
+     {{"searchResultIndex", "search_result_index"},
+      {"start", "start_block_index"},
+      {"end", "end_block_index"}}},
+};
+
+/* {"document_index":0,...} of a place inside what the client sent; empty: it is on the web. */
+static bool place_of(struct message *e, json_ref location, struct str *out, struct err *err)
 {
-    json_ref web = json_get(e->j, json_get(e->j, citation, STR("location")), STR("web"));
-    struct said said = {.kind = SAID_CITATION};
-    struct str url, title;
     struct json_writer w;
     struct buf b;
 
-    if (!text_of(e, web, "url", &url, err) || !text_of(e, citation, "title", &title, err))
+    for (size_t i = 0; i < ARRAY_LEN(locations); i++) {
+        json_ref at = json_get(e->j, location, str_from(locations[i].kind));
+
+        if (!at)
+            continue;
+        buf_init(&b, e->r->scratch, 512);
+        jw_init(&w, &b);
+        jw_object(&w);
+        for (size_t k = 0; k < ARRAY_LEN(locations[i].places); k++) {
+            jw_key(&w, locations[i].places[k].there);
+            jw_i64(&w, MAX_OF(count_of(e->j, at, locations[i].places[k].here), 0));
+        }
+        jw_object_end(&w);
+        return buf_finish(&b, out, err);
+    }
+    return true;
+}
+
+static bool keep_citation(struct message *e, json_ref citation, struct err *err)
+{
+    static const char *const known[] = {"location", "title", "source", "sourceContent", NULL};
+    json_ref location = json_get(e->j, citation, STR("location"));
+    json_ref cited = json_first(e->j, json_get(e->j, citation, STR("sourceContent")));
+    struct citation c = {.start = -1, .end = -1};
+    struct buf *to = &e->own->citations;
+    struct json_writer w;
+
+    if (!text_of(e, json_get(e->j, location, STR("web")), "url", &c.url, err) ||
+        !text_of(e, citation, "title", &c.title, err) ||
+        !text_of(e, cited, "text", &c.cited_text, err) || !place_of(e, location, &c.rest, err) ||
+        !said_others(e->r, e->j, citation, known, "citation.", err))
         return false;
-    if (!url.len)
-        return true;
-    if (!part_for(e, index, BLOCK_TEXT, &said.part, err))
+    if (!c.url.len && !text_of(e, citation, "source", &c.url, err)) /* of a search result */
         return false;
-    buf_init(&b, e->r->scratch, 8 * (url.len + title.len) + 256);
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "type");
-    jw_cstr(&w, "url_citation");
-    jw_key(&w, "url_citation");
-    jw_object(&w);
-    jw_key(&w, "url");
-    jw_str(&w, url);
-    jw_key(&w, "title");
-    jw_str(&w, title.len ? title : url);
-    jw_key(&w, "start_index");
-    jw_i64(&w, 0);
-    jw_key(&w, "end_index");
-    jw_i64(&w, 0);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    return buf_finish(&b, &said.raw, err) && take(e, &said, err);
+    jw_init(&w, to);
+    citation_write(&w, &c);
+    buf_char(to, '\n');
+    return buf_ok(to) || err_set(err, ERR_UNAVAILABLE, "a block has more than %zu MiB of citations",
+                                 (size_t)(CITATIONS_MAX / MIB));
+}
+
+static bool say_citations(struct message *e, struct err *err)
+{
+    struct str all = buf_view(&e->own->citations), one;
+    struct said said = {.kind = SAID_CITATION, .part = e->own->text_part};
+    struct citation c;
+
+    while (str_split(&all, '\n', &one)) {
+        if (str_is_empty(one))
+            continue;
+        if (!citation_read(e->r->scratch, one, &c, err))
+            return false;
+        c.start = e->own->text_from;
+        c.end = e->own->characters;
+        if (!citation_raw(e->r->scratch, &c, &said.raw, err) || !take(e, &said, err))
+            return false;
+    }
+    e->own->citations.len = 0;
+    return true;
+}
+
+/* `image` holds its source, and in a whole answer its format; a stream has said that before. */
+static bool say_image(struct message *e, json_ref image, struct err *err)
+{
+    struct said said = {.kind = SAID_MEDIA, .part = e->own->parts++};
+    struct str format;
+
+    if (!text_of(e, image, "format", &format, err) ||
+        !text_of(e, json_get(e->j, image, STR("source")), "bytes", &said.text, err))
+        return false;
+    if (!format.len)
+        format = str_from(e->own->image_format);
+    said.media_type = arena_fmt(e->r->scratch, "image/" STR_FMT, STR_ARG(format));
+    return said.media_type.ptr ? take(e, &said, err) : err_arena(err, e->r->scratch);
 }
 
 static bool say_cited(struct message *e, int64_t index, json_ref cited, struct err *err)
@@ -215,9 +330,9 @@ static bool say_cited(struct message *e, int64_t index, json_ref cited, struct e
         if (!text_of(e, t, "text", &text, err) || !say_text(e, index, text, err))
             return false;
     for (json_ref c = json_first(e->j, citations); c; c = json_next(e->j, c))
-        if (!say_citation(e, index, c, err))
+        if (!keep_citation(e, c, err))
             return false;
-    return true;
+    return say_citations(e, err);
 }
 
 /* ---- the end ---- */
@@ -263,6 +378,8 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
     json_ref tool = json_get(j, block, STR("toolUse")), input;
     json_ref reasoning = json_get(j, block, STR("reasoningContent"));
     json_ref cited = json_get(j, block, STR("citationsContent"));
+    json_ref image = json_get(j, block, STR("image"));
+    static const char *const known[] = {"text", NULL};
     struct str text;
 
     if (tool) {
@@ -276,7 +393,10 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
         return say_reasoning(e, index, reasoning, err);
     if (cited)
         return say_cited(e, index, cited, err);
-    return text_of(e, block, "text", &text, err) && say_text(e, index, text, err);
+    if (image)
+        return say_image(e, image, err);
+    return said_others(e->r, j, block, known, "content.", err) &&
+           text_of(e, block, "text", &text, err) && say_text(e, index, text, err);
 }
 
 static bool read_whole(struct message *e, struct err *err)
@@ -287,8 +407,7 @@ static bool read_whole(struct message *e, struct err *err)
 
     if (json_kind(j, content) != JSON_ARRAY)
         return err_set(err, ERR_UNAVAILABLE, "an answer without output.message.content");
-    read_usage(e, json_get(j, json_root(j), STR("usage")));
-    if (!begin(e, err))
+    if (!begin(e, err) || !say_rest(e, json_root(j), err))
         return false;
     for (json_ref b = json_first(j, content); b; b = json_next(j, b))
         if (!read_block(e, index++, b, err))
@@ -301,8 +420,19 @@ static bool read_whole(struct message *e, struct err *err)
 static bool read_start(struct message *e, int64_t index, json_ref start, struct err *err)
 {
     json_ref tool = json_get(e->j, start, STR("toolUse"));
+    json_ref image = json_get(e->j, start, STR("image"));
+    static const char *const known[] = {"toolUse", "image", NULL};
+    struct str format;
 
-    return !tool || say_tool(e, index, tool, err);
+    if (!text_of(e, image, "format", &format, err))
+        return false;
+    if (format.len) {
+        format = str_slice(format, 0, sizeof e->own->image_format - 1);
+        memcpy(e->own->image_format, format.ptr, format.len);
+        e->own->image_format[format.len] = 0;
+    }
+    return said_others(e->r, e->j, start, known, "content.", err) &&
+           (!tool || say_tool(e, index, tool, err));
 }
 
 static bool read_delta(struct message *e, int64_t index, json_ref delta, struct err *err)
@@ -310,6 +440,8 @@ static bool read_delta(struct message *e, int64_t index, json_ref delta, struct 
     json_ref tool = json_get(e->j, delta, STR("toolUse"));
     json_ref reasoning = json_get(e->j, delta, STR("reasoningContent"));
     json_ref citation = json_get(e->j, delta, STR("citation"));
+    json_ref image = json_get(e->j, delta, STR("image"));
+    static const char *const known[] = {"text", NULL};
     struct str text;
 
     if (tool)
@@ -317,8 +449,11 @@ static bool read_delta(struct message *e, int64_t index, json_ref delta, struct 
     if (reasoning)
         return say_reasoning(e, index, reasoning, err);
     if (citation)
-        return say_citation(e, index, citation, err);
-    return text_of(e, delta, "text", &text, err) && say_text(e, index, text, err);
+        return keep_citation(e, citation, err);
+    if (image)
+        return say_image(e, image, err);
+    return said_others(e->r, e->j, delta, known, "delta.", err) &&
+           text_of(e, delta, "text", &text, err) && say_text(e, index, text, err);
 }
 
 static bool read_stop(struct message *e, int64_t index, struct err *err)
@@ -327,6 +462,8 @@ static bool read_stop(struct message *e, int64_t index, struct err *err)
 
     if (index < 0 || index >= BLOCKS_MAX || !e->own->part_of[index])
         return true;
+    if (!say_citations(e, err))
+        return false;
     said.part = e->own->part_of[index] - 1u;
     return take(e, &said, err);
 }
@@ -336,6 +473,7 @@ static bool read_event(struct message *e, struct str type, struct err *err)
     const struct json *j = e->j;
     json_ref root = json_root(j);
     int64_t index = count_of(j, root, "contentBlockIndex");
+    static const char *const stop[] = {"stopReason", "p", NULL}; /* p: padding */
     struct str text;
 
     if (str_eq(type, STR("contentBlockDelta")))
@@ -347,14 +485,13 @@ static bool read_event(struct message *e, struct str type, struct err *err)
     if (str_eq(type, STR("messageStart")))
         return begin(e, err);
     if (str_eq(type, STR("messageStop")))
-        return begin(e, err) && say_stop(e, root, err);
-    if (str_eq(type, STR("metadata"))) {
-        read_usage(e, json_get(j, root, STR("usage")));
-        return true;
-    }
+        return begin(e, err) && say_citations(e, err) &&
+               said_others(e->r, j, root, stop, "", err) && say_stop(e, root, err);
+    if (str_eq(type, STR("metadata")))
+        return say_rest(e, root, err);
     if (str_ends(type, STR("Exception")))
         return text_of(e, root, "message", &text, err) && fail(e, type, text, err);
-    return true; /* events that are new say nothing that is known here */
+    return said_other(e->r, STR("event."), type, json_raw(j, root), err);
 }
 
 /* ---- embeddings ---- */

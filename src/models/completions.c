@@ -180,13 +180,16 @@ struct told {
     struct buf text;
     struct str probs; /* the older shape */
     size_t offset;    /* of the next token in the text */
+    bool finished;
     enum finish_reason finish;
+    struct str stop; /* which of the stop sequences it was */
 };
 
 struct telling {
     struct told *choices;
     struct usage usage;
-    bool has_usage, told_weir;
+    struct str tier, fingerprint; /* raw; may be empty */
+    bool has_usage;
 };
 
 static bool begin_telling(struct said_writer *sw, struct err *err)
@@ -329,28 +332,59 @@ static void write_choice(struct json_writer *w, const struct told *told, struct 
                                                      : openai_finish_name(told->finish, false));
     else
         jw_null(w);
+    if (finished && told->stop.len) {
+        jw_key(w, "stop_reason");
+        jw_str(w, told->stop);
+    }
     jw_object_end(w);
 }
 
-static void write_event(struct said_writer *sw, const struct told *told, const struct said *said,
+static void write_event(const struct said_writer *sw, const struct told *told, struct str text,
                         struct str probs, struct buf *out)
 {
-    struct telling *own = sw->own;
     struct json_writer w;
 
     buf_str(out, STR("data: "));
     jw_init(&w, out);
     write_top(&w, sw);
-    write_choice(&w, told, said->kind == SAID_TEXT ? said->text : STR(""), probs,
-                 said->kind == SAID_FINISH);
+    write_choice(&w, told, text, probs, false);
     jw_array_end(&w);
-    if (said->kind == SAID_FINISH && sw->weir.len && !own->told_weir) {
-        jw_key(&w, "weir");
-        jw_raw(&w, sw->weir);
-        own->told_weir = true;
-    }
     jw_object_end(&w);
     buf_str(out, STR("\n\n"));
+}
+
+static void raw_member(struct json_writer *w, const char *key, struct str raw)
+{
+    if (str_is_empty(raw))
+        return;
+    jw_key(w, key);
+    jw_raw(w, raw);
+}
+
+/* What was lost is known at the end only: so the chunks that say why choices ended wait for it. */
+static void write_finishes(const struct said_writer *sw, struct buf *out)
+{
+    const struct telling *own = sw->own;
+    bool first = true;
+
+    for (const struct told *told = own->choices; told; told = told->next) {
+        struct json_writer w;
+
+        if (!told->finished)
+            continue;
+        buf_str(out, STR("data: "));
+        jw_init(&w, out);
+        write_top(&w, sw);
+        write_choice(&w, told, STR(""), STR_NONE, true);
+        jw_array_end(&w);
+        raw_member(&w, "service_tier", own->tier);
+        raw_member(&w, "system_fingerprint", own->fingerprint);
+        if (first)
+            raw_member(&w, "weir", sw->weir);
+        first = false;
+        jw_object_end(&w);
+        buf_str(out, STR("\n\n"));
+    }
 }
 
 static void write_end(const struct said_writer *sw, struct buf *out)
@@ -358,6 +392,7 @@ static void write_end(const struct said_writer *sw, struct buf *out)
     const struct telling *own = sw->own;
     struct json_writer w;
 
+    write_finishes(sw, out);
     if (sw->asked->include_usage && own->has_usage) {
         buf_str(out, STR("data: "));
         jw_init(&w, out);
@@ -386,12 +421,33 @@ static bool write_whole(const struct said_writer *sw, struct buf *out, struct er
     jw_array_end(&w);
     if (own->has_usage)
         openai_write_usage(&w, &own->usage);
-    if (sw->weir.len) {
-        jw_key(&w, "weir");
-        jw_raw(&w, sw->weir);
-    }
+    raw_member(&w, "service_tier", own->tier);
+    raw_member(&w, "system_fingerprint", own->fingerprint);
+    raw_member(&w, "weir", sw->weir);
     jw_object_end(&w);
     return true;
+}
+
+static bool keep_finish(const struct said_writer *sw, struct told *told, const struct said *said,
+                        struct err *err)
+{
+    told->finished = true;
+    told->finish = said->finish;
+    told->stop = said->text.len ? arena_str(sw->arena, said->text) : STR_NONE;
+    return !said->text.len || told->stop.ptr || err_arena(err, sw->arena);
+}
+
+/* Chat's sister has what both have; of another family nothing has a place. */
+static bool keep_other(struct said_writer *sw, const struct said *said, struct err *err)
+{
+    struct telling *own = sw->own;
+
+    if (!str_eq(said->name, STR("system_fingerprint"))) {
+        said_lost(sw, said->name);
+        return true;
+    }
+    own->fingerprint = arena_str(sw->arena, said->raw);
+    return own->fingerprint.ptr || err_arena(err, sw->arena);
 }
 
 static bool write_step(struct said_writer *sw, const struct said *said, struct buf *out,
@@ -403,11 +459,11 @@ static bool write_step(struct said_writer *sw, const struct said *said, struct b
     if (!told)
         return err_arena(err, sw->arena);
     if (said->kind == SAID_FINISH)
-        told->finish = said->finish;
+        return keep_finish(sw, told, said, err);
     if (said->kind == SAID_LOGPROBS && !old_probs(sw, told, said->raw, &probs, err))
         return false;
     if (sw->streamed) {
-        write_event(sw, told, said, probs, out);
+        write_event(sw, told, said->kind == SAID_TEXT ? said->text : STR(""), probs, out);
         return true;
     }
     if (said->kind == SAID_TEXT)
@@ -431,6 +487,8 @@ static bool write_said(struct said_writer *sw, const struct said *said, struct b
         own->usage = said->usage;
         own->has_usage = true;
         return true;
+    case SAID_TIER: return openai_keep_tier(sw->arena, said->text, &own->tier, err);
+    case SAID_OTHER: return keep_other(sw, said, err);
     case SAID_PING:
         if (sw->streamed)
             buf_str(out, STR(": ping\n\n"));
@@ -452,6 +510,9 @@ const struct dialect dialect_completions = {
     .read_request = read_request,
     .writer_init = begin_telling,
     .write_said = write_said,
+    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_LOGPROBS) | CARRIES(SAID_OTHER) |
+               CARRIES(SAID_TIER) | CARRIES_CHOICES | CARRIES_STOP | CARRIES_CACHE_WRITES |
+               CARRIES_MODALITIES | CARRIES_REASONED,
     .stream_type = {"text/event-stream", sizeof "text/event-stream" - 1},
     .write_error = openai_write_error,
     .write_stream_error = openai_write_stream_error,

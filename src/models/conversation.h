@@ -168,13 +168,15 @@ enum said_kind {
     SAID_REFUSAL,   /* text: a piece */
     SAID_TOOL,      /* a call begins: id, name, (signature) */
     SAID_ARGUMENTS, /* of the call `part`: text, a piece of JSON */
-    SAID_CITATION,  /* raw: an annotation of the text before it, in url_citation's shape */
+    SAID_CITATION,  /* raw: a source of the text before it, as models/citation.h writes it */
     SAID_MEDIA,     /* media_type, text: base64 */
     SAID_LOGPROBS,  /* raw: OpenAI's shape */
     SAID_PART_END,  /* of `part`; optional: the next part's first step ends the one before */
     SAID_VECTOR,    /* ASK_EMBEDDING: choice is the index; raw: array of numbers, or text: base64 */
     SAID_FINISH,    /* finish; stop_sequence in text */
     SAID_USAGE,     /* usage */
+    SAID_TIER,      /* text: the service tier that answered, in the chat dialect's words */
+    SAID_OTHER,     /* what has no place here; name: what its dialect calls it, raw: what it says */
     SAID_PING,      /* nothing: the provider lives */
     SAID_FAILED,    /* an error inside a good answer: err_type in name, text says what */
     SAID_END,       /* the answer is complete */

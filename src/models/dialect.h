@@ -24,6 +24,8 @@ struct losses {
     uint32_t count;
     struct str fields[LOSSES_MAX]; /* "seed", "messages.2.content.1" */
     uint32_t more;                 /* past LOSSES_MAX */
+    int64_t
+        max_tokens_assumed; /* the target must be told a limit and the client gave none; 0: no */
 };
 /* false: refused, ERR_INVALID "seed: anthropic has no such field; ...". The field is copied by nobody:
  * it must live as long as the losses. */
@@ -101,6 +103,7 @@ struct said_reader {
     const struct model *model; /* who answers */
     bool streamed;
     void *own;
+    struct losses *others; /* names of what was told as SAID_OTHER, each once; NULL: nothing yet */
     /* Called for every step, in order. Texts stand in `scratch`, in `arena` or in the event. */
     bool (*take)(void *ctx, const struct said *said, struct err *err);
     void *ctx;
@@ -115,9 +118,56 @@ struct said_writer {
     struct str id;    /* of the answer, without a prefix: "7f3a..." */
     struct str model; /* as the client asked for it */
     int64_t created;  /* seconds */
-    struct str weir;  /* raw: the member "weir" of the reply, or empty */
+    struct str weir;  /* raw: the member "weir" of the reply, or empty; whole at SAID_END */
+    const struct dialect *heard; /* whose steps these are; NULL: nobody else's */
+    struct losses *lost; /* of the answer, what this dialect has no place for; may be NULL */
     void *own;
 };
+
+/* ---- what of an answer has no place at the client (tell.c) ---- */
+
+/* One step to the client: what its dialect cannot carry is left out and noted in w->lost, and told in
+ * the member "weir" of the end. All steps go through here. */
+bool said_tell(const struct dialect *client, struct said_writer *w, const struct said *said,
+               struct buf *out, struct err *err) MUST_CHECK;
+/* For writers: something of this name was left out. */
+void said_lost(struct said_writer *w, struct str name);
+/* For readers: members of the object that `known` (a list ended by NULL) does not name and that hold
+ * something are told as SAID_OTHER, each name once; `where` stands in front of it: "usage.". */
+bool said_others(struct said_reader *r, const struct json *j, json_ref object,
+                 const char *const *known, const char *where, struct err *err) MUST_CHECK;
+bool said_other(struct said_reader *r, struct str where, struct str name, struct str raw,
+                struct err *err) MUST_CHECK;
+/* Whose signature it would be, were there no mark on it; signatures go back to their own house only. */
+enum signer { SIGNER_ANTHROPIC, SIGNER_GEMINI, SIGNER_OPENAI };
+enum signer dialect_signer(const struct dialect *dialect, bool of_call);
+/* A mark of who made it, where the client's dialect would take it for another's. */
+bool signature_mark(struct arena *arena, const struct dialect *made, const struct dialect *client,
+                    bool of_call, struct str *signature, struct err *err) MUST_CHECK;
+/* What is asked, with those signatures only that this dialect's provider can have made; the others are
+ * losses. *out is `in` where there is nothing to take away. */
+bool signatures_fit(struct arena *arena, const struct conversation *in, const struct dialect *to,
+                    struct losses *losses, const struct conversation **out, struct err *err)
+    MUST_CHECK;
+/* Stands in front of a signature that was made elsewhere: the bytes of a body with it are not spliced. */
+#define SIGNED_MARK "weir-signed:"
+
+/* What an answer's writer can say: a bit for each enum said_kind, and these. */
+#define CARRIES(kind)        ((uint64_t)1 << (kind))
+#define CARRIES_CHOICES      ((uint64_t)1 << 40) /* more than the first */
+#define CARRIES_STOP         ((uint64_t)1 << 41) /* which stop sequence it was */
+#define CARRIES_PAUSE        ((uint64_t)1 << 42) /* FINISH_PAUSE */
+#define CARRIES_SIGNED_TEXT  ((uint64_t)1 << 43) /* a signature of a text */
+#define CARRIES_SIGNED_CALL  ((uint64_t)1 << 44) /* a signature of a tool call */
+#define CARRIES_SIGNED_THINK ((uint64_t)1 << 45) /* a signature of reasoning */
+#define CARRIES_REDACTED     ((uint64_t)1 << 46) /* reasoning that nobody can read */
+#define CARRIES_SOUND        ((uint64_t)1 << 47) /* media that are no images */
+#define CARRIES_CACHE_WRITES ((uint64_t)1 << 48) /* of usage */
+#define CARRIES_MODALITIES   ((uint64_t)1 << 49) /* of usage: tokens of audio and images */
+#define CARRIES_REASONED     ((uint64_t)1 << 50) /* of usage: tokens of reasoning */
+#define CARRIES_ALWAYS                                                                          \
+    (CARRIES(SAID_BEGIN) | CARRIES(SAID_PING) | CARRIES(SAID_PART_END) | CARRIES(SAID_FINISH) | \
+     CARRIES(SAID_USAGE) | CARRIES(SAID_FAILED) | CARRIES(SAID_END))
 
 enum framing { FRAMING_SSE, FRAMING_AWS };
 
@@ -147,6 +197,7 @@ struct dialect {
     bool (*writer_init)(struct said_writer *w, struct err *err); /* NULL: no client speaks it */
     bool (*write_said)(struct said_writer *w, const struct said *said, struct buf *out,
                        struct err *err);
+    uint64_t carries;       /* of an answer: what has a place in it */
     struct str stream_type; /* content type of a streamed answer */
     /* A refusal in this dialect's shape; code and param may be empty. */
     void (*write_error)(struct buf *out, int status, const char *code, const struct err *err);

@@ -74,7 +74,10 @@ void dialects_docs(struct buf *out)
             "the provider's; a field of the wrong kind or range is refused with 400 and its name.\n"
             "What the provider has no place for is left out and named in the reply (header\n"
             "`x-weir-dropped`, member `weir.dropped`), or refused, as the provider's setting\n"
-            "`unsupported` says. Fields that no table knows, and those marked \"kept\", pass "
+            "`unsupported` says. So is what an answer says and the client's dialect has no place "
+            "for\n"
+            "(`x-weir-reply-dropped`, `weir.reply_dropped`). Fields that no table knows, and those "
+            "marked \"kept\", pass "
             "within one\n"
             "family (chat, completions, embeddings and Responses are one) and are named "
             "elsewhere.\n"));

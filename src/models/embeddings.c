@@ -326,6 +326,7 @@ const struct dialect dialect_embeddings = {
     .read_request = read_request,
     .writer_init = begin_telling,
     .write_said = write_said,
+    .carries = CARRIES(SAID_VECTOR) | CARRIES_CHOICES | CARRIES_MODALITIES | CARRIES_CACHE_WRITES,
     .stream_type = {"application/json", sizeof "application/json" - 1},
     .write_error = openai_write_error,
     .write_stream_error = openai_write_stream_error,

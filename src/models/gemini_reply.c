@@ -2,10 +2,14 @@
  * arguments are an object; how each choice ended waits for the usage and leaves with it, last. */
 #include "models/gemini_internal.h"
 
+#include "base/utf8.h"
+#include "models/citation.h"
 #include "models/tools.h"
 
 #define CHOICES_MAX 16
 #define REPLY_MAX   ((size_t)256 * 1024 * 1024) /* the request's arena ends before */
+#define COUNTED_MAX \
+    (4 * MIB) /* of a text: past it places of citations are left out, and said to be */
 
 struct call { /* between SAID_TOOL and its end */
     struct call *next;
@@ -15,7 +19,7 @@ struct call { /* between SAID_TOOL and its end */
 };
 
 struct choice {
-    bool begun, malformed;
+    bool begun, malformed, refused;
     enum finish_reason finish;
     struct call *calls, **calls_tail;
     struct buf parts;     /* whole answers: JSON, commas between */
@@ -25,6 +29,7 @@ struct choice {
     bool text_open, text_is_thought;
     struct str logprobs;  /* OpenAI's shape, raw */
     struct buf citations; /* citationSources, commas between */
+    struct buf said; /* the text, to count in: places are bytes here and characters elsewhere */
 };
 
 struct writing {
@@ -48,6 +53,7 @@ static bool init(struct said_writer *w, bool is_array, struct err *err)
         buf_init(&own->choices[i].parts, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].text, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].citations, w->arena, REPLY_MAX);
+        buf_init(&own->choices[i].said, w->arena, COUNTED_MAX);
     }
     buf_init(&own->vectors, w->arena, REPLY_MAX);
     w->own = own;
@@ -226,11 +232,15 @@ static bool keep_text(struct said_writer *w, const struct said *said, bool thoug
 static bool put_text(struct said_writer *w, const struct said *said, struct buf *out,
                      struct err *err)
 {
+    struct choice *c = &((struct writing *)w->own)->choices[said->choice];
     bool thought = said->kind == SAID_REASONING;
 
-    /* Thoughts are told to whom asked for them. What is redacted nobody can read. */
-    if (thought && (!w->asked->reasoning_summary.ptr || said->is_redacted))
+    /* Thoughts are told to whom asked for them, as this dialect's own provider does it. */
+    if (thought && !w->asked->reasoning_summary.ptr)
         return true;
+    if (!thought && buf_ok(&c->said))
+        buf_str(&c->said, said->text);
+    c->refused = c->refused || said->kind == SAID_REFUSAL;
     if (!said->text.len && !said->signature.len)
         return true;
     if (!w->streamed)
@@ -350,28 +360,64 @@ static bool end_calls(struct said_writer *w, uint32_t choice, struct buf *out, s
     return true;
 }
 
-/* url_citation -> a source: places are left out, since they count bytes here and characters there. */
+static void write_count(struct json_writer *jw, const char *name, int64_t n)
+{
+    if (n < 0)
+        return;
+    jw_key(jw, name);
+    jw_i64(jw, n);
+}
+
+/* The byte at which this character begins; -1: it is not known. */
+static int64_t byte_of(const struct choice *c, int64_t character)
+{
+    struct str text = buf_view(&c->said);
+    uint32_t rune;
+    size_t at = 0;
+
+    if (!buf_ok(&c->said) || character < 0)
+        return -1;
+    for (int64_t i = 0; i < character; i++)
+        if (!utf8_next(text, &at, &rune))
+            break;
+    return (int64_t)at;
+}
+
+/* One with an address becomes a source; its place is counted in bytes here. */
 static bool add_citation(struct said_writer *w, const struct said *said, struct err *err)
 {
     struct choice *c = &((struct writing *)w->own)->choices[said->choice];
-    struct json *j = json_parse(w->arena, said->raw, err);
-    json_ref inner = j ? json_get(j, json_root(j), STR("url_citation")) : 0;
-    struct str url =
-        j ? json_raw(j, json_get(j, inner ? inner : json_root(j), STR("url"))) : STR_NONE;
-    struct str title =
-        j ? json_raw(j, json_get(j, inner ? inner : json_root(j), STR("title"))) : STR_NONE;
+    struct citation from;
+    struct json_writer jw;
+    int64_t start, end;
 
-    if (!j || !url.len)
-        return j != NULL;
+    if (!citation_read(w->arena, said->raw, &from, err))
+        return false;
+    if (!from.url.len) {
+        said_lost(w, STR("citations"));
+        return true;
+    }
+    start = byte_of(c, from.start);
+    end = byte_of(c, from.end);
+    if (from.start >= 0 && start < 0)
+        said_lost(w, STR("citations.start_index"));
+    if (from.cited_text.len)
+        said_lost(w, STR("citations.cited_text"));
     if (c->citations.len)
         buf_char(&c->citations, ',');
-    buf_str(&c->citations, STR("{\"uri\":"));
-    buf_str(&c->citations, url);
-    if (title.len) {
-        buf_str(&c->citations, STR(",\"title\":"));
-        buf_str(&c->citations, title);
+    jw_init(&jw, &c->citations);
+    jw_object(&jw);
+    if (start >= 0 && end >= start) {
+        write_count(&jw, "startIndex", start);
+        write_count(&jw, "endIndex", end);
     }
-    buf_char(&c->citations, '}');
+    jw_key(&jw, "uri");
+    jw_str(&jw, from.url);
+    if (from.title.len) {
+        jw_key(&jw, "title");
+        jw_str(&jw, from.title);
+    }
+    jw_object_end(&jw);
     return true;
 }
 
@@ -381,6 +427,8 @@ static const char *finish_name(const struct choice *c)
 {
     if (c->malformed)
         return "MALFORMED_FUNCTION_CALL";
+    if (c->refused)
+        return "SAFETY";
     switch (c->finish) {
     case FINISH_LENGTH:
     case FINISH_CONTEXT: return "MAX_TOKENS";
@@ -392,14 +440,6 @@ static const char *finish_name(const struct choice *c)
     case FINISH_PAUSE: break;
     }
     return "STOP";
-}
-
-static void write_count(struct json_writer *jw, const char *name, int64_t n)
-{
-    if (n < 0)
-        return;
-    jw_key(jw, name);
-    jw_i64(jw, n);
 }
 
 static void write_modality(struct json_writer *jw, const char *name, int64_t n)
@@ -599,6 +639,8 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
         return w->asked->kind == ASK_EMBEDDING ? write_vectors(w, out, err)
                                                : write_end(w, out, err);
     case SAID_CITATION: return add_citation(w, said, err);
+    case SAID_TIER:
+    case SAID_OTHER:
     case SAID_PART_END:
     case SAID_PING:
     case SAID_VECTOR:

@@ -3,6 +3,7 @@
 #include "models/gemini_internal.h"
 
 #include "base/utf8.h"
+#include "models/citation.h"
 
 #define CHOICES_MAX 8
 #define TEXT_MAX    (4 * MIB) /* kept of a choice to count characters for citations */
@@ -209,6 +210,7 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
     json_ref data = json_get(e->j, part, STR("inlineData"));
     json_ref code = json_get(e->j, part, STR("executableCode"));
     json_ref result = json_get(e->j, part, STR("codeExecutionResult"));
+    static const char *const known[] = {"text", "thought", "thoughtSignature", NULL};
     struct str words, signature;
     bool thought = false;
 
@@ -216,11 +218,16 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
         return false;
     if (call)
         return say_call(e, choice, call, signature, err);
+    if ((data || code || result) && signature.len &&
+        !said_other(e->r, STR("parts."), STR("thoughtSignature"), STR("true"), err))
+        return false;
     if (data)
         return say_media(e, choice, data, err);
     if (code || result)
         return say_code(e, choice, code, result, err);
     (void)!json_bool(e->j, json_get(e->j, part, STR("thought")), &thought);
+    if (!said_others(e->r, e->j, part, known, "parts.", err))
+        return false;
     return text_of(e, text, &words, err) &&
            say_text(e, choice, thought ? OPEN_THOUGHT : OPEN_TEXT, words, signature, err);
 }
@@ -237,35 +244,19 @@ static int64_t characters(struct choice *c, int64_t bytes)
 static bool say_citation(struct event *e, uint32_t choice, const int64_t range[2], json_ref source,
                          struct err *err)
 {
+    static const char *const known[] = {"uri", "title", "startIndex", "endIndex", "text", NULL};
     struct choice *c = &e->own->choices[choice];
     struct said said = {.kind = SAID_CITATION, .choice = choice, .part = c->part};
-    struct str uri, title;
-    struct json_writer w;
-    struct buf b;
+    struct citation to = {.start = characters(c, range[0]), .end = characters(c, range[1])};
 
-    if (!text_of(e, json_get(e->j, source, STR("uri")), &uri, err) ||
-        !text_of(e, json_get(e->j, source, STR("title")), &title, err))
+    if (!text_of(e, json_get(e->j, source, STR("uri")), &to.url, err) ||
+        !text_of(e, json_get(e->j, source, STR("title")), &to.title, err) ||
+        !text_of(e, json_get(e->j, source, STR("text")), &to.cited_text, err) ||
+        !said_others(e->r, e->j, source, known, "citations.", err))
         return false;
-    if (!uri.len)
-        return true;
-    buf_init(&b, e->r->scratch, 8 * (uri.len + title.len) + 256);
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "type");
-    jw_cstr(&w, "url_citation");
-    jw_key(&w, "url_citation");
-    jw_object(&w);
-    jw_key(&w, "url");
-    jw_str(&w, uri);
-    jw_key(&w, "title");
-    jw_str(&w, title.len ? title : uri);
-    jw_key(&w, "start_index");
-    jw_i64(&w, MAX_OF(characters(c, range[0]), 0));
-    jw_key(&w, "end_index");
-    jw_i64(&w, MAX_OF(characters(c, range[1]), 0));
-    jw_object_end(&w);
-    jw_object_end(&w);
-    return buf_finish(&b, &said.raw, err) && take(e, &said, err);
+    if (!to.title.len)
+        to.title = to.url;
+    return citation_raw(e->r->scratch, &to, &said.raw, err) && take(e, &said, err);
 }
 
 static void read_range(const struct json *j, json_ref segment, int64_t range[2])
@@ -274,24 +265,45 @@ static void read_range(const struct json *j, json_ref segment, int64_t range[2])
     range[1] = MAX_OF(count_of(j, segment, "endIndex"), range[0]);
 }
 
+static bool say_chunk(struct event *e, uint32_t choice, const int64_t range[2], json_ref chunk,
+                      struct err *err)
+{
+    static const char *const kinds[] = {"web", "retrievedContext", "maps"};
+    static const char *const known[] = {"web", "retrievedContext", "maps", NULL};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        json_ref source = json_get(e->j, chunk, str_from(kinds[i]));
+
+        if (source)
+            return say_citation(e, choice, range, source, err);
+    }
+    return said_others(e->r, e->j, chunk, known, "groundingMetadata.", err);
+}
+
 static bool read_grounding(struct event *e, uint32_t choice, json_ref grounding, struct err *err)
 {
+    static const char *const known[] = {"groundingChunks", "groundingSupports", NULL};
+    static const char *const known_support[] = {"segment", "groundingChunkIndices", NULL};
     const struct json *j = e->j;
     json_ref chunks = json_get(j, grounding, STR("groundingChunks"));
     json_ref supports = json_get(j, grounding, STR("groundingSupports"));
-    int64_t range[2], at;
+    int64_t range[2] = {-1, -1}, at;
 
+    if (!said_others(e->r, j, grounding, known, "groundingMetadata.", err))
+        return false;
+    for (json_ref c = json_first(j, supports) ? 0 : json_first(j, chunks); c; c = json_next(j, c))
+        if (!say_chunk(e, choice, range, c, err)) /* a source of all of it */
+            return false;
     for (json_ref s = json_first(j, supports); s; s = json_next(j, s)) {
         json_ref indices = json_get(j, s, STR("groundingChunkIndices"));
 
         read_range(j, json_get(j, s, STR("segment")), range);
+        if (!said_others(e->r, j, s, known_support, "groundingMetadata.", err))
+            return false;
         for (json_ref i = json_first(j, indices); i; i = json_next(j, i)) {
             json_ref chunk = json_i64(j, i, &at) && at >= 0 ? json_at(j, chunks, (size_t)at) : 0;
-            json_ref source = json_get(j, chunk, STR("web"));
 
-            if (!source)
-                source = json_get(j, chunk, STR("retrievedContext"));
-            if (!say_citation(e, choice, range, source, err))
+            if (!say_chunk(e, choice, range, chunk, err))
                 return false;
         }
     }
@@ -445,6 +457,9 @@ static bool begin(struct event *e, uint32_t choice, struct err *err)
 static bool read_candidate(struct event *e, json_ref candidate, struct err *err)
 {
     const struct json *j = e->j;
+    static const char *const known[] = {
+        "content",           "finishReason",   "index", "citationMetadata",
+        "groundingMetadata", "logprobsResult", NULL};
     int64_t index = MAX_OF(count_of(j, candidate, "index"), 0);
     json_ref content = json_get(j, candidate, STR("content"));
     json_ref parts = json_get(j, content, STR("parts"));
@@ -453,7 +468,7 @@ static bool read_candidate(struct event *e, json_ref candidate, struct err *err)
 
     if (index >= CHOICES_MAX)
         return err_set(err, ERR_UNAVAILABLE, "a candidate with index %" PRId64, index);
-    if (!begin(e, choice, err))
+    if (!begin(e, choice, err) || !said_others(e->r, j, candidate, known, "candidates.", err))
         return false;
     for (json_ref p = json_first(j, parts); p; p = json_next(j, p))
         if (!read_part(e, choice, p, err))
@@ -542,6 +557,23 @@ static bool read_vectors(struct event *e, struct err *err)
 
 /* ---- the answer ---- */
 
+static bool say_rest(struct event *e, json_ref root, struct err *err)
+{
+    static const char *const known[] = {"candidates",   "promptFeedback", "usageMetadata",
+                                        "modelVersion", "responseId",     NULL};
+    static const char *const counts[] = {
+        "promptTokenCount",    "candidatesTokenCount",    "thoughtsTokenCount",
+        "totalTokenCount",     "cachedContentTokenCount", "toolUsePromptTokenCount",
+        "promptTokensDetails", "candidatesTokensDetails", NULL};
+    static const char *const feedback[] = {"blockReason", NULL};
+
+    return said_others(e->r, e->j, root, known, "", err) &&
+           said_others(e->r, e->j, json_get(e->j, root, STR("usageMetadata")), counts,
+                       "usageMetadata.", err) &&
+           said_others(e->r, e->j, json_get(e->j, root, STR("promptFeedback")), feedback,
+                       "promptFeedback.", err);
+}
+
 static bool read_answer(struct event *e, struct err *err)
 {
     json_ref root = json_root(e->j), candidates = json_get(e->j, root, STR("candidates"));
@@ -550,6 +582,8 @@ static bool read_answer(struct event *e, struct err *err)
         !keep_name(e, "modelVersion", &e->own->model, err))
         return false;
     read_usage(e, json_get(e->j, root, STR("usageMetadata")));
+    if (!say_rest(e, root, err))
+        return false;
     for (json_ref c = json_first(e->j, candidates); c && !e->own->ended; c = json_next(e->j, c))
         if (!read_candidate(e, c, err))
             return false;

@@ -138,6 +138,7 @@ struct answer {
     struct str provider, remote_model;
     struct str retry_after, request_id; /* the provider's, passed on; may be empty */
     struct chat_meter meter;
+    const struct losses *lost; /* of it, what the client's dialect has no place for; may be NULL */
     uint32_t citations;
     /* Some bytes, as many as are there, good until the next call. *last: nothing follows; the bytes
      * given with it are the end. A stream that is cut, late or failing is an error, never *last. */

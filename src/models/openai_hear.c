@@ -4,6 +4,7 @@
  *   The end     [DONE]; or the end of the bytes, when every choice has its finish_reason. Else: a cut.
  *   Parts       one of reasoning, text and refusal is open at a time; calls stand side by side, told apart
  *               by their index, or by their id where a server gives all the same index. */
+#include "models/citation.h"
 #include "models/habits.h"
 #include "models/openai_internal.h"
 
@@ -26,6 +27,7 @@ struct call {
 struct openai_choice {
     struct openai_choice *next;
     uint32_t number, parts, call_count;
+    uint32_t text_part;     /* the newest of text: what citations and probabilities are for */
     bool is_open, finished; /* is_open: part `parts - 1` of kind `open` takes more */
     enum said_kind open;
     struct call *calls; /* the newest first */
@@ -201,6 +203,8 @@ static bool say_piece(struct said_reader *r, struct openai_choice *c, enum said_
         c->open = kind;
         c->parts++;
     }
+    if (kind == SAID_TEXT)
+        c->text_part = c->parts - 1;
     return openai_say(
         r, &(struct said){.kind = kind, .choice = c->number, .part = c->parts - 1, .text = text},
         err);
@@ -335,6 +339,8 @@ static bool read_old_call(struct said_reader *r, struct openai_choice *c, const 
 static bool read_parts(struct said_reader *r, struct openai_choice *c, const struct json *j,
                        json_ref parts, struct err *err)
 {
+    static const char *const known[] = {"type", "text", "thinking", NULL};
+
     for (json_ref p = json_first(j, parts); p; p = json_next(j, p)) {
         json_ref thoughts = json_get(j, p, STR("thinking"));
 
@@ -345,7 +351,8 @@ static bool read_parts(struct said_reader *r, struct openai_choice *c, const str
              t = json_next(j, t))
             if (!say_member(r, c, j, json_get(j, t, STR("text")), SAID_REASONING, err))
                 return false;
-        if (!say_member(r, c, j, json_get(j, p, STR("text")), SAID_TEXT, err))
+        if (!say_member(r, c, j, json_get(j, p, STR("text")), SAID_TEXT, err) ||
+            !said_others(r, j, p, known, "content.", err))
             return false;
     }
     return true;
@@ -364,15 +371,14 @@ static bool read_reasoning(struct said_reader *r, struct openai_choice *c, const
 static bool read_citations(struct said_reader *r, struct openai_choice *c, const struct json *j,
                            json_ref list, struct err *err)
 {
+    struct said said = {.kind = SAID_CITATION, .choice = c->number, .part = c->text_part};
+    struct citation citation;
+
     if (json_kind(j, list) != JSON_ARRAY)
         return true;
     for (json_ref v = json_first(j, list); v; v = json_next(j, v))
-        if (!openai_say(r,
-                        &(struct said){.kind = SAID_CITATION,
-                                       .choice = c->number,
-                                       .part = c->parts ? c->parts - 1 : 0,
-                                       .raw = json_raw(j, v)},
-                        err))
+        if (!citation_read(r->scratch, json_raw(j, v), &citation, err) ||
+            !citation_raw(r->scratch, &citation, &said.raw, err) || !openai_say(r, &said, err))
             return false;
     return true;
 }
@@ -406,9 +412,59 @@ static bool read_calls(struct said_reader *r, struct openai_choice *c, const str
     return !old || read_old_call(r, c, j, old, err);
 }
 
+/* Blocks of thought repeat what was said as reasoning; new in them is what must come back. */
+static bool read_thoughts(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                          json_ref list, struct err *err)
+{
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v)) {
+        struct said said = {.kind = SAID_REASONING, .choice = c->number};
+
+        if (!text_of(r, j, json_get(j, v, STR("signature")), &said.signature, err) ||
+            !text_of(r, j, json_get(j, v, STR("data")), &said.text, err))
+            return false;
+        said.is_redacted = said.text.len > 0;
+        if (!said.is_redacted && !said.signature.len)
+            continue;
+        if (said.is_redacted || !c->is_open || c->open != SAID_REASONING)
+            c->parts++;
+        said.part = c->parts - 1;
+        c->is_open = false;
+        if (!openai_say(r, &said, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_images(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                        json_ref list, struct err *err)
+{
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v)) {
+        struct said said = {.kind = SAID_MEDIA, .choice = c->number};
+        struct str url;
+
+        if (!text_of(r, j, json_get(j, json_get(j, v, STR("image_url")), STR("url")), &url, err))
+            return false;
+        if (!url.ptr || !data_url_read(url, &said.media_type, &said.text)) {
+            if (!said_other(r, STR("message."), STR("images.url"), json_raw(j, v), err))
+                return false;
+            continue;
+        }
+        c->is_open = false;
+        said.part = c->parts++;
+        if (!openai_say(r, &said, err))
+            return false;
+    }
+    return true;
+}
+
 static bool read_message(struct said_reader *r, struct openai_choice *c, const struct json *j,
                          json_ref m, struct err *err)
 {
+    static const char *const known[] = {
+        "role",        "content",    "refusal",         "reasoning_content",
+        "reasoning",   "images",     "thinking_blocks", "audio",
+        "annotations", "tool_calls", "function_call",   "document_citations",
+        NULL};
     json_ref content = json_get(j, m, STR("content"));
 
     if (!read_reasoning(r, c, j, m, err))
@@ -417,6 +473,10 @@ static bool read_message(struct said_reader *r, struct openai_choice *c, const s
                                             : !say_member(r, c, j, content, SAID_TEXT, err))
         return false;
     return say_member(r, c, j, json_get(j, m, STR("refusal")), SAID_REFUSAL, err) &&
+           read_thoughts(r, c, j, json_get(j, m, STR("thinking_blocks")), err) &&
+           read_images(r, c, j, json_get(j, m, STR("images")), err) &&
+           said_others(r, j, m, known, "message.", err) &&
+           read_citations(r, c, j, json_get(j, m, STR("document_citations")), err) &&
            read_citations(r, c, j, json_get(j, m, STR("annotations")), err) &&
            read_audio(r, c, j, json_get(j, m, STR("audio")), err) && read_calls(r, c, j, m, err);
 }
@@ -448,8 +508,8 @@ const char *openai_finish_name(enum finish_reason finish, bool functions)
     case FINISH_LENGTH:
     case FINISH_CONTEXT: return "length";
     case FINISH_TOOL_CALLS: return functions ? "function_call" : "tool_calls";
-    case FINISH_CONTENT_FILTER: return "content_filter";
-    case FINISH_REFUSAL:
+    case FINISH_CONTENT_FILTER:
+    case FINISH_REFUSAL: return "content_filter";
     case FINISH_UNSAID:
     case FINISH_STOP:
     case FINISH_PAUSE: break;
@@ -510,9 +570,11 @@ static bool read_choice(struct said_reader *r, const struct json *j, json_ref v,
 {
     json_ref message = json_get(j, v, r->streamed ? STR("delta") : STR("message"));
     json_ref probs = openai_given(j, v, STR("logprobs"));
+    static const char *const known[] = {"index",    "delta",         "message",     "text",
+                                        "logprobs", "finish_reason", "stop_reason", NULL};
     struct openai_choice *c = NULL;
 
-    if (!choice_of(r, j, v, &c, err))
+    if (!choice_of(r, j, v, &c, err) || !said_others(r, j, v, known, "choices.", err))
         return false;
     if (!message) /* a server that streams but was not asked to, or the other way round */
         message = json_get(j, v, r->streamed ? STR("message") : STR("delta"));
@@ -523,7 +585,7 @@ static bool read_choice(struct said_reader *r, const struct json *j, json_ref v,
         !openai_say(r,
                     &(struct said){.kind = SAID_LOGPROBS,
                                    .choice = c->number,
-                                   .part = c->parts ? c->parts - 1 : 0,
+                                   .part = c->text_part,
                                    .raw = json_raw(j, probs)},
                     err))
         return false;
@@ -582,6 +644,46 @@ static bool read_head(struct said_reader *r, const struct json *j, struct err *e
     return true;
 }
 
+/* The tier that answered, and what only this family has. */
+static bool read_rest(struct said_reader *r, const struct json *j, json_ref root, struct err *err)
+{
+    static const char *const known[] = {"id",    "object", "created", "model",        "choices",
+                                        "usage", "data",   "weir",    "service_tier", NULL};
+    static const char *const counts[] = {"prompt_tokens",
+                                         "completion_tokens",
+                                         "total_tokens",
+                                         "prompt_tokens_details",
+                                         "completion_tokens_details",
+                                         "prompt_cache_hit_tokens",
+                                         "prompt_cache_miss_tokens",
+                                         "cached_tokens",
+                                         "reasoning_tokens",
+                                         NULL};
+    static const char *const details[] = {"cached_tokens",
+                                          "cache_creation_tokens",
+                                          "cache_creation_input_tokens",
+                                          "audio_tokens",
+                                          "image_tokens",
+                                          "text_tokens",
+                                          "reasoning_tokens",
+                                          NULL};
+    struct openai_reader *own = r->own;
+    json_ref usage = json_get(j, root, STR("usage"));
+    struct said said = {.kind = SAID_TIER};
+
+    if (!said_others(r, j, root, known, "", err) ||
+        !text_of(r, j, json_get(j, root, STR("service_tier")), &said.text, err))
+        return false;
+    if (said.text.len && !own->has_tier && !openai_say(r, &said, err))
+        return false;
+    own->has_tier = own->has_tier || said.text.len;
+    return !usage || (said_others(r, j, usage, counts, "usage.", err) &&
+                      said_others(r, j, json_get(j, usage, STR("prompt_tokens_details")), details,
+                                  "usage.", err) &&
+                      said_others(r, j, json_get(j, usage, STR("completion_tokens_details")),
+                                  details, "usage.", err));
+}
+
 static bool read_body(struct said_reader *r, const struct json *j, struct err *err)
 {
     struct openai_reader *own = r->own;
@@ -597,6 +699,8 @@ static bool read_body(struct said_reader *r, const struct json *j, struct err *e
     if (!read_head(r, j, err))
         return false;
     if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
+        return false;
+    if (!read_rest(r, j, root, err))
         return false;
     /* Running totals: the last one counts. */
     own->has_usage = habits_usage_read(j, &reply, &own->usage) || own->has_usage;

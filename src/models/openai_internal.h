@@ -70,7 +70,7 @@ struct openai_reader {
     int64_t created;
     uint32_t finished, events;
     struct usage usage;
-    bool has_usage, ended;
+    bool has_usage, has_tier, ended;
     struct str weir; /* raw: what another Weir, or this one, says about the answer */
 };
 bool openai_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
@@ -90,6 +90,8 @@ bool openai_writer_init(struct said_writer *w, struct err *err) MUST_CHECK;
 bool openai_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                        struct err *err) MUST_CHECK;
 enum finish_reason openai_finish_of(struct str name);
+bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, struct err *err)
+    MUST_CHECK; /* quoted */
 const char *openai_finish_name(enum finish_reason finish, bool functions);
 void openai_write_usage(struct json_writer *w, const struct usage *usage);
 void openai_write_error(struct buf *out, int status, const char *code, const struct err *err);

@@ -418,6 +418,11 @@ const struct dialect dialect_openai = {
     .read_error = openai_read_error,
     .writer_init = openai_writer_init,
     .write_said = openai_write_said,
+    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
+               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
+               CARRIES(SAID_MEDIA) | CARRIES(SAID_LOGPROBS) | CARRIES(SAID_TIER) | CARRIES_CHOICES |
+               CARRIES_STOP | CARRIES_SIGNED_CALL | CARRIES_SIGNED_THINK | CARRIES_REDACTED |
+               CARRIES_SOUND | CARRIES_CACHE_WRITES | CARRIES_MODALITIES | CARRIES_REASONED,
     .stream_type = {"text/event-stream", sizeof "text/event-stream" - 1},
     .write_error = openai_write_error,
     .write_stream_error = openai_write_stream_error,

@@ -1,5 +1,6 @@
 /* Answers for clients that speak the OpenAI chat dialect: chunks as steps come, or one body at the end. */
 #include "models/chat.h"
+#include "models/citation.h"
 #include "models/openai_internal.h"
 
 #define TEXT_MAX (64 * MIB) /* of one member of a whole answer; the request's arena is the limit */
@@ -15,19 +16,22 @@ struct told_call {
 struct told {
     struct told *next;
     uint32_t number, call_count;
-    struct buf text, reasoning, refusal, citations, images, thoughts;
+    struct buf text, reasoning, refusal, citations, documents, images, thoughts;
     struct openai_logprobs probs;
     size_t thought_from; /* in reasoning: where the block that is open begins */
     struct str audio;
     struct told_call *calls, **calls_tail;
+    bool finished;
     enum finish_reason finish;
+    struct str stop; /* which of the stop sequences it was */
 };
 
 struct telling {
     struct told *choices;
     struct str head; /* of every chunk, up to the list of choices */
+    struct str tier; /* that answered; may be empty */
     struct usage usage;
-    bool has_usage, told_weir;
+    bool has_usage;
 };
 
 /* ---- small things ---- */
@@ -79,17 +83,22 @@ static void count_member(struct json_writer *w, const char *key, int64_t n)
 void openai_write_usage(struct json_writer *w, const struct usage *usage)
 {
     int64_t in = MAX_OF(usage->tokens_in, 0), out = MAX_OF(usage->tokens_out, 0);
+    int64_t written =
+        MAX_OF(usage->tokens_cache_write, 0) + MAX_OF(usage->tokens_cache_write_long, 0);
 
     jw_key(w, "usage");
     jw_object(w);
     count_member(w, "prompt_tokens", in);
     count_member(w, "completion_tokens", out);
     count_member(w, "total_tokens", in + out);
-    if (usage->tokens_cached >= 0 || usage->tokens_audio_in >= 0) {
+    if (usage->tokens_cached >= 0 || usage->tokens_audio_in >= 0 || written > 0 ||
+        usage->tokens_image_in > 0) {
         jw_key(w, "prompt_tokens_details");
         jw_object(w);
         count_member(w, "cached_tokens", usage->tokens_cached);
+        count_member(w, "cache_creation_tokens", written > 0 ? written : -1);
         count_member(w, "audio_tokens", usage->tokens_audio_in);
+        count_member(w, "image_tokens", usage->tokens_image_in > 0 ? usage->tokens_image_in : -1);
         jw_object_end(w);
     }
     if (usage->tokens_reasoning >= 0 || usage->tokens_audio_out >= 0) {
@@ -157,6 +166,7 @@ static struct told *told_of(const struct said_writer *sw, uint32_t number)
     buf_init(&made->reasoning, sw->arena, TEXT_MAX);
     buf_init(&made->refusal, sw->arena, TEXT_MAX);
     buf_init(&made->citations, sw->arena, TEXT_MAX);
+    buf_init(&made->documents, sw->arena, TEXT_MAX);
     buf_init(&made->images, sw->arena, TEXT_MAX);
     buf_init(&made->thoughts, sw->arena, TEXT_MAX);
     buf_init(&made->probs.content, sw->arena, TEXT_MAX);
@@ -352,7 +362,7 @@ static void write_delta_call(const struct said_writer *sw, const struct said *sa
     event_end(out);
 }
 
-static bool tell_call(const struct said_writer *sw, const struct said *said, struct buf *out,
+static bool tell_call(struct said_writer *sw, const struct said *said, struct buf *out,
                       struct err *err)
 {
     struct told *told = told_of(sw, said->choice);
@@ -362,9 +372,35 @@ static bool tell_call(const struct said_writer *sw, const struct said *said, str
         return err_arena(err, sw->arena);
     if (said->kind == SAID_TOOL && !call && !add_call(sw, told, said, &call, err))
         return false;
-    if (!call || (sw->asked->functions && call->index > 0)) /* the older form has room for one */
+    if (!call)
         return true;
+    if (sw->asked->functions && call->index > 0) { /* the older form has room for one */
+        said_lost(sw, STR("tool_calls"));
+        return true;
+    }
     write_delta_call(sw, said, call, out);
+    return true;
+}
+
+/* Clients of the dialect check that annotations have an address: documents stand beside them. */
+static bool tell_citation(const struct said_writer *sw, const struct said *said, struct buf *out,
+                          struct err *err)
+{
+    struct json_writer w;
+    struct citation c;
+
+    if (!citation_read(sw->arena, said->raw, &c, err))
+        return false;
+    chunk_begin(&w, sw, said->choice, out);
+    jw_key(&w, c.url.len ? "annotations" : "document_citations");
+    jw_array(&w);
+    if (c.url.len)
+        citation_write_chat(&w, &c);
+    else
+        citation_write(&w, &c);
+    jw_array_end(&w);
+    chunk_end(&w, STR_NONE, NULL);
+    event_end(out);
     return true;
 }
 
@@ -373,12 +409,7 @@ static void tell_object(const struct said_writer *sw, const struct said *said, s
     struct json_writer w;
 
     chunk_begin(&w, sw, said->choice, out);
-    if (said->kind == SAID_CITATION) {
-        jw_key(&w, "annotations");
-        jw_array(&w);
-        jw_raw(&w, said->raw);
-        jw_array_end(&w);
-    } else if (said->kind == SAID_REASONING) {
+    if (said->kind == SAID_REASONING) {
         jw_key(&w, "thinking_blocks");
         jw_array(&w);
         write_thought(&w, said->text, said);
@@ -405,26 +436,49 @@ static void tell_probs(const struct said_writer *sw, const struct said *said, st
     event_end(out);
 }
 
-static void tell_finish(struct said_writer *sw, const struct said *said, struct buf *out)
+static void top_member(struct buf *out, const char *key, struct str raw)
 {
-    struct telling *own = sw->own;
-    struct json_writer w;
-
-    chunk_begin(&w, sw, said->choice, out);
-    chunk_end(&w, STR_NONE, openai_finish_name(said->finish, sw->asked->functions));
-    if (sw->weir.len && !own->told_weir) {
-        buf_str(out, STR(",\"weir\":"));
-        buf_str(out, sw->weir);
-        own->told_weir = true;
-    }
-    event_end(out);
+    if (str_is_empty(raw))
+        return;
+    buf_str(out, STR(",\""));
+    buf_str(out, str_from(key));
+    buf_str(out, STR("\":"));
+    buf_str(out, raw);
 }
 
-static void tell_end(const struct said_writer *sw, struct buf *out)
+static void tell_finish(const struct said_writer *sw, const struct told *told, bool first,
+                        struct buf *out)
 {
     const struct telling *own = sw->own;
     struct json_writer w;
 
+    chunk_begin(&w, sw, told->number, out);
+    chunk_end(&w, STR_NONE, openai_finish_name(told->finish, sw->asked->functions));
+    if (told->stop.len) {
+        out->len -= 2; /* back into the choice */
+        buf_str(out, STR(",\"stop_reason\":"));
+        buf_json_str(out, told->stop);
+        buf_str(out, STR("}]"));
+    }
+    top_member(out, "service_tier", own->tier);
+    if (first)
+        top_member(out, "weir", sw->weir);
+    event_end(out);
+}
+
+/* The chunks that say why choices ended wait for this: what was lost is known only now. */
+static void tell_end(const struct said_writer *sw, struct buf *out)
+{
+    const struct telling *own = sw->own;
+    struct json_writer w;
+    bool first = true;
+
+    for (const struct told *told = own->choices; told; told = told->next) {
+        if (!told->finished)
+            continue;
+        tell_finish(sw, told, first, out);
+        first = false;
+    }
     if (sw->asked->include_usage && own->has_usage) {
         buf_str(out, own->head);
         buf_str(out, STR("[],"));
@@ -434,6 +488,18 @@ static void tell_end(const struct said_writer *sw, struct buf *out)
         event_end(out);
     }
     buf_str(out, STR("data: [DONE]\n\n"));
+}
+
+static bool keep_finish(const struct said_writer *sw, const struct said *said, struct err *err)
+{
+    struct told *told = told_of(sw, said->choice);
+
+    if (!told)
+        return err_arena(err, sw->arena);
+    told->finished = true;
+    told->finish = said->finish;
+    told->stop = said->text.len ? arena_str(sw->arena, said->text) : STR_NONE;
+    return !said->text.len || told->stop.ptr || err_arena(err, sw->arena);
 }
 
 static bool tell(struct said_writer *sw, const struct said *said, struct buf *out, struct err *err)
@@ -450,13 +516,15 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     case SAID_REFUSAL: write_delta_text(sw, said, "refusal", out); break;
     case SAID_TOOL:
     case SAID_ARGUMENTS: return tell_call(sw, said, out, err);
-    case SAID_CITATION:
+    case SAID_CITATION: return tell_citation(sw, said, out, err);
     case SAID_MEDIA: tell_object(sw, said, out); break;
     case SAID_LOGPROBS: tell_probs(sw, said, out); break;
-    case SAID_FINISH: tell_finish(sw, said, out); break;
+    case SAID_FINISH: return keep_finish(sw, said, err);
     case SAID_PING: buf_str(out, STR(": ping\n\n")); break;
     case SAID_END: tell_end(sw, out); break;
     case SAID_USAGE:
+    case SAID_TIER:
+    case SAID_OTHER:
     case SAID_PART_END:
     case SAID_VECTOR:
     case SAID_FAILED: break;
@@ -507,6 +575,26 @@ static void keep_thought(struct told *told, const struct said *said)
     told->thought_from = told->reasoning.len;
 }
 
+static bool keep_citation(const struct said_writer *sw, struct told *told, const struct said *said,
+                          struct err *err)
+{
+    struct json_writer w;
+    struct citation c;
+    struct buf *list;
+
+    if (!citation_read(sw->arena, said->raw, &c, err))
+        return false;
+    list = c.url.len ? &told->citations : &told->documents;
+    if (list->len)
+        buf_char(list, ',');
+    jw_init(&w, list);
+    if (c.url.len)
+        citation_write_chat(&w, &c);
+    else
+        citation_write(&w, &c);
+    return true;
+}
+
 static bool keep_media(const struct said_writer *sw, struct told *told, const struct said *said,
                        struct err *err)
 {
@@ -526,11 +614,13 @@ static bool keep_media(const struct said_writer *sw, struct told *told, const st
     return buf_finish(&audio, &told->audio, err);
 }
 
-static bool keep_call(const struct said_writer *sw, struct told *told, const struct said *said,
+static bool keep_call(struct said_writer *sw, struct told *told, const struct said *said,
                       struct err *err)
 {
     struct told_call *call = find_call(told, said->part);
 
+    if (said->kind == SAID_TOOL && !call && told->call_count > 0 && sw->asked->functions)
+        said_lost(sw, STR("tool_calls"));
     if (said->kind == SAID_TOOL)
         return call || add_call(sw, told, said, &call, err);
     if (call)
@@ -582,6 +672,7 @@ static void write_message(struct json_writer *w, const struct said_writer *sw,
         member(w, "reasoning_content", buf_view(&told->reasoning));
     list_member(w, "thinking_blocks", &told->thoughts);
     list_member(w, "annotations", &told->citations);
+    list_member(w, "document_citations", &told->documents);
     list_member(w, "images", &told->images);
     raw_member(w, "audio", told->audio);
     if (told->calls && sw->asked->functions)
@@ -610,8 +701,8 @@ static bool all_fits(const struct told *told)
         if (!buf_ok(&c->arguments))
             return false;
     return buf_ok(&told->text) && buf_ok(&told->reasoning) && buf_ok(&told->refusal) &&
-           buf_ok(&told->citations) && buf_ok(&told->images) && buf_ok(&told->thoughts) &&
-           buf_ok(&told->probs.content) && buf_ok(&told->probs.refusal);
+           buf_ok(&told->citations) && buf_ok(&told->documents) && buf_ok(&told->images) &&
+           buf_ok(&told->thoughts) && buf_ok(&told->probs.content) && buf_ok(&told->probs.refusal);
 }
 
 static bool write_whole(const struct said_writer *sw, struct buf *out, struct err *err)
@@ -633,9 +724,12 @@ static bool write_whole(const struct said_writer *sw, struct buf *out, struct er
         write_probs(&w, &told->probs);
         jw_key(&w, "finish_reason");
         jw_cstr(&w, openai_finish_name(told->finish, sw->asked->functions));
+        if (told->stop.len)
+            member(&w, "stop_reason", told->stop);
         jw_object_end(&w);
     }
     jw_array_end(&w);
+    raw_member(&w, "service_tier", own->tier);
     if (own->has_usage)
         openai_write_usage(&w, &own->usage);
     raw_member(&w, "weir", sw->weir);
@@ -643,7 +737,7 @@ static bool write_whole(const struct said_writer *sw, struct buf *out, struct er
     return true;
 }
 
-static bool keep_step(const struct said_writer *sw, const struct said *said, struct err *err)
+static bool keep_step(struct said_writer *sw, const struct said *said, struct err *err)
 {
     struct told *told = told_of(sw, said->choice);
 
@@ -655,13 +749,22 @@ static bool keep_step(const struct said_writer *sw, const struct said *said, str
     case SAID_REFUSAL: buf_str(&told->refusal, said->text); break;
     case SAID_TOOL:
     case SAID_ARGUMENTS: return keep_call(sw, told, said, err);
-    case SAID_CITATION: add_item(&told->citations, said->raw); break;
+    case SAID_CITATION: return keep_citation(sw, told, said, err);
     case SAID_MEDIA: return keep_media(sw, told, said, err);
     case SAID_LOGPROBS: return keep_probs(sw, told, said->raw, err);
-    case SAID_FINISH: told->finish = said->finish; break;
+    case SAID_FINISH: return keep_finish(sw, said, err);
     default: break;
     }
     return true;
+}
+
+bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, struct err *err)
+{
+    struct buf text;
+
+    buf_init(&text, arena, 6 * tier.len + 8);
+    buf_json_str(&text, tier);
+    return buf_finish(&text, raw, err);
 }
 
 bool openai_write_said(struct said_writer *sw, const struct said *said, struct buf *out,
@@ -674,6 +777,8 @@ bool openai_write_said(struct said_writer *sw, const struct said *said, struct b
         own->has_usage = true;
         return true;
     }
+    if (said->kind == SAID_TIER)
+        return openai_keep_tier(sw->arena, said->text, &own->tier, err);
     if (sw->streamed)
         return tell(sw, said, out, err);
     if (said->kind == SAID_END)

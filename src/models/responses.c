@@ -83,11 +83,21 @@ static void write_detail(struct json_writer *w, const char *object, const char *
 void responses_write_usage(struct json_writer *w, const struct usage *usage)
 {
     int64_t in = MAX_OF(usage->tokens_in, 0), out = MAX_OF(usage->tokens_out, 0);
+    int64_t written =
+        MAX_OF(usage->tokens_cache_write, 0) + MAX_OF(usage->tokens_cache_write_long, 0);
 
     jw_object(w);
     jw_key(w, "input_tokens");
     jw_i64(w, in);
-    write_detail(w, "input_tokens_details", "cached_tokens", usage->tokens_cached);
+    jw_key(w, "input_tokens_details");
+    jw_object(w);
+    jw_key(w, "cached_tokens");
+    jw_i64(w, MAX_OF(usage->tokens_cached, 0));
+    if (written > 0) {
+        jw_key(w, "cache_write_tokens");
+        jw_i64(w, written);
+    }
+    jw_object_end(w);
     jw_key(w, "output_tokens");
     jw_i64(w, out);
     write_detail(w, "output_tokens_details", "reasoning_tokens", usage->tokens_reasoning);
@@ -125,6 +135,10 @@ const struct dialect dialect_responses = {
     .read_error = read_error,
     .writer_init = responses_writer_init,
     .write_said = responses_write_said,
+    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
+               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
+               CARRIES(SAID_MEDIA) | CARRIES(SAID_LOGPROBS) | CARRIES(SAID_TIER) |
+               CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES | CARRIES_REASONED,
     .stream_type = {"text/event-stream", 17},
     .write_error = write_error,
     .write_stream_error = responses_write_stream_error,

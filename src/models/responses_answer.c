@@ -28,7 +28,9 @@ struct writing {
     uint32_t count;
     uint64_t sequence;
     bool begun;
+    bool refused;
     enum finish_reason finish;
+    struct str tier; /* raw; may be empty */
     struct usage usage;
     struct str failure; /* why it failed */
 };
@@ -211,14 +213,19 @@ static void write_asked(struct json_writer *w, const struct said_writer *to)
     write_given(w, "metadata", asked->metadata, "{}");
 }
 
+/* Refused without a word: only the status can say so. */
+static bool was_filtered(const struct writing *own)
+{
+    return own->finish == FINISH_CONTENT_FILTER || (own->finish == FINISH_REFUSAL && !own->refused);
+}
+
 static const char *status_of(const struct writing *own, bool at_end)
 {
     if (own->failure.ptr)
         return "failed";
     if (!at_end)
         return "in_progress";
-    return own->finish == FINISH_LENGTH || own->finish == FINISH_CONTEXT ||
-                   own->finish == FINISH_CONTENT_FILTER
+    return own->finish == FINISH_LENGTH || own->finish == FINISH_CONTEXT || was_filtered(own)
                ? "incomplete"
                : "completed";
 }
@@ -239,7 +246,7 @@ static void write_trouble(struct json_writer *w, const struct writing *own, bool
     if (at_end && str_eq(str_from(status_of(own, true)), STR("incomplete"))) {
         jw_object(w);
         jw_key(w, "reason");
-        jw_cstr(w, own->finish == FINISH_CONTENT_FILTER ? "content_filter" : "max_output_tokens");
+        jw_cstr(w, was_filtered(own) ? "content_filter" : "max_output_tokens");
         jw_object_end(w);
     } else {
         jw_null(w);
@@ -288,6 +295,10 @@ static void write_response(struct json_writer *w, const struct said_writer *to, 
         jw_array_end(w);
     }
     write_asked(w, to);
+    if (at_end && own->tier.len) {
+        jw_key(w, "service_tier");
+        jw_raw(w, own->tier);
+    }
     jw_key(w, "usage");
     if (at_end)
         responses_write_usage(w, &own->usage);
@@ -613,38 +624,31 @@ static bool say_image(struct said_writer *w, const struct said *said, struct buf
     return true;
 }
 
-/* One wire nests url_citation in its type, this one does not. */
-static bool flat_citation(struct said_writer *w, struct str raw, struct str *out, struct err *err)
+/* The text of a part, whether more of it may come or not. */
+static struct item *told_text(const struct said_writer *w, uint32_t part)
 {
-    struct json *j = json_parse(w->arena, raw, err);
-    json_ref nested = j ? json_get(j, json_root(j), STR("url_citation")) : 0;
-    struct json_writer jw;
-    struct buf text;
+    const struct writing *own = w->own;
 
-    if (!j)
-        return false;
-    if (!nested) {
-        *out = raw;
-        return true;
-    }
-    buf_init(&text, w->arena, MADE_BYTES_MAX);
-    jw_init(&jw, &text);
-    jw_object(&jw);
-    jw_key(&jw, "type");
-    jw_cstr(&jw, "url_citation");
-    members_write(&jw, json_raw(j, nested));
-    jw_object_end(&jw);
-    return buf_finish(&text, out, err);
+    for (struct item *it = own->first; it; it = it->next)
+        if (it->part == part && it->kind == ITEM_TEXT)
+            return it;
+    return NULL;
 }
 
 static bool say_citation(struct said_writer *w, const struct said *said, struct buf *out,
                          struct err *err)
 {
-    struct item *it = open_item(w, ITEM_TEXT, said->part, out, err);
+    struct item *it = told_text(w, said->part);
+    struct str raw = said->raw; /* as this wire has it: flat */
     struct json_writer jw;
-    struct str raw;
 
-    if (!it || !flat_citation(w, said->raw, &raw, err))
+    if (it && it->done &&
+        w->streamed) { /* its text has been repeated, and all that belongs to it */
+        said_lost(w, STR("citations"));
+        return true;
+    }
+    it = it ? it : open_item(w, ITEM_TEXT, said->part, out, err);
+    if (!it)
         return false;
     if (it->annotations.len)
         buf_char(&it->annotations, ',');
@@ -666,19 +670,23 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
 /* {"content":[...],"refusal":...} of the chat dialect: its list. */
 static bool say_logprobs(struct said_writer *w, const struct said *said, struct err *err)
 {
-    struct item *it = find_item(w, said->part, ITEM_TEXT);
+    struct item *it = told_text(w, said->part);
     struct json *j = json_parse(w->arena, said->raw, err);
     json_ref list;
 
     if (!j)
         return false;
+    if (!it || (it->done && w->streamed)) {
+        said_lost(w, STR("logprobs"));
+        return true;
+    }
     list = json_get(j, json_root(j), STR("content"));
-    for (json_ref v = it ? json_first(j, list) : 0; v; v = json_next(j, v)) {
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v)) {
         if (it->logprobs.len)
             buf_char(&it->logprobs, ',');
         buf_str(&it->logprobs, json_raw(j, v));
     }
-    return !it || buf_ok(&it->logprobs) || err_arena(err, w->arena);
+    return buf_ok(&it->logprobs) || err_arena(err, w->arena);
 }
 
 static void end_part(struct said_writer *w, uint32_t part, struct buf *out)
@@ -789,13 +797,23 @@ static bool fail(struct said_writer *w, const struct said *said, struct buf *out
     return true;
 }
 
+static bool keep_tier(struct said_writer *w, struct str tier, struct err *err)
+{
+    struct writing *own = w->own;
+    struct buf raw;
+
+    buf_init(&raw, w->arena, 6 * tier.len + 8);
+    buf_json_str(&raw, tier);
+    return buf_finish(&raw, &own->tier, err);
+}
+
 static bool say(struct said_writer *w, const struct said *said, struct buf *out, struct err *err)
 {
     struct writing *own = w->own;
 
     switch (said->kind) {
     case SAID_TEXT: return say_words(w, said, ITEM_TEXT, out, err);
-    case SAID_REFUSAL: return say_words(w, said, ITEM_REFUSAL, out, err);
+    case SAID_REFUSAL: own->refused = true; return say_words(w, said, ITEM_REFUSAL, out, err);
     case SAID_REASONING: return say_reasoning(w, said, out, err);
     case SAID_TOOL: return say_tool(w, said, out, err);
     case SAID_ARGUMENTS: return say_arguments(w, said, out, err);
@@ -805,10 +823,12 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_PART_END: end_part(w, said->part, out); return true;
     case SAID_FINISH: own->finish = said->finish; return true;
     case SAID_USAGE: own->usage = said->usage; return true;
+    case SAID_TIER: return keep_tier(w, said->text, err);
     case SAID_FAILED: return fail(w, said, out);
     case SAID_END: return finish(w, out, err);
     case SAID_BEGIN:
     case SAID_PING:
+    case SAID_OTHER:
     case SAID_VECTOR: return true;
     }
     return true;
@@ -817,8 +837,6 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
 bool responses_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                           struct err *err)
 {
-    if (said->choice > 0) /* this wire has one */
-        return true;
     if (said->kind != SAID_PING)
         begin(w, out);
     return say(w, said, out, err);

@@ -105,7 +105,7 @@ static bool tell_annotations(const struct event *e, struct heard *h, json_ref li
     for (json_ref a = json_first(e->j, list); a; a = json_next(e->j, a)) {
         struct said said = {.kind = SAID_CITATION, .part = h->part, .raw = json_raw(e->j, a)};
 
-        if (!tell(e, &said, err))
+        if (!tell(e, &said, err)) /* flat already */
             return false;
     }
     return true;
@@ -200,6 +200,21 @@ static bool take_reasoning(const struct event *e, json_ref item, int64_t output,
                 err);
 }
 
+static bool take_image(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    struct str format = text_of(e, item, "output_format");
+    struct said said = {.kind = SAID_MEDIA, .text = text_of(e, item, "result")};
+    struct heard *h = part_at(e, output, -1, err);
+
+    if (!h || h->has_text || str_is_empty(said.text))
+        return h != NULL;
+    h->has_text = true;
+    said.part = h->part;
+    said.media_type =
+        arena_fmt(e->r->scratch, "image/" STR_FMT, STR_ARG(format.len ? format : STR("png")));
+    return said.media_type.ptr ? tell(e, &said, err) : err_arena(err, e->r->scratch);
+}
+
 static bool end_item(const struct event *e, int64_t output, struct err *err)
 {
     for (struct heard *h = e->own->first; h; h = h->next)
@@ -218,6 +233,10 @@ static bool take_item(const struct event *e, json_ref item, int64_t output, stru
         ok = take_call(e, item, output, err);
     else if (member_is(e->j, item, "type", STR("reasoning")))
         ok = take_reasoning(e, item, output, err);
+    else if (member_is(e->j, item, "type", STR("image_generation_call")))
+        ok = take_image(e, item, output, err);
+    else /* the provider's own tools at work */
+        ok = said_other(e->r, STR("output."), text_of(e, item, "type"), json_raw(e->j, item), err);
     return ok && end_item(e, output, err);
 }
 
@@ -247,6 +266,29 @@ static enum finish_reason finish_of(const struct event *e, json_ref response)
     return e->own->has_calls ? FINISH_TOOL_CALLS : FINISH_STOP;
 }
 
+/* The tier that answered, and what no other dialect has a word for; what repeats the request says nothing
+ * new. */
+static bool tell_rest(struct event *e, json_ref response, struct err *err)
+{
+    static const char *const known[] = {
+        "id", "object", "created_at", "completed_at", "status", "background", "error",
+        "incomplete_details", "model", "output", "usage", "service_tier",
+        /* of the request */
+        "instructions", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
+        "previous_response_id", "reasoning", "store", "temperature", "top_p", "top_logprobs",
+        "text", "tool_choice", "tools", "truncation", "metadata", "user", "prompt",
+        "safety_identifier", "prompt_cache_key", "frequency_penalty", "presence_penalty",
+        "conversation", "prompt_cache_retention", NULL};
+    static const char *const counts[] = {"input_tokens",  "input_tokens_details",
+                                         "output_tokens", "output_tokens_details",
+                                         "total_tokens",  NULL};
+    struct said said = {.kind = SAID_TIER, .text = text_of(e, response, "service_tier")};
+
+    return (!said.text.len || tell(e, &said, err)) &&
+           said_others(e->r, e->j, response, known, "", err) &&
+           said_others(e->r, e->j, json_get(e->j, response, STR("usage")), counts, "usage.", err);
+}
+
 static bool end(struct event *e, json_ref response, struct err *err)
 {
     struct said usage = {.kind = SAID_USAGE, .usage = usage_unknown};
@@ -258,6 +300,8 @@ static bool end(struct event *e, json_ref response, struct err *err)
     for (json_ref i = json_first(e->j, output); i; i = json_next(e->j, i), index++)
         if (!take_item(e, i, index, err))
             return false;
+    if (!tell_rest(e, response, err))
+        return false;
     responses_read_usage(e->j, json_get(e->j, response, STR("usage")), &usage.usage);
     e->own->ended = true;
     return tell(e, &(struct said){.kind = SAID_FINISH, .finish = finish_of(e, response)}, err) &&

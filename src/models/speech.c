@@ -393,7 +393,8 @@ static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
     struct outgoing out = {0};
     struct upstream_question q;
 
-    if (!p->dialect->write_request(p->arena, asked, model, losses, &out, err))
+    if (!signatures_fit(p->arena, asked, p->dialect, losses, &asked, err) ||
+        !p->dialect->write_request(p->arena, asked, model, losses, &out, err))
         return false;
     if (!habits_path(p->arena, model, out.path, &out.path, err))
         return false;

@@ -11,6 +11,7 @@ struct translation {
     const struct dialect *client;
     struct speech *speech;
     struct said_writer writer;
+    struct losses lost; /* of the answer: what the client's dialect has no place for */
     struct buf out;
     struct err failure; /* found behind good bytes: told at the next call */
 };
@@ -42,6 +43,9 @@ static void show_speaker(struct translation *t)
     const struct model *model = t->speech->model;
 
     if (model) {
+        t->writer.heard = !model->provider           ? NULL
+                          : model->provider->dialect ? model->provider->dialect
+                                                     : &dialect_openai;
         t->answer.provider = model->provider ? model->provider->name : STR_NONE;
         t->answer.remote_model = model->remote_name;
     }
@@ -60,7 +64,7 @@ static SUSPENDS bool step(struct translation *t, bool *last, struct err *err)
         return false;
     show_speaker(t);
     measure(&t->answer.meter, said);
-    if (!t->client->write_said(&t->writer, said, &t->out, err))
+    if (!said_tell(t->client, &t->writer, said, &t->out, err))
         return false;
     *last = said->kind == SAID_END;
     return true;
@@ -137,7 +141,8 @@ struct answer *answer_from_speech(struct arena *arena, const struct dialect *cli
                                      .streamed = streamed,
                                      .id = id,
                                      .model = asked->model,
-                                     .created = clock_wall() / 1000};
+                                     .created = clock_wall() / 1000,
+                                     .lost = &t->lost};
     t->answer =
         (struct answer){.status = 200,
                         .streaming = streamed,
@@ -147,6 +152,7 @@ struct answer *answer_from_speech(struct arena *arena, const struct dialect *cli
                         .next = next_bytes,
                         .end = end_translation,
                         .tell_failure = tell_failure,
+                        .lost = &t->lost,
                         .own = t};
     chat_meter_init(&t->answer.meter, conversation_choices(asked));
     show_speaker(t);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "models/aws_frames.h"
+#include "models/responses.h"
 #include "test.h"
 
 static const struct provider provider = {.name = {"fake", 4}};
@@ -10,6 +11,9 @@ const struct model kit_model = {.name = {"m", 1},
                                 .remote_name = {"remote-m", 8},
                                 .provider = &provider,
                                 .output_tokens_max = 4096};
+
+bool kit_wants_all;
+static struct responses_asked wants_encrypted = {.include_encrypted = true};
 
 struct conversation *kit_read(struct arena *arena, const struct dialect *from, const char *body,
                               struct err *err)
@@ -45,12 +49,15 @@ void kit_client_init(struct kit_client *k, struct arena *arena, const struct dia
     k->asked.include_usage = true;
     k->asked.reasoning_summary = STR("auto"); /* some tell thoughts only to who wants them */
     k->asked.model = STR("m");
+    if (kit_wants_all && dialect == &dialect_responses)
+        k->asked.own = &wants_encrypted;
     k->writer = (struct said_writer){.arena = arena,
                                      .asked = &k->asked,
                                      .streamed = streamed,
                                      .id = STR("7f3a"),
                                      .model = STR("m"),
-                                     .created = 1700000000};
+                                     .created = 1700000000,
+                                     .lost = &k->lost};
     buf_init(&k->out, arena, 16 * MIB);
     EXPECT(dialect->writer_init(&k->writer, &err), "%s", err.text);
 }
@@ -60,7 +67,7 @@ void kit_say(struct kit_client *k, const struct dialect *dialect, const struct s
     struct err err = {0};
 
     k->said++;
-    EXPECT(dialect->write_said(&k->writer, said, &k->out, &err), "%s", err.text);
+    EXPECT(said_tell(dialect, &k->writer, said, &k->out, &err), "%s", err.text);
 }
 
 struct passing {
@@ -73,7 +80,7 @@ static bool take(void *ctx, const struct said *said, struct err *err)
     struct passing *p = ctx;
 
     p->client.said++;
-    return p->to->write_said(&p->client.writer, said, &p->client.out, err);
+    return said_tell(p->to, &p->client.writer, said, &p->client.out, err);
 }
 
 static bool feed(struct sse_reader *events, struct said_reader *r, const struct dialect *from,
@@ -142,6 +149,7 @@ struct str kit_answer(struct arena *arena, const struct dialect *from, const str
     bool ok;
 
     kit_client_init(&p.client, arena, to, streamed);
+    p.client.writer.heard = from;
     if (!from->reader_init(&r, err))
         return STR_NONE;
     sse_reader_init(&events, arena, MIB);

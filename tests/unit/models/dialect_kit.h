@@ -15,10 +15,14 @@ struct conversation *kit_read(struct arena *arena, const struct dialect *from, c
 struct str kit_request(struct arena *arena, const struct dialect *from, const struct dialect *to,
                        const char *body, struct losses *losses, struct err *err);
 
+/* The client asks for all that its dialect gives only to who asks for it. */
+extern bool kit_wants_all;
+
 /* A writer at work: what it has written is in `out`. */
 struct kit_client {
     struct said_writer writer;
     struct conversation asked;
+    struct losses lost;
     struct buf out;
     uint32_t said;
 };

@@ -442,8 +442,11 @@ static const struct {
      D("\"content\":\"Hi\"") FIN("stop") FIN("stop") DONE,
      MESSAGE("\"content\":\"Hi\",\"refusal\":null", "stop")},
     {"an annotation",
-     D("\"content\":\"Hi\"") D("\"annotations\":[{\"type\":\"url_citation\"}]") FIN("stop"),
-     MESSAGE("\"content\":\"Hi\",\"refusal\":null,\"annotations\":[{\"type\":\"url_citation\"}]",
+     D("\"content\":\"Hi\"")
+         D("\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"u\"}}]")
+             FIN("stop"),
+     MESSAGE("\"content\":\"Hi\",\"refusal\":null,\"annotations\":[{\"type\":\"url_citation\","
+             "\"url_citation\":{\"url\":\"u\"}}]",
              "stop")},
 };
 

@@ -1,0 +1,223 @@
+/* What of an answer has a place at the client, and what must be said to be missing. */
+#include <string.h>
+
+#include "models/dialect.h"
+#include "models/models.h"
+
+#define NAME_MAX   60 /* of what is lost, as the client is told */
+#define MEMBER_MAX (16 * KIB)
+
+/* ---- names of what was lost ---- */
+
+static bool note_name(struct arena *arena, struct losses *to, struct str name)
+{
+    name = str_slice(name, 0, NAME_MAX);
+    for (uint32_t i = 0; i < to->count; i++)
+        if (str_eq(to->fields[i], name))
+            return false;
+    name = to->count < LOSSES_MAX ? arena_str(arena, name) : STR_NONE;
+    if (name.ptr)
+        to->fields[to->count++] = name;
+    else
+        to->more++;
+    return true;
+}
+
+void said_lost(struct said_writer *w, struct str name)
+{
+    if (w->lost)
+        (void)note_name(w->arena, w->lost, name);
+}
+
+/* ---- readers: members that nobody here knows ---- */
+
+static bool holds_nothing(const struct json *j, json_ref v)
+{
+    enum json_kind kind = json_kind(j, v);
+
+    if (kind == JSON_OBJECT || kind == JSON_ARRAY)
+        return !json_first(j, v);
+    return kind == JSON_NULL || kind == JSON_FALSE || str_eq(json_raw(j, v), STR("\"\"")) ||
+           str_eq(json_raw(j, v), STR("0"));
+}
+
+static bool is_in(const char *const *list, struct str name)
+{
+    for (; *list; list++)
+        if (str_eq(name, str_from(*list)))
+            return true;
+    return false;
+}
+
+bool said_other(struct said_reader *r, struct str where, struct str name, struct str raw,
+                struct err *err)
+{
+    struct said said = {.kind = SAID_OTHER, .raw = raw};
+    char memory[NAME_MAX];
+    struct buf full;
+
+    if (!r->others)
+        r->others = arena_alloc(r->arena, sizeof *r->others);
+    if (!r->others)
+        return err_arena(err, r->arena);
+    buf_init_fixed(&full, memory, sizeof memory);
+    buf_str(&full, str_slice(where, 0, 20));
+    buf_str(&full, str_slice(name, 0, NAME_MAX - full.len));
+    if (!note_name(r->arena, r->others, buf_view(&full)) || r->others->more)
+        return true;
+    said.name = r->others->fields[r->others->count - 1];
+    return r->take(r->ctx, &said, err);
+}
+
+bool said_others(struct said_reader *r, const struct json *j, json_ref object,
+                 const char *const *known, const char *where, struct err *err)
+{
+    if (json_kind(j, object) != JSON_OBJECT)
+        return true;
+    for (json_ref v = json_first(j, object); v; v = json_next(j, v)) {
+        struct str name = json_key_raw(j, v);
+
+        if (!is_in(known, name) && !holds_nothing(j, v) &&
+            !said_other(r, str_from(where), name, json_raw(j, v), err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- steps that lose something ---- */
+
+static const struct {
+    enum said_kind kind;
+    const char *name;
+} kind_names[] = {
+    {SAID_TEXT, "text"},         {SAID_REASONING, "reasoning"},  {SAID_REFUSAL, "refusal"},
+    {SAID_TOOL, "tool_calls"},   {SAID_ARGUMENTS, "tool_calls"}, {SAID_CITATION, "citations"},
+    {SAID_MEDIA, "media"},       {SAID_LOGPROBS, "logprobs"},    {SAID_VECTOR, "embedding"},
+    {SAID_TIER, "service_tier"},
+};
+
+static struct str name_of_kind(const struct said *said)
+{
+    if (said->kind == SAID_OTHER)
+        return said->name;
+    for (size_t i = 0; i < ARRAY_LEN(kind_names); i++)
+        if (kind_names[i].kind == said->kind)
+            return str_from(kind_names[i].name);
+    return STR("something");
+}
+
+static void note_signature(uint64_t carries, struct said_writer *w, struct said *said)
+{
+    uint64_t needed = said->kind == SAID_TEXT        ? CARRIES_SIGNED_TEXT
+                      : said->kind == SAID_TOOL      ? CARRIES_SIGNED_CALL
+                      : said->kind == SAID_REASONING ? CARRIES_SIGNED_THINK
+                                                     : 0;
+
+    if (!said->signature.len || (carries & needed) == needed)
+        return;
+    said_lost(w, STR("signature"));
+    said->signature = STR_NONE;
+}
+
+static void note_usage(uint64_t carries, struct said_writer *w, const struct usage *u)
+{
+    if (!(carries & CARRIES_CACHE_WRITES) &&
+        (u->tokens_cache_write > 0 || u->tokens_cache_write_long > 0))
+        said_lost(w, STR("usage.cache_write_tokens"));
+    if (!(carries & CARRIES_MODALITIES) &&
+        (u->tokens_audio_in > 0 || u->tokens_audio_out > 0 || u->tokens_image_in > 0))
+        said_lost(w, STR("usage.audio_and_image_tokens"));
+    if (!(carries & CARRIES_REASONED) && u->tokens_reasoning > 0)
+        said_lost(w, STR("usage.reasoning_tokens"));
+}
+
+static void note_finish(uint64_t carries, struct said_writer *w, const struct said *said)
+{
+    if (!(carries & CARRIES_STOP) && said->text.len)
+        said_lost(w, STR("stop_sequence"));
+    if (!(carries & CARRIES_PAUSE) && said->finish == FINISH_PAUSE)
+        said_lost(w, STR("stop_reason.pause_turn"));
+}
+
+/* false: there is no place for the step at all. */
+static bool has_place(uint64_t carries, struct said_writer *w, struct said *said)
+{
+    bool image = str_starts(said->media_type, STR("image/"));
+
+    if (said->choice > 0 && !(carries & CARRIES_CHOICES) && said->kind != SAID_VECTOR) {
+        said_lost(w, STR("choices"));
+        return false;
+    }
+    if (!(carries & CARRIES(said->kind))) {
+        said_lost(w, name_of_kind(said));
+        return false;
+    }
+    if (said->kind == SAID_REASONING && said->is_redacted && !(carries & CARRIES_REDACTED)) {
+        said_lost(w, STR("reasoning.redacted"));
+        return false;
+    }
+    if (said->kind == SAID_MEDIA && !image && !(carries & CARRIES_SOUND)) {
+        said_lost(w, STR("audio"));
+        return false;
+    }
+    return true;
+}
+
+/* ---- the member "weir" ---- */
+
+static void write_lost(struct json_writer *w, const struct losses *lost)
+{
+    jw_key(w, "reply_dropped");
+    jw_array(w);
+    for (uint32_t i = 0; i < lost->count; i++)
+        jw_str(w, lost->fields[i]);
+    jw_array_end(w);
+    if (lost->more) {
+        jw_key(w, "reply_dropped_more");
+        jw_u64(w, lost->more);
+    }
+}
+
+/* Behind what is in it already. */
+static bool finish_weir(struct said_writer *w, struct err *err)
+{
+    struct str was = w->weir;
+    struct json_writer jw;
+    struct buf out;
+
+    if (!w->lost || (!w->lost->count && !w->lost->more))
+        return true;
+    buf_init(&out, w->arena, was.len + MEMBER_MAX);
+    jw_init(&jw, &out);
+    jw_object(&jw);
+    write_lost(&jw, w->lost);
+    if (was.len > 2) {
+        buf_char(&out, ',');
+        buf_str(&out, str_slice(was, 1, was.len - 1));
+    }
+    jw_object_end(&jw);
+    return buf_finish(&out, &w->weir, err);
+}
+
+bool said_tell(const struct dialect *client, struct said_writer *w, const struct said *said,
+               struct buf *out, struct err *err)
+{
+    uint64_t carries = client->carries | CARRIES_ALWAYS;
+    struct said told = *said;
+
+    if (!has_place(carries, w, &told))
+        return true;
+    if (told.signature.len) {
+        note_signature(carries, w, &told);
+        if (!signature_mark(w->arena, w->heard, client, told.kind == SAID_TOOL, &told.signature,
+                            err))
+            return false;
+    }
+    if (told.kind == SAID_USAGE)
+        note_usage(carries, w, &told.usage);
+    else if (told.kind == SAID_FINISH)
+        note_finish(carries, w, &told);
+    else if (told.kind == SAID_END && !finish_weir(w, err))
+        return false;
+    return client->write_said(w, &told, out, err);
+}
