@@ -12,9 +12,21 @@
 
 #define TEXT_BYTES_MAX ((size_t)64 * MIB)
 
+/* What a word became, remembered: a language has few words, and stemming is most of the work. */
+#define STEMS_KEPT      4096 /* a power of two */
+#define STEM_WORD_MAX   22
+#define STEMS_FROM_WORD 500 /* a question has fewer */
+struct kept_stem {
+    uint8_t word_len, stem_len;
+    bool stop;
+    char word[STEM_WORD_MAX], stem[STEM_WORD_MAX];
+};
+
 struct analyser {
     struct arena *arena;
     struct sb_stemmer *stemmer;
+    struct kept_stem *stems; /* NULL until a text is long */
+    uint32_t words_seen;
     const UNormalizer2 *nfkc; /* ICU's, shared, immutable; NULL until a text needs it */
     UBreakIterator *words;    /* NULL until a text needs it */
 };
@@ -32,7 +44,7 @@ struct scan {
 
 bool analyser_open(struct analyser **out, struct err *err)
 {
-    struct arena *arena = arena_new(64 * KIB);
+    struct arena *arena = arena_new(64 * KIB + STEMS_KEPT * sizeof(struct kept_stem));
     struct analyser *tools = arena ? arena_alloc(arena, sizeof *tools) : NULL;
 
     if (!tools) {
@@ -131,6 +143,11 @@ static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word
     while (from < to) {
         char bytes[4];
         uint32_t rune = next_rune(scan, &from);
+
+        if (rune < 128 && rune != '-' && len < TERM_BYTES_MAX) {
+            word[len++] = (char)(rune >= 'A' && rune <= 'Z' ? rune | 0x20 : rune);
+            continue;
+        }
         size_t size = rune == '-' ? 0 : utf8_put(bytes, (uint32_t)u_tolower((UChar32)rune));
 
         if (len + size > TERM_BYTES_MAX)
@@ -141,21 +158,67 @@ static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word
     return len;
 }
 
+/* Where a short word's stem is or would be kept; NULL for others. Without memory nothing is kept. */
+static struct kept_stem *place_of_stem(struct analyser *tools, struct str word)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a: a collision costs a stemming, no more */
+
+    if (word.len > STEM_WORD_MAX || tools->words_seen < STEMS_FROM_WORD)
+        return NULL;
+    if (!tools->stems)
+        tools->stems = arena_array(tools->arena, STEMS_KEPT, sizeof *tools->stems);
+    for (size_t i = 0; i < word.len; i++)
+        hash = (hash ^ (uint8_t)word.ptr[i]) * 16777619u;
+    return tools->stems ? &tools->stems[(hash ^ hash >> 15) & (STEMS_KEPT - 1)] : NULL;
+}
+
+static bool stem_word(struct analyser *tools, struct str word, struct str *stem, bool *stop,
+                      struct err *err)
+{
+    *stem = word;
+    *stop = is_stop_word(word);
+    if (*stop || (uint8_t)word.ptr[0] >= 0xE0)
+        return true;
+    const sb_symbol *found =
+        sb_stemmer_stem(tools->stemmer, (const sb_symbol *)word.ptr, (int)word.len);
+    if (!found)
+        return err_set(err, ERR_EXHAUSTED, "no memory to stem a word");
+    *stem = (struct str){(const char *)found, (size_t)sb_stemmer_length(tools->stemmer)};
+    return true;
+}
+
+static bool find_stem(struct analyser *tools, struct str word, struct str *stem, bool *stop,
+                      struct err *err)
+{
+    struct kept_stem *kept = place_of_stem(tools, word);
+
+    tools->words_seen++;
+    if (kept && word.len > 0 && kept->word_len == word.len &&
+        memcmp(kept->word, word.ptr, word.len) == 0) {
+        *stem = (struct str){kept->stem, kept->stem_len};
+        *stop = kept->stop;
+        return true;
+    }
+    if (!stem_word(tools, word, stem, stop, err))
+        return false;
+    if (kept && stem->len <= STEM_WORD_MAX) {
+        kept->word_len = (uint8_t)word.len;
+        kept->stem_len = (uint8_t)stem->len;
+        kept->stop = *stop;
+        memcpy(kept->word, word.ptr, word.len);
+        memcpy(kept->stem, stem->ptr, stem->len);
+    }
+    return true;
+}
+
 /* One word, lower case, in `word`: stop it, stem it, add it. */
 static bool add_word(struct scan *scan, struct term term, const char *word, size_t len,
                      struct err *err)
 {
     struct str text = {word, len};
 
-    term.stop = is_stop_word(text);
-    if (!term.stop && !term.number && (uint8_t)word[0] < 0xE0) {
-        const sb_symbol *stem =
-            sb_stemmer_stem(scan->tools->stemmer, (const sb_symbol *)word, (int)len);
-
-        if (!stem)
-            return err_set(err, ERR_EXHAUSTED, "no memory to stem a word");
-        text = (struct str){(const char *)stem, (size_t)sb_stemmer_length(scan->tools->stemmer)};
-    }
+    if (!term.number && !find_stem(scan->tools, text, &text, &term.stop, err))
+        return false;
     term.text = arena_str(scan->arena, text);
     if (!term.text.ptr)
         return no_memory(scan, err);
@@ -165,6 +228,8 @@ static bool add_word(struct scan *scan, struct term term, const char *word, size
 
 static bool is_word_rune(uint32_t rune)
 {
+    if (rune < 128)
+        return (rune >= '0' && rune <= '9') || ((rune | 0x20) >= 'a' && (rune | 0x20) <= 'z');
     if (rune_is_ideographic(rune))
         return false;
     return u_isalnum((UChar32)rune) || (U_GET_GC_MASK((UChar32)rune) & U_GC_M_MASK);
