@@ -11,7 +11,8 @@
  *       /hold    one piece, then silence until the client leaves
  *   rig load HOST:PORT PATH KEY MODEL CONNECTIONS SECONDS PROMPT_BYTES [stream|hold]
  *     A closed loop on keep-alive connections; prints one line of JSON. The request is of the dialect that PATH
- *     ends in. UNIQUE=1: each request differs in eight digits of its prompt, so that no cache knows it.
+ *     ends in. UNIQUE=1: each request differs in eight characters of its prompt, also from
+ *     those of other runs, so that no cache knows it.
  *   rig sink PORT
  *     Takes whatever is posted, and says 200.
  */
@@ -494,7 +495,7 @@ struct conn {
 static struct {
     char *request;
     size_t request_len;
-    char *unique; /* eight digits of the prompt that count up, or NULL */
+    char *unique; /* eight characters of the prompt that count up, or NULL */
     int64_t *took, *delay, *first;
     size_t took_count, delay_count, first_count, count_max;
     uint64_t requests, events, errors, connects, number;
@@ -529,10 +530,10 @@ static void ask(struct conn *c)
     c->have = 0;
     c->in_body = c->heard = false;
     if (load.unique) {
-        char digits[12];
+        uint64_t rest = load.number++;
 
-        snprintf(digits, sizeof digits, "%08u", (unsigned)(load.number++ % 100000000));
-        memcpy(load.unique, digits, 8);
+        for (int i = 8; i--; rest /= 32)
+            load.unique[i] = "0123456789abcdefghijklmnopqrstuv"[rest % 32];
     }
     while (done < load.request_len) {
         ssize_t n = send(c->fd, load.request + done, load.request_len - done, MSG_NOSIGNAL);
@@ -660,6 +661,7 @@ static void make_request(const char *host, const char *path, const char *key, co
                                        path, host, key, len, body);
     if (getenv("UNIQUE") && prompt > 8)
         load.unique = strstr(strstr(load.request, "\r\n\r\n"), "00000000");
+    load.number = (uint64_t)now_ns() / 1000; /* grows faster than requests are made */
     free(body);
     free(text);
 }
