@@ -8,7 +8,9 @@
 #include "sys/file.h"
 
 #define MAGIC       "weiridx1"
-#define ROWS_FIRST  1024u
+#define ROWS_FIRST  64u
+#define LINE_USUAL  384u /* bytes of a record: a guess that saves growing */
+#define HASH_MEMBER STR(",\"hash\":\"")
 #define TABLE_BYTES ((size_t)1 * GIB) /* of one segment's rows, at most */
 
 struct index_head {
@@ -78,36 +80,62 @@ static void read_member(const struct audit_member *m, struct audit_row *out)
         out->status = (uint32_t)status;
 }
 
+/* The hash of the chain is the last member, and the longest; no column wants it. */
+static struct str without_hash(struct str line)
+{
+    size_t len = HASH_MEMBER.len + 2 * sizeof(struct sha256) + 2;
+    size_t at = line.len - MIN_OF(len, line.len);
+
+    return str_starts(str_slice(line, at, line.len), HASH_MEMBER) ? str_slice(line, 0, at + 1)
+                                                                  : line;
+}
+
 void audit_row_read(struct str line, struct audit_row *out)
 {
     struct audit_member member;
 
     *out = (struct audit_row){.len = (uint32_t)line.len};
+    line = without_hash(line);
     while (audit_member_next(&line, &member))
         read_member(&member, out);
 }
 
 /* ---- from the segment ---- */
 
+/* Behind room for the file's head, so that an index is written as it stands. */
 struct rows {
     struct arena *arena;
-    struct audit_row *at;
+    struct index_head *head; /* its rows follow */
     size_t count, room;
 };
 
+static size_t bytes_of(size_t rows)
+{
+    return sizeof(struct index_head) + rows * sizeof(struct audit_row);
+}
+
+static struct audit_row *rows_of(const struct rows *rows)
+{
+    return (struct audit_row *)(void *)(rows->head + 1);
+}
+
+static bool make_room(struct rows *rows, size_t room, struct err *err)
+{
+    struct index_head *more =
+        arena_grow(rows->arena, rows->head, bytes_of(rows->room), bytes_of(room));
+
+    if (!more)
+        return err_arena(err, rows->arena);
+    rows->head = more;
+    rows->room = room;
+    return true;
+}
+
 static bool add_row(struct rows *rows, const struct audit_row *row, struct err *err)
 {
-    if (rows->count == rows->room) {
-        size_t room = rows->room ? 2 * rows->room : ROWS_FIRST;
-        struct audit_row *more =
-            arena_grow(rows->arena, rows->at, rows->room * sizeof *more, room * sizeof *more);
-
-        if (!more)
-            return err_arena(err, rows->arena);
-        rows->at = more;
-        rows->room = room;
-    }
-    rows->at[rows->count++] = *row;
+    if (rows->count == rows->room && !make_room(rows, 2 * rows->room, err))
+        return false;
+    rows_of(rows)[rows->count++] = *row;
     return true;
 }
 
@@ -140,18 +168,21 @@ static void set_times(struct audit_table *table)
     }
 }
 
-static bool scan_segment(struct audit_table *table, struct arena *arena, const char *dir,
+static bool scan_segment(struct rows *rows, struct audit_table *table, const char *dir,
                          uint64_t first, struct err *err)
 {
     struct arena *window CLEANUP(arena_end) = arena_new((size_t)64 * MIB);
     struct audit_cursor cursor CLEANUP(audit_cursor_close) = {0};
-    struct rows rows = {.arena = arena};
+    int64_t bytes;
 
     if (!window)
         return err_set(err, ERR_EXHAUSTED, "no memory to read the audit log");
-    if (!audit_cursor_open(&cursor, window, dir, first, err) || !scan(&rows, &cursor, first, err))
+    if (!audit_cursor_open(&cursor, window, dir, first, err) ||
+        !file_size(cursor.file, &bytes, err) ||
+        !make_room(rows, ROWS_FIRST + (size_t)bytes / LINE_USUAL, err) ||
+        !scan(rows, &cursor, first, err))
         return false;
-    *table = (struct audit_table){.rows = rows.at, .count = rows.count};
+    *table = (struct audit_table){.rows = rows_of(rows), .count = rows->count};
     set_times(table);
     return true;
 }
@@ -215,8 +246,10 @@ static bool map_index(struct audit_table *table, const char *dir, uint64_t first
 bool audit_table_open(struct audit_table *table, struct arena *arena, const char *dir,
                       uint64_t first, struct err *err)
 {
+    struct rows rows = {.arena = arena};
+
     *table = (struct audit_table){0};
-    return map_index(table, dir, first) || scan_segment(table, arena, dir, first, err);
+    return map_index(table, dir, first) || scan_segment(&rows, table, dir, first, err);
 }
 
 void audit_table_close(struct audit_table *table)
@@ -231,29 +264,23 @@ void audit_table_close(struct audit_table *table)
 static bool make_index(const char *dir, uint64_t first, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(2 * TABLE_BYTES);
+    struct rows rows = {.arena = arena};
     struct audit_table table;
     char path[AUDIT_PATH_MAX];
-    struct str text;
-    struct buf b;
 
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to index the audit log");
-    if (!index_path(path, dir, first, err) || !scan_segment(&table, arena, dir, first, err))
+    if (!index_path(path, dir, first, err) || !scan_segment(&rows, &table, dir, first, err))
         return false;
-
-    size_t bytes = table.count * sizeof *table.rows;
-    struct index_head head = {.first = first,
-                              .count = table.count,
-                              .first_time = table.first_time,
-                              .last_time = table.last_time,
-                              .crc = crc32c(0, table.rows, bytes),
-                              .row_bytes = sizeof *table.rows};
-
-    memcpy(head.magic, MAGIC, sizeof head.magic);
-    buf_init(&b, arena, TABLE_BYTES);
-    buf_put(&b, &head, sizeof head);
-    buf_put(&b, table.rows, bytes);
-    return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);
+    *rows.head = (struct index_head){.first = first,
+                                     .count = table.count,
+                                     .first_time = table.first_time,
+                                     .last_time = table.last_time,
+                                     .crc = crc32c(0, table.rows, table.count * sizeof *table.rows),
+                                     .row_bytes = sizeof *table.rows};
+    memcpy(rows.head->magic, MAGIC, sizeof rows.head->magic);
+    return file_store(path, (struct str){(const char *)rows.head, bytes_of(table.count)}, 0600,
+                      err);
 }
 
 bool audit_index_missing(const char *dir, uint64_t before, struct err *err)

@@ -15,7 +15,7 @@
 
 /* ---- tiles ---- */
 
-static bool tile_dir(char *path, struct err *err)
+static bool make_tile_dir(char *path, struct err *err)
 {
     char *slash = strrchr(path, '/');
 
@@ -27,8 +27,8 @@ static bool tile_dir(char *path, struct err *err)
     return ok;
 }
 
-/* Readers see a whole tile or none. A partial one is not synced: it can be made again. */
-static bool write_beside(const char *path, struct str bytes, struct err *err)
+/* Readers see a whole tile or none. Not synced it can be lost, and is made again. */
+static bool write_beside(const char *path, struct str bytes, bool sync, struct err *err)
 {
     struct file *file CLEANUP(file_close) = NULL;
     char beside[AUDIT_PATH_MAX];
@@ -40,29 +40,53 @@ static bool write_beside(const char *path, struct str bytes, struct err *err)
     if (!buf_ok(&b))
         return err_set(err, ERR_INVALID, "path of audit directory is too long");
     return file_open(beside, FILE_REPLACE, 0600, &file, err) &&
-           file_append(file, bytes.ptr, bytes.len, err) && file_rename(beside, path, err);
+           file_append(file, bytes.ptr, bytes.len, err) && (!sync || file_sync(file, err)) &&
+           file_rename(beside, path, err);
 }
 
+/* Its directory is there, but for the first tile in it. A full tile is synced; its name is with its
+ * directory, by tree_grow(). */
 static bool write_tile(const char *dir, int level, uint64_t index, const struct sha256 *tile,
-                       uint32_t width, struct err *err)
+                       uint32_t width, char path[AUDIT_PATH_MAX], struct err *err)
 {
     struct str bytes = {(const char *)tile, (size_t)width * SHA256_BYTES};
-    char path[AUDIT_PATH_MAX];
+    bool full = width == TILE_WIDTH, ok;
+    struct err missing = {0};
     struct buf b;
 
-    buf_init_fixed(&b, path, sizeof path - sizeof ".new");
+    buf_init_fixed(&b, path, AUDIT_PATH_MAX - sizeof ".new");
     if (!audit_tile_path(&b, dir, level, index, width))
         return err_set(err, ERR_INVALID, "path of audit directory is too long");
-    if (!tile_dir(path, err) || !(width == TILE_WIDTH ? file_store(path, bytes, 0600, err)
-                                                      : write_beside(path, bytes, err)))
+    ok = write_beside(path, bytes, full, &missing);
+    if (!ok && missing.code == ERR_NOT_FOUND)
+        ok = make_tile_dir(path, err) && write_beside(path, bytes, full, err);
+    else if (!ok)
+        *err = missing;
+    return ok || err_wrap(err, "write tile of the audit tree");
+}
+
+/* Names of full tiles: one sync for all of a directory. */
+static bool sync_names(struct audit_tree *tree, struct err *err)
+{
+    if (tree->names[0] && !file_sync_dir(tree->names, err))
         return err_wrap(err, "write tile of the audit tree");
+    tree->names[0] = 0;
     return true;
 }
 
 static bool keep_tile(void *ctx, int level, uint64_t index, const struct sha256 *tile,
                       struct err *err)
 {
-    return write_tile(((struct audit_tree *)ctx)->dir, level, index, tile, TILE_WIDTH, err);
+    struct audit_tree *tree = ctx;
+    char path[AUDIT_PATH_MAX];
+
+    if (!write_tile(tree->dir, level, index, tile, TILE_WIDTH, path, err))
+        return false;
+    *strrchr(path, '/') = 0;
+    if (strcmp(tree->names, path) != 0 && !sync_names(tree, err))
+        return false;
+    memcpy(tree->names, path, strlen(path) + 1);
+    return true;
 }
 
 static bool write_parts(struct audit_tree *tree, struct err *err)
@@ -70,9 +94,10 @@ static bool write_parts(struct audit_tree *tree, struct err *err)
     for (int level = 0; level < TILE_LEVELS; level++) {
         struct tree_part now = tree_part_of(tree->edge->size, level);
         struct tree_part was = tree_part_of(tree->signed_size, level);
+        char path[AUDIT_PATH_MAX];
 
         if (now.width && (now.width != was.width || now.index != was.index) &&
-            !write_tile(tree->dir, level, now.index, tree->edge->at[level], now.width, err))
+            !write_tile(tree->dir, level, now.index, tree->edge->at[level], now.width, path, err))
             return false;
     }
     return true;
@@ -138,7 +163,7 @@ bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
             return false;
         tree->positioned = true;
     }
-    return true;
+    return sync_names(tree, err);
 }
 
 /* ---- checkpoints ---- */

@@ -27,7 +27,8 @@ struct audit_tree {
     size_t key_count;
     struct merkle_edge *edge;
     struct audit_cursor cursor;
-    bool positioned;   /* the cursor stands behind the edge's last leaf */
+    char names[AUDIT_PATH_MAX]; /* directory of full tiles whose names are not synced, or "" */
+    bool positioned;            /* the cursor stands behind the edge's last leaf */
     uint64_t previous; /* size whose partial tiles are still there, beside those of `signed_size` */
     uint64_t signed_size;
     char note[NOTE_MAX]; /* the newest */

@@ -23,6 +23,7 @@ bool cache_open(const struct cache_options *options, struct cache **out, struct 
     if (c) {
         c->arena = arena;
         c->options = *options;
+        mutex_init(&c->waiting.lock);
         c->memory = memory_new(arena, &memory);
         c->flights = flights_new(arena, options->entry_bytes_max);
     }
@@ -45,7 +46,10 @@ void cache_close(struct cache **at)
     *at = NULL;
     if (!c)
         return;
-    pool_free(&c->pool); /* what waits is written */
+    pool_free(&c->pool); /* what is being written is */
+    if (c->disk)
+        keep_write_waiting(c);
+    mutex_done(&c->waiting.lock);
     disk_close(&c->disk);
     flights_free(c->flights);
     memory_clear(c->memory);
@@ -215,13 +219,16 @@ static void purge_disk(void *arg)
     p->ok = disk_purge(p->cache->disk, p->what, &p->gone, p->err);
 }
 
-/* First nobody new is kept, then from above down: what is brought up meanwhile is not. */
+/* What is kept already is written, so that a purge of another answer does not cost it its place on disk.
+ * Then nobody new is kept, and from above down: what is brought up meanwhile is not. */
 bool cache_purge(struct cache *cache, const struct cache_selector *what, uint64_t *gone,
                  struct err *err)
 {
     struct purge p = {.cache = cache, .what = what, .err = err, .ok = true};
     uint64_t in_memory;
 
+    if (cache->disk && !pool_run(cache->pool, keep_write_waiting, cache, err))
+        return false;
     atomic_fetch_add(&cache->purges, 1);
     in_memory = memory_purge(cache->memory, what);
     if (cache->disk && !pool_run(cache->pool, purge_disk, &p, err))

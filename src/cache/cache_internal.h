@@ -7,6 +7,7 @@
 #include "cache/flight.h"
 #include "cache/memory.h"
 #include "cache/shared.h"
+#include "sys/mutex.h"
 #include "sys/pool.h"
 
 struct cache {
@@ -14,8 +15,14 @@ struct cache {
     struct cache_options options;
     struct memory *memory;
     struct flights *flights;
-    struct disk *disk;           /* NULL: none */
-    struct pool *pool;           /* for the files; NULL: none */
+    struct disk *disk; /* NULL: none */
+    struct pool *pool; /* for the files; NULL: none */
+    struct {
+        struct mutex lock; /* over all of this */
+        struct entry *first, *last;
+        size_t bytes;
+        bool called;             /* somebody writes them soon */
+    } waiting;                   /* for the disk */
     atomic_uint sharing;         /* answers on their way to Redis */
     atomic_uint_fast64_t purges; /* what began before one of them is not kept after it */
     atomic_uint_fast64_t hits_memory, hits_disk, hits_shared, misses, joins, stored, too_large,
@@ -43,6 +50,7 @@ struct cache_ticket {
 
 /* Into every level, if it may be kept at all. True: it is. */
 bool keep_entry(struct cache_ticket *t, struct entry *e);
+void keep_write_waiting(void *cache);              /* blocks */
 struct chat_meter meter_of(const struct entry *e); /* as if it had just been told */
 
 #endif

@@ -29,8 +29,10 @@ bool disk_open(const struct disk_options *options, struct disk **out, struct err
 void disk_close(struct disk **disk);
 bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now); /* from the index alone */
 struct entry *disk_get(struct disk *d, const struct cache_key *key, wall_ms now, dur_ns max_age)
-    MUST_CHECK;                                                                   /* blocks */
-bool disk_put(struct disk *d, const struct entry *e, struct err *err) MUST_CHECK; /* blocks */
+    MUST_CHECK; /* blocks */
+/* One after the other, as few writes as possible. How many are kept; *err has the last reason why one is not. */
+size_t disk_put(struct disk *d, struct entry *const *entries, size_t count, struct err *err)
+    MUST_CHECK; /* blocks */
 bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gone, struct err *err)
     MUST_CHECK; /* blocks */
 struct disk_stats disk_stats(struct disk *d);

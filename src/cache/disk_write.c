@@ -10,6 +10,8 @@
 #define SEGMENTS_MAX  100000
 #define ITEMS_AT_ONCE 64
 #define PATH_BYTES    1024
+#define STAGE_BYTES   (128 * KIB) /* written at once */
+#define STAGE_ITEMS   64
 
 uint32_t record_head_crc(const struct record_head *head)
 {
@@ -75,7 +77,7 @@ static struct segment *open_segment(struct disk *d, uint64_t number, struct err 
 
 /* ---- writing; with `writing` held ---- */
 
-static void describe(const struct entry *e, struct segment *s, struct disk_item *item,
+static void describe(const struct entry *e, struct segment *s, int64_t at, struct disk_item *item,
                      struct record_head *head)
 {
     *head = (struct record_head){.magic = RECORD_LIVE,
@@ -89,7 +91,7 @@ static void describe(const struct entry *e, struct segment *s, struct disk_item 
     head->head_crc = record_head_crc(head);
     *item = (struct disk_item){.key = head->key,
                                .segment = s,
-                               .at = s->bytes,
+                               .at = at,
                                .expires = head->expires,
                                .space = head->space,
                                .model = head->model,
@@ -104,7 +106,7 @@ static bool append(struct disk *d, struct segment *s, const struct entry *e, str
     struct record_head head;
     bool indexed;
 
-    describe(e, s, &item, &head);
+    describe(e, s, s->bytes, &item, &head);
     if (!file_write_at(s->file, item.at + (int64_t)sizeof head, e->text.ptr, e->text.len, err) ||
         !file_write_at(s->file, item.at, &head, sizeof head, err)) {
         struct err lost = {0};
@@ -226,17 +228,131 @@ static bool make_room(struct disk *d, int64_t need, struct err *err)
     return d->newest || start_segment(d, err);
 }
 
-bool disk_put(struct disk *d, const struct entry *e, struct err *err)
-{
-    int64_t need = (int64_t)(sizeof(struct record_head) + e->text.len);
-    bool ok;
+/* ---- many at once; with `writing` held ---- */
 
-    if (need > d->options.bytes_max / 2 || e->text.len > UINT32_MAX)
-        return err_set(err, ERR_TOO_LARGE, "an answer is larger than half the cache on disk");
+/* Records that stand one after the other behind the end of a file, before they are written. */
+struct stage {
+    struct segment *segment;
+    size_t len, count;
+    struct disk_item items[STAGE_ITEMS];
+    struct disk_item old[STAGE_ITEMS]; /* what stood under the same keys */
+    bool lost[STAGE_ITEMS];            /* no memory for it in the index */
+    char bytes[STAGE_BYTES];
+};
+
+static void index_stage(struct disk *d, struct stage *stage)
+{
+    mutex_lock(&d->lock);
+    stage->segment->bytes += (int64_t)stage->len;
+    d->bytes += (int64_t)stage->len;
+    for (size_t i = 0; i < stage->count; i++) {
+        stage->lost[i] = !disk_index(d, &stage->items[i], &stage->old[i]);
+        if (stage->old[i].segment)
+            stage->old[i].segment->users++;
+    }
+    mutex_unlock(&d->lock);
+}
+
+/* One record a key: so that a purge finds every copy. */
+static size_t wipe_stage(struct disk *d, struct stage *stage, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < stage->count; i++) {
+        struct disk_item *old = &stage->old[i];
+        bool ok = !old->segment || disk_wipe(old, err);
+
+        if (old->segment)
+            disk_release(d, old->segment);
+        if (stage->lost[i] && disk_wipe(&stage->items[i], err))
+            err_set(err, ERR_EXHAUSTED, "no memory for the index of the cache");
+        kept += ok && !stage->lost[i];
+    }
+    return kept;
+}
+
+/* How many of what is staged are kept. */
+static size_t write_stage(struct disk *d, struct stage *stage, struct err *err)
+{
+    struct segment *s = stage->segment;
+    size_t kept = 0;
+
+    if (stage->count == 0)
+        return 0;
+    if (file_write_at(s->file, s->bytes, stage->bytes, stage->len, err)) {
+        index_stage(d, stage);
+        kept = wipe_stage(d, stage, err);
+    } else {
+        struct err lost = {0};
+
+        if (!file_cut(s->file, s->bytes, &lost))
+            log_warn("a file of the cache could not be cut: %s", lost.text);
+    }
+    stage->len = stage->count = 0;
+    return kept;
+}
+
+/* Without a new file and without making room, which writes, too. */
+static bool fits_stage(const struct disk *d, const struct stage *stage, size_t need)
+{
+    int64_t all = (int64_t)(stage->len + need);
+
+    return stage->count < STAGE_ITEMS && stage->len + need <= STAGE_BYTES &&
+           stage->segment == d->newest && stage->segment->bytes + all <= d->options.segment_bytes &&
+           d->bytes + all <= d->options.bytes_max &&
+           d->by_key.count + stage->count < d->options.entries_max;
+}
+
+static void add_to_stage(struct stage *stage, const struct entry *e)
+{
+    struct record_head head;
+
+    describe(e, stage->segment, stage->segment->bytes + (int64_t)stage->len,
+             &stage->items[stage->count++], &head);
+    memcpy(stage->bytes + stage->len, &head, sizeof head);
+    memcpy(stage->bytes + stage->len + sizeof head, e->text.ptr, e->text.len);
+    stage->len += sizeof head + e->text.len;
+}
+
+/* How many are kept now: of those that were staged before, and a large one by itself. */
+static size_t put_one(struct disk *d, struct stage *stage, const struct entry *e, struct err *err)
+{
+    size_t need = sizeof(struct record_head) + e->text.len, kept = 0;
+
+    if (stage->count > 0 && !fits_stage(d, stage, need))
+        kept = write_stage(d, stage, err);
+    if ((int64_t)need > d->options.bytes_max / 2 || e->text.len > UINT32_MAX) {
+        err_set(err, ERR_TOO_LARGE, "an answer is larger than half the cache on disk");
+        return kept;
+    }
+    if (stage->count == 0 && !make_room(d, (int64_t)need, err))
+        return kept;
+    if (need > STAGE_BYTES)
+        return kept + append(d, d->newest, e, err);
+    stage->segment = d->newest;
+    add_to_stage(stage, e);
+    return kept;
+}
+
+size_t disk_put(struct disk *d, struct entry *const *entries, size_t count, struct err *err)
+{
+    size_t got, kept = 0;
+    struct stage *stage = pages_take(sizeof *stage, &got);
+
+    if (!stage) {
+        err_set(err, ERR_EXHAUSTED, "no memory to keep answers on disk");
+        return 0;
+    }
+    stage->len = stage->count = 0;
     mutex_lock(&d->writing);
-    ok = make_room(d, need, err) && append(d, d->newest, e, err);
+    for (size_t i = 0; i < count; i++)
+        kept += put_one(d, stage, entries[i], err);
+    kept += write_stage(d, stage, err);
     mutex_unlock(&d->writing);
-    return ok || err_wrap(err, "keep an answer on disk");
+    pages_give(stage, got);
+    if (kept < count)
+        err_wrap(err, "keep an answer on disk");
+    return kept;
 }
 
 /* ---- opening ---- */

@@ -42,7 +42,8 @@ struct entry {
     bool in_shard;
     atomic_bool recent;
     /* while it waits to be written to disk */
-    void *writer;
+    struct entry *next_waiting;
+    void *writer; /* and to Redis */
     uint64_t purges;
 };
 

@@ -12,6 +12,10 @@
 #include "sys/clock.h"
 
 #define SHARING_MAX 256 /* answers that may be on their way to Redis; more are not sent */
+#define WAITING_MAX \
+    (16 * MIB) /* bytes of answers that may wait for the disk; more are not written */
+#define WRITE_AFTER   (10 * MILLISECOND)
+#define WRITE_AT_ONCE 64
 
 /* ---- what may be kept ---- */
 
@@ -50,37 +54,115 @@ static struct entry *new_entry(struct cache_ticket *t, const struct answer *answ
     return entry_new(&facts, err);
 }
 
-/* In the pool. A purge that came meanwhile has not seen it: then it goes again. */
-static void write_disk(void *arg)
+/* What waits, oldest first, up to `max`; out of the list. */
+static size_t take_waiting(struct cache *c, struct entry **out, size_t max)
 {
-    struct entry *e = arg;
-    struct cache *c = e->writer;
-    struct cache_selector same = {.key = &e->facts.key};
-    struct err err = {0};
-    uint64_t gone = 0;
+    size_t count = 0;
 
-    if (e->purges == atomic_load(&c->purges)) {
-        if (!disk_put(c->disk, e, &err)) {
-            atomic_fetch_add(&c->dropped, 1);
-            log_warn("%s", err.text);
-        } else if (e->purges != atomic_load(&c->purges) &&
-                   !disk_purge(c->disk, &same, &gone, &err)) {
-            log_error("an answer that was purged on its way is still on disk: %s", err.text);
-        }
+    mutex_lock(&c->waiting.lock);
+    while (count < max && c->waiting.first) {
+        struct entry *e = c->waiting.first;
+
+        c->waiting.first = e->next_waiting;
+        c->waiting.bytes -= e->text.len;
+        out[count++] = e;
     }
-    entry_unref(&e);
+    if (!c->waiting.first)
+        c->waiting.last = NULL;
+    mutex_unlock(&c->waiting.lock);
+    return count;
+}
+
+/* A purge that came meanwhile has not seen them: then it goes again. */
+static void purge_late(struct cache *c, struct entry *const *entries, size_t count)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct cache_selector same = {.key = &entries[i]->facts.key};
+        uint64_t gone = 0;
+
+        if (entries[i]->purges != atomic_load(&c->purges) &&
+            !disk_purge(c->disk, &same, &gone, &err))
+            log_error("an answer that was purged on its way is still on disk: %s", err.text);
+    }
+}
+
+static void write_some(struct cache *c, struct entry *const *entries, size_t count)
+{
+    struct entry *current[WRITE_AT_ONCE];
+    struct err err = {0};
+    size_t some = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (entries[i]->purges == atomic_load(&c->purges))
+            current[some++] = entries[i];
+
+    size_t kept = some ? disk_put(c->disk, current, some, &err) : 0;
+
+    if (kept < some) {
+        atomic_fetch_add(&c->dropped, some - kept);
+        log_warn("%zu answers are not kept: %s", some - kept, err.text);
+    }
+    purge_late(c, current, some);
+}
+
+/* In the pool, or when the cache closes. */
+void keep_write_waiting(void *cache)
+{
+    struct cache *c = cache;
+    struct entry *entries[WRITE_AT_ONCE];
+    size_t count;
+
+    while ((count = take_waiting(c, entries, WRITE_AT_ONCE)) > 0) {
+        write_some(c, entries, count);
+        for (size_t i = 0; i < count; i++)
+            entry_unref(&entries[i]);
+    }
+}
+
+static void call_writer(struct cache *c)
+{
+    struct err err = {0};
+
+    mutex_lock(&c->waiting.lock);
+    c->waiting.called = false;
+    mutex_unlock(&c->waiting.lock);
+    if (!pool_submit(c->pool, keep_write_waiting, c, &err))
+        log_debug("%s", err.text); /* the next one writes them, or cache_close() */
+}
+
+/* A fiber: what is answered within a moment is written together. When the loop ends it does not wait. */
+static void write_soon(void *cache)
+{
+    struct err err = {0};
+
+    (void)!fiber_sleep(WRITE_AFTER, &err);
+    call_writer(cache);
 }
 
 static void send_to_disk(struct cache_ticket *t, struct entry *e)
 {
+    struct cache *c = t->cache;
     struct err err = {0};
+    bool call = false, fits;
 
-    e->writer = t->cache;
     e->purges = t->purges;
-    if (pool_submit(t->cache->pool, write_disk, entry_ref(e), &err))
-        return;
-    atomic_fetch_add(&t->cache->dropped, 1);
-    entry_unref(&(struct entry *){e});
+    mutex_lock(&c->waiting.lock);
+    fits = c->waiting.bytes + e->text.len <= WAITING_MAX;
+    if (fits) {
+        e->next_waiting = NULL;
+        *(c->waiting.last ? &c->waiting.last->next_waiting : &c->waiting.first) = entry_ref(e);
+        c->waiting.last = e;
+        c->waiting.bytes += e->text.len;
+        call = !c->waiting.called;
+        c->waiting.called = true;
+    }
+    mutex_unlock(&c->waiting.lock);
+    if (!fits)
+        atomic_fetch_add(&c->dropped, 1);
+    if (call && !fiber_spawn(write_soon, c, &err))
+        call_writer(c);
 }
 
 /* A fiber of its own: the client does not wait for it. */

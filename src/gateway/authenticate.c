@@ -13,19 +13,25 @@ static SUSPENDS bool identify(struct request *req, struct str token, struct err 
                    "no key was sent: expected the header \"Authorization: Bearer wr_...\"");
 }
 
+/* Writing an address as text costs more than checking a key: only of who is refused. */
+static NOINLINE bool is_first_refusal(const struct request *req, struct str token)
+{
+    struct addr peer = http_peer(req->http);
+
+    return stranger_is_first(req->gateway->accounts, str_from(peer.text), token, clock_wall());
+}
+
 /* Over the Unix socket of the same user no key is needed: whoever can open it can read the data
  * directory anyway. A key that is shown counts there too. Of many refusals of one address within a minute
  * the first is recorded; the others are counted, and recorded together. */
 bool authenticate(struct request *req, struct err *err)
 {
     struct str token = req->token;
-    struct addr peer = http_peer(req->http);
 
     req->token = STR_NONE;
     if (!identify(req, token, err)) {
         if (err->code == ERR_UNAUTHENTICATED)
-            req->recorded = !stranger_is_first(req->gateway->accounts, str_from(peer.text), token,
-                                               clock_wall());
+            req->recorded = !is_first_refusal(req, token);
         return false;
     }
     if (principal_may(req->who, RIGHT_ASK))

@@ -12,7 +12,7 @@
 static struct entry *make(uint64_t n, size_t body_bytes, const char *space, const char *tag)
 {
     struct err err = {0};
-    struct arena *arena = arena_new(MIB);
+    struct arena *arena = arena_new(16 * MIB);
     char *body = arena_alloc(arena, body_bytes + 64);
     struct entry_facts facts = {.status = 200,
                                 .stored = clock_wall(),
@@ -44,7 +44,7 @@ static bool put(struct disk *d, uint64_t n, size_t bytes)
     struct entry *e CLEANUP(entry_unref) =
         make(n, bytes, n % 2 ? "odd" : "even", n % 5 ? NULL : "five");
     struct err err = {0};
-    bool ok = disk_put(d, e, &err);
+    bool ok = disk_put(d, &e, 1, &err) == 1;
 
     EXPECT(ok, "%s", err.text);
     return ok;
@@ -120,6 +120,39 @@ TEST(disk_survives_reopening)
     EXPECT(e && e->facts.body.len == 50, "the newest");
     entry_unref(&e);
     EXPECT(grep(dir, "SECRET-000007-") == 1, "the one before is not in the files");
+    disk_close(&d);
+    EXPECT(pages_in_use() == before);
+    arena_end(&arena);
+}
+
+/* More than are written at once, some too long for that, one too long for the disk, a key twice. */
+TEST(many_are_put_at_once)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "many");
+    size_t before = pages_in_use();
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct entry *entries[200];
+    struct err err = {0};
+
+    for (uint64_t n = 0; n < ARRAY_LEN(entries); n++)
+        entries[n] = make(n == 150 ? 7 : n,
+                          n == 33  ? 5 * (size_t)MIB
+                          : n % 50 ? 300 + 40 * n
+                                   : 200 * (size_t)KIB,
+                          "even", NULL);
+    EXPECT(disk_put(d, entries, ARRAY_LEN(entries), &err) == ARRAY_LEN(entries) - 1);
+    EXPECT(err.code == ERR_TOO_LARGE, "%s", err.text);
+    for (uint64_t n = 0; n < ARRAY_LEN(entries); n++)
+        entry_unref(&entries[n]);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t n = 0; n < ARRAY_LEN(entries); n++)
+            EXPECT(has(d, n) == (n != 33 && n != 150), "%" PRIu64, n);
+        EXPECT(disk_stats(d).entries == ARRAY_LEN(entries) - 2 && disk_stats(d).damaged == 0);
+        EXPECT(grep(dir, "SECRET-000007-") == 1, "the one before is not in the files");
+        disk_close(&d);
+        d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    }
     disk_close(&d);
     EXPECT(pages_in_use() == before);
     arena_end(&arena);
