@@ -89,6 +89,90 @@ static bool keep_tile(void *ctx, int level, uint64_t index, const struct sha256 
     return true;
 }
 
+/* ---- parts come and go with each checkpoint ----
+ * Their files and directories are used again: new ones, many a second, cost a file system more than all
+ * else here, above all one that does not give inodes out again at once. */
+
+static bool spare_path(const struct audit_tree *tree, uint32_t number, char path[AUDIT_PATH_MAX])
+{
+    struct buf b;
+
+    buf_init_fixed(&b, path, AUDIT_PATH_MAX);
+    buf_fmt(&b, "%s/tile/spare.%" PRIu32, tree->dir, number);
+    buf_char(&b, 0);
+    return buf_ok(&b);
+}
+
+#define SPARE_DIR SPARES_MAX /* behind the numbers of files */
+
+/* Where a part is to be written. Without a spare file it is a new one. */
+static void use_spare_file(struct audit_tree *tree, int level, struct tree_part part)
+{
+    char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
+    struct err ignored = {0};
+    struct buf b;
+
+    buf_init_fixed(&b, path, sizeof path - sizeof ".new");
+    if (!tree->spares || !spare_path(tree, tree->spares - 1, spare) ||
+        !audit_tile_path(&b, tree->dir, level, part.index, part.width))
+        return;
+    memcpy(path + b.len - 1, ".new", sizeof ".new");
+    if (file_rename(spare, path, &ignored))
+        tree->spares--;
+}
+
+static void use_spare_dir(struct audit_tree *tree, int level, struct tree_part part)
+{
+    char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
+    struct err ignored = {0};
+    struct buf b;
+
+    buf_init_fixed(&b, path, sizeof path);
+    if (!tree->spare_dir || !spare_path(tree, SPARE_DIR, spare) ||
+        !audit_tile_path(&b, tree->dir, level, part.index, part.width))
+        return;
+    *strrchr(path, '/') = 0;
+    if (file_rename(spare, path, &ignored))
+        tree->spare_dir = false;
+}
+
+static bool drop_part(struct audit_tree *tree, const char *path)
+{
+    char spare[AUDIT_PATH_MAX];
+    struct err ignored = {0};
+
+    if (tree->spares < SPARES_MAX && spare_path(tree, tree->spares, spare) &&
+        file_rename(path, spare, &ignored)) {
+        tree->spares++;
+        return true;
+    }
+    return file_remove(path, &ignored);
+}
+
+static bool is_empty(struct audit_tree *tree, const char *dir)
+{
+    size_t mark = arena_mark(tree->arena), count = 1;
+    struct err ignored = {0};
+    struct str *names;
+    bool empty = file_list(tree->arena, dir, 1, &names, &count, &ignored) && count == 0;
+
+    arena_rewind(tree->arena, mark);
+    return empty;
+}
+
+/* Of a tile that is full now. With something in it that a crash left it would make a part elsewhere. */
+static void drop_dir(struct audit_tree *tree, const char *path)
+{
+    char spare[AUDIT_PATH_MAX];
+    struct err ignored = {0};
+
+    if (!tree->spare_dir && spare_path(tree, SPARE_DIR, spare) && is_empty(tree, path) &&
+        file_rename(path, spare, &ignored))
+        tree->spare_dir = true;
+    else
+        (void)!file_remove(path, &ignored);
+}
+
 static bool write_parts(struct audit_tree *tree, struct err *err)
 {
     for (int level = 0; level < TILE_LEVELS; level++) {
@@ -96,8 +180,12 @@ static bool write_parts(struct audit_tree *tree, struct err *err)
         struct tree_part was = tree_part_of(tree->signed_size, level);
         char path[AUDIT_PATH_MAX];
 
-        if (now.width && (now.width != was.width || now.index != was.index) &&
-            !write_tile(tree->dir, level, now.index, tree->edge->at[level], now.width, path, err))
+        if (!now.width || (now.width == was.width && now.index == was.index))
+            continue;
+        if (!was.width || now.index != was.index)
+            use_spare_dir(tree, level, now);
+        use_spare_file(tree, level, now);
+        if (!write_tile(tree->dir, level, now.index, tree->edge->at[level], now.width, path, err))
             return false;
     }
     return true;
@@ -111,19 +199,17 @@ static void remove_parts(struct audit_tree *tree, uint64_t old)
                          now = tree_part_of(tree->signed_size, level),
                          before = tree_part_of(tree->previous, level);
         char path[AUDIT_PATH_MAX];
-        struct err ignored = {0};
         struct buf b;
 
         if (!was.width || (was.index == now.index && was.width == now.width) ||
             (was.index == before.index && was.width == before.width))
             continue;
         buf_init_fixed(&b, path, sizeof path);
-        if (!audit_tile_path(&b, tree->dir, level, was.index, was.width) ||
-            !file_remove(path, &ignored))
+        if (!audit_tile_path(&b, tree->dir, level, was.index, was.width) || !drop_part(tree, path))
             continue;
         if (was.index != now.index && was.index != before.index) {
-            *strrchr(path, '/') = 0; /* the directory of a tile that is full now */
-            (void)!file_remove(path, &ignored);
+            *strrchr(path, '/') = 0;
+            drop_dir(tree, path);
         }
     }
 }
@@ -234,12 +320,24 @@ static bool keep_sometimes(struct audit_tree *tree, struct str note, wall_ms now
     return true;
 }
 
+/* The one before stands beside it afterwards, to be written over. */
+static bool store_note(const struct audit_tree *tree, struct str note, struct err *err)
+{
+    struct file *file CLEANUP(file_close) = NULL;
+    char path[AUDIT_PATH_MAX], beside[AUDIT_PATH_MAX];
+
+    return tree_path(path, err, tree->dir, AUDIT_CHECKPOINT) &&
+           tree_path(beside, err, tree->dir, AUDIT_CHECKPOINT ".new") &&
+           file_open(beside, FILE_REPLACE, 0600, &file, err) &&
+           file_append(file, note.ptr, note.len, err) && file_sync(file, err) &&
+           file_swap(beside, path, err) && file_sync_dir(tree->dir, err);
+}
+
 bool tree_publish(struct audit_tree *tree, struct str note, struct err *err)
 {
-    char path[AUDIT_PATH_MAX];
     uint64_t old = tree->previous;
 
-    if (!tree_path(path, err, tree->dir, AUDIT_CHECKPOINT) || !file_store(path, note, 0600, err))
+    if (!store_note(tree, note, err))
         return err_wrap(err, "write the checkpoint of the audit log");
     memcpy(tree->note, note.ptr, note.len);
     tree->note_len = note.len;

@@ -12,6 +12,8 @@
 
 #define TREE_KEYS_BYTES_MAX ((size_t)NOTE_KEYS_MAX * (NOTE_KEY_TEXT + 1))
 
+#define SPARES_MAX 8u
+
 struct audit_tree {
     struct arena *arena;
     struct audit *audit;
@@ -28,6 +30,8 @@ struct audit_tree {
     struct merkle_edge *edge;
     struct audit_cursor cursor;
     char names[AUDIT_PATH_MAX]; /* directory of full tiles whose names are not synced, or "" */
+    uint32_t spares;            /* files tile/spare.N that parts are written into */
+    bool spare_dir;             /* the directory of the same kind is there */
     bool positioned;            /* the cursor stands behind the edge's last leaf */
     uint64_t previous; /* size whose partial tiles are still there, beside those of `signed_size` */
     uint64_t signed_size;

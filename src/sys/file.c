@@ -315,6 +315,14 @@ bool file_rename(const char *from, const char *to, struct err *err)
     return rename(from, to) == 0 || fail(err, errno, "rename", from);
 }
 
+bool file_swap(const char *from, const char *to, struct err *err)
+{
+    if (!enter("file.swap", "rename", from, err))
+        return false;
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0 || rename(from, to) == 0 ||
+           fail(err, errno, "rename", from);
+}
+
 static bool make_one_dir(const char *path, int permissions, struct err *err)
 {
     struct stat info;

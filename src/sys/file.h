@@ -46,6 +46,9 @@ bool file_stat(const char *path, struct file_info *out, struct err *err)
     MUST_CHECK; /* ERR_NOT_FOUND */
 bool file_remove(const char *path, struct err *err) MUST_CHECK;
 bool file_rename(const char *from, const char *to, struct err *err) MUST_CHECK;
+/* The same, and what stood at `to` stands at `from` then, where the file system can do that: a file that is
+ * replaced many times a second needs two inodes, instead of a new one each time. */
+bool file_swap(const char *from, const char *to, struct err *err) MUST_CHECK;
 bool file_make_dir(const char *path, int permissions, struct err *err)
     MUST_CHECK; /* with parents; exists is fine */
 bool file_sync_dir(const char *path, struct err *err) MUST_CHECK;

@@ -528,6 +528,12 @@ bool file_rename(const char *from, const char *to, struct err *err)
     return true;
 }
 
+/* As a file system that cannot exchange names. */
+bool file_swap(const char *from, const char *to, struct err *err)
+{
+    return file_rename(from, to, err);
+}
+
 bool file_make_dir(const char *path, int permissions, struct err *err)
 {
     char normal[PATH_MAX_BYTES];
