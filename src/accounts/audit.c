@@ -18,11 +18,13 @@
 #define SEGMENT_BYTES_MAX GIB
 #define RETIRED_MAX       4 /* segments that wait to be synced */
 #define SPARE_PREFIX      "next."
+#define FORGET_STEP       ((size_t)64 * KIB) /* at least a page, of whatever size */
 
 struct segment {
     struct file *file;
     char *map;
     size_t bytes, used; /* reserved, written */
+    size_t synced;      /* of what is written */
     char path[AUDIT_PATH_MAX];
 };
 
@@ -277,6 +279,8 @@ const char *audit_dir(const struct audit *audit)
 /* What a sync works on outside the lock: rolls may retire segments meanwhile, but close none. */
 struct sync {
     struct file *current;
+    char *map;
+    size_t from, used; /* of the current one: what was synced before, and what is now */
     int retired;
     bool dir;
     uint64_t seq;
@@ -288,7 +292,13 @@ static bool sync_begin(struct audit *audit, struct sync *s)
     bool wanted = audit->synced < audit->seq || audit->retired_count || audit->dir_dirty;
 
     if (wanted) {
-        *s = (struct sync){audit->current.file, audit->retired_count, audit->dir_dirty, audit->seq};
+        *s = (struct sync){.current = audit->current.file,
+                           .map = audit->current.map,
+                           .from = audit->current.synced,
+                           .used = audit->current.used,
+                           .retired = audit->retired_count,
+                           .dir = audit->dir_dirty,
+                           .seq = audit->seq};
         audit->syncing = true;
         audit->dir_dirty = false;
     }
@@ -304,7 +314,9 @@ static void sync_end(struct audit *audit, const struct sync *s, int finished, bo
             (size_t)audit->retired_count * sizeof audit->retired[0]);
     if (ok)
         audit->synced = s->seq;
-    else
+    if (ok && audit->current.map == s->map)
+        audit->current.synced = s->used;
+    if (!ok)
         audit->dir_dirty = audit->dir_dirty || s->dir;
     audit->syncing = false;
     mutex_unlock(&audit->lock);
@@ -324,6 +336,8 @@ static bool sync_all(struct audit *audit, struct err *err)
     }
     ok = ok && (!s.current || file_sync(s.current, err)) &&
          (!s.dir || file_sync_dir(audit->dir, err));
+    if (ok && s.current) /* a full segment would count as 16 MiB of memory */
+        file_forget(s.map, s.from / FORGET_STEP * FORGET_STEP, s.used);
     sync_end(audit, &s, finished, ok);
     return ok;
 }

@@ -36,6 +36,7 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 #define NORETURN           __attribute__((noreturn))
 #define UNUSED             __attribute__((unused))
 #define NOINLINE           __attribute__((noinline)) /* keeps a rare path's locals off hot stacks */
+#define ALWAYS_INLINE      __attribute__((always_inline))
 /* Of what goes wrong: callers keep the way there out of the line of their code. */
 #define COLD               __attribute__((cold))
 #define LIKELY(x)          __builtin_expect(!!(x), 1)

@@ -89,19 +89,51 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
 }
 
 /* Two digits a division. */
+static const uint64_t tens[] = {0,
+                                10,
+                                100,
+                                1000,
+                                10000,
+                                100000,
+                                1000000,
+                                10000000,
+                                100000000,
+                                1000000000,
+                                10000000000,
+                                100000000000,
+                                1000000000000,
+                                10000000000000,
+                                100000000000000,
+                                1000000000000000,
+                                10000000000000000,
+                                100000000000000000,
+                                1000000000000000000,
+                                10000000000000000000u};
+
+/* From the number of bits: 1233/4096 is log10(2), and a comparison says whether it is one more. */
+static size_t count_digits(uint64_t n)
+{
+    size_t bits = 64 - (size_t)__builtin_clzll(n | 1), guess = bits * 1233 >> 12;
+
+    return guess + (n >= tens[guess]);
+}
+
 void buf_u64(struct buf *b, uint64_t n)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    char digits[20], *at = digits + sizeof digits;
+    size_t len = count_digits(n);
+    char *to = buf_room(b, len);
 
-    for (; n >= 10; n /= 100)
-        memcpy(at -= 2, &pairs[n % 100 * 2], 2);
-    if (n > 0 || at == digits + sizeof digits)
-        *--at = (char)('0' + n);
-    buf_put(b, at, (size_t)(digits + sizeof digits - at));
+    if (UNLIKELY(!to))
+        return;
+    b->len += len;
+    for (to += len; n >= 10; n /= 100)
+        memcpy(to -= 2, &pairs[n % 100 * 2], 2);
+    if (len % 2)
+        *--to = (char)('0' + n);
 }
 
 void buf_i64(struct buf *b, int64_t n)

@@ -29,7 +29,7 @@ void buf_usd(struct buf *b, usd_micro n); /* dollars with all six decimals: exac
 void buf_hex(struct buf *b, const void *bytes, size_t len); /* lower case */
 void buf_hex_u64(struct buf *b, uint64_t n);                /* all 16 digits */
 /* Room for `len` more bytes to write into directly; NULL past the maximum. Then buf_added(). */
-static inline char *buf_room(struct buf *b, size_t len);
+static inline ALWAYS_INLINE char *buf_room(struct buf *b, size_t len);
 void buf_added(struct buf *b, size_t len);
 bool buf_ok(const struct buf *b);
 struct str buf_view(const struct buf *b);
@@ -40,7 +40,7 @@ bool buf_finish(struct buf *b, struct str *out, struct err *err) MUST_CHECK;
 
 COLD char *buf_grow(struct buf *b, size_t len); /* buf_room() when it does not fit, or NULL */
 
-static inline char *buf_room(struct buf *b, size_t len)
+static inline ALWAYS_INLINE char *buf_room(struct buf *b, size_t len)
 {
     bool fits = len <= b->cap && b->len <= b->cap - len;
 

@@ -223,8 +223,6 @@ bool join_answer(struct request *req, struct err *err)
 
 bool keep_answer(struct request *req, struct err *err)
 {
-    if (cache_part(req->ticket) != CACHE_LEADS)
-        return true;
     struct str notes;
 
     return write_losses(req, &notes, err) &&

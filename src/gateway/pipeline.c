@@ -13,6 +13,8 @@
 struct step {
     const char *name; /* span */
     SUSPENDS bool (*run)(struct request *req, struct err *err);
+    bool (*applies)(
+        const struct request *req); /* NULL: always; else the step is left out, and its span */
 };
 
 static SUSPENDS bool call_unless_known(struct request *req, struct err *err)
@@ -20,17 +22,32 @@ static SUSPENDS bool call_unless_known(struct request *req, struct err *err)
     return req->answer || call_model(req, err);
 }
 
+static bool may_be_cached(const struct request *req)
+{
+    return req->config->cache.cache != NULL;
+}
+
+static bool joins_another(const struct request *req)
+{
+    return cache_part(req->ticket) == CACHE_JOINS;
+}
+
+static bool leads_others(const struct request *req)
+{
+    return cache_part(req->ticket) == CACHE_LEADS;
+}
+
 static const struct step chat_steps[] = {
-    {"authenticate", authenticate}, /* key -> principal */
-    {"parse", parse_body},          /* body -> what must be known of it */
-    {"subject", name_subject},      /* whom it is asked for, and what is kept of it */
-    {"route", choose_route},        /* name -> model, or who in the house answers it */
-    {"look_up", look_up_answer},    /* what is kept, or being asked just now */
-    {"budget", hold_budget},        /* set the worst case aside before anything costs money */
-    {"join", join_answer},          /* wait for whoever asks the same */
-    {"call", call_unless_known},    /* opens the answer */
-    {"keep", keep_answer},          /* into the cache, and to those who joined */
-    {"deliver", deliver_answer},    /* pull loop: next bytes, send; records before the last */
+    {"authenticate", authenticate},             /* key -> principal */
+    {"parse", parse_body},                      /* body -> what must be known of it */
+    {"subject", name_subject},                  /* whom it is asked for, and what is kept of it */
+    {"route", choose_route},                    /* name -> model, or who in the house answers it */
+    {"look_up", look_up_answer, may_be_cached}, /* what is kept, or being asked just now */
+    {"budget", hold_budget},              /* set the worst case aside before anything costs money */
+    {"join", join_answer, joins_another}, /* wait for whoever asks the same */
+    {"call", call_unless_known},          /* opens the answer */
+    {"keep", keep_answer, leads_others},  /* into the cache, and to those who joined */
+    {"deliver", deliver_answer},          /* pull loop: next bytes, send; records before the last */
 };
 
 static const struct step list_steps[] = {
@@ -70,6 +87,8 @@ static SUSPENDS bool run_steps(struct request *req, const struct step *steps, si
     struct span *span CLEANUP(span_end) = NULL;
 
     for (size_t i = 0; i < count; i++) {
+        if (steps[i].applies && !steps[i].applies(req))
+            continue;
         span_turn(&span, req->trace, steps[i].name);
         if (!fiber_still_wanted(err) || !steps[i].run(req, err))
             return false;

@@ -213,6 +213,17 @@ void file_unmap(void *map, size_t bytes)
         munmap(map, bytes);
 }
 
+void file_forget(void *map, size_t from, size_t to)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (to > from)
+        madvise((char *)map + from, to - from,
+                MADV_DONTNEED); /* of a shared map: nothing is lost */
+}
+
 bool file_lock(struct file *f, struct err *err)
 {
     if (!enter("file.lock", "lock", f->path, err))

@@ -33,6 +33,8 @@ bool file_size(struct file *f, int64_t *out, struct err *err) MUST_CHECK;
 /* Map `bytes` from the start, shared. Writable maps survive kill -9 without a system call a write. */
 bool file_map(struct file *f, size_t bytes, bool writable, void **out, struct err *err) MUST_CHECK;
 void file_unmap(void *map, size_t bytes);
+/* Pages of a map that nobody will look at soon: no memory of this process any more, until somebody does. */
+void file_forget(void *map, size_t from, size_t to);
 bool file_lock(struct file *f, struct err *err)
     MUST_CHECK; /* exclusive, at once or ERR_UNAVAILABLE */
 void file_close(struct file **f);

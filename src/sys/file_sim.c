@@ -368,6 +368,11 @@ bool file_map(struct file *f, size_t bytes, bool writable, void **out, struct er
     return true;
 }
 
+void file_forget(void *map, size_t from, size_t to)
+{
+    (void)map, (void)from, (void)to;
+}
+
 void file_unmap(void *map, size_t bytes)
 {
     (void)bytes;

@@ -172,6 +172,7 @@ void loop_body_poll(struct loop *loop, mono_ns until)
     loop_woke(loop);
     ASSERT(count >= 0 || errno == EINTR);
     loop->now = clock_mono();
+    loop->wall = 0;
     for (int i = 0; i < count; i++) {
         struct sock *s = sock_of_event(&body->events[i]);
 

@@ -81,6 +81,7 @@ struct remote_wake {
 struct loop {
     struct loop_options options;
     mono_ns now;           /* set by the body in every poll */
+    wall_ms wall;          /* of this turn; 0: not read yet */
     struct fiber *running; /* NULL on the thread's own stack */
     struct fiber *ready_first, *ready_last;
     uint32_t ready_count;
