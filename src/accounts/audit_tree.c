@@ -106,7 +106,7 @@ static bool spare_path(const struct audit_tree *tree, uint32_t number, char path
 #define SPARE_DIR SPARES_MAX /* behind the numbers of files */
 
 /* Where a part is to be written. Without a spare file it is a new one. */
-static void use_spare_file(struct audit_tree *tree, int level, struct tree_part part)
+static NOINLINE void use_spare_file(struct audit_tree *tree, int level, struct tree_part part)
 {
     char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
     struct err ignored = {0};
@@ -121,7 +121,7 @@ static void use_spare_file(struct audit_tree *tree, int level, struct tree_part 
         tree->spares--;
 }
 
-static void use_spare_dir(struct audit_tree *tree, int level, struct tree_part part)
+static NOINLINE void use_spare_dir(struct audit_tree *tree, int level, struct tree_part part)
 {
     char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
     struct err ignored = {0};
@@ -136,7 +136,7 @@ static void use_spare_dir(struct audit_tree *tree, int level, struct tree_part p
         tree->spare_dir = false;
 }
 
-static bool drop_part(struct audit_tree *tree, const char *path)
+static NOINLINE bool drop_part(struct audit_tree *tree, const char *path)
 {
     char spare[AUDIT_PATH_MAX];
     struct err ignored = {0};
@@ -161,7 +161,7 @@ static bool is_empty(struct audit_tree *tree, const char *dir)
 }
 
 /* Of a tile that is full now. With something in it that a crash left it would make a part elsewhere. */
-static void drop_dir(struct audit_tree *tree, const char *path)
+static NOINLINE void drop_dir(struct audit_tree *tree, const char *path)
 {
     char spare[AUDIT_PATH_MAX];
     struct err ignored = {0};
@@ -321,7 +321,7 @@ static bool keep_sometimes(struct audit_tree *tree, struct str note, wall_ms now
 }
 
 /* The one before stands beside it afterwards, to be written over. */
-static bool store_note(const struct audit_tree *tree, struct str note, struct err *err)
+static NOINLINE bool store_note(const struct audit_tree *tree, struct str note, struct err *err)
 {
     struct file *file CLEANUP(file_close) = NULL;
     char path[AUDIT_PATH_MAX], beside[AUDIT_PATH_MAX];
