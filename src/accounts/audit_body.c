@@ -55,6 +55,7 @@ static_assert(sizeof(struct body_head) == 48, "as in the file");
 struct entry {
     struct slot slot;
     uint32_t number; /* of the slot */
+    bool unsure;     /* an erasure failed half way: written again before the key is used */
     struct entry *next_free;
 };
 
@@ -231,6 +232,15 @@ static bool unwrap(const struct audit_bodies *b, const struct slot *slot, uint8_
            err_set(err, ERR_INVALID, "the body key of this subject is damaged");
 }
 
+/* A body must not be sealed with a key that a start would not find. */
+static bool settle_slot(struct audit_bodies *b, struct entry *entry, struct err *err)
+{
+    if (entry->unsure && !write_slot(b, entry, err))
+        return false;
+    entry->unsure = false;
+    return true;
+}
+
 /* The subject's data key, made when `make`. */
 static bool key_of(struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES], bool make,
                    uint8_t key[KEY_BYTES], struct err *err)
@@ -246,7 +256,7 @@ static bool key_of(struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES],
         ok = make_key(b, subject, &entry, err);
     else if (!entry)
         ok = err_set(err, ERR_NOT_FOUND, "the subject was erased: no body of it can be opened");
-    ok = ok && unwrap(b, &entry->slot, key, err);
+    ok = ok && (!make || settle_slot(b, entry, err)) && unwrap(b, &entry->slot, key, err);
     mutex_unlock(&b->lock);
     return ok;
 }
@@ -270,10 +280,12 @@ bool audit_body_erase(struct audit_bodies *b, struct str subject, bool *had, str
         bytes_wipe(&entry->slot, sizeof entry->slot);
         ok = write_slot(b, entry, err) && file_sync(b->keys, err);
         if (ok) {
+            entry->unsure = false;
             entry->next_free = b->free;
             b->free = entry;
         } else {
             entry->slot = was;
+            entry->unsure = true;
             ASSERT(table_put(&b->by_subject, bytes_of(entry->slot.subject, SUBJECT_BYTES), entry,
                              NULL)); /* its room is still there */
         }

@@ -395,16 +395,48 @@ static bool may_go(struct audit_keep *keep, uint64_t first, uint64_t end, wall_m
 static bool remove_segment(const struct audit_keep *keep, uint64_t first, struct err *err)
 {
     char path[AUDIT_PATH_MAX];
-    struct err ignored = {0};
-    struct buf b;
 
-    if (!audit_path(path, keep->dir, first, ".log", err) || !file_remove(path, err))
+    return audit_path(path, keep->dir, first, ".log", err) && file_remove(path, err);
+}
+
+static bool is_segment(const uint64_t *firsts, size_t count, struct str name)
+{
+    uint64_t first;
+
+    if (!u64_parse(str_slice(name, 0, AUDIT_NAME_DIGITS), &first))
+        return true; /* not ours to judge */
+    for (size_t i = 0; i < count; i++)
+        if (firsts[i] == first)
+            return true;
+    return false;
+}
+
+/* Tables of segments that are gone say when what was asked: they go too, also those that a removal which was
+ * cut off has left. */
+static bool sweep_tables(const struct audit_keep *keep, struct arena *arena, struct err *err)
+{
+    struct str folder = arena_fmt(arena, "%s/" AUDIT_INDEX, keep->dir), *names;
+    struct err missing = {0};
+    struct file_info info;
+    size_t count, name_count;
+    uint64_t *firsts;
+
+    if (!folder.ptr)
+        return err_arena(err, arena);
+    if (!file_stat(folder.ptr, &info, &missing) && missing.code == ERR_NOT_FOUND)
+        return true;
+    if (!audit_segments(arena, keep->dir, &firsts, &count, err) ||
+        !file_list(arena, folder.ptr, AUDIT_FILES_MAX, &names, &name_count, err))
         return false;
-    buf_init_fixed(&b, path, sizeof path);
-    buf_fmt(&b, "%s/" AUDIT_INDEX "/%0*" PRIu64, keep->dir, AUDIT_NAME_DIGITS, first);
-    buf_char(&b, 0);
-    if (buf_ok(&b))
-        (void)!file_remove(path, &ignored); /* a table without its segment disturbs nobody */
+    for (size_t i = 0; i < name_count; i++) {
+        if (is_segment(firsts, count, names[i]))
+            continue;
+        struct str path = arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(names[i]));
+        if (!path.ptr)
+            return err_arena(err, arena);
+        if (!file_remove(path.ptr, err))
+            return false;
+    }
     return true;
 }
 
@@ -460,7 +492,7 @@ static bool prune_locked(struct audit_keep *keep, wall_ms now, uint64_t *gone, s
             break;
     }
     if (!can)
-        return true;
+        return sweep_tables(keep, arena, err);
     if (!record_prune(keep, firsts[0], firsts[can] - 1, now, err))
         return false;
     for (size_t i = 0; i < can; i++) {
@@ -468,7 +500,7 @@ static bool prune_locked(struct audit_keep *keep, wall_ms now, uint64_t *gone, s
             return false;
         *gone += firsts[i + 1] - firsts[i];
     }
-    return true;
+    return sweep_tables(keep, arena, err);
 }
 
 /* A body lives as long as its record could: while there is any hold all of them stay. */
