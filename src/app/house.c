@@ -523,15 +523,18 @@ static bool open_responses(struct house *house, struct err *err)
 static bool open_shared(struct house *house, struct store_options *options, struct err *err)
 {
     struct str url = str_trim(secret_reveal(&house->settings->data.store));
-    char text[SECRET_BYTES_MAX + 1] = {0};
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * KIB);
+    char *text = arena ? arena_alloc(arena, url.len + 1) : NULL;
 
+    if (!text)
+        return err_set(err, ERR_EXHAUSTED, "no memory for data.store");
     if (!str_starts(url, STR("postgres://")) && !str_starts(url, STR("postgresql://")))
         return err_set(err, ERR_INVALID,
                        "data.store: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE");
-    memcpy(text, url.ptr, MIN_OF(url.len, sizeof text - 1));
+    memcpy(text, url.ptr, url.len);
     options->path = text;
     bool ok = store_open(options, &house->store, err);
-    bytes_wipe(text, sizeof text);
+    bytes_wipe(text, url.len);
     return ok || err_wrap(err, "data.store");
 }
 
