@@ -49,6 +49,8 @@ static const struct schema_field report_fields[] = {
      NULL, NULL},
     {"problems", FIELD_OBJECT, FIELD_LIST, "The first files that could not be used.", 0, 0, NULL,
      &trouble_schema},
+    {"notes", FIELD_OBJECT, FIELD_LIST, "What was left out of files that were read, or guessed.", 0,
+     0, NULL, &trouble_schema},
     {0},
 };
 static const struct schema report_schema = {"DocumentsIngested", "What became of the files.",
@@ -100,6 +102,20 @@ static bool list(struct admin_call *call, struct err *err)
     return true;
 }
 
+static void write_troubles(struct json_writer *w, const char *name,
+                           const struct ingest_problem *list, size_t count)
+{
+    jw_key(w, name);
+    jw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        jw_object(w);
+        reply_text(w, "path", list[i].path);
+        reply_text(w, "reason", list[i].reason);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 static void write_report(struct json_writer *w, const struct ingest_report *r, int64_t dropped)
 {
     jw_object(w);
@@ -113,15 +129,8 @@ static void write_report(struct json_writer *w, const struct ingest_report *r, i
     reply_count(w, "bytes", (int64_t)r->bytes);
     if (dropped >= 0)
         reply_count(w, "dropped", dropped);
-    jw_key(w, "problems");
-    jw_array(w);
-    for (size_t i = 0; i < r->problem_count; i++) {
-        jw_object(w);
-        reply_text(w, "path", r->problems[i].path);
-        reply_text(w, "reason", r->problems[i].reason);
-        jw_object_end(w);
-    }
-    jw_array_end(w);
+    write_troubles(w, "problems", r->problems, r->problem_count);
+    write_troubles(w, "notes", r->notes, r->note_count);
     jw_object_end(w);
 }
 

@@ -25,12 +25,16 @@ static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct 
 
 static void print_ingest(struct cli *cli, const char *path, const struct json *j)
 {
-    json_ref root = json_root(j), problems = json_get(j, root, STR("problems"));
+    json_ref root = json_root(j), problems = json_get(j, root, STR("problems")),
+             notes = json_get(j, root, STR("notes"));
     struct str added = cli_text(cli, j, root, "added"), changed = cli_text(cli, j, root, "changed");
 
     for (json_ref p = json_first(j, problems); p; p = json_next(j, p))
         fprintf(stderr, "weir: not ingested: " STR_FMT ": " STR_FMT "\n",
                 STR_ARG(cli_text(cli, j, p, "path")), STR_ARG(cli_text(cli, j, p, "reason")));
+    for (json_ref n = json_first(j, notes); n; n = json_next(j, n))
+        fprintf(stderr, "weir: note: " STR_FMT ": " STR_FMT "\n",
+                STR_ARG(cli_text(cli, j, n, "path")), STR_ARG(cli_text(cli, j, n, "reason")));
     printf("%s: " STR_FMT " added, " STR_FMT " changed, " STR_FMT " unchanged, " STR_FMT
            " removed, " STR_FMT " failed, " STR_FMT " skipped; " STR_FMT " passages\n",
            path, STR_ARG(added), STR_ARG(changed), STR_ARG(cli_text(cli, j, root, "unchanged")),
@@ -77,7 +81,7 @@ static const struct cli_option ingest_options[] = {
 };
 
 static const struct cli_command commands[] = {
-    {"ingest PATH...", "add documents: files or whole folders (text, Markdown, HTML)",
+    {"ingest PATH...", "add documents: files or whole folders (text, HTML, office files)",
      "Files that did not change cost nothing; files gone from a folder are removed. Every file "
      "that could\n"
      "not be used is named with the reason, and makes the exit status 1.\n",

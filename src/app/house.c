@@ -685,11 +685,19 @@ static bool open_knowledge(struct house *house, struct err *err)
         .pool = house->documents,
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,
+        .readers = {.memory_max = (size_t)house->settings->knowledge.reader_memory,
+                    .output_max = (size_t)house->settings->knowledge.reader_output,
+                    .time_max = house->settings->knowledge.reader_time,
+                    .children_max = (uint32_t)house->settings->knowledge.readers,
+                    .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
     struct err why = {0};
 
-    if (knowledge_open(&options, &house->knowledge, &why))
+    if (knowledge_open(&options, &house->knowledge, &why)) {
+        if (!knowledge_has_sandbox(house->knowledge, &why))
+            log_warn("%s", why.text);
         return true;
+    }
     if (why.code == ERR_EXHAUSTED) {
         *err = why;
         return false;

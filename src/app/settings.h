@@ -102,6 +102,9 @@ struct settings {
         struct str model, through, examples;
         int64_t file_bytes, files;
         int64_t threads, queue;
+        int64_t readers, reader_memory, reader_output;
+        dur_ns reader_time;
+        int sandbox; /* 0: required, 1: where the kernel has one */
     } knowledge;
     struct {
         dur_ns keep;

@@ -163,6 +163,17 @@ static const struct setting knowledge_rows[] = {
      "Threads that parse, index and search."},
     {"queue", SET_COUNT, AT(knowledge.queue), "1000", 1, 100000, NULL, true,
      "Searches that may wait for a thread; above it 429."},
+    {"readers", SET_COUNT, AT(knowledge.readers), "2", 1, 64, NULL, true,
+     "Children that read PDF and office files, at once. Each has no rights: no files, no network."},
+    {"reader_memory", SET_BYTES, AT(knowledge.reader_memory), "512MiB", 67108864, 68719476736, NULL,
+     true, "Memory that reading one such file may take."},
+    {"reader_time", SET_DURATION, AT(knowledge.reader_time), "20s", S(1), S(3600), NULL, true,
+     "Processor time that reading one such file may take; by the clock, four times that."},
+    {"reader_output", SET_BYTES, AT(knowledge.reader_output), "64MiB", 1048576, 268435456, NULL,
+     true, "Text that is taken from one such file."},
+    {"sandbox", SET_CHOICE, AT(knowledge.sandbox), "required", 0, 0, "required|optional", true,
+     "\"required\": where the kernel refuses seccomp filters, PDF and office files are not read. "
+     "\"optional\": they are read there all the same, by children with Weir's own rights."},
 };
 
 static const struct setting responses_rows[] = {

@@ -73,8 +73,7 @@ bool inquire(const struct lexical_view *view, struct arena *arena, struct str te
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
     if (!analyser_open(&analyser, err) ||
         !question_read(view, analyser, arena, text, &q.question, err) ||
-        !lexical_search(view, arena, &query, &hits, err) ||
-        !read_found(arena, &hits, &q, err) ||
+        !lexical_search(view, arena, &query, &hits, err) || !read_found(arena, &hits, &q, err) ||
         !candidates_rank(analyser, arena, &q.question, q.found, q.found_count, &q.ranked,
                          &q.ranked_count, err))
         return false;

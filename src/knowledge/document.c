@@ -4,27 +4,48 @@
 
 #include "base/utf8.h"
 #include "knowledge/document_internal.h"
+#include "knowledge/readers.h"
+
+static const struct {
+    void (*read)(struct writer *, uint32_t, uint32_t);
+    reader_fn *apart;
+    const char *endings[4];
+} kinds[] = {
+    [DOCUMENT_TEXT] = {read_text, NULL, {".txt", ".text"}},
+    [DOCUMENT_MARKDOWN] = {read_markdown, NULL, {".md", ".markdown"}},
+    [DOCUMENT_HTML] = {read_page, NULL, {".html", ".htm"}},
+    [DOCUMENT_DOCX] = {NULL, read_docx, {".docx", ".docm", ".dotx"}},
+};
+static_assert(ARRAY_LEN(kinds) == DOCUMENT_TYPES, "every type has its row");
 
 bool document_type_of(struct str name, enum document_type *out)
 {
-    static const struct {
-        const char *ending;
-        enum document_type type;
-    } endings[] = {
-        {".txt", DOCUMENT_TEXT},          {".text", DOCUMENT_TEXT}, {".md", DOCUMENT_MARKDOWN},
-        {".markdown", DOCUMENT_MARKDOWN}, {".html", DOCUMENT_HTML}, {".htm", DOCUMENT_HTML},
-    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        for (size_t k = 0; k < ARRAY_LEN(kinds[i].endings) && kinds[i].endings[k]; k++) {
+            struct str ending = str_from(kinds[i].endings[k]);
 
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-        struct str ending = str_from(endings[i].ending);
-
-        if (name.len > ending.len &&
-            str_eq_nocase(str_slice(name, name.len - ending.len, name.len), ending)) {
-            *out = endings[i].type;
-            return true;
+            if (name.len > ending.len &&
+                str_eq_nocase(str_slice(name, name.len - ending.len, name.len), ending)) {
+                *out = (enum document_type)i;
+                return true;
+            }
         }
-    }
     return false;
+}
+
+bool document_type_is_apart(enum document_type type)
+{
+    return kinds[type].apart != NULL;
+}
+
+reader_fn *document_reader(enum document_type type)
+{
+    return kinds[type].apart;
+}
+
+const char *document_endings(void)
+{
+    return "not of a type that is read: text, Markdown, HTML, DOCX";
 }
 
 static bool check_bytes(struct str source, struct err *err)
@@ -44,17 +65,13 @@ static bool check_bytes(struct str source, struct err *err)
 bool document_read(struct arena *arena, struct str source, enum document_type type,
                    struct document *out, struct err *err)
 {
-    static void (*const readers[])(struct writer *, uint32_t, uint32_t) = {
-        [DOCUMENT_TEXT] = read_text,
-        [DOCUMENT_MARKDOWN] = read_markdown,
-        [DOCUMENT_HTML] = read_page,
-    };
     struct writer w;
     uint32_t from = str_starts(source, STR("\xEF\xBB\xBF")) ? 3 : 0;
 
+    ASSERT(kinds[type].read);
     if (!check_bytes(source, err) || !blocks_init(&w, arena, source, err))
         return false;
-    readers[type](&w, from, (uint32_t)source.len);
+    kinds[type].read(&w, from, (uint32_t)source.len);
     writer_end(&w);
     if (w.failed)
         return err_arena(err, arena);

@@ -3,6 +3,7 @@
  *          space. Code keeps its lines.
  * Origin   runs map text to the bytes of the original file and their lines; text that stands nowhere
  *          (a table header repeated in a row) maps to the place where it was put in.
+ * Types    text is read here; PDF and office files by a child without rights: readers.h.
  * Promise  for any bytes: blocks are in order of the file, runs are inside the file, ordered within
  *          their block and on UTF-8 boundaries; work and memory grow with the file's size.
  * Pure     no files, no threads; everything in the caller's arena. Fuzzed by fuzz/documents.c. */
@@ -11,7 +12,13 @@
 
 #include "base/arena.h"
 
-enum document_type { DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
+enum document_type {
+    DOCUMENT_TEXT,
+    DOCUMENT_MARKDOWN,
+    DOCUMENT_HTML,
+    DOCUMENT_DOCX,
+    DOCUMENT_TYPES
+};
 
 enum block_kind { BLOCK_HEADING, BLOCK_PARAGRAPH, BLOCK_ITEM, BLOCK_ROW, BLOCK_CODE };
 #define BLOCK_KINDS 5
@@ -50,9 +57,13 @@ struct document {
 
 #define DOCUMENT_BYTES_MAX ((size_t)1 << 30)
 
-/* By the name's ending (.txt .text .md .markdown .html .htm); false for all others. */
+/* By the name's ending; false for those that are not read. */
 bool document_type_of(struct str name, enum document_type *out);
-/* ERR_INVALID "not UTF-8" or "binary" with the place. A byte order mark is skipped. */
+/* Read by a child without rights (readers.h) instead of document_read(). */
+bool document_type_is_apart(enum document_type type);
+/* "not one of .txt .md ...": for people whose file was skipped. */
+const char *document_endings(void);
+/* Of types that are text. ERR_INVALID "not UTF-8" or "binary" with the place. A byte order mark is skipped. */
 bool document_read(struct arena *arena, struct str source, enum document_type type,
                    struct document *out, struct err *err) MUST_CHECK;
 

@@ -24,7 +24,7 @@ struct run_state {
     struct str name;           /* last part of the root, or of the file */
     struct table before_by_id; /* id -> struct known */
     struct ingest_report report;
-    struct buf problems;
+    struct buf problems, notes;
     uint32_t files;
     bool incomplete; /* something could not be looked at: what was there must not count as gone */
 };
@@ -72,7 +72,8 @@ static bool fill_passage(struct arena *arena, const struct document *document,
 static bool fill_record(struct arena *arena, const struct document_source *source,
                         const struct document *document, struct str *out, struct err *err)
 {
-    struct str sample = str_slice(source->bytes, 0, LANGUAGE_SAMPLE);
+    struct str sample =
+        str_slice(document->text.len ? document->text : source->bytes, 0, LANGUAGE_SAMPLE);
     struct document_record record = {.path = source->shown,
                                      .source = source->source,
                                      .root = source->root,
@@ -116,19 +117,37 @@ static bool write_document(struct lexical_writer *writer, struct arena *arena,
            lexical_add(writer, &added, err);
 }
 
-bool add_document(struct lexical_writer *writer, const struct document_source *source,
-                  uint64_t *passages, struct err *err)
+static bool read_apart(struct document_ingest *in, struct arena *arena,
+                       const struct document_source *source, struct document *out, struct err *err)
+{
+    struct rendition rendition;
+
+    ASSERT(in->readers);
+    if (!readers_read(in->readers, arena, source->type, source->bytes, &rendition, err)) {
+        in->no_reader = err->code == ERR_UNAVAILABLE;
+        return false;
+    }
+    if (!rendition_document(arena, &rendition, out, err))
+        return false;
+    for (size_t i = 0; in->note && i < rendition.note_count; i++)
+        in->note(in->ctx, rendition.notes[i]);
+    return true;
+}
+
+bool add_document(struct document_ingest *in, const struct document_source *source, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(FILE_ARENA);
     struct document document;
 
     if (!arena)
         return err_set(err, ERR_EXHAUSTED, "no memory to read a document");
-    if (!document_read(arena, source->bytes, source->type, &document, err))
+    if (!(document_type_is_apart(source->type)
+              ? read_apart(in, arena, source, &document, err)
+              : document_read(arena, source->bytes, source->type, &document, err)))
         return false;
     if (!document.title.len)
         document.title = last_part(source->shown);
-    return write_document(writer, arena, source, &document, passages, err);
+    return write_document(in->writer, arena, source, &document, &in->passages, err);
 }
 
 /* --- the report ------------------------------------------------------------------------------- */
@@ -161,6 +180,24 @@ static bool fail_file(struct run_state *run, struct str path, const struct err *
     return add_problem(run, path, why->text, err);
 }
 
+struct noted {
+    struct run_state *run;
+    struct str path;
+};
+
+/* What a reader left out or guessed. When memory is gone the run ends soon, and says so. */
+static void note(void *ctx, struct str text)
+{
+    struct noted *noted = ctx;
+    struct run_state *run = noted->run;
+    struct ingest_problem n = {noted->path, arena_str(run->arena, text)};
+
+    if (run->report.note_count >= PROBLEMS_MAX || !n.reason.ptr)
+        return;
+    buf_put(&run->notes, &n, sizeof n);
+    run->report.note_count = run->notes.len / sizeof n;
+}
+
 /* --- a file ----------------------------------------------------------------------------------- */
 
 /* The name people see: the folder's own name and the way below it. */
@@ -183,17 +220,23 @@ static bool is_unchanged(const struct known *known, const struct document_source
 static bool ingest_bytes(struct run_state *run, const struct document_source *source,
                          struct known *known, struct err *err)
 {
+    struct noted noted = {run, source->shown};
+    struct document_ingest in = {
+        .writer = run->writer, .readers = run->knowledge->readers, .note = note, .ctx = &noted};
     struct err why = {0};
 
     if (is_unchanged(known, source)) {
         run->report.unchanged++;
         return true;
     }
-    if (add_document(run->writer, source, &run->report.passages, &why)) {
+    if (add_document(&in, source, &why)) {
+        run->report.passages += in.passages;
         *(known ? &run->report.changed : &run->report.added) += 1;
         run->report.bytes += source->bytes.len;
         return true;
     }
+    if (in.no_reader)
+        return fail_file(run, source->shown, &why, err);
     if (why.code != ERR_INVALID && why.code != ERR_TOO_LARGE) {
         *err = why;
         return err_wrap(err, "ingest \"" STR_FMT "\"", STR_ARG(source->shown));
@@ -214,7 +257,7 @@ static bool ingest_file(struct run_state *run, struct str path, struct err *err)
     if (!scratch || !source.shown.ptr)
         return err_set(err, ERR_EXHAUSTED, "no memory to read a file");
     if (!document_type_of(last_part(path), &source.type))
-        return skip(run, source.shown, "not .txt, .md or .html", err);
+        return skip(run, source.shown, document_endings(), err);
     if (++run->files > run->knowledge->files_max)
         return err_set(err, ERR_TOO_LARGE, "more than %u files in one run",
                        run->knowledge->files_max);
@@ -365,11 +408,13 @@ bool ingest_now(struct knowledge *k, struct arena *arena, struct str path,
     run.writer = writer;
     run.before = before = lexical_borrow(index);
     buf_init(&run.problems, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
+    buf_init(&run.notes, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
     if (!begin_run(&run, path, &is_dir, &absolute, err) ||
         !(is_dir ? walk(&run, absolute, 0, err) : ingest_file(&run, absolute, err)) ||
         !remove_missing(&run, err) || !lexical_commit(&writer, err))
         return err_wrap(err, "ingest");
     run.report.problems = (struct ingest_problem *)(void *)run.problems.ptr;
+    run.report.notes = (struct ingest_problem *)(void *)run.notes.ptr;
     *out = run.report;
     return true;
 }

@@ -27,6 +27,8 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->dir = arena_str(arena, str_from(options->dir)).ptr;
     if (!k->dir)
         return err_arena(err, arena);
+    if (!readers_open(arena, &options->readers, &k->readers, err))
+        return false;
     *out = k;
     k = NULL;
     return true;
@@ -63,6 +65,7 @@ void knowledge_close(struct knowledge **knowledge)
 
     if (!k)
         return;
+    readers_close(&k->readers);
     struct lexical *index = atomic_load(&k->index);
     lexical_close(&index);
     mutex_done(&k->repairing);
@@ -101,6 +104,11 @@ bool repair_now(struct knowledge *k, uint32_t *dropped, struct err *err)
     }
     mutex_unlock(&k->repairing);
     return ok;
+}
+
+bool knowledge_has_sandbox(const struct knowledge *k, struct err *why)
+{
+    return readers_have_sandbox(k->readers, why);
 }
 
 /* --- blocking bodies -------------------------------------------------------------------------- */

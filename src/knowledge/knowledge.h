@@ -1,5 +1,5 @@
 /* knowledge/knowledge.h: answers from a company's own documents.
- * Documents are ingested from files and folders (text, Markdown, HTML), cut into passages along their
+ * Documents are ingested from files and folders (docs/documents.md), cut into passages along their
  * structure, indexed, and answered from with citations: document, line, byte span, quoted sentence.
  * What the documents do not answer is said plainly.
  * Every passage keeps exact byte offsets into the file as it was ingested.
@@ -11,7 +11,7 @@
 #define WEIR_KNOWLEDGE_KNOWLEDGE_H
 
 #include "gateway/gateway.h"
-#include "knowledge/document.h"
+#include "knowledge/readers.h"
 #include "sys/pool.h"
 
 struct knowledge;
@@ -21,6 +21,7 @@ struct knowledge_options {
     struct pool *pool;     /* parsing, indexing and searching happen here */
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
+    struct readers_options readers;
 };
 /* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
@@ -36,6 +37,8 @@ const char *knowledge_damage(struct knowledge *knowledge);
 SUSPENDS bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
     MUST_CHECK;
 void knowledge_close(struct knowledge **knowledge);
+/* false: PDF and office files are refused, or read without a sandbox; `why` says which and why. */
+bool knowledge_has_sandbox(const struct knowledge *knowledge, struct err *why) MUST_CHECK;
 
 struct ingest_report {
     uint32_t added, changed, unchanged, removed, failed, skipped; /* files */
@@ -44,6 +47,8 @@ struct ingest_report {
         struct str path, reason;
     } * problems; /* every failed or skipped file with its reason */
     size_t problem_count;
+    struct ingest_problem *notes; /* of files that were read: what was left out or guessed */
+    size_t note_count;
 };
 /* A file or a folder (all files below it, sorted; hidden files, links and unknown types are skipped and
  * said so). Unchanged files, known by hash, keep what they have; files gone from an ingested folder are

@@ -7,6 +7,7 @@
 #include "index/lexical.h"
 #include "knowledge/document.h"
 #include "knowledge/knowledge.h"
+#include "knowledge/readers.h"
 #include "sys/mutex.h"
 
 struct knowledge {
@@ -16,6 +17,7 @@ struct knowledge {
     struct err damage; /* why there is none */
     const char *dir;
     struct pool *pool;
+    struct readers *readers;
     size_t file_bytes_max;
     uint32_t files_max;
 };
@@ -65,13 +67,21 @@ struct answer *answer_here(struct request *req, const struct grounded *grounded,
     MUST_CHECK;
 
 /* A document's bytes into the writer. `shown` and the others are the record's. ERR_INVALID: the bytes
- * are no document of this type. */
+ * are no document of this type or hurt their reader. */
 struct document_source {
     struct str bytes, shown, source, root;
     enum document_type type;
 };
-bool add_document(struct lexical_writer *writer, const struct document_source *source,
-                  uint64_t *passages, struct err *err) MUST_CHECK;
+struct document_ingest {
+    struct lexical_writer *writer;
+    struct readers *readers; /* NULL: text only */
+    uint64_t passages;       /* added so far */
+    bool no_reader;          /* set when none was to be had: nothing is known about the file */
+    void (*note)(void *ctx, struct str text); /* or NULL */
+    void *ctx;
+};
+bool add_document(struct document_ingest *in, const struct document_source *source, struct err *err)
+    MUST_CHECK;
 #define DOCUMENT_ID_LEN 18 /* "d_" and 16 hex digits of the source's hash */
 void document_id(struct str source, char id[DOCUMENT_ID_LEN + 1]);
 

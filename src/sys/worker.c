@@ -201,7 +201,6 @@ struct exchange {
     char answer_length[LENGTH_BYTES];
     size_t length_got, got;
     char *answer;
-    bool is_early;
     mono_ns begin;
     dur_ns cpu_begin;
 };
@@ -308,8 +307,7 @@ static bool exchange(struct exchange *x, struct err *err)
         if (!receive_some(x, &done, err) || (!done && !sent))
             return false;
     }
-    x->is_early = is_sending(x); /* an answer to half a question is none */
-    return !x->is_early;
+    return true;
 }
 
 bool worker_ask(struct worker *w, struct arena *arena, const struct worker_call *call,
@@ -325,15 +323,14 @@ bool worker_ask(struct worker *w, struct arena *arena, const struct worker_call 
     put_length(x.question_length, len);
     x.cpu_begin = cpu_used(w);
     if (exchange(&x, &why)) {
+        if (is_sending(&x)) /* it did not want all of it: the rest would be its next question */
+            bury(w, true);
         *answer = (struct str){x.answer, x.got};
         return true;
     }
-    bool closed = why.code == ERR_NONE && !x.is_early;
-    if (closed)
+    if (why.code == ERR_NONE)
         return explain_end(w, err);
     bury(w, true);
-    if (x.is_early)
-        return err_set(err, ERR_UNAVAILABLE, "answered before the question was out");
     *err = why;
     return false;
 }

@@ -1,7 +1,8 @@
 /* sys/worker.h: a child that is kept and asked many times, one question at a time. A question and its
  * answer are bytes led by their length. Blocking: for jobs of a pool and for tools, never in a fiber.
  * The child dies with us, and with the thread that started it. Whatever it does, worker_ask() ends in
- * time and says what happened; after a failure the child is gone and another one must be started.
+ * time and says what happened; after a failure, or an answer that came before the question
+ * was out, the child is gone and another one must be started.
  * Not available under the simulator (ERR_UNAVAILABLE). */
 #ifndef WEIR_SYS_WORKER_H
 #define WEIR_SYS_WORKER_H

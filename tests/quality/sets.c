@@ -92,7 +92,12 @@ static bool add_passage(struct line_reader *r, struct str pid, struct str title,
     struct document_source source = {
         .bytes = file, .shown = name, .source = name, .type = DOCUMENT_TEXT};
 
-    return add_document(r->c->writer, &source, &r->c->passages, err);
+    struct document_ingest in = {.writer = r->c->writer, .passages = r->c->passages};
+
+    if (!add_document(&in, &source, err))
+        return false;
+    r->c->passages = in.passages;
+    return true;
 }
 
 static bool read_passage(struct line_reader *r, json_ref v, struct err *err)

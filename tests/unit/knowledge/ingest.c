@@ -73,7 +73,7 @@ TEST(bad_files_are_told_and_stop_nothing)
     EXPECT(has_problem(&r, "latin.txt", "not UTF-8"));
     EXPECT(has_problem(&r, "empty.md", "no text"));
     EXPECT(has_problem(&r, ".hidden.md", "hidden"));
-    EXPECT(has_problem(&r, "photo.jpg", "not .txt"));
+    EXPECT(has_problem(&r, "photo.jpg", "not of a type that is read"));
     EXPECT(has_problem(&r, "link.txt", "link"));
     rig_write(&rig, "good.md", "caf\xE9");
     r = rig_ingest(&rig, "");

@@ -6,9 +6,17 @@
 #include "sys/file.h"
 #include "test.h"
 
+CHILD(reader)
+{
+    return reader_main(argc, argv);
+}
+
+const char *const rig_reader[] = {"/proc/self/exe", "--child", "reader", NULL};
+
 static bool open_base(struct rig *rig)
 {
-    struct knowledge_options options = {.dir = rig_path(rig, "base")};
+    struct knowledge_options options = {.dir = rig_path(rig, "base"),
+                                        .readers = {.argv = rig_reader}};
     struct err err = {0};
     bool ok = knowledge_open(&options, &rig->knowledge, &err);
 
@@ -41,6 +49,11 @@ const char *rig_path(struct rig *rig, const char *name)
 
 bool rig_write(struct rig *rig, const char *name, const char *text)
 {
+    return rig_write_bytes(rig, name, str_from(text));
+}
+
+bool rig_write_bytes(struct rig *rig, const char *name, struct str bytes)
+{
     char *path = arena_alloc(rig->arena, 512), *slash;
     struct err err = {0};
 
@@ -49,7 +62,7 @@ bool rig_write(struct rig *rig, const char *name, const char *text)
     *slash = 0;
     bool ok = file_make_dir(path, 0700, &err);
     *slash = '/';
-    ok = ok && file_store(path, str_from(text), 0600, &err);
+    ok = ok && file_store(path, bytes, 0600, &err);
     EXPECT(ok, "%s", err.text);
     return ok;
 }

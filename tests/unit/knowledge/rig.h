@@ -14,6 +14,8 @@ bool rig_open(struct rig *rig);
 bool rig_reopen(struct rig *rig);
 void rig_close(struct rig *rig);
 bool rig_write(struct rig *rig, const char *name, const char *text); /* below docs/ */
+bool rig_write_bytes(struct rig *rig, const char *name, struct str bytes);
+extern const char *const rig_reader[]; /* this program as the child that reads */
 /* Ingest docs/ or a file below it; an empty report when it failed. */
 struct ingest_report rig_ingest(struct rig *rig, const char *name);
 struct grounded rig_ask(struct rig *rig, const char *question);

@@ -11,6 +11,34 @@
 #include "base/fault.h"
 #include "test.h"
 
+/* An answer without having read the question. */
+CHILD(early)
+{
+    struct str answer = STR("no thanks");
+    struct err err = {0};
+
+    return worker_reply(&answer, 1, &err) && pause() ? 1 : 0;
+}
+
+TEST(a_child_that_answers_early_is_heard_and_ended)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct worker *w CLEANUP(worker_stop) = NULL;
+    struct str part = {arena_alloc(arena, 8 * MIB), 8 * MIB}, answer = STR_NONE;
+    struct worker_call call = {.parts = &part,
+                               .part_count = 1,
+                               .answer_max = 100,
+                               .cpu_max = SECOND,
+                               .wall_max = 60 * SECOND};
+    struct err err = {0};
+
+    REQUIRE(
+        worker_start((const char *const[]){"/proc/self/exe", "--child", "early", NULL}, &w, &err));
+    EXPECT(worker_ask(w, arena, &call, &answer, &err) && str_eq(answer, STR("no thanks")), "%s",
+           err.text);
+    EXPECT(!worker_is_alive(w));
+}
+
 /* Replies with the question turned round; some questions make it misbehave. */
 CHILD(echo)
 {
