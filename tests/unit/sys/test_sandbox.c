@@ -204,7 +204,9 @@ static void try_32_bits(void)
 }
 static void crash(void)
 {
-    *(volatile int *)(uintptr_t)16 = 1;
+    static int *volatile nowhere;
+
+    *nowhere = 1;
 }
 static void give_up(void)
 {
