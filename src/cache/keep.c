@@ -22,7 +22,7 @@
 static bool is_good(const struct cache_ticket *t, const struct answer *answer)
 {
     return t->ask.plan.may_store && answer->status == 200 && !answer->meter.failed &&
-           t->purges == atomic_load(&t->cache->purges);
+           chat_meter_is_answer(&answer->meter) && t->purges == atomic_load(&t->cache->purges);
 }
 
 static struct entry *new_entry(struct cache_ticket *t, const struct answer *answer, struct str body,

@@ -53,12 +53,22 @@ bool is_message_count(const struct request *req)
 /* Features that a client asks its own dialect's provider for: no other is told of them. */
 bool prepare_message(struct request *req, struct err *err)
 {
-    struct str beta = http_field(&http_head(req->http)->fields, STR("anthropic-beta"));
+    const struct http_fields *fields = &http_head(req->http)->fields;
+    const struct {
+        struct str name, *to;
+    } all[] = {{STR("anthropic-beta"), &req->conversation->beta},
+               {STR("anthropic-version"), &req->conversation->version}};
 
-    if (!beta.ptr)
-        return true;
-    req->conversation->beta = arena_str(req->arena, beta); /* the head's text moves */
-    return req->conversation->beta.ptr || err_arena(err, req->arena);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct str value = http_field(fields, all[i].name);
+
+        if (!value.ptr)
+            continue;
+        *all[i].to = arena_str(req->arena, value); /* the head's text moves */
+        if (!all[i].to->ptr)
+            return err_arena(err, req->arena);
+    }
+    return true;
 }
 
 bool count_message(struct request *req, struct err *err)

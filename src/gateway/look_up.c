@@ -77,12 +77,17 @@ static bool target_of(const struct request *req, struct str *out, struct err *er
     return buf_finish(&b, out, err);
 }
 
-/* Where the path says more than the model: what is done with it, and in which framing. */
+/* What is said beside the body: in the path, what is done with the model and in which framing; in the head, which
+ * version of the dialect and which features are asked for. */
 static struct str variant_of(const struct request *req)
 {
     const struct http_head *head = req->http ? http_head(req->http) : NULL;
     bool is_plain = !head || !req->entry || !str_ends(str_from(req->entry->path), STR("*"));
 
+    if (is_plain && req->conversation &&
+        (req->conversation->beta.len || req->conversation->version.len))
+        return arena_fmt(req->arena, "beta=" STR_FMT "\nversion=" STR_FMT,
+                         STR_ARG(req->conversation->beta), STR_ARG(req->conversation->version));
     if (is_plain)
         return STR("");
     return arena_fmt(req->arena, STR_FMT "?%s", STR_ARG(head->path),

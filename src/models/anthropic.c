@@ -236,6 +236,7 @@ const struct dialect dialect_anthropic = {
     .field_count = ARRAY_LEN(anthropic_fields),
     .read_request = anthropic_read_request,
     .write_request = anthropic_write_request,
+    .splice_request = anthropic_splice_request,
     .reader_init = anthropic_reader_init,
     .read_said = anthropic_read_said,
     .at_end = anthropic_at_end,

@@ -36,6 +36,10 @@ bool anthropic_read_service_tier(struct field_reader *r, json_ref v, struct err 
 bool anthropic_write_request(struct arena *arena, const struct conversation *in,
                              const struct model *to, struct losses *losses, struct outgoing *out,
                              struct err *err);
+bool anthropic_splice_request(struct arena *arena, const struct model_question *question,
+                              const struct model *to, struct losses *losses,
+                              struct splicing *splicing, struct outgoing *out, bool *fits,
+                              struct err *err) MUST_CHECK;
 /* Version and features, for the head of a request; how many fields they are. */
 #define ANTHROPIC_FIELDS_MAX 2
 size_t anthropic_head(const struct model *to, const struct conversation *in,

@@ -101,7 +101,7 @@ static bool keep_citation(const struct event *e, json_ref citation, struct err *
         return false;
     jw_init(&w, to);
     citation_write(&w, &c);
-    buf_char(to, '\n'); /* JSON has no bare line ends, and rest stood in one event */
+    buf_char(to, CITATION_END);
     return buf_ok(to) || err_set(err, ERR_UNAVAILABLE, "a block has more than %zu MiB of citations",
                                  (size_t)(CITATIONS_MAX / MIB));
 }
@@ -120,7 +120,7 @@ static bool tell_citations(const struct event *e, struct err *err)
     struct said said = {.kind = SAID_CITATION, .part = e->own->part};
     struct citation c;
 
-    while (str_split(&all, '\n', &one)) {
+    while (str_split(&all, CITATION_END, &one)) {
         if (str_is_empty(one))
             continue;
         if (!citation_read(e->arena, one, &c, err))

@@ -300,11 +300,12 @@ size_t anthropic_head(const struct model *to, const struct conversation *in,
                       struct http_field out[ANTHROPIC_FIELDS_MAX])
 {
     const struct provider *provider = to->provider;
+    struct str version = provider->api_version;
     size_t n = 1;
 
-    out[0] = (struct http_field){STR("anthropic-version"), str_is_empty(provider->api_version)
-                                                               ? STR(VERSION)
-                                                               : provider->api_version};
+    if (str_is_empty(version))
+        version = in->spoken == &dialect_anthropic && in->version.len ? in->version : STR(VERSION);
+    out[0] = (struct http_field){STR("anthropic-version"), version};
     if (in->spoken == &dialect_anthropic && in->beta.ptr)
         out[n++] = (struct http_field){STR("anthropic-beta"), in->beta};
     return n;
@@ -328,6 +329,38 @@ bool anthropic_write_request(struct arena *arena, const struct conversation *in,
     jw_init(&w, &body);
     if (!write_body(&writing, to, err) || !buf_finish(&body, &out->body, err))
         return false;
+    out->method = STR("POST");
+    out->path = STR("/messages");
+    out->field_count = anthropic_head(to, in, out->fields);
+    return true;
+}
+
+/* All as it came, but for the name and a limit that the provider wants to be told. */
+bool anthropic_splice_request(struct arena *arena, const struct model_question *question,
+                              const struct model *to, struct losses *losses,
+                              struct splicing *splicing, struct outgoing *out, bool *fits,
+                              struct err *err)
+{
+    const struct conversation *in = question->conversation;
+    json_ref root = json_root(question->json);
+    struct json_edit *limit;
+
+    *fits = in->max_tokens > 0 || !json_get(question->json, root, STR("max_tokens"));
+    if (!*fits)
+        return true;
+    if (!splice_usual(arena, question->json, to->remote_name, splicing, err))
+        return false;
+    if (in->max_tokens <= 0) {
+        losses->max_tokens_assumed = max_tokens_of(in, to);
+        limit = &splicing->edits[splicing->edit_count++];
+        *limit =
+            (struct json_edit){.kind = JSON_ADD_MEMBER,
+                               .at = root,
+                               .key = STR("max_tokens"),
+                               .value = arena_fmt(arena, "%" PRId64, losses->max_tokens_assumed)};
+        if (!limit->value.ptr)
+            return err_arena(err, arena);
+    }
     out->method = STR("POST");
     out->path = STR("/messages");
     out->field_count = anthropic_head(to, in, out->fields);

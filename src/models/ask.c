@@ -21,6 +21,11 @@ bool question_conversation(struct arena *arena, struct model_question *question,
 
 /* ---- spliced ---- */
 
+static const struct dialect *provider_dialect(const struct model *model)
+{
+    return model->provider->dialect ? model->provider->dialect : &dialect_openai;
+}
+
 /* The body of a status that is no answer. */
 static SUSPENDS bool read_refusal(struct arena *arena, const struct model *model,
                                   struct answer *answer, struct refusal *why, struct err *err)
@@ -40,7 +45,19 @@ static SUSPENDS bool read_refusal(struct arena *arena, const struct model *model
     why->body = arena_str(arena, body);
     if (!why->body.ptr)
         return err_arena(err, arena);
-    return refusal_read(arena, &dialect_openai, model->provider, why, err);
+    return refusal_read(arena, provider_dialect(model), model->provider, why, err);
+}
+
+static SUSPENDS bool pass_on(struct arena *arena, const struct model *model, struct answer *answer,
+                             struct answer **out, struct refusal *why, struct err *err)
+{
+    if (answer->status < 400) {
+        *out = answer;
+        return true;
+    }
+    (void)read_refusal(arena, model, answer, why, err);
+    answer_end(&answer);
+    return false;
 }
 
 static SUSPENDS bool splice(struct arena *arena, const struct model *model,
@@ -49,15 +66,51 @@ static SUSPENDS bool splice(struct arena *arena, const struct model *model,
 {
     struct answer *answer;
 
-    if (!provider_ask(arena, model, question, &answer, why, err))
+    return provider_ask(arena, model, question, &answer, why, err) &&
+           pass_on(arena, model, answer, out, why, err);
+}
+
+/* ---- spliced in any other dialect that both sides speak ---- */
+
+static bool needs_losses(struct arena *arena, const struct model *model,
+                         struct model_question *question, struct err *err)
+{
+    if (!question->losses)
+        question->losses = arena_alloc(arena, sizeof *question->losses);
+    if (!question->losses)
+        return err_arena(err, arena);
+    *question->losses = (struct losses){.refuse = model->provider->refuse_unsupported};
+    return true;
+}
+
+/* Unless another house has signed something in it: that must be taken out. */
+static bool may_splice(const struct model *model, const struct model_question *question)
+{
+    const struct dialect *provider = provider_dialect(model);
+    struct str body;
+
+    if (!question->json || !question->conversation || question->client != provider ||
+        !provider->splice_request || question->conversation->spoken != provider)
         return false;
-    if (answer->status < 400) {
-        *out = answer;
-        return true;
-    }
-    (void)read_refusal(arena, model, answer, why, err);
-    answer_end(&answer);
-    return false;
+    body = json_raw(question->json, json_root(question->json));
+    return str_find(body, STR(SIGNED_MARK)) == body.len;
+}
+
+static SUSPENDS bool splice_same(struct arena *arena, const struct model *model,
+                                 struct model_question *question, bool *fits, struct answer **out,
+                                 struct refusal *why, struct err *err)
+{
+    struct splicing splicing = {.edit_count = 0};
+    struct outgoing outgoing = {0};
+    struct answer *answer;
+
+    if (!needs_losses(arena, model, question, err) ||
+        !question->client->splice_request(arena, question, model, question->losses, &splicing,
+                                          &outgoing, fits, err))
+        return false;
+    return !*fits ||
+           (provider_ask_same(arena, model, question, &splicing, &outgoing, &answer, why, err) &&
+            pass_on(arena, model, answer, out, why, err));
 }
 
 /* ---- translated ---- */
@@ -103,11 +156,10 @@ static SUSPENDS bool translate(struct arena *arena, const struct model *model,
     struct speech *speech CLEANUP(speech_end) = NULL;
     struct str id = arena_fmt(arena, "%016" PRIx64, question->request_id);
 
-    if (!question->losses)
-        question->losses = arena_alloc(arena, sizeof *question->losses);
-    if (!id.ptr || !question->losses)
+    if (!id.ptr)
         return err_arena(err, arena);
-    *question->losses = (struct losses){.refuse = model->provider->refuse_unsupported};
+    if (!needs_losses(arena, model, question, err))
+        return false;
     if (!question_conversation(arena, question, err) ||
         !speech_open(arena, model, question->conversation, question->losses, question->request_id,
                      &speech, why, err) ||
@@ -129,5 +181,13 @@ bool model_ask(struct arena *arena, const struct model *model, struct model_ques
         *question->losses = (struct losses){.refuse = question->losses->refuse};
     if (question->chat && (!provider || provider == &dialect_openai))
         return splice(arena, model, question, out, why, err);
+    if (may_splice(model, question)) {
+        bool fits = true;
+
+        if (!splice_same(arena, model, question, &fits, out, why, err))
+            return false;
+        if (fits)
+            return true;
+    }
     return translate(arena, model, question, out, why, err);
 }

@@ -280,7 +280,7 @@ static bool keep_citation(struct message *e, json_ref citation, struct err *err)
         return false;
     jw_init(&w, to);
     citation_write(&w, &c);
-    buf_char(to, '\n');
+    buf_char(to, CITATION_END);
     return buf_ok(to) || err_set(err, ERR_UNAVAILABLE, "a block has more than %zu MiB of citations",
                                  (size_t)(CITATIONS_MAX / MIB));
 }
@@ -291,7 +291,7 @@ static bool say_citations(struct message *e, struct err *err)
     struct said said = {.kind = SAID_CITATION, .part = e->own->text_part};
     struct citation c;
 
-    while (str_split(&all, '\n', &one)) {
+    while (str_split(&all, CITATION_END, &one)) {
         if (str_is_empty(one))
             continue;
         if (!citation_read(e->r->scratch, one, &c, err))

@@ -57,7 +57,8 @@ struct chat_meter {
     bool done;                        /* [DONE] came */
     bool failed;                      /* an error came inside a 200 stream; error_text says what */
     uint64_t content_bytes;           /* of text and tool arguments: for the estimate of tokens */
-    bool spoke; /* something came that is no text: a call, a picture, a vector */
+    bool spoke;   /* something came that is no text: a call, a picture, a vector */
+    bool refused; /* the model said that it will not answer */
     uint32_t events;
     struct str error_text;
     uint8_t id_len, model_len;
@@ -68,6 +69,9 @@ void chat_meter_init(struct chat_meter *meter, int64_t choices); /* nothing has 
 void chat_meter_finish(struct chat_meter *meter, int64_t choice, enum finish_reason how);
 /* What the provider calls the answer, and the model that gives it; empty: it did not say. */
 void chat_meter_name(struct chat_meter *meter, struct str id, struct str model);
+/* It may be told again to who asks the same: nobody refused, filtered or paused it, and no tool call was cut
+ * short. */
+bool chat_meter_is_answer(const struct chat_meter *meter);
 /* Nothing follows: what nobody counted is estimated and marked. */
 void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes);
 /* One event of a stream. *drop: the client did not ask for this one (the usage chunk we asked for). */

@@ -42,6 +42,27 @@ void chat_meter_name(struct chat_meter *meter, struct str id, struct str model)
     meter->model_len = keep_name(meter->model, model);
 }
 
+bool chat_meter_is_answer(const struct chat_meter *meter)
+{
+    if (meter->refused)
+        return false;
+    for (int64_t i = 0; i < MIN_OF(meter->choices, (int64_t)CHAT_CHOICES_MAX); i++)
+        switch ((enum finish_reason)meter->finish[i]) {
+        case FINISH_CONTENT_FILTER:
+        case FINISH_REFUSAL:
+        case FINISH_PAUSE: return false;
+        case FINISH_LENGTH:
+        case FINISH_CONTEXT:
+            if (meter->spoke)
+                return false;
+            break;
+        case FINISH_UNSAID:
+        case FINISH_STOP:
+        case FINISH_TOOL_CALLS: break;
+        }
+    return true;
+}
+
 void chat_meter_close(struct chat_meter *meter, size_t prompt_bytes)
 {
     struct usage *usage = &meter->usage;
@@ -68,17 +89,23 @@ static size_t string_bytes(const struct json *j, json_ref v)
 
 /* Text of a message or delta: every string but the role (content, refusal, reasoning under its
  * various names), and the arguments of tool calls. */
-static size_t content_bytes(const struct json *j, json_ref message, bool *spoke)
+static size_t content_bytes(const struct json *j, json_ref message, struct chat_meter *meter)
 {
+    bool *spoke = &meter->spoke;
     size_t bytes = 0;
 
     for (json_ref v = json_first(j, message); v; v = json_next(j, v)) {
         struct str key = json_key_raw(j, v);
 
         *spoke = *spoke || json_first(j, v) != 0; /* a list or an object with something in it */
-        if (json_kind(j, v) == JSON_STRING && !str_eq(key, STR("role")))
-            bytes += string_bytes(j, v);
-        else if (json_kind(j, v) == JSON_ARRAY && str_eq(key, STR("tool_calls")))
+        if (json_kind(j, v) == JSON_STRING && !str_eq(key, STR("role"))) {
+            size_t length = string_bytes(j, v);
+
+            bytes += length;
+            if (length > 0 && str_eq(key, STR("refusal")))
+                meter->refused = true;
+        }
+        if (json_kind(j, v) == JSON_ARRAY && str_eq(key, STR("tool_calls")))
             for (json_ref call = json_first(j, v); call; call = json_next(j, call))
                 bytes += string_bytes(
                     j, json_get(j, json_get(j, call, STR("function")), STR("arguments")));
@@ -114,7 +141,7 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
         json_ref found[ARRAY_LEN(keys)];
 
         json_pick(j, c, keys, found, ARRAY_LEN(keys));
-        meter->content_bytes += content_bytes(j, found[0], &meter->spoke);
+        meter->content_bytes += content_bytes(j, found[0], meter);
         if (json_kind(j, found[1]) == JSON_STRING)
             mark_finished(meter, j, c, found[1]);
     }

@@ -27,6 +27,8 @@ void citation_write_chat(struct json_writer *w,
 bool citation_raw(struct arena *arena, const struct citation *c, struct str *out, struct err *err)
     MUST_CHECK;
 
+#define CITATION_END '\x1e' /* between several: JSON has no such byte */
+
 /* A member of `rest` that is a number: "document_index"; false: it has none. */
 bool citation_place(const struct json *rest, const char *name, int64_t *out);
 

@@ -114,7 +114,8 @@ struct conversation {
     bool reasoning_adaptive;      /* asked for, and the model is to decide how much */
     struct str reasoning_summary; /* auto, concise, detailed */
     struct str user, service_tier, verbosity;
-    struct str beta; /* of the client's head: features it asks its own dialect's provider for */
+    struct str beta;    /* of the client's head: features it asks its own dialect's provider for */
+    struct str version; /* likewise: of the dialect */
     struct str logit_bias, metadata, modalities, audio, prediction; /* raw */
     struct str suffix;                                              /* ASK_COMPLETION */
     struct str echo;                                                /* raw */

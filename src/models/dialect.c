@@ -23,6 +23,32 @@ const struct dialect *dialect_find(struct str name)
     return NULL;
 }
 
+static void add_edit(struct splicing *to, const struct json_edit *edit)
+{
+    ASSERT(to->edit_count < SPLICE_EDITS_MAX);
+    to->edits[to->edit_count++] = *edit;
+}
+
+bool splice_usual(struct arena *arena, const struct json *json, struct str remote_name,
+                  struct splicing *out, struct err *err)
+{
+    json_ref root = json_root(json), model = json_get(json, root, STR("model"));
+    json_ref weir = json_get(json, root, STR("weir"));
+    struct json_edit named = {.kind = JSON_REPLACE, .at = model};
+    struct buf name;
+
+    if (weir)
+        add_edit(out, &(struct json_edit){.kind = JSON_REMOVE, .at = weir});
+    if (!model)
+        return true;
+    buf_init(&name, arena, 6 * remote_name.len + 2);
+    buf_json_str(&name, remote_name);
+    if (!buf_finish(&name, &named.value, err))
+        return false;
+    add_edit(out, &named);
+    return true;
+}
+
 bool dialect_is_openai(const struct dialect *dialect)
 {
     static const char *const family[] = {"openai", "completions", "embeddings", "responses"};

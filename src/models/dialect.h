@@ -82,7 +82,16 @@ bool extras_losses(const struct conversation *from, struct losses *losses, struc
 
 /* ---- a request for a provider ---- */
 
-struct model; /* models.h */
+struct model;          /* models.h */
+struct model_question; /* models.h */
+struct chat_meter;     /* chat.h */
+
+/* A client's body for a provider of the same dialect: its bytes with these edits. */
+#define SPLICE_EDITS_MAX 4
+struct splicing {
+    struct json_edit edits[SPLICE_EDITS_MAX];
+    size_t edit_count;
+};
 
 struct outgoing {
     struct str method; /* "POST" */
@@ -103,6 +112,7 @@ struct said_reader {
     const struct model *model; /* who answers */
     bool streamed;
     void *own;
+    bool passes; /* the bytes go on as they came: nothing is lost, SAID_OTHER is not said */
     struct losses *others; /* names of what was told as SAID_OTHER, each once; NULL: nothing yet */
     /* Called for every step, in order. Texts stand in `scratch`, in `arena` or in the event. */
     bool (*take)(void *ctx, const struct said *said, struct err *err);
@@ -130,6 +140,8 @@ struct said_writer {
  * the member "weir" of the end. All steps go through here. */
 bool said_tell(const struct dialect *client, struct said_writer *w, const struct said *said,
                struct buf *out, struct err *err) MUST_CHECK;
+/* What has passed of an answer, but for the number of events. */
+void said_measure(struct chat_meter *meter, const struct said *said);
 /* For writers: something of this name was left out. */
 void said_lost(struct said_writer *w, struct str name);
 /* For readers: members of the object that `known` (a list ended by NULL) does not name and that hold
@@ -184,6 +196,11 @@ struct dialect {
     bool (*write_request)(struct arena *arena, const struct conversation *in,
                           const struct model *to, struct losses *losses, struct outgoing *out,
                           struct err *err);
+    /* The same where the client speaks it too: all but the body, and what is to be changed in that. *fits:
+     * false where this request must be written anew. NULL: it always must. */
+    bool (*splice_request)(struct arena *arena, const struct model_question *question,
+                           const struct model *to, struct losses *losses, struct splicing *edits,
+                           struct outgoing *out, bool *fits, struct err *err);
     /* Before the first bytes. */
     bool (*reader_init)(struct said_reader *r, struct err *err);
     /* One event of a stream (type and data; for FRAMING_AWS the :event-type and payload), or the whole
@@ -216,6 +233,9 @@ const struct dialect *dialect_find(struct str name); /* NULL */
 const struct dialect *dialect_at(size_t i);          /* all of them, in order; NULL past the last */
 /* Chat, completions, embeddings and responses: they share extras and ways to call things. */
 void dialects_docs(struct buf *out); /* docs/dialects.md */
+/* Edits that all dialects make: the model's name, where the body has one, and "weir". */
+bool splice_usual(struct arena *arena, const struct json *json, struct str remote_name,
+                  struct splicing *out, struct err *err) MUST_CHECK;
 bool dialect_is_openai(const struct dialect *dialect);
 
 #endif

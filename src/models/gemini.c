@@ -277,6 +277,7 @@ const struct dialect dialect_gemini = {
     .framing = FRAMING_SSE,
     .read_request = gemini_read_request,
     .write_request = gemini_write_request,
+    .splice_request = gemini_splice_request,
     .reader_init = gemini_reader_init,
     .read_said = gemini_read_said,
     .at_end = gemini_at_end,

@@ -35,6 +35,9 @@ bool gemini_read_modalities(struct field_reader *r, json_ref value, struct err *
 bool gemini_write_request(struct arena *arena, const struct conversation *in,
                           const struct model *to, struct losses *losses, struct outgoing *out,
                           struct err *err) MUST_CHECK;
+bool gemini_splice_request(struct arena *arena, const struct model_question *question,
+                           const struct model *to, struct losses *losses, struct splicing *splicing,
+                           struct outgoing *out, bool *fits, struct err *err) MUST_CHECK;
 bool gemini_is_ours(const struct conversation *in); /* the client speaks it */
 
 bool gemini_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;

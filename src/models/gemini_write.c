@@ -603,6 +603,24 @@ static bool write_path(struct writing *k, struct outgoing *out, struct err *err)
     return out->path.ptr || err_arena(err, k->arena);
 }
 
+/* The model stands in the path. Clients of the array's framing are told in it: their answers are written. */
+bool gemini_splice_request(struct arena *arena, const struct model_question *question,
+                           const struct model *to, struct losses *losses, struct splicing *splicing,
+                           struct outgoing *out, bool *fits, struct err *err)
+{
+    struct writing k = {
+        .arena = arena, .in = question->conversation, .losses = losses, .remote = to->remote_name};
+
+    *fits = question->conversation->kind == ASK_CHAT;
+    if (!*fits)
+        return true;
+    if (str_starts(k.remote, STR("models/")))
+        k.remote = str_slice(k.remote, 7, k.remote.len);
+    out->method = STR("POST");
+    return write_path(&k, out, err) &&
+           splice_usual(arena, question->json, to->remote_name, splicing, err);
+}
+
 bool gemini_write_request(struct arena *arena, const struct conversation *in,
                           const struct model *to, struct losses *losses, struct outgoing *out,
                           struct err *err)

@@ -197,4 +197,14 @@ SUSPENDS bool provider_ask(struct arena *arena, const struct model *model,
                            const struct model_question *question, struct answer **out,
                            struct refusal *why, struct err *err) MUST_CHECK;
 
+/* The same in the dialect that client and provider share, where it has made `splicing` and `outgoing`
+ * (dialect.h). */
+struct splicing;
+struct outgoing;
+SUSPENDS bool provider_ask_same(struct arena *arena, const struct model *model,
+                                const struct model_question *question,
+                                const struct splicing *splicing, struct outgoing *outgoing,
+                                struct answer **out, struct refusal *why, struct err *err)
+    MUST_CHECK;
+
 #endif

@@ -1,4 +1,6 @@
-/* Asking a provider that speaks the OpenAI dialect, and pulling its answer.
+/* Asking a provider that speaks what the client speaks, and pulling its answer: bytes pass as they came, in both
+ * directions. In the chat dialect their events are listened to by chat_read_event(); in every other by the
+ * dialect's own reader, whose steps are only measured.
  *
  *   provider_ask --> head --+-- event stream --> next_events: whole events, the bytes as they came
  *                           '-- anything else -> next_whole:  one piece, read to its end first
@@ -11,10 +13,17 @@
 #include "models/habits.h"
 #include "models/upstream.h"
 
-#define GATHER_SLACK (256 * KIB) /* one read's bytes beyond the event that was carried over */
+#define SCRATCH_SLACK MIB         /* beside an event: its index, decoded texts */
+#define SCRATCH_TIMES 4           /* of the largest event or body: what its index costs */
+#define GATHER_SLACK  (256 * KIB) /* one read's bytes beyond the event that was carried over */
 
 /* What an answer of a provider owns, in the request's arena. */
 struct ask {
+    struct answer *answer;
+    const struct dialect *dialect; /* that listens; NULL: chat_read_event() does */
+    struct said_reader reader;
+    struct arena *scratch;
+    size_t scratch_start;
     struct arena *arena;
     const struct provider *provider;
     struct upstream up;
@@ -25,6 +34,64 @@ struct ask {
     bool client_wants_usage;
     bool relayed; /* some bytes have been given out */
 };
+
+/* ---- listening by the dialect's reader ---- */
+
+static bool listen_step(void *ctx, const struct said *said, struct err *err)
+{
+    struct ask *ask = ctx;
+    struct chat_meter *meter = &ask->answer->meter;
+
+    if (said->kind != SAID_FAILED) {
+        said_measure(meter, said);
+        return true;
+    }
+    meter->failed = true;
+    meter->error_text = arena_str(ask->arena, said->text.ptr ? said->text : STR(""));
+    return meter->error_text.ptr || err_arena(err, ask->arena);
+}
+
+static bool begin_listening(struct ask *ask, const struct model *model,
+                            const struct conversation *asked, struct err *err)
+{
+    size_t most = MAX_OF(ask->provider->event_bytes_max, ask->provider->reply_bytes_max);
+
+    ask->scratch = arena_new(MIN_OF(most, GIB) * SCRATCH_TIMES + SCRATCH_SLACK);
+    if (!ask->scratch)
+        return err_set(err, ERR_EXHAUSTED, "no memory to listen to an answer with");
+    ask->scratch_start = arena_mark(ask->scratch);
+    ask->reader = (struct said_reader){.arena = ask->arena,
+                                       .scratch = ask->scratch,
+                                       .asked = asked,
+                                       .model = model,
+                                       .passes = true,
+                                       .take = listen_step,
+                                       .ctx = ask};
+    return true;
+}
+
+static bool listen(struct ask *ask, struct str type, struct str data, struct err *err)
+{
+    if (!data.ptr)
+        return true;
+    ask->answer->meter.events++;
+    arena_rewind(ask->scratch, ask->scratch_start);
+    return ask->dialect->read_said(&ask->reader, type, data, err);
+}
+
+static bool listen_event(struct ask *ask, const struct sse_event *event, bool *drop,
+                         struct err *err)
+{
+    *drop = false;
+    return listen(ask, event->event, event->has_data ? event->data : STR_NONE, err);
+}
+
+static bool listen_whole(struct ask *ask, struct str body, struct err *err)
+{
+    return listen(ask, STR_NONE, body, err) &&
+           (ask->answer->meter.failed || ask->answer->meter.done ||
+            ask->dialect->at_end(&ask->reader, err));
+}
 
 /* ---- streams ---- */
 
@@ -43,6 +110,8 @@ static bool at_end(const struct answer *answer, struct err *err)
 
     if (sse_left_over(&ask->events) > 0)
         return cut(answer, ", inside one", err);
+    if (ask->dialect && !ask->dialect->at_end(&((struct ask *)answer->own)->reader, err))
+        return cut(answer, "", err);
     if (!answer->meter.finished)
         return cut(answer, "", err);
     return true;
@@ -75,8 +144,9 @@ static bool take_events(struct answer *answer, struct str *out, struct err *err)
     bool drop;
 
     while (sse_next(&ask->events, &event)) {
-        if (!chat_read_event(ask->arena, &event, ask->client_wants_usage, &answer->meter, &drop,
-                             err))
+        if (ask->dialect ? !listen_event(ask, &event, &drop, err)
+                         : !chat_read_event(ask->arena, &event, ask->client_wants_usage,
+                                            &answer->meter, &drop, err))
             return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(ask->provider->name));
         if (!drop && !keep(ask, event.raw, out, err))
             return false;
@@ -212,7 +282,9 @@ static SUSPENDS bool next_whole(struct answer *answer, struct str *bytes, bool *
 
     if (!upstream_whole(&ask->up, &body, err))
         return false;
-    if (answer->status < 300 && !chat_read_reply(ask->arena, body, &answer->meter, err))
+    if (answer->status < 300 &&
+        (ask->dialect ? !listen_whole(ask, body, err)
+                      : !chat_read_reply(ask->arena, body, &answer->meter, err)))
         return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(ask->provider->name));
     if (answer->meter.failed) /* an error that calls itself 200 */
         answer->status = err_http_status(ERR_UNAVAILABLE);
@@ -228,6 +300,7 @@ static SUSPENDS void end_ask(struct answer *answer)
     struct ask *ask = answer->own;
 
     upstream_end(&ask->up, answer->meter.done && !answer->meter.failed);
+    arena_end(&ask->scratch);
 }
 
 static SUSPENDS bool send(struct ask *ask, const struct model *model,
@@ -251,13 +324,38 @@ static SUSPENDS bool send(struct ask *ask, const struct model *model,
            upstream_ask(&ask->up, ask->arena, model->provider, &q, err);
 }
 
+/* The client's body with the dialect's edits. */
+static SUSPENDS bool send_same(struct ask *ask, const struct model *model,
+                               const struct model_question *question,
+                               const struct splicing *splicing, struct outgoing *out,
+                               struct err *err)
+{
+    struct str pieces[3 * SPLICE_EDITS_MAX + 1];
+    struct upstream_question q = {.method = out->method,
+                                  .body = pieces,
+                                  .accept = question->conversation->stream
+                                                ? STR("text/event-stream")
+                                                : STR("application/json"),
+                                  .fields = out->fields,
+                                  .field_count = out->field_count,
+                                  .request_id = question->request_id,
+                                  .model = model->remote_name};
+
+    q.body_count = json_splice_pieces(ask->arena, question->json, splicing->edits,
+                                      splicing->edit_count, pieces);
+    if (!q.body_count)
+        return err_arena(err, ask->arena);
+    return habits_path(ask->arena, model, out->path, &q.path, err) &&
+           upstream_ask(&ask->up, ask->arena, model->provider, &q, err);
+}
+
 static bool read_head(struct answer *answer, const struct ask *ask, struct err *err)
 {
     const struct http_head *head = http_call_head(ask->up.call);
 
     if (!upstream_field(&ask->up, STR("content-type"), &answer->content_type, err) ||
         !upstream_field(&ask->up, STR("retry-after"), &answer->retry_after, err) ||
-        !upstream_field(&ask->up, STR("x-request-id"), &answer->request_id, err))
+        !upstream_request_id(&ask->up, &answer->request_id, err))
         return false;
     answer->status = head->status;
     answer->streaming = head->status < 300 && str_eq_nocase(str_slice(answer->content_type, 0, 17),
@@ -267,7 +365,7 @@ static bool read_head(struct answer *answer, const struct ask *ask, struct err *
 }
 
 static struct answer *new_answer(struct arena *arena, const struct model *model,
-                                 const struct chat_request *request)
+                                 const struct model_question *question)
 {
     const struct provider *provider = model->provider;
     struct answer *answer = arena_alloc(arena, sizeof *answer);
@@ -275,21 +373,40 @@ static struct answer *new_answer(struct arena *arena, const struct model *model,
 
     if (!answer || !ask)
         return NULL;
-    *ask = (struct ask){
-        .arena = arena, .provider = provider, .client_wants_usage = request->include_usage};
+    *ask = (struct ask){.answer = answer,
+                        .arena = arena,
+                        .provider = provider,
+                        .dialect = question->chat ? NULL : provider->dialect,
+                        .client_wants_usage = question->chat && question->chat->include_usage};
     answer->provider = provider->name;
     answer->remote_model = model->remote_name;
     answer->end = end_ask;
     answer->own = ask;
-    chat_meter_init(&answer->meter, request->n);
+    chat_meter_init(&answer->meter, question->chat ? question->chat->n
+                                                   : conversation_choices(question->conversation));
     return answer;
+}
+
+/* The head has been asked for: what comes of it. */
+static SUSPENDS bool open_answer(struct answer *answer, struct ask *ask, struct err *err)
+{
+    if (!read_head(answer, ask, err))
+        return false;
+    ask->reader.streamed = answer->streaming;
+    if (ask->dialect && !ask->dialect->reader_init(&ask->reader, err))
+        return false;
+    if (answer->streaming) {
+        sse_reader_init(&ask->events, ask->arena, ask->provider->event_bytes_max);
+        buf_init(&ask->gathered, ask->arena, ask->provider->event_bytes_max + GATHER_SLACK);
+    }
+    return true;
 }
 
 bool provider_ask(struct arena *arena, const struct model *model,
                   const struct model_question *question, struct answer **out, struct refusal *why,
                   struct err *err)
 {
-    struct answer *answer = new_answer(arena, model, question->chat);
+    struct answer *answer = new_answer(arena, model, question);
     struct ask *ask;
 
     ASSERT(model->provider);
@@ -300,13 +417,35 @@ bool provider_ask(struct arena *arena, const struct model *model,
         why->is_ours = ask->up.refused_us;
         return false;
     }
-    if (!read_head(answer, ask, err)) {
-        upstream_end(&ask->up, false);
+    if (!open_answer(answer, ask, err)) {
+        end_ask(answer);
         return false;
     }
-    if (answer->streaming) {
-        sse_reader_init(&ask->events, arena, ask->provider->event_bytes_max);
-        buf_init(&ask->gathered, arena, ask->provider->event_bytes_max + GATHER_SLACK);
+    *out = answer;
+    return true;
+}
+
+bool provider_ask_same(struct arena *arena, const struct model *model,
+                       const struct model_question *question, const struct splicing *splicing,
+                       struct outgoing *outgoing, struct answer **out, struct refusal *why,
+                       struct err *err)
+{
+    struct answer *answer = new_answer(arena, model, question);
+    struct ask *ask;
+
+    if (!answer)
+        return err_arena(err, arena);
+    ask = answer->own;
+    if (!begin_listening(ask, model, question->conversation, err))
+        return false;
+    if (!send_same(ask, model, question, splicing, outgoing, err)) {
+        why->is_ours = ask->up.refused_us;
+        arena_end(&ask->scratch);
+        return false;
+    }
+    if (!open_answer(answer, ask, err)) {
+        end_ask(answer);
+        return false;
     }
     *out = answer;
     return true;

@@ -129,6 +129,7 @@ const struct dialect dialect_responses = {
     .field_count = ARRAY_LEN(responses_fields),
     .read_request = responses_read_request,
     .write_request = responses_write_request,
+    .splice_request = responses_splice_request,
     .reader_init = responses_reader_init,
     .read_said = responses_read_said,
     .at_end = responses_at_end,

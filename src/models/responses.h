@@ -51,6 +51,11 @@ bool responses_write_request(struct arena *arena, const struct conversation *in,
                              const struct model *to, struct losses *losses, struct outgoing *out,
                              struct err *err);
 
+bool responses_splice_request(struct arena *arena, const struct model_question *question,
+                              const struct model *to, struct losses *losses,
+                              struct splicing *splicing, struct outgoing *out, bool *fits,
+                              struct err *err) MUST_CHECK;
+
 /* ---- answers ---- */
 bool responses_reader_init(struct said_reader *r, struct err *err);
 bool responses_read_said(struct said_reader *r, struct str type, struct str data, struct err *err);

@@ -426,3 +426,20 @@ bool responses_write_request(struct arena *arena, const struct conversation *in,
     out->path = STR("/responses");
     return true;
 }
+
+/* What is kept here or goes on from what is kept is this house's to write. */
+bool responses_splice_request(struct arena *arena, const struct model_question *question,
+                              const struct model *to, struct losses *losses,
+                              struct splicing *splicing, struct outgoing *out, bool *fits,
+                              struct err *err)
+{
+    const struct responses_asked *asked = question->conversation->own;
+
+    (void)losses;
+    *fits = asked && !asked->store && !asked->previous_response_id.ptr && !asked->references;
+    if (!*fits)
+        return true;
+    out->method = STR("POST");
+    out->path = STR("/responses");
+    return splice_usual(arena, question->json, to->remote_name, splicing, err);
+}

@@ -102,7 +102,10 @@ static bool fit_part(const struct fitting *f, const struct part *was, const stru
         return true;
     if (!part_loss(f->arena, turn, was, "signature", ELSEWHERE, f->losses, err))
         return false;
-    *keep = part->text.len || part->kind != PART_REASONING; /* a signature alone is nothing now */
+    /* A signature alone is nothing now, and Claude takes back no thought without one. */
+    *keep = part->kind != PART_REASONING ||
+            (part->text.len && dialect_signer(f->to, false) != SIGNER_ANTHROPIC) ||
+            f->to == &dialect_openai;
     part->signature = STR_NONE;
     return true;
 }

@@ -450,7 +450,7 @@ bool speech_open(struct arena *arena, const struct model *model, const struct co
         return false;
     }
     ok = upstream_field(&p->up, STR("retry-after"), &p->speech.retry_after, err) &&
-         upstream_field(&p->up, STR("x-request-id"), &p->speech.request_id, err);
+         upstream_request_id(&p->up, &p->speech.request_id, err);
     if (ok && http_call_head(p->up.call)->status >= 300)
         ok = refused(p, why, err);
     else

@@ -56,6 +56,8 @@ bool said_other(struct said_reader *r, struct str where, struct str name, struct
     char memory[NAME_MAX];
     struct buf full;
 
+    if (r->passes)
+        return true;
     if (!r->others)
         r->others = arena_alloc(r->arena, sizeof *r->others);
     if (!r->others)
@@ -72,7 +74,7 @@ bool said_other(struct said_reader *r, struct str where, struct str name, struct
 bool said_others(struct said_reader *r, const struct json *j, json_ref object,
                  const char *const *known, const char *where, struct err *err)
 {
-    if (json_kind(j, object) != JSON_OBJECT)
+    if (r->passes || json_kind(j, object) != JSON_OBJECT)
         return true;
     for (json_ref v = json_first(j, object); v; v = json_next(j, v)) {
         struct str name = json_key_raw(j, v);
@@ -220,4 +222,27 @@ bool said_tell(const struct dialect *client, struct said_writer *w, const struct
     else if (told.kind == SAID_END && !finish_weir(w, err))
         return false;
     return client->write_said(w, &told, out, err);
+}
+
+/* ---- what has passed ---- */
+
+void said_measure(struct chat_meter *meter, const struct said *said)
+{
+    switch (said->kind) {
+    case SAID_TEXT:
+    case SAID_REASONING:
+    case SAID_ARGUMENTS: meter->content_bytes += said->text.len; break;
+    case SAID_REFUSAL:
+        meter->content_bytes += said->text.len;
+        meter->refused = meter->refused || said->text.len > 0;
+        break;
+    case SAID_TOOL:
+    case SAID_MEDIA:
+    case SAID_VECTOR: meter->spoke = true; break;
+    case SAID_USAGE: meter->usage = said->usage; break;
+    case SAID_BEGIN: chat_meter_name(meter, said->id, said->model); break;
+    case SAID_FINISH: chat_meter_finish(meter, said->choice, said->finish); break;
+    case SAID_END: meter->done = meter->finished = true; break;
+    default: break;
+    }
 }

@@ -16,27 +16,6 @@ struct translation {
     struct err failure; /* found behind good bytes: told at the next call */
 };
 
-/* ---- what has passed ---- */
-
-static void measure(struct chat_meter *meter, const struct said *said)
-{
-    switch (said->kind) {
-    case SAID_TEXT:
-    case SAID_REASONING:
-    case SAID_REFUSAL:
-    case SAID_ARGUMENTS: meter->content_bytes += said->text.len; break;
-    case SAID_TOOL:
-    case SAID_MEDIA:
-    case SAID_VECTOR: meter->spoke = true; break;
-    case SAID_USAGE: meter->usage = said->usage; break;
-    case SAID_BEGIN: chat_meter_name(meter, said->id, said->model); break;
-    case SAID_FINISH: chat_meter_finish(meter, said->choice, said->finish); break;
-    case SAID_END: meter->done = meter->finished = true; break;
-    default: break;
-    }
-    meter->events++;
-}
-
 /* Who speaks may change on the way. */
 static void show_speaker(struct translation *t)
 {
@@ -63,7 +42,8 @@ static SUSPENDS bool step(struct translation *t, bool *last, struct err *err)
     if (!t->speech->next(t->speech, &said, err))
         return false;
     show_speaker(t);
-    measure(&t->answer.meter, said);
+    said_measure(&t->answer.meter, said);
+    t->answer.meter.events++;
     if (!said_tell(t->client, &t->writer, said, &t->out, err))
         return false;
     *last = said->kind == SAID_END;

@@ -359,6 +359,13 @@ bool upstream_field(const struct upstream *u, struct str name, struct str *out, 
     return !value.ptr || out->ptr || err_arena(err, u->arena);
 }
 
+bool upstream_request_id(const struct upstream *u, struct str *out, struct err *err)
+{
+    return upstream_field(u, STR("x-request-id"), out, err) &&
+           (out->ptr || upstream_field(u, STR("request-id"), out, err)) &&
+           (out->ptr || upstream_field(u, STR("x-amzn-requestid"), out, err));
+}
+
 bool upstream_read(struct upstream *u, struct str *bytes, struct err *err)
 {
     dur_ns gap = u->provider->gap_timeout;

@@ -42,6 +42,8 @@ SUSPENDS bool upstream_ask(struct upstream *u, struct arena *arena, const struct
 /* A copy of a field of the head: the head's own text moves before a wait. Absent: STR_NONE. */
 bool upstream_field(const struct upstream *u, struct str name, struct str *out, struct err *err)
     MUST_CHECK;
+/* What the provider calls the request; Anthropic leaves out the x-. */
+bool upstream_request_id(const struct upstream *u, struct str *out, struct err *err) MUST_CHECK;
 /* Bytes of the body, within the gap and the whole time; empty at the end. */
 SUSPENDS bool upstream_read(struct upstream *u, struct str *bytes, struct err *err) MUST_CHECK;
 /* All of the body: where it came in one piece, that piece. At most reply_bytes_max. */
