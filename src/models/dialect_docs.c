@@ -66,11 +66,12 @@ void dialects_docs(struct buf *out)
     buf_str(
         out,
         STR("# Dialects\n\nMade by `make docs` from the tables that read and write them.\n\n"
-            "Every client dialect reaches every provider. Where both sides speak the chat dialect, "
-            "the\n"
-            "body passes as it came but for `model`, `weir` and `stream_options`, and so does the\n"
-            "answer. Else a request is read by the client's table into one form and written from "
-            "it by\n"
+            "Every client dialect reaches every provider. Where both sides speak the same, the "
+            "body passes "
+            "as\n"
+            "it came but for `model`, `weir` and `stream_options`, and so does the answer. Else a "
+            "request is\n"
+            "read by the client's table into one form and written from it by\n"
             "the provider's; a field of the wrong kind or range is refused with 400 and its name.\n"
             "What the provider has no place for is left out and named in the reply (header\n"
             "`x-weir-dropped`, member `weir.dropped`), or refused, as the provider's setting\n"
