@@ -1,5 +1,6 @@
 /* accounts/accounts.c: tables, pepper, loading; the rest of the folder works on what stands here. */
 #include "accounts/accounts_internal.h"
+#include "accounts/leases.h"
 #include "accounts/usage_internal.h"
 
 #include <string.h>
@@ -166,6 +167,25 @@ const struct migration accounts_migrations[] = {
      " cost_hedge, cost_attempts FROM usage;"
      "DROP TABLE usage",
      1},
+    {"books", 2, "shares of spend limits",
+     "CREATE TABLE shares (" /* leases.c */
+     " level BIGINT NOT NULL,"
+     " id TEXT NOT NULL,"
+     " period BIGINT NOT NULL," /* 0 a day, 1 a month */
+     " instance TEXT NOT NULL,"
+     " number BIGINT NOT NULL,"
+     " up_to BIGINT NOT NULL,"
+     " open BIGINT NOT NULL,"
+     " PRIMARY KEY (level, id, period, instance));"
+     "CREATE TABLE share_asks ("
+     " level BIGINT NOT NULL,"
+     " id TEXT NOT NULL,"
+     " asked BIGINT NOT NULL," /* counts */
+     " told BIGINT NOT NULL,"  /* when */
+     " takes BIGINT NOT NULL,"
+     " PRIMARY KEY (level, id));"
+     "CREATE INDEX share_asks_told ON share_asks (told)",
+     0},
 };
 const size_t accounts_migration_count = ARRAY_LEN(accounts_migrations);
 
@@ -317,6 +337,13 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
 
 /* ---- opening and closing ---- */
 
+/* What this instance had taken of limits and not spent goes back, now that its log has been read. */
+static bool share_out(struct accounts *accounts, struct err *err)
+{
+    return !store_is_shared(accounts->store) ||
+           (accounts_flush_now(accounts, err) && accounts_read_others(accounts, 0, err));
+}
+
 static bool open_all(struct accounts *accounts, const struct accounts_options *options,
                      struct err *err)
 {
@@ -328,7 +355,7 @@ static bool open_all(struct accounts *accounts, const struct accounts_options *o
     clock_random(accounts->print_keys, sizeof accounts->print_keys);
     accounts->pool = pool_new(&pool, err);
     return accounts->pool && load_ledger(accounts, options, err) && accounts_load(accounts, err) &&
-           accounts_replay(accounts, err);
+           accounts_replay(accounts, err) && share_out(accounts, err);
 }
 
 bool accounts_open(const struct accounts_options *options, struct accounts **out, struct err *err)

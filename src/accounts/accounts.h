@@ -52,7 +52,13 @@ SUSPENDS bool accounts_follow_unit(struct accounts *accounts, struct str id, str
 SUSPENDS bool accounts_follow_removal(struct accounts *accounts, struct str id, struct err *err)
     MUST_CHECK;
 
-/* ---- on the request path: no wait, no system call ---- */
+/* A fiber's function: shares limits of spend with the other instances until it is cancelled. */
+SUSPENDS void accounts_share_loop(void *accounts);
+struct instances; /* store/instances.h */
+void accounts_join(struct accounts *accounts, const struct instances *instances); /* before loops */
+
+/* ---- on the request path: no wait, no system call; but hold_take() and hold_more() wait for the database
+ *      where several instances share a limit of spend, and the share of this one is used up ---- */
 
 /* The header value's token, "wr_...". *out stays valid until principal_release(). */
 bool authenticate_key(struct accounts *accounts, struct str token, const struct principal **out,
@@ -91,14 +97,15 @@ struct hold {
     int64_t second[LEVELS]; /* since 1970, in which the tokens count there; 0: they do not */
     bool open;
     enum limit_kind refused; /* of a hold that was not given */
+    bool short_share;        /* and then: others may have what is missing */
     enum level refused_by;
     dur_ns retry_after; /* until it may be asked again; 0: waiting does not help */
 };
-bool hold_take(struct accounts *accounts, const struct principal *who, struct need worst,
-               wall_ms now, struct hold *out, struct err *err) MUST_CHECK;
+SUSPENDS bool hold_take(struct accounts *accounts, const struct principal *who, struct need worst,
+                        wall_ms now, struct hold *out, struct err *err) MUST_CHECK;
 /* Set so much more aside for the same request: another attempt may cost as much again. */
-bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
-               struct err *err) MUST_CHECK;
+SUSPENDS bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
+                        struct err *err) MUST_CHECK;
 /* What the client may be told, of the level that is closest to its limit. -1: no such limit. */
 struct limits_left {
     int64_t requests_limit, requests_left;

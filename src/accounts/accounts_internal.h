@@ -53,7 +53,9 @@ struct account {
     enum level level;
     struct str id; /* "k_7f3a...", "acme/search", "acme" */
     struct limits limits;
-    struct spend spend;
+    struct spend spend;  /* of this instance; records move it */
+    struct spend others; /* of the other instances, about a second ago */
+    struct lease *lease; /* leases.c; NULL: no limit of spend, or nobody to share it with */
     usd_micro held;
     int64_t in_flight;
     struct meter *meter; /* from the first limit of a minute on */
@@ -163,6 +165,9 @@ struct accounts {
     struct principal_block *free_blocks[PRINCIPAL_SIZES];
 
     atomic_bool flushing; /* one flush at a time */
+    atomic_bool sharing;  /* one fiber at a time takes and gives back shares */
+    const struct instances *instances; /* NULL: nobody said who else there is */
+    struct lease *leases; /* under the lock */
 
     struct issuers *issuers; /* whose tokens count, or NULL */
     struct mutex strangers_lock;
@@ -221,7 +226,7 @@ void window_correct(struct window *w, int64_t second, int64_t counted, int64_t t
 /* All of it or none; *out says which limit refused. */
 /* Spend alone, of a request that is counted already. */
 bool limits_allow_more(struct account *const accounts[LEVELS], usd_micro more, wall_ms now,
-                       struct err *err) MUST_CHECK;
+                       struct hold *out, struct err *err) MUST_CHECK;
 bool limits_allow(struct account *const accounts[LEVELS], struct need worst, wall_ms now,
                   struct hold *out, struct err *err) MUST_CHECK;
 /* Key, team (may be NULL) and tenant of a principal, by enum level. */
@@ -237,11 +242,18 @@ void account_touch(struct accounts *accounts,
                    struct account *account); /* it differs from the store */
 usd_micro spend_in_day(const struct spend *spend, wall_ms now);
 usd_micro spend_in_month(const struct spend *spend, wall_ms now);
+struct account *account_find(struct accounts *accounts, int64_t level, struct str id);
 struct balance balance_of(const struct account *account, wall_ms now);
 
 /* ---- load.c ---- */
 
 bool accounts_load(struct accounts *accounts, struct err *err) MUST_CHECK;
+
+/* ---- leases.c ---- */
+
+uint32_t accounts_alive(const struct accounts *accounts); /* instances */
+/* Of accounts that another instance has written about since then. In a fiber, or blocking outside. */
+bool accounts_read_others(struct accounts *accounts, wall_ms since, struct err *err) MUST_CHECK;
 
 /* ---- flush.c, replay.c ---- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "accounts/accounts_internal.h"
+#include "accounts/leases.h"
 #include "accounts/usage_internal.h"
 #include "base/log.h"
 #include "sys/clock.h"
@@ -409,7 +410,8 @@ static bool flush(struct accounts *accounts, bool blocking, struct err *err)
 bool accounts_flush_now(struct accounts *accounts, struct err *err)
 {
     strangers_record(accounts, true, clock_wall());
-    return flush(accounts, true, err) || err_wrap(err, "write spend back");
+    return (flush(accounts, true, err) && leases_settle_now(accounts, err)) ||
+           err_wrap(err, "write spend back");
 }
 
 /* One at a time: the loop, who reads usage and who removes a tenant ask for one on any loop. */

@@ -2,6 +2,7 @@
  * under the lock; the levels are looked at together before any of them counts. */
 #include "accounts/accounts_internal.h"
 #include "accounts/calendar.h"
+#include "accounts/leases.h"
 #include "base/log.h"
 
 /* ---- windows: what was counted in the last minute ---- */
@@ -85,8 +86,10 @@ static wall_ms budget_resets(const struct budget *budget, wall_ms now)
 
 static void budgets_of(const struct account *a, wall_ms now, struct budget out[2])
 {
-    out[0] = (struct budget){"day", a->limits.spend_day, spend_in_day(&a->spend, now)};
-    out[1] = (struct budget){"month", a->limits.spend_month, spend_in_month(&a->spend, now)};
+    out[0] = (struct budget){"day", a->limits.spend_day,
+                             spend_in_day(&a->spend, now) + spend_in_day(&a->others, now)};
+    out[1] = (struct budget){"month", a->limits.spend_month,
+                             spend_in_month(&a->spend, now) + spend_in_month(&a->others, now)};
 }
 
 /* May be below zero: the truth that is settled can be more than what was held. */
@@ -214,6 +217,13 @@ static bool spend_allows(struct account *a, usd_micro worst, wall_ms now, struct
     for (size_t i = 0; i < ARRAY_LEN(budgets); i++)
         if (!budget_allows(&budgets[i], a, worst))
             return refuse_budget(&budgets[i], a, worst, now, out, err);
+    if (a->lease && worst && !lease_allows(a, worst, now)) {
+        out->refused = LIMIT_SPEND;
+        out->short_share = true;
+        out->retry_after = SECOND; /* until requests of other instances have ended */
+        return err_set(err, ERR_EXHAUSTED,
+                       "the share of a spend limit that this instance has is used up");
+    }
     return true;
 }
 
@@ -238,12 +248,10 @@ static bool one_allows(struct account *a, struct need worst, wall_ms now, struct
 }
 
 bool limits_allow_more(struct account *const accounts[LEVELS], usd_micro more, wall_ms now,
-                       struct err *err)
+                       struct hold *out, struct err *err)
 {
-    struct hold unused;
-
     for (size_t i = LEVELS; i-- > 0;)
-        if (accounts[i] && !spend_allows(accounts[i], more, now, &unused, err))
+        if (accounts[i] && !spend_allows(accounts[i], more, now, out, err))
             return false;
     return true;
 }
@@ -364,6 +372,13 @@ bool account_limits_set(struct accounts *accounts, struct account *account,
         account->meter = arena_alloc(accounts->arena, sizeof *account->meter);
     if (needs_meter && !account->meter)
         return err_arena(err, accounts->arena);
+    bool needs_lease =
+        store_is_shared(accounts->store) && (limits->spend_day || limits->spend_month);
+
+    if (needs_lease && !account->lease && !lease_make(accounts, account, err))
+        return false;
     account->limits = *limits;
+    if (account->lease)
+        lease_forget_use(account);
     return true;
 }

@@ -2,6 +2,7 @@
 #include "accounts/accounts_internal.h"
 #include "accounts/audit_internal.h"
 #include "accounts/calendar.h"
+#include "accounts/leases.h"
 #include "accounts/usage_internal.h"
 
 /* ---- spend ---- */
@@ -37,12 +38,28 @@ usd_micro spend_in_month(const struct spend *spend, wall_ms now)
 
 struct balance balance_of(const struct account *account, wall_ms now)
 {
-    return (struct balance){.spent_day = spend_in_day(&account->spend, now),
-                            .spent_month = spend_in_month(&account->spend, now),
-                            .spent_total = account->spend.total,
+    const struct spend *own = &account->spend, *others = &account->others;
+
+    return (struct balance){.spent_day = spend_in_day(own, now) + spend_in_day(others, now),
+                            .spent_month = spend_in_month(own, now) + spend_in_month(others, now),
+                            .spent_total = own->total + others->total,
                             .held = account->held,
                             .in_flight = account->in_flight,
-                            .last_used = account->spend.last_used};
+                            .last_used = MAX_OF(own->last_used, others->last_used)};
+}
+
+struct account *account_find(struct accounts *accounts, int64_t level, struct str id)
+{
+    mutex_lock(&accounts->lock);
+    struct key_state *key = level == LEVEL_KEY ? table_get(&accounts->by_id, id) : NULL;
+    struct unit *unit = level == LEVEL_KEY ? NULL : units_get(accounts, id);
+    mutex_unlock(&accounts->lock);
+    return key ? &key->account : unit ? &unit->account : NULL;
+}
+
+void accounts_join(struct accounts *accounts, const struct instances *instances)
+{
+    accounts->instances = instances;
 }
 
 void account_touch(struct accounts *accounts, struct account *account)
@@ -101,10 +118,18 @@ bool hold_take(struct accounts *accounts, const struct principal *who, struct ne
     if (!audit_ready(accounts->audit, err)) /* what cannot be recorded may not cost anything */
         return false;
     accounts_of(who, levels);
-    mutex_lock(&accounts->lock);
-    hold.open = hold_locked(levels, &hold, now, err);
-    accounts->holds_open += hold.open;
-    mutex_unlock(&accounts->lock);
+    for (;;) {
+        mutex_lock(&accounts->lock);
+        hold.open = hold_locked(levels, &hold, now, err);
+        accounts->holds_open += hold.open;
+        mutex_unlock(&accounts->lock);
+        if (LIKELY(hold.open || !hold.short_share))
+            break;
+        *err = (struct err){0};
+        hold.short_share = false;
+        if (!lease_wait(accounts, levels, hold.amount, err))
+            break;
+    }
     *out = hold;
     return hold.open;
 }
@@ -113,18 +138,27 @@ bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wal
                struct err *err)
 {
     struct account *levels[LEVELS];
-    bool ok;
+    bool ok = false;
 
     ASSERT(hold->open && more >= 0);
     more = MIN_OF(more, HOLD_MAX - hold->amount);
     accounts_of(hold->who, levels);
-    mutex_lock(&accounts->lock);
-    ok = limits_allow_more(levels, more, now, err);
-    for (size_t i = 0; ok && i < LEVELS; i++)
-        if (levels[i])
-            levels[i]->held += more;
-    hold->amount += ok ? more : 0;
-    mutex_unlock(&accounts->lock);
+    while (!ok) {
+        struct hold why = {0};
+
+        mutex_lock(&accounts->lock);
+        ok = limits_allow_more(levels, more, now, &why, err);
+        for (size_t i = 0; ok && i < LEVELS; i++)
+            if (levels[i])
+                levels[i]->held += more;
+        hold->amount += ok ? more : 0;
+        mutex_unlock(&accounts->lock);
+        if (ok || !why.short_share)
+            break;
+        *err = (struct err){0};
+        if (!lease_wait(accounts, levels, more, err))
+            break;
+    }
     return ok;
 }
 

@@ -347,21 +347,30 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
 {
     const struct value one[] = {V_TEXT(unit->account.id)};
     static const char *const of_tenant[] = {
-        "DELETE FROM instance_balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant "
-        "= ?1)",
-        ("DELETE FROM instance_balances WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + "
-         "1) ="
-         " ?1 || '/')"),
+        ("DELETE FROM instance_balances WHERE level = 2 AND id IN"
+         " (SELECT id FROM keys WHERE tenant = ?1)"),
+        ("DELETE FROM instance_balances WHERE level < 2 AND (id = ?1"
+         " OR substr(id, 1, length(?1) + 1) = ?1 || '/')"),
         "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE tenant = ?1)",
+        "DELETE FROM shares WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant = ?1)",
+        ("DELETE FROM shares WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
+         " ?1 || '/')"),
+        "DELETE FROM share_asks WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant = ?1)",
+        ("DELETE FROM share_asks WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
+         " ?1 || '/')"),
         "DELETE FROM keys WHERE tenant = ?1",
         "DELETE FROM instance_usage WHERE tenant = ?1",
         "DELETE FROM units WHERE id = ?1 OR substr(id, 1, length(?1) + 1) = ?1 || '/'",
     };
     static const char *const of_team[] = {
-        "DELETE FROM instance_balances WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = "
-        "?1)",
+        ("DELETE FROM instance_balances WHERE level = 2 AND id IN"
+         " (SELECT id FROM keys WHERE team = ?1)"),
         "DELETE FROM instance_balances WHERE level = 1 AND id = ?1",
         "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE team = ?1)",
+        "DELETE FROM shares WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = ?1)",
+        "DELETE FROM shares WHERE level = 1 AND id = ?1",
+        "DELETE FROM share_asks WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = ?1)",
+        "DELETE FROM share_asks WHERE level = 1 AND id = ?1",
         "DELETE FROM keys WHERE team = ?1",
         "DELETE FROM instance_usage WHERE team = ?1",
         "DELETE FROM units WHERE id = ?1",

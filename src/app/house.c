@@ -594,7 +594,10 @@ static bool open_accounts(struct house *house, struct err *err)
         return false;
     struct accounts_options accounts = {
         .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
-    return accounts_open(&accounts, &house->accounts, err);
+    if (!accounts_open(&accounts, &house->accounts, err))
+        return false;
+    accounts_join(house->accounts, house->instances);
+    return true;
 }
 
 static bool read_algorithms(struct str list, uint32_t *out, struct err *err)

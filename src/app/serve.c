@@ -35,8 +35,9 @@ struct server_loops {
     struct server_loop at[LOOPS_MAX];
     struct mutex ending;
     int count;
-    dur_ns drain_timeout; /* read once, by loop 0: the settings may be replaced meanwhile */
-    struct addr listen;   /* with the port that was really bound, for the loops after the first */
+    dur_ns drain_delay,
+        drain_timeout;  /* read once, by loop 0: the settings may be replaced meanwhile */
+    struct addr listen; /* with the port that was really bound, for the loops after the first */
     atomic_bool listening, stopping, failed;
     atomic_int serving;
 };
@@ -112,10 +113,21 @@ static SUSPENDS void cut(struct server_loop *own)
     (void)drain_within(own, CUT_TIME);
 }
 
+static SUSPENDS void leave(struct server_loop *own)
+{
+    struct err err = {0};
+
+    if (!own->server || own->all->drain_delay == 0)
+        return;
+    http_server_leave(own->server);
+    (void)!fiber_sleep(own->all->drain_delay, &err);
+}
+
 static void drain(void *arg)
 {
     struct server_loop *own = arg;
 
+    leave(own);
     if (own->server && !drain_within(own, own->all->drain_timeout)) {
         log_warn("requests were still in progress after drain_timeout: they are cut");
         cut(own);
@@ -184,7 +196,11 @@ static void on_signal(void *arg)
         return;
     }
     loops->drain_timeout = loops->at[0].house->settings->server.drain_timeout;
+    loops->drain_delay = loops->at[0].house->settings->server.drain_delay;
     observe_ready(false);
+    if (loops->drain_delay)
+        log_info("stopping: requests are taken for another %" PRId64 " ms, /readyz says 503",
+                 loops->drain_delay / MILLISECOND);
     log_info("stopping: requests in progress have %" PRId64 " s", loops->drain_timeout / SECOND);
     for (int i = 0; i < loops->count; i++)
         tell(i, drain);
@@ -217,6 +233,7 @@ static void watch_settings(void *arg)
 static bool start_background(struct scope *scope, struct house *house, struct err *err)
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
+           scope_spawn(scope, accounts_share_loop, house->accounts, err) &&
            scope_spawn(scope, issuers_loop, house->issuers, err) &&
            scope_spawn(scope, instances_loop, house->instances, err) &&
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&

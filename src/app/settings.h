@@ -68,7 +68,7 @@ struct settings {
         int64_t loops, connections, connections_per_address, requests_per_connection;
         int64_t head_bytes, body_bytes, request_memory, memory, fibers;
         dur_ns head_timeout, body_timeout, idle_timeout, write_timeout, request_timeout,
-            drain_timeout;
+            drain_timeout, drain_delay;
         dur_ns batch_window;
         int64_t batch_streams;
         bool supervise;

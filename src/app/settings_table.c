@@ -53,6 +53,9 @@ static const struct setting server_rows[] = {
      false, "From the head of a request to the last byte of its answer."},
     {"drain_timeout", SET_DURATION, AT(server.drain_timeout), "30s", 0, S(3600), NULL, false,
      "How long requests in progress may go on after SIGTERM."},
+    {"drain_delay", SET_DURATION, AT(server.drain_delay), "0s", 0, S(600), NULL, false,
+     "After SIGTERM /readyz says 503, but requests are served for so long, for a balancer to see it: "
+     "a little more than it needs for that. Then drain_timeout begins."},
     {"batch_window", SET_DURATION, AT(server.batch_window), "1ms", 0, MS(10), NULL, true,
      "While many streams are open and little happens, events are gathered this long and handled "
      "together; 0: never."},

@@ -120,7 +120,8 @@ static bool goes_on(const struct http_exchange *x)
 {
     const struct http_conn *c = x->conn;
 
-    return x->head.keep_alive && x->body_whole && !c->run->ending && !c->run->server->draining &&
+    return x->head.keep_alive && x->body_whole && !c->run->ending && !c->run->server->leaving &&
+           !c->run->server->draining &&
            c->requests < c->run->server->options.requests_per_connection;
 }
 

@@ -252,6 +252,11 @@ bool http_server_run(struct http_server *server, struct listener *l, struct err 
     return whole;
 }
 
+void http_server_leave(struct http_server *server)
+{
+    server->leaving = true;
+}
+
 bool http_server_drain(struct http_server *server, struct err *err)
 {
     server->draining = true;

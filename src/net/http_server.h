@@ -42,6 +42,8 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
 /* Accept on the listener until cancelled or drained; owns the listener from here. */
 SUSPENDS bool http_server_run(struct http_server *server, struct listener *l, struct err *err)
     MUST_CHECK;
+/* Before a drain: all is served, but answers get "Connection: close", so that who balances can go elsewhere. */
+void http_server_leave(struct http_server *server);
 /* No new connections or requests; answers get "Connection: close"; waits until all are done or the scope ends. */
 SUSPENDS bool http_server_drain(struct http_server *server, struct err *err) MUST_CHECK;
 /* After a drain that took too long: the work of every exchange (http_work()) ends, and its handler can
