@@ -1,5 +1,6 @@
 /* /api/v1/audit: finding, exporting and proving records, checkpoints and keys, holds. What reads files
  * runs in the pool for disks. An auditor sees the records of their tenant, operators see all. */
+#include "app/admin_audit.h"
 #include "accounts/audit_cursor.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_proof.h"
@@ -7,9 +8,6 @@
 #include "app/admin_fields.h"
 #include "base/log.h"
 #include "sys/clock.h"
-
-#define EXPORT_LIMIT     10000
-#define EXPORT_LIMIT_MAX 50000
 
 /* ---- shapes ---- */
 
@@ -99,9 +97,11 @@ static const struct schema_field export_query[] = {
     {"format", FIELD_CHOICE, FIELD_OPTIONAL,
      "Lines of JSON as in the log, a table, or a proof of each record.", 0, 0, "jsonl|csv|proof",
      NULL},
-    {"limit", FIELD_COUNT, FIELD_OPTIONAL, "Records; 10,000 when absent.", 1, EXPORT_LIMIT_MAX,
-     NULL, NULL},
-    {"after", FIELD_COUNT, FIELD_OPTIONAL, "Goes on behind the record of this number.", 0, 0, NULL,
+    {"first", FIELD_COUNT, FIELD_OPTIONAL, "Records from this number on.", 0, 0, NULL, NULL},
+    {"last", FIELD_COUNT, FIELD_OPTIONAL, "Records up to this number.", 0, 0, NULL, NULL},
+    {"limit", FIELD_COUNT, FIELD_OPTIONAL, "Records; all when absent.", 1, 0, NULL, NULL},
+    {"after", FIELD_COUNT, FIELD_OPTIONAL,
+     "Goes on behind the record of this number, as when an export was cut off there.", 0, 0, NULL,
      NULL},
     {0},
 };
@@ -186,7 +186,7 @@ static bool read_id(struct str text, uint64_t *out)
     return true;
 }
 
-static bool read_query(struct admin_call *call, struct audit_query *q, struct err *err)
+bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct err *err)
 {
     struct str request = query_text(call, "request"), cost = query_text(call, "cost_min");
 
@@ -223,11 +223,9 @@ struct work {
     struct audit_query query;
     uint64_t seq, next;
     struct str line;
-    struct buf out;
     struct arena *scratch;
     struct audit_prover prover;
     struct audit_body body;
-    int format;
     bool ok, had;
     struct err err;
     void (*fn)(struct work *work);
@@ -288,7 +286,7 @@ static bool list_records(struct admin_call *call, struct err *err)
     struct work *work = new_work(call, run_list, err);
     struct page page;
 
-    if (!work || !read_query(call, &work->query, err) || !page_begin(call, &page, err))
+    if (!work || !admin_audit_query(call, &work->query, err) || !page_begin(call, &page, err))
         return false;
     work->query.limit = page.limit;
     if (page.after.len && (!u64_parse(page.after, &work->query.after) || !work->query.after))
@@ -457,55 +455,6 @@ static bool erase_subject(struct admin_call *call, struct err *err)
     return true;
 }
 
-/* ---- export ---- */
-
-static bool add_export(void *ctx, uint64_t seq, struct str line, struct err *err)
-{
-    struct work *work = ctx;
-    struct buf *out = &work->call->reply_buf;
-    (void)seq;
-
-    if (work->format == 1) {
-        audit_csv_line(line, work->scratch, out);
-    } else if (work->format == 2) {
-        if (!audit_prove_record(&work->prover, line, out, err))
-            return false;
-    } else {
-        buf_str(out, line);
-        buf_char(out, '\n');
-    }
-    return buf_ok(out) || err_set(err, ERR_TOO_LARGE,
-                                  "the export is larger than a reply may be: ask for fewer "
-                                  "records with \"limit\", and go on with \"after\"");
-}
-
-static void run_export(struct work *work)
-{
-    struct buf *out = &work->call->reply_buf;
-
-    work->ok = true;
-    if (work->format == 1)
-        audit_csv_head(out);
-    if (work->format == 2)
-        work->ok = audit_prover_open(&work->prover, work->scratch, work->dir, &work->err) &&
-                   audit_prove_head(&work->prover, STR_NONE, out, &work->err);
-    work->ok =
-        work->ok && audit_query(work->dir, &work->query, add_export, work, &work->next, &work->err);
-}
-
-static bool export_records(struct admin_call *call, struct err *err)
-{
-    struct work *work = new_work(call, run_export, err);
-
-    if (!work || !read_query(call, &work->query, err))
-        return false;
-    work->format = query_choice(call, "format", 0);
-    work->query.limit = (size_t)query_count(call, "limit", EXPORT_LIMIT);
-    work->query.after = (uint64_t)query_count(call, "after", 0);
-    call->note = STR("audit records exported");
-    return do_work(work, err);
-}
-
 /* ---- checkpoints and keys ---- */
 
 static bool show_checkpoint(struct admin_call *call, struct err *err)
@@ -647,8 +596,8 @@ static const struct admin_route routes[] = {
      RIGHT_AUDIT, show_body, NULL, &body_schema, 0, false, NULL, NULL},
     {"POST", "/api/v1/audit/erasures", "Erase a subject: no body of it can be opened any more",
      RIGHT_OWN, erase_subject, &erasure_new_schema, &erasure_schema, 201, false, NULL, NULL},
-    {"GET", "/api/v1/audit/export", "Export audit records", RIGHT_AUDIT, export_records, NULL, NULL,
-     0, false, export_query, "application/octet-stream"},
+    {"GET", "/api/v1/audit/export", "Export audit records", RIGHT_AUDIT, admin_audit_export, NULL,
+     NULL, 0, false, export_query, "application/octet-stream"},
     {"GET", "/api/v1/audit/checkpoint", "Read the newest signed checkpoint", RIGHT_AUDIT,
      show_checkpoint, NULL, NULL, 0, false, NULL, "text/plain"},
     {"GET", "/api/v1/audit/keys", "Read the public keys of the audit log, the newest first",

@@ -91,6 +91,10 @@ SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, str
 /* The same, for answers that are read as they come. */
 SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, struct str body,
                        struct http_call **out, struct err *err) MUST_CHECK;
+/* The call of a row that reads, with `more` in its query, for an answer of any length; one that is an error
+ * becomes err. */
+SUSPENDS bool cli_send_open(struct cli *cli, struct str more, struct http_call **out,
+                            struct err *err) MUST_CHECK;
 /* Every page of a list as a table of those columns, or with --json as one list. */
 SUSPENDS bool cli_list(struct cli *cli, struct str path, const char *const *columns,
                        struct err *err) MUST_CHECK;

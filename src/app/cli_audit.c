@@ -1,6 +1,6 @@
-/* weir audit: from the files alone. */
+/* weir audit: from the files alone, where it can be. */
 #include "accounts/audit_cursor.h"
-#include "accounts/audit_proof.h"
+#include "accounts/audit_export.h"
 #include "accounts/audit_query.h"
 #include "app/admin_fields.h"
 #include "app/cli.h"
@@ -232,10 +232,10 @@ static bool audit_prove(struct cli *cli, struct err *err)
 /* ---- export ---- */
 
 struct exporting {
-    struct arena *scratch, *line; /* what an export needs, and what a record needs */
-    struct audit_prover prover;
+    struct audit_export as;
+    struct arena *line; /* what a record needs */
     struct buf out;
-    int format; /* 0 jsonl, 1 csv, 2 proof */
+    uint64_t last;
 };
 
 static bool flush_export(struct exporting *e, struct err *err)
@@ -253,18 +253,10 @@ static bool flush_export(struct exporting *e, struct err *err)
 static bool export_record(void *ctx, uint64_t seq, struct str line, struct err *err)
 {
     struct exporting *e = ctx;
-    (void)seq;
 
-    if (e->format == 1) {
-        audit_csv_line(line, e->scratch, &e->out);
-    } else if (e->format == 2) {
-        if (!audit_prove_record(&e->prover, line, &e->out, err))
-            return false;
-    } else {
-        buf_str(&e->out, line);
-        buf_char(&e->out, '\n');
-    }
-    return flush_export(e, err);
+    if (seq > e->last)
+        return true;
+    return audit_export_record(&e->as, line, &e->out, err) && flush_export(e, err);
 }
 
 static bool time_option(struct cli *cli, const char *name, wall_ms *out, struct err *err)
@@ -275,13 +267,17 @@ static bool time_option(struct cli *cli, const char *name, wall_ms *out, struct 
            err_set(err, ERR_INVALID, "%s: expected a time such as 2026-11-21T00:00:00Z", name);
 }
 
-static bool read_export(struct cli *cli, struct audit_query *q, int *format, struct err *err)
+static bool read_export(struct cli *cli, struct audit_query *q, struct exporting *e,
+                        struct err *err)
 {
     const char *name = cli_option(cli, "--format");
+    int format = name ? choice_find(AUDIT_EXPORT_FORMATS, str_from(name)) : EXPORT_JSONL;
+    uint64_t first = cli_number(cli, "--first", 1);
 
-    *format = name ? choice_find("jsonl|csv|proof", str_from(name)) : 0;
-    if (*format < 0)
+    if (format < 0)
         return err_set(err, ERR_INVALID, "--format: expected jsonl, csv or proof");
+    e->as.format = (enum audit_export_format)format;
+    e->last = cli_number(cli, "--last", UINT64_MAX);
     *q = (struct audit_query){.oldest_first = true,
                               .key = str_from(cli_option(cli, "--of-key")),
                               .tenant = str_from(cli_option(cli, "--tenant")),
@@ -290,30 +286,89 @@ static bool read_export(struct cli *cli, struct audit_query *q, int *format, str
                               .model = str_from(cli_option(cli, "--model")),
                               .outcome = str_from(cli_option(cli, "--outcome")),
                               .limit = cli_number(cli, "--limit", 0),
-                              .after = cli_number(cli, "--after", 0)};
+                              .after =
+                                  MAX_OF(cli_number(cli, "--after", 0), first > 0 ? first - 1 : 0)};
     return time_option(cli, "--from", &q->from, err) && time_option(cli, "--until", &q->until, err);
 }
 
-static bool audit_export(struct cli *cli, struct err *err)
+static bool export_files(struct cli *cli, struct err *err)
 {
-    struct arena *scratch CLEANUP(arena_end) = arena_new(256 * MIB);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
     struct arena *line CLEANUP(arena_end) = arena_new(16 * MIB);
-    struct exporting e = {.scratch = scratch, .line = line};
+    struct exporting e = {.as.scratch = scratch, .line = line};
     const char *dir = log_dir(cli, 0, err);
     struct audit_query query;
     uint64_t next;
 
-    if (!dir || !read_export(cli, &query, &e.format, err))
+    if (!dir || !read_export(cli, &query, &e, err))
         return false;
-    if (!scratch || !line)
+    if (!scratch || !line || !arena)
         return err_set(err, ERR_EXHAUSTED, "no memory");
     buf_init(&e.out, line, MIB);
-    if (e.format == 1)
-        audit_csv_head(&e.out);
-    if (e.format == 2 && (!audit_prover_open(&e.prover, scratch, dir, err) ||
-                          !audit_prove_head(&e.prover, STR_NONE, &e.out, err)))
+    if (!audit_export_begin(&e.as, arena, dir, &e.out, err))
         return false;
+    e.last = MIN_OF(e.last, audit_export_last(&e.as));
     return audit_query(dir, &query, export_record, &e, &next, err) && flush_export(&e, err);
+}
+
+/* What the start of the line that is coming says: {"seq":N. */
+struct line_start {
+    char text[32];
+    size_t len;
+    bool over;           /* of this line enough is known */
+    uint64_t seq, whole; /* of the line that is coming, and of the last one that came whole */
+};
+
+static void follow_lines(struct line_start *s, struct str bytes)
+{
+    static const struct str mark = {"{\"seq\":", 7};
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+
+        if (c == '\n') {
+            s->whole = s->seq ? s->seq : s->whole;
+            s->len = 0;
+            s->over = false;
+            s->seq = 0;
+        } else if (!s->over && s->len < sizeof s->text && (c != ',' || s->len < mark.len)) {
+            s->text[s->len++] = c;
+        } else if (!s->over) {
+            struct str text = {s->text, s->len};
+
+            s->over = true;
+            if (!str_starts(text, mark) || !u64_parse(str_slice(text, mark.len, text.len), &s->seq))
+                s->seq = 0;
+        }
+    }
+}
+
+/* As it comes, so that any log fits. */
+static bool export_call(struct cli *cli, struct err *err)
+{
+    struct http_call *call CLEANUP(http_call_end) = NULL;
+    struct line_start lines = {.len = 0};
+    struct str bytes;
+
+    if (!cli_send_open(cli, STR("oldest_first=true"), &call, err))
+        return false;
+    do {
+        if (http_call_next(call, &bytes, err)) {
+            fwrite(bytes.ptr, 1, bytes.len, stdout);
+            follow_lines(&lines, bytes);
+        } else if (lines.whole)
+            return err_wrap(err, "cut off behind record %" PRIu64 ", go on with --after %" PRIu64,
+                            lines.whole, lines.whole);
+        else
+            return err_wrap(err, "cut off");
+    } while (bytes.len > 0);
+    return true;
+}
+
+static bool audit_export(struct cli *cli, struct err *err)
+{
+    return cli->url ? cli_with_weir(cli, export_call, err) : export_files(cli, err);
 }
 
 /* ---- show ---- */
@@ -434,17 +489,19 @@ static const struct cli_option prove_options[] = {
 };
 
 static const struct cli_option export_options[] = {
-    {"--format", CLI_TEXT, "NAME", NULL, "jsonl (default), csv, or proof: a bundle of proofs"},
-    {"--of-key", CLI_TEXT, "ID", NULL, "records of this key"},
-    {"--tenant", CLI_TEXT, "NAME", NULL, "of this tenant"},
-    {"--team", CLI_TEXT, "NAME", NULL, "of this team"},
-    {"--subject", CLI_TEXT, "ID", NULL, "of this subject"},
-    {"--model", CLI_TEXT, "NAME", NULL, "for this model"},
-    {"--outcome", CLI_TEXT, "NAME", NULL, "complete, refused, failed, cancelled, cut"},
-    {"--from", CLI_TEXT, "TIME", NULL, "not before, such as 2026-11-21T00:00:00Z"},
-    {"--until", CLI_TEXT, "TIME", NULL, "before"},
-    {"--limit", CLI_COUNT, "N", NULL, "at most so many"},
-    {"--after", CLI_COUNT, "N", NULL, "go on behind this record"},
+    {"--format", CLI_TEXT, "NAME", "format", "jsonl (default), csv, or proof: a bundle of proofs"},
+    {"--of-key", CLI_TEXT, "ID", "key", "records of this key"},
+    {"--tenant", CLI_TEXT, "NAME", "tenant", "of this tenant"},
+    {"--team", CLI_TEXT, "NAME", "team", "of this team"},
+    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--model", CLI_TEXT, "NAME", "model", "for this model"},
+    {"--outcome", CLI_TEXT, "NAME", "outcome", "complete, refused, failed, cancelled, cut"},
+    {"--from", CLI_TEXT, "TIME", "from", "not before, such as 2026-11-21T00:00:00Z"},
+    {"--until", CLI_TEXT, "TIME", "until", "before"},
+    {"--first", CLI_COUNT, "N", "first", "records from this number on"},
+    {"--last", CLI_COUNT, "N", "last", "up to this number"},
+    {"--limit", CLI_COUNT, "N", "limit", "at most so many"},
+    {"--after", CLI_COUNT, "N", "after", "go on behind this record, where an export was cut off"},
     {0},
 };
 
@@ -513,8 +570,9 @@ static const struct cli_command commands[] = {
      "that it was opened is recorded.\n",
      show_options, audit_show, "GET", "/api/v1/audit/records/{ID}", NULL, NULL, NULL},
     {"audit export [DIR]", "write records to standard output",
-     "From the files alone. --format proof makes a bundle for `weir audit verify --bundle`.\n",
-     export_options, audit_export, NULL, NULL, NULL, NULL, NULL},
+     "From the files alone; with --url from a Weir elsewhere, as a stream. --format proof makes a\n"
+     "bundle for `weir audit verify --bundle`.\n",
+     export_options, audit_export, "GET", "/api/v1/audit/export", NULL, NULL, NULL},
     {"audit key [DIR]", "show the public keys of the audit log, the newest first",
      "Keep them elsewhere: they are what others verify with.\n", NULL, audit_key, NULL, NULL, NULL,
      NULL, NULL},

@@ -42,14 +42,12 @@ static bool refuse_answer(struct cli *cli, int status, const struct json *j, str
                    STR_ARG(text.len ? text : str_from(http_reason(status))));
 }
 
-SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, struct str body,
-                       struct json **out, struct err *err)
+static SUSPENDS bool read_answer(struct cli *cli, struct http_call *call, struct json **out,
+                                 struct err *err)
 {
-    struct http_call *call CLEANUP(http_call_end) = NULL;
     struct str text;
 
-    if (!cli_open(cli, method, path, body, &call, err) ||
-        !http_call_body(call, ANSWER_MAX, &text, err))
+    if (!http_call_body(call, ANSWER_MAX, &text, err))
         return false;
     struct json *j = json_parse(cli->arena, text, err);
     if (!j)
@@ -59,6 +57,14 @@ SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, str
         return refuse_answer(cli, status, j, err);
     *out = j;
     return true;
+}
+
+SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, struct str body,
+                       struct json **out, struct err *err)
+{
+    struct http_call *call CLEANUP(http_call_end) = NULL;
+
+    return cli_open(cli, method, path, body, &call, err) && read_answer(cli, call, out, err);
 }
 
 struct str cli_text(struct cli *cli, const struct json *j, json_ref object, const char *key)
@@ -350,6 +356,28 @@ static bool make_path(struct cli *cli, struct str *out, struct err *err)
     if (strcmp(cli->command->method, "GET") == 0)
         put_query(cli, &b);
     return buf_finish(&b, out, err);
+}
+
+bool cli_send_open(struct cli *cli, struct str more, struct http_call **out, struct err *err)
+{
+    struct http_call *call CLEANUP(http_call_end) = NULL;
+    struct str path;
+    struct json *j;
+
+    if (!make_path(cli, &path, err))
+        return false;
+    path = arena_fmt(cli->arena, STR_FMT "%c" STR_FMT, STR_ARG(path),
+                     str_find_char(path, '?') < path.len ? '&' : '?', STR_ARG(more));
+    if (!path.ptr)
+        return err_arena(err, cli->arena);
+    if (!cli_open(cli, cli->command->method, path, STR_NONE, &call, err))
+        return false;
+    if (http_call_head(call)->status >= 400)
+        return read_answer(cli, call, &j, err) ||
+               err_set(err, ERR_UNAVAILABLE, "the answer is no error");
+    *out = call;
+    call = NULL;
+    return true;
 }
 
 static void put_list(struct str list, struct json_writer *w)
