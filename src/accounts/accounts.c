@@ -115,6 +115,12 @@ const struct migration accounts_migrations[] = {
      " role BIGINT NOT NULL,"
      " created BIGINT NOT NULL,"
      " expires BIGINT NOT NULL)"},
+    {"accounts", 3, "sessions of people who logged in",
+     "ALTER TABLE sessions ADD COLUMN id TEXT NOT NULL DEFAULT '';" /* shown; the hash is not */
+     "ALTER TABLE sessions ADD COLUMN issuer TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE sessions ADD COLUMN used BIGINT NOT NULL DEFAULT 0;"
+     "CREATE INDEX sessions_by_id ON sessions (id);"
+     "CREATE INDEX sessions_by_key ON sessions (key_id)"},
     /* Several Weirs over one database: what each has spent by its own audit log. '' is the instance of a
      * database that is older than instances: the first that comes is that. */
     {"books", 1, "spend and usage of each instance",

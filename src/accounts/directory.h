@@ -98,10 +98,14 @@ bool key_list(struct accounts *accounts, const struct key_filter *filter, struct
 /* A person or service whom an issuer vouches for: made at the first visit, the same ever after. role, tenant
  * and team are those of this visit; the tenant and the team have to be there. */
 struct identity {
-    struct str issuer, subject, name, tenant, team;
+    struct str issuer, issuer_name, subject, name, tenant, team; /* issuer_name: in the settings */
     enum role role;
 };
 SUSPENDS bool identity_enter(struct accounts *accounts, const struct identity *identity,
                              const struct principal **out, struct err *err) MUST_CHECK;
+/* One who was here before, with the role, tenant and team of then: `id` is that of the key list, "u_...". */
+SUSPENDS bool identity_resume(struct accounts *accounts, struct str id,
+                              const struct identity *identity, const struct principal **out,
+                              struct err *err) MUST_CHECK;
 
 #endif

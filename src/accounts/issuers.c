@@ -1,54 +1,21 @@
 /* accounts/issuers.c: keys of issuers, and principals from claims. */
-#include "accounts/issuers.h"
+#include "accounts/issuers_internal.h"
 
-#include "accounts/accounts_internal.h"
 #include "base/log.h"
 #include "sys/clock.h"
 #include "sys/snapshot.h"
 
-#define ISSUERS_MAX  16u
 #define DOCUMENT_MAX ((size_t)256 * KIB)
 #define FETCH_MEMORY ((size_t)2 * MIB)
 #define TOKEN_MEMORY ((size_t)512 * KIB)
 #define LOOK_EVERY   SECOND
-#define SOON_MIN     (10 * SECOND)            /* between fetches that strangers' tokens ask for */
-#define WARM_SLOTS   4096u                    /* a power of two */
+#define SOON_MIN     (10 * SECOND) /* between fetches that strangers' tokens ask for */
+#define ENDPOINT_MAX 2048u
 #define WARM_MAX_MS  ((wall_ms)5 * 60 * 1000) /* then the signature is looked at again */
-
-struct keys {
-    struct arena *arena; /* holds this struct */
-    struct jwks *set;
-    mono_ns fetched;
-};
-
-struct issuer {
-    struct issuer_options options;
-    struct snapshot *keys; /* of struct keys; nothing before the first fetch */
-    _Atomic bool wanted;   /* a token named a key that is not there */
-    mono_ns tried, good;   /* the loop's */
-    bool failing;
-};
-
-/* A token that was verified. */
-struct warm {
-    uint64_t print[2];
-    wall_ms until;
-    const struct principal *who;
-};
-
-struct issuers {
-    struct arena *arena;
-    struct accounts *accounts;
-    size_t count;
-    struct issuer at[ISSUERS_MAX];
-    uint8_t print_keys[2][16];
-    struct mutex lock; /* over warm */
-    struct warm warm[WARM_SLOTS];
-};
 
 static void keys_free(void *object)
 {
-    struct keys *keys = object;
+    struct issuer_keys *keys = object;
     struct arena *arena = keys->arena;
 
     jwks_free(&keys->set);
@@ -79,8 +46,41 @@ static SUSPENDS bool get(struct arena *arena, const struct issuer *issuer, struc
            err_set(err, ERR_UNAVAILABLE, "answered with status %d", http_call_head(call)->status);
 }
 
-static SUSPENDS bool discover(struct arena *arena, const struct issuer *issuer, struct str *out,
-                              struct err *err)
+/* An endpoint in the clear where the issuer itself is not is somebody else's idea. */
+static bool read_endpoint(struct arena *arena, const struct json *j, const char *name,
+                          const struct issuer *issuer, struct str *out, struct err *err)
+{
+    struct str text = STR_NONE;
+    struct http_url url;
+
+    if (!json_str(j, json_get(j, json_root(j), str_from(name)), arena, &text))
+        return true;
+    if (text.len > ENDPOINT_MAX)
+        return err_set(err, ERR_UNAVAILABLE, "openid-configuration: %s is too long", name);
+    if (!http_url_parse(str_slice(text, 0, str_find_char(text, '?')), &url, err))
+        return err_wrap(err, "openid-configuration: %s", name);
+    if (!url.tls && str_starts(issuer->options.url, STR("https:")))
+        return err_set(err, ERR_UNAVAILABLE, "openid-configuration: %s is not https", name);
+    *out = text;
+    return true;
+}
+
+/* RFC 8414: without the member, it is client_secret_basic. */
+static bool takes_auth(struct arena *arena, const struct json *j, struct str method, bool unsaid)
+{
+    json_ref list = json_get(j, json_root(j), STR("token_endpoint_auth_methods_supported"));
+    struct str name;
+
+    if (json_kind(j, list) != JSON_ARRAY)
+        return unsaid;
+    for (json_ref at = json_first(j, list); at; at = json_next(j, at))
+        if (json_str(j, at, arena, &name) && str_eq(name, method))
+            return true;
+    return false;
+}
+
+static SUSPENDS bool discover(struct arena *arena, const struct issuer *issuer,
+                              struct issuer_endpoints *out, struct err *err)
 {
     struct str base = issuer->options.url, url, text, said = STR_NONE;
     const struct json *j;
@@ -98,31 +98,49 @@ static SUSPENDS bool discover(struct arena *arena, const struct issuer *issuer, 
     if (!json_str(j, json_get(j, json_root(j), STR("issuer")), arena, &said) ||
         !str_eq(said, issuer->options.url))
         return err_set(err, ERR_UNAVAILABLE, "openid-configuration is of another issuer");
-    return json_str(j, json_get(j, json_root(j), STR("jwks_uri")), arena, out) ||
-           err_set(err, ERR_UNAVAILABLE, "openid-configuration names no jwks_uri");
+    if (!read_endpoint(arena, j, "jwks_uri", issuer, &out->keys, err) ||
+        !read_endpoint(arena, j, "authorization_endpoint", issuer, &out->authorization, err) ||
+        !read_endpoint(arena, j, "token_endpoint", issuer, &out->token, err) ||
+        !read_endpoint(arena, j, "end_session_endpoint", issuer, &out->end_session, err))
+        return false;
+    out->takes_basic = takes_auth(arena, j, STR("client_secret_basic"), true);
+    out->takes_post = takes_auth(arena, j, STR("client_secret_post"), false);
+    return true;
 }
 
-static SUSPENDS bool fetch(struct issuer *issuer, struct jwks **out, struct err *err)
+/* Keys are where the settings say; where logins go only the issuer's openid-configuration says. */
+static SUSPENDS bool find_endpoints(struct arena *arena, const struct issuer *issuer,
+                                    struct issuer_endpoints *out, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(FETCH_MEMORY);
-    struct str url = issuer->options.jwks_url, text;
-    struct scope limit;
+    bool logins = issuer->options.client_id.len > 0;
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory to fetch keys");
-    scope_open(&limit, fiber_now() + issuer->options.timeout);
-    bool ok = (url.len || discover(arena, issuer, &url, err)) &&
-              get(arena, issuer, url, &text, err) && jwks_parse(text, out, err);
-    scope_close(&limit);
-    return ok;
+    if ((logins || !issuer->options.jwks_url.len) && !discover(arena, issuer, out, err))
+        return false;
+    if (issuer->options.jwks_url.len)
+        out->keys = issuer->options.jwks_url;
+    if (!out->keys.len)
+        return err_set(err, ERR_UNAVAILABLE, "openid-configuration names no jwks_uri");
+    return !logins || (out->authorization.len && out->token.len) ||
+           err_set(err, ERR_UNAVAILABLE,
+                   "openid-configuration names no authorization_endpoint or no token_endpoint");
 }
 
-static bool publish(struct issuer *issuer, struct jwks *set)
+static bool publish(struct issuer *issuer, struct jwks *set, const struct issuer_endpoints *found)
 {
-    struct arena *arena = arena_new(4 * KIB);
-    struct keys *keys = arena ? arena_alloc(arena, sizeof *keys) : NULL;
+    struct arena *arena = arena_new(32 * KIB);
+    struct issuer_keys *keys = arena ? arena_alloc(arena, sizeof *keys) : NULL;
 
-    if (!keys) {
+    if (keys)
+        keys->endpoints = (struct issuer_endpoints){
+            .keys = arena_str(arena, found->keys),
+            .authorization = arena_str(arena, found->authorization),
+            .token = arena_str(arena, found->token),
+            .end_session = arena_str(arena, found->end_session),
+            .takes_basic = found->takes_basic,
+            .takes_post = found->takes_post,
+        };
+    if (!keys || !keys->endpoints.keys.ptr || !keys->endpoints.authorization.ptr ||
+        !keys->endpoints.token.ptr || !keys->endpoints.end_session.ptr) {
         arena_end(&arena);
         jwks_free(&set);
         return false;
@@ -134,14 +152,31 @@ static bool publish(struct issuer *issuer, struct jwks *set)
     return true;
 }
 
+static SUSPENDS bool fetch(struct issuer *issuer, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(FETCH_MEMORY);
+    struct issuer_endpoints found = {0};
+    struct jwks *set = NULL;
+    struct scope limit;
+    struct str text;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to fetch keys");
+    scope_open(&limit, fiber_now() + issuer->options.timeout);
+    bool ok = find_endpoints(arena, issuer, &found, err) &&
+              get(arena, issuer, found.keys, &text, err) && jwks_parse(text, &set, err);
+    scope_close(&limit);
+    return ok && (publish(issuer, set, &found) ||
+                  err_set(err, ERR_UNAVAILABLE, "no memory to keep keys"));
+}
+
 static SUSPENDS void refresh(struct issuer *issuer)
 {
-    struct jwks *set = NULL;
     struct err err = {0};
 
     issuer->tried = fiber_now();
     atomic_store(&issuer->wanted, false);
-    bool ok = fetch(issuer, &set, &err) && publish(issuer, set);
+    bool ok = fetch(issuer, &err);
     if (ok)
         issuer->good = fiber_now();
     if (!ok && !issuer->failing)
@@ -238,8 +273,8 @@ static struct str shown_name(struct arena *arena, const struct json *claims, str
 }
 
 /* A team may come as "acme/search" or as "search". */
-static bool read_identity(struct arena *arena, const struct issuer_options *o,
-                          const struct jwt *token, struct identity *out, struct err *err)
+bool issuer_identity(struct arena *arena, const struct issuer_options *o, const struct jwt *token,
+                     struct identity *out, struct err *err)
 {
     struct str tenant = claim_text(arena, token->claims, o->tenant_claim),
                team = claim_text(arena, token->claims, o->team_claim);
@@ -252,6 +287,7 @@ static bool read_identity(struct arena *arena, const struct issuer_options *o,
     if (team.len && str_find_char(team, '/') == team.len)
         team = arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(tenant), STR_ARG(team));
     *out = (struct identity){.issuer = o->url,
+                             .issuer_name = o->name,
                              .subject = token->subject,
                              .name = shown_name(arena, token->claims, token->subject),
                              .tenant = tenant,
@@ -301,6 +337,14 @@ bool issuers_take(struct str token)
     return !str_starts(token, STR("wr_")) && str_find_char(token, '.') < token.len;
 }
 
+struct issuer *issuer_named(struct issuers *issuers, struct str name)
+{
+    for (size_t i = 0; i < issuers->count; i++)
+        if (str_eq(issuers->at[i].options.name, name))
+            return &issuers->at[i];
+    return NULL;
+}
+
 static struct issuer *find_issuer(struct issuers *issuers, struct str url)
 {
     for (size_t i = 0; i < issuers->count; i++)
@@ -309,13 +353,14 @@ static struct issuer *find_issuer(struct issuers *issuers, struct str url)
     return NULL;
 }
 
-static bool verify(struct arena *arena, struct issuer *issuer, struct str token, wall_ms now,
-                   struct jwt *out, struct err *err)
+bool issuer_verify(struct arena *arena, struct issuer *issuer, const struct issuer_ask *ask,
+                   wall_ms now, struct jwt *out, struct err *err)
 {
     void *held CLEANUP(snapshot_release) = NULL;
-    const struct keys *keys = snapshot_borrow(issuer->keys, &held);
+    const struct issuer_keys *keys = snapshot_borrow(issuer->keys, &held);
     const struct jwt_rules rules = {.issuer = issuer->options.url,
-                                    .audience = issuer->options.audience,
+                                    .audience = ask->audience,
+                                    .nonce = ask->nonce,
                                     .algs = issuer->options.algs,
                                     .skew = issuer->options.skew};
     bool unknown_key = false;
@@ -325,7 +370,7 @@ static bool verify(struct arena *arena, struct issuer *issuer, struct str token,
     if (fiber_now() - keys->fetched > issuer->options.stale)
         return err_set(err, ERR_UNAVAILABLE,
                        "keys of the token's issuer are too old, it does not answer");
-    if (jwt_verify(arena, token, keys->set, &rules, now, out, &unknown_key, err))
+    if (jwt_verify(arena, ask->token, keys->set, &rules, now, out, &unknown_key, err))
         return true;
     if (unknown_key)
         atomic_store(&issuer->wanted, true);
@@ -348,8 +393,11 @@ static SUSPENDS bool enter(struct issuers *issuers, struct str token, wall_ms no
     issuer = find_issuer(issuers, url);
     if (!issuer)
         return err_set(err, ERR_UNAUTHENTICATED, "token is of an issuer that is not believed");
-    if (!verify(arena, issuer, token, now, &jwt, err) ||
-        !read_identity(arena, &issuer->options, &jwt, &identity, err) ||
+
+    const struct issuer_ask ask = {.token = token, .audience = issuer->options.audience};
+
+    if (!issuer_verify(arena, issuer, &ask, now, &jwt, err) ||
+        !issuer_identity(arena, &issuer->options, &jwt, &identity, err) ||
         !identity_enter(issuers->accounts, &identity, out, err))
         return false;
     *until = MIN_OF(jwt.expires, now + WARM_MAX_MS);

@@ -15,6 +15,9 @@
 
 struct issuers;
 
+/* How a client shows its secret; auto: basic, unless the issuer takes post alone. */
+enum client_auth { CLIENT_AUTH_AUTO, CLIENT_AUTH_BASIC, CLIENT_AUTH_POST };
+
 /* Texts live as long as the issuers. */
 struct issuer_options {
     struct str name, url; /* the issuer, exactly as "iss" has it */
@@ -29,8 +32,10 @@ struct issuer_options {
     struct str role_prefix; /* "weir-": of roles' names in the claim; the strongest counts */
     bool has_default_role;  /* else who has none is refused */
     enum role default_role;
-    struct str client_id; /* of logins; empty: none */
-    struct secret client_secret;
+    struct str client_id;               /* of logins: login.h; empty: none */
+    const struct secret *client_secret; /* empty: a public client */
+    enum client_auth client_auth;
+    struct str scopes; /* asked for at a login, "openid" among them */
 };
 
 bool issuers_new(struct accounts *accounts, const struct issuer_options *options, size_t count,

@@ -581,10 +581,54 @@ static bool make_identity(struct accounts *accounts, const struct identity *who,
            accounts_follow_key(accounts, id, err);
 }
 
+/* *found: somebody has the id, and *out or err says whether he may. */
+static bool enter_known(struct accounts *accounts, struct str id, const struct identity *who,
+                        bool *found, const struct principal **out, struct err *err)
+{
+    mutex_lock(&accounts->lock);
+    struct key_state *key = table_get(&accounts->by_id, id);
+    struct unit *tenant = units_get(accounts, who->tenant);
+    struct unit *team = who->team.len ? units_get(accounts, who->team) : NULL;
+    mutex_unlock(&accounts->lock);
+    *found = true;
+    if (!tenant || tenant->is_team || (who->team.len && (!team || team->tenant != tenant)))
+        return err_set(err, ERR_DENIED,
+                       "the token is of tenant \"" STR_FMT "\", team \"" STR_FMT "\": not there",
+                       STR_ARG(str_slice(who->tenant, 0, 64)),
+                       STR_ARG(str_slice(who->team, 0, 64)));
+    if (key && atomic_load(&key->refused))
+        return err_set(err, ERR_UNAUTHENTICATED, "\"" STR_FMT "\" is revoked", STR_ARG(id));
+    *found = key != NULL;
+    if (!key)
+        return false;
+    *out = principal_make(accounts, key, tenant, team, who->role);
+    return *out || err_set(err, ERR_UNAVAILABLE, "no memory to say who asks");
+}
+
+bool identity_resume(struct accounts *accounts, struct str id, const struct identity *who,
+                     const struct principal **out, struct err *err)
+{
+    bool found;
+
+    if (enter_known(accounts, id, who, &found, out, err))
+        return true;
+    if (found)
+        return false;
+    if (store_is_shared(accounts->store)) { /* another instance may have met them just now */
+        if (!accounts_follow_key(accounts, id, err))
+            return false;
+        if (enter_known(accounts, id, who, &found, out, err))
+            return true;
+    }
+    return !found &&
+           err_set(err, ERR_UNAUTHENTICATED, "\"" STR_FMT "\" is not known any more", STR_ARG(id));
+}
+
 bool identity_enter(struct accounts *accounts, const struct identity *who,
                     const struct principal **out, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
+    bool found;
     struct str id;
 
     if (!arena)
@@ -592,23 +636,9 @@ bool identity_enter(struct accounts *accounts, const struct identity *who,
     if (!identity_id(accounts, who, arena, &id, err))
         return false;
     for (int tries = 0; tries < 2; tries++) {
-        mutex_lock(&accounts->lock);
-        struct key_state *key = table_get(&accounts->by_id, id);
-        struct unit *tenant = units_get(accounts, who->tenant);
-        struct unit *team = who->team.len ? units_get(accounts, who->team) : NULL;
-        mutex_unlock(&accounts->lock);
-        if (!tenant || tenant->is_team || (who->team.len && (!team || team->tenant != tenant)))
-            return err_set(
-                err, ERR_DENIED,
-                "the token is of tenant \"" STR_FMT "\", team \"" STR_FMT "\": not there",
-                STR_ARG(str_slice(who->tenant, 0, 64)), STR_ARG(str_slice(who->team, 0, 64)));
-        if (key && atomic_load(&key->refused))
-            return err_set(err, ERR_UNAUTHENTICATED, "\"" STR_FMT "\" is revoked", STR_ARG(id));
-        if (key) {
-            *out = principal_make(accounts, key, tenant, team, who->role);
-            return *out || err_set(err, ERR_UNAVAILABLE, "no memory to say who asks");
-        }
-        if (!make_identity(accounts, who, id, arena, err))
+        if (enter_known(accounts, id, who, &found, out, err))
+            return true;
+        if (found || !make_identity(accounts, who, id, arena, err))
             return false;
     }
     return err_set(err, ERR_UNAVAILABLE, "the identity could not be kept");

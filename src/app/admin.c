@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/auth.h"
 #include "app/problems.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -113,17 +114,27 @@ static struct str bearer(const struct http_head *head)
     return http_field(&head->fields, STR("x-api-key"));
 }
 
+/* A key or token that is shown counts before a session's cookie. */
+static SUSPENDS bool identify(struct admin_call *call, struct err *err)
+{
+    struct str token = bearer(http_head(call->http)), cookie;
+
+    if (token.len)
+        return authenticate_token(call->house->accounts, token, &call->who, err);
+    cookie = auth_cookie(call->http, call->house);
+    if (cookie.len)
+        return auth_admit(call->http, call->house, cookie, &call->who, err);
+    return err_set(err, ERR_UNAUTHENTICATED,
+                   "no key: send \"Authorization: Bearer wr_...\" with an admin key, or log in");
+}
+
 static bool admit(struct admin_call *call, struct err *err)
 {
     if (http_peer_is_local(call->http)) {
         call->who = accounts_local_admin(call->house->accounts);
         return true;
     }
-    struct str token = bearer(http_head(call->http));
-    if (token.len == 0)
-        return err_set(err, ERR_UNAUTHENTICATED,
-                       "no key: send \"Authorization: Bearer wr_...\" with an admin key");
-    if (!authenticate_token(call->house->accounts, token, &call->who, err))
+    if (!identify(call, err))
         return false;
     if (principal_may(call->who, call->route->right))
         return true;

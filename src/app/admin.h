@@ -71,6 +71,6 @@ extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_p
     admin_tenants_part, admin_usage_part, admin_models_part, admin_documents_part,
     admin_problems_part, admin_traces_part, admin_openapi_part, admin_audit_part;
 
-extern const struct admin_part admin_cache_part;
+extern const struct admin_part admin_cache_part, admin_sessions_part;
 
 #endif

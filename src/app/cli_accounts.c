@@ -61,6 +61,13 @@ static const struct cli_option usage_of[] = {
     {"--tag", CLI_TEXT, "TAG", "tag", "only with this tag"},
     {0}};
 
+static const struct cli_option sessions_of[] = {
+    {"--person", CLI_TEXT, "ID", "person", "only of this person: an id of `weir key list`"},
+    {"--tenant", CLI_TEXT, "TENANT", "tenant", "only of this tenant"},
+    {0}};
+static const char *const session_columns[] = {"id",     "person",  "name", "tenant",  "role",
+                                              "issuer", "created", "used", "expires", NULL};
+
 static const char *const key_columns[] = {"id",
                                           "name",
                                           "role",
@@ -126,6 +133,11 @@ static const struct cli_command commands[] = {
      "PATCH", "/api/v1/teams/{TENANT}/{TEAM}", NULL, NULL, "{id} changed"},
     {"team remove TENANT TEAM", "remove a team with its keys and usage", "", NULL, NULL, "DELETE",
      "/api/v1/teams/{TENANT}/{TEAM}", NULL, NULL, "{id} removed with {keys_removed} keys; {note}"},
+    {"session list", "show who is logged in", "", sessions_of, NULL, "GET", "/api/v1/sessions",
+     NULL, session_columns, NULL},
+    {"session end ID", "end a session, or all of a person's",
+     "  weir session end s_1f3a...    one\n  weir session end u_77c0...    all of that person\n",
+     NULL, NULL, "DELETE", "/api/v1/sessions/{ID}", NULL, NULL, "{ended} sessions of {id} ended"},
     {"usage", "show what was used and what it cost",
      "  weir usage --by team,model --from 2026-11-01\n", usage_of, usage, NULL, NULL, NULL, NULL,
      NULL},

@@ -4,6 +4,7 @@
 
 #include "app/house_changes.h"
 #include "app/house_models.h"
+#include "app/house_people.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -600,71 +601,6 @@ static bool open_accounts(struct house *house, struct err *err)
     return true;
 }
 
-static bool read_algorithms(struct str list, uint32_t *out, struct err *err)
-{
-    enum jwt_alg alg;
-
-    for (struct str name; str_split(&list, ' ', &name);) {
-        if (!jwt_alg_parse(name, &alg))
-            return err_set(err, ERR_INVALID, "algorithms: \"" STR_FMT "\" is not known",
-                           STR_ARG(str_slice(name, 0, 40)));
-        *out |= 1u << alg;
-    }
-    return true;
-}
-
-static bool read_issuer(struct house *house, const struct issuer_settings *from,
-                        struct issuer_options *to, struct err *err)
-{
-    static const enum role roles[] = {ROLE_APP, ROLE_APP, ROLE_DEVELOPER, ROLE_AUDITOR};
-    struct arena *a = house->arena;
-    struct http_trust *trust = NULL;
-
-    if (from->ca_file.len) {
-        trust = arena_alloc(a, sizeof *trust);
-        struct str path = arena_str(a, from->ca_file);
-
-        if (!trust || !path.ptr)
-            return err_arena(err, a);
-        if (!http_trust_read(path.ptr, trust, err))
-            return err_wrap(err, "ca_file");
-    }
-    *to = (struct issuer_options){.name = arena_str(a, from->name),
-                                  .url = arena_str(a, from->url),
-                                  .audience = arena_str(a, from->audience),
-                                  .jwks_url = arena_str(a, from->jwks_url),
-                                  .trust = trust,
-                                  .skew = from->skew,
-                                  .refresh = from->refresh,
-                                  .stale = from->stale,
-                                  .timeout = from->timeout,
-                                  .tenant = arena_str(a, from->tenant),
-                                  .tenant_claim = arena_str(a, from->tenant_claim),
-                                  .team_claim = arena_str(a, from->team_claim),
-                                  .role_claim = arena_str(a, from->role_claim),
-                                  .role_prefix = arena_str(a, from->role_prefix),
-                                  .has_default_role = from->default_role > 0,
-                                  .default_role = roles[from->default_role]};
-    return read_algorithms(from->algorithms, &to->algs, err);
-}
-
-static bool open_issuers(struct house *house, struct err *err)
-{
-    const struct settings *s = house->settings;
-    struct issuer_options *options = arena_array(house->arena, s->issuer_count, sizeof *options);
-
-    if (!options)
-        return err_arena(err, house->arena);
-    for (size_t i = 0; i < s->issuer_count; i++)
-        if (!read_issuer(house, &s->issuers[i], &options[i], err))
-            return err_wrap(err, "issuer \"" STR_FMT "\"", STR_ARG(s->issuers[i].name));
-    if (!issuers_new(house->accounts, options, s->issuer_count, &house->issuers, err))
-        return false;
-    if (s->issuer_count)
-        accounts_trust(house->accounts, house->issuers);
-    return true;
-}
-
 static bool open_pools(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -820,7 +756,8 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         {open_accounts,
          "`weir audit verify` says what is wrong with the audit log; keep it for those "
          "who look into it, and bring what is damaged back from a backup"},
-        {open_issuers, NULL},
+        {house_open_issuers, NULL},
+        {house_open_sessions, NULL},
         {open_knowledge, NULL},
         {open_cache, "a damaged cache costs nothing but what it saves: remove its folder"},
         {open_tls, NULL},
@@ -876,6 +813,8 @@ void house_close(struct house **at)
     knowledge_close(&house->knowledge);
     cache_close(&house->cache);
     redis_close(&house->redis);
+    sessions_free(&house->sessions);
+    logins_free(&house->logins);
     issuers_free(&house->issuers);
     accounts_close(&house->accounts);
     audit_keep_close(&house->audit_keep);

@@ -9,7 +9,8 @@
 #include "accounts/audit_body.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_tree.h"
-#include "accounts/issuers.h"
+#include "accounts/login.h"
+#include "accounts/sessions.h"
 #include "app/settings.h"
 #include "cache/cache.h"
 #include "gateway/gateway.h"
@@ -45,6 +46,9 @@ struct house {
     struct audit_bodies *audit_bodies;
     struct accounts *accounts;
     struct issuers *issuers;
+    struct sessions *sessions;
+    struct logins *logins; /* NULL: nobody can log in */
+    struct str origin;     /* of browsers: "https://weir.example.com"; empty when nobody logs in */
     struct knowledge *knowledge;
     struct cache *cache;
     struct redis *redis;             /* NULL: none */

@@ -25,6 +25,16 @@ static SUSPENDS bool follow_removal(void *house, struct str id, struct err *err)
     return accounts_follow_removal(((struct house *)house)->accounts, id, err);
 }
 
+static SUSPENDS bool follow_session(void *house, struct str id, struct err *err)
+{
+    return sessions_follow_end(((struct house *)house)->sessions, id, err);
+}
+
+static SUSPENDS bool forget_sessions(void *house, struct err *err)
+{
+    return sessions_follow_all(((struct house *)house)->sessions, err);
+}
+
 /* What the settings here cannot carry is said, and does not hold up what is told after it. */
 static SUSPENDS bool follow_model(void *arg, struct str name, struct err *err)
 {
@@ -143,6 +153,7 @@ const struct follower *house_followers(struct house *house, size_t *count)
         {CHANGE_KEY, follow_key, NULL, house, false},
         {CHANGE_UNIT, follow_unit, NULL, house, false},
         {CHANGE_UNIT_REMOVED, follow_removal, NULL, house, true},
+        {CHANGE_SESSION, follow_session, forget_sessions, house, true},
         {CHANGE_MODEL, follow_model, NULL, house, true},
         {CHANGE_PURGE, follow_purge, purge_all, house, true},
     };

@@ -1,6 +1,7 @@
 #include "app/routes.h"
 
 #include "app/admin.h"
+#include "app/auth.h"
 #include "app/observe.h"
 #include "app/problems.h"
 #include "base/log.h"
@@ -38,6 +39,10 @@ const struct client_route client_routes[] = {
     {"GET", "/v1beta/models/*", GATEWAY, models, "Show a model (Gemini's dialect)"},
     {"GET", "/v1/models", GATEWAY, models, "List models (OpenAI's dialect)"},
     {"GET", "/v1/models/*", GATEWAY, models, "Show a model (OpenAI's dialect)"},
+    {"GET", "/auth/login", OPEN, auth_login, "Log in: to the issuer, and back to ?next="},
+    {"GET", "/auth/callback", OPEN, auth_callback, "Where the issuer sends the browser back"},
+    {"GET", "/auth/me", OPEN, auth_me, "Who is logged in, and the CSRF token"},
+    {"POST", "/auth/logout", OPEN, auth_logout, "End one's session, here and at the issuer"},
     {"GET", "/metrics", OPEN, observe_metrics, "Read the metrics (OpenMetrics)"},
     {"GET", "/healthz", OPEN, observe_health, "Does the process answer?"},
     {"GET", "/readyz", OPEN, observe_readiness, "Does it take requests?"},
@@ -46,9 +51,10 @@ const size_t client_route_count = ARRAY_LEN(client_routes);
 
 /* /api/v1: each part's rows stand in its own file. */
 const struct admin_part *const admin_parts[] = {
-    &admin_status_part, &admin_keys_part,   &admin_teams_part,    &admin_tenants_part,
-    &admin_usage_part,  &admin_models_part, &admin_cache_part,    &admin_documents_part,
-    &admin_audit_part,  &admin_traces_part, &admin_problems_part, &admin_openapi_part,
+    &admin_status_part,   &admin_keys_part,   &admin_teams_part,    &admin_tenants_part,
+    &admin_usage_part,    &admin_models_part, &admin_cache_part,    &admin_documents_part,
+    &admin_audit_part,    &admin_traces_part, &admin_problems_part, &admin_openapi_part,
+    &admin_sessions_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
@@ -101,6 +107,12 @@ static const struct admin_route *find_admin(struct str method, struct str path,
     return NULL;
 }
 
+/* Read by people and administrators, not by clients of models: a problem, in no dialect. */
+static bool is_own(struct str path)
+{
+    return str_starts(path, STR("/api/")) || str_starts(path, STR("/auth/"));
+}
+
 static void refuse(struct http_exchange *x, struct house *house, const struct buf *methods)
 {
     const struct http_head *head = http_head(x);
@@ -117,7 +129,7 @@ static void refuse(struct http_exchange *x, struct house *house, const struct bu
         err_set(&err, ERR_NOT_FOUND,
                 "nothing is served at " STR_FMT "; see docs/api.md for what is",
                 STR_ARG(str_slice(head->path, 0, 100)));
-    if (str_starts(head->path, STR("/api/")))
+    if (is_own(head->path))
         admin_refuse(x, status, &err);
     else
         gateway_refuse(x, house->gateway, status, &err);
@@ -150,7 +162,7 @@ void routes_handle(struct http_exchange *x, void *ctx)
 
 struct str routes_refusal(const struct err *err, int status, struct str path, struct buf *body)
 {
-    if (str_starts(path, STR("/api/"))) {
+    if (is_own(path)) {
         struct problem_report report = {
             .status = status, .code = problem_of(status, err->code), .detail = str_from(err->text)};
 

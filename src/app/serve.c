@@ -236,6 +236,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, accounts_share_loop, house->accounts, err) &&
            scope_spawn(scope, issuers_loop, house->issuers, err) &&
            scope_spawn(scope, instances_loop, house->instances, err) &&
+           scope_spawn(scope, sessions_loop, house->sessions, err) &&
            scope_spawn(scope, audit_tree_loop, house->audit_tree, err) &&
            scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&

@@ -56,7 +56,10 @@ struct body_settings {
 struct issuer_settings {
     struct str name, url, audience, jwks_url, ca_file, algorithms, tenant, tenant_claim, team_claim,
         role_claim, role_prefix;
+    struct str client_id, scopes;
+    struct secret client_secret;
     int default_role; /* of "none|app|developer|auditor" */
+    int client_auth;  /* enum client_auth of issuers.h */
     dur_ns skew, refresh, stale, timeout;
 };
 
@@ -131,6 +134,11 @@ struct settings {
     size_t price_count;
     struct route_settings *routes;
     size_t route_count;
+    struct {
+        struct str url;
+        dur_ns lifetime, idle, timeout, remember;
+        int64_t sessions, sessions_per_person, per_minute, per_address;
+    } login;
     struct issuer_settings *issuers;
     size_t issuer_count;
     struct origin *origins; /* who said what: settings_show() */

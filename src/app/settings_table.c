@@ -467,7 +467,40 @@ static const struct setting issuer_rows[] = {
     {"stale", SET_DURATION, ISSUER(stale), "24h", S(1), S(2592000), NULL, true,
      "How long its last keys are believed while it cannot be reached."},
     {"timeout", SET_DURATION, ISSUER(timeout), "10s", MS(10), S(600), NULL, true,
-     "For fetching its keys."},
+     "For fetching its keys, and for exchanging the code of a login."},
+    {"client_id", SET_TEXT, ISSUER(client_id), "", 0, 0, NULL, true,
+     "What Weir is called there: people can log in at it then. Empty: they cannot."},
+    {"client_secret", SET_SECRET, ISSUER(client_secret), "", 0, 0, NULL, true,
+     "What Weir shows there when it exchanges a code; none: a public client, by PKCE alone."},
+    {"client_auth", SET_CHOICE, ISSUER(client_auth), "auto", 0, 0, "auto|basic|post", true,
+     "How it shows it: client_secret_basic or client_secret_post; auto: basic, unless the issuer "
+     "names only post."},
+    {"scopes", SET_TEXT, ISSUER(scopes), "openid profile email", 0, 0, NULL, true,
+     "What a login asks for, with spaces between; \"openid\" among them."},
+};
+
+static const struct setting login_rows[] = {
+    {"url", SET_URL, AT(login.url), "", 0, 0, NULL, true,
+     "Where browsers reach this Weir: \"https://weir.example.com\". Logins need it; http only for "
+     "this machine. The issuer has to know URL/auth/callback, and URL/auth/me for logouts."},
+    {"lifetime", SET_DURATION, AT(login.lifetime), "12h", S(1), S(2592000), NULL, true,
+     "How long a session lasts from its login."},
+    {"idle", SET_DURATION, AT(login.idle), "1h", S(1), S(2592000), NULL, true,
+     "After so long without a request it ends, up to a sixteenth earlier."},
+    {"sessions", SET_COUNT, AT(login.sessions), "10000", 1, 1000000, NULL, true,
+     "Sessions at once; above it logins are refused with 429."},
+    {"sessions_per_person", SET_COUNT, AT(login.sessions_per_person), "20", 1, 1000, NULL, true,
+     "Sessions of a person at once; the oldest ends when there would be more."},
+    {"remember", SET_DURATION, AT(login.remember), "5s", 0, S(60), NULL, true,
+     "How long what the database said of a session is believed. Another Weir over the same "
+     "database "
+     "hears of an end within a second; when it cannot, so long it may go on."},
+    {"timeout", SET_DURATION, AT(login.timeout), "10m", S(1), S(86400), NULL, true,
+     "How long a login may take at the issuer."},
+    {"per_minute", SET_COUNT, AT(login.per_minute), "600", 1, 1000000, NULL, true,
+     "Logins begun or ended in a minute, together; above it 429."},
+    {"per_address", SET_COUNT, AT(login.per_address), "60", 1, 1000000, NULL, true,
+     "The same of one client address. Behind a proxy all have one."},
 };
 
 const struct section settings_sections[] = {
@@ -505,6 +538,8 @@ const struct section settings_sections[] = {
      "A list: whose tokens (OpenID Connect, JWT) are believed beside keys. See accounts.md.",
      issuer_rows, ARRAY_LEN(issuer_rows), AT(issuers), AT(issuer_count),
      sizeof(struct issuer_settings), 16},
+    {"login", "Logins of people, at issuers with a client_id. See accounts.md.", login_rows,
+     ARRAY_LEN(login_rows), 0, 0, 0, 0},
 };
 /* clang-format on */
 const size_t settings_section_count = ARRAY_LEN(settings_sections);

@@ -116,3 +116,38 @@ struct str http_query(struct arena *arena, struct str query, struct str name)
     }
     return STR_NONE;
 }
+
+struct str http_cookie(struct str field, struct str name)
+{
+    struct str found = STR_NONE;
+
+    for (struct str part; field.len && str_split(&field, ';', &part);) {
+        size_t equals = str_find_char(part, '=');
+
+        if (equals == part.len || !str_eq(str_trim(str_slice(part, 0, equals)), name))
+            continue;
+        if (found.ptr)
+            return STR_NONE;
+        found = str_trim(str_slice(part, equals + 1, part.len));
+    }
+    return found;
+}
+
+void http_escape(struct buf *b, struct str s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        uint8_t byte = (uint8_t)c;
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            c == '-' || c == '.' || c == '_' || c == '~') {
+            buf_char(b, c);
+            continue;
+        }
+        buf_char(b, '%');
+        buf_char(b, digits[byte >> 4]);
+        buf_char(b, digits[byte & 15]);
+    }
+}

@@ -3,6 +3,7 @@
 #define WEIR_NET_HTTP_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 #define HTTP_FIELDS_MAX 64
@@ -21,5 +22,10 @@ const char *http_reason(int status); /* "Not Found"; "Unknown" */
 /* Value of ?name=value in the query, percent-decoded and "+" as a space: a view where nothing is
  * escaped. "" for a name without value; STR_NONE when it is absent or malformed, or memory is gone. */
 struct str http_query(struct arena *arena, struct str query, struct str name);
+/* Value of a cookie in a Cookie field. STR_NONE when it is absent, or there twice: who sets cookies for us
+ * from a neighbour's host must not choose which one counts. */
+struct str http_cookie(struct str field, struct str name);
+/* As a value of a query: all but letters, digits and - . _ ~ as %XX. */
+void http_escape(struct buf *b, struct str s);
 
 #endif

@@ -98,6 +98,15 @@ test("status, models and the document itself", async () => {
   await good("GET", "/api/v1/openapi.json");
 });
 
+test("sessions: none here, but they can be asked for", async () => {
+  assert.deepEqual((await good("GET", "/api/v1/sessions?tenant=default")).items, []);
+  await bad("GET", "/api/v1/sessions?who=me", 400, "wrong_parameters");
+  await bad("DELETE", "/api/v1/sessions/s_0000000000000000", 404, "not_found");
+  await bad("DELETE", "/api/v1/sessions/u_0000000000000000", 404, "not_found");
+  const key = (await good("GET", "/api/v1/keys")).items[0].id;
+  await bad("DELETE", `/api/v1/sessions/${key}`, 404, "not_found"); // a key is no person
+});
+
 test("models: added, changed, retired, removed", async () => {
   const made = await good("POST", "/api/v1/models", { body: { name: "fresh/one", provider: "fake", price_input_usd: 2.5, abilities: ["chat", "tools"], zone: "local" } }, 201);
   assert.equal(made.origin, "store");
