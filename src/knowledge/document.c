@@ -15,6 +15,8 @@ static const struct {
     [DOCUMENT_MARKDOWN] = {read_markdown, NULL, {".md", ".markdown"}},
     [DOCUMENT_HTML] = {read_page, NULL, {".html", ".htm"}},
     [DOCUMENT_DOCX] = {NULL, read_docx, {".docx", ".docm", ".dotx"}},
+    [DOCUMENT_PPTX] = {NULL, read_pptx, {".pptx", ".pptm", ".potx", ".ppsx"}},
+    [DOCUMENT_XLSX] = {NULL, read_xlsx, {".xlsx", ".xlsm", ".xltx"}},
 };
 static_assert(ARRAY_LEN(kinds) == DOCUMENT_TYPES, "every type has its row");
 

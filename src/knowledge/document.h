@@ -17,6 +17,8 @@ enum document_type {
     DOCUMENT_MARKDOWN,
     DOCUMENT_HTML,
     DOCUMENT_DOCX,
+    DOCUMENT_XLSX,
+    DOCUMENT_PPTX,
     DOCUMENT_TYPES
 };
 

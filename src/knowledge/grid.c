@@ -127,6 +127,19 @@ static bool row_is_empty(const struct grid *g, const struct str *row)
     return true;
 }
 
+/* Without names of columns a merged value says no more the second time. */
+static void write_cells(const struct grid *g, const struct str *cells, bool named,
+                        struct rendering *to)
+{
+    for (uint32_t column = 0; column < g->columns; column++) {
+        bool again = column > 0 && cells[column].ptr == cells[column - 1].ptr;
+
+        rendering_begin(to, ELEMENT_CELL, 1, NULL);
+        if (named || !again)
+            rendering_text(to, cells[column]);
+    }
+}
+
 bool grid_write(struct grid *g, struct rendering *to, const struct place *place,
                 struct str (*label)(void *ctx, uint32_t row), void *ctx, struct err *err)
 {
@@ -153,10 +166,7 @@ bool grid_write(struct grid *g, struct rendering *to, const struct place *place,
             write_header(g, all, header, to);
             continue;
         }
-        for (uint32_t column = 0; column < g->columns; column++) {
-            rendering_begin(to, ELEMENT_CELL, 1, NULL);
-            rendering_text(to, cells[column]);
-        }
+        write_cells(g, cells, header > 0, to);
     }
     return true;
 }
