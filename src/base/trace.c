@@ -279,7 +279,7 @@ void span_turn(struct span **span, struct trace *trace, const char *name)
 
 static bool is_name(const char *a, const char *b)
 {
-    return a == b || strcmp(a, b) == 0;
+    return a == b || (*a == *b && strcmp(a, b) == 0);
 }
 
 dur_ns trace_span_total(const struct trace *trace, const char *name)

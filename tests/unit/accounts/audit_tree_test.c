@@ -133,6 +133,58 @@ TEST(audit_tree_goes_on_where_it_stopped)
     }
 }
 
+static size_t count_files(struct arena *arena, const char *path)
+{
+    struct err err = {0};
+    struct str *names;
+    size_t count, all = 0;
+
+    EXPECT(file_list(arena, path, 10000, &names, &count, &err), "%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        const char *one = arena_fmt(arena, "%s/" STR_FMT, path, STR_ARG(names[i])).ptr;
+        struct file_info info;
+
+        EXPECT(file_stat(one, &info, &err), "%s", err.text);
+        all += info.is_dir ? count_files(arena, one) : 1;
+    }
+    return all;
+}
+
+/* Parts are written into the files of parts that are not needed any more; whoever stops in between leaves
+ * some behind, and what a crash left in a directory comes up nowhere else. */
+TEST(audit_tree_uses_its_files_again)
+{
+    const char *dir = test_dir();
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    uint64_t total = 0;
+
+    for (int life = 0; life < 3; life++) {
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+
+        REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+        for (int i = 0; i < 40; i++) {
+            append(&log, 37);
+            total += 37;
+            advance(&log);
+            expect_signed(&log, total);
+            if (i % 10 == 3) { /* a part of a tile that will be full, as a crash leaves it */
+                struct str part =
+                    arena_fmt(arena, "%s/tile/0/%03" PRIu64 ".p", log.dir, total / 256);
+
+                EXPECT(file_make_dir(part.ptr, 0700, &err) &&
+                           file_store(arena_fmt(arena, "%s/255", part.ptr).ptr, STR("left"), 0600,
+                                      &err),
+                       "%s", err.text);
+            }
+        }
+        /* Full tiles of both levels, two parts of each, what was left, and the spares. */
+        size_t files = count_files(arena, arena_fmt(arena, "%s/tile", log.dir).ptr);
+        EXPECT(files <= total / 256 + 4 + 4 * ((size_t)life + 1) + 8, "%zu files for %" PRIu64,
+               files, total);
+    }
+}
+
 static void remove_all(struct arena *arena, const char *path)
 {
     struct err err = {0};

@@ -144,6 +144,27 @@ TEST(a_store_is_whole_or_not_at_all)
     EXPECT(!file_store(in_dir(dir, "none/f"), STR("x"), 0600, &err));
 }
 
+TEST(what_is_swapped_in_stands_there_whole)
+{
+    struct err err = {0};
+    const char *dir = test_dir();
+    const char *path = in_dir(dir, "f"), *beside = in_dir(dir, "f.beside");
+    struct file_info one, two, info;
+
+    EXPECT(file_store(beside, STR("one"), 0600, &err) && file_stat(beside, &one, &err));
+    EXPECT(file_swap(beside, path, &err), "nothing stands there yet: %s", err.text);
+    expect_text(path, "one");
+    EXPECT(!file_stat(beside, &info, &err) && err.code == ERR_NOT_FOUND);
+    EXPECT(file_store(beside, STR("two"), 0600, &err) && file_stat(beside, &two, &err));
+    EXPECT(file_swap(beside, path, &err), "%s", err.text);
+    expect_text(path, "two");
+    EXPECT(file_stat(path, &info, &err) && info.inode == two.inode);
+    if (file_stat(beside, &info, &err)) /* where the file system can exchange names */
+        EXPECT(info.inode == one.inode);
+    EXPECT(!file_swap(in_dir(dir, "none"), path, &err));
+    expect_text(path, "two");
+}
+
 TEST(reserved_room_is_real_and_can_be_mapped)
 {
     struct err err = {0};
@@ -164,6 +185,9 @@ TEST(reserved_room_is_real_and_can_be_mapped)
     char bytes[6];
     size_t got;
     EXPECT(file_read_at(f, 5000, bytes, 6, &got, &err) && memcmp(bytes, "shared", 6) == 0);
+    file_forget(map, 100, 8192); /* of the process's memory, not of the file */
+    file_forget(map, 8000, 8100);
+    EXPECT(memcmp((char *)map + 5000, "shared", 6) == 0);
     file_unmap(map, 8192);
     file_unmap(other, 8192);
     file_unmap(NULL, 0);
