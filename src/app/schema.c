@@ -57,6 +57,8 @@ static bool is_time(struct str s)
                  {11, 2, 23, ':'},  {14, 2, 59, ':'}, {17, 2, 60, 0}};
     size_t at = 19;
 
+    if (s.len <= at)
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         int n = digits(s, parts[i].at, parts[i].count);
 
