@@ -35,6 +35,7 @@ const struct client_route client_routes[] = {
     {"POST", "/v1/responses/*", GATEWAY, kept_responses, "Cancel: refused, as none is in progress"},
     {"POST", "/v1beta/models/*", GATEWAY, ask_model,
      "Ask a model, stream, embed, count tokens (Gemini's dialect)"},
+    {"POST", "/model/*", GATEWAY, ask_model, "Ask a model, stream (Bedrock's Converse)"},
     {"GET", "/v1beta/models", GATEWAY, models, "List models (Gemini's dialect)"},
     {"GET", "/v1beta/models/*", GATEWAY, models, "Show a model (Gemini's dialect)"},
     {"GET", "/v1/models", GATEWAY, models, "List models (OpenAI's dialect)"},

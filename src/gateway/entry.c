@@ -1,6 +1,6 @@
 /* The ways in. Read this table first. */
 #include "gateway/gateway_internal.h"
-#include "models/dialect.h"
+#include "models/bedrock.h"
 
 /* clang-format off: a table reads as a table */
 static const struct gateway_entry entries[] = {
@@ -16,6 +16,7 @@ static const struct gateway_entry entries[] = {
      {"gemini", 6},
      {"POST /v1beta/models/*", 21},
      prepare_gemini},
+    {"/model/*", &dialect_bedrock, {"converse", 8}, {"POST /model/*", 13}, prepare_converse},
     {"/v1/messages",
      &dialect_anthropic,
      {"messages", 8},
@@ -44,6 +45,14 @@ const struct gateway_entry *gateway_entry_find(struct str path)
             return &entries[i];
     }
     return NULL;
+}
+
+/* The model and whether to stream stand in the path. */
+bool prepare_converse(struct request *req, struct err *err)
+{
+    struct conversation *c = req->conversation;
+
+    return bedrock_path_read(req->arena, http_head(req->http)->path, &c->model, &c->stream, err);
 }
 
 void gateway_write_refusal(struct str path, int status, const struct err *err, struct buf *body)

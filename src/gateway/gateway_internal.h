@@ -40,6 +40,7 @@ SUSPENDS bool deliver_answer(struct request *req, struct err *err) MUST_CHECK;
 
 /* ---- Gemini's ways in (gemini.c) ---- */
 SUSPENDS bool prepare_gemini(struct request *req, struct err *err) MUST_CHECK;
+bool prepare_converse(struct request *req, struct err *err) MUST_CHECK; /* entry.c */
 bool is_gemini_count(const struct request *req);
 bool is_message_count(const struct request *req);
 SUSPENDS bool count_message(struct request *req, struct err *err) MUST_CHECK;

@@ -10,6 +10,7 @@ const struct field bedrock_fields[] = {
     /* Handled by the writer. */
     {"temperature", FIELD_OWN, AT(temperature), 0, 1, NULL, "Randomness, up to 1."},
     {"stopSequences", FIELD_OWN, AT(stops), 0, 0, NULL, "Texts that end an answer."},
+    {"system", FIELD_OWN, AT(turns), 0, 0, NULL, "What stands above the conversation."},
     {"messages", FIELD_OWN, AT(turns), 0, 0, NULL,
      "The conversation; system turns go to `system`."},
     {"toolConfig.tools", FIELD_OWN, AT(tools), 0, 0, NULL, "Functions."},
@@ -65,10 +66,19 @@ const struct dialect dialect_bedrock = {
     .framing = FRAMING_AWS,
     .fields = bedrock_fields,
     .field_count = ARRAY_LEN(bedrock_fields),
+    .read_request = bedrock_read_request,
     .write_request = bedrock_write_request,
     .reader_init = bedrock_reader_init,
     .read_said = bedrock_read_said,
     .at_end = bedrock_at_end,
     .read_error = read_error,
+    .writer_init = bedrock_writer_init,
+    .write_said = bedrock_write_said,
+    .write_error = bedrock_write_error,
+    .write_stream_error = bedrock_write_stream_error,
+    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
+               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
+               CARRIES(SAID_MEDIA) | CARRIES(SAID_TIER) | CARRIES_STOP | CARRIES_SIGNED_THINK |
+               CARRIES_REDACTED | CARRIES_CACHE_WRITES,
     .stream_type = {"application/vnd.amazon.eventstream", 34},
 };

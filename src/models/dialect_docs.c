@@ -16,7 +16,7 @@ static const struct {
     {"responses", "OpenAI Responses", "POST /v1/responses"},
     {"anthropic", "Anthropic Messages", "POST /v1/messages"},
     {"gemini", "Gemini", "POST /v1beta/models/NAME:generateContent, :streamGenerateContent"},
-    {"bedrock", "Bedrock Converse", ""},
+    {"bedrock", "Bedrock Converse", "POST /model/NAME/converse, /model/NAME/converse-stream"},
 };
 
 static void write_range(struct buf *out, const struct field *f)

@@ -2,6 +2,7 @@
 #include "models/gemini.h"
 
 #include "models/gemini_internal.h"
+#include "models/tools.h"
 
 #define AT(member) offsetof(struct conversation, member)
 
@@ -187,34 +188,6 @@ static void read_error(struct arena *arena, struct str body, int status, struct 
 
 /* ---- where requests go ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
-static bool decode(struct arena *arena, struct str s, struct str *out, struct err *err)
-{
-    struct buf b;
-
-    buf_init(&b, arena, s.len + 1);
-    for (size_t i = 0; i < s.len; i++) {
-        int high = s.ptr[i] == '%' && i + 2 < s.len ? hex_digit(s.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(s.ptr[i + 2]) : -1;
-
-        if (s.ptr[i] == '%' && low < 0)
-            return err_set(err, ERR_INVALID, "the path holds a broken escape");
-        char byte = (char)(low < 0 ? s.ptr[i] : 16 * high + low);
-
-        buf_char(&b, byte);
-        i += low < 0 ? 0 : 2;
-    }
-    return buf_finish(&b, out, err);
-}
-
 static bool asks_for_events(struct str query)
 {
     for (struct str rest = query, part; str_split(&rest, '&', &part);)
@@ -233,7 +206,7 @@ bool gemini_path_read(struct arena *arena, struct str path, struct gemini_path *
     path = str_slice(path, 0, question);
     if (!str_starts(path, STR("models/")))
         return err_set(err, ERR_NOT_FOUND, "expected models/NAME:generateContent");
-    if (!decode(arena, str_slice(path, 7, path.len), &path, err))
+    if (!path_decode(arena, str_slice(path, 7, path.len), &path, err))
         return false;
     for (size_t i = path.len; i > 0 && !got.verb.ptr; i--)
         if (path.ptr[i - 1] == ':' && i < path.len) {

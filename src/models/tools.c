@@ -180,3 +180,33 @@ struct str media_type_guess(struct str name)
             return known[i].type;
     return STR_NONE;
 }
+
+/* ---- names in paths ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+        return (c | 0x20) - 'a' + 10;
+    return -1;
+}
+
+bool path_decode(struct arena *arena, struct str s, struct str *out, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, arena, s.len + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        int high = s.ptr[i] == '%' && i + 2 < s.len ? hex_digit(s.ptr[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(s.ptr[i + 2]) : -1;
+
+        if (s.ptr[i] == '%' && low < 0)
+            return err_set(err, ERR_INVALID, "the path holds a broken escape");
+        char byte = (char)(low < 0 ? s.ptr[i] : 16 * high + low);
+
+        buf_char(&b, byte);
+        i += low < 0 ? 0 : 2;
+    }
+    return buf_finish(&b, out, err);
+}

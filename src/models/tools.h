@@ -37,6 +37,9 @@ bool part_loss(struct arena *arena, const struct turn *turn, const struct part *
 bool inputs_read(struct arena *arena, const struct conversation *asked, struct str **texts,
                  size_t *count, struct err *err) MUST_CHECK;
 
+/* A name in a path, its %XX undone; ERR_INVALID: one is broken. */
+bool path_decode(struct arena *arena, struct str s, struct str *out, struct err *err) MUST_CHECK;
+
 /* "application/pdf" by the ending of a name or url; empty when it says nothing. */
 struct str media_type_guess(struct str name);
 

@@ -3,11 +3,13 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import Anthropic from "@anthropic-ai/sdk";
+import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand } from "@aws-sdk/client-bedrock-runtime";
 import { GoogleGenAI } from "@google/genai";
 import { ChatAnthropic } from "@langchain/anthropic";
 import { AIMessage, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
 import { generateText, jsonSchema, streamText, tool as aiTool } from "ai";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import OpenAI from "openai";
 
 const parameters = {
@@ -186,12 +188,54 @@ class VercelAnthropic extends VercelAI {
   }
 }
 
+// What a cache gave and took stands beside inputTokens here.
+const usageOf = (u) => ({ in: u.inputTokens + (u.cacheReadInputTokens ?? 0) + (u.cacheWriteInputTokens ?? 0), out: u.outputTokens });
+
+// By a key of Bedrock's own kind (AWS_BEARER_TOKEN_BEDROCK): no signature. This SDK asks by HTTP/2 unless told otherwise.
+class BedrockConverse {
+  constructor({ url, key }) {
+    this.sdk = new BedrockRuntimeClient({ region: "eu-west-1", endpoint: url, token: async () => ({ token: key }), authSchemePreference: ["httpBearerAuth"], requestHandler: new NodeHttpHandler(), maxAttempts: 1 });
+  }
+  messages(turns) {
+    return turns.map((t) => {
+      if (t.user !== undefined) return { role: "user", content: [{ text: t.user }, ...(t.image ? [{ image: { format: "png", source: { bytes: Buffer.from(tinyPng, "base64") } } }] : [])] };
+      if (t.results) return { role: "user", content: t.results.map((r) => ({ toolResult: { toolUseId: r.id, content: [{ text: r.text }] } })) };
+      return { role: "assistant", content: [...(t.assistant ? [{ text: t.assistant }] : []), ...(t.calls ?? []).map((c) => ({ toolUse: { toolUseId: c.id, name: c.name, input: c.args } }))] };
+    });
+  }
+  async ask(turns, { model, stream, tools, system, extra = {} }) {
+    const input = { modelId: model, messages: this.messages(turns), inferenceConfig: { maxTokens: 2048, ...extra }, ...(system ? { system: [{ text: system }] } : {}), ...(tools ? { toolConfig: { tools: names.map((name) => ({ toolSpec: { name, description: `The ${name}`, inputSchema: { json: parameters[name] } } })) } } : {}) };
+    const out = { text: "", thinking: "", calls: [] };
+    const add = (b) => {
+      out.text += b.text ?? "";
+      out.thinking += b.reasoningContent?.reasoningText?.text ?? b.reasoningContent?.text ?? "";
+    };
+    if (!stream) {
+      const reply = await this.sdk.send(new ConverseCommand(input));
+      for (const b of reply.output.message.content) b.toolUse ? out.calls.push({ id: b.toolUse.toolUseId, name: b.toolUse.name, args: b.toolUse.input }) : add(b);
+      return { ...out, finish: finishes[reply.stopReason], ...usageOf(reply.usage) };
+    }
+    const calls = new Map();
+    await collect((await this.sdk.send(new ConverseStreamCommand(input))).stream, (e) => {
+      const { contentBlockIndex: at, start, delta } = e.contentBlockStart ?? e.contentBlockDelta ?? {};
+      if (start?.toolUse) calls.set(at, { id: start.toolUse.toolUseId, name: start.toolUse.name, args: "" });
+      if (delta?.toolUse) calls.get(at).args += delta.toolUse.input;
+      else if (delta) add(delta);
+      if (e.messageStop) out.finish = finishes[e.messageStop.stopReason];
+      if (e.metadata) Object.assign(out, usageOf(e.metadata.usage));
+    });
+    out.calls = [...calls.values()].map((c) => ({ ...c, args: JSON.parse(c.args || "{}") }));
+    return out;
+  }
+}
+
 // dialect: what goes over the wire.
 export const clients = {
   "openai chat": { dialect: "openai", make: (to) => new OpenAIChat(to) },
   "openai responses": { dialect: "responses", make: (to) => new OpenAIResponses(to) },
   "anthropic": { dialect: "anthropic", make: (to) => new AnthropicMessages(to) },
   "google genai": { dialect: "gemini", make: (to) => new Gemini(to) },
+  "aws bedrock": { dialect: "bedrock", make: (to) => new BedrockConverse(to) },
   "langchain openai": { dialect: "openai", make: (to) => new LangChainOpenAI(to) },
   "langchain anthropic": { dialect: "anthropic", make: (to) => new LangChainAnthropic(to) },
   "ai openai": { dialect: "openai", make: (to) => new VercelOpenAI(to) },

@@ -75,7 +75,7 @@ for (const provider of Object.keys(providers)) {
     for (const status of [400, 429]) {
       say(`a provider's ${status} stays one`, async (client, model) => {
         await assert.rejects(client.ask([{ user: `error ${status}` }], { model, stream: dialect !== "gemini" }), (e) => {
-          const shown = e.status ?? e.statusCode ?? Number(/status: (\d+)/.exec(e.message)?.[1]);
+          const shown = e.status ?? e.statusCode ?? e.$metadata?.httpStatusCode ?? Number(/status: (\d+)/.exec(e.message)?.[1]);
           assert.equal(shown, status, e.message);
           assert.match(e.message, /as you asked/);
           return true;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dialect_kit.h"
+#include "models/aws_frames.h"
 #include "models/openai_internal.h"
 #include "test.h"
 
@@ -267,6 +268,26 @@ static struct str essence_of(struct arena *arena, const struct said *steps, size
     return told_essence(arena, &m);
 }
 
+static bool hear_frames(struct said_reader *r, const struct dialect *dialect,
+                        const struct str pieces[2], struct err *err)
+{
+    struct aws_reader frames;
+    struct aws_frame frame;
+    bool got = true;
+
+    aws_reader_init(&frames, r->arena, MIB);
+    for (size_t i = 0; i < 2; i++) {
+        if (!aws_feed(&frames, pieces[i], err))
+            return false;
+        while (aws_next(&frames, &frame, &got, err) && got)
+            if (!dialect->read_said(r, frame.type, frame.payload, err))
+                return false;
+        if (err->code)
+            return false;
+    }
+    return aws_left_over(&frames) == 0 || err_set(err, ERR_UNAVAILABLE, "cut inside a frame");
+}
+
 /* Bytes of an answer, heard. */
 static struct str hear(struct arena *arena, const struct dialect *dialect, bool streamed,
                        struct str bytes, size_t cut, struct err *err)
@@ -292,6 +313,10 @@ static struct str hear(struct arena *arena, const struct dialect *dialect, bool 
     sse_reader_init(&events, arena, MIB);
     if (!streamed && !dialect->read_said(&r, STR_NONE, bytes, err))
         return STR_NONE;
+    if (streamed && dialect->framing == FRAMING_AWS)
+        return hear_frames(&r, dialect, pieces, err) && dialect->at_end(&r, err)
+                   ? told_essence(arena, &m)
+                   : STR_NONE;
     for (size_t i = 0; streamed && i < ARRAY_LEN(pieces); i++) {
         if (pieces[i].len && !sse_feed(&events, pieces[i], err))
             return STR_NONE;
