@@ -16,12 +16,17 @@ static bool write_body(struct request *req, const struct refusal *why, const str
                        struct str *body, struct err *err)
 {
     struct str code = why->code.len ? arena_str(req->arena, why->code) : STR("");
+    char id[REQUEST_ID_TEXT];
     struct buf out;
 
     buf_init(&out, req->arena, BODY_MAX);
     if (!code.ptr)
         return err_arena(err, req->arena);
     req->dialect->write_error(&out, why->status, code.ptr, text);
+    if (req->dialect->write_request_id) {
+        request_id_write(id, req->id);
+        req->dialect->write_request_id(&out, (struct str){id, sizeof id});
+    }
     return buf_finish(&out, body, err);
 }
 

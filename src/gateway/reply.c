@@ -210,12 +210,16 @@ void reply_head_init(struct reply_head *head, const struct request *req, bool co
 void reply_error(struct request *req, const struct err *err)
 {
     struct reply_head head;
-    char memory[ERROR_BODY_MAX];
+    char memory[ERROR_BODY_MAX], id[REQUEST_ID_TEXT];
     struct err lost = {0};
     struct buf body;
 
     buf_init_fixed(&body, memory, sizeof memory);
     req->dialect->write_error(&body, req->status, req->problem ? req->problem : "", err);
+    if (req->dialect->write_request_id) {
+        request_id_write(id, req->id);
+        req->dialect->write_request_id(&body, (struct str){id, sizeof id});
+    }
     reply_head_init(&head, req, false);
     if (req->status == 401)
         add(&head, STR("www-authenticate"), STR("Bearer"));

@@ -202,6 +202,16 @@ static void write_error(struct buf *out, int status, const char *code, const str
     buf_char(out, '\n');
 }
 
+static void write_request_id(struct buf *out, struct str id)
+{
+    if (!buf_ok(out) || !str_ends(buf_view(out), STR("}\n")))
+        return;
+    out->len -= 2; /* back into the object */
+    buf_str(out, STR(",\"request_id\":"));
+    buf_json_str(out, id);
+    buf_str(out, STR("}\n"));
+}
+
 static void write_stream_error(struct said_writer *w, struct buf *out, const struct err *err)
 {
     struct json_writer jw;
@@ -249,5 +259,6 @@ const struct dialect dialect_anthropic = {
                CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES | CARRIES_REASONED,
     .stream_type = {"text/event-stream", 17},
     .write_error = write_error,
+    .write_request_id = write_request_id,
     .write_stream_error = write_stream_error,
 };

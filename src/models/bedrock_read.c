@@ -31,7 +31,8 @@ static struct part *add_part(struct gathering *g, enum part_kind kind, struct er
     return g->last;
 }
 
-static bool read_text(struct gathering *g, json_ref block, const struct at *at, struct err *err)
+static bool read_text_block(struct gathering *g, json_ref block, const struct at *at,
+                            struct err *err)
 {
     struct part *part = add_part(g, PART_TEXT, err);
 
@@ -172,7 +173,7 @@ static bool read_block(struct gathering *g, json_ref block, const struct at *at,
     if (json_kind(j, block) != JSON_OBJECT)
         return at_error(at, "expected an object", err);
     if (member(j, block, "text"))
-        return read_text(g, block, at, err);
+        return read_text_block(g, block, at, err);
     for (size_t i = 0; i < ARRAY_LEN(media); i++)
         if (member(j, block, media[i].name))
             return read_media(g, block, media[i].name, media[i].kind, at, err);

@@ -211,6 +211,9 @@ struct dialect {
     /* Error bodies of this provider's error statuses: the words and the field, for the client. */
     void (*read_error)(struct arena *arena, struct str body, int status, struct str *type,
                        struct str *message, struct str *param, struct str *code);
+    /* Seconds after which the provider wants to be asked again, where the body says it and the head does not;
+     * NULL: bodies never do. */
+    struct str (*read_retry)(struct arena *arena, struct str body);
     bool (*writer_init)(struct said_writer *w, struct err *err); /* NULL: no client speaks it */
     bool (*write_said)(struct said_writer *w, const struct said *said, struct buf *out,
                        struct err *err);
@@ -218,6 +221,8 @@ struct dialect {
     struct str stream_type; /* content type of a streamed answer */
     /* A refusal in this dialect's shape; code and param may be empty. */
     void (*write_error)(struct buf *out, int status, const char *code, const struct err *err);
+    /* Into what write_error() has written: the request's id. NULL: it has no place there. */
+    void (*write_request_id)(struct buf *out, struct str id);
     /* The event that says a stream has failed; nothing follows it. */
     void (*write_stream_error)(struct said_writer *w, struct buf *out, const struct err *err);
 };

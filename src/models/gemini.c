@@ -165,6 +165,33 @@ static void read_details(struct arena *arena, const struct json *j, json_ref err
     }
 }
 
+/* google.rpc.RetryInfo: {"retryDelay":"34.074824224s"}; whole seconds, upwards. */
+static struct str read_retry(struct arena *arena, struct str body)
+{
+    struct err ignored = {0};
+    struct json *j = json_parse(arena, body, &ignored);
+    json_ref root = j ? json_root(j) : 0, details;
+
+    if (!j)
+        return STR_NONE;
+    if (json_kind(j, root) == JSON_ARRAY)
+        root = json_first(j, root);
+    details = json_get(j, json_get(j, root, STR("error")), STR("details"));
+    for (json_ref d = json_first(j, details); d; d = json_next(j, d)) {
+        struct str delay = STR_NONE;
+        uint64_t seconds;
+        size_t point;
+
+        if (!json_str(j, json_get(j, d, STR("retryDelay")), arena, &delay) ||
+            !str_ends(delay, STR("s")))
+            continue;
+        point = MIN_OF(str_find_char(delay, '.'), delay.len - 1);
+        if (u64_parse(str_slice(delay, 0, point), &seconds) && seconds < UINT32_MAX)
+            return arena_fmt(arena, "%" PRIu64, seconds + (point + 1 < delay.len));
+    }
+    return STR_NONE;
+}
+
 /* {"error":{...}}, or the same inside an array. */
 static void read_error(struct arena *arena, struct str body, int status, struct str *type,
                        struct str *message, struct str *param, struct str *code)
@@ -255,6 +282,7 @@ const struct dialect dialect_gemini = {
     .read_said = gemini_read_said,
     .at_end = gemini_at_end,
     .read_error = read_error,
+    .read_retry = read_retry,
     .writer_init = gemini_writer_init,
     .stream_type = {"text/event-stream", 17},
     SPOKEN_BY_CLIENTS,

@@ -315,6 +315,10 @@ bool refusal_read(struct arena *arena, const struct dialect *dialect,
 {
     dialect->read_error(arena, why->body, why->status, &why->type, &why->message, &why->param,
                         &why->code);
+    if (!why->retry_text.len && dialect->read_retry) {
+        why->retry_text = dialect->read_retry(arena, why->body);
+        why->retry_after = seconds_of(why->retry_text);
+    }
     return err_of_refusal(provider, why, err);
 }
 

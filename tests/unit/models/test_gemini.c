@@ -544,3 +544,28 @@ TEST(gemini_errors)
         arena, "error", out,
         "{\"error\":{\"code\":429,\"message\":\"too many\",\"status\":\"RESOURCE_EXHAUSTED\"}}");
 }
+
+TEST(gemini_says_in_the_body_when_to_ask_again)
+{
+    static const struct {
+        const char *details, *want;
+    } rows[] = {
+        {"{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"34.07s\"}",
+         "35"},
+        {"{\"reason\":\"x\"},{\"retryDelay\":\"3s\"}", "3"},
+        {"{\"retryDelay\":\"0.5s\"}", "1"},
+        {"{\"retryDelay\":\"soon\"}", ""},
+        {"{\"retryDelay\":\"s\"}", ""},
+        {"{\"retryDelay\":\"99999999999999999999s\"}", ""},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct str body =
+            arena_fmt(arena, "[{\"error\":{\"code\":429,\"details\":[%s]}}]", rows[i].details);
+        struct str got = dialect_gemini.read_retry(arena, body);
+
+        EXPECT(str_eq(got, str_from(rows[i].want)), "%s: " STR_FMT, rows[i].details, STR_ARG(got));
+    }
+}
