@@ -334,6 +334,16 @@ static bool can_be_recorded(struct admin_call *call, struct err *err)
            audit_ready(call->house->audit, err);
 }
 
+/* Of many refusals of one address within a minute the first is recorded, and the others together. */
+static bool is_flood(const struct admin_call *call, const struct err *err)
+{
+    struct addr peer = http_peer(call->http);
+
+    return err->code == ERR_UNAUTHENTICATED &&
+           !stranger_is_first(call->house->accounts, str_from(peer.text),
+                              bearer(http_head(call->http)), clock_wall());
+}
+
 static void fail(struct admin_call *call, const struct err *err)
 {
     /* With an errno it is the house that has no memory or no file left. */
@@ -342,7 +352,8 @@ static void fail(struct admin_call *call, const struct err *err)
 
     if (call->status < 400)
         call->status = err_http_status(code);
-    (void)record(call, err);
+    if (!is_flood(call, err))
+        (void)record(call, err);
     struct problem_report report = {
         .status = call->status,
         .code = call->problem ? call->problem : problem_of(call->status, code),

@@ -182,13 +182,15 @@ bool candidates_of_row(struct request *req, struct err *err)
 
 /* ---- what it costs at worst ---- */
 
+/* Of those that this key may reach: nothing is held for one that is never asked. */
 usd_micro candidates_price_worst(const struct request *req)
 {
-    usd_micro worst = price_worst(req->model, &req->chat);
+    usd_micro worst = req->group_count ? 0 : price_worst(req->model, &req->chat);
 
     for (size_t g = 0; g < req->group_count; g++)
         for (size_t i = 0; i < req->groups[g].count; i++) {
-            usd_micro one = price_worst(req->groups[g].candidates[i].model, &req->chat);
+            const struct model *model = req->groups[g].candidates[i].model;
+            usd_micro one = may_ask(req, model) ? price_worst(model, &req->chat) : 0;
 
             worst = MAX_OF(worst, one);
         }
@@ -216,6 +218,11 @@ static bool afford(void *ctx, usd_micro more)
     return hold_more(req->gateway->accounts, &req->hold, more, clock_wall(), &err);
 }
 
+static bool may_ask_named(void *ctx, const struct model *model)
+{
+    return principal_may_ask(((struct request *)ctx)->who, model->name);
+}
+
 static struct attempt_plan *plan_of(struct request *req, struct model_question *question)
 {
     struct attempt_plan *plan = arena_alloc(req->arena, sizeof *plan);
@@ -237,6 +244,7 @@ static struct attempt_plan *plan_of(struct request *req, struct model_question *
                                   .tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
                                   .tokens_out = req->chat.max_tokens,
                                   .zones = req->who->zones,
+                                  .may_ask = may_ask_named,
                                   .chat = &req->chat,
                                   .question = question,
                                   .request_id = req->id,

@@ -75,9 +75,9 @@ bool count_message(struct request *req, struct err *err)
 {
     struct refusal why = {0};
 
-    /* A route's first candidate may be where this key's prompts must not go. */
+    /* A route's first candidate may be one that this key's prompts must not go to. */
     if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic ||
-        !principal_may_zone(req->who, req->model->zone))
+        !may_ask(req, req->model))
         return estimate(req, err);
     return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
 }

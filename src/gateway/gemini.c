@@ -111,16 +111,19 @@ void gemini_write_model(struct json_writer *w, const struct model *model, struct
     jw_object_end(w);
 }
 
-void gemini_write_models(struct json_writer *w, const struct request *req)
+bool gemini_write_models(struct json_writer *w, struct request *req, struct err *err)
 {
-    const struct catalogue *c = req->config->catalogue;
+    const struct model **models;
+    size_t count;
 
+    if (!list_offered(req, &models, &count, err))
+        return false;
     jw_object(w);
     jw_key(w, "models");
     jw_array(w);
-    for (size_t i = 0; i < c->model_count; i++)
-        if (may_ask(req, &c->models[i]))
-            gemini_write_model(w, &c->models[i], req->arena);
+    for (size_t i = 0; i < count; i++)
+        gemini_write_model(w, models[i], req->arena);
     jw_array_end(w);
     jw_object_end(w);
+    return true;
 }

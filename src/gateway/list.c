@@ -1,6 +1,9 @@
 /* GET /v1/models and /v1/models/{id}; the same below /v1beta in Gemini's shape. */
 #include "gateway/gateway_internal.h"
 
+#include "base/table.h"
+#include "models/route.h"
+
 #define LIST_PATH   STR("/v1/models")
 #define GEMINI_PATH STR("/v1beta/models")
 
@@ -25,21 +28,126 @@ bool may_ask(const struct request *req, const struct model *model)
            (!model->provider || principal_may_zone(req->who, model->zone));
 }
 
-/* What the key may ask, and nothing else. */
-static void write_all(struct json_writer *w, const struct request *req)
+/* ---- names of routes ---- */
+
+static bool is_among(const struct route_words *words, struct str value)
+{
+    for (size_t i = 0; i < words->count; i++)
+        if (str_eq(words->at[i], value))
+            return true;
+    return words->count == 0;
+}
+
+/* Whether a row is for this key at all; hours, tags and sizes are the request's, and come with it. */
+static const struct model *first_allowed(const struct request *req, const struct route *row)
+{
+    if (!is_among(&row->sets[MATCH_TENANT], req->who->tenant) ||
+        !is_among(&row->sets[MATCH_TEAM], req->who->team))
+        return NULL;
+    for (size_t g = 0; g < row->group_count; g++)
+        for (size_t i = 0; i < row->groups[g].count; i++) {
+            const struct model *model = row->groups[g].candidates[i].model;
+
+            if (model->lifecycle != LIFE_RETIRED && may_ask(req, model))
+                return model;
+        }
+    return NULL;
+}
+
+/* As a model of the house with what the first who may answer can do; NULL: no memory. */
+static const struct model *as_model(struct arena *arena, const struct model *like, struct str name)
+{
+    struct model *out = arena_alloc_raw(arena, sizeof *out);
+
+    if (!out)
+        return NULL;
+    *out = *like;
+    out->name = name;
+    out->provider = NULL;
+    return out;
+}
+
+static bool is_plain_name(struct str name)
+{
+    return name.len > 0 && name.ptr[name.len - 1] != '*';
+}
+
+/* Names of rows that this key may ask and that no model has, each once. */
+static bool add_routes(const struct request *req, struct table *seen, const struct model **out,
+                       size_t *count, size_t most, struct err *err)
+{
+    const struct route_table *routes = req->config->routes;
+
+    for (size_t i = 0; i < route_count(routes); i++) {
+        const struct route *row = route_at(routes, i);
+        const struct route_words *names = &row->sets[MATCH_MODEL];
+        const struct model *like = names->count ? first_allowed(req, row) : NULL;
+
+        for (size_t n = 0; like && n < names->count && *count < most; n++) {
+            if (!is_plain_name(names->at[n]) || table_get(seen, names->at[n]) ||
+                !principal_may_ask(req->who, names->at[n]) ||
+                catalogue_find(req->config->catalogue, names->at[n]))
+                continue;
+            out[*count] = as_model(req->arena, like, names->at[n]);
+            if (!out[*count] || !table_put(seen, names->at[n], (void *)(uintptr_t)like, NULL))
+                return err_arena(err, req->arena);
+            ++*count;
+        }
+    }
+    return true;
+}
+
+bool list_offered(struct request *req, const struct model ***out, size_t *count, struct err *err)
 {
     const struct catalogue *c = req->config->catalogue;
+    size_t names = 0;
+    struct table seen;
 
+    for (size_t i = 0; i < route_count(req->config->routes); i++)
+        names += route_at(req->config->routes, i)->sets[MATCH_MODEL].count;
+    *count = 0;
+    *out = arena_array(req->arena, c->model_count + names + 1, sizeof **out);
+    if (!*out)
+        return err_arena(err, req->arena);
+    for (size_t i = 0; i < c->model_count; i++)
+        if (may_ask(req, &c->models[i]))
+            (*out)[(*count)++] = &c->models[i];
+    table_init(&seen, req->arena, names + 1);
+    return add_routes(req, &seen, *out, count, *count + names, err);
+}
+
+/* What the key may ask, and nothing else. */
+static bool write_all(struct json_writer *w, struct request *req, struct err *err)
+{
+    const struct model **models;
+    size_t count;
+
+    if (!list_offered(req, &models, &count, err))
+        return false;
     jw_object(w);
     jw_key(w, "object");
     jw_cstr(w, "list");
     jw_key(w, "data");
     jw_array(w);
-    for (size_t i = 0; i < c->model_count; i++)
-        if (may_ask(req, &c->models[i]))
-            write_model(w, &c->models[i], req->gateway->started);
+    for (size_t i = 0; i < count; i++)
+        write_model(w, models[i], req->gateway->started);
     jw_array_end(w);
     jw_object_end(w);
+    return true;
+}
+
+static bool find_offered(struct request *req, const struct model **out, struct err *err)
+{
+    const struct model **models;
+    size_t count;
+
+    *out = NULL;
+    if (!list_offered(req, &models, &count, err))
+        return false;
+    for (size_t i = 0; i < count && !*out; i++)
+        if (str_eq(models[i]->name, req->chat.model))
+            *out = models[i];
+    return true;
 }
 
 /* Model names may hold what a path escapes: "org%2Fmodel" is org/model. */
@@ -65,10 +173,9 @@ static bool decode(struct arena *arena, struct str path, struct str *out, struct
 static bool write_one(struct request *req, struct json_writer *w, struct str path, bool is_gemini,
                       struct err *err)
 {
-    if (!decode(req->arena, path, &req->chat.model, err))
+    if (!decode(req->arena, path, &req->chat.model, err) || !find_offered(req, &req->model, err))
         return false;
-    req->model = catalogue_find(req->config->catalogue, req->chat.model);
-    if (!req->model || !may_ask(req, req->model)) {
+    if (!req->model) {
         req->problem = "model_not_found";
         return err_set(err, ERR_NOT_FOUND,
                        "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
@@ -92,11 +199,11 @@ bool list_models(struct request *req, struct err *err)
     path = str_slice(path, is_gemini ? GEMINI_PATH.len : LIST_PATH.len, path.len);
     buf_init(&text, req->arena, MIB);
     jw_init(&w, &text);
-    if ((str_is_empty(path) || str_eq(path, STR("/"))) && is_gemini)
-        gemini_write_models(&w, req);
-    else if (str_is_empty(path) || str_eq(path, STR("/")))
-        write_all(&w, req);
-    else if (!write_one(req, &w, str_slice(path, 1, path.len), is_gemini, err))
+    bool is_list = str_is_empty(path) || str_eq(path, STR("/"));
+    bool ok = !is_list    ? write_one(req, &w, str_slice(path, 1, path.len), is_gemini, err)
+              : is_gemini ? gemini_write_models(&w, req, err)
+                          : write_all(&w, req, err);
+    if (!ok)
         return false;
     if (!buf_finish(&text, &body, err))
         return false;

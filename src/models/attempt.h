@@ -60,11 +60,12 @@ struct attempt_plan {
     const struct route_group *groups;
     size_t group_count;
     const struct route_policy *policy;
-    struct str label;                /* of the route, or the model: for errors */
-    bool only_first;                 /* no retry, no fallback, no hedge: the client said so */
-    uint32_t needs;                  /* enum ability */
-    int64_t tokens_in, tokens_out;   /* estimates: what fits into a window */
-    uint32_t zones;                  /* a bit each enum zone that is allowed */
+    struct str label;              /* of the route, or the model: for errors */
+    bool only_first;               /* no retry, no fallback, no hedge: the client said so */
+    uint32_t needs;                /* enum ability */
+    int64_t tokens_in, tokens_out; /* estimates: what fits into a window */
+    uint32_t zones;                /* a bit each enum zone that is allowed */
+    bool (*may_ask)(void *ctx, const struct model *model); /* by its name; NULL: any */
     const struct chat_request *chat; /* what is known of the request, in whichever dialect */
     struct model_question *question; /* out: conversation and losses of the one who answers */
     uint64_t request_id;

@@ -10,6 +10,7 @@
 struct tried {
     uint8_t times;
     bool never_again; /* refused us, or cannot take it */
+    bool passed_over; /* and the trace says why */
 };
 
 struct attempting {

@@ -5,7 +5,11 @@
 
 #define WINDOW_DOUBT 2 /* tokens are estimated: nobody is too small before twice its window */
 
-enum misfit { FITS, OUT_OF_SERVICE, ZONE_DENIED, CANNOT, TOO_LONG, MISFITS };
+enum misfit { FITS, OUT_OF_SERVICE, MODEL_DENIED, ZONE_DENIED, CANNOT, TOO_LONG, MISFITS };
+static const char *const misfit_names[MISFITS] = {
+    [FITS] = "none",        [OUT_OF_SERVICE] = "retired", [MODEL_DENIED] = "model_not_allowed",
+    [ZONE_DENIED] = "zone", [CANNOT] = "abilities",       [TOO_LONG] = "window",
+};
 
 size_t candidate_count(const struct attempt_plan *plan)
 {
@@ -23,6 +27,8 @@ static enum misfit misfit_of(const struct attempting *a, const struct model *m)
 
     if (m->lifecycle == LIFE_RETIRED)
         return OUT_OF_SERVICE;
+    if (plan->may_ask && !plan->may_ask(plan->ctx, m))
+        return MODEL_DENIED;
     if (!(plan->zones & 1u << m->zone))
         return ZONE_DENIED;
     if (m->abilities && (plan->needs & ~m->abilities))
@@ -53,7 +59,22 @@ static bool nobody_can(const struct attempting *a, const bool seen[MISFITS], str
         return err_set(err, ERR_DENIED,
                        "this key may not use the zones of the models of \"" STR_FMT "\"",
                        STR_ARG(label));
+    if (seen[MODEL_DENIED])
+        return err_set(err, ERR_DENIED,
+                       "this key may not ask any of the models that answer as \"" STR_FMT "\"",
+                       STR_ARG(label));
     return err_set(err, ERR_NOT_FOUND, "every model of \"" STR_FMT "\" is retired", STR_ARG(label));
+}
+
+/* call.passed: a candidate of the route that this request cannot be given to, and why; said once. */
+static void note_passed(struct attempting *a, size_t place, const struct model *m,
+                        enum misfit misfit)
+{
+    if (a->tried[place].passed_over)
+        return;
+    a->tried[place].passed_over = true;
+    trace_event(a->plan->trace, "call.passed", "model=" STR_FMT " why=%s",
+                STR_ARG(str_slice(m->name, 0, 60)), misfit_names[misfit]);
 }
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
@@ -78,13 +99,15 @@ static void gather(struct attempting *a, const struct route_group *group, size_t
     *draw = (struct draw){0};
     for (size_t i = 0; i < group->count; i++) {
         const struct tried *tried = &a->tried[place + i];
-        enum misfit misfit = misfit_of(a, group->candidates[i].model);
+        const struct model *model = group->candidates[i].model;
+        enum misfit misfit = misfit_of(a, model);
 
         seen[misfit] = true;
+        if (misfit != FITS)
+            note_passed(a, place + i, model, misfit);
         if (misfit != FITS || tried->never_again || tried->times > a->round)
             continue;
-        draw->shares[i] = (double)group->candidates[i].weight /
-                          deployment_load(group->candidates[i].model->deployment);
+        draw->shares[i] = (double)group->candidates[i].weight / deployment_load(model->deployment);
         draw->sum += draw->shares[i];
         draw->count++;
     }

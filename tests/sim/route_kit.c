@@ -40,6 +40,7 @@ SUSPENDS void kit_open(struct route_kit *kit, int count)
     *kit = (struct route_kit){.arena = arena_new(256 * MIB),
                               .client = &dialect_openai,
                               .money = INT64_MAX,
+                              .zones = UINT32_MAX,
                               .request_id = 0x7f3a,
                               .group_count = (size_t)count};
     EXPECT(deployments_new(&kit->healths, &err), "%s", err.text);
@@ -149,7 +150,9 @@ SUSPENDS bool kit_ask(struct route_kit *kit, bool stream)
                                       .label = STR("r"),
                                       .tokens_in = 10,
                                       .tokens_out = 10,
-                                      .zones = UINT32_MAX,
+                                      .zones = kit->zones,
+                                      .may_ask = kit->may_ask,
+                                      .trace = kit->trace,
                                       .chat = &kit->chat,
                                       .question = &kit->question,
                                       .request_id = kit->request_id,

@@ -66,6 +66,9 @@ struct route_kit {
     usd_micro money;              /* that may be held beyond the first hold; INT64_MAX: any */
     usd_micro asked_for;          /* so much was */
     uint64_t request_id;
+    struct trace *trace;                                   /* NULL: none */
+    bool (*may_ask)(void *kit, const struct model *model); /* NULL: any */
+    uint32_t zones;                                        /* of struct attempt_plan */
     /* of the newest question */
     struct chat_request chat;
     struct conversation conversation;

@@ -344,6 +344,90 @@ ROUTE_TEST(weights_are_shares)
     kit_close(&kit);
 }
 
+/* Drawn by SplitMix64 from the request's id: the same ids give the same draws on every machine. */
+static const struct {
+    uint32_t weights[KIT_MODELS];
+    int asked[KIT_MODELS]; /* of ids 1 to 80 */
+} weight_cases[] = {
+    {{1, 1, 1}, {20, 29, 31}},
+    {{1, 2, 5}, {8, 15, 57}},
+    {{1000, 1, 1}, {80, 0, 0}},
+    {{1, 0, 1}, {32, 0, 48}},
+};
+
+ROUTE_TEST(weights_draw_the_same_from_the_same_seeds)
+{
+    for (size_t c = 0; c < ARRAY_LEN(weight_cases); c++) {
+        struct route_kit kit;
+
+        kit_open(&kit, 3);
+        kit_one_group(&kit);
+        for (int i = 0; i < 3; i++) {
+            kit.candidates[i].weight = weight_cases[c].weights[i];
+            kit.fakes[i].moves = kit_reply(kit.arena, 200, "", kit_answer);
+            kit.models[i].deployment = NULL;
+        }
+        for (uint64_t i = 1; i <= 80; i++) {
+            kit.request_id = i;
+            EXPECT(kit_ask(&kit, false), "%s", kit.err.text);
+        }
+        for (int i = 0; i < 3; i++)
+            EXPECT(kit.fakes[i].requests == weight_cases[c].asked[i], "case %zu, %d: %d", c, i,
+                   kit.fakes[i].requests);
+        kit_close(&kit);
+    }
+}
+
+/* ---- whom a key may not ask ---- */
+
+static bool not_a(void *kit, const struct model *model)
+{
+    (void)kit;
+    return !str_eq(model->name, STR("a"));
+}
+
+static bool nobody(void *kit, const struct model *model)
+{
+    (void)kit;
+    (void)model;
+    return false;
+}
+
+static size_t times(struct str text, const char *what)
+{
+    size_t n = 0, len = strlen(what);
+
+    for (size_t at; (at = str_find(text, str_from(what))) < text.len; n++)
+        text = str_slice(text, at + len, text.len);
+    return n;
+}
+
+ROUTE_TEST(one_that_a_key_may_not_ask_is_passed_over_and_the_trace_says_so_once)
+{
+    struct route_kit kit;
+    struct buf text;
+
+    kit_open(&kit, 3);
+    kit.trace = trace_new(kit.arena, 1);
+    kit.may_ask = not_a;
+    kit.models[1].zone = ZONE_PUBLIC;
+    kit.zones = 1u << ZONE_UNSAID;
+    kit.fakes[2].moves = kit_reply(kit.arena, 500, "", ERROR_BODY("oops"));
+    EXPECT(!kit_ask(&kit, false), "c fails, and nobody else is asked instead");
+    EXPECT(kit.fakes[0].requests == 0 && kit.fakes[1].requests == 0 && kit.fakes[2].requests == 3);
+    buf_init(&text, kit.arena, 64 * KIB);
+    trace_json(kit.trace, &text);
+    EXPECT(times(buf_view(&text), "model=a why=model_not_allowed") == 1, STR_FMT,
+           STR_ARG(buf_view(&text)));
+    EXPECT(times(buf_view(&text), "model=b why=zone") == 1);
+    EXPECT(times(buf_view(&text), "model=c why=") == 0);
+    kit.may_ask = nobody;
+    EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_DENIED, "%s", kit.err.text);
+    EXPECT(strstr(kit.err.text, "may not ask any of the models") != NULL, "%s", kit.err.text);
+    EXPECT(kit.fakes[2].requests == 3);
+    kit_close(&kit);
+}
+
 ROUTE_TEST(what_was_spent_is_held_before_more_is)
 {
     struct route_kit kit;
