@@ -17,6 +17,7 @@ static const struct {
     [DOCUMENT_DOCX] = {NULL, read_docx, {".docx", ".docm", ".dotx"}},
     [DOCUMENT_PPTX] = {NULL, read_pptx, {".pptx", ".pptm", ".potx", ".ppsx"}},
     [DOCUMENT_XLSX] = {NULL, read_xlsx, {".xlsx", ".xlsm", ".xltx"}},
+    [DOCUMENT_PDF] = {NULL, read_pdf, {".pdf"}},
 };
 static_assert(ARRAY_LEN(kinds) == DOCUMENT_TYPES, "every type has its row");
 
@@ -47,7 +48,7 @@ reader_fn *document_reader(enum document_type type)
 
 const char *document_endings(void)
 {
-    return "not of a type that is read: text, Markdown, HTML, DOCX";
+    return "not of a type that is read: text, Markdown, HTML, DOCX, PDF";
 }
 
 static bool check_bytes(struct str source, struct err *err)

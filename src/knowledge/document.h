@@ -19,6 +19,7 @@ enum document_type {
     DOCUMENT_DOCX,
     DOCUMENT_XLSX,
     DOCUMENT_PPTX,
+    DOCUMENT_PDF,
     DOCUMENT_TYPES
 };
 

@@ -84,11 +84,13 @@ static bool user_agrees(const struct handler *h, const struct pdf_cipher *c)
 /* --- revisions 5 and 6 ------------------------------------------------------------------------ */
 
 /* Algorithm 2.B for the empty user password; revision 5 stops after the first digest. */
-static void harden(int64_t revision, struct str salt, uint8_t out[32])
+static bool harden(struct arena *arena, int64_t revision, struct str salt, uint8_t out[32])
 {
-    uint8_t k[64], round[64 * 64], last = 0;
+    uint8_t k[64], *round = arena_alloc_raw(arena, 64 * sizeof k), last = 0;
     size_t k_len = 32;
 
+    if (!round)
+        return false;
     pdf_sha2(256, salt, k);
     for (int i = 0; revision >= 6 && (i < 64 || last > i - 32); i++) {
         unsigned sum = 0;
@@ -105,19 +107,20 @@ static void harden(int64_t revision, struct str salt, uint8_t out[32])
         pdf_sha2((int)k_len * 8, message, k);
     }
     memcpy(out, k, 32);
+    return true;
 }
 
-static bool key_of_new(const struct handler *h, struct pdf_cipher *c)
+static bool key_of_new(struct arena *arena, const struct handler *h, struct pdf_cipher *c)
 {
     static const uint8_t iv[16];
     uint8_t digest[32], between[32];
 
     if (h->user.len < 48 || h->user_key.len < 32)
         return false;
-    harden(h->revision, str_slice(h->user, 32, 40), digest);
-    if (memcmp(digest, h->user.ptr, 32) != 0)
+    if (!harden(arena, h->revision, str_slice(h->user, 32, 40), digest) ||
+        memcmp(digest, h->user.ptr, 32) != 0 ||
+        !harden(arena, h->revision, str_slice(h->user, 40, 48), between))
         return false;
-    harden(h->revision, str_slice(h->user, 40, 48), between);
     pdf_aes_decrypt(between, 32, iv, (const uint8_t *)h->user_key.ptr, c->key, 32);
     c->key_len = 32;
     return true;
@@ -204,7 +207,7 @@ bool pdf_cipher_open(struct pdf *pdf, struct err *err)
     if (!handler_read(pdf, dict, &h, c))
         return err_set(err, ERR_INVALID, "PDF is encrypted in a way that cannot be read");
     if (h.revision >= 5) {
-        open = key_of_new(&h, c);
+        open = key_of_new(pdf->arena, &h, c);
     } else {
         key_of(&h, c);
         open = user_agrees(&h, c);

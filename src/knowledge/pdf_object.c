@@ -48,7 +48,7 @@ double pdf_number(const struct pdf_object *o, double otherwise)
 
 int64_t pdf_integer(const struct pdf_object *o, int64_t otherwise)
 {
-    double n = pdf_number(o, NAN);
+    double n = pdf_number(o, (double)NAN);
 
     return n >= -9e15 && n <= 9e15 ? (int64_t)n : otherwise;
 }

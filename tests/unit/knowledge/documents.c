@@ -137,7 +137,7 @@ TEST(types_by_name)
     EXPECT(document_type_of(STR("a.MD"), &type) && type == DOCUMENT_MARKDOWN);
     EXPECT(document_type_of(STR("a.b.htm"), &type) && type == DOCUMENT_HTML);
     EXPECT(document_type_of(STR("a.txt"), &type) && type == DOCUMENT_TEXT);
-    EXPECT(!document_type_of(STR(".md"), &type) && !document_type_of(STR("a.pdf"), &type));
+    EXPECT(!document_type_of(STR(".md"), &type) && !document_type_of(STR("a.exe"), &type));
 }
 
 /* The block that holds `text`, and what stands at its origin in the source. */
