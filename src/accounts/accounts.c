@@ -378,6 +378,7 @@ bool accounts_open(const struct accounts_options *options, struct accounts **out
     }
     accounts->arena = arena;
     accounts->store = options->store;
+    accounts->shared = store_is_shared(options->store);
     accounts->audit = options->audit;
     accounts->keys_max = keys_max;
     accounts->units_max = units_max;

@@ -54,6 +54,13 @@ SUSPENDS bool accounts_follow_removal(struct accounts *accounts, struct str id, 
 
 /* A fiber's function: shares limits of spend with the other instances until it is cancelled. */
 SUSPENDS void accounts_share_loop(void *accounts);
+struct redis; /* net/redis.h */
+/* Limits of minutes and of requests in progress are counted there, where the database is shared; NULL: they
+ * are divided. Before loops run; the loop is a fiber's function, and `divided` says what is so now. */
+bool accounts_share_windows(struct accounts *accounts, struct redis *redis, struct str prefix,
+                            struct err *err) MUST_CHECK;
+SUSPENDS void accounts_windows_loop(void *accounts);
+bool accounts_limits_divided(const struct accounts *accounts);
 struct instances; /* store/instances.h */
 void accounts_join(struct accounts *accounts, const struct instances *instances); /* before loops */
 
@@ -98,6 +105,9 @@ struct hold {
     bool open;
     enum limit_kind refused; /* of a hold that was not given */
     bool short_share;        /* and then: others may have what is missing */
+    uint32_t parts;          /* that limits of minutes are divided into; 0: they are whole */
+    uint32_t shared_epoch;   /* what is counted for all instances: windows.c */
+    int64_t shared_second;   /* 0: it is not */
     enum level refused_by;
     dur_ns retry_after; /* until it may be asked again; 0: waiting does not help */
 };

@@ -164,10 +164,12 @@ struct accounts {
     struct usage_book *usage;
     struct principal_block *free_blocks[PRINCIPAL_SIZES];
 
-    atomic_bool flushing; /* one flush at a time */
-    atomic_bool sharing;  /* one fiber at a time takes and gives back shares */
+    atomic_bool flushing;              /* one flush at a time */
+    atomic_bool sharing;               /* one fiber at a time takes and gives back shares */
+    bool shared;                       /* the store */
+    struct windows *windows;           /* windows.c; NULL: minutes are this instance's alone */
     const struct instances *instances; /* NULL: nobody said who else there is */
-    struct lease *leases; /* under the lock */
+    struct lease *leases;              /* under the lock */
 
     struct issuers *issuers; /* whose tokens count, or NULL */
     struct mutex strangers_lock;

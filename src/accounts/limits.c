@@ -106,6 +106,12 @@ static bool budget_allows(const struct budget *budget, const struct account *a, 
 
 /* ---- refusals ---- */
 
+/* This instance's part where limits are divided. */
+static int64_t part_of(int64_t limit, const struct hold *hold)
+{
+    return UNLIKELY(hold->parts > 1) ? MAX_OF(limit / hold->parts, 1) : limit;
+}
+
 /* Dollars with two to six decimals. */
 static const char *usd_text(char to[USD_TEXT], usd_micro n)
 {
@@ -166,7 +172,7 @@ static int64_t seconds_up(dur_ns d)
 static COLD bool refuse_requests(const struct account *a, wall_ms now, struct hold *out,
                                  struct err *err)
 {
-    int64_t limit = a->limits.requests_per_minute;
+    int64_t limit = part_of(a->limits.requests_per_minute, out);
     char name[160];
 
     out->refused = LIMIT_REQUESTS;
@@ -180,7 +186,7 @@ static COLD bool refuse_requests(const struct account *a, wall_ms now, struct ho
 static COLD bool refuse_tokens(const struct account *a, int64_t worst, wall_ms now,
                                struct hold *out, struct err *err)
 {
-    int64_t limit = a->limits.tokens_per_minute, counted = a->meter->tokens.sum;
+    int64_t limit = part_of(a->limits.tokens_per_minute, out), counted = a->meter->tokens.sum;
     char name[160];
 
     out->refused = LIMIT_TOKENS;
@@ -203,7 +209,7 @@ static COLD bool refuse_in_flight(const struct account *a, struct hold *out, str
     out->refused = LIMIT_IN_FLIGHT;
     out->retry_after = SECOND;
     return err_set(err, ERR_EXHAUSTED, "limit of %" PRId64 " requests in progress of %s is reached",
-                   a->limits.in_flight, whose(name, a));
+                   part_of(a->limits.in_flight, out), whose(name, a));
 }
 
 static bool spend_allows(struct account *a, usd_micro worst, wall_ms now, struct hold *out,
@@ -232,16 +238,16 @@ static bool one_allows(struct account *a, struct need worst, wall_ms now, struct
 {
     const struct limits *l = &a->limits;
 
-    if (l->in_flight && a->in_flight >= l->in_flight)
+    if (l->in_flight && a->in_flight >= part_of(l->in_flight, out))
         return refuse_in_flight(a, out, err);
     if (l->requests_per_minute) {
         window_move(&a->meter->requests, now);
-        if (a->meter->requests.sum >= l->requests_per_minute)
+        if (a->meter->requests.sum >= part_of(l->requests_per_minute, out))
             return refuse_requests(a, now, out, err);
     }
     if (l->tokens_per_minute && worst.tokens) {
         window_move(&a->meter->tokens, now);
-        if (a->meter->tokens.sum + worst.tokens > l->tokens_per_minute)
+        if (a->meter->tokens.sum + worst.tokens > part_of(l->tokens_per_minute, out))
             return refuse_tokens(a, worst.tokens, now, out, err);
     }
     return spend_allows(a, worst.cost, now, out, err);

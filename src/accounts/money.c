@@ -4,6 +4,7 @@
 #include "accounts/calendar.h"
 #include "accounts/leases.h"
 #include "accounts/usage_internal.h"
+#include "accounts/windows.h"
 
 /* ---- spend ---- */
 
@@ -106,6 +107,60 @@ static bool hold_locked(struct account *const levels[LEVELS], struct hold *hold,
     return true;
 }
 
+static void close_locked(struct accounts *accounts, struct hold *hold, int64_t tokens);
+
+/* A refusal counts at none: not here either. */
+static void uncount(struct accounts *accounts, struct account *const levels[LEVELS],
+                    struct hold *hold, wall_ms now)
+{
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; i < LEVELS; i++)
+        if (levels[i] && levels[i]->limits.requests_per_minute && levels[i]->meter)
+            window_correct(&levels[i]->meter->requests, now / 1000, 1, 0);
+    close_locked(accounts, hold, 0);
+    mutex_unlock(&accounts->lock);
+}
+
+static bool hold_here(struct accounts *accounts, struct account *const levels[LEVELS],
+                      struct hold *hold, wall_ms now, struct err *err)
+{
+    for (;;) {
+        mutex_lock(&accounts->lock);
+        hold->open = hold_locked(levels, hold, now, err);
+        accounts->holds_open += hold->open;
+        mutex_unlock(&accounts->lock);
+        if (LIKELY(hold->open || !hold->short_share))
+            return hold->open;
+        *err = (struct err){0};
+        hold->short_share = false;
+        if (!lease_wait(accounts, levels, hold->amount, err))
+            return false;
+    }
+}
+
+/* Limits of minutes and of what is in progress, of several instances: here, then in Redis; without it here
+ * alone, within this instance's part. */
+static COLD bool hold_shared(struct accounts *accounts, struct account *const levels[LEVELS],
+                             struct hold *hold, wall_ms now, struct err *err)
+{
+    if (windows_are_asked(accounts)) {
+        if (!hold_here(accounts, levels, hold, now, err))
+            return false;
+        if (windows_take(accounts, levels, hold, err))
+            return true;
+        uncount(accounts, levels, hold, now);
+        if (err->code != ERR_UNAVAILABLE)
+            return false;
+        *err = (struct err){0};
+    }
+    hold->parts = accounts_alive(accounts);
+    return hold_here(accounts, levels, hold, now, err) ||
+           (hold->refused > LIMIT_NONE && hold->refused < LIMIT_SPEND && hold->parts > 1
+                ? err_wrap(err, "this instance has one of %" PRIu32 " parts of each limit now",
+                           hold->parts)
+                : false);
+}
+
 bool hold_take(struct accounts *accounts, const struct principal *who, struct need worst,
                wall_ms now, struct hold *out, struct err *err)
 {
@@ -118,20 +173,11 @@ bool hold_take(struct accounts *accounts, const struct principal *who, struct ne
     if (!audit_ready(accounts->audit, err)) /* what cannot be recorded may not cost anything */
         return false;
     accounts_of(who, levels);
-    for (;;) {
-        mutex_lock(&accounts->lock);
-        hold.open = hold_locked(levels, &hold, now, err);
-        accounts->holds_open += hold.open;
-        mutex_unlock(&accounts->lock);
-        if (LIKELY(hold.open || !hold.short_share))
-            break;
-        *err = (struct err){0};
-        hold.short_share = false;
-        if (!lease_wait(accounts, levels, hold.amount, err))
-            break;
-    }
+    bool ok = UNLIKELY(accounts->shared) && windows_concern(levels)
+                  ? hold_shared(accounts, levels, &hold, now, err)
+                  : hold_here(accounts, levels, &hold, now, err);
     *out = hold;
-    return hold.open;
+    return ok;
 }
 
 bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
@@ -181,6 +227,7 @@ static void close_locked(struct accounts *accounts, struct hold *hold, int64_t t
     for (size_t i = 0; i < LEVELS; i++)
         if (levels[i])
             settle(levels[i], hold, tokens);
+    windows_settle(accounts, levels, hold, tokens);
     accounts->holds_open--;
     hold->open = false;
 }

@@ -717,6 +717,8 @@ static bool open_cache(struct house *house, struct err *err)
 
     if (!open_redis(house, err))
         return false;
+    if (!accounts_share_windows(house->accounts, house->redis, options.redis_prefix, err))
+        return false;
     options.redis = house->redis;
     return cache_open(&options, &house->cache, err);
 }

@@ -29,6 +29,7 @@ enum {
     AUDIT_RECORDS,
     STORE_AWAY,
     INSTANCES,
+    DIVIDED,
     HOLDS,
     BREAKER,
     IN_FLIGHT,
@@ -73,6 +74,13 @@ static struct metric rows[] = {
                    "Instances over the same database that are alive, this one too.",
                    {NULL},
                    0},
+    [DIVIDED] = {"weir_limits_divided",
+                 METRIC_GAUGE,
+                 "",
+                 "1 while limits of a minute and of requests in progress are divided among the "
+                 "instances, for want of a Redis.",
+                 {NULL},
+                 0},
     [AUDIT_RECORDS] = {"weir_audit_last_sequence",
                        METRIC_GAUGE,
                        "",
@@ -170,6 +178,7 @@ void observe_house(void *arg)
         series_set(metrics_series(&rows[STORE_READS], NULL), (int64_t)store.reads);
         series_set(metrics_series(&rows[STORE_AWAY], NULL), store.away);
         series_set(metrics_series(&rows[INSTANCES], NULL), instances_alive(house->instances));
+        series_set(metrics_series(&rows[DIVIDED], NULL), accounts_limits_divided(house->accounts));
         series_set(metrics_series(&rows[AUDIT_RECORDS], NULL),
                    (int64_t)audit_last_seq(house->audit));
         series_set(metrics_series(&rows[HOLDS], NULL),

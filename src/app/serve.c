@@ -233,6 +233,7 @@ static void watch_settings(void *arg)
 static bool start_background(struct scope *scope, struct house *house, struct err *err)
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
+           scope_spawn(scope, accounts_windows_loop, house->accounts, err) &&
            scope_spawn(scope, accounts_share_loop, house->accounts, err) &&
            scope_spawn(scope, issuers_loop, house->issuers, err) &&
            scope_spawn(scope, instances_loop, house->instances, err) &&

@@ -34,7 +34,7 @@ struct store {
 
     bool shared;
     struct str instance, knows;
-    atomic_bool away;
+    atomic_bool away[2]; /* to read, to write */
     atomic_uint_fast64_t commits, writes, reads;
 };
 
@@ -249,8 +249,8 @@ static bool finish(struct job *job, int64_t *changed, struct err *err)
     struct store *store = job->store;
     bool away = !job->ok && job->err.code == ERR_UNAVAILABLE;
 
-    if (atomic_load_explicit(&store->away, memory_order_relaxed) != away)
-        atomic_store_explicit(&store->away, away, memory_order_relaxed);
+    if (atomic_load_explicit(&store->away[!job->rows], memory_order_relaxed) != away)
+        atomic_store_explicit(&store->away[!job->rows], away, memory_order_relaxed);
     if (!job->ok) {
         *err = job->err;
         return false;
@@ -322,7 +322,8 @@ struct store_stats store_stats(const struct store *store)
         .reads = atomic_load_explicit(&store->reads, memory_order_relaxed),
         .waiting =
             pool_waiting(store->writing) + (store->reading ? pool_waiting(store->reading) : 0),
-        .away = atomic_load_explicit(&store->away, memory_order_relaxed),
+        .away = atomic_load_explicit(&store->away[0], memory_order_relaxed) ||
+                atomic_load_explicit(&store->away[1], memory_order_relaxed),
     };
 }
 
