@@ -40,7 +40,8 @@ static bool answers(struct knowledge *k, struct arena *arena, struct err *err)
     struct ingest_report report;
     struct str questions, line;
 
-    if (!ingest_now(k, arena, STR("examples/handbook"), &report, err) ||
+    if (!ingest_now(k, arena, &(struct ingest_wish){.path = STR("examples/handbook")}, &report,
+                    err) ||
         !file_load(arena, "examples/questions.tsv", MIB, &questions, err))
         return false;
     for (int round = 0; round < 20; round++) {
@@ -52,7 +53,7 @@ static bool answers(struct knowledge *k, struct arena *arena, struct err *err)
 
             if (!question.len || question.ptr[0] == '#')
                 continue;
-            if (!answer_now(k, arena, question, &g, err))
+            if (!answer_now(k, arena, &(struct knowledge_question){.text = question}, &g, err))
                 return false;
             bool is_zh = str_eq(g.language, STR("zh"));
             if (is_zh)

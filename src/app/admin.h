@@ -69,7 +69,8 @@ bool admin_fail(struct admin_call *call, int status, const char *code, struct er
 
 extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_part,
     admin_tenants_part, admin_usage_part, admin_models_part, admin_documents_part,
-    admin_problems_part, admin_traces_part, admin_openapi_part, admin_audit_part;
+    admin_knowledge_part, admin_problems_part, admin_traces_part, admin_openapi_part,
+    admin_audit_part;
 
 extern const struct admin_part admin_cache_part, admin_sessions_part;
 

@@ -3,12 +3,17 @@
 
 #include "app/admin_fields.h"
 #include "base/log.h"
+#include "knowledge/metadata.h"
+#include "knowledge/rights.h"
 
 static const struct schema_field document_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"path", FIELD_PROSE, 0, "Where it was read.", 0, 0, NULL, NULL},
     {"title", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"language", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"version", FIELD_COUNT, 0, "One more for each change of the file.", 0, 0, NULL, NULL},
+    {"readers", FIELD_TEXT, FIELD_LIST, "Who may read it; empty: everyone.", 0, 0, NULL, NULL},
+    {"metadata", FIELD_ANY, 0, "What is known of it, or null.", 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, "Pieces that can be found.", 0, 0, NULL, NULL},
     {"ingested", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
@@ -17,11 +22,36 @@ static const struct schema_field document_fields[] = {
 static const struct schema document_schema = {"Document", "A document that can be asked.",
                                               document_fields, NULL};
 
+#define LABEL_FIELDS                                                                              \
+    {"readers",                                                                                   \
+     FIELD_TEXT,                                                                                  \
+     FIELD_OPTIONAL | FIELD_LIST,                                                                 \
+     "Who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; empty: everyone.", \
+     1,                                                                                           \
+     READER_LEN_MAX,                                                                              \
+     NULL,                                                                                        \
+     NULL},                                                                                       \
+    {                                                                                             \
+        "metadata", FIELD_ANY, FIELD_OPTIONAL,                                                    \
+            "An object of strings, numbers, true, false and lists of strings.", 0, 0, NULL, NULL  \
+    }
+
+static const struct schema_field label_fields[] = {LABEL_FIELDS, {0}};
+static const struct schema label_schema = {
+    "DocumentLabels", "Who may read a document, and what is known of it.", label_fields, NULL};
+static const struct schema_field labelled_fields[] = {
+    {"changed", FIELD_COUNT, 0, "Documents.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema labelled_schema = {"DocumentsLabelled", "What was changed.",
+                                              labelled_fields, NULL};
+
 static const struct schema_field ingest_fields[] = {
     {"path", FIELD_TEXT, 0, "Absolute path of a file or folder on Weir's machine.", 1, 4096, NULL,
      NULL},
     {"rebuild", FIELD_BOOL, FIELD_OPTIONAL,
      "First remove what is damaged of the index; what is whole stays.", 0, 0, NULL, NULL},
+    LABEL_FIELDS,
     {0},
 };
 static const struct schema ingest_schema = {"DocumentsIngest", "What to ingest.", ingest_fields,
@@ -63,6 +93,17 @@ static const struct schema_field forgotten_fields[] = {
 static const struct schema forgotten_schema = {"DocumentsForgotten", "What was removed.",
                                                forgotten_fields, NULL};
 
+static void write_readers(struct json_writer *w, struct str readers)
+{
+    struct str rest = readers, reader;
+
+    jw_key(w, "readers");
+    jw_array(w);
+    while (readers.len > 0 && str_split(&rest, '\n', &reader))
+        jw_str(w, reader);
+    jw_array_end(w);
+}
+
 static void write_document(struct json_writer *w, const struct document_info *d)
 {
     jw_object(w);
@@ -70,6 +111,10 @@ static void write_document(struct json_writer *w, const struct document_info *d)
     reply_text(w, "path", d->path);
     reply_text(w, "title", d->title);
     reply_text(w, "language", d->language);
+    reply_count(w, "version", (int64_t)d->version);
+    write_readers(w, d->readers);
+    jw_key(w, "metadata");
+    jw_raw(w, d->metadata.len > 0 ? d->metadata : STR("null"));
     reply_count(w, "bytes", (int64_t)d->bytes);
     reply_count(w, "passages", (int64_t)d->passages);
     reply_time(w, "ingested", d->ingested);
@@ -90,7 +135,10 @@ static bool list(struct admin_call *call, struct err *err)
     struct page page;
     size_t count;
 
-    if (!knowledge_list(call->house->knowledge, call->arena, &documents, &count, err) ||
+    /* Who may change them sees them all; others what they may read. */
+    const struct principal *who = principal_may(call->who, RIGHT_CHANGE) ? NULL : call->who;
+
+    if (!knowledge_list(call->house->knowledge, call->arena, who, &documents, &count, err) ||
         !page_begin(call, &page, err))
         return false;
     if (count > 0)
@@ -134,8 +182,45 @@ static void write_report(struct json_writer *w, const struct ingest_report *r, i
     jw_object_end(w);
 }
 
+/* What the body says of documents, into the wish. */
+static bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *err)
+{
+    json_ref metadata = json_get(call->body, json_root(call->body), STR("metadata"));
+    struct str *readers = NULL;
+    size_t count = 0;
+
+    wish->says_readers = field_given(call, "readers");
+    wish->says_metadata = field_given(call, "metadata");
+    if (!field_list(call, "readers", &readers, &count, err))
+        return false;
+    if (count > 0 && !readers_join(call->arena, readers, count, &wish->readers, err))
+        return err->code == ERR_INVALID && field_wrong(call, "readers", err, "%s", err->text);
+    if (json_kind(call->body, metadata) == JSON_NULL || !metadata)
+        return true;
+    return metadata_read(call->arena, call->body, metadata, &wish->metadata, err) ||
+           (err->code == ERR_INVALID && field_wrong(call, "metadata", err, "%s", err->text));
+}
+
+static bool label(struct admin_call *call, struct err *err)
+{
+    struct ingest_wish wish = {.path = call->values[0]};
+    uint32_t documents;
+
+    if (!read_labels(call, &wish, err) ||
+        !knowledge_label(call->house->knowledge, &wish, &documents, err))
+        return false;
+    call->note = arena_fmt(
+        call->arena, "document " STR_FMT ":%s%s of %u set", STR_ARG(str_slice(wish.path, 0, 300)),
+        wish.says_readers ? " readers" : "", wish.says_metadata ? " metadata" : "", documents);
+    jw_object(&call->reply);
+    reply_count(&call->reply, "changed", documents);
+    jw_object_end(&call->reply);
+    return true;
+}
+
 static bool ingest(struct admin_call *call, struct err *err)
 {
+    struct ingest_wish wish = {0};
     struct ingest_report report;
     struct str path = STR("");
     uint32_t dropped = 0;
@@ -146,13 +231,16 @@ static bool ingest(struct admin_call *call, struct err *err)
     if (!str_starts(path, STR("/")))
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
+    if (!read_labels(call, &wish, err))
+        return false;
     field_bool(call, "rebuild", &rebuild);
     if (rebuild && !knowledge_repair(call->house->knowledge, &dropped, err))
         return false;
     if (dropped > 0)
         log_warn("%u damaged files of the index are gone: ingest what stood in them again",
                  dropped);
-    if (!knowledge_ingest(call->house->knowledge, call->arena, path, &report, err))
+    wish.path = path;
+    if (!knowledge_ingest(call->house->knowledge, call->arena, &wish, &report, err))
         return false;
     call->note = arena_fmt(
         call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s",
@@ -182,6 +270,8 @@ static const struct admin_route routes[] = {
      &document_schema, 0, true, NULL, NULL},
     {"POST", "/api/v1/documents", "Ingest a file or folder of Weir's machine", RIGHT_CHANGE, ingest,
      &ingest_schema, &report_schema, 0, false, NULL, NULL},
+    {"PATCH", "/api/v1/documents/{id}", "Say who may read a document and what is known of it",
+     RIGHT_CHANGE, label, &label_schema, &labelled_schema, 0, false, NULL, NULL},
     {"DELETE", "/api/v1/documents/{id}", "Remove a document everywhere", RIGHT_CHANGE, forget, NULL,
      &forgotten_schema, 0, false, NULL, NULL},
 };

@@ -2,6 +2,27 @@
 #include "app/cli.h"
 #include "sys/path.h"
 
+/* "--readers a,b" and "--metadata {...}" as fields of the body. */
+static bool put_labels(struct cli *cli, struct json_writer *w, struct err *err)
+{
+    const char *readers = cli_option(cli, "--readers"), *metadata = cli_option(cli, "--metadata");
+    struct str rest = str_from(readers), reader;
+
+    if (readers) {
+        jw_key(w, "readers");
+        jw_array(w);
+        while (rest.len > 0 && str_split(&rest, ',', &reader))
+            jw_str(w, str_trim(reader));
+        jw_array_end(w);
+    }
+    if (!metadata)
+        return true;
+    if (!json_parse(cli->arena, str_from(metadata), err))
+        return err_wrap(err, "--metadata: expected a JSON object");
+    jw_key(w, "metadata"), jw_raw(w, str_from(metadata));
+    return true;
+}
+
 static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct str *out,
                         struct err *err)
 {
@@ -19,6 +40,8 @@ static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct 
     jw_key(&w, "path"), jw_str(&w, whole);
     if (rebuild)
         jw_key(&w, "rebuild"), jw_bool(&w, true);
+    if (!put_labels(cli, &w, err))
+        return false;
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }
@@ -75,7 +98,121 @@ static bool cli_ingest(struct cli *cli, struct err *err)
 static const char *const columns[] = {"id",    "language", "passages", "ingested",
                                       "title", "path",     NULL};
 
+static bool label(struct cli *cli, struct err *err)
+{
+    struct buf b;
+    struct json_writer w;
+    struct json *j;
+    struct str body, path;
+
+    if (!cli_given(cli, "--readers") && !cli_given(cli, "--metadata"))
+        return err_set(err, ERR_INVALID, "nothing to set: give --readers, --metadata or both");
+    buf_init(&b, cli->arena, 64 * KIB);
+    jw_init(&w, &b);
+    jw_object(&w);
+    if (!put_labels(cli, &w, err))
+        return false;
+    jw_object_end(&w);
+    path = arena_fmt(cli->arena, "/api/v1/documents/" STR_FMT,
+                     STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
+    if (!buf_finish(&b, &body, err) || !cli_call(cli, "PATCH", path, body, &j, err))
+        return false;
+    if (cli->json)
+        cli_print_json(j);
+    else
+        printf(STR_FMT " changed\n", STR_ARG(cli_text(cli, j, json_root(j), "changed")));
+    return true;
+}
+
+static bool cli_label(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, label, err);
+}
+
+/* ---- search ---- */
+
+static bool search_body(struct cli *cli, struct str *out, struct err *err)
+{
+    const char *filter = cli_option(cli, "--filter");
+    struct buf b, words;
+    struct json_writer w;
+
+    buf_init(&words, cli->arena, 64 * KIB);
+    for (int i = 0; i < cli->word_count; i++)
+        buf_fmt(&words, "%s%s", i ? " " : "", cli->words[i]);
+    buf_init(&b, cli->arena, 256 * KIB);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "query"), jw_str(&w, buf_view(&words));
+    jw_key(&w, "limit"), jw_u64(&w, cli_number(cli, "--limit", 5));
+    if (filter) {
+        if (!json_parse(cli->arena, str_from(filter), err))
+            return err_wrap(err, "--filter: expected a JSON object");
+        jw_key(&w, "filter"), jw_raw(&w, str_from(filter));
+    }
+    jw_object_end(&w);
+    return buf_finish(&b, out, err);
+}
+
+static void print_passage(struct cli *cli, const struct json *j, json_ref passage)
+{
+    struct str page = cli_text(cli, j, passage, "page"), label = cli_text(cli, j, passage, "label");
+    json_ref lines = json_get(j, passage, STR("lines"));
+
+    printf("[" STR_FMT "] " STR_FMT, STR_ARG(cli_text(cli, j, passage, "number")),
+           STR_ARG(cli_text(cli, j, passage, "path")));
+    if (label.len > 0)
+        printf(", " STR_FMT, STR_ARG(label));
+    else if (page.len > 0)
+        printf(", page " STR_FMT, STR_ARG(page));
+    else
+        printf(", line " STR_FMT, STR_ARG(json_raw(j, json_at(j, lines, 0))));
+    printf("  (score " STR_FMT ")\n" STR_FMT "\n\n", STR_ARG(cli_text(cli, j, passage, "score")),
+           STR_ARG(cli_text(cli, j, passage, "quote")));
+}
+
+static bool search(struct cli *cli, struct err *err)
+{
+    struct str body, path;
+    struct json *j;
+
+    path = arena_fmt(
+        cli->arena, "/api/v1/knowledge/" STR_FMT "/search",
+        STR_ARG(cli_escape(cli, cli->settings ? cli->settings->knowledge.model : STR("weir"))));
+    if (!search_body(cli, &body, err) || !cli_call(cli, "POST", path, body, &j, err))
+        return false;
+    if (cli->json) {
+        cli_print_json(j);
+        return true;
+    }
+    json_ref passages = json_get(j, json_root(j), STR("passages"));
+    for (json_ref p = json_first(j, passages); p; p = json_next(j, p))
+        print_passage(cli, j, p);
+    if (json_count(j, passages) == 0)
+        printf("nothing found\n");
+    return true;
+}
+
+static bool cli_search(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, search, err);
+}
+
+#define LABEL_OPTIONS                                                                          \
+    {"--readers", CLI_LIST, "A,B", NULL,                                                       \
+     "who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; \"\": anyone"}, \
+    {                                                                                          \
+        "--metadata", CLI_TEXT, "JSON", NULL, "what is known of it, for filters"               \
+    }
+
+static const struct cli_option label_options[] = {LABEL_OPTIONS, {0}};
+static const struct cli_option search_options[] = {
+    {"--limit", CLI_COUNT, "N", NULL, "passages, 5 when not given"},
+    {"--filter", CLI_TEXT, "JSON", NULL, "a condition on metadata"},
+    {0},
+};
 static const struct cli_option ingest_options[] = {
+    LABEL_OPTIONS,
     {"--rebuild", CLI_SWITCH, NULL, NULL, "first remove what is damaged of the index"},
     {0},
 };
@@ -86,8 +223,17 @@ static const struct cli_command commands[] = {
      "that could\n"
      "not be used is named with the reason, and makes the exit status 1.\n",
      ingest_options, cli_ingest, NULL, NULL, NULL, NULL, NULL},
+    {"search WORDS...", "find passages of documents",
+     "  weir search --limit 3 water damage\n"
+     "  weir search --filter '{\"equals\":{\"key\":\"year\",\"value\":2026}}' fees\n",
+     search_options, cli_search, NULL, NULL, NULL, NULL, NULL},
     {"document list", "show documents", "", NULL, NULL, "GET", "/api/v1/documents", NULL, columns,
      NULL},
+    {"document label ID", "say who may read a document and what is known of it",
+     "  weir document label handbook/fees.md --readers team:acme/claims\n"
+     "  weir document label d_1f3a --metadata '{\"year\":2026}'\n"
+     "ID may also be its path, or the folder it came with: then all of it.\n",
+     label_options, cli_label, NULL, NULL, NULL, NULL, NULL},
     {"document forget ID", "remove a document everywhere", "  weir document forget d_1f3a\n", NULL,
      NULL, "DELETE", "/api/v1/documents/{ID}", NULL, NULL, "{forgotten} forgotten"},
 };

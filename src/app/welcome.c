@@ -47,7 +47,8 @@ static void ingest_examples(struct house *house, struct arena *arena)
 
     if (!find_examples(house, arena, &path))
         return;
-    if (!knowledge_ingest(house->knowledge, arena, path, &report, &err)) {
+    if (!knowledge_ingest(house->knowledge, arena, &(struct ingest_wish){.path = path}, &report,
+                          &err)) {
         log_error("the example handbook was not ingested: %s", err.text);
         return;
     }

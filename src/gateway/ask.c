@@ -112,7 +112,8 @@ static SUSPENDS bool ask(struct request *parent, const struct dialect *dialect,
     *at = asked;
     metrics_begin(&asked->req);
     fiber_carry(asked->req.trace);
-    bool ok = candidates_alone(&asked->req, model, err) && pipeline_ask(&asked->req, err);
+    bool ok = (model->provider ? candidates_alone : choose_the_house)(&asked->req, model, err) &&
+              pipeline_ask(&asked->req, err);
     fiber_carry(parent->trace);
     if (!ok) {
         blame_the_house(err);
@@ -196,7 +197,7 @@ bool gateway_ask_all(struct gateway *gateway, const struct gateway_asker *asker,
     struct request *parent = arena_alloc(asker->arena, sizeof *parent);
     void *carried = fiber_carried(), *held CLEANUP(snapshot_release) = NULL;
 
-    ASSERT(asker->who && model->provider);
+    ASSERT(asker->who);
     if (!parent)
         return err_arena(err, asker->arena);
     *parent = (struct request){.magic = REQUEST_MAGIC,

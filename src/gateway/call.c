@@ -23,6 +23,17 @@ void question_is_asked(struct request *req, const struct model_question *questio
 /* Who writes a question for the house: nobody's habits apply. */
 static const struct provider in_the_house = {.kind = KIND_OPENAI, .dialect = &dialect_openai};
 
+/* What the client wishes of Weir itself is no part of a conversation: it goes along as it was said. */
+static bool add_wishes(struct request *req, struct str *body, struct err *err)
+{
+    struct str weir = json_raw(req->chat.json, req->chat.weir);
+
+    ASSERT(str_ends(*body, STR("}")));
+    *body = arena_fmt(req->arena, STR_FMT ",\"weir\":" STR_FMT "}",
+                      STR_ARG(str_slice(*body, 0, body->len - 1)), STR_ARG(weir));
+    return body->ptr || err_arena(err, req->arena);
+}
+
 static bool write_for_the_house(struct request *req, struct str *body, struct err *err)
 {
     const struct model to = {
@@ -36,7 +47,7 @@ static bool write_for_the_house(struct request *req, struct str *body, struct er
     if (!dialect_openai.write_request(req->arena, req->conversation, &to, &none, &out, err))
         return false;
     *body = out.body;
-    return true;
+    return !req->chat.weir || add_wishes(req, body, err);
 }
 
 /* The answer in the client's dialect, from the one the house gives. */

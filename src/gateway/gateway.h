@@ -56,7 +56,8 @@ void gateway_write_refusal(struct str path, int status, const struct err *err, s
 SUSPENDS bool gateway_ask(struct request *parent, const struct model *model, struct str body,
                           struct answer **out, struct err *err) MUST_CHECK;
 
-/* The same for who has no request of its own, as an administrator who tries a model: asked and read whole.
+/* The same for who has no request of its own, as an administrator who tries a model, or a search: asked and
+ * read whole, also of models that Weir answers itself.
  * An error of the provider is an answer, with its status. */
 struct gateway_asker {
     struct arena *arena;

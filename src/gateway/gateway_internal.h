@@ -68,6 +68,8 @@ SUSPENDS bool pipeline_ask(struct request *req, struct err *err) MUST_CHECK;
 /* The row of the routes that holds for the request, or none; what it needs; its options. */
 bool candidates_find(struct request *req, struct err *err) MUST_CHECK;
 bool candidates_of_row(struct request *req, struct err *err) MUST_CHECK;
+/* A model that Weir answers itself. */
+bool choose_the_house(struct request *req, const struct model *model, struct err *err) MUST_CHECK;
 bool candidates_alone(struct request *req, const struct model *model, struct err *err) MUST_CHECK;
 usd_micro candidates_price_worst(const struct request *req); /* of the dearest */
 int64_t candidates_output_tokens_max(const struct request *req);

@@ -16,7 +16,7 @@ static bool no_such_model(struct request *req, struct err *err)
                    STR_ARG(request_model_shown(req)));
 }
 
-static bool ask_the_house(struct request *req, const struct model *model, struct err *err)
+bool choose_the_house(struct request *req, const struct model *model, struct err *err)
 {
     req->model = model;
     req->answerer = find_answerer(req->config, model->name);
@@ -57,5 +57,5 @@ bool choose_route(struct request *req, struct err *err)
     model = catalogue_find(req->config->catalogue, req->chat.model);
     if (!model)
         return no_such_model(req, err);
-    return model->provider ? is_alone(req, model, err) : ask_the_house(req, model, err);
+    return model->provider ? is_alone(req, model, err) : choose_the_house(req, model, err);
 }

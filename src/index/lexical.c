@@ -191,7 +191,8 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
 
     if (!view)
         return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
-    *view = (struct lexical_view){.arena = arena, .lexical = lexical, .holders = 1};
+    *view = (struct lexical_view){
+        .arena = arena, .lexical = lexical, .number = ++lexical->views, .holders = 1};
     table_init(&view->records, arena, SEGMENT_PASSAGES_MAX);
     view->records_file = manifest->records;
     if (manifest->records &&
@@ -208,6 +209,11 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
     mutex_unlock(&lexical->mutex);
     lexical_release(&old);
     return true;
+}
+
+uint64_t lexical_view_number(const struct lexical_view *view)
+{
+    return view->number;
 }
 
 struct lexical_stats lexical_stats(const struct lexical_view *view)

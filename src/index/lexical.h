@@ -63,6 +63,9 @@ void lexical_abandon(struct lexical_writer **writer); /* CLEANUP-able */
 struct lexical_view *lexical_borrow(struct lexical *lexical);
 void lexical_release(struct lexical_view **view); /* CLEANUP-able */
 
+/* Another number for every state of the index in this process. */
+uint64_t lexical_view_number(const struct lexical_view *view);
+
 struct lexical_stats {
     uint64_t documents, passages, bytes;
     uint32_t segments;

@@ -15,6 +15,7 @@
 struct lexical_view {
     struct arena *arena; /* owns this struct */
     struct lexical *lexical;
+    uint64_t number;
     uint32_t holders; /* under lexical->mutex, like the segments' readers */
     struct segment **at;
     uint32_t count;
@@ -30,6 +31,7 @@ struct lexical {
     struct file *lock;
     struct mutex mutex;
     struct lexical_view *newest; /* holds one reference */
+    uint64_t views;              /* made so far; the writer's */
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
 };

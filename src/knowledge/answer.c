@@ -22,11 +22,14 @@ void document_record_write(struct buf *to, const struct document_record *r)
     record_put_str(to, (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes});
     record_put_number(to, r->bytes);
     record_put_number(to, (uint64_t)r->ingested);
+    record_put_str(to, r->readers);
+    record_put_str(to, r->metadata);
+    record_put_number(to, r->version);
 }
 
 bool document_record_read(struct str bytes, struct document_record *out)
 {
-    struct document_record r;
+    struct document_record r = {.version = 1};
     struct str rest = bytes, hash;
     uint64_t ingested;
 
@@ -35,6 +38,10 @@ bool document_record_read(struct str bytes, struct document_record *out)
         !record_str(&rest, &r.language) || !record_str(&rest, &hash) ||
         hash.len != sizeof r.hash.bytes || !record_number(&rest, &r.bytes) ||
         !record_number(&rest, &ingested))
+        return false;
+    /* Records of the first format end here. */
+    if (rest.len > 0 && (!record_str(&rest, &r.readers) || !record_str(&rest, &r.metadata) ||
+                         !record_number(&rest, &r.version)))
         return false;
     memcpy(r.hash.bytes, hash.ptr, hash.len);
     r.ingested = (wall_ms)ingested;
@@ -62,18 +69,20 @@ static bool read_found(struct arena *arena, const struct lexical_hits *hits, str
     return true;
 }
 
-bool inquire(const struct lexical_view *view, struct arena *arena, struct str text,
-             struct inquiry *out, struct err *err)
+bool inquire(const struct access *access, struct arena *arena, struct str text, struct inquiry *out,
+             struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct inquiry q = {0};
-    struct lexical_query query = {.terms = &q.question.terms, .limit = PASSAGES_ASKED};
+    struct lexical_query query = {
+        .terms = &q.question.terms, .filter = access->filter, .limit = PASSAGES_ASKED};
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
     if (!analyser_open(&analyser, err) ||
-        !question_read(view, analyser, arena, text, &q.question, err) ||
-        !lexical_search(view, arena, &query, &hits, err) || !read_found(arena, &hits, &q, err) ||
+        !question_read(access, analyser, arena, text, &q.question, err) ||
+        !lexical_search(access->view, arena, &query, &hits, err) ||
+        !read_found(arena, &hits, &q, err) ||
         !candidates_rank(analyser, arena, &q.question, q.found, q.found_count, &q.ranked,
                          &q.ranked_count, err))
         return false;
@@ -136,8 +145,8 @@ static void place(const struct found *found, struct sentence first, struct sente
 }
 
 /* Sentences first to last of one passage as a citation, copied out of the view. */
-static bool cite(struct arena *arena, const struct found *found, size_t first, size_t last,
-                 struct citation *out, struct err *err)
+static bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
+                         struct sentence last, struct citation *out, struct err *err)
 {
     struct document_record record;
     struct citation c = {.score = found->score};
@@ -146,19 +155,37 @@ static bool cite(struct arena *arena, const struct found *found, size_t first, s
     if (!document_record_read(found->document_record, &record))
         return err_set(err, ERR_INTERNAL, "could not read a document's record");
     buf_init(&b, arena, TEXT_MAX);
-    c.quote = text_between(found, found->sentences[first], found->sentences[last], &b);
+    c.quote = text_between(found, first, last, &b);
     if (!buf_ok(&b))
         return err_arena(err, arena);
-    place(found, found->sentences[first], found->sentences[last], &c);
+    place(found, first, last, &c);
+    c.version = record.version;
     c.document = arena_str(arena, found->key);
     c.path = arena_str(arena, record.path);
     c.title = arena_str(arena, record.title);
     c.heading = arena_str(arena, found->passage.heading);
     c.place.label = arena_str(arena, c.place.label);
+    c.metadata = arena_str(arena, record.metadata);
     if (!c.document.ptr || !c.path.ptr || !c.title.ptr || !c.heading.ptr)
         return err_arena(err, arena);
     *out = c;
     return true;
+}
+
+static bool cite(struct arena *arena, const struct found *found, size_t first, size_t last,
+                 struct citation *out, struct err *err)
+{
+    return cite_between(arena, found, found->sentences[first], found->sentences[last], out, err);
+}
+
+bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
+                  struct err *err)
+{
+    uint32_t end = (uint32_t)found->passage.count - 1;
+    struct sentence first = {.block = 0, .to = (uint32_t)found->passage.blocks[0].text.len};
+    struct sentence last = {.block = end, .to = (uint32_t)found->passage.blocks[end].text.len};
+
+    return cite_between(arena, found, first, last, out, err);
 }
 
 static enum block_kind kind_of(const struct found *found, size_t sentence)
@@ -380,7 +407,14 @@ static void write_refusal(struct buf *b, const struct grounded *g, bool empty, b
     write_sources(b, g, zh);
 }
 
-bool ground(const struct lexical_view *view, struct arena *arena, const struct inquiry *q,
+/* Also where there are documents that this one may not see: it must not matter whether there are. */
+static bool is_empty(const struct access *access)
+{
+    return access->filter ? lexical_filter_passages(access->filter) == 0
+                         : lexical_stats(access->view).documents == 0;
+}
+
+bool ground(const struct access *access, struct arena *arena, const struct inquiry *q,
             struct grounded *out, struct err *err)
 {
     bool zh = str_eq(q->question.language, STR("zh"));
@@ -397,7 +431,7 @@ bool ground(const struct lexical_view *view, struct arena *arena, const struct i
     if (g.answered)
         write_answer(&b, &g, zh);
     else
-        write_refusal(&b, &g, lexical_stats(view).documents == 0, zh);
+        write_refusal(&b, &g, is_empty(access), zh);
     if (!buf_finish(&b, &g.text, err))
         return false;
     *out = g;

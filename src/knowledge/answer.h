@@ -20,11 +20,13 @@ struct document_record {
     struct sha256 hash; /* of the file */
     uint64_t bytes;
     wall_ms ingested;
+    struct str readers, metadata; /* knowledge/rights.h, metadata.h */
+    uint64_t version;
 };
 void document_record_write(struct buf *to, const struct document_record *record);
 bool document_record_read(struct str bytes, struct document_record *out) MUST_CHECK;
 
-/* Search, read, rank. The view must be held while anything of `out` is used. */
+/* Search, read, rank. The access must be held while anything of `out` is used. */
 struct inquiry {
     struct question question;
     struct found *found; /* best first */
@@ -34,10 +36,13 @@ struct inquiry {
     float signs[SIGNS];
     float confidence, answerable;
 };
-bool inquire(const struct lexical_view *view, struct arena *arena, struct str question,
+bool inquire(const struct access *access, struct arena *arena, struct str question,
              struct inquiry *out, struct err *err) MUST_CHECK;
+/* A passage whole, as a citation of its text. */
+bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
+                  struct err *err) MUST_CHECK;
 /* Sentences, citations, text; everything copied into the arena. */
-bool ground(const struct lexical_view *view, struct arena *arena, const struct inquiry *inquiry,
+bool ground(const struct access *access, struct arena *arena, const struct inquiry *inquiry,
             struct grounded *out, struct err *err) MUST_CHECK;
 
 /* Whole passages for a model to write from, numbered from 1; each citation is one of them. Empty when

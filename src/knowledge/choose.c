@@ -23,7 +23,7 @@ int language_number(struct str language)
 
 /* --- the question ----------------------------------------------------------------------------- */
 
-static bool add_asked(const struct lexical_view *view, struct question *q, const struct term *term,
+static bool add_asked(const struct access *access, struct question *q, const struct term *term,
                       struct err *err)
 {
     struct table *known = term->field == TERM_WORD ? &q->words : &q->pairs;
@@ -32,7 +32,7 @@ static bool add_asked(const struct lexical_view *view, struct question *q, const
         return true;
     struct asked *asked = &q->asked[q->asked_count];
     *asked = (struct asked){.term = *term,
-                            .idf = lexical_idf(view, NULL, term),
+                            .idf = lexical_idf(access->view, access->filter, term),
                             .number = (uint32_t)q->asked_count,
                             .family = family_of(term->text)};
     if (!table_put(known, term->text, asked, NULL))
@@ -56,7 +56,7 @@ static uint64_t find_focus(const struct question *q)
     return 0;
 }
 
-bool question_read(const struct lexical_view *view, struct analyser *analyser, struct arena *arena,
+bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
                    struct str text, struct question *out, struct err *err)
 {
     struct question q = {.text = text, .language = text_language(text)};
@@ -75,7 +75,7 @@ bool question_read(const struct lexical_view *view, struct analyser *analyser, s
     /* Words first: a long question should not lose them to its pairs. */
     for (int field = TERM_WORD; field <= TERM_PAIR; field++)
         for (size_t i = 0; i < q.terms.count; i++)
-            if ((int)q.terms.at[i].field == field && !add_asked(view, &q, &q.terms.at[i], err))
+            if ((int)q.terms.at[i].field == field && !add_asked(access, &q, &q.terms.at[i], err))
                 return false;
     q.grams = arena_alloc(arena, sizeof *q.grams);
     if (!q.grams)

@@ -11,6 +11,7 @@
 #include "index/lexical.h"
 #include "knowledge/overlap.h"
 #include "knowledge/passage.h"
+#include "knowledge/access.h"
 
 /* What kind of thing is asked for. */
 enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_DURATION, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };
@@ -36,7 +37,7 @@ struct question {
 };
 #define ASKED_MAX 64 /* terms that count; a question is a sentence, not a document */
 
-bool question_read(const struct lexical_view *view, struct analyser *analyser, struct arena *arena,
+bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
                    struct str text, struct question *out, struct err *err) MUST_CHECK;
 
 /* A passage found, decoded, cut into sentences. */

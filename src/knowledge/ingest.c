@@ -4,6 +4,8 @@
 
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/labels.h"
+#include "knowledge/access.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -17,6 +19,7 @@
 
 struct run_state {
     struct knowledge *knowledge;
+    const struct ingest_wish *wish;
     struct arena *arena; /* of the report */
     struct lexical_writer *writer;
     struct lexical_view *before;
@@ -81,7 +84,10 @@ static bool fill_record(struct arena *arena, const struct document_source *sourc
                                      .language = text_language(sample),
                                      .hash = sha256(source->bytes),
                                      .bytes = source->bytes.len,
-                                     .ingested = clock_wall()};
+                                     .ingested = clock_wall(),
+                                     .readers = source->readers,
+                                     .metadata = source->metadata,
+                                     .version = source->version};
     struct buf b;
 
     buf_init(&b, arena, MIB);
@@ -217,6 +223,43 @@ static bool is_unchanged(const struct known *known, const struct document_source
            str_eq(known->record.path, source->shown) && str_eq(known->record.root, source->root);
 }
 
+/* The same bytes: what is said of them may have changed all the same. */
+static bool keep_file(struct run_state *run, const struct document_source *source,
+                      const struct known *known, struct err *err)
+{
+    struct labels labels = {source->readers, source->metadata};
+    struct document_record record = known->record;
+    struct buf b;
+
+    if (labels_equal(&labels, &known->record)) {
+        run->report.unchanged++;
+        return true;
+    }
+    record.readers = source->readers;
+    record.metadata = source->metadata;
+    buf_init(&b, run->arena, MIB);
+    document_record_write(&b, &record);
+    if (!buf_ok(&b))
+        return err_arena(err, run->arena);
+    run->report.changed++;
+    return lexical_set_record(run->writer, known->id, buf_view(&b), err);
+}
+
+/* Who may read it is known before a byte of it is indexed. */
+static bool label_file(struct run_state *run, struct document_source *source,
+                       const struct known *known, struct err *err)
+{
+    struct labels labels;
+
+    if (!labels_of(run->arena, source->source, run->wish, known ? &known->record : NULL, &labels,
+                   err))
+        return false;
+    source->readers = labels.readers;
+    source->metadata = labels.metadata;
+    source->version = known ? known->record.version + 1 : 1;
+    return true;
+}
+
 static bool ingest_bytes(struct run_state *run, const struct document_source *source,
                          struct known *known, struct err *err)
 {
@@ -225,10 +268,8 @@ static bool ingest_bytes(struct run_state *run, const struct document_source *so
         .writer = run->writer, .readers = run->knowledge->readers, .note = note, .ctx = &noted};
     struct err why = {0};
 
-    if (is_unchanged(known, source)) {
-        run->report.unchanged++;
-        return true;
-    }
+    if (is_unchanged(known, source))
+        return keep_file(run, source, known, err);
     if (add_document(&in, source, &why)) {
         run->report.passages += in.passages;
         *(known ? &run->report.changed : &run->report.added) += 1;
@@ -267,6 +308,12 @@ static bool ingest_file(struct run_state *run, struct str path, struct err *err)
         known->seen = true;
     if (!file_load(scratch, path.ptr, run->knowledge->file_bytes_max, &source.bytes, &why))
         return fail_file(run, source.shown, &why, err);
+    if (!label_file(run, &source, known, &why)) {
+        if (why.code != ERR_EXHAUSTED)
+            return fail_file(run, source.shown, &why, err);
+        *err = why;
+        return false;
+    }
     return ingest_bytes(run, &source, known, err);
 }
 
@@ -282,6 +329,20 @@ static bool is_link(struct arena *arena, struct str path)
     struct err missing = {0};
 
     return path_absolute(arena, path.ptr, &real, &missing) && !str_eq(real, path);
+}
+
+/* What is said beside a document is read with it; beside nothing it would be lost in silence. */
+static bool check_labels(struct run_state *run, struct str path, struct err *err)
+{
+    struct str of = arena_str(run->arena, str_slice(path, 0, path.len - sizeof LABELS_ENDING + 1));
+    struct str shown = shown_path(run, path);
+    struct file_info info;
+    struct err why = {0};
+
+    if (!of.ptr || !shown.ptr)
+        return err_arena(err, run->arena);
+    return file_stat(of.ptr, &info, &why) ||
+           skip(run, shown, "says something of a file that is not there", err);
 }
 
 static bool visit(struct run_state *run, struct str path, int depth, struct err *err)
@@ -302,6 +363,8 @@ static bool visit(struct run_state *run, struct str path, int depth, struct err 
         run->incomplete = true;
         return fail_file(run, shown, &why, err);
     }
+    if (!info.is_dir && str_ends(name, STR(LABELS_ENDING)))
+        return check_labels(run, path, err);
     if (!info.is_dir)
         return ingest_file(run, path, err);
     if (depth >= DEPTH_MAX)
@@ -393,12 +456,12 @@ static bool begin_run(struct run_state *run, struct str path, bool *is_dir, stru
     return know_what_was(run, err);
 }
 
-bool ingest_now(struct knowledge *k, struct arena *arena, struct str path,
+bool ingest_now(struct knowledge *k, struct arena *arena, const struct ingest_wish *wish,
                 struct ingest_report *out, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct lexical_view *before CLEANUP(lexical_release) = NULL;
-    struct run_state run = {.knowledge = k, .arena = arena};
+    struct run_state run = {.knowledge = k, .wish = wish, .arena = arena};
     struct str absolute;
     struct lexical *index = index_of(k, err);
     bool is_dir = false;
@@ -409,12 +472,14 @@ bool ingest_now(struct knowledge *k, struct arena *arena, struct str path,
     run.before = before = lexical_borrow(index);
     buf_init(&run.problems, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
     buf_init(&run.notes, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
-    if (!begin_run(&run, path, &is_dir, &absolute, err) ||
+    if (!begin_run(&run, wish->path, &is_dir, &absolute, err) ||
         !(is_dir ? walk(&run, absolute, 0, err) : ingest_file(&run, absolute, err)) ||
         !remove_missing(&run, err) || !lexical_commit(&writer, err))
         return err_wrap(err, "ingest");
     run.report.problems = (struct ingest_problem *)(void *)run.problems.ptr;
     run.report.notes = (struct ingest_problem *)(void *)run.notes.ptr;
     *out = run.report;
+    lexical_release(&before);
+    accesses_forget(k);
     return true;
 }

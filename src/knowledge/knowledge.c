@@ -5,6 +5,8 @@
 
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/rights.h"
+#include "knowledge/access.h"
 
 #define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
 #define FILES_DEFAULT      100000u
@@ -27,6 +29,9 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->dir = arena_str(arena, str_from(options->dir)).ptr;
     if (!k->dir)
         return err_arena(err, arena);
+    k->accesses = accesses_new(k);
+    if (!k->accesses)
+        return err_set(err, ERR_EXHAUSTED, "no memory to open the knowledge base");
     if (!readers_open(arena, &options->readers, &k->readers, err))
         return false;
     *out = k;
@@ -67,6 +72,7 @@ void knowledge_close(struct knowledge **knowledge)
         return;
     readers_close(&k->readers);
     struct lexical *index = atomic_load(&k->index);
+    accesses_free(&k->accesses);
     lexical_close(&index);
     mutex_done(&k->repairing);
     struct arena *arena = k->arena;
@@ -124,15 +130,19 @@ static bool copy_info(struct arena *arena, const struct lexical_document_info *f
                                  .path = arena_str(arena, record.path),
                                  .title = arena_str(arena, record.title),
                                  .language = arena_str(arena, record.language),
+                                 .readers = arena_str(arena, record.readers),
+                                 .metadata = arena_str(arena, record.metadata),
+                                 .version = record.version,
                                  .bytes = record.bytes,
                                  .passages = from->passages,
                                  .ingested = record.ingested};
     return to->id.ptr && to->path.ptr && to->title.ptr && to->language.ptr;
 }
 
-bool list_now(struct knowledge *k, struct arena *arena, struct document_info **out, size_t *count,
-              struct err *err)
+bool list_now(struct knowledge *k, struct arena *arena, const struct principal *who,
+              struct document_info **out, size_t *count, struct err *err)
 {
+    size_t seen = 0;
     struct lexical *index = index_of(k, err);
     struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
 
@@ -145,13 +155,14 @@ bool list_now(struct knowledge *k, struct arena *arena, struct document_info **o
     for (size_t i = 0; i < documents; i++) {
         struct lexical_document_info info = lexical_document_at(view, i);
 
-        if (!copy_info(arena, &info, &list[i]))
+        if (!copy_info(arena, &info, &list[seen]))
             return err_set(err, ERR_INTERNAL,
                            "could not read the record of document \"" STR_FMT "\"",
                            STR_ARG(info.key));
+        seen += !who || readers_allow(list[seen].readers, who);
     }
     *out = list;
-    *count = documents;
+    *count = seen;
     return true;
 }
 
@@ -189,30 +200,82 @@ bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, str
                        STR_ARG(str_slice(wanted, 0, 100)));
     if (!lexical_commit(&writer, err))
         return err_wrap(err, "forget documents");
+    lexical_release(&view);
+    accesses_forget(k);
     *documents = gone;
     return true;
 }
 
-bool answer_now(struct knowledge *k, struct arena *arena, struct str question, struct grounded *out,
-                struct err *err)
+static bool set_labels(struct lexical_writer *writer, const struct lexical_document_info *info,
+                       const struct ingest_wish *wish, struct err *err)
 {
-    struct lexical *index = index_of(k, err);
-    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
-    struct inquiry inquiry;
+    struct arena *scratch CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct document_record record;
+    struct buf b;
 
-    return view && inquire(view, arena, question, &inquiry, err) &&
-           ground(view, arena, &inquiry, out, err);
+    if (!scratch)
+        return err_set(err, ERR_EXHAUSTED, "no memory to label a document");
+    if (!document_record_read(info->record, &record))
+        return err_set(err, ERR_INTERNAL, "could not read the record of document \"" STR_FMT "\"",
+                       STR_ARG(info->key));
+    if (wish->says_readers)
+        record.readers = wish->readers;
+    if (wish->says_metadata)
+        record.metadata = wish->metadata;
+    buf_init(&b, scratch, MIB);
+    document_record_write(&b, &record);
+    return (buf_ok(&b) || err_arena(err, scratch)) &&
+           lexical_set_record(writer, info->key, buf_view(&b), err);
 }
 
-bool brief_now(struct knowledge *k, struct arena *arena, struct str question, struct briefing *out,
+bool label_now(struct knowledge *k, const struct ingest_wish *wish, uint32_t *documents,
                struct err *err)
 {
+    struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct lexical *index = index_of(k, err);
-    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
+
+    *documents = 0;
+    if (!index || !lexical_begin(index, &writer, err))
+        return false;
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
+        struct lexical_document_info info = lexical_document_at(view, i);
+
+        if (!is_meant(wish->path, &info))
+            continue;
+        if (!set_labels(writer, &info, wish, err))
+            return false;
+        ++*documents;
+    }
+    if (!*documents)
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
+                       STR_ARG(str_slice(wish->path, 0, 100)));
+    if (!lexical_commit(&writer, err))
+        return err_wrap(err, "label documents");
+    lexical_release(&view);
+    accesses_forget(k);
+    return true;
+}
+
+bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
+                struct grounded *out, struct err *err)
+{
+    struct access *access CLEANUP(access_release) = NULL;
     struct inquiry inquiry;
 
-    return view && inquire(view, arena, question, &inquiry, err) &&
-           brief(arena, &inquiry, out, err);
+    return access_borrow(k, question, &access, err) &&
+           inquire(access, arena, question->text, &inquiry, err) &&
+           ground(access, arena, &inquiry, out, err);
+}
+
+bool brief_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
+               struct briefing *out, struct err *err)
+{
+    struct access *access CLEANUP(access_release) = NULL;
+    struct inquiry inquiry;
+
+    return access_borrow(k, question, &access, err) &&
+           inquire(access, arena, question->text, &inquiry, err) && brief(arena, &inquiry, out, err);
 }
 
 /* --- on the pool ------------------------------------------------------------------------------ */
@@ -221,12 +284,17 @@ struct call {
     struct knowledge *knowledge;
     struct arena *arena;
     struct str text;
+    const struct ingest_wish *wish;
+    const struct knowledge_question *question;
+    const struct principal *who;
+    size_t limit;
     bool ok;
     struct err *err;
     union {
         struct ingest_report *report;
         struct grounded *grounded;
         struct briefing *briefing;
+        struct passages_found *found;
         uint32_t *documents, *dropped;
         struct {
             struct document_info **at;
@@ -239,7 +307,7 @@ static void run_ingest(void *arg)
 {
     struct call *c = arg;
 
-    c->ok = ingest_now(c->knowledge, c->arena, c->text, c->out.report, c->err);
+    c->ok = ingest_now(c->knowledge, c->arena, c->wish, c->out.report, c->err);
 }
 
 static void run_repair(void *arg)
@@ -253,7 +321,7 @@ static void run_list(void *arg)
 {
     struct call *c = arg;
 
-    c->ok = list_now(c->knowledge, c->arena, c->out.list.at, c->out.list.count, c->err);
+    c->ok = list_now(c->knowledge, c->arena, c->who, c->out.list.at, c->out.list.count, c->err);
 }
 
 static void run_forget(void *arg)
@@ -267,30 +335,48 @@ static void run_answer(void *arg)
 {
     struct call *c = arg;
 
-    c->ok = answer_now(c->knowledge, c->arena, c->text, c->out.grounded, c->err);
+    c->ok = answer_now(c->knowledge, c->arena, c->question, c->out.grounded, c->err);
 }
 
 static void run_brief(void *arg)
 {
     struct call *c = arg;
 
-    c->ok = brief_now(c->knowledge, c->arena, c->text, c->out.briefing, c->err);
+    c->ok = brief_now(c->knowledge, c->arena, c->question, c->out.briefing, c->err);
 }
 
-bool knowledge_brief(struct knowledge *knowledge, struct arena *arena, struct str question,
-                     struct briefing *out, struct err *err)
+static void run_search(void *arg)
 {
-    struct call call = {
-        .knowledge = knowledge, .arena = arena, .text = question, .err = err, .out.briefing = out};
+    struct call *c = arg;
+
+    c->ok = search_now(c->knowledge, c->arena, c->question, c->limit, c->out.found, c->err);
+}
+
+static void run_label(void *arg)
+{
+    struct call *c = arg;
+
+    c->ok = label_now(c->knowledge, c->wish, c->out.documents, c->err);
+}
+
+bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
+                     const struct knowledge_question *question, struct briefing *out,
+                     struct err *err)
+{
+    struct call call = {.knowledge = knowledge,
+                        .arena = arena,
+                        .question = question,
+                        .err = err,
+                        .out.briefing = out};
 
     return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
 }
 
-bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,
-                      struct ingest_report *out, struct err *err)
+bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena,
+                      const struct ingest_wish *wish, struct ingest_report *out, struct err *err)
 {
     struct call call = {
-        .knowledge = knowledge, .arena = arena, .text = path, .err = err, .out.report = out};
+        .knowledge = knowledge, .arena = arena, .wish = wish, .err = err, .out.report = out};
 
     return pool_run(knowledge->pool, run_ingest, &call, err) && call.ok;
 }
@@ -302,11 +388,34 @@ bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err
     return pool_run(knowledge->pool, run_repair, &call, err) && call.ok;
 }
 
-bool knowledge_list(struct knowledge *knowledge, struct arena *arena, struct document_info **out,
-                    size_t *count, struct err *err)
+bool knowledge_label(struct knowledge *knowledge, const struct ingest_wish *wish,
+                     uint32_t *documents, struct err *err)
 {
     struct call call = {
-        .knowledge = knowledge, .arena = arena, .err = err, .out.list = {out, count}};
+        .knowledge = knowledge, .wish = wish, .err = err, .out.documents = documents};
+
+    return pool_run(knowledge->pool, run_label, &call, err) && call.ok;
+}
+
+bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
+                      const struct knowledge_question *question, size_t limit,
+                      struct passages_found *out, struct err *err)
+{
+    struct call call = {.knowledge = knowledge,
+                        .arena = arena,
+                        .question = question,
+                        .limit = limit,
+                        .err = err,
+                        .out.found = out};
+
+    return pool_run(knowledge->pool, run_search, &call, err) && call.ok;
+}
+
+bool knowledge_list(struct knowledge *knowledge, struct arena *arena, const struct principal *who,
+                    struct document_info **out, size_t *count, struct err *err)
+{
+    struct call call = {
+        .knowledge = knowledge, .arena = arena, .who = who, .err = err, .out.list = {out, count}};
 
     return pool_run(knowledge->pool, run_list, &call, err) && call.ok;
 }
@@ -320,11 +429,15 @@ bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path, uint32
     return pool_run(knowledge->pool, run_forget, &call, err) && call.ok;
 }
 
-bool knowledge_answer(struct knowledge *knowledge, struct arena *arena, struct str question,
-                      struct grounded *out, struct err *err)
+bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
+                      const struct knowledge_question *question, struct grounded *out,
+                      struct err *err)
 {
-    struct call call = {
-        .knowledge = knowledge, .arena = arena, .text = question, .err = err, .out.grounded = out};
+    struct call call = {.knowledge = knowledge,
+                        .arena = arena,
+                        .question = question,
+                        .err = err,
+                        .out.grounded = out};
 
     return pool_run(knowledge->pool, run_answer, &call, err) && call.ok;
 }

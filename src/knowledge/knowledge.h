@@ -50,26 +50,54 @@ struct ingest_report {
     struct ingest_problem *notes; /* of files that were read: what was left out or guessed */
     size_t note_count;
 };
+/* What is to be ingested, and what is said of its documents. A file NAME.metadata.json beside NAME, as Amazon
+ * Bedrock knows it, says it of that one document and comes first:
+ *   {"metadataAttributes": {"year": 2026}, "readers": ["team:acme/claims"]}
+ * What nobody says stays as it was. */
+struct ingest_wish {
+    struct str path;
+    bool says_readers, says_metadata;
+    struct str readers;  /* readers_join() */
+    struct str metadata; /* metadata_read() */
+};
 /* A file or a folder (all files below it, sorted; hidden files, links and unknown types are skipped and
  * said so). Unchanged files, known by hash, keep what they have; files gone from an ingested folder are
  * removed. A bad file is reported and stops nothing; the version of it that was known goes, unless it
  * could not be read at all. The run becomes visible as a whole at its end. One run at a time:
  * ERR_UNAVAILABLE. */
-SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena, struct str path,
-                               struct ingest_report *out, struct err *err) MUST_CHECK;
+SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena,
+                               const struct ingest_wish *wish, struct ingest_report *out,
+                               struct err *err) MUST_CHECK;
 
 struct document_info {
     struct str id, path, title, language; /* "en", "zh" */
-    uint64_t bytes, passages;
+    struct str readers, metadata;         /* a line each; JSON text or empty */
+    uint64_t bytes, passages, version;    /* version: 1, and one more for each change of the file */
     wall_ms ingested;
 };
+/* Those that `who` may read; NULL: all. */
 SUSPENDS bool knowledge_list(struct knowledge *knowledge, struct arena *arena,
-                             struct document_info **out, size_t *count, struct err *err) MUST_CHECK;
+                             const struct principal *who, struct document_info **out, size_t *count,
+                             struct err *err) MUST_CHECK;
+/* Who may read them and what is known of them, for one document (id or path) or all of a folder; holds for
+ * the next question. wish->path: which. */
+SUSPENDS bool knowledge_label(struct knowledge *knowledge, const struct ingest_wish *wish,
+                              uint32_t *documents, struct err *err) MUST_CHECK;
 SUSPENDS bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path,
                                uint32_t *documents, struct err *err) MUST_CHECK;
 
+/* A question, and whose. Documents that `who` may not read are as if they were not there: not found, not
+ * counted, in no score. */
+struct knowledge_question {
+    struct str text;
+    const struct principal *who; /* NULL: no rights are asked for; for tools without a request */
+    struct str filter;           /* JSON of a metadata filter (knowledge/metadata.h), or empty */
+};
+
 struct citation {
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
+    uint64_t version;                          /* of the document */
+    struct str metadata;                       /* of the document: JSON text, or empty */
     uint32_t line_first, line_last;            /* 1-based, in the original file */
     uint64_t byte_first, byte_end;             /* [first, end) in the original file */
     struct place
@@ -87,8 +115,18 @@ struct grounded {
     float confidence; /* 0 to 1, calibrated on the development splits; docs/quality.md */
 };
 SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
-                               struct str question, struct grounded *out, struct err *err)
-    MUST_CHECK;
+                               const struct knowledge_question *question, struct grounded *out,
+                               struct err *err) MUST_CHECK;
+
+/* Whole passages, best first: their quotes are their texts, their scores BM25. */
+struct passages_found {
+    struct citation *list;
+    size_t count;
+};
+#define SEARCH_LIMIT_MAX 100
+SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
+                               const struct knowledge_question *question, size_t limit,
+                               struct passages_found *out, struct err *err) MUST_CHECK;
 
 /* The model "weir": fills gateway/config.h's struct answerer. With `through` set, that model writes the
  * answer from the same passages (asked through gateway_ask) and the citations it used are checked; with

@@ -18,6 +18,7 @@ struct knowledge {
     const char *dir;
     struct pool *pool;
     struct readers *readers;
+    struct accesses *accesses;
     size_t file_bytes_max;
     uint32_t files_max;
 };
@@ -27,20 +28,28 @@ struct lexical *index_of(struct knowledge *knowledge, struct err *err);
 bool repair_now(struct knowledge *knowledge, uint32_t *dropped, struct err *err) MUST_CHECK;
 
 /* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
-bool ingest_now(struct knowledge *knowledge, struct arena *arena, struct str path,
+bool ingest_now(struct knowledge *knowledge, struct arena *arena, const struct ingest_wish *wish,
                 struct ingest_report *out, struct err *err) MUST_CHECK;
-bool list_now(struct knowledge *knowledge, struct arena *arena, struct document_info **out,
-              size_t *count, struct err *err) MUST_CHECK;
+bool list_now(struct knowledge *knowledge, struct arena *arena, const struct principal *who,
+              struct document_info **out, size_t *count, struct err *err) MUST_CHECK;
+bool label_now(struct knowledge *knowledge, const struct ingest_wish *wish, uint32_t *documents,
+               struct err *err) MUST_CHECK;
+bool search_now(struct knowledge *knowledge, struct arena *arena,
+                const struct knowledge_question *question, size_t limit, struct passages_found *out,
+                struct err *err) MUST_CHECK;
 bool forget_now(struct knowledge *knowledge, struct str id_or_path, uint32_t *documents,
                 struct err *err) MUST_CHECK;
-bool answer_now(struct knowledge *knowledge, struct arena *arena, struct str question,
-                struct grounded *out, struct err *err) MUST_CHECK;
+bool answer_now(struct knowledge *knowledge, struct arena *arena,
+                const struct knowledge_question *question, struct grounded *out, struct err *err)
+    MUST_CHECK;
 
 struct briefing;
-bool brief_now(struct knowledge *knowledge, struct arena *arena, struct str question,
-               struct briefing *out, struct err *err) MUST_CHECK;
-SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena, struct str question,
-                              struct briefing *out, struct err *err) MUST_CHECK;
+bool brief_now(struct knowledge *knowledge, struct arena *arena,
+               const struct knowledge_question *question, struct briefing *out, struct err *err)
+    MUST_CHECK;
+SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
+                              const struct knowledge_question *question, struct briefing *out,
+                              struct err *err) MUST_CHECK;
 
 /* What answers carry beside their text: {"answered", "confidence", "citations", "warnings"}. */
 struct account {
@@ -60,8 +69,12 @@ void write_annotations(struct buf *to,
 
 /* knowledge_model_ask() with a provider: through.c. */
 SUSPENDS bool ask_through(struct knowledge *knowledge, struct request *req,
-                          const struct model *model, struct answer **out, struct err *err)
-    MUST_CHECK;
+                          const struct knowledge_question *question, const struct model *model,
+                          struct answer **out, struct err *err) MUST_CHECK;
+#define FILTER_BYTES_MAX ((size_t)32 * KIB)
+/* What a request asks of the documents; search: how many passages, 0: an answer. */
+bool knowledge_question_of(struct request *req, struct knowledge_question *out, int64_t *search,
+                           struct err *err) MUST_CHECK;
 /* The embedded answer, streaming or whole: model.c. */
 struct answer *answer_here(struct request *req, const struct grounded *grounded, struct err *err)
     MUST_CHECK;
@@ -70,6 +83,8 @@ struct answer *answer_here(struct request *req, const struct grounded *grounded,
  * are no document of this type or hurt their reader. */
 struct document_source {
     struct str bytes, shown, source, root;
+    struct str readers, metadata;
+    uint64_t version;
     enum document_type type;
 };
 struct document_ingest {

@@ -58,6 +58,8 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     jw_key(w, "number");
     jw_u64(w, number);
     write_text(w, "document", c->document);
+    jw_key(w, "version");
+    jw_u64(w, c->version);
     write_text(w, "path", c->path);
     write_text(w, "title", c->title);
     write_text(w, "heading", c->heading);
@@ -65,6 +67,12 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     write_pair(w, "bytes", c->byte_first, c->byte_end);
     write_place(w, &c->place);
     write_text(w, "quote", c->quote);
+    jw_key(w, "score");
+    jw_f64(w, (double)(int64_t)(c->score * 1000) / 1000);
+    if (c->metadata.len > 0) {
+        jw_key(w, "metadata");
+        jw_raw(w, c->metadata);
+    }
     jw_object_end(w);
 }
 
@@ -301,20 +309,80 @@ struct answer *answer_here(struct request *req, const struct grounded *g, struct
     return answer;
 }
 
+/* --- what is asked of it ---------------------------------------------------------------------- */
+
+/* "weir": {"filter": {...}} leaves documents out; {"search": 10} wants passages and no answer. */
+bool knowledge_question_of(struct request *req, struct knowledge_question *out, int64_t *search,
+                           struct err *err)
+{
+    const struct json *j = req->chat.json;
+    json_ref filter = json_get(j, req->chat.weir, STR("filter"));
+    json_ref limit = json_get(j, req->chat.weir, STR("search"));
+
+    *search = 0;
+    if (filter && json_kind(j, filter) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "weir.filter: expected an object");
+    if (json_raw(j, filter).len > FILTER_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "weir.filter: more than %zu bytes", FILTER_BYTES_MAX);
+    if (limit && (!json_i64(j, limit, search) || *search < 1 || *search > SEARCH_LIMIT_MAX))
+        return err_set(err, ERR_INVALID, "weir.search: expected a whole number from 1 to %d",
+                       SEARCH_LIMIT_MAX);
+    *out = (struct knowledge_question){.text = req->chat.question,
+                                       .who = req->who,
+                                       .filter = filter ? json_raw(j, filter) : STR_NONE};
+    return true;
+}
+
+/* Passages as they are: listed for people, with all that is known of them for programs. */
+static SUSPENDS bool search_for(struct knowledge *knowledge, struct request *req,
+                                const struct knowledge_question *question, size_t limit,
+                                struct answer **out, struct err *err)
+{
+    bool zh = str_eq(text_language(question->text), STR("zh"));
+    struct passages_found found;
+    struct grounded g = {.language = text_language(question->text)};
+    struct buf b;
+
+    if (!knowledge_search(knowledge, req->arena, question, limit, &found, err))
+        return false;
+    g.answered = found.count > 0;
+    g.citations = found.list;
+    g.citation_count = found.count;
+    buf_init(&b, req->arena, REPLY_MAX);
+    for (size_t i = 0; i < found.count; i++) {
+        citation_write_source(&b, &found.list[i], i + 1, zh);
+        buf_char(&b, '\n');
+        buf_str(&b, found.list[i].quote);
+        buf_str(&b, STR("\n\n"));
+    }
+    if (found.count == 0)
+        buf_str(&b, str_from(refusal_in(g.language)));
+    if (!buf_finish(&b, &g.text, err))
+        return false;
+    *out = answer_here(req, &g, err);
+    return *out != NULL;
+}
+
 bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
                          struct err *err)
 {
     const struct knowledge_model *m = knowledge_model;
     const struct model *through = m->through ? m->through(req->config) : NULL;
+    struct knowledge_question question;
     struct grounded grounded;
+    int64_t search;
 
     ASSERT(req->magic == REQUEST_MAGIC);
     if (!str_trim(req->chat.question).len)
         return err_set(err, ERR_INVALID,
                        "messages: expected a question in the last message with role \"user\"");
+    if (!knowledge_question_of(req, &question, &search, err))
+        return false;
+    if (search > 0)
+        return search_for(m->knowledge, req, &question, (size_t)search, out, err);
     if (through)
-        return ask_through(m->knowledge, req, through, out, err);
-    if (!knowledge_answer(m->knowledge, req->arena, req->chat.question, &grounded, err))
+        return ask_through(m->knowledge, req, &question, through, out, err);
+    if (!knowledge_answer(m->knowledge, req->arena, &question, &grounded, err))
         return false;
     *out = answer_here(req, &grounded, err);
     return *out != NULL;

@@ -353,7 +353,8 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     return true;
 }
 
-bool ask_through(struct knowledge *knowledge, struct request *req, const struct model *model,
+bool ask_through(struct knowledge *knowledge, struct request *req,
+                 const struct knowledge_question *question, const struct model *model,
                  struct answer **out, struct err *err)
 {
     struct writing *w = arena_alloc(req->arena, sizeof *w);
@@ -362,12 +363,12 @@ bool ask_through(struct knowledge *knowledge, struct request *req, const struct 
     if (!w)
         return err_arena(err, req->arena);
     *w = (struct writing){.req = req, .model = model};
-    if (!knowledge_brief(knowledge, req->arena, req->chat.question, &w->briefing, err))
+    if (!knowledge_brief(knowledge, req->arena, question, &w->briefing, err))
         return false;
     if (w->briefing.count)
         return begin_writing(w, out, err);
     /* Nothing to write from: the refusal needs no model and costs nothing. */
-    if (!knowledge_answer(knowledge, req->arena, req->chat.question, &none, err))
+    if (!knowledge_answer(knowledge, req->arena, question, &none, err))
         return false;
     *out = answer_here(req, &none, err);
     return *out != NULL;

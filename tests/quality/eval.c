@@ -183,7 +183,7 @@ static bool cite_given(struct eval *e, const struct asked_question *q, struct ta
     if (!q->answer_count || !in.ranked_count)
         return true;
     in.answerable = 1;
-    if (!ground(e->view, e->scratch, &in, &g, err))
+    if (!ground(&(struct access){.view = e->view}, e->scratch, &in, &g, err))
         return false;
     for (size_t i = 0; i < g.citation_count; i++) {
         hit = hit || holds_answer(q, g.citations[i].quote);
@@ -260,7 +260,7 @@ static bool ask_all(struct eval *e, const struct asked_question *q, struct tally
     struct grounded g;
     bool cited = false, first = false;
 
-    if (!ground(e->view, e->scratch, in, &g, err))
+    if (!ground(&(struct access){.view = e->view}, e->scratch, in, &g, err))
         return false;
     for (size_t i = 0; i < g.citation_count && g.answered; i++) {
         cited = cited || holds_answer(q, g.citations[i].quote);
@@ -336,7 +336,7 @@ static bool ask(struct eval *e, const struct asked_question *q, struct err *err)
 
     e->article = article_of(e, q);
 
-    if (!inquire(e->view, e->scratch, q->text, &in, err))
+    if (!inquire(&(struct access){.view = e->view}, e->scratch, q->text, &in, err))
         return false;
     t->asked++;
     t->answerable += q->answer_count > 0;

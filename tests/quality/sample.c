@@ -23,7 +23,8 @@ static bool ask_one(const struct lexical_view *view, struct arena *arena,
     struct grounded g;
     bool cited = false;
 
-    if (!inquire(view, arena, q->text, &in, err) || !ground(view, arena, &in, &g, err))
+    if (!inquire(&(struct access){.view = view}, arena, q->text, &in, err) ||
+        !ground(&(struct access){.view = view}, arena, &in, &g, err))
         return false;
     for (size_t i = 0; i < g.citation_count && g.answered; i++)
         cited = cited || holds_answer(q, g.citations[i].quote);

@@ -80,15 +80,18 @@ TEST(the_handbook_answers)
     size_t asked = 0;
 
     REQUIRE(rig_open(&rig));
-    REQUIRE(ingest_now(rig.knowledge, rig.arena, STR("examples/handbook"), &report, &err), "%s",
-            err.text);
+    REQUIRE(ingest_now(rig.knowledge, rig.arena,
+                       &(struct ingest_wish){.path = STR("examples/handbook")}, &report, &err),
+            "%s", err.text);
     EXPECT(report.added == 11 && report.failed == 0 && report.problem_count == 0);
     REQUIRE(file_load(rig.arena, "examples/questions.tsv", MIB, &questions, &err), "%s", err.text);
     while (next_line(&questions, &line)) {
         size_t mark = arena_mark(rig.arena);
         struct grounded g = {0};
 
-        REQUIRE(answer_now(rig.knowledge, rig.arena, line.question, &g, &err), "%s", err.text);
+        REQUIRE(answer_now(rig.knowledge, rig.arena,
+                           &(struct knowledge_question){.text = line.question}, &g, &err),
+                "%s", err.text);
         if (line.phrase.len)
             check_answer(&rig, &line, &g);
         else

@@ -24,7 +24,7 @@ static size_t documents(struct rig *rig)
     size_t count = 999;
     struct err err = {0};
 
-    if (!list_now(rig->knowledge, rig->arena, &list, &count, &err))
+    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
         EXPECT(false, "%s", err.text);
     return count;
 }
@@ -95,10 +95,12 @@ TEST(limits)
     rig.knowledge->file_bytes_max = 1000;
     rig_write(&rig, "b.md", "Another.\n");
     rig.knowledge->files_max = 1;
-    EXPECT(!ingest_now(rig.knowledge, rig.arena, str_from(rig_path(&rig, "docs")), &r, &err) &&
+    EXPECT(!ingest_now(rig.knowledge, rig.arena,
+                       &(struct ingest_wish){.path = str_from(rig_path(&rig, "docs"))}, &r, &err) &&
            err.code == ERR_TOO_LARGE);
     EXPECT(documents(&rig) == 0, "a failed run leaves nothing");
-    EXPECT(!ingest_now(rig.knowledge, rig.arena, STR("/nowhere/at/all"), &r, &err) &&
+    EXPECT(!ingest_now(rig.knowledge, rig.arena,
+                       &(struct ingest_wish){.path = STR("/nowhere/at/all")}, &r, &err) &&
            err.code == ERR_NOT_FOUND);
     rig_close(&rig);
 }
@@ -219,7 +221,8 @@ TEST(a_failing_ingest_keeps_what_was)
         rig_write(&rig, "a.md", "The apple tax is 16 euros.\n");
         struct str docs = str_from(rig_path(&rig, "docs"));
         fault_decide(at_zero, &countdown);
-        bool ok = ingest_now(rig.knowledge, rig.arena, docs, &r, &err);
+        bool ok =
+            ingest_now(rig.knowledge, rig.arena, &(struct ingest_wish){.path = docs}, &r, &err);
         fault_decide(NULL, NULL);
         more = countdown.failed != NULL;
         struct grounded g = rig_ask(&rig, "How much is the apple tax?");

@@ -73,7 +73,8 @@ struct ingest_report rig_ingest(struct rig *rig, const char *name)
     struct err err = {0};
     const char *path = arena_fmt(rig->arena, "%s/docs%s%s", rig->dir, *name ? "/" : "", name).ptr;
 
-    if (!ingest_now(rig->knowledge, rig->arena, str_from(path), &report, &err))
+    if (!ingest_now(rig->knowledge, rig->arena, &(struct ingest_wish){.path = str_from(path)},
+                    &report, &err))
         EXPECT(false, "%s", err.text);
     return report;
 }
@@ -83,7 +84,8 @@ struct grounded rig_ask(struct rig *rig, const char *question)
     struct grounded g = {0};
     struct err err = {0};
 
-    if (!answer_now(rig->knowledge, rig->arena, str_from(question), &g, &err))
+    if (!answer_now(rig->knowledge, rig->arena,
+                    &(struct knowledge_question){.text = str_from(question)}, &g, &err))
         EXPECT(false, "%s", err.text);
     return g;
 }

@@ -1,0 +1,187 @@
+/* /api/v1/knowledge: search and answers for programs that want them as data. Both are questions to the
+ * model that answers from documents, asked through the gateway: allowed, counted and recorded as any. */
+#include "app/admin_fields.h"
+#include "sys/snapshot.h"
+
+#define QUERY_BYTES_MAX  4000
+#define SEARCH_RESULTS   5
+#define ANSWER_BYTES_MAX (8 * MIB)
+
+static const struct schema_field search_fields[] = {
+    {"query", FIELD_PROSE, 0, NULL, 1, QUERY_BYTES_MAX, NULL, NULL},
+    {"limit", FIELD_COUNT, FIELD_OPTIONAL, "Passages; 5 when not said.", 1, SEARCH_LIMIT_MAX, NULL,
+     NULL},
+    {"filter", FIELD_ANY, FIELD_OPTIONAL,
+     "A condition on metadata, as {\"equals\": {\"key\": \"year\", \"value\": 2026}}.", 0, 0, NULL,
+     NULL},
+    {0},
+};
+static const struct schema search_schema = {"KnowledgeSearch", "What to look for.", search_fields,
+                                            NULL};
+static const struct schema_field answer_fields[] = {
+    {"question", FIELD_PROSE, 0, NULL, 1, QUERY_BYTES_MAX, NULL, NULL},
+    {"filter", FIELD_ANY, FIELD_OPTIONAL, "A condition on metadata.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema answer_schema = {"KnowledgeQuestion", "What to answer.", answer_fields,
+                                            NULL};
+
+static const struct schema_field citation_fields[] = {
+    {"number", FIELD_COUNT, 0, "As the text marks it: [1].", 0, 0, NULL, NULL},
+    {"document", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"title", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"heading", FIELD_PROSE, 0, "Path of headings.", 0, 0, NULL, NULL},
+    {"lines", FIELD_COUNT, FIELD_LIST, "First and last.", 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, FIELD_LIST, "Begin and end.", 0, 0, NULL, NULL},
+    {"page", FIELD_COUNT, FIELD_OPTIONAL, "In files that have pages.", 0, 0, NULL, NULL},
+    {"label", FIELD_PROSE, FIELD_OPTIONAL, "As Fees!A4:D4.", 0, 0, NULL, NULL},
+    {"box", FIELD_NUMBER, FIELD_OPTIONAL | FIELD_LIST, "Left, top, right, bottom in points.", 0, 0,
+     NULL, NULL},
+    {"quote", FIELD_PROSE, 0, "The text there.", 0, 0, NULL, NULL},
+    {"score", FIELD_NUMBER, 0, NULL, 0, 0, NULL, NULL},
+    {"metadata", FIELD_ANY, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
+    {"answer", FIELD_ANY, FIELD_OPTIONAL, "Where in the quote the words that answer stand.", 0, 0,
+     NULL, NULL},
+    {0},
+};
+static const struct schema citation_schema = {"Citation", "A place in a document.", citation_fields,
+                                              NULL};
+static const struct schema_field found_fields[] = {
+    {"passages", FIELD_OBJECT, FIELD_LIST, "Best first.", 0, 0, NULL, &citation_schema},
+    {0},
+};
+static const struct schema found_schema = {"KnowledgeFound", "Passages.", found_fields, NULL};
+static const struct schema_field answered_fields[] = {
+    {"answered", FIELD_BOOL, 0, "False: the documents do not answer this; the nearest are cited.",
+     0, 0, NULL, NULL},
+    {"confidence", FIELD_NUMBER, 0, "From 0 to 1.", 0, 0, NULL, NULL},
+    {"text", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"citations", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &citation_schema},
+    {"warnings", FIELD_PROSE, FIELD_OPTIONAL | FIELD_LIST, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema answered_schema = {"KnowledgeAnswer", "An answer from documents.",
+                                              answered_fields, NULL};
+
+static bool write_body(struct admin_call *call, struct str model, const char *field, int64_t search,
+                       struct str *out, struct err *err)
+{
+    json_ref filter = json_get(call->body, json_root(call->body), STR("filter"));
+    struct str text = STR("");
+    struct json_writer w;
+    struct buf b;
+
+    if (!field_text(call, field, &text, err))
+        return false;
+    buf_init(&b, call->arena, MIB);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "model"), jw_str(&w, model);
+    jw_key(&w, "messages");
+    jw_array(&w);
+    jw_object(&w);
+    jw_key(&w, "role"), jw_cstr(&w, "user");
+    jw_key(&w, "content"), jw_str(&w, text);
+    jw_object_end(&w);
+    jw_array_end(&w);
+    jw_key(&w, "weir");
+    jw_object(&w);
+    if (search > 0)
+        jw_key(&w, "search"), jw_i64(&w, search);
+    if (filter && json_kind(call->body, filter) != JSON_NULL)
+        jw_key(&w, "filter"), jw_raw(&w, json_raw(call->body, filter));
+    jw_object_end(&w);
+    jw_object_end(&w);
+    return buf_finish(&b, out, err);
+}
+
+/* The knowledge base of the path is the model of that name that answers from documents. */
+static const struct model *base_of(struct admin_call *call, const struct config *config,
+                                   struct err *err)
+{
+    const struct model *model = catalogue_find(config->catalogue, call->values[0]);
+
+    if (!model || model->provider) {
+        err_set(err, ERR_NOT_FOUND, "no knowledge base is called \"" STR_FMT "\"",
+                STR_ARG(str_slice(call->values[0], 0, 100)));
+        return NULL;
+    }
+    if (!principal_may_ask(call->who, model->name)) {
+        err_set(err, ERR_DENIED, "this key may not ask model \"" STR_FMT "\"",
+                STR_ARG(model->name));
+        return NULL;
+    }
+    return model;
+}
+
+static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t search,
+                         struct json **out, struct err *err)
+{
+    void *held CLEANUP(snapshot_release) = NULL;
+    const struct config *config = snapshot_borrow(call->house->config, &held);
+    const struct model *model = base_of(call, config, err);
+    struct gateway_asker asker = {.arena = call->arena,
+                                  .who = call->who,
+                                  .request_id = http_request_id(call->http),
+                                  .answer_bytes_max = ANSWER_BYTES_MAX};
+    struct gateway_told told = {0};
+    struct str body;
+
+    if (!model || !write_body(call, model->name, field, search, &body, err) ||
+        !gateway_ask_all(call->house->gateway, &asker, model, body, &told, err))
+        return false;
+    *out = json_parse(call->arena, told.body, err);
+    if (!*out)
+        return err_wrap(err, "the answer could not be read");
+    if (told.status == 200)
+        return true;
+    struct str message = STR("it was refused");
+    (void)!json_str(*out, json_path(*out, "error.message"), call->arena, &message);
+    return admin_fail(call, told.status, "refused", err, STR_FMT, STR_ARG(message));
+}
+
+static bool search(struct admin_call *call, struct err *err)
+{
+    int64_t limit = SEARCH_RESULTS;
+    struct json *told;
+
+    field_count(call, "limit", &limit);
+    if (!ask(call, "query", limit, &told, err))
+        return false;
+    jw_object(&call->reply);
+    jw_key(&call->reply, "passages");
+    jw_raw(&call->reply, json_raw(told, json_path(told, "weir.citations")));
+    jw_object_end(&call->reply);
+    return true;
+}
+
+static bool answer(struct admin_call *call, struct err *err)
+{
+    struct json_writer *w = &call->reply;
+    struct json *told;
+
+    if (!ask(call, "question", 0, &told, err))
+        return false;
+    json_ref weir = json_path(told, "weir");
+    jw_object(w);
+    for (json_ref v = json_first(told, weir); v; v = json_next(told, v)) {
+        jw_key_raw(w, json_key_raw(told, v));
+        jw_raw(w, json_raw(told, v));
+    }
+    jw_key(w, "text");
+    jw_raw(w, json_raw(told, json_path(told, "choices.0.message.content")));
+    jw_object_end(w);
+    return true;
+}
+
+static const struct admin_route routes[] = {
+    {"POST", "/api/v1/knowledge/{base}/search", "Find passages of documents", RIGHT_ASK, search,
+     &search_schema, &found_schema, 0, false, NULL, NULL},
+    {"POST", "/api/v1/knowledge/{base}/answer", "Answer from documents, with citations", RIGHT_ASK,
+     answer, &answer_schema, &answered_schema, 0, false, NULL, NULL},
+};
+const struct admin_part admin_knowledge_part = {
+    "knowledge", "Documents searched and answered from, within what the key may read.", routes,
+    ARRAY_LEN(routes)};
