@@ -1,4 +1,6 @@
 /* weir serve, weir ask. */
+#include <unistd.h>
+
 #include "app/cli.h"
 #include "app/log_queue.h"
 #include "app/serve.h"
@@ -68,6 +70,26 @@ static bool ask_body(struct cli *cli, struct str *out, struct err *err)
     return buf_finish(&b, out, err);
 }
 
+/* The words that answer, as the documents' model marks them: on a line of their own, for the sentences are
+ * on their way before it is known which will be marked. */
+static void print_words(struct cli *cli, const struct json *j)
+{
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    json_ref citations = json_path(j, "weir.citations");
+
+    if (!terminal && !cli_given(cli, "--words"))
+        return;
+    for (json_ref c = json_first(j, citations); c; c = json_next(j, c)) {
+        struct str words = cli_text(cli, j, json_get(j, c, STR("answer")), "text");
+        int64_t number = 0;
+
+        if (!words.len || !json_i64(j, json_get(j, c, STR("number")), &number))
+            continue;
+        printf("\n\n%s" STR_FMT "%s [%" PRId64 "]", terminal ? "\033[1m" : "", STR_ARG(words),
+               terminal ? "\033[0m" : "", number);
+    }
+}
+
 /* One event of the stream: print its text; false with err when it reports a failure. */
 static bool print_event(struct cli *cli, const struct sse_event *event, bool *done, struct err *err)
 {
@@ -86,6 +108,7 @@ static bool print_event(struct cli *cli, const struct sse_event *event, bool *do
     json_ref content = json_path(j, "choices.0.delta.content");
     if (content && json_str(j, content, cli->arena, &text))
         fwrite(text.ptr, 1, text.len, stdout);
+    print_words(cli, j);
     fflush(stdout);
     return true;
 }
@@ -127,7 +150,7 @@ static bool ask(struct cli *cli, struct err *err)
         if (cli->json)
             cli_print_json(j);
         else if (json_str(j, json_path(j, "choices.0.message.content"), cli->arena, &text))
-            printf(STR_FMT "\n", STR_ARG(text));
+            printf(STR_FMT, STR_ARG(text)), print_words(cli, j), printf("\n");
         return true;
     }
     if (!cli_open(cli, "POST", STR("/v1/chat/completions"), body, &call, err))
@@ -154,6 +177,8 @@ static const struct cli_option serve_options_table[] = {
 static const struct cli_option ask_options[] = {
     {"--model", CLI_TEXT, "NAME", NULL, "which model; default: the documents"},
     {"--no-stream", CLI_SWITCH, NULL, NULL, "wait for the whole answer"},
+    {"--words", CLI_SWITCH, NULL, NULL,
+     "the words that answer on a line of their own, as on a terminal"},
     {0},
 };
 

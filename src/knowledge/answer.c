@@ -1,5 +1,6 @@
 #include "knowledge/answer.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -8,6 +9,7 @@
 #define LIST_ITEMS_MAX 8     /* that follow their introduction into an answer */
 #define EQUAL_SCORE    0.3f  /* as good as the best: which of them answers cannot be told */
 #define NEAR_SCORE     1.0f  /* a further sentence may be this much below the best */
+#define WORDS_SHARE    0.05f /* of all that could be marked: below it the words are a guess */
 #define NEW_SHARE      0.15f /* ... and must cover this much more of the question */
 
 /* --- document records ------------------------------------------------------------------------- */
@@ -69,6 +71,35 @@ static bool read_found(struct arena *arena, const struct lexical_hits *hits, str
     return true;
 }
 
+bool inquire_in(const struct span_request *with, const struct lexical_hits *hits, struct inquiry *q,
+                struct err *err)
+{
+    struct span_request r = *with;
+
+    q->ranked_count = 0;
+    q->confidence = q->answerable = 0;
+    if (!read_found(r.arena, hits, q, err) ||
+        !candidates_rank(r.analyser, r.arena, &q->question, q->found, q->found_count, &q->ranked,
+                         &q->ranked_count, err))
+        return false;
+    r.question = &q->question;
+    r.ranked = q->ranked;
+    r.count = q->ranked_count;
+    if (!r.weights)
+        r.weights = &span_weights[language_number(q->question.language)];
+    if (!spans_rank(&r, &q->spans, err))
+        return false;
+    q->verdict = POLARITY_NONE;
+    if (q->ranked_count && !verdict_of(&r, &q->ranked[0], &q->verdict, err))
+        return false;
+    if (q->ranked_count) {
+        signs_of(&q->question, q->ranked, q->ranked_count, &q->spans, q->signs);
+        q->confidence = confidence_of(&q->question, q->signs);
+        q->answerable = answerable_of(&q->question, q->signs);
+    }
+    return true;
+}
+
 bool inquire(const struct access *access, struct arena *arena, struct str text, struct inquiry *out,
              struct err *err)
 {
@@ -82,15 +113,9 @@ bool inquire(const struct access *access, struct arena *arena, struct str text, 
     if (!analyser_open(&analyser, err) ||
         !question_read(access, analyser, arena, text, &q.question, err) ||
         !lexical_search(access->view, arena, &query, &hits, err) ||
-        !read_found(arena, &hits, &q, err) ||
-        !candidates_rank(analyser, arena, &q.question, q.found, q.found_count, &q.ranked,
-                         &q.ranked_count, err))
+        !inquire_in(&(struct span_request){.access = access, .analyser = analyser, .arena = arena},
+                    &hits, &q, err))
         return false;
-    if (q.ranked_count) {
-        signs_of(&q.question, q.ranked, q.ranked_count, q.signs);
-        q.confidence = confidence_of(&q.question, q.signs);
-        q.answerable = answerable_of(&q.question, q.signs);
-    }
     *out = q;
     return true;
 }
@@ -297,20 +322,74 @@ static void widen(const struct inquiry *q, const struct candidate *c, size_t *fi
         *last = i + 1;
 }
 
+/* Where byte `at` of a block stands in a quote that begins with sentence `first`. */
+static size_t place_in_quote(const struct found *found, struct sentence first, uint32_t block,
+                             uint32_t at)
+{
+    size_t before = 0;
+
+    for (uint32_t i = first.block; i < block; i++)
+        before += found->passage.blocks[i].text.len + 1;
+    return before + at - first.from;
+}
+
+/* The best words within what is cited. None for "yes or no?", and none when they are as good as guessed. */
+struct cited {
+    const struct found *found;
+    size_t first, last; /* sentences */
+};
+static void mark_words(const struct inquiry *q, const struct cited *cited, struct grounded *out)
+{
+    const struct span *best = NULL;
+    size_t where = 0;
+
+    for (size_t i = 0; i < SPAN_SENTENCES && !q->question.polar; i++) {
+        const struct span *span = &q->spans.of[i];
+
+        for (size_t k = 0; k < out->citation_count && span->words; k++) {
+            const struct candidate *c = span->sentence;
+
+            if (c->found == cited[k].found && c->sentence >= cited[k].first &&
+                c->sentence <= cited[k].last && (!best || best->score < span->score)) {
+                best = span;
+                where = k;
+            }
+        }
+    }
+    if (!best || expf(best->score - q->spans.odds) < WORDS_SHARE)
+        return;
+    const struct found *found = cited[where].found;
+    struct citation *c = &out->citations[where];
+    uint32_t block = found->sentences[best->sentence->sentence].block;
+    struct origin origin = block_origin(&found->passage.blocks[block], best->from, best->to);
+    size_t at = place_in_quote(found, found->sentences[cited[where].first], block, best->from);
+
+    c->words = (struct citation_words){.text = str_slice(c->quote, at, at + best->to - best->from),
+                                       .byte_first = origin.byte_first,
+                                       .byte_end = origin.byte_end,
+                                       .quote_first = (uint32_t)at,
+                                       .quote_end = (uint32_t)(at + best->to - best->from)};
+}
+
 static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
                         struct err *err)
 {
     const struct candidate *chosen[CITATIONS_MAX];
+    struct cited cited[CITATIONS_MAX];
     size_t count = choose_sentences(q, chosen);
 
     for (size_t i = 0; i < count; i++) {
-        size_t first, last;
-
-        widen(q, chosen[i], &first, &last);
-        if (!cite(arena, chosen[i]->found, first, last, &out->citations[i], err))
+        cited[i].found = chosen[i]->found;
+        widen(q, chosen[i], &cited[i].first, &cited[i].last);
+        if (!cite(arena, cited[i].found, cited[i].first, cited[i].last, &out->citations[i], err))
             return false;
         out->citation_count++;
     }
+    mark_words(q, cited, out);
+    out->verdict = q->verdict;
+    for (size_t i = 1; i < count; i++) /* two sentences, two minds: the reader's */
+        if (is_exception(q, chosen[i]))
+            out->verdict = POLARITY_NONE;
     return true;
 }
 
@@ -336,17 +415,20 @@ static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct gr
 
 static const struct words {
     const char *sources, *refusal, *nearest, *nothing, *empty;
+    const char *verdicts[3]; /* by enum polarity */
 } words[LANGUAGES] = {
     {.sources = "Sources:",
      .refusal = "The documents do not answer this question.",
      .nearest = "The nearest passages are:",
      .nothing = "Nothing in them is near it.",
-     .empty = "There are no documents yet. Add some with `weir ingest FOLDER`."},
+     .empty = "There are no documents yet. Add some with `weir ingest FOLDER`.",
+     .verdicts = {"", "Yes: ", "No: "}},
     {.sources = "来源：",
      .refusal = "文档没有回答这个问题。",
      .nearest = "最接近的段落是：",
      .nothing = "文档中没有与之相近的内容。",
-     .empty = "还没有任何文档。请用 `weir ingest 文件夹` 添加。"},
+     .empty = "还没有任何文档。请用 `weir ingest 文件夹` 添加。",
+     .verdicts = {"", "是：", "否："}},
 };
 
 static void write_lines(struct buf *b, const struct citation *c, bool zh)
@@ -385,6 +467,7 @@ static void write_sources(struct buf *b, const struct grounded *g, bool zh)
 
 static void write_answer(struct buf *b, const struct grounded *g, bool zh)
 {
+    buf_str(b, str_from(words[zh].verdicts[g->verdict]));
     for (size_t i = 0; i < g->citation_count; i++) {
         if (i > 0)
             buf_char(b, ' ');
@@ -411,7 +494,7 @@ static void write_refusal(struct buf *b, const struct grounded *g, bool empty, b
 static bool is_empty(const struct access *access)
 {
     return access->filter ? lexical_filter_passages(access->filter) == 0
-                         : lexical_stats(access->view).documents == 0;
+                          : lexical_stats(access->view).documents == 0;
 }
 
 bool ground(const struct access *access, struct arena *arena, const struct inquiry *q,

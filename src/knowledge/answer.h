@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "knowledge/choose.h"
 #include "knowledge/knowledge.h"
+#include "knowledge/span.h"
+#include "knowledge/verdict.h"
 
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
 #define CITATIONS_MAX  3
@@ -33,11 +35,17 @@ struct inquiry {
     size_t found_count;
     struct candidate *ranked;
     size_t ranked_count;
+    struct span_choice spans;
+    enum polarity verdict; /* of the best sentence, for what wants a yes or no */
     float signs[SIGNS];
     float confidence, answerable;
 };
 bool inquire(const struct access *access, struct arena *arena, struct str question,
              struct inquiry *out, struct err *err) MUST_CHECK;
+/* The passages that `hits` found, read and ranked; question and span weights (NULL: those that ship) are
+ * given. What inquire() does, for measuring. */
+bool inquire_in(const struct span_request *with, const struct lexical_hits *hits,
+                struct inquiry *out, struct err *err) MUST_CHECK;
 /* A passage whole, as a citation of its text. */
 bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
                   struct err *err) MUST_CHECK;

@@ -1,5 +1,7 @@
 #include "knowledge/choose.h"
 
+#include "knowledge/span.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #define NEGATED_COST  0.8f /* "is it covered?": "not when ..." is the second half of the answer */
 #define NAMED_GAIN    1.0f /* "who is the director?": "the director, Ms Solheim" */
 #define TIMELESS_COST 1.5f /* "how long ...?": no "7 days" here */
+
+#define ODDS_MOST 8.0f /* of spans; what is surer is as sure */
 
 #define NEAR_WORDS 2 /* neighbouring words of the question may stand this far apart */
 
@@ -173,7 +177,7 @@ static float share(const struct question *q, uint64_t bits, enum term_field fiel
 }
 
 /* "located" and "location" have different stems and the same beginning; who approves decides. */
-static bool is_kin(const struct asked *asked, struct str b)
+bool asked_has_kin(const struct asked *asked, struct str b)
 {
     struct str a = asked->term.text;
     size_t same = 0, longer = MAX_OF(a.len, b.len);
@@ -199,7 +203,7 @@ static uint64_t kin_bits(const struct question *q, uint64_t there, const struct 
             ((uint8_t)asked->term.text.ptr[0] >= 0x80 && !asked->family))
             continue;
         for (size_t k = 0; k < terms->count; k++) {
-            if (!terms->at[k].stop && is_kin(asked, terms->at[k].text)) {
+            if (!terms->at[k].stop && asked_has_kin(asked, terms->at[k].text)) {
                 bits |= 1ull << i;
                 break;
             }
@@ -556,8 +560,20 @@ static float softmax_share(const struct candidate *ranked, size_t count)
     return 1 / sum;
 }
 
+static void span_signs(const struct candidate *pick, const struct span_choice *spans,
+                       float signs[SIGNS])
+{
+    if (!spans->count)
+        return;
+    signs[S_SPAN_ODDS] = fmaxf(fminf(spans->odds, ODDS_MOST), -ODDS_MOST) / ODDS_MOST;
+    signs[S_SPAN_SHARE] = spans->share;
+    signs[S_SPAN_MARGIN] = fminf(spans->margin, 4) / 4;
+    signs[S_SPAN_AGREE] = spans->agree;
+    signs[S_SPAN_SAME] = spans->best[0].sentence == pick;
+}
+
 void signs_of(const struct question *q, const struct candidate *ranked, size_t count,
-              float signs[SIGNS])
+              const struct span_choice *spans, float signs[SIGNS])
 {
     uint64_t kin, passage = passage_bits(ranked, count, &kin);
     float reachable = 2.2f * (q->word_idf + 0.4f * q->pair_idf);
@@ -595,6 +611,7 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
     signs[S_NEGATED] = ranked[0].features[F_NEGATED];
     signs[S_CUE_NEAR] = ranked[0].features[F_CUE_NEAR];
     signs[S_FOCUS] = ranked[0].features[F_FOCUS];
+    span_signs(&ranked[0], spans, signs);
 }
 
 static float logistic(const float weights[SIGNS + 1], const float signs[SIGNS])

@@ -40,6 +40,9 @@ struct question {
 bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
                    struct str text, struct question *out, struct err *err) MUST_CHECK;
 
+/* Another word of the same family: "located" and "location". */
+bool asked_has_kin(const struct asked *asked, struct str stem);
+
 /* A passage found, decoded, cut into sentences. */
 struct found {
     struct str key, document_record, title;
@@ -115,6 +118,11 @@ enum sign { /* of the answer as a whole, for the confidence */
             S_NEGATED,
             S_CUE_NEAR,
             S_FOCUS,
+            S_SPAN_ODDS,   /* of the best words against "none answers" */
+            S_SPAN_SHARE,  /* their softmax share */
+            S_SPAN_MARGIN, /* their lead over others */
+            S_SPAN_AGREE,  /* they are of the kind asked for */
+            S_SPAN_SAME,   /* they stand in the picked sentence */
             SIGNS
 };
 
@@ -147,8 +155,9 @@ bool found_read(struct arena *arena, const struct lexical_hits *hits, struct fou
 bool candidates_rank(struct analyser *analyser, struct arena *arena,
                      const struct question *question, const struct found *found, size_t count,
                      struct candidate **out, size_t *out_count, struct err *err) MUST_CHECK;
+struct span_choice; /* knowledge/span.h */
 void signs_of(const struct question *question, const struct candidate *ranked, size_t count,
-              float signs[SIGNS]);
+              const struct span_choice *spans, float signs[SIGNS]);
 /* How likely the picked sentence holds the answer; and how likely the passages answer the question at all.
  * Two questions: a wrong pick from the right passage is one thing, an answer that is not there another. */
 float confidence_of(const struct question *question, const float signs[SIGNS]);
@@ -165,6 +174,7 @@ void stop_cue_words(struct terms *terms);
 /* Words companies use for one another, "approv" and "decid": 0 is none. */
 size_t family_of(struct str stem);
 bool is_of_family(struct str stem, size_t family);
+bool is_surname(struct str s); /* the character a Chinese name begins with */
 bool is_polar(struct str question, struct str language);
 bool is_negated(struct str text);
 bool refers_back(struct str sentence); /* begins with a pronoun for what was said before */

@@ -191,7 +191,7 @@ static bool new_term(const struct terms *terms, const struct question *question,
     return false;
 }
 
-static bool is_surname(struct str s)
+bool is_surname(struct str s)
 {
     struct str all = {surnames, sizeof surnames - 1};
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "knowledge/access.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/rights.h"
-#include "knowledge/access.h"
 
 #define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
 #define FILES_DEFAULT      100000u
@@ -275,7 +275,8 @@ bool brief_now(struct knowledge *k, struct arena *arena, const struct knowledge_
     struct inquiry inquiry;
 
     return access_borrow(k, question, &access, err) &&
-           inquire(access, arena, question->text, &inquiry, err) && brief(arena, &inquiry, out, err);
+           inquire(access, arena, question->text, &inquiry, err) &&
+           brief(arena, &inquiry, out, err);
 }
 
 /* --- on the pool ------------------------------------------------------------------------------ */

@@ -94,6 +94,11 @@ struct knowledge_question {
     struct str filter;           /* JSON of a metadata filter (knowledge/metadata.h), or empty */
 };
 
+struct citation_words {              /* the words of a quote that answer */
+    struct str text;                 /* empty: none are marked */
+    uint64_t byte_first, byte_end;   /* in the original file */
+    uint32_t quote_first, quote_end; /* bytes of the quote */
+};
 struct citation {
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
@@ -105,14 +110,17 @@ struct citation {
                          * that was read from the file */
     struct str quote; /* the text of these bytes: markup taken out, white space folded */
     float score;
+    struct citation_words words; /* of at most one citation of an answer */
 };
+enum polarity { POLARITY_NONE, POLARITY_YES, POLARITY_NO };
 struct grounded {
     bool answered;       /* false: nothing above the bar; citations are then the nearest passages */
     struct str language; /* of the question */
     struct str text;     /* sentences with [1] [2], or the plain refusal, in that language */
     struct citation *citations;
     size_t citation_count;
-    float confidence; /* 0 to 1, calibrated on the development splits; docs/quality.md */
+    enum polarity verdict; /* where the first citation says so word by word */
+    float confidence;      /* 0 to 1, calibrated on the development splits; docs/quality.md */
 };
 SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, struct grounded *out,

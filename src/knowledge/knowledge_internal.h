@@ -55,6 +55,7 @@ SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
 struct account {
     struct str text; /* the answer with its marks "[1]" */
     bool answered;
+    enum polarity verdict;
     float confidence;
     const struct citation *citations;
     size_t count;

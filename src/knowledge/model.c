@@ -52,6 +52,20 @@ static void write_place(struct json_writer *w, const struct place *p)
     jw_array_end(w);
 }
 
+/* The words that answer; their place in the quote counts characters, as the dialect's annotations do. */
+static void write_words(struct json_writer *w, const struct citation *c)
+{
+    if (!c->words.text.len)
+        return;
+    jw_key(w, "answer");
+    jw_object(w);
+    write_text(w, "text", c->words.text);
+    write_pair(w, "bytes", c->words.byte_first, c->words.byte_end);
+    write_pair(w, "characters", utf8_count(str_slice(c->quote, 0, c->words.quote_first)),
+               utf8_count(str_slice(c->quote, 0, c->words.quote_end)));
+    jw_object_end(w);
+}
+
 static void write_citation(struct json_writer *w, const struct citation *c, uint32_t number)
 {
     jw_object(w);
@@ -67,6 +81,7 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     write_pair(w, "bytes", c->byte_first, c->byte_end);
     write_place(w, &c->place);
     write_text(w, "quote", c->quote);
+    write_words(w, c);
     jw_key(w, "score");
     jw_f64(w, (double)(int64_t)(c->score * 1000) / 1000);
     if (c->metadata.len > 0) {
@@ -86,6 +101,10 @@ void write_account(struct buf *to, const struct account *a)
     jw_bool(&w, a->answered);
     jw_key(&w, "confidence");
     jw_f64(&w, (double)(int)(a->confidence * 1000) / 1000);
+    if (a->verdict != POLARITY_NONE) {
+        jw_key(&w, "verdict");
+        jw_cstr(&w, a->verdict == POLARITY_YES ? "yes" : "no");
+    }
     if (a->through) {
         jw_key(&w, "through");
         jw_cstr(&w, a->through);
@@ -194,6 +213,7 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
 {
     struct account account = {.text = g->text,
                               .answered = g->answered,
+                              .verdict = g->verdict,
                               .confidence = g->confidence,
                               .citations = g->citations,
                               .count = g->citation_count};

@@ -2,26 +2,35 @@
  *   weir_eval                           the sample in tests/quality/data, from the source's top folder
  *   weir_eval DATA                      the whole sets (README.md says where they come from)
  *   weir_eval DATA --language en        one of the two
+ *   weir_eval DATA --set squad2-en      one set's questions, over all passages
  *   weir_eval DATA --every 10           each tenth question: seconds instead of a minute
- *   weir_eval DATA --train FILE         the features for train.c instead of figures */
+ *   weir_eval DATA --train FILE         the features for train.c beside the figures
+ *   weir_eval DATA --spans FILE         instead: the candidates for train_spans.c
+ *   weir_eval DATA --unseen FILE        spans by the weights in it that have not seen a question's article */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "score.h"
 #include "sets.h"
+#include "span_file.h"
 
-#define SCRATCH  ((size_t)64 * MIB)
-#define SETS_MAX 16
+#define SCRATCH    ((size_t)64 * MIB)
+#define SETS_MAX   16
+#define AWAY_EVERY 3 /* questions of which spans are also learned with the answer's article away */
 
 struct tally {
     struct str set;
     uint32_t asked, answerable;
-    uint32_t first, five, ten;   /* the passage among the best 1, 5, 10 */
-    uint32_t chosen;             /* the passage of the best sentence is the right one */
-    uint32_t given1, given3;     /* right passage given: the best sentence, the best three */
-    uint32_t shown, letters;     /* ... what is cited holds the answer; bytes of it in all */
-    uint32_t cited, cited_first; /* over all passages: a cited sentence holds the answer */
+    uint32_t first, five, ten; /* the passage among the best 1, 5, 10 */
+    uint32_t chosen;           /* the passage of the best sentence is the right one */
+    uint32_t given1, given3;   /* right passage given: the best sentence, the best three */
+    uint32_t shown, letters;   /* ... what is cited holds the answer; bytes of it in all */
+    double exact, f1;          /* passage given: the best words */
+    double marked, exact_shown, f1_shown; /* ... marked in what is cited */
+    uint32_t spanned;                     /* the sentence of the best span holds the answer */
+    uint32_t cited, cited_first;          /* over all passages: a cited sentence holds the answer */
     uint32_t answered, right, refused_well, refused_badly;
     double *sure, *unsure; /* answerable_of() of both kinds, over all passages */
     double *given_sure, *given_unsure, *away;
@@ -31,10 +40,13 @@ struct tally {
 struct eval {
     struct collection *c;
     struct lexical_view *view;
+    struct access access; /* all of it */
     struct analyser *analyser;
     struct arena *scratch;
-    FILE *train;
+    FILE *train, *spans;
+    struct span_weights *unseen; /* [LANGUAGES][SPAN_FOLDS], or NULL: those that ship */
     uint32_t every;
+    const char *only;      /* set, or NULL */
     struct tally *tallies; /* SETS_MAX */
     size_t tally_count;
     uint32_t question_number, article; /* the same number for all questions of one title */
@@ -131,27 +143,44 @@ static void dump_signs(struct eval *e, const struct asked_question *q, const str
 
 /* --- one question ----------------------------------------------------------------------------- */
 
+static const struct span_weights *weights_for(const struct eval *e, const struct inquiry *in)
+{
+    int language = language_number(in->question.language);
+
+    return e->unseen ? &e->unseen[language * SPAN_FOLDS + (int)(e->article % SPAN_FOLDS)]
+                     : &span_weights[language];
+}
+
+static struct span_request request_for(const struct eval *e, const struct inquiry *in)
+{
+    return (struct span_request){.access = &e->access,
+                                 .analyser = e->analyser,
+                                 .arena = e->scratch,
+                                 .question = &in->question,
+                                 .ranked = in->ranked,
+                                 .count = in->ranked_count,
+                                 .weights = weights_for(e, in)};
+}
+
 static bool rank_hits(struct eval *e, const struct lexical_hits *hits, struct inquiry *in,
                       struct err *err)
 {
-    if (!found_read(e->scratch, hits, &in->found, err))
-        return false;
-    in->found_count = hits->count;
-    for (size_t i = 0; i < hits->count; i++) {
-        struct document_record record;
+    struct span_request request = request_for(e, in);
 
-        if (document_record_read(in->found[i].document_record, &record))
-            in->found[i].title = record.title;
-    }
-    if (!candidates_rank(e->analyser, e->scratch, &in->question, in->found, in->found_count,
-                         &in->ranked, &in->ranked_count, err))
-        return false;
-    in->answerable = 0;
-    if (in->ranked_count) {
-        signs_of(&in->question, in->ranked, in->ranked_count, in->signs);
-        in->answerable = answerable_of(&in->question, in->signs);
-    }
-    return true;
+    return inquire_in(&request, hits, in, err);
+}
+
+/* As inquire() does, with the weights that this question is measured by. */
+static bool ask_documents(struct eval *e, struct str text, struct inquiry *in, struct err *err)
+{
+    struct lexical_hits hits;
+
+    *in = (struct inquiry){0};
+    return question_read(&e->access, e->analyser, e->scratch, text, &in->question, err) &&
+           lexical_search(e->view, e->scratch,
+                          &(struct lexical_query){&in->question.terms, NULL, PASSAGES_ASKED}, &hits,
+                          err) &&
+           rank_hits(e, &hits, in, err);
 }
 
 static bool only_right_passage(struct eval *e, const struct asked_question *q, struct inquiry *in,
@@ -173,6 +202,72 @@ static bool only_right_passage(struct eval *e, const struct asked_question *q, s
     return rank_hits(e, &hits, in, err);
 }
 
+struct span_dump {
+    struct eval *e;
+    const struct asked_question *q;
+    bool zh;
+    struct buf *rows;
+    uint32_t count;
+};
+
+static struct str span_text(const struct span *span)
+{
+    struct sentence s = span->sentence->found->sentences[span->sentence->sentence];
+
+    return str_slice(span->sentence->found->passage.blocks[s.block].text, span->from, span->to);
+}
+
+static void dump_span(void *to, const struct span *span, const uint16_t *ids, size_t count)
+{
+    struct span_dump *d = to;
+    struct score score = score_answer(span_text(span), d->q->answers, d->q->answer_count, d->zh);
+    struct span_row row = {
+        .exact = score.exact > 0, .f1 = (uint8_t)(score.f1 * 255), .ids = (uint16_t)count};
+
+    buf_put(d->rows, &row, sizeof row);
+    buf_put(d->rows, ids, count * sizeof *ids);
+    d->count++;
+}
+
+static bool span_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                       const struct inquiry *in, struct err *err)
+{
+    struct buf rows;
+    struct span_dump dump = {
+        .e = e, .q = q, .zh = language_number(in->question.language) > 0, .rows = &rows};
+    struct span_choice choice;
+    struct span_request request = request_for(e, in);
+
+    request.take = e->spans ? dump_span : NULL;
+    request.to = &dump;
+    if ((!q->answer_count && !e->spans) || !in->ranked_count)
+        return true;
+    size_t mark = arena_mark(e->c->arena);
+    buf_init(&rows, e->c->arena, 256 * MIB);
+    if (!spans_rank(&request, &choice, err))
+        return false;
+    if (choice.count && q->answer_count) {
+        struct score score =
+            score_answer(span_text(&choice.best[0]), q->answers, q->answer_count, dump.zh);
+
+        t->exact += score.exact;
+        t->f1 += score.f1;
+        t->spanned += holds_answer(q, candidate_text(choice.best[0].sentence));
+    }
+    if (e->spans && dump.count && !str_eq(q->set, STR("policyqa"))) {
+        struct span_group group = {.question = e->question_number,
+                                   .article = e->article,
+                                   .count = dump.count,
+                                   .answers = (uint32_t)q->answer_count};
+
+        (void)snprintf(group.set, sizeof group.set, STR_FMT, STR_ARG(q->set));
+        fwrite(&group, sizeof group, 1, e->spans);
+        fwrite(rows.ptr, 1, rows.len, e->spans);
+    }
+    arena_rewind(e->c->arena, mark);
+    return true;
+}
+
 /* What a reader is shown, were it not refused: one sentence, or several. */
 static bool cite_given(struct eval *e, const struct asked_question *q, struct tally *t,
                        struct inquiry in, struct err *err)
@@ -188,6 +283,15 @@ static bool cite_given(struct eval *e, const struct asked_question *q, struct ta
     for (size_t i = 0; i < g.citation_count; i++) {
         hit = hit || holds_answer(q, g.citations[i].quote);
         t->letters += (uint32_t)g.citations[i].quote.len;
+        if (g.citations[i].words.text.len) {
+            struct score score =
+                score_answer(g.citations[i].words.text, q->answers, q->answer_count,
+                             language_number(in.question.language) > 0);
+
+            t->marked++;
+            t->exact_shown += score.exact;
+            t->f1_shown += score.f1;
+        }
     }
     t->shown += hit;
     return true;
@@ -198,7 +302,8 @@ static bool ask_given(struct eval *e, const struct asked_question *q, struct tal
 {
     bool hit = false;
 
-    if (!only_right_passage(e, q, &in, err) || !cite_given(e, q, t, in, err))
+    if (!only_right_passage(e, q, &in, err) || !cite_given(e, q, t, in, err) ||
+        !span_given(e, q, t, &in, err))
         return false;
     for (size_t i = 0; i < in.ranked_count && i < 3; i++) {
         hit = hit || holds_answer(q, candidate_text(&in.ranked[i]));
@@ -307,6 +412,12 @@ static bool ask_without(struct eval *e, const struct asked_question *q, struct t
     hits.count = kept;
     if (!rank_hits(e, &hits, &in, err))
         return false;
+    if (e->spans) {
+        struct asked_question none = *q;
+
+        none.answer_count = 0;
+        return span_given(e, &none, t, &in, err);
+    }
     t->away[t->away_count++] = (double)in.answerable;
     if (e->train && in.ranked_count) {
         struct asked_question none = *q;
@@ -336,10 +447,13 @@ static bool ask(struct eval *e, const struct asked_question *q, struct err *err)
 
     e->article = article_of(e, q);
 
-    if (!inquire(&(struct access){.view = e->view}, e->scratch, q->text, &in, err))
+    if (!ask_documents(e, q->text, &in, err))
         return false;
     t->asked++;
     t->answerable += q->answer_count > 0;
+    if (e->spans)
+        return only_right_passage(e, q, &in, err) && span_given(e, q, t, &in, err) &&
+               (e->question_number % AWAY_EVERY || ask_without(e, q, t, in, err));
     if (q->answer_count && !ask_search(e, q, t, &in, err))
         return false;
     if (!ask_all(e, q, t, &in, err) || !ask_given(e, q, t, in, err) ||
@@ -354,12 +468,22 @@ static bool ask(struct eval *e, const struct asked_question *q, struct err *err)
 
 static const struct {
     const char *set;
-    double first, five, ten, given;
+    double first, five, ten, given, exact, f1;
 } baselines[] = {
-    {"squad2-en", .761, .904, .934, .893}, {"xquad-en", .869, .964, .972, .852},
-    {"clapnq", .913, .960, .973, 0},       {"cmrc2018", .944, .985, .989, .660},
-    {"drcd", .885, .959, .969, .827},      {"xquad-zh", .828, .917, .935, .823},
+    {"squad2-en", .761, .904, .934, .893, 35.0, 44.7},
+    {"xquad-en", .869, .964, .972, .852, 31.0, 40.1},
+    {"clapnq", .913, .960, .973, 0, 0, 0},
+    {"cmrc2018", .944, .985, .989, .660, 25.6, 39.4},
+    {"drcd", .885, .959, .969, .827, 29.9, 43.0},
+    {"xquad-zh", .828, .917, .935, .823, 19.5, 37.0},
 };
+
+static void print_words_baseline(struct str set)
+{
+    for (size_t i = 0; i < ARRAY_LEN(baselines); i++)
+        if (str_eq(set, str_from(baselines[i].set)) && baselines[i].f1 > 0)
+            printf("    baseline      EM %.1f F1 %.1f\n", baselines[i].exact, baselines[i].f1);
+}
 
 static void print_baseline(struct str set)
 {
@@ -398,6 +522,13 @@ static void print_tally(struct tally *t)
         t->chosen / n, t->shown / n, t->letters / n);
     print_baseline(t->set);
     printf(
+        "    exact words   EM %.1f F1 %.1f, passage given; their sentence holds the answer %.3f\n",
+        100 * t->exact / n, 100 * t->f1 / n, t->spanned / n);
+    print_words_baseline(t->set);
+    printf("    marked words  in %.3f of what is cited, of these EM %.1f F1 %.1f\n", t->marked / n,
+           t->marked > 0 ? 100 * t->exact_shown / t->marked : 0,
+           t->marked > 0 ? 100 * t->f1_shown / t->marked : 0);
+    printf(
         "    end to end    best sentence holds the answer %.3f; answered and cited right %.3f of "
         "answerable, %.3f of answered\n",
         t->cited_first / n, t->right / n, t->answered ? (double)t->right / t->answered : 0);
@@ -425,6 +556,8 @@ static bool run(struct eval *e, struct err *err)
     for (size_t i = 0; i < count; i += e->every) {
         size_t mark = arena_mark(e->scratch);
 
+        if (e->only && !str_eq(questions[i].set, str_from(e->only)))
+            continue;
         e->question_number = (uint32_t)i;
         if (!ask(e, &questions[i], err))
             return false;
@@ -445,6 +578,7 @@ static bool eval_language(const char *dir, const char *data, bool zh, struct eva
     if (ok) {
         e->c = &c;
         e->view = lexical_borrow(c.knowledge->index);
+        e->access = (struct access){.view = e->view};
         e->scratch = arena_new(SCRATCH);
         e->tallies = arena_array(c.arena, SETS_MAX, sizeof *e->tallies);
         printf("%s: %" PRIu64 " passages\n", zh ? "Chinese" : "English",
@@ -469,6 +603,21 @@ static void remove_tree(const char *dir)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static struct span_weights *read_unseen(const char *path)
+{
+    static struct span_weights weights[LANGUAGES * SPAN_FOLDS];
+    FILE *file = fopen(path, "r");
+    bool ok = file && fread(weights, sizeof weights, 1, file) == 1;
+
+    if (file)
+        fclose(file);
+    if (!ok) {
+        fprintf(stderr, "weir_eval: could not read %s\n", path);
+        exit(2);
+    }
+    return weights;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -482,6 +631,12 @@ int main(int argc, char **argv)
 
         if (strcmp(argv[i], "--train") == 0)
             settings.train = fopen(argv[i + 1], "w");
+        else if (strcmp(argv[i], "--set") == 0)
+            settings.only = argv[i + 1];
+        else if (strcmp(argv[i], "--spans") == 0)
+            settings.spans = fopen(argv[i + 1], "w");
+        else if (strcmp(argv[i], "--unseen") == 0)
+            settings.unseen = read_unseen(argv[i + 1]);
         else if (strcmp(argv[i], "--every") == 0 && u64_parse(str_from(argv[i + 1]), &n) && n > 0)
             settings.every = (uint32_t)n;
         else if (strcmp(argv[i], "--language") == 0) {
@@ -502,6 +657,8 @@ int main(int argc, char **argv)
     }
     if (settings.train)
         fclose(settings.train);
+    if (settings.spans)
+        fclose(settings.spans);
     remove_tree(dir);
     return err.code != ERR_NONE;
 }
