@@ -84,8 +84,9 @@ static bool add_record(void *ctx, uint64_t seq, struct str line, struct err *err
                          .tokens_in = number(line, "tokens_in"),
                          .tokens_out = number(line, "tokens_out"),
                          .status = number(line, "status")};
-    if (!hex_parse(str_slice(id, id.len > 16 ? id.len - 16 : 0, id.len), bytes, sizeof bytes))
-        return err_set(err, ERR_INTERNAL, "record without a request id: " STR_FMT, STR_ARG(line));
+    if (id.len &&
+        !hex_parse(str_slice(id, id.len > 16 ? id.len - 16 : 0, id.len), bytes, sizeof bytes))
+        return err_set(err, ERR_INTERNAL, "record with a bad request id: " STR_FMT, STR_ARG(line));
     for (size_t i = 0; i < sizeof bytes; i++)
         r->request_id = r->request_id << 8 | bytes[i];
     snprintf(r->outcome, sizeof r->outcome, STR_FMT, STR_ARG(outcome));
