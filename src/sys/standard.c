@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/process.h"
@@ -15,15 +16,19 @@ void standard_streams_open(void)
 }
 
 /* A pipe that is writable takes PIPE_BUF bytes without blocking, so no more are put at a time. The
- * descriptor is shared with whoever started us, so it is not ours to make non-blocking. */
+ * descriptor is shared with whoever started us, so it is not ours to make non-blocking. A file takes what
+ * it is given, whether it is asked before or not. */
 size_t standard_error_put(struct str bytes, dur_ns patience)
 {
     struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
-    int ready = poll(&to, 1, (int)(patience / MILLISECOND));
+    struct stat what;
+    bool is_file = fstat(STDERR_FILENO, &what) == 0 && S_ISREG(what.st_mode);
+    int ready = is_file ? 1 : poll(&to, 1, (int)(patience / MILLISECOND));
 
     if (ready == 0 || (ready < 0 && errno == EINTR))
         return 0;
-    ssize_t put = write(STDERR_FILENO, bytes.ptr, MIN_OF(bytes.len, (size_t)PIPE_BUF));
+    ssize_t put =
+        write(STDERR_FILENO, bytes.ptr, is_file ? bytes.len : MIN_OF(bytes.len, (size_t)PIPE_BUF));
 
     if (put < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
