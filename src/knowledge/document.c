@@ -2,37 +2,41 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
 #include "knowledge/document_internal.h"
+#include "knowledge/encoding.h"
 #include "knowledge/readers.h"
 
 static const struct {
     void (*read)(struct writer *, uint32_t, uint32_t);
     reader_fn *apart;
-    const char *endings[4];
+    const char *endings; /* with a space between them */
 } kinds[] = {
-    [DOCUMENT_TEXT] = {read_text, NULL, {".txt", ".text"}},
-    [DOCUMENT_MARKDOWN] = {read_markdown, NULL, {".md", ".markdown"}},
-    [DOCUMENT_HTML] = {read_page, NULL, {".html", ".htm"}},
-    [DOCUMENT_DOCX] = {NULL, read_docx, {".docx", ".docm", ".dotx"}},
-    [DOCUMENT_PPTX] = {NULL, read_pptx, {".pptx", ".pptm", ".potx", ".ppsx"}},
-    [DOCUMENT_XLSX] = {NULL, read_xlsx, {".xlsx", ".xlsm", ".xltx"}},
-    [DOCUMENT_PDF] = {NULL, read_pdf, {".pdf"}},
+    [DOCUMENT_TEXT] = {read_text, NULL, ".txt .text .log .rst .adoc .asciidoc .org .tex .srt .vtt"},
+    [DOCUMENT_MARKDOWN] = {read_markdown, NULL, ".md .markdown .mdx"},
+    [DOCUMENT_HTML] = {read_page, NULL, ".html .htm .xhtml"},
+    [DOCUMENT_CSV] = {read_csv, NULL, ".csv .tsv .tab"},
+    [DOCUMENT_JSON] = {read_json, NULL, ".json .jsonl .ndjson .geojson"},
+    [DOCUMENT_CODE] =
+        {read_code, NULL,
+         ".c .h .cc .cpp .cxx .hpp .cs .go .java .js .jsx .kt .lua .m .php .pl .proto "
+         ".ps1 .py .r .rb .rs .scala .sh .sql .swift .ts .tsx .css .tf .yaml .yml "
+         ".toml .ini .cfg .conf .xml"},
+    [DOCUMENT_DOCX] = {NULL, read_docx, ".docx .docm .dotx"},
+    [DOCUMENT_XLSX] = {NULL, read_xlsx, ".xlsx .xlsm .xltx"},
+    [DOCUMENT_PPTX] = {NULL, read_pptx, ".pptx .pptm .potx .ppsx"},
+    [DOCUMENT_PDF] = {NULL, read_pdf, ".pdf"},
 };
 static_assert(ARRAY_LEN(kinds) == DOCUMENT_TYPES, "every type has its row");
 
 bool document_type_of(struct str name, enum document_type *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        for (size_t k = 0; k < ARRAY_LEN(kinds[i].endings) && kinds[i].endings[k]; k++) {
-            struct str ending = str_from(kinds[i].endings[k]);
-
+        for (struct str rest = str_from(kinds[i].endings), ending; str_split(&rest, ' ', &ending);)
             if (name.len > ending.len &&
                 str_eq_nocase(str_slice(name, name.len - ending.len, name.len), ending)) {
                 *out = (enum document_type)i;
                 return true;
             }
-        }
     return false;
 }
 
@@ -48,40 +52,108 @@ reader_fn *document_reader(enum document_type type)
 
 const char *document_endings(void)
 {
-    return "not of a type that is read: text, Markdown, HTML, DOCX, PDF";
+    return "not of a type that is read: see docs/documents.md";
 }
 
-static bool check_bytes(struct str source, struct err *err)
+/* --- text ------------------------------------------------------------------------------------- */
+
+/* What a page says of its encoding: <meta charset="gbk">, or inside of http-equiv. */
+static struct str declared_charset(struct str source)
+{
+    struct str head = str_slice(source, 0, 2048);
+    size_t at = str_find(head, STR("charset="));
+    struct str name = str_slice(head, at + 8, head.len);
+    size_t end = 0;
+
+    if (str_starts(name, STR("\"")) || str_starts(name, STR("'")))
+        name = str_slice(name, 1, name.len);
+    while (end < name.len && (name.ptr[end] == '-' || name.ptr[end] == '_' ||
+                              (name.ptr[end] >= '0' && name.ptr[end] <= '9') ||
+                              ((name.ptr[end] | 32) >= 'a' && (name.ptr[end] | 32) <= 'z')))
+        end++;
+    return str_slice(name, 0, end);
+}
+
+/* A run of the decoded text as runs of the file: one for every stretch of one width. */
+static size_t put_pieces(struct run *to, const struct run *run, const struct decoded *d)
+{
+    uint32_t at = run->source_at, end = at + run->source_len;
+    size_t count = 0;
+
+    if (run->text_len != run->source_len) {
+        struct run whole = *run;
+
+        whole.source_at = encoding_source_at(d, at);
+        whole.source_len = encoding_source_at(d, end) - whole.source_at;
+        if (to)
+            to[0] = whole;
+        return 1;
+    }
+    while (at < end) {
+        uint32_t step_end;
+        const struct encoding_step *s = encoding_step_at(d, at, &step_end);
+        uint32_t len = MIN_OF(step_end, end) - at;
+
+        if (to)
+            to[count] = (struct run){.text_at = run->text_at + (at - run->source_at),
+                                     .text_len = len,
+                                     .source_at = encoding_source_at(d, at),
+                                     .source_len = len / s->text_width * s->source_width,
+                                     .line = run->line,
+                                     .text_step = s->text_width,
+                                     .source_step = s->source_width};
+        count++;
+        at += len;
+    }
+    return count;
+}
+
+static bool map_runs(struct arena *arena, struct block *b, const struct decoded *d)
+{
+    size_t count = 0, at = 0;
+
+    for (size_t i = 0; i < b->run_count; i++)
+        count += put_pieces(NULL, &b->runs[i], d);
+    struct run *runs = arena_array(arena, count, sizeof *runs);
+    for (size_t i = 0; runs && i < b->run_count; i++)
+        at += put_pieces(runs + at, &b->runs[i], d);
+    b->runs = runs;
+    b->run_count = count;
+    return runs != NULL;
+}
+
+static bool decode(struct arena *arena, struct str source, enum document_type type,
+                   struct decoded *out, struct err *err)
 {
     if (source.len > DOCUMENT_BYTES_MAX)
         return err_set(err, ERR_TOO_LARGE, "larger than %zu bytes", DOCUMENT_BYTES_MAX);
-    if (str_starts(source, STR("\xFF\xFE")) || str_starts(source, STR("\xFE\xFF")))
-        return err_set(err, ERR_INVALID, "UTF-16, not UTF-8: save it as UTF-8");
-    size_t zero = str_find_char(source, 0);
-    if (zero < source.len)
-        return err_set(err, ERR_INVALID, "binary: a zero byte at %zu", zero);
-    if (!utf8_valid(source))
-        return err_set(err, ERR_INVALID, "not UTF-8: save it as UTF-8");
-    return true;
+    return encoding_decode(arena, source,
+                           type == DOCUMENT_HTML ? declared_charset(source) : STR_NONE, out, err);
 }
 
 bool document_read(struct arena *arena, struct str source, enum document_type type,
                    struct document *out, struct err *err)
 {
+    struct decoded d;
     struct writer w;
-    uint32_t from = str_starts(source, STR("\xEF\xBB\xBF")) ? 3 : 0;
 
     ASSERT(kinds[type].read);
-    if (!check_bytes(source, err) || !blocks_init(&w, arena, source, err))
+    if (!decode(arena, source, type, &d, err) || !blocks_init(&w, arena, d.text, err))
         return false;
-    kinds[type].read(&w, from, (uint32_t)source.len);
+    uint32_t from = str_starts(d.text, STR("\xEF\xBB\xBF")) ? 3 : 0;
+    kinds[type].read(&w, from, (uint32_t)d.text.len);
     writer_end(&w);
-    if (w.failed)
-        return err_arena(err, arena);
+    if (w.problem)
+        return err_set(err, ERR_INVALID, "%s at byte %u", w.problem,
+                       encoding_source_at(&d, w.problem_at));
     *out = (struct document){.title = w.title,
                              .blocks = (struct block *)(void *)w.blocks.ptr,
-                             .count = w.blocks.len / sizeof(struct block)};
-    return true;
+                             .count = w.blocks.len / sizeof(struct block),
+                             .encoding = d.encoding,
+                             .encoding_guessed = d.guessed};
+    for (size_t i = 0; d.steps && !w.failed && i < out->count; i++)
+        w.failed = !map_runs(arena, &out->blocks[i], &d);
+    return !w.failed || err_arena(err, arena);
 }
 
 static const struct run *run_at(const struct block *block, uint32_t at)
@@ -99,28 +171,44 @@ static const struct run *run_at(const struct block *block, uint32_t at)
     return &block->runs[from];
 }
 
-static bool is_identity(const struct run *run)
+struct run run_part(const struct run *run, uint32_t from, uint32_t to)
 {
-    return run->text_len == run->source_len;
+    struct run part = *run;
+    uint32_t skipped = from - run->text_at, text = run->text_step, source = run->source_step;
+
+    ASSERT(from >= run->text_at && from <= to && to <= run->text_at + run->text_len);
+    part.text_at = from;
+    part.text_len = to - from;
+    if (text) {
+        uint32_t begin = MIN_OF(skipped / text * source, run->source_len);
+        uint32_t end = MIN_OF((to - run->text_at + text - 1) / text * source, run->source_len);
+
+        part.source_at += begin;
+        part.source_len = MAX_OF(end, begin) - begin;
+    } else if (run->text_len == run->source_len) {
+        part.source_at += skipped;
+        part.source_len = to - from;
+    }
+    return part;
 }
 
 struct origin block_origin(const struct block *block, uint32_t from, uint32_t to)
 {
     ASSERT(from < to && to <= block->text.len && block->run_count > 0);
     const struct run *first = run_at(block, from), *last = run_at(block, to - 1);
+    uint32_t begin = from, end = to;
 
     /* Labels stand nowhere: the origin is what is between them, when there is anything. */
     while (first < last && first->source_len == 0)
-        first++;
-    while (last > first && last->source_len == 0)
+        begin = (++first)->text_at;
+    while (last > first && last->source_len == 0) {
+        end = last->text_at;
         last--;
-    return (struct origin){
-        .byte_first = first->source_at +
-                      (is_identity(first) && from > first->text_at ? from - first->text_at : 0),
-        .byte_end =
-            last->source_at +
-            (is_identity(last) ? MIN_OF(to - last->text_at, last->source_len) : last->source_len),
-        .line_first = first->line,
-        .line_last = last->line,
-    };
+    }
+    struct run a = run_part(first, begin, first->text_at + first->text_len);
+    struct run b = run_part(last, last->text_at, end);
+    return (struct origin){.byte_first = a.source_at,
+                           .byte_end = b.source_at + b.source_len,
+                           .line_first = first->line,
+                           .line_last = last->line};
 }

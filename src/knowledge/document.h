@@ -16,6 +16,9 @@ enum document_type {
     DOCUMENT_TEXT,
     DOCUMENT_MARKDOWN,
     DOCUMENT_HTML,
+    DOCUMENT_CSV,
+    DOCUMENT_JSON,
+    DOCUMENT_CODE,
     DOCUMENT_DOCX,
     DOCUMENT_XLSX,
     DOCUMENT_PPTX,
@@ -27,12 +30,16 @@ enum block_kind { BLOCK_HEADING, BLOCK_PARAGRAPH, BLOCK_ITEM, BLOCK_ROW, BLOCK_C
 #define BLOCK_KINDS 5
 
 /* text[text_at, +text_len) came from source[source_at, +source_len) on `line`; when the lengths are
- * equal byte for byte, else as a whole. A run never reaches over a line break. */
+ * equal byte for byte, else as a whole; with steps, every `text_step` bytes of text are `source_step` bytes
+ * of source: characters of a file that is not UTF-8. A run never reaches over a line break. */
 struct run {
     uint32_t text_at, text_len;
     uint32_t source_at, source_len;
-    uint32_t line; /* 1-based, where the source begins */
+    uint32_t line;                  /* 1-based, where the source begins */
+    uint8_t text_step, source_step; /* 0: none */
 };
+/* text[from, to) of a run alone; from and to are between characters. */
+struct run run_part(const struct run *run, uint32_t from, uint32_t to);
 
 /* Where in a file that has pages: slides and sheets are pages, too. */
 struct place {
@@ -56,6 +63,8 @@ struct document {
     struct str text; /* of files that are not text: what was read of them, and what runs refer to */
     struct block *blocks;
     size_t count;
+    const char *encoding; /* of a text file: "UTF-8", "GB18030"; NULL for others */
+    bool encoding_guessed;
 };
 
 #define DOCUMENT_BYTES_MAX ((size_t)1 << 30)
@@ -66,7 +75,8 @@ bool document_type_of(struct str name, enum document_type *out);
 bool document_type_is_apart(enum document_type type);
 /* "not one of .txt .md ...": for people whose file was skipped. */
 const char *document_endings(void);
-/* Of types that are text. ERR_INVALID "not UTF-8" or "binary" with the place. A byte order mark is skipped. */
+/* Of types that are text. ERR_INVALID: binary, or in no encoding that is known, or not of its type. Other
+ * encodings than UTF-8 are decoded; runs are of the file's own bytes. */
 bool document_read(struct arena *arena, struct str source, enum document_type type,
                    struct document *out, struct err *err) MUST_CHECK;
 

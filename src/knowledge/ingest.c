@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/labels.h"
@@ -72,11 +73,27 @@ static bool fill_passage(struct arena *arena, const struct document *document,
     return passage_text(arena, passage, &out->text, err) && buf_finish(&record, &out->record, err);
 }
 
+/* The first blocks: markup and other encodings say nothing of the language. */
+static struct str language_sample(const struct document *document)
+{
+    static const struct block none;
+    const struct block *longest = &none;
+    size_t seen = 0;
+
+    for (size_t i = 0; i < document->count && seen < LANGUAGE_SAMPLE; i++) {
+        const struct block *b = &document->blocks[i];
+
+        seen += b->text.len;
+        if (b->text.len > longest->text.len)
+            longest = b;
+    }
+    return str_slice(longest->text, 0, utf8_boundary(longest->text, LANGUAGE_SAMPLE));
+}
+
 static bool fill_record(struct arena *arena, const struct document_source *source,
                         const struct document *document, struct str *out, struct err *err)
 {
-    struct str sample =
-        str_slice(document->text.len ? document->text : source->bytes, 0, LANGUAGE_SAMPLE);
+    struct str sample = language_sample(document);
     struct document_record record = {.path = source->shown,
                                      .source = source->source,
                                      .root = source->root,
@@ -151,6 +168,10 @@ bool add_document(struct document_ingest *in, const struct document_source *sour
               ? read_apart(in, arena, source, &document, err)
               : document_read(arena, source->bytes, source->type, &document, err)))
         return false;
+    if (document.encoding_guessed && in->note) {
+        struct str text = arena_fmt(arena, "read as %s, which is a guess", document.encoding);
+        in->note(in->ctx, text);
+    }
     if (!document.title.len)
         document.title = last_part(source->shown);
     return write_document(in->writer, arena, source, &document, &in->passages, err);

@@ -84,11 +84,7 @@ static bool slice_block(struct cut *c, const struct block *block, uint32_t from,
 
         if (begin >= end)
             continue;
-        if (run.text_len == run.source_len) {
-            run.source_at += begin - run.text_at;
-            run.source_len = end - begin;
-        }
-        run.text_len = end - begin;
+        run = run_part(&run, begin, end);
         run.text_at = begin - from;
         runs[count++] = run;
     }
@@ -255,14 +251,25 @@ static bool is_placed(const struct place *p)
     return p->page || p->label.len || p->left || p->top || p->right || p->bottom;
 }
 
-#define PLACED 0x40u /* beside the kind: a place follows */
+#define PLACED  0x40u /* beside the kind: a place follows */
+#define STEPPED 0x20u /* ... and each run has its steps */
+
+static bool is_stepped(const struct block *block)
+{
+    for (size_t i = 0; i < block->run_count; i++)
+        if (block->runs[i].text_step)
+            return true;
+    return false;
+}
 
 /* Runs lie end to end in the text and in order in the file: gaps and steps are enough. */
 static void write_block(struct buf *to, const struct block *block)
 {
     uint32_t source = 0, line = 0;
+    bool stepped = is_stepped(block);
 
-    record_put_number(to, (uint64_t)block->kind | (is_placed(&block->place) ? PLACED : 0));
+    record_put_number(to, (uint64_t)block->kind | (is_placed(&block->place) ? PLACED : 0) |
+                              (stepped ? STEPPED : 0));
     if (is_placed(&block->place))
         place_write(to, &block->place);
     record_put_number(to, (uint64_t)block->level);
@@ -275,6 +282,8 @@ static void write_block(struct buf *to, const struct block *block)
         record_put_number(to, run->source_at - source);
         record_put_number(to, run->source_len);
         record_put_number(to, run->line - line);
+        if (stepped)
+            record_put_number(to, (uint64_t)run->text_step << 8 | run->source_step);
         source = run->source_at + run->source_len;
         line = run->line;
     }
@@ -288,12 +297,12 @@ void passage_write(struct buf *to, const struct passage *passage)
         write_block(to, &passage->blocks[i]);
 }
 
-static bool read_runs(struct str *rest, struct block *block)
+static bool read_runs(struct str *rest, struct block *block, bool stepped)
 {
-    uint64_t text = 0, source = 0, line = 0, numbers[4];
+    uint64_t text = 0, source = 0, line = 0, numbers[5] = {0};
 
     for (size_t i = 0; i < block->run_count; i++) {
-        for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
+        for (size_t k = 0; k < ARRAY_LEN(numbers) - !stepped; k++)
             if (!record_number(rest, &numbers[k]) || numbers[k] > DOCUMENT_BYTES_MAX)
                 return false;
         source += numbers[1];
@@ -302,7 +311,9 @@ static bool read_runs(struct str *rest, struct block *block)
                                       .text_len = (uint32_t)numbers[0],
                                       .source_at = (uint32_t)source,
                                       .source_len = (uint32_t)numbers[2],
-                                      .line = (uint32_t)line};
+                                      .line = (uint32_t)line,
+                                      .text_step = (uint8_t)(numbers[4] >> 8),
+                                      .source_step = (uint8_t)numbers[4]};
         text += numbers[0];
         source += numbers[2];
         if (source > DOCUMENT_BYTES_MAX || line > DOCUMENT_BYTES_MAX)
@@ -315,16 +326,18 @@ static bool read_block(struct arena *arena, struct str *rest, struct block *out)
 {
     uint64_t kind, level, runs;
 
-    if (!record_number(rest, &kind) || (kind & ~(uint64_t)PLACED) >= BLOCK_KINDS ||
+    const uint64_t flags = PLACED | STEPPED;
+
+    if (!record_number(rest, &kind) || (kind & ~flags) >= BLOCK_KINDS ||
         ((kind & PLACED) && !place_read(rest, &out->place)) || !record_number(rest, &level) ||
         level > 64 || !record_str(rest, &out->text) || !out->text.len ||
         !record_number(rest, &runs) || !runs || runs > rest->len)
         return false;
-    out->kind = (enum block_kind)(kind & ~(uint64_t)PLACED);
+    out->kind = (enum block_kind)(kind & ~flags);
     out->level = (int)level;
     out->run_count = runs;
     out->runs = arena_array(arena, runs, sizeof *out->runs);
-    return out->runs && read_runs(rest, out);
+    return out->runs && read_runs(rest, out, kind & STEPPED);
 }
 
 bool passage_read(struct arena *arena, struct str record, struct passage *out)

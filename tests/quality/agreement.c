@@ -350,15 +350,16 @@ bool compare_dir(const char *dir, bool tell, struct agreement *sum, struct err *
         struct str path = arena_fmt(arena, "%s/" STR_FMT, dir, STR_ARG(names[i])), markdown;
         struct str expected =
             arena_fmt(arena, "%s/expected/" STR_FMT ".md", dir, STR_ARG(names[i]));
-        struct agreement one = {.files = 1, .failed = 1};
+        struct agreement one;
         struct parsed parsed;
         struct err why = {0};
 
         if (!file_load(arena, expected.ptr, FILE_MAX, &markdown, &why))
             continue;
         why = (struct err){0};
-        if (parse_file(arena, path.ptr, &parsed, &why))
-            compare(arena, &parsed.document, markdown, &one);
+        bool failed = !parse_file(arena, path.ptr, &parsed, &why);
+        compare(arena, &parsed.document, markdown, &one); /* nothing, when it failed */
+        one.failed = failed;
         if (tell && why.code)
             printf("# " STR_FMT ": %s\n", STR_ARG(names[i]), why.text);
         else if (tell)

@@ -113,12 +113,12 @@ TEST(what_is_no_text_is_refused)
         const char *want;
     } cases[] = {
         {"zero byte", {"a\0b", 3}, "binary"},
-        {"latin-1", {"caf\xE9", 4}, "not UTF-8"},
-        {"utf-16",
+        {"half of a utf-16 unit",
          {"\xFF\xFE"
           "a",
           3},
          "UTF-16"},
+        {"control characters", {"\x01\x02\xE9", 3}, "neither UTF-8 nor another encoding"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
