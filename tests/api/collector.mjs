@@ -1,6 +1,11 @@
 // A collector for OTLP/HTTP that takes nothing on trust: the protobuf is decoded by hand, after
 // opentelemetry/proto; an unknown field, a wrong wire type or a span that makes no sense is an error.
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
+import os from "node:os";
+import path from "node:path";
 
 const V = 0, F64 = 1, LEN = 2, F32 = 5;
 const text = (b) => new TextDecoder("utf-8", { fatal: true }).decode(b);
@@ -95,6 +100,17 @@ function read(bytes) {
 
 const ids = (spans) => new Set(spans.map((s) => s.spanId));
 
+// An authority made now, and a certificate of it for 127.0.0.1 (or for `name`): {ca: file, tls: {key, cert}}.
+export function authority(name = "IP:127.0.0.1") {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "weir-ca-"));
+  const openssl = (...words) => execFileSync("openssl", words, { cwd: dir, stdio: "pipe" });
+  openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=authority of a test", "-keyout", "ca.key", "-out", "ca.pem");
+  openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=collector", "-keyout", "server.key", "-out", "server.csr");
+  fs.writeFileSync(path.join(dir, "names"), `subjectAltName=${name}\n`);
+  openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.pem");
+  return { ca: path.join(dir, "ca.pem"), tls: { key: fs.readFileSync(path.join(dir, "server.key")), cert: fs.readFileSync(path.join(dir, "server.pem")) }, remove: () => fs.rmSync(dir, { recursive: true }) };
+}
+
 export class Collector {
   batches = [];
   spans = [];
@@ -102,8 +118,8 @@ export class Collector {
   requests = 0;
   answer = async (res) => res.writeHead(200, { "content-type": "application/x-protobuf" }).end();
 
-  async start(port = 0, path = "/v1/traces") {
-    this.server = http.createServer(async (req, res) => {
+  async start({ path = "/v1/traces", tls } = {}) {
+    this.server = (tls ? https : http).createServer(tls ?? {}, async (req, res) => {
       const pieces = [];
       for await (const piece of req) pieces.push(piece);
       this.requests++;
@@ -121,8 +137,8 @@ export class Collector {
       await this.answer(res, this);
       if (!before && res.statusCode === 200) this.spans.push(...(this.last ?? [])), this.batches.push(this.last);
     });
-    await new Promise((done) => this.server.listen(port, "127.0.0.1", done));
-    this.url = `http://127.0.0.1:${this.server.address().port}`;
+    await new Promise((done) => this.server.listen(0, "127.0.0.1", done));
+    this.url = `${tls ? "https" : "http"}://127.0.0.1:${this.server.address().port}`;
     return this;
   }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { after, before, test } from "node:test";
 import { Api } from "./schema.mjs";
-import { Collector } from "./collector.mjs";
+import { authority, Collector } from "./collector.mjs";
 import { Provider } from "../sdk/provider.mjs";
 import { Weir } from "../sdk/weir.mjs";
 
@@ -21,9 +22,11 @@ const ask = async (content, { headers = {}, stream = false, at = weir } = {}) =>
 const started = async (settings) => {
   const names = Object.keys(settings).map((name) => [`WEIR_TELEMETRY_${name.toUpperCase()}`, settings[name]]);
   for (const [name, value] of names) process.env[name] = value;
-  const one = await new Weir().start({ provider });
-  for (const [name] of names) delete process.env[name];
-  return one;
+  try {
+    return await new Weir().start({ provider });
+  } finally {
+    for (const [name] of names) delete process.env[name];
+  }
 };
 
 const metric = async (at, name) => {
@@ -32,8 +35,10 @@ const metric = async (at, name) => {
   return line ? Number(line.split(" ").at(-1)) : 0;
 };
 
-const until = async (holds) => {
-  for (let i = 0; i < 500; i++) {
+const logOf = (at) => fs.readFileSync(`${at.dir}/log`, "utf8");
+
+const until = async (holds, tries = 500) => {
+  for (let i = 0; i < tries; i++) {
     if (await holds()) return;
     await new Promise((done) => setTimeout(done, 20));
   }
@@ -167,6 +172,31 @@ test("a collector that is not there costs nothing but its spans", async () => {
   await until(async () => (await metric(other, 'weir_telemetry_exports_total{outcome="failed"}')) > 0);
   assert.equal((await ask("hi", { at: other })).status, 200);
   await other.stop();
+});
+
+test("a collector over TLS is believed by its authority alone, and by its name", async () => {
+  const ours = authority(), other = authority(), elsewhere = authority("DNS:collector.example");
+  const good = await new Collector().start({ tls: ours.tls }), named = await new Collector().start({ tls: elsewhere.tls });
+  const cases = [["its own authority", good, ours.ca, true], ["another authority", good, other.ca], ["the authorities of the system", good], ["another name", named, elsewhere.ca]];
+  const houses = [];
+  for (const [, at, ca] of cases) houses.push(await started({ endpoint: at.url, sample_percent: "100", interval: "100ms", ...(ca ? { ca_file: ca } : {}) }));
+  await Promise.all(cases.map(async ([what, , , arrives], i) => {
+    const one = houses[i], id = (await ask("hi", { at: one })).headers.get("x-request-id").slice(4);
+    if (arrives) return good.span((s) => s.attributes["weir.request"] === id);
+    await until(() => /spans could not be sent to the collector.*certificate/.test(logOf(one)), 2000);
+    assert.ok((await metric(one, 'weir_telemetry_spans_total{outcome="lost"}')) > 0, what);
+    assert.equal((await ask("hi", { at: one })).status, 200, `${what}: requests go on`);
+  }));
+  for (const one of houses) await one.stop();
+  assert.equal(good.spans.filter((s) => s.kind === 2).length, 1, "only whom the authority vouches for was told anything");
+  assert.equal(named.spans.length, 0);
+  assert.deepEqual(good.wrong, []);
+  for (const one of [good, named]) one.stop();
+  for (const one of [ours, other, elsewhere]) one.remove();
+});
+
+test("a ca_file that is none stops the start, and says so", async () => {
+  await assert.rejects(started({ endpoint: "https://127.0.0.1:1", ca_file: "/dev/null" }), /telemetry.ca_file/);
 });
 
 test("spans that wait leave before a stop", async () => {
