@@ -1,0 +1,257 @@
+/* Answers that are kept: whose they are, how long and how many, and that what is deleted is gone. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "models/responses_store.h"
+#include "test.h"
+
+#define MEMORY (4 * MIB)
+
+static const struct response_owner mine = {.tenant = {"t", 1}, .key_id = {"k1", 2}};
+static const struct response_owner others[] = {
+    {.tenant = {"t", 1}, .key_id = {"k2", 2}}, /* of the same tenant */
+    {.tenant = {"u", 1}, .key_id = {"k1", 2}}, /* the same name elsewhere */
+    {.tenant = {"", 0}, .key_id = {"k1", 2}},
+};
+
+struct kept_books {
+    struct store *store;
+    struct responses_store *responses;
+};
+
+static bool open_books(struct kept_books *b, const char *name, int64_t count, int64_t bytes,
+                       struct err *err)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/%s.db", test_dir(), name);
+    const struct store_options options = {.path = path,
+                                          .migrations = responses_migrations,
+                                          .migration_count = responses_migration_count};
+
+    *b = (struct kept_books){0};
+    if (!store_open(&options, &b->store, err))
+        return false;
+    return responses_store_open(
+        &(struct responses_options){
+            .store = b->store, .age_max = 3600 * SECOND, .count_max = count, .bytes_max = bytes},
+        &b->responses, err);
+}
+
+static void close_books(struct kept_books *b)
+{
+    responses_store_close(&b->responses);
+    store_close(&b->store);
+}
+
+static SUSPENDS bool keep(const struct kept_books *b, const char *id, const char *previous,
+                          const char *said, struct err *err)
+{
+    char input[200], output[200];
+
+    snprintf(input, sizeof input, "[{\"id\":\"in_%s\",\"said\":\"%s\"}]", id + 5, said);
+    snprintf(output, sizeof output, "[{\"id\":\"msg_%s_0\",\"said\":\"%s\"}]", id + 5, said);
+    return responses_keep(b->responses, &mine,
+                          &(struct kept_response){.id = str_from(id),
+                                                  .previous = str_from(previous),
+                                                  .body = STR("{\"object\":\"response\"}"),
+                                                  .input = str_from(input),
+                                                  .output = str_from(output)},
+                          err);
+}
+
+static SUSPENDS bool is_kept(const struct kept_books *b, const struct response_owner *owner,
+                             const char *id)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct kept_response got;
+    struct err err = {0};
+    bool found = responses_find(b->responses, arena, owner, str_from(id), &got, &err);
+
+    EXPECT(found || err.code == ERR_NOT_FOUND, "%s: %s", id, err.text);
+    return found;
+}
+
+FIBER_TEST(responses_belong_to_the_key_they_were_made_with)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct kept_books b;
+    struct err err = {0};
+    struct str items;
+
+    REQUIRE(open_books(&b, "owners", 100, MIB, &err), "%s", err.text);
+    EXPECT(keep(&b, "resp_1", "", "first", &err) && keep(&b, "resp_2", "resp_1", "second", &err),
+           "%s", err.text);
+    EXPECT(is_kept(&b, &mine, "resp_1"));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        err = (struct err){0};
+        EXPECT(!is_kept(&b, &others[i], "resp_1"), "%zu", i);
+        EXPECT(!responses_delete(b.responses, &others[i], STR("resp_1"), &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "%zu: %s", i, err.text);
+        err = (struct err){0};
+        EXPECT(!responses_history(b.responses, arena, &others[i], STR("resp_2"), &items, &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "%zu: %s", i, err.text);
+        err = (struct err){0};
+        EXPECT(!responses_item(b.responses, arena, &others[i], STR("msg_1_0"), &items, &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "%zu: %s", i, err.text);
+    }
+    EXPECT(is_kept(&b, &mine, "resp_1"), "what another wanted to delete is there");
+    err = (struct err){0};
+    EXPECT(responses_history(b.responses, arena, &mine, STR("resp_2"), &items, &err), "%s",
+           err.text);
+    EXPECT(str_eq(items, STR("[{\"id\":\"in_1\",\"said\":\"first\"},{\"id\":\"msg_1_0\",\"said\":"
+                             "\"first\"},{\"id\":\"in_2\",\"said\":\"second\"},{\"id\":\"msg_2_0\","
+                             "\"said\":\"second\"}]")),
+           STR_FMT, STR_ARG(items));
+    EXPECT(responses_item(b.responses, arena, &mine, STR("msg_1_0"), &items, &err) &&
+               str_find(items, STR("first")) < items.len,
+           "%s", err.text);
+    close_books(&b);
+}
+
+/* Deleting is exact: the row goes, what went on from it can go on no more, the rest stays; and the bytes are in
+ * no file of the database. */
+FIBER_TEST(responses_that_are_deleted_are_gone)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    static char bytes[4 << 20];
+    struct kept_books b;
+    struct err err = {0};
+    struct str items;
+    const char *const files[] = {"gone.db", "gone.db-wal"};
+
+    REQUIRE(open_books(&b, "gone", 100, MIB, &err), "%s", err.text);
+    EXPECT(keep(&b, "resp_1", "", "Zanzibar-secret", &err) &&
+               keep(&b, "resp_2", "resp_1", "second", &err) &&
+               keep(&b, "resp_3", "", "third", &err),
+           "%s", err.text);
+    EXPECT(responses_delete(b.responses, &mine, STR("resp_1"), &err), "%s", err.text);
+    EXPECT(!is_kept(&b, &mine, "resp_1") && is_kept(&b, &mine, "resp_2") &&
+           is_kept(&b, &mine, "resp_3"));
+    EXPECT(!responses_delete(b.responses, &mine, STR("resp_1"), &err) &&
+               err.code == ERR_NOT_FOUND && strstr(err.text, "resp_1"),
+           "%s", err.text);
+    err = (struct err){0};
+    EXPECT(!responses_history(b.responses, arena, &mine, STR("resp_2"), &items, &err) &&
+               err.code == ERR_NOT_FOUND && strstr(err.text, "resp_1"),
+           "%s", err.text);
+    close_books(&b);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char path[512];
+        FILE *f;
+        size_t n;
+
+        snprintf(path, sizeof path, "%s/%s", test_dir(), files[i]);
+        f = fopen(path, "rb");
+        if (!f) /* the log is gone with the last connection */
+            continue;
+        n = fread(bytes, 1, sizeof bytes, f);
+        fclose(f);
+        EXPECT(str_find((struct str){bytes, n}, STR("Zanzibar-secret")) == n, "%s", files[i]);
+        EXPECT(i > 0 || str_find((struct str){bytes, n}, STR("third")) < n, "the rest is there");
+    }
+}
+
+FIBER_TEST(responses_are_bounded_by_count_and_bytes)
+{
+    struct kept_books b;
+    struct err err = {0};
+    char id[32], last[32] = "";
+    int kept = 0;
+
+    REQUIRE(open_books(&b, "bounds", 5, MIB, &err), "%s", err.text);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "resp_%d", i);
+        EXPECT(keep(&b, id, "", "x", &err), "%s", err.text);
+        memcpy(last, id, sizeof last);
+    }
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "resp_%d", i);
+        kept += is_kept(&b, &mine, id);
+    }
+    EXPECT(kept <= 5 && kept >= 1, "%d", kept);
+    EXPECT(is_kept(&b, &mine, last), "the newest is there");
+    close_books(&b);
+    REQUIRE(open_books(&b, "bounds", 100, 300, &err), "%s", err.text); /* opened again: less room */
+    EXPECT(keep(&b, "resp_new", "", "y", &err), "%s", err.text);
+    EXPECT(is_kept(&b, &mine, "resp_new") && !is_kept(&b, &mine, "resp_0"));
+    close_books(&b);
+}
+
+FIBER_TEST(responses_expire)
+{
+    struct kept_books b;
+    struct err err = {0};
+    const struct value old[] = {V_INT(3600 * 1000 + 1), V_TEXT(STR("resp_1"))};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct rows rows;
+
+    REQUIRE(open_books(&b, "age", 100, MIB, &err), "%s", err.text);
+    EXPECT(keep(&b, "resp_1", "", "x", &err) && keep(&b, "resp_2", "resp_1", "y", &err), "%s",
+           err.text);
+    EXPECT(store_write(b.store,
+                       &(struct statement){
+                           "UPDATE responses SET created = created - ?1 WHERE id = ?2", old, 2},
+                       1, NULL, &err),
+           "%s", err.text);
+    EXPECT(!is_kept(&b, &mine, "resp_1"), "too old, though the row is there");
+    EXPECT(is_kept(&b, &mine, "resp_2"));
+    EXPECT(keep(&b, "resp_3", "", "z", &err), "%s", err.text); /* takes old rows along */
+    EXPECT(store_read(b.store, arena,
+                      &(struct statement){"SELECT COUNT(*) FROM responses", NULL, 0}, &rows, &err),
+           "%s", err.text);
+    EXPECT(rows_at(&rows, 0, 0).i == 2, "%" PRId64, rows_at(&rows, 0, 0).i);
+    close_books(&b);
+}
+
+#ifdef WEIR_FAULT
+/* ---- whatever fails ---- */
+
+struct nth_fault {
+    int nth, passed;
+    const char *failed;
+};
+
+static bool fail_nth(void *ctx, const char *point)
+{
+    struct nth_fault *f = ctx;
+
+    if (++f->passed != f->nth)
+        return false;
+    f->failed = point;
+    return true;
+}
+
+/* One after the other each thing that can fail does: an error says so, or the answer is kept; never half of it. */
+FIBER_TEST(responses_survive_every_fault)
+{
+    struct nth_fault fault = {.failed = ""};
+    int tried = 0;
+
+    for (fault.nth = 1; fault.failed && fault.nth < 500; fault.nth++, tried++) {
+        struct kept_books b;
+        struct err err = {0};
+        char name[32];
+        bool kept;
+
+        snprintf(name, sizeof name, "fault%d", fault.nth);
+        REQUIRE(open_books(&b, name, 100, MIB, &err), "%s", err.text);
+        fault.passed = 0;
+        fault.failed = NULL;
+        fault_decide(fail_nth, &fault);
+        kept = keep(&b, "resp_1", "", "x", &err);
+        fault_decide(NULL, NULL);
+        EXPECT(kept || err.code, "%s failed without a word", fault.failed);
+        EXPECT(!kept || is_kept(&b, &mine, "resp_1"), "%s: kept, and not there", fault.failed);
+        err = (struct err){0};
+        EXPECT(keep(&b, "resp_2", "", "y", &err), "after %s: %s", fault.failed, err.text);
+        close_books(&b);
+    }
+    EXPECT(tried > 1, "nothing could fail");
+}
+#endif
