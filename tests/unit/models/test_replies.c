@@ -74,7 +74,7 @@ static const char openai_whole[] =
     "\"message\":{\"role\":\"assistant\",\"content\":\"wText\",\"reasoning_content\":\"wReason\","
     "\"refusal\":\"wRefusal\"," OPENAI_ANNOTATIONS ",\"tool_calls\":[" OPENAI_CALL
     "]}," OPENAI_PROBS ",\"content_filter_results\":{\"hate\":\"wFilter\"},\"finish_reason\":"
-                       "\"stop\",\"stop_reason\":\"wStop\"}]," OPENAI_USAGE "}";
+    "\"stop\",\"stop_reason\":\"wStop\"}]," OPENAI_USAGE "}";
 #define OPENAI_CHUNK(delta, more)                                                 \
     "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":" \
     "\"r\"," OPENAI_TAIL ",\"choices\":[{\"index\":0,\"delta\":{" delta "}" more "}]}"
