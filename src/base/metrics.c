@@ -306,16 +306,65 @@ void series_shift(struct series *s, int64_t by)
     add(&s->value, (uint64_t)by);
 }
 
-void series_observe(struct series *s, dur_ns value)
+static size_t bucket_of(dur_ns value)
 {
-    size_t bucket;
+    size_t bucket = bounds_below[63 - __builtin_clzll((uint64_t)value | 1)];
 
-    value = MAX_OF(value, 0);
-    bucket = bounds_below[63 - __builtin_clzll((uint64_t)value | 1)];
     while (bucket < METRIC_BOUNDS && value > metric_bounds[bucket])
         bucket++;
-    add(&s->buckets[bucket], 1);
+    return bucket;
+}
+
+void series_observe(struct series *s, dur_ns value)
+{
+    value = MAX_OF(value, 0);
+    add(&s->buckets[bucket_of(value)], 1);
     add(&s->value, (uint64_t)value);
+}
+
+/* Without memory there is no example, and the observation counts as ever. */
+static struct exemplars *exemplars_of(struct series *s)
+{
+    struct exemplars *own = atomic_load_explicit(&s->exemplars, memory_order_relaxed);
+
+    if (own || s == (struct series *)(void *)lost)
+        return own;
+    own = FAULT("metrics.exemplars") ? NULL : calloc(1, sizeof *own);
+    atomic_store_explicit(&s->exemplars, own, memory_order_release);
+    return own;
+}
+
+void series_observe_traced(struct series *s, dur_ns value, const uint8_t *trace_id, wall_ms now)
+{
+    struct exemplars *own = trace_id ? exemplars_of(s) : NULL;
+
+    series_observe(s, value);
+    if (!own)
+        return;
+    struct exemplar *e = &own->at[bucket_of(MAX_OF(value, 0))];
+    spin_lock(&own->lock);
+    memcpy(e->trace_id, trace_id, sizeof e->trace_id);
+    e->value = MAX_OF(value, 0);
+    e->when = now;
+    spin_unlock(&own->lock);
+}
+
+void metric_exemplars(const struct label_set *set, struct exemplar out[METRIC_BUCKETS])
+{
+    struct series *s = atomic_load_explicit(&set->parts, memory_order_acquire);
+
+    memset(out, 0, METRIC_BUCKETS * sizeof *out);
+    for (; s; s = s->next) {
+        struct exemplars *own = atomic_load_explicit(&s->exemplars, memory_order_acquire);
+
+        if (!own)
+            continue;
+        spin_lock(&own->lock);
+        for (size_t i = 0; i < METRIC_BUCKETS; i++)
+            if (own->at[i].when > out[i].when)
+                out[i] = own->at[i];
+        spin_unlock(&own->lock);
+    }
 }
 
 void metric_sum(const struct label_set *set, struct metric_sum *sum)
@@ -387,6 +436,7 @@ static void free_set(struct label_set *set)
 {
     for (struct series *s = set->parts, *next; s; s = next) {
         next = s->next;
+        free(s->exemplars);
         free(s);
     }
     free(set);

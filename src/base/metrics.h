@@ -39,10 +39,14 @@ void series_add(struct series *s, uint64_t n);   /* counter */
 void series_set(struct series *s, int64_t n);    /* gauge: the last set of each thread is summed */
 void series_shift(struct series *s, int64_t by); /* gauge */
 void series_observe(struct series *s, dur_ns value); /* histogram, nanoseconds in, seconds out */
+/* The same of something that was traced: the bucket's example from now on. For few observations of many: the
+ * first of a series takes memory. NULL: nothing was traced. */
+void series_observe_traced(struct series *s, dur_ns value, const uint8_t *trace_id, wall_ms now);
 int64_t metrics_read(const struct metric *metric,
                      const struct str *values); /* sum; histograms: count. For tests */
 void metrics_write(struct buf *out);            /* OpenMetrics 1.0 text, ends with # EOF */
-void metrics_docs(struct buf *out);             /* a Markdown table of what is registered */
+void metrics_write_plain(struct buf *out); /* Prometheus text 0.0.4: the same without examples */
+void metrics_docs(struct buf *out);        /* a Markdown table of what is registered */
 /* A thread that ends leaves its parts, and what they counted, to the next one that begins. */
 void metrics_thread_done(void);
 void metrics_done(void); /* forgets everything; when the other threads have ended */

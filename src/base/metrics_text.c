@@ -18,6 +18,12 @@ static const char *const bound_names[METRIC_BOUNDS] = {
     "2.5",   "5.0",     "10.0",  "25.0",   "50.0",    "100.0",
 };
 
+/* The older format has no exemplars, no units, and counters by another name in their head. */
+struct text {
+    struct buf *out;
+    bool plain;
+};
+
 static void put_escaped(struct buf *out, struct str s)
 {
     uint32_t rune;
@@ -44,19 +50,22 @@ static void put_family(struct buf *out, const struct metric *metric)
     }
 }
 
-static void put_head(struct buf *out, const struct metric *metric)
+static void put_head(const struct text *t, const struct metric *metric)
 {
+    const char *suffix = t->plain && metric->type == METRIC_COUNTER ? "_total" : "";
+    struct buf *out = t->out;
+
     buf_str(out, STR("# TYPE "));
     put_family(out, metric);
-    buf_fmt(out, " %s\n", type_names[metric->type]);
-    if (metric->unit && *metric->unit) {
+    buf_fmt(out, "%s %s\n", suffix, type_names[metric->type]);
+    if (!t->plain && metric->unit && *metric->unit) {
         buf_str(out, STR("# UNIT "));
         put_family(out, metric);
         buf_fmt(out, " %s\n", metric->unit);
     }
     buf_str(out, STR("# HELP "));
     put_family(out, metric);
-    buf_char(out, ' ');
+    buf_fmt(out, "%s ", suffix);
     put_escaped(out, str_from(metric->help));
     buf_char(out, '\n');
 }
@@ -99,15 +108,33 @@ static void put_seconds(struct buf *out, uint64_t ns)
     buf_put(out, decimals, len);
 }
 
-static void put_histogram(struct buf *out, const struct label_set *set,
+/* " # {trace_id="..."} 0.054 1795262400.123" */
+static void put_exemplar(struct buf *out, const struct exemplar *e)
+{
+    if (!e->when)
+        return;
+    buf_str(out, STR(" # {trace_id=\""));
+    buf_hex(out, e->trace_id, sizeof e->trace_id);
+    buf_str(out, STR("\"} "));
+    put_seconds(out, (uint64_t)e->value);
+    buf_char(out, ' ');
+    put_seconds(out, (uint64_t)e->when * (uint64_t)MILLISECOND);
+}
+
+static void put_histogram(const struct text *t, const struct label_set *set,
                           const struct metric_sum *sum)
 {
+    struct exemplar examples[METRIC_BUCKETS];
+    struct buf *out = t->out;
     uint64_t below = 0;
 
+    metric_exemplars(set, examples);
     for (size_t i = 0; i < METRIC_BUCKETS; i++) {
         below += sum->buckets[i];
         put_name(out, set, "_bucket", i < METRIC_BOUNDS ? bound_names[i] : "+Inf");
         buf_u64(out, below);
+        if (!t->plain)
+            put_exemplar(out, &examples[i]);
         buf_char(out, '\n');
     }
     put_name(out, set, "_sum", NULL);
@@ -118,9 +145,10 @@ static void put_histogram(struct buf *out, const struct label_set *set,
     buf_char(out, '\n');
 }
 
-static void put_series(struct buf *out, const struct label_set *set)
+static void put_series(const struct text *t, const struct label_set *set)
 {
     struct metric_sum sum;
+    struct buf *out = t->out;
 
     metric_sum(set, &sum);
     switch (set->metric->type) {
@@ -134,7 +162,7 @@ static void put_series(struct buf *out, const struct label_set *set)
         buf_i64(out, (int64_t)sum.value);
         buf_char(out, '\n');
         break;
-    case METRIC_HISTOGRAM: put_histogram(out, set, &sum); break;
+    case METRIC_HISTOGRAM: put_histogram(t, set, &sum); break;
     }
 }
 
@@ -157,7 +185,7 @@ static int by_name_and_values(const void *one, const void *other)
     return order;
 }
 
-void metrics_write(struct buf *out)
+static void write_text(const struct text *t)
 {
     size_t max = metrics_sets_max(), at = 0, metrics;
     struct metric *const *rows = metrics_registered(&metrics);
@@ -172,15 +200,26 @@ void metrics_write(struct buf *out)
         qsort(sorted, metrics, sizeof(void *), by_name);
         qsort(sets, count, sizeof(void *), by_name_and_values);
         for (size_t i = 0; i < metrics; i++) {
-            put_head(out, sorted[i]);
+            put_head(t, sorted[i]);
             for (; at < count && sets[at]->metric == sorted[i]; at++)
-                put_series(out, sets[at]);
+                put_series(t, sets[at]);
         }
-        buf_str(out, STR("# EOF\n"));
+        if (!t->plain)
+            buf_str(t->out, STR("# EOF\n"));
     } else
-        out->no_memory = true;
+        t->out->no_memory = true;
     free(sets);
     free(sorted);
+}
+
+void metrics_write(struct buf *out)
+{
+    write_text(&(struct text){.out = out});
+}
+
+void metrics_write_plain(struct buf *out)
+{
+    write_text(&(struct text){.out = out, .plain = true});
 }
 
 static void put_doc(struct buf *out, const struct metric *metric)

@@ -7,6 +7,7 @@
 #include "gateway/gateway_internal.h"
 #include "gateway/telemetry.h"
 #include "models/upstream.h"
+#include "sys/clock.h"
 #include "sys/fiber.h"
 #include "sys/loop.h"
 
@@ -215,6 +216,17 @@ void metrics_begin(const struct request *req)
         shift_in_flight(1);
 }
 
+/* A request whose spans are exported is the bucket's example: from a slow bucket there is a way to its trace. */
+static void observe(const struct request *req, struct series *s, dur_ns value)
+{
+    const struct trace_context *context = trace_joined(req->trace);
+
+    if (UNLIKELY(context && context->recorded))
+        series_observe_traced(s, value, context->trace_id, clock_wall());
+    else
+        series_observe(s, value);
+}
+
 static void count_request(const struct request *req, const struct model_series *s, struct str route,
                           struct str model)
 {
@@ -225,13 +237,13 @@ static void count_request(const struct request *req, const struct model_series *
 
     if (is_usual) {
         series_add(s->ok, 1);
-        series_observe(s->duration, took);
+        observe(req, s->duration, took);
         return;
     }
     buf_init_fixed(&status, memory, sizeof memory);
     buf_i64(&status, req->status);
     series_add(find(REQUESTS, route, model, buf_view(&status)), 1);
-    series_observe(find(DURATION, route, model, STR_NONE), took);
+    observe(req, find(DURATION, route, model, STR_NONE), took);
 }
 
 static void count_tokens(const struct request *req, const struct model_series *s)
@@ -245,7 +257,7 @@ static void count_tokens(const struct request *req, const struct model_series *s
     if (req->answer && req->answer->meter.events)
         series_add(s->events, req->answer->meter.events);
     if (req->first_byte)
-        series_observe(s->first_byte, req->first_byte);
+        observe(req, s->first_byte, req->first_byte);
 }
 
 /* How a stream felt to who read it. */
@@ -255,8 +267,8 @@ static void count_pace(const struct request *req, const struct model_series *s)
 
     if (!req->answer || !req->answer->streaming || !req->first_token)
         return;
-    series_observe(s->first_token, req->first_token);
-    series_observe(s->gap_max, req->gap_max);
+    observe(req, s->first_token, req->first_token);
+    observe(req, s->gap_max, req->gap_max);
     if (req->usage.tokens_out > 1)
         series_observe(s->per_token, (took - req->first_token) / (req->usage.tokens_out - 1));
 }

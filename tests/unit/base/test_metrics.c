@@ -224,3 +224,67 @@ TEST(without_memory_counting_goes_on_unseen)
     }
     EXPECT(!fault_arm(2));
 }
+
+/* ---- examples ---- */
+
+static struct metric traced_rows[] = {
+    {"weir_wait", METRIC_HISTOGRAM, "seconds", "how \"long\"", {NULL}, 0},
+    {"weir_calls", METRIC_COUNTER, "", "calls", {NULL}, 0},
+};
+
+static struct str written(struct arena *arena, void (*write)(struct buf *out))
+{
+    struct buf out;
+
+    buf_init(&out, arena, MIB);
+    write(&out);
+    return buf_view(&out);
+}
+
+static bool holds(struct str text, const char *part)
+{
+    return str_find(text, str_from(part)) < text.len;
+}
+
+TEST(a_bucket_shows_the_last_observation_that_was_traced)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    const uint8_t first[16] = {1}, second[16] = {0xab, [15] = 0xcd};
+
+    metrics_register(traced_rows, ARRAY_LEN(traced_rows));
+    struct series *s = metrics_series(&traced_rows[0], NULL);
+    series_observe_traced(s, 30 * MILLISECOND, NULL, 0);
+    EXPECT(!holds(written(arena, metrics_write), "trace_id"), "nothing was traced");
+    series_observe_traced(s, 30 * MILLISECOND, first, 1000);
+    series_observe_traced(s, 40 * MILLISECOND, second, 1795262400123);
+    series_observe_traced(s, 200 * SECOND, first, 1500);
+    series_observe(s, 31 * MILLISECOND);
+    struct str text = written(arena, metrics_write);
+    EXPECT(holds(text,
+                 "weir_wait_seconds_bucket{le=\"0.05\"} 4 # {trace_id=\"ab0000000000000000000000"
+                 "000000cd\"} 0.04 1795262400.123\n"),
+           STR_FMT, STR_ARG(text));
+    EXPECT(
+        holds(text, "le=\"+Inf\"} 5 # {trace_id=\"01000000000000000000000000000000\"} 200.0 1.5\n"),
+        STR_FMT, STR_ARG(text));
+    EXPECT(holds(text, "le=\"0.1\"} 4\n"), "no example of another bucket");
+    metrics_done();
+}
+
+TEST(the_older_format_has_no_examples)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    const uint8_t trace[16] = {1};
+
+    metrics_register(traced_rows, ARRAY_LEN(traced_rows));
+    series_observe_traced(metrics_series(&traced_rows[0], NULL), SECOND, trace, 1000);
+    series_add(metrics_series(&traced_rows[1], NULL), 2);
+    struct str text = written(arena, metrics_write_plain);
+    EXPECT(!holds(text, "trace_id") && !holds(text, "# EOF") && !holds(text, "# UNIT"), STR_FMT,
+           STR_ARG(text));
+    EXPECT(holds(text, "# TYPE weir_calls_total counter\n# HELP weir_calls_total calls\n"
+                       "weir_calls_total 2\n"),
+           STR_FMT, STR_ARG(text));
+    EXPECT(holds(text, "# TYPE weir_wait_seconds histogram\n"), STR_FMT, STR_ARG(text));
+    metrics_done();
+}
