@@ -190,7 +190,7 @@ usd_micro candidates_price_worst(const struct request *req)
     for (size_t g = 0; g < req->group_count; g++)
         for (size_t i = 0; i < req->groups[g].count; i++) {
             const struct model *model = req->groups[g].candidates[i].model;
-            usd_micro one = may_ask(req, model) ? price_worst(model, &req->chat) : 0;
+            usd_micro one = request_may_ask(req, model) ? price_worst(model, &req->chat) : 0;
 
             worst = MAX_OF(worst, one);
         }

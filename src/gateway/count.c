@@ -77,7 +77,7 @@ bool count_message(struct request *req, struct err *err)
 
     /* A route's first candidate may be one that this key's prompts must not go to. */
     if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic ||
-        !may_ask(req, req->model))
+        !request_may_ask(req, req->model))
         return estimate(req, err);
     return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
 }

@@ -48,7 +48,7 @@ SUSPENDS bool serve_kept(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool count_gemini(struct request *req, struct err *err) MUST_CHECK;
 void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena);
 bool gemini_write_models(struct json_writer *w, struct request *req, struct err *err) MUST_CHECK;
-bool may_ask(const struct request *req, const struct model *model); /* list.c */
+bool request_may_ask(const struct request *req, const struct model *model); /* list.c */
 /* What the key may name: models, and names that routes alone have, as models of the house. */
 bool list_offered(struct request *req, const struct model ***out, size_t *count, struct err *err)
     MUST_CHECK;

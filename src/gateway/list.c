@@ -22,7 +22,7 @@ static void write_model(struct json_writer *w, const struct model *model, int64_
 }
 
 /* By its name and its zone. What the house answers itself leaves it in no zone. */
-bool may_ask(const struct request *req, const struct model *model)
+bool request_may_ask(const struct request *req, const struct model *model)
 {
     return principal_may_ask(req->who, model->name) &&
            (!model->provider || principal_may_zone(req->who, model->zone));
@@ -48,7 +48,7 @@ static const struct model *first_allowed(const struct request *req, const struct
         for (size_t i = 0; i < row->groups[g].count; i++) {
             const struct model *model = row->groups[g].candidates[i].model;
 
-            if (model->lifecycle != LIFE_RETIRED && may_ask(req, model))
+            if (model->lifecycle != LIFE_RETIRED && request_may_ask(req, model))
                 return model;
         }
     return NULL;
@@ -110,7 +110,7 @@ bool list_offered(struct request *req, const struct model ***out, size_t *count,
     if (!*out)
         return err_arena(err, req->arena);
     for (size_t i = 0; i < c->model_count; i++)
-        if (may_ask(req, &c->models[i]))
+        if (request_may_ask(req, &c->models[i]))
             (*out)[(*count)++] = &c->models[i];
     table_init(&seen, req->arena, names + 1);
     return add_routes(req, &seen, *out, count, *count + names, err);

@@ -39,7 +39,7 @@ struct route_table {
 
 size_t route_count(const struct route_table *table)
 {
-    return table->count;
+    return table ? table->count : 0;
 }
 
 const struct route *route_at(const struct route_table *table, size_t i)

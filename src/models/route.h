@@ -76,7 +76,7 @@ bool route_table_read(struct arena *arena, const struct route_text *rows, size_t
 /* One row alone, its candidates' names not looked up. */
 bool route_text_check(struct arena *arena, const struct route_text *row, struct err *err)
     MUST_CHECK;
-size_t route_count(const struct route_table *table);
+size_t route_count(const struct route_table *table); /* NULL: none */
 const struct route *route_at(const struct route_table *table, size_t i);
 
 struct route_ask {
