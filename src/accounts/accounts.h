@@ -62,6 +62,10 @@ bool accounts_share_windows(struct accounts *accounts, struct redis *redis, stru
 SUSPENDS void accounts_windows_loop(void *accounts);
 bool accounts_limits_divided(const struct accounts *accounts);
 struct instances; /* store/instances.h */
+/* An instance that will never be back: what it had taken of spend limits and did not write down as spent is
+ * free again. */
+SUSPENDS bool accounts_retire(struct accounts *accounts, struct str instance, struct err *err)
+    MUST_CHECK;
 void accounts_join(struct accounts *accounts, const struct instances *instances); /* before loops */
 
 /* ---- on the request path: no wait, no system call; but hold_take() and hold_more() wait for the database

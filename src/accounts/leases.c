@@ -430,6 +430,17 @@ bool leases_settle_now(struct accounts *accounts, struct err *err)
            store_write_now(accounts->store, &settle, 1, NULL, err);
 }
 
+bool accounts_retire(struct accounts *accounts, struct str instance, struct err *err)
+{
+    const struct value values[] = {V_TEXT(instance), V_INT(clock_wall())};
+    const struct statement all[] = {
+        {leases_settle_sql, values, 1},
+        {"UPDATE instances SET stopped = ?2 WHERE id = ?1 AND stopped = 0", values, 2},
+    };
+
+    return store_write(accounts->store, all, ARRAY_LEN(all), NULL, err);
+}
+
 /* ---- what others have spent, for people and for refusals at once ---- */
 
 static void set_others(struct accounts *accounts, const struct rows *rows, size_t row)

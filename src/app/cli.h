@@ -106,6 +106,7 @@ void cli_print_json(const struct json *j);
 bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line end */
 
 extern const struct cli_part cli_start_part, cli_documents_part, cli_keys_part, cli_models_part,
-    cli_cache_part, cli_audit_part, cli_config_part, cli_traces_part, cli_api_part;
+    cli_cache_part, cli_audit_part, cli_config_part, cli_traces_part, cli_api_part,
+    cli_instances_part;
 
 #endif

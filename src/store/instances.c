@@ -441,7 +441,7 @@ bool instances_open(const struct instances_options *options, struct instances **
     in->followers = options->followers;
     in->follower_count = options->follower_count;
     atomic_store(&in->alive, 1u);
-    if (!store_is_shared(in->store) || (read_place(in, err) && announce(in, options, err))) {
+    if ((!store_is_shared(in->store) || read_place(in, err)) && announce(in, options, err)) {
         *out = in;
         return true;
     }
@@ -464,7 +464,7 @@ void instances_close(struct instances **at)
         "UPDATE instances SET stopped = ?3, applied = ?4 WHERE id = ?1 AND boot = ?2", values,
         ARRAY_LEN(values)};
 
-    if (store_is_shared(in->store) && !store_write_now(in->store, &update, 1, NULL, &err))
+    if (!store_write_now(in->store, &update, 1, NULL, &err))
         log_warn("others learn only in a while that this instance stopped: %s", err.text);
     struct arena *arena = in->arena;
     arena_end(&arena);
@@ -477,7 +477,7 @@ bool instance_list(struct store *store, struct arena *arena, struct instance_inf
 {
     const struct value values[] = {V_INT(LISTED_MAX)};
     const struct statement read = {"SELECT id, version, address, started, seen, stopped"
-                                   " FROM instances ORDER BY started, id LIMIT ?1",
+                                   " FROM instances ORDER BY id LIMIT ?1",
                                    values, 1};
     wall_ms now = clock_wall();
     struct rows rows;
@@ -498,6 +498,7 @@ bool instance_list(struct store *store, struct arena *arena, struct instance_inf
                                          .stopped = rows_at(&rows, i, 5).i};
         list[i].alive = !list[i].stopped && list[i].seen > now - INSTANCE_ALIVE_MS;
         list[i].self = str_eq(list[i].id, store_instance(store));
+        list[i].alive |= list[i].self;
     }
     *out = list;
     *count = rows.count;

@@ -28,7 +28,8 @@ struct follower {
     SUSPENDS bool (*follow)(void *ctx, struct str what, struct err *err);
     SUSPENDS bool (*follow_all)(void *ctx, struct err *err); /* changes were missed; may be NULL */
     void *ctx;
-    bool others_only; /* else also this one's own: nothing that was read before stays in force then */
+    bool
+        others_only; /* else also this one's own: nothing that was read before stays in force then */
 };
 
 struct instances;
@@ -39,7 +40,7 @@ struct instances_options {
     const struct follower *followers;
     size_t follower_count;
 };
-/* Writes down that this one runs. Blocks. */
+/* Writes down that this one runs; where nobody else can be, that is all it does. Blocks. */
 bool instances_open(const struct instances_options *options, struct instances **out,
                     struct err *err) MUST_CHECK;
 void instances_close(struct instances **instances); /* and that it does not run any more */

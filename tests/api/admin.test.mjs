@@ -249,6 +249,14 @@ test("the cache: what it did, and throwing answers out", async () => {
   assert.equal((await good("GET", "/api/v1/cache")).memory_entries, 0);
 });
 
+test("instances: the one that answers is alive, and is not retired", async () => {
+  const [self] = (await good("GET", "/api/v1/instances")).items;
+  assert.ok(self.self && self.alive && self.stopped === null && self.version.length > 0);
+  await bad("POST", `/api/v1/instances/${self.id}/retire`, 409, "conflict");
+  await bad("POST", "/api/v1/instances/0000000000000000/retire", 404, "not_found");
+  assert.match(weir.cli("instance", "list"), new RegExp(self.id));
+});
+
 test("audit: records are found, shown, proved and exported", async () => {
   const reply = await ask(weir.key, "for the record"), id = reply.headers.get("x-request-id");
   const record = await recordOf(reply);
