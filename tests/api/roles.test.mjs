@@ -68,6 +68,8 @@ const rows = {
   "DELETE /api/v1/models/{name}": [change(404)],
   "POST /api/v1/models/{name}/retire": [change(404), { body: {} }],
   "POST /api/v1/models/{name}/test": [change(404), { body: {} }],
+  "GET /api/v1/instances": [look(200)],
+  "POST /api/v1/instances/{id}/retire": [change(404)],
   "GET /api/v1/cache": [look(200)],
   "POST /api/v1/cache/purge": [change(422), { body: { nothing: 1 } }],
   "GET /api/v1/documents": [look(200)],
