@@ -1,4 +1,4 @@
-/* Any bytes as text, Markdown and HTML: refused with a reason, or blocks in order of the file whose runs
+/* Any bytes as text, Markdown, HTML, CSV, JSON and code, in any encoding: refused with a reason, or blocks in order of the file whose runs
  * lie inside it, tile their text, and begin and end between characters; cut into passages they survive
  * the record, and every sentence has an origin. The first byte chooses the format. */
 #include <string.h>
@@ -15,6 +15,7 @@ static bool between_characters(struct str s, size_t at)
 static uint32_t check_block(const struct block *b, struct str source, uint32_t reached)
 {
     uint32_t text = 0, line = 0;
+    bool utf8 = utf8_valid(source); /* decoded files know their characters by steps */
 
     ASSERT(b->text.len > 0 && b->run_count > 0 && utf8_valid(b->text));
     for (size_t i = 0; i < b->run_count; i++) {
@@ -22,8 +23,9 @@ static uint32_t check_block(const struct block *b, struct str source, uint32_t r
 
         ASSERT(r->text_at == text && r->text_len > 0);
         ASSERT(r->source_at >= reached && r->source_at + r->source_len <= source.len);
-        ASSERT(between_characters(source, r->source_at));
-        ASSERT(between_characters(source, r->source_at + r->source_len));
+        ASSERT(!utf8 || between_characters(source, r->source_at));
+        ASSERT(!utf8 || between_characters(source, r->source_at + r->source_len));
+        ASSERT(!utf8 || !r->text_step);
         ASSERT(between_characters(b->text, r->text_at));
         ASSERT(r->line >= 1 && r->line >= line);
         text += r->text_len;
@@ -79,8 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
     struct str source = {(const char *)data + 1, size ? size - 1 : 0};
+    static const enum document_type types[] = {DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML,
+                                               DOCUMENT_CSV,  DOCUMENT_JSON,     DOCUMENT_CODE};
 
     if (size > 1 && size < 64 * KIB)
-        check_document(arena, source, (enum document_type)(data[0] % 3));
+        check_document(arena, source, types[data[0] % ARRAY_LEN(types)]);
     return 0;
 }

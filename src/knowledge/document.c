@@ -24,6 +24,9 @@ static const struct {
     [DOCUMENT_DOCX] = {NULL, read_docx, ".docx .docm .dotx"},
     [DOCUMENT_XLSX] = {NULL, read_xlsx, ".xlsx .xlsm .xltx"},
     [DOCUMENT_PPTX] = {NULL, read_pptx, ".pptx .pptm .potx .ppsx"},
+    [DOCUMENT_ODF] = {NULL, read_odf, ".odt .ods .odp .ott .ots .otp"},
+    [DOCUMENT_EPUB] = {NULL, read_epub, ".epub"},
+    [DOCUMENT_MAIL] = {NULL, read_mail, ".eml"},
     [DOCUMENT_PDF] = {NULL, read_pdf, ".pdf"},
 };
 static_assert(ARRAY_LEN(kinds) == DOCUMENT_TYPES, "every type has its row");

@@ -12,7 +12,7 @@
 
 typedef bool reader_fn(struct str bytes, struct rendering *to, struct err *err);
 
-reader_fn read_docx, read_xlsx, read_pptx;
+reader_fn read_docx, read_xlsx, read_pptx, read_odf, read_epub, read_mail;
 reader_fn read_pdf;
 
 /* The reader of a type that needs a child; NULL for text types, which document_read() reads. */

@@ -75,6 +75,25 @@ void rendering_note(struct rendering *r, const char *fmt, ...)
         r->notes[RENDITION_NOTES_MAX - 1] = STR("and more notes than are kept");
 }
 
+/* "offer.docx: page 3, Fees!A4": a page of a file inside is none of the file's own. */
+static void set_place(struct rendering *r, struct element *e, const struct place *place)
+{
+    static const struct place none;
+    const struct place *p = place ? place : &none;
+    struct buf b;
+
+    buf_init(&b, r->arena, 4 * KIB);
+    buf_str(&b, r->within);
+    if (r->within.len && (p->page || p->label.len))
+        buf_str(&b, STR(": "));
+    if (r->within.len && p->page)
+        buf_fmt(&b, "page %u%s", p->page, p->label.len ? ", " : "");
+    buf_str(&b, str_slice(p->label, 0, KIB));
+    e->place = r->within.len ? none : *p;
+    e->place.label = buf_view(&b);
+    r->failed = r->failed || !buf_ok(&b);
+}
+
 void rendering_begin(struct rendering *r, enum element_kind kind, int level,
                      const struct place *place)
 {
@@ -90,11 +109,8 @@ void rendering_begin(struct rendering *r, enum element_kind kind, int level,
     if (r->elements.len > 0)
         buf_char(&r->text, '\n');
     e.from = e.to = (uint32_t)r->text.len;
-    if (place && kind != ELEMENT_CELL) {
-        e.place = *place;
-        e.place.label = arena_str(r->arena, place->label);
-        r->failed = !e.place.label.ptr && place->label.len > 0;
-    }
+    if (kind != ELEMENT_CELL)
+        set_place(r, &e, place);
     buf_put(&r->elements, &e, sizeof e);
     r->failed = r->failed || !buf_ok(&r->elements) || !buf_ok(&r->text);
 }

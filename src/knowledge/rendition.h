@@ -49,6 +49,8 @@ struct rendering {
     struct str title;
     struct str notes[RENDITION_NOTES_MAX];
     size_t note_count;
+    struct str
+        within; /* "offer.docx": a file inside the file; leads the labels, pages become part of them */
     bool failed, too_large;
 };
 void rendering_init(struct rendering *r, struct arena *arena);
@@ -59,6 +61,9 @@ void rendering_begin(struct rendering *r, enum element_kind kind, int level,
                      const struct place *place);
 /* UTF-8; anything else in it is replaced by U+FFFD. Line breaks are kept in code only. */
 void rendering_text(struct rendering *r, struct str text);
+/* What document_read() made of a part of the file; `place` for all of it. */
+void rendering_document(struct rendering *r, const struct document *document,
+                        const struct place *place);
 bool rendering_end(struct rendering *r, struct rendition *out, struct err *err) MUST_CHECK;
 
 /* Through a pipe and back: what is read is whole, in order, UTF-8 and within bounds, or refused. */
