@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rgb.h"
 #include "score.h"
 #include "sets.h"
 #include "span_file.h"
@@ -568,6 +569,18 @@ static bool run(struct eval *e, struct err *err)
     return true;
 }
 
+static bool run_noisy(struct eval *e, struct err *err)
+{
+    size_t count;
+    const struct noisy_question *q = noisy_questions_of(e->c, &count);
+    struct noisy_eval noisy = {
+        .access = &e->access, .analyser = e->analyser, .scratch = e->scratch};
+
+    if (!count || e->spans || e->train || (e->only && strcmp(e->only, "rgb") != 0))
+        return true;
+    return noisy_run(&noisy, q, count, err);
+}
+
 static bool eval_language(const char *dir, const char *data, bool zh, struct eval *e,
                           struct err *err)
 {
@@ -583,7 +596,7 @@ static bool eval_language(const char *dir, const char *data, bool zh, struct eva
         e->tallies = arena_array(c.arena, SETS_MAX, sizeof *e->tallies);
         printf("%s: %" PRIu64 " passages\n", zh ? "Chinese" : "English",
                lexical_stats(e->view).passages);
-        ok = analyser_open(&e->analyser, err) && run(e, err);
+        ok = analyser_open(&e->analyser, err) && run(e, err) && run_noisy(e, err);
         analyser_close(&e->analyser);
         lexical_release(&e->view);
         arena_end(&e->scratch);

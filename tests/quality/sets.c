@@ -16,6 +16,7 @@ bool collection_open(const char *dir, struct collection *c, struct err *err)
     if (!c->arena)
         return err_set(err, ERR_EXHAUSTED, "no memory");
     buf_init(&c->questions, c->arena, 256 * MIB);
+    buf_init(&c->noisy, c->arena, 16 * MIB);
     return knowledge_open(&options, &c->knowledge, err) &&
            lexical_begin(c->knowledge->index, &c->writer, err);
 }
@@ -36,6 +37,12 @@ const struct asked_question *questions_of(const struct collection *c, size_t *co
 {
     *count = c->questions.len / sizeof(struct asked_question);
     return (const struct asked_question *)(const void *)c->questions.ptr;
+}
+
+const struct noisy_question *noisy_questions_of(const struct collection *c, size_t *count)
+{
+    *count = c->noisy.len / sizeof(struct noisy_question);
+    return (const struct noisy_question *)(const void *)c->noisy.ptr;
 }
 
 bool holds_answer(const struct asked_question *q, struct str text)
@@ -203,12 +210,55 @@ static bool read_clapnq(struct line_reader *r, json_ref v, struct err *err)
            put_question(r, &q, err);
 }
 
-/* Only as passages to get lost among. */
+#define ALTERNATIVES_MAX 64
+
+static void add_alternative(struct line_reader *r, struct noisy_question *q, json_ref v,
+                            uint32_t part)
+{
+    struct str text;
+
+    if (q->answer_count == ALTERNATIVES_MAX || !json_str(r->json, v, r->scratch, &text))
+        return;
+    q->part[q->answer_count] = part;
+    q->answers[q->answer_count++] = fold(r->c->arena, text);
+}
+
+/* "12", ["12"], or [["12", "twelve"], "Rome"]: of a list within the list any will do. */
+static bool read_alternatives(struct line_reader *r, json_ref v, struct noisy_question *q,
+                              struct err *err)
+{
+    json_ref answer = json_get(r->json, v, STR("answer"));
+    uint32_t part = 0;
+
+    q->answers = arena_array(r->c->arena, ALTERNATIVES_MAX, sizeof *q->answers);
+    q->part = arena_array(r->c->arena, ALTERNATIVES_MAX, sizeof *q->part);
+    if (!q->answers || !q->part)
+        return err_arena(err, r->c->arena);
+    if (json_kind(r->json, answer) != JSON_ARRAY) {
+        add_alternative(r, q, answer, part);
+        return true;
+    }
+    for (json_ref a = json_first(r->json, answer); a; a = json_next(r->json, a), part++) {
+        if (json_kind(r->json, a) != JSON_ARRAY) {
+            add_alternative(r, q, a, part);
+            continue;
+        }
+        for (json_ref one = json_first(r->json, a); one; one = json_next(r->json, one))
+            add_alternative(r, q, one, part);
+    }
+    return true;
+}
+
+/* Passages to get lost among, and for zh_refine the questions about them. */
 static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
 {
     static const char *const lists[] = {"positive", "negative"};
+    struct noisy_question q = {.text = arena_str(r->c->arena, field(r, v, STR("query")))};
     size_t number = 0;
 
+    q.documents = arena_array(r->c->arena, 256, sizeof *q.documents);
+    if (!q.documents || !read_alternatives(r, v, &q, err))
+        return err_arena(err, r->c->arena);
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         json_ref list = json_get(r->json, v, str_from(lists[i]));
 
@@ -220,12 +270,18 @@ static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
                 continue;
             struct str pid =
                 arena_fmt(r->scratch, STR_FMT "-%zu",
-                          STR_ARG(json_raw(r->json, json_get(r->json, v, STR("id")))), number++);
+                          STR_ARG(json_raw(r->json, json_get(r->json, v, STR("id")))), number);
             if (!add_passage(r, pid, STR(""), text, err))
                 return false;
+            if (number < 256) {
+                q.documents[number++] = document_key(r, pid);
+                *(i == 0 ? &q.positive : &q.negative) += 1;
+            }
         }
     }
-    return true;
+    if (strcmp(r->set, "rgb-refine") == 0)
+        buf_put(&r->c->noisy, &q, sizeof q);
+    return buf_ok(&r->c->noisy) || err_arena(err, r->c->arena);
 }
 
 static const char *at(struct collection *c, const char *data, const char *name)

@@ -12,12 +12,20 @@ struct asked_question {
     struct str *answers; /* none: the passage does not answer it */
     size_t answer_count;
 };
+struct noisy_question { /* RGB: documents that answer it and documents that are only about it */
+    struct str text;
+    struct str *answers; /* all of them are wanted; alternatives follow each other */
+    uint32_t *part;      /* which of the wanted each alternative stands for */
+    size_t answer_count;
+    struct str *documents; /* keys, those that answer first */
+    size_t positive, negative;
+};
 
 struct collection { /* all passages of one language, and the questions about some */
     struct arena *arena;
     struct knowledge *knowledge;
     struct lexical_writer *writer; /* while loading */
-    struct buf questions;
+    struct buf questions, noisy;
     uint64_t passages;
 };
 
@@ -30,6 +38,7 @@ bool load_set(struct collection *c, const char *set, const char *passages, const
               struct err *err);
 bool load_sample(struct collection *c, const char *name, struct err *err); /* "en", "zh" */
 bool collection_ready(struct collection *c, struct err *err);              /* commit */
+const struct noisy_question *noisy_questions_of(const struct collection *c, size_t *count);
 const struct asked_question *questions_of(const struct collection *c, size_t *count);
 bool holds_answer(const struct asked_question *q, struct str text);
 

@@ -25,7 +25,7 @@ struct row {
     float weight;
     float x[WIDTH];
 };
-struct rows {
+struct examples {
     struct row *at;
     size_t count;
 };
@@ -49,9 +49,9 @@ static int find_set(const char *name)
 }
 
 /* Rows of `kinds` and one language; width numbers each. */
-static struct rows load(const char *path, const char *kinds, int language, int width)
+static struct examples load(const char *path, const char *kinds, int language, int width)
 {
-    struct rows rows = {malloc(sizeof(struct row) * ROWS_MAX), 0};
+    struct examples rows = {malloc(sizeof(struct row) * ROWS_MAX), 0};
     FILE *file = fopen(path, "r");
     char kind, name[64];
     unsigned number, article, label, last = UINT32_MAX;
@@ -106,7 +106,7 @@ static double dot(const double *w, const float *x, int width)
 
 /* --- sentences -------------------------------------------------------------------------------- */
 
-static size_t group_end(const struct rows *rows, size_t from)
+static size_t group_end(const struct examples *rows, size_t from)
 {
     size_t end = from;
 
@@ -116,7 +116,7 @@ static size_t group_end(const struct rows *rows, size_t from)
 }
 
 /* Adds the gradient of one group; false when none of it holds the answer. */
-static bool softmax_gradient(const struct rows *rows, size_t from, size_t end, const double *w,
+static bool softmax_gradient(const struct examples *rows, size_t from, size_t end, const double *w,
                              double *gradient, double *weight)
 {
     double all = 0, gold = 0, share[256], top = -1e9;
@@ -144,7 +144,7 @@ static bool softmax_gradient(const struct rows *rows, size_t from, size_t end, c
     return true;
 }
 
-static void train_sentences(const struct rows *rows, int skip_fold, double *w)
+static void train_sentences(const struct examples *rows, int skip_fold, double *w)
 {
     double speed[FEATURES] = {0};
 
@@ -186,7 +186,7 @@ static int compare_floats(const void *a, const void *b)
 }
 
 /* Edges at equal shares of the rows. */
-static void cut_bins(const struct rows *rows, struct forest *forest)
+static void cut_bins(const struct examples *rows, struct forest *forest)
 {
     float *values = malloc(sizeof *values * (rows->count + 1));
 
@@ -207,7 +207,7 @@ static void cut_bins(const struct rows *rows, struct forest *forest)
     free(values);
 }
 
-static bool forest_open(const struct rows *rows, struct forest *forest)
+static bool forest_open(const struct examples *rows, struct forest *forest)
 {
     size_t n = rows->count + 1;
 
@@ -232,7 +232,7 @@ static void forest_end(struct forest *forest)
 }
 
 /* First and second derivative of the loss by each row's score; none where nothing holds the answer. */
-static void slopes(const struct rows *rows, int skip_fold, struct forest *forest)
+static void slopes(const struct examples *rows, int skip_fold, struct forest *forest)
 {
     for (size_t at = 0, end; at < rows->count; at = end) {
         double top = -1e9, all = 0, gold = 0;
@@ -295,7 +295,7 @@ static void split(struct sums sums[FEATURES][BINS], const struct forest *forest,
     }
 }
 
-static void grow(const struct rows *rows, struct forest *forest, struct tree *tree)
+static void grow(const struct examples *rows, struct forest *forest, struct tree *tree)
 {
     static struct sums sums[TREE_NODES][FEATURES][BINS];
     struct sums leaves[TREE_LEAVES] = {0};
@@ -329,7 +329,7 @@ static void grow(const struct rows *rows, struct forest *forest, struct tree *tr
         tree->leaf[l] = (float)(RATE * leaves[l].slope / (leaves[l].bend + SPARSE));
 }
 
-static void train_trees(const struct rows *rows, int skip_fold, const double *w,
+static void train_trees(const struct examples *rows, int skip_fold, const double *w,
                         struct forest *forest)
 {
     for (size_t i = 0; i < rows->count; i++)
@@ -347,7 +347,7 @@ struct picks {
     double hit[ARRAY_LEN(sets)], all[ARRAY_LEN(sets)];
 };
 
-static void measure_sentences(const struct rows *rows, int fold, const double *score,
+static void measure_sentences(const struct examples *rows, int fold, const double *score,
                               struct picks *picks)
 {
     for (size_t at = 0, end; at < rows->count; at = end) {
@@ -375,7 +375,7 @@ static void print_picks(const struct picks *picks)
 
 /* --- confidence ------------------------------------------------------------------------------- */
 
-static void train_confidence(const struct rows *rows, int skip_fold, double *w)
+static void train_confidence(const struct examples *rows, int skip_fold, double *w)
 {
     double speed[SIGNS + 1] = {0};
 
@@ -401,7 +401,7 @@ static void train_confidence(const struct rows *rows, int skip_fold, double *w)
 }
 
 /* Share of pairs (answered, not answered) that the said puts in order, among rows of one kind. */
-static double area(const struct rows *rows, const double *said, char kind, size_t set)
+static double area(const struct examples *rows, const double *said, char kind, size_t set)
 {
     double in_order = 0, pairs = 0;
 
@@ -422,7 +422,7 @@ static double area(const struct rows *rows, const double *said, char kind, size_
     return pairs > 0 ? in_order / pairs : 0;
 }
 
-static void measure_confidence(const struct rows *rows, int fold, const double *w)
+static void measure_confidence(const struct examples *rows, int fold, const double *w)
 {
     double sum[10] = {0}, good[10] = {0}, n[10] = {0};
 
@@ -474,7 +474,7 @@ static void print_trees(const struct forest *forest)
 
 static bool sentences(const char *path, int language)
 {
-    struct rows rows = load(path, "GA", language, FEATURES);
+    struct examples rows = load(path, "GA", language, FEATURES);
     struct picks linear = {0}, all = {0};
     static struct forest forest;
     double w[FEATURES];
@@ -503,7 +503,7 @@ static bool sentences(const char *path, int language)
 /* Rows with label 2 are right picks, 1 wrong picks of what is answered, 0 what nothing answers. */
 static void logistic(const char *path, const char *name, int language, uint8_t least)
 {
-    struct rows rows = load(path, "ang", language, SIGNS);
+    struct examples rows = load(path, "ang", language, SIGNS);
     double w[SIGNS + 1], *said = calloc(rows.count + 1, sizeof *said);
 
     for (size_t i = 0; i < rows.count; i++) {

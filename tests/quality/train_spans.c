@@ -287,7 +287,7 @@ int main(int argc, char **argv)
     int language = argc >= 3 && strcmp(argv[2], "zh") == 0;
     float rate = argc > 3 ? strtof(argv[3], NULL) : 0.1f;
     float decay = argc > 4 ? strtof(argv[4], NULL) : 0.001f;
-    char path[4096];
+    char path[1024];
 
     seen.sure = calloc(QUESTIONS_MAX, sizeof(double));
     seen.unsure = calloc(QUESTIONS_MAX, sizeof(double));
