@@ -16,7 +16,8 @@
 #define NAMED_GAIN    1.0f /* "who is the director?": "the director, Ms Solheim" */
 #define TIMELESS_COST 1.5f /* "how long ...?": no "7 days" here */
 
-#define ODDS_MOST 8.0f /* of spans; what is surer is as sure */
+#define ODDS_MOST  8.0f  /* of spans; what is surer is as sure, */
+#define ODDS_LEAST -1.0f /* and short questions are sure of nothing */
 
 #define NEAR_WORDS 2 /* neighbouring words of the question may stand this far apart */
 
@@ -565,7 +566,7 @@ static void span_signs(const struct candidate *pick, const struct span_choice *s
 {
     if (!spans->count)
         return;
-    signs[S_SPAN_ODDS] = fmaxf(fminf(spans->odds, ODDS_MOST), -ODDS_MOST) / ODDS_MOST;
+    signs[S_SPAN_ODDS] = fmaxf(fminf(spans->odds, ODDS_MOST), ODDS_LEAST) / ODDS_MOST;
     signs[S_SPAN_SHARE] = spans->share;
     signs[S_SPAN_MARGIN] = fminf(spans->margin, 4) / 4;
     signs[S_SPAN_AGREE] = spans->agree;

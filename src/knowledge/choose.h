@@ -9,9 +9,9 @@
 
 #include "base/table.h"
 #include "index/lexical.h"
+#include "knowledge/access.h"
 #include "knowledge/overlap.h"
 #include "knowledge/passage.h"
-#include "knowledge/access.h"
 
 /* What kind of thing is asked for. */
 enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_DURATION, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };

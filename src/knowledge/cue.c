@@ -121,6 +121,29 @@ static bool is_one_of(struct str s, const char *const *words, size_t count)
     return false;
 }
 
+/* "……的时间": what is asked for as the last word, as people type it into a search box. */
+static const struct cue_words closings[] = {
+    {"时间", CUE_TIME},   {"時間", CUE_TIME},   {"日期", CUE_TIME},   {"年份", CUE_TIME},
+    {"日子", CUE_TIME},   {"人数", CUE_NUMBER}, {"人數", CUE_NUMBER}, {"数量", CUE_NUMBER},
+    {"數量", CUE_NUMBER}, {"价格", CUE_NUMBER}, {"價格", CUE_NUMBER}, {"金额", CUE_NUMBER},
+    {"金額", CUE_NUMBER}, {"票房", CUE_NUMBER}, {"比分", CUE_NUMBER}, {"次数", CUE_NUMBER},
+    {"地点", CUE_PLACE},  {"地點", CUE_PLACE},  {"地址", CUE_PLACE},  {"位置", CUE_PLACE},
+};
+
+static enum cue closing_cue(struct str question)
+{
+    static const char *const marks[] = {"？", "?", "。", "是"};
+
+    question = str_trim(question);
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (str_ends(question, str_from(marks[i])))
+            question = str_slice(question, 0, question.len - str_from(marks[i]).len);
+    for (size_t i = 0; i < ARRAY_LEN(closings); i++)
+        if (str_ends(question, str_from(closings[i].text)))
+            return closings[i].cue;
+    return CUE_NONE;
+}
+
 enum cue cue_of(struct str question, struct str language)
 {
     bool zh = str_eq(language, STR("zh"));
@@ -133,7 +156,7 @@ enum cue cue_of(struct str question, struct str language)
         if (zh ? str_find(question, what) < question.len : has_words(question, what))
             return words[i].cue;
     }
-    return CUE_NONE;
+    return zh ? closing_cue(question) : CUE_NONE;
 }
 
 static const char *const time_words[] = {

@@ -35,6 +35,7 @@ struct tally {
     uint32_t answered, right, refused_well, refused_badly;
     double *sure, *unsure; /* answerable_of() of both kinds, over all passages */
     double *given_sure, *given_unsure, *away;
+    double *words_sure, *words_unsure; /* by the score of the best words alone */
     uint32_t sure_count, unsure_count, away_count;
 };
 
@@ -67,6 +68,8 @@ static struct tally *tally_of(struct eval *e, struct str set)
     t->unsure = arena_array(e->c->arena, count, sizeof(double));
     t->given_sure = arena_array(e->c->arena, count, sizeof(double));
     t->away = arena_array(e->c->arena, count, sizeof(double));
+    t->words_sure = arena_array(e->c->arena, count, sizeof(double));
+    t->words_unsure = arena_array(e->c->arena, count, sizeof(double));
     t->given_unsure = arena_array(e->c->arena, count, sizeof(double));
     return t;
 }
@@ -311,10 +314,10 @@ static bool ask_given(struct eval *e, const struct asked_question *q, struct tal
         t->given1 += i == 0 && hit;
     }
     t->given3 += hit;
-    if (q->answer_count)
-        t->given_sure[t->sure_count] = (double)in.answerable;
-    else
-        t->given_unsure[t->unsure_count] = (double)in.answerable;
+    *(q->answer_count ? &t->given_sure[t->sure_count] : &t->given_unsure[t->unsure_count]) =
+        (double)in.answerable;
+    *(q->answer_count ? &t->words_sure[t->sure_count] : &t->words_unsure[t->unsure_count]) =
+        (double)in.spans.odds;
     if (e->train && in.ranked_count) {
         dump_candidates(e, q, in.ranked, in.ranked_count, 'G');
         dump_signs(e, q, &in, holds_answer(q, candidate_text(&in.ranked[0])), 'g');
@@ -547,6 +550,8 @@ static void print_tally(struct tally *t)
            area(t->given_sure, t->sure_count, t->given_unsure, t->unsure_count),
            top_accuracy(t->given_sure, t->sure_count, t->given_unsure, t->unsure_count),
            t->refused_well / none, t->refused_badly / n);
+    printf("                  by the score of the best words alone, passage given: AUC %.3f\n",
+           area(t->words_sure, t->sure_count, t->words_unsure, t->unsure_count));
 }
 
 static bool run(struct eval *e, struct err *err)

@@ -84,7 +84,7 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* Of pairs (with, without an answer) in order; and what is refused when nine of ten with one are kept. */
-static void print_refusal(double *with, double *without, size_t count)
+static void print_refusal(const char *name, double *with, double *without, size_t count)
 {
     double pairs = 0, refused = 0;
 
@@ -94,10 +94,8 @@ static void print_refusal(double *with, double *without, size_t count)
             pairs += with[i] > without[k] ? 1 : with[i] < without[k] ? 0 : 0.5;
     for (size_t k = 0; k < count; k++)
         refused += without[k] < with[count / 10];
-    printf(
-        "    only such that do not: AUC %.3f, refused %.3f while %.1f of the answerable are kept "
-        "(baseline .80, .55)\n",
-        pairs / (double)count / (double)count, refused / (double)count, 0.9);
+    printf("    %-13s AUC %.3f, refused %.3f\n", name, pairs / (double)count / (double)count,
+           refused / (double)count);
 }
 
 static bool noise(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
@@ -125,8 +123,10 @@ bool noisy_run(const struct noisy_eval *e, const struct noisy_question *q, size_
 {
     double *with = arena_array(e->scratch, count + 1, sizeof *with);
     double *without = arena_array(e->scratch, count + 1, sizeof *without);
+    double *odds_with = arena_array(e->scratch, count + 1, sizeof *with);
+    double *odds_without = arena_array(e->scratch, count + 1, sizeof *without);
 
-    if (!with || !without)
+    if (!with || !without || !odds_with || !odds_without)
         return err_arena(err, e->scratch);
     printf("  rgb-zh: %zu questions, %d documents each\n", count, DOCUMENTS);
     if (!noise(e, q, count, 0, err) || !noise(e, q, count, 0.4, err) ||
@@ -140,11 +140,17 @@ bool noisy_run(const struct noisy_eval *e, const struct noisy_question *q, size_
         if (!ask_among(e, &q[i], DOCUMENTS, 0, &in, err))
             return false;
         with[i] = (double)in.answerable;
+        odds_with[i] = (double)in.spans.odds;
         if (!ask_among(e, &q[i], 0, DOCUMENTS, &in, err))
             return false;
         without[i] = (double)in.answerable;
+        odds_without[i] = (double)in.spans.odds;
         arena_rewind(e->scratch, mark);
     }
-    print_refusal(with, without, count);
+    printf(
+        "    only such that do not (baseline: AUC .80, .55 refused while .9 of the answerable are "
+        "kept)\n");
+    print_refusal("as it answers", with, without, count);
+    print_refusal("words alone", odds_with, odds_without, count);
     return true;
 }

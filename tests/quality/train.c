@@ -82,13 +82,10 @@ static struct examples load(const char *path, const char *kinds, int language, i
         if (kind == 'n' || (kind == 'a' && label == 0))
             r->weight *= 0.5f;
         if (kind == 'g')
-            r->weight *= 0.25f; /* the right passage given: where look-alikes are told apart */
+            r->weight *= language == 0 ? 0.25f : 0; /* the right passage given: look-alikes */
         char *p = line + used;
         for (int i = 0; i < width; i++)
             r->x[i] = strtof(p, &p);
-        /* No look-alikes in Chinese: what the spans say of them cannot be learned. */
-        for (int i = S_SPAN_ODDS; language == 1 && width == SIGNS && i < SIGNS; i++)
-            r->x[i] = 0;
     }
     if (file)
         fclose(file);
