@@ -16,8 +16,9 @@
 #define NAMED_GAIN    1.0f /* "who is the director?": "the director, Ms Solheim" */
 #define TIMELESS_COST 1.5f /* "how long ...?": no "7 days" here */
 
-#define ODDS_MOST  8.0f  /* of spans; what is surer is as sure, */
-#define ODDS_LEAST -1.0f /* and short questions are sure of nothing */
+#define ODDS_MOST 8.0f /* of spans, for and against: what is surer is as sure */
+#define ODDS_LEAST_WIDE \
+    -1.0f /* a Chinese question has too few words to be sure that none answers */
 
 #define NEAR_WORDS 2 /* neighbouring words of the question may stand this far apart */
 
@@ -561,12 +562,14 @@ static float softmax_share(const struct candidate *ranked, size_t count)
     return 1 / sum;
 }
 
-static void span_signs(const struct candidate *pick, const struct span_choice *spans,
+static void span_signs(bool wide, const struct candidate *pick, const struct span_choice *spans,
                        float signs[SIGNS])
 {
+    float least = wide ? ODDS_LEAST_WIDE : -ODDS_MOST;
+
     if (!spans->count)
         return;
-    signs[S_SPAN_ODDS] = fmaxf(fminf(spans->odds, ODDS_MOST), ODDS_LEAST) / ODDS_MOST;
+    signs[S_SPAN_ODDS] = fmaxf(fminf(spans->odds, ODDS_MOST), least) / ODDS_MOST;
     signs[S_SPAN_SHARE] = spans->share;
     signs[S_SPAN_MARGIN] = fminf(spans->margin, 4) / 4;
     signs[S_SPAN_AGREE] = spans->agree;
@@ -612,7 +615,7 @@ void signs_of(const struct question *q, const struct candidate *ranked, size_t c
     signs[S_NEGATED] = ranked[0].features[F_NEGATED];
     signs[S_CUE_NEAR] = ranked[0].features[F_CUE_NEAR];
     signs[S_FOCUS] = ranked[0].features[F_FOCUS];
-    span_signs(&ranked[0], spans, signs);
+    span_signs(language_number(q->language) > 0, &ranked[0], spans, signs);
 }
 
 static float logistic(const float weights[SIGNS + 1], const float signs[SIGNS])

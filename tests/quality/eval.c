@@ -586,12 +586,18 @@ static bool run_noisy(struct eval *e, struct err *err)
     return noisy_run(&noisy, q, count, err);
 }
 
+static bool load(struct collection *c, const char *data, bool zh, struct err *err)
+{
+    if (!data)
+        return load_sample(c, zh ? "zh" : "en", err);
+    return (zh ? load_chinese : load_english)(c, data, err);
+}
+
 static bool eval_language(const char *dir, const char *data, bool zh, struct eval *e,
                           struct err *err)
 {
     struct collection c;
-    bool ok = collection_open(dir, &c, err) && (zh ? load_chinese : load_english)(&c, data, err) &&
-              collection_ready(&c, err);
+    bool ok = collection_open(dir, &c, err) && load(&c, data, zh, err) && collection_ready(&c, err);
 
     if (ok) {
         e->c = &c;

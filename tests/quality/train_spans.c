@@ -1,4 +1,4 @@
-/* weir_train_spans FILE en|zh: a language's table of src/knowledge/span_weights.c on the output, from what
+/* weir_train_spans FILE en|zh [RATE [DECAY]]: a language's table of src/knowledge/span_weights.c on the output, from what
  * `weir_eval DATA --spans FILE` wrote; figures for articles not trained on as comments, and the weights
  * these were measured with into FILE.unseen.
  * Loss: -log of the expected reward of a softmax over a question's candidates; the reward of a candidate
@@ -285,8 +285,8 @@ int main(int argc, char **argv)
     struct groups groups = {0};
     struct tally seen = {0}, fresh = {0};
     int language = argc >= 3 && strcmp(argv[2], "zh") == 0;
-    float rate = argc > 3 ? strtof(argv[3], NULL) : 0.1f;
-    float decay = argc > 4 ? strtof(argv[4], NULL) : 0.001f;
+    float rate = argc > 3 ? strtof(argv[3], NULL) : 0.04f;
+    float decay = argc > 4 ? strtof(argv[4], NULL) : 0.003f;
     char path[1024];
 
     seen.sure = calloc(QUESTIONS_MAX, sizeof(double));
@@ -295,7 +295,7 @@ int main(int argc, char **argv)
     fresh.unsure = calloc(QUESTIONS_MAX, sizeof(double));
 
     if (argc < 3 || !load(argv[1], language, &groups)) {
-        fprintf(stderr, "usage: weir_train_spans FILE en|zh\n");
+        fprintf(stderr, "usage: weir_train_spans FILE en|zh [RATE [DECAY]]\n");
         return 2;
     }
     (void)snprintf(path, sizeof path, "%s.unseen", argv[1]);
