@@ -223,8 +223,8 @@ static bool read_slide(struct pptx *p, struct str part, uint32_t number, struct 
     const struct xml_node *tree = xml_path(root, "cSld/spTree");
     if (!read_shapes(p, tree, true, err))
         return false;
-    if (!p->titled) { /* or it would stand below the heading of the slide before */
-        rendering_begin(p->to, ELEMENT_HEADING, 2, &p->place);
+    if (!p->titled) { /* or it would stand below the heading of the slide before; never the title */
+        rendering_begin(p->to, ELEMENT_HEADING, number == 1 ? 2 : 1, &p->place);
         rendering_text(p->to, arena_fmt(p->arena, "Slide %u", number));
     }
     return read_shapes(p, tree, false, err) && read_notes(p, number, err);
