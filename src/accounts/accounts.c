@@ -312,7 +312,7 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
     struct rows rows;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to load keys");
+        return err_no_room(err, "no memory to load keys");
     if ((instance.len && !own_rows(accounts, last > 0, err)) ||
         !store_read_now(accounts->store, arena, &read, &rows, err))
         return false;
@@ -374,7 +374,7 @@ bool accounts_open(const struct accounts_options *options, struct accounts **out
 
     if (!accounts) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for accounts");
+        return err_no_room(err, "no memory for accounts");
     }
     accounts->arena = arena;
     accounts->store = options->store;

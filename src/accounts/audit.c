@@ -547,7 +547,7 @@ static bool open_all(struct audit *audit, const struct audit_options *options, s
     struct buf dir;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory");
+        return err_no_room(err, "no memory");
     buf_init_fixed(&dir, audit->dir, sizeof audit->dir - AUDIT_NAME_BYTES - 1);
     buf_str(&dir, str_from(options->dir));
     if (!buf_ok(&dir))
@@ -565,7 +565,7 @@ bool audit_open(const struct audit_options *options, struct audit **out, struct 
 
     if (!audit) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the audit log");
+        return err_no_room(err, "no memory for the audit log");
     }
     audit->arena = arena;
     audit->nudge_seq = UINT64_MAX;

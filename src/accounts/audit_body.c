@@ -200,8 +200,8 @@ static bool make_key(struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES
     uint8_t key[KEY_BYTES];
 
     if (!entry)
-        return err_set(err, ERR_EXHAUSTED, "more than %" PRIu32 " subjects have sealed bodies",
-                       b->subjects_max);
+        return err_no_room(err, "more than %" PRIu32 " subjects have sealed bodies",
+                           b->subjects_max);
     memcpy(entry->slot.subject, subject, SUBJECT_BYTES);
     entry->slot.used = 1;
     clock_random(entry->slot.nonce, sizeof entry->slot.nonce);
@@ -213,7 +213,7 @@ static bool make_key(struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES
     bytes_wipe(key, sizeof key);
     if (write_slot(b, entry, err) &&
         (table_put(&b->by_subject, bytes_of(entry->slot.subject, SUBJECT_BYTES), entry, NULL) ||
-         err_set(err, ERR_EXHAUSTED, "no memory for another subject"))) {
+         err_no_room(err, "no memory for another subject"))) {
         *out = entry;
         return true;
     }
@@ -558,7 +558,7 @@ static bool load_slot(struct audit_bodies *b, const struct slot *slot, struct er
     if (slot->used)
         return table_put(&b->by_subject, bytes_of(entry->slot.subject, SUBJECT_BYTES), entry,
                          NULL) ||
-               err_set(err, ERR_EXHAUSTED, "no memory for body keys");
+               err_no_room(err, "no memory for body keys");
     entry->next_free = b->free;
     b->free = entry;
     return true;
@@ -572,15 +572,14 @@ static bool load_slots(struct audit_bodies *b, struct err *err)
     size_t got = 1;
 
     if (!slots)
-        return err_set(err, ERR_EXHAUSTED, "no memory for body keys");
+        return err_no_room(err, "no memory for body keys");
     while (got) {
         if (!file_read_at(b->keys, at, slots, READ_SLOTS * sizeof *slots, &got, err))
             return false;
         got -= got % sizeof *slots; /* a slot whose writing was cut off: its bodies are lost */
         for (size_t i = 0; i < got / sizeof *slots; i++)
             if (b->slots == b->subjects_max)
-                return err_set(err, ERR_EXHAUSTED, "more than %" PRIu32 " subjects",
-                               b->subjects_max);
+                return err_no_room(err, "more than %" PRIu32 " subjects", b->subjects_max);
             else if (!load_slot(b, &slots[i], err))
                 return false;
         at += (int64_t)got;
@@ -622,7 +621,7 @@ static bool open_last(struct audit_bodies *b, struct err *err)
     size_t count;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for bodies");
+        return err_no_room(err, "no memory for bodies");
     if (!file_make_dir(b->dir, 0700, err) ||
         !file_list(arena, b->dir, AUDIT_FILES_MAX, &names, &count, err))
         return false;
@@ -641,7 +640,7 @@ bool audit_bodies_open(const struct audit_bodies_options *options, struct audit_
 
     if (!b) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for bodies");
+        return err_no_room(err, "no memory for bodies");
     }
     b->arena = arena;
     b->dir = arena_str(arena, str_from(options->dir)).ptr;

@@ -321,7 +321,7 @@ bool audit_check_file(struct audit_chain *chain, const char *path, bool first, b
     chain->line = 0;
     set_name(chain, strrchr(path, '/') + 1);
     if (!w.bytes)
-        return err_set(err, ERR_EXHAUSTED, "no memory to check audit file \"%s\"", chain->name);
+        return err_no_room(err, "no memory to check audit file \"%s\"", chain->name);
     if (!file_open(path, FILE_READ, 0, &file, err) || !file_size(file, &out->size, err))
         return false;
     w.file = file;
@@ -443,7 +443,7 @@ bool audit_verify(const char *dir, struct audit_report *out, struct err *err)
     struct audit_report report = {0};
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to verify the audit log");
+        return err_no_room(err, "no memory to verify the audit log");
     if (!audit_check_dir(arena, dir, &chain, &report, err))
         return false;
     *out = report;

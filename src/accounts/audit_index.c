@@ -176,7 +176,7 @@ static bool scan_segment(struct rows *rows, struct audit_table *table, const cha
     int64_t bytes;
 
     if (!window)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read the audit log");
+        return err_no_room(err, "no memory to read the audit log");
     if (!audit_cursor_open(&cursor, window, dir, first, err) ||
         !file_size(cursor.file, &bytes, err) ||
         !make_room(rows, ROWS_FIRST + (size_t)bytes / LINE_USUAL, err) ||
@@ -269,7 +269,7 @@ static bool make_index(const char *dir, uint64_t first, struct err *err)
     char path[AUDIT_PATH_MAX];
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to index the audit log");
+        return err_no_room(err, "no memory to index the audit log");
     if (!index_path(path, dir, first, err) || !scan_segment(&rows, &table, dir, first, err))
         return false;
     *rows.head = (struct index_head){.first = first,
@@ -290,7 +290,7 @@ bool audit_index_missing(const char *dir, uint64_t before, struct err *err)
     size_t count;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to index the audit log");
+        return err_no_room(err, "no memory to index the audit log");
 
     struct str folder = arena_fmt(arena, "%s/" AUDIT_INDEX, dir);
 

@@ -178,7 +178,7 @@ static bool load_holds(struct audit_keep *keep, struct err *err)
     struct audit_hold *holds = NULL;
     struct str text = STR("");
     size_t count = 0;
-    bool ok = arena != NULL || err_set(err, ERR_EXHAUSTED, "no memory for holds");
+    bool ok = arena != NULL || err_no_room(err, "no memory for holds");
 
     ok = ok && holds_path(keep, path, err);
     if (ok && file_stat(path, &info, &missing))
@@ -206,7 +206,7 @@ static bool store_holds(struct audit_keep *keep, size_t without, const struct au
     struct buf b;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for holds");
+        return err_no_room(err, "no memory for holds");
     buf_init(&b, arena, HOLDS_BYTES_MAX);
     for (size_t i = 0; i < keep->hold_count; i++)
         if (i != without)
@@ -382,7 +382,7 @@ static bool may_go(struct audit_keep *keep, uint64_t first, uint64_t end, wall_m
     uint64_t whole = audit_tree_size(keep->tree) / 256 * 256; /* in full tiles, which are synced */
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to look at old records");
+        return err_no_room(err, "no memory to look at old records");
     *out = end <= whole;
     if (!*out)
         return true;
@@ -482,7 +482,7 @@ static bool prune_locked(struct audit_keep *keep, wall_ms now, uint64_t *gone, s
     bool go = true;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to look at old records");
+        return err_no_room(err, "no memory to look at old records");
     if (!audit_segments(arena, keep->dir, &firsts, &count, err))
         return false;
     for (; can + 1 < count; can++) {
@@ -514,7 +514,7 @@ static bool prune_bodies(struct audit_keep *keep, wall_ms now, struct err *err)
     if (!keep->bodies || keep->hold_count)
         return true;
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to look at old bodies");
+        return err_no_room(err, "no memory to look at old bodies");
     if (!file_list(arena, keep->bodies, AUDIT_FILES_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i + 1 < count; i++) {
@@ -582,7 +582,7 @@ static bool look_at_clock(struct audit_keep *keep, struct err *err)
     struct str note;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to look at the clock");
+        return err_no_room(err, "no memory to look at the clock");
     keep->opened_wall = clock_wall();
     keep->opened_mono = clock_mono();
     if (!audit_tree_note(keep->tree, arena, &note, err))
@@ -604,7 +604,7 @@ bool audit_keep_open(struct audit *audit, struct audit_tree *tree,
 
     if (!keep) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the retention of the audit log");
+        return err_no_room(err, "no memory for the retention of the audit log");
     }
     keep->arena = arena;
     keep->audit = audit;

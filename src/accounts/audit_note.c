@@ -150,7 +150,7 @@ static struct note_signer *signer_alloc(struct err *err)
 
     if (!signer) {
         arena_end(&arena);
-        err_set(err, ERR_EXHAUSTED, "no memory for a key");
+        err_no_room(err, "no memory for a key");
         return NULL;
     }
     signer->arena = arena;

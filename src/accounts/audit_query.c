@@ -178,7 +178,7 @@ static bool search_segment(struct search *s, uint64_t first, struct err *err)
     char path[AUDIT_PATH_MAX];
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to search the audit log");
+        return err_no_room(err, "no memory to search the audit log");
     if (!audit_path(path, s->dir, first, ".log", err) ||
         !audit_table_open(&table, arena, s->dir, first, err))
         return false;
@@ -205,7 +205,7 @@ bool audit_query(const char *dir, const struct audit_query *query, audit_reader 
     bool ok;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to search the audit log");
+        return err_no_room(err, "no memory to search the audit log");
     ok = prepare(&s, arena, err) && audit_segments(arena, dir, &firsts, &count, err);
     for (size_t n = 0; ok && n < count && !s.full; n++) {
         size_t i = query->oldest_first ? n : count - 1 - n;

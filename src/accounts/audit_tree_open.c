@@ -34,7 +34,7 @@ static bool store_keys(const struct audit_tree *tree, struct err *err)
     struct str text;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for public keys");
+        return err_no_room(err, "no memory for public keys");
     buf_init(&b, arena, TREE_KEYS_BYTES_MAX);
     tree_put_keys(tree, &b);
     return (buf_finish(&b, &text, err) && file_store(tree->public_file, text, 0644, err)) ||
@@ -99,7 +99,7 @@ static bool open_keys(struct audit_tree *tree, struct err *err)
     struct str text;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for public keys");
+        return err_no_room(err, "no memory for public keys");
 
     bool has_public = file_stat(tree->public_file, &public, &missing);
 
@@ -174,7 +174,7 @@ static bool first_record(struct audit_tree *tree, uint64_t *out, struct err *err
     size_t count;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the audit tree");
+        return err_no_room(err, "no memory to open the audit tree");
     if (!audit_segments(arena, tree->dir, &firsts, &count, err))
         return false;
     *out = count ? firsts[0] : 1;
@@ -210,7 +210,7 @@ static bool load_edge(struct audit_tree *tree, uint64_t size, uint64_t first, st
     struct sha256 *tile = arena ? arena_array(arena, TILE_WIDTH, sizeof *tile) : NULL;
 
     if (!tile)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the audit tree");
+        return err_no_room(err, "no memory to open the audit tree");
     for (int level = 1; level < TILE_LEVELS; level++) {
         struct tree_part part = tree_part_of(size, level);
 
@@ -284,7 +284,7 @@ static bool read_checkpoint(struct audit_tree *tree, struct checkpoint *out, boo
     uint64_t by;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the audit tree");
+        return err_no_room(err, "no memory to open the audit tree");
     if (!tree_path(path, err, tree->dir, AUDIT_CHECKPOINT))
         return false;
     *some = file_stat(path, &info, &missing);
@@ -316,7 +316,7 @@ static bool find_kept(struct audit_tree *tree, const char *dir, struct err *err)
     struct buf b;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the audit tree");
+        return err_no_room(err, "no memory to open the audit tree");
     if (!file_list(arena, dir, AUDIT_FILES_MAX, &names, &count, err))
         return false;
     if (!count || names[count - 1].len >= sizeof name)
@@ -373,7 +373,7 @@ bool audit_tree_open(struct audit *audit, const struct audit_tree_options *optio
 
     if (!tree) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the audit tree");
+        return err_no_room(err, "no memory for the audit tree");
     }
     tree->arena = arena;
     tree->audit = audit;

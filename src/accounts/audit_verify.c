@@ -195,7 +195,7 @@ static bool add_pruned(struct check *check, uint64_t count, struct err *err)
     struct sha256 *tile = arena ? arena_array(arena, TILE_WIDTH, sizeof *tile) : NULL;
 
     if (!tile)
-        return err_set(err, ERR_EXHAUSTED, "no memory to verify the audit log");
+        return err_no_room(err, "no memory to verify the audit log");
     for (uint64_t i = 0; i < count; i++) {
         uint32_t width = merkle_tile_width(check->newest.size, 0, i / TILE_WIDTH);
 
@@ -249,7 +249,7 @@ bool audit_verify_signed(const char *dir, struct audit_trust *trust,
     struct audit_verdict verdict = {0};
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to verify the audit log");
+        return err_no_room(err, "no memory to verify the audit log");
     check.edge = arena_alloc(arena, sizeof *check.edge);
     check.tile = arena_array(arena, TILE_WIDTH, sizeof *check.tile);
     if (!check.edge || !check.tile)

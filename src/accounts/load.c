@@ -87,7 +87,7 @@ static bool load_units(struct accounts *accounts, struct err *err)
     struct rows rows;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to load tenants");
+        return err_no_room(err, "no memory to load tenants");
     if (!store_read_now(accounts->store, arena, &read, &rows, err))
         return false;
     for (size_t i = 0; i < rows.count; i++)
@@ -152,7 +152,7 @@ static bool load_keys(struct accounts *accounts, struct err *err)
     struct rows rows = {.count = KEYS_A_READ};
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to load keys");
+        return err_no_room(err, "no memory to load keys");
     for (int64_t after = -1; rows.count == KEYS_A_READ; after = accounts->ordinals) {
         const struct value values[] = {V_TEXT(store_instance(accounts->store)), V_INT(after),
                                        V_INT(KEYS_A_READ)};

@@ -102,7 +102,7 @@ static bool replay(struct accounts *accounts, uint64_t from, uint64_t last, stru
     struct replay replay = {.accounts = accounts, .arena = lines};
 
     if (!arena || !lines)
-        return err_set(err, ERR_EXHAUSTED, "no memory to replay the audit log");
+        return err_no_room(err, "no memory to replay the audit log");
     if (!audit_read(arena, audit_dir(accounts->audit), from, replay_line, &replay, err))
         return err_wrap(err, "replay the audit log");
     log_info("spend was not written back in order; recovered from audit records %" PRIu64

@@ -49,7 +49,7 @@ bool usage_open(struct accounts *accounts, uint32_t cells_max, uint64_t stored_s
     for (size_t i = 0; i < ARRAY_LEN(book->pages); i++) {
         book->pages[i].arena = arena_new(cells_max * CELL_BYTES);
         if (!book->pages[i].arena)
-            return err_set(err, ERR_EXHAUSTED, "no memory to count usage");
+            return err_no_room(err, "no memory to count usage");
         usage_page_clear(&book->pages[i], cells_max);
     }
     book->live = &book->pages[0];

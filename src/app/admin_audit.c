@@ -239,7 +239,7 @@ static void run_work(void *arg)
     if (work->scratch)
         work->fn(work);
     else
-        work->ok = err_set(&work->err, ERR_EXHAUSTED, "no memory");
+        work->ok = err_no_room(&work->err, "no memory");
     arena_end(&work->scratch);
 }
 

@@ -109,7 +109,7 @@ static bool export_open(struct admin_call *call, struct export *e, struct err *e
                          .arena = arena_new(PROVER_MEMORY),
                          .piece = arena_new(PIECE_MEMORY + MIB)};
     if (!e->dir || !e->arena || !e->as.scratch || !e->piece)
-        return err_set(err, ERR_EXHAUSTED, "no memory to export the audit log");
+        return err_no_room(err, "no memory to export the audit log");
     if (!admin_audit_query(call, &e->query, err))
         return false;
     read_range(call, e);

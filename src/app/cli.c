@@ -441,8 +441,7 @@ int cli_main(int argc, char **argv, char **environment)
     customary(&argc, &argv);
     cli.arena = arena_new(CLI_MEMORY);
     bool ok =
-        (cli.arena || err_set(&err, ERR_EXHAUSTED, "no memory")) &&
-        read_words(&cli, argc, argv, &err) &&
+        (cli.arena || err_no_room(&err, "no memory")) && read_words(&cli, argc, argv, &err) &&
         (cli.word_count > 0 || err_set(&err, ERR_INVALID, "`weir help` lists the commands")) &&
         find_command(&cli, &err) && check_options(&cli, &err) &&
         override_environment(&cli, environment, &err) && run(&cli, &err);

@@ -128,7 +128,7 @@ static bool check_bundle(struct cli *cli, const char *path, struct err *err)
     uint64_t number = 0;
 
     if (!trust || !scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory");
+        return err_no_room(err, "no memory");
     if (!cli_option(cli, "--public-key"))
         return err_set(err, ERR_INVALID, "--bundle needs the public key: --public-key FILE");
     if (!load_trust(cli, "", trust, &given, err) || !load_file(cli, path, BUNDLE_MAX, &text, err))
@@ -218,8 +218,7 @@ static bool audit_prove(struct cli *cli, struct err *err)
 
     buf_init(&b, cli->arena, 4 * MIB);
     if (!dir || (file && !load_file(cli, file, NOTE_MAX, &older, err)) ||
-        !read_wanted(cli->words[0], &want, err) ||
-        (!scratch && !err_set(err, ERR_EXHAUSTED, "no memory")) ||
+        !read_wanted(cli->words[0], &want, err) || (!scratch && !err_no_room(err, "no memory")) ||
         !audit_read(scratch, dir, MAX_OF(want.seq, 1), want_record, &want, err))
         return false;
     if (!want.line.ptr)
@@ -304,7 +303,7 @@ static bool export_files(struct cli *cli, struct err *err)
     if (!dir || !read_export(cli, &query, &e, err))
         return false;
     if (!scratch || !line || !arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory");
+        return err_no_room(err, "no memory");
     buf_init(&e.out, line, MIB);
     if (!audit_export_begin(&e.as, arena, dir, &e.out, err))
         return false;

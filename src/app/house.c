@@ -367,7 +367,7 @@ bool house_make(struct house *house, const struct settings *settings,
 
     if (!c) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the settings of requests");
+        return err_no_room(err, "no memory for the settings of requests");
     }
     c->arena = arena;
     if (!fill_config(c, settings, house, kept, err)) {
@@ -396,7 +396,7 @@ static bool publish(struct house *house, const struct settings *settings, struct
     struct kept_models kept;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for the models of the store");
+        return err_no_room(err, "no memory for the models of the store");
     if (!kept_models_read(house->store, arena, &kept, err) ||
         !house_make(house, settings, &kept, &made, err))
         return false;
@@ -528,7 +528,7 @@ static bool open_shared(struct house *house, struct store_options *options, stru
     char *text = arena ? arena_alloc(arena, url.len + 1) : NULL;
 
     if (!text)
-        return err_set(err, ERR_EXHAUSTED, "no memory for data.store");
+        return err_no_room(err, "no memory for data.store");
     if (!str_starts(url, STR("postgres://")) && !str_starts(url, STR("postgresql://")))
         return err_set(err, ERR_INVALID,
                        "data.store: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE");
@@ -774,7 +774,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
     if (!house) {
         arena_end(&arena);
         settings_free(settings);
-        return err_set(err, ERR_EXHAUSTED, "no memory to start");
+        return err_no_room(err, "no memory to start");
     }
     house->arena = arena;
     house->settings = house->running = *settings;

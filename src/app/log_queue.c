@@ -144,7 +144,7 @@ bool log_queue_start(struct err *err)
     for (int i = 0; i < 2; i++) {
         queue.half[i] = pages_take(LOG_QUEUE_BYTES / 2, &got);
         if (!queue.half[i])
-            return err_set(err, ERR_EXHAUSTED, "no memory for the log");
+            return err_no_room(err, "no memory for the log");
     }
     log_to(sink, NULL);
     return true;

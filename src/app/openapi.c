@@ -206,9 +206,9 @@ static void write_failure(struct json_writer *w)
 }
 
 static const char *const right_names[RIGHTS] = {
-    [RIGHT_LOOK] = "look", [RIGHT_USAGE] = "usage",   [RIGHT_AUDIT] = "audit",
-    [RIGHT_KEYS] = "keys", [RIGHT_CHANGE] = "change", [RIGHT_ACCOUNTS] = "accounts",
-    [RIGHT_OWN] = "own",
+    [RIGHT_ASK] = "ask",           [RIGHT_LOOK] = "look", [RIGHT_USAGE] = "usage",
+    [RIGHT_AUDIT] = "audit",       [RIGHT_KEYS] = "keys", [RIGHT_CHANGE] = "change",
+    [RIGHT_ACCOUNTS] = "accounts", [RIGHT_OWN] = "own",
 };
 
 static void write_method(struct json_writer *w, const char *method)

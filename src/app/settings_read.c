@@ -180,7 +180,7 @@ static bool load_secret(struct reading *r, struct str name_or_path, bool from_fi
         struct arena *scratch CLEANUP(arena_end) = arena_new(256 * KIB);
 
         if (!scratch)
-            return err_set(err, ERR_EXHAUSTED, "no memory to read a secret");
+            return err_no_room(err, "no memory to read a secret");
         if (!file_load(scratch, name.ptr, SECRET_BYTES_MAX, &text, err))
             return err_wrap(err, "cannot read the secret");
         struct str trimmed = str_trim(text);

@@ -223,7 +223,7 @@ bool yaml_parse(struct arena *arena, struct str text, struct yaml **out, struct 
         return err_set(err, ERR_TOO_LARGE, " the file has %zu bytes, at most %zu are read",
                        text.len, YAML_BYTES_MAX);
     if (!yaml_parser_initialize(&r.parser))
-        return err_set(err, ERR_EXHAUSTED, " no memory for the YAML reader");
+        return err_no_room(err, " no memory for the YAML reader");
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.ptr, text.len);
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
     bool ok = read_document(&r, &root, err);

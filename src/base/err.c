@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,20 @@ bool err_set(struct err *err, enum err_code code, const char *fmt, ...)
     return false;
 }
 
+bool err_no_room(struct err *err, const char *fmt, ...)
+{
+    struct draft draft = {.len = 0};
+    va_list args;
+
+    va_start(args, fmt);
+    draft_add_args(&draft, fmt, args);
+    va_end(args);
+    draft_finish(&draft, err);
+    err->code = ERR_EXHAUSTED;
+    err->sys = ENOMEM;
+    return false;
+}
+
 bool err_wrap(struct err *err, const char *fmt, ...)
 {
     struct draft draft = {.len = 0};
@@ -83,6 +98,26 @@ bool err_wrap(struct err *err, const char *fmt, ...)
     va_end(args);
     draft_add(&draft, ": %s", err->text);
     draft_finish(&draft, err);
+    return false;
+}
+
+bool err_recast(struct err *err, const struct err *why, enum err_code code, const char *fmt, ...)
+{
+    struct draft draft = {.len = 0};
+    struct err made = *why;
+    va_list args;
+
+    ASSERT(why->code != ERR_NONE && code != ERR_NONE);
+    va_start(args, fmt);
+    draft_add_args(&draft, fmt, args);
+    va_end(args);
+    draft_add(&draft, ": %s", why->text);
+    draft_finish(&draft, &made);
+    if (why->code != ERR_EXHAUSTED) {
+        made.code = code;
+        made.sys = 0;
+    }
+    *err = made;
     return false;
 }
 

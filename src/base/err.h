@@ -31,6 +31,13 @@ struct err {
 /* All return false, so that a failing function ends with `return err_set(...)`. */
 COLD bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
 COLD bool err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+/* Something of ours is used up, memory, fibers, a queue, and no limit of whoever asks: ERR_EXHAUSTED with
+ * ENOMEM, which is answered with 503. */
+COLD bool err_no_room(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+/* `why` with another code and context in front: what went wrong here is somebody else's fault. Not when
+ * something of ours is used up: that keeps its code. */
+COLD bool err_recast(struct err *err, const struct err *why, enum err_code code, const char *fmt,
+                     ...) PRINTF(4, 5);
 /* Like err_set, with ": " and the words for errno `sys` at the end; sys is kept. */
 COLD bool err_sys(struct err *err, enum err_code code, int sys, const char *fmt, ...) PRINTF(4, 5);
 

@@ -17,7 +17,7 @@ bool secret_set(struct secret *s, const void *bytes, size_t len, struct err *err
         return err_set(err, ERR_TOO_LARGE, "a secret may have at most %d bytes", SECRET_BYTES_MAX);
     uint8_t *copy = FAULT("secret.set") ? NULL : malloc(len ? len : 1);
     if (!copy)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a secret of %zu bytes", len);
+        return err_no_room(err, "no memory for a secret of %zu bytes", len);
     if (len)
         memcpy(copy, bytes, len);
     secret_wipe(s); /* after the copy: bytes may be our own */

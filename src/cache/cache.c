@@ -29,7 +29,7 @@ bool cache_open(const struct cache_options *options, struct cache **out, struct 
     }
     if (!c || !c->memory || !c->flights) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the cache");
+        return err_no_room(err, "no memory for the cache");
     }
     if (options->dir && !((c->pool = pool_new(&pool, err)) && disk_open(&disk, &c->disk, err))) {
         cache_close(&c);

@@ -257,7 +257,7 @@ bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gon
     bool ok = true;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to purge the cache");
+        return err_no_room(err, "no memory to purge the cache");
     mutex_lock(&d->writing); /* nothing moves meanwhile */
     keys = list_candidates(d, what, arena, &count);
     if (!keys)

@@ -51,7 +51,7 @@ static struct segment *open_segment(struct disk *d, uint64_t number, struct err 
     struct segment *s = pages_take(sizeof *s, &got);
 
     if (!s) {
-        err_set(err, ERR_EXHAUSTED, "no memory for a file of the cache");
+        err_no_room(err, "no memory for a file of the cache");
         return NULL;
     }
     *s = (struct segment){.got = got, .number = number, .users = 1};
@@ -129,8 +129,8 @@ static bool append(struct disk *d, struct segment *s, const struct entry *e, str
         if (!wiped)
             return false;
     }
-    return indexed || (disk_wipe(&item, err) &&
-                       err_set(err, ERR_EXHAUSTED, "no memory for the index of the cache"));
+    return indexed ||
+           (disk_wipe(&item, err) && err_no_room(err, "no memory for the index of the cache"));
 }
 
 /* Some of its items out of the index; false: none is left. */
@@ -265,7 +265,7 @@ static size_t wipe_stage(struct disk *d, struct stage *stage, struct err *err)
         if (old->segment)
             disk_release(d, old->segment);
         if (stage->lost[i] && disk_wipe(&stage->items[i], err))
-            err_set(err, ERR_EXHAUSTED, "no memory for the index of the cache");
+            err_no_room(err, "no memory for the index of the cache");
         kept += ok && !stage->lost[i];
     }
     return kept;
@@ -340,7 +340,7 @@ size_t disk_put(struct disk *d, struct entry *const *entries, size_t count, stru
     struct stage *stage = pages_take(sizeof *stage, &got);
 
     if (!stage) {
-        err_set(err, ERR_EXHAUSTED, "no memory to keep answers on disk");
+        err_no_room(err, "no memory to keep answers on disk");
         return 0;
     }
     stage->len = stage->count = 0;
@@ -389,7 +389,7 @@ static bool take_record(struct disk *d, struct segment *s, const struct record_h
     if (d->by_key.count >= d->options.entries_max)
         return disk_wipe(&item, err);
     if (!disk_index(d, &item, &old))
-        return err_set(err, ERR_EXHAUSTED, "no memory for the index of the cache");
+        return err_no_room(err, "no memory for the index of the cache");
     return !old.segment || disk_wipe(&old, err);
 }
 
@@ -431,7 +431,7 @@ static bool open_all(struct disk *d, struct err *err)
     size_t count;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read the cache");
+        return err_no_room(err, "no memory to read the cache");
     if (!file_list(arena, d->options.dir, SEGMENTS_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) { /* sorted: the oldest first */
@@ -461,7 +461,7 @@ bool disk_open(const struct disk_options *options, struct disk **out, struct err
 
     if (!dir.ptr) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the cache on disk");
+        return err_no_room(err, "no memory for the cache on disk");
     }
     d->arena = arena;
     d->options = *options;

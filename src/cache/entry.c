@@ -68,8 +68,7 @@ static struct entry *take_block(size_t text_bytes, struct err *err)
     if (size_add(sizeof *e, text_bytes, &need) && need <= PAGE_BYTES_MAX)
         e = pages_take(need, &got);
     if (!e) {
-        err_set(err, ERR_EXHAUSTED, "no memory for an answer of %zu bytes in the cache",
-                text_bytes);
+        err_no_room(err, "no memory for an answer of %zu bytes in the cache", text_bytes);
         return NULL;
     }
     *e = (struct entry){.block_bytes = got, .text = {(char *)(e + 1), text_bytes}};

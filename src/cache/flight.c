@@ -403,7 +403,7 @@ bool flight_append(struct flight *f, struct str bytes, const struct chat_meter *
     (void)tell_readers(f);
     mutex_unlock(&f->lock);
     if (!ok)
-        return err_set(err, ERR_EXHAUSTED, "no memory for an answer that others wait for");
+        return err_no_room(err, "no memory for an answer that others wait for");
     if (closes)
         unlist(f);
     while (is_full(f))

@@ -369,7 +369,7 @@ static SUSPENDS bool start_stream(struct cache_ticket *t, struct str first, stru
     struct flight_head head = head_of(t, t->inner);
 
     if (!flight_attach(t->flight, &t->reader)) /* never closed yet: there are too many loops */
-        return err_set(err, ERR_EXHAUSTED, "too many loops wait for one answer");
+        return err_no_room(err, "too many loops wait for one answer");
     if (!flight_begin(t->flight, &head, err) ||
         !flight_append(t->flight, first, &t->inner->meter, err) || !fiber_spawn(fetch, t, err))
         return false;

@@ -40,7 +40,7 @@ bool shared_put(struct redis *redis, struct str prefix, const struct entry *e, w
     struct redis_value reply;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to share an answer");
+        return err_no_room(err, "no memory to share an answer");
     struct str words[] = {STR("SET"), name_of(arena, prefix, &e->facts.key), e->text, STR("PX"),
                           arena_fmt(arena, "%" PRId64, MAX_OF(e->facts.expires - now, 1))};
     if (!words[1].ptr || !words[4].ptr)
@@ -115,7 +115,7 @@ bool shared_purge(struct redis *redis, struct str prefix, const struct cache_sel
         struct arena *arena CLEANUP(arena_end) = arena_new(SCAN_MEMORY);
 
         if (!arena)
-            return err_set(err, ERR_EXHAUSTED, "no memory to purge Redis");
+            return err_no_room(err, "no memory to purge Redis");
         if (what->key) {
             struct str name = name_of(arena, prefix, what->key);
 

@@ -18,7 +18,7 @@ bool gateway_new(const struct gateway_options *options, struct gateway **out, st
     ASSERT(options->accounts && options->config);
     if (!owner) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the gateway");
+        return err_no_room(err, "no memory for the gateway");
     }
     owner->arena = arena;
     owner->gateway.accounts = options->accounts;

@@ -60,7 +60,7 @@ static bool open_tap(struct request *req, enum audit_body_policy policy, struct 
 
     if (!tap || !arena || !arena_defer(req->arena, end_arena, arena)) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory to keep the body for the audit log");
+        return err_no_room(err, "no memory to keep the body for the audit log");
     }
     *tap = (struct body_tap){.policy = policy, .arena = arena, .max = max};
     buf_init(&tap->answer, arena, max);

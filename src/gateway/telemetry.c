@@ -123,7 +123,7 @@ bool telemetry_open(const struct telemetry_options *options, struct telemetry **
 
     if (!t) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for telemetry");
+        return err_no_room(err, "no memory for telemetry");
     }
     t->arena = arena;
     t->options = *options;
@@ -321,7 +321,7 @@ static SUSPENDS enum sent try_once(struct telemetry *t, dur_ns timeout, dur_ns *
     struct scope limit;
 
     if (!arena) {
-        err_set(err, ERR_EXHAUSTED, "no memory to send spans");
+        err_no_room(err, "no memory to send spans");
         return AGAIN;
     }
     buf_init(&frame, arena, 16 * KIB);

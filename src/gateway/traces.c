@@ -35,7 +35,7 @@ bool traces_open(uint32_t count, struct traces **out, struct err *err)
 
     if (!traces) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for %u traces", count);
+        return err_no_room(err, "no memory for %u traces", count);
     }
     traces->arena = arena;
     for (int i = 0; i < RINGS && count > 1; i++) {
@@ -45,7 +45,7 @@ bool traces_open(uint32_t count, struct traces **out, struct err *err)
         ring->slots = arena_array(arena, ring->count, sizeof *ring->slots);
         if (!ring->slots) {
             arena_end(&arena);
-            return err_set(err, ERR_EXHAUSTED, "no memory for %u traces", count);
+            return err_no_room(err, "no memory for %u traces", count);
         }
     }
     *out = traces;

@@ -87,7 +87,7 @@ bool manifest_store(const char *dir, const struct manifest *manifest, struct err
     struct str text;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to write the index manifest");
+        return err_no_room(err, "no memory to write the index manifest");
     buf_init(&b, arena, MANIFEST_BYTES_MAX);
     buf_fmt(&b, "weir-lexical 1\nnext %" PRIu64 "\n", manifest->next_number);
     for (size_t i = 0; i < manifest->count; i++)
@@ -190,7 +190,7 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
     struct lexical_view *view = arena ? arena_alloc(arena, sizeof *view) : NULL;
 
     if (!view)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+        return err_no_room(err, "no memory to open the index");
     *view = (struct lexical_view){
         .arena = arena, .lexical = lexical, .number = ++lexical->views, .holders = 1};
     table_init(&view->records, arena, SEGMENT_PASSAGES_MAX);
@@ -342,7 +342,7 @@ static bool open_all(struct lexical *lexical, struct err *err)
     struct manifest manifest;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+        return err_no_room(err, "no memory to open the index");
     if (!file_make_dir(lexical->dir, 0700, err) || !take_lock(lexical, err) ||
         !begin_manifest(lexical, arena, err) ||
         !manifest_load(lexical->dir, arena, &manifest, err) ||
@@ -369,7 +369,7 @@ static bool new_lexical(const char *dir, struct lexical **out, struct err *err)
 
     if (!lexical) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the index");
+        return err_no_room(err, "no memory to open the index");
     }
     lexical->arena = arena;
     mutex_init(&lexical->mutex);
@@ -478,7 +478,7 @@ bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err)
 
     *dropped = 0;
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to repair the index");
+        return err_no_room(err, "no memory to repair the index");
     return new_lexical(dir, &lexical, err) && take_lock(lexical, err) &&
            (repair(lexical, arena, dropped, err) || err_wrap(err, "repair the index"));
 }

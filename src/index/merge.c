@@ -200,7 +200,7 @@ bool segment_merge(const char *dir, uint64_t number, const struct merge_input *i
     if (count > INPUTS_MAX)
         return err_set(err, ERR_TOO_LARGE, "cannot merge more than %d index segments", INPUTS_MAX);
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to merge index segments");
+        return err_no_room(err, "no memory to merge index segments");
     if (!segment_create(dir, number, &to, err))
         return false;
     struct merge m = {.inputs = inputs, .count = count, .arena = arena, .to = to};

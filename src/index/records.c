@@ -79,7 +79,7 @@ bool records_store(const char *dir, uint64_t number, const struct table *records
     void *value;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to write index records");
+        return err_no_room(err, "no memory to write index records");
     buf_init(&b, arena, 4 * RECORDS_BYTES_MAX);
     buf_str(&b, STR(MAGIC));
     buf_put(&b, &count, sizeof count);

@@ -288,7 +288,7 @@ bool segment_open(const char *dir, uint64_t number, struct segment **out, struct
 
     if (!s) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory to open an index segment");
+        return err_no_room(err, "no memory to open an index segment");
     }
     s->arena = arena;
     s->number = number;

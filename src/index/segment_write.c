@@ -48,7 +48,7 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
 
     if (!w) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory to write an index segment");
+        return err_no_room(err, "no memory to write an index segment");
     }
     w->arena = arena;
     segment_path(w->path, dir, number);

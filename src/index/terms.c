@@ -49,7 +49,7 @@ bool analyser_open(struct analyser **out, struct err *err)
 
     if (!tools) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for text analysis");
+        return err_no_room(err, "no memory for text analysis");
     }
     tools->arena = arena;
     tools->stemmer = sb_stemmer_new("english", "UTF_8");
@@ -182,7 +182,7 @@ static bool stem_word(struct analyser *tools, struct str word, struct str *stem,
     const sb_symbol *found =
         sb_stemmer_stem(tools->stemmer, (const sb_symbol *)word.ptr, (int)word.len);
     if (!found)
-        return err_set(err, ERR_EXHAUSTED, "no memory to stem a word");
+        return err_no_room(err, "no memory to stem a word");
     *stem = (struct str){(const char *)found, (size_t)sb_stemmer_length(tools->stemmer)};
     return true;
 }

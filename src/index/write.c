@@ -65,7 +65,7 @@ bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct 
     if (!w) {
         arena_end(&arena);
         atomic_store(&lexical->writing, false);
-        return err_set(err, ERR_EXHAUSTED, "no memory to write the index");
+        return err_no_room(err, "no memory to write the index");
     }
     w->arena = arena;
     w->lexical = lexical;
@@ -86,7 +86,7 @@ static bool remember(struct lexical_writer *w, struct table *keys, struct str ke
     struct str copy = arena_str(w->arena, key);
 
     if (!copy.ptr || !table_put(keys, copy, &present, NULL))
-        return err_set(err, ERR_EXHAUSTED, "no memory for the keys of this run");
+        return err_no_room(err, "no memory for the keys of this run");
     return true;
 }
 
@@ -130,7 +130,7 @@ static bool open_batch(struct lexical_writer *w, struct err *err)
         return err_set(err, ERR_TOO_LARGE, "more than %d segments in one run", RUN_MAX);
     *b = (struct batch){.arena = arena_new(BATCH_ARENA)};
     if (!b->arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to index documents");
+        return err_no_room(err, "no memory to index documents");
     table_init(&b->by_key, b->arena, TERMS_MAX);
     buf_init(&b->uses, b->arena, 2 * BATCH_POSTINGS * sizeof(struct use) + RECORD_MAX);
     return segment_create(w->lexical->dir, w->lexical->next_number, &b->to, err);
@@ -297,7 +297,7 @@ bool lexical_add(struct lexical_writer *w, const struct lexical_document *docume
     struct arena *scratch CLEANUP(arena_end) = arena_new(SCRATCH_ARENA);
 
     if (!scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to index a document");
+        return err_no_room(err, "no memory to index a document");
     if (table_get(&w->added, document->key))
         return err_set(err, ERR_INVALID, "document \"" STR_FMT "\" was added twice in one run",
                        STR_ARG(document->key));

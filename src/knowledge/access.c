@@ -6,7 +6,7 @@
 #include "knowledge/rights.h"
 #include "sys/mutex.h"
 
-#define ACCESS_ARENA  ((size_t)256 * MIB)
+#define ACCESS_ARENA ((size_t)256 * MIB)
 #define SCRATCH_MAX  ((size_t)1 * MIB)
 #define IDENTITY_MAX ((size_t)64 * KIB)
 
@@ -197,7 +197,7 @@ static bool make_filter(struct kept *kept, const struct knowledge_question *q, s
     struct json *j;
 
     if (!scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to see who may read what");
+        return err_no_room(err, "no memory to see who may read what");
     if (q->filter.len > 0) {
         j = json_parse(scratch, q->filter, err);
         if (!j)
@@ -220,7 +220,7 @@ static struct kept *make(struct accesses *all, struct lexical_view *view, struct
 
     if (!kept) {
         arena_end(&arena);
-        err_set(err, ERR_EXHAUSTED, "no memory to see who may read what");
+        err_no_room(err, "no memory to see who may read what");
         return NULL;
     }
     *kept = (struct kept){.all = all, .arena = arena, .view = view, .holders = 1};
@@ -265,7 +265,7 @@ static void keep(struct accesses *all, struct kept *kept)
 }
 
 bool access_borrow(struct knowledge *knowledge, const struct knowledge_question *q,
-                  struct access **out, struct err *err)
+                   struct access **out, struct err *err)
 {
     struct arena *scratch CLEANUP(arena_end) = arena_new(IDENTITY_MAX + 16 * KIB);
     struct lexical *index = index_of(knowledge, err);
@@ -277,7 +277,7 @@ bool access_borrow(struct knowledge *knowledge, const struct knowledge_question 
     if (!view)
         return false;
     if (!scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to see who may read what");
+        return err_no_room(err, "no memory to see who may read what");
     if (!identity_of(scratch, q, is_restricted(all, view), &identity, err))
         return false;
     mutex_lock(&all->mutex);

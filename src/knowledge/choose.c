@@ -42,7 +42,7 @@ static bool add_asked(const struct access *access, struct question *q, const str
                             .number = (uint32_t)q->asked_count,
                             .family = family_of(term->text)};
     if (!table_put(known, term->text, asked, NULL))
-        return err_set(err, ERR_EXHAUSTED, "no memory to read the question");
+        return err_no_room(err, "no memory to read the question");
     *(term->field == TERM_WORD ? &q->word_idf : &q->pair_idf) += asked->idf;
     q->asked_count++;
     return true;

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "knowledge/access.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/labels.h"
-#include "knowledge/access.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -163,7 +163,7 @@ bool add_document(struct document_ingest *in, const struct document_source *sour
     struct document document;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read a document");
+        return err_no_room(err, "no memory to read a document");
     if (!(document_type_is_apart(source->type)
               ? read_apart(in, arena, source, &document, err)
               : document_read(arena, source->bytes, source->type, &document, err)))
@@ -317,7 +317,7 @@ static bool ingest_file(struct run_state *run, struct str path, struct err *err)
     struct err why = {0};
 
     if (!scratch || !source.shown.ptr)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read a file");
+        return err_no_room(err, "no memory to read a file");
     if (!document_type_of(last_part(path), &source.type))
         return skip(run, source.shown, document_endings(), err);
     if (++run->files > run->knowledge->files_max)

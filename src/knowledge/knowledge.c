@@ -19,7 +19,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
 
     if (!k) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the knowledge base");
+        return err_no_room(err, "no memory to open the knowledge base");
     }
     k->arena = arena;
     k->pool = options->pool;
@@ -31,7 +31,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
         return err_arena(err, arena);
     k->accesses = accesses_new(k);
     if (!k->accesses)
-        return err_set(err, ERR_EXHAUSTED, "no memory to open the knowledge base");
+        return err_no_room(err, "no memory to open the knowledge base");
     if (!readers_open(arena, &options->readers, &k->readers, err))
         return false;
     *out = k;
@@ -214,7 +214,7 @@ static bool set_labels(struct lexical_writer *writer, const struct lexical_docum
     struct buf b;
 
     if (!scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to label a document");
+        return err_no_room(err, "no memory to label a document");
     if (!document_record_read(info->record, &record))
         return err_set(err, ERR_INTERNAL, "could not read the record of document \"" STR_FMT "\"",
                        STR_ARG(info->key));

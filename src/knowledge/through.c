@@ -340,7 +340,7 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
         return false;
     w->scratch = arena_new(4 * EVENT_MAX);
     if (!w->scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read an answer");
+        return err_no_room(err, "no memory to read an answer");
     if (!gateway_ask(req, w->model, body, &w->inner, err)) {
         arena_end(&w->scratch);
         return false;

@@ -423,8 +423,7 @@ bool anthropic_read_said(struct said_reader *r, struct str type, struct str data
         return true;
     e.j = json_parse_within(e.arena, data, &from_provider, &bad);
     if (!e.j)
-        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
-                       "the answer cannot be read: %s", bad.text);
+        return err_recast(err, &bad, ERR_UNAVAILABLE, "the answer cannot be read");
     return take_event(&e, err);
 }
 

@@ -181,8 +181,7 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
     size_t choices;
 
     if (!j)
-        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
-                       "event %" PRIu32 ": %s", meter->events + 1, bad.text);
+        return err_recast(err, &bad, ERR_UNAVAILABLE, "event %" PRIu32, meter->events + 1);
     if (meter->events++ == 0)
         read_names(meter, j);
     habits_reply_read(j, json_root(j), &reply);
@@ -223,8 +222,7 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
     struct habits_reply reply;
 
     if (!j)
-        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
-                       "the answer cannot be read: %s", bad.text);
+        return err_recast(err, &bad, ERR_UNAVAILABLE, "the answer cannot be read");
     habits_reply_read(j, json_root(j), &reply);
     if (read_error(arena, j, &reply, meter))
         return true;

@@ -51,7 +51,7 @@ bool deployments_new(struct deployments **out, struct err *err)
 
     if (!all) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the state of deployments");
+        return err_no_room(err, "no memory for the state of deployments");
     }
     all->arena = arena;
     all->lock = (struct spin)SPIN_INIT;

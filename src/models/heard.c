@@ -140,7 +140,7 @@ bool speech_from_answer(struct arena *arena, const struct dialect *dialect,
         return err_arena(err, arena);
     h->scratch = arena_new(SCRATCH_MAX);
     if (!h->scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to hear an answer with");
+        return err_no_room(err, "no memory to hear an answer with");
     h->scratch_start = arena_mark(h->scratch);
     h->dialect = dialect;
     h->answer = answer;

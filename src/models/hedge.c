@@ -72,7 +72,7 @@ static bool start_arm(struct race *race, struct arm *arm, struct scope *scope, s
     if (!kept)
         arena_end(&arena);
     let_go(race, arm);
-    return err->code ? false : err_set(err, ERR_EXHAUSTED, "no memory to ask a model");
+    return err->code ? false : err_no_room(err, "no memory to ask a model");
 }
 
 /* When the second is due; 0: never. */

@@ -729,8 +729,7 @@ bool openai_read_said(struct said_reader *r, struct str type, struct str data, s
         return done(r, err);
     j = json_parse_within(r->scratch, data, &from_provider, &bad);
     if (!j)
-        return err_set(err, bad.code == ERR_EXHAUSTED ? ERR_EXHAUSTED : ERR_UNAVAILABLE,
-                       "event %" PRIu32 ": %s", own->events + 1, bad.text);
+        return err_recast(err, &bad, ERR_UNAVAILABLE, "event %" PRIu32, own->events + 1);
     if (!read_body(r, j, err))
         return false;
     if (r->streamed || own->ended)

@@ -58,7 +58,7 @@ static bool begin_listening(struct ask *ask, const struct model *model,
 
     ask->scratch = arena_new(MIN_OF(most, GIB) * SCRATCH_TIMES + SCRATCH_SLACK);
     if (!ask->scratch)
-        return err_set(err, ERR_EXHAUSTED, "no memory to listen to an answer with");
+        return err_no_room(err, "no memory to listen to an answer with");
     ask->scratch_start = arena_mark(ask->scratch);
     ask->reader = (struct said_reader){.arena = ask->arena,
                                        .scratch = ask->scratch,

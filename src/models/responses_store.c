@@ -52,7 +52,7 @@ bool responses_store_open(const struct responses_options *options, struct respon
 
     if (!store) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for kept answers");
+        return err_no_room(err, "no memory for kept answers");
     }
     store->arena = arena;
     store->store = options->store;
@@ -93,7 +93,7 @@ static SUSPENDS bool evict(struct responses_store *store, struct err *err)
     int64_t share;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for kept answers");
+        return err_no_room(err, "no memory for kept answers");
     if (!store_read(store->store, arena, &(struct statement){.sql = sums}, &rows, err))
         return false;
     remember_sums(store, &rows);

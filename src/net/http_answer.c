@@ -97,13 +97,13 @@ static bool make_room(struct http_call *call, struct err *err)
 
     if (!call->page) {
         call->page = pages_take(MAX_OF(call->page_wanted, FIRST_PAGE), &call->page_bytes);
-        return call->page || err_set(err, ERR_EXHAUSTED, "no memory for an answer");
+        return call->page || err_no_room(err, "no memory for an answer");
     }
     if (call->end < call->page_bytes)
         return true;
     char *larger = pages_take(2 * call->page_bytes, &bytes);
     if (!larger)
-        return err_set(err, ERR_EXHAUSTED, "no memory for an answer");
+        return err_no_room(err, "no memory for an answer");
     memcpy(larger, call->page, call->end);
     pages_give(call->page, call->page_bytes);
     call->page = larger;

@@ -54,7 +54,7 @@ struct http_client *http_client_here(struct err *err)
     client = arena ? arena_alloc(arena, sizeof *client) : NULL;
     if (!client) {
         arena_end(&arena);
-        err_set(err, ERR_EXHAUSTED, "no memory for an HTTP client");
+        err_no_room(err, "no memory for an HTTP client");
         return NULL;
     }
     client->arena = arena;
@@ -113,7 +113,7 @@ bool http_trust_read(const char *ca_file, struct http_trust *out, struct err *er
     struct buf tag;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read a CA file");
+        return err_no_room(err, "no memory to read a CA file");
     if (!file_load(arena, ca_file, CA_BYTES_MAX, &text, err) || !tls_client_new(&o, &tls, err))
         return false;
     tls_client_free(&tls);

@@ -19,7 +19,7 @@ bool http_conn_take_page(struct http_conn *c, size_t bytes, struct err *err)
     ASSERT(!c->page);
     c->page = pages_take(bytes, &c->page_bytes);
     c->at = c->end = 0;
-    return c->page || err_set(err, ERR_EXHAUSTED, "no memory for a request");
+    return c->page || err_no_room(err, "no memory for a request");
 }
 
 void http_conn_drop_page(struct http_conn *c)
@@ -47,7 +47,7 @@ static bool make_room(struct http_conn *c, struct err *err)
     }
     char *larger = pages_take(c->page_bytes * 2, &bytes);
     if (!larger)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a request");
+        return err_no_room(err, "no memory for a request");
     memcpy(larger, c->page, len);
     pages_give(c->page, c->page_bytes);
     c->page = larger;

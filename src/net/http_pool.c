@@ -58,7 +58,7 @@ static bool add_origin(struct http_client *client, struct http_origin *origin, s
         return true;
     forget_unused(client);
     return table_put(&client->origins, key, origin, NULL) ||
-           err_set(err, ERR_EXHAUSTED, "too many origins are in use");
+           err_no_room(err, "too many origins are in use");
 }
 
 /* The file was good when the settings were read. */
@@ -93,7 +93,7 @@ static struct http_origin *make_origin(struct http_client *client, const struct 
     struct http_origin *origin = stock_take(&client->origin_stock);
 
     if (!origin) {
-        err_set(err, ERR_EXHAUSTED, "no memory for an origin");
+        err_no_room(err, "no memory for an origin");
         return NULL;
     }
     origin->client = client;
@@ -292,7 +292,7 @@ SUSPENDS static bool connect_any(struct http_origin *origin, struct stream **out
     bool done = false;
 
     if (!addrs)
-        return err_set(err, ERR_EXHAUSTED, "no memory to connect");
+        return err_no_room(err, "no memory to connect");
     if (resolve(str_from(origin->host), origin->port, addrs, &count, err))
         for (size_t i = 0; i < count && !done; i++) {
             done = connect_one(origin, &addrs[i], out, err);
@@ -313,7 +313,7 @@ SUSPENDS static struct http_link *link_new(struct http_origin *origin, struct er
     struct http_link *link = stock_take(&client->conn_stock);
     if (!link) {
         stream_close(&stream);
-        err_set(err, ERR_EXHAUSTED, "no memory for a connection");
+        err_no_room(err, "no memory for a connection");
         return NULL;
     }
     *link = (struct http_link){.origin = origin, .stream = stream};

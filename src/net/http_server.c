@@ -321,7 +321,7 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     ASSERT(options->handler);
     if (!server) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for a server");
+        return err_no_room(err, "no memory for a server");
     }
     server->options = *options;
     fill_in_defaults(&server->options);

@@ -122,7 +122,7 @@ bool redis_open(const struct redis_options *options, struct redis **out, struct 
 
     if (!r) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for a client of Redis");
+        return err_no_room(err, "no memory for a client of Redis");
     }
     r->arena = arena;
     r->options = *options;
@@ -171,7 +171,7 @@ static struct lane *lane_of(struct redis *r, struct err *err)
     lane = arena ? arena_alloc(arena, sizeof *lane) : NULL;
     if (!lane) {
         arena_end(&arena);
-        err_set(err, ERR_EXHAUSTED, "no memory for connections to Redis");
+        err_no_room(err, "no memory for connections to Redis");
         return NULL;
     }
     *lane = (struct lane){.redis = r, .arena = arena};
@@ -229,7 +229,7 @@ static bool make_room(struct incoming *in, size_t need, size_t max, struct err *
         return err_set(err, ERR_TOO_LARGE, "the reply has more than %zu bytes", max);
     bytes = pages_take(need, &got);
     if (!bytes)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a reply of %zu bytes", need);
+        return err_no_room(err, "no memory for a reply of %zu bytes", need);
     if (in->bytes) {
         memcpy(bytes, in->bytes, in->len);
         pages_give(in->bytes, in->got);
@@ -307,7 +307,7 @@ static SUSPENDS bool introduce(struct redis *r, struct connection *c, struct err
     size_t count = 0;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to connect to Redis");
+        return err_no_room(err, "no memory to connect to Redis");
     if (r->options.user.len == 0)
         auth[1] = password;
     if (password.len)
@@ -342,10 +342,10 @@ static SUSPENDS bool borrow(struct lane *lane, struct connection **out, struct e
         drop_connection(lane, c);
     }
     if (lane->open >= lane->redis->options.connections_max)
-        return err_set(err, ERR_EXHAUSTED, "all %u connections to Redis are in use", lane->open);
+        return err_no_room(err, "all %u connections to Redis are in use", lane->open);
     c = stock_take(&lane->connections);
     if (!c)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a connection to Redis");
+        return err_no_room(err, "no memory for a connection to Redis");
     lane->open++;
     if (connect_stream(lane, &c->stream, err) && introduce(lane->redis, c, err)) {
         *out = c;

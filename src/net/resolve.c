@@ -316,7 +316,7 @@ bool resolve(struct str host, uint16_t port, struct addr out[RESOLVE_ADDRS_MAX],
     struct names *names = names_here();
     struct entry *e = names ? find_or_add(names, host) : NULL;
     if (!e)
-        return err_set(err, ERR_EXHAUSTED, "no memory to resolve host \"%s\"", name);
+        return err_no_room(err, "no memory to resolve host \"%s\"", name);
     return look_up(e, port, out, count, err);
 }
 

@@ -22,7 +22,7 @@ struct stream *stream_new(struct sock **s, struct err *err)
     struct stream *stream = stock_take(&streams);
 
     if (!stream) {
-        err_set(err, ERR_EXHAUSTED, "no memory for a connection");
+        err_no_room(err, "no memory for a connection");
         sock_close(s);
         return NULL;
     }

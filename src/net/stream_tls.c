@@ -169,7 +169,7 @@ enum io tls_half_try_write(struct tls_half *tls, const struct iovec *iov, int co
 
     char *record = pages_take(RECORD_BYTES, &room);
     if (!record) {
-        err_set(err, ERR_EXHAUSTED, "no memory for a TLS record");
+        err_no_room(err, "no memory for a TLS record");
         return IO_FAILED;
     }
     enum io did = write_bytes(tls, record, gather(record, RECORD_BYTES, iov, count), put, err);
@@ -263,7 +263,7 @@ static struct tls_half *half_new(SSL *ssl, struct sock *sock, struct err *err)
     if (!bio) {
         stock_give(&halves, tls);
         SSL_free(ssl);
-        err_set(err, ERR_EXHAUSTED, "no memory for a TLS connection");
+        err_no_room(err, "no memory for a TLS connection");
         return NULL;
     }
     tls->ssl = ssl;

@@ -1,5 +1,7 @@
 #include "net/tls.h"
 
+#include <errno.h>
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -45,8 +47,12 @@ bool err_tls(struct err *err, enum err_code code, const char *fmt, ...)
                                                     : ERR_reason_error_string(complaint);
     ERR_clear_error();
     if (complaint == 0)
-        return err_set(err, code, "%s", what);
-    return err_set(err, code, "%s: %s", what, words ? words : reason);
+        err_set(err, code, "%s", what);
+    else
+        err_set(err, code, "%s: %s", what, words ? words : reason);
+    if (code == ERR_EXHAUSTED)
+        err->sys = ENOMEM; /* OpenSSL had no memory: ours, not a limit of whoever asks */
+    return false;
 }
 
 static const char *copy_text(struct arena *arena, const char *text)
@@ -163,7 +169,7 @@ bool tls_server_new(const struct tls_server_options *options, struct tls_server 
 
     if (!tls) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for a TLS server");
+        return err_no_room(err, "no memory for a TLS server");
     }
     tls->arena = arena;
     tls->options.certificate_file = copy_text(arena, options->certificate_file);
@@ -173,7 +179,7 @@ bool tls_server_new(const struct tls_server_options *options, struct tls_server 
     if (!tls->newest || !tls->options.certificate_file || !tls->options.key_file ||
         !tls_server_reload(tls, err)) {
         if (!tls->newest || !tls->options.certificate_file || !tls->options.key_file)
-            err_set(err, ERR_EXHAUSTED, "no memory for a TLS server");
+            err_no_room(err, "no memory for a TLS server");
         tls_server_free(&tls);
         return false;
     }
@@ -267,7 +273,7 @@ bool tls_client_new(const struct tls_client_options *options, struct tls_client 
 
     if (!tls) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for a TLS client");
+        return err_no_room(err, "no memory for a TLS client");
     }
     tls->arena = arena;
     table_init(&tls->sessions, arena, SESSIONS_MAX);

@@ -432,7 +432,7 @@ bool instances_open(const struct instances_options *options, struct instances **
 
     if (!in) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for an instance");
+        return err_no_room(err, "no memory for an instance");
     }
     in->arena = arena;
     in->store = options->store;

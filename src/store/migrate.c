@@ -263,7 +263,7 @@ bool store_migrate(const struct store_body *body, struct store_conn *conn,
     struct err ignored = {0};
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory to read the migrations");
+        return err_no_room(err, "no memory to read the migrations");
     if (!join_lists(&move, options, err) || !check_list(&move, err))
         return false;
     if (body->lock_migrations && !body->script(conn, body->lock_migrations, err))

@@ -284,7 +284,7 @@ static bool attach(struct arena *arena, const char *path, bool writer, struct st
     conn->writer = writer;
     conn->pg = PQconnectdbParams(keys, values, 1);
     if (!conn->pg)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a connection");
+        return err_no_room(err, "no memory for a connection");
     if (is_broken(conn))
         return fail_connection(conn, err);
     PQsetNoticeProcessor(conn->pg, note_notice, NULL);
@@ -321,7 +321,7 @@ static bool prepare_anew(struct store_conn *conn, const char *sql, const char *n
     struct buf text;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a statement");
+        return err_no_room(err, "no memory for a statement");
     buf_init(&text, arena, SQL_BYTES_MAX);
     if (!translate(sql, &text, err))
         return false;
@@ -491,7 +491,7 @@ static bool run_prepared(struct store_conn *conn, const struct statement *statem
     char name[16];
 
     if (!p)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a statement's values");
+        return err_no_room(err, "no memory for a statement's values");
     if (!prepare(conn, statement->sql, name, err) || !set_values(scratch, statement, p, err))
         return false;
 
@@ -540,7 +540,7 @@ static bool script(struct store_conn *conn, const char *text, struct err *err)
     struct buf translated;
 
     if (!arena)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a script");
+        return err_no_room(err, "no memory for a script");
     buf_init(&translated, arena, SQL_BYTES_MAX);
     return translate(text, &translated, err) && plain(conn, translated.ptr, err);
 }

@@ -453,7 +453,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
 
     if (!store) {
         arena_end(&arena);
-        return err_set(err, ERR_EXHAUSTED, "no memory for the store");
+        return err_no_room(err, "no memory for the store");
     }
     store->arena = arena;
     store->body = body_for(options->path);

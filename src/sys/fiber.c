@@ -191,8 +191,7 @@ struct fiber *fiber_new(struct loop *loop, fiber_fn *fn, void *arg, struct err *
 
     if (!low) {
         loop->spawn_blocked = true;
-        err_set(err, ERR_EXHAUSTED, "all %" PRIu32 " fibers of the loop are in use",
-                loop->stats.fibers);
+        err_no_room(err, "all %" PRIu32 " fibers of the loop are in use", loop->stats.fibers);
         return NULL;
     }
     struct fiber *f = lay_out_stack(loop, low);
@@ -226,7 +225,7 @@ static void bury(struct loop *loop, struct fiber *f)
 bool fiber_spawn(fiber_fn *fn, void *arg, struct err *err)
 {
     if (FAULT("fiber.spawn"))
-        return err_set(err, ERR_EXHAUSTED, "all fibers of the loop are in use");
+        return err_no_room(err, "all fibers of the loop are in use");
     return fiber_new(loop_current(), fn, arg, err) != NULL;
 }
 
@@ -235,7 +234,7 @@ bool scope_spawn(struct scope *s, fiber_fn *fn, void *arg, struct err *err)
     if (scope_is_over(s))
         return err_set(err, s->over, "could not start a child in a scope that is over");
     if (FAULT("fiber.spawn"))
-        return err_set(err, ERR_EXHAUSTED, "all fibers of the loop are in use");
+        return err_no_room(err, "all fibers of the loop are in use");
     struct fiber *child = fiber_new(s->owner->loop, fn, arg, err);
 
     if (!child)
@@ -253,7 +252,7 @@ bool scope_enter(struct scope *s, struct err *err)
     if (scope_is_over(s))
         return err_set(err, s->over, "could not go on in a scope that is over");
     if (FAULT("fiber.spawn"))
-        return err_set(err, ERR_EXHAUSTED, "all fibers of the loop are in use");
+        return err_no_room(err, "all fibers of the loop are in use");
     scope_adopt(s, f);
     return true;
 }

@@ -74,7 +74,7 @@ bool file_open(const char *path, enum file_mode mode, int permissions, struct fi
     if (!f) {
         close(fd);
         return failed ? fail(err, failed, "open", path)
-                      : err_set(err, ERR_EXHAUSTED, "no memory to open \"%s\"", path);
+                      : err_no_room(err, "no memory to open \"%s\"", path);
     }
     *f = (struct file){.fd = fd, .mode = mode, .end = info.st_size};
     memcpy(f->path, path, len + 1);

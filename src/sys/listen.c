@@ -98,7 +98,7 @@ bool sock_listen(const struct addr *at, const struct listen_options *options, st
 
     if (!l) {
         close(fd);
-        return err_set(err, ERR_EXHAUSTED, "no memory to listen at \"%s\"", at->text);
+        return err_no_room(err, "no memory to listen at \"%s\"", at->text);
     }
     memset(l, 0, sizeof *l);
     l->addr = real_addr(fd);

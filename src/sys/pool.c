@@ -132,7 +132,7 @@ struct pool *pool_new(const struct pool_options *options, struct err *err)
     ASSERT(!options->batch || options->threads == 1);
     pool = pages_take(used, &bytes);
     if (!pool) {
-        err_set(err, ERR_EXHAUSTED, "no memory for pool \"%s\"", options->name);
+        err_no_room(err, "no memory for pool \"%s\"", options->name);
         return NULL;
     }
     memset(pool, 0, used);
@@ -194,8 +194,8 @@ static bool is_full(struct pool *pool)
 
 static bool say_full(const struct pool *pool, struct err *err)
 {
-    return err_set(err, ERR_EXHAUSTED, "pool \"%s\": %" PRIu32 " jobs are waiting already",
-                   pool->options.name, pool->options.queue_max);
+    return err_no_room(err, "pool \"%s\": %" PRIu32 " jobs are waiting already", pool->options.name,
+                       pool->options.queue_max);
 }
 
 bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)

@@ -114,8 +114,8 @@ static struct job *add_job(struct pool *pool, void (*fn)(void *arg), void *arg, 
 
     ASSERT(!pool->freed);
     if (is_full || sim_strikes(SIM_POOL_FULL, "pool is full") || FAULT("pool.full")) {
-        err_set(err, ERR_EXHAUSTED, "pool \"%s\": %u jobs are waiting already", pool->options.name,
-                pool->options.queue_max);
+        err_no_room(err, "pool \"%s\": %u jobs are waiting already", pool->options.name,
+                    pool->options.queue_max);
         return NULL;
     }
     struct job *job = sim_alloc(sizeof *job);

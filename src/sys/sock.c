@@ -79,7 +79,7 @@ bool sock_adopt(int fd, struct sock **out, struct err *err)
 
     if (!s) {
         close(fd);
-        return err_set(err, ERR_EXHAUSTED, "no memory for another socket");
+        return err_no_room(err, "no memory for another socket");
     }
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,

@@ -34,7 +34,7 @@ bool stacks_init(struct stacks *s, uint32_t max, struct err *err)
     char *first = stack_take(s); /* a loop that cannot run one fiber is known early */
     if (!first) {
         stacks_done(s);
-        return err_set(err, ERR_EXHAUSTED, "could not map the first stack");
+        return err_no_room(err, "could not map the first stack");
     }
     stack_give(s, first);
     return true;

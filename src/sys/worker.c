@@ -82,7 +82,7 @@ bool worker_start(const char *const *argv, struct worker **out, struct err *err)
     struct worker *w = pages_take(sizeof *w, &got);
 
     if (!w)
-        return err_set(err, ERR_EXHAUSTED, "no memory to start a child");
+        return err_no_room(err, "no memory to start a child");
     bool ok = open_ends(ends, err);
     *w = (struct worker){.talk = ends[0], .words_fd = ends[2]};
     if (ok) {

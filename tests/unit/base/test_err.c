@@ -88,3 +88,30 @@ TEST(codes_have_names_and_statuses)
         EXPECT(strcmp(err_code_name(code_cases[i].code), code_cases[i].name) == 0);
     }
 }
+
+TEST(what_is_ours_is_no_limit_of_who_asks)
+{
+    struct err err = {0};
+
+    EXPECT(!err_no_room(&err, "no memory for %d %s", 3, "things"));
+    EXPECT(err.code == ERR_EXHAUSTED && err.sys == ENOMEM);
+    EXPECT(strcmp(err.text, "no memory for 3 things") == 0, "%s", err.text);
+    err_set(&err, ERR_EXHAUSTED, "limit of 3 requests");
+    EXPECT(err.sys == 0, "a limit has no errno");
+}
+
+TEST(another_code_is_given_to_all_but_what_is_ours)
+{
+    struct err why = {0}, err = {0};
+
+    err_set(&why, ERR_INVALID, "line 1: no object");
+    EXPECT(!err_recast(&err, &why, ERR_UNAVAILABLE, "event %d", 7));
+    EXPECT(err.code == ERR_UNAVAILABLE && err.sys == 0);
+    EXPECT(strcmp(err.text, "event 7: line 1: no object") == 0, "%s", err.text);
+    err_no_room(&why, "no memory");
+    EXPECT(!err_recast(&err, &why, ERR_UNAVAILABLE, "event"));
+    EXPECT(err.code == ERR_EXHAUSTED && err.sys == ENOMEM);
+    EXPECT(strcmp(err.text, "event: no memory") == 0, "%s", err.text);
+    EXPECT(!err_recast(&err, &err, ERR_UNAVAILABLE, "the same"));
+    EXPECT(strcmp(err.text, "the same: event: no memory") == 0, "%s", err.text);
+}
