@@ -12,7 +12,7 @@ struct writer {
     struct str title;
     uint32_t *lines; /* offsets at which lines begin */
     size_t line_count;
-    bool failed;      /* memory is gone: sticky */
+    bool failed;         /* memory is gone: sticky */
     const char *problem; /* not of its type, at problem_at: the reader stops */
     uint32_t problem_at;
     uint32_t reached; /* end of the last origin: none may begin before it */
@@ -43,7 +43,8 @@ void read_text(struct writer *w, uint32_t from, uint32_t to);
 void read_html(struct writer *w, uint32_t from, uint32_t to); /* a fragment */
 void read_page(struct writer *w, uint32_t from, uint32_t to); /* a whole file: title, main part */
 void read_csv(struct writer *w, uint32_t from, uint32_t to);
-void read_json(struct writer *w, uint32_t from, uint32_t to); /* or values below each other: JSON lines */
+void read_json(struct writer *w, uint32_t from,
+               uint32_t to); /* or values below each other: JSON lines */
 void read_code(struct writer *w, uint32_t from, uint32_t to);
 void read_markdown(struct writer *w, uint32_t from, uint32_t to);
 

@@ -47,14 +47,13 @@ TEST(readers_let_in_whom_they_name)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (size_t w = 0; w < ARRAY_LEN(askers); w++)
-            EXPECT(readers_allow(str_from(cases[i].readers), &askers[w]) ==
-                       (cases[i].who >> w & 1),
+            EXPECT(readers_allow(str_from(cases[i].readers), &askers[w]) == (cases[i].who >> w & 1),
                    "\"%s\", " STR_FMT, cases[i].readers, STR_ARG(askers[w].key_id));
 }
 
 TEST(readers_are_checked)
 {
-    static const char *const wrong[] = {"",      "nobody",  "tenant:",        "team",
+    static const char *const wrong[] = {"",      "nobody",  "tenant:",       "team",
                                         "key: ", "tag:a b", "everyone:else", "Tenant:acme"};
     static const struct str given[] = {STR("tenant:b"), STR("key:a"), STR("tenant:b")};
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
@@ -209,9 +208,8 @@ TEST(what_is_hidden_changes_no_number)
 TEST(changed_rights_hold_at_the_next_question)
 {
     struct rig rig CLEANUP(rig_close) = {0};
-    struct ingest_wish wish = {.path = STR("docs/leave.md"),
-                               .says_readers = true,
-                               .readers = STR("key:k_ann")};
+    struct ingest_wish wish = {
+        .path = STR("docs/leave.md"), .says_readers = true, .readers = STR("key:k_ann")};
     uint32_t changed = 0;
     struct err err = {0};
     bool answered;
