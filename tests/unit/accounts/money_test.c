@@ -352,3 +352,31 @@ TEST(settling_is_exact_under_threads)
     EXPECT(report.records == 500);
     books_close(&stage.books);
 }
+
+/* Another attempt of the same request: money alone is asked for again, and all of it comes back. */
+FIBER_TEST(more_is_held_within_the_limits_or_not_at_all)
+{
+    const struct limits limits = {
+        .requests_per_minute = 1, .in_flight = 1, .spend_day = 10 * USD, .spend_month = 100 * USD};
+    const struct need worst = {.cost = 4 * USD, .tokens = 10};
+    struct hold hold = {0};
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    const struct principal *who = books_key(&b, "x", &limits);
+    REQUIRE(who);
+    REQUIRE(hold_take(b.accounts, who, worst, NOON, &hold, &err), "%s", err.text);
+    EXPECT(hold_more(b.accounts, &hold, 5 * USD, NOON, &err), "%s", err.text);
+    EXPECT(hold.amount == 9 * USD && books_info(&b, who->key_id).balance.held == 9 * USD);
+    EXPECT(!hold_more(b.accounts, &hold, USD + 1, NOON, &err) && err.code == ERR_EXHAUSTED);
+    EXPECT(err.sys == 0, "it is the key's limit: %s", err.text);
+    EXPECT(hold.amount == 9 * USD && books_info(&b, who->key_id).balance.held == 9 * USD);
+    EXPECT(hold_more(b.accounts, &hold, USD, NOON, &err), "to the last: %s", err.text);
+    EXPECT(hold_more(b.accounts, &hold, 0, NOON, &err), "nothing more: %s", err.text);
+    hold_drop(b.accounts, &hold);
+    EXPECT(books_info(&b, who->key_id).balance.held == 0);
+    EXPECT(accounts_holds_open(b.accounts) == 0);
+    principal_release(&who);
+    books_close(&b);
+}
