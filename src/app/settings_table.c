@@ -54,7 +54,8 @@ static const struct setting server_rows[] = {
     {"drain_timeout", SET_DURATION, AT(server.drain_timeout), "30s", 0, S(3600), NULL, false,
      "How long requests in progress may go on after SIGTERM."},
     {"drain_delay", SET_DURATION, AT(server.drain_delay), "0s", 0, S(600), NULL, false,
-     "After SIGTERM /readyz says 503, but requests are served for so long, for a balancer to see it: "
+     "After SIGTERM /readyz says 503, but requests are served for so long, for a balancer to see "
+     "it: "
      "a little more than it needs for that. Then drain_timeout begins."},
     {"batch_window", SET_DURATION, AT(server.batch_window), "1ms", 0, MS(10), NULL, true,
      "While many streams are open and little happens, events are gathered this long and handled "

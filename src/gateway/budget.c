@@ -30,7 +30,8 @@ bool hold_budget(struct request *req, struct err *err)
         return true;
     if (err->code == ERR_EXHAUSTED)
         explain_refusal(req);
-    if (err->code == ERR_UNAVAILABLE && req->hold.refused == LIMIT_NONE) { /* which file on which disk is the operator's to know */
+    if (err->code == ERR_UNAVAILABLE &&
+        req->hold.refused == LIMIT_NONE) { /* which file on which disk is the operator's to know */
         log_line(LOG_ERROR, req->id, "no request can be recorded: %s", err->text);
         err_set(err, ERR_UNAVAILABLE,
                 "the audit log cannot be written; requests are refused until it can");

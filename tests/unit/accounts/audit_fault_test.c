@@ -173,7 +173,7 @@ static void copy_all(struct arena *arena, const char *from, const char *to)
     struct stat info;
     struct str *names;
     struct err err = {0};
-    size_t count;
+    size_t count = 0;
 
     REQUIRE(stat(from, &info) == 0);
     if (!S_ISDIR(info.st_mode)) {
