@@ -20,7 +20,7 @@ struct lines {
     struct line *list;
     size_t count;
 };
-struct grid {
+struct ruling {
     struct pdf_view *view;
     struct lines lying, standing; /* of this drawing */
     float xs[COLUMNS_MAX + 1], ys[ROWS_MAX + 1];
@@ -145,7 +145,8 @@ static size_t places(const struct lines *l, float low, float high, float *out, s
     return kept;
 }
 
-static bool pick(struct grid *g, const struct lines *lying, const struct lines *standing, int group)
+static bool pick(struct ruling *g, const struct lines *lying, const struct lines *standing,
+                 int group)
 {
     size_t xs, ys;
     bool first = true;
@@ -190,7 +191,7 @@ static bool line_between(const struct lines *l, float at, float across)
 }
 
 /* For each cell the one that its text is kept in: its own number, or that of the cell it is part of. */
-static void join_cells(const struct grid *g, uint32_t *root)
+static void join_cells(const struct ruling *g, uint32_t *root)
 {
     for (size_t r = 0; r < g->rows; r++)
         for (size_t c = 0; c < g->columns; c++) {
@@ -245,7 +246,7 @@ static struct str cell_text(struct pdf_view *v, struct pdf_word **words, size_t 
     return buf_ok(&b) ? buf_view(&b) : STR_NONE;
 }
 
-static bool fill_cells(struct grid *g, const uint32_t *root, struct str *texts)
+static bool fill_cells(struct ruling *g, const uint32_t *root, struct str *texts)
 {
     struct pdf_view *v = g->view;
     size_t cells = g->columns * g->rows;
@@ -289,7 +290,7 @@ static bool fill_cells(struct grid *g, const uint32_t *root, struct str *texts)
     return pdf_spend(v->pdf, cells + 2 * v->words.count);
 }
 
-static bool worth_it(const struct grid *g, const struct str *texts)
+static bool worth_it(const struct ruling *g, const struct str *texts)
 {
     size_t filled = 0, bytes = 0;
 
@@ -303,7 +304,7 @@ static bool worth_it(const struct grid *g, const struct str *texts)
     return filled >= 3 && bytes / filled < 700;
 }
 
-static bool is_header(const struct grid *g, const struct str *row, const uint32_t *root)
+static bool is_header(const struct ruling *g, const struct str *row, const uint32_t *root)
 {
     size_t filled = 0;
 
@@ -315,7 +316,7 @@ static bool is_header(const struct grid *g, const struct str *row, const uint32_
     return filled >= 2;
 }
 
-static void take_words(struct grid *g)
+static void take_words(struct ruling *g)
 {
     for (size_t i = 0; i < g->view->words.count; i++) {
         struct pdf_word *w = &g->view->words.list[i];
@@ -327,7 +328,7 @@ static void take_words(struct grid *g)
 }
 
 /* A second row of headers: some cell of the first reaches down into it. */
-static bool hangs_on(const struct grid *g, const uint32_t *root, size_t r)
+static bool hangs_on(const struct ruling *g, const uint32_t *root, size_t r)
 {
     for (size_t c = 0; r > 0 && c < g->columns; c++)
         if (root[r * g->columns + c] / g->columns < r)
@@ -336,7 +337,7 @@ static bool hangs_on(const struct grid *g, const uint32_t *root, size_t r)
 }
 
 /* "TEDs" over "simple" is "TEDs simple". */
-static bool join_header(struct grid *g, struct pdf_row_cells *upper,
+static bool join_header(struct ruling *g, struct pdf_row_cells *upper,
                         const struct pdf_row_cells *lower, const uint32_t *root, size_t r)
 {
     for (size_t c = 0; c < g->columns; c++) {
@@ -355,7 +356,7 @@ static bool join_header(struct grid *g, struct pdf_row_cells *upper,
 }
 
 /* Spanned cells say their text in every row and column that they span. */
-static struct pdf_table *build(struct grid *g, const uint32_t *root, struct str *texts)
+static struct pdf_table *build(struct ruling *g, const uint32_t *root, struct str *texts)
 {
     struct pdf_view *v = g->view;
     struct pdf_table *t = arena_alloc(v->arena, sizeof *t);
@@ -423,7 +424,7 @@ static bool put_segment(struct pdf_view *v, struct pdf_table *table)
 bool pdf_grids(struct pdf_view *v)
 {
     struct lines lying = {0}, standing = {0};
-    struct grid *g;
+    struct ruling *g;
     int groups;
 
     if (v->rule_count < 5 || v->words.count == 0)

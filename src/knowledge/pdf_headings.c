@@ -335,7 +335,7 @@ bool pdf_join_blocks(struct pdf *pdf, struct pdf_blocks *blocks, float body)
         struct pdf_block *a = kept ? &blocks->list[last_of_page(blocks, kept, body)] : NULL;
         struct buf text;
 
-        if (!a || b->page > a->page + 1 || !goes_on(a, b, body)) {
+        if (!a || b->page > MAX_OF(a->page, a->page_end) + 1 || !goes_on(a, b, body)) {
             blocks->list[kept++] = *b;
             continue;
         }
@@ -346,6 +346,7 @@ bool pdf_join_blocks(struct pdf *pdf, struct pdf_blocks *blocks, float body)
             return pdf_stop(pdf, PDF_NO_MEMORY);
         a->text = buf_view(&text);
         a->lines += b->lines;
+        a->page_end = b->page;
         if (a->page == b->page)
             a->box = pdf_union(a->box, b->box);
     }

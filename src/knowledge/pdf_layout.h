@@ -46,8 +46,8 @@ enum pdf_block_kind { PDF_PARAGRAPH, PDF_ITEM, PDF_HEADING, PDF_CODE, PDF_TABLE 
 struct pdf_block {
     enum pdf_block_kind kind;
     int level;
-    uint32_t page;
-    struct pdf_box box; /* of the page as shown */
+    uint32_t page, page_end; /* where it begins; where it ends, or 0: the same */
+    struct pdf_box box;      /* of the page as shown */
     struct str text;
     float size;
     bool bold, italic, centred;

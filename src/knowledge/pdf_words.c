@@ -92,6 +92,9 @@ static bool goes_on(const struct pdf_word *w, const struct pdf_glyph *g)
 {
     float gap = g->x0 - w->box.x1, size = fmaxf(w->size, g->size);
 
+    if (g->turn == PDF_SLANTED) /* each letter stands higher or lower than the one before */
+        return w->turn == PDF_SLANTED && fabsf(g->y - w->y) < 1.2f * size &&
+               fabsf(gap) < 0.5f * size;
     return g->turn == w->turn && g->mark == w->mark && g->bold == w->bold &&
            fabsf(g->y - w->y) < 0.12f * size && gap < WORD_GAP * size && gap > -0.4f * size &&
            g->size > 0.85f * w->size && g->size < 1.18f * w->size;
@@ -109,6 +112,10 @@ static void add_glyph(struct speller *s, const struct pdf_glyph *g)
     }
     if (s->open && (g->text_len == 0 || goes_on(&s->word, g))) {
         s->word.box = pdf_union(s->word.box, box);
+        if (g->turn == PDF_SLANTED) {
+            s->word.box.x1 = g->x1;
+            s->word.y = g->y;
+        }
     } else {
         end_word(s);
         s->word = (struct pdf_word){.box = box,
