@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts/audit_proof.h"
 #include "base/pages.h"
+#include "collector.h"
+#include "sys/file.h"
 
 #define CANCEL_MAX (100 * MILLISECOND) /* from the client's leaving to the provider's seeing it */
 
@@ -93,13 +96,25 @@ static bool add_record(void *ctx, uint64_t seq, struct str line, struct err *err
     return true;
 }
 
+/* With the chain also the tiles, and every checkpoint that was kept. */
+static bool verify_signed(struct arena *arena, struct err *err)
+{
+    static struct audit_trust trust;
+    struct audit_verdict verdict;
+    struct str text;
+
+    trust.count = 0;
+    return file_load(arena, HOUSE_PUBLIC_KEY, 64 * KIB, &text, err) &&
+           note_keys_read(text, trust.keys, &trust.count, err) &&
+           audit_verify_signed(HOUSE_AUDIT_DIR, &trust, NULL, 0, &verdict, err);
+}
+
 bool records_read(struct records *out, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
-    struct audit_report report;
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
 
     *out = (struct records){0};
-    return arena && audit_verify(HOUSE_AUDIT_DIR, &report, err) &&
+    return arena && verify_signed(arena, err) &&
            audit_read(arena, HOUSE_AUDIT_DIR, 1, add_record, out, err);
 }
 
@@ -402,6 +417,43 @@ static void check_ask(const struct story *story, const struct ask *ask,
     free(h.text);
 }
 
+/* ---- telemetry ---- */
+
+/* What became of the spans is told, whoever gathers them; that requests are none the worse for it is what all
+ * the other checks say. */
+static void check_telemetry(const struct story *story, const struct sim_house *house)
+{
+    uint64_t exported = collector_spans("exported"), dropped = collector_spans("dropped");
+    uint64_t lost = collector_spans("lost");
+
+    switch (story->collector) {
+    case COLLECTOR_ANSWERS:
+        if (story->calm && (lost || dropped || (house->reached && !exported)))
+            violated("%" PRIu64 " spans lost, %" PRIu64 " dropped, %" PRIu64
+                     " exported to a sound collector",
+                     lost, dropped, exported);
+        break;
+    case COLLECTOR_IS_FULL:
+        if (exported || lost || (house->reached && !dropped))
+            violated("%" PRIu64 " spans dropped, %" PRIu64 " not, of a queue that holds none",
+                     dropped, exported + lost);
+        break;
+    case COLLECTOR_IS_SLOW:
+    case COLLECTOR_IS_SILENT:
+    case COLLECTOR_IS_BUSY:
+    case COLLECTOR_REFUSES:
+    case COLLECTOR_CUTS:
+    case COLLECTOR_IS_ABSENT:
+    case COLLECTOR_WAYS:
+        if (exported || (story->calm && house->reached && !lost))
+            violated("%" PRIu64 " spans exported, %" PRIu64 " lost, where nobody takes them",
+                     exported, lost);
+        break;
+    }
+    if (exported && !story->spans_heard)
+        violated("%" PRIu64 " spans exported, and the collector heard nothing", exported);
+}
+
 /* Of many refusals of strangers within a minute the first has a record, the others are recorded together. */
 static size_t records_spared(const struct story *story)
 {
@@ -435,6 +487,8 @@ void check_story(const struct story *story, const struct sim_house *house,
         (records->count + records_spared(story) < (size_t)house->reached && !story->disk_failed))
         violated("%d requests reached the gateway, %zu have a record", house->reached,
                  records->count);
+    if (!story->is_nth)
+        check_telemetry(story, house);
 }
 
 /* ---- kill -9, power cut ---- */

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/audit_tree.h"
 #include "accounts/directory.h"
 #include "base/hash.h"
+#include "collector.h"
 #include "models/health.h"
 #include "models/route.h"
 #include "net/resolve.h"
@@ -112,7 +114,8 @@ static bool publish(struct sim_house *house, const struct story_route *route, st
                                 .routes = c->routes,
                                 .body_bytes_max = BODY_BYTES_MAX,
                                 .request_timeout = 600 * SECOND,
-                                .log_requests = true};
+                                .log_requests = true,
+                                .telemetry = {.sample_millionths = 1000000, .propagate = true}};
     snapshot_publish(house->config, c);
     return true;
 }
@@ -122,13 +125,34 @@ static bool publish(struct sim_house *house, const struct story_route *route, st
 static const struct audit_options audit_options = {.dir = HOUSE_AUDIT_DIR,
                                                    .segment_bytes = 1 /* least */};
 
+static const struct audit_tree_options tree_options = {.key_file = "/data/audit.key",
+                                                       .public_file = HOUSE_PUBLIC_KEY};
+
 bool house_reopen_audit(struct err *err)
 {
+    struct audit_tree *tree = NULL;
     struct audit *audit = NULL;
-    bool ok = audit_open(&audit_options, &audit, err);
+    bool ok = audit_open(&audit_options, &audit, err) &&
+              audit_tree_open(audit, &tree_options, &tree, err) && audit_tree_advance(tree, err);
 
+    audit_tree_close(&tree);
     audit_close(&audit);
     return ok;
+}
+
+static bool open_telemetry(struct sim_house *house, const struct story *story, struct err *err)
+{
+    static const struct secret none;
+    const struct telemetry_options options = {
+        .endpoint = STR(COLLECTOR_URL),
+        .secret = &none,
+        .resource = {.service = STR("weir"), .instance = STR("sim")},
+        .queue_bytes = story->collector == COLLECTOR_IS_FULL ? 256 : 256 * KIB,
+        .batch_bytes = 4 * KIB,
+        .interval = SECOND,
+        .timeout = 2 * SECOND};
+
+    return telemetry_open(&options, &house->telemetry, err);
 }
 
 static bool open_services(struct sim_house *house, struct err *err)
@@ -138,7 +162,8 @@ static bool open_services(struct sim_house *house, struct err *err)
                                   .migration_count = accounts_migration_count};
 
     if (!file_make_dir("/data", 0700, err) || !store_open(&store, &house->store, err) ||
-        !audit_open(&audit_options, &house->audit, err))
+        !audit_open(&audit_options, &house->audit, err) ||
+        !audit_tree_open(house->audit, &tree_options, &house->tree, err))
         return false;
     struct accounts_options accounts = {.store = house->store,
                                         .audit = house->audit,
@@ -147,7 +172,7 @@ static bool open_services(struct sim_house *house, struct err *err)
     return accounts_open(&accounts, &house->accounts, err);
 }
 
-bool house_open(struct sim_house *house, const struct story_route *route, struct err *err)
+bool house_open(struct sim_house *house, const struct story *story, struct err *err)
 {
     uint8_t seed[16];
 
@@ -156,15 +181,16 @@ bool house_open(struct sim_house *house, const struct story_route *route, struct
     hash_seed(seed);
     http_client_init(NULL);
     if (!resolve_init(NULL, err) || !deployments_new(&house->deployments, err) ||
-        !open_services(house, err))
+        !open_services(house, err) || !open_telemetry(house, story, err))
         return false;
     house->config = snapshot_new(config_free);
     if (!house->config)
         return err_set(err, ERR_EXHAUSTED, "no memory for the snapshot of settings");
-    return publish(house, route, err) &&
-           gateway_new(
-               &(struct gateway_options){.accounts = house->accounts, .config = house->config},
-               &house->gateway, err);
+    return publish(house, &story->route, err) &&
+           gateway_new(&(struct gateway_options){.accounts = house->accounts,
+                                                 .config = house->config,
+                                                 .telemetry = house->telemetry},
+                       &house->gateway, err);
 }
 
 static bool sum_keys(struct sim_house *house, struct err *err)
@@ -188,10 +214,14 @@ bool house_close(struct sim_house *house, struct err *err)
     bool ok = true;
 
     gateway_free(&house->gateway);
+    telemetry_close(&house->telemetry);
     if (house->accounts)
         ok = accounts_flush_now(house->accounts, err) && sum_keys(house, err);
     snapshot_free(&house->config);
     accounts_close(&house->accounts);
+    if (house->tree)
+        ok = audit_tree_advance(house->tree, err) && ok;
+    audit_tree_close(&house->tree);
     audit_close(&house->audit);
     store_close(&house->store);
     deployments_free(&house->deployments);
@@ -286,7 +316,9 @@ SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *
         listener_close(&house->listener);
         return false;
     }
-    return scope_spawn(&house->serving, accounts_flush_loop, house->accounts, err);
+    return scope_spawn(&house->serving, accounts_flush_loop, house->accounts, err) &&
+           scope_spawn(&house->serving, audit_tree_loop, house->tree, err) &&
+           scope_spawn(&house->serving, telemetry_loop, house->telemetry, err);
 }
 
 SUSPENDS void house_stop(struct sim_house *house)
@@ -297,6 +329,8 @@ SUSPENDS void house_stop(struct sim_house *house)
         printf("# could not drain: %s\n", err.text);
     if (house->server)
         house->connections_left = http_server_stats(house->server).connections;
+    if (house->telemetry)
+        telemetry_flush(house->telemetry);
     scope_close(&house->serving);
     http_server_free(&house->server);
     http_client_drop_idle();

@@ -4,16 +4,21 @@
 #define WEIR_TESTS_SIM_HOUSE_H
 
 #include "accounts/accounts.h"
+#include "accounts/audit_tree.h"
 #include "gateway/gateway.h"
+#include "gateway/telemetry.h"
 #include "story.h"
 
 #define HOUSE_AUDIT_DIR          "/data/audit"
+#define HOUSE_PUBLIC_KEY         "/data/audit.pub"
 #define HOUSE_LIMITED_PER_MINUTE 1
 #define HOUSE_OLD_OUTCOME        "old" /* of the records that were there before */
 
 struct sim_house {
     struct store *store;
     struct audit *audit;
+    struct audit_tree *tree;
+    struct telemetry *telemetry;
     struct accounts *accounts;
     struct snapshot *config;
     struct deployments *deployments;
@@ -31,8 +36,7 @@ struct sim_house {
 };
 
 /* Outside fibers: the services, from what is on the disk. */
-bool house_open(struct sim_house *house, const struct story_route *route, struct err *err)
-    MUST_CHECK;
+bool house_open(struct sim_house *house, const struct story *story, struct err *err) MUST_CHECK;
 /* In a fiber: keys, server, flush fiber. */
 SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *err) MUST_CHECK;
 SUSPENDS void house_stop(struct sim_house *house);   /* waits for what is under way */

@@ -18,6 +18,7 @@
 #include "base/trace.h"
 #include "check.h"
 #include "client.h"
+#include "collector.h"
 #include "gateway/metrics.h"
 #include "provider.h"
 #include "sys/clock.h"
@@ -104,7 +105,7 @@ static SUSPENDS bool run_clients(struct run *run, struct err *err)
 
 static SUSPENDS bool live(struct run *run, struct scope *around, struct err *err)
 {
-    if (!providers_open(&run->story, around, err))
+    if (!providers_open(&run->story, around, err) || !collector_open(&run->story, around, err))
         return false;
     if (run->story.killed && !scope_spawn(around, keep_files, &run->story, err))
         return false;
@@ -128,6 +129,7 @@ static void first_fiber(void *arg)
     house_stop(&run->house);
     scope_close(&around);
     providers_close();
+    collector_close();
 }
 
 /* Under the nth fault not even the loop need come to be. */
@@ -198,7 +200,7 @@ static int run_story(struct run *run, struct outcome *out)
     int before = violations_found();
     struct err err = {0};
 
-    if (house_open(&run->house, &run->story.route, &err))
+    if (house_open(&run->house, &run->story, &err))
         run_loop(run);
     sim_calm(true);
     fault_decide(NULL, NULL);

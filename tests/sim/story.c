@@ -174,6 +174,8 @@ void story_draw(struct story *story, uint64_t seed)
                          : one_in(3) ? OLD_RECORDS_MAX - 4
                                      : 0;
     story->small_disk = !story->calm && one_in(4);
+    story->collector =
+        one_in(3) ? COLLECTOR_ANSWERS : (enum collector_way)sim_random(COLLECTOR_WAYS);
 }
 
 void story_plain(struct story *story, bool stream)

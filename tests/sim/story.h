@@ -45,6 +45,18 @@ enum provider_way {
     PROVIDER_WAYS
 };
 
+enum collector_way {
+    COLLECTOR_ANSWERS,
+    COLLECTOR_IS_SLOW, /* slower than the house waits for one try */
+    COLLECTOR_IS_SILENT,
+    COLLECTOR_IS_BUSY, /* 503, with a time to wait */
+    COLLECTOR_REFUSES,
+    COLLECTOR_CUTS, /* in the head of its answer */
+    COLLECTOR_IS_ABSENT,
+    COLLECTOR_IS_FULL, /* the house's queue is: nothing fits it */
+    COLLECTOR_WAYS
+};
+
 struct ask {
     int number; /* from 1; stands in the prompt, so that the provider knows which story to play */
     /* the client's part */
@@ -110,8 +122,10 @@ struct story {
     int ask_count;
     struct connection connections[CONNECTIONS_MAX];
     int connection_count;
-    mono_ns kept_at;  /* when the files were kept; 0: never */
-    bool disk_failed; /* at least once: a request that was not answered may lack its record */
+    enum collector_way collector;
+    uint64_t spans_heard; /* bytes that the collector had whole */
+    mono_ns kept_at;      /* when the files were kept; 0: never */
+    bool disk_failed;     /* at least once: a request that was not answered may lack its record */
 };
 
 struct sim_options;
