@@ -10,8 +10,8 @@
 
 /* A freed block goes to its thread's lists, or to the process's when those are full, or back to the
  * system when those are full too. Both lists are stacks: the block freed last is the warmest. */
-#define CLASSES          15 /* 4 KiB << 0 .. 4 KiB << 14 */
-#define THREAD_KEPT_MAX  (2 * MIB) /* the blocks of some fifty requests */
+#define CLASSES          15          /* 4 KiB << 0 .. 4 KiB << 14 */
+#define THREAD_KEPT_MAX  (2 * MIB)   /* the blocks of some fifty requests */
 #define THREAD_BLOCK_MAX (256 * KIB) /* bigger ones would push everything else out */
 #define SHARED_KEPT_MAX  (128 * MIB) /* what a burst may leave resident; pages_trim() frees it */
 

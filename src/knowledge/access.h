@@ -16,7 +16,7 @@ struct access {
     const struct lexical_filter *filter; /* NULL: all of the view */
 };
 bool access_borrow(struct knowledge *knowledge, const struct knowledge_question *question,
-                  struct access **out, struct err *err) MUST_CHECK;
+                   struct access **out, struct err *err) MUST_CHECK;
 void access_release(struct access **access); /* CLEANUP-able */
 /* After the index changed: what is kept of the old one goes, as soon as nobody reads it. */
 void accesses_forget(struct knowledge *knowledge);
@@ -24,6 +24,6 @@ void accesses_forget(struct knowledge *knowledge);
 /* The accesses of a knowledge base; part of struct knowledge. */
 struct accesses;
 struct accesses *accesses_new(struct knowledge *knowledge); /* NULL: no memory */
-void accesses_free(struct accesses **accesses);               /* no access may be out */
+void accesses_free(struct accesses **accesses);             /* no access may be out */
 
 #endif

@@ -28,7 +28,7 @@ struct http_server {
     struct event ended; /* pulsed when a run ends */
     struct http_server_stats stats;
     uint32_t refusing; /* connections over the limit that are being told so */
-    bool leaving; /* answers are the last of their connections */
+    bool leaving;      /* answers are the last of their connections */
     bool draining, cut;
     char date[HTTP_DATE_SIZE]; /* "Date: ...\r\n", good until date_until */
     size_t date_len;
