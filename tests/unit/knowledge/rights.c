@@ -129,9 +129,9 @@ static bool leaks(struct rig *rig, size_t document, const struct principal *who,
     struct passages_found found = {0};
     struct briefing briefing = {0};
     struct grounded g = {0};
-    struct document_info *list;
+    struct document_info *list = NULL;
     struct err err = {0};
-    size_t count;
+    size_t count = 0;
     bool leaked = false;
 
     if (!answer_now(rig->knowledge, rig->arena, &q, &g, &err) ||
