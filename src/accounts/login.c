@@ -267,7 +267,8 @@ static COLD bool not_ours(struct err *err)
 static bool read_state(struct logins *l, struct arena *arena, struct str state, struct str cookie,
                        struct begun *out, struct err *err)
 {
-    struct str text, rest, part, mac = str_slice(state, str_find_char(state, '.') + 1, state.len);
+    struct str text, rest, slot, part,
+        mac = str_slice(state, str_find_char(state, '.') + 1, state.len);
     int64_t expires;
 
     if (cookie.len != BINDING_LEN || !decode_state(arena, state, &text))
@@ -280,7 +281,7 @@ static bool read_state(struct logins *l, struct arena *arena, struct str state, 
     if (!str_equal_secret(mac, right))
         return not_ours(err);
     rest = text;
-    if (!str_split(&rest, ' ', &part) || !str_split(&rest, ' ', &part) ||
+    if (!str_split(&rest, ' ', &slot) || !str_split(&rest, ' ', &part) ||
         !i64_parse(part, &expires) || !str_split(&rest, ' ', &out->issuer) ||
         !str_split(&rest, ' ', &out->next))
         return not_ours(err);
