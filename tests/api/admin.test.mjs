@@ -319,12 +319,22 @@ test("traces: recent requests, step by step", async () => {
 test("documents: ingested, listed, forgotten", async () => {
   const folder = path.join(weir.dir, "to ingest");
   fs.mkdirSync(folder);
-  fs.writeFileSync(path.join(folder, "a.md"), "# Leave\n\nEmployees get thirty days of leave.\n");
+  fs.writeFileSync(path.join(folder, "a.md"), "# Leave\n\nEmployees get 30 days of leave.\n");
   fs.writeFileSync(path.join(folder, "b.bin"), "\0\0");
   const report = await good("POST", "/api/v1/documents", { body: { path: folder } });
   assert.equal(report.added, 1);
   const all = await good("GET", "/api/v1/documents?limit=1000");
   const mine = all.items.find((d) => d.path.endsWith("to ingest/a.md"));
+  assert.deepEqual(await good("PATCH", `/api/v1/documents/${mine.id}`, { body: { readers: ["everyone"], metadata: { year: 2026 } } }), { changed: 1 });
+  await bad("PATCH", `/api/v1/documents/${mine.id}`, 422, "wrong_fields", { body: { readers: ["somebody"] } });
+  const labelled = (await good("GET", "/api/v1/documents?limit=1000")).items.find((d) => d.id === mine.id);
+  assert.deepEqual([labelled.readers, labelled.metadata, labelled.version], [["everyone"], { year: 2026 }, 1]);
+  const filter = { equals: { key: "year", value: 2026 } };
+  const found = await good("POST", "/api/v1/knowledge/weir/search", { body: { query: "days of leave", limit: 3, filter } });
+  assert.deepEqual(found.passages.map((p) => p.document), [mine.id]);
+  const answer = await good("POST", "/api/v1/knowledge/weir/answer", { body: { question: "How many days of leave do employees get?", filter } });
+  assert.ok(answer.answered && answer.citations[0].quote.includes("30 days"), answer.text);
+  await bad("POST", "/api/v1/knowledge/nobody/search", 404, "not_found", { body: { query: "leave" } });
   assert.deepEqual(await good("DELETE", `/api/v1/documents/${mine.id}`), { forgotten: 1 });
 });
 
