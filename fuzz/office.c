@@ -64,7 +64,7 @@ static const struct kind {
 static void put(struct buf *to, uint64_t n, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        buf_char(to, i < 8 ? (char)(n >> (8 * i)) : 0);
+        buf_char(to, (char)(i < 8 ? n >> (8 * i) : 0));
 }
 
 static void put_head(struct buf *to, struct str text, size_t name)
