@@ -50,6 +50,18 @@ static void count(int row, struct str outcome, uint64_t n)
         series_add(metrics_series(&rows[row], &outcome), n);
 }
 
+/* Before they are needed: what is dropped for want of memory must still be counted. */
+static void make_series(void)
+{
+    static const char *const outcomes[] = {"exported", "dropped", "lost", "rejected"};
+
+    for (size_t i = 0; i < ARRAY_LEN(outcomes) && rows[SPANS].id; i++) {
+        struct str outcome = str_from(outcomes[i]);
+
+        series_add(metrics_series(&rows[SPANS], &outcome), 0);
+    }
+}
+
 /* Spans gather in one half of the queue while the other is sent. */
 struct half {
     char *memory;
@@ -134,6 +146,8 @@ bool telemetry_open(const struct telemetry_options *options, struct telemetry **
         telemetry_close(&t);
         return false;
     }
+    if (on)
+        make_series();
     *out = t;
     return true;
 }
