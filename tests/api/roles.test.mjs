@@ -126,6 +126,8 @@ before(async () => {
   tokens["admin of acme"] = (await make("admin", { tenant: "acme" })).key;
   tokens["owner of acme"] = (await make("owner", { tenant: "acme" })).key;
   id.key = (await make("app")).id;
+  // A proof is there when a checkpoint has signed the record, soon.
+  for (let i = 0; i < 100 && (await call("GET", "/api/v1/audit/records/1/proof", weir.owner)).status === 404; i++) await new Promise((done) => setTimeout(done, 50));
 });
 after(async () => {
   await weir.stop();
