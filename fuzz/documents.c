@@ -15,7 +15,8 @@ static bool between_characters(struct str s, size_t at)
 static uint32_t check_block(const struct block *b, struct str source, uint32_t reached)
 {
     uint32_t text = 0, line = 0;
-    bool utf8 = utf8_valid(source); /* decoded files know their characters by steps */
+    /* Decoded files know their characters by steps; a zero byte makes UTF-16 of what could be UTF-8. */
+    bool utf8 = utf8_valid(source) && str_find_char(source, 0) == source.len;
 
     ASSERT(b->text.len > 0 && b->run_count > 0 && utf8_valid(b->text));
     for (size_t i = 0; i < b->run_count; i++) {

@@ -92,6 +92,8 @@ static bool convert_all(struct conversion *c, struct err *err)
     const char *from = c->source.ptr, *end = c->source.ptr + c->source.len;
     UErrorCode status = U_BUFFER_OVERFLOW_ERROR;
 
+    if (c->source.len == 0)
+        return true;
     while (status == U_BUFFER_OVERFLOW_ERROR) {
         UChar *to = c->units;
         uint32_t base = (uint32_t)(from - c->source.ptr);
