@@ -89,11 +89,12 @@ static bool put_units(struct conversion *c, const UChar *units, int32_t count, u
 
 static bool convert_all(struct conversion *c, struct err *err)
 {
-    const char *from = c->source.ptr, *end = c->source.ptr + c->source.len;
+    const char *from = c->source.ptr, *end;
     UErrorCode status = U_BUFFER_OVERFLOW_ERROR;
 
     if (c->source.len == 0)
         return true;
+    end = from + c->source.len;
     while (status == U_BUFFER_OVERFLOW_ERROR) {
         UChar *to = c->units;
         uint32_t base = (uint32_t)(from - c->source.ptr);

@@ -88,9 +88,10 @@ static uint32_t escape_at(struct str s, char text[4], size_t *len)
             *len = utf8_put(text, 0xFFFD);
         return pair ? 12 : 6;
     }
-    if (which < sizeof from - 1)
-        text[0] = to[which];
-    return (uint32_t)MIN_OF(s.len, (size_t)2);
+    if (which >= sizeof from - 1)
+        return 1; /* no escape: what follows stands for itself, and may be longer than a byte */
+    text[0] = to[which];
+    return 2;
 }
 
 static void put_string(struct reader *r, struct str inside)
