@@ -3,6 +3,7 @@
 #include <openssl/rsa.h>
 
 #include "accounts/jwt_internal.h"
+#include "base/base64.h"
 
 #define HEADER_DEPTH 8u
 #define CLAIMS_DEPTH 32u
@@ -42,13 +43,7 @@ bool jwt_alg_parse(struct str name, enum jwt_alg *out)
 
 static int digit_of(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
+    return c == '+' || c == '/' ? -1 : base64_digit(c);
 }
 
 bool base64url_decode(struct arena *arena, struct str text, struct str *out)

@@ -218,7 +218,8 @@ static const struct cli_option ingest_options[] = {
 };
 
 static const struct cli_command commands[] = {
-    {"ingest PATH...", "add documents: files or whole folders (text, HTML, office files)",
+    {"ingest PATH...",
+     "add documents: files or whole folders (PDF, office files, mail, HTML, text)",
      "Files that did not change cost nothing; files gone from a folder are removed. Every file "
      "that could\n"
      "not be used is named with the reason, and makes the exit status 1.\n",

@@ -23,15 +23,10 @@ void buf_base64(struct buf *b, const void *bytes, size_t len)
     buf_added(b, BASE64_BYTES(len));
 }
 
+/* The standard alphabet alone: one text for one value. */
 static int value_of(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    return c == '-' || c == '_' ? -1 : base64_digit(c);
 }
 
 bool base64_parse(struct str text, void *out, size_t max, size_t *got)

@@ -19,9 +19,7 @@ bool fault_arm(uint64_t nth)
     }
     if (nth == 1)
         last = NULL;
-    reached = false;
-    passed = 0;
-    armed = nth;
+    fault_begin(nth);
     return true;
 }
 
@@ -29,6 +27,22 @@ void fault_disarm(void)
 {
     armed = 0;
     reached = false;
+}
+
+void fault_begin(uint64_t nth)
+{
+    ASSERT(nth > 0);
+    reached = false;
+    passed = 0;
+    armed = nth;
+}
+
+const char *fault_end(void)
+{
+    const char *failed = reached ? last : NULL;
+
+    fault_disarm();
+    return failed;
 }
 
 void fault_decide(bool (*decide)(void *ctx, const char *point), void *ctx)

@@ -24,6 +24,9 @@ struct gateway {
 
 void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id);
 struct str request_model_shown(const struct request *req); /* as asked for, cut */
+/* Who answered or was asked last; "weir": from documents; empty: nobody. */
+struct str request_provider(const struct request *req);
+struct str request_remote_model(const struct request *req); /* its name for the model */
 
 /* ---- steps, a file each; the table that orders them is in pipeline.c ---- */
 SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;

@@ -93,7 +93,7 @@ static void record_attempts(const struct request *req, struct audit_record *reco
             attempts->at[i].cost;
 }
 
-static struct str provider_name(const struct request *req)
+struct str request_provider(const struct request *req)
 {
     if (req->answer && req->answer->provider.len > 0)
         return req->answer->provider;
@@ -102,7 +102,7 @@ static struct str provider_name(const struct request *req)
     return req->model->provider ? req->model->provider->name : STR("weir"); /* from documents */
 }
 
-static struct str remote_name(const struct request *req)
+struct str request_remote_model(const struct request *req)
 {
     if (req->answer)
         return req->answer->remote_model;
@@ -116,8 +116,8 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
                                   .parent_id = req->parent_id,
                                   .route = req->route,
                                   .model = request_model_shown(req),
-                                  .provider = provider_name(req),
-                                  .remote_model = remote_name(req),
+                                  .provider = request_provider(req),
+                                  .remote_model = request_remote_model(req),
                                   .status = req->status,
                                   .streamed = req->answer && req->answer->streaming,
                                   .bytes_in = req->body.len,
@@ -220,8 +220,8 @@ static void put_who(struct buf *line, const struct request *req)
     }
     put_str(line, STR(",\"route\":"), req->route);
     put_str(line, STR(",\"model\":"), request_model_shown(req));
-    put_str(line, STR(",\"provider\":"), provider_name(req));
-    put_str(line, STR(",\"remote_model\":"), remote_name(req));
+    put_str(line, STR(",\"provider\":"), request_provider(req));
+    put_str(line, STR(",\"remote_model\":"), request_remote_model(req));
 }
 
 static void put_result(struct buf *line, const struct request *req, const struct err *why)

@@ -126,6 +126,8 @@ void summary_make(struct summary *out, const struct request *req, const struct e
         .route = req->route,
         .operation = operation_of(req->label),
         .model = request_model_shown(req),
+        .provider = request_provider(req),
+        .remote_model = request_remote_model(req),
         .provider_kind = provider ? kind_names[provider->kind] : "weir",
         .key_id = req->who ? req->who->key_id : STR(""),
         .tenant = req->who ? req->who->tenant : STR(""),
@@ -146,13 +148,8 @@ void summary_make(struct summary *out, const struct request *req, const struct e
     };
     out->began = clock_wall() - out->took / MILLISECOND;
     if (req->answer) {
-        out->provider = req->answer->provider;
-        out->remote_model = req->answer->remote_model;
         out->streaming = req->answer->streaming;
         out->meter = req->answer->status < 300 ? &req->answer->meter : NULL;
-    } else if (provider) {
-        out->provider = provider->name;
-        out->remote_model = req->model->remote_name;
     }
     if (context && context->recorded)
         read_asked(&out->asked, req);

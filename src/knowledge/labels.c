@@ -20,10 +20,10 @@ static bool read_readers(struct arena *arena, const struct json *j, json_ref lis
     if (!readers)
         return err_arena(err, arena);
     if (json_kind(j, list) != JSON_ARRAY)
-        return err_set(err, ERR_INVALID, "readers: expected a list of strings");
+        return err_set(err, ERR_INVALID, "expected a list of strings");
     for (json_ref v = json_first(j, list); v; v = json_next(j, v))
         if (!json_str(j, v, arena, &readers[i++]))
-            return err_set(err, ERR_INVALID, "readers: expected a list of strings");
+            return err_set(err, ERR_INVALID, "expected a list of strings");
     return readers_join(arena, readers, count, out, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "knowledge/encoding.h"
@@ -25,17 +26,6 @@ struct mime_part mime_split(struct str bytes)
 }
 
 /* --- transfer encodings ----------------------------------------------------------------------- */
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
 
 /* What is no digit is passed over: line ends, and what bad programs put between. */
 static void put_base64(struct buf *to, struct str s)

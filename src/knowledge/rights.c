@@ -55,12 +55,12 @@ bool readers_join(struct arena *arena, const struct str *list, size_t count, str
     if (!sorted)
         return err_arena(err, arena);
     if (count > READERS_MAX)
-        return err_set(err, ERR_INVALID, "readers: %zu of them, at most %u may stand there", count,
+        return err_set(err, ERR_INVALID, "%zu of them, at most %u may stand there", count,
                        READERS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (!is_well_formed(list[i]))
             return err_set(err, ERR_INVALID,
-                           "readers: expected \"everyone\", \"tenant:NAME\", \"team:TENANT/TEAM\", "
+                           "expected \"everyone\", \"tenant:NAME\", \"team:TENANT/TEAM\", "
                            "\"key:ID\" or \"tag:NAME\", found \"" STR_FMT "\"",
                            STR_ARG(str_slice(list[i], 0, 60)));
         sorted[i] = list[i];

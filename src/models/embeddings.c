@@ -1,6 +1,7 @@
 /* POST /v1/embeddings: texts to vectors, as numbers or as base64 of 32-bit floats. */
 #include <string.h>
 
+#include "base/base64.h"
 #include "models/openai_internal.h"
 
 #define INPUTS_MAX     100000
@@ -129,19 +130,6 @@ bool embeddings_read_data(struct said_reader *r, const struct json *j, struct er
 
 /* ---- numbers and base64 ---- */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void put_three(struct buf *out, const uint8_t *b, size_t count)
-{
-    uint32_t n =
-        (uint32_t)b[0] << 16 | (count > 1 ? (uint32_t)b[1] << 8 : 0) | (count > 2 ? b[2] : 0u);
-    char text[4] = {digits[n >> 18], digits[n >> 12 & 63], digits[n >> 6 & 63], digits[n & 63]};
-
-    for (size_t i = count + 1; i < sizeof text; i++)
-        text[i] = '=';
-    buf_put(out, text, sizeof text);
-}
-
 /* "[0.1,-2e-3]" to the base64 of little-endian floats. Numbers that are none count as 0. */
 static void numbers_to_base64(struct buf *out, struct str array)
 {
@@ -161,23 +149,12 @@ static void numbers_to_base64(struct buf *out, struct str array)
         for (size_t i = 0; i < 4; i++)
             waiting[count++] = (uint8_t)(bits >> (8 * i));
         for (; count >= 3; count -= 3) {
-            put_three(out, waiting, 3);
+            buf_base64(out, waiting, 3);
             memmove(waiting, waiting + 3, count - 3);
         }
     }
     if (count)
-        put_three(out, waiting, count);
-}
-
-static int digit_of(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+        buf_base64(out, waiting, count);
 }
 
 static bool put_number(struct json_writer *w, const uint8_t bytes[4])
@@ -202,7 +179,7 @@ static bool base64_to_numbers(struct json_writer *w, struct str text)
 
     jw_array(w);
     for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
-        int digit = digit_of(text.ptr[i]);
+        int digit = base64_digit(text.ptr[i]);
 
         if (digit < 0)
             return false;

@@ -732,21 +732,6 @@ TEST(audit_open_removes_spares)
 
 #ifdef WEIR_FAULT
 /* Fails the nth point once; unlike fault_arm() it can be switched off for checking and on again. */
-struct nth_fault {
-    uint64_t nth, passed;
-    const char *failed;
-};
-
-static bool fail_nth(void *ctx, const char *point)
-{
-    struct nth_fault *f = ctx;
-
-    if (++f->passed != f->nth)
-        return false;
-    f->failed = point;
-    return true;
-}
-
 static uint64_t append_under_fault(const struct audit_options *options)
 {
     struct audit *audit = NULL;
@@ -770,26 +755,25 @@ static uint64_t append_under_fault(const struct audit_options *options)
 /* Whatever fails, what was appended is there, and what was refused is not. */
 TEST(audit_survives_every_fault)
 {
-    struct nth_fault fault = {.failed = ""};
+    const char *failed = "";
+    uint64_t nth;
 
-    for (fault.nth = 1; fault.failed; fault.nth++) {
+    for (nth = 1; failed; nth++) {
         const char *dir = test_dir();
         const struct audit_options options = {.dir = dir, .segment_bytes = SMALL_SEGMENT};
 
-        fault.passed = 0;
-        fault.failed = NULL;
-        fault_decide(fail_nth, &fault);
+        fault_begin(nth);
         uint64_t appended = append_under_fault(&options);
-        fault_decide(NULL, NULL);
+        failed = fault_end();
 
         struct audit *audit = open_log(dir, SMALL_SEGMENT);
 
-        REQUIRE(audit, "after %s", fault.failed);
+        REQUIRE(audit, "after %s", failed);
         EXPECT(audit_last_seq(audit) == appended, "%" PRIu64 " of %" PRIu64 " after %s",
-               audit_last_seq(audit), appended, fault.failed);
+               audit_last_seq(audit), appended, failed);
         audit_close(&audit);
         expect_sound(dir, appended, false);
     }
-    EXPECT(fault.nth > 20);
+    EXPECT(nth > 20);
 }
 #endif

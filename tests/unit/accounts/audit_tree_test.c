@@ -437,21 +437,6 @@ TEST(audit_tree_does_not_open_over_a_log_that_was_changed)
 
 #ifdef WEIR_FAULT
 
-struct nth_fault {
-    uint64_t nth, passed;
-    const char *failed;
-};
-
-static bool fail_nth(void *ctx, const char *point)
-{
-    struct nth_fault *f = ctx;
-
-    if (++f->passed != f->nth)
-        return false;
-    f->failed = point;
-    return true;
-}
-
 static uint64_t work_under_fault(struct log *log, const char *dir)
 {
     struct err err = {0};
@@ -474,27 +459,26 @@ static uint64_t work_under_fault(struct log *log, const char *dir)
 /* Whatever fails, and wherever it ends: the next start opens, and what it signs verifies. */
 TEST(audit_tree_survives_every_fault)
 {
-    struct nth_fault fault = {.failed = ""};
+    const char *failed = "";
+    uint64_t nth;
 
-    for (fault.nth = 1; fault.failed; fault.nth++) {
+    for (nth = 1; failed; nth++) {
         const char *dir = test_dir();
         struct log log CLEANUP(log_done) = {0}, failing CLEANUP(log_done) = {0};
         struct err err = {0};
 
         failing.arena = arena_new(256 * MIB); /* the test's own: not to be failed */
         REQUIRE(failing.arena && arena_alloc(failing.arena, 1));
-        fault.passed = 0;
-        fault.failed = NULL;
-        fault_decide(fail_nth, &fault);
+        fault_begin(nth);
         uint64_t appended = work_under_fault(&failing, dir);
-        fault_decide(NULL, NULL);
+        failed = fault_end();
         close_log(&failing);
-        REQUIRE(open_log(&log, dir, &err), "after %s: %s", fault.failed, err.text);
+        REQUIRE(open_log(&log, dir, &err), "after %s: %s", failed, err.text);
         append(&log, 1);
         advance(&log);
         expect_signed(&log, appended + 1);
     }
-    EXPECT(fault.nth > 60, "%" PRIu64, fault.nth);
+    EXPECT(nth > 60, "%" PRIu64, nth);
 }
 #endif
 

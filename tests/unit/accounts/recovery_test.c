@@ -245,44 +245,28 @@ FIBER_TEST(flush_rests_between_its_seconds_under_traffic)
 }
 
 #ifdef WEIR_FAULT
-struct nth_fault {
-    uint64_t nth, passed;
-    const char *failed;
-};
-
-static bool fail_nth(void *ctx, const char *point)
-{
-    struct nth_fault *f = ctx;
-
-    if (++f->passed != f->nth)
-        return false;
-    f->failed = point;
-    return true;
-}
-
 /* A flush that fails anywhere loses nothing: the rows stay dirty and the next one writes them. */
 FIBER_TEST(flush_survives_every_fault)
 {
     const struct principal *keys[KEYS];
-    struct nth_fault fault = {.failed = ""};
+    const char *failed = "";
+    uint64_t nth;
     struct books b;
     struct err err = {0};
 
     REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
     for (int i = 0; i < KEYS; i++)
         REQUIRE(keys[i] = books_key(&b, "x", &unlimited));
-    for (fault.nth = 1; fault.failed; fault.nth++) {
+    for (nth = 1; failed; nth++) {
         for (int i = 0; i < KEYS; i++)
             EXPECT(books_request(&b, keys[i], 1000, 10 * i, NOON));
-        fault.passed = 0;
-        fault.failed = NULL;
-        fault_decide(fail_nth, &fault);
+        fault_begin(nth);
         bool ok = accounts_flush_now(b.accounts, &err);
-        fault_decide(NULL, NULL);
-        EXPECT(!fault.failed || ok || err.code != ERR_NONE);
-        check_copy(&b, keys, fault.nth);
+        failed = fault_end();
+        EXPECT(!failed || ok || err.code != ERR_NONE);
+        check_copy(&b, keys, nth);
     }
-    EXPECT(fault.nth > 3);
+    EXPECT(nth > 3);
     books_close(&b);
 }
 #endif

@@ -212,44 +212,28 @@ FIBER_TEST(responses_expire)
 #ifdef WEIR_FAULT
 /* ---- whatever fails ---- */
 
-struct nth_fault {
-    int nth, passed;
-    const char *failed;
-};
-
-static bool fail_nth(void *ctx, const char *point)
-{
-    struct nth_fault *f = ctx;
-
-    if (++f->passed != f->nth)
-        return false;
-    f->failed = point;
-    return true;
-}
-
 /* One after the other each thing that can fail does: an error says so, or the answer is kept; never half of it. */
 FIBER_TEST(responses_survive_every_fault)
 {
-    struct nth_fault fault = {.failed = ""};
+    const char *failed = "";
+    uint64_t nth;
     int tried = 0;
 
-    for (fault.nth = 1; fault.failed && fault.nth < 500; fault.nth++, tried++) {
+    for (nth = 1; failed && nth < 500; nth++, tried++) {
         struct kept_books b;
         struct err err = {0};
         char name[32];
         bool kept;
 
-        snprintf(name, sizeof name, "fault%d", fault.nth);
+        snprintf(name, sizeof name, "fault%" PRIu64, nth);
         REQUIRE(open_books(&b, name, 100, MIB, &err), "%s", err.text);
-        fault.passed = 0;
-        fault.failed = NULL;
-        fault_decide(fail_nth, &fault);
+        fault_begin(nth);
         kept = keep(&b, "resp_1", "", "x", &err);
-        fault_decide(NULL, NULL);
-        EXPECT(kept || err.code, "%s failed without a word", fault.failed);
-        EXPECT(!kept || is_kept(&b, &mine, "resp_1"), "%s: kept, and not there", fault.failed);
+        failed = fault_end();
+        EXPECT(kept || err.code, "%s failed without a word", failed);
+        EXPECT(!kept || is_kept(&b, &mine, "resp_1"), "%s: kept, and not there", failed);
         err = (struct err){0};
-        EXPECT(keep(&b, "resp_2", "", "y", &err), "after %s: %s", fault.failed, err.text);
+        EXPECT(keep(&b, "resp_2", "", "y", &err), "after %s: %s", failed, err.text);
         close_books(&b);
     }
     EXPECT(tried > 1, "nothing could fail");

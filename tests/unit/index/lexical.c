@@ -369,48 +369,31 @@ TEST(a_repair_leaves_an_index_that_is_in_use)
 }
 
 #ifdef WEIR_FAULT
-struct countdown {
-    uint64_t left;
-    const char *failed;
-};
-
-static bool at_zero(void *ctx, const char *point)
-{
-    struct countdown *countdown = ctx;
-
-    if (countdown->left == 0 || --countdown->left > 0)
-        return false;
-    countdown->failed = point;
-    return true;
-}
-
 /* Each fallible step of a replacing commit fails once: afterwards the index has the old document or the
  * new one, and opens again. */
 TEST(a_failing_commit_changes_all_or_nothing)
 {
     size_t pages = pages_in_use();
-    bool more = true;
+    const char *failed = "";
 
-    for (uint64_t nth = 1; more; nth++) {
+    for (uint64_t nth = 1; failed; nth++) {
         const char *dir = test_dir();
         struct lexical *index = open_index(dir);
-        struct countdown countdown = {.left = nth};
         struct err err = {0};
         char got[256];
 
         REQUIRE(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "pears", &err));
-        fault_decide(at_zero, &countdown);
+        fault_begin(nth);
         bool ok = add_one(index, "a", "cherries", &err);
-        fault_decide(NULL, NULL);
-        more = countdown.failed != NULL;
+        failed = fault_end();
         EXPECT(ok || err.code != ERR_NONE);
         search(index, "apples cherries", got);
         EXPECT(strcmp(got, "a ") == 0, "%s", got);
         lexical_close(&index);
         index = open_index(dir);
-        REQUIRE(index, "after failing %s", more ? countdown.failed : "nothing");
+        REQUIRE(index, "after failing %s", failed ? failed : "nothing");
         search(index, "apples cherries", got);
-        EXPECT(strcmp(got, "a ") == 0, "%s after %s", got, more ? countdown.failed : "nothing");
+        EXPECT(strcmp(got, "a ") == 0, "%s after %s", got, failed ? failed : "nothing");
         EXPECT(stats(index).documents == 2 && files_in(dir, ".part") == 0);
         lexical_close(&index);
     }
@@ -420,28 +403,26 @@ TEST(a_failing_commit_changes_all_or_nothing)
 /* Each fallible step of a repair fails once: what is whole stays, and the next repair finishes the work. */
 TEST(a_failing_repair_loses_nothing_that_is_whole)
 {
-    bool more = true;
+    const char *failed = "";
 
-    for (uint64_t nth = 1; more; nth++) {
+    for (uint64_t nth = 1; failed; nth++) {
         const char *dir = test_dir();
-        struct countdown countdown = {.left = nth};
         struct err err = {0}, again = {0};
         uint32_t dropped;
         char got[256];
 
         make_two(dir);
         write_file(dir, "00000001.segment", "garbage");
-        fault_decide(at_zero, &countdown);
+        fault_begin(nth);
         bool ok = lexical_repair(dir, &dropped, &err);
-        fault_decide(NULL, NULL);
-        more = countdown.failed != NULL;
+        failed = fault_end();
         EXPECT(ok || err.code != ERR_NONE);
-        EXPECT(lexical_repair(dir, &dropped, &again), "after %s: %s",
-               more ? countdown.failed : "nothing", again.text);
+        EXPECT(lexical_repair(dir, &dropped, &again), "after %s: %s", failed ? failed : "nothing",
+               again.text);
         struct lexical *index CLEANUP(lexical_close) = open_index(dir);
         REQUIRE(index);
         search(index, "apples pears", got);
-        EXPECT(strcmp(got, "b ") == 0, "%s after %s", got, more ? countdown.failed : "nothing");
+        EXPECT(strcmp(got, "b ") == 0, "%s after %s", got, failed ? failed : "nothing");
         EXPECT(files_in(dir, ".segment") == 1 && files_in(dir, ".part") == 0);
     }
 }

@@ -187,31 +187,15 @@ TEST(no_documents)
 }
 
 #ifdef WEIR_FAULT
-struct countdown {
-    uint64_t left;
-    const char *failed;
-};
-
-static bool at_zero(void *ctx, const char *point)
-{
-    struct countdown *countdown = ctx;
-
-    if (countdown->left == 0 || --countdown->left > 0)
-        return false;
-    countdown->failed = point;
-    return true;
-}
-
 /* Each fallible step of an ingest fails once: either the run failed and the old version answers, or it
  * says which files it could not read; nothing is lost without a word. */
 TEST(a_failing_ingest_keeps_what_was)
 {
-    bool more = true;
+    const char *failed = "";
     size_t pages = pages_in_use();
 
-    for (uint64_t nth = 1; more; nth++) {
+    for (uint64_t nth = 1; failed; nth++) {
         struct rig rig;
-        struct countdown countdown = {.left = nth};
         struct ingest_report r = {0};
         struct err err = {0};
 
@@ -220,17 +204,17 @@ TEST(a_failing_ingest_keeps_what_was)
         (void)rig_ingest(&rig, "");
         rig_write(&rig, "a.md", "The apple tax is 16 euros.\n");
         struct str docs = str_from(rig_path(&rig, "docs"));
-        fault_decide(at_zero, &countdown);
+        fault_begin(nth);
         bool ok =
             ingest_now(rig.knowledge, rig.arena, &(struct ingest_wish){.path = docs}, &r, &err);
-        fault_decide(NULL, NULL);
-        more = countdown.failed != NULL;
+        failed = fault_end();
         struct grounded g = rig_ask(&rig, "How much is the apple tax?");
         bool old = str_find(g.text, STR("14 euros")) < g.text.len;
         bool new = str_find(g.text, STR("16 euros")) < g.text.len;
-        EXPECT(old != new, "after failing %s: " STR_FMT, more ? countdown.failed : "nothing",
+        EXPECT(old != new, "after failing %s: " STR_FMT, failed ? failed : "nothing",
                STR_ARG(g.text));
-        EXPECT(new || !ok || r.failed == 1 || r.skipped == 1, "after failing %s", countdown.failed);
+        EXPECT(new || !ok || r.failed == 1 || r.skipped == 1, "after failing %s",
+               failed ? failed : "nothing");
         rig_close(&rig);
     }
     EXPECT(pages_in_use() == pages);

@@ -435,49 +435,33 @@ TEST(store_refuses_what_is_no_database)
 }
 
 #ifdef WEIR_FAULT
-struct nth_fault {
-    uint64_t nth, passed;
-    const char *failed;
-};
-
-static bool fail_nth(void *ctx, const char *point)
-{
-    struct nth_fault *f = ctx;
-
-    if (++f->passed != f->nth)
-        return false;
-    f->failed = point;
-    return true;
-}
-
 /* Each fallible point of opening and writing is failed once: a write is there whole or not at all. */
 TEST(store_survives_every_fault)
 {
-    struct nth_fault fault = {.failed = ""};
+    const char *failed = "";
+    uint64_t nth;
 
-    for (fault.nth = 1; fault.failed; fault.nth++) {
+    for (nth = 1; failed; nth++) {
         const struct statement writes[] = {{"INSERT INTO things (id) VALUES (1)", NULL, 0},
                                            {"INSERT INTO things (id) VALUES (2)", NULL, 0}};
         const char *path = db_path();
         struct store *store = NULL;
         struct err err = {0};
 
-        fault.passed = 0;
-        fault.failed = NULL;
-        fault_decide(fail_nth, &fault);
+        fault_begin(nth);
         bool opened = open_with(path, things, 1, &store, &err);
         bool written = opened && store_write_now(store, writes, 2, NULL, &err);
-        fault_decide(NULL, NULL);
+        failed = fault_end();
 
-        EXPECT(written == (err.code == ERR_NONE), "%s: %s", fault.failed, err.text);
-        EXPECT(!opened || count_now(store) == (written ? 2 : 0), "%s", fault.failed);
+        EXPECT(written == (err.code == ERR_NONE), "%s: %s", failed, err.text);
+        EXPECT(!opened || count_now(store) == (written ? 2 : 0), "%s", failed);
         store_close(&store);
         store = open_things(path);
-        REQUIRE(store, "after %s", fault.failed);
-        EXPECT(count_now(store) == (written ? 2 : 0), "%s", fault.failed);
+        REQUIRE(store, "after %s", failed);
+        EXPECT(count_now(store) == (written ? 2 : 0), "%s", failed);
         store_close(&store);
     }
-    EXPECT(fault.nth > 5);
+    EXPECT(nth > 5);
 }
 #endif
 
