@@ -36,6 +36,8 @@ struct lexical_passage {
     struct str header; /* title and heading path: found by, like the text */
     struct str text;
     struct str record;
+    const struct str *marks; /* index/marks.h; each 1 to TERM_BYTES_MAX bytes, no two alike */
+    size_t mark_count;
 };
 struct lexical_document {
     struct str key; /* adding a key again replaces the document */

@@ -76,5 +76,6 @@ static inline bool filter_allows(const struct lexical_filter *filter, uint32_t s
 
 /* The bytes under which a term is stored: its field's letter, then its text. */
 struct str term_key(const struct term *term, char bytes[TERM_BYTES_MAX + 1]);
+struct str mark_key(struct str mark, char bytes[TERM_BYTES_MAX + 1]);
 
 #endif

@@ -5,7 +5,7 @@
  *   POSTINGS   for each term: (passage delta, count) as varints; the first delta counts from 0. In front
  *              of more than SKIP_BLOCK of them a skip for each block: what its best score can be, and
  *              where it ends, so that a search need not read it
- *   TERM_TEXT  the terms' bytes, each led by its field ('w', 'p')
+ *   TERM_TEXT  the terms' bytes, each led by its field ('w', 'p', or 'm': a mark)
  *   TERMS      fixed entries sorted by those bytes
  *   DOCUMENTS  fixed entries
  *   PASSAGES   fixed entries

@@ -184,6 +184,25 @@ static bool count_terms(struct batch *b, const struct terms *terms, uint32_t pas
     return buf_ok(&b->uses) || err_arena(err, b->arena);
 }
 
+/* A mark is a term nobody analyses and no score counts; times: where it stands in the passage's list. */
+static bool count_marks(struct batch *b, const struct lexical_passage *passage, uint32_t number,
+                        struct err *err)
+{
+    for (size_t i = 0; i < passage->mark_count; i++) {
+        char bytes[TERM_BYTES_MAX + 1];
+        struct str key = mark_key(passage->marks[i], bytes);
+        struct batch_term *term = table_get(&b->by_key, key);
+        struct use use = {.passage = number, .times = (uint32_t)i + 1};
+
+        if (!term && !new_term(b, key, &term, err))
+            return false;
+        term->passages++;
+        use.term = term->number;
+        buf_put(&b->uses, &use, sizeof use);
+    }
+    return buf_ok(&b->uses) || err_arena(err, b->arena);
+}
+
 static struct use *uses_of(const struct batch *b, size_t *count)
 {
     *count = b->uses.len / sizeof(struct use);
@@ -220,6 +239,8 @@ static bool add_passage(struct lexical_writer *w, const struct lexical_passage *
         !count_terms(b, &text, number, lengths, err))
         return false;
     settle_counts(b, first);
+    if (!count_marks(b, passage, number, err))
+        return false;
     b->record_bytes += passage->record.len;
     return segment_add_passage(b->to, passage->record, lengths, err);
 }

@@ -1,0 +1,79 @@
+#include "index/marks.h"
+
+#include <string.h>
+
+#include "index/lexical_internal.h"
+
+struct str mark_key(struct str mark, char bytes[TERM_BYTES_MAX + 1])
+{
+    ASSERT(mark.len > 0 && mark.len <= TERM_BYTES_MAX);
+    bytes[0] = 'm';
+    memcpy(bytes + 1, mark.ptr, mark.len);
+    return (struct str){bytes, mark.len + 1};
+}
+
+static void list(struct marked *out, uint64_t passage, uint32_t number)
+{
+    if (out->listed < out->limit) {
+        out->passages[out->listed] = passage;
+        if (out->numbers)
+            out->numbers[out->listed] = number;
+        out->listed++;
+    }
+    out->count++;
+}
+
+void marks_find(const struct lexical_view *view, const struct lexical_filter *filter,
+                struct str mark, struct marked *out)
+{
+    char bytes[TERM_BYTES_MAX + 1];
+    struct str key = mark_key(mark, bytes);
+    uint64_t numbered = 0;
+
+    ASSERT(!filter || filter->view == view);
+    out->listed = 0;
+    out->count = 0;
+    for (uint32_t i = 0; i < view->count; i++) {
+        const struct segment *s = view->at[i];
+        struct term_entry entry;
+
+        if (segment_find_term(s, key, &entry))
+            for (struct postings p = segment_postings(s, &entry); postings_next(&p);)
+                if (!filter || filter_allows(filter, i, p.passage))
+                    list(out, numbered + p.passage, p.times);
+        numbered += s->passages;
+    }
+}
+
+/* The first term that is not before the key. */
+static bool segment_has_prefix(const struct segment *s, struct str key)
+{
+    uint32_t from = 0, to = s->terms;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        struct term_entry entry = segment_term(s, middle);
+
+        if (str_cmp(segment_term_text(s, &entry), key) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    if (from == s->terms)
+        return false;
+    struct term_entry entry = segment_term(s, from);
+    return str_starts(segment_term_text(s, &entry), key);
+}
+
+bool marks_begin(const struct lexical_view *view, struct str prefix)
+{
+    char bytes[TERM_BYTES_MAX + 1];
+
+    if (prefix.len == 0 || prefix.len > TERM_BYTES_MAX)
+        return false;
+    struct str key = mark_key(prefix, bytes);
+    for (uint32_t i = 0; i < view->count; i++)
+        if (segment_has_prefix(view->at[i], key))
+            return true;
+    return false;
+}
