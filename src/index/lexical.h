@@ -100,7 +100,7 @@ struct lexical_hit {
     float score;
 };
 struct lexical_hits {
-    struct lexical_hit *at; /* best first; equal scores in order of writing */
+    struct lexical_hit *at; /* best first; equal scores in order of keys and passages */
     size_t count;
 };
 /* The best passages for a question's terms (analyser_terms); stop words and repeats do not count. */

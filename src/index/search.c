@@ -102,20 +102,33 @@ struct search {
     uint64_t numbered; /* passages of the segments before */
 };
 
-/* What must be exceeded: of equals the first stays. */
+/* What must be exceeded. What equals the worst hit may still come before it. */
 static double threshold(const struct search *s)
 {
-    return s->hits.count == s->query->limit ? s->scores[s->hits.count - 1] : 0.0;
+    return s->hits.count == s->query->limit ? nextafter(s->scores[s->hits.count - 1], 0.0) : 0.0;
+}
+
+/* Equals stand by their documents' keys, so that neither what is found nor its order tells how the index came
+ * to be what it is. */
+static bool comes_before(const struct search *s, double score, uint64_t passage, size_t hit)
+{
+    uint64_t other = s->hits.at[hit].passage;
+
+    if (score != s->scores[hit])
+        return score > s->scores[hit];
+    int order = str_cmp(lexical_hit_at(s->view, passage).key, lexical_hit_at(s->view, other).key);
+    return order ? order < 0 : passage < other;
 }
 
 static void keep(struct search *s, double score, uint64_t passage)
 {
     struct lexical_hits *hits = &s->hits;
 
-    if (score <= threshold(s))
+    if (score <= threshold(s) ||
+        (hits->count == s->query->limit && !comes_before(s, score, passage, hits->count - 1)))
         return;
     size_t at = hits->count < s->query->limit ? hits->count++ : hits->count - 1;
-    for (; at > 0 && s->scores[at - 1] < score; at--) {
+    for (; at > 0 && comes_before(s, score, passage, at - 1); at--) {
         hits->at[at] = hits->at[at - 1];
         s->scores[at] = s->scores[at - 1];
     }
