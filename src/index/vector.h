@@ -56,9 +56,10 @@ struct vector_query {
     const float *values;                 /* [field->dim], of any length but 0 */
     const struct lexical_filter *filter; /* of this view; NULL: everything */
     size_t limit;                        /* 1 to LEXICAL_LIMIT_MAX */
-    uint32_t rescored; /* how many of the best rows are scored by the floats; 0: three times the limit, at
+    uint32_t
+        rescored; /* how many of the best rows are scored by the floats; 0: three times the limit, at
                         * least 30 */
-    bool scan;         /* no graph, where there is one */
+    bool scan;    /* no graph, where there is one */
 };
 /* ERR_INVALID: values that are not finite. A query of zeros finds nothing. */
 bool vector_search(const struct lexical_view *view, struct arena *arena,
@@ -77,7 +78,7 @@ struct vector_stats {
     uint64_t vectors; /* of lexical_stats().passages: the others have none in this field */
     uint64_t bytes;   /* of files */
     uint64_t graphed; /* vectors found by a graph */
-    float recall;     /* of the graphs' best 10 against the scan's, over a sample; 1 without a graph */
+    float recall; /* of the graphs' best 10 against the scan's, over a sample; 1 without a graph */
 };
 /* The fields of an index, by name; how many there are. More than VECTOR_FIELDS_MAX are not kept. */
 size_t vector_fields(const struct lexical_view *view, struct vector_stats out[VECTOR_FIELDS_MAX]);

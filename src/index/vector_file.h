@@ -120,7 +120,8 @@ struct vector_batch {
     struct vector_field field;
     struct buf bytes, scales, originals, passages;
     uint32_t count;
-    float *scratch;
+    float *unit;  /* of the vector being added */
+    int8_t *near; /* ... its bytes */
 };
 bool vector_batch_init(struct vector_batch *b, struct arena *arena,
                        const struct vector_field *field, size_t bytes_max, struct err *err)

@@ -80,7 +80,8 @@ uint16_t vector_half(float value)
     uint32_t half = exponent < 113 ? whole >> shift : (exponent - 112) << 10 | fraction >> 13;
     uint32_t rest = whole & ((1U << shift) - 1), middle = 1U << (shift - 1);
 
-    half += rest > middle || (rest == middle && (half & 1)); /* may carry into the exponent: right */
+    half +=
+        rest > middle || (rest == middle && (half & 1)); /* may carry into the exponent: right */
     return (uint16_t)(sign | half);
 }
 

@@ -19,29 +19,29 @@ bool vector_batch_init(struct vector_batch *b, struct arena *arena,
     buf_init(&b->scales, arena, bytes_max);
     buf_init(&b->originals, arena, 2 * bytes_max);
     buf_init(&b->passages, arena, bytes_max);
-    b->scratch = arena_array(arena, field->dim, sizeof *b->scratch);
-    return b->scratch || err_arena(err, arena);
+    b->unit = arena_array(arena, field->dim, sizeof *b->unit);
+    b->near = arena_alloc(arena, vector_stride(field->dim));
+    return (b->unit && b->near) || err_arena(err, arena);
 }
 
 bool vector_batch_add(struct vector_batch *b, uint32_t passage, const float *values,
                       struct err *err)
 {
     uint32_t dim = b->field.dim;
-    int8_t bytes[VECTOR_DIM_MAX] = {0};
     struct str done;
 
-    if (!vector_normalise(values, dim, b->scratch))
+    if (!vector_normalise(values, dim, b->unit))
         return err_set(err, ERR_INVALID, "a vector for field \"%s\" has a value that is not finite",
                        b->field.name);
-    if (vector_is_zero(b->scratch, dim))
+    if (vector_is_zero(b->unit, dim))
         return true;
-    float scale = vector_quantise(b->scratch, dim, bytes);
+    float scale = vector_quantise(b->unit, dim, b->near);
 
-    buf_put(&b->bytes, bytes, vector_stride(dim));
+    buf_put(&b->bytes, b->near, vector_stride(dim));
     buf_put(&b->scales, &scale, sizeof scale);
     buf_put(&b->passages, &passage, sizeof passage);
     for (uint32_t i = 0; i < dim; i++) {
-        uint16_t half = vector_half(b->scratch[i]);
+        uint16_t half = vector_half(b->unit[i]);
 
         buf_put(&b->originals, &half, sizeof half);
     }
@@ -95,8 +95,7 @@ static bool put(struct out *o, const void *bytes, size_t len, struct err *err)
 
 static bool put_in(struct out *o, const void *bytes, size_t len, struct err *err)
 {
-    o->header.sections[o->section].crc =
-        crc32c(o->header.sections[o->section].crc, bytes, len);
+    o->header.sections[o->section].crc = crc32c(o->header.sections[o->section].crc, bytes, len);
     o->header.sections[o->section].len += len;
     return put(o, bytes, len, err);
 }
