@@ -72,6 +72,10 @@ void write_annotations(struct buf *to,
 SUSPENDS bool ask_through(struct knowledge *knowledge, struct request *req,
                           const struct knowledge_question *question, const struct model *model,
                           struct answer **out, struct err *err) MUST_CHECK;
+/* Says in the request of which documents its answer is made, beside what was said before: whatever is kept of
+ * the answer can then be found when one of them is forgotten. */
+bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
+                       struct err *err) MUST_CHECK;
 #define FILTER_BYTES_MAX ((size_t)32 * KIB)
 /* What a request asks of the documents; search: how many passages, 0: an answer. */
 bool knowledge_question_of(struct request *req, struct knowledge_question *out, int64_t *search,

@@ -184,6 +184,34 @@ void write_annotations(struct buf *to, const struct account *a)
     jw_array_end(&w);
 }
 
+/* --- what it stands on ------------------------------------------------------------------------ */
+
+static bool is_among(const struct str *list, size_t count, struct str one)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i], one))
+            return true;
+    return false;
+}
+
+bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
+                       struct err *err)
+{
+    struct str *all = arena_array(req->arena, req->document_count + count + 1, sizeof *all);
+    size_t known = req->document_count;
+
+    if (!all)
+        return err_arena(err, req->arena);
+    if (known)
+        memcpy(all, req->documents, known * sizeof *all);
+    for (size_t i = 0; i < count; i++)
+        if (!is_among(all, known, citations[i].document))
+            all[known++] = citations[i].document;
+    req->documents = all;
+    req->document_count = known;
+    return true;
+}
+
 /* --- the answer ------------------------------------------------------------------------------- */
 
 /* A finished answer given out piece by piece. */
@@ -310,8 +338,10 @@ struct answer *answer_here(struct request *req, const struct grounded *g, struct
         (void)err_arena(err, req->arena);
         return NULL;
     }
-    if (!describe(req, g, &a, err) || !(req->chat.stream ? write_stream(req, g, &a, pieces, err)
-                                                         : write_whole(req, &a, pieces, err)))
+    if (!request_stands_on(req, g->citations, g->citation_count, err) ||
+        !describe(req, g, &a, err) ||
+        !(req->chat.stream ? write_stream(req, g, &a, pieces, err)
+                           : write_whole(req, &a, pieces, err)))
         return NULL;
     *answer = (struct answer){.status = 200,
                               .streaming = req->chat.stream,

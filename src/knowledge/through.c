@@ -336,7 +336,8 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     buf_init(&w->content, req->arena, CONTENT_MAX + EVENT_MAX);
     buf_init(&w->out, req->arena, BODY_MAX);
     sse_reader_init(&w->events, req->arena, EVENT_MAX);
-    if (!write_body(req, &w->briefing, &body, err))
+    if (!request_stands_on(req, w->briefing.citations, w->briefing.count, err) ||
+        !write_body(req, &w->briefing, &body, err))
         return false;
     w->scratch = arena_new(4 * EVENT_MAX);
     if (!w->scratch)
