@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "knowledge/access.h"
 #include "knowledge/answer.h"
+#include "knowledge/entities.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/labels.h"
 #include "sys/clock.h"
@@ -58,19 +59,27 @@ static struct str last_part(struct str path)
     return str_slice(path, from, path.len);
 }
 
-static bool fill_passage(struct arena *arena, const struct document *document,
-                         const struct passage *passage, struct lexical_passage *out,
-                         struct err *err)
+static bool fill_text(struct arena *arena, const struct document *document,
+                      const struct passage *passage, struct lexical_passage *out, struct err *err)
+{
+    out->header =
+        arena_fmt(arena, STR_FMT "\n" STR_FMT, STR_ARG(document->title), STR_ARG(passage->heading));
+    return (out->header.ptr || err_arena(err, arena)) &&
+           passage_text(arena, passage, &out->text, err);
+}
+
+static bool fill_marks(struct arena *arena, const struct passage *passage,
+                       const struct mentions *mentions, struct lexical_passage *out,
+                       struct err *err)
 {
     struct buf record;
 
-    out->header =
-        arena_fmt(arena, STR_FMT "\n" STR_FMT, STR_ARG(document->title), STR_ARG(passage->heading));
-    if (!out->header.ptr)
-        return err_arena(err, arena);
     buf_init(&record, arena, FILE_ARENA);
     passage_write(&record, passage);
-    return passage_text(arena, passage, &out->text, err) && buf_finish(&record, &out->record, err);
+    mentions_write(&record, mentions);
+    out->marks = mentions->names;
+    out->mark_count = mentions->count;
+    return buf_finish(&record, &out->record, err);
 }
 
 /* The first blocks: markup and other encodings say nothing of the language. */
@@ -117,6 +126,7 @@ static bool write_document(struct lexical_writer *writer, struct arena *arena,
                            uint64_t *passages, struct err *err)
 {
     struct lexical_document added = {0};
+    struct mentions *mentions;
     struct passage *cut;
     char id[DOCUMENT_ID_LEN + 1];
     size_t count;
@@ -128,8 +138,11 @@ static bool write_document(struct lexical_writer *writer, struct arena *arena,
     struct lexical_passage *list = arena_array(arena, count, sizeof *list);
     if (!list)
         return err_arena(err, arena);
+    if (!entities_find(arena, document, cut, count, &mentions, err))
+        return false;
     for (size_t i = 0; i < count; i++)
-        if (!fill_passage(arena, document, &cut[i], &list[i], err))
+        if (!fill_text(arena, document, &cut[i], &list[i], err) ||
+            !fill_marks(arena, &cut[i], &mentions[i], &list[i], err))
             return false;
     document_id(source->source, id);
     added.key = str_from(id);
