@@ -1,6 +1,7 @@
 /* /api/v1/documents: what has been ingested. */
 #include <stdlib.h>
 
+#include "app/admin_bases.h"
 #include "app/admin_fields.h"
 #include "base/log.h"
 #include "knowledge/metadata.h"
@@ -49,6 +50,8 @@ static const struct schema labelled_schema = {"DocumentsLabelled", "What was cha
 static const struct schema_field ingest_fields[] = {
     {"path", FIELD_TEXT, 0, "Absolute path of a file or folder on Weir's machine.", 1, 4096, NULL,
      NULL},
+    {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "Into which base; the default one when not said.", 1,
+     BASE_NAME_MAX, NULL, NULL},
     {"rebuild", FIELD_BOOL, FIELD_OPTIONAL,
      "First remove what is damaged of the index; what is whole stays.", 0, 0, NULL, NULL},
     LABEL_FIELDS,
@@ -129,16 +132,29 @@ static int by_path(const void *one, const void *other)
     return order ? order : str_cmp(a->id, b->id);
 }
 
+/* Of the path, /api/v1/knowledge/{base}/documents/{id}, or /api/v1/documents/{id} of the default one. */
+static SUSPENDS bool borrow(struct admin_call *call, bool change, struct base **out, struct str *id,
+                            struct err *err)
+{
+    bool named = str_starts(str_from(call->route->path), STR("/api/v1/knowledge/"));
+
+    *id = call->values[named ? 1 : 0];
+    return call_base(call, named ? call->values[0] : BASE_DEFAULT, change, out, err);
+}
+
 static bool list(struct admin_call *call, struct err *err)
 {
+    struct base *base CLEANUP(base_release) = NULL;
     struct document_info *documents;
+    struct base_info info;
     struct page page;
+    struct str none;
     size_t count;
 
     /* Who may change them sees them all; others what they may read. */
-    const struct principal *who = principal_may(call->who, RIGHT_CHANGE) ? NULL : call->who;
-
-    if (!knowledge_list(call->house->knowledge, call->arena, who, &documents, &count, err) ||
+    if (!borrow(call, false, &base, &none, err) || !base_info(base, call->arena, &info, err) ||
+        !knowledge_list(base_knowledge(base), call->arena, call_reader(call, &info), &documents,
+                        &count, err) ||
         !page_begin(call, &page, err))
         return false;
     if (count > 0)
@@ -203,11 +219,12 @@ static bool read_labels(struct admin_call *call, struct ingest_wish *wish, struc
 
 static bool label(struct admin_call *call, struct err *err)
 {
-    struct ingest_wish wish = {.path = call->values[0]};
+    struct base *base CLEANUP(base_release) = NULL;
+    struct ingest_wish wish = {0};
     uint32_t documents;
 
-    if (!read_labels(call, &wish, err) ||
-        !knowledge_label(call->house->knowledge, &wish, &documents, err))
+    if (!borrow(call, true, &base, &wish.path, err) || !read_labels(call, &wish, err) ||
+        !knowledge_label(base_knowledge(base), &wish, &documents, err))
         return false;
     call->note = arena_fmt(
         call->arena, "document " STR_FMT ":%s%s of %u set", STR_ARG(str_slice(wish.path, 0, 300)),
@@ -221,8 +238,9 @@ static bool label(struct admin_call *call, struct err *err)
 static bool ingest(struct admin_call *call, struct err *err)
 {
     struct ingest_wish wish = {0};
+    struct base *base CLEANUP(base_release) = NULL;
     struct ingest_report report;
-    struct str path = STR("");
+    struct str path = STR(""), into = BASE_DEFAULT;
     uint32_t dropped = 0;
     bool rebuild = false;
 
@@ -231,16 +249,17 @@ static bool ingest(struct admin_call *call, struct err *err)
     if (!str_starts(path, STR("/")))
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
-    if (!read_labels(call, &wish, err))
+    if (!read_labels(call, &wish, err) || !field_text(call, "knowledge", &into, err) ||
+        !call_base(call, into, true, &base, err))
         return false;
     field_bool(call, "rebuild", &rebuild);
-    if (rebuild && !knowledge_repair(call->house->knowledge, &dropped, err))
+    if (rebuild && !knowledge_repair(base_knowledge(base), &dropped, err))
         return false;
     if (dropped > 0)
         log_warn("%u damaged files of the index are gone: ingest what stood in them again",
                  dropped);
     wish.path = path;
-    if (!knowledge_ingest(call->house->knowledge, call->arena, &wish, &report, err))
+    if (!knowledge_ingest(base_knowledge(base), call->arena, &wish, &report, err))
         return false;
     call->note = arena_fmt(
         call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s",
@@ -252,13 +271,16 @@ static bool ingest(struct admin_call *call, struct err *err)
 
 static bool forget(struct admin_call *call, struct err *err)
 {
+    struct base *base CLEANUP(base_release) = NULL;
     struct json_writer *w = &call->reply;
     uint32_t documents = 0;
+    struct str id;
 
-    if (!knowledge_forget(call->house->knowledge, call->values[0], &documents, err))
+    if (!borrow(call, true, &base, &id, err) ||
+        !knowledge_forget(base_knowledge(base), id, &documents, err))
         return false;
-    call->note = arena_fmt(call->arena, "document " STR_FMT " forgotten",
-                           STR_ARG(str_slice(call->values[0], 0, 300)));
+    call->note =
+        arena_fmt(call->arena, "document " STR_FMT " forgotten", STR_ARG(str_slice(id, 0, 300)));
     jw_object(w);
     reply_count(w, "forgotten", documents);
     jw_object_end(w);
@@ -274,6 +296,12 @@ static const struct admin_route routes[] = {
      RIGHT_CHANGE, label, &label_schema, &labelled_schema, 0, false, NULL, NULL},
     {"DELETE", "/api/v1/documents/{id}", "Remove a document everywhere", RIGHT_CHANGE, forget, NULL,
      &forgotten_schema, 0, false, NULL, NULL},
+    {"GET", "/api/v1/knowledge/{base}/documents", "List the documents of a base", RIGHT_LOOK, list,
+     NULL, &document_schema, 0, true, NULL, NULL},
+    {"PATCH", "/api/v1/knowledge/{base}/documents/{id}", "Label a document of a base", RIGHT_BASES,
+     label, &label_schema, &labelled_schema, 0, false, NULL, NULL},
+    {"DELETE", "/api/v1/knowledge/{base}/documents/{id}", "Remove a document of a base",
+     RIGHT_BASES, forget, NULL, &forgotten_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_documents_part = {"documents", "What answers are made from.", routes,
                                                 ARRAY_LEN(routes)};

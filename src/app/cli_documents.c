@@ -38,6 +38,8 @@ static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct 
     jw_init(&w, &b);
     jw_object(&w);
     jw_key(&w, "path"), jw_str(&w, whole);
+    if (cli_option(cli, "--base"))
+        jw_key(&w, "knowledge"), jw_cstr(&w, cli_option(cli, "--base"));
     if (rebuild)
         jw_key(&w, "rebuild"), jw_bool(&w, true);
     if (!put_labels(cli, &w, err))
@@ -98,6 +100,14 @@ static bool cli_ingest(struct cli *cli, struct err *err)
 static const char *const columns[] = {"id",    "language", "passages", "ingested",
                                       "title", "path",     NULL};
 
+/* A daemon at --url knows its default base by that name, whatever its model is called. */
+static struct str base_of(const struct cli *cli)
+{
+    const char *base = cli_option(cli, "--base");
+
+    return base ? str_from(base) : STR("default");
+}
+
 static bool label(struct cli *cli, struct err *err)
 {
     struct buf b;
@@ -113,7 +123,8 @@ static bool label(struct cli *cli, struct err *err)
     if (!put_labels(cli, &w, err))
         return false;
     jw_object_end(&w);
-    path = arena_fmt(cli->arena, "/api/v1/documents/" STR_FMT,
+    path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents/" STR_FMT,
+                     STR_ARG(cli_escape(cli, base_of(cli))),
                      STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
     if (!buf_finish(&b, &body, err) || !cli_call(cli, "PATCH", path, body, &j, err))
         return false;
@@ -127,6 +138,42 @@ static bool label(struct cli *cli, struct err *err)
 static bool cli_label(struct cli *cli, struct err *err)
 {
     return cli_with_weir(cli, label, err);
+}
+
+static bool documents(struct cli *cli, struct err *err)
+{
+    struct str path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents",
+                                STR_ARG(cli_escape(cli, base_of(cli))));
+
+    return (path.ptr || err_arena(err, cli->arena)) && cli_list(cli, path, columns, err);
+}
+
+static bool cli_documents(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, documents, err);
+}
+
+static bool forget(struct cli *cli, struct err *err)
+{
+    struct str path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents/" STR_FMT,
+                                STR_ARG(cli_escape(cli, base_of(cli))),
+                                STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
+    struct json *j;
+
+    if (!path.ptr)
+        return err_arena(err, cli->arena);
+    if (!cli_call(cli, "DELETE", path, STR_NONE, &j, err))
+        return false;
+    if (cli->json)
+        cli_print_json(j);
+    else
+        printf(STR_FMT " forgotten\n", STR_ARG(cli_text(cli, j, json_root(j), "forgotten")));
+    return true;
+}
+
+static bool cli_forget(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, forget, err);
 }
 
 /* ---- search ---- */
@@ -176,9 +223,8 @@ static bool search(struct cli *cli, struct err *err)
     struct str body, path;
     struct json *j;
 
-    path = arena_fmt(
-        cli->arena, "/api/v1/knowledge/" STR_FMT "/search",
-        STR_ARG(cli_escape(cli, cli->settings ? cli->settings->knowledge.model : STR("weir"))));
+    path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/search",
+                     STR_ARG(cli_escape(cli, base_of(cli))));
     if (!search_body(cli, &body, err) || !cli_call(cli, "POST", path, body, &j, err))
         return false;
     if (cli->json) {
@@ -205,17 +251,33 @@ static bool cli_search(struct cli *cli, struct err *err)
         "--metadata", CLI_TEXT, "JSON", NULL, "what is known of it, for filters"               \
     }
 
-static const struct cli_option label_options[] = {LABEL_OPTIONS, {0}};
+#define BASE_OPTION                                                                       \
+    {                                                                                     \
+        "--base", CLI_TEXT, "NAME", NULL, "of which knowledge base; else the default one" \
+    }
+
+static const struct cli_option label_options[] = {LABEL_OPTIONS, BASE_OPTION, {0}};
+static const struct cli_option base_options[] = {BASE_OPTION, {0}};
 static const struct cli_option search_options[] = {
+    BASE_OPTION,
     {"--limit", CLI_COUNT, "N", NULL, "passages, 5 when not given"},
     {"--filter", CLI_TEXT, "JSON", NULL, "a condition on metadata"},
     {0},
 };
 static const struct cli_option ingest_options[] = {
+    BASE_OPTION,
     LABEL_OPTIONS,
     {"--rebuild", CLI_SWITCH, NULL, NULL, "first remove what is damaged of the index"},
     {0},
 };
+
+static const struct cli_option create_options[] = {
+    {"--tenant", CLI_TEXT, "NAME", "tenant", "whose it is; one's own when not given"},
+    {"--title", CLI_TEXT, "TEXT", "title", "what it is, in words"},
+    {"--shared", CLI_SWITCH, NULL, "shared=true", "everyone's"},
+    {0},
+};
+static const char *const base_columns[] = {"id", "name", "tenant", "documents", "title", NULL};
 
 static const struct cli_command commands[] = {
     {"ingest PATH...",
@@ -228,14 +290,26 @@ static const struct cli_command commands[] = {
      "  weir search --limit 3 water damage\n"
      "  weir search --filter '{\"equals\":{\"key\":\"year\",\"value\":2026}}' fees\n",
      search_options, cli_search, NULL, NULL, NULL, NULL, NULL},
-    {"document list", "show documents", "", NULL, NULL, "GET", "/api/v1/documents", NULL, columns,
+    {"document list", "show documents", "", base_options, cli_documents, NULL, NULL, NULL, columns,
      NULL},
     {"document label ID", "say who may read a document and what is known of it",
      "  weir document label handbook/fees.md --readers team:acme/claims\n"
      "  weir document label d_1f3a --metadata '{\"year\":2026}'\n"
      "ID may also be its path, or the folder it came with: then all of it.\n",
      label_options, cli_label, NULL, NULL, NULL, NULL, NULL},
-    {"document forget ID", "remove a document everywhere", "  weir document forget d_1f3a\n", NULL,
-     NULL, "DELETE", "/api/v1/documents/{ID}", NULL, NULL, "{forgotten} forgotten"},
+    {"document forget ID", "remove a document everywhere", "  weir document forget d_1f3a\n",
+     base_options, cli_forget, NULL, NULL, NULL, NULL, NULL},
+    {"base list", "show the knowledge bases", "", NULL, NULL, "GET", "/api/v1/knowledge", NULL,
+     base_columns, NULL},
+    {"base show NAME", "show a knowledge base", "", NULL, NULL, "GET", "/api/v1/knowledge/{NAME}",
+     NULL, NULL, NULL},
+    {"base create NAME", "make a knowledge base",
+     "  weir base create claims --tenant acme\n"
+     "  weir ingest --base claims FOLDER\n"
+     "It is asked as model weir/NAME, or with \"weir\": {\"knowledge\": [\"NAME\"]} in the "
+     "body.\n",
+     create_options, NULL, "POST", "/api/v1/knowledge", "NAME=name", NULL, "{id} created"},
+    {"base delete NAME", "delete a knowledge base with all that is in it", "", NULL, NULL, "DELETE",
+     "/api/v1/knowledge/{NAME}", NULL, NULL, "{id} deleted: {documents} documents, {files} files"},
 };
 const struct cli_part cli_documents_part = {"Documents", commands, ARRAY_LEN(commands)};

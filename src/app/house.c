@@ -239,8 +239,7 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
     m->remote_name = m->name;
     if (!m->name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
-    c->knowledge_model =
-        (struct knowledge_model){.knowledge = house->knowledge, .through = through};
+    c->knowledge_model = (struct knowledge_model){.bases = house->bases, .through = through};
     c->answerer =
         (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
     if (str_eq(s->knowledge.through, STR("auto")))
@@ -619,7 +618,11 @@ static bool open_pools(struct house *house, struct err *err)
 
 static bool open_knowledge(struct house *house, struct err *err)
 {
-    struct knowledge_options options = {
+    struct bases_options options = {.bases_max = (uint32_t)house->settings->knowledge.bases,
+                                    .alias = house->settings->knowledge.model};
+    struct err why = {0};
+
+    options.each = (struct knowledge_options){
         .dir = house_path(house, "knowledge"),
         .pool = house->documents,
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
@@ -630,22 +633,20 @@ static bool open_knowledge(struct house *house, struct err *err)
                     .children_max = (uint32_t)house->settings->knowledge.readers,
                     .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
-    struct err why = {0};
 
-    if (knowledge_open(&options, &house->knowledge, &why)) {
+    if (!bases_open(&options, &house->bases, &why, err))
+        return false;
+    house->knowledge = bases_default(house->bases);
+    if (why.code == ERR_NONE) {
         if (!knowledge_has_sandbox(house->knowledge, &why))
             log_warn("%s", why.text);
         return true;
-    }
-    if (why.code == ERR_EXHAUSTED) {
-        *err = why;
-        return false;
     }
     log_error(
         "%s: questions about documents get 503 until `weir ingest --rebuild PATH` has made the "
         "index anew, or it comes back from a backup; all else is served",
         why.text);
-    return knowledge_open_damaged(&options, &why, &house->knowledge, err);
+    return true;
 }
 
 static bool open_tls(struct house *house, struct err *err)
@@ -812,7 +813,8 @@ void house_close(struct house **at)
     snapshot_free(&house->config);
     deployments_free(&house->deployments);
     tls_server_free(&house->tls);
-    knowledge_close(&house->knowledge);
+    house->knowledge = NULL;
+    bases_close(&house->bases);
     cache_close(&house->cache);
     redis_close(&house->redis);
     sessions_free(&house->sessions);

@@ -16,7 +16,7 @@
 #include "gateway/gateway.h"
 #include "gateway/telemetry.h"
 #include "gateway/traces.h"
-#include "knowledge/knowledge.h"
+#include "knowledge/bases.h"
 #include "net/redis.h"
 #include "net/tls.h"
 #include "store/instances.h"
@@ -49,7 +49,8 @@ struct house {
     struct sessions *sessions;
     struct logins *logins; /* NULL: nobody can log in */
     struct str origin;     /* of browsers: "https://weir.example.com"; empty when nobody logs in */
-    struct knowledge *knowledge;
+    struct bases *bases;
+    struct knowledge *knowledge; /* the default one of the bases */
     struct cache *cache;
     struct redis *redis;             /* NULL: none */
     struct snapshot *config;         /* of struct config */

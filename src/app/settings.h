@@ -103,7 +103,7 @@ struct settings {
     } telemetry;
     struct {
         struct str model, through, examples;
-        int64_t file_bytes, files;
+        int64_t bases, file_bytes, files;
         int64_t threads, queue;
         int64_t readers, reader_memory, reader_output;
         dur_ns reader_time;

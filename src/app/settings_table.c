@@ -159,6 +159,8 @@ static const struct setting knowledge_rows[] = {
     {"examples", SET_PATH, AT(knowledge.examples), "auto", 0, 0, NULL, true,
      "Folder ingested when Weir starts for the first time: \"auto\" for the handbook that comes "
      "with it, \"none\" for nothing."},
+    {"bases", SET_COUNT, AT(knowledge.bases), "100", 1, 10000, NULL, true,
+     "Knowledge bases beside the default one; each keeps a file open once it was asked."},
     {"file_bytes", SET_BYTES, AT(knowledge.file_bytes), "16MiB", 1024, 1073741824, NULL, true,
      "Size of one document; a larger one is reported and skipped."},
     {"files", SET_COUNT, AT(knowledge.files), "100000", 1, 10000000, NULL, true,

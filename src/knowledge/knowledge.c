@@ -32,7 +32,9 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->accesses = accesses_new(k);
     if (!k->accesses)
         return err_no_room(err, "no memory to open the knowledge base");
-    if (!readers_open(arena, &options->readers, &k->readers, err))
+    k->readers = options->share;
+    k->shares_readers = options->share != NULL;
+    if (!k->readers && !readers_open(arena, &options->readers, &k->readers, err))
         return false;
     *out = k;
     k = NULL;
@@ -70,7 +72,8 @@ void knowledge_close(struct knowledge **knowledge)
 
     if (!k)
         return;
-    readers_close(&k->readers);
+    if (!k->shares_readers)
+        readers_close(&k->readers);
     struct lexical *index = atomic_load(&k->index);
     accesses_free(&k->accesses);
     lexical_close(&index);
@@ -78,6 +81,14 @@ void knowledge_close(struct knowledge **knowledge)
     struct arena *arena = k->arena;
     arena_end(&arena);
     *knowledge = NULL;
+}
+
+uint64_t knowledge_documents(struct knowledge *k)
+{
+    struct lexical *index = atomic_load(&k->index);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
+
+    return view ? lexical_stats(view).documents : 0;
 }
 
 const char *knowledge_damage(struct knowledge *k)

@@ -22,6 +22,7 @@ struct knowledge_options {
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
     struct readers_options readers;
+    struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
 /* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
@@ -37,6 +38,7 @@ const char *knowledge_damage(struct knowledge *knowledge);
 SUSPENDS bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
     MUST_CHECK;
 void knowledge_close(struct knowledge **knowledge);
+uint64_t knowledge_documents(struct knowledge *knowledge); /* how many; 0 while it is damaged */
 /* false: PDF and office files are refused, or read without a sandbox; `why` says which and why. */
 bool knowledge_has_sandbox(const struct knowledge *knowledge, struct err *why) MUST_CHECK;
 
@@ -100,6 +102,7 @@ struct citation_words {              /* the words of a quote that answer */
     uint32_t quote_first, quote_end; /* bytes of the quote */
 };
 struct citation {
+    struct str base; /* name of the knowledge base, when several may be asked; or empty */
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
     struct str metadata;                       /* of the document: JSON text, or empty */
@@ -136,11 +139,13 @@ SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, size_t limit,
                                struct passages_found *out, struct err *err) MUST_CHECK;
 
-/* The model "weir": fills gateway/config.h's struct answerer. With `through` set, that model writes the
+/* The model "weir": fills gateway/config.h's struct answerer. Asked is the default base; "weir/NAME" asks
+ * another, and "weir": {"knowledge": ["a", "b"]} in the body several. With `through` set, that model writes the
  * answer from the same passages (asked through gateway_ask) and the citations it used are checked; with
  * NULL the sentences themselves are the answer. */
+struct bases; /* knowledge/bases.h */
 struct knowledge_model {
-    struct knowledge *knowledge;
+    struct bases *bases;
     const struct model *(*through)(
         const struct config *config); /* NULL or returns NULL: no provider */
 };

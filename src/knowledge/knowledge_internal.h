@@ -18,6 +18,7 @@ struct knowledge {
     const char *dir;
     struct pool *pool;
     struct readers *readers;
+    bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
     size_t file_bytes_max;
     uint32_t files_max;
@@ -47,6 +48,10 @@ struct briefing;
 bool brief_now(struct knowledge *knowledge, struct arena *arena,
                const struct knowledge_question *question, struct briefing *out, struct err *err)
     MUST_CHECK;
+struct base_set; /* knowledge/bases.h */
+SUSPENDS bool bases_brief(const struct base_set *set, struct arena *arena,
+                          const struct knowledge_question *question, struct briefing *out,
+                          struct err *err) MUST_CHECK;
 SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                               const struct knowledge_question *question, struct briefing *out,
                               struct err *err) MUST_CHECK;
@@ -69,7 +74,7 @@ void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */
 
 /* knowledge_model_ask() with a provider: through.c. */
-SUSPENDS bool ask_through(struct knowledge *knowledge, struct request *req,
+SUSPENDS bool ask_through(const struct base_set *bases, struct request *req,
                           const struct knowledge_question *question, const struct model *model,
                           struct answer **out, struct err *err) MUST_CHECK;
 /* Says in the request of which documents its answer is made, beside what was said before: whatever is kept of
@@ -80,6 +85,9 @@ bool request_stands_on(struct request *req, const struct citation *citations, si
 /* What a request asks of the documents; search: how many passages, 0: an answer. */
 bool knowledge_question_of(struct request *req, struct knowledge_question *out, int64_t *search,
                            struct err *err) MUST_CHECK;
+/* Which bases the request names, for who asks. */
+SUSPENDS bool knowledge_bases_of(struct request *req, struct bases *bases, struct base_set *out,
+                                 struct err *err) MUST_CHECK;
 /* The embedded answer, streaming or whole: model.c. */
 struct answer *answer_here(struct request *req, const struct grounded *grounded, struct err *err)
     MUST_CHECK;

@@ -316,6 +316,31 @@ test("traces: recent requests, step by step", async () => {
   await bad("GET", "/api/v1/traces/req_0000000000000000", 404, "not_found");
 });
 
+test("knowledge bases: made, shown, filled, asked, deleted", async () => {
+  const folder = fs.mkdtempSync(path.join(weir.dir, "deals-"));
+  fs.writeFileSync(path.join(folder, "merger.md"), "# Merger\n\nThe merger with Beta closes in spring.\n");
+  const made = await good("POST", "/api/v1/knowledge", { body: { name: "deals", title: "Deals" } }, 201);
+  assert.match(made.id, /^vs_[0-9a-f]{24}$/);
+  assert.deepEqual([made.name, made.title, made.tenant, made.documents], ["deals", "Deals", "default", 0]);
+  await bad("POST", "/api/v1/knowledge", 409, "conflict", { body: { name: "deals" } });
+  await bad("POST", "/api/v1/knowledge", 422, "wrong_fields", { body: { name: "vs_mine" } });
+  assert.equal((await good("PATCH", "/api/v1/knowledge/deals", { body: { title: "All deals" } })).title, "All deals");
+  assert.equal((await good("GET", `/api/v1/knowledge/${made.id}`)).title, "All deals");
+  assert.equal((await good("POST", "/api/v1/documents", { body: { path: folder, knowledge: "deals" } })).added, 1);
+  const [document] = (await good("GET", "/api/v1/knowledge/deals/documents")).items;
+  assert.deepEqual(await good("PATCH", `/api/v1/knowledge/deals/documents/${document.id}`, { body: { metadata: { year: 2026 } } }), { changed: 1 });
+  assert.equal((await good("POST", "/api/v1/knowledge/deals/search", { body: { query: "merger" } })).passages[0].knowledge, "deals");
+  assert.equal((await good("POST", "/api/v1/knowledge/deals/answer", { body: { question: "When does the merger with Beta close?" } })).answered, true);
+  assert.deepEqual(await good("DELETE", `/api/v1/knowledge/deals/documents/${document.id}`), { forgotten: 1 });
+  assert.ok((await good("GET", "/api/v1/knowledge")).items.find((b) => b.id === made.id));
+  const gone = await good("DELETE", "/api/v1/knowledge/deals");
+  assert.equal(gone.id, made.id);
+  assert.ok(gone.files > 0);
+  assert.ok(!fs.readdirSync(path.join(weir.dir, "data", "knowledge", "bases")).some((name) => name.startsWith(made.id)));
+  await bad("GET", "/api/v1/knowledge/deals", 404, "not_found");
+  await bad("DELETE", "/api/v1/knowledge/default", 409, "conflict");
+});
+
 test("documents: ingested, listed, forgotten", async () => {
   const folder = path.join(weir.dir, "to ingest");
   fs.mkdirSync(folder);
