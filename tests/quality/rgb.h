@@ -2,7 +2,6 @@
 #ifndef WEIR_TESTS_QUALITY_RGB_H
 #define WEIR_TESTS_QUALITY_RGB_H
 
-#include "figures.h"
 #include "sets.h"
 
 struct noisy_eval {
@@ -10,11 +9,8 @@ struct noisy_eval {
     struct analyser *analyser;
     struct arena *scratch;
     const struct span_weights *weights; /* or NULL */
-    struct knowledge *knowledge;
-    struct figures *figures;
-    struct str set;
 };
-/* Adds to the figures. */
+/* Prints the figures, the baselines beside. */
 bool noisy_run(const struct noisy_eval *e, const struct noisy_question *questions, size_t count,
                struct err *err);
 
