@@ -57,7 +57,8 @@ static void put_target(struct buf *to, const struct model *m)
     buf_char(to, '\n');
 }
 
-/* Who may answer under the name: when another deployment does, the old one's answers are not found. */
+/* Who may answer this key under the name: when another deployment does, the old one's answers are not found, and
+ * what a model made is not given to who may not ask it. */
 static bool target_of(const struct request *req, struct str *out, struct err *err)
 {
     const struct route *row = req->row;
@@ -71,8 +72,12 @@ static bool target_of(const struct request *req, struct str *out, struct err *er
     buf_str(&b, row->name);
     for (size_t g = 0; g < row->group_count; g++) {
         buf_char(&b, '>');
-        for (size_t i = 0; i < row->groups[g].count; i++)
-            put_target(&b, row->groups[g].candidates[i].model);
+        for (size_t i = 0; i < row->groups[g].count; i++) {
+            const struct model *model = row->groups[g].candidates[i].model;
+
+            if (request_may_ask(req, model))
+                put_target(&b, model);
+        }
     }
     return buf_finish(&b, out, err);
 }
