@@ -105,24 +105,13 @@ static SUSPENDS void end_tended(struct answer *answer)
     t->end(answer);
 }
 
-static void tell_tended(struct answer *answer, struct buf *out, const struct err *why)
-{
-    struct tended *t = answer->own;
-
-    answer->own = t->own;
-    t->tell_failure(answer, out, why);
-    answer->own = t;
-}
-
 static void tend(struct tended *t, struct answer *answer)
 {
     t->answer = answer;
     t->next = answer->next;
     t->end = answer->end;
     t->own = answer->own;
-    t->tell_failure = answer->tell_failure;
     answer->next = next_tended;
-    answer->tell_failure = t->tell_failure ? tell_tended : NULL;
     answer->end = end_tended;
     answer->own = t;
 }

@@ -44,7 +44,6 @@ struct tended {
     struct answer *answer;
     SUSPENDS bool (*next)(struct answer *answer, struct str *bytes, bool *last, struct err *err);
     SUSPENDS void (*end)(struct answer *answer);
-    void (*tell_failure)(struct answer *answer, struct buf *out, const struct err *why);
     void *own;
     struct deployment *deployment;
     struct breaker_rules rules;

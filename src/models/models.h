@@ -146,7 +146,8 @@ struct answer {
     /* Releases the connection; called once, on every path. */
     SUSPENDS void (*end)(struct answer *answer);
     /* The event that says, in the client's dialect, that a stream has failed. NULL: the dialect's own
-     * writer does without what this answer remembers. */
+     * writer does without what this answer remembers. It changes nothing and does not look at `own`: another
+     * fiber may be inside next(), for others who read the same. */
     void (*tell_failure)(struct answer *answer, struct buf *out, const struct err *why);
     void *own;
 };

@@ -756,21 +756,16 @@ static bool finish(struct said_writer *w, struct buf *out, struct err *err)
     return true;
 }
 
-void responses_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err)
+static void write_failed(struct said_writer *w, struct buf *out, struct str why)
 {
-    struct writing *own = w->own, bare = {.usage = usage_unknown};
-    struct said_writer now = *w;
+    struct writing *own = w->own;
     struct json_writer jw;
 
-    if (!own) { /* the answer was not written here */
-        now.own = own = &bare;
-        w = &now;
-    }
-    own->failure = str_from(err->text);
+    own->failure = why;
     event_begin(w, out, &jw, "error");
     jw_key(&jw, "code");
     jw_cstr(&jw, "server_error");
-    write_text_member(&jw, "message", str_from(err->text));
+    write_text_member(&jw, "message", why);
     jw_key(&jw, "param");
     jw_null(&jw);
     event_end(out, &jw);
@@ -788,12 +783,23 @@ void responses_write_stream_error(struct said_writer *w, struct buf *out, const 
     event_end(out, &jw);
 }
 
+/* On copies: the answer may go on for others. */
+void responses_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err)
+{
+    struct writing own = {.usage = usage_unknown};
+    struct said_writer now = *w;
+
+    if (w->own) /* else the answer was not written here */
+        own = *(struct writing *)w->own;
+    now.own = &own;
+    write_failed(&now, out, str_from(err->text));
+}
+
 static bool fail(struct said_writer *w, const struct said *said, struct buf *out)
 {
-    struct err failed = {0};
+    struct str why = arena_str(w->arena, said->text); /* it is told again in what is kept */
 
-    err_set(&failed, ERR_UNAVAILABLE, STR_FMT, STR_ARG(said->text));
-    responses_write_stream_error(w, out, &failed);
+    write_failed(w, out, why.ptr ? why : STR("the provider failed"));
     return true;
 }
 

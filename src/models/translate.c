@@ -85,7 +85,7 @@ static SUSPENDS bool next_bytes(struct answer *answer, struct str *bytes, bool *
     return true;
 }
 
-/* Not by answer->own: who looks after the answer has put itself in front of it. */
+/* Not by answer->own: who looks after the answer puts itself in front of it. */
 static void tell_failure(struct answer *answer, struct buf *out, const struct err *why)
 {
     struct translation *t = CONTAINER_OF(answer, struct translation, answer);
