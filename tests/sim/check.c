@@ -211,7 +211,13 @@ static bool is_clean(const struct ask *ask, const struct heard *h)
             (ask->routed && ask->other_way == PROVIDER_FORGETS_DONE));
 }
 
-static void check_text(const struct ask *ask, const struct heard *h)
+/* How often a provider was asked the question, for this ask or another. */
+static int heard_of(const struct story *story, const struct ask *ask)
+{
+    return story->asks[ask_question(ask) - 1].provider_heard;
+}
+
+static void check_text(const struct story *story, const struct ask *ask, const struct heard *h)
 {
     size_t len;
     char *text = ask_text(ask, &len);
@@ -226,7 +232,7 @@ static void check_text(const struct ask *ask, const struct heard *h)
                  text + same);
     if (is_clean(ask, h) && h->len != len)
         violated("ask %d: a clean end after %zu of %zu bytes", ask->number, h->len, len);
-    if (is_clean(ask, h) && ask->provider_heard == 0)
+    if (is_clean(ask, h) && heard_of(story, ask) == 0)
         violated("ask %d: answered by nobody", ask->number);
     if (ask->got_status == 200 && ask->got_end && !is_clean(ask, h))
         violated("ask %d: the framing ends cleanly without [DONE]", ask->number);
@@ -262,6 +268,8 @@ static void check_record(const struct story *story, const struct ask *ask, const
 {
     bool clean = is_clean(ask, h);
 
+    if (ask->from_cache && (!story->caches || (r && r->cost > 0)))
+        violated("ask %d: %" PRId64 " paid for what is kept", ask->number, r ? r->cost : 0);
     if (!r) { /* a failing disk may take the record of an answer that was cut, never of a whole one */
         if (ask->got_status == 200 && (clean || !story->disk_failed))
             violated("ask %d: an answer without a record", ask->number);
@@ -272,7 +280,7 @@ static void check_record(const struct story *story, const struct ask *ask, const
     if (ask->got_status && r->status != ask->got_status)
         violated("ask %d: told %d, recorded as %" PRId64, ask->number, ask->got_status, r->status);
     /* Of two speakers it is a sum; of one who was cut behind its last word an estimate. */
-    bool one_speaker = !ask->routed || (ask->provider_heard == 1 && !story->route.continues);
+    bool one_speaker = !ask->routed || (heard_of(story, ask) == 1 && !story->route.continues);
     if (clean && ask->reports_usage && one_speaker &&
         (r->tokens_in != ask_tokens_in(ask) || r->tokens_out != ask_tokens_out(ask)))
         violated("ask %d: %" PRId64 " and %" PRId64 " tokens recorded, %" PRId64 " and %" PRId64
@@ -343,7 +351,7 @@ static int expected_of_house(const struct ask *ask, bool has_key)
     return has_key ? 0 : 401;
 }
 
-static int expected_status(const struct ask *ask)
+static int expected_status(const struct story *story, const struct ask *ask)
 {
     bool has_key = ask->key == KEY_GOOD || ask->key == KEY_LIMITED || ask->key == KEY_POOR;
 
@@ -357,19 +365,20 @@ static int expected_status(const struct ask *ask)
         return 400;
     if (!ask->known_model)
         return 404;
-    if (ask->key == KEY_POOR)
-        return 429;
+    if (ask->key == KEY_POOR) /* what is kept costs nothing */
+        return story_askers(story, ask_question(ask)) > 1 ? 0 : 429;
     return ask->key == KEY_GOOD ? expected_of_provider(ask) : 0;
 }
 
 static void check_calm(const struct story *story, const struct ask *ask, const struct heard *h)
 {
-    int want = expected_status(ask);
+    int want = expected_status(story, ask);
     bool leaves = ask->client == CLIENT_LEAVES_AFTER_BYTES ||
                   ask->client == CLIENT_LEAVES_AFTER_TIME || ask->client == CLIENT_SENDS_HALF;
 
     /* A provider that is silent reads, and so sees at once that it was dropped. */
     if (ask->left && ask->way == PROVIDER_IS_SILENT && !ask->routed &&
+        story_askers(story, ask_question(ask)) == 1 &&
         ask->provider_dropped > ask->left_at + CANCEL_MAX)
         violated("ask %d: the provider was dropped only %" PRId64 " us after the client left",
                  ask->number, (ask->provider_dropped - ask->left_at) / MICROSECOND);
@@ -389,6 +398,37 @@ static void check_calm(const struct story *story, const struct ask *ask, const s
         violated("ask %d: cut without an error event in a calm world", ask->number);
 }
 
+/* All that ask the same are expected to be answered, and none of them leaves. */
+static bool all_stay(const struct story *story, int question)
+{
+    for (int i = 0; i < story->ask_count; i++) {
+        const struct ask *ask = &story->asks[i];
+
+        if (ask_question(ask) == question &&
+            (ask->left || ask->lists_models || expected_status(story, ask) != 200 ||
+             !is_undisturbed(story, ask)))
+            return false;
+    }
+    return true;
+}
+
+/* How often the providers were asked: once an ask, and once more over a fresh connection, when a kept one
+ * died before its first byte. Where all is well, once for all who ask the same. */
+static void check_calls(const struct story *story, const struct ask *ask)
+{
+    int each = ask->routed                                    ? 2 * (int)story->route.attempts_max
+               : story->calm && ask->way != PROVIDER_HANGS_UP ? 1
+                                                              : 2;
+    int most = each * story_askers(story, ask->number);
+
+    if (ask->provider_heard > most)
+        violated("ask %d: the providers were asked %d times", ask->number, ask->provider_heard);
+    if (story->caches && story->calm && !story->route.breaker_failures && !ask->routed &&
+        ask->way == PROVIDER_ANSWERS && all_stay(story, ask->number) && ask->provider_heard != 1)
+        violated("ask %d: %d calls for one question of %d", ask->number, ask->provider_heard,
+                 story_askers(story, ask->number));
+}
+
 static void check_ask(const struct story *story, const struct ask *ask,
                       const struct records *records)
 {
@@ -401,15 +441,11 @@ static void check_ask(const struct story *story, const struct ask *ask,
         free(h.text);
         return;
     }
-    check_text(ask, &h);
+    check_text(story, ask, &h);
     if (is_clean(ask, &h) && must_not_be_clean(story, ask))
         violated("ask %d: a clean end where the provider never came to one", ask->number);
-    /* Once more over a fresh connection, when a kept one died before its first byte. */
-    if (ask->routed) {
-        if (ask->provider_heard > 2 * (int)story->route.attempts_max)
-            violated("ask %d: the route asked %d times", ask->number, ask->provider_heard);
-    } else if (ask->provider_heard > (story->calm && ask->way != PROVIDER_HANGS_UP ? 1 : 2))
-        violated("ask %d: the provider was asked %d times", ask->number, ask->provider_heard);
+    if (!ask->same_as)
+        check_calls(story, ask);
     if (ask->got_status == 200 || r)
         check_record(story, ask, &h, r);
     if (story->calm && is_undisturbed(story, ask))

@@ -55,7 +55,7 @@ static void add_body(struct bytes *b, const struct ask *ask)
     add_fmt(b, "{\"model\":\"%s\",%s%s\"messages\":[{\"role\":\"user\",\"content\":\"ask-%d ",
             ask->routed && ask->known_model ? "r" : model, ask->stream ? "\"stream\":true," : "",
             ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
-            ask->number);
+            ask_question(ask));
     for (size_t left = ask->prompt_bytes, part; left > 0; left -= part) {
         static const char prompt[] =
             "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp";
@@ -242,6 +242,8 @@ static SUSPENDS bool hear_reply(struct talk *talk, struct ask *ask, bool *closes
     }
     ask->got_status = (int)status;
     ask->request_id = read_id(head_field(head, "x-request-id"));
+    struct str cache = head_field(head, "x-weir-cache");
+    ask->from_cache = str_eq(cache, STR("hit")) || str_eq(cache, STR("joined"));
     *closes = str_eq_nocase(head_field(head, "connection"), STR("close"));
     bool is_chunked = str_eq(head_field(head, "transfer-encoding"), STR("chunked"));
     bool has_length = u64_parse(head_field(head, "content-length"), &length);

@@ -6,6 +6,7 @@
 #include "accounts/audit_tree.h"
 #include "accounts/directory.h"
 #include "base/hash.h"
+#include "cache/cache.h"
 #include "collector.h"
 #include "models/health.h"
 #include "models/route.h"
@@ -86,7 +87,7 @@ static bool add_route(struct house_config *c, const struct story_route *route, s
     return route_table_read(c->arena, &row, 1, &c->catalogue, &c->routes, err);
 }
 
-static bool publish(struct sim_house *house, const struct story_route *route, struct err *err)
+static bool publish(struct sim_house *house, const struct story *story, struct err *err)
 {
     bool ok = true;
 
@@ -105,13 +106,18 @@ static bool publish(struct sim_house *house, const struct story_route *route, st
                                       .model_count = PROVIDERS};
     table_init(&c->catalogue.by_name, arena, PROVIDERS);
     for (int i = 0; i < PROVIDERS && ok; i++)
-        ok = add_model(house, c, i, route->prefills, err);
-    if (!ok || !add_route(c, route, err)) {
+        ok = add_model(house, c, i, story->route.prefills, err);
+    if (!ok || !add_route(c, &story->route, err)) {
         config_free(c);
         return false;
     }
     c->config = (struct config){.catalogue = &c->catalogue,
                                 .routes = c->routes,
+                                .cache = {.cache = house->cache,
+                                          .rules = {.use = CACHE_ALWAYS,
+                                                    .sampled = CACHE_ALWAYS,
+                                                    .ttl = 3600 * SECOND,
+                                                    .ttl_max = 3600 * SECOND}},
                                 .body_bytes_max = BODY_BYTES_MAX,
                                 .request_timeout = 600 * SECOND,
                                 .log_requests = true,
@@ -137,6 +143,28 @@ bool house_reopen_audit(struct err *err)
 
     audit_tree_close(&tree);
     audit_close(&audit);
+    return ok;
+}
+
+static bool open_cache(struct cache **out, struct err *err)
+{
+    static const struct cache_options options = {.bytes_max = MIB,
+                                                 .tenant_bytes_max = MIB,
+                                                 .entry_bytes_max = 256 * KIB,
+                                                 .dir = "/data/cache",
+                                                 .disk_bytes_max = 512 * KIB,
+                                                 .segment_bytes = 64 * KIB,
+                                                 .disk_entries_max = 64};
+
+    return cache_open(&options, out, err);
+}
+
+bool house_reopen_cache(struct err *err)
+{
+    struct cache *cache = NULL;
+    bool ok = open_cache(&cache, err);
+
+    cache_close(&cache);
     return ok;
 }
 
@@ -181,12 +209,13 @@ bool house_open(struct sim_house *house, const struct story *story, struct err *
     hash_seed(seed);
     http_client_init(NULL);
     if (!resolve_init(NULL, err) || !deployments_new(&house->deployments, err) ||
-        !open_services(house, err) || !open_telemetry(house, story, err))
+        !open_services(house, err) || (story->caches && !open_cache(&house->cache, err)) ||
+        !open_telemetry(house, story, err))
         return false;
     house->config = snapshot_new(config_free);
     if (!house->config)
         return err_set(err, ERR_EXHAUSTED, "no memory for the snapshot of settings");
-    return publish(house, &story->route, err) &&
+    return publish(house, story, err) &&
            gateway_new(&(struct gateway_options){.accounts = house->accounts,
                                                  .config = house->config,
                                                  .telemetry = house->telemetry},
@@ -218,6 +247,7 @@ bool house_close(struct sim_house *house, struct err *err)
     if (house->accounts)
         ok = accounts_flush_now(house->accounts, err) && sum_keys(house, err);
     snapshot_free(&house->config);
+    cache_close(&house->cache);
     accounts_close(&house->accounts);
     if (house->tree)
         ok = audit_tree_advance(house->tree, err) && ok;

@@ -20,6 +20,7 @@ struct sim_house {
     struct audit_tree *tree;
     struct telemetry *telemetry;
     struct accounts *accounts;
+    struct cache *cache; /* NULL: the story has none */
     struct snapshot *config;
     struct deployments *deployments;
     struct gateway *gateway;
@@ -39,8 +40,10 @@ struct sim_house {
 bool house_open(struct sim_house *house, const struct story *story, struct err *err) MUST_CHECK;
 /* In a fiber: keys, server, flush fiber. */
 SUSPENDS bool house_start(struct sim_house *house, int old_records, struct err *err) MUST_CHECK;
-SUSPENDS void house_stop(struct sim_house *house);   /* waits for what is under way */
-bool house_reopen_audit(struct err *err) MUST_CHECK; /* as the next start does it */
+SUSPENDS void house_stop(struct sim_house *house); /* waits for what is under way */
+/* As the next start does it: */
+bool house_reopen_audit(struct err *err) MUST_CHECK;
+bool house_reopen_cache(struct err *err) MUST_CHECK;
 bool house_close(struct sim_house *house, struct err *err) MUST_CHECK; /* outside fibers, always */
 
 #endif

@@ -28,7 +28,7 @@
 #define JOBS_MAX         64
 #define STATUS_END       600
 #define TWICE_EVERY      50 /* of so many seeds one is run twice, to see that it is one story */
-#define NTH_STORIES      2  /* a plain ask and a streamed one */
+#define NTH_STORIES      4  /* a plain ask and a streamed one; each twice, with a cache */
 
 struct run {
     struct story story;
@@ -161,6 +161,9 @@ static void check_end(struct run *run)
     }
     if (!records_read(&again, &err))
         violated("the audit log that was opened again does not verify: %s", err.text);
+    if (story->caches && !house_reopen_cache(&err))
+        violated("the cache cannot be opened after a %s: %s",
+                 story->power_fails ? "power cut" : "kill", err.text);
     check_kept(story, &run->records, &again);
     if (!story->power_fails && again.count != run->kept.count)
         violated("opening what kill -9 left made %zu records of %zu", again.count, run->kept.count);
@@ -266,7 +269,7 @@ static int run_nth(uint64_t number, struct outcome *out)
     nth.armed = number / NTH_STORIES + 1;
     nth.passed = 0;
     sim_begin(&options);
-    story_plain(&run.story, which == 1);
+    story_plain(&run.story, which % 2, which > 1);
     fault_decide(is_nth, NULL);
     int found = run_story(&run, out);
     out->reached_nth = nth.passed >= nth.armed;

@@ -156,6 +156,27 @@ static void draw_connections(struct story *story)
     }
 }
 
+/* With a cache, half of the questions are asked again, by others and in another way. */
+static void draw_repeats(struct story *story)
+{
+    story->caches = one_in(2);
+    for (int i = 1; i < story->ask_count && story->caches; i++) {
+        struct ask *ask = &story->asks[i], same = story->asks[sim_random((uint64_t)i)];
+
+        if (!one_in(2) || same.same_as || same.lists_models || ask->lists_models)
+            continue;
+        same.same_as = same.number;
+        same.number = ask->number;
+        same.key = ask->key;
+        same.client = ask->client;
+        same.leave_bytes = ask->leave_bytes;
+        same.leave_time = ask->leave_time;
+        same.in_chunks = ask->in_chunks;
+        same.expects_continue = ask->expects_continue;
+        *ask = same;
+    }
+}
+
 void story_draw(struct story *story, uint64_t seed)
 {
     *story = (struct story){.seed = seed, .calm = seed % 10 < 2};
@@ -166,6 +187,7 @@ void story_draw(struct story *story, uint64_t seed)
         draw_provider(&story->asks[i]);
     }
     draw_route(story);
+    draw_repeats(story);
     draw_connections(story);
     story->killed = one_in(3);
     story->power_fails = one_in(3);
@@ -178,9 +200,10 @@ void story_draw(struct story *story, uint64_t seed)
         one_in(3) ? COLLECTOR_ANSWERS : (enum collector_way)sim_random(COLLECTOR_WAYS);
 }
 
-void story_plain(struct story *story, bool stream)
+void story_plain(struct story *story, bool stream, bool caches)
 {
-    *story = (struct story){.is_nth = true, .ask_count = 1, .connection_count = 1};
+    *story = (struct story){
+        .is_nth = true, .caches = caches, .ask_count = caches ? 2 : 1, .connection_count = 1};
     story->asks[0] = (struct ask){.number = 1,
                                   .key = KEY_GOOD,
                                   .known_model = true,
@@ -188,7 +211,10 @@ void story_plain(struct story *story, bool stream)
                                   .pieces = 3,
                                   .piece_bytes = 20,
                                   .reports_usage = true};
-    story->connections[0] = (struct connection){.asks = {1}, .count = 1};
+    story->asks[1] = story->asks[0];
+    story->asks[1].number = 2;
+    story->asks[1].same_as = 1;
+    story->connections[0] = (struct connection){.asks = {1, 2}, .count = story->ask_count};
 }
 
 void story_free(struct story *story)
@@ -204,6 +230,20 @@ struct ask *story_ask(struct story *story, int number)
     return number >= 1 && number <= story->ask_count ? &story->asks[number - 1] : NULL;
 }
 
+int ask_question(const struct ask *ask)
+{
+    return ask->same_as ? ask->same_as : ask->number;
+}
+
+int story_askers(const struct story *story, int question)
+{
+    int count = 0;
+
+    for (int i = 0; i < story->ask_count; i++)
+        count += ask_question(&story->asks[i]) == question;
+    return count;
+}
+
 /* ---- what the provider means to say ---- */
 
 /* Every piece is unlike every other, so that a hole or a repetition shows. */
@@ -217,7 +257,7 @@ char *ask_text(const struct ask *ask, size_t *len)
     for (int i = 0; i < ask->pieces; i++) {
         size_t start = at;
 
-        at += (size_t)snprintf(text + at, max - at, "a%dp%d", ask->number, i);
+        at += (size_t)snprintf(text + at, max - at, "a%dp%d", ask_question(ask), i);
         while (at - start < ask->piece_bytes) {
             text[at] = (char)('a' + (at * 31 + (size_t)i) % 26);
             at++;
@@ -231,12 +271,12 @@ char *ask_text(const struct ask *ask, size_t *len)
 
 int64_t ask_tokens_in(const struct ask *ask)
 {
-    return 10 + ask->number;
+    return 10 + ask_question(ask);
 }
 
 int64_t ask_tokens_out(const struct ask *ask)
 {
-    return 100 * ask->number + ask->pieces;
+    return 100 * ask_question(ask) + ask->pieces;
 }
 
 /* ---- for people ---- */
@@ -289,6 +329,8 @@ void story_print(const struct story *story)
                a->wants_usage ? " with usage" : "", a->prompt_bytes,
                a->in_chunks ? " in chunks" : "", a->expects_continue ? ", expects 100" : "",
                client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
+        if (a->same_as)
+            printf("         the same as ask %d\n", a->same_as);
         if (a->routed)
             printf("         by the route; the other provider %s\n", provider_names[a->other_way]);
         printf("         provider %s (status %d, odd event %d, cut at %.1f%%), %d pieces of %zu, "

@@ -58,7 +58,8 @@ enum collector_way {
 };
 
 struct ask {
-    int number; /* from 1; stands in the prompt, so that the provider knows which story to play */
+    int number;  /* from 1 */
+    int same_as; /* the number of another ask, which this one asks again, word for word; 0: none */
     /* the client's part */
     enum key_kind key;
     bool lists_models; /* GET /v1/models instead of a question */
@@ -82,6 +83,7 @@ struct ask {
     bool reports_usage, by_length, closes;
 
     /* what happened */
+    bool from_cache; /* x-weir-cache: hit or joined */
     bool sent_whole; /* the client handed every byte to its socket */
     bool left;       /* the client closed before the end */
     int got_status;  /* 0: no head arrived */
@@ -90,7 +92,8 @@ struct ask {
     size_t body_len, body_cap;
     uint64_t request_id;
     mono_ns ended, left_at;
-    int provider_heard;       /* how often the provider had the whole request */
+    int provider_heard; /* how often the provider had the whole request; of all that ask the same
+                               * in the first of them, as are the next two */
     bool provider_said_all;   /* wrote the last byte */
     mono_ns provider_dropped; /* the gateway hung up on it */
 };
@@ -113,6 +116,7 @@ struct story_route {
 struct story {
     uint64_t seed;
     struct story_route route;
+    bool caches; /* what was answered once is kept */
     bool calm;   /* no faults of the world: whatever should work must work */
     bool is_nth; /* one call fails, perhaps while the house opens */
     bool small_disk, killed, power_fails; /* the latter: killed by that */
@@ -133,9 +137,13 @@ struct sim_options;
 void story_options(uint64_t seed, struct sim_options *out);
 /* Needs the world: draws from its scenario stream. */
 void story_draw(struct story *story, uint64_t seed);
-void story_plain(struct story *story, bool stream); /* one ask that goes well */
+/* One ask that goes well, or with a cache the same twice. */
+void story_plain(struct story *story, bool stream, bool caches);
 void story_free(struct story *story);
 struct ask *story_ask(struct story *story, int number); /* NULL: no such */
+/* What stands in the prompt, so that the provider knows which story to play. */
+int ask_question(const struct ask *ask);
+int story_askers(const struct story *story, int question); /* how many ask it */
 void story_print(const struct story *story);
 
 /* The text the provider means to give: *len bytes in malloc()ed memory. */
