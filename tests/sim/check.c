@@ -144,38 +144,82 @@ struct heard {
     int64_t tokens_in, tokens_out;
 };
 
+static void hear_text(struct heard *h, struct str json, const char *before)
+{
+    size_t at = str_find(json, str_from(before));
+
+    if (at == json.len)
+        return;
+    struct str rest = str_slice(json, at + strlen(before), json.len);
+    size_t len = str_find_char(rest, '"');
+
+    memcpy(h->text + h->len, rest.ptr, len);
+    h->len += len;
+}
+
 static void hear_content(struct heard *h, struct str json)
 {
-    size_t at = str_find(json, STR("\"content\":\""));
-
-    if (at < json.len) {
-        struct str rest = str_slice(json, at + 11, json.len);
-        size_t len = str_find_char(rest, '"');
-
-        memcpy(h->text + h->len, rest.ptr, len);
-        h->len += len;
-    }
     int64_t in = number(json, "prompt_tokens"), out = number(json, "completion_tokens");
+
+    hear_text(h, json, "\"content\":\"");
     if (in >= 0 && out >= 0) {
         h->tokens_in = in;
         h->tokens_out = out;
     }
 }
 
-static void hear_event(struct heard *h, struct str event)
+static void hear_chat(struct heard *h, struct str data)
 {
-    struct str data;
-
-    if (!str_starts(event, STR("data: ")))
-        return;
-    h->after_end += h->done || h->failed;
-    data = str_slice(event, 6, event.len);
     if (str_eq(data, STR("[DONE]")))
         h->done = true;
     else if (str_starts(data, STR("{\"error\":")))
         h->failed = true;
     else
         hear_content(h, data);
+}
+
+static void hear_messages(struct heard *h, struct str data)
+{
+    struct str type = member(data, "type");
+
+    if (str_eq(type, STR("message_stop")))
+        h->done = true;
+    else if (str_eq(type, STR("error")))
+        h->failed = true;
+    else if (str_eq(type, STR("content_block_delta")))
+        hear_text(h, data, "\"text\":\"");
+}
+
+static void hear_responses(struct heard *h, struct str data)
+{
+    struct str type = member(data, "type");
+
+    if (str_eq(type, STR("response.completed")) || str_eq(type, STR("response.incomplete")))
+        h->done = true;
+    else if (str_eq(type, STR("response.failed")))
+        h->failed = true;
+    else if (str_eq(type, STR("response.output_text.delta")))
+        hear_text(h, data, "\"delta\":\"");
+}
+
+static void hear_event(struct heard *h, const struct ask *ask, struct str event)
+{
+    static void (*const tongues[TONGUES])(struct heard *, struct str) = {hear_chat, hear_messages,
+                                                                         hear_responses};
+    size_t at = str_find(event, STR("data: "));
+
+    if (at == event.len)
+        return;
+    h->after_end += h->done || h->failed;
+    tongues[ask->tongue](h, str_slice(event, at + 6, event.len));
+}
+
+static void hear_whole(struct heard *h, const struct ask *ask, struct str body)
+{
+    if (ask->tongue == TONGUE_CHAT)
+        hear_content(h, body);
+    else
+        hear_text(h, body, "\"text\":\"");
 }
 
 /* Whole events only: half an event is no text to any client. */
@@ -190,11 +234,11 @@ static struct heard hear(const struct ask *ask)
         return h;
     if (!ask->stream) {
         if (ask->got_end)
-            hear_content(&h, rest);
+            hear_whole(&h, ask, rest);
         return h;
     }
     for (size_t end; (end = str_find(rest, STR("\n\n"))) < rest.len;) {
-        hear_event(&h, str_slice(rest, 0, end));
+        hear_event(&h, ask, str_slice(rest, 0, end));
         rest = str_slice(rest, end + 2, rest.len);
     }
     return h;
@@ -286,7 +330,7 @@ static void check_record(const struct story *story, const struct ask *ask, const
         violated("ask %d: %" PRId64 " and %" PRId64 " tokens recorded, %" PRId64 " and %" PRId64
                  " reported",
                  ask->number, r->tokens_in, r->tokens_out, ask_tokens_in(ask), ask_tokens_out(ask));
-    if (clean && ask->stream && ask->reports_usage && one_speaker &&
+    if (clean && ask->tongue == TONGUE_CHAT && ask->stream && ask->reports_usage && one_speaker &&
         (h->tokens_in >= 0) != ask->wants_usage)
         violated("ask %d: usage %s to the client", ask->number,
                  ask->wants_usage ? "not passed on" : "shown unasked");
@@ -326,7 +370,8 @@ static bool is_left_behind(const struct ask *ask)
 static int expected_of_provider(const struct ask *ask)
 {
     if (ask->routed)
-        return ask->other_way == PROVIDER_ANSWERS &&
+        return ask->pieces > 0 && /* what is empty is asked for again */
+                       ask->other_way == PROVIDER_ANSWERS &&
                        (ask->way == PROVIDER_ANSWERS || is_left_behind(ask))
                    ? 200
                    : 0;
@@ -370,6 +415,15 @@ static int expected_status(const struct story *story, const struct ask *ask)
     return ask->key == KEY_GOOD ? expected_of_provider(ask) : 0;
 }
 
+/* By failures, or by a provider that asked for time. */
+static bool somebody_may_rest(const struct story *story)
+{
+    for (int i = 0; i < story->ask_count; i++)
+        if (story->asks[i].routed && story->asks[i].status == 429)
+            return true;
+    return story->route.breaker_failures > 0;
+}
+
 static void check_calm(const struct story *story, const struct ask *ask, const struct heard *h)
 {
     int want = expected_status(story, ask);
@@ -382,8 +436,8 @@ static void check_calm(const struct story *story, const struct ask *ask, const s
         ask->provider_dropped > ask->left_at + CANCEL_MAX)
         violated("ask %d: the provider was dropped only %" PRId64 " us after the client left",
                  ask->number, (ask->provider_dropped - ask->left_at) / MICROSECOND);
-    if (story->route.breaker_failures && want == expected_of_provider(ask))
-        want = 0; /* others may have put them to rest */
+    if (somebody_may_rest(story) && want == expected_of_provider(ask))
+        want = 0;
     if (leaves)
         return;
     if (!ask->got_status)
@@ -423,7 +477,7 @@ static void check_calls(const struct story *story, const struct ask *ask)
 
     if (ask->provider_heard > most)
         violated("ask %d: the providers were asked %d times", ask->number, ask->provider_heard);
-    if (story->caches && story->calm && !story->route.breaker_failures && !ask->routed &&
+    if (story->caches && story->calm && !somebody_may_rest(story) && !ask->routed &&
         ask->way == PROVIDER_ANSWERS && all_stay(story, ask->number) && ask->provider_heard != 1)
         violated("ask %d: %d calls for one question of %d", ask->number, ask->provider_heard,
                  story_askers(story, ask->number));

@@ -47,15 +47,27 @@ PRINTF(2, 3) static void add_fmt(struct bytes *b, const char *fmt, ...)
     add(b, text, (size_t)len);
 }
 
+static const struct {
+    const char *path, *begin, *end, *broken_end;
+} tongues[TONGUES] = {
+    [TONGUE_CHAT] = {"/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"",
+                     "\"}]}", "\"}]"},
+    [TONGUE_MESSAGES] = {"/v1/messages",
+                         "\"max_tokens\":1000,\"messages\":[{\"role\":\"user\",\"content\":\"",
+                         "\"}]}", "\"}]"},
+    [TONGUE_RESPONSES] = {"/v1/responses", "\"store\":false,\"input\":\"", "\"}", "\""},
+};
+
 static void add_body(struct bytes *b, const struct ask *ask)
 {
+    bool adds_usage = ask->tongue == TONGUE_CHAT && ask->stream && ask->wants_usage;
     char model[32];
 
     snprintf(model, sizeof model, "%s%d", ask->known_model ? "m" : "unknown-", ask->provider);
-    add_fmt(b, "{\"model\":\"%s\",%s%s\"messages\":[{\"role\":\"user\",\"content\":\"ask-%d ",
-            ask->routed && ask->known_model ? "r" : model, ask->stream ? "\"stream\":true," : "",
-            ask->stream && ask->wants_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
-            ask_question(ask));
+    add_fmt(b, "{\"model\":\"%s\",%s%s%sask-%d ", ask->routed && ask->known_model ? "r" : model,
+            ask->stream ? "\"stream\":true," : "",
+            adds_usage ? "\"stream_options\":{\"include_usage\":true}," : "",
+            tongues[ask->tongue].begin, ask_question(ask));
     for (size_t left = ask->prompt_bytes, part; left > 0; left -= part) {
         static const char prompt[] =
             "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp";
@@ -63,7 +75,9 @@ static void add_body(struct bytes *b, const struct ask *ask)
         part = MIN_OF(left, sizeof prompt - 1);
         add(b, prompt, part);
     }
-    add_fmt(b, ask->client == CLIENT_SENDS_NONSENSE ? "\"}]" : "\"}]}");
+    add_fmt(b, "%s",
+            ask->client == CLIENT_SENDS_NONSENSE ? tongues[ask->tongue].broken_end
+                                                 : tongues[ask->tongue].end);
 }
 
 static void add_chunks(struct bytes *b, const struct bytes *body)
@@ -86,8 +100,8 @@ static size_t write_request(const struct clients *clients, const struct ask *ask
 
     if (!ask->lists_models)
         add_body(&body, ask);
-    add_fmt(out, "%s HTTP/1.1\r\nHost: weir.sim\r\n%s",
-            ask->lists_models ? "GET /v1/models" : "POST /v1/chat/completions",
+    add_fmt(out, "%s %s HTTP/1.1\r\nHost: weir.sim\r\n%s", ask->lists_models ? "GET" : "POST",
+            ask->lists_models ? "/v1/models" : tongues[ask->tongue].path,
             ask->client == CLIENT_TALKS_NONSENSE ? "No colon here\r\n" : "");
     add_fmt(out, "Content-Type: application/json\r\n%s",
             ask->expects_continue ? "Expect: 100-continue\r\n" : "");

@@ -125,6 +125,7 @@ static void draw_route(struct story *story)
 static void draw_client(struct ask *ask)
 {
     ask->key = one_in(3) ? (enum key_kind)sim_random(KEYS) : KEY_GOOD;
+    ask->tongue = one_in(2) ? TONGUE_CHAT : (enum tongue)sim_random(TONGUES);
     ask->known_model = !one_in(20);
     ask->stream = !one_in(3);
     ask->wants_usage = one_in(3);
@@ -282,6 +283,7 @@ int64_t ask_tokens_out(const struct ask *ask)
 /* ---- for people ---- */
 
 static const char *const key_names[] = {"good", "limited", "poor", "revoked", "wrong", "none"};
+static const char *const tongue_names[] = {"chat", "messages", "responses"};
 static const char *const client_names[] = {
     "reads",      "reads slowly",   "leaves after bytes", "leaves after time",
     "sends half", "sends nonsense", "talks nonsense",     "stalls"};
@@ -322,13 +324,14 @@ void story_print(const struct story *story)
     for (int i = 0; i < story->ask_count; i++) {
         const struct ask *a = &story->asks[i];
 
-        printf("  ask %d: %s%s key, model %s%d, %s%s, prompt %zu bytes%s%s, client %s (%zu bytes, "
-               "%.3f s)\n",
-               a->number, a->lists_models ? "lists models, " : "", key_names[a->key],
-               a->known_model ? "m" : "unknown", a->provider, a->stream ? "stream" : "whole",
-               a->wants_usage ? " with usage" : "", a->prompt_bytes,
-               a->in_chunks ? " in chunks" : "", a->expects_continue ? ", expects 100" : "",
-               client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
+        printf(
+            "  ask %d: %s, %s%s key, model %s%d, %s%s, prompt %zu bytes%s%s, client %s (%zu bytes, "
+            "%.3f s)\n",
+            a->number, tongue_names[a->tongue], a->lists_models ? "lists models, " : "",
+            key_names[a->key], a->known_model ? "m" : "unknown", a->provider,
+            a->stream ? "stream" : "whole", a->wants_usage ? " with usage" : "", a->prompt_bytes,
+            a->in_chunks ? " in chunks" : "", a->expects_continue ? ", expects 100" : "",
+            client_names[a->client], a->leave_bytes, (double)a->leave_time / 1e9);
         if (a->same_as)
             printf("         the same as ask %d\n", a->same_as);
         if (a->routed)

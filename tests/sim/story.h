@@ -16,6 +16,8 @@
 
 enum key_kind { KEY_GOOD, KEY_LIMITED, KEY_POOR, KEY_REVOKED, KEY_WRONG, KEY_NONE, KEYS };
 
+enum tongue { TONGUE_CHAT, TONGUE_MESSAGES, TONGUE_RESPONSES, TONGUES }; /* what a client speaks */
+
 enum client_way {
     CLIENT_READS,
     CLIENT_READS_SLOWLY,
@@ -62,6 +64,7 @@ struct ask {
     int same_as; /* the number of another ask, which this one asks again, word for word; 0: none */
     /* the client's part */
     enum key_kind key;
+    enum tongue tongue;
     bool lists_models; /* GET /v1/models instead of a question */
     bool known_model, stream, wants_usage;
     int provider;
