@@ -7,6 +7,7 @@
 #define T (1u << RIGHT_AUDIT)
 #define K (1u << RIGHT_KEYS)
 #define C (1u << RIGHT_ACCOUNTS)
+#define B (1u << RIGHT_BASES)
 #define H (1u << RIGHT_CHANGE)
 #define O (1u << RIGHT_OWN)
 
@@ -16,10 +17,10 @@ static const struct {
     uint32_t rights;
 } roles[ROLES] = {
     [ROLE_APP] = {"app", A},
-    [ROLE_DEVELOPER] = {"developer", A | L | U | K},
+    [ROLE_DEVELOPER] = {"developer", A | L | U | K | B},
     [ROLE_AUDITOR] = {"auditor", L | U | T},
-    [ROLE_ADMIN] = {"admin", A | L | U | T | K | C | H},
-    [ROLE_OWNER] = {"owner", A | L | U | T | K | C | H | O},
+    [ROLE_ADMIN] = {"admin", A | L | U | T | K | C | B | H},
+    [ROLE_OWNER] = {"owner", A | L | U | T | K | C | B | H | O},
 };
 
 bool role_may(enum role role, enum right right)

@@ -23,6 +23,7 @@ enum right {
     RIGHT_AUDIT,    /* read, export and prove the audit log: of one's tenant */
     RIGHT_KEYS,     /* see, make and end keys for applications in one's team */
     RIGHT_ACCOUNTS, /* see, make, change and end teams and keys of one's tenant */
+    RIGHT_BASES,    /* make knowledge bases and files of one's tenant, and change what is in them */
     RIGHT_CHANGE,   /* change what all tenants share: models, documents, cache; operators only */
     RIGHT_OWN,      /* tenants, owners and administrators, erasure; tenants: operators only */
     RIGHTS

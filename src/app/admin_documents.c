@@ -1,7 +1,8 @@
 /* /api/v1/documents: what has been ingested. */
 #include <stdlib.h>
 
-#include "app/admin_documents.h"
+#include "app/admin_bases.h"
+#include "app/admin_fields.h"
 #include "base/log.h"
 #include "knowledge/metadata.h"
 #include "knowledge/rights.h"
@@ -22,6 +23,20 @@ static const struct schema_field document_fields[] = {
 static const struct schema document_schema = {"Document", "A document that can be asked.",
                                               document_fields, NULL};
 
+#define LABEL_FIELDS                                                                              \
+    {"readers",                                                                                   \
+     FIELD_TEXT,                                                                                  \
+     FIELD_OPTIONAL | FIELD_LIST,                                                                 \
+     "Who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; empty: everyone.", \
+     1,                                                                                           \
+     READER_LEN_MAX,                                                                              \
+     NULL,                                                                                        \
+     NULL},                                                                                       \
+    {                                                                                             \
+        "metadata", FIELD_ANY, FIELD_OPTIONAL,                                                    \
+            "An object of strings, numbers, true, false and lists of strings.", 0, 0, NULL, NULL  \
+    }
+
 static const struct schema_field label_fields[] = {LABEL_FIELDS, {0}};
 static const struct schema label_schema = {
     "DocumentLabels", "Who may read a document, and what is known of it.", label_fields, NULL};
@@ -35,29 +50,29 @@ static const struct schema labelled_schema = {"DocumentsLabelled", "What was cha
 static const struct schema_field ingest_fields[] = {
     {"path", FIELD_TEXT, 0, "Absolute path of a file or folder on Weir's machine.", 1, 4096, NULL,
      NULL},
+    {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "Into which base; the default one when not said.", 1,
+     BASE_NAME_MAX, NULL, NULL},
     {"rebuild", FIELD_BOOL, FIELD_OPTIONAL,
      "First remove what is damaged of the index; what is whole stays.", 0, 0, NULL, NULL},
     LABEL_FIELDS,
     {0},
 };
-const struct schema ingest_schema = {"DocumentsIngest", "What to ingest.", ingest_fields, NULL};
+static const struct schema ingest_schema = {"DocumentsIngest", "What to ingest.", ingest_fields,
+                                            NULL};
 
 static const struct schema_field trouble_fields[] = {
     {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"reason", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {0},
 };
-const struct schema trouble_schema = {"DocumentProblem", "A file that could not be used.",
-                                      trouble_fields, NULL};
+static const struct schema trouble_schema = {"DocumentProblem", "A file that could not be used.",
+                                             trouble_fields, NULL};
 
 static const struct schema_field report_fields[] = {
     {"added", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"changed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"unchanged", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"removed", FIELD_COUNT, 0, "Gone from the folder since.", 0, 0, NULL, NULL},
-    {"held", FIELD_COUNT, 0, "Gone too, but kept: they were too many at once.", 0, 0, NULL, NULL},
-    {"stopped", FIELD_BOOL, 0, "It was ended before its end: what it had done stays.", 0, 0, NULL,
-     NULL},
     {"failed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"skipped", FIELD_COUNT, 0, "Of a kind that is not read.", 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -117,16 +132,29 @@ static int by_path(const void *one, const void *other)
     return order ? order : str_cmp(a->id, b->id);
 }
 
+/* Of the path, /api/v1/knowledge/{base}/documents/{id}, or /api/v1/documents/{id} of the default one. */
+static SUSPENDS bool borrow(struct admin_call *call, bool change, struct base **out, struct str *id,
+                            struct err *err)
+{
+    bool named = str_starts(str_from(call->route->path), STR("/api/v1/knowledge/"));
+
+    *id = call->values[named ? 1 : 0];
+    return call_base(call, named ? call->values[0] : BASE_DEFAULT, change, out, err);
+}
+
 static bool list(struct admin_call *call, struct err *err)
 {
+    struct base *base CLEANUP(base_release) = NULL;
     struct document_info *documents;
+    struct base_info info;
     struct page page;
+    struct str none;
     size_t count;
 
     /* Who may change them sees them all; others what they may read. */
-    const struct principal *who = principal_may(call->who, RIGHT_CHANGE) ? NULL : call->who;
-
-    if (!knowledge_list(call->house->knowledge, call->arena, who, &documents, &count, err) ||
+    if (!borrow(call, false, &base, &none, err) || !base_info(base, call->arena, &info, err) ||
+        !knowledge_list(base_knowledge(base), call->arena, call_reader(call, &info), &documents,
+                        &count, err) ||
         !page_begin(call, &page, err))
         return false;
     if (count > 0)
@@ -152,23 +180,26 @@ static void write_troubles(struct json_writer *w, const char *name,
     jw_array_end(w);
 }
 
-void write_report(struct json_writer *w, const struct ingest_report *r)
+static void write_report(struct json_writer *w, const struct ingest_report *r, int64_t dropped)
 {
+    jw_object(w);
     reply_count(w, "added", r->added);
     reply_count(w, "changed", r->changed);
     reply_count(w, "unchanged", r->unchanged);
     reply_count(w, "removed", r->removed);
-    reply_count(w, "held", r->held);
-    reply_bool(w, "stopped", r->stopped);
     reply_count(w, "failed", r->failed);
     reply_count(w, "skipped", r->skipped);
     reply_count(w, "passages", (int64_t)r->passages);
     reply_count(w, "bytes", (int64_t)r->bytes);
+    if (dropped >= 0)
+        reply_count(w, "dropped", dropped);
     write_troubles(w, "problems", r->problems, r->problem_count);
     write_troubles(w, "notes", r->notes, r->note_count);
+    jw_object_end(w);
 }
 
-bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *err)
+/* What the body says of documents, into the wish. */
+static bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *err)
 {
     json_ref metadata = json_get(call->body, json_root(call->body), STR("metadata"));
     struct str *readers = NULL;
@@ -188,11 +219,12 @@ bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *
 
 static bool label(struct admin_call *call, struct err *err)
 {
-    struct ingest_wish wish = {.path = call->values[0]};
+    struct base *base CLEANUP(base_release) = NULL;
+    struct ingest_wish wish = {0};
     uint32_t documents;
 
-    if (!read_labels(call, &wish, err) ||
-        !knowledge_label(call->house->knowledge, &wish, &documents, err))
+    if (!borrow(call, true, &base, &wish.path, err) || !read_labels(call, &wish, err) ||
+        !knowledge_label(base_knowledge(base), &wish, &documents, err))
         return false;
     call->note = arena_fmt(
         call->arena, "document " STR_FMT ":%s%s of %u set", STR_ARG(str_slice(wish.path, 0, 300)),
@@ -203,64 +235,52 @@ static bool label(struct admin_call *call, struct err *err)
     return true;
 }
 
-bool read_ingest(struct admin_call *call, struct ingest_wish *wish, int64_t *dropped,
-                 struct err *err)
+static bool ingest(struct admin_call *call, struct err *err)
 {
-    struct str path = STR("");
-    uint32_t count = 0;
+    struct ingest_wish wish = {0};
+    struct base *base CLEANUP(base_release) = NULL;
+    struct ingest_report report;
+    struct str path = STR(""), into = BASE_DEFAULT;
+    uint32_t dropped = 0;
     bool rebuild = false;
 
-    *dropped = -1;
     if (!field_text(call, "path", &path, err))
         return false;
     if (!str_starts(path, STR("/")))
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
-    wish->path = path;
-    if (!read_labels(call, wish, err))
+    if (!read_labels(call, &wish, err) || !field_text(call, "knowledge", &into, err) ||
+        !call_base(call, into, true, &base, err))
         return false;
     field_bool(call, "rebuild", &rebuild);
-    if (!rebuild)
-        return true;
-    if (!knowledge_repair(call->house->knowledge, &count, err))
+    if (rebuild && !knowledge_repair(base_knowledge(base), &dropped, err))
         return false;
-    if (count > 0)
-        log_warn("%u damaged files of the index are gone: ingest what stood in them again", count);
-    *dropped = count;
-    return true;
-}
-
-static bool ingest(struct admin_call *call, struct err *err)
-{
-    struct ingest_wish wish = {0};
-    struct ingest_report report;
-    int64_t dropped;
-
-    if (!read_ingest(call, &wish, &dropped, err) ||
-        !knowledge_ingest(call->house->knowledge, call->arena, &wish, &report, err))
+    if (dropped > 0)
+        log_warn("%u damaged files of the index are gone: ingest what stood in them again",
+                 dropped);
+    wish.path = path;
+    if (!knowledge_ingest(base_knowledge(base), call->arena, &wish, &report, err))
         return false;
     call->note = arena_fmt(
-        call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s%s",
-        STR_ARG(str_slice(wish.path, 0, 300)), report.added, report.changed, report.removed,
-        report.failed, report.stopped ? "; stopped before its end" : "",
-        dropped > 0 ? "; damaged parts of the index dropped" : "");
-    jw_object(&call->reply);
-    write_report(&call->reply, &report);
-    if (dropped >= 0)
-        reply_count(&call->reply, "dropped", dropped);
-    jw_object_end(&call->reply);
+        call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s",
+        STR_ARG(str_slice(path, 0, 300)), report.added, report.changed, report.removed,
+        report.failed, dropped > 0 ? "; damaged parts of the index dropped" : "");
+    write_report(&call->reply, &report, rebuild ? (int64_t)dropped : -1);
     return true;
 }
 
 static bool forget(struct admin_call *call, struct err *err)
 {
+    struct base *base CLEANUP(base_release) = NULL;
     struct json_writer *w = &call->reply;
     uint32_t documents = 0;
+    struct str id;
 
-    if (!knowledge_forget(call->house->knowledge, call->values[0], &documents, err))
+    if (!borrow(call, true, &base, &id, err) ||
+        !knowledge_forget(base_knowledge(base), id, &documents, err))
         return false;
-    call->note = arena_fmt(call->arena, "document " STR_FMT " forgotten",
-                           STR_ARG(str_slice(call->values[0], 0, 300)));
+    call->note =
+        arena_fmt(call->arena, "document " STR_FMT " forgotten", STR_ARG(str_slice(id, 0, 300)));
     jw_object(w);
     reply_count(w, "forgotten", documents);
     jw_object_end(w);
@@ -276,6 +296,12 @@ static const struct admin_route routes[] = {
      RIGHT_CHANGE, label, &label_schema, &labelled_schema, 0, false, NULL, NULL},
     {"DELETE", "/api/v1/documents/{id}", "Remove a document everywhere", RIGHT_CHANGE, forget, NULL,
      &forgotten_schema, 0, false, NULL, NULL},
+    {"GET", "/api/v1/knowledge/{base}/documents", "List the documents of a base", RIGHT_LOOK, list,
+     NULL, &document_schema, 0, true, NULL, NULL},
+    {"PATCH", "/api/v1/knowledge/{base}/documents/{id}", "Label a document of a base", RIGHT_BASES,
+     label, &label_schema, &labelled_schema, 0, false, NULL, NULL},
+    {"DELETE", "/api/v1/knowledge/{base}/documents/{id}", "Remove a document of a base",
+     RIGHT_BASES, forget, NULL, &forgotten_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_documents_part = {"documents", "What answers are made from.", routes,
                                                 ARRAY_LEN(routes)};

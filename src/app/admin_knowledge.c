@@ -1,5 +1,6 @@
 /* /api/v1/knowledge: search and answers for programs that want them as data. Both are questions to the
  * model that answers from documents, asked through the gateway: allowed, counted and recorded as any. */
+#include "app/admin_bases.h"
 #include "app/admin_fields.h"
 #include "sys/snapshot.h"
 
@@ -28,6 +29,7 @@ static const struct schema answer_schema = {"KnowledgeQuestion", "What to answer
 
 static const struct schema_field citation_fields[] = {
     {"number", FIELD_COUNT, 0, "As the text marks it: [1].", 0, 0, NULL, NULL},
+    {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "The knowledge base it is from.", 0, 0, NULL, NULL},
     {"document", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
@@ -65,20 +67,26 @@ static const struct schema_field answered_fields[] = {
 static const struct schema answered_schema = {"KnowledgeAnswer", "An answer from documents.",
                                               answered_fields, NULL};
 
-static bool write_body(struct admin_call *call, struct str model, const char *field, int64_t search,
-                       struct str *out, struct err *err)
+struct asking {
+    struct str model, base; /* base empty: the default one */
+    const char *field;      /* where the question stands */
+    int64_t search;
+};
+
+static bool write_body(struct admin_call *call, const struct asking *asking, struct str *out,
+                       struct err *err)
 {
     json_ref filter = json_get(call->body, json_root(call->body), STR("filter"));
     struct str text = STR("");
     struct json_writer w;
     struct buf b;
 
-    if (!field_text(call, field, &text, err))
+    if (!field_text(call, asking->field, &text, err))
         return false;
     buf_init(&b, call->arena, MIB);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, "model"), jw_str(&w, model);
+    jw_key(&w, "model"), jw_str(&w, asking->model);
     jw_key(&w, "messages");
     jw_array(&w);
     jw_object(&w);
@@ -88,8 +96,14 @@ static bool write_body(struct admin_call *call, struct str model, const char *fi
     jw_array_end(&w);
     jw_key(&w, "weir");
     jw_object(&w);
-    if (search > 0)
-        jw_key(&w, "search"), jw_i64(&w, search);
+    if (asking->search > 0)
+        jw_key(&w, "search"), jw_i64(&w, asking->search);
+    if (asking->base.len > 0) {
+        jw_key(&w, "knowledge");
+        jw_array(&w);
+        jw_str(&w, asking->base);
+        jw_array_end(&w);
+    }
     if (filter && json_kind(call->body, filter) != JSON_NULL)
         jw_key(&w, "filter"), jw_raw(&w, json_raw(call->body, filter));
     jw_object_end(&w);
@@ -97,22 +111,26 @@ static bool write_body(struct admin_call *call, struct str model, const char *fi
     return buf_finish(&b, out, err);
 }
 
-/* The knowledge base of the path is the model of that name that answers from documents. */
-static const struct model *base_of(struct admin_call *call, const struct config *config,
-                                   struct err *err)
+/* Whoever asks a base asks the model that answers from documents, for that base. */
+static SUSPENDS const struct model *base_of(struct admin_call *call, const struct config *config,
+                                            struct asking *asking, struct err *err)
 {
-    const struct model *model = catalogue_find(config->catalogue, call->values[0]);
+    const struct model *model =
+        catalogue_find(config->catalogue, call->house->settings->knowledge.model);
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_info info;
 
-    if (!model || model->provider) {
-        err_set(err, ERR_NOT_FOUND, "no knowledge base is called \"" STR_FMT "\"",
-                STR_ARG(str_slice(call->values[0], 0, 100)));
+    ASSERT(model && !model->provider);
+    if (!call_base(call, call->values[0], false, &base, err) ||
+        !base_info(base, call->arena, &info, err))
         return NULL;
-    }
-    if (!principal_may_ask(call->who, model->name)) {
+    if (info.is_default && !principal_may_ask(call->who, model->name)) {
         err_set(err, ERR_DENIED, "this key may not ask model \"" STR_FMT "\"",
                 STR_ARG(model->name));
         return NULL;
     }
+    asking->model = model->name;
+    asking->base = info.is_default ? STR("") : info.id;
     return model;
 }
 
@@ -121,7 +139,8 @@ static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t sea
 {
     void *held CLEANUP(snapshot_release) = NULL;
     const struct config *config = snapshot_borrow(call->house->config, &held);
-    const struct model *model = base_of(call, config, err);
+    struct asking asking = {.field = field, .search = search};
+    const struct model *model = base_of(call, config, &asking, err);
     struct gateway_asker asker = {.arena = call->arena,
                                   .who = call->who,
                                   .request_id = http_request_id(call->http),
@@ -129,7 +148,7 @@ static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t sea
     struct gateway_told told = {0};
     struct str body;
 
-    if (!model || !write_body(call, model->name, field, search, &body, err) ||
+    if (!model || !write_body(call, &asking, &body, err) ||
         !gateway_ask_all(call->house->gateway, &asker, model, body, &told, err))
         return false;
     *out = json_parse(call->arena, told.body, err);

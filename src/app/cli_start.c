@@ -46,6 +46,23 @@ static struct str question_of(struct cli *cli, struct err *err)
     return text;
 }
 
+/* "--base a,b" */
+static void put_bases(struct cli *cli, struct json_writer *w)
+{
+    struct str rest = str_from(cli_option(cli, "--base")), base;
+
+    if (rest.len == 0)
+        return;
+    jw_key(w, "weir");
+    jw_object(w);
+    jw_key(w, "knowledge");
+    jw_array(w);
+    while (rest.len > 0 && str_split(&rest, ',', &base))
+        jw_str(w, str_trim(base));
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
 static bool ask_body(struct cli *cli, struct str *out, struct err *err)
 {
     struct buf b;
@@ -66,6 +83,7 @@ static bool ask_body(struct cli *cli, struct str *out, struct err *err)
     jw_key(&w, "content"), jw_str(&w, question_of(cli, err));
     jw_object_end(&w);
     jw_array_end(&w);
+    put_bases(cli, &w);
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }
@@ -176,6 +194,7 @@ static const struct cli_option serve_options_table[] = {
 
 static const struct cli_option ask_options[] = {
     {"--model", CLI_TEXT, "NAME", NULL, "which model; default: the documents"},
+    {"--base", CLI_LIST, "A,B", NULL, "which knowledge bases; default: the default one"},
     {"--no-stream", CLI_SWITCH, NULL, NULL, "wait for the whole answer"},
     {"--words", CLI_SWITCH, NULL, NULL,
      "the words that answer on a line of their own, as on a terminal"},

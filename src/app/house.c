@@ -239,8 +239,7 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
     m->remote_name = m->name;
     if (!m->name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
-    c->knowledge_model =
-        (struct knowledge_model){.knowledge = house->knowledge, .through = through};
+    c->knowledge_model = (struct knowledge_model){.bases = house->bases, .through = through};
     c->answerer =
         (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
     if (str_eq(s->knowledge.through, STR("auto")))
@@ -609,26 +608,23 @@ static bool open_pools(struct house *house, struct err *err)
                                      .threads = (int)s->knowledge.threads,
                                      .queue_max = (uint32_t)s->knowledge.queue};
 
-    struct pool_options ingest = {
-        .name = "ingest", .threads = 1, .queue_max = (uint32_t)s->knowledge.queue};
     struct pool_options log_writer = {.name = "log", .threads = 1, .queue_max = 4};
 
     house->disk = pool_new(&disk, err);
     house->log_writer = house->disk ? pool_new(&log_writer, err) : NULL;
     house->documents = house->log_writer ? pool_new(&documents, err) : NULL;
-    house->ingest = house->documents ? pool_new(&ingest, err) : NULL;
-    return house->ingest != NULL;
+    return house->documents != NULL;
 }
 
 static bool open_knowledge(struct house *house, struct err *err)
 {
-    struct knowledge_options options = {
+    struct bases_options options = {.bases_max = (uint32_t)house->settings->knowledge.bases,
+                                    .alias = house->settings->knowledge.model};
+    struct err why = {0};
+
+    options.each = (struct knowledge_options){
         .dir = house_path(house, "knowledge"),
         .pool = house->documents,
-        .ingest = house->ingest,
-        .batch = {.files = (uint32_t)house->settings->knowledge.batch_files,
-                  .bytes = (size_t)house->settings->knowledge.batch_bytes,
-                  .time = house->settings->knowledge.batch_time},
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,
         .readers = {.memory_max = (size_t)house->settings->knowledge.reader_memory,
@@ -637,22 +633,20 @@ static bool open_knowledge(struct house *house, struct err *err)
                     .children_max = (uint32_t)house->settings->knowledge.readers,
                     .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
-    struct err why = {0};
 
-    if (knowledge_open(&options, &house->knowledge, &why)) {
+    if (!bases_open(&options, &house->bases, &why, err))
+        return false;
+    house->knowledge = bases_default(house->bases);
+    if (why.code == ERR_NONE) {
         if (!knowledge_has_sandbox(house->knowledge, &why))
             log_warn("%s", why.text);
         return true;
-    }
-    if (why.code == ERR_EXHAUSTED) {
-        *err = why;
-        return false;
     }
     log_error(
         "%s: questions about documents get 503 until `weir ingest --rebuild PATH` has made the "
         "index anew, or it comes back from a backup; all else is served",
         why.text);
-    return knowledge_open_damaged(&options, &why, &house->knowledge, err);
+    return true;
 }
 
 static bool open_tls(struct house *house, struct err *err)
@@ -819,7 +813,8 @@ void house_close(struct house **at)
     snapshot_free(&house->config);
     deployments_free(&house->deployments);
     tls_server_free(&house->tls);
-    knowledge_close(&house->knowledge);
+    house->knowledge = NULL;
+    bases_close(&house->bases);
     cache_close(&house->cache);
     redis_close(&house->redis);
     sessions_free(&house->sessions);
@@ -836,7 +831,6 @@ void house_close(struct house **at)
     instances_close(&house->instances);
     store_close(&house->store);
     pool_free(&house->documents);
-    pool_free(&house->ingest);
     pool_free(&house->log_writer);
     pool_free(&house->disk);
     file_close(&house->lock);

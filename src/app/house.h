@@ -16,7 +16,7 @@
 #include "gateway/gateway.h"
 #include "gateway/telemetry.h"
 #include "gateway/traces.h"
-#include "knowledge/knowledge.h"
+#include "knowledge/bases.h"
 #include "net/redis.h"
 #include "net/tls.h"
 #include "store/instances.h"
@@ -36,8 +36,7 @@ struct house {
     struct file *lock;       /* of the data directory */
     struct pool *disk;       /* audit syncs and other short blocking work */
     struct pool *log_writer; /* its own: a full pipe holds up nothing else */
-    struct pool *documents;  /* searching and answering */
-    struct pool *ingest;     /* reading and indexing: one run after another */
+    struct pool *documents;  /* parsing, indexing, searching */
     struct store *store;
     struct instances *instances;
     struct responses_store *responses;
@@ -50,7 +49,8 @@ struct house {
     struct sessions *sessions;
     struct logins *logins; /* NULL: nobody can log in */
     struct str origin;     /* of browsers: "https://weir.example.com"; empty when nobody logs in */
-    struct knowledge *knowledge;
+    struct bases *bases;
+    struct knowledge *knowledge; /* the default one of the bases */
     struct cache *cache;
     struct redis *redis;             /* NULL: none */
     struct snapshot *config;         /* of struct config */

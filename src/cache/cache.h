@@ -40,7 +40,7 @@ struct cache_ask {
     struct cache_key key;
     struct cache_plan plan;
     struct str space, model;
-    struct str tags[CACHE_TAGS_MAX];
+    struct str tags[ENTRY_TAGS_MAX];
     uint32_t tag_count;
     size_t prompt_bytes; /* for the estimate of tokens that nobody counted */
 };

@@ -6,10 +6,10 @@
 
 /* The form, in the machine's own byte order (a file that moves to another kind of machine is refused by
  * its magic): a head of fixed size, the lengths of the texts, the texts. */
-#define FORM_MAGIC 0x31455743u /* "CWE1" */
+#define FORM_MAGIC 0x32455743u /* "CWE2" */
 #define NOTES_MAX  4096
 #define NAME_BYTES 1024
-#define TEXTS      (7 + CACHE_TAGS_MAX)
+#define TEXTS      (7 + ENTRY_TAGS_MAX)
 
 struct form_head {
     uint32_t magic, head_bytes;
@@ -55,7 +55,7 @@ static void list_texts(struct entry_facts *f, struct str *at[TEXTS])
 
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         at[n++] = fixed[i];
-    for (size_t i = 0; i < CACHE_TAGS_MAX; i++)
+    for (size_t i = 0; i < ENTRY_TAGS_MAX; i++)
         at[n++] = &f->tags[i];
     ASSERT(n == TEXTS);
 }
@@ -109,8 +109,8 @@ struct entry *entry_new(const struct entry_facts *facts, struct err *err)
     struct str *texts[TEXTS];
     size_t bytes = sizeof head;
 
-    ASSERT(facts->tag_count <= CACHE_TAGS_MAX);
-    for (uint32_t i = from.tag_count; i < CACHE_TAGS_MAX; i++)
+    ASSERT(facts->tag_count <= ENTRY_TAGS_MAX);
+    for (uint32_t i = from.tag_count; i < ENTRY_TAGS_MAX; i++)
         from.tags[i] = STR_NONE;
     list_texts(&from, texts);
     fill_head(&head, &from);
@@ -144,7 +144,7 @@ static bool check_head(const struct form_head *head, size_t text_bytes)
     uint64_t bytes = sizeof *head;
 
     if (head->magic != FORM_MAGIC || head->head_bytes != sizeof *head ||
-        head->tag_count > CACHE_TAGS_MAX || head->status < 100 || head->status > 599 ||
+        head->tag_count > ENTRY_TAGS_MAX || head->status < 100 || head->status > 599 ||
         head->streaming > 1 || head->estimated > 1 || head->pad || head->stored < 0 ||
         head->expires < head->stored || head->body_bytes > text_bytes)
         return false;

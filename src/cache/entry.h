@@ -12,6 +12,12 @@
 #include "cache/policy.h"
 #include "models/models.h"
 
+/* What a request gives, and what the house adds: whose answer it is and which documents it was made from. */
+#define ENTRY_TAGS_MAX    24
+#define CACHE_OF_KEY      "key:"      /* and the id of the key or person that asked */
+#define CACHE_OF_SUBJECT  "subject:"  /* and the pseudonym of whom it was asked for */
+#define CACHE_OF_DOCUMENT "document:" /* and its id */
+
 struct entry_facts {
     struct cache_key key;
     int status;
@@ -23,7 +29,7 @@ struct entry_facts {
     struct str space, model; /* for purges */
     struct str content_type, provider, remote_model, request_id;
     struct str notes; /* of the gateway: fields of the reply that a hit repeats */
-    struct str tags[CACHE_TAGS_MAX];
+    struct str tags[ENTRY_TAGS_MAX];
     uint32_t tag_count;
     struct str body;
 };

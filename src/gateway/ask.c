@@ -93,6 +93,8 @@ static struct asked *new_asked(struct request *parent, const struct dialect *dia
                                   .label = STR("ask"),
                                   .body = body,
                                   .who = parent->who,
+                                  .documents = parent->documents,
+                                  .document_count = parent->document_count,
                                   .model = model,
                                   .started = fiber_now()};
     asked->req.trace = trace_new(parent->arena, asked->req.id);

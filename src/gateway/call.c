@@ -37,7 +37,7 @@ static bool add_wishes(struct request *req, struct str *body, struct err *err)
 static bool write_for_the_house(struct request *req, struct str *body, struct err *err)
 {
     const struct model to = {
-        .name = req->model->name, .remote_name = req->model->name, .provider = &in_the_house};
+        .name = req->model->name, .remote_name = req->chat.model, .provider = &in_the_house};
     struct losses none = {0};
     struct outgoing out = {0};
 

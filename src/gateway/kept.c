@@ -134,7 +134,10 @@ void keep_response(struct request *req)
         (struct kept_response){.id = arena_fmt(req->arena, "resp_" STR_FMT, STR_ARG(buf_view(&id))),
                                .previous = asked->previous_response_id,
                                .body = asked->response,
-                               .output = asked->output};
+                               .output = asked->output,
+                               .subject = req->subject,
+                               .documents = req->documents,
+                               .document_count = req->document_count};
     struct response_owner owner = owner_of(req);
     if (!kept.id.ptr || !responses_own_items(req->arena, asked, buf_view(&id), &kept.input, &err) ||
         !responses_keep(req->gateway->responses, &owner, &kept, &err))

@@ -99,6 +99,31 @@ static struct str variant_of(const struct request *req)
                      str_find(head->query, STR("alt=sse")) < head->query.len ? "alt=sse" : "");
 }
 
+/* What it goes by when a person or a document is to be forgotten. An answer with more sources than an entry has
+ * room for is not kept: nobody could find it again. */
+static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *err)
+{
+    struct str sources[ENTRY_TAGS_MAX];
+    size_t count = 0, room = ENTRY_TAGS_MAX - ask->tag_count;
+
+    if (req->document_count + 2 > room) {
+        ask->plan.may_store = false;
+        return true;
+    }
+    sources[count++] = arena_fmt(req->arena, CACHE_OF_KEY STR_FMT, STR_ARG(req->who->key_id));
+    if (req->subject.len)
+        sources[count++] = arena_fmt(req->arena, CACHE_OF_SUBJECT STR_FMT, STR_ARG(req->subject));
+    for (size_t i = 0; i < req->document_count; i++)
+        sources[count++] =
+            arena_fmt(req->arena, CACHE_OF_DOCUMENT STR_FMT, STR_ARG(req->documents[i]));
+    for (size_t i = 0; i < count; i++) {
+        if (!sources[i].ptr)
+            return err_arena(err, req->arena);
+        ask->tags[ask->tag_count++] = sources[i];
+    }
+    return true;
+}
+
 static bool fill_ask(struct request *req, const struct cache_wish *wish,
                      const struct cache_plan *plan, struct cache_ask *ask, struct err *err)
 {
@@ -118,8 +143,8 @@ static bool fill_ask(struct request *req, const struct cache_wish *wish,
                               .model = identity.model,
                               .tag_count = wish->tag_count,
                               .prompt_bytes = req->chat.prompt_bytes};
-    memcpy(ask->tags, wish->tags, sizeof ask->tags);
-    return cache_key_of(req->arena, &identity, &ask->key, err);
+    memcpy(ask->tags, wish->tags, sizeof wish->tags);
+    return tag_sources(req, ask, err) && cache_key_of(req->arena, &identity, &ask->key, err);
 }
 
 /* What the provider of a kept answer could not be told, told again. */

@@ -39,6 +39,19 @@ static bool is_alone(struct request *req, const struct model *model, struct err 
     return candidates_alone(req, model, err);
 }
 
+/* What the house answers goes by "weir" and by "weir/ANYTHING", which its answerer understands. */
+static const struct model *find_model(const struct request *req)
+{
+    const struct catalogue *catalogue = req->config->catalogue;
+    const struct model *model = catalogue_find(catalogue, req->chat.model);
+    struct str name = str_slice(req->chat.model, 0, str_find_char(req->chat.model, '/'));
+
+    if (model || name.len == req->chat.model.len)
+        return model;
+    model = catalogue_find(catalogue, name);
+    return model && !model->provider ? model : NULL;
+}
+
 bool choose_route(struct request *req, struct err *err)
 {
     const struct model *model;
@@ -54,7 +67,7 @@ bool choose_route(struct request *req, struct err *err)
         req->model = req->row->groups[0].candidates[0].model;
         return candidates_of_row(req, err);
     }
-    model = catalogue_find(req->config->catalogue, req->chat.model);
+    model = find_model(req);
     if (!model)
         return no_such_model(req, err);
     return model->provider ? is_alone(req, model, err) : choose_the_house(req, model, err);

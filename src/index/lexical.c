@@ -4,100 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/hash.h"
 #include "index/lexical_internal.h"
+#include "index/vector_file.h"
 
-#define MANIFEST_BYTES_MAX ((size_t)64 * KIB)
-#define FILES_MAX          100000
-
-static void manifest_path(char path[SEGMENT_PATH_MAX], const char *dir)
-{
-    (void)snprintf(path, SEGMENT_PATH_MAX, "%s/manifest", dir);
-}
-
-static bool manifest_damaged(struct err *err, const char *dir)
-{
-    return err_set(err, ERR_UNAVAILABLE, "index manifest in \"%s\" is damaged", dir);
-}
-
-/* "weir-lexical 1", "next N", "segment N" ..., and "crc H" of all lines before it. */
-static bool manifest_parse(struct str text, struct manifest *out)
-{
-    size_t body = text.len >= 13 ? text.len - 13 : 0; /* "crc 01234567\n" */
-    struct str seal = str_trim(str_slice(text, body, text.len));
-    uint8_t crc[4];
-
-    if (!str_starts(seal, STR("crc ")) || !hex_parse(str_slice(seal, 4, seal.len), crc, sizeof crc))
-        return false;
-    uint32_t want =
-        (uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3];
-    if (crc32c(0, text.ptr, body) != want)
-        return false;
-    struct str rest = str_slice(text, 0, body), line;
-    if (!str_split(&rest, '\n', &line) || !str_eq(line, STR("weir-lexical 1")))
-        return false;
-    while (str_split(&rest, '\n', &line)) {
-        if (str_starts(line, STR("next "))) {
-            if (!u64_parse(str_slice(line, 5, line.len), &out->next_number))
-                return false;
-        } else if (str_starts(line, STR("segment "))) {
-            if (!u64_parse(str_slice(line, 8, line.len), &out->numbers[out->count++]))
-                return false;
-        } else if (str_starts(line, STR("records "))) {
-            if (!u64_parse(str_slice(line, 8, line.len), &out->records))
-                return false;
-        } else if (line.len) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool manifest_load(const char *dir, struct arena *arena, struct manifest *out, struct err *err)
-{
-    char path[SEGMENT_PATH_MAX];
-    struct str text;
-    struct err missing = {0};
-    struct manifest manifest = {.next_number = 1};
-
-    manifest_path(path, dir);
-    if (!file_load(arena, path, MANIFEST_BYTES_MAX, &text, &missing)) {
-        if (missing.code != ERR_NOT_FOUND) {
-            *err = missing;
-            return err_wrap(err, "open index in \"%s\"", dir);
-        }
-        *out = manifest;
-        return true;
-    }
-    manifest.numbers = arena_array(arena, text.len / 10 + 1, sizeof *manifest.numbers);
-    if (!manifest.numbers)
-        return err_arena(err, arena);
-    if (!manifest_parse(text, &manifest))
-        return manifest_damaged(err, dir);
-    *out = manifest;
-    return true;
-}
-
-bool manifest_store(const char *dir, const struct manifest *manifest, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MANIFEST_BYTES_MAX);
-    char path[SEGMENT_PATH_MAX];
-    struct buf b;
-    struct str text;
-
-    if (!arena)
-        return err_no_room(err, "no memory to write the index manifest");
-    buf_init(&b, arena, MANIFEST_BYTES_MAX);
-    buf_fmt(&b, "weir-lexical 1\nnext %" PRIu64 "\n", manifest->next_number);
-    for (size_t i = 0; i < manifest->count; i++)
-        buf_fmt(&b, "segment %" PRIu64 "\n", manifest->numbers[i]);
-    if (manifest->records)
-        buf_fmt(&b, "records %" PRIu64 "\n", manifest->records);
-    buf_fmt(&b, "crc %08x\n", crc32c(0, b.ptr, b.len));
-    manifest_path(path, dir);
-    return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);
-}
+#define FILES_MAX 100000
 
 /* --- views ------------------------------------------------------------------------------------ */
 
@@ -107,6 +17,11 @@ static void drop_view(struct lexical_view *view)
         ASSERT(view->at[i]->holders > 0);
         if (--view->at[i]->holders == 0)
             segment_unmap(&view->at[i]);
+    }
+    for (uint32_t i = 0; i < view->vector_count; i++) {
+        ASSERT(view->vectors[i].vectors->holders > 0);
+        if (--view->vectors[i].vectors->holders == 0)
+            vectors_unmap(&view->vectors[i].vectors);
     }
     struct arena *arena = view->arena;
     arena_end(&arena);
@@ -145,6 +60,16 @@ static struct segment *known_segment(const struct lexical *lexical, uint64_t num
     return NULL;
 }
 
+static struct vectors *known_vectors(const struct lexical *lexical, uint64_t number)
+{
+    const struct lexical_view *newest = lexical->newest;
+
+    for (uint32_t i = 0; newest && i < newest->vector_count; i++)
+        if (newest->vectors[i].vectors->number == number)
+            return newest->vectors[i].vectors;
+    return NULL;
+}
+
 static void add_up(struct lexical_view *view)
 {
     for (uint32_t i = 0; i < view->count; i++) {
@@ -154,6 +79,8 @@ static void add_up(struct lexical_view *view)
         for (int f = 0; f < TERM_FIELDS; f++)
             view->lengths[f] += view->at[i]->lengths[f];
     }
+    for (uint32_t i = 0; i < view->vector_count; i++)
+        view->bytes += view->vectors[i].vectors->bytes;
 }
 
 static void close_new(const struct lexical *lexical, struct lexical_view *view)
@@ -161,6 +88,30 @@ static void close_new(const struct lexical *lexical, struct lexical_view *view)
     for (uint32_t i = 0; i < view->count; i++)
         if (!known_segment(lexical, view->at[i]->number))
             segment_unmap(&view->at[i]);
+    for (uint32_t i = 0; i < view->vector_count; i++)
+        if (!known_vectors(lexical, view->vectors[i].vectors->number))
+            vectors_unmap(&view->vectors[i].vectors);
+}
+
+/* The vectors' files of the view's i-th segment. */
+static bool open_vectors(const struct lexical *lexical, const struct manifest *manifest,
+                         struct lexical_view *view, uint32_t i, struct err *err)
+{
+    uint32_t fields = 0;
+
+    for (size_t k = 0; k < manifest->vector_count; k++) {
+        struct vectors *vectors = known_vectors(lexical, manifest->vectors[k].number);
+
+        if (manifest->vectors[k].segment != view->at[i]->number)
+            continue;
+        if (++fields > VECTOR_FIELDS_MAX)
+            return manifest_damaged(err, lexical->dir);
+        if (!vectors &&
+            !vectors_open(lexical->dir, manifest->vectors[k].number, view->at[i], &vectors, err))
+            return false;
+        view->vectors[view->vector_count++] = (struct view_vectors){i, vectors};
+    }
+    return true;
 }
 
 /* All segments of the manifest: those of the newest view are shared, the others opened. Only the writer
@@ -169,9 +120,11 @@ static bool open_segments(const struct lexical *lexical, const struct manifest *
                           struct lexical_view *view, struct err *err)
 {
     view->at = arena_array(view->arena, manifest->count + 1, sizeof(struct segment *));
-    if (!view->at)
+    view->vectors =
+        arena_array(view->arena, manifest->vector_count + 1, sizeof(struct view_vectors));
+    if (!view->at || !view->vectors)
         return err_arena(err, view->arena);
-    for (size_t i = 0; i < manifest->count; i++) {
+    for (uint32_t i = 0; i < manifest->count; i++) {
         struct segment *segment = known_segment(lexical, manifest->numbers[i]);
 
         if (!segment && !segment_open(lexical->dir, manifest->numbers[i], &segment, err)) {
@@ -179,6 +132,10 @@ static bool open_segments(const struct lexical *lexical, const struct manifest *
             return false;
         }
         view->at[view->count++] = segment;
+        if (!open_vectors(lexical, manifest, view, i, err)) {
+            close_new(lexical, view);
+            return false;
+        }
     }
     add_up(view);
     return true;
@@ -204,6 +161,8 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
     mutex_lock(&lexical->mutex);
     for (uint32_t i = 0; i < view->count; i++)
         view->at[i]->holders++;
+    for (uint32_t i = 0; i < view->vector_count; i++)
+        view->vectors[i].vectors->holders++;
     struct lexical_view *old = lexical->newest;
     lexical->newest = view;
     mutex_unlock(&lexical->mutex);
@@ -265,12 +224,23 @@ bool lexical_find(const struct lexical_view *view, struct str key,
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+static bool lists_vectors(const struct manifest *manifest, uint64_t number)
+{
+    for (size_t i = 0; i < manifest->vector_count; i++)
+        if (manifest->vectors[i].number == number)
+            return true;
+    return false;
+}
+
 static bool is_listed(const struct manifest *manifest, struct str name)
 {
     uint64_t number;
 
     if (str_ends(name, STR(".records")))
         return u64_parse(str_slice(name, 0, name.len - 8), &number) && number == manifest->records;
+    if (str_ends(name, STR(".vectors")))
+        return u64_parse(str_slice(name, 0, name.len - 8), &number) &&
+               lists_vectors(manifest, number);
     if (!str_ends(name, STR(".segment")) || !u64_parse(str_slice(name, 0, name.len - 8), &number))
         return false;
     for (size_t i = 0; i < manifest->count; i++)
@@ -291,7 +261,7 @@ static bool sweep(const struct lexical *lexical, struct arena *arena,
         return false;
     for (size_t i = 0; i < count; i++) {
         bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part")) ||
-                    str_ends(names[i], STR(".records"));
+                    str_ends(names[i], STR(".records")) || str_ends(names[i], STR(".vectors"));
 
         if (!ours || is_listed(manifest, names[i]))
             continue;
@@ -414,25 +384,53 @@ static bool is_damage(const struct err *why)
     return why->code == ERR_NOT_FOUND || (why->code == ERR_UNAVAILABLE && !why->sys);
 }
 
-/* Takes the segments that cannot be used out of the manifest. */
+/* Those of one segment; none of them when it is gone itself. */
+static bool drop_damaged_vectors(const char *dir, struct manifest *manifest, uint64_t number,
+                                 const struct segment *segment, uint32_t *dropped, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < manifest->vector_count; i++) {
+        struct manifest_vectors listed = manifest->vectors[i];
+        struct vectors *vectors CLEANUP(vectors_unmap) = NULL;
+        struct err why = {0};
+
+        if (listed.segment != number) {
+            manifest->vectors[kept++] = listed;
+        } else if (segment && vectors_open(dir, listed.number, segment, &vectors, &why)) {
+            manifest->vectors[kept++] = listed;
+        } else if (!segment || is_damage(&why)) {
+            *dropped += segment != NULL;
+        } else {
+            *err = why;
+            return false;
+        }
+    }
+    manifest->vector_count = kept;
+    return true;
+}
+
+/* Takes the segments that cannot be used out of the manifest, and vectors that cannot. */
 static bool drop_damaged(const char *dir, struct manifest *manifest, uint32_t *dropped,
                          struct err *err)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < manifest->count; i++) {
-        struct segment *segment = NULL;
+        struct segment *segment CLEANUP(segment_unmap) = NULL;
+        uint64_t number = manifest->numbers[i];
         struct err why = {0};
 
-        if (segment_open(dir, manifest->numbers[i], &segment, &why)) {
-            manifest->numbers[kept++] = manifest->numbers[i];
+        if (segment_open(dir, number, &segment, &why)) {
+            manifest->numbers[kept++] = number;
         } else if (is_damage(&why)) {
             ++*dropped;
         } else {
             *err = why;
             return false;
         }
-        segment_unmap(&segment);
+        if (!drop_damaged_vectors(dir, manifest, number, segment, dropped, err))
+            return false;
     }
     manifest->count = kept;
     return true;

@@ -29,15 +29,23 @@ void lexical_close(struct lexical **lexical); /* no view may be out */
 /* For a directory that cannot be opened because of damage: removes the segments that are damaged or
  * gone, and keeps those that are whole. Where the manifest is damaged or gone all go: nobody can say any
  * more which of them hold what was deleted. Files that could not be read for another reason (rights, a
- * failing disk) are an error, and nothing is removed. *dropped: how many segments are gone. */
+ * failing disk) are an error, and nothing is removed. A segment whose vectors are damaged keeps its words
+ * and loses that field. *dropped: how many segments and fields of segments are gone. */
 bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err) MUST_CHECK;
 
+struct vector_field; /* index/vector.h */
+struct lexical_vector {
+    const struct vector_field *field;
+    const float *values; /* [field->dim] */
+};
 struct lexical_passage {
     struct str header; /* title and heading path: found by, like the text */
     struct str text;
     struct str record;
     const struct str *marks; /* index/marks.h; each 1 to TERM_BYTES_MAX bytes, no two alike */
     size_t mark_count;
+    const struct lexical_vector *vectors; /* at most one a field */
+    size_t vector_count;
 };
 struct lexical_document {
     struct str key; /* adding a key again replaces the document */

@@ -19,6 +19,11 @@ struct lexical_view {
     uint32_t holders; /* under lexical->mutex, like the segments' readers */
     struct segment **at;
     uint32_t count;
+    struct view_vectors {
+        uint32_t segment; /* which of the view's */
+        struct vectors *vectors;
+    } * vectors; /* segments rising */
+    uint32_t vector_count;
     uint64_t documents, passages, bytes;
     uint64_t lengths[TERM_FIELDS];
     struct table records; /* key -> struct str: newer than in the segments */
@@ -42,7 +47,13 @@ struct manifest {
     uint64_t *numbers;
     size_t count;
     uint64_t records; /* file of records set since the segments were written; 0: none */
+    struct manifest_vectors {
+        uint64_t segment, number;
+    } * vectors;
+    size_t vector_count;
 };
+void manifest_path(char path[SEGMENT_PATH_MAX], const char *dir);
+bool manifest_damaged(struct err *err, const char *dir);
 bool manifest_load(const char *dir, struct arena *arena, struct manifest *out, struct err *err)
     MUST_CHECK; /* empty when there is none yet */
 bool manifest_store(const char *dir, const struct manifest *manifest, struct err *err) MUST_CHECK;

@@ -6,24 +6,19 @@
 
 #include "base/buf.h"
 #include "base/table.h"
-#include "index/segment.h"
+#include "index/vector_run.h"
 
 #define INPUTS_MAX   1024
 #define POSTINGS_MAX ((size_t)1 * GIB)
 #define PASSAGE_GONE UINT32_MAX
 #define ARENA_MAX    ((size_t)2 * GIB)
 
-struct staying {
-    struct str key;
-    uint32_t input, document;
-};
-
 struct merge {
     const struct merge_input *inputs;
     size_t count;
     struct arena *arena;
     struct segment_writer *to;
-    struct staying *documents;
+    struct merge_document *documents;
     size_t document_count;
     uint32_t **renumbered; /* [input][passage] -> number in the new segment, or PASSAGE_GONE */
     uint32_t *next_term;   /* [input] */
@@ -38,7 +33,7 @@ static bool is_dropped(const struct merge_input *input, uint32_t document)
 
 static int compare_keys(const void *a, const void *b)
 {
-    const struct staying *left = a, *right = b;
+    const struct merge_document *left = a, *right = b;
 
     return str_cmp(left->key, right->key);
 }
@@ -60,14 +55,14 @@ static bool collect(struct merge *m, struct err *err)
 
             if (!is_dropped(&m->inputs[i], d))
                 m->documents[m->document_count++] =
-                    (struct staying){segment_key(s, &entry), (uint32_t)i, d};
+                    (struct merge_document){segment_key(s, &entry), (uint32_t)i, d};
         }
     }
     qsort(m->documents, m->document_count, sizeof *m->documents, compare_keys);
     return true;
 }
 
-static bool copy_document(struct merge *m, const struct staying *it, struct err *err)
+static bool copy_document(struct merge *m, const struct merge_document *it, struct err *err)
 {
     const struct merge_input *input = &m->inputs[it->input];
     const struct segment *s = input->segment;
@@ -191,30 +186,50 @@ static bool merge_all(struct merge *m, struct err *err)
     return true;
 }
 
-bool segment_merge(const char *dir, uint64_t number, const struct merge_input *inputs, size_t count,
-                   bool *empty, struct err *err)
+static bool begin(struct merge *m, const struct merge_plan *plan, struct err *err)
+{
+    if (plan->count > INPUTS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "cannot merge more than %d index segments", INPUTS_MAX);
+    m->renumbered = arena_array(m->arena, plan->count + 1, sizeof *m->renumbered);
+    m->next_term = arena_array(m->arena, plan->count + 1, sizeof *m->next_term);
+    buf_init(&m->postings, m->arena, POSTINGS_MAX);
+    return (m->renumbered && m->next_term) || err_arena(err, m->arena);
+}
+
+static bool merge_vectors(const struct merge *m, const struct merge_plan *plan,
+                          struct segment_id segment, struct vector_made *made, struct err *err)
+{
+    const struct vector_merge merge = {.dir = plan->dir,
+                                       .run = plan->vectors,
+                                       .inputs = m->inputs,
+                                       .input_count = m->count,
+                                       .documents = m->documents,
+                                       .document_count = m->document_count,
+                                       .segment = segment};
+
+    return vector_merge(&merge, made, err);
+}
+
+bool segment_merge(const struct merge_plan *plan, bool *empty, struct vector_made *vectors,
+                   struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(ARENA_MAX);
     struct segment_writer *to CLEANUP(segment_abandon) = NULL;
+    struct segment_id id;
 
-    if (count > INPUTS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "cannot merge more than %d index segments", INPUTS_MAX);
     if (!arena)
         return err_no_room(err, "no memory to merge index segments");
-    if (!segment_create(dir, number, &to, err))
+    if (!segment_create(plan->dir, plan->number, &to, err))
         return false;
-    struct merge m = {.inputs = inputs, .count = count, .arena = arena, .to = to};
-    m.renumbered = arena_array(arena, count + 1, sizeof *m.renumbered);
-    m.next_term = arena_array(arena, count + 1, sizeof *m.next_term);
-    buf_init(&m.postings, arena, POSTINGS_MAX);
-    if (!m.renumbered || !m.next_term)
-        return err_arena(err, arena);
-    if (!merge_all(&m, err))
+    struct merge m = {.inputs = plan->inputs, .count = plan->count, .arena = arena, .to = to};
+    if (!begin(&m, plan, err) || !merge_all(&m, err))
         return err_wrap(err, "merge index segments");
-    if (m.document_count && !segment_seal(&to, err)) {
+    *empty = m.document_count == 0;
+    if (*empty)
+        return true;
+    if (!segment_seal(&to, &id, err)) {
         to = NULL;
         return false;
     }
-    *empty = m.document_count == 0;
-    return true;
+    return merge_vectors(&m, plan, id, vectors, err);
 }

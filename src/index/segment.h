@@ -53,7 +53,7 @@ struct segment {
     uint32_t holders;    /* views that know it; under lexical->mutex */
     char *map;
     size_t bytes;
-    uint32_t documents, passages, terms, version;
+    uint32_t documents, passages, terms, version, crc;
     bool by_key;                   /* its documents stand in order of their keys: it was merged */
     uint64_t lengths[TERM_FIELDS]; /* sums over the passages */
     struct str sections[SECTIONS];
@@ -109,18 +109,41 @@ struct posting {
 bool segment_add_term(struct segment_writer *w, struct str text, const struct posting *postings,
                       uint32_t count, struct err *err) MUST_CHECK; /* passages rising */
 uint32_t segment_writer_passages(const struct segment_writer *w);
-bool segment_seal(struct segment_writer **w, struct err *err) MUST_CHECK;
+/* Which segment, and what its header's checksum says of all that is in it. */
+struct segment_id {
+    uint64_t number;
+    uint32_t passages, crc;
+};
+bool segment_seal(struct segment_writer **w, struct segment_id *id, struct err *err) MUST_CHECK;
 void segment_abandon(struct segment_writer **w); /* CLEANUP-able */
 
 /* Several segments into one, documents in order of their keys: what it holds decides its bytes, not how it
  * came about. Without the documents whose byte is set in drop[i]; with newer records where there are some.
  * *empty: nothing was left, no file was made. */
+struct vectors;
+struct vector_run;
+struct vector_made;
+#define SEGMENT_VECTORS_MAX 8 /* index/vector.h: VECTOR_FIELDS_MAX */
 struct merge_input {
-    const struct segment *segment;
+    struct segment *segment;
     const uint8_t *drop;         /* a byte a document, or NULL */
     const struct table *records; /* key -> struct str, or NULL */
+    struct vectors *vectors[SEGMENT_VECTORS_MAX];
+    uint32_t vector_count;
+    bool fresh; /* written by this run: nothing that it sets is for these documents */
 };
-bool segment_merge(const char *dir, uint64_t number, const struct merge_input *inputs, size_t count,
-                   bool *empty, struct err *err) MUST_CHECK;
+struct merge_document {
+    struct str key;
+    uint32_t input, document;
+};
+struct merge_plan {
+    const char *dir;
+    uint64_t number;
+    const struct merge_input *inputs;
+    size_t count;
+    const struct vector_run *vectors; /* what the run sets, or drops */
+};
+bool segment_merge(const struct merge_plan *plan, bool *empty, struct vector_made *vectors,
+                   struct err *err) MUST_CHECK;
 
 #endif

@@ -249,6 +249,7 @@ static bool check(struct segment *s, struct err *err)
     s->passages = header.passages;
     s->terms = header.terms;
     s->version = header.version;
+    s->crc = header.crc;
     memcpy(s->lengths, header.lengths, sizeof s->lengths);
     if (s->sections[DOCUMENTS].len != (uint64_t)s->documents * sizeof(struct document_entry) ||
         s->sections[PASSAGES].len != (uint64_t)s->passages * sizeof(struct passage_entry) ||

@@ -14,6 +14,7 @@
 
 struct segment_writer {
     struct arena *arena;
+    uint64_t number;
     char path[SEGMENT_PATH_MAX], partial[SEGMENT_PATH_MAX + 8], dir[SEGMENT_PATH_MAX];
     struct file *file;
     struct buf stage;
@@ -51,6 +52,7 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
         return err_no_room(err, "no memory to write an index segment");
     }
     w->arena = arena;
+    w->number = number;
     segment_path(w->path, dir, number);
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
     buf_init(&w->stage, arena, 2 * STAGE_BYTES);
@@ -258,7 +260,7 @@ static bool seal(struct segment_writer *w, struct err *err)
     return true;
 }
 
-bool segment_seal(struct segment_writer **writer, struct err *err)
+bool segment_seal(struct segment_writer **writer, struct segment_id *id, struct err *err)
 {
     struct segment_writer *w = *writer;
 
@@ -266,6 +268,7 @@ bool segment_seal(struct segment_writer **writer, struct err *err)
         segment_abandon(writer);
         return false;
     }
+    *id = (struct segment_id){w->number, w->header.passages, w->header.crc};
     w->partial[0] = 0; /* it has its name: nothing to remove */
     segment_abandon(writer);
     return true;

@@ -1,12 +1,10 @@
-/* Writing: documents are inverted in memory and flushed to segments nobody lists yet; the commit merges
- * what must be merged, replaces the manifest and unlinks what is no longer listed. */
+/* Writing: documents are inverted in memory and flushed to segments nobody lists yet; commit.c makes them
+ * count. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/table.h"
-#include "index/lexical_internal.h"
+#include "index/lexical_writer.h"
 
 #define BATCH_POSTINGS ((size_t)2 * 1024 * 1024) /* entries in memory before a flush: 24 MiB */
 #define BATCH_RECORDS  ((size_t)32 * MIB)
@@ -14,43 +12,7 @@
 #define WRITER_ARENA   ((size_t)256 * MIB)
 #define SCRATCH_ARENA  ((size_t)512 * MIB)
 #define TERMS_MAX      ((size_t)4 * 1024 * 1024)
-#define KEYS_MAX       ((size_t)10 * 1000 * 1000)
-#define RUN_MAX        1024 /* segments in a manifest or a run */
 #define RECORD_MAX     ((size_t)64 * MIB)
-
-struct use {
-    uint32_t term, passage, times;
-};
-
-/* What was added since the last flush. */
-struct batch {
-    struct arena *arena;
-    struct segment_writer *to;
-    struct table by_key; /* term key -> struct batch_term */
-    struct batch_term {
-        struct str key;
-        uint32_t number;   /* in order of first use */
-        uint32_t times;    /* in the passage being added */
-        uint32_t passages; /* lists length so far */
-    } * *terms;            /* by number */
-    size_t term_count, term_cap;
-    struct buf uses; /* struct use, passages rising */
-    size_t record_bytes;
-};
-
-struct lexical_writer {
-    struct arena *arena;
-    struct lexical *lexical;
-    struct lexical_view *view; /* what the commit builds on */
-    struct analyser *analyser;
-    struct batch batch;
-    struct table gone;  /* keys that old segments lose */
-    struct table added; /* keys of this run */
-    struct table set;   /* keys -> struct str: records set in this run */
-    bool compact;
-    uint64_t flushed[RUN_MAX];
-    size_t flushed_count;
-};
 
 static char present; /* what the tables of keys point to */
 
@@ -70,6 +32,7 @@ bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct 
     w->arena = arena;
     w->lexical = lexical;
     w->view = lexical_borrow(lexical);
+    w->first_number = lexical->next_number;
     table_init(&w->gone, arena, KEYS_MAX);
     table_init(&w->added, arena, KEYS_MAX);
     table_init(&w->set, arena, KEYS_MAX);
@@ -111,6 +74,27 @@ bool lexical_set_record(struct lexical_writer *w, struct str key, struct str rec
         return err_arena(err, w->arena);
     *kept = arena_str(w->arena, record);
     return (kept->ptr && table_put(&w->set, name, kept, NULL)) || err_arena(err, w->arena);
+}
+
+bool vector_set(struct lexical_writer *w, struct str key, const struct vector_field *field,
+                const float *values, uint32_t passages, struct err *err)
+{
+    const struct lexical_vector all = {field, values};
+    struct lexical_document_info info;
+
+    if (table_get(&w->gone, key) || !lexical_find(w->view, key, &info))
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\" in the index",
+                       STR_ARG(key));
+    if (info.passages != passages)
+        return err_set(err, ERR_INVALID,
+                       "document \"" STR_FMT "\" has %u passages, not %u as its vectors say",
+                       STR_ARG(key), info.passages, passages);
+    return vector_run_set(&w->vectors, w->view, key, &all, passages, err);
+}
+
+bool vector_drop(struct lexical_writer *w, const struct vector_field *field, struct err *err)
+{
+    return vector_run_drop(&w->vectors, field, err);
 }
 
 void lexical_compact(struct lexical_writer *w)
@@ -241,6 +225,8 @@ static bool add_passage(struct lexical_writer *w, const struct lexical_passage *
     settle_counts(b, first);
     if (!count_marks(b, passage, number, err))
         return false;
+    if (!vector_run_add(&w->vectors, w->view, number, passage, err))
+        return false;
     b->record_bytes += passage->record.len;
     return segment_add_passage(b->to, passage->record, lengths, err);
 }
@@ -296,20 +282,32 @@ static void end_batch(struct batch *b)
     *b = (struct batch){0};
 }
 
-static bool flush(struct lexical_writer *w, struct err *err)
+static bool write_batch(struct lexical_writer *w, struct err *err)
 {
     struct batch *b = &w->batch;
-
-    if (!b->to)
-        return true;
     size_t *begins = arena_array(b->arena, b->term_count + 1, sizeof *begins);
     const struct posting *sorted = begins ? by_term(b, begins, err) : NULL;
+    struct flushed *flushed = &w->flushed[w->flushed_count];
+    struct segment_id id;
+
     if (!begins)
         return err_arena(err, b->arena);
-    bool ok = sorted && write_terms(b, sorted, begins, err) && segment_seal(&b->to, err);
-    end_batch(b);
-    if (ok)
-        w->flushed[w->flushed_count++] = w->lexical->next_number++;
+    if (!sorted || !write_terms(b, sorted, begins, err) || !segment_seal(&b->to, &id, err))
+        return false;
+    flushed->segment = id.number;
+    w->flushed_count++;
+    w->lexical->next_number++;
+    flushed->vectors.next_number = &w->lexical->next_number;
+    return vector_run_flush(&w->vectors, w->lexical->dir, &id, &flushed->vectors, err);
+}
+
+bool lexical_flush(struct lexical_writer *w, struct err *err)
+{
+    if (!w->batch.to)
+        return true;
+    bool ok = write_batch(w, err);
+    end_batch(&w->batch);
+    vector_run_end_batch(&w->vectors);
     return ok;
 }
 
@@ -336,232 +334,9 @@ bool lexical_add(struct lexical_writer *w, const struct lexical_document *docume
         arena_rewind(scratch, mark);
     }
     if (w->batch.uses.len < BATCH_POSTINGS * sizeof(struct use) &&
-        w->batch.record_bytes < BATCH_RECORDS)
+        w->batch.record_bytes < BATCH_RECORDS && !vector_run_is_full(&w->vectors))
         return true;
-    return flush(w, err);
-}
-
-/* --- commit ----------------------------------------------------------------------------------- */
-
-/* A byte a document: 1 where this run removes or replaces it. NULL when nothing of it goes. */
-static bool find_gone(struct lexical_writer *w, const struct segment *s, uint8_t **out,
-                      struct err *err)
-{
-    uint8_t *drop = NULL;
-
-    for (uint32_t i = 0; i < s->documents && w->gone.count; i++) {
-        struct document_entry entry = segment_document(s, i);
-
-        if (!table_get(&w->gone, segment_key(s, &entry)))
-            continue;
-        if (!drop && !(drop = arena_array(w->arena, s->documents, 1)))
-            return err_arena(err, w->arena);
-        drop[i] = 1;
-    }
-    *out = drop;
-    return true;
-}
-
-/* The plan of a commit: which segments stay as they are, which are written anew as one, and the records
- * that are newer than those that stay. */
-struct plan {
-    struct table records; /* all that are newer, set before or now, of documents that stay */
-    size_t record_bytes;
-    uint64_t old_records; /* file to be removed; 0: none */
-    struct segment *stay[2 * RUN_MAX];
-    size_t stay_count;
-    struct merge_input anew[2 * RUN_MAX];
-    size_t anew_count;
-    struct segment *opened[RUN_MAX]; /* this run's, closed after the commit */
-    size_t opened_count;
-};
-
-static void end_plan(struct plan **held)
-{
-    struct plan *plan = *held;
-
-    for (size_t i = 0; plan && i < plan->opened_count; i++)
-        segment_unmap(&plan->opened[i]);
-    *held = NULL;
-}
-
-static int compare_sizes(const void *a, const void *b)
-{
-    const struct segment *const *left = a, *const *right = b;
-
-    return ((*left)->bytes > (*right)->bytes) - ((*left)->bytes < (*right)->bytes);
-}
-
-/* Too many segments: the smallest join the merge until half the allowed number is left. */
-static void thin_out(struct plan *plan)
-{
-    size_t keep = SEGMENTS_MAX / 2, moved;
-
-    if (plan->stay_count + (plan->anew_count > 0) <= SEGMENTS_MAX)
-        return;
-    qsort(plan->stay, plan->stay_count, sizeof(struct segment *), compare_sizes);
-    moved = plan->stay_count - keep;
-    for (size_t i = 0; i < moved; i++)
-        plan->anew[plan->anew_count++] = (struct merge_input){.segment = plan->stay[i]};
-    memmove(plan->stay, plan->stay + moved, keep * sizeof(struct segment *));
-    plan->stay_count = keep;
-}
-
-static bool put_records(struct lexical_writer *w, struct plan *plan, const struct table *from,
-                        struct err *err)
-{
-    struct str key;
-    void *record;
-
-    for (size_t at = 0; table_next(from, &at, &key, &record);) {
-        if (table_get(&w->gone, key))
-            continue;
-        plan->record_bytes += key.len + ((const struct str *)record)->len;
-        if (!table_put(&plan->records, key, record, NULL))
-            return err_arena(err, w->arena);
-    }
-    return true;
-}
-
-static bool plan_records(struct lexical_writer *w, struct plan *plan, struct err *err)
-{
-    table_init(&plan->records, w->arena, KEYS_MAX);
-    return put_records(w, plan, &w->view->records, err) && put_records(w, plan, &w->set, err);
-}
-
-/* What is written anew gets its newest records; they need not be kept beside. */
-static void settle_records(struct plan *plan)
-{
-    for (size_t i = 0; i < plan->anew_count && plan->records.count; i++) {
-        const struct segment *s = plan->anew[i].segment;
-
-        for (uint32_t d = 0; d < s->documents; d++) {
-            struct document_entry entry = segment_document(s, d);
-
-            (void)table_remove(&plan->records, segment_key(s, &entry));
-        }
-    }
-}
-
-static void take_all(struct plan *plan)
-{
-    for (size_t i = 0; i < plan->stay_count; i++)
-        plan->anew[plan->anew_count++] = (struct merge_input){.segment = plan->stay[i]};
-    plan->stay_count = 0;
-}
-
-static bool make_plan(struct lexical_writer *w, struct plan *plan, struct err *err)
-{
-    if (!plan_records(w, plan, err))
-        return false;
-    for (uint32_t i = 0; i < w->view->count; i++) {
-        uint8_t *drop = NULL;
-
-        if (!find_gone(w, w->view->at[i], &drop, err))
-            return false;
-        if (drop)
-            plan->anew[plan->anew_count++] =
-                (struct merge_input){.segment = w->view->at[i], .drop = drop};
-        else
-            plan->stay[plan->stay_count++] = w->view->at[i];
-    }
-    for (size_t i = 0; i < w->flushed_count; i++) {
-        struct segment **s = &plan->opened[plan->opened_count];
-
-        if (!segment_open(w->lexical->dir, w->flushed[i], s, err))
-            return false;
-        plan->opened_count++;
-        plan->stay[plan->stay_count++] = *s;
-    }
-    if (w->compact || plan->record_bytes > RECORDS_BYTES_MAX)
-        take_all(plan);
-    thin_out(plan);
-    for (size_t i = 0; i < plan->anew_count; i++)
-        plan->anew[i].records = &plan->records;
-    return true;
-}
-
-static bool write_plan(struct lexical_writer *w, struct plan *plan, struct manifest *manifest,
-                       struct err *err)
-{
-    bool empty = true;
-    uint64_t number = w->lexical->next_number;
-
-    if (plan->anew_count) {
-        w->lexical->next_number++;
-        if (!segment_merge(w->lexical->dir, number, plan->anew, plan->anew_count, &empty, err))
-            return false;
-    }
-    for (size_t i = 0; i < plan->stay_count; i++)
-        manifest->numbers[manifest->count++] = plan->stay[i]->number;
-    if (!empty) {
-        w->flushed[w->flushed_count++] = number; /* to be removed should the commit fail */
-        manifest->numbers[manifest->count++] = number;
-    }
-    settle_records(plan);
-    if (plan->records.count) {
-        manifest->records = w->lexical->next_number++;
-        if (!records_store(w->lexical->dir, manifest->records, &plan->records, err))
-            return err_wrap(err, "write index records");
-    }
-    manifest->next_number = w->lexical->next_number;
-    return true;
-}
-
-/* Unlink what the manifest does not list. Failing is survivable: open sweeps again. */
-static void unlink_others(const struct lexical_writer *w, const struct plan *plan, struct err *err)
-{
-    char path[SEGMENT_PATH_MAX];
-
-    for (size_t i = 0; i < plan->anew_count; i++) {
-        segment_path(path, w->lexical->dir, plan->anew[i].segment->number);
-        if (!file_remove(path, err))
-            return;
-    }
-    if (plan->old_records) {
-        records_path(path, w->lexical->dir, plan->old_records);
-        if (!file_remove(path, err))
-            return;
-    }
-    (void)!file_sync_dir(w->lexical->dir, err);
-}
-
-static bool commit(struct lexical_writer *w, struct err *err)
-{
-    struct plan *plan CLEANUP(end_plan) = arena_alloc(w->arena, sizeof *plan);
-    struct manifest manifest = {
-        .numbers = arena_array(w->arena, (size_t)2 * RUN_MAX + 1, sizeof *manifest.numbers)};
-
-    if (!plan || !manifest.numbers)
-        return err_arena(err, w->arena);
-    if (!flush(w, err) || !make_plan(w, plan, err))
-        return false;
-    if (!plan->anew_count && !w->flushed_count && !w->set.count)
-        return true;
-    plan->old_records = w->view->records_file;
-    if (!write_plan(w, plan, &manifest, err))
-        return false;
-    /* From here on the new files may be listed, even when storing the manifest reports a failure (the
-     * rename may stand): they stay, and what is not listed in the end is swept at the next start. */
-    w->flushed_count = 0;
-    if (!manifest_store(w->lexical->dir, &manifest, err))
-        return false;
-    if (!lexical_publish(w->lexical, &manifest, err))
-        return err_wrap(err, "open what was just written");
-    struct err unlinked = {0};
-    unlink_others(w, plan, &unlinked);
-    if (unlinked.code == ERR_NONE)
-        return true;
-    *err = unlinked;
-    return err_wrap(err, "remove replaced index segments (the next start tries again)");
-}
-
-bool lexical_commit(struct lexical_writer **writer, struct err *err)
-{
-    bool ok = commit(*writer, err);
-
-    lexical_abandon(writer);
-    return ok;
+    return lexical_flush(w, err);
 }
 
 void lexical_abandon(struct lexical_writer **writer)
@@ -573,9 +348,12 @@ void lexical_abandon(struct lexical_writer **writer)
     if (!w)
         return;
     end_batch(&w->batch);
-    for (size_t i = 0; i < w->flushed_count; i++) {
-        segment_path(path, w->lexical->dir, w->flushed[i]);
+    vector_run_end(&w->vectors);
+    for (uint64_t i = w->first_number; i < w->lexical->next_number; i++) {
+        segment_path(path, w->lexical->dir, i);
         (void)!file_remove(path, &ignored); /* open sweeps what is left */
+        vectors_path(path, w->lexical->dir, i);
+        (void)!file_remove(path, &ignored);
     }
     analyser_close(&w->analyser);
     lexical_release(&w->view);

@@ -18,16 +18,11 @@ struct knowledge;
 
 struct knowledge_options {
     const char *dir;       /* data directory's knowledge/ */
-    struct pool *pool;     /* searching and answering happen here */
-    struct pool *ingest;   /* runs do, one after another; NULL: `pool` */
+    struct pool *pool;     /* parsing, indexing and searching happen here */
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
-    struct ingest_batch {  /* what a run commits at once: one that is killed goes on behind it */
-        uint32_t files;    /* default 1,000 */
-        size_t bytes;      /* default 32 MiB */
-        dur_ns time;       /* default 5 s */
-    } batch;
     struct readers_options readers;
+    struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
 /* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
@@ -43,13 +38,12 @@ const char *knowledge_damage(struct knowledge *knowledge);
 SUSPENDS bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
     MUST_CHECK;
 void knowledge_close(struct knowledge **knowledge);
+uint64_t knowledge_documents(struct knowledge *knowledge); /* how many; 0 while it is damaged */
 /* false: PDF and office files are refused, or read without a sandbox; `why` says which and why. */
 bool knowledge_has_sandbox(const struct knowledge *knowledge, struct err *why) MUST_CHECK;
 
 struct ingest_report {
     uint32_t added, changed, unchanged, removed, failed, skipped; /* files */
-    uint32_t held; /* gone from their source, and kept: there were too many at once */
-    bool stopped;  /* somebody ended it: what it had done stays, nothing was removed */
     uint64_t passages, bytes;
     struct ingest_problem {
         struct str path, reason;
@@ -69,39 +63,13 @@ struct ingest_wish {
     struct str metadata; /* metadata_read() */
 };
 /* A file or a folder (all files below it, sorted; hidden files, links and unknown types are skipped and
- * said so). Unchanged files, known by size, times and inode, or else by hash, keep what they have; files
- * gone from an ingested folder are removed at the end. A bad file is reported and stops nothing; the
- * version of it that was known goes, unless it could not be read at all.
- * Batches of files become visible as they are committed, each whole; a run that is killed is taken up by
- * the next, which finds the rest unchanged. Runs wait for each other. Who waits for a run ends it by
- * leaving: what is committed stays. */
+ * said so). Unchanged files, known by hash, keep what they have; files gone from an ingested folder are
+ * removed. A bad file is reported and stops nothing; the version of it that was known goes, unless it
+ * could not be read at all. The run becomes visible as a whole at its end. One run at a time:
+ * ERR_UNAVAILABLE. */
 SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena,
                                const struct ingest_wish *wish, struct ingest_report *out,
                                struct err *err) MUST_CHECK;
-/* The same, and nobody waits: see ingest_run_find(). */
-bool knowledge_ingest_detached(struct knowledge *knowledge, const struct ingest_wish *wish,
-                               uint64_t *run, struct err *err) MUST_CHECK;
-
-enum run_state { RUN_WAITING, RUN_WORKING, RUN_DONE, RUN_STOPPED, RUN_FAILED };
-struct ingest_run {
-    uint64_t id;
-    struct str what; /* a path, or the name of a source */
-    bool is_source;
-    enum run_state state;
-    wall_ms begun, ended;        /* ended 0: it goes on */
-    uint64_t known, done;        /* files or items it knows of so far, and of them */
-    struct str current;          /* what it is at */
-    struct ingest_report report; /* lists: once it has ended */
-    struct str error;            /* RUN_FAILED: why */
-};
-/* The newest first; without their lists. */
-bool ingest_run_list(struct knowledge *knowledge, struct arena *arena, struct ingest_run **out,
-                     size_t *count, struct err *err) MUST_CHECK;
-bool ingest_run_find(struct knowledge *knowledge, struct arena *arena, uint64_t id,
-                     struct ingest_run *out, struct err *err) MUST_CHECK;
-/* It ends at the next file; what it has done stays. ERR_NOT_FOUND; one that has ended stays as it is. */
-bool ingest_run_stop(struct knowledge *knowledge, uint64_t id, struct err *err) MUST_CHECK;
-void ingest_runs_stop(struct knowledge *knowledge); /* all of them, and those that begin later */
 
 struct document_info {
     struct str id, path, title, language; /* "en", "zh" */
@@ -134,6 +102,7 @@ struct citation_words {              /* the words of a quote that answer */
     uint32_t quote_first, quote_end; /* bytes of the quote */
 };
 struct citation {
+    struct str base; /* name of the knowledge base, when several may be asked; or empty */
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
     struct str metadata;                       /* of the document: JSON text, or empty */
@@ -170,11 +139,13 @@ SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, size_t limit,
                                struct passages_found *out, struct err *err) MUST_CHECK;
 
-/* The model "weir": fills gateway/config.h's struct answerer. With `through` set, that model writes the
+/* The model "weir": fills gateway/config.h's struct answerer. Asked is the default base; "weir/NAME" asks
+ * another, and "weir": {"knowledge": ["a", "b"]} in the body several. With `through` set, that model writes the
  * answer from the same passages (asked through gateway_ask) and the citations it used are checked; with
  * NULL the sentences themselves are the answer. */
+struct bases; /* knowledge/bases.h */
 struct knowledge_model {
-    struct knowledge *knowledge;
+    struct bases *bases;
     const struct model *(*through)(
         const struct config *config); /* NULL or returns NULL: no provider */
 };

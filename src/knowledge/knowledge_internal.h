@@ -16,11 +16,9 @@ struct knowledge {
     struct mutex repairing;
     struct err damage; /* why there is none */
     const char *dir;
-    struct pool *pool, *ingest;
-    struct runs *runs;
-    struct ingest_batch batch;
-    atomic_int writers_waiting; /* beside a run, which lets them in after its batch */
+    struct pool *pool;
     struct readers *readers;
+    bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
     size_t file_bytes_max;
     uint32_t files_max;
@@ -28,9 +26,6 @@ struct knowledge {
 
 /* NULL, with the reason, while the index is damaged. */
 struct lexical *index_of(struct knowledge *knowledge, struct err *err);
-/* The index's writer; others write for moments only, and are waited for. Blocks. */
-bool begin_change(struct knowledge *knowledge, struct lexical_writer **out, struct err *err)
-    MUST_CHECK;
 bool repair_now(struct knowledge *knowledge, uint32_t *dropped, struct err *err) MUST_CHECK;
 
 /* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
@@ -53,6 +48,10 @@ struct briefing;
 bool brief_now(struct knowledge *knowledge, struct arena *arena,
                const struct knowledge_question *question, struct briefing *out, struct err *err)
     MUST_CHECK;
+struct base_set; /* knowledge/bases.h */
+SUSPENDS bool bases_brief(const struct base_set *set, struct arena *arena,
+                          const struct knowledge_question *question, struct briefing *out,
+                          struct err *err) MUST_CHECK;
 SUSPENDS bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                               const struct knowledge_question *question, struct briefing *out,
                               struct err *err) MUST_CHECK;
@@ -75,13 +74,20 @@ void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */
 
 /* knowledge_model_ask() with a provider: through.c. */
-SUSPENDS bool ask_through(struct knowledge *knowledge, struct request *req,
+SUSPENDS bool ask_through(const struct base_set *bases, struct request *req,
                           const struct knowledge_question *question, const struct model *model,
                           struct answer **out, struct err *err) MUST_CHECK;
+/* Says in the request of which documents its answer is made, beside what was said before: whatever is kept of
+ * the answer can then be found when one of them is forgotten. */
+bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
+                       struct err *err) MUST_CHECK;
 #define FILTER_BYTES_MAX ((size_t)32 * KIB)
 /* What a request asks of the documents; search: how many passages, 0: an answer. */
 bool knowledge_question_of(struct request *req, struct knowledge_question *out, int64_t *search,
                            struct err *err) MUST_CHECK;
+/* Which bases the request names, for who asks. */
+SUSPENDS bool knowledge_bases_of(struct request *req, struct bases *bases, struct base_set *out,
+                                 struct err *err) MUST_CHECK;
 /* The embedded answer, streaming or whole: model.c. */
 struct answer *answer_here(struct request *req, const struct grounded *grounded, struct err *err)
     MUST_CHECK;
@@ -91,8 +97,6 @@ struct answer *answer_here(struct request *req, const struct grounded *grounded,
 struct document_source {
     struct str bytes, shown, source, root;
     struct str readers, metadata;
-    struct str title; /* of those that have none; empty: the last part of `shown` */
-    struct str mark;  /* of its record */
     uint64_t version;
     enum document_type type;
 };

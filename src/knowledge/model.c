@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "knowledge/answer.h"
+#include "knowledge/bases.h"
 #include "knowledge/knowledge_internal.h"
 #include "sys/clock.h"
 
@@ -71,6 +72,8 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     jw_object(w);
     jw_key(w, "number");
     jw_u64(w, number);
+    if (c->base.len > 0)
+        write_text(w, "knowledge", c->base);
     write_text(w, "document", c->document);
     jw_key(w, "version");
     jw_u64(w, c->version);
@@ -182,6 +185,34 @@ void write_annotations(struct buf *to, const struct account *a)
     for (size_t i = 0; i < a->count && a->answered; i++)
         write_annotation(&w, a, i);
     jw_array_end(&w);
+}
+
+/* --- what it stands on ------------------------------------------------------------------------ */
+
+static bool is_among(const struct str *list, size_t count, struct str one)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i], one))
+            return true;
+    return false;
+}
+
+bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
+                       struct err *err)
+{
+    struct str *all = arena_array(req->arena, req->document_count + count + 1, sizeof *all);
+    size_t known = req->document_count;
+
+    if (!all)
+        return err_arena(err, req->arena);
+    if (known)
+        memcpy(all, req->documents, known * sizeof *all);
+    for (size_t i = 0; i < count; i++)
+        if (!is_among(all, known, citations[i].document))
+            all[known++] = citations[i].document;
+    req->documents = all;
+    req->document_count = known;
+    return true;
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -310,8 +341,10 @@ struct answer *answer_here(struct request *req, const struct grounded *g, struct
         (void)err_arena(err, req->arena);
         return NULL;
     }
-    if (!describe(req, g, &a, err) || !(req->chat.stream ? write_stream(req, g, &a, pieces, err)
-                                                         : write_whole(req, &a, pieces, err)))
+    if (!request_stands_on(req, g->citations, g->citation_count, err) ||
+        !describe(req, g, &a, err) ||
+        !(req->chat.stream ? write_stream(req, g, &a, pieces, err)
+                           : write_whole(req, &a, pieces, err)))
         return NULL;
     *answer = (struct answer){.status = 200,
                               .streaming = req->chat.stream,
@@ -354,7 +387,7 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
 }
 
 /* Passages as they are: listed for people, with all that is known of them for programs. */
-static SUSPENDS bool search_for(struct knowledge *knowledge, struct request *req,
+static SUSPENDS bool search_for(const struct base_set *bases, struct request *req,
                                 const struct knowledge_question *question, size_t limit,
                                 struct answer **out, struct err *err)
 {
@@ -363,7 +396,7 @@ static SUSPENDS bool search_for(struct knowledge *knowledge, struct request *req
     struct grounded g = {.language = text_language(question->text)};
     struct buf b;
 
-    if (!knowledge_search(knowledge, req->arena, question, limit, &found, err))
+    if (!bases_search(bases, req->arena, question, limit, &found, err))
         return false;
     g.answered = found.count > 0;
     g.citations = found.list;
@@ -383,11 +416,37 @@ static SUSPENDS bool search_for(struct knowledge *knowledge, struct request *req
     return *out != NULL;
 }
 
+/* "weir": {"knowledge": ["a", "b"]}, or what stands behind the slash of "weir/a"; else the default. */
+bool knowledge_bases_of(struct request *req, struct bases *bases, struct base_set *out,
+                        struct err *err)
+{
+    const struct json *j = req->chat.json;
+    json_ref list = json_get(j, req->chat.weir, STR("knowledge"));
+    size_t slash = str_find_char(req->chat.model, '/'), count = 0;
+    struct str names[BASES_ASKED_MAX];
+
+    if (str_starts(req->chat.model, req->model->name) && slash == req->model->name.len &&
+        slash < req->chat.model.len)
+        names[count++] = str_slice(req->chat.model, slash + 1, req->chat.model.len);
+    if (list && json_kind(j, list) != JSON_ARRAY)
+        return err_set(err, ERR_INVALID, "weir.knowledge: expected a list of knowledge bases");
+    if (list && count > 0)
+        return err_set(err, ERR_INVALID,
+                       "weir.knowledge: the model's name says which knowledge base is asked");
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v))
+        if (count == BASES_ASKED_MAX || !json_str(j, v, req->arena, &names[count++]))
+            return err_set(err, ERR_INVALID,
+                           "weir.knowledge: expected names of at most %u knowledge bases",
+                           BASES_ASKED_MAX);
+    return bases_choose(bases, names, count, req->who, out, err);
+}
+
 bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
                          struct err *err)
 {
     const struct knowledge_model *m = knowledge_model;
     const struct model *through = m->through ? m->through(req->config) : NULL;
+    struct base_set bases CLEANUP(base_set_release) = {0};
     struct knowledge_question question;
     struct grounded grounded;
     int64_t search;
@@ -396,13 +455,14 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     if (!str_trim(req->chat.question).len)
         return err_set(err, ERR_INVALID,
                        "messages: expected a question in the last message with role \"user\"");
-    if (!knowledge_question_of(req, &question, &search, err))
+    if (!knowledge_question_of(req, &question, &search, err) ||
+        !knowledge_bases_of(req, m->bases, &bases, err))
         return false;
     if (search > 0)
-        return search_for(m->knowledge, req, &question, (size_t)search, out, err);
+        return search_for(&bases, req, &question, (size_t)search, out, err);
     if (through)
-        return ask_through(m->knowledge, req, &question, through, out, err);
-    if (!knowledge_answer(m->knowledge, req->arena, &question, &grounded, err))
+        return ask_through(&bases, req, &question, through, out, err);
+    if (!bases_answer(&bases, req->arena, &question, &grounded, err))
         return false;
     *out = answer_here(req, &grounded, err);
     return *out != NULL;

@@ -358,3 +358,38 @@ bool passage_read(struct arena *arena, struct str record, struct passage *out)
     *out = passage;
     return true;
 }
+
+static bool skip_numbers(struct str *rest, uint64_t count)
+{
+    size_t at = 0;
+
+    for (; count > 0 && at < rest->len; at++)
+        count -= (uint8_t)rest->ptr[at] < 128;
+    *rest = str_slice(*rest, at, rest->len);
+    return count == 0;
+}
+
+static bool skip_block(struct str *rest)
+{
+    const uint64_t per_run = 4;
+    uint64_t kind, level, runs;
+    struct place place;
+    struct str text;
+
+    return record_number(rest, &kind) && (!(kind & PLACED) || place_read(rest, &place)) &&
+           record_number(rest, &level) && record_str(rest, &text) && record_number(rest, &runs) &&
+           runs <= rest->len && skip_numbers(rest, runs * (per_run + (kind & STEPPED ? 1 : 0)));
+}
+
+bool passage_skip(struct str *rest)
+{
+    struct str heading;
+    uint64_t count;
+
+    if (!record_str(rest, &heading) || !record_number(rest, &count) || count > rest->len)
+        return false;
+    while (count-- > 0)
+        if (!skip_block(rest))
+            return false;
+    return true;
+}

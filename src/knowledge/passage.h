@@ -24,6 +24,8 @@ bool passage_text(struct arena *arena, const struct passage *passage, struct str
 void passage_write(struct buf *to, const struct passage *passage);
 /* Texts view the record. false: the bytes make no sense or memory is gone. */
 bool passage_read(struct arena *arena, struct str record, struct passage *out) MUST_CHECK;
+/* Steps over what passage_write() wrote; what its owner put behind it is left. */
+bool passage_skip(struct str *rest) MUST_CHECK;
 
 /* Small records of our own, for documents too. */
 void place_write(struct buf *to, const struct place *place);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "knowledge/answer.h"
+#include "knowledge/bases.h"
 #include "knowledge/knowledge_internal.h"
 #include "net/sse.h"
 #include "sys/clock.h"
@@ -336,7 +337,8 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     buf_init(&w->content, req->arena, CONTENT_MAX + EVENT_MAX);
     buf_init(&w->out, req->arena, BODY_MAX);
     sse_reader_init(&w->events, req->arena, EVENT_MAX);
-    if (!write_body(req, &w->briefing, &body, err))
+    if (!request_stands_on(req, w->briefing.citations, w->briefing.count, err) ||
+        !write_body(req, &w->briefing, &body, err))
         return false;
     w->scratch = arena_new(4 * EVENT_MAX);
     if (!w->scratch)
@@ -353,7 +355,7 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     return true;
 }
 
-bool ask_through(struct knowledge *knowledge, struct request *req,
+bool ask_through(const struct base_set *bases, struct request *req,
                  const struct knowledge_question *question, const struct model *model,
                  struct answer **out, struct err *err)
 {
@@ -363,12 +365,12 @@ bool ask_through(struct knowledge *knowledge, struct request *req,
     if (!w)
         return err_arena(err, req->arena);
     *w = (struct writing){.req = req, .model = model};
-    if (!knowledge_brief(knowledge, req->arena, question, &w->briefing, err))
+    if (!bases_brief(bases, req->arena, question, &w->briefing, err))
         return false;
     if (w->briefing.count)
         return begin_writing(w, out, err);
     /* Nothing to write from: the refusal needs no model and costs nothing. */
-    if (!knowledge_answer(knowledge, req->arena, question, &none, err))
+    if (!bases_answer(bases, req->arena, question, &none, err))
         return false;
     *out = answer_here(req, &none, err);
     return *out != NULL;

@@ -6,10 +6,11 @@
 #include "base/log.h"
 #include "sys/clock.h"
 
-#define OWN_MEMORY  (16 * KIB)
-#define CHAIN_MAX   1000        /* answers that one goes on from, one after the other */
-#define EVICT_SHARE 16          /* a sixteenth goes at once: each look costs a walk over all */
-#define ITEMS_MAX   (256 * MIB) /* the request's arena is the limit */
+#define OWN_MEMORY       (16 * KIB)
+#define CHAIN_MAX        1000        /* answers that one goes on from, one after the other */
+#define EVICT_SHARE      16          /* a sixteenth goes at once: each look costs a walk over all */
+#define ITEMS_MAX        (256 * MIB) /* the request's arena is the limit */
+#define DOCUMENTS_MEMORY (256 * KIB)
 
 const struct migration responses_migrations[] = {
     {"responses", 1, "answers that are kept",
@@ -24,6 +25,9 @@ const struct migration responses_migrations[] = {
      " input TEXT NOT NULL,"
      " output TEXT NOT NULL);"
      "CREATE INDEX responses_created ON responses (created, id, bytes)"},
+    {"responses", 2, "whose they are, and what they are made from",
+     "ALTER TABLE responses ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE responses ADD COLUMN documents TEXT NOT NULL DEFAULT ''"},
 };
 const size_t responses_migration_count = ARRAY_LEN(responses_migrations);
 
@@ -113,11 +117,32 @@ static SUSPENDS bool evict(struct responses_store *store, struct err *err)
     return true;
 }
 
+/* An id a line. */
+static bool join_documents(struct arena *arena, const struct kept_response *response,
+                           struct str *out, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, arena, DOCUMENTS_MEMORY / 2);
+    for (size_t i = 0; i < response->document_count; i++) {
+        buf_str(&b, response->documents[i]);
+        buf_char(&b, '\n');
+    }
+    return buf_finish(&b, out, err);
+}
+
 bool responses_keep(struct responses_store *store, const struct response_owner *owner,
                     const struct kept_response *response, struct err *err)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new(DOCUMENTS_MEMORY);
     int64_t bytes = (int64_t)(response->body.len + response->input.len + response->output.len);
     wall_ms now = clock_wall();
+    struct str documents;
+
+    if (!arena)
+        return err_no_room(err, "no memory to keep the answer");
+    if (!join_documents(arena, response, &documents, err))
+        return err_wrap(err, "keep the answer");
     const struct value row[] = {
         V_TEXT(response->id),
         V_TEXT(owner->tenant),
@@ -128,11 +153,14 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
         V_TEXT(response->body),
         V_TEXT(response->input),
         V_TEXT(response->output),
+        V_TEXT(response->subject.ptr ? response->subject : STR("")),
+        V_TEXT(documents),
     };
     const struct value old[] = {V_INT(now - store->age_max / MILLISECOND)};
     const struct statement statements[] = {
-        {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, output)"
-         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, "
+         "output, "
+         "subject, documents) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
          row, ARRAY_LEN(row)},
         {"DELETE FROM responses WHERE created < ?1", old, 1},
     };
@@ -311,4 +339,62 @@ bool responses_item(struct responses_store *store, struct arena *arena,
         return not_found(item_id, err);
     *raw = json_raw(j, item);
     return true;
+}
+
+/* ---- forgetting ---- */
+
+/* Every answer that was meant and every one that went on from it. An answer made before its documents were
+ * written down names those it cites in its body. */
+#define MEANT                                                                                     \
+    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                                 \
+    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR (?4 <> '' AND " \
+    "(documents LIKE ?5 OR body LIKE ?5 OR output LIKE ?5)) "                                     \
+    "UNION SELECT r.id FROM responses r JOIN gone g ON r.previous = g.id) "
+
+#define PATTERN_BYTES 128
+
+static void fill_selector(const struct responses_selector *what, char pattern[PATTERN_BYTES],
+                          struct value values[5])
+{
+    struct buf b;
+
+    buf_init_fixed(&b, pattern, PATTERN_BYTES);
+    buf_fmt(&b, "%%" STR_FMT "%%", STR_ARG(str_slice(what->document, 0, PATTERN_BYTES - 3)));
+    values[0] = V_TEXT(what->key_id.len ? what->tenant : STR(""));
+    values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
+    values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
+    values[3] = V_TEXT(what->document.len ? what->document : STR(""));
+    values[4] = V_TEXT(buf_view(&b));
+}
+
+bool responses_count(struct responses_store *store, const struct responses_selector *what,
+                     int64_t *count, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(OWN_MEMORY);
+    char pattern[PATTERN_BYTES];
+    struct value values[5];
+    struct rows rows;
+
+    if (!arena)
+        return err_no_room(err, "no memory for kept answers");
+    fill_selector(what, pattern, values);
+    if (!store_read(store->store, arena,
+                    &(struct statement){MEANT "SELECT COUNT(*) FROM gone", values, 5}, &rows, err))
+        return false;
+    *count = rows_at(&rows, 0, 0).i;
+    return true;
+}
+
+bool responses_forget(struct responses_store *store, const struct responses_selector *what,
+                      int64_t *gone, struct err *err)
+{
+    char pattern[PATTERN_BYTES];
+    struct value values[5];
+
+    fill_selector(what, pattern, values);
+    return store_write(
+        store->store,
+        &(struct statement){MEANT "DELETE FROM responses WHERE id IN (SELECT id FROM gone)", values,
+                            5},
+        1, gone, err);
 }

@@ -30,11 +30,14 @@ void responses_store_close(struct responses_store **store);
 bool responses_store_keeps(const struct responses_store *store); /* whether anything is kept */
 
 struct kept_response {
-    struct str id;       /* "resp_..." */
-    struct str previous; /* what it went on from, or "" */
-    struct str body;     /* raw: the object, as the client had it */
-    struct str input;    /* raw array: its own items, each with an id */
-    struct str output;   /* raw array: items with what must come back */
+    struct str id;               /* "resp_..." */
+    struct str previous;         /* what it went on from, or "" */
+    struct str body;             /* raw: the object, as the client had it */
+    struct str input;            /* raw array: its own items, each with an id */
+    struct str output;           /* raw array: items with what must come back */
+    struct str subject;          /* whom it was asked for, a pseudonym, or "" */
+    const struct str *documents; /* it was made from, by id; of no use when read back */
+    size_t document_count;
 };
 struct response_owner {
     struct str tenant, key_id;
@@ -57,5 +60,18 @@ SUSPENDS bool responses_history(struct responses_store *store, struct arena *are
 SUSPENDS bool responses_item(struct responses_store *store, struct arena *arena,
                              const struct response_owner *owner, struct str item_id,
                              struct str *raw, struct err *err) MUST_CHECK;
+
+/* What is to go for good: answers of a person, or made from a document, and all that went on from them, as
+ * their model had read it. Empty members name nobody. */
+struct responses_selector {
+    struct str tenant, key_id; /* of whom, by key */
+    struct str subject;        /* ... by pseudonym */
+    struct str document;       /* an id */
+};
+SUSPENDS bool responses_count(struct responses_store *store, const struct responses_selector *what,
+                              int64_t *count, struct err *err) MUST_CHECK;
+/* The rows are gone; store_scrub() sees to the bytes. */
+SUSPENDS bool responses_forget(struct responses_store *store, const struct responses_selector *what,
+                               int64_t *gone, struct err *err) MUST_CHECK;
 
 #endif

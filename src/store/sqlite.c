@@ -263,6 +263,7 @@ static void close_conn(struct store_conn **conn)
 static const char *const writer_settings = "PRAGMA journal_mode = WAL;"
                                            "PRAGMA synchronous = FULL;"
                                            "PRAGMA foreign_keys = ON;"
+                                           "PRAGMA secure_delete = ON;"
                                            "PRAGMA trusted_schema = OFF;"
                                            "PRAGMA temp_store = MEMORY;";
 static const char *const reader_settings = "PRAGMA query_only = ON;"
@@ -368,6 +369,7 @@ static bool open_memory(struct arena *arena, const char *path, bool writer, stru
 
 const struct store_body sqlite_body = {
     .begin = "BEGIN IMMEDIATE",
+    .scrub = "PRAGMA wal_checkpoint(TRUNCATE)",
     .attach = open_file,
     .detach = close_conn,
     .run = run,

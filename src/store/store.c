@@ -314,6 +314,49 @@ bool store_read_now(struct store *store, struct arena *arena, const struct state
     return true;
 }
 
+struct scrub {
+    struct store *store;
+    bool ok;
+    struct err err;
+};
+
+/* On a reading thread, which may wait for the writer. */
+static void run_scrub(void *arg)
+{
+    struct scrub *scrub = arg;
+    struct store *store = scrub->store;
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
+    const struct statement statement = {store->body->scrub, NULL, 0};
+    struct rows rows = {0};
+    int64_t changed;
+
+    if (!arena) {
+        err_no_room(&scrub->err, "no memory to scrub the database");
+        return;
+    }
+    mutex_lock(&store->writer_lock);
+    scrub->ok = store->body->run(store->writer, &statement, arena, &rows, &changed, &scrub->err);
+    mutex_unlock(&store->writer_lock);
+    if (scrub->ok && (rows.count == 0 || rows_at(&rows, 0, 0).i != 0))
+        scrub->ok =
+            err_set(&scrub->err, ERR_UNAVAILABLE,
+                    "the database's log still holds what was deleted, as somebody reads it");
+}
+
+bool store_scrub(struct store *store, bool *gone, struct err *err)
+{
+    struct scrub scrub = {.store = store};
+
+    *gone = !store->body->shared;
+    if (!store->body->scrub)
+        return true;
+    if (!pool_run(store->reading, run_scrub, &scrub, err))
+        return false;
+    if (!scrub.ok)
+        *err = scrub.err;
+    return scrub.ok;
+}
+
 struct store_stats store_stats(const struct store *store)
 {
     return (struct store_stats){

@@ -22,6 +22,9 @@ struct store_body {
                 struct rows *rows, int64_t *changed, struct err *err);
     /* Many statements in one text, no values, no rows. */
     bool (*script)(struct store_conn *conn, const char *text, struct err *err);
+    /* One statement outside transactions after which no file of the database holds what was deleted: its first
+     * column is 0 when that is so. NULL: nothing to do, or the server's business. */
+    const char *scrub;
     /* False once a failure has undone the whole transaction by itself. */
     bool (*in_transaction)(const struct store_conn *conn);
     /* The connection broke: whether a COMMIT that failed has happened is not known. NULL: cannot be. */

@@ -316,6 +316,31 @@ test("traces: recent requests, step by step", async () => {
   await bad("GET", "/api/v1/traces/req_0000000000000000", 404, "not_found");
 });
 
+test("knowledge bases: made, shown, filled, asked, deleted", async () => {
+  const folder = fs.mkdtempSync(path.join(weir.dir, "deals-"));
+  fs.writeFileSync(path.join(folder, "merger.md"), "# Merger\n\nThe merger with Beta closes in spring.\n");
+  const made = await good("POST", "/api/v1/knowledge", { body: { name: "deals", title: "Deals" } }, 201);
+  assert.match(made.id, /^vs_[0-9a-f]{24}$/);
+  assert.deepEqual([made.name, made.title, made.tenant, made.documents], ["deals", "Deals", "default", 0]);
+  await bad("POST", "/api/v1/knowledge", 409, "conflict", { body: { name: "deals" } });
+  await bad("POST", "/api/v1/knowledge", 422, "wrong_fields", { body: { name: "vs_mine" } });
+  assert.equal((await good("PATCH", "/api/v1/knowledge/deals", { body: { title: "All deals" } })).title, "All deals");
+  assert.equal((await good("GET", `/api/v1/knowledge/${made.id}`)).title, "All deals");
+  assert.equal((await good("POST", "/api/v1/documents", { body: { path: folder, knowledge: "deals" } })).added, 1);
+  const [document] = (await good("GET", "/api/v1/knowledge/deals/documents")).items;
+  assert.deepEqual(await good("PATCH", `/api/v1/knowledge/deals/documents/${document.id}`, { body: { metadata: { year: 2026 } } }), { changed: 1 });
+  assert.equal((await good("POST", "/api/v1/knowledge/deals/search", { body: { query: "merger" } })).passages[0].knowledge, "deals");
+  assert.equal((await good("POST", "/api/v1/knowledge/deals/answer", { body: { question: "When does the merger with Beta close?" } })).answered, true);
+  assert.deepEqual(await good("DELETE", `/api/v1/knowledge/deals/documents/${document.id}`), { forgotten: 1 });
+  assert.ok((await good("GET", "/api/v1/knowledge")).items.find((b) => b.id === made.id));
+  const gone = await good("DELETE", "/api/v1/knowledge/deals");
+  assert.equal(gone.id, made.id);
+  assert.ok(gone.files > 0);
+  assert.ok(!fs.readdirSync(path.join(weir.dir, "data", "knowledge", "bases")).some((name) => name.startsWith(made.id)));
+  await bad("GET", "/api/v1/knowledge/deals", 404, "not_found");
+  await bad("DELETE", "/api/v1/knowledge/default", 409, "conflict");
+});
+
 test("documents: ingested, listed, forgotten", async () => {
   const folder = path.join(weir.dir, "to ingest");
   fs.mkdirSync(folder);
@@ -336,25 +361,6 @@ test("documents: ingested, listed, forgotten", async () => {
   assert.ok(answer.answered && answer.citations[0].quote.includes("30 days"), answer.text);
   await bad("POST", "/api/v1/knowledge/nobody/search", 404, "not_found", { body: { query: "leave" } });
   assert.deepEqual(await good("DELETE", `/api/v1/documents/${mine.id}`), { forgotten: 1 });
-});
-
-test("runs: begun, watched, ended", async () => {
-  const folder = path.join(weir.dir, "to run");
-  fs.mkdirSync(folder);
-  for (const name of ["a", "b"]) fs.writeFileSync(path.join(folder, `${name}.md`), `The fee of ${name} is 7 euros.\n`);
-  fs.writeFileSync(path.join(folder, "c.bin"), "\0\0");
-  const begun = await good("POST", "/api/v1/knowledge/weir/runs", { body: { path: folder } }, 202);
-  assert.equal(begun.what, folder);
-  const where = `/api/v1/knowledge/weir/runs/${begun.id}`;
-  const ended = await until(async () => { const run = await good("GET", where); return run.ended && run; });
-  assert.deepEqual([ended.state, ended.known, ended.finished, ended.left, ended.added, ended.skipped, ended.error], ["done", 2, 2, 0, 2, 1, ""]);
-  assert.deepEqual(ended.problems.map((p) => p.path), ["to run/c.bin"]);
-  assert.ok((await good("GET", "/api/v1/knowledge/weir/runs?limit=1000")).items.some((run) => run.id === begun.id));
-  assert.equal((await good("DELETE", where)).state, "done", "what has ended stays as it was");
-  await bad("GET", "/api/v1/knowledge/weir/runs/7", 404, "not_found");
-  await bad("GET", "/api/v1/knowledge/nobody/runs", 404, "not_found");
-  await bad("POST", "/api/v1/knowledge/weir/runs", 422, "wrong_fields", { body: { path: "relative" } });
-  assert.equal((await good("DELETE", `/api/v1/documents/${encodeURIComponent(folder)}`)).forgotten, 2);
 });
 
 test("lists come in pages that neither lose nor repeat, also while the list grows", async () => {

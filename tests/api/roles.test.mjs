@@ -15,6 +15,8 @@ const look = (ok, foreign = ok) => `401 403 ${ok} ${ok} ${ok} ${ok} 401 401 ${fo
 const audit = (ok, foreign = ok) => `401 403 403 ${ok} ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
 const keys = (developer, ok, foreign = ok) => `401 403 ${developer} 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
 const accounts = (ok, foreign = ok) => `401 403 403 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
+const documents = (ok, foreign = ok) => `401 403 ${ok} 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
+const bases = (ok) => `401 403 403 403 ${ok} ${ok} 401 401 403 403`; // of the default one, which is everyone's
 const change = (ok) => `401 403 403 403 ${ok} ${ok} 401 401 403 403`; // operators alone
 const own = (ok, foreign) => `401 403 403 403 403 ${ok} 401 401 403 ${foreign}`;
 const open = (ok) => Array(everybody.length).fill(ok).join(" ");
@@ -76,10 +78,14 @@ const rows = {
   "POST /api/v1/documents": [change(422), { body: {} }],
   "PATCH /api/v1/documents/{id}": [change(404), { body: {} }],
   "DELETE /api/v1/documents/{id}": [change(404)],
-  "GET /api/v1/knowledge/{base}/runs": [look(404)],
-  "POST /api/v1/knowledge/{base}/runs": [change(422), { body: {} }],
-  "GET /api/v1/knowledge/{base}/runs/{run}": [look(404)],
-  "DELETE /api/v1/knowledge/{base}/runs/{run}": [change(404)],
+  "GET /api/v1/knowledge/{base}/documents": [look(200), { at: "/api/v1/knowledge/default/documents" }],
+  "PATCH /api/v1/knowledge/{base}/documents/{id}": [bases(404), { at: "/api/v1/knowledge/default/documents/none", body: {} }],
+  "DELETE /api/v1/knowledge/{base}/documents/{id}": [bases(404), { at: "/api/v1/knowledge/default/documents/none" }],
+  "GET /api/v1/knowledge": [look(200)],
+  "POST /api/v1/knowledge": [documents(422), { body: {} }],
+  "GET /api/v1/knowledge/{base}": [look(200, 404), { at: "/api/v1/knowledge/own" }],
+  "PATCH /api/v1/knowledge/{base}": [documents(200, 404), { at: "/api/v1/knowledge/own", body: { title: "t" } }],
+  "DELETE /api/v1/knowledge/{base}": [documents(404)],
   "POST /api/v1/knowledge/{base}/search": [ask(404), { body: { query: "x" } }],
   "POST /api/v1/knowledge/{base}/answer": [ask(422), { body: {} }],
   "GET /api/v1/audit/records": [audit(200)],
@@ -121,6 +127,7 @@ before(async () => {
   weir.owner = weir.cli("key", "create", "owner", "--role", "owner").trim();
   weir.cli("tenant", "create", "acme");
   weir.cli("team", "create", "default/there");
+  weir.cli("base", "create", "own", "--tenant", "default");
   document = JSON.parse((await call("GET", "/api/v1/openapi.json", weir.owner)).text);
   for (const role of ["app", "developer", "auditor", "admin", "owner"]) tokens[role] = (await make(role)).key;
   const gone = await make("owner");

@@ -1,8 +1,9 @@
 #include "rgb.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "measure.h"
 
 #define DOCUMENTS 5 /* shown with each question, as RGB does */
 
@@ -20,6 +21,11 @@ static bool holds_all(const struct noisy_question *q, struct str text)
     }
     return q->answer_count > 0;
 }
+
+struct noise_level {
+    double share;
+    const char *best, *three; /* what their figures are called */
+};
 
 static bool is_among(const struct noisy_question *q, struct str key, size_t positive,
                      size_t negative)
@@ -83,25 +89,70 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of pairs (with, without an answer) in order; and what is refused when nine of ten with one are kept. */
-static void print_refusal(const char *name, double *with, double *without, size_t count)
+static void add(const struct noisy_eval *e, const char *table, const char *measure, double value,
+                size_t count)
 {
-    double pairs = 0, refused = 0;
+    figures_add(e->figures,
+                (struct figure){table, measure, e->set, (uint32_t)count, value / (double)count});
+}
+
+/* Of pairs (with, without an answer) in order; and what is refused when nine of ten with one are kept. */
+static void add_refusal(const struct noisy_eval *e, double *with, double *without, size_t count)
+{
+    double refused = 0;
 
     qsort(with, count, sizeof *with, compare_doubles);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < count; k++)
-            pairs += with[i] > without[k] ? 1 : with[i] < without[k] ? 0 : 0.5;
     for (size_t k = 0; k < count; k++)
         refused += without[k] < with[count / 10];
-    printf("    %-13s AUC %.3f, refused %.3f\n", name, pairs / (double)count / (double)count,
-           refused / (double)count);
+    add(e, "refusal", "AUC", area(with, count, without, count) * (double)count, count);
+    add(e, "refusal", "refused, .9 kept", refused, count);
+}
+
+/* Is one of the documents that answer among the first ten of all? */
+static bool ask_search(const struct noisy_eval *e, const struct noisy_question *q, size_t found[3],
+                       double *reciprocal, struct err *err)
+{
+    struct passages_found got;
+
+    if (!search_now(e->knowledge, e->scratch, &(struct knowledge_question){.text = q->text}, 10,
+                    &got, err))
+        return false;
+    for (size_t i = 0; i < got.count; i++) {
+        if (!is_among(q, got.list[i].document, q->positive, 0))
+            continue;
+        found[0] += i < 1;
+        found[1] += i < 5;
+        found[2]++;
+        *reciprocal += 1.0 / (double)(i + 1);
+        break;
+    }
+    return true;
+}
+
+static bool search_all(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
+                       struct err *err)
+{
+    size_t found[3] = {0};
+    double reciprocal = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t mark = arena_mark(e->scratch);
+
+        if (!ask_search(e, &q[i], found, &reciprocal, err))
+            return false;
+        arena_rewind(e->scratch, mark);
+    }
+    add(e, "passage", "@1", (double)found[0], count);
+    add(e, "passage", "@5", (double)found[1], count);
+    add(e, "passage", "@10", (double)found[2], count);
+    add(e, "passage", "MRR", reciprocal, count);
+    return true;
 }
 
 static bool noise(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
-                  double share, struct err *err)
+                  const struct noise_level *level, struct err *err)
 {
-    size_t negative = (size_t)ceil(DOCUMENTS * share), one = 0, three = 0;
+    size_t negative = (size_t)ceil(DOCUMENTS * level->share), one = 0, three = 0;
 
     for (size_t i = 0; i < count; i++) {
         size_t mark = arena_mark(e->scratch);
@@ -113,26 +164,20 @@ static bool noise(const struct noisy_eval *e, const struct noisy_question *q, si
         three += best_hold(e, &q[i], &in, 3);
         arena_rewind(e->scratch, mark);
     }
-    printf("    noise %.1f     best sentence holds the answer %.3f, the best three %.3f\n", share,
-           (double)one / (double)count, (double)three / (double)count);
+    add(e, "noise", level->best, (double)one, count);
+    add(e, "noise", level->three, (double)three, count);
     return true;
 }
 
-bool noisy_run(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
-               struct err *err)
+/* Only documents that do not answer, against only such that do. */
+static bool negatives(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
+                      struct err *err)
 {
     double *with = arena_array(e->scratch, count + 1, sizeof *with);
     double *without = arena_array(e->scratch, count + 1, sizeof *without);
-    double *odds_with = arena_array(e->scratch, count + 1, sizeof *with);
-    double *odds_without = arena_array(e->scratch, count + 1, sizeof *without);
 
-    if (!with || !without || !odds_with || !odds_without)
+    if (!with || !without)
         return err_arena(err, e->scratch);
-    printf("  rgb-zh: %zu questions, %d documents each\n", count, DOCUMENTS);
-    if (!noise(e, q, count, 0, err) || !noise(e, q, count, 0.4, err) ||
-        !noise(e, q, count, 0.8, err))
-        return false;
-    printf("    baselines     .873 .793 .547, the best three .987 .953 .713\n");
     for (size_t i = 0; i < count; i++) {
         size_t mark = arena_mark(e->scratch);
         struct inquiry in;
@@ -140,17 +185,24 @@ bool noisy_run(const struct noisy_eval *e, const struct noisy_question *q, size_
         if (!ask_among(e, &q[i], DOCUMENTS, 0, &in, err))
             return false;
         with[i] = (double)in.answerable;
-        odds_with[i] = (double)in.spans.odds;
         if (!ask_among(e, &q[i], 0, DOCUMENTS, &in, err))
             return false;
         without[i] = (double)in.answerable;
-        odds_without[i] = (double)in.spans.odds;
         arena_rewind(e->scratch, mark);
     }
-    printf(
-        "    only such that do not (baseline: AUC .80, .55 refused while .9 of the answerable are "
-        "kept)\n");
-    print_refusal("as it answers", with, without, count);
-    print_refusal("words alone", odds_with, odds_without, count);
+    add_refusal(e, with, without, count);
     return true;
+}
+
+bool noisy_run(const struct noisy_eval *e, const struct noisy_question *q, size_t count,
+               struct err *err)
+{
+    static const struct noise_level levels[] = {{0, "0: best", "0: three"},
+                                                {0.4, "0.4: best", "0.4: three"},
+                                                {0.8, "0.8: best", "0.8: three"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (!noise(e, q, count, &levels[i], err))
+            return false;
+    return search_all(e, q, count, err) && negatives(e, q, count, err);
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_TESTS_QUALITY_RGB_H
 #define WEIR_TESTS_QUALITY_RGB_H
 
+#include "figures.h"
 #include "sets.h"
 
 struct noisy_eval {
@@ -9,8 +10,11 @@ struct noisy_eval {
     struct analyser *analyser;
     struct arena *scratch;
     const struct span_weights *weights; /* or NULL */
+    struct knowledge *knowledge;
+    struct figures *figures;
+    struct str set;
 };
-/* Prints the figures, the baselines beside. */
+/* Adds to the figures. */
 bool noisy_run(const struct noisy_eval *e, const struct noisy_question *questions, size_t count,
                struct err *err);
 

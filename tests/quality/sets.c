@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "sys/file.h"
 
 #define FILE_MAX ((size_t)64 * MIB)
@@ -55,14 +54,7 @@ bool holds_answer(const struct asked_question *q, struct str text)
 
 /* --- one line each ---------------------------------------------------------------------------- */
 
-struct line_reader {
-    struct collection *c;
-    const char *set;
-    struct arena *scratch;
-    struct json *json;
-};
-
-static struct str field(const struct line_reader *r, json_ref v, struct str key)
+struct str line_field(const struct line_reader *r, json_ref v, struct str key)
 {
     struct str s = STR_NONE;
 
@@ -90,15 +82,11 @@ static struct str fold(struct arena *arena, struct str s)
     return buf_view(&b);
 }
 
-static bool add_passage(struct line_reader *r, struct str pid, struct str title, struct str text,
-                        struct err *err)
+bool add_file(struct line_reader *r, struct str pid, struct str bytes, enum document_type type,
+              struct err *err)
 {
-    struct str file = arena_fmt(r->scratch, STR_FMT "\n\n" STR_FMT "\n", STR_ARG(title),
-                                STR_ARG(fold(r->scratch, text)));
     struct str name = arena_fmt(r->c->arena, "%s/" STR_FMT, r->set, STR_ARG(pid));
-    struct document_source source = {
-        .bytes = file, .shown = name, .source = name, .type = DOCUMENT_TEXT};
-
+    struct document_source source = {.bytes = bytes, .shown = name, .source = name, .type = type};
     struct document_ingest in = {.writer = r->c->writer, .passages = r->c->passages};
 
     if (!add_document(&in, &source, err))
@@ -107,13 +95,22 @@ static bool add_passage(struct line_reader *r, struct str pid, struct str title,
     return true;
 }
 
-static bool read_passage(struct line_reader *r, json_ref v, struct err *err)
+static bool add_passage(struct line_reader *r, struct str pid, struct str title, struct str text,
+                        struct err *err)
 {
-    return add_passage(r, field(r, v, STR("pid")), field(r, v, STR("title")),
-                       field(r, v, STR("text")), err);
+    struct str file = arena_fmt(r->scratch, STR_FMT "\n\n" STR_FMT "\n", STR_ARG(title),
+                                STR_ARG(fold(r->scratch, text)));
+
+    return add_file(r, pid, file, DOCUMENT_TEXT, err);
 }
 
-static struct str document_key(struct line_reader *r, struct str pid)
+static bool read_passage(struct line_reader *r, json_ref v, struct err *err)
+{
+    return add_passage(r, line_field(r, v, STR("pid")), line_field(r, v, STR("title")),
+                       line_field(r, v, STR("text")), err);
+}
+
+struct str document_key(struct line_reader *r, struct str pid)
 {
     struct str name = arena_fmt(r->scratch, "%s/" STR_FMT, r->set, STR_ARG(pid));
     char id[DOCUMENT_ID_LEN + 1];
@@ -133,8 +130,8 @@ static bool read_question(struct line_reader *r, json_ref v, struct err *err)
 {
     struct arena *arena = r->c->arena;
     json_ref answers = json_get(r->json, v, STR("answers"));
-    struct asked_question q = {.document = document_key(r, field(r, v, STR("pid"))),
-                               .text = arena_str(arena, field(r, v, STR("question")))};
+    struct asked_question q = {.document = document_key(r, line_field(r, v, STR("pid"))),
+                               .text = arena_str(arena, line_field(r, v, STR("question")))};
 
     q.answers = arena_array(arena, json_count(r->json, answers) + 1, sizeof *q.answers);
     if (!q.answers)
@@ -148,8 +145,7 @@ static bool read_question(struct line_reader *r, json_ref v, struct err *err)
     return put_question(r, &q, err);
 }
 
-static bool read_lines(struct collection *c, const char *set, const char *path,
-                       bool (*read)(struct line_reader *, json_ref, struct err *), struct err *err)
+bool read_lines(struct line_reader with, const char *path, line_read *read, struct err *err)
 {
     struct arena *file CLEANUP(arena_end) = arena_new(2 * FILE_MAX);
     struct arena *scratch CLEANUP(arena_end) = arena_new(FILE_MAX);
@@ -159,25 +155,31 @@ static bool read_lines(struct collection *c, const char *set, const char *path,
         return err_set(err, ERR_EXHAUSTED, "no memory");
     if (!file_load(file, path, FILE_MAX, &text, err))
         return false;
+    with.scratch = scratch;
     while (str_split(&text, '\n', &line)) {
         size_t mark = arena_mark(scratch);
-        struct line_reader r = {.c = c, .set = set, .scratch = scratch};
 
         if (!str_trim(line).len)
             continue;
-        r.json = json_parse(scratch, line, err);
-        if (!r.json || !read(&r, json_root(r.json), err))
+        with.json = json_parse(scratch, line, err);
+        if (!with.json || !read(&with, json_root(with.json), err))
             return err_wrap(err, "%s", path);
         arena_rewind(scratch, mark);
     }
     return true;
 }
 
+static bool read_set(struct collection *c, const char *set, const char *path, line_read *read,
+                     struct err *err)
+{
+    return read_lines((struct line_reader){.c = c, .set = set}, path, read, err);
+}
+
 bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,
               struct err *err)
 {
-    return read_lines(c, set, passages, read_passage, err) &&
-           (!questions || read_lines(c, set, questions, read_question, err));
+    return read_set(c, set, passages, read_passage, err) &&
+           (!questions || read_set(c, set, questions, read_question, err));
 }
 
 /* --- the others' formats ---------------------------------------------------------------------- */
@@ -185,11 +187,11 @@ bool load_set(struct collection *c, const char *set, const char *passages, const
 static bool read_clapnq(struct line_reader *r, json_ref v, struct err *err)
 {
     struct arena *arena = r->c->arena;
-    struct str id = field(r, v, STR("id"));
+    struct str id = line_field(r, v, STR("id"));
     json_ref passage = json_at(r->json, json_get(r->json, v, STR("passages")), 0);
     json_ref output = json_get(r->json, v, STR("output"));
     struct asked_question q = {.document = document_key(r, id),
-                               .text = arena_str(arena, field(r, v, STR("input")))};
+                               .text = arena_str(arena, line_field(r, v, STR("input")))};
 
     q.answers = arena_array(arena, 64, sizeof *q.answers);
     if (!q.answers)
@@ -205,8 +207,8 @@ static bool read_clapnq(struct line_reader *r, json_ref v, struct err *err)
                 q.answers[q.answer_count++] = fold(arena, text);
         }
     }
-    return add_passage(r, id, field(r, passage, STR("title")), field(r, passage, STR("text")),
-                       err) &&
+    return add_passage(r, id, line_field(r, passage, STR("title")),
+                       line_field(r, passage, STR("text")), err) &&
            put_question(r, &q, err);
 }
 
@@ -253,7 +255,7 @@ static bool read_alternatives(struct line_reader *r, json_ref v, struct noisy_qu
 static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
 {
     static const char *const lists[] = {"positive", "negative"};
-    struct noisy_question q = {.text = arena_str(r->c->arena, field(r, v, STR("query")))};
+    struct noisy_question q = {.text = arena_str(r->c->arena, line_field(r, v, STR("query")))};
     size_t number = 0;
 
     q.documents = arena_array(r->c->arena, 256, sizeof *q.documents);
@@ -279,42 +281,47 @@ static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
             }
         }
     }
-    if (strcmp(r->set, "rgb-refine") == 0)
+    if (strcmp(r->set, "rgb-refine") == 0 || strcmp(r->set, "rgb-en-fact") == 0)
         buf_put(&r->c->noisy, &q, sizeof q);
     return buf_ok(&r->c->noisy) || err_arena(err, r->c->arena);
 }
 
-static const char *at(struct collection *c, const char *data, const char *name)
+const char *file_at(struct collection *c, const char *data, const char *name)
 {
     return arena_fmt(c->arena, "%s/%s", data, name).ptr;
 }
 
 bool load_english(struct collection *c, const char *data, struct err *err)
 {
-    return load_set(c, "squad2-en", at(c, data, "squad2-en/passages.jsonl"),
-                    at(c, data, "squad2-en/questions.jsonl"), err) &&
-           load_set(c, "squad2-en", at(c, data, "squad2-en/distractors.jsonl"), NULL, err) &&
-           load_set(c, "xquad-en", at(c, data, "xquad/en.passages.jsonl"),
-                    at(c, data, "xquad/en.questions.jsonl"), err) &&
-           load_set(c, "policyqa", at(c, data, "policyqa/passages.jsonl"),
-                    at(c, data, "policyqa/questions.jsonl"), err) &&
-           read_lines(c, "clapnq", at(c, data, "clapnq/answerable.jsonl"), read_clapnq, err) &&
-           read_lines(c, "clapnq", at(c, data, "clapnq/unanswerable.jsonl"), read_clapnq, err);
+    return load_set(c, "squad2-en", file_at(c, data, "squad2-en/passages.jsonl"),
+                    file_at(c, data, "squad2-en/questions.jsonl"), err) &&
+           load_set(c, "squad2-en", file_at(c, data, "squad2-en/distractors.jsonl"), NULL, err) &&
+           load_set(c, "xquad-en", file_at(c, data, "xquad/en.passages.jsonl"),
+                    file_at(c, data, "xquad/en.questions.jsonl"), err) &&
+           load_set(c, "policyqa", file_at(c, data, "policyqa/passages.jsonl"),
+                    file_at(c, data, "policyqa/questions.jsonl"), err) &&
+           read_set(c, "clapnq", file_at(c, data, "clapnq/answerable.jsonl"), read_clapnq, err) &&
+           read_set(c, "clapnq", file_at(c, data, "clapnq/unanswerable.jsonl"), read_clapnq, err);
+}
+
+bool load_english_news(struct collection *c, const char *data, struct err *err)
+{
+    return read_set(c, "rgb-en-fact", file_at(c, data, "rgb/en_fact.jsonl"), read_rgb, err);
 }
 
 bool load_chinese(struct collection *c, const char *data, struct err *err)
 {
-    return load_set(c, "cmrc2018", at(c, data, "cmrc2018/passages.jsonl"),
-                    at(c, data, "cmrc2018/questions.jsonl"), err) &&
-           load_set(c, "cmrc2018-trial", at(c, data, "cmrc2018/trial.passages.jsonl"),
-                    at(c, data, "cmrc2018/trial.questions.jsonl"), err) &&
-           load_set(c, "drcd", at(c, data, "drcd/passages.jsonl"),
-                    at(c, data, "drcd/questions.jsonl"), err) &&
-           load_set(c, "xquad-zh", at(c, data, "xquad/zh.passages.jsonl"),
-                    at(c, data, "xquad/zh.questions.jsonl"), err) &&
-           read_lines(c, "rgb-refine", at(c, data, "rgb/zh_refine.jsonl"), read_rgb, err) &&
-           read_lines(c, "rgb-int", at(c, data, "rgb/zh_int.jsonl"), read_rgb, err) &&
-           read_lines(c, "rgb-fact", at(c, data, "rgb/zh_fact.jsonl"), read_rgb, err);
+    return load_set(c, "cmrc2018", file_at(c, data, "cmrc2018/passages.jsonl"),
+                    file_at(c, data, "cmrc2018/questions.jsonl"), err) &&
+           load_set(c, "cmrc2018-trial", file_at(c, data, "cmrc2018/trial.passages.jsonl"),
+                    file_at(c, data, "cmrc2018/trial.questions.jsonl"), err) &&
+           load_set(c, "drcd", file_at(c, data, "drcd/passages.jsonl"),
+                    file_at(c, data, "drcd/questions.jsonl"), err) &&
+           load_set(c, "xquad-zh", file_at(c, data, "xquad/zh.passages.jsonl"),
+                    file_at(c, data, "xquad/zh.questions.jsonl"), err) &&
+           read_set(c, "rgb-refine", file_at(c, data, "rgb/zh_refine.jsonl"), read_rgb, err) &&
+           read_set(c, "rgb-int", file_at(c, data, "rgb/zh_int.jsonl"), read_rgb, err) &&
+           read_set(c, "rgb-fact", file_at(c, data, "rgb/zh_fact.jsonl"), read_rgb, err);
 }
 
 bool load_sample(struct collection *c, const char *name, struct err *err)

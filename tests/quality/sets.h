@@ -2,6 +2,7 @@
 #ifndef WEIR_TESTS_QUALITY_SETS_H
 #define WEIR_TESTS_QUALITY_SETS_H
 
+#include "base/json.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 
@@ -29,10 +30,29 @@ struct collection { /* all passages of one language, and the questions about som
     uint64_t passages;
 };
 
+/* A file of JSON lines, one at a time. */
+struct line_reader {
+    struct collection *c;
+    const char *set;
+    struct arena *scratch; /* of the line */
+    struct json *json;
+    void *to; /* the reader's own */
+};
+typedef bool line_read(struct line_reader *r, json_ref line, struct err *err);
+bool read_lines(struct line_reader with, const char *path, line_read *read, struct err *err)
+    MUST_CHECK;
+struct str line_field(const struct line_reader *r, json_ref v, struct str key);
+/* "SET/PID", ingested as a file of these bytes. */
+bool add_file(struct line_reader *r, struct str pid, struct str bytes, enum document_type type,
+              struct err *err) MUST_CHECK;
+struct str document_key(struct line_reader *r, struct str pid); /* in the collection's arena */
+const char *file_at(struct collection *c, const char *data, const char *name);
+
 bool collection_open(const char *dir, struct collection *c, struct err *err);
 void collection_close(struct collection *c);
 bool load_english(struct collection *c, const char *data, struct err *err);
 bool load_chinese(struct collection *c, const char *data, struct err *err);
+bool load_english_news(struct collection *c, const char *data, struct err *err); /* RGB's */
 /* One pair of files in the squad2-en format below `folder`; questions may be NULL. */
 bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,
               struct err *err);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "models/responses_store.h"
+#include "sys/file.h"
 #include "test.h"
 
 #define MEMORY (4 * MIB)
@@ -239,3 +240,117 @@ FIBER_TEST(responses_survive_every_fault)
     EXPECT(tried > 1, "nothing could fail");
 }
 #endif
+
+/* ---- forgetting ---- */
+
+struct said {
+    const char *id, *previous, *subject, *document, *body;
+};
+
+static SUSPENDS bool keep_said(const struct kept_books *b, const struct response_owner *owner,
+                               const struct said *said, struct err *err)
+{
+    struct str document = str_from(said->document);
+
+    return responses_keep(b->responses, owner,
+                          &(struct kept_response){.id = str_from(said->id),
+                                                  .previous = str_from(said->previous),
+                                                  .body = str_from(said->body),
+                                                  .input = STR("[]"),
+                                                  .output = STR("[]"),
+                                                  .subject = str_from(said->subject),
+                                                  .documents = &document,
+                                                  .document_count = document.len > 0},
+                          err);
+}
+
+static const struct said all_said[] = {
+    {"resp_a", "", "s_anna", "", "{\"secret\":\"alder\"}"},
+    {"resp_b", "", "s_bert", "d_00000000000000aa", "{\"secret\":\"birch\"}"},
+    {"resp_c", "resp_b", "s_bert", "", "{\"secret\":\"cedar\"}"},
+    {"resp_d", "resp_c", "s_bert", "d_00000000000000bb", "{\"secret\":\"damson\"}"},
+    {"resp_e", "", "s_bert", "", "{\"document\":\"d_00000000000000cc\",\"secret\":\"elder\"}"},
+    {"resp_f", "resp_a", "s_bert", "", "{\"secret\":\"fig\"}"},
+};
+
+static const struct {
+    const char *name;
+    struct responses_selector what;
+    const char *gone, *secrets; /* letters of ids; what stands in no file afterwards */
+} forgettings[] = {
+    {"a person's, and what went on from it", {.subject = {"s_anna", 6}}, "af", "alder fig"},
+    {"a document's, down the whole chain",
+     {.document = {"d_00000000000000aa", 18}},
+     "bcd",
+     "birch cedar damson"},
+    {"one at the end of a chain", {.document = {"d_00000000000000bb", 18}}, "d", "damson"},
+    {"one that only its body names", {.document = {"d_00000000000000cc", 18}}, "e", "elder"},
+    {"a key's", {.tenant = {"t", 1}, .key_id = {"k1", 2}}, "abcdef", "alder birch elder fig"},
+    {"a key of that name elsewhere", {.tenant = {"x", 1}, .key_id = {"k1", 2}}, "", ""},
+    {"nobody's", {.tenant = {"t", 1}}, "", ""},
+    {"a document that nobody used", {.document = {"d_00000000000000dd", 18}}, "", ""},
+};
+
+static SUSPENDS void check_gone(struct kept_books *b, const char *gone, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct kept_response found;
+
+    for (size_t i = 0; i < ARRAY_LEN(all_said); i++) {
+        bool is_there =
+            responses_find(b->responses, arena, &mine, str_from(all_said[i].id), &found, err);
+
+        EXPECT(is_there == !strchr(gone, all_said[i].id[5]), "%s", all_said[i].id);
+        *err = (struct err){0};
+    }
+    EXPECT(responses_find(b->responses, arena, &others[0], STR("resp_z"), &found, err), "%s",
+           err->text);
+}
+
+static bool stands_in(const char *path, const char *word)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err missing = {0};
+    struct str bytes;
+
+    return file_load(arena, path, MEMORY / 2, &bytes, &missing) &&
+           str_find(bytes, str_from(word)) < bytes.len;
+}
+
+static void check_files(const char *name, const char *secrets)
+{
+    char path[512], word[32];
+    static const char *const endings[] = {"", "-wal"};
+
+    for (const char *at = secrets; sscanf(at, "%31s", word) == 1;
+         at += strspn(at, " "), at += strcspn(at, " "))
+        for (size_t e = 0; e < ARRAY_LEN(endings); e++) {
+            snprintf(path, sizeof path, "%s/%s.db%s", test_dir(), name, endings[e]);
+            EXPECT(!stands_in(path, word), "%s in %s", word, path);
+        }
+}
+
+FIBER_TEST(what_is_to_be_forgotten_is_in_no_file_of_the_database)
+{
+    for (size_t i = 0; i < ARRAY_LEN(forgettings); i++) {
+        struct kept_books b;
+        struct err err = {0};
+        int64_t count = -1, gone = -1;
+        bool scrubbed = false;
+        char name[16];
+
+        snprintf(name, sizeof name, "forget%zu", i);
+        REQUIRE(open_books(&b, name, 1000, MEMORY, &err), "%s", err.text);
+        for (size_t s = 0; s < ARRAY_LEN(all_said); s++)
+            REQUIRE(keep_said(&b, &mine, &all_said[s], &err), "%s", err.text);
+        REQUIRE(keep_said(&b, &others[0], &(struct said){"resp_z", "", "s_zoe", "", "{}"}, &err));
+        EXPECT(responses_count(b.responses, &forgettings[i].what, &count, &err), "%s", err.text);
+        EXPECT(responses_forget(b.responses, &forgettings[i].what, &gone, &err), "%s", err.text);
+        EXPECT(count == gone && gone == (int64_t)strlen(forgettings[i].gone),
+               "%s: %" PRId64 " of %" PRId64, forgettings[i].name, gone, count);
+        EXPECT(store_scrub(b.store, &scrubbed, &err) && scrubbed, "%s", err.text);
+        check_gone(&b, forgettings[i].gone, &err);
+        check_files(name, forgettings[i].secrets);
+        close_books(&b);
+    }
+}

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "knowledge/bases.h"
 #include "net/sse.h"
 #include "rig.h"
 #include "sys/pool.h"
@@ -10,6 +11,7 @@
 struct asking {
     struct rig rig;
     struct pool *pool;
+    struct bases *bases;
     struct knowledge_model model;
     struct model row;
     struct request req;
@@ -18,14 +20,23 @@ struct asking {
 static bool begin(struct asking *a, const char *body)
 {
     struct pool_options options = {.name = "test", .threads = 1, .queue_max = 10};
-    struct err err = {0};
+    struct err err = {0}, damage = {0};
 
     *a = (struct asking){0};
     if (!rig_open(&a->rig))
         return false;
+    knowledge_close(&a->rig.knowledge); /* the bases' now */
     a->pool = pool_new(&options, &err);
-    a->rig.knowledge->pool = a->pool;
-    a->model.knowledge = a->rig.knowledge;
+    struct bases_options bases = {.alias = STR("weir"),
+                                  .each = {.dir = rig_path(&a->rig, "base"),
+                                           .pool = a->pool,
+                                           .readers = {.argv = rig_reader}}};
+    if (!a->pool || !bases_open(&bases, &a->bases, &damage, &err)) {
+        EXPECT(false, "%s", err.text);
+        return false;
+    }
+    a->rig.knowledge = bases_default(a->bases);
+    a->model.bases = a->bases;
     a->row.name = STR("weir");
     a->req =
         (struct request){.magic = REQUEST_MAGIC, .id = 7, .arena = a->rig.arena, .model = &a->row};
@@ -42,6 +53,8 @@ static bool begin(struct asking *a, const char *body)
 
 static void end(struct asking *a)
 {
+    a->rig.knowledge = NULL;
+    bases_close(&a->bases);
     pool_free(&a->pool);
     rig_close(&a->rig);
 }

@@ -1,0 +1,15 @@
+/* app/admin_bases.h: knowledge bases as handlers reach them. */
+#ifndef WEIR_APP_ADMIN_BASES_H
+#define WEIR_APP_ADMIN_BASES_H
+
+#include "app/admin.h"
+#include "knowledge/bases.h"
+
+/* The base of that name, for who calls: ERR_NOT_FOUND when it is not theirs to see, ERR_DENIED when they may
+ * see it and wish to change it but may not. base_release() it. */
+SUSPENDS bool call_base(struct admin_call *call, struct str name, bool change, struct base **out,
+                        struct err *err) MUST_CHECK;
+/* The documents of it that the caller's list shows: all to who may change them, else what they may read. */
+const struct principal *call_reader(const struct admin_call *call, const struct base_info *info);
+
+#endif

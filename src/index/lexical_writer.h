@@ -1,0 +1,55 @@
+/* index/lexical_writer.h: a run, for write.c that fills it and commit.c that ends it. */
+#ifndef WEIR_INDEX_LEXICAL_WRITER_H
+#define WEIR_INDEX_LEXICAL_WRITER_H
+
+#include "base/buf.h"
+#include "base/table.h"
+#include "index/lexical_internal.h"
+#include "index/vector_run.h"
+
+#define RUN_MAX  1024 /* segments in a manifest or a run */
+#define KEYS_MAX ((size_t)10 * 1000 * 1000)
+
+struct use {
+    uint32_t term, passage, times;
+};
+
+/* What was added since the last flush. */
+struct batch {
+    struct arena *arena;
+    struct segment_writer *to;
+    struct table by_key; /* term key -> struct batch_term */
+    struct batch_term {
+        struct str key;
+        uint32_t number;   /* in order of first use */
+        uint32_t times;    /* in the passage being added */
+        uint32_t passages; /* lists length so far */
+    } * *terms;            /* by number */
+    size_t term_count, term_cap;
+    struct buf uses; /* struct use, passages rising */
+    size_t record_bytes;
+};
+
+struct lexical_writer {
+    struct arena *arena;
+    struct lexical *lexical;
+    struct lexical_view *view; /* what the commit builds on */
+    struct analyser *analyser;
+    struct batch batch;
+    struct table gone;  /* keys that old segments lose */
+    struct table added; /* keys of this run */
+    struct table set;   /* keys -> struct str: records set in this run */
+    struct vector_run vectors;
+    bool compact;
+    struct flushed {
+        uint64_t segment;
+        struct vector_made vectors;
+    } flushed[RUN_MAX]; /* written, listed by nobody yet */
+    size_t flushed_count;
+    uint64_t first_number; /* files from here on are this run's and not listed */
+};
+
+/* What is in memory becomes a segment. */
+bool lexical_flush(struct lexical_writer *w, struct err *err) MUST_CHECK;
+
+#endif

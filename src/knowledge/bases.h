@@ -1,0 +1,103 @@
+/* knowledge/bases.h: several knowledge bases below one data directory.
+ * Default   the base that stood in the directory before there were others: always there, everyone's, named
+ *           BASE_DEFAULT. The others stand in bases/ID beside its files, each a `struct knowledge` of its own
+ *           (index, documents, rights), and base.json with what is said of it.
+ * Owner     a tenant, or everyone. Who belongs to another tenant is told that there is no such base.
+ * Names     [a-z0-9][a-z0-9._-]*, BASE_NAME_MAX at most, each once among those that one tenant sees. A base is
+ *           also found by its id, "vs_" and 24 hex digits, which is never given again.
+ * Shared    pool and readers of files; a base is opened when it is first asked, and stays open: a lock file and
+ *           the maps of its segments, so `bases_max` bounds them.
+ * Damage    of one base costs that base alone: it is listed, and each call to it is refused with the reason.
+ * Delete    exact: the directory is renamed out of sight, and removed file by file; what a crash left of that
+ *           is removed at the next start. Who works in the base is waited for.
+ * Threads   any; bases_open() blocks. */
+#ifndef WEIR_KNOWLEDGE_BASES_H
+#define WEIR_KNOWLEDGE_BASES_H
+
+#include "knowledge/knowledge.h"
+
+#define BASE_DEFAULT    STR("default")
+#define BASE_NAME_MAX   64u
+#define BASE_TITLE_MAX  256u
+#define BASES_ASKED_MAX 8u /* by one question */
+
+struct bases;
+struct bases_options {
+    struct knowledge_options each; /* dir: of the default base; readers: one set for all */
+    struct str alias;              /* the default base's other name: the model's */
+    uint32_t bases_max;            /* beside the default; default 100 */
+};
+/* Blocks. *damage: what is wrong with the default base, whose calls are refused until it is repaired. */
+bool bases_open(const struct bases_options *options, struct bases **out, struct err *damage,
+                struct err *err) MUST_CHECK;
+void bases_close(struct bases **bases);
+
+/* What is known of a base beside its documents. */
+struct base_info {
+    struct str id, name;
+    struct str title;    /* free text; may be empty */
+    struct str tenant;   /* whose; empty: everyone's */
+    struct str metadata; /* JSON object of whoever made it, or empty */
+    wall_ms created;
+    bool is_default;
+    int64_t documents;  /* -1: not known before it was asked */
+    const char *damage; /* what is wrong with it, or NULL; not known before it was asked */
+};
+bool base_may_see(const struct base_info *info, const struct principal *who);
+/* Make, change, fill and delete: operators each, others those of their tenant. */
+bool base_may_change(const struct base_info *info, const struct principal *who);
+
+/* One that is to be made: name empty: its id. ERR_INVALID names what is wrong with it, ERR_EXHAUSTED: there
+ * are bases_max. */
+SUSPENDS bool bases_create(struct bases *bases, struct arena *arena, const struct base_info *wish,
+                           struct base_info *out, struct err *err) MUST_CHECK;
+bool bases_has_name(struct bases *bases, struct str name, struct str tenant);
+/* Those that `who` may see (NULL: all), the default first, the others as they were made. */
+bool bases_list(struct bases *bases, struct arena *arena, const struct principal *who,
+                struct base_info **out, size_t *count, struct err *err) MUST_CHECK;
+
+/* ---- one base, in use ---- */
+struct base;
+/* By name or id, of those that `who` may see; the tenant's own before everyone's. Opens it. Release it. */
+SUSPENDS bool bases_borrow(struct bases *bases, struct str name, const struct principal *who,
+                           struct base **out, struct err *err) MUST_CHECK;
+void base_release(struct base **base); /* CLEANUP-able; takes NULL */
+struct knowledge *base_knowledge(struct base *base);
+struct str base_id(const struct base *base);
+const char *base_dir(const struct base *base);
+/* Copied. */
+bool base_info(struct base *base, struct arena *arena, struct base_info *out, struct err *err)
+    MUST_CHECK;
+/* Title and metadata; STR_NONE leaves one as it is. */
+SUSPENDS bool base_change(struct base *base, struct str title, struct str metadata, struct err *err)
+    MUST_CHECK;
+struct base_removed {
+    uint64_t documents, files, bytes;
+};
+/* Releases it. ERR_INVALID: the default base; ERR_UNAVAILABLE: somebody works in it and did not end in time,
+ * and nothing has changed. */
+SUSPENDS bool base_delete(struct base **base, struct base_removed *out, struct err *err) MUST_CHECK;
+
+struct knowledge *bases_default(struct bases *bases);
+
+/* ---- several at once ---- */
+struct base_set {
+    struct base *at[BASES_ASKED_MAX];
+    size_t count;
+};
+/* By names, each once; none: the default base. A base that is not the default counts as model
+ * "<alias>/NAME" for the lists of models of who asks: ERR_DENIED. */
+SUSPENDS bool bases_choose(struct bases *bases, const struct str *names, size_t count,
+                           const struct principal *who, struct base_set *out, struct err *err)
+    MUST_CHECK;
+void base_set_release(struct base_set *set); /* CLEANUP-able */
+/* As the calls of one base; the citations say of which. Passages of several are merged by their scores; of
+ * several answers the surest is given; where none answers, the refusal with the nearest passage. */
+SUSPENDS bool bases_search(const struct base_set *set, struct arena *arena,
+                           const struct knowledge_question *question, size_t limit,
+                           struct passages_found *out, struct err *err) MUST_CHECK;
+SUSPENDS bool bases_answer(const struct base_set *set, struct arena *arena,
+                           const struct knowledge_question *question, struct grounded *out,
+                           struct err *err) MUST_CHECK;
+
+#endif

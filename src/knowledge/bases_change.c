@@ -1,0 +1,272 @@
+/* Bases are made, changed and deleted. */
+#include <stdio.h>
+#include <string.h>
+
+#include "knowledge/bases_internal.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#define LEAVE_WAIT (30 * SECOND) /* for who works in a base that is to be deleted */
+#define LEAVE_LOOK (5 * MILLISECOND)
+
+/* ---- made ---- */
+
+struct making {
+    struct bases *bases;
+    struct base_info info;
+    struct base *made;
+    bool ok;
+    struct err *err;
+};
+
+static bool make_now(struct making *m, struct err *err)
+{
+    char from[BASE_PATH_MAX], to[BASE_PATH_MAX];
+    const char *dir = m->bases->dir;
+
+    (void)snprintf(to, sizeof to, "%s/" STR_FMT, dir, STR_ARG(m->info.id));
+    (void)snprintf(from, sizeof from, "%s/" STR_FMT BASE_NEW, dir, STR_ARG(m->info.id));
+    m->made = base_new(m->bases, m->info.id.ptr, to);
+    if (!m->made)
+        return err_no_room(err, "no memory for a knowledge base");
+    m->made->facts = base_facts_new(&m->info);
+    if (!m->made->facts)
+        return err_no_room(err, "no memory for a knowledge base");
+    return file_make_dir(from, 0700, err) && base_facts_store(from, &m->info, err) &&
+           file_rename(from, to, err) && file_sync_dir(dir, err) &&
+           base_open_now(m->made, &(struct err){0}, err);
+}
+
+static void run_make(void *arg)
+{
+    struct making *m = arg;
+    struct base_removed removed = {0};
+    char path[BASE_PATH_MAX];
+    struct err lost = {0};
+
+    m->ok = make_now(m, m->err);
+    if (m->ok)
+        return;
+    base_free(&m->made);
+    /* What stands of it goes: nobody knows of it yet. */
+    (void)snprintf(path, sizeof path, "%s/" STR_FMT BASE_NEW, m->bases->dir, STR_ARG(m->info.id));
+    (void)!tree_remove(path, &removed, &lost);
+    path[strlen(path) - sizeof BASE_NEW + 1] = '\0';
+    (void)!tree_remove(path, &removed, &lost);
+}
+
+static bool new_id(struct arena *arena, struct str *out, struct err *err)
+{
+    uint8_t bytes[(BASE_ID_LEN - 3) / 2];
+    struct buf b;
+
+    clock_random(bytes, sizeof bytes);
+    buf_init(&b, arena, BASE_ID_LEN + 1);
+    buf_str(&b, STR("vs_"));
+    buf_hex(&b, bytes, sizeof bytes);
+    buf_char(&b, '\0'); /* behind its end: a C string too */
+    b.len -= buf_ok(&b);
+    return buf_finish(&b, out, err);
+}
+
+/* Room for one more, which nobody else takes meanwhile. */
+static bool reserve(struct bases *bases, struct err *err)
+{
+    mutex_lock(&bases->mutex);
+    bool ok = bases->count - 1 + bases->reserved < bases->options.bases_max;
+    bases->reserved += ok;
+    mutex_unlock(&bases->mutex);
+    return ok || err_set(err, ERR_EXHAUSTED,
+                         "there are %u knowledge bases, as many as there may be (knowledge.bases)",
+                         bases->options.bases_max);
+}
+
+bool bases_create(struct bases *bases, struct arena *arena, const struct base_info *wish,
+                  struct base_info *out, struct err *err)
+{
+    struct making m = {.bases = bases, .info = *wish, .err = err};
+
+    if (wish->name.len > 0 && !base_name_check(bases, wish->name, err))
+        return err_wrap(err, "name");
+    if (wish->title.len > BASE_TITLE_MAX)
+        return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
+    if (!new_id(arena, &m.info.id, err) || !reserve(bases, err))
+        return false;
+    if (m.info.name.len == 0)
+        m.info.name = m.info.id;
+    m.info.is_default = false;
+    m.info.created = clock_wall();
+    bool ok = pool_run(bases->options.each.pool, run_make, &m, err) && m.ok;
+    mutex_lock(&bases->mutex);
+    bases->reserved--;
+    if (ok)
+        bases->at[bases->count++] = m.made;
+    mutex_unlock(&bases->mutex);
+    if (ok)
+        *out = m.info;
+    return ok;
+}
+
+/* ---- changed ---- */
+
+struct changing {
+    struct base *base;
+    struct base_facts *facts;
+    bool ok;
+    struct err *err;
+};
+
+static void run_change(void *arg)
+{
+    struct changing *c = arg;
+
+    mutex_lock(&c->base->opening); /* one at a time */
+    c->ok = base_facts_store(c->base->dir, &c->facts->info, c->err);
+    mutex_unlock(&c->base->opening);
+}
+
+bool base_change(struct base *base, struct str title, struct str metadata, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * KIB);
+    struct changing c = {.base = base, .err = err};
+    struct base_info info;
+
+    if (!arena)
+        return err_no_room(err, "no memory to change a knowledge base");
+    if (!base_info(base, arena, &info, err))
+        return false;
+    if (info.is_default)
+        return err_set(err, ERR_INVALID,
+                       "the default knowledge base has neither title nor metadata");
+    if (title.len > BASE_TITLE_MAX)
+        return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
+    if (title.ptr)
+        info.title = title;
+    if (metadata.ptr)
+        info.metadata = metadata;
+    c.facts = base_facts_new(&info);
+    if (!c.facts)
+        return err_no_room(err, "no memory to change a knowledge base");
+    bool ok = pool_run(base->all->options.each.pool, run_change, &c, err) && c.ok;
+    mutex_lock(&base->all->mutex);
+    if (ok) {
+        struct base_facts *old = base->facts;
+
+        base->facts = c.facts;
+        c.facts = old;
+    }
+    mutex_unlock(&base->all->mutex);
+    base_facts_free(&c.facts);
+    return ok;
+}
+
+/* ---- deleted ---- */
+
+struct deleting {
+    struct base *base;
+    struct base_removed removed;
+    bool ok;
+    struct err *err;
+};
+
+static bool delete_now(struct deleting *d, struct err *err)
+{
+    struct knowledge *knowledge = atomic_load(&d->base->knowledge);
+    struct file_info info;
+    struct err gone = {0};
+    char path[BASE_PATH_MAX];
+
+    d->removed.documents = knowledge_documents(knowledge);
+    (void)snprintf(path, sizeof path, "%s" BASE_GONE, d->base->dir);
+    if (!file_rename(d->base->dir, path, err))
+        return false;
+    atomic_store(&d->base->knowledge, NULL);
+    knowledge_close(&knowledge);
+    if (!file_sync_dir(d->base->all->dir, err) || !tree_remove(path, &d->removed, err) ||
+        !file_sync_dir(d->base->all->dir, err))
+        return err_wrap(err, "the knowledge base is gone, but not yet all of its files");
+    if (file_stat(path, &info, &gone) || gone.code != ERR_NOT_FOUND)
+        return err_set(err, ERR_INTERNAL, "directory \"%s\" is still there", path);
+    return true;
+}
+
+static void run_delete(void *arg)
+{
+    struct deleting *d = arg;
+
+    d->ok = delete_now(d, d->err);
+}
+
+/* Nobody finds it from here; who is in it ends in their own time, or the base stays. */
+static SUSPENDS bool wait_alone(struct base *base, struct err *err)
+{
+    mono_ns until = fiber_now() + LEAVE_WAIT;
+    bool alone = false, taken;
+
+    mutex_lock(&base->all->mutex);
+    taken = base->leaving;
+    base->leaving = true;
+    mutex_unlock(&base->all->mutex);
+    if (taken)
+        return err_set(err, ERR_UNAVAILABLE, "knowledge base %s is being deleted", base->id);
+    for (;;) {
+        mutex_lock(&base->all->mutex);
+        alone = base->holders == 1; /* who deletes */
+        mutex_unlock(&base->all->mutex);
+        if (alone || fiber_now() > until || !fiber_sleep(LEAVE_LOOK, err))
+            break;
+    }
+    if (alone)
+        return true;
+    mutex_lock(&base->all->mutex);
+    base->leaving = false;
+    mutex_unlock(&base->all->mutex);
+    return err->code
+               ? false
+               : err_set(err, ERR_UNAVAILABLE,
+                         "somebody works in knowledge base %s: nothing was deleted", base->id);
+}
+
+static void take_out(struct base *base)
+{
+    struct bases *bases = base->all;
+
+    mutex_lock(&bases->mutex);
+    for (size_t i = 1; i < bases->count; i++)
+        if (bases->at[i] == base) {
+            memmove(&bases->at[i], &bases->at[i + 1], (bases->count - i - 1) * sizeof *bases->at);
+            bases->count--;
+            break;
+        }
+    base->holders = 0;
+    mutex_unlock(&bases->mutex);
+}
+
+bool base_delete(struct base **at, struct base_removed *out, struct err *err)
+{
+    struct base *base = *at;
+    struct deleting d = {.base = base, .err = err};
+
+    if (base == base->all->at[0]) {
+        base_release(at);
+        return err_set(err, ERR_INVALID,
+                       "the default knowledge base stays: `weir document forget` empties it");
+    }
+    if (!wait_alone(base, err)) {
+        base_release(at);
+        return false;
+    }
+    *at = NULL;
+    bool ran = pool_run(base->all->options.each.pool, run_delete, &d, err);
+    if (!ran || (!d.ok && atomic_load(&base->knowledge))) { /* it is as it was */
+        mutex_lock(&base->all->mutex);
+        base->leaving = false;
+        base->holders--;
+        mutex_unlock(&base->all->mutex);
+        return false;
+    }
+    take_out(base);
+    base_free(&base);
+    *out = d.removed;
+    return d.ok;
+}

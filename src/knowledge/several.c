@@ -1,0 +1,200 @@
+/* One question to several bases: each answers for itself, with its own rights and numbers, and what they say
+ * is put together. */
+#include <string.h>
+
+#include "knowledge/answer.h"
+#include "knowledge/bases_internal.h"
+
+#define TEXT_MAX ((size_t)4 * MIB)
+
+static bool has(const struct base_set *set, const struct base *base)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->at[i] == base)
+            return true;
+    return false;
+}
+
+static bool may_ask(struct base *base, const struct principal *who, struct err *err)
+{
+    struct bases *bases = base->all;
+    char memory[2 * BASE_NAME_MAX + 2 + 200];
+    struct buf name;
+
+    if (!who || base == bases->at[0])
+        return true;
+    buf_init_fixed(&name, memory, sizeof memory);
+    mutex_lock(&bases->mutex);
+    buf_str(&name, bases->options.alias);
+    buf_char(&name, '/');
+    buf_str(&name, base->facts->info.name);
+    mutex_unlock(&bases->mutex);
+    return (buf_ok(&name) && principal_may_ask(who, buf_view(&name))) ||
+           err_set(err, ERR_DENIED, "this key may not ask model \"" STR_FMT "\"",
+                   STR_ARG(buf_view(&name)));
+}
+
+bool bases_choose(struct bases *bases, const struct str *names, size_t count,
+                  const struct principal *who, struct base_set *out, struct err *err)
+{
+    static const struct str fallback = {"default", 7};
+    struct base_set set CLEANUP(base_set_release) = {0};
+
+    if (count > BASES_ASKED_MAX)
+        return err_set(err, ERR_INVALID, "more than %u knowledge bases in one question",
+                       BASES_ASKED_MAX);
+    if (count == 0) {
+        names = &fallback;
+        count = 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct base *base CLEANUP(base_release) = NULL;
+
+        if (!bases_borrow(bases, names[i], who, &base, err) || !may_ask(base, who, err))
+            return false;
+        if (has(&set, base))
+            continue;
+        set.at[set.count++] = base;
+        base = NULL;
+    }
+    *out = set;
+    set.count = 0;
+    return true;
+}
+
+void base_set_release(struct base_set *set)
+{
+    while (set->count > 0)
+        base_release(&set->at[--set->count]);
+}
+
+/* Where a citation is from: the name by which it is asked again. */
+static bool name_all(struct base *base, struct arena *arena, struct citation *list, size_t count,
+                     struct err *err)
+{
+    struct base_info info;
+
+    if (count == 0)
+        return true;
+    if (!base_info(base, arena, &info, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        list[i].base = info.name;
+    return true;
+}
+
+/* The next best of lists that are each best first; SIZE_MAX: none is left. */
+static size_t best_of(const struct passages_found *lists, const size_t *taken, size_t count)
+{
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < count; i++)
+        if (taken[i] < lists[i].count &&
+            (best == SIZE_MAX ||
+             lists[i].list[taken[i]].score > lists[best].list[taken[best]].score))
+            best = i;
+    return best;
+}
+
+static bool merge(struct arena *arena, const struct passages_found *lists, size_t count,
+                  size_t limit, struct passages_found *out, struct err *err)
+{
+    size_t taken[BASES_ASKED_MAX] = {0};
+    struct passages_found all = {.list = arena_array(arena, limit + 1, sizeof *all.list)};
+
+    if (!all.list)
+        return err_arena(err, arena);
+    for (size_t from; all.count < limit && (from = best_of(lists, taken, count)) != SIZE_MAX;)
+        all.list[all.count++] = lists[from].list[taken[from]++];
+    *out = all;
+    return true;
+}
+
+bool bases_search(const struct base_set *set, struct arena *arena,
+                  const struct knowledge_question *question, size_t limit,
+                  struct passages_found *out, struct err *err)
+{
+    struct passages_found lists[BASES_ASKED_MAX] = {0};
+
+    ASSERT(set->count > 0);
+    for (size_t i = 0; i < set->count; i++)
+        if (!knowledge_search(base_knowledge(set->at[i]), arena, question, limit, &lists[i], err) ||
+            !name_all(set->at[i], arena, lists[i].list, lists[i].count, err))
+            return false;
+    if (set->count == 1) {
+        *out = lists[0];
+        return true;
+    }
+    return merge(arena, lists, set->count, limit, out, err);
+}
+
+/* An answer before none, the surer before the other; of two refusals the one with the nearer passage. */
+static bool is_better(const struct grounded *a, const struct grounded *b)
+{
+    if (a->answered != b->answered)
+        return a->answered;
+    if (a->answered)
+        return a->confidence > b->confidence;
+    if ((a->citation_count > 0) != (b->citation_count > 0))
+        return a->citation_count > 0;
+    return a->citation_count > 0 && a->citations[0].score > b->citations[0].score;
+}
+
+bool bases_answer(const struct base_set *set, struct arena *arena,
+                  const struct knowledge_question *question, struct grounded *out, struct err *err)
+{
+    struct grounded best = {0}, one;
+
+    ASSERT(set->count > 0);
+    for (size_t i = 0; i < set->count; i++) {
+        if (!knowledge_answer(base_knowledge(set->at[i]), arena, question, &one, err) ||
+            !name_all(set->at[i], arena, one.citations, one.citation_count, err))
+            return false;
+        if (i == 0 || is_better(&one, &best))
+            best = one;
+    }
+    *out = best;
+    return true;
+}
+
+/* As one base would have said it: the passages numbered anew, best first. */
+static bool put_together(struct arena *arena, const struct passages_found *lists, size_t count,
+                         struct briefing *out, struct err *err)
+{
+    bool zh = str_eq(out->language, STR("zh"));
+    struct passages_found all;
+    struct buf text;
+
+    if (!merge(arena, lists, count, PASSAGES_ASKED, &all, err))
+        return false;
+    buf_init(&text, arena, TEXT_MAX);
+    for (size_t i = 0; i < all.count; i++) {
+        citation_write_source(&text, &all.list[i], i + 1, zh);
+        buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(all.list[i].quote));
+    }
+    out->citations = all.list;
+    out->count = all.count;
+    return buf_finish(&text, &out->text, err);
+}
+
+bool bases_brief(const struct base_set *set, struct arena *arena,
+                 const struct knowledge_question *question, struct briefing *out, struct err *err)
+{
+    struct passages_found lists[BASES_ASKED_MAX] = {0};
+    struct briefing all = {0}, one;
+
+    ASSERT(set->count > 0);
+    for (size_t i = 0; i < set->count; i++) {
+        if (!knowledge_brief(base_knowledge(set->at[i]), arena, question, &one, err) ||
+            !name_all(set->at[i], arena, one.citations, one.count, err))
+            return false;
+        lists[i] = (struct passages_found){one.citations, one.count};
+        if (i == 0)
+            all = one;
+        all.confidence = MAX_OF(all.confidence, one.confidence);
+    }
+    if (set->count > 1 && !put_together(arena, lists, set->count, &all, err))
+        return false;
+    *out = all;
+    return true;
+}

@@ -1,0 +1,358 @@
+#include "measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "score.h"
+
+#define AWAY_EVERY 3 /* questions of which spans are also learned with the answer's article away */
+
+static struct tally *tally_of(struct eval *e, struct str set)
+{
+    for (size_t i = 0; i < e->tally_count; i++)
+        if (str_eq(e->tallies[i].set, set))
+            return &e->tallies[i];
+    ASSERT(e->tally_count < SETS_MAX);
+    struct tally *t = &e->tallies[e->tally_count++];
+    size_t count;
+    (void)questions_of(e->c, &count);
+    t->set = set;
+    t->sure = arena_array(e->c->arena, count, sizeof(double));
+    t->unsure = arena_array(e->c->arena, count, sizeof(double));
+    t->given_sure = arena_array(e->c->arena, count, sizeof(double));
+    t->away = arena_array(e->c->arena, count, sizeof(double));
+    t->words_sure = arena_array(e->c->arena, count, sizeof(double));
+    t->words_unsure = arena_array(e->c->arena, count, sizeof(double));
+    t->given_unsure = arena_array(e->c->arena, count, sizeof(double));
+    return t;
+}
+
+/* --- one question ----------------------------------------------------------------------------- */
+
+static const struct span_weights *weights_for(const struct eval *e, const struct inquiry *in)
+{
+    int language = language_number(in->question.language);
+
+    return e->unseen ? &e->unseen[language * SPAN_FOLDS + (int)(e->article % SPAN_FOLDS)]
+                     : &span_weights[language];
+}
+
+static struct span_request request_for(const struct eval *e, const struct inquiry *in)
+{
+    return (struct span_request){.access = &e->access,
+                                 .analyser = e->analyser,
+                                 .arena = e->scratch,
+                                 .question = &in->question,
+                                 .ranked = in->ranked,
+                                 .count = in->ranked_count,
+                                 .weights = weights_for(e, in)};
+}
+
+static bool rank_hits(struct eval *e, const struct lexical_hits *hits, struct inquiry *in,
+                      struct err *err)
+{
+    struct span_request request = request_for(e, in);
+
+    return inquire_in(&request, hits, in, err);
+}
+
+/* As inquire() does, with the weights that this question is measured by. */
+static bool ask_documents(struct eval *e, struct str text, struct inquiry *in, struct err *err)
+{
+    struct lexical_hits hits;
+
+    *in = (struct inquiry){0};
+    return question_read(&e->access, e->analyser, e->scratch, text, &in->question, err) &&
+           lexical_search(e->view, e->scratch,
+                          &(struct lexical_query){&in->question.terms, NULL, PASSAGES_ASKED}, &hits,
+                          err) &&
+           rank_hits(e, &hits, in, err);
+}
+
+static bool only_right_passage(struct eval *e, const struct asked_question *q, struct inquiry *in,
+                               struct err *err)
+{
+    struct lexical_document_info info;
+    struct lexical_hits hits;
+
+    if (!lexical_find(e->view, q->document, &info))
+        return err_set(err, ERR_INTERNAL, "a question's passage is not there");
+    if (!lexical_search(e->view, e->scratch,
+                        &(struct lexical_query){&in->question.terms, NULL, 1000}, &hits, err))
+        return false;
+    size_t kept = 0;
+    for (size_t i = 0; i < hits.count; i++)
+        if (str_eq(hits.at[i].key, q->document))
+            hits.at[kept++] = hits.at[i];
+    hits.count = kept;
+    return rank_hits(e, &hits, in, err);
+}
+
+struct span_dump {
+    struct eval *e;
+    const struct asked_question *q;
+    bool zh;
+    struct buf *rows;
+    uint32_t count;
+};
+
+static struct str span_text(const struct span *span)
+{
+    struct sentence s = span->sentence->found->sentences[span->sentence->sentence];
+
+    return str_slice(span->sentence->found->passage.blocks[s.block].text, span->from, span->to);
+}
+
+static void dump_span(void *to, const struct span *span, const uint16_t *ids, size_t count)
+{
+    struct span_dump *d = to;
+    struct score score = score_answer(span_text(span), d->q->answers, d->q->answer_count, d->zh);
+    struct span_row row = {
+        .exact = score.exact > 0, .f1 = (uint8_t)(score.f1 * 255), .ids = (uint16_t)count};
+
+    buf_put(d->rows, &row, sizeof row);
+    buf_put(d->rows, ids, count * sizeof *ids);
+    d->count++;
+}
+
+static bool span_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                       const struct inquiry *in, struct err *err)
+{
+    struct buf rows;
+    struct span_dump dump = {
+        .e = e, .q = q, .zh = language_number(in->question.language) > 0, .rows = &rows};
+    struct span_choice choice;
+    struct span_request request = request_for(e, in);
+
+    request.take = e->spans ? dump_span : NULL;
+    request.to = &dump;
+    if ((!q->answer_count && !e->spans) || !in->ranked_count)
+        return true;
+    size_t mark = arena_mark(e->c->arena);
+    buf_init(&rows, e->c->arena, 256 * MIB);
+    if (!spans_rank(&request, &choice, err))
+        return false;
+    if (choice.count && q->answer_count) {
+        struct score score =
+            score_answer(span_text(&choice.best[0]), q->answers, q->answer_count, dump.zh);
+
+        t->exact += score.exact;
+        t->f1 += score.f1;
+        t->spanned += holds_answer(q, candidate_text(choice.best[0].sentence));
+    }
+    if (e->spans && dump.count && !str_eq(q->set, STR("policyqa"))) {
+        struct span_group group = {.question = e->question_number,
+                                   .article = e->article,
+                                   .count = dump.count,
+                                   .answers = (uint32_t)q->answer_count};
+
+        (void)snprintf(group.set, sizeof group.set, STR_FMT, STR_ARG(q->set));
+        fwrite(&group, sizeof group, 1, e->spans);
+        fwrite(rows.ptr, 1, rows.len, e->spans);
+    }
+    arena_rewind(e->c->arena, mark);
+    return true;
+}
+
+/* What a reader is shown, were it not refused: one sentence, or several. */
+static bool cite_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                       struct inquiry in, struct err *err)
+{
+    struct grounded g;
+    bool hit = false;
+
+    if (!q->answer_count || !in.ranked_count)
+        return true;
+    in.answerable = 1;
+    if (!ground(&(struct access){.view = e->view}, e->scratch, &in, &g, err))
+        return false;
+    for (size_t i = 0; i < g.citation_count; i++) {
+        hit = hit || holds_answer(q, g.citations[i].quote);
+        t->letters += (uint32_t)g.citations[i].quote.len;
+        if (g.citations[i].words.text.len) {
+            struct score score =
+                score_answer(g.citations[i].words.text, q->answers, q->answer_count,
+                             language_number(in.question.language) > 0);
+
+            t->marked++;
+            t->exact_shown += score.exact;
+            t->f1_shown += score.f1;
+        }
+    }
+    t->shown += hit;
+    return true;
+}
+
+/* Plain overlap over the same sentences: what the ranker is to be better than. */
+static bool most_shared_holds(const struct asked_question *q, const struct inquiry *in)
+{
+    const struct candidate *best = in->ranked;
+
+    for (size_t i = 1; i < in->ranked_count; i++)
+        if (in->ranked[i].features[F_WORDS] > best->features[F_WORDS])
+            best = &in->ranked[i];
+    return in->ranked_count && holds_answer(q, candidate_text(best));
+}
+
+static bool ask_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                      struct inquiry in, struct err *err)
+{
+    bool hit = false;
+
+    if (!only_right_passage(e, q, &in, err) || !cite_given(e, q, t, in, err) ||
+        !span_given(e, q, t, &in, err))
+        return false;
+    for (size_t i = 0; i < in.ranked_count && i < 3; i++) {
+        hit = hit || holds_answer(q, candidate_text(&in.ranked[i]));
+        t->given1 += i == 0 && hit;
+    }
+    t->given3 += hit;
+    t->overlap += most_shared_holds(q, &in);
+    *(q->answer_count ? &t->given_sure[t->sure_count] : &t->given_unsure[t->unsure_count]) =
+        (double)in.answerable;
+    *(q->answer_count ? &t->words_sure[t->sure_count] : &t->words_unsure[t->unsure_count]) =
+        (double)in.spans.odds;
+    if (e->train && in.ranked_count) {
+        dump_candidates(e, q, in.ranked, in.ranked_count, 'G');
+        dump_signs(e, q, &in, holds_answer(q, candidate_text(&in.ranked[0])), 'g');
+    }
+    return true;
+}
+
+/* The question's passage, or the same text that came with another set. */
+static bool is_passage(struct eval *e, struct str key, const struct asked_question *q)
+{
+    struct lexical_document_info wanted, got;
+    struct document_record a, b;
+
+    return str_eq(key, q->document) ||
+           (lexical_find(e->view, q->document, &wanted) && lexical_find(e->view, key, &got) &&
+            document_record_read(wanted.record, &a) && document_record_read(got.record, &b) &&
+            memcmp(&a.hash, &b.hash, sizeof a.hash) == 0);
+}
+
+/* As POST /api/v1/knowledge/search gives them. */
+static bool ask_search(struct eval *e, const struct asked_question *q, struct tally *t,
+                       struct err *err)
+{
+    struct knowledge_question asked = {.text = q->text};
+    struct passages_found found;
+
+    if (!search_now(e->c->knowledge, e->scratch, &asked, 10, &found, err))
+        return false;
+    for (size_t i = 0; i < found.count; i++) {
+        if (!is_passage(e, found.list[i].document, q))
+            continue;
+        t->first += i < 1;
+        t->five += i < 5;
+        t->ten++;
+        t->reciprocal += 1.0 / (double)(i + 1);
+        break;
+    }
+    return true;
+}
+
+static bool ask_all(struct eval *e, const struct asked_question *q, struct tally *t,
+                    const struct inquiry *in, struct err *err)
+{
+    struct grounded g;
+    bool cited = false, first = false;
+
+    if (!ground(&(struct access){.view = e->view}, e->scratch, in, &g, err))
+        return false;
+    for (size_t i = 0; i < g.citation_count && g.answered; i++) {
+        cited = cited || holds_answer(q, g.citations[i].quote);
+        first = first || (i == 0 && cited);
+    }
+    t->answered += g.answered;
+    t->right += cited;
+    bool would = in->ranked_count && holds_answer(q, candidate_text(&in->ranked[0]));
+    t->cited_first += would;
+    if (in->ranked_count && q->answer_count)
+        t->chosen += is_passage(e, in->ranked[0].found->key, q);
+    if (q->answer_count) {
+        t->refused_badly += !g.answered;
+        t->sure[t->sure_count] = (double)in->answerable;
+    } else {
+        t->refused_well += !g.answered;
+        t->unsure[t->unsure_count] = (double)in->answerable;
+    }
+    if (e->train && in->ranked_count) {
+        dump_candidates(e, q, in->ranked, in->ranked_count, 'A');
+        dump_signs(e, q, in, would, 'a');
+    }
+    return true;
+}
+
+/* The same question when everything from its passage's article is taken away: nothing answers it. */
+static bool ask_without(struct eval *e, const struct asked_question *q, struct tally *t,
+                        struct inquiry in, struct err *err)
+{
+    struct lexical_document_info info;
+    struct document_record own, record;
+    struct lexical_hits hits;
+    size_t kept = 0;
+
+    if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &own))
+        return err_set(err, ERR_INTERNAL, "a question's passage is not there");
+    if (!lexical_search(e->view, e->scratch, &(struct lexical_query){&in.question.terms, NULL, 200},
+                        &hits, err))
+        return false;
+    for (size_t i = 0; i < hits.count && kept < PASSAGES_ASKED; i++)
+        if (document_record_read(hits.at[i].document_record, &record) &&
+            !str_eq(record.title, own.title))
+            hits.at[kept++] = hits.at[i];
+    hits.count = kept;
+    if (!rank_hits(e, &hits, &in, err))
+        return false;
+    if (e->spans) {
+        struct asked_question none = *q;
+
+        none.answer_count = 0;
+        return span_given(e, &none, t, &in, err);
+    }
+    t->away[t->away_count++] = (double)in.answerable;
+    if (e->train && in.ranked_count) {
+        struct asked_question none = *q;
+
+        none.answer_count = 0;
+        dump_signs(e, &none, &in, false, 'n');
+    }
+    return true;
+}
+
+/* For training on some articles and measuring on the others; stable from run to run. */
+static uint32_t article_of(struct eval *e, const struct asked_question *q)
+{
+    static const uint8_t key[16] = "article";
+    struct lexical_document_info info;
+    struct document_record record;
+
+    if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &record))
+        return 0;
+    return (uint32_t)(siphash_keyed(key, record.title) % 1000000);
+}
+
+bool measure_question(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct tally *t = tally_of(e, q->set);
+    struct inquiry in;
+
+    e->article = article_of(e, q);
+
+    if (!ask_documents(e, q->text, &in, err))
+        return false;
+    t->asked++;
+    t->answerable += q->answer_count > 0;
+    if (e->spans)
+        return only_right_passage(e, q, &in, err) && span_given(e, q, t, &in, err) &&
+               (e->question_number % AWAY_EVERY || ask_without(e, q, t, in, err));
+    if (q->answer_count && !ask_search(e, q, t, err))
+        return false;
+    if (!ask_all(e, q, t, &in, err) || !ask_given(e, q, t, in, err) ||
+        !ask_without(e, q, t, in, err))
+        return false;
+    t->sure_count += q->answer_count > 0;
+    t->unsure_count += q->answer_count == 0;
+    return true;
+}
