@@ -376,10 +376,11 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
     forget_held(g);
     g->in_overlap = g->text.len > 0;
     overlap_init(&g->overlap, g->arena, buf_view(&g->text), prefilled ? 1 : OVERLAP_LEAST);
-    if (prefilled)
-        g->in_overlap = false;
+    if (!prefilled)
+        return;
+    g->in_overlap = false;
     if (to->provider->dialect ==
-        &dialect_anthropic) { /* it may repeat the white space that some dialects take off a last turn */
+        &dialect_anthropic) { /* it may repeat the white space that is taken off its last turn */
         size_t end = g->text.len, from = end;
 
         while (from > 0 && (g->text.ptr[from - 1] == ' ' || g->text.ptr[from - 1] == '\n'))
