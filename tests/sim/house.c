@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "cache/cache.h"
 #include "collector.h"
+#include "models/dialect.h"
 #include "models/health.h"
 #include "models/route.h"
 #include "net/resolve.h"
@@ -39,9 +40,10 @@ static void config_free(void *object)
     arena_end(&arena);
 }
 
-static bool add_model(struct sim_house *house, struct house_config *c, int i, bool prefills,
-                      struct err *err)
+static bool add_model(struct sim_house *house, struct house_config *c, int i,
+                      const struct story *story, struct err *err)
 {
+    bool prefills = story->route.prefills;
     struct provider *p = &c->providers[i];
     struct model *m = &c->models[i];
 
@@ -61,6 +63,10 @@ static bool add_model(struct sim_house *house, struct house_config *c, int i, bo
                         .abilities = prefills ? UINT32_MAX : UINT32_MAX & ~(uint32_t)CAN_CONTINUE};
     if (!p->name.ptr || !m->name.ptr)
         return err_arena(err, c->arena);
+    if (i == 1 && story->second_is_anthropic) {
+        p->kind = KIND_ANTHROPIC;
+        p->dialect = &dialect_anthropic;
+    }
     m->deployment = deployment_of(house->deployments, m->name);
     return http_url_parse(p->url_text, &p->url, err) &&
            (table_put(&c->catalogue.by_name, m->name, m, NULL) || err_arena(err, c->arena));
@@ -106,7 +112,7 @@ static bool publish(struct sim_house *house, const struct story *story, struct e
                                       .model_count = PROVIDERS};
     table_init(&c->catalogue.by_name, arena, PROVIDERS);
     for (int i = 0; i < PROVIDERS && ok; i++)
-        ok = add_model(house, c, i, story->route.prefills, err);
+        ok = add_model(house, c, i, story, err);
     if (!ok || !add_route(c, &story->route, err)) {
         config_free(c);
         return false;

@@ -20,7 +20,8 @@ struct wire {
         dur_ns length;
     } pauses[PAUSES_MAX];
     int pause_count;
-    bool closes; /* the connection ends behind it */
+    bool closes;       /* the connection ends behind it */
+    bool is_anthropic; /* what is said on it */
 };
 
 struct serving {
@@ -35,7 +36,7 @@ static struct {
     struct listener *listeners[PROVIDERS];
 } providers;
 
-#define ASSISTANT "\"role\":\"assistant\",\"content\":\""
+#define ASSISTANT "\"role\":\"assistant\",\"content\":"
 
 /* ---- writing the wire ---- */
 
@@ -98,6 +99,11 @@ static void put_chunk(struct wire *w, const struct wire *body)
 
 static void put_usage(struct wire *w, const struct ask *ask)
 {
+    if (w->is_anthropic) {
+        put_fmt(w, "\"usage\":{\"input_tokens\":%" PRId64 ",\"output_tokens\":%" PRId64 "}",
+                ask_tokens_in(ask), ask_tokens_out(ask));
+        return;
+    }
     put_fmt(w,
             "\"usage\":{\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
             ",\"total_tokens\":%" PRId64 "}",
@@ -105,6 +111,24 @@ static void put_usage(struct wire *w, const struct ask *ask)
 }
 
 /* ---- streams ---- */
+
+/* An event of Anthropic: its type, and what stands beside it. */
+PRINTF(3, 4)
+static void put_named(struct wire *w, const char *type, const char *fmt, ...)
+{
+    struct wire event = {0};
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    put_fmt(&event, "event: %s\ndata: {\"type\":\"%s\"", type, type);
+    put_text(&event, text);
+    put_text(&event, "}\n\n");
+    put_chunk(w, &event);
+    free(event.bytes);
+}
 
 static void event_head(struct wire *event, const char *delta)
 {
@@ -115,11 +139,40 @@ static void event_head(struct wire *event, const char *delta)
             delta);
 }
 
+static void put_begin(struct wire *w, struct wire *event, const struct ask *ask)
+{
+    if (w->is_anthropic) {
+        struct wire usage = {.is_anthropic = true};
+
+        put_usage(&usage, ask);
+        put_named(w, "message_start",
+                  ",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\","
+                  "\"model\":\"remote\",\"content\":[],\"stop_reason\":null%s%.*s}",
+                  ask->reports_usage ? "," : "", ask->reports_usage ? (int)usage.len : 0,
+                  usage.bytes);
+        free(usage.bytes);
+        put_named(w, "content_block_start",
+                  ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}");
+        return;
+    }
+    event_head(event, "\"role\":\"assistant\",\"content\":\"\"");
+    put_text(event, "},\"finish_reason\":null}]}\n\n");
+    put_chunk(w, event);
+}
+
 static void put_piece(struct wire *w, struct wire *event, struct str piece)
 {
-    event_head(event, "\"content\":\"");
-    put(event, piece.ptr, piece.len);
-    put_text(event, "\"},\"finish_reason\":null}]}\n\n");
+    if (w->is_anthropic) {
+        event->len = 0;
+        put_text(event, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\","
+                        "\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"");
+        put(event, piece.ptr, piece.len);
+        put_text(event, "\"}}\n\n");
+    } else {
+        event_head(event, "\"content\":\"");
+        put(event, piece.ptr, piece.len);
+        put_text(event, "\"},\"finish_reason\":null}]}\n\n");
+    }
     put_chunk(w, event);
 }
 
@@ -140,8 +193,11 @@ static bool put_odd(struct wire *w, struct wire *event, const struct ask *ask)
         put_chunk(w, event);
         break;
     case PROVIDER_CONFESSES:
-        put_text(event,
-                 "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
+        if (w->is_anthropic)
+            put_text(event, "event: error\ndata: {\"type\":\"error\",");
+        else
+            put_text(event, "data: {");
+        put_text(event, "\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
         put_chunk(w, event);
         return false;
     case PROVIDER_STOPS_SHORT: return false;
@@ -153,6 +209,13 @@ static bool put_odd(struct wire *w, struct wire *event, const struct ask *ask)
 
 static void put_end(struct wire *w, struct wire *event, const struct ask *ask)
 {
+    if (w->is_anthropic) {
+        put_named(w, "content_block_stop", ",\"index\":0");
+        put_named(w, "message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\"}");
+        if (ask->way != PROVIDER_FORGETS_DONE)
+            put_named(w, "message_stop", "%s", "");
+        return;
+    }
     event_head(event, "");
     put_text(event, "},\"finish_reason\":\"stop\"}]}\n\n");
     put_chunk(w, event);
@@ -190,9 +253,7 @@ static void put_stream(struct wire *w, const struct ask *ask, size_t from)
     put_text(w, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n");
     put_text(w, w->closes ? "Connection: close\r\n" : "");
     put_text(w, "Transfer-Encoding: chunked\r\n\r\n");
-    event_head(&event, "\"role\":\"assistant\",\"content\":\"\"");
-    put_text(&event, "},\"finish_reason\":null}]}\n\n");
-    put_chunk(w, &event);
+    put_begin(w, &event, ask);
     for (int i = first; i <= ask->pieces && goes_on; i++) {
         struct str rest = {text + at, len - at};
         size_t piece = str_find_char(rest, ' ') + 1;
@@ -220,19 +281,25 @@ static void put_reply_body(struct wire *w, const struct ask *ask)
     char *text = ask_text(ask, &len);
 
     if (ask->way == PROVIDER_CONFESSES) {
-        put_text(w, "{\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}");
+        put_text(w, w->is_anthropic ? "{\"type\":\"error\"," : "{");
+        put_text(w, "\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}");
         free(text);
         return;
     }
     put_text(w, ask->way == PROVIDER_BREAKS_EVENT ? "{\"id\": oops," : "{\"id\":\"chatcmpl-1\",");
-    put_text(w, "\"object\":\"chat.completion\",\"created\":1,\"model\":\"remote\",\"choices\":[{"
-                "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
+    put_text(w, w->is_anthropic
+                    ? "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"remote\","
+                      "\"content\":[{\"type\":\"text\",\"text\":\""
+                    : "\"object\":\"chat.completion\",\"created\":1,\"model\":\"remote\","
+                      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+                      "\"content\":\"");
     put(w, text, len);
     if (ask->way == PROVIDER_STOPS_SHORT) {
         free(text);
         return;
     }
-    put_text(w, "\"},\"finish_reason\":\"stop\"}]");
+    put_text(w, w->is_anthropic ? "\"}],\"stop_reason\":\"end_turn\""
+                                : "\"},\"finish_reason\":\"stop\"}]");
     if (ask->way == PROVIDER_OVERFLOWS) {
         put_text(w, ",\"pad\":\"");
         put_padding(w, REPLY_BYTES_MAX);
@@ -248,12 +315,13 @@ static void put_reply_body(struct wire *w, const struct ask *ask)
 
 static void put_whole(struct wire *w, const struct ask *ask, int status)
 {
-    struct wire body = {0};
+    struct wire body = {.is_anthropic = w->is_anthropic};
 
     if (status == 200)
         put_reply_body(&body, ask);
     else
-        put_fmt(&body, "{\"error\":{\"message\":\"no\",\"type\":\"refused\",\"code\":%d}}", status);
+        put_fmt(&body, "{%s\"error\":{\"message\":\"no\",\"type\":\"refused\",\"code\":%d}}",
+                w->is_anthropic ? "\"type\":\"error\"," : "", status);
     put_fmt(w, "HTTP/1.1 %d Whatever\r\nContent-Type: application/json\r\n%s%s", status,
             w->closes ? "Connection: close\r\n" : "", status == 429 ? "Retry-After: 3\r\n" : "");
     if (ask->by_length && ask->way != PROVIDER_BREAKS_CHUNK) {
@@ -281,6 +349,9 @@ static size_t goes_on_from(const struct story *story, const struct ask *ask, str
 
     if (at == body.len)
         return 0;
+    if (told.ptr[0] == '[') /* of blocks the first */
+        told = str_slice(told, str_find(told, STR("\"text\":")) + 7, told.len);
+    told = str_slice(told, 1, told.len);
     told = str_slice(told, 0, str_find_char(told, '"'));
     text = ask_text(ask, &len);
     if (told.len > len || memcmp(text, told.ptr, told.len) != 0)
@@ -332,11 +403,18 @@ static SUSPENDS bool send_wire(struct peer *p, const struct wire *w, struct err 
     return at == w->len || peer_send(p, w->bytes + at, w->len - at, err);
 }
 
-static SUSPENDS bool play(struct peer *p, struct ask *ask, enum provider_way way, size_t from,
+struct played { /* that a provider has */
+    enum provider_way way;
+    bool is_anthropic;
+    size_t from; /* where in the text it begins */
+};
+
+static SUSPENDS bool play(struct peer *p, struct ask *ask, const struct played *part,
                           struct err *err)
 {
+    enum provider_way way = part->way;
     struct ask played = *ask;
-    struct wire w = {0};
+    struct wire w = {.is_anthropic = part->is_anthropic};
     bool goes_on;
 
     played.way = way;
@@ -348,7 +426,7 @@ static SUSPENDS bool play(struct peer *p, struct ask *ask, enum provider_way way
         ask->provider_dropped = fiber_now();
         return false;
     }
-    write_wire(&w, &played, from);
+    write_wire(&w, &played, part->from);
     bool sent = send_wire(p, &w, err);
     if (!sent)
         ask->provider_dropped = fiber_now();
@@ -380,12 +458,14 @@ static SUSPENDS bool serve_one(struct peer *p, struct story *story, int provider
             return false;
     struct ask *ask = find_ask(story, (struct str){p->bytes + head, (size_t)length});
     ASSERT(ask); /* the gateway sends nothing that no client asked for */
-    size_t from = goes_on_from(story, ask, (struct str){p->bytes + head, (size_t)length});
-    enum provider_way way = ask->routed && provider != ask->provider ? ask->other_way : ask->way;
+    struct played part = {
+        .way = ask->routed && provider != ask->provider ? ask->other_way : ask->way,
+        .is_anthropic = provider == 1 && story->second_is_anthropic,
+        .from = goes_on_from(story, ask, (struct str){p->bytes + head, (size_t)length})};
     peer_use(p, head + (size_t)length);
     ask->provider_heard++;
     sim_log("provider hears ask %d", ask->number);
-    return play(p, ask, way, from, err);
+    return play(p, ask, &part, err);
 }
 
 static void serve_connection(void *arg)

@@ -188,6 +188,7 @@ void story_draw(struct story *story, uint64_t seed)
         draw_provider(&story->asks[i]);
     }
     draw_route(story);
+    story->second_is_anthropic = one_in(2);
     draw_repeats(story);
     draw_connections(story);
     story->killed = one_in(3);
@@ -305,8 +306,10 @@ static const char *const provider_names[PROVIDER_WAYS] = {
 
 void story_print(const struct story *story)
 {
-    printf("seed %" PRIu64 "%s%s: %d asks over %d connections, %d old records\n", story->seed,
-           story->calm ? ", calm" : "", story->small_disk ? ", small disk" : "", story->ask_count,
+    printf("seed %" PRIu64 "%s%s%s%s: %d asks over %d connections, %d old records\n", story->seed,
+           story->calm ? ", calm" : "", story->small_disk ? ", small disk" : "",
+           story->caches ? ", cache" : "",
+           story->second_is_anthropic ? ", provider 1 is Anthropic" : "", story->ask_count,
            story->connection_count, story->old_records);
     printf("  route: first %d, %u attempts, breaker %u, first token %.1f s, hedge %.1f s%s%s\n",
            story->route.first, story->route.attempts_max, story->route.breaker_failures,

@@ -119,6 +119,7 @@ struct story_route {
 struct story {
     uint64_t seed;
     struct story_route route;
+    bool second_is_anthropic; /* the second provider speaks its messages */
     bool caches; /* what was answered once is kept */
     bool calm;   /* no faults of the world: whatever should work must work */
     bool is_nth; /* one call fails, perhaps while the house opens */
