@@ -115,6 +115,8 @@ static bool choose_words(struct learning *l, struct err *err)
                        CANDIDATES_MAX);
     l->columns = (struct latent_column *)(void *)list.ptr;
     size_t count = list.len / sizeof *l->columns;
+    if (!count)
+        return true;
     qsort(l->columns, count, sizeof *l->columns, compare_passages);
     l->column_count = (uint32_t)MIN_OF(count, (size_t)l->lesson->limits->words);
     qsort(l->columns, l->column_count, sizeof *l->columns, compare_texts);

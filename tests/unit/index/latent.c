@@ -5,37 +5,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "index/embed.h"
 #include "test.h"
 
-static const char *const texts[] = {
-    "the car needs an engine and wheels on the road",
-    "an automobile needs an engine and wheels for the road",
-    "the driver of a car on the road",
-    "the driver of an automobile on the road",
-    "engine oil for car and driver",
-    "engine oil for automobile and driver",
-    "a recipe for bread with flour and yeast in the oven",
-    "bake the bread of flour in a hot oven",
-    "yeast and flour make the bread rise in the oven",
-    "a cake is baked in the oven from flour",
-};
+#define TEXTS 120
+
+/* Three subjects of forty words each. Of the first, half of the texts say "car", half "automobile", and
+ * none says both. */
+static struct str text_number(size_t i, struct arena *arena)
+{
+    struct buf b;
+    uint32_t seed = (uint32_t)i * 2654435761u + 1;
+
+    buf_init(&b, arena, KIB);
+    if (i % 3 == 0)
+        buf_str(&b, i % 2 ? STR("car ") : STR("automobile "));
+    if (i % 3 == 1)
+        buf_str(&b, STR("bread "));
+    for (int word = 0; word < 14; word++) {
+        seed = seed * 1103515245u + 12345u;
+        buf_fmt(&b, "word%zux%u ", i % 3, seed >> 16 & 31);
+    }
+    buf_char(&b, 0);
+    return str_from(buf_view(&b).ptr);
+}
 
 static struct lexical *index_of_texts(const char *dir, bool backwards, const char *extra)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
     struct lexical *index = NULL;
     struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
     struct err err = {0};
-    size_t count = ARRAY_LEN(texts) + (extra != NULL);
+    size_t count = TEXTS + (extra != NULL);
     bool ok = lexical_open(dir, &index, &err) && lexical_begin(index, &w, &err);
 
     for (size_t n = 0; ok && n < count; n++) {
         size_t i = backwards ? count - 1 - n : n;
-        const char *text = i < ARRAY_LEN(texts) ? texts[i] : extra;
+        struct str text = i < TEXTS ? text_number(i, arena) : str_from(extra);
         char key[8];
-        struct lexical_passage passage = {.text = str_from(text), .record = str_from(text)};
+        struct lexical_passage passage = {.text = text, .record = text};
 
-        (void)snprintf(key, sizeof key, "d%02zu", i);
+        (void)snprintf(key, sizeof key, "d%03zu", i);
         struct lexical_document document = {
             .key = str_from(key), .passages = &passage, .passage_count = 1};
         ok = lexical_add(w, &document, &err);
@@ -96,24 +107,29 @@ static float cosine(const float *a, const float *b, uint32_t n)
     return sum;
 }
 
-TEST(words_of_like_company_are_near)
+/* A question in one word finds the texts of its subject that say the other, which no index of words does. */
+TEST(texts_of_the_same_subject_are_near)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
     struct lexical *index CLEANUP(lexical_close) = index_of_texts(test_dir(), false, NULL);
     struct latent model = {0};
     struct err err = {0};
-    float car[16], automobile[16], bread[16], nothing[16];
+    float asked[16], text[16], same = 0, other = 0;
 
     EXPECT(latent_read(learn(index, arena), &model, &err), "%s", err.text);
-    EXPECT(model.learned_from == ARRAY_LEN(texts));
-    vector_of(&model, "car", car);
-    vector_of(&model, "automobile", automobile);
-    vector_of(&model, "bread", bread);
-    EXPECT(fabsf(cosine(car, car, 16) - 1) < 1e-4f);
-    EXPECT(cosine(car, automobile, 16) > 0.3f, "%g", (double)cosine(car, automobile, 16));
-    EXPECT(cosine(car, automobile, 16) > cosine(car, bread, 16) + 0.3f);
-    vector_of(&model, "zeppelin", nothing);
-    EXPECT(cosine(nothing, nothing, 16) == 0, "a word it does not know has no vector");
+    EXPECT(model.learned_from == TEXTS);
+    vector_of(&model, "word0x1 word0x2 word0x3 car", asked);
+    EXPECT(fabsf(cosine(asked, asked, 16) - 1) < 1e-4f);
+    for (size_t i = 0; i < TEXTS; i++) {
+        vector_of(&model, text_number(i, arena).ptr, text);
+        if (i % 3 == 0 && i % 2 == 0) /* "automobile" */
+            same += cosine(asked, text, 16) / (TEXTS / 6);
+        if (i % 3 != 0)
+            other += cosine(asked, text, 16) / (2 * TEXTS / 3);
+    }
+    EXPECT(same > 0.2f && same > other + 0.2f, "%g and %g", (double)same, (double)other);
+    vector_of(&model, "zeppelin", asked);
+    EXPECT(cosine(asked, asked, 16) == 0, "a word it does not know has no vector");
 }
 
 TEST(passages_have_the_vectors_of_their_texts)
@@ -127,8 +143,8 @@ TEST(passages_have_the_vectors_of_their_texts)
 
     EXPECT(latent_read(learn(index, arena), &model, &err), "%s", err.text);
     EXPECT(latent_passages(&model, view, 0, arena, &all, &err), "%s", err.text);
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        vector_of(&model, texts[i], one);
+    for (size_t i = 0; i < TEXTS; i++) {
+        vector_of(&model, text_number(i, arena).ptr, one);
         for (uint32_t k = 0; k < 16; k++)
             EXPECT(fabsf(one[k] - all[i * 16 + k]) < 1e-4f, "%zu: %u", i, k);
     }
@@ -144,12 +160,12 @@ TEST(a_model_is_decided_by_what_is_there)
     struct lexical *a CLEANUP(lexical_close) = index_of_texts(dirs[0], false, NULL);
     struct lexical *b CLEANUP(lexical_close) = index_of_texts(dirs[1], true, NULL);
     struct lexical *c CLEANUP(lexical_close) =
-        index_of_texts(dirs[2], false, "the secret zeppelin needs an engine and an oven");
+        index_of_texts(dirs[2], false, "a secret car that eats bread word0x1 word1x1");
     struct str first = learn(a, arena);
 
     EXPECT(first.len > 0 && str_eq(first, learn(b, arena)), "in another order");
     EXPECT(!str_eq(first, learn(c, arena)));
-    EXPECT(drop(c, "d10"));
+    EXPECT(drop(c, "d120"));
     EXPECT(str_eq(first, learn(c, arena)), "as if the document never had been there");
 }
 
@@ -186,7 +202,7 @@ TEST(a_damaged_model_is_refused)
     struct latent model;
     float vector[LATENT_DIMENSIONS_MAX];
 
-    for (size_t len = 0; len < bytes.len; len++) {
+    for (size_t len = 0; len < bytes.len; len += 1 + len / 100) {
         struct err err = {0};
         char *cut = malloc(len + 1);
 
@@ -194,14 +210,14 @@ TEST(a_damaged_model_is_refused)
         EXPECT(!latent_read((struct str){cut, len}, &model, &err) && err.code == ERR_UNAVAILABLE);
         free(cut);
     }
-    for (size_t at = 0; at < bytes.len && at < 600; at++) {
+    for (size_t at = 0; at < bytes.len && at < 3000; at++) {
         struct err err = {0};
         char *bent = malloc(bytes.len);
 
         memcpy(bent, bytes.ptr, bytes.len);
         bent[at] = (char)(bent[at] ^ 0x41);
         if (latent_read((struct str){bent, bytes.len}, &model, &err))
-            vector_of(&model, "car engine bread", vector);
+            vector_of(&model, "car bread word0x1", vector);
         free(bent);
     }
 }
@@ -260,5 +276,6 @@ TEST(hashed_vectors_stay_what_they_are)
     for (size_t i = 1; i < EMBED_HASHED_DIMENSIONS; i++)
         if (fabsf(v[i]) > fabsf(v[largest]))
             largest = i;
-    EXPECT(largest == 0, "%zu %.6f", largest, (double)v[largest]);
+    EXPECT(largest == 66 && fabsf(v[66] - 0.210352f) < 1e-5f, "%zu %.6f", largest,
+           (double)v[largest]);
 }
