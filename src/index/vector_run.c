@@ -79,7 +79,7 @@ bool vector_run_add(struct vector_run *run, const struct lexical_view *view, uin
                     const struct lexical_passage *of, struct err *err)
 {
     for (size_t i = 0; i < of->vector_count; i++) {
-        struct vector_batch *batch;
+        struct vector_batch *batch = NULL;
 
         if (!batch_of(run, view, of->vectors[i].field, &batch, err) ||
             !vector_batch_add(batch, passage, of->vectors[i].values, err))
@@ -134,7 +134,7 @@ bool vector_run_set(struct vector_run *run, const struct lexical_view *view, str
                     const struct lexical_vector *all, uint32_t passages, struct err *err)
 {
     uint32_t dim = all->field->dim;
-    struct vector_change *change;
+    struct vector_change *change = NULL;
 
     if (!check_size(run, dim, passages, err) || !change_of(run, view, all->field, &change, err))
         return false;
