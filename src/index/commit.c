@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index/latent.h"
 #include "index/lexical_writer.h"
 
 /* A byte a document: 1 where this run removes or replaces it. NULL when nothing of it goes. */
@@ -253,13 +254,38 @@ static bool write_merged(struct lexical_writer *w, const struct plan *plan,
     return true;
 }
 
+static bool loses_documents(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->anew_count; i++)
+        if (plan->anew[i].drop)
+            return true;
+    return false;
+}
+
+/* What was learned from a document goes with it. */
+static bool plan_model(struct lexical_writer *w, const struct plan *plan, struct err *err)
+{
+    return !loses_documents(plan) || !(w->view->latent_file || w->latent.len) ||
+           latent_drop(w, err);
+}
+
+static bool write_model(struct lexical_writer *w, struct manifest *manifest, struct err *err)
+{
+    if (!w->latent_changes)
+        manifest->latent = w->view->latent_file;
+    else if (w->latent.len)
+        manifest->latent = w->lexical->next_number++;
+    return !w->latent_changes || !w->latent.len ||
+           latent_store(w->lexical->dir, manifest->latent, w->latent, err);
+}
+
 static bool write_plan(struct lexical_writer *w, struct plan *plan, struct manifest *manifest,
                        struct err *err)
 {
     for (size_t i = 0; i < plan->stay_count; i++)
         if (!list_staying(w, plan, &plan->stay[i], manifest, err))
             return false;
-    if (!write_merged(w, plan, manifest, err))
+    if (!write_merged(w, plan, manifest, err) || !write_model(w, manifest, err))
         return false;
     settle_records(plan);
     if (plan->records.count) {
@@ -297,6 +323,11 @@ static void unlink_others(const struct lexical_writer *w, const struct plan *pla
     for (size_t i = 0; i < plan->old_vector_count; i++)
         if (!unlink_vectors(w, plan->old_vectors[i], err))
             return;
+    if (w->latent_changes && w->view->latent_file) {
+        latent_path(path, w->lexical->dir, w->view->latent_file);
+        if (!file_remove(path, err))
+            return;
+    }
     if (plan->old_records) {
         records_path(path, w->lexical->dir, plan->old_records);
         if (!file_remove(path, err))
@@ -321,9 +352,11 @@ static bool commit(struct lexical_writer *w, struct err *err)
 
     if (!plan)
         return err_arena(err, w->arena);
-    if (!new_manifest(w, &manifest, err) || !lexical_flush(w, err) || !make_plan(w, plan, err))
+    if (!new_manifest(w, &manifest, err) || !lexical_flush(w, err) || !make_plan(w, plan, err) ||
+        !plan_model(w, plan, err))
         return false;
-    if (!plan->anew_count && !w->flushed_count && !w->set.count && !vector_run_changes(&w->vectors))
+    if (!plan->anew_count && !w->flushed_count && !w->set.count &&
+        !vector_run_changes(&w->vectors) && !w->latent_changes)
         return true;
     plan->old_records = w->view->records_file;
     if (!write_plan(w, plan, &manifest, err))

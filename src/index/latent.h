@@ -29,6 +29,7 @@ extern const struct latent_limits latent_default;
  * the pool. */
 struct latent_lesson {
     const struct lexical_view *view;
+    const struct lexical_filter *filter; /* of the view; learned from those alone. NULL: from all */
     const struct latent_limits *limits;
     const volatile bool *stop; /* or NULL */
 };
@@ -52,5 +53,18 @@ bool latent_vector(const struct latent *model, const struct terms *terms, float 
  * where the model knows no word. segment: below lexical_stats().segments. */
 bool latent_passages(const struct latent *model, const struct lexical_view *view, uint32_t segment,
                      struct arena *arena, float **out, struct err *err) MUST_CHECK;
+
+/* --- kept beside the segments ----------------------------------------------------------------- */
+
+/* What the index knows as its model from this run's commit on. The model before it goes, with the vectors it
+ * gave. Bytes as latent_learn() made them; copied.
+ * A commit that removes or replaces a document drops the model and its vectors, whatever was set: what was
+ * learned from it is gone when it is. */
+#define LATENT_FIELD "latent" /* name of the field of vectors */
+bool latent_set(struct lexical_writer *writer, struct str bytes, struct err *err) MUST_CHECK;
+bool latent_drop(struct lexical_writer *writer, struct err *err) MUST_CHECK;
+/* The model of a view, and the field that its vectors stand in (index/vector.h). false: there is none. */
+struct vector_field;
+bool latent_of(const struct lexical_view *view, struct latent *out, struct vector_field *field);
 
 #endif

@@ -20,6 +20,7 @@ struct latent_column {
 /* The rows of one segment, or of all when segment is UINT32_MAX: each `step`th. */
 struct sparse_wish {
     const struct lexical_view *view;
+    const struct lexical_filter *filter; /* rows of others stay empty; NULL: all */
     const struct latent_column *columns;
     uint32_t column_count, segment, step;
 };

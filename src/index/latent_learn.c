@@ -74,8 +74,21 @@ static bool first_term(const struct lexical_view *view, const uint32_t *next, st
     return found;
 }
 
-static uint32_t pass_term(const struct lexical_view *view, uint32_t *next, struct str text)
+static uint32_t seen_of(const struct latent_lesson *lesson, uint32_t segment,
+                        const struct term_entry *entry)
 {
+    uint32_t seen = 0;
+
+    if (!lesson->filter)
+        return entry->passages;
+    for (struct postings p = segment_postings(lesson->view->at[segment], entry); postings_next(&p);)
+        seen += filter_allows(lesson->filter, segment, p.passage);
+    return seen;
+}
+
+static uint32_t pass_term(const struct latent_lesson *lesson, uint32_t *next, struct str text)
+{
+    const struct lexical_view *view = lesson->view;
     uint32_t passages = 0;
 
     for (uint32_t i = 0; i < view->count; i++) {
@@ -85,7 +98,7 @@ static uint32_t pass_term(const struct lexical_view *view, uint32_t *next, struc
 
         if (!str_eq(segment_term_text(view->at[i], &entry), text))
             continue;
-        passages += entry.passages;
+        passages += seen_of(lesson, i, &entry);
         next[i]++;
     }
     return passages;
@@ -94,6 +107,8 @@ static uint32_t pass_term(const struct lexical_view *view, uint32_t *next, struc
 static bool choose_words(struct learning *l, struct err *err)
 {
     const struct lexical_view *view = l->lesson->view;
+    const struct lexical_filter *filter = l->lesson->filter;
+    uint64_t all = filter ? lexical_filter_passages(filter) : view->passages;
     uint32_t *next = arena_array(l->work, view->count + (size_t)1, sizeof *next);
     struct buf list;
     struct str text;
@@ -102,12 +117,12 @@ static bool choose_words(struct learning *l, struct err *err)
         return err_arena(err, l->work);
     buf_init(&list, l->work, CANDIDATES_MAX * sizeof(struct latent_column));
     while (first_term(view, next, &text)) {
-        struct latent_column c = {.text = text, .passages = pass_term(view, next, text)};
+        struct latent_column c = {.text = text, .passages = pass_term(l->lesson, next, text)};
 
         if (c.passages < PASSAGES_WITH || text.ptr[0] != 'w' ||
-            c.passages > view->passages / EVERYWHERE_PART + 1)
+            c.passages > all / EVERYWHERE_PART + 1)
             continue;
-        c.weight = logf((float)view->passages / (float)c.passages);
+        c.weight = logf((float)all / (float)c.passages);
         buf_put(&list, &c, sizeof c);
     }
     if (!buf_ok(&list))
@@ -244,6 +259,15 @@ static void put_rows(const struct learning *l, struct buf *scales, struct buf *r
     }
 }
 
+static uint32_t rows_with_words(const struct sparse *a)
+{
+    uint32_t count = 0;
+
+    for (uint32_t r = 0; r < a->rows; r++)
+        count += a->begins[r + 1] > a->begins[r];
+    return count;
+}
+
 static bool write_model(const struct learning *l, struct arena *arena, struct str *out,
                         struct err *err)
 {
@@ -251,7 +275,7 @@ static bool write_model(const struct learning *l, struct arena *arena, struct st
                                    .version = LATENT_VERSION,
                                    .dimensions = l->dimensions,
                                    .words = l->column_count,
-                                   .learned_from = l->a.rows};
+                                   .learned_from = rows_with_words(&l->a)};
     struct buf texts, ends, scales, all;
 
     buf_init(&texts, l->work, WORK_ARENA);
@@ -299,6 +323,7 @@ bool latent_learn(const struct latent_lesson *lesson, struct arena *arena, struc
     }
     struct sparse_wish wish = {
         .view = lesson->view,
+        .filter = lesson->filter,
         .columns = l.columns,
         .column_count = l.column_count,
         .segment = UINT32_MAX,

@@ -55,8 +55,14 @@ static bool row_of(const struct filling *f, uint64_t p, uint32_t *row)
     return p % f->wish->step == 0;
 }
 
-static void take_term(struct filling *f, const struct segment *s, uint64_t before, uint32_t column)
+static bool is_seen(const struct filling *f, uint32_t segment, uint32_t passage)
 {
+    return !f->wish->filter || filter_allows(f->wish->filter, segment, passage);
+}
+
+static void take_term(struct filling *f, uint32_t segment, uint64_t before, uint32_t column)
+{
+    const struct segment *s = f->wish->view->at[segment];
     struct term_entry entry;
 
     if (!segment_find_term(s, f->wish->columns[column].text, &entry))
@@ -64,7 +70,7 @@ static void take_term(struct filling *f, const struct segment *s, uint64_t befor
     for (struct postings p = segment_postings(s, &entry); postings_next(&p);) {
         uint32_t row;
 
-        if (!row_of(f, before + p.passage, &row))
+        if (!is_seen(f, segment, p.passage) || !row_of(f, before + p.passage, &row))
             continue;
         if (!f->next) {
             f->to->begins[row + 1]++;
@@ -86,7 +92,7 @@ static void take_all(struct filling *f)
         for (uint32_t i = 0; i < view->count; i++) {
             if (f->wish->segment != UINT32_MAX && f->wish->segment != i)
                 continue;
-            take_term(f, view->at[i], before, c);
+            take_term(f, i, before, c);
             before += view->at[i]->passages;
         }
     }

@@ -155,6 +155,9 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
     if (manifest->records &&
         !records_load(lexical->dir, manifest->records, arena, &view->records, err))
         return false;
+    view->latent_file = manifest->latent;
+    if (manifest->latent && !latent_load(lexical->dir, manifest->latent, arena, &view->latent, err))
+        return false;
     if (!open_segments(lexical, manifest, view, err))
         return false;
     arena = NULL; /* the view's now */
@@ -238,6 +241,8 @@ static bool is_listed(const struct manifest *manifest, struct str name)
 
     if (str_ends(name, STR(".records")))
         return u64_parse(str_slice(name, 0, name.len - 8), &number) && number == manifest->records;
+    if (str_ends(name, STR(".latent")))
+        return u64_parse(str_slice(name, 0, name.len - 7), &number) && number == manifest->latent;
     if (str_ends(name, STR(".vectors")))
         return u64_parse(str_slice(name, 0, name.len - 8), &number) &&
                lists_vectors(manifest, number);
@@ -261,7 +266,8 @@ static bool sweep(const struct lexical *lexical, struct arena *arena,
         return false;
     for (size_t i = 0; i < count; i++) {
         bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part")) ||
-                    str_ends(names[i], STR(".records")) || str_ends(names[i], STR(".vectors"));
+                    str_ends(names[i], STR(".records")) || str_ends(names[i], STR(".vectors")) ||
+                    str_ends(names[i], STR(".latent"));
 
         if (!ours || is_listed(manifest, names[i]))
             continue;
@@ -410,6 +416,28 @@ static bool drop_damaged_vectors(const char *dir, struct manifest *manifest, uin
     return true;
 }
 
+/* A model of segments that are gone holds counts of what stood in them. */
+static bool drop_damaged_model(const char *dir, struct manifest *manifest, uint32_t dropped,
+                               struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(LATENT_BYTES_MAX + MIB);
+    struct str bytes;
+    struct err why = {0};
+
+    if (!manifest->latent)
+        return true;
+    if (!arena)
+        return err_no_room(err, "no memory to look at the latent model");
+    if (!dropped && latent_load(dir, manifest->latent, arena, &bytes, &why))
+        return true;
+    if (dropped || is_damage(&why)) {
+        manifest->latent = 0;
+        return true;
+    }
+    *err = why;
+    return false;
+}
+
 /* Takes the segments that cannot be used out of the manifest, and vectors that cannot. */
 static bool drop_damaged(const char *dir, struct manifest *manifest, uint32_t *dropped,
                          struct err *err)
@@ -463,7 +491,8 @@ static bool repair(const struct lexical *lexical, struct arena *arena, uint32_t 
         *err = why;
         return false;
     }
-    if (!(ok ? drop_damaged(lexical->dir, &manifest, dropped, err)
+    if (!(ok ? drop_damaged(lexical->dir, &manifest, dropped, err) &&
+                   drop_damaged_model(lexical->dir, &manifest, *dropped, err)
              : count_segments(lexical->dir, arena, dropped, err)))
         return false;
     return manifest_store(lexical->dir, &manifest, err) && sweep(lexical, arena, &manifest, err);

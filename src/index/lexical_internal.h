@@ -28,6 +28,8 @@ struct lexical_view {
     uint64_t lengths[TERM_FIELDS];
     struct table records; /* key -> struct str: newer than in the segments */
     uint64_t records_file;
+    struct str latent; /* bytes of the model, in the arena; empty: none */
+    uint64_t latent_file;
 };
 
 struct lexical {
@@ -51,6 +53,7 @@ struct manifest {
         uint64_t segment, number;
     } * vectors;
     size_t vector_count;
+    uint64_t latent; /* file of the model learned from the segments; 0: none */
 };
 void manifest_path(char path[SEGMENT_PATH_MAX], const char *dir);
 bool manifest_damaged(struct err *err, const char *dir);
@@ -66,6 +69,12 @@ bool records_load(const char *dir, uint64_t number, struct arena *arena, struct 
                   struct err *err) MUST_CHECK;
 bool records_store(const char *dir, uint64_t number, const struct table *records, struct err *err)
     MUST_CHECK;
+/* The model learned from the segments: latent_file.c. */
+bool latent_load(const char *dir, uint64_t number, struct arena *arena, struct str *out,
+                 struct err *err) MUST_CHECK;
+bool latent_store(const char *dir, uint64_t number, struct str bytes, struct err *err) MUST_CHECK;
+#define LATENT_BYTES_MAX ((size_t)64 * MIB)
+void latent_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
 void records_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
 #define RECORDS_BYTES_MAX ((size_t)16 * MIB) /* above, a commit writes them into their segments */
 /* The record of a segment's document, the newest. */

@@ -41,6 +41,8 @@ struct lexical_writer {
     struct table set;   /* keys -> struct str: records set in this run */
     struct vector_run vectors;
     bool compact;
+    bool latent_changes;
+    struct str latent; /* the model to be, in the arena; empty: none */
     struct flushed {
         uint64_t segment;
         struct vector_made vectors;

@@ -26,7 +26,7 @@ static bool parse_vectors(struct str text, struct manifest_vectors *out)
            u64_parse(text, &out->number);
 }
 
-/* "weir-lexical 1", "next N", "segment N" ..., "vectors N N" ..., "records N", and "crc H" of all lines
+/* "weir-lexical 1", "next N", "segment N" ..., "vectors N N" ..., "records N", "latent N", and "crc H" of all lines
  * before it. */
 static bool manifest_parse(struct str text, struct manifest *out)
 {
@@ -52,6 +52,9 @@ static bool manifest_parse(struct str text, struct manifest *out)
                 return false;
         } else if (str_starts(line, STR("records "))) {
             if (!u64_parse(str_slice(line, 8, line.len), &out->records))
+                return false;
+        } else if (str_starts(line, STR("latent "))) {
+            if (!u64_parse(str_slice(line, 7, line.len), &out->latent))
                 return false;
         } else if (str_starts(line, STR("vectors "))) {
             if (!parse_vectors(str_slice(line, 8, line.len), &out->vectors[out->vector_count++]))
@@ -107,6 +110,8 @@ bool manifest_store(const char *dir, const struct manifest *manifest, struct err
                 manifest->vectors[i].number);
     if (manifest->records)
         buf_fmt(&b, "records %" PRIu64 "\n", manifest->records);
+    if (manifest->latent)
+        buf_fmt(&b, "latent %" PRIu64 "\n", manifest->latent);
     buf_fmt(&b, "crc %08x\n", crc32c(0, b.ptr, b.len));
     manifest_path(path, dir);
     return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);

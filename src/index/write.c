@@ -354,6 +354,8 @@ void lexical_abandon(struct lexical_writer **writer)
         (void)!file_remove(path, &ignored); /* open sweeps what is left */
         vectors_path(path, w->lexical->dir, i);
         (void)!file_remove(path, &ignored);
+        latent_path(path, w->lexical->dir, i);
+        (void)!file_remove(path, &ignored);
     }
     analyser_close(&w->analyser);
     lexical_release(&w->view);
