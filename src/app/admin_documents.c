@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "app/admin_bases.h"
-#include "app/admin_fields.h"
+#include "app/admin_documents.h"
 #include "base/log.h"
 #include "knowledge/metadata.h"
 #include "knowledge/rights.h"
@@ -22,20 +22,6 @@ static const struct schema_field document_fields[] = {
 };
 static const struct schema document_schema = {"Document", "A document that can be asked.",
                                               document_fields, NULL};
-
-#define LABEL_FIELDS                                                                              \
-    {"readers",                                                                                   \
-     FIELD_TEXT,                                                                                  \
-     FIELD_OPTIONAL | FIELD_LIST,                                                                 \
-     "Who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; empty: everyone.", \
-     1,                                                                                           \
-     READER_LEN_MAX,                                                                              \
-     NULL,                                                                                        \
-     NULL},                                                                                       \
-    {                                                                                             \
-        "metadata", FIELD_ANY, FIELD_OPTIONAL,                                                    \
-            "An object of strings, numbers, true, false and lists of strings.", 0, 0, NULL, NULL  \
-    }
 
 static const struct schema_field label_fields[] = {LABEL_FIELDS, {0}};
 static const struct schema label_schema = {
@@ -65,14 +51,17 @@ static const struct schema_field trouble_fields[] = {
     {"reason", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {0},
 };
-static const struct schema trouble_schema = {"DocumentProblem", "A file that could not be used.",
-                                             trouble_fields, NULL};
+const struct schema trouble_schema = {"DocumentProblem", "A file that could not be used.",
+                                      trouble_fields, NULL};
 
 static const struct schema_field report_fields[] = {
     {"added", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"changed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"unchanged", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"removed", FIELD_COUNT, 0, "Gone from the folder since.", 0, 0, NULL, NULL},
+    {"held", FIELD_COUNT, 0, "Gone too, but kept: they were too many at once.", 0, 0, NULL, NULL},
+    {"stopped", FIELD_BOOL, 0, "It was ended before its end: what it had done stays.", 0, 0, NULL,
+     NULL},
     {"failed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"skipped", FIELD_COUNT, 0, "Of a kind that is not read.", 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -180,26 +169,23 @@ static void write_troubles(struct json_writer *w, const char *name,
     jw_array_end(w);
 }
 
-static void write_report(struct json_writer *w, const struct ingest_report *r, int64_t dropped)
+void write_report(struct json_writer *w, const struct ingest_report *r)
 {
-    jw_object(w);
     reply_count(w, "added", r->added);
     reply_count(w, "changed", r->changed);
     reply_count(w, "unchanged", r->unchanged);
     reply_count(w, "removed", r->removed);
+    reply_count(w, "held", r->held);
+    reply_bool(w, "stopped", r->stopped);
     reply_count(w, "failed", r->failed);
     reply_count(w, "skipped", r->skipped);
     reply_count(w, "passages", (int64_t)r->passages);
     reply_count(w, "bytes", (int64_t)r->bytes);
-    if (dropped >= 0)
-        reply_count(w, "dropped", dropped);
     write_troubles(w, "problems", r->problems, r->problem_count);
     write_troubles(w, "notes", r->notes, r->note_count);
-    jw_object_end(w);
 }
 
-/* What the body says of documents, into the wish. */
-static bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *err)
+bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *err)
 {
     json_ref metadata = json_get(call->body, json_root(call->body), STR("metadata"));
     struct str *readers = NULL;
@@ -235,37 +221,55 @@ static bool label(struct admin_call *call, struct err *err)
     return true;
 }
 
-static bool ingest(struct admin_call *call, struct err *err)
+bool read_ingest(struct admin_call *call, struct base *base, struct ingest_wish *wish,
+                 int64_t *dropped, struct err *err)
 {
-    struct ingest_wish wish = {0};
-    struct base *base CLEANUP(base_release) = NULL;
-    struct ingest_report report;
-    struct str path = STR(""), into = BASE_DEFAULT;
-    uint32_t dropped = 0;
+    struct str path = STR("");
+    uint32_t count = 0;
     bool rebuild = false;
 
+    *dropped = -1;
     if (!field_text(call, "path", &path, err))
         return false;
     if (!str_starts(path, STR("/")))
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
-    if (!read_labels(call, &wish, err) || !field_text(call, "knowledge", &into, err) ||
-        !call_base(call, into, true, &base, err))
+    wish->path = path;
+    if (!read_labels(call, wish, err))
         return false;
     field_bool(call, "rebuild", &rebuild);
-    if (rebuild && !knowledge_repair(base_knowledge(base), &dropped, err))
+    if (!rebuild)
+        return true;
+    if (!knowledge_repair(base_knowledge(base), &count, err))
         return false;
-    if (dropped > 0)
-        log_warn("%u damaged files of the index are gone: ingest what stood in them again",
-                 dropped);
-    wish.path = path;
-    if (!knowledge_ingest(base_knowledge(base), call->arena, &wish, &report, err))
+    if (count > 0)
+        log_warn("%u damaged files of the index are gone: ingest what stood in them again", count);
+    *dropped = count;
+    return true;
+}
+
+static bool ingest(struct admin_call *call, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct str into = BASE_DEFAULT;
+    struct ingest_wish wish = {0};
+    struct ingest_report report;
+    int64_t dropped;
+
+    if (!field_text(call, "knowledge", &into, err) || !call_base(call, into, true, &base, err) ||
+        !read_ingest(call, base, &wish, &dropped, err) ||
+        !knowledge_ingest(base_knowledge(base), call->arena, &wish, &report, err))
         return false;
     call->note = arena_fmt(
-        call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s",
-        STR_ARG(str_slice(path, 0, 300)), report.added, report.changed, report.removed,
-        report.failed, dropped > 0 ? "; damaged parts of the index dropped" : "");
-    write_report(&call->reply, &report, rebuild ? (int64_t)dropped : -1);
+        call->arena, "ingested " STR_FMT ": %u added, %u changed, %u removed, %u failed%s%s",
+        STR_ARG(str_slice(wish.path, 0, 300)), report.added, report.changed, report.removed,
+        report.failed, report.stopped ? "; stopped before its end" : "",
+        dropped > 0 ? "; damaged parts of the index dropped" : "");
+    jw_object(&call->reply);
+    write_report(&call->reply, &report);
+    if (dropped >= 0)
+        reply_count(&call->reply, "dropped", dropped);
+    jw_object_end(&call->reply);
     return true;
 }
 

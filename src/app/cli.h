@@ -105,6 +105,27 @@ struct str cli_text(struct cli *cli, const struct json *j, json_ref object, cons
 void cli_print_json(const struct json *j);
 bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line end */
 
+#define CLI_LABEL_OPTIONS                                                                      \
+    {"--readers", CLI_LIST, "A,B", NULL,                                                       \
+     "who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; \"\": anyone"}, \
+    {                                                                                          \
+        "--metadata", CLI_TEXT, "JSON", NULL, "what is known of it, for filters"               \
+    }
+#define CLI_BASE_OPTION                                                                   \
+    {                                                                                     \
+        "--base", CLI_TEXT, "NAME", NULL, "of which knowledge base; else the default one" \
+    }
+struct str cli_base(const struct cli *cli);
+/* "--readers a,b" and "--metadata {...}" as fields of the body. */
+bool cli_put_labels(struct cli *cli, struct json_writer *w, struct err *err) MUST_CHECK;
+
+/* The ingest run of a reply, until it ends or somebody leaves; not with --detach. */
+SUSPENDS bool cli_watch(struct cli *cli, const char *what, struct json *run, struct err *err)
+    MUST_CHECK;
+/* Ctrl-C ends the run, not this program: after signals_block(), in the loop; then signals_done(). */
+bool cli_watching(struct err *err) MUST_CHECK;
+
+extern const struct cli_part cli_ingest_part;
 extern const struct cli_part cli_start_part, cli_documents_part, cli_keys_part, cli_models_part,
     cli_cache_part, cli_audit_part, cli_config_part, cli_traces_part, cli_api_part,
     cli_instances_part;

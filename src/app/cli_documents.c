@@ -1,9 +1,15 @@
-/* weir ingest, weir document. */
+/* weir document, weir search. */
 #include "app/cli.h"
-#include "sys/path.h"
 
-/* "--readers a,b" and "--metadata {...}" as fields of the body. */
-static bool put_labels(struct cli *cli, struct json_writer *w, struct err *err)
+/* A daemon at --url knows its default base by that name, whatever its model is called. */
+struct str cli_base(const struct cli *cli)
+{
+    const char *base = cli_option(cli, "--base");
+
+    return base ? str_from(base) : STR("default");
+}
+
+bool cli_put_labels(struct cli *cli, struct json_writer *w, struct err *err)
 {
     const char *readers = cli_option(cli, "--readers"), *metadata = cli_option(cli, "--metadata");
     struct str rest = str_from(readers), reader;
@@ -23,90 +29,8 @@ static bool put_labels(struct cli *cli, struct json_writer *w, struct err *err)
     return true;
 }
 
-static bool ingest_body(struct cli *cli, const char *path, bool rebuild, struct str *out,
-                        struct err *err)
-{
-    struct buf b;
-    struct json_writer w;
-    struct str whole;
-
-    if (cli->url) /* the path is one of that machine */
-        whole = str_from(path);
-    else if (!path_absolute(cli->arena, path, &whole, err))
-        return false;
-    buf_init(&b, cli->arena, 64 * KIB);
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "path"), jw_str(&w, whole);
-    if (cli_option(cli, "--base"))
-        jw_key(&w, "knowledge"), jw_cstr(&w, cli_option(cli, "--base"));
-    if (rebuild)
-        jw_key(&w, "rebuild"), jw_bool(&w, true);
-    if (!put_labels(cli, &w, err))
-        return false;
-    jw_object_end(&w);
-    return buf_finish(&b, out, err);
-}
-
-static void print_ingest(struct cli *cli, const char *path, const struct json *j)
-{
-    json_ref root = json_root(j), problems = json_get(j, root, STR("problems")),
-             notes = json_get(j, root, STR("notes"));
-    struct str added = cli_text(cli, j, root, "added"), changed = cli_text(cli, j, root, "changed");
-
-    for (json_ref p = json_first(j, problems); p; p = json_next(j, p))
-        fprintf(stderr, "weir: not ingested: " STR_FMT ": " STR_FMT "\n",
-                STR_ARG(cli_text(cli, j, p, "path")), STR_ARG(cli_text(cli, j, p, "reason")));
-    for (json_ref n = json_first(j, notes); n; n = json_next(j, n))
-        fprintf(stderr, "weir: note: " STR_FMT ": " STR_FMT "\n",
-                STR_ARG(cli_text(cli, j, n, "path")), STR_ARG(cli_text(cli, j, n, "reason")));
-    printf("%s: " STR_FMT " added, " STR_FMT " changed, " STR_FMT " unchanged, " STR_FMT
-           " removed, " STR_FMT " failed, " STR_FMT " skipped; " STR_FMT " passages\n",
-           path, STR_ARG(added), STR_ARG(changed), STR_ARG(cli_text(cli, j, root, "unchanged")),
-           STR_ARG(cli_text(cli, j, root, "removed")), STR_ARG(cli_text(cli, j, root, "failed")),
-           STR_ARG(cli_text(cli, j, root, "skipped")), STR_ARG(cli_text(cli, j, root, "passages")));
-    struct str dropped = cli_text(cli, j, root, "dropped");
-    if (dropped.len > 0 && !str_eq(dropped, STR("0")))
-        fprintf(stderr,
-                "weir: " STR_FMT " damaged files of the index are gone; ingest everything that was "
-                "known before again, `weir document list` shows what is\n",
-                STR_ARG(dropped));
-}
-
-static bool ingest(struct cli *cli, struct err *err)
-{
-    for (int i = 0; i < cli->word_count; i++) {
-        struct json *j;
-        struct str body;
-
-        if (!ingest_body(cli, cli->words[i], i == 0 && cli_given(cli, "--rebuild"), &body, err) ||
-            !cli_call(cli, "POST", STR("/api/v1/documents"), body, &j, err))
-            return false;
-        if (cli->json)
-            cli_print_json(j);
-        else
-            print_ingest(cli, cli->words[i], j);
-        if (!str_eq(cli_text(cli, j, json_root(j), "failed"), STR("0")))
-            cli->status = 1;
-    }
-    return true;
-}
-
-static bool cli_ingest(struct cli *cli, struct err *err)
-{
-    return cli_with_weir(cli, ingest, err);
-}
-
 static const char *const columns[] = {"id",    "language", "passages", "ingested",
                                       "title", "path",     NULL};
-
-/* A daemon at --url knows its default base by that name, whatever its model is called. */
-static struct str base_of(const struct cli *cli)
-{
-    const char *base = cli_option(cli, "--base");
-
-    return base ? str_from(base) : STR("default");
-}
 
 static bool label(struct cli *cli, struct err *err)
 {
@@ -120,11 +44,11 @@ static bool label(struct cli *cli, struct err *err)
     buf_init(&b, cli->arena, 64 * KIB);
     jw_init(&w, &b);
     jw_object(&w);
-    if (!put_labels(cli, &w, err))
+    if (!cli_put_labels(cli, &w, err))
         return false;
     jw_object_end(&w);
     path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents/" STR_FMT,
-                     STR_ARG(cli_escape(cli, base_of(cli))),
+                     STR_ARG(cli_escape(cli, cli_base(cli))),
                      STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
     if (!buf_finish(&b, &body, err) || !cli_call(cli, "PATCH", path, body, &j, err))
         return false;
@@ -143,7 +67,7 @@ static bool cli_label(struct cli *cli, struct err *err)
 static bool documents(struct cli *cli, struct err *err)
 {
     struct str path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents",
-                                STR_ARG(cli_escape(cli, base_of(cli))));
+                                STR_ARG(cli_escape(cli, cli_base(cli))));
 
     return (path.ptr || err_arena(err, cli->arena)) && cli_list(cli, path, columns, err);
 }
@@ -156,7 +80,7 @@ static bool cli_documents(struct cli *cli, struct err *err)
 static bool forget(struct cli *cli, struct err *err)
 {
     struct str path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/documents/" STR_FMT,
-                                STR_ARG(cli_escape(cli, base_of(cli))),
+                                STR_ARG(cli_escape(cli, cli_base(cli))),
                                 STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
     struct json *j;
 
@@ -224,7 +148,7 @@ static bool search(struct cli *cli, struct err *err)
     struct json *j;
 
     path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT "/search",
-                     STR_ARG(cli_escape(cli, base_of(cli))));
+                     STR_ARG(cli_escape(cli, cli_base(cli))));
     if (!search_body(cli, &body, err) || !cli_call(cli, "POST", path, body, &j, err))
         return false;
     if (cli->json) {
@@ -244,33 +168,14 @@ static bool cli_search(struct cli *cli, struct err *err)
     return cli_with_weir(cli, search, err);
 }
 
-#define LABEL_OPTIONS                                                                          \
-    {"--readers", CLI_LIST, "A,B", NULL,                                                       \
-     "who may read: everyone, tenant:NAME, team:TENANT/TEAM, key:ID, tag:NAME; \"\": anyone"}, \
-    {                                                                                          \
-        "--metadata", CLI_TEXT, "JSON", NULL, "what is known of it, for filters"               \
-    }
-
-#define BASE_OPTION                                                                       \
-    {                                                                                     \
-        "--base", CLI_TEXT, "NAME", NULL, "of which knowledge base; else the default one" \
-    }
-
-static const struct cli_option label_options[] = {LABEL_OPTIONS, BASE_OPTION, {0}};
-static const struct cli_option base_options[] = {BASE_OPTION, {0}};
+static const struct cli_option label_options[] = {CLI_LABEL_OPTIONS, CLI_BASE_OPTION, {0}};
+static const struct cli_option base_options[] = {CLI_BASE_OPTION, {0}};
 static const struct cli_option search_options[] = {
-    BASE_OPTION,
+    CLI_BASE_OPTION,
     {"--limit", CLI_COUNT, "N", NULL, "passages, 5 when not given"},
     {"--filter", CLI_TEXT, "JSON", NULL, "a condition on metadata"},
     {0},
 };
-static const struct cli_option ingest_options[] = {
-    BASE_OPTION,
-    LABEL_OPTIONS,
-    {"--rebuild", CLI_SWITCH, NULL, NULL, "first remove what is damaged of the index"},
-    {0},
-};
-
 static const struct cli_option create_options[] = {
     {"--tenant", CLI_TEXT, "NAME", "tenant", "whose it is; one's own when not given"},
     {"--title", CLI_TEXT, "TEXT", "title", "what it is, in words"},
@@ -280,12 +185,6 @@ static const struct cli_option create_options[] = {
 static const char *const base_columns[] = {"id", "name", "tenant", "documents", "title", NULL};
 
 static const struct cli_command commands[] = {
-    {"ingest PATH...",
-     "add documents: files or whole folders (PDF, office files, mail, HTML, text)",
-     "Files that did not change cost nothing; files gone from a folder are removed. Every file "
-     "that could\n"
-     "not be used is named with the reason, and makes the exit status 1.\n",
-     ingest_options, cli_ingest, NULL, NULL, NULL, NULL, NULL},
     {"search WORDS...", "find passages of documents",
      "  weir search --limit 3 water damage\n"
      "  weir search --filter '{\"equals\":{\"key\":\"year\",\"value\":2026}}' fees\n",

@@ -608,12 +608,15 @@ static bool open_pools(struct house *house, struct err *err)
                                      .threads = (int)s->knowledge.threads,
                                      .queue_max = (uint32_t)s->knowledge.queue};
 
+    struct pool_options ingest = {
+        .name = "ingest", .threads = 1, .queue_max = (uint32_t)s->knowledge.queue};
     struct pool_options log_writer = {.name = "log", .threads = 1, .queue_max = 4};
 
     house->disk = pool_new(&disk, err);
     house->log_writer = house->disk ? pool_new(&log_writer, err) : NULL;
     house->documents = house->log_writer ? pool_new(&documents, err) : NULL;
-    return house->documents != NULL;
+    house->ingest = house->documents ? pool_new(&ingest, err) : NULL;
+    return house->ingest != NULL;
 }
 
 static bool open_knowledge(struct house *house, struct err *err)
@@ -625,6 +628,10 @@ static bool open_knowledge(struct house *house, struct err *err)
     options.each = (struct knowledge_options){
         .dir = house_path(house, "knowledge"),
         .pool = house->documents,
+        .ingest = house->ingest,
+        .batch = {.files = (uint32_t)house->settings->knowledge.batch_files,
+                  .bytes = (size_t)house->settings->knowledge.batch_bytes,
+                  .time = house->settings->knowledge.batch_time},
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,
         .readers = {.memory_max = (size_t)house->settings->knowledge.reader_memory,
@@ -831,6 +838,7 @@ void house_close(struct house **at)
     instances_close(&house->instances);
     store_close(&house->store);
     pool_free(&house->documents);
+    pool_free(&house->ingest);
     pool_free(&house->log_writer);
     pool_free(&house->disk);
     file_close(&house->lock);

@@ -36,7 +36,8 @@ struct house {
     struct file *lock;       /* of the data directory */
     struct pool *disk;       /* audit syncs and other short blocking work */
     struct pool *log_writer; /* its own: a full pipe holds up nothing else */
-    struct pool *documents;  /* parsing, indexing, searching */
+    struct pool *documents;  /* searching and answering */
+    struct pool *ingest;     /* reading and indexing: one run after another */
     struct store *store;
     struct instances *instances;
     struct responses_store *responses;

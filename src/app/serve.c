@@ -230,6 +230,17 @@ static void watch_settings(void *arg)
     }
 }
 
+/* Runs that nobody waits for end with the loops: at their next file, with what they have done. */
+static void end_runs(void *arg)
+{
+    struct house *house = arg;
+    struct event never = {0};
+    struct err err = {0};
+
+    (void)!event_wait(&never, &err);
+    bases_stop_runs(house->bases);
+}
+
 static bool start_background(struct scope *scope, struct house *house, struct err *err)
 {
     return scope_spawn(scope, accounts_flush_loop, house->accounts, err) &&
@@ -242,7 +253,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, audit_keep_loop, house->audit_keep, err) &&
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
-           scope_spawn(scope, probe_loop, house, err) &&
+           scope_spawn(scope, probe_loop, house, err) && scope_spawn(scope, end_runs, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err);
 }

@@ -105,6 +105,8 @@ struct settings {
         struct str model, through, examples;
         int64_t bases, file_bytes, files;
         int64_t threads, queue;
+        int64_t batch_files, batch_bytes;
+        dur_ns batch_time;
         int64_t readers, reader_memory, reader_output;
         dur_ns reader_time;
         int sandbox; /* 0: required, 1: where the kernel has one */

@@ -27,6 +27,7 @@ void document_record_write(struct buf *to, const struct document_record *r)
     record_put_str(to, r->readers);
     record_put_str(to, r->metadata);
     record_put_number(to, r->version);
+    record_put_str(to, r->mark);
 }
 
 bool document_record_read(struct str bytes, struct document_record *out)
@@ -44,6 +45,9 @@ bool document_record_read(struct str bytes, struct document_record *out)
     /* Records of the first format end here. */
     if (rest.len > 0 && (!record_str(&rest, &r.readers) || !record_str(&rest, &r.metadata) ||
                          !record_number(&rest, &r.version)))
+        return false;
+    /* Those of the second end here. */
+    if (rest.len > 0 && !record_str(&rest, &r.mark))
         return false;
     memcpy(r.hash.bytes, hash.ptr, hash.len);
     r.ingested = (wall_ms)ingested;

@@ -24,6 +24,8 @@ struct document_record {
     wall_ms ingested;
     struct str readers, metadata; /* knowledge/rights.h, metadata.h */
     uint64_t version;
+    struct str
+        mark; /* of its source: as long as it is the same, so is the document; empty: unknown */
 };
 void document_record_write(struct buf *to, const struct document_record *record);
 bool document_record_read(struct str bytes, struct document_record *out) MUST_CHECK;

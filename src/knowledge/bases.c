@@ -274,6 +274,18 @@ void bases_close(struct bases **at)
     *at = NULL;
 }
 
+void bases_stop_runs(struct bases *bases)
+{
+    mutex_lock(&bases->mutex);
+    for (size_t i = 0; i < bases->count; i++) {
+        struct knowledge *knowledge = atomic_load(&bases->at[i]->knowledge);
+
+        if (knowledge)
+            ingest_runs_stop(knowledge);
+    }
+    mutex_unlock(&bases->mutex);
+}
+
 /* ---- looking ---- */
 
 static bool copy_facts(struct arena *arena, const struct base *base, struct base_info *out)

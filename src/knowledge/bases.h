@@ -79,6 +79,8 @@ struct base_removed {
 SUSPENDS bool base_delete(struct base **base, struct base_removed *out, struct err *err) MUST_CHECK;
 
 struct knowledge *bases_default(struct bases *bases);
+/* Of every base that is open: ingest_runs_stop(). */
+void bases_stop_runs(struct bases *bases);
 
 /* ---- several at once ---- */
 struct base_set {

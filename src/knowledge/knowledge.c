@@ -7,9 +7,16 @@
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/rights.h"
+#include "knowledge/runs.h"
+#include "sys/clock.h"
 
 #define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
 #define FILES_DEFAULT      100000u
+#define BATCH_FILES        1000u
+#define BATCH_BYTES        ((size_t)32 * MIB)
+#define BATCH_TIME         (5 * SECOND)
+#define WRITING_LOOKS      12000 /* a minute until somebody else's writing is given up on */
+#define WRITING_LOOK       (5 * MILLISECOND)
 
 static bool new_knowledge(const struct knowledge_options *options, struct knowledge **out,
                           struct err *err)
@@ -23,6 +30,11 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     }
     k->arena = arena;
     k->pool = options->pool;
+    k->ingest = options->ingest ? options->ingest : options->pool;
+    k->batch = options->batch;
+    k->batch.files = k->batch.files ? k->batch.files : BATCH_FILES;
+    k->batch.bytes = k->batch.bytes ? k->batch.bytes : BATCH_BYTES;
+    k->batch.time = k->batch.time ? k->batch.time : BATCH_TIME;
     k->file_bytes_max = options->file_bytes_max ? options->file_bytes_max : FILE_BYTES_DEFAULT;
     k->files_max = options->files_max ? options->files_max : FILES_DEFAULT;
     mutex_init(&k->repairing);
@@ -30,7 +42,8 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     if (!k->dir)
         return err_arena(err, arena);
     k->accesses = accesses_new(k);
-    if (!k->accesses)
+    k->runs = runs_new(arena);
+    if (!k->accesses || !k->runs)
         return err_no_room(err, "no memory to open the knowledge base");
     k->readers = options->share;
     k->shares_readers = options->share != NULL;
@@ -74,6 +87,7 @@ void knowledge_close(struct knowledge **knowledge)
         return;
     if (!k->shares_readers)
         readers_close(&k->readers);
+    runs_free(&k->runs);
     struct lexical *index = atomic_load(&k->index);
     accesses_free(&k->accesses);
     lexical_close(&index);
@@ -105,6 +119,32 @@ struct lexical *index_of(struct knowledge *k, struct err *err)
                 "no documents can be found (`weir ingest --rebuild PATH` makes the index anew): %s",
                 k->damage.text);
     return index;
+}
+
+static bool wait_to_write(struct lexical *index, struct lexical_writer **out, struct err *err)
+{
+    struct err busy = {0};
+
+    for (int looks = 0; !lexical_begin(index, out, &busy); looks++) {
+        if (busy.code != ERR_UNAVAILABLE || looks == WRITING_LOOKS) {
+            *err = busy;
+            return false;
+        }
+        clock_rest(WRITING_LOOK);
+    }
+    return true;
+}
+
+bool begin_change(struct knowledge *k, struct lexical_writer **out, struct err *err)
+{
+    struct lexical *index = index_of(k, err);
+
+    if (!index)
+        return false;
+    atomic_fetch_add(&k->writers_waiting, 1);
+    bool ok = wait_to_write(index, out, err);
+    atomic_fetch_sub(&k->writers_waiting, 1);
+    return ok;
 }
 
 bool repair_now(struct knowledge *k, uint32_t *dropped, struct err *err)
@@ -191,12 +231,11 @@ static bool is_meant(struct str wanted, const struct lexical_document_info *info
 bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
-    struct lexical *index = index_of(k, err);
     uint32_t gone = 0;
 
-    if (!index || !lexical_begin(index, &writer, err))
+    if (!begin_change(k, &writer, err))
         return false;
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index_of(k, err));
     for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
         struct lexical_document_info info = lexical_document_at(view, i);
 
@@ -243,12 +282,11 @@ bool label_now(struct knowledge *k, const struct ingest_wish *wish, uint32_t *do
                struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
-    struct lexical *index = index_of(k, err);
 
     *documents = 0;
-    if (!index || !lexical_begin(index, &writer, err))
+    if (!begin_change(k, &writer, err))
         return false;
-    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index_of(k, err));
     for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
         struct lexical_document_info info = lexical_document_at(view, i);
 
@@ -303,7 +341,6 @@ struct call {
     bool ok;
     struct err *err;
     union {
-        struct ingest_report *report;
         struct grounded *grounded;
         struct briefing *briefing;
         struct passages_found *found;
@@ -314,13 +351,6 @@ struct call {
         } list;
     } out;
 };
-
-static void run_ingest(void *arg)
-{
-    struct call *c = arg;
-
-    c->ok = ingest_now(c->knowledge, c->arena, c->wish, c->out.report, c->err);
-}
 
 static void run_repair(void *arg)
 {
@@ -382,15 +412,6 @@ bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                         .out.briefing = out};
 
     return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
-}
-
-bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena,
-                      const struct ingest_wish *wish, struct ingest_report *out, struct err *err)
-{
-    struct call call = {
-        .knowledge = knowledge, .arena = arena, .wish = wish, .err = err, .out.report = out};
-
-    return pool_run(knowledge->pool, run_ingest, &call, err) && call.ok;
 }
 
 bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)

@@ -18,9 +18,15 @@ struct knowledge;
 
 struct knowledge_options {
     const char *dir;       /* data directory's knowledge/ */
-    struct pool *pool;     /* parsing, indexing and searching happen here */
+    struct pool *pool;     /* searching and answering happen here */
+    struct pool *ingest;   /* runs do, one after another; NULL: `pool` */
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
+    struct ingest_batch {  /* what a run commits at once: one that is killed goes on behind it */
+        uint32_t files;    /* default 1,000 */
+        size_t bytes;      /* default 32 MiB */
+        dur_ns time;       /* default 5 s */
+    } batch;
     struct readers_options readers;
     struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
@@ -44,6 +50,8 @@ bool knowledge_has_sandbox(const struct knowledge *knowledge, struct err *why) M
 
 struct ingest_report {
     uint32_t added, changed, unchanged, removed, failed, skipped; /* files */
+    uint32_t held; /* gone from their source, and kept: there were too many at once */
+    bool stopped;  /* somebody ended it: what it had done stays, nothing was removed */
     uint64_t passages, bytes;
     struct ingest_problem {
         struct str path, reason;
@@ -63,13 +71,45 @@ struct ingest_wish {
     struct str metadata; /* metadata_read() */
 };
 /* A file or a folder (all files below it, sorted; hidden files, links and unknown types are skipped and
- * said so). Unchanged files, known by hash, keep what they have; files gone from an ingested folder are
- * removed. A bad file is reported and stops nothing; the version of it that was known goes, unless it
- * could not be read at all. The run becomes visible as a whole at its end. One run at a time:
- * ERR_UNAVAILABLE. */
+ * said so). Unchanged files, known by size, times and inode, or else by hash, keep what they have; files
+ * gone from an ingested folder are removed at the end. A bad file is reported and stops nothing; the
+ * version of it that was known goes, unless it could not be read at all.
+ * Batches of files become visible as they are committed, each whole; a run that is killed is taken up by
+ * the next, which finds the rest unchanged. Runs wait for each other. Who waits for a run ends it by
+ * leaving: what is committed stays. */
 SUSPENDS bool knowledge_ingest(struct knowledge *knowledge, struct arena *arena,
                                const struct ingest_wish *wish, struct ingest_report *out,
                                struct err *err) MUST_CHECK;
+/* The same, and nobody waits: see ingest_run_find(). What keeps the knowledge base open is released when it
+ * has ended, also when it could not begin. */
+struct run_owner {
+    void (*release)(void *what); /* in a fiber of this loop; NULL: nothing to release */
+    void *what;
+};
+bool knowledge_ingest_detached(struct knowledge *knowledge, const struct ingest_wish *wish,
+                               const struct run_owner *owner, uint64_t *run, struct err *err)
+    MUST_CHECK;
+
+enum run_state { RUN_WAITING, RUN_WORKING, RUN_DONE, RUN_STOPPED, RUN_FAILED };
+struct ingest_run {
+    uint64_t id;
+    struct str what; /* a path, or the name of a source */
+    bool is_source;
+    enum run_state state;
+    wall_ms begun, ended;        /* ended 0: it goes on */
+    uint64_t known, done;        /* files or items it knows of so far, and of them */
+    struct str current;          /* what it is at */
+    struct ingest_report report; /* lists: once it has ended */
+    struct str error;            /* RUN_FAILED: why */
+};
+/* The newest first; without their lists. */
+bool ingest_run_list(struct knowledge *knowledge, struct arena *arena, struct ingest_run **out,
+                     size_t *count, struct err *err) MUST_CHECK;
+bool ingest_run_find(struct knowledge *knowledge, struct arena *arena, uint64_t id,
+                     struct ingest_run *out, struct err *err) MUST_CHECK;
+/* It ends at the next file; what it has done stays. ERR_NOT_FOUND; one that has ended stays as it is. */
+bool ingest_run_stop(struct knowledge *knowledge, uint64_t id, struct err *err) MUST_CHECK;
+void ingest_runs_stop(struct knowledge *knowledge); /* all of them, and those that begin later */
 
 struct document_info {
     struct str id, path, title, language; /* "en", "zh" */

@@ -16,7 +16,10 @@ struct knowledge {
     struct mutex repairing;
     struct err damage; /* why there is none */
     const char *dir;
-    struct pool *pool;
+    struct pool *pool, *ingest;
+    struct runs *runs;
+    struct ingest_batch batch;
+    atomic_int writers_waiting; /* beside a run, which lets them in after its batch */
     struct readers *readers;
     bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
@@ -26,6 +29,9 @@ struct knowledge {
 
 /* NULL, with the reason, while the index is damaged. */
 struct lexical *index_of(struct knowledge *knowledge, struct err *err);
+/* The index's writer; others write for moments only, and are waited for. Blocks. */
+bool begin_change(struct knowledge *knowledge, struct lexical_writer **out, struct err *err)
+    MUST_CHECK;
 bool repair_now(struct knowledge *knowledge, uint32_t *dropped, struct err *err) MUST_CHECK;
 
 /* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
@@ -97,6 +103,8 @@ struct answer *answer_here(struct request *req, const struct grounded *grounded,
 struct document_source {
     struct str bytes, shown, source, root;
     struct str readers, metadata;
+    struct str title; /* of those that have none; empty: the last part of `shown` */
+    struct str mark;  /* of its record */
     uint64_t version;
     enum document_type type;
 };

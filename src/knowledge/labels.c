@@ -5,12 +5,6 @@
 #include "knowledge/rights.h"
 #include "sys/file.h"
 
-/* {"metadataAttributes": {...}, "readers": [...]}: either may be missing. */
-struct beside {
-    bool says_readers, says_metadata;
-    struct labels labels;
-};
-
 static bool read_readers(struct arena *arena, const struct json *j, json_ref list, struct str *out,
                          struct err *err)
 {
@@ -27,7 +21,7 @@ static bool read_readers(struct arena *arena, const struct json *j, json_ref lis
     return readers_join(arena, readers, count, out, err);
 }
 
-static bool read_beside(struct arena *arena, struct str text, struct beside *out, struct err *err)
+static bool read_members(struct arena *arena, struct str text, struct beside *out, struct err *err)
 {
     struct json *j = json_parse(arena, text, err);
     json_ref root = j ? json_root(j) : 0;
@@ -57,47 +51,47 @@ static bool read_beside(struct arena *arena, struct str text, struct beside *out
     return true;
 }
 
-static bool load_beside(struct arena *arena, struct str path, struct beside *out, struct err *err)
+bool beside_read(struct arena *arena, struct str text, struct beside *out, struct err *err)
 {
-    struct str beside = arena_fmt(arena, STR_FMT LABELS_ENDING, STR_ARG(path)), text;
-    struct err why = {0};
-
-    if (!beside.ptr)
-        return err_arena(err, arena);
-    if (!file_load(arena, beside.ptr, LABELS_BYTES_MAX, &text, &why)) {
-        if (why.code == ERR_NOT_FOUND)
-            return true;
-        *err = why;
-        return false;
-    }
-    if (read_beside(arena, text, out, err))
+    if (read_members(arena, text, out, err))
         return true;
     if (err->code != ERR_EXHAUSTED)
         err->code = ERR_INVALID;
     return err_wrap(err, "in the file beside it that ends in " LABELS_ENDING);
 }
 
-bool labels_of(struct arena *arena, struct str path, const struct ingest_wish *wish,
-               const struct document_record *known, struct labels *out, struct err *err)
+bool beside_load(struct arena *arena, struct str path, struct beside *out, struct err *err)
 {
-    struct beside beside = {0};
+    struct str beside = arena_fmt(arena, STR_FMT LABELS_ENDING, STR_ARG(path)), text;
+    struct err why = {0};
 
-    if (!load_beside(arena, path, &beside, err))
-        return false;
+    *out = (struct beside){0};
+    if (!beside.ptr)
+        return err_arena(err, arena);
+    if (file_load(arena, beside.ptr, LABELS_BYTES_MAX, &text, &why))
+        return beside_read(arena, text, out, err);
+    if (why.code == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
+}
+
+void labels_settle(const struct beside *beside, const struct ingest_wish *wish,
+                   const struct document_record *known, struct labels *out)
+{
     *out = (struct labels){0};
-    if (beside.says_readers)
-        out->readers = beside.labels.readers;
+    if (beside->says_readers)
+        out->readers = beside->labels.readers;
     else if (wish->says_readers)
         out->readers = wish->readers;
     else if (known)
         out->readers = known->readers;
-    if (beside.says_metadata)
-        out->metadata = beside.labels.metadata;
+    if (beside->says_metadata)
+        out->metadata = beside->labels.metadata;
     else if (wish->says_metadata)
         out->metadata = wish->metadata;
     else if (known)
         out->metadata = known->metadata;
-    return true;
 }
 
 bool labels_equal(const struct labels *a, const struct document_record *b)

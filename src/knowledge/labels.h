@@ -12,10 +12,21 @@
 struct labels {
     struct str readers, metadata;
 };
-/* Of the document at `path`, in the arena. known: its record as it stands, or NULL. ERR_INVALID: the file
- * beside it makes no sense, and what it would say is not guessed. */
-bool labels_of(struct arena *arena, struct str path, const struct ingest_wish *wish,
-               const struct document_record *known, struct labels *out, struct err *err) MUST_CHECK;
+/* What a file beside a document says, or the source it comes from: either may be missing. */
+struct beside {
+    bool says_readers, says_metadata;
+    struct labels labels;
+};
+/* {"metadataAttributes": {...}, "readers": [...]}. ERR_INVALID: it makes no sense, and what it would say is
+ * not guessed. */
+bool beside_read(struct arena *arena, struct str text, struct beside *out, struct err *err)
+    MUST_CHECK;
+/* Of the file beside the one at `path`; nothing is said when there is none. */
+bool beside_load(struct arena *arena, struct str path, struct beside *out, struct err *err)
+    MUST_CHECK;
+/* known: the document's record as it stands, or NULL. */
+void labels_settle(const struct beside *beside, const struct ingest_wish *wish,
+                   const struct document_record *known, struct labels *out);
 bool labels_equal(const struct labels *a, const struct document_record *b);
 
 #endif

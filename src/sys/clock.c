@@ -32,6 +32,13 @@ wall_ms clock_wall(void)
     return loop->wall;
 }
 
+void clock_rest(dur_ns how_long)
+{
+    struct timespec t = {.tv_sec = how_long / SECOND, .tv_nsec = how_long % SECOND};
+
+    (void)nanosleep(&t, NULL); /* less is no harm: callers look again */
+}
+
 void clock_random(void *bytes, size_t len)
 {
     uint8_t *to = bytes;

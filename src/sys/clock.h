@@ -6,6 +6,8 @@
 
 mono_ns clock_mono(void); /* a fresh reading; fibers use fiber_now(), which is read once a turn */
 wall_ms clock_wall(void);
+/* On a pool's thread, where a fiber would fiber_sleep(): the thread rests. In the simulator no time passes. */
+void clock_rest(dur_ns how_long);
 void clock_random(void *bytes, size_t len); /* from the kernel; dies rather than give weak bytes */
 
 #endif

@@ -304,6 +304,7 @@ bool file_stat(const char *path, struct file_info *out, struct err *err)
     *out = (struct file_info){
         .bytes = info.st_size,
         .changed = (wall_ms)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / MILLISECOND,
+        .touched = (wall_ms)info.st_ctim.tv_sec * 1000 + info.st_ctim.tv_nsec / MILLISECOND,
         .device = info.st_dev,
         .inode = info.st_ino,
         .mode = info.st_mode,

@@ -13,6 +13,7 @@ enum file_mode { FILE_READ, FILE_WRITE /* create, keep */, FILE_REPLACE /* creat
 struct file_info {
     int64_t bytes;
     wall_ms changed;
+    wall_ms touched; /* bytes, name, rights or times were changed: no program can set it back */
     uint64_t device, inode; /* who it is: a rename keeps them */
     uint32_t mode;
     bool is_dir;

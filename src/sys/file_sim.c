@@ -465,6 +465,7 @@ bool file_stat(const char *path, struct file_info *out, struct err *err)
         return fail(err, ENOENT, "look at", path);
     *out = (struct file_info){.bytes = n->size,
                               .changed = n->changed,
+                              .touched = n->changed,
                               .device = 1,
                               .inode = n->inode,
                               .mode = n->mode,

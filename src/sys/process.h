@@ -31,5 +31,6 @@ void standard_streams_open(void);
 /* Some bytes to standard error, waiting for room at most that long: 0 when there was none. An error that
  * waiting cannot mend counts as written: there is nobody to tell. Blocks; not for loops unless 0. */
 size_t standard_error_put(struct str bytes, dur_ns patience);
+bool standard_error_is_terminal(void); /* somebody watches */
 
 #endif

@@ -34,3 +34,8 @@ size_t standard_error_put(struct str bytes, dur_ns patience)
         return 0;
     return put < 0 ? bytes.len : (size_t)put;
 }
+
+bool standard_error_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}

@@ -363,6 +363,25 @@ test("documents: ingested, listed, forgotten", async () => {
   assert.deepEqual(await good("DELETE", `/api/v1/documents/${mine.id}`), { forgotten: 1 });
 });
 
+test("runs: begun, watched, ended", async () => {
+  const folder = path.join(weir.dir, "to run");
+  fs.mkdirSync(folder);
+  for (const name of ["a", "b"]) fs.writeFileSync(path.join(folder, `${name}.md`), `The fee of ${name} is 7 euros.\n`);
+  fs.writeFileSync(path.join(folder, "c.bin"), "\0\0");
+  const begun = await good("POST", "/api/v1/knowledge/weir/runs", { body: { path: folder } }, 202);
+  assert.equal(begun.what, folder);
+  const where = `/api/v1/knowledge/weir/runs/${begun.id}`;
+  const ended = await until(async () => { const run = await good("GET", where); return run.ended && run; });
+  assert.deepEqual([ended.state, ended.known, ended.finished, ended.left, ended.added, ended.skipped, ended.error], ["done", 2, 2, 0, 2, 1, ""]);
+  assert.deepEqual(ended.problems.map((p) => p.path), ["to run/c.bin"]);
+  assert.ok((await good("GET", "/api/v1/knowledge/weir/runs?limit=1000")).items.some((run) => run.id === begun.id));
+  assert.equal((await good("DELETE", where)).state, "done", "what has ended stays as it was");
+  await bad("GET", "/api/v1/knowledge/weir/runs/7", 404, "not_found");
+  await bad("GET", "/api/v1/knowledge/nobody/runs", 404, "not_found");
+  await bad("POST", "/api/v1/knowledge/weir/runs", 422, "wrong_fields", { body: { path: "relative" } });
+  assert.equal((await good("DELETE", `/api/v1/documents/${encodeURIComponent(folder)}`)).forgotten, 2);
+});
+
 test("lists come in pages that neither lose nor repeat, also while the list grows", async () => {
   for (let i = 0; i < 7; i++) await good("POST", "/api/v1/keys", { body: { name: `page ${i}` } }, 201);
   const before = (await good("GET", "/api/v1/keys?limit=1000")).items.map((k) => k.id);
