@@ -58,7 +58,7 @@ static const char *const origins[] =
 
 static void write_facts(struct json_writer *w, const struct model *m)
 {
-    struct prices now = prices_at(&m->prices, 0, clock_wall());
+    struct prices now = prices_at(&m->prices, 0, &(struct price_for){.when = clock_wall()});
     struct deployment_state state = deployment_look(m->deployment, fiber_now());
 
     reply_text(w, "name", m->name);

@@ -180,6 +180,9 @@ static bool add_prices(struct house_config *c, const struct settings *s, struct 
         if (!str_eq(s->prices[i].model, m->name))
             continue;
         row->prices = s->prices[i].prices;
+        row->tenants = arena_str(c->arena, s->prices[i].tenants);
+        if (!row->tenants.ptr)
+            return err_arena(err, c->arena);
         if (!hours_parse(s->prices[i].hours, &row->hours, err) ||
             !token_range_parse(s->prices[i].prompt_tokens, &row->prompt, err))
             return err_wrap(err, "prices of model \"" STR_FMT "\"", STR_ARG(m->name));

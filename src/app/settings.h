@@ -35,7 +35,7 @@ struct model_settings {
 };
 
 struct price_settings {
-    struct str model, hours, prompt_tokens;
+    struct str model, hours, prompt_tokens, tenants;
     struct prices prices;
 };
 

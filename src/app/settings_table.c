@@ -369,6 +369,8 @@ static const struct setting price_rows[] = {
     {"prompt_tokens", SET_TEXT, PRICE(prompt_tokens), "", 0, 0, NULL, false,
      "For prompts of how many tokens, e.g. 200000- or 0-128000 (the end is not included); empty: "
      "all."},
+    {"tenants", SET_WORDS, PRICE(tenants), "", 0, 0, NULL, false,
+     "What these tenants are charged; empty: whoever asks."},
     {"price_input", SET_USD, PRICE(prices.in), "", 0, 0, NULL, false,
      "US dollars for a million prompt tokens."},
     {"price_output", SET_USD, PRICE(prices.out), "", 0, 0, NULL, false,
@@ -533,7 +535,8 @@ const struct section settings_sections[] = {
     {"models", "A list: what clients may ask for.", model_rows, ARRAY_LEN(model_rows), AT(models),
      AT(model_count), sizeof(struct model_settings), 1000},
     {"prices",
-     "A list: other prices at some hours or prompt sizes. Of a model's rows the first that fits "
+     "A list: other prices at some hours, prompt sizes or for some tenants. Of a model's rows the "
+     "first that fits "
      "holds for the whole request; what it leaves out is as in `models`.",
      price_rows, ARRAY_LEN(price_rows), AT(prices), AT(price_count), sizeof(struct price_settings),
      2000},

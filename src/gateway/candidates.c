@@ -185,12 +185,13 @@ bool candidates_of_row(struct request *req, struct err *err)
 /* Of those that this key may reach: nothing is held for one that is never asked. */
 usd_micro candidates_price_worst(const struct request *req)
 {
-    usd_micro worst = req->group_count ? 0 : price_worst(req->model, &req->chat);
+    usd_micro worst = req->group_count ? 0 : price_worst(req->model, &req->chat, req->who->tenant);
 
     for (size_t g = 0; g < req->group_count; g++)
         for (size_t i = 0; i < req->groups[g].count; i++) {
             const struct model *model = req->groups[g].candidates[i].model;
-            usd_micro one = request_may_ask(req, model) ? price_worst(model, &req->chat) : 0;
+            usd_micro one =
+                request_may_ask(req, model) ? price_worst(model, &req->chat, req->who->tenant) : 0;
 
             worst = MAX_OF(worst, one);
         }
@@ -243,6 +244,7 @@ static struct attempt_plan *plan_of(struct request *req, struct model_question *
                                   .needs = req->row ? req->needs : 0,
                                   .tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
                                   .tokens_out = req->chat.max_tokens,
+                                  .tenant = req->who->tenant,
                                   .zones = req->who->zones,
                                   .may_ask = may_ask_named,
                                   .chat = &req->chat,

@@ -40,6 +40,7 @@ static usd_micro cost_of_answer(const struct request *req)
 {
     const struct attempts *attempts = req->attempts;
     const struct usage *part = attempts ? &attempts->carried : NULL;
+    const struct price_for buyer = {req->who ? req->who->tenant : STR_NONE, clock_wall()};
     struct usage own = req->usage;
 
     if (part && part->tokens_in > 0) {
@@ -51,7 +52,7 @@ static usd_micro cost_of_answer(const struct request *req)
             less(own.tokens_cache_write_long, part->tokens_cache_write_long);
         own.tokens_reasoning = less(own.tokens_reasoning, part->tokens_reasoning);
     }
-    return price_of(attempts_speaker(attempts, req->model), &own, clock_wall());
+    return price_of(attempts_speaker(attempts, req->model), &own, &buyer);
 }
 
 /* Charged is what passed, also when the rest never came. A provider whose client leaves before the

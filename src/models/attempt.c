@@ -432,8 +432,10 @@ void attempt_bill_prompt(const struct attempting *a, struct outcome *how)
 
 void attempt_bill(struct attempting *a, struct attempt *at, const struct usage *usage)
 {
+    const struct price_for buyer = {a->plan->tenant, clock_wall()};
+
     at->usage = *usage;
-    at->cost = price_of(at->model, usage, clock_wall());
+    at->cost = price_of(at->model, usage, &buyer);
     a->plan->log->cost_apart += at->cost;
 }
 

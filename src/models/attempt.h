@@ -64,6 +64,7 @@ struct attempt_plan {
     bool only_first;               /* no retry, no fallback, no hedge: the client said so */
     uint32_t needs;                /* enum ability */
     int64_t tokens_in, tokens_out; /* estimates: what fits into a window */
+    struct str tenant;             /* who pays */
     uint32_t zones;                /* a bit each enum zone that is allowed */
     bool (*may_ask)(void *ctx, const struct model *model); /* by its name; NULL: any */
     const struct chat_request *chat; /* what is known of the request, in whichever dialect */

@@ -111,14 +111,17 @@ bool model_still_served(const struct model *model, struct err *err)
 
 /* ---- money ---- */
 
-usd_micro price_of(const struct model *model, const struct usage *usage, wall_ms when)
+usd_micro price_of(const struct model *model, const struct usage *usage,
+                   const struct price_for *buyer)
 {
-    return price_usage(&model->prices, usage, when);
+    return price_usage(&model->prices, usage, buyer);
 }
 
-usd_micro price_worst(const struct model *model, const struct chat_request *request)
+usd_micro price_worst(const struct model *model, const struct chat_request *request,
+                      struct str tenant)
 {
     struct price_bounds bounds = {
+        .tenant = tenant,
         .tokens_in = request->prompt_bytes, /* no tokenizer makes more tokens than bytes */
         .tokens_out = (uint64_t)(request->max_tokens >= 0 ? request->max_tokens
                                                           : MAX_OF(model->output_tokens_max, 0)),

@@ -127,8 +127,10 @@ struct catalogue {
 };
 const struct model *catalogue_find(const struct catalogue *c, struct str name); /* NULL */
 /* price_usage() and price_bound() of this model; no tokenizer makes more tokens than bytes. */
-usd_micro price_of(const struct model *model, const struct usage *usage, wall_ms when);
-usd_micro price_worst(const struct model *model, const struct chat_request *request);
+usd_micro price_of(const struct model *model, const struct usage *usage,
+                   const struct price_for *buyer);
+usd_micro price_worst(const struct model *model, const struct chat_request *request,
+                      struct str tenant);
 
 /* An answer on its way, whoever gives it: pull the next bytes, already in the client's dialect. */
 struct answer {

@@ -57,12 +57,21 @@ static struct prices over(const struct prices *row, const struct prices *plain)
     return complete(p);
 }
 
-struct prices prices_at(const struct price_list *list, int64_t tokens_in, wall_ms when)
+static bool is_for(const struct price_row *row, struct str tenant)
 {
-    int minute = hours_minute(when);
+    for (struct str rest = row->tenants, one; str_split(&rest, ',', &one);)
+        if (str_eq(str_trim(one), tenant))
+            return true;
+    return row->tenants.len == 0;
+}
+
+struct prices prices_at(const struct price_list *list, int64_t tokens_in,
+                        const struct price_for *buyer)
+{
+    int minute = hours_minute(buyer->when);
 
     for (size_t i = 0; i < list->row_count; i++)
-        if (hours_hold(list->rows[i].hours, minute) &&
+        if (is_for(&list->rows[i], buyer->tenant) && hours_hold(list->rows[i].hours, minute) &&
             token_range_holds(list->rows[i].prompt, MAX_OF(tokens_in, 0)))
             return over(&list->rows[i].prices, &list->plain);
     return complete(list->plain);
@@ -77,9 +86,10 @@ static wide take(int64_t *left, int64_t tokens, usd_micro price)
     return part(n, price);
 }
 
-usd_micro price_usage(const struct price_list *list, const struct usage *usage, wall_ms when)
+usd_micro price_usage(const struct price_list *list, const struct usage *usage,
+                      const struct price_for *buyer)
 {
-    struct prices p = prices_at(list, usage->tokens_in, when);
+    struct prices p = prices_at(list, usage->tokens_in, buyer);
     int64_t in = MAX_OF(usage->tokens_in, 0), out = MAX_OF(usage->tokens_out, 0);
     wide sum = 0;
 
@@ -120,6 +130,8 @@ usd_micro price_bound(const struct price_list *list, const struct price_bounds *
     for (size_t i = 0; i < list->row_count; i++) {
         struct prices row = over(&list->rows[i].prices, &list->plain), other = worst_of(&row);
 
+        if (!is_for(&list->rows[i], bounds->tenant))
+            continue;
         worst.in = dearest(worst.in, other.in);
         worst.out = dearest(worst.out, other.out);
         worst.request = dearest(worst.request, other.request);

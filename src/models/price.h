@@ -3,8 +3,8 @@
  * reasoning and audio inside tokens_out, whatever the provider's own habit of counting is (readers of
  * dialects translate). A token is paid once: at the rate of the first of cached, written, audio, image
  * it belongs to, else at the plain one.
- * Rows     apply in place of the plain prices at some hours (UTC) and prompt sizes: the first that fits,
- *          for all tokens of the request, as providers with tiers do. What a row leaves out is as plain.
+ * Rows     apply in place of the plain prices at some hours (UTC), prompt sizes and for some tenants: the first
+ *          that fits, for all tokens of the request, as providers with tiers do. What a row leaves out is as plain.
  * Money    summed in 128 bits, rounded up to a micro-dollar once, at most PRICE_MAX. Tokens not known
  *          cost nothing. */
 #ifndef WEIR_MODELS_PRICE_H
@@ -38,6 +38,13 @@ struct price_row {
     struct prices prices;
     struct hours hours;
     struct token_range prompt; /* tokens_in */
+    struct str tenants;        /* "acme, other"; empty: whoever asks */
+};
+
+/* Who pays when. */
+struct price_for {
+    struct str tenant;
+    wall_ms when;
 };
 
 struct price_list {
@@ -46,12 +53,15 @@ struct price_list {
     size_t row_count;
 };
 
-/* The prices that hold for a prompt of so many tokens at that time, everything said. */
-struct prices prices_at(const struct price_list *list, int64_t tokens_in, wall_ms when);
-usd_micro price_usage(const struct price_list *list, const struct usage *usage, wall_ms when);
+/* The prices that hold for a prompt of so many tokens, everything said. */
+struct prices prices_at(const struct price_list *list, int64_t tokens_in,
+                        const struct price_for *buyer);
+usd_micro price_usage(const struct price_list *list, const struct usage *usage,
+                      const struct price_for *buyer);
 
 /* What a request can cost at most, whatever the hour and the tier. */
 struct price_bounds {
+    struct str tenant;   /* who would pay */
     uint64_t tokens_in;  /* no more than these are read */
     uint64_t tokens_out; /* in each choice */
     uint64_t choices;

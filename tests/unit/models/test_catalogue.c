@@ -22,7 +22,7 @@ TEST(price_at_worst_counts_a_token_a_byte)
         struct chat_request chat = {.prompt_bytes = worst_cases[i].prompt_bytes,
                                     .max_tokens = worst_cases[i].max_tokens,
                                     .n = worst_cases[i].n};
-        usd_micro got = price_worst(&model, &chat);
+        usd_micro got = price_worst(&model, &chat, STR("acme"));
 
         EXPECT(got == worst_cases[i].want, "%s: %" PRId64, worst_cases[i].name, got);
     }

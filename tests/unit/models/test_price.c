@@ -94,14 +94,18 @@ TEST(usage_is_priced_as_providers_bill_it)
 {
     for (size_t i = 0; i < ARRAY_LEN(price_cases); i++) {
         struct price_list list = {.plain = price_cases[i].prices};
-        usd_micro got = price_usage(&list, &price_cases[i].usage, AT(12, 0));
+        usd_micro got =
+            price_usage(&list, &price_cases[i].usage, &(struct price_for){.when = AT(12, 0)});
 
         EXPECT(got == price_cases[i].want, "%s: %" PRId64, price_cases[i].name, got);
     }
 }
 
-/* 1 and 2 dollars; half of it from 16:30 to 00:30; prompts from 200,000 tokens on twice the input. */
+/* 1 and 2 dollars; for two tenants 3 dollars of input by day; half of it from 16:30 to 00:30; prompts from 200,000 tokens on twice the input. */
 static const struct price_row rows[] = {
+    {.prices = {3000000, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+     .hours = {8 * 60, 16 * 60},
+     .tenants = {"acme, other", 11}},
     {.prices = {500000, 1000000, -1, -1, -1, -1, -1, -1, -1, -1}, .hours = {16 * 60 + 30, 30}},
     {.prices = {2000000, -1, -1, -1, -1, -1, -1, -1, -1, -1}, .prompt = {200000, 0}},
 };
@@ -114,6 +118,7 @@ static const struct {
     int64_t in;
     int hour, minute;
     usd_micro want_in, want_out;
+    const char *tenant;
 } row_cases[] = {
     {"plain", 10, 12, 0, 1000000, 2000000},
     {"the last minute before", 10, 16, 29, 1000000, 2000000},
@@ -124,13 +129,19 @@ static const struct {
     {"just below", 199999, 12, 0, 1000000, 2000000},
     {"the first row that fits", 200000, 20, 0, 500000, 1000000},
     {"a prompt nobody counted", -1, 12, 0, 1000000, 2000000},
+    {"a tenant", 10, 12, 0, 3000000, 2000000, "acme"},
+    {"the second of them", 10, 12, 0, 3000000, 2000000, "other"},
+    {"at another hour", 10, 18, 0, 500000, 1000000, "acme"},
+    {"a tenant without a row", 10, 12, 0, 1000000, 2000000, "acm"},
 };
 
-TEST(rows_hold_by_hour_and_prompt)
+TEST(rows_hold_by_hour_prompt_and_tenant)
 {
     for (size_t i = 0; i < ARRAY_LEN(row_cases); i++) {
-        struct prices got =
-            prices_at(&tiers, row_cases[i].in, AT(row_cases[i].hour, row_cases[i].minute));
+        const struct price_for buyer = {
+            .tenant = str_from(row_cases[i].tenant ? row_cases[i].tenant : ""),
+            .when = AT(row_cases[i].hour, row_cases[i].minute)};
+        struct prices got = prices_at(&tiers, row_cases[i].in, &buyer);
 
         EXPECT(got.in == row_cases[i].want_in && got.out == row_cases[i].want_out,
                "%s: %" PRId64 " %" PRId64, row_cases[i].name, got.in, got.out);
@@ -143,8 +154,9 @@ TEST(the_worst_case_covers_every_row_and_kind)
     static const struct price_row dear[] = {
         {.prices = {-1, -1, -1, 4000000, -1, -1, -1, -1, -1, -1}, .hours = {0, 60}},
         {.prices = {-1, -1, -1, -1, -1, 9000000, -1, -1, -1, 700}, .prompt = {5, 0}},
+        {.prices = {-1, 90000000, -1, -1, -1, -1, -1, -1, -1, -1}, .tenants = {"others", 6}},
     };
-    struct price_list list = {.plain = PRICES(1000000, 2000000), .rows = dear, .row_count = 2};
+    struct price_list list = {.plain = PRICES(1000000, 2000000), .rows = dear, .row_count = 3};
     struct price_bounds bounds = {.tokens_in = 10, .tokens_out = 3, .choices = 2};
 
     EXPECT(price_bound(&list, &bounds) == 10 * 4 + 2 * 3 * 9 + 700, "%" PRId64,
@@ -175,7 +187,8 @@ TEST(no_usage_is_dearer_than_its_bound)
         struct price_list list = {.plain = {r[3], r[4], -1, r[11], -1, -1, r[6], -1, r[8], -1},
                                   .rows = &row,
                                   .row_count = 1};
-        usd_micro cost = price_usage(&list, &used, AT(0, 0) + r[11] * 60000);
+        usd_micro cost =
+            price_usage(&list, &used, &(struct price_for){.when = AT(0, 0) + r[11] * 60000});
 
         EXPECT(cost <= price_bound(&list, &bounds), "round %d", i);
     }
