@@ -5,6 +5,7 @@
 
 #include "index/lexical_internal.h"
 #include "index/vector_file.h"
+#include "index/vector_kernel.h"
 
 #define RESCORED_MIN 30
 
@@ -76,17 +77,9 @@ struct search {
     const struct vector_query *query;
     float *values; /* at unit length */
     int8_t *bytes;
+    vector_dot *dot;
     struct best best;
 };
-
-static int32_t product(const int8_t *a, const int8_t *b, size_t count)
-{
-    int32_t sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
 
 static void scan(struct search *s, const struct vectors *v, uint32_t segment, uint64_t before)
 {
@@ -96,7 +89,7 @@ static void scan(struct search *s, const struct vectors *v, uint32_t segment, ui
         if (filter && !filter_allows(filter, segment, v->passage[row]))
             continue;
         struct candidate candidate = {
-            .score = (float)product(s->bytes, vector_row(&v->rows, row), v->rows.stride) *
+            .score = (float)s->dot(s->bytes, vector_row(&v->rows, row), v->rows.stride) *
                      v->rows.scales[row],
             .passage = before + v->passage[row],
             .in = v,
@@ -155,7 +148,7 @@ static bool give_back(const struct search *s, struct arena *arena, struct lexica
 bool vector_search(const struct lexical_view *view, struct arena *arena,
                    const struct vector_query *query, struct lexical_hits *out, struct err *err)
 {
-    struct search s = {.view = view, .query = query};
+    struct search s = {.view = view, .query = query, .dot = vector_dot_best()};
     uint64_t before = 0;
 
     ASSERT(query->limit > 0 && query->limit <= LEXICAL_LIMIT_MAX);
