@@ -216,7 +216,8 @@ static bool list_staying(struct lexical_writer *w, struct plan *plan,
                          const struct merge_input *input, struct manifest *manifest,
                          struct err *err)
 {
-    struct vector_made made = {.next_number = &w->lexical->next_number};
+    struct vector_made made = {.next_number = &w->lexical->next_number,
+                               .graph_from = w->lexical->graph_from};
     bool changes = !input->fresh && vector_run_changes(&w->vectors);
 
     if (changes && !write_changed(w, input, &made, err))
@@ -241,7 +242,8 @@ static bool write_merged(struct lexical_writer *w, const struct plan *plan,
 {
     const struct merge_plan merge = {w->lexical->dir, w->lexical->next_number, plan->anew,
                                      plan->anew_count, &w->vectors};
-    struct vector_made made = {.next_number = &w->lexical->next_number};
+    struct vector_made made = {.next_number = &w->lexical->next_number,
+                               .graph_from = w->lexical->graph_from};
     bool empty = true;
 
     if (!plan->anew_count)

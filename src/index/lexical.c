@@ -349,6 +349,7 @@ static bool new_lexical(const char *dir, struct lexical **out, struct err *err)
     }
     lexical->arena = arena;
     mutex_init(&lexical->mutex);
+    lexical->graph_from = VECTOR_GRAPH_FROM;
     if (!set_dir(lexical, dir, err))
         return false;
     *out = lexical;
@@ -365,6 +366,11 @@ bool lexical_open(const char *dir, struct lexical **out, struct err *err)
     *out = lexical;
     lexical = NULL;
     return true;
+}
+
+void vector_graph_from(struct lexical *lexical, uint32_t vectors)
+{
+    lexical->graph_from = vectors;
 }
 
 void lexical_close(struct lexical **held)

@@ -41,6 +41,7 @@ struct lexical {
     uint64_t views;              /* made so far; the writer's */
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
+    uint32_t graph_from; /* vector_graph_from(); the writer's */
 };
 
 /* The manifest names the segments that count; it is replaced as a whole. */

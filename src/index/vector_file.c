@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "index/vector_graph.h"
 #include "sys/file.h"
 
 void vectors_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number)
@@ -115,9 +116,14 @@ static bool check(struct vectors *v, const struct segment *of, struct err *err)
     take_sections(v, &header);
     if (!passages_rise(v))
         return damaged(err, v->number, "a row without a passage");
+    if (!graph_read((struct str){v->map + header.sections[VECTOR_GRAPH].at,
+                                 header.sections[VECTOR_GRAPH].len},
+                    v->count, v->graph))
+        return damaged(err, v->number, "the graph makes no sense");
     if (header.passages != of->passages || header.segment_crc != of->crc)
         return damaged(err, v->number, "they belong to another segment");
-    file_forget(v->map, header.sections[VECTOR_ORIGINALS].at, v->bytes); /* read for the check */
+    file_forget(v->map, header.sections[VECTOR_ORIGINALS].at,
+                header.sections[VECTOR_GRAPH].at); /* read for the check */
     return true;
 }
 
@@ -152,6 +158,9 @@ bool vectors_open(const char *dir, uint64_t number, const struct segment *of, st
     }
     v->arena = arena;
     v->number = number;
+    v->graph = arena_alloc(arena, sizeof *v->graph);
+    if (!v->graph)
+        return err_arena(err, arena);
     if (!map_file(dir, v, err) || !check(v, of, err))
         return err_wrap(err, "open index in \"%s\"", dir);
     *out = v;

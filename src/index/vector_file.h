@@ -6,6 +6,7 @@
  *   SCALE      for each row what its bytes are multiplied by, float32
  *   ROWS       for each row dim int8, zeros up to the next multiple of 64
  *   ORIGINALS  for each row dim float16: cold, read for the few best
+ *   GRAPH      index/vector_graph.h, or nothing
  * Little endian; sections begin at multiples of 64 and carry a CRC-32C each. What the bytes are is decided by
  * the passages, the vectors and their order alone. */
 #ifndef WEIR_INDEX_VECTOR_FILE_H
@@ -26,6 +27,7 @@ enum vector_section {
     VECTOR_SCALE,
     VECTOR_ROWS,
     VECTOR_ORIGINALS,
+    VECTOR_GRAPH,
     VECTOR_SECTIONS
 };
 
@@ -81,6 +83,7 @@ float vector_product(const float *query, const uint16_t *original, uint32_t dim)
 
 /* --- a file that is read ---------------------------------------------------------------------- */
 
+struct graph;
 struct vectors {
     struct arena *arena; /* owns this struct */
     uint64_t number;     /* the file's name */
@@ -91,6 +94,7 @@ struct vectors {
     uint32_t count, passages, segment_crc;
     const uint32_t *passage; /* [count] */
     struct vector_rows rows;
+    struct graph *graph; /* rows 0: there is none */
 };
 bool vectors_open(const char *dir, uint64_t number, const struct segment *of, struct vectors **out,
                   struct err *err) MUST_CHECK;
@@ -111,6 +115,7 @@ struct vector_plan {
     const struct vector_field *field;
     const struct vector_ref *refs; /* passages rising */
     uint32_t count, passages, segment_crc;
+    uint32_t graph_from; /* a graph is made for as many rows; 0: never */
 };
 bool vectors_write(const struct vector_plan *plan, struct err *err) MUST_CHECK;
 

@@ -193,6 +193,7 @@ static bool write_file(const char *dir, const struct segment_id *segment,
         .count = (uint32_t)(refs->len / sizeof(struct vector_ref)),
         .passages = segment->passages,
         .segment_crc = segment->crc,
+        .graph_from = made->graph_from,
     };
 
     if (made->count == VECTOR_FIELDS_MAX)

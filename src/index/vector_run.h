@@ -43,6 +43,7 @@ bool vector_run_drop(struct vector_run *run, const struct vector_field *field, s
 /* The files of a segment that was just written, and their numbers. */
 struct vector_made {
     uint64_t *next_number;
+    uint32_t graph_from;
     uint64_t numbers[VECTOR_FIELDS_MAX];
     uint32_t count;
 };

@@ -5,11 +5,13 @@
 
 #include "index/lexical_internal.h"
 #include "index/vector_file.h"
-#include "index/vector_kernel.h"
+#include "index/vector_graph.h"
 
-#define RESCORED_MIN 30
-
-/* --- the best so far -------------------------------------------------------------------------- */
+#define RESCORED_MIN   30
+#define SCANNED_SHARE  10 /* a filter that leaves less than one in ten: those are compared */
+#define WALKED_SHARE   8  /* looking at one row in eight costs as much as comparing all */
+#define WALKED_MIN     4096
+#define WALK_ARENA_MAX ((size_t)64 * MIB)
 
 struct candidate {
     float score;
@@ -18,59 +20,14 @@ struct candidate {
     uint32_t row;
 };
 
-static bool is_better(const struct candidate *a, const struct candidate *b)
-{
-    return a->score != b->score ? a->score > b->score : a->passage < b->passage;
-}
-
-/* A heap with the worst on top. */
-struct best {
-    struct candidate *at;
-    size_t count, limit;
-};
-
-static void sift_up(struct best *best, size_t i)
-{
-    while (i > 0 && is_better(&best->at[(i - 1) / 2], &best->at[i])) {
-        struct candidate parent = best->at[(i - 1) / 2];
-
-        best->at[(i - 1) / 2] = best->at[i];
-        best->at[i] = parent;
-        i = (i - 1) / 2;
-    }
-}
-
-static void sift_down(struct best *best)
-{
-    for (size_t i = 0, child; (child = 2 * i + 1) < best->count; i = child) {
-        if (child + 1 < best->count && is_better(&best->at[child], &best->at[child + 1]))
-            child++;
-        if (!is_better(&best->at[i], &best->at[child]))
-            return;
-        struct candidate worst = best->at[child];
-
-        best->at[child] = best->at[i];
-        best->at[i] = worst;
-    }
-}
-
-static void keep(struct best *best, const struct candidate *candidate)
-{
-    if (best->count < best->limit) {
-        best->at[best->count] = *candidate;
-        sift_up(best, best->count++);
-    } else if (is_better(candidate, &best->at[0])) {
-        best->at[0] = *candidate;
-        sift_down(best);
-    }
-}
-
 static int compare_candidates(const void *a, const void *b)
 {
-    return is_better(a, b) ? -1 : is_better(b, a);
-}
+    const struct candidate *left = a, *right = b;
 
-/* --- one search ------------------------------------------------------------------------------- */
+    if (left->score != right->score)
+        return left->score > right->score ? -1 : 1;
+    return (left->passage > right->passage) - (left->passage < right->passage);
+}
 
 struct search {
     const struct lexical_view *view;
@@ -78,37 +35,133 @@ struct search {
     float *values; /* at unit length */
     int8_t *bytes;
     vector_dot *dot;
-    struct best best;
+    size_t wanted;         /* rows of each file to be scored by floats */
+    struct near_heap near; /* of the file being read */
+    struct candidate *candidates;
+    size_t count;
 };
 
-static void scan(struct search *s, const struct vectors *v, uint32_t segment, uint64_t before)
+/* A file, and where it stands in the view. */
+struct place {
+    const struct vectors *v;
+    const struct lexical_filter *filter;
+    uint32_t segment;
+    uint64_t before; /* passages of the segments before */
+};
+
+static bool allows(void *context, uint32_t row)
 {
-    const struct lexical_filter *filter = s->query->filter;
+    const struct place *place = context;
+
+    return filter_allows(place->filter, place->segment, place->v->passage[row]);
+}
+
+static void scan(struct search *s, const struct place *place)
+{
+    const struct vectors *v = place->v;
 
     for (uint32_t row = 0; row < v->count; row++) {
-        if (filter && !filter_allows(filter, segment, v->passage[row]))
+        if (place->filter && !filter_allows(place->filter, place->segment, v->passage[row]))
             continue;
-        struct candidate candidate = {
-            .score = (float)s->dot(s->bytes, vector_row(&v->rows, row), v->rows.stride) *
-                     v->rows.scales[row],
-            .passage = before + v->passage[row],
-            .in = v,
-            .row = row};
-
-        keep(&s->best, &candidate);
+        near_keep(&s->near,
+                  (struct near){(float)s->dot(s->bytes, vector_row(&v->rows, row), v->rows.stride) *
+                                    v->rows.scales[row],
+                                row});
     }
 }
 
+/* Passages of the segment that may be seen: at least as many as rows of it. */
+static uint64_t allowed_in(const struct place *place, uint32_t passages)
+{
+    uint64_t sum = 0;
+
+    if (!place->filter)
+        return passages;
+    for (uint32_t i = 0; i < passages / 64 + 1; i++)
+        sum += (uint64_t)__builtin_popcountll(place->filter->bits[place->segment][i]);
+    return sum;
+}
+
+static size_t rows_allowed(const struct place *place)
+{
+    size_t sum = 0;
+
+    if (!place->filter)
+        return place->v->count;
+    for (uint32_t row = 0; row < place->v->count; row++)
+        sum += filter_allows(place->filter, place->segment, place->v->passage[row]);
+    return sum;
+}
+
+/* By the graph. False: it is not the way here, or did not find as many as there are. */
+static bool walk(struct search *s, struct place *place)
+{
+    const struct vectors *v = place->v;
+    const struct graph_space space = {.rows = &v->rows, .dot = s->dot};
+    size_t effort = MAX_OF(s->wanted, (size_t)v->graph->effort);
+    struct arena *arena CLEANUP(arena_end) = NULL;
+    struct err ignored = {0};
+
+    if (!v->graph->rows || s->query->scan ||
+        allowed_in(place, v->passages) < v->passages / SCANNED_SHARE)
+        return false;
+    struct graph_walk w = {.graph = v->graph,
+                           .space = &space,
+                           .stride = v->rows.stride,
+                           .query = {s->bytes, 1},
+                           .allows = place->filter ? allows : NULL,
+                           .context = place};
+    if (!(arena = arena_new(WALK_ARENA_MAX)) ||
+        !graph_walk_init(&w, arena, v->count / WALKED_SHARE + WALKED_MIN, effort, &ignored))
+        return false;
+    graph_walk_find(&w, effort);
+    if (w.gave_up || (w.found.count < s->wanted && w.found.count < rows_allowed(place)))
+        return false;
+    for (size_t i = 0; i < w.found.count; i++)
+        near_keep(&s->near, w.found.at[i]);
+    return true;
+}
+
+static void read_file(struct search *s, struct place *place)
+{
+    s->near.count = 0;
+    if (!walk(s, place)) {
+        s->near.count = 0;
+        scan(s, place);
+    }
+    for (size_t i = 0; i < s->near.count; i++) {
+        uint32_t row = s->near.at[i].row;
+
+        s->candidates[s->count++] =
+            (struct candidate){.score = s->near.at[i].score,
+                               .passage = place->before + place->v->passage[row],
+                               .in = place->v,
+                               .row = row};
+    }
+}
+
+/* The best of all files by their bytes, then in the order of their floats. */
 static void rescore(struct search *s)
 {
-    struct best *best = &s->best;
+    qsort(s->candidates, s->count, sizeof *s->candidates, compare_candidates);
+    s->count = MIN_OF(s->count, s->wanted);
+    for (size_t i = 0; i < s->count; i++) {
+        struct candidate *c = &s->candidates[i];
 
-    for (size_t i = 0; i < best->count; i++)
-        best->at[i].score =
-            vector_product(s->values, vector_original(&best->at[i].in->rows, best->at[i].row),
-                           s->query->field->dim);
-    qsort(best->at, best->count, sizeof *best->at, compare_candidates);
-    best->count = MIN_OF(best->count, s->query->limit);
+        c->score =
+            vector_product(s->values, vector_original(&c->in->rows, c->row), s->query->field->dim);
+    }
+    qsort(s->candidates, s->count, sizeof *s->candidates, compare_candidates);
+    s->count = MIN_OF(s->count, s->query->limit);
+}
+
+static size_t files_of(const struct lexical_view *view, const struct vector_field *field)
+{
+    size_t files = 0;
+
+    for (uint32_t i = 0; i < view->vector_count; i++)
+        files += vector_field_eq(&view->vectors[i].vectors->field, field);
+    return files;
 }
 
 static bool prepare(struct search *s, struct arena *arena, struct err *err)
@@ -116,12 +169,16 @@ static bool prepare(struct search *s, struct arena *arena, struct err *err)
     const struct vector_query *query = s->query;
     uint32_t dim = query->field->dim;
     size_t least = query->rescored ? query->rescored : MAX_OF(3 * query->limit, RESCORED_MIN);
+    size_t files = files_of(s->view, query->field);
 
-    s->best.limit = MAX_OF(least, query->limit);
-    s->best.at = arena_array(arena, s->best.limit, sizeof *s->best.at);
+    s->wanted = MAX_OF(least, query->limit);
+    s->near = (struct near_heap){.at = arena_array(arena, s->wanted, sizeof *s->near.at),
+                                 .limit = s->wanted,
+                                 .worst_on_top = true};
+    s->candidates = arena_array(arena, files * s->wanted + 1, sizeof *s->candidates);
     s->values = arena_array(arena, dim, sizeof *s->values);
     s->bytes = arena_alloc(arena, vector_stride(dim));
-    if (!s->best.at || !s->values || !s->bytes)
+    if (!s->near.at || !s->candidates || !s->values || !s->bytes)
         return err_arena(err, arena);
     if (!vector_normalise(query->values, dim, s->values))
         return err_set(err, ERR_INVALID, "a vector to search by has a value that is not finite");
@@ -133,11 +190,11 @@ static bool give_back(const struct search *s, struct arena *arena, struct lexica
                       struct err *err)
 {
     out->count = 0;
-    out->at = arena_array(arena, s->best.count + 1, sizeof *out->at);
+    out->at = arena_array(arena, s->count + 1, sizeof *out->at);
     if (!out->at)
         return err_arena(err, arena);
-    for (; out->count < s->best.count; out->count++) {
-        const struct candidate *from = &s->best.at[out->count];
+    for (; out->count < s->count; out->count++) {
+        const struct candidate *from = &s->candidates[out->count];
 
         out->at[out->count] = lexical_hit_at(s->view, from->passage);
         out->at[out->count].score = from->score;
@@ -155,11 +212,14 @@ bool vector_search(const struct lexical_view *view, struct arena *arena,
     ASSERT(!query->filter || query->filter->view == view);
     if (!prepare(&s, arena, err))
         return false;
-    for (uint32_t i = 0, k = 0; i < view->count; before += view->at[i++]->passages)
-        for (; k < view->vector_count && view->vectors[k].segment == i; k++)
-            if (vector_field_eq(&view->vectors[k].vectors->field, query->field) &&
-                !vector_is_zero(s.values, query->field->dim))
-                scan(&s, view->vectors[k].vectors, i, before);
+    bool asks = !vector_is_zero(s.values, query->field->dim);
+    for (uint32_t i = 0, k = 0; asks && i < view->count; before += view->at[i++]->passages)
+        for (; k < view->vector_count && view->vectors[k].segment == i; k++) {
+            struct place place = {view->vectors[k].vectors, query->filter, i, before};
+
+            if (vector_field_eq(&place.v->field, query->field))
+                read_file(&s, &place);
+        }
     rescore(&s);
     return give_back(&s, arena, out, err);
 }
@@ -254,6 +314,10 @@ size_t vector_fields(const struct lexical_view *view, struct vector_stats out[VE
             continue;
         stats->vectors += v->count;
         stats->bytes += v->bytes;
+        if (v->graph->rows) {
+            stats->graphed += v->count;
+            stats->recall = MIN_OF(stats->recall, v->graph->recall);
+        }
     }
     qsort(out, count, sizeof *out, compare_stats);
     return count;

@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "index/vector_file.h"
+#include "index/vector_graph.h"
 #include "sys/file.h"
 
-#define STAGE_BYTES ((size_t)256 * KIB)
-#define ARENA_MAX   ((size_t)4 * MIB)
+#define STAGE_BYTES     ((size_t)256 * KIB)
+#define ARENA_MAX       ((size_t)4 * MIB)
+#define GRAPH_ARENA_MAX ((size_t)4 * GIB)
 
 /* --- rows in memory --------------------------------------------------------------------------- */
 
@@ -121,8 +122,49 @@ static bool put_row(struct out *o, const struct vector_ref *ref, struct err *err
     case VECTOR_ROWS: return put_in(o, vector_row(from, ref->row), from->stride, err);
     case VECTOR_ORIGINALS:
         return put_in(o, vector_original(from, ref->row), from->dim * sizeof(uint16_t), err);
+    case VECTOR_GRAPH:
     case VECTOR_SECTIONS: break;
     }
+    return true;
+}
+
+static bool put_level(struct out *o, const struct graph_level *level, struct err *err)
+{
+    if (level->rows && !put_in(o, level->rows, level->count * sizeof *level->rows, err))
+        return false;
+    for (uint32_t i = 0; i < level->count; i++)
+        if (!put_in(o, level->links + (size_t)i * level->width, level->width * sizeof *level->links,
+                    err))
+            return false;
+    return true;
+}
+
+static bool put_graph(struct out *o, struct err *err)
+{
+    const struct vector_plan *plan = o->plan;
+    const struct graph_plan wish = {plan->refs, plan->count, vector_stride(plan->field->dim)};
+    struct arena *arena CLEANUP(arena_end) = NULL;
+    struct graph graph;
+
+    if (!plan->graph_from || plan->count < plan->graph_from)
+        return true;
+    if (!(arena = arena_new(GRAPH_ARENA_MAX)))
+        return err_no_room(err, "no memory to make a graph of vectors");
+    if (!graph_make(&wish, arena, &graph, err))
+        return false;
+    if (!graph.rows)
+        return true;
+    struct graph_header header = {.entry = graph.entry,
+                                  .levels = graph.levels,
+                                  .effort = graph.effort,
+                                  .recall = graph.recall};
+    for (uint32_t i = 1; i <= graph.levels; i++)
+        header.counts[i - 1] = graph.at[i].count;
+    if (!put_in(o, &header, sizeof header, err))
+        return false;
+    for (uint32_t i = 0; i <= graph.levels; i++)
+        if (!put_level(o, &graph.at[i], err))
+            return false;
     return true;
 }
 
@@ -131,11 +173,11 @@ static bool put_sections(struct out *o, struct err *err)
     for (int i = 0; i < VECTOR_SECTIONS; i++) {
         if (!begin(o, (enum vector_section)i, err))
             return false;
-        for (uint32_t k = 0; k < o->plan->count; k++)
+        for (uint32_t k = 0; i != VECTOR_GRAPH && k < o->plan->count; k++)
             if (!put_row(o, &o->plan->refs[k], err))
                 return false;
     }
-    return flush(o, err);
+    return put_graph(o, err) && flush(o, err);
 }
 
 static bool write_partial(struct out *o, struct err *err)

@@ -298,6 +298,7 @@ static bool write_batch(struct lexical_writer *w, struct err *err)
     w->flushed_count++;
     w->lexical->next_number++;
     flushed->vectors.next_number = &w->lexical->next_number;
+    flushed->vectors.graph_from = w->lexical->graph_from;
     return vector_run_flush(&w->vectors, w->lexical->dir, &id, &flushed->vectors, err);
 }
 
