@@ -8,7 +8,9 @@
 #include "index/vector_graph.h"
 
 #define RESCORED_MIN   30
-#define SCANNED_SHARE  10 /* a filter that leaves less than one in ten: those are compared */
+#define BLOCK          512u /* rows compared at a time */
+#define AHEAD          4
+#define WALK_COST      32 /* a row found costs a walk about as much as a scan that many rows */
 #define WALKED_SHARE   8  /* looking at one row in eight costs as much as comparing all */
 #define WALKED_MIN     4096
 #define WALK_ARENA_MAX ((size_t)64 * MIB)
@@ -56,30 +58,60 @@ static bool allows(void *context, uint32_t row)
     return filter_allows(place->filter, place->segment, place->v->passage[row]);
 }
 
-static void scan(struct search *s, const struct place *place)
+/* Some rows, rising. They are asked for a few ahead: where a filter leaves gaps the processor does not
+ * foresee them. */
+static void compare(struct search *s, const struct vectors *v, const uint32_t *rows, size_t count)
 {
-    const struct vectors *v = place->v;
+    for (size_t i = 0; i < count; i++) {
+        const int8_t *bytes = vector_row(&v->rows, rows[i]);
 
-    for (uint32_t row = 0; row < v->count; row++) {
-        if (place->filter && !filter_allows(place->filter, place->segment, v->passage[row]))
-            continue;
-        near_keep(&s->near,
-                  (struct near){(float)s->dot(s->bytes, vector_row(&v->rows, row), v->rows.stride) *
-                                    v->rows.scales[row],
-                                row});
+        for (size_t at = 0; i + AHEAD < count && at < v->rows.stride; at += 64)
+            __builtin_prefetch(vector_row(&v->rows, rows[i + AHEAD]) + at);
+        near_keep(&s->near, (struct near){(float)s->dot(s->bytes, bytes, v->rows.stride) *
+                                              v->rows.scales[rows[i]],
+                                          rows[i]});
     }
 }
 
-/* Passages of the segment that may be seen: at least as many as rows of it. */
-static uint64_t allowed_in(const struct place *place, uint32_t passages)
+/* Where each passage has a row, whole words of the filter are looked at. */
+static size_t allowed_rows(const struct place *place, uint32_t *row, uint32_t *out)
 {
-    uint64_t sum = 0;
+    const struct vectors *v = place->v;
+    size_t count = 0;
+
+    if (place->filter && v->count == v->passages) {
+        for (; *row < v->count && count <= BLOCK - 64; *row += 64)
+            for (uint64_t word = place->filter->bits[place->segment][*row / 64]; word;
+                 word &= word - 1)
+                out[count++] = *row + (uint32_t)__builtin_ctzll(word);
+        return count;
+    }
+    for (; *row < v->count && count < BLOCK; ++*row)
+        if (!place->filter || filter_allows(place->filter, place->segment, v->passage[*row]))
+            out[count++] = *row;
+    return count;
+}
+
+static void scan(struct search *s, const struct place *place)
+{
+    uint32_t rows[BLOCK], row = 0;
+
+    while (row < place->v->count)
+        compare(s, place->v, rows, allowed_rows(place, &row, rows));
+}
+
+/* A walk looks at the more rows the fewer of them may be seen, a scan at the fewer: where a tenth of 300,000
+ * is left, both cost about the same. */
+static bool is_worth_walking(const struct place *place, size_t effort)
+{
+    double rows = (double)place->v->count, seen = 0;
 
     if (!place->filter)
-        return passages;
-    for (uint32_t i = 0; i < passages / 64 + 1; i++)
-        sum += (uint64_t)__builtin_popcountll(place->filter->bits[place->segment][i]);
-    return sum;
+        return true;
+    for (uint32_t i = 0; i < place->v->passages / 64 + 1; i++)
+        seen += __builtin_popcountll(place->filter->bits[place->segment][i]);
+    double share = seen / (double)place->v->passages;
+    return rows * share * share > WALK_COST * (double)effort;
 }
 
 static size_t rows_allowed(const struct place *place)
@@ -102,8 +134,7 @@ static bool walk(struct search *s, struct place *place)
     struct arena *arena CLEANUP(arena_end) = NULL;
     struct err ignored = {0};
 
-    if (!v->graph->rows || s->query->scan ||
-        allowed_in(place, v->passages) < v->passages / SCANNED_SHARE)
+    if (!v->graph->rows || s->query->scan || !is_worth_walking(place, effort))
         return false;
     struct graph_walk w = {.graph = v->graph,
                            .space = &space,
