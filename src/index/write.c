@@ -265,7 +265,8 @@ static struct posting *by_term(struct batch *b, size_t *begins, struct err *err)
 static bool write_terms(struct batch *b, const struct posting *sorted, const size_t *begins,
                         struct err *err)
 {
-    qsort(b->terms, b->term_count, sizeof(struct batch_term *), compare_terms);
+    if (b->term_count) /* no terms: no text had a word */
+        qsort(b->terms, b->term_count, sizeof(struct batch_term *), compare_terms);
     for (size_t t = 0; t < b->term_count; t++) {
         const struct batch_term *term = b->terms[t];
 
