@@ -38,11 +38,43 @@ void marks_find(const struct lexical_view *view, const struct lexical_filter *fi
         struct term_entry entry;
 
         if (segment_find_term(s, key, &entry))
-            for (struct postings p = segment_postings(s, &entry); postings_next(&p);)
+            for (struct postings p = segment_postings(s, &entry);
+                 (!out->most || out->count <= out->most) && postings_next(&p);)
                 if (!filter || filter_allows(filter, i, p.passage))
                     list(out, numbered + p.passage, p.times);
         numbered += s->passages;
     }
+}
+
+static bool meet_in(const struct lexical_view *view, const struct lexical_filter *filter,
+                    uint32_t i, const struct term_entry *a, const struct term_entry *b)
+{
+    struct postings left = segment_postings(view->at[i], a);
+    struct postings right = segment_postings(view->at[i], b);
+    bool more = postings_next(&left) && postings_next(&right);
+
+    while (more) {
+        if (left.passage == right.passage && (!filter || filter_allows(filter, i, left.passage)))
+            return true;
+        more = left.passage <= right.passage ? postings_next(&left) : postings_next(&right);
+    }
+    return false;
+}
+
+bool marks_meet(const struct lexical_view *view, const struct lexical_filter *filter, struct str a,
+                struct str b)
+{
+    char left[TERM_BYTES_MAX + 1], right[TERM_BYTES_MAX + 1];
+
+    for (uint32_t i = 0; i < view->count; i++) {
+        struct term_entry in_a, in_b;
+
+        if (segment_find_term(view->at[i], mark_key(a, left), &in_a) &&
+            segment_find_term(view->at[i], mark_key(b, right), &in_b) &&
+            meet_in(view, filter, i, &in_a, &in_b))
+            return true;
+    }
+    return false;
 }
 
 /* The first term that is not before the key. */

@@ -9,16 +9,20 @@
 
 #include "index/lexical.h"
 
-/* The passages with a mark, in order of their numbers in the view. count: how many; at most `limit` are
- * listed in `passages`, which may be NULL with limit 0. */
+/* The passages with a mark, in order of their numbers in the view; at most `limit` are listed in
+ * `passages`, which may be NULL with limit 0. */
 struct marked {
     uint64_t *passages;
     uint32_t *numbers; /* of the mark in each passage, or NULL */
     size_t limit, listed;
-    uint64_t count;
+    uint64_t most;  /* the count is left off above it; 0: never */
+    uint64_t count; /* how many there are */
 };
 void marks_find(const struct lexical_view *view, const struct lexical_filter *filter,
                 struct str mark, struct marked *out);
+/* Has a passage both? */
+bool marks_meet(const struct lexical_view *view, const struct lexical_filter *filter, struct str a,
+                struct str b);
 /* Does any passage have a mark that begins so? Of hidden ones, too: for leaving off early alone. */
 bool marks_begin(const struct lexical_view *view, struct str prefix);
 

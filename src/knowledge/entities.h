@@ -45,9 +45,13 @@ void mentions_write(struct buf *to, const struct mentions *mentions);
 /* Names view the record. false: the bytes make no sense or memory is gone. */
 bool mentions_read(struct arena *arena, struct str record, struct mentions *out) MUST_CHECK;
 
-/* A text as keys are written: same length or shorter, except for letters whose lower case is longer.
- * named: for each byte of the key, does its word begin with a capital? May be NULL. */
-bool name_key(struct arena *arena, struct str text, struct str *key, bool **named) MUST_CHECK;
+/* A text as keys are written; for each of the key's bytes where it comes from, which may be NULL. */
+struct key_origin {
+    uint32_t from, to; /* the character, in the text */
+    bool named;        /* its word begins with a capital */
+};
+bool name_key(struct arena *arena, struct str text, struct str *key, struct key_origin **origins)
+    MUST_CHECK;
 /* "acme solutions" of "acme solutions inc": without what only says what kind of company it is. */
 struct str name_stem(struct str key);
 

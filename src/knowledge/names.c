@@ -13,7 +13,8 @@ static const char *const forms[] = {" inc", " ltd",     " llc",     " plc",     
 
 struct key_writer {
     char *at;
-    bool *named;
+    struct key_origin *origins;
+    struct key_origin here; /* the character being read */
     size_t len;
     bool gap;       /* a space is due before the next letter */
     bool wide;      /* the last was an ideograph */
@@ -38,8 +39,9 @@ static void put_rune(struct key_writer *w, uint32_t rune)
     if (w->gap || w->len == 0 || wide != w->wide)
         w->word_name = !wide && u_isupper((UChar32)rune);
     w->len += utf8_put(w->at + w->len, (uint32_t)u_tolower((UChar32)rune));
+    w->here.named = w->word_name;
     for (size_t i = before; i < w->len; i++)
-        w->named[i] = w->word_name;
+        w->origins[i] = w->here;
     w->gap = false;
     w->wide = wide;
 }
@@ -66,7 +68,7 @@ static void put_mark(struct key_writer *w, struct str text, size_t *at, uint32_t
             return;
     } else if (rune == '-' && within) {
         w->at[w->len] = '-';
-        w->named[w->len++] = w->word_name;
+        w->origins[w->len++] = w->here;
         return;
     } else if (rune == '.' && within) {
         return;
@@ -74,17 +76,18 @@ static void put_mark(struct key_writer *w, struct str text, size_t *at, uint32_t
     w->gap = true;
 }
 
-bool name_key(struct arena *arena, struct str text, struct str *key, bool **named)
+bool name_key(struct arena *arena, struct str text, struct str *key, struct key_origin **origins)
 {
     /* A letter's lower case is at most half as long again, and each may have a space before it. */
     size_t room = 3 * text.len + 8;
     struct key_writer w = {.at = arena_alloc_raw(arena, room),
-                           .named = arena_alloc_raw(arena, room * sizeof(bool))};
+                           .origins = arena_array(arena, room, sizeof(struct key_origin))};
     uint32_t rune;
 
-    if (!w.at || !w.named)
+    if (!w.at || !w.origins)
         return false;
-    for (size_t at = 0; utf8_next(text, &at, &rune);) {
+    for (size_t at = 0, from = 0; utf8_next(text, &at, &rune); from = at) {
+        w.here = (struct key_origin){(uint32_t)from, (uint32_t)at, w.word_name};
         if (rune >= 0xFF01 && rune <= 0xFF5E)
             rune -= 0xFEE0; /* full width */
         if (rune == 0xFFFD)
@@ -95,8 +98,8 @@ bool name_key(struct arena *arena, struct str text, struct str *key, bool **name
             put_mark(&w, text, &at, rune);
     }
     *key = (struct str){w.at, w.len};
-    if (named)
-        *named = w.named;
+    if (origins)
+        *origins = w.origins;
     return true;
 }
 
