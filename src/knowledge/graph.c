@@ -525,8 +525,7 @@ static bool looks_named(struct str name, const struct key_origin *origin)
 {
     bool wide = is_wide_byte(name.ptr[0]);
 
-    return origin->named || (wide && name.len >= 9) ||
-           (!wide && str_find_char(name, ' ') < name.len);
+    return origin->named || (wide && name.len >= 9);
 }
 
 static bool known_seed(const struct graph_seed *seeds, size_t count, struct str name)
@@ -559,6 +558,7 @@ bool graph_seeds(const struct access *access, struct arena *arena, struct str qu
                                                  .passages = passages,
                                                  .from = origins[at].from,
                                                  .to = origins[at + len - 1].to,
+                                                 .compound = str_find_char(name, ' ') < name.len,
                                                  .named = looks_named(name, &origins[at]),
                                                  .common = passages > hub};
         at += len ? len : 1;

@@ -32,7 +32,8 @@ struct graph_seed {
     struct str name;   /* as a key */
     uint64_t passages; /* that mention it, at most GRAPH_HUB + 1 */
     uint32_t from, to; /* in the question */
-    bool named;        /* written as a name: capitals, several words, or Chinese */
+    bool named;        /* written as a name: with a capital, or Chinese */
+    bool compound;     /* of several words */
     bool common;       /* in too many passages to lead anywhere */
 };
 /* The longest names first come first, as they stand in the question; GRAPH_SEEDS_MAX of them. */
