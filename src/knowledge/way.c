@@ -142,8 +142,8 @@ bool way_choose(const struct way_request *r, enum way *way, struct question_part
     *way = WAY_WORDS;
     if (asks_overview(r->text))
         *way = WAY_OVERVIEW;
-    else if (parts->count > 1 || are_apart(r->access, seeds, count) ||
-             (leading > 0 && (describes_by(r->text) || both || asks_reasons(r->text))))
+    else if (leading > 0 && (parts->count > 1 || both || describes_by(r->text) ||
+                             asks_reasons(r->text) || are_apart(r->access, seeds, count)))
         *way = WAY_GRAPH;
     return true;
 }
@@ -304,7 +304,8 @@ static bool find_by_graph(const struct way_request *r, const struct question_par
                           struct way_found *out, struct err *err)
 {
     struct arena *scratch CLEANUP(arena_end) = arena_new(WALK_ARENA);
-    struct way_part *parts = arena_array(r->arena, asked->count, sizeof *parts);
+    struct way_part *parts = arena_array(r->arena, asked->count + 1, sizeof *parts);
+    size_t count = asked->count + (asked->count > 1);
 
     if (!scratch)
         return err_no_room(err, "no memory to walk the graph");
@@ -312,12 +313,12 @@ static bool find_by_graph(const struct way_request *r, const struct question_par
     out->paths = arena_array(r->arena, r->limit + 1, sizeof *out->paths);
     if (!parts || !out->hits.at || !out->paths)
         return err_arena(err, r->arena);
-    for (size_t i = 0; i < asked->count; i++) {
-        if (!find_part(r, scratch, asked->text[i], &parts[i], err))
+    for (size_t i = 0; i < count; i++) {
+        if (!find_part(r, scratch, i < asked->count ? asked->text[i] : r->text, &parts[i], err))
             return false;
         out->limited = out->limited || parts[i].walk.limited;
     }
-    return deal_out(r, parts, asked->count, out, err);
+    return deal_out(r, parts, count, out, err);
 }
 
 bool ways_find(const struct way_request *r, struct way_found *out, struct err *err)
