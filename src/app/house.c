@@ -242,7 +242,10 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
     m->remote_name = m->name;
     if (!m->name.ptr || !table_put(&c->catalogue.by_name, m->name, m, NULL))
         return err_arena(err, c->arena);
-    c->knowledge_model = (struct knowledge_model){.bases = house->bases, .through = through};
+    c->knowledge_model =
+        (struct knowledge_model){.bases = house->bases,
+                                 .unsupported = (enum unsupported)s->knowledge.unsupported,
+                                 .through = through};
     c->answerer =
         (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
     if (str_eq(s->knowledge.through, STR("auto")))

@@ -109,7 +109,8 @@ struct settings {
         dur_ns batch_time;
         int64_t readers, reader_memory, reader_output;
         dur_ns reader_time;
-        int sandbox; /* 0: required, 1: where the kernel has one */
+        int sandbox;     /* 0: required, 1: where the kernel has one */
+        int unsupported; /* enum unsupported */
     } knowledge;
     struct {
         dur_ns keep;

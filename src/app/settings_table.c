@@ -156,6 +156,10 @@ static const struct setting knowledge_rows[] = {
     {"through", SET_NAME, AT(knowledge.through), "auto", 0, 0, NULL, false,
      "Which configured model writes the answers from the passages found: its name, \"auto\" for "
      "the first of `models`, \"none\" to answer with the documents' own sentences."},
+    {"unsupported", SET_CHOICE, AT(knowledge.unsupported), "mark", 0, 0, "mark|drop|refuse", false,
+     "A sentence of such a model that the passages do not say, by its numbers, names, negation and "
+     "words: told in "
+     "`weir.support` (mark), left out (drop), or reason to refuse the whole answer (refuse)."},
     {"examples", SET_PATH, AT(knowledge.examples), "auto", 0, 0, NULL, true,
      "Folder ingested when Weir starts for the first time: \"auto\" for the handbook that comes "
      "with it, \"none\" for nothing."},

@@ -7,6 +7,7 @@
 #include "knowledge/choose.h"
 #include "knowledge/knowledge.h"
 #include "knowledge/span.h"
+#include "knowledge/support.h"
 #include "knowledge/verdict.h"
 
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
@@ -63,6 +64,9 @@ struct briefing {
     struct citation *citations;
     size_t count;
     float confidence; /* of the embedded answer to the same question */
+    /* The same passages by sentence, for who checks what is written from them. */
+    struct evidence_source *sources;
+    struct evidence *evidence; /* bases_brief() reads it from them */
 };
 bool brief(struct arena *arena, const struct inquiry *inquiry, struct briefing *out,
            struct err *err) MUST_CHECK;

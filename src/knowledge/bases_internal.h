@@ -11,7 +11,7 @@
 #define BASE_FILE     "base.json"
 #define BASE_GONE     ".gone" /* ending of a directory that is being removed */
 #define BASE_NEW      ".new"  /* ... that is being made */
-#define BASE_PATH_MAX 1024u /* an index takes a directory of less than half of that */
+#define BASE_PATH_MAX 1024u   /* an index takes a directory of less than half of that */
 
 /* What is said of it, replaced as a whole under bases->mutex. */
 struct base_facts {

@@ -12,6 +12,7 @@
 
 #include "gateway/gateway.h"
 #include "knowledge/readers.h"
+#include "knowledge/review.h"
 #include "sys/pool.h"
 
 struct knowledge;
@@ -181,11 +182,12 @@ SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
 
 /* The model "weir": fills gateway/config.h's struct answerer. Asked is the default base; "weir/NAME" asks
  * another, and "weir": {"knowledge": ["a", "b"]} in the body several. With `through` set, that model writes the
- * answer from the same passages (asked through gateway_ask) and the citations it used are checked; with
- * NULL the sentences themselves are the answer. */
+ * answer from the same passages (asked through gateway_ask); its sentences are checked (knowledge/review.h)
+ * and the citations it used are told; with NULL the sentences themselves are the answer. */
 struct bases; /* knowledge/bases.h */
 struct knowledge_model {
     struct bases *bases;
+    enum unsupported unsupported; /* what becomes of sentences of `through` without support */
     const struct model *(*through)(
         const struct config *config); /* NULL or returns NULL: no provider */
 };

@@ -74,15 +74,22 @@ struct account {
     const char *through;     /* name of the model that wrote the text, or NULL */
     const char *warnings[4];
     size_t warning_count;
+    const struct review *review; /* of the sentences a model wrote, or NULL */
 };
 void write_account(struct buf *to, const struct account *account); /* the "weir" object */
 void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */
 
 /* knowledge_model_ask() with a provider: through.c. */
-SUSPENDS bool ask_through(const struct base_set *bases, struct request *req,
-                          const struct knowledge_question *question, const struct model *model,
-                          struct answer **out, struct err *err) MUST_CHECK;
+/* knowledge_model_ask() with a provider: through.c. */
+struct through {
+    const struct base_set *bases;
+    const struct model *model;
+    enum unsupported unsupported;
+};
+SUSPENDS bool ask_through(const struct through *through, struct request *req,
+                          const struct knowledge_question *question, struct answer **out,
+                          struct err *err) MUST_CHECK;
 /* Says in the request of which documents its answer is made, beside what was said before: whatever is kept of
  * the answer can then be found when one of them is forgotten. */
 bool request_stands_on(struct request *req, const struct citation *citations, size_t count,

@@ -117,6 +117,10 @@ void write_account(struct buf *to, const struct account *a)
     for (size_t i = 0; i < a->count; i++)
         write_citation(&w, &a->citations[i], number_of(a, i));
     jw_array_end(&w);
+    if (a->review) {
+        jw_key(&w, "support");
+        review_write(&w, a->review);
+    }
     if (a->warning_count) {
         jw_key(&w, "warnings");
         jw_array(&w);
@@ -441,6 +445,27 @@ bool knowledge_bases_of(struct request *req, struct bases *bases, struct base_se
     return bases_choose(bases, names, count, req->who, out, err);
 }
 
+/* "weir": {"unsupported": "drop"}: what is asked for, where it is stricter than the setting. */
+static bool unsupported_of(struct request *req, enum unsupported setting, enum unsupported *out,
+                           struct err *err)
+{
+    static const char *const names[] = {"mark", "drop", "refuse"};
+    const struct json *j = req->chat.json;
+    json_ref wish = json_get(j, req->chat.weir, STR("unsupported"));
+    struct str name = STR_NONE;
+
+    *out = setting;
+    if (!wish)
+        return true;
+    if (json_str(j, wish, req->arena, &name))
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+            if (str_eq(name, str_from(names[i]))) {
+                *out = MAX_OF(setting, (enum unsupported)i);
+                return true;
+            }
+    return err_set(err, ERR_INVALID, "weir.unsupported: expected \"mark\", \"drop\" or \"refuse\"");
+}
+
 bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
                          struct err *err)
 {
@@ -448,6 +473,7 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     const struct model *through = m->through ? m->through(req->config) : NULL;
     struct base_set bases CLEANUP(base_set_release) = {0};
     struct knowledge_question question;
+    enum unsupported unsupported;
     struct grounded grounded;
     int64_t search;
 
@@ -461,7 +487,9 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     if (search > 0)
         return search_for(&bases, req, &question, (size_t)search, out, err);
     if (through)
-        return ask_through(&bases, req, &question, through, out, err);
+        return unsupported_of(req, m->unsupported, &unsupported, err) &&
+               ask_through(&(struct through){&bases, through, unsupported}, req, &question, out,
+                           err);
     if (!bases_answer(&bases, req->arena, &question, &grounded, err))
         return false;
     *out = answer_here(req, &grounded, err);

@@ -345,6 +345,21 @@ static size_t month_first(struct str s, struct str word, size_t at, struct numer
     return n->year ? end : 0;
 }
 
+static size_t wide_value(struct str s, size_t at, double *value, size_t *count);
+
+/* At most two digits, or as many as a day needs in characters. */
+static size_t small_at(struct str s, size_t at, uint32_t *value)
+{
+    size_t end = digits_at(s, at, 2, value), count;
+    double wide;
+
+    if (end > at)
+        return end;
+    end = wide_value(s, at, &wide, &count);
+    *value = end > at && wide >= 1 && wide <= 31 ? (uint32_t)wide : 0;
+    return *value ? end : at;
+}
+
 /* "2026年3月31日", "3月31日", "2026年"; the digits have been read as `first`. */
 static size_t wide_date(struct str s, size_t at, uint32_t first, struct numeral *n)
 {
@@ -354,7 +369,7 @@ static size_t wide_date(struct str s, size_t at, uint32_t first, struct numeral 
     if (starts_at(s, at, "年") && first >= 1000 && first <= 2999) {
         n->year = (uint16_t)first;
         done = at + STR("年").len;
-        end = digits_at(s, done, 2, &value);
+        end = small_at(s, done, &value);
         if (end == done)
             value = 0;
         at = end;
@@ -364,7 +379,7 @@ static size_t wide_date(struct str s, size_t at, uint32_t first, struct numeral 
 
         n->month = (uint8_t)value;
         done = day_at;
-        end = digits_at(s, day_at, 2, &value);
+        end = small_at(s, day_at, &value);
         if (end > day_at && is_day(value) && (starts_at(s, end, "日") || starts_at(s, end, "号"))) {
             n->day = (uint8_t)value;
             done = end + STR("日").len;
@@ -660,6 +675,8 @@ static size_t take_wide(struct reader *r, size_t at)
     struct numeral n = {.from = (uint32_t)at}, date;
     size_t count, end = wide_value(s, at, &n.value, &count);
 
+    if (starts_at(s, at, "百分之"))
+        return at + STR("百分之").len;
     if (at >= 9 && starts_at(s, at - 9, "百分之")) {
         n.kind = NUMERAL_PERCENT;
         n.to = (uint32_t)end;

@@ -157,18 +157,54 @@ bool bases_answer(const struct base_set *set, struct arena *arena,
     return true;
 }
 
+/* What is known by sentence of a passage, found again by its quote. */
+static struct evidence_source source_of(const struct briefing *briefs, size_t count,
+                                        const struct citation *passage)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < briefs[i].count; k++)
+            if (briefs[i].citations[k].quote.ptr == passage->quote.ptr)
+                return briefs[i].sources[k];
+    ASSERT(false); /* it was merged from these */
+    return (struct evidence_source){0};
+}
+
+struct evidence_call {
+    struct arena *arena;
+    struct briefing *briefing;
+    struct err *err;
+    bool ok;
+};
+
+static void read_evidence(void *arg)
+{
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct evidence_call *c = arg;
+
+    c->ok = analyser_open(&analyser, c->err) &&
+            evidence_read(analyser, c->arena, c->briefing->sources, c->briefing->count,
+                          &c->briefing->evidence, c->err);
+}
+
 /* As one base would have said it: the passages numbered anew, best first. */
-static bool put_together(struct arena *arena, const struct passages_found *lists, size_t count,
+static bool put_together(struct arena *arena, const struct briefing *briefs, size_t count,
                          struct briefing *out, struct err *err)
 {
+    struct passages_found lists[BASES_ASKED_MAX] = {0};
     bool zh = str_eq(out->language, STR("zh"));
     struct passages_found all;
     struct buf text;
 
+    for (size_t i = 0; i < count; i++)
+        lists[i] = (struct passages_found){briefs[i].citations, briefs[i].count};
     if (!merge(arena, lists, count, PASSAGES_ASKED, &all, err))
         return false;
+    out->sources = arena_array(arena, all.count + 1, sizeof *out->sources);
+    if (!out->sources)
+        return err_arena(err, arena);
     buf_init(&text, arena, TEXT_MAX);
     for (size_t i = 0; i < all.count; i++) {
+        out->sources[i] = source_of(briefs, count, &all.list[i]);
         citation_write_source(&text, &all.list[i], i + 1, zh);
         buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(all.list[i].quote));
     }
@@ -180,20 +216,23 @@ static bool put_together(struct arena *arena, const struct passages_found *lists
 bool bases_brief(const struct base_set *set, struct arena *arena,
                  const struct knowledge_question *question, struct briefing *out, struct err *err)
 {
-    struct passages_found lists[BASES_ASKED_MAX] = {0};
-    struct briefing all = {0}, one;
+    struct briefing briefs[BASES_ASKED_MAX] = {0}, all = {0};
 
     ASSERT(set->count > 0);
     for (size_t i = 0; i < set->count; i++) {
-        if (!knowledge_brief(base_knowledge(set->at[i]), arena, question, &one, err) ||
-            !name_all(set->at[i], arena, one.citations, one.count, err))
+        struct briefing *one = &briefs[i];
+
+        if (!knowledge_brief(base_knowledge(set->at[i]), arena, question, one, err) ||
+            !name_all(set->at[i], arena, one->citations, one->count, err))
             return false;
-        lists[i] = (struct passages_found){one.citations, one.count};
         if (i == 0)
-            all = one;
-        all.confidence = MAX_OF(all.confidence, one.confidence);
+            all = *one;
+        all.confidence = MAX_OF(all.confidence, one->confidence);
     }
-    if (set->count > 1 && !put_together(arena, lists, set->count, &all, err))
+    if (set->count > 1 && !put_together(arena, briefs, set->count, &all, err))
+        return false;
+    struct evidence_call call = {.arena = arena, .briefing = &all, .err = err};
+    if (!pool_run(base_knowledge(set->at[0])->pool, read_evidence, &call, err) || !call.ok)
         return false;
     *out = all;
     return true;

@@ -9,6 +9,7 @@
 
 #define WORDS_MAX    64 /* of a claim; one bit each */
 #define RUN_MAX      6  /* words of one name */
+#define WIDE_DENIED  15 /* bytes behind 不 in which stands what it denies */
 #define CLAUSES_MAX  16
 #define CLAUSE_WORDS 2 /* a clause with fewer is read with the others */
 
@@ -19,7 +20,7 @@
 #define NEAR_NAME    0.50f /* a name */
 #define ABOUT_RATIO  0.70f /* sentences that are heard about "not" */
 #define KIN_SHARE    0.8f  /* "located" for "location" */
-#define CONTEXT_PART 0.5f  /* of a word that only the sentence before or the heading has */
+#define CONTEXT_PART 0.4f  /* of a word that only the sentence before or the heading has */
 
 struct fact { /* a sentence of a passage */
     struct str text;
@@ -121,7 +122,7 @@ static void find_denied_wide(struct str text, struct denied *out)
         if (!is_one(str_slice(text, at, at + 3), wide_not, ARRAY_LEN(wide_not)))
             continue;
         if (!is_idle_wide(text, at))
-            put_denied(out, str_slice(text, at + 3, MIN_OF(at + 9, text.len)));
+            put_denied(out, str_slice(text, at + 3, MIN_OF(at + 3 + WIDE_DENIED, text.len)));
         at += 2;
     }
 }
@@ -462,6 +463,12 @@ static float near_of(const struct reading *r, size_t fact, uint64_t but)
     return is_meant(r, r->e->facts[fact].passage) ? sum_of(r->c, &r->near[fact], but) : 0;
 }
 
+/* Without what stands beside it: "not" is heard of its own sentence. */
+static float about(const struct reading *r, size_t fact)
+{
+    return is_meant(r, r->e->facts[fact].passage) ? sum_of(r->c, &r->own[fact], 0) : 0;
+}
+
 static float best_near(const struct reading *r, uint64_t but)
 {
     float best = 0;
@@ -603,23 +610,6 @@ static const struct term *lacking_name(const struct reading *r)
     return NULL;
 }
 
-/* A surname standing by itself with one or two characters behind it: the dictionary knows no names. */
-static struct str wide_name_at(const struct claim *c, size_t i)
-{
-    const struct term *t = &c->terms.at[i];
-    size_t at, end = i + 1;
-
-    if (t->field != TERM_WORD || t->stop || t->text.len != 3 || !is_surname(t->text))
-        return STR_NONE;
-    while (end < c->terms.count && end < i + 3 && c->terms.at[end].field == TERM_WORD &&
-           c->terms.at[end].text.len == 3 && is_wide(c->terms.at[end].text) &&
-           !c->terms.at[end].stop)
-        end++;
-    at = str_find(c->text, t->text);
-    struct str name = str_slice(c->text, at, at + 3 * (end - i));
-    return end > i + 1 ? name : STR_NONE;
-}
-
 static bool text_stands(const struct reading *r, struct str text)
 {
     for (size_t i = 0; i < r->e->count; i++)
@@ -632,10 +622,40 @@ static bool text_stands(const struct reading *r, struct str text)
     return false;
 }
 
+static bool is_character(const struct term *t)
+{
+    return t->field == TERM_WORD && !t->stop && is_wide(t->text) && t->text.len == 3;
+}
+
+static size_t next_word(const struct terms *terms, size_t i)
+{
+    do
+        i++;
+    while (i < terms->count && terms->at[i].field != TERM_WORD);
+    return i;
+}
+
+/* A surname standing by itself with single characters behind it: the dictionary knows no names. */
+static struct str wide_name_at(const struct reading *r, size_t i)
+{
+    const struct terms *terms = &r->c->terms;
+    const struct term *t = &terms->at[i];
+    size_t next = next_word(terms, i), len = 0;
+
+    if (t->field != TERM_WORD || t->stop || t->text.len != 3 || !is_surname(t->text))
+        return STR_NONE;
+    for (int k = 0; k < 2 && next < terms->count && is_character(&terms->at[next]); k++) {
+        len += terms->at[next].text.len;
+        next = next_word(terms, next);
+    }
+    size_t at = str_find(r->c->text, t->text);
+    return len ? str_slice(r->c->text, at, at + t->text.len + len) : STR_NONE;
+}
+
 static struct str lacking_wide_name(const struct reading *r)
 {
     for (size_t i = 0; i < r->c->terms.count && r->c->wide; i++) {
-        struct str name = wide_name_at(r->c, i);
+        struct str name = wide_name_at(r, i);
 
         if (name.len && !text_stands(r, name))
             return name;
@@ -651,7 +671,7 @@ static size_t place_of(const struct claim *c, struct str denied)
     for (size_t i = 0; i < c->count && denied.len; i++) {
         struct str word = c->words[i]->text;
 
-        if (is_wide(word) ? str_starts(denied, word) : str_eq(denied, word))
+        if (is_wide(word) ? str_find(denied, word) + word.len <= denied.len : str_eq(denied, word))
             return i;
     }
     return c->count;
@@ -665,7 +685,7 @@ static bool is_denied(const struct reading *r, float bar, struct str *what)
     for (size_t i = 0; i < r->e->count; i++) {
         const struct fact *f = &r->e->facts[i];
 
-        if (near_of(r, i, 0) < bar || !is_meant(r, f->passage))
+        if (about(r, i) < bar || !is_meant(r, f->passage))
             continue;
         struct denied d = find_denied(f->text, &f->terms);
         for (size_t k = 0; k < d.count && !f->denies && d.count == 1; k++)
@@ -677,7 +697,7 @@ static bool is_denied(const struct reading *r, float bar, struct str *what)
     for (size_t i = 0; i < r->e->count && found < r->c->count; i++) {
         const struct fact *f = &r->e->facts[i];
 
-        if (near_of(r, i, 0) >= bar && is_meant(r, f->passage) && r->own[i].at[found] > 0 &&
+        if (about(r, i) >= bar && is_meant(r, f->passage) && r->own[i].at[found] > 0 &&
             !find_denied(f->text, &f->terms).count)
             return false;
     }
@@ -692,7 +712,7 @@ static bool denies_alone(const struct reading *r, float bar)
     for (size_t i = 0; i < r->e->count; i++) {
         const struct fact *f = &r->e->facts[i];
 
-        if (is_meant(r, f->passage) && near_of(r, i, 0) >= bar &&
+        if (is_meant(r, f->passage) && about(r, i) >= bar &&
             (f->denies || find_denied(f->text, &f->terms).count))
             return false;
     }
@@ -701,8 +721,10 @@ static bool denies_alone(const struct reading *r, float bar)
 
 static bool lacks_negation(const struct reading *r, struct str *what)
 {
-    float bar = ABOUT_RATIO * best_near(r, 0);
+    float bar = 0;
 
+    for (size_t i = 0; i < r->e->count; i++)
+        bar = fmaxf(bar, ABOUT_RATIO * about(r, i));
     if (r->foreign || bar <= 0)
         return false;
     if (r->c->denied.count) {

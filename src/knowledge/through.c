@@ -1,7 +1,8 @@
 /* The same passages, written up by a provider's model: the request is the client's own with a system
  * message of passages in front, asked through the gateway, so that it is paid, bounded and recorded like
- * any other. The model's text passes as it comes; which passages it really cited is read from its marks
- * and told at the end. */
+ * any other. Its sentences are checked as they come (review.h): with `mark` its text passes unchanged and what
+ * has no support is told at the end, with which passages it really cited; with `drop` and `refuse` it is
+ * edited, which the account says. */
 #include <string.h>
 
 #include "knowledge/answer.h"
@@ -28,13 +29,17 @@ static const char instructions[] =
 struct writing {
     struct request *req;
     struct answer *inner;
+    const struct through *through;
     struct briefing briefing;
     const struct model *model;
+    struct review *review; /* of its sentences */
+    struct str id;         /* of the stream's events, as JSON */
     struct sse_reader events;
-    struct buf content;    /* what the model wrote so far */
+    struct buf content;    /* what has left of what the model wrote */
     struct buf out;        /* bytes given by the newest next() */
     struct arena *scratch; /* of one event */
     uint32_t citations;
+    bool finished;     /* the text is whole */
     bool told;         /* the account is out */
     bool content_lost; /* more than CONTENT_MAX: marks behind it are not seen */
 };
@@ -130,7 +135,8 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
                         .confidence = w->briefing.confidence,
                         .through = w->model->name.ptr,
                         .citations = used,
-                        .numbers = numbers};
+                        .numbers = numbers,
+                        .review = w->review};
     bool refused = str_find(text, str_from(refusal_in(w->briefing.language))) < text.len;
 
     if (!numbers || !used)
@@ -142,31 +148,75 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
     a.answered = !refused && text.len > 0;
     if (a.answered && a.count == 0)
         warn(&a, "the model cited no passage: nothing shows that the documents say this");
+    if (review_unsupported(w->review))
+        warn(&a, review_is_refused(w->review)
+                     ? "the model's answer was taken back: the passages do not say all of it"
+                     : "the passages do not say all that the model wrote: see support.unsupported");
     if (w->content_lost)
         warn(&a, "the answer was too long to look for all of its citations");
     *out = a;
     return true;
 }
 
+/* What has left of the answer. */
+static void note_content(struct writing *w, struct str piece)
+{
+    if (w->content.len + piece.len > CONTENT_MAX)
+        w->content_lost = true;
+    else
+        buf_str(&w->content, piece);
+}
+
 /* --- whole replies ---------------------------------------------------------------------------- */
+
+/* All that may leave of a text that is there as a whole. */
+static bool check_all(struct writing *w, struct str content, struct str *out, struct err *err)
+{
+    struct str part;
+    struct buf all;
+
+    buf_init(&all, w->req->arena, BODY_MAX);
+    if (!review_feed(w->review, content, &part, err))
+        return false;
+    buf_str(&all, part);
+    if (!review_end(w->review, &part, err))
+        return false;
+    buf_str(&all, part);
+    return buf_finish(&all, out, err);
+}
+
+static bool json_string(struct arena *arena, struct str text, struct str *out, struct err *err)
+{
+    struct json_writer w;
+    struct buf b;
+
+    buf_init(&b, arena, BODY_MAX);
+    jw_init(&w, &b);
+    jw_str(&w, text);
+    return buf_finish(&b, out, err);
+}
 
 static bool add_account(struct writing *w, struct str body, struct str *out, struct err *err)
 {
     struct arena *arena = w->req->arena;
     struct json *j = json_parse(arena, body, err);
     json_ref message = j ? json_path(j, "choices.0.message") : 0;
+    json_ref text = j && message ? json_get(j, message, STR("content")) : 0;
     struct str content;
     struct account account;
     struct buf weir, annotations;
-    struct json_edit edits[2] = {
-        {.kind = JSON_ADD_MEMBER, .at = message, .key = STR("annotations")},
-        {.kind = JSON_ADD_MEMBER, .at = j ? json_root(j) : 0, .key = STR("weir")}};
+    struct json_edit edits[3] = {
+        {.kind = JSON_ADD_MEMBER, .at = j ? json_root(j) : 0, .key = STR("weir")},
+        {.kind = JSON_REPLACE, .at = text},
+        {.kind = JSON_ADD_MEMBER, .at = message, .key = STR("annotations")}};
 
-    if (!j || !message || !json_str(j, json_get(j, message, STR("content")), arena, &content)) {
+    if (!j || !text || !json_str(j, text, arena, &content)) {
         *out = body; /* tool calls, or a dialect we do not read: nothing to add to */
         return true;
     }
-    buf_str(&w->content, str_slice(content, 0, CONTENT_MAX));
+    if (!check_all(w, content, &content, err) || !json_string(arena, content, &edits[1].value, err))
+        return false;
+    note_content(w, content);
     if (!settle(w, &account, err))
         return false;
     buf_init(&weir, arena, EVENT_MAX);
@@ -175,9 +225,13 @@ static bool add_account(struct writing *w, struct str body, struct str *out, str
     write_annotations(&annotations, &account);
     w->citations = (uint32_t)account.count;
     bool has_own = json_get(j, message, STR("annotations")) != 0;
-    return buf_finish(&annotations, &edits[0].value, err) &&
-           buf_finish(&weir, &edits[1].value, err) &&
-           json_splice(arena, j, edits + has_own, 2 - (size_t)has_own, out, err);
+    /* Unchanged text stays the bytes that came. */
+    if (w->through->unsupported == UNSUPPORTED_MARK)
+        edits[1] = edits[2];
+    size_t count = (w->through->unsupported == UNSUPPORTED_MARK ? 2 : 3) - (size_t)has_own;
+    return buf_finish(&annotations,
+                      &edits[w->through->unsupported == UNSUPPORTED_MARK ? 1 : 2].value, err) &&
+           buf_finish(&weir, &edits[0].value, err) && json_splice(arena, j, edits, count, out, err);
 }
 
 static SUSPENDS bool next_whole(struct answer *answer, struct str *bytes, bool *last,
@@ -211,32 +265,14 @@ static SUSPENDS bool next_whole(struct answer *answer, struct str *bytes, bool *
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-static void note_content(struct writing *w, struct str piece)
-{
-    if (w->content.len + piece.len > CONTENT_MAX)
-        w->content_lost = true;
-    else
-        buf_str(&w->content, piece);
-}
-
-static bool read_event(struct writing *w, struct str data, struct err *err)
-{
-    size_t mark = arena_mark(w->scratch);
-    struct err ignored = {0};
-    struct json *j = json_parse(w->scratch, data, &ignored);
-    struct str text = STR_NONE;
-
-    if (j && json_str(j, json_path(j, "choices.0.delta.content"), w->scratch, &text))
-        note_content(w, text);
-    arena_rewind(w->scratch, mark);
-    return buf_ok(&w->content) || err_arena(err, w->req->arena);
-}
-
-static void write_chunk(struct writing *w, struct json_writer *j, struct str weir)
+static void begin_chunk(struct writing *w, struct json_writer *j)
 {
     jw_object(j);
     jw_key(j, "id");
-    jw_str(j, arena_fmt(w->req->arena, "chatcmpl-%016" PRIx64, w->req->id));
+    if (w->id.len)
+        jw_raw(j, w->id);
+    else
+        jw_str(j, arena_fmt(w->req->arena, "chatcmpl-%016" PRIx64, w->req->id));
     jw_key(j, "object");
     jw_cstr(j, "chat.completion.chunk");
     jw_key(j, "created");
@@ -245,10 +281,57 @@ static void write_chunk(struct writing *w, struct json_writer *j, struct str wei
     jw_str(j, w->req->model->name);
     jw_key(j, "choices");
     jw_array(j);
-    jw_array_end(j);
-    jw_key(j, "weir");
-    jw_raw(j, weir);
-    jw_object_end(j);
+}
+
+static bool put_chunk(struct writing *w, struct buf *data, struct err *err)
+{
+    struct str text;
+
+    if (!buf_finish(data, &text, err))
+        return false;
+    sse_write(&w->out, STR_NONE, text);
+    return true;
+}
+
+/* Text that was held, as a piece of its own. */
+static bool put_text(struct writing *w, struct str text, struct err *err)
+{
+    struct json_writer j;
+    struct buf data;
+
+    if (!text.len)
+        return true;
+    note_content(w, text);
+    buf_init(&data, w->req->arena, BODY_MAX);
+    jw_init(&j, &data);
+    begin_chunk(w, &j);
+    jw_object(&j);
+    jw_key(&j, "index");
+    jw_u64(&j, 0);
+    jw_key(&j, "delta");
+    jw_object(&j);
+    jw_key(&j, "content");
+    jw_str(&j, text);
+    jw_object_end(&j);
+    jw_key(&j, "finish_reason");
+    jw_null(&j);
+    jw_object_end(&j);
+    jw_array_end(&j);
+    jw_object_end(&j);
+    return put_chunk(w, &data, err);
+}
+
+/* The answer is whole: what was held of it leaves, or what stands in its place. */
+static bool finish_text(struct writing *w, struct err *err)
+{
+    struct str rest;
+
+    if (w->finished)
+        return true;
+    w->finished = true;
+    if (!review_end(w->review, &rest, err))
+        return false;
+    return w->through->unsupported == UNSUPPORTED_MARK || put_text(w, rest, err);
 }
 
 /* One more chunk, without choices like the one for usage, that says what the text stands on. */
@@ -260,7 +343,7 @@ static bool tell_account(struct writing *w, struct err *err)
     struct str text;
 
     w->told = true;
-    if (!settle(w, &account, err))
+    if (!finish_text(w, err) || !settle(w, &account, err))
         return false;
     w->citations = (uint32_t)account.count;
     buf_init(&weir, w->req->arena, EVENT_MAX);
@@ -269,11 +352,79 @@ static bool tell_account(struct writing *w, struct err *err)
         return false;
     buf_init(&data, w->req->arena, EVENT_MAX);
     jw_init(&j, &data);
-    write_chunk(w, &j, text);
-    if (!buf_finish(&data, &text, err))
+    begin_chunk(w, &j);
+    jw_array_end(&j);
+    jw_key(&j, "weir");
+    jw_raw(&j, text);
+    jw_object_end(&j);
+    return put_chunk(w, &data, err);
+}
+
+/* The event with what may leave of its text; none of it and nothing else in it: no event. */
+static bool put_event(struct writing *w, const struct json *j, struct str may, struct err *err)
+{
+    json_ref delta = json_path(j, "choices.0.delta"), logs = json_path(j, "choices.0.logprobs");
+    struct json_edit edits[2] = {{.kind = JSON_REPLACE, .at = json_get(j, delta, STR("content"))},
+                                 {.kind = JSON_REPLACE, .at = logs, .value = STR("null")}};
+    struct str data;
+
+    if (!may.len && json_count(j, delta) == 1 && json_kind(j, logs) != JSON_OBJECT)
+        return true;
+    note_content(w, may);
+    if (!json_string(w->scratch, may, &edits[0].value, err) ||
+        !json_splice(w->scratch, j, edits, json_kind(j, logs) == JSON_OBJECT ? 2 : 1, &data, err))
         return false;
-    sse_write(&w->out, STR_NONE, text);
+    sse_write(&w->out, STR_NONE, data);
     return true;
+}
+
+static bool is_finish(const struct json *j)
+{
+    return json_kind(j, json_path(j, "choices.0.finish_reason")) == JSON_STRING;
+}
+
+static bool pass_json(struct writing *w, const struct json *j, const struct sse_event *event,
+                      struct err *err)
+{
+    struct str text, may;
+    bool marks = w->through->unsupported == UNSUPPORTED_MARK;
+    bool has_text = json_str(j, json_path(j, "choices.0.delta.content"), w->scratch, &text);
+
+    if (!w->id.len) {
+        w->id = arena_str(w->req->arena, json_raw(j, json_path(j, "id")));
+        if (!w->id.ptr)
+            w->id = STR_NONE;
+    }
+    if (has_text && !review_feed(w->review, text, &may, err))
+        return false;
+    if (is_finish(j) && !marks && has_text) { /* text and end in one event: the text goes first */
+        if (!put_text(w, may, err))
+            return false;
+        may = STR_NONE;
+    }
+    if (is_finish(j) && !finish_text(w, err))
+        return false;
+    if (has_text && !marks)
+        return put_event(w, j, may, err);
+    if (has_text)
+        note_content(w, text);
+    buf_str(&w->out, event->raw);
+    return true;
+}
+
+static bool pass_event(struct writing *w, const struct sse_event *event, struct err *err)
+{
+    size_t mark = arena_mark(w->scratch);
+    struct err ignored = {0};
+    struct json *j = json_parse(w->scratch, event->data, &ignored);
+    bool ok = true;
+
+    if (j)
+        ok = pass_json(w, j, event, err);
+    else
+        buf_str(&w->out, event->raw);
+    arena_rewind(w->scratch, mark);
+    return ok && (buf_ok(&w->content) || err_arena(err, w->req->arena));
 }
 
 static bool pass_events(struct writing *w, struct str bytes, struct err *err)
@@ -287,8 +438,11 @@ static bool pass_events(struct writing *w, struct str bytes, struct err *err)
 
         if (done && !w->told && !tell_account(w, err))
             return false;
-        if (event.has_data && !done && !read_event(w, event.data, err))
-            return false;
+        if (event.has_data && !done) {
+            if (!pass_event(w, &event, err))
+                return false;
+            continue;
+        }
         buf_str(&w->out, event.raw);
     }
     return true;
@@ -321,6 +475,7 @@ static SUSPENDS void end_writing(struct answer *answer)
     struct writing *w = answer->own;
 
     answer_end(&w->inner);
+    review_free(&w->review);
     arena_end(&w->scratch);
 }
 
@@ -343,7 +498,13 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     w->scratch = arena_new(4 * EVENT_MAX);
     if (!w->scratch)
         return err_no_room(err, "no memory to read an answer");
-    if (!gateway_ask(req, w->model, body, &w->inner, err)) {
+    struct review_of of = {.evidence = w->briefing.evidence,
+                           .passages = w->briefing.count,
+                           .policy = w->through->unsupported,
+                           .refusal = str_from(refusal_in(w->briefing.language))};
+    if (!review_new(req->arena, &of, &w->review, err) ||
+        !gateway_ask(req, w->model, body, &w->inner, err)) {
+        review_free(&w->review);
         arena_end(&w->scratch);
         return false;
     }
@@ -355,22 +516,26 @@ static bool begin_writing(struct writing *w, struct answer **out, struct err *er
     return true;
 }
 
-bool ask_through(const struct base_set *bases, struct request *req,
-                 const struct knowledge_question *question, const struct model *model,
-                 struct answer **out, struct err *err)
+bool ask_through(const struct through *through, struct request *req,
+                 const struct knowledge_question *question, struct answer **out, struct err *err)
 {
     struct writing *w = arena_alloc(req->arena, sizeof *w);
+    struct through *kept = arena_alloc(req->arena, sizeof *kept);
     struct grounded none;
 
-    if (!w)
+    if (!w || !kept)
         return err_arena(err, req->arena);
-    *w = (struct writing){.req = req, .model = model};
-    if (!bases_brief(bases, req->arena, question, &w->briefing, err))
+    if (req->chat.n > 1)
+        return err_set(err, ERR_INVALID, "n: an answer from documents is given once");
+    *kept = *through;
+    kept->bases = NULL; /* the caller's */
+    *w = (struct writing){.req = req, .through = kept, .model = through->model};
+    if (!bases_brief(through->bases, req->arena, question, &w->briefing, err))
         return false;
     if (w->briefing.count)
         return begin_writing(w, out, err);
     /* Nothing to write from: the refusal needs no model and costs nothing. */
-    if (!bases_answer(bases, req->arena, question, &none, err))
+    if (!bases_answer(through->bases, req->arena, question, &none, err))
         return false;
     *out = answer_here(req, &none, err);
     return *out != NULL;
