@@ -17,8 +17,9 @@
 #include "knowledge/support.h"
 #include "sys/file.h"
 
-#define FILE_MAX     ((size_t)64 * MIB)
-#define ANSWERS_NEAR 64 /* of one passage, to take other answers from */
+#define FILE_MAX      ((size_t)64 * MIB)
+#define SENTENCES_MAX 400
+#define ANSWERS_NEAR  64 /* of one passage, to take other answers from */
 
 enum made {
     MADE_SENTENCE,
@@ -305,10 +306,12 @@ static struct str field(struct support_run *r, struct json *j, json_ref v, struc
 
 static bool read_evidence(struct support_run *r, struct passage_said *p, struct err *err)
 {
-    struct str sentences[400];
+    struct str *sentences = arena_array(r->arena, SENTENCES_MAX, sizeof *sentences);
     size_t count = 0;
 
-    for (size_t at = 0; at < p->text.len && count < ARRAY_LEN(sentences);) {
+    if (!sentences)
+        return err_arena(err, r->arena);
+    for (size_t at = 0; at < p->text.len && count < SENTENCES_MAX;) {
         size_t end = sentence_end(p->text, at);
 
         sentences[count] = str_trim(str_slice(p->text, at, end));
@@ -316,11 +319,6 @@ static bool read_evidence(struct support_run *r, struct passage_said *p, struct 
         at = end;
     }
     struct evidence_source source = {p->title, sentences, count};
-    struct str *kept = arena_array(r->arena, count + 1, sizeof *kept);
-    if (!kept)
-        return err_arena(err, r->arena);
-    memcpy(kept, sentences, count * sizeof *kept);
-    source.sentences = kept;
     return evidence_read(r->analyser, r->arena, &source, 1, &p->evidence, err);
 }
 
