@@ -27,6 +27,7 @@ struct connection {
 /* Of one loop. */
 struct lane {
     struct redis *redis;
+    uint64_t number;     /* of the client: another may come to stand where one was closed */
     struct arena *arena; /* holds this struct */
     struct connection *idle;
     struct stock connections;
@@ -45,6 +46,7 @@ struct redis {
     struct str host;
     uint16_t port;
     uint64_t db;
+    uint64_t number;
     int slot; /* of lanes */
     atomic_uint_fast64_t calls, failures, refused;
     atomic_int open; /* loops whose breaker is */
@@ -84,9 +86,10 @@ static bool read_url(struct redis *r, struct err *err)
         return err_set(err, ERR_INVALID, "expected redis://host:port with a port from 1 to 65535");
     if (db.len > 0 && (!u64_parse(db, &r->db) || r->db > 1000000))
         return err_set(err, ERR_INVALID, "expected a number of a database behind the last /");
-    r->host = rest;
+    r->host =
+        arena_fmt(r->arena, STR_FMT, STR_ARG(rest)); /* by itself: TLS compares it with names */
     r->port = (uint16_t)number;
-    return true;
+    return r->host.ptr || err_arena(err, r->arena);
 }
 
 static void drop_connection(struct lane *lane, struct connection *c)
@@ -116,6 +119,7 @@ static void lane_free(void *value)
 
 bool redis_open(const struct redis_options *options, struct redis **out, struct err *err)
 {
+    static atomic_uint_fast64_t opened;
     static int slot; /* of the process: loops keep what they have for one server */
     struct arena *arena = arena_new(OWN_MEMORY);
     struct redis *r = arena ? arena_alloc(arena, sizeof *r) : NULL;
@@ -127,7 +131,12 @@ bool redis_open(const struct redis_options *options, struct redis **out, struct 
     r->arena = arena;
     r->options = *options;
     r->options.password = (struct secret){0};
+    r->number = atomic_fetch_add(&opened, 1);
     r->options.user = arena_str(arena, options->user);
+    if (options->ca_file && !(r->options.ca_file = arena_fmt(arena, "%s", options->ca_file).ptr)) {
+        redis_close(&r);
+        return err_no_room(err, "no memory for a client of Redis");
+    }
     if (r->options.timeout <= 0)
         r->options.timeout = TIMEOUT_DEFAULT;
     if (!r->options.connections_max)
@@ -163,7 +172,7 @@ static struct lane *lane_of(struct redis *r, struct err *err)
     struct tls_client_options tls = {.ca_file = r->options.ca_file};
     struct arena *arena;
 
-    if (lane && lane->redis == r)
+    if (lane && lane->number == r->number)
         return lane;
     lane_free(lane); /* of one that was closed */
     loop_slot_set(r->slot, NULL);
@@ -174,7 +183,7 @@ static struct lane *lane_of(struct redis *r, struct err *err)
         err_no_room(err, "no memory for connections to Redis");
         return NULL;
     }
-    *lane = (struct lane){.redis = r, .arena = arena};
+    *lane = (struct lane){.redis = r, .number = r->number, .arena = arena};
     lane->connections.size = sizeof(struct connection);
     if (r->tls && !tls_client_new(&tls, &lane->tls, err)) {
         arena_end(&arena);

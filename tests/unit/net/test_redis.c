@@ -1,10 +1,12 @@
-/* Against the real server, started here on a Unix socket of its own. */
+/* Against the real server, started here on a Unix socket or a port of its own. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "identity.h"
 #include "net/redis.h"
 #include "sys/process.h"
+#include "sys/sock.h"
 #include "test.h"
 
 static const struct {
@@ -207,4 +209,122 @@ FIBER_TEST(redis_that_is_slow_costs_its_timeout_three_times)
     EXPECT(redis_stats(r).failures == 3 && redis_stats(r).refused == 7, "%d",
            (int)redis_stats(r).failures);
     stop(&s, &r);
+}
+
+/* ---- over TLS, by a user of its own ---- */
+
+struct secured {
+    struct arena *arena;
+    struct identity id;
+    struct str port;
+    struct scope scope;
+};
+
+static void run_secured(void *arg)
+{
+    struct secured *s = arg;
+    const char *argv[] = {"/usr/bin/redis-server",
+                          "--port",
+                          "0",
+                          "--bind",
+                          "127.0.0.1",
+                          "--tls-port",
+                          s->port.ptr,
+                          "--tls-cert-file",
+                          s->id.certificate,
+                          "--tls-key-file",
+                          s->id.key,
+                          "--tls-ca-cert-file",
+                          s->id.certificate,
+                          "--tls-auth-clients",
+                          "no",
+                          "--save",
+                          "",
+                          "--user",
+                          "weir",
+                          "on",
+                          ">secret",
+                          "~weir:*",
+                          "+@all",
+                          "--user",
+                          "default",
+                          "off",
+                          NULL};
+    struct process_options options = {.argv = argv, .output_max = MIB};
+    struct process_result result = {0};
+    struct err err = {0};
+
+    if (process_run(s->arena, &options, &result, &err))
+        EXPECT(false, "it ended with %d: " STR_FMT STR_FMT, result.status, STR_ARG(result.output),
+               STR_ARG(result.errors));
+}
+
+static struct str free_port(struct arena *arena)
+{
+    struct listener *l = NULL;
+    struct err err = {0};
+    struct addr addr;
+    struct str port;
+
+    EXPECT(addr_parse(STR("127.0.0.1:0"), &addr, &err) && sock_listen(&addr, NULL, &l, &err), "%s",
+           err.text);
+    addr = listener_addr(l);
+    port = arena_fmt(arena, "%s", strrchr(addr.text, ':') + 1);
+    listener_close(&l);
+    return port;
+}
+
+/* What a client with these settings is told when it sets weir:a; until the server has started. */
+static struct str told(struct secured *s, const char *user, const char *password, const char *ca)
+{
+    struct redis_options options = {.url =
+                                        arena_fmt(s->arena, "rediss://127.0.0.1:%s", s->port.ptr),
+                                    .user = str_from(user),
+                                    .ca_file = ca,
+                                    .timeout = 5 * SECOND};
+    struct str set[] = {STR("SET"), STR("weir:a"), STR("1")};
+    struct redis *r = NULL;
+    struct err err = {0};
+    struct str text = STR("");
+
+    EXPECT(secret_set(&options.password, password, strlen(password), &err) &&
+               redis_open(&options, &r, &err),
+           "%s", err.text);
+    if (r) {
+        struct redis_value reply = {0};
+        bool ok = redis_run(r, s->arena, 0, &(struct redis_command){set, 3}, 1, &reply, &err);
+
+        text = arena_str(s->arena, ok ? reply.text : str_from(err.text));
+    }
+    redis_close(&r);
+    secret_wipe(&options.password);
+    return text;
+}
+
+FIBER_TEST(redis_over_tls_by_a_user)
+{
+    struct secured s = {.arena = arena_new(16 * MIB)};
+    const char *dir = test_dir();
+    struct identity other;
+    struct str text = STR("");
+    struct err err = {0};
+
+    REQUIRE(make_identity(&s.id, dir, "redis", "IP:127.0.0.1"));
+    REQUIRE(make_identity(&other, dir, "other", "IP:127.0.0.1"));
+    s.port = free_port(s.arena);
+    scope_open(&s.scope, 0);
+    EXPECT(scope_spawn(&s.scope, run_secured, &s, &err), "%s", err.text);
+    for (int i = 0; i < 500 && !str_eq(text, STR("OK")); i++) {
+        EXPECT(fiber_sleep(10 * MILLISECOND, &err));
+        text = told(&s, "weir", "secret", s.id.certificate);
+    }
+    EXPECT(str_eq(text, STR("OK")), STR_FMT, STR_ARG(text));
+    text = told(&s, "weir", "wrong", s.id.certificate);
+    EXPECT(str_find(text, STR("WRONGPASS")) < text.len, STR_FMT, STR_ARG(text));
+    text = told(&s, "", "secret", s.id.certificate);
+    EXPECT(str_find(text, STR("WRONGPASS")) < text.len, STR_FMT, STR_ARG(text));
+    text = told(&s, "weir", "secret", other.certificate);
+    EXPECT(str_find(text, STR("certificate")) < text.len, STR_FMT, STR_ARG(text));
+    scope_close(&s.scope);
+    arena_end(&s.arena);
 }
