@@ -266,13 +266,13 @@ static void ask_all(struct bench *b, const char *what, size_t count,
 
 /* --- Weir ------------------------------------------------------------------------------------- */
 
-static struct lexical *open_index(const struct bench *b)
+static struct lexical *open_index(const struct bench *b, const char *sub)
 {
     struct lexical *index;
     struct err err = {0};
     char path[128];
 
-    (void)snprintf(path, sizeof path, "%s/weir", b->dir);
+    (void)snprintf(path, sizeof path, "%s/%s", b->dir, sub);
     if (!lexical_open(path, &index, &err))
         stop("open", err.text);
     return index;
@@ -297,14 +297,14 @@ static void add_document(struct bench *b, struct lexical_writer *writer, struct 
         stop("add", err.text);
 }
 
-static void build_weir(struct bench *b)
+static void build_weir(struct bench *b, int threads, const char *sub)
 {
-    struct lexical *index = open_index(b);
+    struct lexical *index = open_index(b, sub);
     struct lexical_writer *writer;
     struct err err = {0};
     struct start start = start_now();
 
-    if (!lexical_begin(index, &writer, &err))
+    if (!lexical_begin(index, &writer, &err) || !lexical_share(writer, threads, &err))
         stop("begin", err.text);
     for (uint64_t i = 0; i < b->passages; i += DOCUMENT_PASSAGES) {
         size_t mark = arena_mark(b->arena);
@@ -314,8 +314,19 @@ static void build_weir(struct bench *b)
     }
     if (!lexical_commit(&writer, &err))
         stop("commit", err.text);
-    print_build(b, "Weir, build", "weir", &start);
+    print_build(b, threads > 1 ? "Weir, build, two threads" : "Weir, build, one thread", sub,
+                &start);
     lexical_close(&index);
+}
+
+static void build_with_one(struct bench *b)
+{
+    build_weir(b, 1, "one");
+}
+
+static void build_with_two(struct bench *b)
+{
+    build_weir(b, 2, "weir");
 }
 
 struct weir {
@@ -344,7 +355,7 @@ static void ask_weir(struct bench *b, struct str question, void *to)
 static void search_weir(struct bench *b)
 {
     double from = seconds(CLOCK_MONOTONIC), before = memory_now();
-    struct lexical *index = open_index(b);
+    struct lexical *index = open_index(b, "weir");
     struct weir weir = {.view = lexical_borrow(index)};
 
     double opened = seconds(CLOCK_MONOTONIC) - from;
@@ -488,7 +499,8 @@ int main(int argc, char **argv)
     }
     printf("%" PRIu64 " passages, %.0f MB of text, from %zu sentences\n", b.passages,
            (double)bytes / 1e6, b.sentences.count);
-    apart(&b, build_weir);
+    apart(&b, build_with_one);
+    apart(&b, build_with_two);
     apart(&b, build_fts5);
     apart(&b, search_weir);
     apart(&b, search_fts5);

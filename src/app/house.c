@@ -640,6 +640,7 @@ static bool open_knowledge(struct house *house, struct err *err)
                   .time = house->settings->knowledge.batch_time},
         .file_bytes_max = (size_t)house->settings->knowledge.file_bytes,
         .files_max = (uint32_t)house->settings->knowledge.files,
+        .index_threads = (int)house->settings->knowledge.threads,
         .readers = {.memory_max = (size_t)house->settings->knowledge.reader_memory,
                     .output_max = (size_t)house->settings->knowledge.reader_output,
                     .time_max = house->settings->knowledge.reader_time,

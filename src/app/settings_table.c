@@ -177,7 +177,8 @@ static const struct setting knowledge_rows[] = {
     {"batch_time", SET_DURATION, AT(knowledge.batch_time), "5s", MS(10), S(600), NULL, true,
      "The same, in time: how long somebody who labels or forgets a document may have to wait."},
     {"threads", SET_COUNT, AT(knowledge.threads), "2", 1, 64, NULL, true,
-     "Threads that search and answer. Runs have one of their own."},
+     "Threads that search and answer, and as many analyse the texts of a run. Runs have one of their "
+     "own."},
     {"queue", SET_COUNT, AT(knowledge.queue), "1000", 1, 100000, NULL, true,
      "Searches that may wait for a thread; above it 429."},
     {"readers", SET_COUNT, AT(knowledge.readers), "2", 1, 64, NULL, true,

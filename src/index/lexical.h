@@ -55,6 +55,10 @@ struct lexical_document {
 };
 bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct err *err)
     MUST_CHECK; /* ERR_UNAVAILABLE while another writer is open */
+/* From now on passages are analysed by that many threads, the caller's own included, and documents may be
+ * written some calls after they were added: an error can be of an earlier one. The bytes of the index are the
+ * same for any number. Before the first document. */
+bool lexical_share(struct lexical_writer *writer, int threads, struct err *err) MUST_CHECK;
 bool lexical_add(struct lexical_writer *writer, const struct lexical_document *document,
                  struct err *err) MUST_CHECK;
 bool lexical_remove(struct lexical_writer *writer, struct str key, struct err *err) MUST_CHECK;

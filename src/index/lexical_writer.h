@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/table.h"
+#include "index/invert.h"
 #include "index/lexical_internal.h"
 #include "index/vector_run.h"
 
@@ -22,7 +23,6 @@ struct batch {
     struct batch_term {
         struct str key;
         uint32_t number;   /* in order of first use */
-        uint32_t times;    /* in the passage being added */
         uint32_t passages; /* lists length so far */
     } * *terms;            /* by number */
     size_t term_count, term_cap;
@@ -35,6 +35,8 @@ struct lexical_writer {
     struct lexical *lexical;
     struct lexical_view *view; /* what the commit builds on */
     struct analyser *analyser;
+    struct inverting
+        *waiting; /* documents that are not in the batch yet; NULL: one thread does all */
     struct batch batch;
     struct table gone;  /* keys that old segments lose */
     struct table added; /* keys of this run */
@@ -51,7 +53,7 @@ struct lexical_writer {
     uint64_t first_number; /* files from here on are this run's and not listed */
 };
 
-/* What is in memory becomes a segment. */
+/* What is in memory becomes a segment, documents that wait included. */
 bool lexical_flush(struct lexical_writer *w, struct err *err) MUST_CHECK;
 
 #endif

@@ -10,8 +10,6 @@
 #include "base/utf8.h"
 #include "index/terms_internal.h"
 
-#define TEXT_BYTES_MAX ((size_t)64 * MIB)
-
 /* What a word became, remembered: a language has few words, and stemming is most of the work. */
 #define STEMS_KEPT      4096 /* a power of two */
 #define STEM_WORD_MAX   22
@@ -450,9 +448,9 @@ bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str t
 {
     struct scan scan = {.tools = analyser, .arena = arena};
 
-    if (text.len > TEXT_BYTES_MAX)
+    if (text.len > ANALYSED_BYTES_MAX)
         return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes is above %zu", text.len,
-                       TEXT_BYTES_MAX);
+                       ANALYSED_BYTES_MAX);
     if (!widen(&scan, text, err) || !scan_all(&scan, err))
         return false;
     *out = (struct terms){scan.at, scan.count, scan.words};

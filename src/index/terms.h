@@ -17,6 +17,8 @@ enum term_field { TERM_WORD, TERM_PAIR };
 #define TERM_FIELDS    2
 #define TERM_BYTES_MAX 64 /* longer words are cut: identifiers, base64 */
 
+#define ANALYSED_BYTES_MAX ((size_t)64 * MIB) /* one text; a longer one is ERR_TOO_LARGE */
+
 struct term {
     struct str text; /* normalised */
     enum term_field field;

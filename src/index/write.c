@@ -10,7 +10,7 @@
 #define BATCH_RECORDS  ((size_t)32 * MIB)
 #define BATCH_ARENA    ((size_t)512 * MIB)
 #define WRITER_ARENA   ((size_t)256 * MIB)
-#define SCRATCH_ARENA  ((size_t)512 * MIB)
+#define DOCUMENT_ARENA ((size_t)512 * MIB)
 #define TERMS_MAX      ((size_t)4 * 1024 * 1024)
 #define RECORD_MAX     ((size_t)64 * MIB)
 
@@ -144,26 +144,20 @@ static bool new_term(struct batch *b, struct str key, struct batch_term **out, s
     return true;
 }
 
-/* Count each term; the first sight of one in this passage reserves its posting. */
-static bool count_terms(struct batch *b, const struct terms *terms, uint32_t passage,
-                        uint32_t lengths[TERM_FIELDS], struct err *err)
+/* The passage's terms join those of the batch, each with a posting. */
+static bool add_terms(struct batch *b, const struct inverted *passage, uint32_t number,
+                      struct err *err)
 {
-    for (size_t i = 0; i < terms->count; i++) {
-        char bytes[TERM_BYTES_MAX + 1];
-        struct batch_term *term;
+    for (size_t i = 0; i < passage->count; i++) {
+        struct str key = passage->terms[i].key;
+        struct batch_term *term = table_get(&b->by_key, key);
+        struct use use = {.passage = number, .times = passage->terms[i].times};
 
-        if (terms->at[i].stop)
-            continue;
-        struct str key = term_key(&terms->at[i], bytes);
-        term = table_get(&b->by_key, key);
         if (!term && !new_term(b, key, &term, err))
             return false;
-        lengths[terms->at[i].field]++;
-        if (term->times++ == 0) {
-            struct use use = {.term = term->number, .passage = passage};
-
-            buf_put(&b->uses, &use, sizeof use);
-        }
+        term->passages++;
+        use.term = term->number;
+        buf_put(&b->uses, &use, sizeof use);
     }
     return buf_ok(&b->uses) || err_arena(err, b->arena);
 }
@@ -191,44 +185,6 @@ static struct use *uses_of(const struct batch *b, size_t *count)
 {
     *count = b->uses.len / sizeof(struct use);
     return (struct use *)(void *)b->uses.ptr;
-}
-
-/* Write the counts of the passage's terms into the uses reserved from `first` on. */
-static void settle_counts(struct batch *b, size_t first)
-{
-    size_t count;
-    struct use *uses = uses_of(b, &count);
-
-    for (size_t i = first; i < count; i++) {
-        struct batch_term *term = b->terms[uses[i].term];
-
-        uses[i].times = term->times;
-        term->times = 0;
-        term->passages++;
-    }
-}
-
-static bool add_passage(struct lexical_writer *w, const struct lexical_passage *passage,
-                        struct arena *scratch, struct err *err)
-{
-    struct batch *b = &w->batch;
-    struct terms header, text;
-    uint32_t lengths[TERM_FIELDS] = {0}, number = segment_writer_passages(b->to);
-    size_t first;
-
-    (void)uses_of(b, &first);
-    if (!analyser_terms(w->analyser, scratch, passage->header, &header, err) ||
-        !analyser_terms(w->analyser, scratch, passage->text, &text, err) ||
-        !count_terms(b, &header, number, lengths, err) ||
-        !count_terms(b, &text, number, lengths, err))
-        return false;
-    settle_counts(b, first);
-    if (!count_marks(b, passage, number, err))
-        return false;
-    if (!vector_run_add(&w->vectors, w->view, number, passage, err))
-        return false;
-    b->record_bytes += passage->record.len;
-    return segment_add_passage(b->to, passage->record, lengths, err);
 }
 
 /* --- flush ------------------------------------------------------------------------------------ */
@@ -303,7 +259,7 @@ static bool write_batch(struct lexical_writer *w, struct err *err)
     return vector_run_flush(&w->vectors, w->lexical->dir, &id, &flushed->vectors, err);
 }
 
-bool lexical_flush(struct lexical_writer *w, struct err *err)
+static bool flush_batch(struct lexical_writer *w, struct err *err)
 {
     if (!w->batch.to)
         return true;
@@ -313,32 +269,117 @@ bool lexical_flush(struct lexical_writer *w, struct err *err)
     return ok;
 }
 
-bool lexical_add(struct lexical_writer *w, const struct lexical_document *document, struct err *err)
-{
-    struct arena *scratch CLEANUP(arena_end) = arena_new(SCRATCH_ARENA);
+/* --- documents -------------------------------------------------------------------------------- */
 
-    if (!scratch)
+static bool add_passage(struct lexical_writer *w, const struct lexical_passage *passage,
+                        const struct inverted *inverted, struct err *err)
+{
+    struct batch *b = &w->batch;
+    uint32_t number = segment_writer_passages(b->to);
+
+    if (!add_terms(b, inverted, number, err) || !count_marks(b, passage, number, err) ||
+        !vector_run_add(&w->vectors, w->view, number, passage, err))
+        return false;
+    b->record_bytes += passage->record.len;
+    return segment_add_passage(b->to, passage->record, inverted->lengths, err);
+}
+
+/* A document whose passages are inverted; the batch is written when it is full. */
+static bool add_inverted(struct lexical_writer *w, const struct inverted_document *d,
+                         struct err *err)
+{
+    if (!open_batch(w, err) ||
+        !segment_add_document(w->batch.to, d->document.key, d->document.record, err))
+        return false;
+    for (size_t i = 0; i < d->document.passage_count; i++)
+        if (!add_passage(w, &d->document.passages[i], &d->passages[i], err))
+            return false;
+    if (w->batch.uses.len < BATCH_POSTINGS * sizeof(struct use) &&
+        w->batch.record_bytes < BATCH_RECORDS && !vector_run_is_full(&w->vectors))
+        return true;
+    return flush_batch(w, err);
+}
+
+/* What waits for its inverting joins the batch, until `left` documents wait. */
+static bool settle(struct lexical_writer *w, size_t left, struct err *err)
+{
+    while (w->waiting && inverting_count(w->waiting) > left) {
+        struct inverted_document d;
+
+        if (!inverting_take(w->waiting, &d, err) || !add_inverted(w, &d, err))
+            return false;
+    }
+    return true;
+}
+
+bool lexical_flush(struct lexical_writer *w, struct err *err)
+{
+    return settle(w, 0, err) && flush_batch(w, err);
+}
+
+/* Here and now: its vectors are not copied, or there is one thread. */
+static bool add_now(struct lexical_writer *w, const struct lexical_document *document,
+                    struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(DOCUMENT_ARENA);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(DOCUMENT_ARENA);
+    struct inverted *passages =
+        arena && scratch ? arena_array(arena, document->passage_count + 1, sizeof *passages) : NULL;
+
+    if (!passages)
         return err_no_room(err, "no memory to index a document");
+    for (size_t i = 0; i < document->passage_count; i++) {
+        arena_rewind(scratch, 0);
+        if (!invert(w->analyser, arena, scratch, &document->passages[i], &passages[i], err))
+            return false;
+    }
+    return settle(w, 0, err) &&
+           add_inverted(w, &(struct inverted_document){*document, passages}, err);
+}
+
+static bool add_later(struct lexical_writer *w, const struct lexical_document *document,
+                      struct err *err)
+{
+    while (!inverting_has_room(w->waiting, document))
+        if (!settle(w, inverting_count(w->waiting) - 1, err))
+            return false;
+    return inverting_put(w->waiting, document, err);
+}
+
+/* What a document can be refused for is said before anything of it is kept. */
+static bool check_document(const struct lexical_writer *w, const struct lexical_document *document,
+                           bool *has_vectors, struct err *err)
+{
+    *has_vectors = false;
     if (table_get(&w->added, document->key))
         return err_set(err, ERR_INVALID, "document \"" STR_FMT "\" was added twice in one run",
                        STR_ARG(document->key));
     if (document->key.len > RECORD_MAX || document->record.len > RECORD_MAX)
         return err_set(err, ERR_TOO_LARGE, "a document's record is above %zu bytes", RECORD_MAX);
-    if (!remember(w, &w->gone, document->key, err) || !remember(w, &w->added, document->key, err) ||
-        !open_batch(w, err) ||
-        !segment_add_document(w->batch.to, document->key, document->record, err))
-        return false;
     for (size_t i = 0; i < document->passage_count; i++) {
-        size_t mark = arena_mark(scratch);
+        const struct lexical_passage *p = &document->passages[i];
 
-        if (!add_passage(w, &document->passages[i], scratch, err))
-            return false;
-        arena_rewind(scratch, mark);
+        *has_vectors = *has_vectors || p->vector_count > 0;
+        if (p->header.len > ANALYSED_BYTES_MAX || p->text.len > ANALYSED_BYTES_MAX)
+            return err_set(err, ERR_TOO_LARGE, "a passage is above %zu bytes", ANALYSED_BYTES_MAX);
     }
-    if (w->batch.uses.len < BATCH_POSTINGS * sizeof(struct use) &&
-        w->batch.record_bytes < BATCH_RECORDS && !vector_run_is_full(&w->vectors))
-        return true;
-    return lexical_flush(w, err);
+    return true;
+}
+
+bool lexical_add(struct lexical_writer *w, const struct lexical_document *document, struct err *err)
+{
+    bool has_vectors;
+
+    if (!check_document(w, document, &has_vectors, err) ||
+        !remember(w, &w->gone, document->key, err) || !remember(w, &w->added, document->key, err))
+        return false;
+    return w->waiting && !has_vectors ? add_later(w, document, err) : add_now(w, document, err);
+}
+
+bool lexical_share(struct lexical_writer *w, int threads, struct err *err)
+{
+    ASSERT(threads > 0 && !w->waiting && !w->added.count);
+    return threads == 1 || inverting_new(w->arena, threads, &w->waiting, err);
 }
 
 void lexical_abandon(struct lexical_writer **writer)
@@ -349,6 +390,7 @@ void lexical_abandon(struct lexical_writer **writer)
 
     if (!w)
         return;
+    inverting_end(&w->waiting);
     end_batch(&w->batch);
     vector_run_end(&w->vectors);
     for (uint64_t i = w->first_number; i < w->lexical->next_number; i++) {

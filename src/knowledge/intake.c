@@ -120,7 +120,7 @@ static bool open_batch(struct intake *in, struct err *err)
         return true;
     for (int looks = 0; others_wait(in) && looks < OTHERS_LOOKS; looks++)
         clock_rest(OTHERS_LOOK);
-    if (!begin_change(k, &in->writer, err))
+    if (!begin_change(k, &in->writer, err) || !lexical_share(in->writer, k->index_threads, err))
         return false;
     lexical_release(&in->view);
     in->view = lexical_borrow(index_of(k, err));

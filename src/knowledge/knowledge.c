@@ -37,6 +37,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->batch.time = k->batch.time ? k->batch.time : BATCH_TIME;
     k->file_bytes_max = options->file_bytes_max ? options->file_bytes_max : FILE_BYTES_DEFAULT;
     k->files_max = options->files_max ? options->files_max : FILES_DEFAULT;
+    k->index_threads = options->index_threads ? options->index_threads : 1;
     mutex_init(&k->repairing);
     k->dir = arena_str(arena, str_from(options->dir)).ptr;
     if (!k->dir)

@@ -25,6 +25,7 @@ struct knowledge {
     struct accesses *accesses;
     size_t file_bytes_max;
     uint32_t files_max;
+    int index_threads;
 };
 
 /* NULL, with the reason, while the index is damaged. */

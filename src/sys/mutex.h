@@ -33,4 +33,29 @@ static inline void mutex_done(struct mutex *m)
     ASSERT(pthread_mutex_destroy(&m->inside) == 0);
 }
 
+/* Waiting for what another thread does under the same mutex: in a loop that asks whether it is done. */
+struct condition {
+    pthread_cond_t inside;
+};
+
+static inline void condition_init(struct condition *c)
+{
+    ASSERT(pthread_cond_init(&c->inside, NULL) == 0);
+}
+
+static inline void condition_wait(struct condition *c, struct mutex *held)
+{
+    ASSERT(pthread_cond_wait(&c->inside, &held->inside) == 0);
+}
+
+static inline void condition_wake(struct condition *c) /* all who wait */
+{
+    ASSERT(pthread_cond_broadcast(&c->inside) == 0);
+}
+
+static inline void condition_done(struct condition *c)
+{
+    ASSERT(pthread_cond_destroy(&c->inside) == 0);
+}
+
 #endif

@@ -1,0 +1,345 @@
+#include "index/invert.h"
+
+#include <string.h>
+
+#include "index/lexical_internal.h"
+#include "sys/mutex.h"
+#include "sys/pool.h"
+
+#define SLOT_ARENA    ((size_t)512 * MIB)
+#define SCRATCH_ARENA ((size_t)512 * MIB)
+#define THREADS_FROM  4 /* documents waiting */
+#define THREADS_MAX   64
+
+/* --- one passage ------------------------------------------------------------------------------ */
+
+/* The passage's terms so far: places of `terms` by hash, 0 is free. */
+struct counting {
+    struct arena *arena;
+    uint32_t *places;
+    size_t mask;
+    struct inverted *out;
+};
+
+static uint32_t hash_of(struct str key)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a: what text can do to it is bounded by one passage */
+
+    for (size_t i = 0; i < key.len; i++)
+        hash = (hash ^ (uint8_t)key.ptr[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+static bool count_term(struct counting *c, struct str key, struct err *err)
+{
+    size_t at = hash_of(key) & c->mask;
+
+    for (; c->places[at]; at = (at + 1) & c->mask) {
+        struct inverted_term *term = &c->out->terms[c->places[at] - 1];
+
+        if (str_eq(term->key, key)) {
+            term->times++;
+            return true;
+        }
+    }
+    struct inverted_term *term = &c->out->terms[c->out->count++];
+    *term = (struct inverted_term){arena_str(c->arena, key), 1};
+    c->places[at] = (uint32_t)c->out->count;
+    return term->key.ptr || err_arena(err, c->arena);
+}
+
+static bool count_terms(struct counting *c, const struct terms *terms, struct err *err)
+{
+    for (size_t i = 0; i < terms->count; i++) {
+        char bytes[TERM_BYTES_MAX + 1];
+
+        if (terms->at[i].stop)
+            continue;
+        c->out->lengths[terms->at[i].field]++;
+        if (!count_term(c, term_key(&terms->at[i], bytes), err))
+            return false;
+    }
+    return true;
+}
+
+bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratch,
+            const struct lexical_passage *passage, struct inverted *out, struct err *err)
+{
+    struct counting c = {.arena = arena, .mask = 64, .out = out};
+    struct terms header, text;
+
+    *out = (struct inverted){0};
+    if (!analyser_terms(analyser, scratch, passage->header, &header, err) ||
+        !analyser_terms(analyser, scratch, passage->text, &text, err))
+        return false;
+    size_t most = header.count + text.count;
+    while (c.mask < 2 * most)
+        c.mask *= 2;
+    c.places = arena_array(scratch, c.mask, sizeof *c.places);
+    out->terms = arena_array(arena, most + 1, sizeof *out->terms);
+    c.mask--;
+    if (!c.places || !out->terms)
+        return err_arena(err, c.places ? arena : scratch);
+    return count_terms(&c, &header, err) && count_terms(&c, &text, err);
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+enum slot_state { SLOT_WAITS, SLOT_TAKEN, SLOT_DONE };
+struct slot {
+    struct arena *arena; /* of what it holds; kept when it is used again */
+    enum slot_state state;
+    struct inverted_document held;
+    size_t bytes;
+    struct err err; /* code set: it could not be inverted */
+};
+struct tools { /* of one thread at a time */
+    struct analyser *analyser;
+    struct arena *scratch;
+};
+
+struct inverting {
+    struct mutex lock;     /* guards what follows */
+    struct condition done; /* a slot came to be SLOT_DONE */
+    struct slot slots[WAITING_MAX];
+    size_t first, count; /* the oldest, how many */
+    size_t taken_last;   /* the oldest is handed out and goes with the next call: 0 or 1 */
+    size_t bytes;
+    struct tools tools[THREADS_MAX]; /* those nobody uses */
+    int tool_count;
+    int threads;
+    bool alone;        /* no helpers to be had */
+    struct pool *pool; /* NULL until there is something for it */
+};
+
+bool inverting_new(struct arena *arena, int threads, struct inverting **out, struct err *err)
+{
+    struct inverting *q = arena_alloc(arena, sizeof *q);
+
+    if (!q)
+        return err_arena(err, arena);
+    mutex_init(&q->lock);
+    condition_init(&q->done);
+    q->threads = MIN_OF(threads, THREADS_MAX);
+    *out = q;
+    return true;
+}
+
+void inverting_end(struct inverting **inverting)
+{
+    struct inverting *q = *inverting;
+
+    if (!q)
+        return;
+    mutex_lock(&q->lock);
+    for (size_t i = 0; i < q->count; i++) /* nothing is left to be begun */
+        if (q->slots[(q->first + i) % WAITING_MAX].state == SLOT_WAITS)
+            q->slots[(q->first + i) % WAITING_MAX].state = SLOT_DONE;
+    mutex_unlock(&q->lock);
+    pool_free(&q->pool);
+    for (size_t i = 0; i < WAITING_MAX; i++)
+        arena_end(&q->slots[i].arena);
+    for (int i = 0; i < q->tool_count; i++) {
+        analyser_close(&q->tools[i].analyser);
+        arena_end(&q->tools[i].scratch);
+    }
+    condition_done(&q->done);
+    mutex_done(&q->lock);
+    *inverting = NULL;
+}
+
+static size_t bytes_of(const struct lexical_document *document)
+{
+    size_t bytes = document->record.len;
+
+    for (size_t i = 0; i < document->passage_count; i++)
+        bytes += document->passages[i].header.len + document->passages[i].text.len +
+                 document->passages[i].record.len;
+    return bytes;
+}
+
+size_t inverting_count(const struct inverting *q)
+{
+    return q->count - q->taken_last;
+}
+
+bool inverting_has_room(const struct inverting *q, const struct lexical_document *document)
+{
+    return inverting_count(q) == 0 ||
+           (q->count < WAITING_MAX && q->bytes + bytes_of(document) <= WAITING_BYTES);
+}
+
+/* The slot that was handed out goes. */
+static void drop_taken(struct inverting *q)
+{
+    if (!q->taken_last)
+        return;
+    q->bytes -= q->slots[q->first].bytes;
+    q->first = (q->first + 1) % WAITING_MAX;
+    q->count--;
+    q->taken_last = 0;
+}
+
+static struct str copy(struct arena *arena, struct str s, bool *ok)
+{
+    struct str copied = arena_str(arena, s);
+
+    *ok = *ok && copied.ptr;
+    return copied;
+}
+
+static bool copy_passage(struct arena *arena, const struct lexical_passage *from,
+                         struct lexical_passage *to)
+{
+    struct str *marks = arena_array(arena, from->mark_count + 1, sizeof *marks);
+    bool ok = marks != NULL;
+
+    for (size_t i = 0; ok && i < from->mark_count; i++)
+        marks[i] = copy(arena, from->marks[i], &ok);
+    *to = (struct lexical_passage){.header = copy(arena, from->header, &ok),
+                                   .text = copy(arena, from->text, &ok),
+                                   .record = copy(arena, from->record, &ok),
+                                   .marks = marks,
+                                   .mark_count = from->mark_count};
+    return ok;
+}
+
+static bool fill_slot(struct slot *slot, const struct lexical_document *from, struct err *err)
+{
+    struct arena *arena = slot->arena;
+    bool ok = true;
+
+    arena_rewind(arena, 0);
+    struct lexical_passage *passages =
+        arena_array(arena, from->passage_count + 1, sizeof *passages);
+    struct inverted *inverted = arena_array(arena, from->passage_count + 1, sizeof *inverted);
+    if (!passages || !inverted)
+        return err_arena(err, arena);
+    for (size_t i = 0; ok && i < from->passage_count; i++) {
+        ASSERT(from->passages[i].vector_count == 0);
+        ok = copy_passage(arena, &from->passages[i], &passages[i]);
+    }
+    slot->held =
+        (struct inverted_document){{copy(arena, from->key, &ok), copy(arena, from->record, &ok),
+                                    passages, from->passage_count},
+                                   inverted};
+    slot->bytes = bytes_of(from);
+    slot->state = SLOT_WAITS;
+    slot->err = (struct err){0};
+    return ok || err_arena(err, arena);
+}
+
+/* --- working ---------------------------------------------------------------------------------- */
+
+/* Without the lock: the slot is taken. */
+static bool invert_slot(struct slot *slot, struct tools *tools, struct err *err)
+{
+    for (size_t i = 0; i < slot->held.document.passage_count; i++) {
+        arena_rewind(tools->scratch, 0);
+        if (!invert(tools->analyser, slot->arena, tools->scratch, &slot->held.document.passages[i],
+                    &slot->held.passages[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool open_tools(struct tools *tools, struct err *err)
+{
+    *tools = (struct tools){.scratch = arena_new(SCRATCH_ARENA)};
+    if (!tools->scratch)
+        return err_no_room(err, "no memory to index documents");
+    if (analyser_open(&tools->analyser, err))
+        return true;
+    arena_end(&tools->scratch);
+    return false;
+}
+
+/* Take the oldest that nobody has begun and invert it; false: there is none. Called and left with the lock. */
+static bool work(struct inverting *q)
+{
+    struct slot *slot = NULL;
+    struct tools tools = {0};
+
+    for (size_t i = q->taken_last; i < q->count && !slot; i++)
+        if (q->slots[(q->first + i) % WAITING_MAX].state == SLOT_WAITS)
+            slot = &q->slots[(q->first + i) % WAITING_MAX];
+    if (!slot)
+        return false;
+    slot->state = SLOT_TAKEN;
+    if (q->tool_count)
+        tools = q->tools[--q->tool_count];
+    mutex_unlock(&q->lock);
+    if (tools.analyser || open_tools(&tools, &slot->err))
+        (void)!invert_slot(slot, &tools, &slot->err); /* slot->err says so */
+    mutex_lock(&q->lock);
+    if (tools.analyser)
+        q->tools[q->tool_count++] = tools;
+    slot->state = SLOT_DONE;
+    condition_wake(&q->done);
+    return true;
+}
+
+static void help(void *queue)
+{
+    struct inverting *q = queue;
+
+    mutex_lock(&q->lock);
+    (void)!work(q);
+    mutex_unlock(&q->lock);
+}
+
+/* A helper for what was just put; without one the writer does it. */
+static void call_help(struct inverting *q)
+{
+    struct pool_options options = {
+        .name = "index", .threads = q->threads - 1, .queue_max = 2 * WAITING_MAX};
+    struct err ignored = {0};
+
+    if (q->threads < 2 || q->alone)
+        return;
+    if (!q->pool && q->count < THREADS_FROM)
+        return;
+    if (!q->pool && !(q->pool = pool_new(&options, &ignored))) {
+        q->alone = true;
+        return;
+    }
+    (void)!pool_submit(q->pool, help, q, &ignored);
+}
+
+bool inverting_put(struct inverting *q, const struct lexical_document *document, struct err *err)
+{
+    mutex_lock(&q->lock);
+    drop_taken(q);
+    ASSERT(q->count < WAITING_MAX);
+    struct slot *slot = &q->slots[(q->first + q->count) % WAITING_MAX];
+    mutex_unlock(&q->lock);
+    if (!slot->arena && !(slot->arena = arena_new(SLOT_ARENA)))
+        return err_no_room(err, "no memory to index documents");
+    if (!fill_slot(slot, document, err))
+        return false;
+    mutex_lock(&q->lock);
+    q->count++;
+    q->bytes += slot->bytes;
+    mutex_unlock(&q->lock);
+    call_help(q);
+    return true;
+}
+
+bool inverting_take(struct inverting *q, struct inverted_document *out, struct err *err)
+{
+    mutex_lock(&q->lock);
+    drop_taken(q);
+    ASSERT(q->count > 0);
+    struct slot *slot = &q->slots[q->first];
+    while (slot->state != SLOT_DONE)
+        if (!work(q))
+            condition_wait(&q->done, &q->lock);
+    q->taken_last = 1;
+    mutex_unlock(&q->lock);
+    if (slot->err.code != ERR_NONE) {
+        *err = slot->err;
+        return false;
+    }
+    *out = slot->held;
+    return true;
+}

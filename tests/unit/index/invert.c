@@ -1,0 +1,180 @@
+/* Documents inverted by several threads: the same bytes as by one, whatever the order of the work. */
+#include "index/invert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "index/lexical_internal.h"
+#include "sys/file.h"
+#include "test.h"
+
+#define DOCUMENTS 400
+
+static struct lexical *open_below(const char *name, char dir[256])
+{
+    struct lexical *index = NULL;
+    struct err err = {0};
+
+    (void)snprintf(dir, 256, "%s/%s", test_dir(), name);
+    if (!lexical_open(dir, &index, &err))
+        EXPECT(false, "%s", err.text);
+    return index;
+}
+
+/* Documents of no, one and many passages, English and Chinese, with marks; some repeat their words often. */
+static bool add_document(struct lexical_writer *w, struct arena *arena, unsigned i, struct err *err)
+{
+    struct str marks[] = {STR("marked"), STR("zwei")};
+    struct lexical_passage passages[9];
+    struct lexical_document d = {.key = arena_fmt(arena, "k%05u", i),
+                                 .record = arena_fmt(arena, "record %u", i),
+                                 .passages = passages,
+                                 .passage_count = i % 9};
+
+    for (unsigned p = 0; p < d.passage_count; p++)
+        passages[p] = (struct lexical_passage){
+            .header = arena_fmt(arena, "Title %u", i % 20),
+            .text =
+                arena_fmt(arena, "word%u shared words stand here %u理赔期限是%u天 shared word%u", i,
+                          p, i % 30, i * 7 % 100),
+            .record = arena_fmt(arena, "%u.%u", i, p),
+            .marks = marks,
+            .mark_count = (i + p) % 3};
+    return lexical_add(w, &d, err);
+}
+
+static bool build(struct lexical *index, int threads, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+    if (!lexical_begin(index, &w, err) || !lexical_share(w, threads, err))
+        return false;
+    for (unsigned i = 0; i < DOCUMENTS; i++) {
+        size_t mark = arena_mark(arena);
+
+        if (!add_document(w, arena, i * 7919 % DOCUMENTS, err))
+            return false;
+        arena_rewind(arena, mark);
+    }
+    return lexical_commit(&w, err);
+}
+
+/* Every file of the index but its lock, one behind the other. */
+static struct str all_bytes(struct arena *arena, const char *dir)
+{
+    struct str *names, bytes;
+    struct err err = {0};
+    struct buf b;
+    size_t count;
+
+    buf_init(&b, arena, 64 * MIB);
+    if (!file_list(arena, dir, 100, &names, &count, &err))
+        return STR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        struct str path = arena_fmt(arena, "%s/" STR_FMT, dir, STR_ARG(names[i]));
+
+        if (!file_load(arena, path.ptr, 16 * MIB, &bytes, &err))
+            return STR_NONE;
+        buf_str(&b, names[i]);
+        buf_str(&b, bytes);
+    }
+    return buf_view(&b);
+}
+
+TEST(any_number_of_threads_writes_the_same_bytes)
+{
+    static const int threads[] = {1, 2, 3, 8};
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
+    struct str first = STR_NONE;
+
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        struct err err = {0};
+        char dir[256], name[16];
+
+        (void)snprintf(name, sizeof name, "%d", threads[i]);
+        struct lexical *index CLEANUP(lexical_close) = open_below(name, dir);
+        REQUIRE(index && build(index, threads[i], &err), "%s", err.text);
+        struct str bytes = all_bytes(arena, dir);
+        if (i == 0)
+            first = bytes;
+        EXPECT(bytes.len > 10000 && str_eq(bytes, first), "%d threads: %zu bytes, not %zu",
+               threads[i], bytes.len, first.len);
+    }
+}
+
+TEST(terms_are_counted_in_order_of_first_use)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct lexical_passage passage = {.header = STR("Apples"),
+                                      .text = STR("pears, the apples; apple pie 天天")};
+    struct inverted got;
+    struct err err = {0};
+    static const struct {
+        const char *key;
+        uint32_t times;
+    } wanted[] = {{"wappl", 3}, {"wpear", 1}, {"wpie", 1}, {"w天天", 1}, {"p天天", 1}};
+
+    REQUIRE(analyser_open(&analyser, &err) &&
+            invert(analyser, arena, scratch, &passage, &got, &err));
+    REQUIRE(got.count == ARRAY_LEN(wanted), "%zu terms", got.count);
+    for (size_t i = 0; i < got.count; i++)
+        EXPECT(str_eq(got.terms[i].key, str_from(wanted[i].key)) &&
+                   got.terms[i].times == wanted[i].times,
+               STR_FMT " %u", STR_ARG(got.terms[i].key), got.terms[i].times);
+    EXPECT(got.lengths[TERM_WORD] == 6 && got.lengths[TERM_PAIR] == 1);
+}
+
+TEST(a_document_above_the_bound_leaves_nothing_behind)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct err err = {0};
+    char dir[256];
+    struct lexical *index CLEANUP(lexical_close) = open_below("large", dir);
+    struct str text = {"x",
+                       ANALYSED_BYTES_MAX + 1}; /* refused by its length, before a byte is read */
+    struct lexical_passage passages[] = {{.text = STR("apples")}, {.text = text}};
+    struct lexical_document d = {STR("a"), STR("r"), passages, 2};
+
+    REQUIRE(index && lexical_begin(index, &w, &err) && lexical_share(w, 2, &err));
+    EXPECT(!lexical_add(w, &d, &err) && err.code == ERR_TOO_LARGE, "%s", err.text);
+    d.passage_count = 1;
+    err = (struct err){0};
+    EXPECT(lexical_add(w, &d, &err), "it was not counted as added: %s", err.text);
+    REQUIRE(lexical_commit(&w, &err), "%s", err.text);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    EXPECT(lexical_stats(view).documents == 1 && lexical_stats(view).passages == 1);
+}
+
+static bool no_pool(void *ctx, const char *point)
+{
+    (void)ctx;
+    return strcmp(point, "pool.new") == 0;
+}
+
+/* A run that is given up while helpers are at work; one without helpers to be had. */
+TEST(abandoned_and_helpless_runs)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct err err = {0};
+    char dir[256];
+    struct lexical *index CLEANUP(lexical_close) = open_below("abandoned", dir);
+
+    REQUIRE(index != NULL);
+    for (int round = 0; round < 20; round++) {
+        struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+        REQUIRE(lexical_begin(index, &w, &err) && lexical_share(w, 4, &err));
+        for (unsigned i = 0; i < 10; i++)
+            REQUIRE(add_document(w, arena, i, &err), "%s", err.text);
+    }
+    fault_decide(no_pool, NULL);
+    EXPECT(build(index, 2, &err), "%s", err.text);
+    fault_decide(NULL, NULL);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    EXPECT(lexical_stats(view).documents == DOCUMENTS);
+}
