@@ -28,7 +28,7 @@ struct knowledge_options {
         size_t bytes;      /* default 32 MiB */
         dur_ns time;       /* default 5 s */
     } batch;
-    int index_threads;     /* of a run, to analyse texts; default 1 */
+    int index_threads; /* of a run, to analyse texts; default 1 */
     struct readers_options readers;
     struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
