@@ -9,6 +9,8 @@
 #include "base/pages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* A target that has one is given it once, before the first input. */
+__attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static inline struct str fuzz_text(const uint8_t *data, size_t size)
 {

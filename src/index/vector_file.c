@@ -79,6 +79,14 @@ static bool passages_rise(const struct vectors *v)
     return true;
 }
 
+static bool scales_are_numbers(const struct vectors *v)
+{
+    for (uint32_t i = 0; i < v->count; i++)
+        if (!(v->rows.scales[i] >= 0 && v->rows.scales[i] <= 1))
+            return false;
+    return true;
+}
+
 static void take_sections(struct vectors *v, const struct vector_header *header)
 {
     const void *at[VECTOR_SECTIONS];
@@ -96,7 +104,7 @@ static void take_sections(struct vectors *v, const struct vector_header *header)
                                    .originals = at[VECTOR_ORIGINALS]};
 }
 
-static bool check(struct vectors *v, const struct segment *of, struct err *err)
+bool vectors_check(struct vectors *v, const struct segment *of, struct err *err)
 {
     struct vector_header header;
     uint64_t end = sizeof header;
@@ -116,14 +124,14 @@ static bool check(struct vectors *v, const struct segment *of, struct err *err)
     take_sections(v, &header);
     if (!passages_rise(v))
         return damaged(err, v->number, "a row without a passage");
+    if (!scales_are_numbers(v))
+        return damaged(err, v->number, "a scale makes no sense");
     if (!graph_read((struct str){v->map + header.sections[VECTOR_GRAPH].at,
                                  header.sections[VECTOR_GRAPH].len},
                     v->count, v->graph))
         return damaged(err, v->number, "the graph makes no sense");
     if (header.passages != of->passages || header.segment_crc != of->crc)
         return damaged(err, v->number, "they belong to another segment");
-    file_forget(v->map, header.sections[VECTOR_ORIGINALS].at,
-                header.sections[VECTOR_GRAPH].at); /* read for the check */
     return true;
 }
 
@@ -161,8 +169,10 @@ bool vectors_open(const char *dir, uint64_t number, const struct segment *of, st
     v->graph = arena_alloc(arena, sizeof *v->graph);
     if (!v->graph)
         return err_arena(err, arena);
-    if (!map_file(dir, v, err) || !check(v, of, err))
+    if (!map_file(dir, v, err) || !vectors_check(v, of, err))
         return err_wrap(err, "open index in \"%s\"", dir);
+    size_t cold = (size_t)((const char *)v->rows.originals - v->map);
+    file_forget(v->map, cold, cold + (size_t)v->count * v->field.dim * sizeof(uint16_t));
     *out = v;
     v = NULL;
     return true;

@@ -98,6 +98,8 @@ struct vectors {
 };
 bool vectors_open(const char *dir, uint64_t number, const struct segment *of, struct vectors **out,
                   struct err *err) MUST_CHECK;
+/* What vectors_open() does with the bytes; v has arena, number, map, bytes and room for its graph. */
+bool vectors_check(struct vectors *v, const struct segment *of, struct err *err) MUST_CHECK;
 void vectors_unmap(struct vectors **vectors);
 void vectors_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
 /* The first row whose passage is not before this one; count: there is none. */

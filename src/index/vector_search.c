@@ -171,6 +171,14 @@ static void read_file(struct search *s, struct place *place)
     }
 }
 
+/* Originals are checked by their sum alone: what is no number after all stands last, in a fixed order. */
+static float score_by_floats(const float *values, const struct vectors *v, uint32_t row)
+{
+    float score = vector_product(values, vector_original(&v->rows, row), v->field.dim);
+
+    return isfinite(score) ? score : -1.0F;
+}
+
 /* The best of all files by their bytes, then in the order of their floats. */
 static void rescore(struct search *s)
 {
@@ -179,8 +187,7 @@ static void rescore(struct search *s)
     for (size_t i = 0; i < s->count; i++) {
         struct candidate *c = &s->candidates[i];
 
-        c->score =
-            vector_product(s->values, vector_original(&c->in->rows, c->row), s->query->field->dim);
+        c->score = score_by_floats(s->values, c->in, c->row);
     }
     qsort(s->candidates, s->count, sizeof *s->candidates, compare_candidates);
     s->count = MIN_OF(s->count, s->query->limit);
@@ -292,9 +299,8 @@ bool vector_scores(const struct lexical_view *view, const struct vector_field *f
         const struct vectors *in;
         uint32_t row;
 
-        out[i] = find_row(view, field, passages[i], &in, &row)
-                     ? vector_product(unit, vector_original(&in->rows, row), field->dim)
-                     : NAN;
+        out[i] =
+            find_row(view, field, passages[i], &in, &row) ? score_by_floats(unit, in, row) : NAN;
     }
     return true;
 }
