@@ -1,5 +1,6 @@
 /* How well what our readers make of a file agrees with Markdown that a well-kept parser made of it.
  *   text      share of the expected words (characters, in Chinese) that were read, counted with repetition
+ *   of ours   share of the words read from the file that are expected: menus and page numbers are not
  *   headings  longest common subsequence of headings over the longer of both lists
  *   tables    share of the expected cells that stand in a row with the same neighbour on their left
  * Each is summed over files; a file without headings or tables counts for neither. */
@@ -19,7 +20,7 @@ bool parse_file(struct arena *arena, const char *path, struct parsed *out, struc
 
 struct agreement {
     uint32_t files, failed;
-    uint64_t words, words_found;
+    uint64_t words, words_found, words_read, read_expected;
     uint64_t headings, headings_found;
     uint64_t cells, cells_found;
 };

@@ -49,7 +49,8 @@ static int print_file(const char *path)
 
 static int compare_dirs(int count, char **dirs)
 {
-    printf("%-10s %5s %8s %9s %8s\n", "format", "files", "text", "headings", "tables");
+    printf("%-10s %5s %8s %8s %9s %8s\n", "format", "files", "text", "of ours", "headings",
+           "tables");
     for (int i = 0; i < count; i++) {
         struct agreement sum = {0};
         struct err err = {0};

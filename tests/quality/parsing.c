@@ -15,6 +15,7 @@ static const struct {
     {"odf", 1, 0.99, 0.00, 0.99}, /* the sheet's name is a heading to us */
     {"html", 1, 0.99, 0.99, 1.00},
     {"md", 1, 0.99, 0.99, 1.00},
+    {"pdf", 2, 0.99, 0.89, 0.14}, /* a table within a cell, merged cells, lists in three columns */
 };
 
 TEST(files_read_as_a_well_kept_parser_reads_them)

@@ -244,9 +244,9 @@ static bool ask_news(struct line_reader *r, json_ref v, struct err *err)
 
 static void report(const struct walk_run *run, const char *set)
 {
-    printf("%s, %u passages\n  %-46s %6s %7s %7s %7s %7s %7s %7s %6s\n", set, (unsigned)run->c.passages,
-           "evidence in the first five", "asked", "words", "parts", "graph", "chosen", "walked",
-           "better", "worse");
+    printf("%s, %u passages\n  %-46s %6s %7s %7s %7s %7s %7s %7s %6s\n", set,
+           (unsigned)run->c.passages, "evidence in the first five", "asked", "words", "parts",
+           "graph", "chosen", "walked", "better", "worse");
     for (size_t i = 0; i < run->kind_count; i++) {
         const struct kind *k = &run->kinds[i];
         double n = k->asked ? k->asked : 1;
