@@ -265,3 +265,82 @@ bool http_body(struct http_exchange *x, struct str *out, struct err *err)
     *out = x->body;
     return true;
 }
+
+/* ---- the body piece by piece ---- */
+
+SUSPENDS static bool begin_pieces(struct http_exchange *x, struct err *err)
+{
+    x->in_pieces = true;
+    if (x->body_whole)
+        return true;
+    x->body_left = x->head.framing == HTTP_LENGTH ? x->head.content_length : 0;
+    if (!say_continue(x, err))
+        return reading_failed(x, err);
+    if (!change_page(x, err))
+        return fail_body(x, 503, err);
+    if (x->head.framing != HTTP_CHUNKED)
+        return true;
+    x->in_chunks = arena_alloc(x->arena, sizeof *x->in_chunks);
+    if (!x->in_chunks) {
+        err_arena(err, x->arena);
+        return fail_body(x, 503, err);
+    }
+    http_chunks_init(x->in_chunks);
+    return true;
+}
+
+/* What has arrived of it and was not given yet; may be nothing. */
+static bool take_piece(struct http_exchange *x, struct str *out, struct err *err)
+{
+    struct http_conn *c = x->conn;
+    struct str bytes = {c->page + c->at, c->end - c->at};
+    size_t used = 0;
+
+    *out = STR_NONE;
+    if (!x->in_chunks) {
+        *out = str_slice(bytes, 0, (size_t)MIN_OF(bytes.len, x->body_left));
+        used = out->len;
+        x->body_left -= used;
+        x->body_whole = x->body_left == 0;
+    } else {
+        enum http_parse parsed = http_chunks_next(x->in_chunks, bytes, &used, out, err);
+
+        if (parsed == HTTP_BAD)
+            return fail_body(x, err->code == ERR_TOO_LARGE ? 413 : 400, err);
+        x->body_whole = parsed == HTTP_OK;
+        x->body_left += out->len;
+    }
+    c->at += used;
+    x->received += used;
+    if (!x->in_chunks || x->body_left <= c->run->server->options.body_bytes_max)
+        return true;
+    err_set(err, ERR_TOO_LARGE, "the body has more than %zu bytes",
+            c->run->server->options.body_bytes_max);
+    return fail_body(x, 413, err);
+}
+
+bool http_body_next(struct http_exchange *x, struct str *bytes, struct err *err)
+{
+    bool end = false;
+
+    if (x->refusal)
+        return err_set(err, ERR_INVALID, "the body could not be read");
+    if (!x->in_pieces && !begin_pieces(x, err))
+        return false;
+    *bytes = STR_NONE;
+    if (x->body.len > 0 && !x->piece_given) {
+        x->piece_given = true;
+        *bytes = x->body;
+    }
+    while (!x->body_whole && bytes->len == 0) {
+        if (x->conn->at == x->conn->end) {
+            if (!http_conn_fill(x->conn, body_deadline(x), &end, err))
+                return reading_failed(x, err);
+            if (end)
+                return peer_ended(x, err);
+        }
+        if (!take_piece(x, bytes, err))
+            return false;
+    }
+    return true;
+}

@@ -77,6 +77,11 @@ mono_ns http_started(const struct http_exchange *x);     /* when the head was co
  * failure the handler may answer itself, or return: then the server answers 400, 408 or 413. */
 SUSPENDS bool http_body(struct http_exchange *x, struct str *out, struct err *err) MUST_CHECK;
 
+/* The body as it comes, for who does not need it whole in memory: *bytes is good until the next call, and empty
+ * when the body has ended. Either this or http_body(). Failures as there; body_timeout is for all of it. */
+SUSPENDS bool http_body_next(struct http_exchange *x, struct str *bytes, struct err *err)
+    MUST_CHECK;
+
 /* The reply: head once, then either one body or pieces. Date, Content-Length or chunking, and
  * Connection and x-request-id are written here; the caller gives the rest, values free of CR and LF (asserted). */
 struct http_reply {

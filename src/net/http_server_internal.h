@@ -84,6 +84,9 @@ struct http_exchange {
 
     struct str body; /* once whole */
     bool body_whole, continued;
+    bool in_pieces, piece_given;   /* http_body_next(): begun; the view of a whole one is out */
+    uint64_t body_left;            /* ... with a length: what has not come; else what has */
+    struct http_chunks *in_chunks; /* ... without a length */
     bool keep;    /* the connection goes on after this; decided when the reply's head is made */
     bool failed;  /* a write failed or the handler gave up: no byte more */
     bool aborted; /* ... and the peer must see that it is cut */
