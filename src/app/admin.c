@@ -221,7 +221,7 @@ static bool check_query(struct admin_call *call, struct err *err)
 
 static bool has_body(const struct admin_route *route)
 {
-    return route->takes != NULL;
+    return route->takes != NULL && !route->uploads;
 }
 
 static bool is_json(struct str type)

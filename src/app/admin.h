@@ -45,6 +45,9 @@ struct admin_route {
     bool paged;                 /* takes limit and cursor, gives {"items", "next_cursor"} */
     const struct schema_field *query; /* parameters besides, or NULL */
     const char *media;                /* of a reply that is not JSON: "application/x-ndjson" */
+    bool
+        uploads; /* the body is a file or a form with one, which the handler receives: app/receive.h;
+                     `takes` describes the form */
 };
 struct admin_part {
     const char *name, *help; /* a tag of the OpenAPI document */
@@ -73,6 +76,6 @@ extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_p
     admin_audit_part;
 
 extern const struct admin_part admin_cache_part, admin_bases_part, admin_runs_part,
-    admin_sessions_part, admin_instances_part;
+    admin_upload_part, admin_sessions_part, admin_instances_part;
 
 #endif

@@ -20,7 +20,7 @@ static const struct schema_field document_fields[] = {
     {"ingested", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
     {0},
 };
-static const struct schema document_schema = {"Document", "A document that can be asked.",
+const struct schema document_schema = {"Document", "A document that can be asked.",
                                               document_fields, NULL};
 
 static const struct schema_field label_fields[] = {LABEL_FIELDS, {0}};
@@ -96,7 +96,7 @@ static void write_readers(struct json_writer *w, struct str readers)
     jw_array_end(w);
 }
 
-static void write_document(struct json_writer *w, const struct document_info *d)
+void write_document(struct json_writer *w, const struct document_info *d)
 {
     jw_object(w);
     reply_text(w, "id", d->id);

@@ -5,6 +5,7 @@
 #include "app/house_changes.h"
 #include "app/house_models.h"
 #include "app/house_people.h"
+#include "app/receive.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -648,7 +649,7 @@ static bool open_knowledge(struct house *house, struct err *err)
                     .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
 
-    if (!bases_open(&options, &house->bases, &why, err))
+    if (!receive_clean(house, err) || !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);
     if (why.code == ERR_NONE) {

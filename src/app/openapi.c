@@ -239,7 +239,7 @@ static void write_admin(struct json_writer *w, const struct admin_part *part,
         jw_key(w, "requestBody");
         jw_object(w);
         jw_key(w, "required"), jw_bool(w, true);
-        open_content(w, "application/json");
+        open_content(w, row->uploads ? "multipart/form-data" : "application/json");
         write_reference(w, row->takes->name);
         close_content(w);
         jw_object_end(w);

@@ -6,6 +6,7 @@
 #include "knowledge/access.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/originals.h"
 #include "knowledge/rights.h"
 #include "knowledge/runs.h"
 #include "sys/clock.h"
@@ -39,6 +40,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->files_max = options->files_max ? options->files_max : FILES_DEFAULT;
     k->index_threads = options->index_threads ? options->index_threads : 1;
     mutex_init(&k->repairing);
+    mutex_init(&k->originals);
     k->dir = arena_str(arena, str_from(options->dir)).ptr;
     if (!k->dir)
         return err_arena(err, arena);
@@ -66,6 +68,8 @@ bool knowledge_open(const struct knowledge_options *options, struct knowledge **
     if (!lexical_open(options->dir, &index, err))
         return err_wrap(err, "open the knowledge base");
     atomic_store(&k->index, index);
+    if (!originals_sweep(k, NULL, err))
+        return err_wrap(err, "open the knowledge base");
     *out = k;
     k = NULL;
     return true;
@@ -92,6 +96,7 @@ void knowledge_close(struct knowledge **knowledge)
     struct lexical *index = atomic_load(&k->index);
     accesses_free(&k->accesses);
     lexical_close(&index);
+    mutex_done(&k->originals);
     mutex_done(&k->repairing);
     struct arena *arena = k->arena;
     arena_end(&arena);
@@ -156,7 +161,8 @@ bool repair_now(struct knowledge *k, uint32_t *dropped, struct err *err)
     *dropped = 0;
     mutex_lock(&k->repairing);
     if (!atomic_load(&k->index)) {
-        ok = lexical_repair(k->dir, dropped, err) && lexical_open(k->dir, &index, err);
+        ok = lexical_repair(k->dir, dropped, err) && (*dropped == 0 || originals_keep(k, err)) &&
+             lexical_open(k->dir, &index, err);
         if (ok)
             atomic_store(&k->index, index);
     }
@@ -171,8 +177,8 @@ bool knowledge_has_sandbox(const struct knowledge *k, struct err *why)
 
 /* --- blocking bodies -------------------------------------------------------------------------- */
 
-static bool copy_info(struct arena *arena, const struct lexical_document_info *from,
-                      struct document_info *to)
+bool document_info_copy(struct arena *arena, const struct lexical_document_info *from,
+                        struct document_info *to)
 {
     struct document_record record;
 
@@ -207,7 +213,7 @@ bool list_now(struct knowledge *k, struct arena *arena, const struct principal *
     for (size_t i = 0; i < documents; i++) {
         struct lexical_document_info info = lexical_document_at(view, i);
 
-        if (!copy_info(arena, &info, &list[seen]))
+        if (!document_info_copy(arena, &info, &list[seen]))
             return err_set(err, ERR_INTERNAL,
                            "could not read the record of document \"" STR_FMT "\"",
                            STR_ARG(info.key));
@@ -254,7 +260,7 @@ bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, str
     lexical_release(&view);
     accesses_forget(k);
     *documents = gone;
-    return true;
+    return originals_sweep(k, NULL, err);
 }
 
 static bool set_labels(struct lexical_writer *writer, const struct lexical_document_info *info,

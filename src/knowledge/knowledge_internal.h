@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "index/lexical.h"
 #include "knowledge/document.h"
 #include "knowledge/knowledge.h"
@@ -21,6 +22,9 @@ struct knowledge {
     struct ingest_batch batch;
     atomic_int writers_waiting; /* beside a run, which lets them in after its batch */
     struct readers *readers;
+    struct mutex originals; /* originals.h: held around pending and by a sweep */
+    struct sha256 pending;  /* the one that is being written, before its document is there */
+    bool is_pending;
     bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
     size_t file_bytes_max;
@@ -34,6 +38,10 @@ struct lexical *index_of(struct knowledge *knowledge, struct err *err);
 bool begin_change(struct knowledge *knowledge, struct lexical_writer **out, struct err *err)
     MUST_CHECK;
 bool repair_now(struct knowledge *knowledge, uint32_t *dropped, struct err *err) MUST_CHECK;
+
+/* Copied; false: the record cannot be read, or memory is gone. */
+bool document_info_copy(struct arena *arena, const struct lexical_document_info *from,
+                        struct document_info *to) MUST_CHECK;
 
 /* Blocking bodies of the calls with the same names; tests and tools call them without a loop. */
 bool ingest_now(struct knowledge *knowledge, struct arena *arena, const struct ingest_wish *wish,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -339,6 +340,71 @@ test("knowledge bases: made, shown, filled, asked, deleted", async () => {
   assert.ok(!fs.readdirSync(path.join(weir.dir, "data", "knowledge", "bases")).some((name) => name.startsWith(made.id)));
   await bad("GET", "/api/v1/knowledge/deals", 404, "not_found");
   await bad("DELETE", "/api/v1/knowledge/default", 409, "conflict");
+});
+
+test("documents that are sent: added, changed, unchanged, refused, read back, gone", async () => {
+  await good("POST", "/api/v1/knowledge", { body: { name: "sent" } }, 201);
+  const where = "/api/v1/knowledge/sent/documents";
+  const originals = () => { const dir = fs.readdirSync(path.join(weir.dir, "data", "knowledge", "bases")).map((d) => path.join(weir.dir, "data", "knowledge", "bases", d, "originals")).filter((d) => fs.existsSync(d)); return dir.flatMap((d) => fs.readdirSync(d)); };
+  const unfinished = () => (fs.existsSync(path.join(weir.dir, "data", "uploads")) ? fs.readdirSync(path.join(weir.dir, "data", "uploads")) : []);
+  // A form, as browsers and SDKs send it.
+  const send = async (text, name, fields = {}) => {
+    const form = new FormData();
+    for (const [key, value] of Object.entries(fields)) form.append(key, value);
+    form.append("file", new Blob([text]), name);
+    const reply = await fetch(weir.url + where, { method: "POST", headers: { authorization: `Bearer ${weir.admin}` }, body: form });
+    return { status: reply.status, body: await reply.json(), type: reply.headers.get("content-type") };
+  };
+  const first = await send("# Fees\n\nThe fee is 12 euros.\n", "fees.md", { readers: "everyone", metadata: '{"year":2026}' });
+  assert.equal(first.status, 201, JSON.stringify(first.body));
+  api.check("POST", where, 201, first.type, JSON.stringify(first.body));
+  assert.equal(first.body.became, "added");
+  const { id } = first.body.document;
+  assert.deepEqual([first.body.document.path, first.body.document.version, first.body.document.metadata, first.body.document.readers], ["fees.md", 1, { year: 2026 }, ["everyone"]]);
+  assert.equal((await send("# Fees\n\nThe fee is 12 euros.\n", "fees.md")).body.became, "unchanged");
+  const second = await send("# Fees\n\nThe fee is 13 euros.\n", "fees.md");
+  assert.deepEqual([second.status, second.body.became, second.body.document.version, second.body.document.metadata], [200, "changed", 2, { year: 2026 }]);
+  assert.equal(originals().length, 1, "the first version's bytes are gone");
+  // The file as the body itself.
+  const raw = async (text, query) => (await fetch(`${weir.url}${where}${query}`, { method: "POST", headers: { authorization: `Bearer ${weir.admin}`, "content-type": "text/markdown" }, body: text }));
+  const plain = await raw("Cancellation is free for 14 days.\n", "?name=cancel.txt");
+  assert.equal(plain.status, 201);
+  assert.equal((await good("GET", `${where}/${id}`)).passages, 1);
+  const read = await call("GET", `${where}/${id}/content`);
+  assert.deepEqual([read.status, read.type, read.text], [200, "text/plain; charset=utf-8", "# Fees\n\nThe fee is 13 euros.\n"]);
+  assert.equal(read.headers.get("x-content-type-options"), "nosniff");
+  api.check("GET", `${where}/${id}/content`, 200, "application/octet-stream", read.text);
+  const [hit] = (await good("POST", "/api/v1/knowledge/sent/search", { body: { query: "fee euros" } })).passages;
+  assert.equal(Buffer.from(read.text).subarray(...hit.bytes).toString(), hit.quote, "a citation's bytes are the original's");
+  // What cannot be taken leaves nothing behind.
+  const refusals = [
+    [await send("PK\x03\x04 no archive", "broken.docx"), 422, "unreadable_document"],
+    [await send("x", "program.exe"), 422, "unreadable_document"],
+    [await send("", "empty.md"), 400, "invalid"],
+    [await send("text", "a.md", { colour: "red" }), 422, "wrong_fields"],
+    [await send("text", "a.md", { readers: "somebody" }), 422, "wrong_fields"],
+    [await send("text", "a.md", { metadata: "{" }), 422, "wrong_fields"],
+    [await send("x".repeat(17 * 1024 * 1024), "large.txt"), 413, "too_large"],
+  ];
+  for (const [reply, status, code] of refusals) assert.deepEqual([reply.status, reply.body.code], [status, code], JSON.stringify(reply.body));
+  assert.match(refusals.at(-1)[0].body.detail, /knowledge\.file_bytes/);
+  assert.equal((await raw("text", "")).status, 422, "no name");
+  // A client that leaves in the middle.
+  await new Promise((done) => {
+    const socket = net.connect(weir.port, "127.0.0.1", () => {
+      socket.write(`POST ${where}?name=cut.txt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${weir.admin}\r\nContent-Length: 100000\r\n\r\nhalf of it`);
+      setTimeout(() => socket.destroy(), 100);
+    });
+    socket.on("close", done);
+  });
+  await until(async () => unfinished().length === 0);
+  assert.equal((await good("GET", where)).items.length, 2);
+  assert.equal(originals().length, 2);
+  assert.deepEqual(await good("DELETE", `${where}/${id}`), { forgotten: 1 });
+  assert.equal(originals().length, 1);
+  await bad("GET", `${where}/${id}/content`, 404, "not_found");
+  await good("DELETE", "/api/v1/knowledge/sent");
+  assert.equal(originals().length, 0);
 });
 
 test("documents: ingested, listed, forgotten", async () => {

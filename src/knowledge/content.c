@@ -1,0 +1,130 @@
+/* A document as it is known, and its original's bytes. */
+#include <string.h>
+
+#include "knowledge/originals.h"
+#include "knowledge/rights.h"
+#include "knowledge/upload.h"
+#include "sys/file.h"
+
+static const struct {
+    const char *media;
+    bool is_shown;
+} kinds[DOCUMENT_TYPES] = {
+    [DOCUMENT_TEXT] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_MARKDOWN] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_HTML] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_CSV] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_JSON] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_CODE] = {"text/plain; charset=utf-8", true},
+    [DOCUMENT_DOCX] = {"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                       false},
+    [DOCUMENT_XLSX] = {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", false},
+    [DOCUMENT_PPTX] = {"application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                       false},
+    [DOCUMENT_ODF] = {"application/vnd.oasis.opendocument.text", false},
+    [DOCUMENT_EPUB] = {"application/epub+zip", false},
+    [DOCUMENT_MAIL] = {"message/rfc822", false},
+    [DOCUMENT_PDF] = {"application/pdf", true},
+};
+
+struct looking {
+    struct knowledge *knowledge;
+    struct arena *arena;
+    struct str id;
+    const struct principal *who;
+    struct document_content out;
+    bool wants_bytes, ok;
+    struct err *err;
+};
+
+/* The file of a folder, if it still is the one that was read. */
+static bool load_file(struct looking *l, const struct document_record *record, struct err *err)
+{
+    struct str path = arena_str(l->arena, record->source);
+    struct err why = {0};
+
+    if (!path.ptr)
+        return err_arena(err, l->arena);
+    if (!file_load(l->arena, path.ptr, l->knowledge->file_bytes_max, &l->out.bytes, &why)) {
+        if (why.code != ERR_NOT_FOUND && why.code != ERR_TOO_LARGE) {
+            *err = why;
+            return false;
+        }
+        return err_set(err, ERR_NOT_FOUND,
+                       "the file of document \"" STR_FMT "\" is no longer there",
+                       STR_ARG(record->path));
+    }
+    struct sha256 hash = sha256(l->out.bytes);
+    return memcmp(&hash, &record->hash, sizeof hash) == 0 ||
+           err_set(err, ERR_NOT_FOUND,
+                   "the file of document \"" STR_FMT
+                   "\" is no longer the one that was read: ingest it again",
+                   STR_ARG(record->path));
+}
+
+static bool load(struct looking *l, const struct document_record *record, struct err *err)
+{
+    enum document_type type = DOCUMENT_TEXT;
+
+    if (!(is_sent(record) ? original_load(l->knowledge, l->arena, &record->hash, &l->out.bytes, err)
+                          : load_file(l, record, err)))
+        return false;
+    if (str_starts(l->out.bytes, STR("%PDF-")))
+        type = DOCUMENT_PDF;
+    else
+        (void)document_type_of(record->path, &type);
+    l->out.media = kinds[type].media;
+    l->out.is_shown = kinds[type].is_shown;
+    return true;
+}
+
+static bool look_now(struct looking *l, struct err *err)
+{
+    struct lexical *index = index_of(l->knowledge, err);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
+    struct lexical_document_info info;
+    struct document_record record;
+
+    if (!view)
+        return false;
+    if (!lexical_find(view, l->id, &info) || !document_record_read(info.record, &record) ||
+        (l->who && !readers_allow(record.readers, l->who)))
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
+                       STR_ARG(str_slice(l->id, 0, 100)));
+    return (document_info_copy(l->arena, &info, &l->out.document) || err_arena(err, l->arena)) &&
+           (!l->wants_bytes || load(l, &record, err));
+}
+
+static void run_look(void *arg)
+{
+    struct looking *l = arg;
+
+    l->ok = look_now(l, l->err);
+}
+
+bool knowledge_document(struct knowledge *knowledge, struct arena *arena, struct str id,
+                        const struct principal *who, struct document_info *out, struct err *err)
+{
+    struct looking l = {.knowledge = knowledge, .arena = arena, .id = id, .who = who, .err = err};
+
+    if (!pool_run(knowledge->pool, run_look, &l, err) || !l.ok)
+        return false;
+    *out = l.out.document;
+    return true;
+}
+
+bool knowledge_content(struct knowledge *knowledge, struct arena *arena, struct str id,
+                       const struct principal *who, struct document_content *out, struct err *err)
+{
+    struct looking l = {.knowledge = knowledge,
+                        .arena = arena,
+                        .id = id,
+                        .who = who,
+                        .wants_bytes = true,
+                        .err = err};
+
+    if (!pool_run(knowledge->pool, run_look, &l, err) || !l.ok)
+        return false;
+    *out = l.out;
+    return true;
+}
