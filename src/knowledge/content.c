@@ -45,6 +45,11 @@ static bool load_file(struct looking *l, const struct document_record *record, s
 
     if (!path.ptr)
         return err_arena(err, l->arena);
+    if (!str_starts(path, STR("/")))
+        return err_set(err, ERR_NOT_FOUND,
+                       "the original of document \"" STR_FMT
+                       "\" stands where it was read: " STR_FMT,
+                       STR_ARG(record->path), STR_ARG(str_slice(path, 0, 120)));
     if (!file_load(l->arena, path.ptr, l->knowledge->file_bytes_max, &l->out.bytes, &why)) {
         if (why.code != ERR_NOT_FOUND && why.code != ERR_TOO_LARGE) {
             *err = why;

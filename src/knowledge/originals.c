@@ -28,7 +28,7 @@ static struct str name_of(const struct sha256 *hash, char memory[2 * SHA256_BYTE
 
 bool is_sent(const struct document_record *record)
 {
-    return record->source.len > 0 && record->source.ptr[0] != '/';
+    return str_starts(record->source, STR("upload/")) || str_starts(record->source, STR("file/"));
 }
 
 bool original_put(struct knowledge *k, const struct sha256 *hash, struct str bytes, struct err *err)

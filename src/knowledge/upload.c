@@ -201,24 +201,35 @@ static bool check_name(struct str name, struct err *err)
                          UPLOAD_NAME_MAX);
 }
 
-bool knowledge_upload(struct knowledge *knowledge, struct arena *arena, const struct upload *upload,
-                      struct upload_report *out, struct err *err)
+/* While another run writes, nobody waits on a thread for it. */
+static SUSPENDS bool run_when_free(struct uploading *u, struct err *err)
 {
-    struct uploading u = {.knowledge = knowledge, .arena = arena, .upload = upload, .err = err};
     mono_ns until = fiber_now() + UPLOAD_WAIT;
 
-    if (!check_name(upload->name, err))
-        return false;
     for (;;) {
-        buf_init(&u.notes, arena, NOTES_MAX * sizeof(struct str));
-        if (!pool_run(knowledge->pool, run_upload, &u, err))
+        buf_init(&u->notes, u->arena, NOTES_MAX * sizeof(struct str));
+        if (!pool_run(u->knowledge->pool, run_upload, u, err))
             return false;
-        if (!u.busy || fiber_now() > until)
-            break;
+        if (!u->busy || fiber_now() > until)
+            return true;
         *err = (struct err){0};
         if (!fiber_sleep(UPLOAD_LOOK, err))
             return false;
     }
+}
+
+bool knowledge_upload(struct knowledge *knowledge, struct arena *arena, const struct upload *upload,
+                      struct upload_report *out, struct err *err)
+{
+    struct uploading u = {.knowledge = knowledge, .arena = arena, .upload = upload, .err = err};
+
+    if (!check_name(upload->name, err))
+        return false;
+    atomic_fetch_add(&knowledge->writers_waiting, 1); /* a run lets us in between two batches */
+    bool ran = run_when_free(&u, err);
+    atomic_fetch_sub(&knowledge->writers_waiting, 1);
+    if (!ran)
+        return false;
     *out = u.report;
     return u.ok;
 }
