@@ -13,11 +13,11 @@ SUSPENDS bool call_base(struct admin_call *call, struct str name, bool change, s
 const struct principal *call_reader(const struct admin_call *call, const struct base_info *info);
 
 extern const struct schema document_schema; /* of a document, as lists show it */
-void write_document(struct json_writer *w, const struct document_info *document);
+void reply_document(struct json_writer *w, const struct document_info *document);
 /* "a, b" or lines, as forms and queries say it. */
-bool read_readers(struct admin_call *call, struct str text, struct str *out, struct err *err)
+bool form_readers(struct admin_call *call, struct str text, struct str *out, struct err *err)
     MUST_CHECK;
-bool read_metadata(struct admin_call *call, struct str text, struct str *out, struct err *err)
+bool form_metadata(struct admin_call *call, struct str text, struct str *out, struct err *err)
     MUST_CHECK;
 
 #endif

@@ -20,8 +20,8 @@ static const struct schema_field document_fields[] = {
     {"ingested", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
     {0},
 };
-const struct schema document_schema = {"Document", "A document that can be asked.",
-                                              document_fields, NULL};
+const struct schema document_schema = {"Document", "A document that can be asked.", document_fields,
+                                       NULL};
 
 static const struct schema_field label_fields[] = {LABEL_FIELDS, {0}};
 static const struct schema label_schema = {
@@ -96,7 +96,7 @@ static void write_readers(struct json_writer *w, struct str readers)
     jw_array_end(w);
 }
 
-void write_document(struct json_writer *w, const struct document_info *d)
+void reply_document(struct json_writer *w, const struct document_info *d)
 {
     jw_object(w);
     reply_text(w, "id", d->id);
@@ -150,7 +150,7 @@ static bool list(struct admin_call *call, struct err *err)
         qsort(documents, count, sizeof *documents, by_path);
     for (size_t i = 0; i < count && !page_is_full(&page); i++)
         if (page_wants(&page, documents[i].path))
-            write_document(&call->reply, &documents[i]);
+            reply_document(&call->reply, &documents[i]);
     page_end(call, &page);
     return true;
 }

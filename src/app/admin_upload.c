@@ -39,7 +39,7 @@ static const struct schema uploaded_schema = {"DocumentUploaded", "What became o
 
 /* ---- what is said of it ---- */
 
-bool read_readers(struct admin_call *call, struct str text, struct str *out, struct err *err)
+bool form_readers(struct admin_call *call, struct str text, struct str *out, struct err *err)
 {
     struct str list[READERS_MAX], reader;
     size_t count = 0;
@@ -53,7 +53,7 @@ bool read_readers(struct admin_call *call, struct str text, struct str *out, str
     return count == 0 || readers_join(call->arena, list, count, out, err);
 }
 
-bool read_metadata(struct admin_call *call, struct str text, struct str *out, struct err *err)
+bool form_metadata(struct admin_call *call, struct str text, struct str *out, struct err *err)
 {
     struct json *j;
 
@@ -106,9 +106,9 @@ static bool read_wish(struct admin_call *call, const struct received *got, struc
     if (out->name.len == 0)
         return admin_fail(call, 422, "wrong_fields", err,
                           "the file has no name: say it as ?name= or in the form");
-    if (!read_readers(call, readers, &out->labels.readers, err))
+    if (!form_readers(call, readers, &out->labels.readers, err))
         return wrong(call, "readers", err);
-    return read_metadata(call, metadata, &out->labels.metadata, err) ||
+    return form_metadata(call, metadata, &out->labels.metadata, err) ||
            wrong(call, "metadata", err);
 }
 
@@ -122,7 +122,7 @@ static void write_uploaded(struct admin_call *call, const struct upload_report *
     jw_object(w);
     reply_text(w, "became", str_from(became[report->became]));
     jw_key(w, "document");
-    write_document(w, &report->document);
+    reply_document(w, &report->document);
     jw_key(w, "notes");
     jw_array(w);
     for (size_t i = 0; i < report->note_count; i++)
@@ -176,7 +176,7 @@ static bool show(struct admin_call *call, struct err *err)
         !knowledge_document(base_knowledge(base), call->arena, call->values[1], who, &document,
                             err))
         return false;
-    write_document(&call->reply, &document);
+    reply_document(&call->reply, &document);
     return true;
 }
 
