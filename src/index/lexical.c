@@ -183,6 +183,12 @@ struct lexical_stats lexical_stats(const struct lexical_view *view)
     return (struct lexical_stats){view->documents, view->passages, view->bytes, view->count};
 }
 
+uint32_t lexical_segment_passages(const struct lexical_view *view, uint32_t segment)
+{
+    ASSERT(segment < view->count);
+    return view->at[segment]->passages;
+}
+
 struct str newest_record(const struct lexical_view *view, const struct segment *s,
                          const struct document_entry *entry)
 {

@@ -86,6 +86,9 @@ struct lexical_stats {
 };
 struct lexical_stats lexical_stats(const struct lexical_view *view);
 
+/* Of one of the segments; documents and passages are numbered segment by segment. */
+uint32_t lexical_segment_passages(const struct lexical_view *view, uint32_t segment);
+
 struct lexical_document_info {
     struct str key, record;
     uint32_t passages;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "knowledge/vectors.h"
 
 #define TEXT_MAX       ((size_t)256 * KIB)
 #define LIST_ITEMS_MAX 8     /* that follow their introduction into an answer */
@@ -104,24 +105,35 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
     return true;
 }
 
-bool inquire(const struct access *access, struct arena *arena, struct str text, struct inquiry *out,
-             struct err *err)
+bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
+                const struct knowledge_question *question, struct inquiry *out, struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct inquiry q = {0};
-    struct lexical_query query = {
-        .terms = &q.question.terms, .filter = access->filter, .limit = PASSAGES_ASKED};
+    struct str text = question->text;
+    struct find_wish wish = {.knowledge = knowledge,
+                             .question = question,
+                             .terms = &q.question.terms,
+                             .limit = PASSAGES_ASKED};
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
     if (!analyser_open(&analyser, err) ||
         !question_read(access, analyser, arena, text, &q.question, err) ||
-        !lexical_search(access->view, arena, &query, &hits, err) ||
+        !find_passages(access, arena, &wish, &hits, err) ||
         !inquire_in(&(struct span_request){.access = access, .analyser = analyser, .arena = arena},
                     &hits, &q, err))
         return false;
     *out = q;
     return true;
+}
+
+bool inquire(const struct access *access, struct arena *arena, struct str text, struct inquiry *out,
+             struct err *err)
+{
+    struct knowledge_question question = {.text = text};
+
+    return inquire_of(NULL, access, arena, &question, out, err);
 }
 
 /* --- citations -------------------------------------------------------------------------------- */

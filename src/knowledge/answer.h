@@ -45,6 +45,10 @@ struct inquiry {
 };
 bool inquire(const struct access *access, struct arena *arena, struct str question,
              struct inquiry *out, struct err *err) MUST_CHECK;
+/* The same, with what the base can find beside words. */
+bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
+                const struct knowledge_question *question, struct inquiry *out, struct err *err)
+    MUST_CHECK;
 /* The passages that `hits` found, read and ranked; question and span weights (NULL: those that ship) are
  * given. What inquire() does, for measuring. */
 bool inquire_in(const struct span_request *with, const struct lexical_hits *hits,

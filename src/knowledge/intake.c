@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "knowledge/access.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/vectors.h"
 #include "sys/clock.h"
 
 #define SEEN_MAX      ((size_t)10 * 1000 * 1000)
@@ -284,6 +285,8 @@ static bool settle_record(struct intake *in, const struct known *known, const st
 
     if (!scratch)
         return err_no_room(err, "no memory to note what is known of a document");
+    if (!vectors_rights(in->writer, record.readers, labels->readers, err))
+        return false;
     record.readers = labels->readers;
     record.metadata = labels->metadata;
     record.mark = item->mark;

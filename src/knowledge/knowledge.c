@@ -9,15 +9,18 @@
 #include "knowledge/originals.h"
 #include "knowledge/rights.h"
 #include "knowledge/runs.h"
+#include "knowledge/vectors.h"
 #include "sys/clock.h"
 
-#define FILE_BYTES_DEFAULT ((size_t)16 * MIB)
-#define FILES_DEFAULT      100000u
-#define BATCH_FILES        1000u
-#define BATCH_BYTES        ((size_t)32 * MIB)
-#define BATCH_TIME         (5 * SECOND)
-#define WRITING_LOOKS      12000 /* a minute until somebody else's writing is given up on */
-#define WRITING_LOOK       (5 * MILLISECOND)
+#define FILE_BYTES_DEFAULT     ((size_t)16 * MIB)
+#define FILES_DEFAULT          100000u
+#define BATCH_FILES            1000u
+#define BATCH_BYTES            ((size_t)32 * MIB)
+#define BATCH_TIME             (5 * SECOND)
+#define WRITING_LOOKS          12000 /* a minute until somebody else's writing is given up on */
+#define WRITING_LOOK           (5 * MILLISECOND)
+#define EMBED_BATCH_DEFAULT    32u
+#define QUESTION_LIMIT_DEFAULT (2 * SECOND)
 
 static bool new_knowledge(const struct knowledge_options *options, struct knowledge **out,
                           struct err *err)
@@ -47,6 +50,13 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->accesses = accesses_new(k);
     k->runs = runs_new(arena);
     if (!k->accesses || !k->runs)
+        return err_no_room(err, "no memory to open the knowledge base");
+    k->embedder = options->embedder;
+    k->embedder.batch = k->embedder.batch ? k->embedder.batch : EMBED_BATCH_DEFAULT;
+    k->embedder.question_limit =
+        k->embedder.question_limit ? k->embedder.question_limit : QUESTION_LIMIT_DEFAULT;
+    k->vectors = vectors_new(k);
+    if (!k->vectors)
         return err_no_room(err, "no memory to open the knowledge base");
     k->readers = options->share;
     k->shares_readers = options->share != NULL;
@@ -95,6 +105,7 @@ void knowledge_close(struct knowledge **knowledge)
     runs_free(&k->runs);
     struct lexical *index = atomic_load(&k->index);
     accesses_free(&k->accesses);
+    vectors_free(&k->vectors);
     lexical_close(&index);
     mutex_done(&k->originals);
     mutex_done(&k->repairing);
@@ -275,6 +286,8 @@ static bool set_labels(struct lexical_writer *writer, const struct lexical_docum
     if (!document_record_read(info->record, &record))
         return err_set(err, ERR_INTERNAL, "could not read the record of document \"" STR_FMT "\"",
                        STR_ARG(info->key));
+    if (wish->says_readers && !vectors_rights(writer, record.readers, wish->readers, err))
+        return false;
     if (wish->says_readers)
         record.readers = wish->readers;
     if (wish->says_metadata)
@@ -320,7 +333,7 @@ bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct inquiry inquiry;
 
     return access_borrow(k, question, &access, err) &&
-           inquire(access, arena, question->text, &inquiry, err) &&
+           inquire_of(k, access, arena, question, &inquiry, err) &&
            ground(access, arena, &inquiry, out, err);
 }
 
@@ -331,7 +344,7 @@ bool brief_now(struct knowledge *k, struct arena *arena, const struct knowledge_
     struct inquiry inquiry;
 
     return access_borrow(k, question, &access, err) &&
-           inquire(access, arena, question->text, &inquiry, err) &&
+           inquire_of(k, access, arena, question, &inquiry, err) &&
            brief(arena, &inquiry, out, err);
 }
 
@@ -412,12 +425,14 @@ bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                      const struct knowledge_question *question, struct briefing *out,
                      struct err *err)
 {
+    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = question,
+                        .question = &asked,
                         .err = err,
                         .out.briefing = out};
 
+    vectors_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
 }
 
@@ -441,13 +456,15 @@ bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                       const struct knowledge_question *question, size_t limit,
                       struct passages_found *out, struct err *err)
 {
+    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = question,
+                        .question = &asked,
                         .limit = limit,
                         .err = err,
                         .out.found = out};
 
+    vectors_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_search, &call, err) && call.ok;
 }
 
@@ -473,11 +490,13 @@ bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                       const struct knowledge_question *question, struct grounded *out,
                       struct err *err)
 {
+    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = question,
+                        .question = &asked,
                         .err = err,
                         .out.grounded = out};
 
+    vectors_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_answer, &call, err) && call.ok;
 }

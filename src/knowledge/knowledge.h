@@ -17,6 +17,32 @@
 
 struct knowledge;
 
+/* What makes vectors of passages and questions: docs/documents.md#vectors */
+enum embedder_kind {
+    EMBEDDER_NONE,   /* nothing: passages are found by their words */
+    EMBEDDER_HASHED, /* index/embed.h */
+    EMBEDDER_LATENT, /* index/latent.h */
+    EMBEDDER_MODEL,  /* a configured model, asked through `ask` */
+};
+struct embed_call {
+    struct arena *arena;
+    const struct principal *who; /* pays; NULL: the house */
+    uint64_t request_id;         /* that it is recorded beside; 0: none */
+    struct str model;
+    const struct str *texts;
+    size_t count;
+    float *values; /* out: [count][dim] */
+    uint32_t dim;  /* out */
+};
+struct embedder_options {
+    enum embedder_kind kind;
+    struct str model;      /* EMBEDDER_MODEL: its name */
+    uint32_t batch;        /* texts of a call; default 32 */
+    dur_ns question_limit; /* how long a question waits for its vector; default 2 s */
+    SUSPENDS bool (*ask)(void *ctx, struct embed_call *call, struct err *err);
+    void *ctx;
+};
+
 struct knowledge_options {
     const char *dir;       /* data directory's knowledge/ */
     struct pool *pool;     /* searching and answering happen here */
@@ -29,6 +55,7 @@ struct knowledge_options {
         dur_ns time;       /* default 5 s */
     } batch;
     int index_threads; /* of a run, to analyse texts; default 1 */
+    struct embedder_options embedder;
     struct readers_options readers;
     struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
@@ -130,12 +157,23 @@ SUSPENDS bool knowledge_label(struct knowledge *knowledge, const struct ingest_w
 SUSPENDS bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path,
                                uint32_t *documents, struct err *err) MUST_CHECK;
 
+#define SEARCH_NOTES_MAX 4u
+struct search_notes {
+    const char *at[SEARCH_NOTES_MAX]; /* fixed sentences */
+    uint32_t count;
+};
+
 /* A question, and whose. Documents that `who` may not read are as if they were not there: not found, not
  * counted, in no score. */
 struct knowledge_question {
     struct str text;
     const struct principal *who; /* NULL: no rights are asked for; for tools without a request */
     struct str filter;           /* JSON of a metadata filter (knowledge/metadata.h), or empty */
+    uint64_t request_id;         /* 0: none; what is asked of models for it is recorded beside */
+    struct search_notes
+        *notes;          /* what went wrong without ending the search is put there; or NULL */
+    const float *vector; /* internal: what an embedding model made of the text */
+    uint32_t dim;
 };
 
 struct citation_words {              /* the words of a quote that answer */
@@ -180,6 +218,19 @@ struct passages_found {
 SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, size_t limit,
                                struct passages_found *out, struct err *err) MUST_CHECK;
+
+struct vectors_status {
+    const char *embedder;       /* "none", "hashed", "latent", or "model" */
+    struct str model;           /* of EMBEDDER_MODEL */
+    uint64_t passages, vectors; /* in use: of the embedder as it is now; the others wait */
+    uint64_t learned_from;      /* latent: passages; 0: there is no model now, and none asked */
+    char problem[240];          /* the newest; empty: none */
+    uint32_t failed;            /* documents that the model would not take */
+};
+void knowledge_vectors(struct knowledge *knowledge, struct vectors_status *out);
+/* Makes the vectors that are missing, a bounded step; *more: there is work left, and it was not refused. */
+SUSPENDS bool knowledge_vectors_step(struct knowledge *knowledge, bool *more, struct err *err)
+    MUST_CHECK;
 
 /* The model "weir": fills gateway/config.h's struct answerer. Asked is the default base; "weir/NAME" asks
  * another, and "weir": {"knowledge": ["a", "b"]} in the body several. With `through` set, that model writes the

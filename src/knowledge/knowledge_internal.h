@@ -27,6 +27,9 @@ struct knowledge {
     bool is_pending;
     bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
+    struct embedder_options embedder;
+    struct vectors_state *vectors;
+    volatile bool closing; /* long work on the pool looks at it */
     size_t file_bytes_max;
     uint32_t files_max;
     int index_threads;

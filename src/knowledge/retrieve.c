@@ -1,6 +1,7 @@
 /* Passages for a question, whole: what `weir search` and POST /api/v1/knowledge/search give. */
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/vectors.h"
 
 static bool fill(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
                  struct err *err)
@@ -29,8 +30,9 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
         !analyser_terms(analyser, arena, str_slice(question->text, 0, QUESTION_MAX), &terms, err))
         return false;
-    struct lexical_query query = {.terms = &terms, .filter = access->filter, .limit = limit};
-    if (!lexical_search(access->view, arena, &query, &hits, err))
+    struct find_wish wish = {
+        .knowledge = k, .question = question, .terms = &terms, .limit = limit};
+    if (!find_passages(access, arena, &wish, &hits, err))
         return false;
     found.list = arena_array(arena, hits.count + 1, sizeof *found.list);
     if (!found.list)
