@@ -52,6 +52,8 @@ static const struct schema citation_schema = {"Citation", "A place in a document
                                               NULL};
 static const struct schema_field found_fields[] = {
     {"passages", FIELD_OBJECT, FIELD_LIST, "Best first.", 0, 0, NULL, &citation_schema},
+    {"warnings", FIELD_PROSE, FIELD_OPTIONAL | FIELD_LIST, "What was not done as it should.", 0, 0,
+     NULL, NULL},
     {0},
 };
 static const struct schema found_schema = {"KnowledgeFound", "Passages.", found_fields, NULL};
@@ -66,6 +68,23 @@ static const struct schema_field answered_fields[] = {
 };
 static const struct schema answered_schema = {"KnowledgeAnswer", "An answer from documents.",
                                               answered_fields, NULL};
+
+static const struct schema_field vectors_fields[] = {
+    {"embedder", FIELD_PROSE, 0, "As in the settings: none, hashed, latent or model.", 0, 0, NULL,
+     NULL},
+    {"model", FIELD_PROSE, FIELD_OPTIONAL, "The embedding model that is asked.", 0, 0, NULL, NULL},
+    {"passages", FIELD_COUNT, 0, "All of them; each is found by its words.", 0, 0, NULL, NULL},
+    {"vectors", FIELD_COUNT, 0, "Those that are found by vectors too.", 0, 0, NULL, NULL},
+    {"learned_from", FIELD_COUNT, FIELD_OPTIONAL,
+     "Passages that the latent model was learned from; absent while there is none.", 0, 0, NULL,
+     NULL},
+    {"refused", FIELD_COUNT, 0, "Documents that the model would not take.", 0, 0, NULL, NULL},
+    {"problem", FIELD_PROSE, FIELD_OPTIONAL,
+     "Why vectors could not be made; tried again by itself.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema vectors_schema = {"KnowledgeVectors", "What is found by vectors.",
+                                             vectors_fields, NULL};
 
 struct asking {
     struct str model, base; /* base empty: the default one */
@@ -172,7 +191,35 @@ static bool search(struct admin_call *call, struct err *err)
     jw_object(&call->reply);
     jw_key(&call->reply, "passages");
     jw_raw(&call->reply, json_raw(told, json_path(told, "weir.citations")));
+    if (json_path(told, "weir.warnings")) {
+        jw_key(&call->reply, "warnings");
+        jw_raw(&call->reply, json_raw(told, json_path(told, "weir.warnings")));
+    }
     jw_object_end(&call->reply);
+    return true;
+}
+
+static bool vectors(struct admin_call *call, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct json_writer *w = &call->reply;
+    struct vectors_status s;
+
+    if (!call_base(call, call->values[0], true, &base, err))
+        return false;
+    knowledge_vectors(base_knowledge(base), &s);
+    jw_object(w);
+    jw_key(w, "embedder"), jw_cstr(w, s.embedder);
+    if (s.model.len > 0)
+        reply_text(w, "model", s.model);
+    reply_count(w, "passages", (int64_t)s.passages);
+    reply_count(w, "vectors", (int64_t)s.vectors);
+    if (s.learned_from > 0)
+        reply_count(w, "learned_from", (int64_t)s.learned_from);
+    reply_count(w, "refused", (int64_t)s.failed);
+    if (s.problem[0])
+        reply_text(w, "problem", arena_str(call->arena, str_from(s.problem)));
+    jw_object_end(w);
     return true;
 }
 
@@ -200,6 +247,8 @@ static const struct admin_route routes[] = {
      &search_schema, &found_schema, 0, false, NULL, NULL},
     {"POST", "/api/v1/knowledge/{base}/answer", "Answer from documents, with citations", RIGHT_ASK,
      answer, &answer_schema, &answered_schema, 0, false, NULL, NULL},
+    {"GET", "/api/v1/knowledge/{base}/vectors", "How many passages have vectors", RIGHT_BASES,
+     vectors, NULL, &vectors_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_knowledge_part = {
     "knowledge", "Documents searched and answered from, within what the key may read.", routes,

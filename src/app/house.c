@@ -5,6 +5,7 @@
 #include "app/house_changes.h"
 #include "app/house_models.h"
 #include "app/house_people.h"
+#include "app/house_vectors.h"
 #include "app/receive.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -649,6 +650,7 @@ static bool open_knowledge(struct house *house, struct err *err)
                     .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
 
+    house_embedder(house, &options.each.embedder);
     if (!receive_clean(house, err) || !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);

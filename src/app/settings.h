@@ -103,6 +103,9 @@ struct settings {
     } telemetry;
     struct {
         struct str model, through, examples;
+        struct str embedder;
+        int64_t embed_batch;
+        dur_ns embed_limit;
         int64_t bases, file_bytes, files;
         int64_t threads, queue;
         int64_t batch_files, batch_bytes;

@@ -242,6 +242,11 @@ static void check_server(struct reading *r)
              "must be at least twice server.body_bytes");
 }
 
+static bool is_own_embedder(struct str name)
+{
+    return str_eq(name, STR("none")) || str_eq(name, STR("latent")) || str_eq(name, STR("hashed"));
+}
+
 void settings_check(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -258,6 +263,11 @@ void settings_check(struct reading *r)
     check_models(r);
     check_prices(r);
     check_routes(r);
+    must(r,
+         is_own_embedder(s->knowledge.embedder) || !names_known(r, "models") ||
+             has_model(s, s->knowledge.embedder),
+         "knowledge.embedder",
+         "expected \"none\", \"latent\", \"hashed\" or the name of one of `models`");
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
 }

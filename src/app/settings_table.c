@@ -160,6 +160,16 @@ static const struct setting knowledge_rows[] = {
      "A sentence of such a model that the passages do not say, by its numbers, names, negation and "
      "words: told in "
      "`weir.support` (mark), left out (drop), or reason to refuse the whole answer (refuse)."},
+    {"embedder", SET_NAME, AT(knowledge.embedder), "none", 0, 0, NULL, true,
+     "What makes vectors of passages, by which they are found beside their words: \"none\", "
+     "\"latent\" learned from the documents themselves, \"hashed\" parts of words, or the name of "
+     "a "
+     "configured embedding model, which is asked in the background and for each question."},
+    {"embed_batch", SET_COUNT, AT(knowledge.embed_batch), "32", 1, 2048, NULL, true,
+     "Passages in one call of an embedding model."},
+    {"embed_limit", SET_DURATION, AT(knowledge.embed_limit), "2s", S(1) / 100, S(60), NULL, true,
+     "How long a question waits for an embedding model; above it, it is searched by its words "
+     "alone, and the answer says so."},
     {"examples", SET_PATH, AT(knowledge.examples), "auto", 0, 0, NULL, true,
      "Folder ingested when Weir starts for the first time: \"auto\" for the handbook that comes "
      "with it, \"none\" for nothing."},

@@ -204,6 +204,7 @@ struct grounded {
     size_t citation_count;
     enum polarity verdict; /* where the first citation says so word by word */
     float confidence;      /* 0 to 1, calibrated on the development splits; docs/quality.md */
+    const struct search_notes *notes; /* of the question; or NULL */
 };
 SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, struct grounded *out,

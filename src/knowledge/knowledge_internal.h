@@ -84,10 +84,11 @@ struct account {
     size_t count;
     const uint32_t *numbers; /* of the citations in the text; NULL: 1, 2, 3 ... */
     const char *through;     /* name of the model that wrote the text, or NULL */
-    const char *warnings[4];
+    const char *warnings[4 + SEARCH_NOTES_MAX];
     size_t warning_count;
     const struct review *review; /* of the sentences a model wrote, or NULL */
 };
+void warn_of_notes(struct account *account, const struct search_notes *notes);
 void write_account(struct buf *to, const struct account *account); /* the "weir" object */
 void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */

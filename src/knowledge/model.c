@@ -94,6 +94,13 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     jw_object_end(w);
 }
 
+void warn_of_notes(struct account *a, const struct search_notes *notes)
+{
+    for (uint32_t i = 0; notes && i < notes->count; i++)
+        if (a->warning_count < ARRAY_LEN(a->warnings))
+            a->warnings[a->warning_count++] = notes->at[i];
+}
+
 void write_account(struct buf *to, const struct account *a)
 {
     struct json_writer w;
@@ -252,6 +259,7 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
                               .confidence = g->confidence,
                               .citations = g->citations,
                               .count = g->citation_count};
+    warn_of_notes(&account, g->notes);
     struct buf weir, annotations;
     struct chat_answer a = {.id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
                             .model = req->model->name,
@@ -384,8 +392,13 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     if (limit && (!json_i64(j, limit, search) || *search < 1 || *search > SEARCH_LIMIT_MAX))
         return err_set(err, ERR_INVALID, "weir.search: expected a whole number from 1 to %d",
                        SEARCH_LIMIT_MAX);
+    struct search_notes *notes = arena_alloc(req->arena, sizeof *notes);
+    if (!notes)
+        return err_arena(err, req->arena);
     *out = (struct knowledge_question){.text = req->chat.question,
                                        .who = req->who,
+                                       .request_id = req->id,
+                                       .notes = notes,
                                        .filter = filter ? json_raw(j, filter) : STR_NONE};
     return true;
 }
@@ -416,6 +429,7 @@ static SUSPENDS bool search_for(const struct base_set *bases, struct request *re
         buf_str(&b, str_from(refusal_in(g.language)));
     if (!buf_finish(&b, &g.text, err))
         return false;
+    g.notes = question->notes;
     *out = answer_here(req, &g, err);
     return *out != NULL;
 }
@@ -492,6 +506,7 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
                            err);
     if (!bases_answer(&bases, req->arena, &question, &grounded, err))
         return false;
+    grounded.notes = question.notes;
     *out = answer_here(req, &grounded, err);
     return *out != NULL;
 }

@@ -34,6 +34,7 @@ struct writing {
     const struct model *model;
     struct review *review; /* of its sentences */
     struct str id;         /* of the stream's events, as JSON */
+    const struct search_notes *notes;
     struct sse_reader events;
     struct buf content;    /* what has left of what the model wrote */
     struct buf out;        /* bytes given by the newest next() */
@@ -152,6 +153,7 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
         warn(&a, review_is_refused(w->review)
                      ? "the model's answer was taken back: the passages do not say all of it"
                      : "the passages do not say all that the model wrote: see support.unsupported");
+    warn_of_notes(&a, w->notes);
     if (w->content_lost)
         warn(&a, "the answer was too long to look for all of its citations");
     *out = a;
@@ -529,7 +531,8 @@ bool ask_through(const struct through *through, struct request *req,
         return err_set(err, ERR_INVALID, "n: an answer from documents is given once");
     *kept = *through;
     kept->bases = NULL; /* the caller's */
-    *w = (struct writing){.req = req, .through = kept, .model = through->model};
+    *w = (struct writing){
+        .req = req, .through = kept, .model = through->model, .notes = question->notes};
     if (!bases_brief(through->bases, req->arena, question, &w->briefing, err))
         return false;
     if (w->briefing.count)

@@ -62,7 +62,7 @@ void vectors_fail(struct knowledge *knowledge, struct str key, const char *why)
 /* --- the field -------------------------------------------------------------------------------- */
 
 /* "model", its name, and how a passage becomes a text: changed, all are made anew. */
-void vectors_fingerprint(const struct knowledge *knowledge, uint8_t out[VECTOR_MODEL_BYTES])
+static void fingerprint(const struct knowledge *knowledge, uint8_t out[VECTOR_MODEL_BYTES])
 {
     struct sha256 hash = knowledge->embedder.kind == EMBEDDER_HASHED
                              ? sha256(STR("weir hashed 1"))
@@ -82,7 +82,7 @@ bool vectors_field_make(const struct knowledge *knowledge, uint32_t dim, struct 
 {
     uint8_t model[VECTOR_MODEL_BYTES];
 
-    vectors_fingerprint(knowledge, model);
+    fingerprint(knowledge, model);
     return vector_field_init(out, field_name(knowledge), dim, model, err);
 }
 
@@ -99,7 +99,7 @@ bool vectors_field(const struct knowledge *knowledge, const struct lexical_view 
     bool learned = knowledge->embedder.kind == EMBEDDER_LATENT;
     if (learned && !latent_of(view, &latent, &wanted))
         return false;
-    vectors_fingerprint(knowledge, model);
+    fingerprint(knowledge, model);
     size_t count = vector_fields(view, list);
     for (size_t i = 0; i < count && i < VECTOR_FIELDS_MAX; i++) {
         const struct vector_field *field = &list[i].field;

@@ -282,7 +282,7 @@ static SUSPENDS bool make_by_model(struct knowledge *k, bool *more, struct err *
 
 /* --- a turn ----------------------------------------------------------------------------------- */
 
-struct turn {
+struct making_turn {
     struct knowledge *k;
     bool *more, ok;
     struct err *err;
@@ -290,14 +290,14 @@ struct turn {
 
 static void run_make(void *arg)
 {
-    struct turn *turn = arg;
+    struct making_turn *turn = arg;
 
     turn->ok = vectors_make_now(turn->k, turn->more, turn->err);
 }
 
 static SUSPENDS bool make(struct knowledge *k, bool *more, struct err *err)
 {
-    struct turn turn = {.k = k, .more = more, .err = err};
+    struct making_turn turn = {.k = k, .more = more, .err = err};
 
     if (k->embedder.kind == EMBEDDER_MODEL)
         return make_by_model(k, more, err);
