@@ -202,6 +202,8 @@ static const struct cli_command commands[] = {
      base_columns, NULL},
     {"base show NAME", "show a knowledge base", "", NULL, NULL, "GET", "/api/v1/knowledge/{NAME}",
      NULL, NULL, NULL},
+    {"base vectors NAME", "show how many passages have vectors", "", NULL, NULL, "GET",
+     "/api/v1/knowledge/{NAME}/vectors", NULL, NULL, NULL},
     {"base create NAME", "make a knowledge base",
      "  weir base create claims --tenant acme\n"
      "  weir ingest --base claims FOLDER\n"

@@ -38,13 +38,13 @@ bool latent_learn(const struct latent_lesson *lesson, struct arena *arena, struc
 
 /* A model read from its bytes, which must outlive it. ERR_UNAVAILABLE: they make no sense. */
 struct latent {
-    uint32_t dimensions, words, learned_from;
-    const uint8_t *weights;   /* [words] f32: what a word counts */
-    const uint8_t *scales;    /* [words] f32, of the rows */
-    const int8_t *rows;       /* [words][dimensions] */
-    const uint8_t *text_ends; /* [words] u32 */
-    struct str texts;         /* sorted */
-    size_t bytes;             /* of the model */
+    uint32_t dimensions, words, learned_from; /* passages there were, all or those of the filter */
+    const uint8_t *weights;                   /* [words] f32: what a word counts */
+    const uint8_t *scales;                    /* [words] f32, of the rows */
+    const int8_t *rows;                       /* [words][dimensions] */
+    const uint8_t *text_ends;                 /* [words] u32 */
+    struct str texts;                         /* sorted */
+    size_t bytes;                             /* of the model */
 };
 bool latent_read(struct str bytes, struct latent *out, struct err *err) MUST_CHECK;
 /* A text's vector, of length 1; false when the model knows none of its words: then it is all zeros. */

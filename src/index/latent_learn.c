@@ -38,6 +38,11 @@ static bool is_over(const struct learning *l, struct err *err)
     return true;
 }
 
+static uint64_t passages_seen(const struct latent_lesson *lesson)
+{
+    return lesson->filter ? lexical_filter_passages(lesson->filter) : lesson->view->passages;
+}
+
 /* --- words ------------------------------------------------------------------------------------ */
 
 static int compare_texts(const void *a, const void *b)
@@ -107,8 +112,7 @@ static uint32_t pass_term(const struct latent_lesson *lesson, uint32_t *next, st
 static bool choose_words(struct learning *l, struct err *err)
 {
     const struct lexical_view *view = l->lesson->view;
-    const struct lexical_filter *filter = l->lesson->filter;
-    uint64_t all = filter ? lexical_filter_passages(filter) : view->passages;
+    uint64_t all = passages_seen(l->lesson);
     uint32_t *next = arena_array(l->work, view->count + (size_t)1, sizeof *next);
     struct buf list;
     struct str text;
@@ -259,15 +263,6 @@ static void put_rows(const struct learning *l, struct buf *scales, struct buf *r
     }
 }
 
-static uint32_t rows_with_words(const struct sparse *a)
-{
-    uint32_t count = 0;
-
-    for (uint32_t r = 0; r < a->rows; r++)
-        count += a->begins[r + 1] > a->begins[r];
-    return count;
-}
-
 static bool write_model(const struct learning *l, struct arena *arena, struct str *out,
                         struct err *err)
 {
@@ -275,7 +270,7 @@ static bool write_model(const struct learning *l, struct arena *arena, struct st
                                    .version = LATENT_VERSION,
                                    .dimensions = l->dimensions,
                                    .words = l->column_count,
-                                   .learned_from = rows_with_words(&l->a)};
+                                   .learned_from = (uint32_t)passages_seen(l->lesson)};
     struct buf texts, ends, scales, all;
 
     buf_init(&texts, l->work, WORK_ARENA);

@@ -200,11 +200,9 @@ static bool is_learning_due(const struct making *m, uint64_t open)
 {
     struct latent model;
     struct vector_field field;
-    uint64_t base = MIN_OF(open, (uint64_t)latent_default.passages);
-
     if (!latent_of(m->view, &model, &field))
         return open >= PASSAGES_LEARNT;
-    return base > model.learned_from + model.learned_from / VECTORS_GROWTH;
+    return open > model.learned_from + model.learned_from / VECTORS_GROWTH;
 }
 
 /* *learned: there is a new model, and nothing has its vectors yet. */
