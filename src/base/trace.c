@@ -390,6 +390,7 @@ bool trace_context_parse(struct str t, struct trace_context *out)
         out->parent = out->parent << 8 | span[i];
     out->sampled = flags & 1;
     out->recorded = out->told = false;
+    out->state = STR_NONE;
     return true;
 }
 
@@ -433,6 +434,13 @@ bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES])
     buf_str(&b, context->sampled ? STR("-01") : STR("-00"));
     ASSERT(buf_ok(&b) && b.len == TRACEPARENT_BYTES);
     return true;
+}
+
+struct str span_tracestate(const struct span *span)
+{
+    const struct trace_context *context = span ? trace_joined(span->trace) : NULL;
+
+    return context && context->told ? context->state : STR_NONE;
 }
 
 /* ---- reading ---- */

@@ -41,6 +41,8 @@ struct trace_context {
     uint8_t trace_id[16];
     uint64_t parent; /* span of whoever asked us; 0: nobody */
     bool sampled;    /* whoever comes before or after us keeps its spans */
+    struct str
+        state; /* tracestate of whoever asked us, passed on as it came; as long-lived as the trace */
     /* Ours; parse leaves them false. */
     bool recorded; /* our spans are exported */
     bool told;     /* those we ask learn of the trace */
@@ -53,6 +55,7 @@ uint64_t trace_root_span(const struct trace *trace);                 /* of the r
 uint64_t trace_inner_span(const struct trace *trace);                /* what is open now */
 /* What the other side of the span is told; false when it is told nothing. */
 bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES]);
+struct str span_tracestate(const struct span *span); /* beside it; empty: nothing */
 
 /* ---- reading ---- */
 struct trace_entry {

@@ -15,6 +15,7 @@ enum { SCOPE_NAME = 1, SCOPE_VERSION = 2 };
 enum span_field {
     SPAN_TRACE_ID = 1,
     SPAN_ID = 2,
+    SPAN_STATE = 3,
     SPAN_PARENT = 4,
     SPAN_NAME = 5,
     SPAN_KIND = 6,
@@ -205,6 +206,8 @@ static void put_place(const struct placed *p, uint64_t span, uint64_t parent)
     pb_bytes(p->out, SPAN_TRACE_ID,
              (struct str){(const char *)p->context->trace_id, sizeof p->context->trace_id});
     put_id(p->out, SPAN_ID, span);
+    if (p->context->state.len)
+        pb_bytes(p->out, SPAN_STATE, p->context->state);
     put_id(p->out, SPAN_PARENT, parent);
 }
 

@@ -8,15 +8,16 @@
 #include "sys/clock.h"
 #include "sys/mutex.h"
 
-#define OWN_MEMORY  (64 * KIB)
-#define LOOK_EVERY  (100 * MILLISECOND)
-#define TRIES       4
-#define PAUSE_FIRST SECOND
-#define PAUSE_MOST  (30 * SECOND)
-#define REPLY_MAX   (64 * KIB)
-#define FLUSH_TIME  (2 * SECOND)
-#define WARN_EVERY  (60 * SECOND)
-#define TRACES_PATH "/v1/traces"
+#define OWN_MEMORY           (64 * KIB)
+#define LOOK_EVERY           (100 * MILLISECOND)
+#define TRIES                4
+#define PAUSE_FIRST          SECOND
+#define PAUSE_MOST           (30 * SECOND)
+#define REPLY_MAX            (64 * KIB)
+#define FLUSH_TIME           (2 * SECOND)
+#define WARN_EVERY           (60 * SECOND)
+#define TRACESTATE_BYTES_MAX 512 /* W3C: at least so much is passed on */
+#define TRACES_PATH          "/v1/traces"
 
 enum { SPANS, EXPORTS, QUEUED };
 
@@ -200,11 +201,22 @@ static bool is_in_share(const uint8_t trace_id[16], int64_t share_millionths)
     return n / ((UINT64_C(1) << 56) / 1000000 + 1) < (uint64_t)share_millionths;
 }
 
+/* What several services say to each other, and none of our business: whole, or not at all. */
+static struct str read_state(const struct request *req)
+{
+    struct str state = http_field(&http_head(req->http)->fields, STR("tracestate"));
+
+    if (state.len <= TRACESTATE_BYTES_MAX)
+        return state.len ? arena_str(req->arena, state) : STR_NONE;
+    trace_event(req->trace, "tracestate.left_out", "bytes=%zu", state.len);
+    return STR_NONE;
+}
+
 void telemetry_begin(struct request *req)
 {
     const struct telemetry_config *config = &req->config->telemetry;
     struct str field = http_field(&http_head(req->http)->fields, STR("traceparent"));
-    struct trace_context context;
+    struct trace_context context = {0};
     bool on = telemetry_is_on(req->gateway->telemetry);
     bool given = field.ptr && trace_context_parse(field, &context);
 
@@ -212,6 +224,8 @@ void telemetry_begin(struct request *req)
         return;
     if (!given)
         new_trace_id(req, &context);
+    else
+        context.state = read_state(req);
     context.told = config->propagate;
     context.recorded = on && (given && config->follow_parent
                                   ? context.sampled

@@ -10,7 +10,7 @@
 
 #define DRAIN         (20 * MILLISECOND)
 #define BEARER        7 /* "Bearer " */
-#define OWN_FIELDS    5 /* Content-Type, Accept, User-Agent, X-Request-Id, traceparent */
+#define OWN_FIELDS    6 /* Content-Type, Accept, User-Agent, X-Request-Id, traceparent, tracestate */
 #define DIALECT_MAX   8
 #define FIELDS_MAX    (OWN_FIELDS + DIALECT_MAX + AWS_FIELDS_MAX)
 #define ID_TEXT_BYTES 20
@@ -302,6 +302,8 @@ static SUSPENDS bool send(struct upstream *u, const struct upstream_question *q,
     fields[shown.count++] = (struct http_field){STR("X-Request-Id"), {id, sizeof id}};
     if (span_traceparent(u->span, told))
         fields[shown.count++] = (struct http_field){STR("traceparent"), {told, sizeof told}};
+    if (span_tracestate(u->span).len)
+        fields[shown.count++] = (struct http_field){STR("tracestate"), span_tracestate(u->span)};
     for (size_t i = 0; i < q->field_count; i++)
         fields[shown.count++] = q->fields[i];
     if (!show_key(u, q, &shown, err))

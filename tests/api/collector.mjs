@@ -21,7 +21,7 @@ const attributes = repeated((b) => message(b, keyValue));
 const event = { 1: { name: "time", wire: F64 }, 2: { name: "name", wire: LEN, decode: text }, 3: { name: "attributes", ...attributes } };
 const status = { 2: { name: "message", wire: LEN, decode: text }, 3: { name: "code", wire: V, decode: Number } };
 const span = {
-  1: { name: "traceId", wire: LEN, decode: hex }, 2: { name: "spanId", wire: LEN, decode: hex }, 4: { name: "parentSpanId", wire: LEN, decode: hex },
+  1: { name: "traceId", wire: LEN, decode: hex }, 2: { name: "spanId", wire: LEN, decode: hex }, 3: { name: "traceState", wire: LEN, decode: text }, 4: { name: "parentSpanId", wire: LEN, decode: hex },
   5: { name: "name", wire: LEN, decode: text }, 6: { name: "kind", wire: V, decode: Number }, 7: { name: "start", wire: F64 }, 8: { name: "end", wire: F64 },
   9: { name: "attributes", ...attributes }, 11: { name: "events", ...repeated((b) => message(b, event)) }, 15: { name: "status", wire: LEN, decode: (b) => message(b, status) },
   16: { name: "flags", wire: F32, decode: Number },

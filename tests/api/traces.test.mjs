@@ -102,12 +102,21 @@ test("no prompt, answer or key is in a span", async () => {
 });
 
 test("a client's trace is joined, and the provider is told of it", async () => {
-  await ask("hi", { headers: { traceparent: parent("01") } });
+  await ask("hi", { headers: { traceparent: parent("01"), tracestate: "vendor=a1,other=b2" } });
   const root = await collector.span((s) => s.kind === 2 && s.parentSpanId === "b7ad6b7169203331");
   assert.equal(root.traceId, "0af7651916cd43dd8448eb211c80319c");
   assert.equal(root.flags & 0x300, 0x300, "the parent is known to be remote");
   const client = collector.trace(root.traceId).find((s) => s.kind === 3);
   assert.equal(provider.requests.at(-1).headers.traceparent, `00-${root.traceId}-${client.spanId}-01`);
+  assert.equal(provider.requests.at(-1).headers.tracestate, "vendor=a1,other=b2");
+  assert.equal(root.traceState, "vendor=a1,other=b2");
+});
+
+test("a tracestate without its traceparent, or a boundless one, is not passed on", async () => {
+  await ask("hi", { headers: { tracestate: "vendor=a1" } });
+  assert.equal(provider.requests.at(-1).headers.tracestate, undefined);
+  await ask("hi", { headers: { traceparent: parent("01"), tracestate: `v=${"a".repeat(600)}` } });
+  assert.equal(provider.requests.at(-1).headers.tracestate, undefined);
 });
 
 test("a client's decision not to sample holds, and passes on", async () => {
