@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "index/segment.h"
 #include "index/vector.h"
+#include "index/vector_kernel.h"
 
 #define VECTOR_MAGIC   "WEIRVEC1"
 #define VECTOR_VERSION 1u
@@ -76,10 +77,7 @@ bool vector_normalise(const float *values, uint32_t dim, float *out) MUST_CHECK;
 bool vector_is_zero(const float *values, uint32_t dim);
 /* The nearest bytes, zeros behind them; what they are to be multiplied by. */
 float vector_quantise(const float *values, uint32_t dim, int8_t *out);
-uint16_t vector_half(float value); /* the nearest float16 */
-float vector_float(uint16_t half);
-/* The sum of products with a row's floats, always added up in the same order. */
-float vector_product(const float *query, const uint16_t *original, uint32_t dim);
+uint16_t vector_half(float value); /* the nearest float16; index/vector_kernel.h has the way back */
 
 /* --- a file that is read ---------------------------------------------------------------------- */
 

@@ -287,8 +287,9 @@ bool graph_make(const struct graph_plan *plan, struct arena *arena, struct graph
         return true;
     if (!m)
         return err_arena(err, arena);
-    *m = (struct making){
-        .plan = plan, .arena = arena, .space = {.refs = plan->refs, .dot = vector_dot_best()}};
+    *m = (struct making){.plan = plan,
+                         .arena = arena,
+                         .space = {.refs = plan->refs, .dot = vector_kernel_best().dot}};
     m->walk.graph = &m->graph;
     m->walk.space = &m->space;
     m->walk.stride = plan->stride;

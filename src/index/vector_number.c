@@ -99,25 +99,3 @@ float vector_float(uint16_t half)
     memcpy(&value, &bits, sizeof value);
     return value;
 }
-
-/* Eight sums, so that a compiler can keep them in one register; each in the order of its numbers, so
- * that all machines get the same. */
-float vector_product(const float *query, const uint16_t *original, uint32_t dim)
-{
-    float sums[8] = {0};
-    uint32_t i = 0;
-
-    for (; i + 8 <= dim; i += 8)
-        for (uint32_t lane = 0; lane < 8; lane++) {
-            float product = query[i + lane] * vector_float(original[i + lane]);
-
-            sums[lane] += product;
-        }
-    for (uint32_t lane = 0; i < dim; i++, lane++) {
-        float product = query[i] * vector_float(original[i]);
-
-        sums[lane] += product;
-    }
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
-           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-}

@@ -36,7 +36,7 @@ struct search {
     const struct vector_query *query;
     float *values; /* at unit length */
     int8_t *bytes;
-    vector_dot *dot;
+    struct vector_kernel kernel;
     size_t wanted;         /* rows of each file to be scored by floats */
     struct near_heap near; /* of the file being read */
     struct candidate *candidates;
@@ -67,7 +67,7 @@ static void compare(struct search *s, const struct vectors *v, const uint32_t *r
 
         for (size_t at = 0; i + AHEAD < count && at < v->rows.stride; at += 64)
             __builtin_prefetch(vector_row(&v->rows, rows[i + AHEAD]) + at);
-        near_keep(&s->near, (struct near){(float)s->dot(s->bytes, bytes, v->rows.stride) *
+        near_keep(&s->near, (struct near){(float)s->kernel.dot(s->bytes, bytes, v->rows.stride) *
                                               v->rows.scales[rows[i]],
                                           rows[i]});
     }
@@ -129,7 +129,7 @@ static size_t rows_allowed(const struct place *place)
 static bool walk(struct search *s, struct place *place)
 {
     const struct vectors *v = place->v;
-    const struct graph_space space = {.rows = &v->rows, .dot = s->dot};
+    const struct graph_space space = {.rows = &v->rows, .dot = s->kernel.dot};
     size_t effort = MAX_OF(s->wanted, (size_t)v->graph->effort);
     struct arena *arena CLEANUP(arena_end) = NULL;
     struct err ignored = {0};
@@ -172,9 +172,10 @@ static void read_file(struct search *s, struct place *place)
 }
 
 /* Originals are checked by their sum alone: what is no number after all stands last, in a fixed order. */
-static float score_by_floats(const float *values, const struct vectors *v, uint32_t row)
+static float score_by_floats(vector_product *product, const float *values, const struct vectors *v,
+                             uint32_t row)
 {
-    float score = vector_product(values, vector_original(&v->rows, row), v->field.dim);
+    float score = product(values, vector_original(&v->rows, row), v->field.dim);
 
     return isfinite(score) ? score : -1.0F;
 }
@@ -187,7 +188,7 @@ static void rescore(struct search *s)
     for (size_t i = 0; i < s->count; i++) {
         struct candidate *c = &s->candidates[i];
 
-        c->score = score_by_floats(s->values, c->in, c->row);
+        c->score = score_by_floats(s->kernel.product, s->values, c->in, c->row);
     }
     qsort(s->candidates, s->count, sizeof *s->candidates, compare_candidates);
     s->count = MIN_OF(s->count, s->query->limit);
@@ -243,7 +244,7 @@ static bool give_back(const struct search *s, struct arena *arena, struct lexica
 bool vector_search(const struct lexical_view *view, struct arena *arena,
                    const struct vector_query *query, struct lexical_hits *out, struct err *err)
 {
-    struct search s = {.view = view, .query = query, .dot = vector_dot_best()};
+    struct search s = {.view = view, .query = query, .kernel = vector_kernel_best()};
     uint64_t before = 0;
 
     ASSERT(query->limit > 0 && query->limit <= LEXICAL_LIMIT_MAX);
@@ -290,6 +291,7 @@ bool vector_scores(const struct lexical_view *view, const struct vector_field *f
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     float *unit = arena ? arena_array(arena, field->dim, sizeof *unit) : NULL;
+    vector_product *product = vector_kernel_best().product;
 
     if (!unit)
         return err_no_room(err, "no memory to score vectors");
@@ -299,8 +301,9 @@ bool vector_scores(const struct lexical_view *view, const struct vector_field *f
         const struct vectors *in;
         uint32_t row;
 
-        out[i] =
-            find_row(view, field, passages[i], &in, &row) ? score_by_floats(unit, in, row) : NAN;
+        out[i] = find_row(view, field, passages[i], &in, &row)
+                     ? score_by_floats(product, unit, in, row)
+                     : NAN;
     }
     return true;
 }

@@ -189,7 +189,7 @@ TEST(a_walk_keeps_what_is_allowed)
     REQUIRE(index && add_some(index, 0, 1, 2000, 0, &err));
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
     const struct vectors *v = view->vectors[0].vectors;
-    const struct graph_space space = {.rows = &v->rows, .dot = vector_dot_best()};
+    const struct graph_space space = {.rows = &v->rows, .dot = vector_kernel_best().dot};
     struct graph_walk w = {.graph = v->graph,
                            .space = &space,
                            .stride = v->rows.stride,
