@@ -240,8 +240,9 @@ static bool list_staying(struct lexical_writer *w, struct plan *plan,
 static bool write_merged(struct lexical_writer *w, const struct plan *plan,
                          struct manifest *manifest, struct err *err)
 {
-    const struct merge_plan merge = {w->lexical->dir, w->lexical->next_number, plan->anew,
-                                     plan->anew_count, &w->vectors};
+    const struct merge_plan merge = {w->lexical->dir, w->lexical->next_number,
+                                     plan->anew,      plan->anew_count,
+                                     &w->vectors,     w->compact};
     struct vector_made made = {.next_number = &w->lexical->next_number,
                                .graph_from = w->lexical->graph_from};
     bool empty = true;

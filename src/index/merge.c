@@ -205,7 +205,8 @@ static bool merge_vectors(const struct merge *m, const struct merge_plan *plan,
                                        .input_count = m->count,
                                        .documents = m->documents,
                                        .document_count = m->document_count,
-                                       .segment = segment};
+                                       .segment = segment,
+                                       .anew = plan->anew};
 
     return vector_merge(&merge, made, err);
 }

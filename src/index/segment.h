@@ -142,6 +142,7 @@ struct merge_plan {
     const struct merge_input *inputs;
     size_t count;
     const struct vector_run *vectors; /* what the run sets, or drops */
+    bool anew;                        /* bytes decided by what it holds alone, graphs too */
 };
 bool segment_merge(const struct merge_plan *plan, bool *empty, struct vector_made *vectors,
                    struct err *err) MUST_CHECK;

@@ -115,7 +115,8 @@ struct vector_plan {
     const struct vector_field *field;
     const struct vector_ref *refs; /* passages rising */
     uint32_t count, passages, segment_crc;
-    uint32_t graph_from; /* a graph is made for as many rows; 0: never */
+    uint32_t graph_from;          /* a graph is made for as many rows; 0: never */
+    const struct vectors *parent; /* whose graph may be taken over; NULL: none */
 };
 bool vectors_write(const struct vector_plan *plan, struct err *err) MUST_CHECK;
 

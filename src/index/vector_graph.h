@@ -7,7 +7,10 @@
  *            links    for each row GRAPH_WIDTH rows, GRAPH_NONE behind the last
  *            levels   for each level from 1 on: its rows, rising, then for each GRAPH_WIDTH / 2 links
  * Bytes    are decided by the rows and their order: levels come from the row's number, rows are inserted in
- *          order. Only a graph that was taken over from a segment before (see below) remembers that one.
+ *          order. Only a merge that is no lexical_compact() may take over the graph of a segment that most
+ *          rows come from: what went is taken out, its neighbours are linked to each other, and the other
+ *          rows are inserted. So a delete costs no new graph, and after a compact nothing tells how the rows
+ *          came together.
  * Recall   is measured when a graph is made, with rows of its own as questions: `effort` is the least that
  *          finds GRAPH_RECALL of the true ten nearest. Rows for which no effort does get no graph.
  * Damage   every row number is checked when the file is opened. */
@@ -100,6 +103,7 @@ struct graph_plan {
     const struct vector_ref *refs;
     uint32_t count;
     size_t stride;
+    const struct vectors *parent; /* whose graph is taken over; NULL: none is */
 };
 /* *out has 0 rows when no graph of these rows is worth having. It points into the arena. */
 bool graph_make(const struct graph_plan *plan, struct arena *arena, struct graph *out,

@@ -4,23 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index/vector_graph.h"
+#include "index/vector_graph_make.h"
 
-#define SLACK     3 / 2
-#define EFFORT    100 /* nearest rows among which a new row's links are chosen */
-#define SAMPLE    100 /* rows asked for, to measure recall */
-#define NEAREST   10
-#define NEAR_MAX  (2 * EFFORT)
-#define WIDTH_MAX (GRAPH_WIDTH * SLACK)
-
-struct making {
-    const struct graph_plan *plan;
-    struct arena *arena;
-    struct graph graph;
-    uint32_t *links[GRAPH_LEVELS_MAX + 1]; /* of graph.at, to be written */
-    struct graph_space space;
-    struct graph_walk walk;
-};
+#define EFFORT  100 /* nearest rows among which a new row's links are chosen */
+#define SAMPLE  100 /* rows asked for, to measure recall */
+#define NEAREST 10
 
 /* --- levels ----------------------------------------------------------------------------------- */
 
@@ -42,9 +30,9 @@ static bool make_level(struct making *m, uint32_t i, struct err *err)
     struct graph_level *level = &m->graph.at[i];
     uint32_t count = 0, *rows = NULL;
 
-    level->width = (i ? GRAPH_WIDTH / 2 : GRAPH_WIDTH) * SLACK;
+    level->width = (i ? GRAPH_WIDTH / 2 : GRAPH_WIDTH) * GRAPH_SLACK;
     for (uint32_t row = 0; row < m->plan->count; row++)
-        level->count += level_of(row) >= i;
+        level->count += m->levels[row] >= i;
     m->links[i] = arena_alloc_raw(m->arena, (size_t)level->count * level->width * sizeof(uint32_t));
     if (i)
         rows = arena_array(m->arena, level->count + (size_t)1, sizeof *rows);
@@ -52,26 +40,34 @@ static bool make_level(struct making *m, uint32_t i, struct err *err)
         return err_arena(err, m->arena);
     memset(m->links[i], 0xFF, (size_t)level->count * level->width * sizeof(uint32_t));
     for (uint32_t row = 0; i && row < m->plan->count; row++)
-        if (level_of(row) >= i)
+        if (m->levels[row] >= i)
             rows[count++] = row;
     level->rows = rows;
     level->links = m->links[i];
     return true;
 }
 
+/* All that the rows have, and room for what they link to. */
 static bool make_levels(struct making *m, struct err *err)
 {
     uint32_t levels = 0;
 
+    m->levels = arena_array(m->arena, m->plan->count, sizeof *m->levels);
+    if (!m->levels)
+        return err_arena(err, m->arena);
     for (uint32_t row = 0; row < m->plan->count; row++)
-        levels = MAX_OF(levels, level_of(row));
+        m->levels[row] = (uint8_t)level_of(row);
+    if (m->taken)
+        graph_take_levels(m);
+    for (uint32_t row = 0; row < m->plan->count; row++)
+        levels = MAX_OF(levels, m->levels[row]);
     for (uint32_t i = 0; i <= levels; i++)
         if (!make_level(m, i, err))
             return false;
     return true;
 }
 
-static uint32_t *links_of(struct making *m, uint32_t level, uint32_t row)
+uint32_t *graph_links_of(struct making *m, uint32_t level, uint32_t row)
 {
     const uint32_t *links = graph_links(&m->graph, level, row);
 
@@ -81,29 +77,27 @@ static uint32_t *links_of(struct making *m, uint32_t level, uint32_t row)
 
 /* --- links ------------------------------------------------------------------------------------ */
 
-static float nearness(const struct making *m, struct near_row a, struct near_row b)
+float graph_nearness(const struct making *m, struct near_row a, struct near_row b)
 {
     return (float)m->space.dot(a.bytes, b.bytes, m->plan->stride) * a.scale * b.scale;
 }
 
-/* Of candidates, nearest first, those that are nearer to the row than to any chosen before; then, where
- * there is room, the nearest of the others: many copies of one text must not be cut off from the rest. */
-static uint32_t choose(const struct making *m, const struct near *from, size_t count,
-                       uint32_t *chosen, uint32_t most)
+uint32_t graph_choose(const struct making *m, const struct near *from, size_t count,
+                      uint32_t *chosen, uint32_t most)
 {
-    uint32_t chosen_count = 0, passed[NEAR_MAX], passed_count = 0;
-    struct near_row rows[WIDTH_MAX];
+    uint32_t chosen_count = 0, passed[GRAPH_NEAR_MAX], passed_count = 0;
+    struct near_row rows[GRAPH_GROWING_MAX];
 
     for (size_t i = 0; i < count && chosen_count < most; i++) {
         struct near_row candidate = graph_row(&m->space, from[i].row);
         bool stays = true;
 
         for (uint32_t k = 0; stays && k < chosen_count; k++)
-            stays = nearness(m, candidate, rows[k]) < from[i].score;
+            stays = graph_nearness(m, candidate, rows[k]) < from[i].score;
         if (stays) {
             rows[chosen_count] = candidate;
             chosen[chosen_count++] = from[i].row;
-        } else if (passed_count < NEAR_MAX) {
+        } else if (passed_count < GRAPH_NEAR_MAX) {
             passed[passed_count++] = from[i].row;
         }
     }
@@ -116,7 +110,7 @@ static uint32_t choose(const struct making *m, const struct near *from, size_t c
 static void thin(struct making *m, uint32_t row, uint32_t *links, uint32_t width, uint32_t more,
                  uint32_t most)
 {
-    struct near near[WIDTH_MAX + 1];
+    struct near near[GRAPH_GROWING_MAX + 1];
     struct near_row centre = graph_row(&m->space, row);
     uint32_t count = 0;
 
@@ -124,17 +118,17 @@ static void thin(struct making *m, uint32_t row, uint32_t *links, uint32_t width
         uint32_t to = i < width ? links[i] : more;
 
         if (to != GRAPH_NONE)
-            near[count++] = (struct near){nearness(m, centre, graph_row(&m->space, to)), to};
+            near[count++] = (struct near){graph_nearness(m, centre, graph_row(&m->space, to)), to};
     }
     qsort(near, count, sizeof *near, near_compare);
-    count = choose(m, near, count, links, most);
+    count = graph_choose(m, near, count, links, most);
     for (; count < width; count++)
         links[count] = GRAPH_NONE;
 }
 
 static void link_back(struct making *m, uint32_t level, uint32_t from, uint32_t to)
 {
-    uint32_t width = m->graph.at[level].width, *links = links_of(m, level, from);
+    uint32_t width = m->graph.at[level].width, *links = graph_links_of(m, level, from);
 
     for (uint32_t i = 0; i < width; i++)
         if (links[i] == GRAPH_NONE) {
@@ -149,14 +143,14 @@ static void link_back(struct making *m, uint32_t level, uint32_t from, uint32_t 
 static void connect(struct making *m, uint32_t level, uint32_t row)
 {
     struct graph_walk *w = &m->walk;
-    uint32_t *links = links_of(m, level, row);
+    uint32_t *links = graph_links_of(m, level, row);
 
     /* The walk's scores leave the row's own scale out: the same for all. */
     qsort(w->found.at, w->found.count, sizeof *w->found.at, near_compare);
     struct near near[EFFORT];
     for (size_t i = 0; i < w->found.count; i++)
         near[i] = (struct near){w->found.at[i].score * w->query.scale, w->found.at[i].row};
-    uint32_t count = choose(m, near, w->found.count, links, GRAPH_WIDTH / 2);
+    uint32_t count = graph_choose(m, near, w->found.count, links, GRAPH_WIDTH / 2);
     for (uint32_t i = 0; i < count; i++)
         link_back(m, level, links[i], row);
 }
@@ -165,7 +159,7 @@ static void insert(struct making *m, uint32_t row)
 {
     struct graph_walk *w = &m->walk;
     struct graph *g = &m->graph;
-    uint32_t top = level_of(row), at = g->entry;
+    uint32_t top = m->levels[row], at = g->entry;
 
     w->query = graph_row(&m->space, row);
     for (uint32_t level = g->levels; level > top; level--) {
@@ -244,7 +238,7 @@ static void measure(struct making *m, struct near (*truth)[NEAREST], const size_
 {
     struct graph *g = &m->graph;
 
-    for (uint32_t effort = 64; effort <= NEAR_MAX * 4; effort *= 2) {
+    for (uint32_t effort = 64; effort <= GRAPH_NEAR_MAX * 4; effort *= 2) {
         size_t right = 0, all = 0;
 
         for (uint32_t i = 0; i < sample; i++) {
@@ -277,32 +271,55 @@ static bool judge(struct making *m, struct err *err)
     return true;
 }
 
-bool graph_make(const struct graph_plan *plan, struct arena *arena, struct graph *out,
-                struct err *err)
+static bool grow(struct making *m, struct err *err)
+{
+    if (!make_levels(m, err) ||
+        !graph_walk_init(&m->walk, m->arena, m->plan->count + (size_t)GRAPH_GROWING_MAX,
+                         GRAPH_NEAR_MAX * 4, err))
+        return false;
+    if (m->taken) {
+        graph_take_links(m);
+    } else {
+        m->graph.levels = m->levels[0];
+        m->graph.entry = 0;
+    }
+    for (uint32_t row = m->taken ? 0 : 1; row < m->plan->count; row++)
+        if (!m->taken || !m->was_taken[row])
+            insert(m, row);
+    tighten(m);
+    return judge(m, err);
+}
+
+static bool make(const struct graph_plan *plan, struct arena *arena, bool taking, struct graph *out,
+                 struct err *err)
 {
     struct making *m = arena_alloc(arena, sizeof *m);
 
-    *out = (struct graph){0};
-    if (plan->count == 0 || plan->count > GRAPH_ROWS_MAX)
-        return true;
     if (!m)
         return err_arena(err, arena);
     *m = (struct making){.plan = plan,
                          .arena = arena,
-                         .space = {.refs = plan->refs, .dot = vector_kernel_best().dot}};
-    m->walk.graph = &m->graph;
-    m->walk.space = &m->space;
-    m->walk.stride = plan->stride;
-    if (!make_levels(m, err) ||
-        !graph_walk_init(&m->walk, arena, plan->count + (size_t)WIDTH_MAX, NEAR_MAX * 4, err))
-        return false;
-    m->graph.levels = level_of(0);
-    for (uint32_t row = 1; row < plan->count; row++)
-        insert(m, row);
-    tighten(m);
-    if (!judge(m, err))
+                         .space = {.refs = plan->refs, .dot = vector_kernel_best().dot},
+                         .walk = {.graph = &m->graph, .space = &m->space, .stride = plan->stride}};
+    if ((taking && !graph_take_begin(m, err)) || !grow(m, err))
         return false;
     m->graph.rows = m->graph.effort ? plan->count : 0;
     *out = m->graph;
     return true;
+}
+
+bool graph_make(const struct graph_plan *plan, struct arena *arena, struct graph *out,
+                struct err *err)
+{
+    size_t mark = arena_mark(arena);
+
+    *out = (struct graph){0};
+    if (plan->count == 0 || plan->count > GRAPH_ROWS_MAX)
+        return true;
+    if (plan->parent && !make(plan, arena, true, out, err))
+        return false;
+    if (out->rows)
+        return true;
+    arena_rewind(arena, mark); /* none to take over, or it became too bad */
+    return make(plan, arena, false, out, err);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index/vector_graph.h"
+
 #define ARENA_MAX     ((size_t)2 * GIB)
 #define BATCH_MAX     ((size_t)512 * MIB) /* a document may be much above VECTOR_BATCH_BYTES */
 #define DOCUMENTS_MAX ((size_t)10 * 1000 * 1000)
@@ -181,16 +183,23 @@ void vector_run_end(struct vector_run *run)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* Of one field, for one segment. */
+struct gathered {
+    const struct vector_field *field;
+    const struct buf *refs;
+    const struct vectors *parent; /* whose graph may be taken over, or NULL */
+};
+
 static bool write_file(const char *dir, const struct segment_id *segment,
-                       const struct vector_field *field, const struct buf *refs,
-                       struct vector_made *made, struct err *err)
+                       const struct gathered *rows, struct vector_made *made, struct err *err)
 {
     const struct vector_plan plan = {
         .dir = dir,
         .number = *made->next_number,
-        .field = field,
-        .refs = (const struct vector_ref *)(const void *)refs->ptr,
-        .count = (uint32_t)(refs->len / sizeof(struct vector_ref)),
+        .field = rows->field,
+        .refs = (const struct vector_ref *)(const void *)rows->refs->ptr,
+        .count = (uint32_t)(rows->refs->len / sizeof(struct vector_ref)),
+        .parent = rows->parent,
         .passages = segment->passages,
         .segment_crc = segment->crc,
         .graph_from = made->graph_from,
@@ -220,7 +229,8 @@ bool vector_run_flush(struct vector_run *run, const char *dir, const struct segm
             buf_put(&refs, &(struct vector_ref){&rows, k, passages[k]}, sizeof(struct vector_ref));
         if (!buf_ok(&refs))
             return err_arena(err, run->added_arena);
-        if (refs.len && !write_file(dir, segment, &batch->field, &refs, made, err))
+        const struct gathered gathered = {&batch->field, &refs, NULL};
+        if (refs.len && !write_file(dir, segment, &gathered, made, err))
             return false;
     }
     return true;
@@ -319,6 +329,30 @@ static void gather(struct gathering *g)
     }
 }
 
+static size_t rows_from(const struct gathering *g, const struct vectors *v)
+{
+    const struct vector_ref *refs = (const struct vector_ref *)(const void *)g->refs.ptr;
+    size_t sum = 0;
+
+    for (size_t i = 0; i < g->refs.len / sizeof *refs; i++)
+        sum += refs[i].from == &v->rows;
+    return sum;
+}
+
+/* The file with a graph that most rows come from, if most of it is still here. */
+static const struct vectors *parent_of(const struct gathering *g)
+{
+    for (size_t i = 0; buf_ok(&g->refs) && i < g->merge->input_count; i++) {
+        const struct vectors *v = file_of(&g->merge->inputs[i], &g->field);
+        size_t rows = v && v->graph->rows ? rows_from(g, v) : 0;
+
+        if (rows * 4 >= (size_t)(v ? v->count : 0) * 3 &&
+            rows * 2 > g->refs.len / sizeof(struct vector_ref))
+            return v;
+    }
+    return NULL;
+}
+
 static bool merge_field(const struct vector_merge *m, const struct vector_field *field,
                         struct vector_made *made, struct err *err)
 {
@@ -336,7 +370,8 @@ static bool merge_field(const struct vector_merge *m, const struct vector_field 
     gather(&g);
     if (!buf_ok(&g.refs))
         return err_arena(err, arena);
-    return !g.refs.len || write_file(m->dir, &m->segment, field, &g.refs, made, err);
+    const struct gathered gathered = {field, &g.refs, m->anew ? NULL : parent_of(&g)};
+    return !g.refs.len || write_file(m->dir, &m->segment, &gathered, made, err);
 }
 
 static int compare_fields(const void *a, const void *b)

@@ -63,6 +63,7 @@ struct vector_merge {
     size_t document_count;
     struct segment_id segment;
     bool changed_only;
+    bool anew; /* no graph is taken over: the bytes must not tell where the rows come from */
 };
 bool vector_merge(const struct vector_merge *merge, struct vector_made *made, struct err *err)
     MUST_CHECK;

@@ -142,7 +142,8 @@ static bool put_level(struct out *o, const struct graph_level *level, struct err
 static bool put_graph(struct out *o, struct err *err)
 {
     const struct vector_plan *plan = o->plan;
-    const struct graph_plan wish = {plan->refs, plan->count, vector_stride(plan->field->dim)};
+    const struct graph_plan wish = {plan->refs, plan->count, vector_stride(plan->field->dim),
+                                    plan->parent};
     struct arena *arena CLEANUP(arena_end) = NULL;
     struct graph graph;
 

@@ -171,6 +171,118 @@ TEST(never_fewer_than_there_are)
         }
 }
 
+static struct str graph_bytes(const char *dir, struct arena *arena)
+{
+    struct str *names, bytes = STR_NONE;
+    struct err err = {0};
+    size_t count;
+
+    if (!file_list(arena, dir, 1000, &names, &count, &err))
+        EXPECT(false, "%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        char path[512];
+
+        (void)snprintf(path, sizeof path, "%s/" STR_FMT, dir, STR_ARG(names[i]));
+        if (str_ends(names[i], STR(".vectors")) && !file_load(arena, path, 16 * MIB, &bytes, &err))
+            EXPECT(false, "%s", err.text);
+    }
+    return bytes;
+}
+
+/* --- taken over ------------------------------------------------------------------------------- */
+
+/* The best ten of questions, by the graph and by the scan; in percent. */
+static size_t percent_found(struct lexical *index)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct rng rng = {77};
+    size_t same = 0, all = 0;
+
+    for (int q = 0; q < 50; q++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+        struct lexical_hits hits[2];
+
+        if (!ask(view, arena, &rng, (struct vector_query){.limit = 10}, hits))
+            return 0;
+        for (size_t i = 0; i < hits[1].count; i++, all++)
+            for (size_t k = 0; k < hits[0].count; k++)
+                same += hits[0].at[k].passage == hits[1].at[i].passage;
+    }
+    return all ? same * 100 / all : 0;
+}
+
+static bool replace_some(struct lexical *index, uint32_t round, struct err *err)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    char key[16];
+
+    if (!lexical_begin(index, &w, err))
+        return false;
+    for (uint32_t i = round; i < 2000; i += 10) {
+        (void)snprintf(key, sizeof key, "k%06u", i);
+        if (!lexical_remove(w, str_from(key), err))
+            return false;
+    }
+    return lexical_commit(&w, err);
+}
+
+static struct vector_stats the_stats(struct lexical *index)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct vector_stats stats[VECTOR_FIELDS_MAX] = {0};
+
+    (void)vector_fields(view, stats);
+    return stats[0];
+}
+
+/* A tenth goes, five times over: the graph that is left still leads everywhere. */
+TEST(a_graph_without_some_rows_is_taken_over)
+{
+    const char *dir = test_dir();
+    struct lexical *index CLEANUP(lexical_close) = open_index(dir, 500);
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct err err = {0};
+
+    REQUIRE(index && add_some(index, 0, 1, 2000, 0, &err));
+    for (uint32_t round = 0; round < 5; round++) {
+        struct vector_stats stats;
+
+        REQUIRE(replace_some(index, round, &err), "%s", err.text);
+        stats = the_stats(index);
+        EXPECT(stats.vectors == 1800 - 200 * round && stats.graphed == stats.vectors);
+        EXPECT(stats.recall >= GRAPH_RECALL, "%f", (double)stats.recall);
+        EXPECT(percent_found(index) >= 95, "%zu", percent_found(index));
+    }
+    struct str taken = graph_bytes(dir, arena);
+    REQUIRE(compact(index, NULL, &err));
+    struct str anew = graph_bytes(dir, arena);
+    EXPECT(taken.len && anew.len && !str_eq(taken, anew), "a compact makes it anew");
+}
+
+/* Rows of a graph and others beside them, in one segment. */
+TEST(a_graph_takes_more_rows_in)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir(), 500);
+    struct vector_field field = the_field();
+    struct err err = {0};
+
+    REQUIRE(index && add_some(index, 0, 1, 2000, 7, &err));
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    REQUIRE(lexical_begin(index, &w, &err));
+    for (uint32_t i = 0; i < 2000; i += 5) { /* other vectors for a fifth */
+        struct rng rng = {9000 + i};
+        float values[DIM];
+        char key[16];
+
+        draw(&rng, values);
+        (void)snprintf(key, sizeof key, "k%06u", i);
+        REQUIRE(vector_set(w, str_from(key), &field, values, 1, &err), "%s", err.text);
+    }
+    REQUIRE(lexical_commit(&w, &err), "%s", err.text);
+    EXPECT(the_stats(index).graphed == 2000, "%" PRIu64, the_stats(index).graphed);
+    EXPECT(percent_found(index) >= 95, "%zu", percent_found(index));
+}
+
 /* --- the walk --------------------------------------------------------------------------------- */
 
 static bool of_seven(void *context, uint32_t row)
@@ -209,24 +321,6 @@ TEST(a_walk_keeps_what_is_allowed)
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
-
-static struct str graph_bytes(const char *dir, struct arena *arena)
-{
-    struct str *names, bytes = STR_NONE;
-    struct err err = {0};
-    size_t count;
-
-    if (!file_list(arena, dir, 1000, &names, &count, &err))
-        EXPECT(false, "%s", err.text);
-    for (size_t i = 0; i < count; i++) {
-        char path[512];
-
-        (void)snprintf(path, sizeof path, "%s/" STR_FMT, dir, STR_ARG(names[i]));
-        if (str_ends(names[i], STR(".vectors")) && !file_load(arena, path, 16 * MIB, &bytes, &err))
-            EXPECT(false, "%s", err.text);
-    }
-    return bytes;
-}
 
 TEST(a_graph_without_a_row_is_as_if_it_never_was)
 {
