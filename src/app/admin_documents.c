@@ -3,6 +3,7 @@
 
 #include "app/admin_bases.h"
 #include "app/admin_documents.h"
+#include "app/forget.h"
 #include "base/log.h"
 #include "knowledge/metadata.h"
 #include "knowledge/rights.h"
@@ -277,16 +278,18 @@ static bool forget(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
     struct json_writer *w = &call->reply;
-    uint32_t documents = 0;
-    struct str id;
+    struct forget_order order = {0};
+    struct forget_told told;
 
-    if (!borrow(call, true, &base, &id, err) ||
-        !knowledge_forget(base_knowledge(base), id, &documents, err))
+    if (!borrow(call, true, &base, &order.document, err))
         return false;
-    call->note =
-        arena_fmt(call->arena, "document " STR_FMT " forgotten", STR_ARG(str_slice(id, 0, 300)));
+    order.base = base_id(base);
+    if (!house_forget(call->house, call->arena, &order, &told, err))
+        return false;
+    call->note = arena_fmt(call->arena, "document " STR_FMT " forgotten",
+                           STR_ARG(str_slice(order.document, 0, 300)));
     jw_object(w);
-    reply_count(w, "forgotten", documents);
+    reply_count(w, "forgotten", (int64_t)told.documents.count);
     jw_object_end(w);
     return true;
 }

@@ -137,7 +137,8 @@ void keep_response(struct request *req)
                                .output = asked->output,
                                .subject = req->subject,
                                .documents = req->documents,
-                               .document_count = req->document_count};
+                               .document_count = req->document_count,
+                               .begun = req->started};
     struct response_owner owner = owner_of(req);
     if (!kept.id.ptr || !responses_own_items(req->arena, asked, buf_view(&id), &kept.input, &err) ||
         !responses_keep(req->gateway->responses, &owner, &kept, &err))

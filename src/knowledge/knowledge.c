@@ -235,15 +235,19 @@ bool list_now(struct knowledge *k, struct arena *arena, const struct principal *
     return true;
 }
 
+bool document_is_meant(struct str wanted, struct str id, const struct document_record *r)
+{
+    return str_eq(wanted, id) || str_eq(wanted, r->path) || str_eq(wanted, r->source) ||
+           (r->root.len && str_eq(wanted, r->root));
+}
+
 static bool is_meant(struct str wanted, const struct lexical_document_info *info)
 {
     struct document_record r;
 
-    if (str_eq(wanted, info->key))
-        return true;
-    return document_record_read(info->record, &r) &&
-           (str_eq(wanted, r.path) || str_eq(wanted, r.source) ||
-            (r.root.len && str_eq(wanted, r.root)));
+    if (!document_record_read(info->record, &r))
+        return str_eq(wanted, info->key);
+    return document_is_meant(wanted, info->key, &r);
 }
 
 bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, struct err *err)

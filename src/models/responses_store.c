@@ -36,6 +36,7 @@ struct responses_store {
     struct store *store;
     dur_ns age_max;
     int64_t count_max, bytes_max;
+    _Atomic mono_ns forgot;       /* when somebody or something was forgotten last; 0: never */
     _Atomic int64_t count, bytes; /* about: what others delete is seen at the next look */
 };
 
@@ -131,6 +132,19 @@ static bool join_documents(struct arena *arena, const struct kept_response *resp
     return buf_finish(&b, out, err);
 }
 
+/* Asked before something was forgotten: it may have been made from it. */
+static bool is_overtaken(const struct responses_store *store, const struct kept_response *response)
+{
+    mono_ns forgot = store->forgot;
+
+    return forgot && response->begun && response->begun <= forgot;
+}
+
+static bool overtaken(struct err *err)
+{
+    return err_set(err, ERR_CANCELLED, "something was forgotten while it was made");
+}
+
 bool responses_keep(struct responses_store *store, const struct response_owner *owner,
                     const struct kept_response *response, struct err *err)
 {
@@ -166,8 +180,16 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
     };
 
     ASSERT(responses_store_keeps(store));
+    if (is_overtaken(store, response))
+        return overtaken(err);
     if (!store_write(store->store, statements, ARRAY_LEN(statements), NULL, err))
         return err_wrap(err, "keep the answer");
+    if (is_overtaken(store, response)) {
+        struct err ignored = {0}; /* then what is forgotten just now has found it */
+
+        (void)!responses_delete(store, owner, response->id, &ignored);
+        return overtaken(err);
+    }
     store->count++;
     store->bytes += bytes;
     if (store->count <= store->count_max && store->bytes <= store->bytes_max)
@@ -348,7 +370,7 @@ bool responses_item(struct responses_store *store, struct arena *arena,
 #define MEANT                                                                                     \
     "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                                 \
     "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR (?4 <> '' AND " \
-    "(documents LIKE ?5 OR body LIKE ?5 OR output LIKE ?5)) "                                     \
+    "(documents LIKE ?5 OR (documents = '' AND (body LIKE ?5 OR output LIKE ?5)))) "              \
     "UNION SELECT r.id FROM responses r JOIN gone g ON r.previous = g.id) "
 
 #define PATTERN_BYTES 128
@@ -391,6 +413,7 @@ bool responses_forget(struct responses_store *store, const struct responses_sele
     char pattern[PATTERN_BYTES];
     struct value values[5];
 
+    store->forgot = fiber_now();
     fill_selector(what, pattern, values);
     return store_write(
         store->store,

@@ -38,6 +38,7 @@ struct kept_response {
     struct str subject;          /* whom it was asked for, a pseudonym, or "" */
     const struct str *documents; /* it was made from, by id; of no use when read back */
     size_t document_count;
+    mono_ns begun; /* when it was asked; one asked before something was forgotten is not kept */
 };
 struct response_owner {
     struct str tenant, key_id;

@@ -1,0 +1,215 @@
+/* weir forget: removing for good, and looking from the files alone whether it is still gone. */
+#include "accounts/audit.h"
+#include "app/cli.h"
+#include "app/forget.h"
+#include "sys/file.h"
+
+static struct str hash_text(struct cli *cli, struct str text)
+{
+    struct sha256 hash = sha256(text);
+    struct buf b;
+
+    buf_init(&b, cli->arena, 2 * SHA256_BYTES + 1);
+    buf_hex(&b, hash.bytes, sizeof hash.bytes);
+    return buf_view(&b);
+}
+
+/* ---- forget ---- */
+
+static bool write_body(struct cli *cli, struct str *out, struct err *err)
+{
+    const char *tenant = cli_option(cli, "--tenant");
+    bool is_person = cli_given(cli, "--person");
+    struct json_writer w;
+    struct buf b;
+
+    buf_init(&b, cli->arena, 16 * KIB);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, is_person ? "person" : "document"), jw_cstr(&w, cli->words[0]);
+    if (is_person && tenant)
+        jw_key(&w, "tenant"), jw_cstr(&w, tenant);
+    if (cli_given(cli, "--dry-run"))
+        jw_key(&w, "dry_run"), jw_bool(&w, true);
+    if (!is_person && cli_given(cli, "--base"))
+        jw_key(&w, "knowledge"), jw_cstr(&w, cli_option(cli, "--base"));
+    if (!is_person && cli_given(cli, "--compact"))
+        jw_key(&w, "compact"), jw_bool(&w, true);
+    jw_object_end(&w);
+    return buf_finish(&b, out, err);
+}
+
+static struct str number_at(const struct json *j, const char *path)
+{
+    json_ref v = json_path(j, path);
+
+    return v ? json_raw(j, v) : STR("0");
+}
+
+static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
+{
+    json_ref found = json_path(j, "searched.found"), documents = json_path(j, "documents");
+
+    fprintf(
+        stderr, "weir: %s " STR_FMT " documents (" STR_FMT " passages), " STR_FMT " kept answers",
+        dry_run ? "would forget" : "forgot", STR_ARG(number_at(j, "removed.documents")),
+        STR_ARG(number_at(j, "removed.passages")), STR_ARG(number_at(j, "removed.kept_answers")));
+    if (!dry_run)
+        fprintf(stderr, ", " STR_FMT " cached answers; looked through " STR_FMT " files",
+                STR_ARG(number_at(j, "removed.cached_answers")),
+                STR_ARG(number_at(j, "searched.files")));
+    fputc('\n', stderr);
+    for (json_ref d = json_first(j, documents); d; d = json_next(j, d))
+        fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "\n",
+                STR_ARG(cli_text(cli, j, d, "id")), STR_ARG(cli_text(cli, j, d, "version")));
+    for (json_ref f = json_first(j, found); f; f = json_next(j, f))
+        fprintf(stderr, "weir: text of it still stands in " STR_FMT " (" STR_FMT " fingerprints)\n",
+                STR_ARG(cli_text(cli, j, f, "file")), STR_ARG(cli_text(cli, j, f, "fingerprints")));
+    if (found && json_count(j, found) > 0)
+        cli->status = 1;
+}
+
+static SUSPENDS bool order(struct cli *cli, struct err *err)
+{
+    const char *file = cli_option(cli, "--receipt");
+    bool dry_run = cli_given(cli, "--dry-run");
+    struct str body, receipt, line;
+    struct json *j;
+
+    if (!write_body(cli, &body, err) ||
+        !cli_call(cli, "POST",
+                  cli_given(cli, "--person") ? STR("/api/v1/forget/person")
+                                             : STR("/api/v1/forget/document"),
+                  body, &j, err))
+        return false;
+    print_summary(cli, j, dry_run);
+    receipt = str_trim(json_raw(j, json_root(j)));
+    if (!file) {
+        cli_print_json(j);
+        return true;
+    }
+    line = arena_fmt(cli->arena, STR_FMT "\n", STR_ARG(receipt));
+    return line.ptr ? file_store(file, line, 0600, err) : err_arena(err, cli->arena);
+}
+
+/* ---- verify ---- */
+
+struct wanted_note {
+    struct str hash;
+    uint64_t seq; /* 0: not found */
+};
+
+static bool look_at_record(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct wanted_note *want = ctx;
+    struct str mark = STR("receipt ");
+    size_t at = str_find(line, want->hash);
+
+    (void)err;
+    if (at < line.len && str_ends(str_slice(line, 0, at), mark))
+        want->seq = seq;
+    return true;
+}
+
+static bool find_record(struct cli *cli, struct str dir, struct str hash, uint64_t *seq,
+                        struct err *err)
+{
+    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct wanted_note want = {.hash = hash};
+    struct str audit = arena_fmt(cli->arena, STR_FMT "/audit", STR_ARG(dir));
+
+    if (!scratch || !audit.ptr)
+        return err_no_room(err, "no memory");
+    if (!audit_read(scratch, audit.ptr, 1, look_at_record, &want, err))
+        return false;
+    *seq = want.seq;
+    return true;
+}
+
+static void print_verdict(struct cli *cli, const struct receipt *r, const struct file_search *s,
+                          uint64_t seq)
+{
+    if (cli->json) {
+        printf("{\"gone\":%s,\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
+               ",\"fingerprints\":%zu,\"record\":%" PRIu64 "}\n",
+               s->found_count ? "false" : "true", s->files, s->bytes, r->prints.count, seq);
+        return;
+    }
+    for (size_t i = 0; i < s->found_count; i++)
+        printf("found in " STR_FMT ": %" PRIu64 " of %zu fingerprints\n", STR_ARG(s->found[i].name),
+               s->found[i].prints, r->prints.count);
+    if (!s->found_count && r->prints.count)
+        printf("gone: none of %zu fingerprints stands in %" PRIu64 " files, %" PRIu64 " bytes\n",
+               r->prints.count, s->files, s->bytes);
+    if (!r->prints.count)
+        printf("there is nothing to look for: the receipt has no fingerprints\n");
+    if (seq)
+        printf("the receipt stands in audit record %" PRIu64 ": weir audit prove %" PRIu64 "\n",
+               seq, seq);
+    else
+        printf("no audit record knows this receipt: it was changed, or made elsewhere\n");
+}
+
+static bool verify(struct cli *cli, const char *file, struct err *err)
+{
+    struct file_search search;
+    struct receipt receipt;
+    uint64_t seq = 0;
+    struct str text;
+
+    if (!cli_settings(cli, err) || !file_load(cli->arena, file, RECEIPT_MAX, &text, err))
+        return false;
+    if (!receipt_read(cli->arena, text, &receipt, err))
+        return err_wrap(err, "receipt \"%s\"", file);
+    struct str dir = arena_str(cli->arena, cli->settings->data.dir);
+    struct search_where where = {.dir = dir.ptr};
+    if (!dir.ptr)
+        return err_arena(err, cli->arena);
+    if (!search_files(cli->arena, &where, &receipt.prints, &search, err) ||
+        !find_record(cli, dir, hash_text(cli, receipt.text), &seq, err))
+        return false;
+    print_verdict(cli, &receipt, &search, seq);
+    cli->status = search.found_count || !seq || !receipt.prints.count ? 1 : 0;
+    return true;
+}
+
+static bool cli_forget(struct cli *cli, struct err *err)
+{
+    const char *receipt = cli_option(cli, "--verify");
+
+    if (receipt && cli->word_count == 0)
+        return verify(cli, receipt, err);
+    if (receipt || cli->word_count != 1)
+        return err_set(err, ERR_INVALID, "name what to forget, or a receipt with --verify");
+    return cli_with_weir(cli, order, err);
+}
+
+static const struct cli_option options[] = {
+    {"--person", CLI_SWITCH, NULL, NULL,
+     "WHAT is an end user's name, a pseudonym, or the id of a key or person"},
+    {"--base", CLI_TEXT, "NAME", NULL, "of which knowledge base; else the default one"},
+    {"--tenant", CLI_TEXT, "TENANT", NULL, "whose end user it is"},
+    {"--dry-run", CLI_SWITCH, NULL, NULL, "tell what would go, and remove nothing"},
+    {"--compact", CLI_SWITCH, NULL, NULL,
+     "write the whole index anew: its bytes are those of one that never had it"},
+    {"--receipt", CLI_TEXT, "FILE", NULL, "write the receipt there instead of printing it"},
+    {"--verify", CLI_TEXT, "FILE", NULL, "look whether what a receipt names is still gone"},
+    {0},
+};
+static const struct cli_option compact_options[] = {
+    {"--base", CLI_TEXT, "NAME", "knowledge", "of which knowledge base; else the default one"},
+    {0},
+};
+static const struct cli_command commands[] = {
+    {"forget [WHAT]", "remove a document or a person everywhere, with a receipt",
+     "  weir forget handbook/claims.md --receipt claims.json\n"
+     "  weir forget --verify claims.json\n"
+     "  weir forget anna --person --tenant acme --dry-run\n"
+     "WHAT is a document's id or path, or the folder it came with. The audit log has the "
+     "receipt's\n"
+     "hash, which `weir audit prove` proves to others.\n",
+     options, cli_forget, NULL, NULL, NULL, NULL, NULL},
+    {"document compact", "write the index anew as one segment", "", compact_options, NULL, "POST",
+     "/api/v1/forget/compact", NULL, NULL, "compacted"},
+};
+const struct cli_part cli_forget_part = {"Forgetting", commands, ARRAY_LEN(commands)};

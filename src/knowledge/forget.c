@@ -1,0 +1,402 @@
+#include "knowledge/forget.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/table.h"
+#include "knowledge/access.h"
+#include "knowledge/answer.h"
+#include "knowledge/knowledge_internal.h"
+#include "knowledge/passage.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#define PRINTS_EACH_MIN 4u
+#define PRINTS_EACH_MAX 256u
+#define SCRATCH         ((size_t)64 * MIB) /* one passage, one record's metadata */
+#define FILES_MAX       100000
+#define EVERY_USUAL     5 /* one window in 32 */
+
+/* ---- which ---- */
+
+/* "anna", or a list that has "anna". */
+static bool names(const struct json *j, json_ref value, struct str person, struct arena *scratch)
+{
+    struct str text;
+
+    if (json_kind(j, value) == JSON_STRING)
+        return json_str(j, value, scratch, &text) && str_eq(text, person);
+    if (json_kind(j, value) != JSON_ARRAY)
+        return false;
+    for (json_ref v = json_first(j, value); v; v = json_next(j, v))
+        if (json_kind(j, v) == JSON_STRING && json_str(j, v, scratch, &text) &&
+            str_eq(text, person))
+            return true;
+    return false;
+}
+
+static bool is_of_person(struct str metadata, struct str person, struct arena *scratch)
+{
+    static const char *const keys[] = {"owner", "subject", "person"};
+    size_t mark = arena_mark(scratch);
+    struct err ignored = {0};
+    struct json *j = metadata.len ? json_parse(scratch, metadata, &ignored) : NULL;
+    bool is = false;
+
+    for (size_t i = 0; j && i < ARRAY_LEN(keys) && !is; i++)
+        is = names(j, json_get(j, json_root(j), str_from(keys[i])), person, scratch);
+    arena_rewind(scratch, mark);
+    return is;
+}
+
+static bool is_wanted(const struct forget_wish *wish, const struct lexical_document_info *info,
+                      const struct document_record *r, struct arena *scratch)
+{
+    if (wish->person.len)
+        return is_of_person(r->metadata, wish->person, scratch);
+    return document_is_meant(wish->document, info->key, r);
+}
+
+struct erasure {
+    struct knowledge *knowledge;
+    const struct forget_wish *wish;
+    struct lexical_view *view;
+    struct arena *arena, *scratch;
+    struct forget_report *report;
+    struct table by_id; /* id -> struct forgotten */
+    uint64_t *prints;   /* with room for those of one document more than is kept */
+    size_t print_count, print_room, document_first;
+};
+
+static bool add(struct erasure *e, const struct lexical_document_info *info,
+                const struct document_record *r, struct err *err)
+{
+    struct forget_report *report = e->report;
+
+    if (report->count == FORGET_DOCUMENTS_MAX)
+        return err_set(err, ERR_TOO_LARGE,
+                       "more than %d documents at once: name parts of them one after the other",
+                       FORGET_DOCUMENTS_MAX);
+    struct forgotten *f = &report->documents[report->count++];
+    *f = (struct forgotten){
+        .id = arena_str(e->arena, info->key),
+        .version = r->version,
+        .bytes = r->bytes,
+        .passages = info->passages,
+        .hash = sha256_two((struct str){(const char *)report->prints.way.salt, FINGERPRINT_SALT},
+                           (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes})};
+    report->passages += info->passages;
+    return f->id.ptr || err_arena(err, e->arena);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return str_cmp(((const struct forgotten *)a)->id, ((const struct forgotten *)b)->id);
+}
+
+static bool find_documents(struct erasure *e, struct err *err)
+{
+    struct forget_report *report = e->report;
+    uint64_t all = lexical_stats(e->view).documents;
+
+    report->documents = arena_array(e->arena, MIN_OF(all, (uint64_t)FORGET_DOCUMENTS_MAX) + 1,
+                                    sizeof *report->documents);
+    if (!report->documents)
+        return err_arena(err, e->arena);
+    for (uint64_t i = 0; i < all; i++) {
+        struct lexical_document_info info = lexical_document_at(e->view, i);
+        struct document_record record;
+
+        if (!document_record_read(info.record, &record))
+            return err_set(err, ERR_INTERNAL,
+                           "could not read the record of document \"" STR_FMT "\"",
+                           STR_ARG(info.key));
+        if (is_wanted(e->wish, &info, &record, e->scratch) && !add(e, &info, &record, err))
+            return false;
+    }
+    if (!report->count && e->wish->document.len)
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
+                       STR_ARG(str_slice(e->wish->document, 0, 100)));
+    if (report->count)
+        qsort(report->documents, report->count, sizeof *report->documents, by_id);
+    table_init(&e->by_id, e->arena, 2 * report->count + 16);
+    for (size_t i = 0; i < report->count; i++)
+        if (!table_put(&e->by_id, report->documents[i].id, &report->documents[i], NULL))
+            return err_arena(err, e->arena);
+    return true;
+}
+
+/* ---- fingerprints ---- */
+
+static uint32_t prints_each(const struct forget_report *report)
+{
+    size_t share = report->count ? FORGET_PRINTS_MAX / report->count : PRINTS_EACH_MAX;
+
+    return (uint32_t)MIN_OF(MAX_OF(share, (size_t)PRINTS_EACH_MIN), (size_t)PRINTS_EACH_MAX);
+}
+
+static void take_print(void *ctx, uint64_t print)
+{
+    struct erasure *e = ctx;
+
+    if (e->print_count < e->print_room)
+        e->prints[e->print_count++] = print;
+}
+
+/* So many of the newest document's as it may have, from all over it. */
+static void thin_out(struct erasure *e, struct forgotten *of)
+{
+    size_t have = e->print_count - e->document_first, most = prints_each(e->report), kept = 0;
+    uint64_t *own = e->prints + e->document_first;
+
+    for (size_t i = 0; i < most && i < have; i++)
+        own[kept++] = own[have <= most ? i : i * have / most];
+    e->print_count = e->document_first + kept;
+    of->prints = (uint32_t)kept;
+}
+
+static bool print_passage(struct erasure *e, struct str record, struct err *err)
+{
+    struct passage passage;
+    size_t mark = arena_mark(e->scratch);
+
+    if (!passage_read(e->scratch, record, &passage))
+        return err_set(err, ERR_INTERNAL, "could not read a passage that is to go");
+    for (size_t i = 0; i < passage.count; i++)
+        fingerprint_text(&e->report->prints.way, passage.blocks[i].text, take_print, e);
+    arena_rewind(e->scratch, mark);
+    return true;
+}
+
+/* Passages of a document stand one behind the other. */
+static bool print_documents(struct erasure *e, struct err *err)
+{
+    struct forgotten *current = NULL;
+
+    e->print_count = 0;
+    for (uint64_t p = 0; p < lexical_stats(e->view).passages; p++) {
+        struct lexical_hit hit = lexical_hit_at(e->view, p);
+        struct forgotten *of = table_get(&e->by_id, hit.key);
+
+        if (of != current && current)
+            thin_out(e, current);
+        if (of != current)
+            e->document_first = e->print_count;
+        current = of;
+        if (of && !print_passage(e, hit.record, err))
+            return false;
+    }
+    if (current)
+        thin_out(e, current);
+    return true;
+}
+
+static bool any_without(const struct forget_report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        if (!report->documents[i].prints)
+            return true;
+    return false;
+}
+
+/* Where a document is too short to have a window at the usual rate, they are taken closer together. */
+static bool take_prints(struct erasure *e, struct err *err)
+{
+    struct forget_report *report = e->report;
+    size_t kept = report->count * prints_each(report);
+
+    e->print_room = kept + MIB;
+    e->prints = arena_array(e->scratch, e->print_room, sizeof *e->prints);
+    report->prints.at = arena_array(e->arena, kept + 1, sizeof *report->prints.at);
+    report->prints.found = arena_array(e->arena, kept + 1, sizeof *report->prints.found);
+    if (!e->prints || !report->prints.at || !report->prints.found)
+        return err_arena(err, e->arena);
+    for (;; report->prints.way.every--) {
+        if (!print_documents(e, err))
+            return false;
+        if (e->wish->way || !report->prints.way.every || !any_without(report))
+            break;
+    }
+    ASSERT(e->print_count <= kept);
+    memcpy(report->prints.at, e->prints, e->print_count * sizeof *e->prints);
+    report->prints.count = e->print_count;
+    fingerprints_sort(&report->prints);
+    return true;
+}
+
+/* ---- the index's files ---- */
+
+static bool is_index_file(struct str name)
+{
+    return str_ends(name, STR(".segment")) || str_ends(name, STR(".records")) ||
+           str_eq(name, STR("manifest"));
+}
+
+static bool hash_file(const char *path, struct index_file *out, struct err *err)
+{
+    struct file *file CLEANUP(file_close) = NULL;
+    void *map = NULL;
+    int64_t size = 0;
+
+    if (!file_open(path, FILE_READ, 0, &file, err) || !file_size(file, &size, err))
+        return false;
+    out->bytes = (uint64_t)size;
+    if (size == 0) {
+        out->hash = sha256(STR(""));
+        return true;
+    }
+    if (!file_map(file, (size_t)size, false, &map, err))
+        return false;
+    out->hash = sha256((struct str){map, (size_t)size});
+    file_unmap(map, (size_t)size);
+    return true;
+}
+
+/* What a run that began meanwhile has replaced is no more: it is passed over. */
+static bool hash_index(struct erasure *e, struct index_file **out, size_t *count, struct err *err)
+{
+    const char *dir = e->knowledge->dir;
+    struct str *all;
+    size_t found, n = 0;
+
+    if (!file_list(e->arena, dir, FILES_MAX, &all, &found, err))
+        return false;
+    struct index_file *list = arena_array(e->arena, found + 1, sizeof *list);
+    if (!list)
+        return err_arena(err, e->arena);
+    for (size_t i = 0; i < found; i++) {
+        struct str path = arena_fmt(e->arena, "%s/" STR_FMT, dir, STR_ARG(all[i]));
+        struct err gone = {0};
+
+        if (!path.ptr)
+            return err_arena(err, e->arena);
+        if (!is_index_file(all[i]))
+            continue;
+        list[n].name = all[i];
+        if (hash_file(path.ptr, &list[n], &gone)) {
+            n++;
+        } else if (gone.code != ERR_NOT_FOUND) {
+            *err = gone;
+            return false;
+        }
+    }
+    *out = list;
+    *count = n;
+    return true;
+}
+
+/* ---- the run ---- */
+
+static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct err *err)
+{
+    for (size_t i = 0; i < e->report->count; i++)
+        if (!lexical_remove(*writer, e->report->documents[i].id, err))
+            return false;
+    if (e->wish->compact)
+        lexical_compact(*writer);
+    if (!lexical_commit(writer, err))
+        return err_wrap(err, "forget documents");
+    lexical_release(&e->view);
+    accesses_forget(e->knowledge);
+    return true;
+}
+
+/* Under the writer: what is looked at is what the commit changes. */
+static bool erase(struct erasure *e, struct lexical *index, struct err *err)
+{
+    struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    struct forget_report *report = e->report;
+
+    if (!e->wish->dry_run && !lexical_begin(index, &writer, err))
+        return false;
+    e->view = lexical_borrow(index);
+    if (!find_documents(e, err) || !take_prints(e, err) ||
+        !hash_index(e, &report->before, &report->before_count, err))
+        return false;
+    report->after = report->before;
+    report->after_count = report->before_count;
+    if (e->wish->dry_run || (!report->count && !e->wish->compact))
+        return true;
+    return remove_all(e, &writer, err) && hash_index(e, &report->after, &report->after_count, err);
+}
+
+bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wish *wish,
+               struct forget_report *out, struct err *err)
+{
+    struct arena *scratch CLEANUP(arena_end) = arena_new(SCRATCH);
+    struct forget_report report = {0};
+    struct erasure e = {
+        .knowledge = k, .wish = wish, .arena = arena, .scratch = scratch, .report = &report};
+    struct lexical *index = index_of(k, err);
+
+    ASSERT(wish->document.len || wish->person.len);
+    if (!index)
+        return false;
+    if (!scratch)
+        return err_no_room(err, "no memory to forget documents");
+    report.prints.way.every = EVERY_USUAL;
+    clock_random(report.prints.way.salt, sizeof report.prints.way.salt);
+    if (wish->way)
+        report.prints.way = *wish->way;
+    bool ok = erase(&e, index, err);
+    lexical_release(&e.view);
+    if (ok)
+        *out = report;
+    return ok;
+}
+
+bool compact_now(struct knowledge *k, struct err *err)
+{
+    struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    struct lexical *index = index_of(k, err);
+
+    if (!index || !lexical_begin(index, &writer, err))
+        return false;
+    lexical_compact(writer);
+    if (!lexical_commit(&writer, err))
+        return err_wrap(err, "compact the index");
+    accesses_forget(k);
+    return true;
+}
+
+/* ---- on the pool ---- */
+
+struct erase_call {
+    struct knowledge *knowledge;
+    struct arena *arena;
+    const struct forget_wish *wish;
+    struct forget_report *report;
+    bool ok;
+    struct err *err;
+};
+
+static void run_erase(void *arg)
+{
+    struct erase_call *c = arg;
+
+    c->ok = erase_now(c->knowledge, c->arena, c->wish, c->report, c->err);
+}
+
+static void run_compact(void *arg)
+{
+    struct erase_call *c = arg;
+
+    c->ok = compact_now(c->knowledge, c->err);
+}
+
+bool knowledge_erase(struct knowledge *knowledge, struct arena *arena,
+                     const struct forget_wish *wish, struct forget_report *out, struct err *err)
+{
+    struct erase_call call = {
+        .knowledge = knowledge, .arena = arena, .wish = wish, .report = out, .err = err};
+
+    return pool_run(knowledge->pool, run_erase, &call, err) && call.ok;
+}
+
+bool knowledge_compact(struct knowledge *knowledge, struct err *err)
+{
+    struct erase_call call = {.knowledge = knowledge, .err = err};
+
+    return pool_run(knowledge->pool, run_compact, &call, err) && call.ok;
+}

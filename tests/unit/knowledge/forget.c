@@ -1,0 +1,287 @@
+/* Forgetting with a receipt: what it lists went, what it does not is as it was, and its fingerprints find the text
+ * wherever it stands. */
+#include "knowledge/forget.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rig.h"
+#include "sys/file.h"
+#include "test.h"
+
+/* ---- fingerprints ---- */
+
+struct taken {
+    uint64_t at[512];
+    size_t count;
+};
+
+static void take(void *ctx, uint64_t print)
+{
+    struct taken *t = ctx;
+
+    if (t->count < ARRAY_LEN(t->at))
+        t->at[t->count++] = print;
+}
+
+static const struct {
+    const char *name, *text;
+    size_t want; /* at every window */
+} windows[] = {
+    {"a window exactly", "abcdefghijklmnopqrstuvwx", 1},
+    {"a byte less", "abcdefghijklmnopqrstuvw", 0},
+    {"four more", "abcdefghijklmnopqrstuvwxyz01", 5},
+    {"a quote in the middle", "abcdefghijklmnop\"qrstuvwxyz", 0},
+    {"a break behind", "abcdefghijklmnopqrstuvwxy\nabc", 2},
+    {"chinese", "港口灯笼铜果园天鹅绒", 7},
+    {"nothing", "", 0},
+};
+
+TEST(fingerprints_are_taken_of_plain_windows_alone)
+{
+    struct fingerprint_way way = {.salt = {1, 2, 3}, .every = 0};
+
+    for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
+        struct taken t = {.count = 0};
+
+        fingerprint_text(&way, str_from(windows[i].text), take, &t);
+        EXPECT(t.count == windows[i].want, "%s: %zu", windows[i].name, t.count);
+    }
+}
+
+/* Which windows are taken depends on them alone: behind any beginning, in any piece of a file, the same. */
+TEST(fingerprints_are_found_wherever_the_text_stands)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    static const size_t befores[] = {0, 1, 1000, MIB - 100, MIB - 24, MIB - 1, MIB, 2 * MIB - 31};
+    struct str text =
+        STR("The harbour master keeps forty lanterns for the nights of thunder and of fog.");
+    struct fingerprint_way way = {.salt = {7, 7}, .every = 2};
+    struct taken t = {.count = 0};
+    char path[512];
+
+    fingerprint_text(&way, text, take, &t);
+    REQUIRE(t.count > 3, "%zu", t.count);
+    for (size_t i = 0; i < ARRAY_LEN(befores); i++) {
+        bool found[512] = {false};
+        struct fingerprints prints = {.way = way, .at = t.at, .count = t.count, .found = found};
+        char *bytes = arena_alloc(arena, befores[i] + text.len + 7);
+        uint64_t size = 0, seen = 0;
+        struct err err = {0};
+
+        REQUIRE(bytes);
+        memset(bytes, 'x', befores[i]);
+        memcpy(bytes + befores[i], text.ptr, text.len);
+        (void)snprintf(path, sizeof path, "%s/file%zu", test_dir(), i);
+        REQUIRE(file_store(path, (struct str){bytes, befores[i] + text.len + 7}, 0600, &err));
+        fingerprints_sort(&prints);
+        EXPECT(fingerprints_find(&prints, path, &size, &seen, &err), "%s", err.text);
+        EXPECT(seen == prints.count && size == befores[i] + text.len + 7, "%zu: %" PRIu64 " of %zu",
+               befores[i], seen, prints.count);
+        fingerprints_drop_found(&prints);
+        EXPECT(prints.count == 0);
+        arena_rewind(arena, 0);
+    }
+}
+
+TEST(another_salt_makes_other_fingerprints)
+{
+    struct str text = STR("The harbour master keeps forty lanterns for the nights of thunder.");
+    struct taken a = {.count = 0}, b = {.count = 0};
+
+    fingerprint_text(&(struct fingerprint_way){.salt = {1}}, text, take, &a);
+    fingerprint_text(&(struct fingerprint_way){.salt = {1, 0, 0, 0, 0, 0, 0, 0, 1}}, text, take,
+                     &b);
+    REQUIRE(a.count == b.count && a.count > 0);
+    for (size_t i = 0; i < a.count; i++)
+        EXPECT(a.at[i] != b.at[i]);
+}
+
+/* ---- forgetting ---- */
+
+static const char gone_text[] =
+    "# Zyxwabba title\n\nThe Qwertzuiop clause pays 77 euros to whoever waits.\n";
+
+static bool erase(struct rig *rig, struct forget_wish wish, struct forget_report *out)
+{
+    struct err err = {0};
+    bool ok = erase_now(rig->knowledge, rig->arena, &wish, out, &err);
+
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+static size_t documents(struct rig *rig)
+{
+    struct document_info *list;
+    size_t count = 999;
+    struct err err = {0};
+
+    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
+        EXPECT(false, "%s", err.text);
+    return count;
+}
+
+/* How many of the fingerprints stand in files of the base. */
+static uint64_t seen_in_base(struct rig *rig, struct fingerprints *prints)
+{
+    const char *base = rig_path(rig, "base");
+    struct str *names;
+    size_t count = 0;
+    uint64_t sum = 0;
+    struct err err = {0};
+
+    if (!file_list(rig->arena, base, 1000, &names, &count, &err))
+        EXPECT(false, "%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes, seen;
+
+        if (!fingerprints_find(prints,
+                               arena_fmt(rig->arena, "%s/" STR_FMT, base, STR_ARG(names[i])).ptr,
+                               &bytes, &seen, &err))
+            EXPECT(false, "%s", err.text);
+        sum += seen;
+    }
+    return sum;
+}
+
+TEST(a_receipt_says_what_went_and_finds_it_no_more)
+{
+    struct rig rig;
+    struct forget_report before, r, again;
+    struct err err = {0};
+
+    REQUIRE(rig_open(&rig));
+    rig_write(&rig, "keep.md", "# Keep\n\nOranges are kept in the yellow house by the harbour.\n");
+    rig_write(&rig, "gone.md", gone_text);
+    (void)rig_ingest(&rig, "");
+    rig_write(&rig, "gone.md", "nothing of it"); /* version 2 */
+    (void)rig_ingest(&rig, "");
+    rig_write(&rig, "gone.md", gone_text);
+    (void)rig_ingest(&rig, "");
+    REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/gone.md"), .dry_run = true},
+                  &before));
+    EXPECT(before.count == 1 && documents(&rig) == 2, "a dry run removes nothing");
+    EXPECT(seen_in_base(&rig, &before.prints) == before.prints.count && before.prints.count > 0);
+    REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/gone.md")}, &r));
+    EXPECT(r.count == 1 && r.passages == 1 && r.documents[0].version == 3 &&
+           r.documents[0].bytes == sizeof gone_text - 1 &&
+           str_starts(r.documents[0].id, STR("d_")));
+    EXPECT(memcmp(r.documents[0].hash.bytes, before.documents[0].hash.bytes, SHA256_BYTES) != 0,
+           "another salt each time");
+    struct sha256 hash = sha256((struct str){gone_text, sizeof gone_text - 1});
+    hash = sha256_two((struct str){(const char *)r.prints.way.salt, FINGERPRINT_SALT},
+                      (struct str){(const char *)hash.bytes, sizeof hash.bytes});
+    EXPECT(memcmp(hash.bytes, r.documents[0].hash.bytes, SHA256_BYTES) == 0,
+           "who has the original can check it");
+    EXPECT(r.before_count > 1 && r.after_count > 1 &&
+           str_eq(r.before[0].name, before.before[0].name));
+    EXPECT(documents(&rig) == 1 && seen_in_base(&rig, &r.prints) == 0);
+    EXPECT(!erase_now(rig.knowledge, rig.arena,
+                      &(struct forget_wish){.document = STR("docs/gone.md")}, &again, &err) &&
+           err.code == ERR_NOT_FOUND);
+    (void)rig_ingest(&rig, "");
+    EXPECT(seen_in_base(&rig, &r.prints) == r.prints.count, "and it is found when it is back");
+    rig_close(&rig);
+}
+
+TEST(short_documents_have_fingerprints_too)
+{
+    struct rig rig;
+    struct forget_report r;
+
+    REQUIRE(rig_open(&rig));
+    for (int i = 0; i < 20; i++) {
+        char name[16], text[64];
+
+        (void)snprintf(name, sizeof name, "%d.txt", i);
+        (void)snprintf(text, sizeof text, "The parking number is %d.\n", 10000 + i);
+        rig_write(&rig, name, text);
+    }
+    rig_write(&rig, "tiny.txt", "Pear.\n");
+    (void)rig_ingest(&rig, "");
+    REQUIRE(erase(&rig, (struct forget_wish){.document = str_from(rig_path(&rig, "docs"))}, &r));
+    EXPECT(r.count == 21 && documents(&rig) == 0);
+    for (size_t i = 0; i < r.count; i++)
+        EXPECT((r.documents[i].prints > 0) == (r.documents[i].bytes > 10), "%zu", i);
+    rig_close(&rig);
+}
+
+static const struct {
+    const char *name, *metadata;
+    bool goes;
+} owners[] = {
+    {"owner.txt", "{\"metadataAttributes\":{\"owner\":\"anna\"}}", true},
+    {"subject.txt", "{\"metadataAttributes\":{\"subject\":\"anna\"}}", true},
+    {"listed.txt", "{\"metadataAttributes\":{\"person\":[\"bert\",\"anna\"]}}", true},
+    {"of bert.txt", "{\"metadataAttributes\":{\"owner\":\"bert\"}}", false},
+    {"longer.txt", "{\"metadataAttributes\":{\"owner\":\"annabel\"}}", false},
+    {"other key.txt", "{\"metadataAttributes\":{\"editor\":\"anna\"}}", false},
+    {"a number.txt", "{\"metadataAttributes\":{\"owner\":7}}", false},
+    {"unsaid.txt", NULL, false},
+};
+
+TEST(documents_of_a_person_are_those_whose_metadata_names_them)
+{
+    struct rig rig;
+    struct forget_report r;
+    size_t want = 0;
+
+    REQUIRE(rig_open(&rig));
+    for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+        char beside[64];
+
+        rig_write(&rig, owners[i].name, "Something that was written by somebody.\n");
+        (void)snprintf(beside, sizeof beside, "%s.metadata.json", owners[i].name);
+        if (owners[i].metadata)
+            rig_write(&rig, beside, owners[i].metadata);
+        want += owners[i].goes;
+    }
+    (void)rig_ingest(&rig, "");
+    REQUIRE(documents(&rig) == ARRAY_LEN(owners));
+    REQUIRE(erase(&rig, (struct forget_wish){.person = STR("anna")}, &r));
+    EXPECT(r.count == want && documents(&rig) == ARRAY_LEN(owners) - want, "%zu", r.count);
+    struct document_info *list;
+    size_t count = 0;
+    struct err err = {0};
+    REQUIRE(list_now(rig.knowledge, rig.arena, NULL, &list, &count, &err));
+    for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+        bool there = false;
+
+        for (size_t d = 0; d < count; d++)
+            there = there || str_ends(list[d].path, str_from(owners[i].name));
+        EXPECT(there != owners[i].goes, "%s", owners[i].name);
+    }
+    REQUIRE(erase(&rig, (struct forget_wish){.person = STR("anna")}, &r));
+    EXPECT(r.count == 0 && r.before_count == r.after_count, "nobody's documents: nothing changes");
+    rig_close(&rig);
+}
+
+TEST(compacting_leaves_one_segment)
+{
+    struct rig rig;
+    struct forget_report r;
+    struct err err = {0};
+    size_t segments = 0;
+
+    REQUIRE(rig_open(&rig));
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "%d.txt", i);
+        rig_write(&rig, name, "Something.\n");
+        (void)rig_ingest(&rig, "");
+    }
+    REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/2.txt"), .compact = true}, &r));
+    for (size_t i = 0; i < r.after_count; i++)
+        segments += str_ends(r.after[i].name, STR(".segment"));
+    EXPECT(segments == 1 && r.before_count > r.after_count);
+    rig_write(&rig, "5.txt", "Something more.\n");
+    (void)rig_ingest(&rig, "");
+    REQUIRE(compact_now(rig.knowledge, &err), "%s", err.text);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(rig.knowledge->index);
+    EXPECT(lexical_stats(view).segments == 1 && lexical_stats(view).documents == 5,
+           "the file is still there, and came again");
+    lexical_release(&view);
+    rig_close(&rig);
+}
