@@ -8,6 +8,7 @@
 #include "knowledge/access.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/originals.h"
 #include "knowledge/passage.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -299,7 +300,7 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
         return err_wrap(err, "forget documents");
     lexical_release(&e->view);
     accesses_forget(e->knowledge);
-    return true;
+    return originals_sweep(e->knowledge, NULL, err);
 }
 
 /* Under the writer: what is looked at is what the commit changes. */
