@@ -43,7 +43,7 @@ static const struct schema_field removed_fields[] = {
 };
 static const struct schema removed_schema = {"ForgetRemoved", "How much went.", removed_fields,
                                              NULL};
-static const struct schema_field document_fields[] = {
+static const struct schema_field gone_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -53,8 +53,8 @@ static const struct schema_field document_fields[] = {
     {"fingerprints", FIELD_COUNT, 0, "Taken of it.", 0, 0, NULL, NULL},
     {0},
 };
-static const struct schema document_schema = {"ForgottenDocument", "A document that went.",
-                                              document_fields, NULL};
+static const struct schema gone_schema = {"ForgottenDocument", "A document that went.", gone_fields,
+                                          NULL};
 static const struct schema_field file_fields[] = {
     {"file", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -101,7 +101,7 @@ static const struct schema_field receipt_fields[] = {
     {"dry_run", FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"person", FIELD_TEXT, FIELD_OPTIONAL, "The pseudonym.", 0, 0, NULL, NULL},
     {"removed", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &removed_schema},
-    {"documents", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &document_schema},
+    {"documents", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &gone_schema},
     {"index", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &index_schema},
     {"fingerprints", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &print_schema},
     {"searched", FIELD_OBJECT, FIELD_OPTIONAL, NULL, 0, 0, NULL, &search_schema},

@@ -304,12 +304,14 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
 }
 
 /* Under the writer: what is looked at is what the commit changes. */
-static bool erase(struct erasure *e, struct lexical *index, struct err *err)
+static bool erase(struct erasure *e, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct forget_report *report = e->report;
 
-    if (!e->wish->dry_run && !lexical_begin(index, &writer, err))
+    struct lexical *index = index_of(e->knowledge, err);
+
+    if (!index || (!e->wish->dry_run && !begin_change(e->knowledge, &writer, err)))
         return false;
     e->view = lexical_borrow(index);
     if (!find_documents(e, err) || !take_prints(e, err) ||
@@ -329,18 +331,15 @@ bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wis
     struct forget_report report = {0};
     struct erasure e = {
         .knowledge = k, .wish = wish, .arena = arena, .scratch = scratch, .report = &report};
-    struct lexical *index = index_of(k, err);
 
     ASSERT(wish->document.len || wish->person.len);
-    if (!index)
-        return false;
     if (!scratch)
         return err_no_room(err, "no memory to forget documents");
     report.prints.way.every = EVERY_USUAL;
     clock_random(report.prints.way.salt, sizeof report.prints.way.salt);
     if (wish->way)
         report.prints.way = *wish->way;
-    bool ok = erase(&e, index, err);
+    bool ok = erase(&e, err);
     lexical_release(&e.view);
     if (ok)
         *out = report;
@@ -350,9 +349,8 @@ bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wis
 bool compact_now(struct knowledge *k, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
-    struct lexical *index = index_of(k, err);
 
-    if (!index || !lexical_begin(index, &writer, err))
+    if (!begin_change(k, &writer, err))
         return false;
     lexical_compact(writer);
     if (!lexical_commit(&writer, err))
