@@ -102,6 +102,16 @@ static struct asked *new_asked(struct request *parent, const struct dialect *dia
     return asked;
 }
 
+static bool choose_who(struct request *req, const struct request *parent, const struct model *model,
+                       struct err *err)
+{
+    if (parent->writer && parent->writer->model == model) {
+        candidates_of_writer(req, parent);
+        return true;
+    }
+    return (model->provider ? candidates_alone : choose_the_house)(req, model, err);
+}
+
 /* *at: also when it fails, unless memory is gone. */
 static SUSPENDS bool ask(struct request *parent, const struct dialect *dialect,
                          const struct model *model, struct str body, struct asked **at,
@@ -114,8 +124,7 @@ static SUSPENDS bool ask(struct request *parent, const struct dialect *dialect,
     *at = asked;
     metrics_begin(&asked->req);
     fiber_carry(asked->req.trace);
-    bool ok = (model->provider ? candidates_alone : choose_the_house)(&asked->req, model, err) &&
-              pipeline_ask(&asked->req, err);
+    bool ok = choose_who(&asked->req, parent, model, err) && pipeline_ask(&asked->req, err);
     fiber_carry(parent->trace);
     if (!ok) {
         blame_the_house(err);

@@ -169,6 +169,19 @@ bool candidates_alone(struct request *req, const struct model *model, struct err
     return true;
 }
 
+void candidates_of_writer(struct request *req, const struct request *parent)
+{
+    const struct request_writer *writer = parent->writer;
+
+    req->model = writer->model;
+    req->row = writer->row;
+    req->groups = writer->groups;
+    req->group_count = writer->group_count;
+    req->policy = writer->policy;
+    req->needs = parent->needs;
+    req->only_first = parent->only_first;
+}
+
 bool candidates_of_row(struct request *req, struct err *err)
 {
     req->groups = req->row->groups;

@@ -73,6 +73,8 @@ bool candidates_find(struct request *req, struct err *err) MUST_CHECK;
 bool candidates_of_row(struct request *req, struct err *err) MUST_CHECK;
 /* A model that Weir answers itself. */
 bool choose_the_house(struct request *req, const struct model *model, struct err *err) MUST_CHECK;
+/* As who is to write the answer of `parent` was chosen. */
+void candidates_of_writer(struct request *req, const struct request *parent);
 bool candidates_alone(struct request *req, const struct model *model, struct err *err) MUST_CHECK;
 usd_micro candidates_price_worst(const struct request *req); /* of the dearest */
 int64_t candidates_output_tokens_max(const struct request *req);

@@ -12,6 +12,15 @@
 
 #define REQUEST_MAGIC 0x52455153u
 
+/* Who writes an answer that the house grounds in documents: "weir": {"knowledge": ...} with any model. */
+struct request_writer {
+    const struct model *model;
+    const struct route *row;
+    const struct route_group *groups;
+    size_t group_count;
+    const struct route_policy *policy;
+};
+
 struct request {
     uint32_t magic;              /* REQUEST_MAGIC: checked wherever it arrives as void * */
     uint64_t id;                 /* entry: the same in log, trace, audit and reply header */
@@ -42,30 +51,32 @@ struct request {
     bool only_first;                   /* route: the client wants no fallback */
     struct attempts *attempts;         /* call: who was asked; NULL: nobody */
     const struct answerer *answerer;   /* route: set when the house answers itself */
-    struct cache_ticket *ticket;       /* look_up: NULL when the cache has no part in it */
-    struct cache_key cache_key;        /* look_up: with a ticket */
-    bool kept;                         /* keep: the answer is in the cache, before it has left */
-    struct hold hold;                  /* budget: micro-dollars set aside, settled by record */
-    bool asked;                        /* call: the question went to a provider */
-    struct answer *answer;             /* call */
-    struct losses *losses; /* call: what the model's provider could not be told, or NULL */
-    const char *problem;   /* whoever refuses: the dialect's code, or NULL for the usual */
-    int problem_status;    /* whoever refuses: status, or 0 for the usual */
-    dur_ns retry_after;    /* budget: what a refused client is told; 0: nothing */
-    bool head_sent;        /* deliver: from here an error can only end the stream */
-    bool recorded;         /* record: exactly once, before the last byte leaves */
-    struct str outcome;    /* record: complete, refused, failed, cancelled, cut */
-    struct usage usage;    /* record: reported or estimated */
-    bool prompt_cut;       /* record: the provider read less than was sent, and did not say so */
-    usd_micro cost;        /* record: what the key was charged */
-    int status;            /* deliver, finish: what the client was told */
-    uint64_t sent_bytes;   /* deliver: of the body */
-    mono_ns started;       /* entry */
-    dur_ns first_byte;     /* deliver: until the first byte of the answer left, or 0 */
-    dur_ns first_token;    /* deliver: until the first text of the answer was there, or 0 */
-    mono_ns last_piece;    /* deliver: when the last bytes of a stream left */
-    dur_ns gap_max;        /* deliver: the longest time between two pieces of a stream */
-    uint64_t audit_seq;    /* record: number of the audit record, or 0 */
+    const struct request_writer
+        *writer;                 /* route: who writes for it, or NULL: as the settings say */
+    struct cache_ticket *ticket; /* look_up: NULL when the cache has no part in it */
+    struct cache_key cache_key;  /* look_up: with a ticket */
+    bool kept;                   /* keep: the answer is in the cache, before it has left */
+    struct hold hold;            /* budget: micro-dollars set aside, settled by record */
+    bool asked;                  /* call: the question went to a provider */
+    struct answer *answer;       /* call */
+    struct losses *losses;       /* call: what the model's provider could not be told, or NULL */
+    const char *problem;         /* whoever refuses: the dialect's code, or NULL for the usual */
+    int problem_status;          /* whoever refuses: status, or 0 for the usual */
+    dur_ns retry_after;          /* budget: what a refused client is told; 0: nothing */
+    bool head_sent;              /* deliver: from here an error can only end the stream */
+    bool recorded;               /* record: exactly once, before the last byte leaves */
+    struct str outcome;          /* record: complete, refused, failed, cancelled, cut */
+    struct usage usage;          /* record: reported or estimated */
+    bool prompt_cut;     /* record: the provider read less than was sent, and did not say so */
+    usd_micro cost;      /* record: what the key was charged */
+    int status;          /* deliver, finish: what the client was told */
+    uint64_t sent_bytes; /* deliver: of the body */
+    mono_ns started;     /* entry */
+    dur_ns first_byte;   /* deliver: until the first byte of the answer left, or 0 */
+    dur_ns first_token;  /* deliver: until the first text of the answer was there, or 0 */
+    mono_ns last_piece;  /* deliver: when the last bytes of a stream left */
+    dur_ns gap_max;      /* deliver: the longest time between two pieces of a stream */
+    uint64_t audit_seq;  /* record: number of the audit record, or 0 */
     /* Whoever puts passages into the question, or answers from them: of which documents, by id. What is
      * kept of the answer goes when one of them does. */
     const struct str *documents;

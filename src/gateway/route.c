@@ -52,7 +52,53 @@ static const struct model *find_model(const struct request *req)
     return model && !model->provider ? model : NULL;
 }
 
-bool choose_route(struct request *req, struct err *err)
+/* "weir": {"knowledge": true} or a list of bases: an answer from documents, whichever model writes it. */
+static bool wants_documents(const struct request *req, bool *out, struct err *err)
+{
+    json_ref wish = json_get(req->chat.json, req->chat.weir, STR("knowledge"));
+
+    *out = wish != 0;
+    if (!wish || json_kind(req->chat.json, wish) == JSON_ARRAY ||
+        json_bool(req->chat.json, wish, out))
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "weir.knowledge: expected true, false or a list of knowledge bases");
+}
+
+/* The house answers, and who was asked for writes: beside this request, as one of its own. */
+static bool ground(struct request *req, struct err *err)
+{
+    struct request_writer *writer = arena_alloc(req->arena, sizeof *writer);
+    const struct answerer *answerer =
+        req->config->answerer_count ? &req->config->answerers[0] : NULL;
+    const struct model *house =
+        answerer ? catalogue_find(req->config->catalogue, answerer->model) : NULL;
+
+    if (!writer)
+        return err_arena(err, req->arena);
+    if (!house)
+        return err_set(err, ERR_INVALID, "weir.knowledge: there are no documents here");
+    if (!principal_may_ask(req->who, house->name)) {
+        req->problem = "model_not_allowed";
+        return err_set(err, ERR_DENIED,
+                       "this key may not ask the documents (model \"" STR_FMT "\")",
+                       STR_ARG(house->name));
+    }
+    *writer = (struct request_writer){.model = req->model,
+                                      .row = req->row,
+                                      .groups = req->groups,
+                                      .group_count = req->group_count,
+                                      .policy = req->policy};
+    req->writer = writer;
+    req->answerer = answerer;
+    req->model = house; /* what the writer costs is the writer's request's */
+    req->row = NULL;
+    req->groups = NULL;
+    req->group_count = 0;
+    return true;
+}
+
+static bool choose(struct request *req, struct err *err)
 {
     const struct model *model;
 
@@ -71,4 +117,15 @@ bool choose_route(struct request *req, struct err *err)
     if (!model)
         return no_such_model(req, err);
     return model->provider ? is_alone(req, model, err) : choose_the_house(req, model, err);
+}
+
+bool choose_route(struct request *req, struct err *err)
+{
+    bool grounded = false;
+
+    if (!choose(req, err) || !wants_documents(req, &grounded, err))
+        return false;
+    if (!grounded || req->answerer || is_gemini_count(req) || is_message_count(req))
+        return true;
+    return ground(req, err);
 }

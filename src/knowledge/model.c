@@ -447,7 +447,7 @@ bool knowledge_bases_of(struct request *req, struct bases *bases, struct base_se
         slash < req->chat.model.len)
         names[count++] = str_slice(req->chat.model, slash + 1, req->chat.model.len);
     if (list && json_kind(j, list) != JSON_ARRAY)
-        return err_set(err, ERR_INVALID, "weir.knowledge: expected a list of knowledge bases");
+        list = 0; /* true, as the gateway has seen: the default base */
     if (list && count > 0)
         return err_set(err, ERR_INVALID,
                        "weir.knowledge: the model's name says which knowledge base is asked");
@@ -484,7 +484,9 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
                          struct err *err)
 {
     const struct knowledge_model *m = knowledge_model;
-    const struct model *through = m->through ? m->through(req->config) : NULL;
+    const struct model *through = req->writer  ? req->writer->model
+                                  : m->through ? m->through(req->config)
+                                               : NULL;
     struct base_set bases CLEANUP(base_set_release) = {0};
     struct knowledge_question question;
     enum unsupported unsupported;
