@@ -76,7 +76,7 @@ extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_p
     admin_audit_part;
 
 extern const struct admin_part admin_cache_part, admin_bases_part, admin_runs_part,
-    admin_upload_part, admin_sessions_part, admin_instances_part;
+    admin_upload_part, admin_sessions_part, admin_pages_part, admin_instances_part;
 extern const struct admin_part admin_forget_part;
 
 #endif

@@ -35,6 +35,7 @@ static const struct schema_field citation_fields[] = {
     {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"title", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"heading", FIELD_PROSE, 0, "Path of headings.", 0, 0, NULL, NULL},
+    {"url", FIELD_TEXT, 0, "A page of it at the passage, for people.", 0, 0, NULL, NULL},
     {"lines", FIELD_COUNT, FIELD_LIST, "First and last.", 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, FIELD_LIST, "Begin and end.", 0, 0, NULL, NULL},
     {"page", FIELD_COUNT, FIELD_OPTIONAL, "In files that have pages.", 0, 0, NULL, NULL},

@@ -246,6 +246,7 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
         return err_arena(err, c->arena);
     c->knowledge_model =
         (struct knowledge_model){.bases = house->bases,
+                                 .links = house->origin,
                                  .unsupported = (enum unsupported)s->knowledge.unsupported,
                                  .through = through};
     c->answerer =

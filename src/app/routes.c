@@ -52,11 +52,11 @@ const size_t client_route_count = ARRAY_LEN(client_routes);
 
 /* /api/v1: each part's rows stand in its own file. */
 const struct admin_part *const admin_parts[] = {
-    &admin_status_part,    &admin_keys_part,    &admin_teams_part,     &admin_tenants_part,
-    &admin_sessions_part,  &admin_usage_part,   &admin_models_part,    &admin_cache_part,
-    &admin_documents_part, &admin_bases_part,   &admin_runs_part,      &admin_upload_part,
-    &admin_knowledge_part, &admin_forget_part,  &admin_audit_part,     &admin_traces_part,
-    &admin_problems_part,  &admin_openapi_part, &admin_instances_part,
+    &admin_status_part,    &admin_keys_part,     &admin_teams_part,   &admin_tenants_part,
+    &admin_sessions_part,  &admin_usage_part,    &admin_models_part,  &admin_cache_part,
+    &admin_documents_part, &admin_bases_part,    &admin_runs_part,    &admin_upload_part,
+    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,  &admin_audit_part,
+    &admin_traces_part,    &admin_problems_part, &admin_openapi_part, &admin_instances_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
@@ -112,7 +112,8 @@ static const struct admin_route *find_admin(struct str method, struct str path,
 /* Read by people and administrators, not by clients of models: a problem, in no dialect. */
 static bool is_own(struct str path)
 {
-    return str_starts(path, STR("/api/")) || str_starts(path, STR("/auth/"));
+    return str_starts(path, STR("/api/")) || str_starts(path, STR("/auth/")) ||
+           str_starts(path, STR("/documents/"));
 }
 
 static void refuse(struct http_exchange *x, struct house *house, const struct buf *methods)
@@ -145,7 +146,7 @@ void routes_handle(struct http_exchange *x, void *ctx)
     struct buf methods;
 
     buf_init(&methods, http_arena(x), 200);
-    if (str_starts(head->path, STR("/api/"))) {
+    if (str_starts(head->path, STR("/api/")) || str_starts(head->path, STR("/documents/"))) {
         const struct admin_route *route = find_admin(head->method, head->path, values, &methods);
 
         if (route)

@@ -202,9 +202,12 @@ static struct lexical_document_info document_info(const struct lexical_view *vie
                                                   const struct segment *s, uint32_t i)
 {
     struct document_entry entry = segment_document(s, i);
+    uint64_t before = 0;
 
+    for (struct segment *const *at = view->at; *at != s; at++)
+        before += (*at)->passages;
     return (struct lexical_document_info){segment_key(s, &entry), newest_record(view, s, &entry),
-                                          entry.passage_count};
+                                          entry.passage_count, before + entry.passage_first};
 }
 
 struct lexical_document_info lexical_document_at(const struct lexical_view *view, uint64_t i)

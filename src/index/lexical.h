@@ -92,6 +92,7 @@ uint32_t lexical_segment_passages(const struct lexical_view *view, uint32_t segm
 struct lexical_document_info {
     struct str key, record;
     uint32_t passages;
+    uint64_t first; /* passage of the view: lexical_hit_at() */
 };
 /* i below lexical_stats().documents; in the order they were written. */
 struct lexical_document_info lexical_document_at(const struct lexical_view *view, uint64_t i);

@@ -86,12 +86,15 @@ struct account {
     const char *through;     /* name of the model that wrote the text, or NULL */
     const char *warnings[4 + SEARCH_NOTES_MAX];
     size_t warning_count;
+    struct str links;            /* in front of the addresses of citations */
     const struct review *review; /* of the sentences a model wrote, or NULL */
 };
 void warn_of_notes(struct account *account, const struct search_notes *notes);
 void write_account(struct buf *to, const struct account *account); /* the "weir" object */
 void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */
+
+struct str links_of(const struct request *req);
 
 /* knowledge_model_ask() with a provider: through.c. */
 /* knowledge_model_ask() with a provider: through.c. */

@@ -67,7 +67,19 @@ static void write_words(struct json_writer *w, const struct citation *c)
     jw_object_end(w);
 }
 
-static void write_citation(struct json_writer *w, const struct citation *c, uint32_t number)
+/* Where people read it: a page of this house, at the passage. Names and ids need no escapes. */
+static void write_url(struct json_writer *w, struct str links, const struct citation *c)
+{
+    jw_key(w, "url");
+    jw_raw(w, STR("\""));
+    buf_str(w->to, links);
+    buf_fmt(w->to, "/documents/" STR_FMT "/" STR_FMT "?v=%" PRIu64 "&b=%" PRIu64 "-%" PRIu64 "#p\"",
+            STR_ARG(c->base.len ? c->base : BASE_DEFAULT), STR_ARG(c->document), c->version,
+            c->byte_first, c->byte_end);
+}
+
+static void write_citation(struct json_writer *w, struct str links, const struct citation *c,
+                           uint32_t number)
 {
     jw_object(w);
     jw_key(w, "number");
@@ -80,6 +92,7 @@ static void write_citation(struct json_writer *w, const struct citation *c, uint
     write_text(w, "path", c->path);
     write_text(w, "title", c->title);
     write_text(w, "heading", c->heading);
+    write_url(w, links, c);
     write_pair(w, "lines", c->line_first, c->line_last);
     write_pair(w, "bytes", c->byte_first, c->byte_end);
     write_place(w, &c->place);
@@ -122,7 +135,7 @@ void write_account(struct buf *to, const struct account *a)
     jw_key(&w, "citations");
     jw_array(&w);
     for (size_t i = 0; i < a->count; i++)
-        write_citation(&w, &a->citations[i], number_of(a, i));
+        write_citation(&w, a->links, &a->citations[i], number_of(a, i));
     jw_array_end(&w);
     if (a->review) {
         jw_key(&w, "support");
@@ -136,28 +149,6 @@ void write_account(struct buf *to, const struct account *a)
         jw_array_end(&w);
     }
     jw_object_end(&w);
-}
-
-/* "weir:handbook/en/leave.md#L8", percent-encoded as RFC 3986 wants a path; needs no escapes of JSON then. */
-static void write_url(struct json_writer *w, const struct citation *c)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-
-    jw_key(w, "url");
-    jw_raw(w, STR("\"weir:"));
-    for (size_t i = 0; i < c->path.len; i++)
-        if (c->path.ptr[i] && strchr(plain, c->path.ptr[i]))
-            buf_char(w->to, c->path.ptr[i]);
-        else
-            buf_fmt(w->to, "%%%02X", (unsigned)(uint8_t)c->path.ptr[i]);
-    if (c->place.page)
-        buf_fmt(w->to, "#page=%" PRIu32, c->place.page);
-    else
-        buf_fmt(w->to, "#L%" PRIu32, c->line_first);
-    if (!c->place.page && c->line_last > c->line_first)
-        buf_fmt(w->to, "-L%" PRIu32, c->line_last);
-    buf_char(w->to, '"');
 }
 
 /* The chat dialect knows one kind of annotation, and clients check it: url_citation, with the place of its mark
@@ -182,7 +173,7 @@ static void write_annotation(struct json_writer *w, const struct account *a, siz
     jw_key(w, "end_index");
     jw_u64(w, start + (at < a->text.len ? m.len : 0));
     write_text(w, "title", a->citations[i].title);
-    write_url(w, &a->citations[i]);
+    write_url(w, a->links, &a->citations[i]);
     jw_object_end(w);
     jw_object_end(w);
 }
@@ -250,10 +241,18 @@ static void nothing_to_release(struct answer *answer)
     (void)answer;
 }
 
+struct str links_of(const struct request *req)
+{
+    const struct knowledge_model *m = req->answerer ? req->answerer->ctx : NULL;
+
+    return m ? m->links : STR_NONE;
+}
+
 static bool describe(struct request *req, const struct grounded *g, struct chat_answer *out,
                      struct err *err)
 {
     struct account account = {.text = g->text,
+                              .links = links_of(req),
                               .answered = g->answered,
                               .verdict = g->verdict,
                               .confidence = g->confidence,
