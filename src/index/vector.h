@@ -4,7 +4,7 @@
  *          may have a vector in any field, or none.
  * Vectors  are kept at unit length: an int8 row with a scale for the scan, and 16-bit floats to score the
  *          best by. A vector of zeros is no vector: the field does not find that passage.
- * Scores   the cosine, -1 to 1. Ties go to the lower passage number, so an answer is always the same.
+ * Scores   the cosine, -1 to 1. Equals stand by their documents' keys, then in order of passages.
  * Search   exact: every row that may be seen is compared, and the best are scored by the floats. Segments
  *          with many rows have a graph (HNSW) and are walked, unless the filter leaves so few that reading
  *          those is better. A search never returns fewer passages than there are, up to its limit.

@@ -146,10 +146,7 @@ static void look_at_links(struct graph_walk *w, const uint32_t *links, uint32_t 
     for (uint32_t i = 0; i < width && links[i] != GRAPH_NONE; i++) {
         if (was_seen(w, links[i]))
             continue;
-        const char *bytes = (const char *)graph_row(w->space, links[i]).bytes;
-
-        for (size_t at = 0; at < w->stride && at < 256; at += 64)
-            __builtin_prefetch(bytes + at);
+        graph_prefetch(w->space, links[i], w->stride);
         fresh[count++] = links[i];
     }
     for (uint32_t i = 0; i < count; i++)

@@ -26,6 +26,8 @@
 #define GRAPH_NONE       UINT32_MAX
 #define GRAPH_ROWS_MAX   ((uint32_t)8 * 1024 * 1024) /* above: none is made, every row is compared */
 #define GRAPH_RECALL     0.95F
+#define GRAPH_PREFETCHED \
+    256 /* bytes of a row that are asked for ahead; the processor sees the rest coming */
 
 struct graph_header {
     uint32_t entry;  /* where a search begins: a row of the highest level */
@@ -63,6 +65,20 @@ struct near_row {
     const int8_t *bytes;
     float scale;
 };
+/* Asks the memory for it. */
+static inline void graph_prefetch(const struct graph_space *space, uint32_t row, size_t stride)
+{
+    const struct vector_rows *rows = space->rows;
+
+    if (space->refs) {
+        rows = space->refs[row].from;
+        row = space->refs[row].row;
+    }
+    const int8_t *bytes = vector_row(rows, row);
+    __builtin_prefetch(&rows->scales[row]);
+    for (size_t at = 0; at < stride && at < GRAPH_PREFETCHED; at += 64)
+        __builtin_prefetch(bytes + at);
+}
 static inline struct near_row graph_row(const struct graph_space *space, uint32_t row)
 {
     const struct vector_rows *rows = space->rows;

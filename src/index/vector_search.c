@@ -20,14 +20,19 @@ struct candidate {
     uint64_t passage; /* in the view */
     const struct vectors *in;
     uint32_t row;
+    struct str key; /* of its document */
 };
 
+/* Equals stand by their documents' keys, as in lexical_search(). */
 static int compare_candidates(const void *a, const void *b)
 {
     const struct candidate *left = a, *right = b;
 
     if (left->score != right->score)
         return left->score > right->score ? -1 : 1;
+    int order = str_cmp(left->key, right->key);
+    if (order)
+        return order;
     return (left->passage > right->passage) - (left->passage < right->passage);
 }
 
@@ -162,12 +167,13 @@ static void read_file(struct search *s, struct place *place)
     }
     for (size_t i = 0; i < s->near.count; i++) {
         uint32_t row = s->near.at[i].row;
+        uint64_t passage = place->before + place->v->passage[row];
 
-        s->candidates[s->count++] =
-            (struct candidate){.score = s->near.at[i].score,
-                               .passage = place->before + place->v->passage[row],
-                               .in = place->v,
-                               .row = row};
+        s->candidates[s->count++] = (struct candidate){.score = s->near.at[i].score,
+                                                       .passage = passage,
+                                                       .in = place->v,
+                                                       .row = row,
+                                                       .key = lexical_hit_at(s->view, passage).key};
     }
 }
 

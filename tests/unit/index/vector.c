@@ -114,8 +114,8 @@ TEST(a_vector_finds_its_nearest)
     search(index, &field, (float[]){0, -0.1F, 0}, 2, got);
     EXPECT(strcmp(got, "y/second xy/second ") == 0, "%s", got);
     search(index, &field, (float[]){0, 0, 1}, 9, got);
-    EXPECT(strcmp(got, "x/first x/second y/first y/second xy/first xy/second ") == 0,
-           "ties in order of passages: %s", got);
+    EXPECT(strcmp(got, "x/first x/second xy/first xy/second y/first y/second ") == 0,
+           "equals by their documents' keys: %s", got);
     search(index, &field, (float[]){0, 0, 0}, 9, got);
     EXPECT(strcmp(got, "") == 0, "%s", got);
     struct vector_field other = field_of("test", 3, 2);
