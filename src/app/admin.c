@@ -70,12 +70,29 @@ static void send_bytes(struct http_exchange *x, int status, struct str type, str
         log_info("an administrator did not get the answer: %s", gone.text);
 }
 
+/* Clients of the dialect read errors in its shape, and know 400 for what is wrong with a body. */
+static void refuse_in_dialect(struct http_exchange *x, const struct problem_report *report)
+{
+    int status = report->status == 422 ? 400 : report->status;
+    struct err err = {0};
+    struct buf b;
+
+    err_set(&err, ERR_INVALID, STR_FMT, STR_ARG(report->detail));
+    buf_init(&b, http_arena(x), 64 * KIB);
+    gateway_write_refusal(http_head(x)->path, status, &err, &b);
+    send_bytes(x, status, STR("application/json"), &b);
+}
+
 static void refuse(struct http_exchange *x, const struct problem_report *report)
 {
     struct buf b;
 
     if (report->status == 401)
         http_reply_field(x, (struct http_field){STR("www-authenticate"), STR("Bearer")});
+    if (str_starts(http_head(x)->path, STR("/v1/"))) {
+        refuse_in_dialect(x, report);
+        return;
+    }
     buf_init(&b, http_arena(x), 64 * KIB);
     problem_write(report, &b);
     send_bytes(x, report->status, STR(PROBLEM_MEDIA), &b);

@@ -9,6 +9,16 @@
  * see it and wish to change it but may not. base_release() it. */
 SUSPENDS bool call_base(struct admin_call *call, struct str name, bool change, struct base **out,
                         struct err *err) MUST_CHECK;
+/* A question to a base, asked through the gateway as the model that answers from documents: allowed, counted and
+ * recorded as any. */
+struct asking {
+    struct str base; /* by name or id */
+    struct str text;
+    struct str filter; /* JSON, or empty */
+    int64_t search;    /* so many passages; 0: an answer */
+};
+SUSPENDS bool call_ask(struct admin_call *call, const struct asking *asking, struct json **out,
+                       struct err *err) MUST_CHECK;
 /* The documents of it that the caller's list shows: all to who may change them, else what they may read. */
 const struct principal *call_reader(const struct admin_call *call, const struct base_info *info);
 

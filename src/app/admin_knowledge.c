@@ -31,6 +31,7 @@ static const struct schema_field citation_fields[] = {
     {"number", FIELD_COUNT, 0, "As the text marks it: [1].", 0, 0, NULL, NULL},
     {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "The knowledge base it is from.", 0, 0, NULL, NULL},
     {"document", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"file", FIELD_TEXT, FIELD_OPTIONAL, "Of /v1/files, that it was sent by.", 0, 0, NULL, NULL},
     {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"title", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
@@ -87,53 +88,45 @@ static const struct schema_field vectors_fields[] = {
 static const struct schema vectors_schema = {"KnowledgeVectors", "What is found by vectors.",
                                              vectors_fields, NULL};
 
-struct asking {
-    struct str model, base; /* base empty: the default one */
-    const char *field;      /* where the question stands */
-    int64_t search;
-};
-
-static bool write_body(struct admin_call *call, const struct asking *asking, struct str *out,
-                       struct err *err)
+/* model: the one that answers; base empty: the default one. */
+static bool write_body(struct admin_call *call, const struct asking *asking, struct str model,
+                       struct str base, struct str *out, struct err *err)
 {
-    json_ref filter = json_get(call->body, json_root(call->body), STR("filter"));
-    struct str text = STR("");
     struct json_writer w;
     struct buf b;
 
-    if (!field_text(call, asking->field, &text, err))
-        return false;
     buf_init(&b, call->arena, MIB);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, "model"), jw_str(&w, asking->model);
+    jw_key(&w, "model"), jw_str(&w, model);
     jw_key(&w, "messages");
     jw_array(&w);
     jw_object(&w);
     jw_key(&w, "role"), jw_cstr(&w, "user");
-    jw_key(&w, "content"), jw_str(&w, text);
+    jw_key(&w, "content"), jw_str(&w, asking->text);
     jw_object_end(&w);
     jw_array_end(&w);
     jw_key(&w, "weir");
     jw_object(&w);
     if (asking->search > 0)
         jw_key(&w, "search"), jw_i64(&w, asking->search);
-    if (asking->base.len > 0) {
+    if (base.len > 0) {
         jw_key(&w, "knowledge");
         jw_array(&w);
-        jw_str(&w, asking->base);
+        jw_str(&w, base);
         jw_array_end(&w);
     }
-    if (filter && json_kind(call->body, filter) != JSON_NULL)
-        jw_key(&w, "filter"), jw_raw(&w, json_raw(call->body, filter));
+    if (asking->filter.len > 0)
+        jw_key(&w, "filter"), jw_raw(&w, asking->filter);
     jw_object_end(&w);
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }
 
 /* Whoever asks a base asks the model that answers from documents, for that base. */
-static SUSPENDS const struct model *base_of(struct admin_call *call, const struct config *config,
-                                            struct asking *asking, struct err *err)
+static SUSPENDS const struct model *model_of(struct admin_call *call, const struct config *config,
+                                             const struct asking *asking, struct str *id,
+                                             struct err *err)
 {
     const struct model *model =
         catalogue_find(config->catalogue, call->house->settings->knowledge.model);
@@ -141,7 +134,7 @@ static SUSPENDS const struct model *base_of(struct admin_call *call, const struc
     struct base_info info;
 
     ASSERT(model && !model->provider);
-    if (!call_base(call, call->values[0], false, &base, err) ||
+    if (!call_base(call, asking->base, false, &base, err) ||
         !base_info(base, call->arena, &info, err))
         return NULL;
     if (info.is_default && !principal_may_ask(call->who, model->name)) {
@@ -149,26 +142,24 @@ static SUSPENDS const struct model *base_of(struct admin_call *call, const struc
                 STR_ARG(model->name));
         return NULL;
     }
-    asking->model = model->name;
-    asking->base = info.is_default ? STR("") : info.id;
+    *id = info.is_default ? STR("") : info.id;
     return model;
 }
 
-static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t search,
-                         struct json **out, struct err *err)
+bool call_ask(struct admin_call *call, const struct asking *asking, struct json **out,
+              struct err *err)
 {
     void *held CLEANUP(snapshot_release) = NULL;
     const struct config *config = snapshot_borrow(call->house->config, &held);
-    struct asking asking = {.field = field, .search = search};
-    const struct model *model = base_of(call, config, &asking, err);
+    struct str base = STR(""), body;
+    const struct model *model = model_of(call, config, asking, &base, err);
     struct gateway_asker asker = {.arena = call->arena,
                                   .who = call->who,
                                   .request_id = http_request_id(call->http),
                                   .answer_bytes_max = ANSWER_BYTES_MAX};
     struct gateway_told told = {0};
-    struct str body;
 
-    if (!model || !write_body(call, &asking, &body, err) ||
+    if (!model || !write_body(call, asking, model->name, base, &body, err) ||
         !gateway_ask_all(call->house->gateway, &asker, model, body, &told, err))
         return false;
     *out = json_parse(call->arena, told.body, err);
@@ -179,6 +170,17 @@ static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t sea
     struct str message = STR("it was refused");
     (void)!json_str(*out, json_path(*out, "error.message"), call->arena, &message);
     return admin_fail(call, told.status, "refused", err, STR_FMT, STR_ARG(message));
+}
+
+static SUSPENDS bool ask(struct admin_call *call, const char *field, int64_t search,
+                         struct json **out, struct err *err)
+{
+    struct asking asking = {.base = call->values[0], .text = STR(""), .search = search};
+    json_ref filter = json_get(call->body, json_root(call->body), STR("filter"));
+
+    if (filter && json_kind(call->body, filter) != JSON_NULL)
+        asking.filter = json_raw(call->body, filter);
+    return field_text(call, field, &asking.text, err) && call_ask(call, &asking, out, err);
 }
 
 static bool search(struct admin_call *call, struct err *err)

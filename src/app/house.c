@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "knowledge/shelf.h"
 #include "models/dialect.h"
 #include "models/responses_store.h"
 #include "net/resolve.h"
@@ -652,7 +653,8 @@ static bool open_knowledge(struct house *house, struct err *err)
     };
 
     house_embedder(house, &options.each.embedder);
-    if (!receive_clean(house, err) || !bases_open(&options, &house->bases, &why, err))
+    if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
+        !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);
     if (why.code == ERR_NONE) {

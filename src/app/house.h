@@ -51,6 +51,7 @@ struct house {
     struct logins *logins; /* NULL: nobody can log in */
     struct str origin;     /* of browsers: "https://weir.example.com"; empty when nobody logs in */
     struct bases *bases;
+    atomic_bool attaching;       /* files are on their way into bases: v1_attach_loop() has work */
     struct knowledge *knowledge; /* the default one of the bases */
     struct cache *cache;
     struct redis *redis;             /* NULL: none */

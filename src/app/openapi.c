@@ -181,7 +181,8 @@ static void write_reply(struct json_writer *w, const struct admin_route *row)
     jw_key(w, "description"), jw_cstr(w, http_reason(row->status ? row->status : 200));
     if (row->media) {
         open_content(w, row->media);
-        write_simple(w, "string");
+        write_simple(w,
+                     str_eq(str_from(row->media), STR("application/json")) ? "object" : "string");
         close_content(w);
     } else if (row->gives) {
         open_content(w, "application/json");
@@ -208,7 +209,7 @@ static void write_failure(struct json_writer *w)
 static const char *const right_names[RIGHTS] = {
     [RIGHT_ASK] = "ask",           [RIGHT_LOOK] = "look", [RIGHT_USAGE] = "usage",
     [RIGHT_AUDIT] = "audit",       [RIGHT_KEYS] = "keys", [RIGHT_CHANGE] = "change",
-    [RIGHT_ACCOUNTS] = "accounts", [RIGHT_OWN] = "own",
+    [RIGHT_ACCOUNTS] = "accounts", [RIGHT_OWN] = "own",   [RIGHT_BASES] = "bases",
 };
 
 static void write_method(struct json_writer *w, const char *method)

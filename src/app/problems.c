@@ -25,7 +25,8 @@ const struct problem problems[] = {
     {"wrong_fields", 422, "Wrong fields",
      "The body is JSON, but not of the expected shape; errors lists each field."},
     {"unreadable_document", 422, "Document cannot be read",
-     "The file is of no type that is read, or broken, or has no text in it; the detail says which."},
+     "The file is of no type that is read, or broken, or has no text in it; the detail says "
+     "which."},
     {"exhausted", 429, "Limit reached", "A limit that the detail names is used up; try later."},
     {"internal", 500, "Internal error",
      "A defect of Weir; its log has a line with the request's id."},

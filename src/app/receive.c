@@ -147,7 +147,7 @@ static SUSPENDS bool receive_plain(struct receiving *r, struct err *err)
     }
 }
 
-bool receive(struct admin_call *call, struct received *out, struct err *err)
+bool receive_file(struct admin_call *call, struct received *out, struct err *err)
 {
     struct str type = http_field(&http_head(call->http)->fields, STR("content-type"));
     struct receiving r = {.call = call,

@@ -23,7 +23,8 @@ struct received {
     size_t field_count;
 };
 /* The body of the call. A form has one part with a file name, called `file`. */
-SUSPENDS bool receive(struct admin_call *call, struct received *out, struct err *err) MUST_CHECK;
+SUSPENDS bool receive_file(struct admin_call *call, struct received *out, struct err *err)
+    MUST_CHECK;
 void received_drop(struct received *received); /* CLEANUP-able */
 /* STR_NONE: not given. */
 struct str received_field(const struct received *received, const char *name);

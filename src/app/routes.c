@@ -52,11 +52,12 @@ const size_t client_route_count = ARRAY_LEN(client_routes);
 
 /* /api/v1: each part's rows stand in its own file. */
 const struct admin_part *const admin_parts[] = {
-    &admin_status_part,    &admin_keys_part,     &admin_teams_part,   &admin_tenants_part,
-    &admin_sessions_part,  &admin_usage_part,    &admin_models_part,  &admin_cache_part,
-    &admin_documents_part, &admin_bases_part,    &admin_runs_part,    &admin_upload_part,
-    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,  &admin_audit_part,
-    &admin_traces_part,    &admin_problems_part, &admin_openapi_part, &admin_instances_part,
+    &admin_status_part,    &admin_keys_part,     &admin_teams_part,    &admin_tenants_part,
+    &admin_sessions_part,  &admin_usage_part,    &admin_models_part,   &admin_cache_part,
+    &admin_documents_part, &admin_bases_part,    &admin_runs_part,     &admin_upload_part,
+    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,   &admin_audit_part,
+    &admin_traces_part,    &admin_problems_part, &admin_openapi_part,  &admin_instances_part,
+    &v1_files_part,        &v1_stores_part,      &v1_store_files_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
@@ -109,6 +110,13 @@ static const struct admin_route *find_admin(struct str method, struct str path,
     return NULL;
 }
 
+/* Of the frame in admin.c: what is not a question to a model. */
+static bool is_framed(struct str path)
+{
+    return str_starts(path, STR("/api/")) || str_starts(path, STR("/documents/")) ||
+           str_starts(path, STR("/v1/files")) || str_starts(path, STR("/v1/vector_stores"));
+}
+
 /* Read by people and administrators, not by clients of models: a problem, in no dialect. */
 static bool is_own(struct str path)
 {
@@ -146,7 +154,7 @@ void routes_handle(struct http_exchange *x, void *ctx)
     struct buf methods;
 
     buf_init(&methods, http_arena(x), 200);
-    if (str_starts(head->path, STR("/api/")) || str_starts(head->path, STR("/documents/"))) {
+    if (is_framed(head->path)) {
         const struct admin_route *route = find_admin(head->method, head->path, values, &methods);
 
         if (route)

@@ -1,5 +1,7 @@
 #include "app/serve.h"
 
+#include "app/v1.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -257,7 +259,8 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, probe_loop, house, err) && scope_spawn(scope, end_runs, house, err) &&
            scope_spawn(scope, vectors_loop, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
-           scope_spawn(scope, observe_house, house, err);
+           scope_spawn(scope, observe_house, house, err) &&
+           scope_spawn(scope, v1_attach_loop, house, err);
 }
 
 /* ---- one loop ---- */

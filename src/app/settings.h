@@ -106,7 +106,7 @@ struct settings {
         struct str embedder;
         int64_t embed_batch;
         dur_ns embed_limit;
-        int64_t bases, file_bytes, files;
+        int64_t bases, uploads, file_bytes, files;
         int64_t threads, queue;
         int64_t batch_files, batch_bytes;
         dur_ns batch_time;

@@ -175,6 +175,8 @@ static const struct setting knowledge_rows[] = {
      "with it, \"none\" for nothing."},
     {"bases", SET_COUNT, AT(knowledge.bases), "100", 1, 10000, NULL, true,
      "Knowledge bases beside the default one; each keeps a file open once it was asked."},
+    {"uploads", SET_COUNT, AT(knowledge.uploads), "10000", 1, 1000000, NULL, true,
+     "Files that /v1/files keeps."},
     {"file_bytes", SET_BYTES, AT(knowledge.file_bytes), "16MiB", 1024, 1073741824, NULL, true,
      "Size of one document; a larger one is reported and skipped."},
     {"files", SET_COUNT, AT(knowledge.files), "100000", 1, 10000000, NULL, true,
@@ -187,7 +189,8 @@ static const struct setting knowledge_rows[] = {
     {"batch_time", SET_DURATION, AT(knowledge.batch_time), "5s", MS(10), S(600), NULL, true,
      "The same, in time: how long somebody who labels or forgets a document may have to wait."},
     {"threads", SET_COUNT, AT(knowledge.threads), "2", 1, 64, NULL, true,
-     "Threads that search and answer, and as many analyse the texts of a run. Runs have one of their "
+     "Threads that search and answer, and as many analyse the texts of a run. Runs have one of "
+     "their "
      "own."},
     {"queue", SET_COUNT, AT(knowledge.queue), "1000", 1, 100000, NULL, true,
      "Searches that may wait for a thread; above it 429."},

@@ -203,6 +203,8 @@ static bool cite_between(struct arena *arena, const struct found *found, struct 
     c.version = record.version;
     c.document = arena_str(arena, found->key);
     c.path = arena_str(arena, record.path);
+    if (str_starts(record.source, STR("file/")))
+        c.file = arena_str(arena, str_slice(record.source, 5, record.source.len));
     c.title = arena_str(arena, record.title);
     c.heading = arena_str(arena, found->passage.heading);
     c.place.label = arena_str(arena, c.place.label);

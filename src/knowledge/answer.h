@@ -55,6 +55,9 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
  * given. What inquire() does, for measuring. */
 bool inquire_in(const struct span_request *with, const struct lexical_hits *hits,
                 struct inquiry *out, struct err *err) MUST_CHECK;
+/* What a search found, as a citation: retrieve.c. */
+bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
+              struct err *err) MUST_CHECK;
 /* A passage whole, as a citation of its text. */
 bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
                   struct err *err) MUST_CHECK;

@@ -449,6 +449,18 @@ bool base_info(struct base *base, struct arena *arena, struct base_info *out, st
     return ok || err_arena(err, arena);
 }
 
+bool bases_has_file(struct bases *bases, struct str id, const char *name)
+{
+    char path[BASE_PATH_MAX];
+    struct file_info info;
+    struct err missing = {0};
+    int len = str_eq(id, BASE_DEFAULT)
+                  ? snprintf(path, sizeof path, "%s/%s", bases->options.each.dir, name)
+                  : snprintf(path, sizeof path, "%s/" STR_FMT "/%s", bases->dir, STR_ARG(id), name);
+
+    return len > 0 && (size_t)len < sizeof path && file_stat(path, &info, &missing);
+}
+
 struct knowledge *bases_default(struct bases *bases)
 {
     return atomic_load(&bases->at[0]->knowledge);

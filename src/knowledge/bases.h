@@ -78,6 +78,8 @@ struct base_removed {
  * and nothing has changed. */
 SUSPENDS bool base_delete(struct base **base, struct base_removed *out, struct err *err) MUST_CHECK;
 
+/* Is there a file of that name in the directory of the base with this id? Without opening it. */
+bool bases_has_file(struct bases *bases, struct str id, const char *name);
 struct knowledge *bases_default(struct bases *bases);
 /* Of every base that is open: ingest_runs_stop(). */
 void bases_stop_runs(struct bases *bases);

@@ -33,6 +33,7 @@ struct looking {
     struct str id;
     const struct principal *who;
     struct document_content out;
+    struct passages_found passages;
     bool wants_bytes, ok;
     struct err *err;
 };
@@ -98,6 +99,66 @@ static bool look_now(struct looking *l, struct err *err)
                        STR_ARG(str_slice(l->id, 0, 100)));
     return (document_info_copy(l->arena, &info, &l->out.document) || err_arena(err, l->arena)) &&
            (!l->wants_bytes || load(l, &record, err));
+}
+
+/* Where the document's passages begin in the view. */
+static bool find_passages(const struct lexical_view *view, struct looking *l,
+                          struct lexical_document_info *info, uint64_t *first)
+{
+    *first = 0;
+    for (uint64_t i = 0; i < lexical_stats(view).documents; i++) {
+        struct document_record record;
+
+        *info = lexical_document_at(view, i);
+        if (document_record_read(info->record, &record) &&
+            (str_eq(info->key, l->id) || str_eq(record.source, l->id)))
+            return !l->who || readers_allow(record.readers, l->who);
+        *first += info->passages;
+    }
+    return false;
+}
+
+static bool read_text(struct looking *l, struct err *err)
+{
+    struct lexical *index = index_of(l->knowledge, err);
+    struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
+    struct lexical_document_info info;
+    uint64_t first;
+
+    if (!view)
+        return false;
+    if (!find_passages(view, l, &info, &first))
+        return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
+                       STR_ARG(str_slice(l->id, 0, 100)));
+    l->passages.list = arena_array(l->arena, info.passages + 1, sizeof *l->passages.list);
+    if (!l->passages.list)
+        return err_arena(err, l->arena);
+    for (uint32_t i = 0; i < info.passages; i++) {
+        struct lexical_hit hit = lexical_hit_at(view, first + i);
+
+        ASSERT(str_eq(hit.key, info.key)); /* documents and their passages are in one order */
+        if (!cite_hit(l->arena, &hit, &l->passages.list[l->passages.count++], err))
+            return false;
+    }
+    return true;
+}
+
+static void run_text(void *arg)
+{
+    struct looking *l = arg;
+
+    l->ok = read_text(l, l->err);
+}
+
+bool knowledge_text(struct knowledge *knowledge, struct arena *arena, struct str id,
+                    const struct principal *who, struct passages_found *out, struct err *err)
+{
+    struct looking l = {.knowledge = knowledge, .arena = arena, .id = id, .who = who, .err = err};
+
+    if (!pool_run(knowledge->pool, run_text, &l, err) || !l.ok)
+        return false;
+    *out = l.passages;
+    return true;
 }
 
 static void run_look(void *arg)

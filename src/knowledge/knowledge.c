@@ -198,6 +198,7 @@ bool document_info_copy(struct arena *arena, const struct lexical_document_info 
     *to = (struct document_info){.id = arena_str(arena, from->key),
                                  .path = arena_str(arena, record.path),
                                  .title = arena_str(arena, record.title),
+                                 .source = arena_str(arena, record.source),
                                  .language = arena_str(arena, record.language),
                                  .readers = arena_str(arena, record.readers),
                                  .metadata = arena_str(arena, record.metadata),

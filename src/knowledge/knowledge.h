@@ -142,6 +142,7 @@ void ingest_runs_stop(struct knowledge *knowledge); /* all of them, and those th
 
 struct document_info {
     struct str id, path, title, language; /* "en", "zh" */
+    struct str source;                    /* where it was read: an absolute path, "file/ID" ... */
     struct str readers, metadata;         /* a line each; JSON text or empty */
     uint64_t bytes, passages, version;    /* version: 1, and one more for each change of the file */
     wall_ms ingested;
@@ -183,6 +184,7 @@ struct citation_words {              /* the words of a quote that answer */
 };
 struct citation {
     struct str base; /* name of the knowledge base, when several may be asked; or empty */
+    struct str file; /* the id of /v1/files it was sent by, or empty */
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
     struct str metadata;                       /* of the document: JSON text, or empty */

@@ -87,6 +87,8 @@ static void write_citation(struct json_writer *w, struct str links, const struct
     if (c->base.len > 0)
         write_text(w, "knowledge", c->base);
     write_text(w, "document", c->document);
+    if (c->file.len > 0)
+        write_text(w, "file", c->file);
     jw_key(w, "version");
     jw_u64(w, c->version);
     write_text(w, "path", c->path);

@@ -3,8 +3,8 @@
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/vectors.h"
 
-static bool fill(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
-                 struct err *err)
+bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
+              struct err *err)
 {
     struct found found = {.key = hit->key,
                           .document_record = hit->document_record,
@@ -38,7 +38,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     if (!found.list)
         return err_arena(err, arena);
     for (; found.count < hits.count; found.count++)
-        if (!fill(arena, &hits.at[found.count], &found.list[found.count], err))
+        if (!cite_hit(arena, &hits.at[found.count], &found.list[found.count], err))
             return false;
     *out = found;
     return true;

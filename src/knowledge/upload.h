@@ -49,4 +49,9 @@ SUSPENDS bool knowledge_content(struct knowledge *knowledge, struct arena *arena
                                 const struct principal *who, struct document_content *out,
                                 struct err *err) MUST_CHECK;
 
+/* Its passages in order, as a search would give them, by its id or source. */
+SUSPENDS bool knowledge_text(struct knowledge *knowledge, struct arena *arena, struct str id,
+                             const struct principal *who, struct passages_found *out,
+                             struct err *err) MUST_CHECK;
+
 #endif

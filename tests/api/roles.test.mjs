@@ -16,6 +16,7 @@ const audit = (ok, foreign = ok) => `401 403 403 ${ok} ${ok} ${ok} 401 401 ${for
 const keys = (developer, ok, foreign = ok) => `401 403 ${developer} 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
 const accounts = (ok, foreign = ok) => `401 403 403 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
 const documents = (ok, foreign = ok) => `401 403 ${ok} 403 ${ok} ${ok} 401 401 ${foreign} ${foreign}`;
+const askOwn = (ok) => `401 ${ok} ${ok} 403 ${ok} ${ok} 401 401 404 404`; // of a base of the house's own tenant
 const bases = (ok) => `401 403 403 403 ${ok} ${ok} 401 401 403 403`; // of the default one, which is everyone's
 const change = (ok) => `401 403 403 403 ${ok} ${ok} 401 401 403 403`; // operators alone
 const own = (ok, foreign) => `401 403 403 403 403 ${ok} 401 401 403 ${foreign}`;
@@ -36,6 +37,28 @@ const rows = {
   "GET /v1beta/models/{name}": [ask(200), { at: "/v1beta/models/fake" }],
   "POST /model/{name}": [ask(400), { at: "/model/fake/converse", body: {} }],
   "GET /v1beta/models": [ask(200)],
+  // Files and vector stores: of one's tenant; a store is a knowledge base.
+  "POST /v1/files": [documents(400), { body: {} }],
+  "GET /v1/files": [documents(200)],
+  "GET /v1/files/{id}": [documents(404)],
+  "DELETE /v1/files/{id}": [documents(404)],
+  "GET /v1/files/{id}/content": [documents(404)],
+  "POST /v1/vector_stores": [documents(400), { body: { nothing: 1 } }],
+  "GET /v1/vector_stores": [ask(200)],
+  "GET /v1/vector_stores/{id}": [askOwn(200), { at: "/v1/vector_stores/own" }],
+  "POST /v1/vector_stores/{id}": [documents(200, 404), { at: "/v1/vector_stores/own", body: { name: "own" } }],
+  "DELETE /v1/vector_stores/{id}": [documents(404)],
+  "POST /v1/vector_stores/{id}/search": [askOwn(200), { at: "/v1/vector_stores/own/search", body: { query: "x" } }],
+  "POST /v1/vector_stores/{id}/files": [documents(404), { at: "/v1/vector_stores/own/files", body: { file_id: "file-none" } }],
+  "GET /v1/vector_stores/{id}/files": [askOwn(200), { at: "/v1/vector_stores/own/files" }],
+  "GET /v1/vector_stores/{id}/files/{file}": [ask(404), { at: "/v1/vector_stores/own/files/none" }],
+  "POST /v1/vector_stores/{id}/files/{file}": [documents(404), { at: "/v1/vector_stores/own/files/none", body: { attributes: {} } }],
+  "DELETE /v1/vector_stores/{id}/files/{file}": [documents(404), { at: "/v1/vector_stores/own/files/none" }],
+  "GET /v1/vector_stores/{id}/files/{file}/content": [ask(404), { at: "/v1/vector_stores/own/files/none/content" }],
+  "POST /v1/vector_stores/{id}/file_batches": [documents(400, 404), { at: "/v1/vector_stores/own/file_batches", body: {} }],
+  "GET /v1/vector_stores/{id}/file_batches/{batch}": [ask(404), { at: "/v1/vector_stores/own/file_batches/none" }],
+  "POST /v1/vector_stores/{id}/file_batches/{batch}/cancel": [documents(404), { at: "/v1/vector_stores/own/file_batches/none/cancel" }],
+  "GET /v1/vector_stores/{id}/file_batches/{batch}/files": [ask(404), { at: "/v1/vector_stores/own/file_batches/none/files" }],
   "GET /v1/models": [ask(200)],
   "GET /v1/models/{name}": [ask(200), { at: "/v1/models/fake" }],
   "GET /auth/login": [open(404)], // nobody logs in here

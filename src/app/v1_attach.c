@@ -1,0 +1,272 @@
+/* Files of the shelf on their way into knowledge bases. */
+#include "app/v1.h"
+#include "base/log.h"
+#include "knowledge/upload.h"
+
+#define LOOK_EVERY  (100 * MILLISECOND)
+#define RETRY_AFTER (2 * SECOND)
+#define LOOP_ARENA  ((size_t)64 * MIB)
+
+/* ---- wanted ---- */
+
+struct attaching {
+    struct admin_call *call;
+    const char *base;
+    const struct attached *files;
+    size_t count;
+};
+
+static bool attach_now(void *arg, struct err *err)
+{
+    const struct attaching *a = arg;
+    struct shelf_file file;
+
+    for (size_t i = 0; i < a->count; i++)
+        if (!shelf_find(v1_shelf(a->call), a->call->arena, a->files[i].file, a->call->who->tenant,
+                        &file, err))
+            return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!attached_store(a->base, &a->files[i], err))
+            return false;
+    return true;
+}
+
+bool v1_attach(struct admin_call *call, struct base *base, const struct attached *files,
+               size_t count, struct err *err)
+{
+    struct attaching a = {call, base_dir(base), files, count};
+
+    if (!v1_block(call, attach_now, &a, err))
+        return false;
+    atomic_store(&call->house->attaching, true);
+    return true;
+}
+
+struct detaching {
+    const char *base;
+    struct str file;
+};
+
+static bool detach_now(void *arg, struct err *err)
+{
+    const struct detaching *d = arg;
+
+    return attached_remove(d->base, d->file, err);
+}
+
+static bool is_attached_now(void *arg, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct detaching *d = arg;
+    struct attached found;
+
+    return (arena || err_no_room(err, "no memory to look for a file")) &&
+           attached_find(d->base, arena, d->file, &found, err);
+}
+
+bool v1_detach(struct admin_call *call, struct base *base, struct str file, bool *was,
+               struct err *err)
+{
+    struct str source = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
+    struct detaching d = {base_dir(base), file};
+    struct err why = {0};
+    uint32_t gone = 0;
+
+    if (!source.ptr)
+        return err_arena(err, call->arena);
+    *was = v1_block(call, is_attached_now, &d, &why);
+    if (!*was && why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    if (*was && !v1_block(call, detach_now, &d, err))
+        return false;
+    why = (struct err){0};
+    if (knowledge_forget(base_knowledge(base), source, &gone, &why)) {
+        *was = true;
+        return true;
+    }
+    if (why.code == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
+}
+
+/* ---- done ---- */
+
+struct work {
+    struct house *house;
+    struct arena *arena; /* of one file */
+    struct base *base;
+    const char *shelf;
+    struct attached *list;
+    size_t count;
+    struct attached one;
+    struct shelf_file file;
+    struct err *err;
+    bool ok;
+};
+
+static void run_list(void *arg)
+{
+    struct work *w = arg;
+
+    w->ok = attached_list(base_dir(w->base), w->arena, &w->list, &w->count, w->err);
+}
+
+/* Still wanted, and still there? */
+static void run_find(void *arg)
+{
+    struct work *w = arg;
+
+    w->ok = attached_find(base_dir(w->base), w->arena, w->one.file, &w->one, w->err) &&
+            shelf_find(w->shelf, w->arena, w->one.file, STR(""), &w->file, w->err);
+}
+
+static void run_failed(void *arg)
+{
+    struct work *w = arg;
+
+    w->ok = attached_store(base_dir(w->base), &w->one, w->err);
+}
+
+static void run_done(void *arg)
+{
+    struct work *w = arg;
+
+    w->ok = attached_remove(base_dir(w->base), w->one.file, w->err);
+}
+
+static SUSPENDS bool on_pool(struct work *w, void (*fn)(void *arg), struct err *err)
+{
+    w->err = err;
+    return pool_run(w->house->documents, fn, w, err) && w->ok;
+}
+
+/* What is wrong with the file stays with it; what is wrong with the house is tried again. */
+static SUSPENDS bool note_failure(struct work *w, const struct err *why, struct err *err)
+{
+    if (why->code != ERR_INVALID && why->code != ERR_TOO_LARGE && why->code != ERR_NOT_FOUND) {
+        *err = *why;
+        return false;
+    }
+    w->one.state = ATTACH_FAILED;
+    w->one.code = why->code == ERR_INVALID ? STR("unsupported_file") : STR("invalid_file");
+    w->one.message = arena_str(w->arena, str_from(why->text));
+    return on_pool(w, run_failed, err);
+}
+
+/* Deleted or cancelled while it was read: then it must not stay. False with no error: it is out again. */
+static SUSPENDS bool still_wanted(struct work *w, struct str source, struct err *err)
+{
+    struct err why = {0};
+    uint32_t gone;
+
+    if (on_pool(w, run_find, &why) && w->one.state == ATTACH_IN_PROGRESS)
+        return true;
+    if (why.code != ERR_NONE && why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    why = (struct err){0};
+    if (!knowledge_forget(base_knowledge(w->base), source, &gone, &why) &&
+        why.code != ERR_NOT_FOUND)
+        *err = why;
+    return false;
+}
+
+static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
+{
+    struct upload upload = {.labels.says_metadata = true};
+    struct upload_report report;
+    struct err why = {0};
+
+    w->one.file = file;
+    if (!on_pool(w, run_find, &why)) {
+        if (w->one.state == ATTACH_IN_PROGRESS && w->one.created > 0)
+            return note_failure(w, &why, err);
+        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+    }
+    if (w->one.state != ATTACH_IN_PROGRESS)
+        return true;
+    upload.name = w->file.name;
+    upload.source = arena_fmt(w->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
+    upload.file = shelf_path(w->shelf, w->arena, file);
+    upload.labels.metadata = w->one.attributes;
+    if (!upload.source.ptr || !upload.file)
+        return err_arena(err, w->arena);
+    if (!knowledge_upload(base_knowledge(w->base), w->arena, &upload, &report, &why))
+        return note_failure(w, &why, err);
+    return still_wanted(w, upload.source, err) ? on_pool(w, run_done, err) : err->code == ERR_NONE;
+}
+
+static SUSPENDS bool take_all(struct house *house, struct str base, struct err *err)
+{
+    struct arena *all CLEANUP(arena_end) = arena_new(LOOP_ARENA);
+    struct base *held CLEANUP(base_release) = NULL;
+    struct work w = {.house = house, .arena = all};
+    struct err gone = {0};
+
+    if (!all)
+        return err_no_room(err, "no memory for files on their way");
+    if (!bases_borrow(house->bases, base, NULL, &held, &gone))
+        return gone.code == ERR_NOT_FOUND || err_set(err, gone.code, "%s", gone.text);
+    w.base = held;
+    w.shelf = arena_fmt(all, STR_FMT "/files", STR_ARG(house->dir)).ptr;
+    if (!w.shelf)
+        return err_arena(err, all);
+    if (!on_pool(&w, run_list, err))
+        return false;
+    for (size_t i = 0; i < w.count; i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(LOOP_ARENA);
+
+        if (w.list[i].state != ATTACH_IN_PROGRESS)
+            continue;
+        if (!arena)
+            return err_no_room(err, "no memory for a file on its way");
+        w.arena = arena;
+        w.one = (struct attached){0};
+        if (!take(&w, w.list[i].file, err))
+            return false;
+    }
+    return true;
+}
+
+/* A base that has none on their way is not opened for it. */
+static SUSPENDS bool take_everywhere(struct house *house, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(LOOP_ARENA);
+    struct base_info *bases;
+    size_t count;
+
+    if (!arena)
+        return err_no_room(err, "no memory for files on their way");
+    if (!bases_list(house->bases, arena, NULL, &bases, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (bases_has_file(house->bases, bases[i].id, "attached") &&
+            !take_all(house, bases[i].id, err))
+            return false;
+    return true;
+}
+
+void v1_attach_loop(void *arg)
+{
+    struct house *house = arg;
+    struct err err = {0};
+
+    atomic_store(&house->attaching, true); /* what the last process left */
+    while (fiber_sleep(LOOK_EVERY, &err)) {
+        struct err why = {0};
+
+        if (!atomic_exchange(&house->attaching, false))
+            continue;
+        if (take_everywhere(house, &why))
+            continue;
+        if (why.code != ERR_CANCELLED)
+            log_warn("files on their way into knowledge bases wait: %s", why.text);
+        atomic_store(&house->attaching, true);
+        if (!fiber_sleep(RETRY_AFTER, &err))
+            return;
+    }
+}

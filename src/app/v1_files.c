@@ -1,0 +1,224 @@
+/* /v1/files: files that are sent, for the vector stores they will be put into. */
+#include "app/receive.h"
+#include "app/v1.h"
+#include "knowledge/upload.h"
+#include "sys/file.h"
+
+static const struct schema_field form_fields[] = {
+    {"file", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"purpose", FIELD_TEXT, 0, "assistants or user_data.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema form_schema = {"FileUpload", "A file that is sent.", form_fields, NULL};
+
+struct shelf_call {
+    const char *dir;
+    struct arena *arena;
+    struct str id, tenant, from;
+    uint32_t most;
+    struct shelf_file file, *list;
+    size_t count;
+    struct str bytes;
+    size_t bytes_max;
+};
+
+static bool put_now(void *arg, struct err *err)
+{
+    struct shelf_call *c = arg;
+
+    return shelf_put(c->dir, c->arena, &c->file, c->from.ptr, c->most, &c->file, err);
+}
+
+static bool find_now(void *arg, struct err *err)
+{
+    struct shelf_call *c = arg;
+
+    return shelf_find(c->dir, c->arena, c->id, c->tenant, &c->file, err);
+}
+
+static bool list_now(void *arg, struct err *err)
+{
+    struct shelf_call *c = arg;
+
+    return shelf_list(c->dir, c->arena, c->tenant, &c->list, &c->count, err);
+}
+
+static bool remove_now(void *arg, struct err *err)
+{
+    struct shelf_call *c = arg;
+
+    return shelf_remove(c->dir, c->arena, c->id, err);
+}
+
+static bool load_now(void *arg, struct err *err)
+{
+    struct shelf_call *c = arg;
+    const char *path = shelf_path(c->dir, c->arena, c->id);
+
+    if (!path)
+        return err_arena(err, c->arena);
+    return find_now(arg, err) && file_load(c->arena, path, c->bytes_max, &c->bytes, err);
+}
+
+static struct shelf_call shelf_of(struct admin_call *call)
+{
+    return (struct shelf_call){.dir = v1_shelf(call),
+                               .arena = call->arena,
+                               .id = call->values[0],
+                               .tenant = call->who->tenant};
+}
+
+static void write_file(struct json_writer *w, const void *what)
+{
+    const struct shelf_file *file = what;
+
+    jw_object(w);
+    reply_text(w, "id", file->id);
+    reply_text(w, "object", STR("file"));
+    reply_count(w, "bytes", (int64_t)file->bytes);
+    reply_count(w, "created_at", file->created / 1000);
+    reply_text(w, "filename", file->name);
+    reply_text(w, "purpose", file->purpose);
+    reply_text(w, "status", STR("processed"));
+    jw_object_end(w);
+}
+
+static bool read_form(struct admin_call *call, const struct received *got, struct shelf_file *out,
+                      struct err *err)
+{
+    for (size_t i = 0; i < got->field_count; i++)
+        if (!str_eq(got->fields[i].name, STR("purpose")))
+            return admin_fail(call, 400, "invalid", err,
+                              STR_FMT ": Weir keeps files until they are deleted, and knows no "
+                                      "other fields than file and purpose",
+                              STR_ARG(str_slice(got->fields[i].name, 0, 60)));
+    struct str purpose = received_field(got, "purpose");
+
+    if (!str_eq(purpose, STR("assistants")) && !str_eq(purpose, STR("user_data")))
+        return admin_fail(call, 400, "invalid", err,
+                          "purpose: expected \"assistants\" or \"user_data\"");
+    if (got->name.len == 0 || got->name.len > UPLOAD_NAME_MAX)
+        return admin_fail(call, 400, "invalid", err, "file: expected a name of 1 to %u bytes",
+                          UPLOAD_NAME_MAX);
+    *out = (struct shelf_file){
+        .name = got->name, .purpose = purpose, .tenant = call->who->tenant, .bytes = got->bytes};
+    return true;
+}
+
+static bool create(struct admin_call *call, struct err *err)
+{
+    struct received got CLEANUP(received_drop) = {0};
+    struct shelf_call c = shelf_of(call);
+
+    if (!receive_file(call, &got, err) || !read_form(call, &got, &c.file, err))
+        return false;
+    c.from = str_from(got.file);
+    c.most = (uint32_t)call->house->running->knowledge.uploads;
+    if (!v1_block(call, put_now, &c, err))
+        return false;
+    call->note = arena_fmt(call->arena, "file " STR_FMT " (" STR_FMT ") sent", STR_ARG(c.file.id),
+                           STR_ARG(str_slice(c.file.name, 0, 200)));
+    write_file(&call->reply, &c.file);
+    return true;
+}
+
+static bool list(struct admin_call *call, struct err *err)
+{
+    struct str purpose = query_text(call, "purpose");
+    struct shelf_call c = shelf_of(call);
+    size_t count = 0;
+
+    if (!v1_block(call, list_now, &c, err))
+        return false;
+    struct v1_item *items = arena_array(call->arena, c.count + 1, sizeof *items);
+    if (!items)
+        return err_arena(err, call->arena);
+    for (size_t i = 0; i < c.count; i++)
+        if (purpose.len == 0 || str_eq(purpose, c.list[i].purpose))
+            items[count++] = (struct v1_item){c.list[i].id, c.list[i].created, &c.list[i]};
+    return v1_list(call, items, count, write_file, err);
+}
+
+static bool show(struct admin_call *call, struct err *err)
+{
+    struct shelf_call c = shelf_of(call);
+
+    if (!v1_block(call, find_now, &c, err))
+        return false;
+    write_file(&call->reply, &c.file);
+    return true;
+}
+
+static bool content(struct admin_call *call, struct err *err)
+{
+    struct shelf_call c = shelf_of(call);
+
+    c.bytes_max = (size_t)call->house->running->knowledge.file_bytes;
+    if (!v1_block(call, load_now, &c, err))
+        return false;
+    struct http_field fields[] = {{STR("x-content-type-options"), STR("nosniff")},
+                                  {STR("content-disposition"), STR("attachment")}};
+    struct http_reply reply = {.status = 200,
+                               .content_type = STR("application/octet-stream"),
+                               .fields = fields,
+                               .field_count = ARRAY_LEN(fields)};
+
+    call->answered = true;
+    return http_send(call->http, &reply, c.bytes, err);
+}
+
+/* Out of every store of the tenant, as the dialect has it, and then itself. */
+static bool take_out(struct admin_call *call, struct str file, struct err *err)
+{
+    struct base_info *bases;
+    size_t count;
+    bool was;
+
+    if (!bases_list(call->house->bases, call->arena, call->who, &bases, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct base *base CLEANUP(base_release) = NULL;
+        struct err gone = {0};
+
+        if (!base_may_change(&bases[i], call->who))
+            continue;
+        if (!bases_borrow(call->house->bases, bases[i].id, call->who, &base, &gone)) {
+            if (gone.code == ERR_NOT_FOUND)
+                continue;
+            *err = gone;
+            return false;
+        }
+        if (!v1_detach(call, base, file, &was, err))
+            return false;
+    }
+    return true;
+}
+
+static bool delete_file(struct admin_call *call, struct err *err)
+{
+    struct shelf_call c = shelf_of(call);
+
+    if (!v1_block(call, find_now, &c, err) || !take_out(call, c.file.id, err) ||
+        !v1_block(call, remove_now, &c, err))
+        return false;
+    call->note = arena_fmt(call->arena, "file " STR_FMT " deleted", STR_ARG(c.file.id));
+    v1_deleted(call, c.file.id, "file");
+    return true;
+}
+
+#define JSON_REPLY "application/json"
+
+static const struct admin_route routes[] = {
+    {"POST", "/v1/files", "Send a file", RIGHT_BASES, create, &form_schema, NULL, 0, false, NULL,
+     JSON_REPLY, true},
+    {"GET", "/v1/files", "List files", RIGHT_BASES, list, NULL, NULL, 0, false, v1_list_query,
+     JSON_REPLY, false},
+    {"GET", "/v1/files/{id}", "Show a file", RIGHT_BASES, show, NULL, NULL, 0, false, NULL,
+     JSON_REPLY, false},
+    {"DELETE", "/v1/files/{id}", "Delete a file, in all vector stores too", RIGHT_BASES,
+     delete_file, NULL, NULL, 0, false, NULL, JSON_REPLY, false},
+    {"GET", "/v1/files/{id}/content", "Read a file", RIGHT_BASES, content, NULL, NULL, 0, false,
+     NULL, "application/octet-stream", false},
+};
+const struct admin_part v1_files_part = {"files", "Files, as OpenAI's SDKs send them.", routes,
+                                         ARRAY_LEN(routes)};

@@ -1,0 +1,402 @@
+/* /v1/vector_stores: knowledge bases in the words of OpenAI's SDKs. */
+#include "app/v1.h"
+#include "sys/clock.h"
+
+#define FILTER_DEPTH  5
+#define RESULTS       10
+#define RESULTS_MAX   50
+#define METADATA_KEYS 16
+
+static const struct schema_field create_fields[] = {
+    {"name", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_TITLE_MAX, NULL, NULL},
+    {"description", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, "Not kept: only an empty one.", 0, 0,
+     NULL, NULL},
+    {"file_ids", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST, NULL, 1, 100, NULL, NULL},
+    {"metadata", FIELD_ANY, FIELD_OPTIONAL, "An object of strings.", 0, 0, NULL, NULL},
+    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, "Refused: stores stay until they are deleted.", 0,
+     0, NULL, NULL},
+    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, "Only {\"type\": \"auto\"}.", 0, 0, NULL,
+     NULL},
+    {0},
+};
+static const struct schema create_schema = {"VectorStoreCreate", "A vector store to make.",
+                                            create_fields, NULL};
+static const struct schema_field change_fields[] = {
+    {"name", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_TITLE_MAX, NULL, NULL},
+    {"metadata", FIELD_ANY, FIELD_OPTIONAL, "An object of strings.", 0, 0, NULL, NULL},
+    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, "Refused unless null.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema change_schema = {"VectorStoreChange", "What is to be said of it.",
+                                            change_fields, NULL};
+static const struct schema_field search_fields[] = {
+    {"query", FIELD_ANY, 0, "A text, or a list of one.", 0, 0, NULL, NULL},
+    {"max_num_results", FIELD_COUNT, FIELD_OPTIONAL, "10 when not said.", 1, RESULTS_MAX, NULL,
+     NULL},
+    {"filters", FIELD_ANY, FIELD_OPTIONAL, "eq ne gt gte lt lte in nin, joined by and, or.", 0, 0,
+     NULL, NULL},
+    {"rewrite_query", FIELD_BOOL, FIELD_OPTIONAL, "Only false: it is asked as it stands.", 0, 0,
+     NULL, NULL},
+    {"ranking_options", FIELD_ANY, FIELD_OPTIONAL,
+     "Only {\"ranker\": \"auto\" or \"none\", \"score_threshold\": 0}.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema search_schema = {"VectorStoreSearch", "What to look for.", search_fields,
+                                            NULL};
+
+/* ---- a store ---- */
+
+struct store {
+    struct base_info info;
+    struct v1_counts counts;
+};
+
+static void write_store(struct json_writer *w, const void *what)
+{
+    const struct store *s = what;
+    wall_ms created = s->info.created / 1000;
+    bool busy = s->counts.states[ATTACH_IN_PROGRESS] > 0;
+
+    jw_object(w);
+    reply_text(w, "id", s->info.id);
+    reply_text(w, "object", STR("vector_store"));
+    reply_count(w, "created_at", created);
+    reply_text(w, "name", s->info.title.len > 0 ? s->info.title : s->info.name);
+    reply_count(w, "usage_bytes", (int64_t)s->counts.bytes);
+    v1_write_counts(w, &s->counts);
+    reply_text(w, "status", busy ? STR("in_progress") : STR("completed"));
+    jw_key(w, "expires_after"), jw_null(w);
+    jw_key(w, "expires_at"), jw_null(w);
+    reply_count(w, "last_active_at", created);
+    jw_key(w, "metadata");
+    jw_raw(w, s->info.metadata.len > 0 ? s->info.metadata : STR("{}"));
+    jw_object_end(w);
+}
+
+static SUSPENDS bool read_store(struct admin_call *call, struct base *base, struct store *out,
+                                struct err *err)
+{
+    return base_info(base, call->arena, &out->info, err) && v1_count(call, base, &out->counts, err);
+}
+
+/* An object of strings, as the dialect has it. */
+static bool read_words(struct admin_call *call, struct str *out, struct err *err)
+{
+    const struct json *j = call->body;
+    json_ref v = json_get(j, json_root(j), STR("metadata"));
+
+    *out = STR_NONE;
+    if (!v || json_kind(j, v) == JSON_NULL)
+        return true;
+    if (json_kind(j, v) != JSON_OBJECT || json_count(j, v) > METADATA_KEYS)
+        return err_set(err, ERR_INVALID, "metadata: expected an object of at most %d strings",
+                       METADATA_KEYS);
+    for (json_ref m = json_first(j, v); m; m = json_next(j, m))
+        if (json_kind(j, m) != JSON_STRING || json_raw(j, m).len > 514)
+            return err_set(err, ERR_INVALID,
+                           "metadata: expected strings of at most 512 characters");
+    *out = json_raw(j, v);
+    return true;
+}
+
+static SUSPENDS bool attach_all(struct admin_call *call, struct base *base, struct err *err)
+{
+    struct str *ids = NULL;
+    size_t count = 0;
+
+    if (!field_list(call, "file_ids", &ids, &count, err))
+        return false;
+    struct attached *files = arena_array(call->arena, count + 1, sizeof *files);
+    if (!files)
+        return err_arena(err, call->arena);
+    for (size_t i = 0; i < count; i++)
+        files[i] = (struct attached){.file = ids[i],
+                                     .code = STR(""),
+                                     .message = STR(""),
+                                     .attributes = STR(""),
+                                     .created = clock_wall()};
+    return count == 0 || v1_attach(call, base, files, count, err);
+}
+
+static bool create(struct admin_call *call, struct err *err)
+{
+    struct base_info wish = {.tenant = call->who->tenant, .title = STR("")}, made;
+    struct base *base CLEANUP(base_release) = NULL;
+    struct store store;
+
+    if (!v1_check_strategy(call, err) || !field_text(call, "name", &wish.title, err) ||
+        !read_words(call, &wish.metadata, err))
+        return false;
+    if (!wish.metadata.ptr)
+        wish.metadata = STR("");
+    if (!bases_create(call->house->bases, call->arena, &wish, &made, err) ||
+        !bases_borrow(call->house->bases, made.id, call->who, &base, err))
+        return false;
+    if (!attach_all(call, base, err)) {
+        struct base_removed removed;
+        struct err lost = {0};
+
+        (void)!base_delete(&base, &removed, &lost); /* it was never there */
+        return false;
+    }
+    call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " created", STR_ARG(made.id));
+    if (!read_store(call, base, &store, err))
+        return false;
+    write_store(&call->reply, &store);
+    return true;
+}
+
+static bool list(struct admin_call *call, struct err *err)
+{
+    struct base_info *bases;
+    size_t count;
+
+    if (!bases_list(call->house->bases, call->arena, call->who, &bases, &count, err))
+        return false;
+    struct store *stores = arena_array(call->arena, count + 1, sizeof *stores);
+    struct v1_item *items = arena_array(call->arena, count + 1, sizeof *items);
+    if (!stores || !items)
+        return err_arena(err, call->arena);
+    size_t seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct base *base CLEANUP(base_release) = NULL;
+        struct err gone = {0};
+
+        if (!bases_borrow(call->house->bases, bases[i].id, call->who, &base, &gone))
+            continue; /* deleted meanwhile */
+        if (!read_store(call, base, &stores[seen], err))
+            return false;
+        items[seen] =
+            (struct v1_item){stores[seen].info.id, stores[seen].info.created, &stores[seen]};
+        seen++;
+    }
+    return v1_list(call, items, seen, write_store, err);
+}
+
+static bool show(struct admin_call *call, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct store store;
+
+    if (!v1_store(call, false, &base, err) || !read_store(call, base, &store, err))
+        return false;
+    write_store(&call->reply, &store);
+    return true;
+}
+
+static bool change(struct admin_call *call, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct str title = STR_NONE, words;
+    struct store store;
+
+    if (!v1_store(call, true, &base, err) || !v1_check_strategy(call, err) ||
+        !field_text(call, "name", &title, err) || !read_words(call, &words, err) ||
+        !base_change(base, title, words, err) || !read_store(call, base, &store, err))
+        return false;
+    call->note =
+        arena_fmt(call->arena, "knowledge base " STR_FMT " changed", STR_ARG(store.info.id));
+    write_store(&call->reply, &store);
+    return true;
+}
+
+static bool delete_store(struct admin_call *call, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_removed removed = {0};
+    struct base_info info;
+
+    if (!v1_store(call, true, &base, err) || !base_info(base, call->arena, &info, err) ||
+        !base_delete(&base, &removed, err))
+        return false;
+    call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " deleted: %" PRIu64 " documents",
+                           STR_ARG(info.id), removed.documents);
+    v1_deleted(call, info.id, "vector_store.deleted");
+    return true;
+}
+
+/* ---- filters ---- */
+
+static const char *operator_of(struct str type)
+{
+    static const char *const known[][2] = {
+        {"eq", "equals"},      {"ne", "notEquals"},
+        {"gt", "greaterThan"}, {"gte", "greaterThanOrEquals"},
+        {"lt", "lessThan"},    {"lte", "lessThanOrEquals"},
+        {"in", "in"},          {"nin", "notIn"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_eq(type, str_from(known[i][0])))
+            return known[i][1];
+    return NULL;
+}
+
+static bool write_comparison(const struct json *j, json_ref v, struct str type,
+                             struct json_writer *w, struct err *err)
+{
+    json_ref key = json_get(j, v, STR("key")), value = json_get(j, v, STR("value"));
+    const char *name = operator_of(type);
+
+    if (!name)
+        return err_set(err, ERR_INVALID,
+                       "filters: type \"" STR_FMT
+                       "\" is none of eq, ne, gt, gte, lt, lte, in, nin, and, or",
+                       STR_ARG(str_slice(type, 0, 40)));
+    if (json_kind(j, key) != JSON_STRING || !value)
+        return err_set(err, ERR_INVALID, "filters: expected \"key\" and \"value\" beside \"type\"");
+    jw_object(w);
+    jw_key(w, name);
+    jw_object(w);
+    jw_key(w, "key"), jw_raw(w, json_raw(j, key));
+    jw_key(w, "value"), jw_raw(w, json_raw(j, value));
+    jw_object_end(w);
+    jw_object_end(w);
+    return true;
+}
+
+/* {"type": "and", "filters": [...]} and {"type": "eq", "key", "value"} as a filter of our own. */
+static bool write_filter(struct admin_call *call, const struct json *j, json_ref v, int depth,
+                         struct json_writer *w, struct err *err)
+{
+    json_ref parts = json_get(j, v, STR("filters"));
+    struct str type = STR("");
+
+    if (!json_str(j, json_get(j, v, STR("type")), call->arena, &type))
+        return err_set(err, ERR_INVALID, "filters: expected an object with \"type\"");
+    bool all = str_eq(type, STR("and"));
+    if (!all && !str_eq(type, STR("or")))
+        return write_comparison(j, v, type, w, err);
+    if (depth == FILTER_DEPTH || json_kind(j, parts) != JSON_ARRAY || json_count(j, parts) == 0)
+        return err_set(err, ERR_INVALID,
+                       "filters: expected a list of filters, nested at most %d deep", FILTER_DEPTH);
+    if (json_count(j, parts) == 1)
+        return write_filter(call, j, json_first(j, parts), depth + 1, w, err);
+    jw_object(w);
+    jw_key(w, all ? "andAll" : "orAll");
+    jw_array(w);
+    for (json_ref part = json_first(j, parts); part; part = json_next(j, part))
+        if (!write_filter(call, j, part, depth + 1, w, err))
+            return false;
+    jw_array_end(w);
+    jw_object_end(w);
+    return true;
+}
+
+static bool read_filters(struct admin_call *call, struct str *out, struct err *err)
+{
+    json_ref v = json_get(call->body, json_root(call->body), STR("filters"));
+    struct json_writer w;
+    struct buf b;
+
+    *out = STR("");
+    if (!v || json_kind(call->body, v) == JSON_NULL)
+        return true;
+    buf_init(&b, call->arena, 64 * KIB);
+    jw_init(&w, &b);
+    return write_filter(call, call->body, v, 0, &w, err) && buf_finish(&b, out, err);
+}
+
+/* ---- search ---- */
+
+static bool check_options(struct admin_call *call, struct err *err)
+{
+    const struct json *j = call->body;
+    json_ref ranking = json_get(j, json_root(j), STR("ranking_options"));
+    struct str ranker = STR("auto");
+    bool rewrite = false;
+    double least = 0;
+
+    field_bool(call, "rewrite_query", &rewrite);
+    if (rewrite)
+        return err_set(err, ERR_INVALID,
+                       "rewrite_query: the query is asked as it stands: expected false");
+    json_ref said = json_get(j, ranking, STR("ranker")),
+             bar = json_get(j, ranking, STR("score_threshold"));
+    if (said && (!json_str(j, said, call->arena, &ranker) ||
+                 (!str_eq(ranker, STR("auto")) && !str_eq(ranker, STR("none")))))
+        return err_set(err, ERR_INVALID, "ranking_options.ranker: expected \"auto\" or \"none\"");
+    if (bar && (!json_f64(j, bar, &least) || least > 0))
+        return err_set(err, ERR_INVALID,
+                       "ranking_options.score_threshold: scores have no common scale: expected 0");
+    return true;
+}
+
+static bool read_query(struct admin_call *call, struct str *out, struct err *err)
+{
+    const struct json *j = call->body;
+    json_ref v = json_get(j, json_root(j), STR("query"));
+
+    if (json_kind(j, v) == JSON_ARRAY && json_count(j, v) == 1)
+        v = json_first(j, v);
+    return (json_str(j, v, call->arena, out) && out->len > 0) ||
+           err_set(err, ERR_INVALID, "query: expected one text");
+}
+
+static void write_hit(struct admin_call *call, const struct json *j, json_ref hit)
+{
+    struct json_writer *w = &call->reply;
+    json_ref file = json_get(j, hit, STR("file")), metadata = json_get(j, hit, STR("metadata"));
+
+    jw_object(w);
+    jw_key(w, "file_id");
+    jw_raw(w, json_raw(j, file ? file : json_get(j, hit, STR("document"))));
+    jw_key(w, "filename"), jw_raw(w, json_raw(j, json_get(j, hit, STR("path"))));
+    jw_key(w, "score"), jw_raw(w, json_raw(j, json_get(j, hit, STR("score"))));
+    jw_key(w, "attributes"), jw_raw(w, metadata ? json_raw(j, metadata) : STR("{}"));
+    jw_key(w, "content");
+    jw_array(w);
+    jw_object(w);
+    reply_text(w, "type", STR("text"));
+    jw_key(w, "text"), jw_raw(w, json_raw(j, json_get(j, hit, STR("quote"))));
+    jw_object_end(w);
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+static bool search(struct admin_call *call, struct err *err)
+{
+    struct asking asking = {.search = RESULTS, .base = call->values[0]};
+    struct json_writer *w = &call->reply;
+    struct json *told;
+
+    field_count(call, "max_num_results", &asking.search);
+    if (!read_query(call, &asking.text, err) || !check_options(call, err) ||
+        !read_filters(call, &asking.filter, err) || !call_ask(call, &asking, &told, err))
+        return false;
+    json_ref hits = json_path(told, "weir.citations");
+    jw_object(w);
+    reply_text(w, "object", STR("vector_store.search_results.page"));
+    jw_key(w, "search_query");
+    jw_array(w);
+    jw_str(w, asking.text);
+    jw_array_end(w);
+    jw_key(w, "data");
+    jw_array(w);
+    for (json_ref hit = json_first(told, hits); hit; hit = json_next(told, hit))
+        write_hit(call, told, hit);
+    jw_array_end(w);
+    reply_bool(w, "has_more", false);
+    jw_key(w, "next_page"), jw_null(w);
+    jw_object_end(w);
+    return true;
+}
+
+#define JSON_REPLY "application/json"
+
+static const struct admin_route routes[] = {
+    {"POST", "/v1/vector_stores", "Make a vector store", RIGHT_BASES, create, &create_schema, NULL,
+     0, false, NULL, JSON_REPLY, false},
+    {"GET", "/v1/vector_stores", "List vector stores", RIGHT_ASK, list, NULL, NULL, 0, false,
+     v1_list_query, JSON_REPLY, false},
+    {"GET", "/v1/vector_stores/{id}", "Show a vector store", RIGHT_ASK, show, NULL, NULL, 0, false,
+     NULL, JSON_REPLY, false},
+    {"POST", "/v1/vector_stores/{id}", "Change what is said of a vector store", RIGHT_BASES, change,
+     &change_schema, NULL, 0, false, NULL, JSON_REPLY, false},
+    {"DELETE", "/v1/vector_stores/{id}", "Delete a vector store", RIGHT_BASES, delete_store, NULL,
+     NULL, 0, false, NULL, JSON_REPLY, false},
+    {"POST", "/v1/vector_stores/{id}/search", "Search a vector store", RIGHT_ASK, search,
+     &search_schema, NULL, 0, false, NULL, JSON_REPLY, false},
+};
+const struct admin_part v1_stores_part = {
+    "vector_stores", "Knowledge bases, as OpenAI's SDKs know them.", routes, ARRAY_LEN(routes)};

@@ -1,0 +1,150 @@
+// Files and vector stores as the official OpenAI SDK uses them, nothing but its base URL changed.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import OpenAI, { toFile } from "openai";
+import { Provider } from "./provider.mjs";
+import { Weir } from "./weir.mjs";
+
+let provider, weir, client, app, foreign;
+const fees = "# Fees\n\nThe cancellation fee is 12 euros.\n";
+const clients = () => ({ baseURL: `${weir.url}/v1`, maxRetries: 0 });
+const kept = (...words) => { const dir = path.join(weir.dir, "data", ...words); return fs.existsSync(dir) ? fs.readdirSync(dir) : []; };
+const poll = { pollIntervalMs: 50 };
+
+before(async () => {
+  provider = await new Provider().start();
+  weir = await new Weir().start({ provider });
+  client = new OpenAI({ ...clients(), apiKey: weir.cli("key", "create", "service", "--role", "developer").trim() });
+  app = new OpenAI({ ...clients(), apiKey: weir.key });
+  weir.cli("tenant", "create", "acme");
+  foreign = new OpenAI({ ...clients(), apiKey: weir.cli("key", "create", "stranger", "--role", "admin", "--tenant", "acme").trim() });
+});
+after(async () => {
+  await weir.stop();
+  provider.stop();
+});
+
+test("files: sent, shown, listed, read, deleted", async () => {
+  const file = await client.files.create({ file: await toFile(Buffer.from(fees), "fees \"12\".md"), purpose: "assistants" });
+  assert.match(file.id, /^file-[0-9a-f]{24}$/);
+  assert.deepEqual([file.object, file.filename, file.bytes, file.purpose, file.status], ["file", "fees \"12\".md", fees.length, "assistants", "processed"]);
+  assert.deepEqual(await client.files.retrieve(file.id), file);
+  assert.equal(await (await client.files.content(file.id)).text(), fees);
+  const other = await client.files.create({ file: await toFile(Buffer.from("x"), "x.txt"), purpose: "user_data" });
+  const seen = [];
+  for await (const f of client.files.list({ limit: 1, order: "asc" })) seen.push(f.id);
+  assert.deepEqual(seen, [file.id, other.id]);
+  assert.deepEqual((await client.files.list({ purpose: "user_data" })).data.map((f) => f.id), [other.id]);
+  for (const call of [() => foreign.files.retrieve(file.id), () => foreign.files.content(file.id), () => foreign.files.delete(file.id)])
+    await assert.rejects(call(), (e) => e instanceof OpenAI.NotFoundError);
+  assert.equal((await foreign.files.list()).data.length, 0);
+  await assert.rejects(app.files.list(), (e) => e.status === 403);
+  for (const f of [file, other]) assert.deepEqual(await client.files.delete(f.id), { id: f.id, object: "file", deleted: true });
+  assert.deepEqual(kept("files"), []);
+  assert.deepEqual(kept("uploads"), []);
+});
+
+test("what is not done is refused by name", async () => {
+  const text = async () => toFile(Buffer.from("x"), "x.txt");
+  for (const [call, about] of [
+    [async () => client.files.create({ file: await text(), purpose: "fine-tune" }), /purpose/],
+    [async () => client.files.create({ file: await text(), purpose: "assistants", expires_after: { anchor: "created_at", seconds: 3600 } }), /expires_after/],
+    [async () => client.vectorStores.create({ name: "a", expires_after: { anchor: "last_active_at", days: 7 } }), /expires_after/],
+    [async () => client.vectorStores.create({ name: "a", chunking_strategy: { type: "static", static: { max_chunk_size_tokens: 800, chunk_overlap_tokens: 400 } } }), /chunking_strategy/],
+    [async () => client.vectorStores.create({ name: "a", colour: "red" }), /colour/],
+    [async () => client.vectorStores.create({ name: "a", file_ids: ["file-none"] }), /file-none/],
+    [async () => client.vectorStores.search("default", { query: "x", rewrite_query: true }), /rewrite_query/],
+    [async () => client.vectorStores.search("default", { query: "x", ranking_options: { score_threshold: 0.5 } }), /score_threshold/],
+    [async () => client.vectorStores.search("default", { query: "x", filters: { type: "near", key: "a", value: 1 } }), /near/],
+  ])
+    await assert.rejects(call(), (e) => { assert.ok([400, 404].includes(e.status), String(e)); assert.match(e.message, about); return true; });
+  assert.equal((await client.vectorStores.list()).data.filter((s) => s.id !== "default").length, 0);
+});
+
+test("a vector store: made, filled, searched, changed, deleted", async () => {
+  const store = await client.vectorStores.create({ name: "Claims", metadata: { owner: "claims" } });
+  assert.deepEqual([store.object, store.name, store.status, store.metadata], ["vector_store", "Claims", "completed", { owner: "claims" }]);
+  const file = await client.vectorStores.files.uploadAndPoll(store.id, await toFile(Buffer.from(fees), "fees.md"), poll);
+  assert.deepEqual([file.object, file.status, file.last_error, file.vector_store_id], ["vector_store.file", "completed", null, store.id]);
+  const shown = await client.vectorStores.retrieve(store.id);
+  assert.deepEqual([shown.file_counts.completed, shown.file_counts.total, shown.usage_bytes], [1, 1, fees.length]);
+  const found = await app.vectorStores.search(store.id, { query: "cancellation fee", max_num_results: 3 });
+  assert.equal(found.data[0].file_id, file.id);
+  assert.equal(found.data[0].filename, "fees.md");
+  assert.match(found.data[0].content[0].text, /12 euros/);
+  const changed = await client.vectorStores.update(store.id, { name: "All claims" });
+  assert.deepEqual([changed.name, changed.metadata], ["All claims", { owner: "claims" }]);
+  const text = [];
+  for await (const part of await client.vectorStores.files.content(file.id, { vector_store_id: store.id })) text.push(part.text);
+  assert.match(text.join("\n"), /12 euros/);
+  for (const call of [() => foreign.vectorStores.retrieve(store.id), () => foreign.vectorStores.search(store.id, { query: "fee" }), () => foreign.vectorStores.delete(store.id), () => foreign.vectorStores.files.list(store.id)])
+    await assert.rejects(call(), (e) => e instanceof OpenAI.NotFoundError);
+  assert.ok(!(await foreign.vectorStores.list()).data.some((s) => s.id === store.id));
+  await assert.rejects(app.vectorStores.delete(store.id), (e) => e.status === 403);
+  assert.deepEqual(await client.vectorStores.files.delete(file.id, { vector_store_id: store.id }), { id: file.id, object: "vector_store.file.deleted", deleted: true });
+  assert.equal((await app.vectorStores.search(store.id, { query: "cancellation fee" })).data.length, 0);
+  assert.equal((await client.files.retrieve(file.id)).id, file.id, "the file itself stays");
+  await client.files.delete(file.id);
+  assert.deepEqual(await client.vectorStores.delete(store.id), { id: store.id, object: "vector_store.deleted", deleted: true });
+  await assert.rejects(client.vectorStores.retrieve(store.id), OpenAI.NotFoundError);
+  assert.ok(!kept("knowledge", "bases").some((name) => name.startsWith(store.id)));
+});
+
+test("attributes filter what is found", async () => {
+  const store = await client.vectorStores.create({ name: "Years" });
+  const ids = {};
+  for (const year of [2024, 2025, 2026]) {
+    const file = await client.files.create({ file: await toFile(Buffer.from(`The fee of ${year} is ${year - 2000} euros.\n`), `fees-${year}.txt`), purpose: "assistants" });
+    ids[year] = file.id;
+    await client.vectorStores.files.createAndPoll(store.id, { file_id: file.id, attributes: { year, topic: year === 2026 ? "new" : "old" } }, poll);
+  }
+  const years = async (filters) => (await app.vectorStores.search(store.id, { query: "fee euros", filters })).data.map((hit) => hit.attributes.year).sort();
+  assert.deepEqual(await years(undefined), [2024, 2025, 2026]);
+  for (const [filter, want] of [
+    [{ type: "eq", key: "year", value: 2025 }, [2025]],
+    [{ type: "ne", key: "year", value: 2025 }, [2024, 2026]],
+    [{ type: "gt", key: "year", value: 2024 }, [2025, 2026]],
+    [{ type: "gte", key: "year", value: 2025 }, [2025, 2026]],
+    [{ type: "lt", key: "year", value: 2025 }, [2024]],
+    [{ type: "lte", key: "year", value: 2025 }, [2024, 2025]],
+    [{ type: "in", key: "year", value: [2024, 2026] }, [2024, 2026]],
+    [{ type: "nin", key: "year", value: [2024, 2026] }, [2025]],
+    [{ type: "and", filters: [{ type: "eq", key: "topic", value: "old" }, { type: "gt", key: "year", value: 2024 }] }, [2025]],
+    [{ type: "or", filters: [{ type: "eq", key: "topic", value: "new" }, { type: "and", filters: [{ type: "eq", key: "year", value: 2024 }] }] }, [2024, 2026]],
+  ])
+    assert.deepEqual(await years(filter), want, JSON.stringify(filter));
+  const set = await client.vectorStores.files.update(ids[2024], { vector_store_id: store.id, attributes: { year: 1999 } });
+  assert.deepEqual(set.attributes, { year: 1999 });
+  assert.deepEqual(await years({ type: "lt", key: "year", value: 2000 }), [1999]);
+  await client.files.delete(ids[2025]); // out of every store too
+  assert.deepEqual(await years(undefined), [1999, 2026]);
+  await assert.rejects(client.vectorStores.files.retrieve(ids[2025], { vector_store_id: store.id }), OpenAI.NotFoundError);
+  await client.vectorStores.delete(store.id);
+  for (const year of [2024, 2026]) await client.files.delete(ids[year]);
+});
+
+test("batches: some read, some not; pages by cursor; cancelled", async () => {
+  const store = await client.vectorStores.create({ name: "Many" });
+  const texts = await Promise.all([1, 2, 3, 4].map((n) => toFile(Buffer.from(`Clause ${n} of the contract.\n`), `clause-${n}.txt`)));
+  const batch = await client.vectorStores.fileBatches.uploadAndPoll(store.id, { files: [...texts, await toFile(Buffer.from("PK\x03\x04 broken"), "broken.docx")] }, poll);
+  assert.deepEqual([batch.status, batch.file_counts.completed, batch.file_counts.failed, batch.file_counts.total], ["completed", 4, 1, 5]);
+  const failed = (await client.vectorStores.fileBatches.listFiles(batch.id, { vector_store_id: store.id, filter: "failed" })).data;
+  assert.equal(failed.length, 1);
+  assert.ok(["unsupported_file", "invalid_file"].includes(failed[0].last_error.code));
+  assert.ok(failed[0].last_error.message.length > 10);
+  const pages = [];
+  for await (const file of client.vectorStores.files.list(store.id, { limit: 2, order: "asc" })) pages.push(file.id);
+  assert.equal(new Set(pages).size, 5);
+  const backwards = await client.vectorStores.files.list(store.id, { order: "asc", before: pages[4], limit: 2 });
+  assert.deepEqual(backwards.data.map((f) => f.id), pages.slice(2, 4));
+  assert.equal((await app.vectorStores.search(store.id, { query: "clause contract" })).data.length, 4);
+  const again = await client.vectorStores.fileBatches.create(store.id, { files: pages.slice(0, 2).map((file_id) => ({ file_id, attributes: { again: true } })) });
+  const cancelled = await client.vectorStores.fileBatches.cancel(again.id, { vector_store_id: store.id });
+  assert.equal(cancelled.status, "cancelled");
+  assert.equal((await client.vectorStores.fileBatches.retrieve(again.id, { vector_store_id: store.id })).status, "cancelled");
+  await client.vectorStores.delete(store.id);
+  for (const id of pages) await client.files.delete(id);
+  assert.deepEqual(kept("files"), []);
+});
