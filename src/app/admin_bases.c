@@ -8,7 +8,9 @@ static const struct schema_field base_fields[] = {
     {"name", FIELD_TEXT, 0, "By which it is asked: model weir/NAME.", 0, 0, NULL, NULL},
     {"title", FIELD_PROSE, FIELD_NULL, NULL, 0, 0, NULL, NULL},
     {"tenant", FIELD_TEXT, FIELD_NULL, "Whose; null: everyone's.", 0, 0, NULL, NULL},
-    {"documents", FIELD_COUNT, FIELD_NULL, "Null: not known before it is asked.", 0, 0, NULL, NULL},
+    {"documents", FIELD_COUNT, FIELD_NULL,
+     "That who asks may read. Null: not known before it is asked, or to be counted one by one.", 0,
+     0, NULL, NULL},
     {"damage", FIELD_PROSE, FIELD_NULL, "What is wrong with it.", 0, 0, NULL, NULL},
     {"created", FIELD_TIME, FIELD_NULL, "Null: of the default one.", 0, 0, NULL, NULL},
     {0},
@@ -81,7 +83,8 @@ static void text_or_null(struct json_writer *w, const char *key, struct str text
         jw_null(w);
 }
 
-static void write_base(struct json_writer *w, const struct base_info *info)
+/* documents: -1 for unknown. */
+static void write_base(struct json_writer *w, const struct base_info *info, int64_t documents)
 {
     jw_object(w);
     reply_text(w, "id", info->id);
@@ -89,8 +92,8 @@ static void write_base(struct json_writer *w, const struct base_info *info)
     text_or_null(w, "title", info->title);
     text_or_null(w, "tenant", info->tenant);
     jw_key(w, "documents");
-    if (info->documents >= 0)
-        jw_i64(w, info->documents);
+    if (documents >= 0)
+        jw_i64(w, documents);
     else
         jw_null(w);
     text_or_null(w, "damage", str_from(info->damage));
@@ -117,8 +120,25 @@ static bool list(struct admin_call *call, struct err *err)
         }
     for (size_t i = 0; i < count && !page_is_full(&page); i++)
         if (page_wants(&page, bases[i].id))
-            write_base(&call->reply, &bases[i]);
+            write_base(&call->reply, &bases[i],
+                       base_may_change(&bases[i], call->who) ? bases[i].documents : -1);
     page_end(call, &page);
+    return true;
+}
+
+/* What one may not read is not counted either. */
+static SUSPENDS bool count_readable(struct admin_call *call, struct base *base,
+                                    const struct base_info *info, int64_t *out, struct err *err)
+{
+    struct document_info *list;
+    size_t count = 0;
+
+    *out = info->documents;
+    if (base_may_change(info, call->who) || info->documents <= 0 || info->damage)
+        return true;
+    if (!knowledge_list(base_knowledge(base), call->arena, call->who, &list, &count, err))
+        return false;
+    *out = (int64_t)count;
     return true;
 }
 
@@ -126,11 +146,13 @@ static bool show(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
     struct base_info info;
+    int64_t documents;
 
     if (!call_base(call, call->values[0], false, &base, err) ||
-        !base_info(base, call->arena, &info, err))
+        !base_info(base, call->arena, &info, err) ||
+        !count_readable(call, base, &info, &documents, err))
         return false;
-    write_base(&call->reply, &info);
+    write_base(&call->reply, &info, documents);
     return true;
 }
 
@@ -167,7 +189,7 @@ static bool create(struct admin_call *call, struct err *err)
         return err->code == ERR_INVALID && field_wrong(call, "name", err, "%s", err->text);
     call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " (" STR_FMT ") created",
                            STR_ARG(made.name), STR_ARG(made.id));
-    write_base(&call->reply, &made);
+    write_base(&call->reply, &made, made.documents);
     return true;
 }
 
@@ -183,7 +205,7 @@ static bool change(struct admin_call *call, struct err *err)
         return false;
     call->note =
         arena_fmt(call->arena, "knowledge base " STR_FMT ": title set", STR_ARG(info.name));
-    write_base(&call->reply, &info);
+    write_base(&call->reply, &info, info.documents);
     return true;
 }
 
