@@ -1,6 +1,7 @@
 #include "app/house_vectors.h"
 
 #include "base/log.h"
+#include "knowledge/rerank.h"
 #include "knowledge/vectors.h"
 
 #define TICK       (1 * SECOND)
@@ -26,6 +27,7 @@ void house_embedder(struct house *house, struct embedder_options *out)
 
     *out = (struct embedder_options){.kind = EMBEDDER_MODEL,
                                      .batch = (uint32_t)s->knowledge.embed_batch,
+                                     .weight = (uint32_t)s->knowledge.vector_weight,
                                      .question_limit = s->knowledge.embed_limit,
                                      .ask = ask,
                                      .ctx = house};
@@ -37,6 +39,28 @@ void house_embedder(struct house *house, struct embedder_options *out)
         out->kind = EMBEDDER_LATENT;
     else
         out->model = arena_str(house->arena, name);
+}
+
+static SUSPENDS bool rank(void *ctx, struct rank_call *call, struct err *err)
+{
+    struct house *house = ctx;
+    void *held CLEANUP(snapshot_release) = NULL;
+    const struct config *config = snapshot_borrow(house->config, &held);
+
+    return rerank_through_gateway(house->gateway, config, call, err);
+}
+
+void house_reranker(struct house *house, struct reranker_options *out)
+{
+    const struct settings *s = house->settings;
+
+    *out = (struct reranker_options){.passages = (uint32_t)s->knowledge.rerank_passages,
+                                     .limit = s->knowledge.rerank_limit,
+                                     .ctx = house};
+    if (str_eq(s->knowledge.reranker, STR("none")))
+        return;
+    out->model = arena_str(house->arena, s->knowledge.reranker);
+    out->ask = rank;
 }
 
 static SUSPENDS bool step(struct house *house, const struct base_info *info)

@@ -105,7 +105,10 @@ struct settings {
         struct str model, through, examples;
         struct str embedder;
         int64_t embed_batch;
-        dur_ns embed_limit;
+        dur_ns embed_limit, rerank_limit;
+        int64_t vector_weight;
+        struct str reranker;
+        int64_t rerank_passages;
         int64_t bases, uploads, file_bytes, files;
         int64_t threads, queue;
         int64_t batch_files, batch_bytes;

@@ -268,6 +268,10 @@ void settings_check(struct reading *r)
              has_model(s, s->knowledge.embedder),
          "knowledge.embedder",
          "expected \"none\", \"latent\", \"hashed\" or the name of one of `models`");
+    must(r,
+         str_eq(s->knowledge.reranker, STR("none")) || !names_known(r, "models") ||
+             has_model(s, s->knowledge.reranker),
+         "knowledge.reranker", "expected \"none\" or the name of one of `models`");
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
 }

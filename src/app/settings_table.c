@@ -170,6 +170,18 @@ static const struct setting knowledge_rows[] = {
     {"embed_limit", SET_DURATION, AT(knowledge.embed_limit), "2s", S(1) / 100, S(60), NULL, true,
      "How long a question waits for an embedding model; above it, it is searched by its words "
      "alone, and the answer says so."},
+    {"vector_weight", SET_COUNT, AT(knowledge.vector_weight), "0", 0, 1000, NULL, true,
+     "What the likeness of vectors counts beside that of words, in percent; 0: as it was learned, "
+     "which is careful. More where questions and documents share few words."},
+    {"reranker", SET_NAME, AT(knowledge.reranker), "none", 0, 0, NULL, true,
+     "Which configured chat model puts the passages found into order before they are answered "
+     "from: "
+     "its name, or \"none\". One more question of the asker's for each."},
+    {"rerank_passages", SET_COUNT, AT(knowledge.rerank_passages), "20", 2, 100, NULL, true,
+     "Passages that the reranker is shown; a search for more of them is not reranked."},
+    {"rerank_limit", SET_DURATION, AT(knowledge.rerank_limit), "5s", S(1) / 100, S(60), NULL, true,
+     "How long a question waits for the reranker; above it, passages stand as they were found, and "
+     "the answer says so."},
     {"examples", SET_PATH, AT(knowledge.examples), "auto", 0, 0, NULL, true,
      "Folder ingested when Weir starts for the first time: \"auto\" for the handbook that comes "
      "with it, \"none\" for nothing."},

@@ -6,6 +6,7 @@
 #include "index/latent.h"
 #include "knowledge/fuse.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/rerank.h"
 #include "knowledge/vectors.h"
 
 struct finding {
@@ -138,8 +139,35 @@ static bool by_both(struct finding *f, struct lexical_hits *out, struct err *err
         return false;
     float ideal = fuse_ideal(access->view, access->filter, f->wish->terms, &asked);
     struct fuse_signs signs = fuse_signs_of(f->items, f->count, ideal, asked);
-    fuse_by(fuse_weights[leg_of(f->wish->knowledge->embedder.kind)], &signs, f->items, f->count);
+    const struct embedder_options *e = &f->wish->knowledge->embedder;
+    const float said[FUSE_FEATURES] = {[U_WORDS] = 1, [U_COSINE] = (float)e->weight / 100};
+    fuse_by(e->weight ? said : fuse_weights[leg_of(e->kind)], &signs, f->items, f->count);
     return write_hits(f, ideal, out, err);
+}
+
+/* As the reranker had them, when the index is still the one it was shown; else it is searched anew. */
+static bool in_order(const struct finding *f, struct lexical_hits *out, struct err *err)
+{
+    const struct reranked *r = f->wish->question->order;
+    size_t count = MIN_OF(r->count, f->wish->limit);
+
+    out->at = arena_array(f->arena, count + 1, sizeof *out->at);
+    if (!out->at)
+        return err_arena(err, f->arena);
+    for (size_t i = 0; i < count; i++) {
+        out->at[i] = lexical_hit_at(f->access->view, r->passages[i]);
+        out->at[i].score = r->scores[i];
+    }
+    out->count = count;
+    return true;
+}
+
+static bool is_in_order(const struct finding *f)
+{
+    const struct reranked *r = f->wish->question ? f->wish->question->order : NULL;
+
+    return r && r->view == lexical_view_number(f->access->view) &&
+           (r->count >= f->wish->limit || r->count < f->wish->knowledge->reranker.passages);
 }
 
 bool find_passages(const struct access *access, struct arena *arena, const struct find_wish *wish,
@@ -147,6 +175,8 @@ bool find_passages(const struct access *access, struct arena *arena, const struc
 {
     struct finding f = {.access = access, .wish = wish, .arena = arena};
 
+    if (is_in_order(&f))
+        return in_order(&f, out, err);
     if (wish->knowledge && vectors_field(wish->knowledge, access->view, &f.field) &&
         !vector_of(&f, &f.vector, err))
         return false;

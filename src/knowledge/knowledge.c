@@ -7,6 +7,7 @@
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/originals.h"
+#include "knowledge/rerank.h"
 #include "knowledge/rights.h"
 #include "knowledge/runs.h"
 #include "knowledge/vectors.h"
@@ -52,6 +53,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     if (!k->accesses || !k->runs)
         return err_no_room(err, "no memory to open the knowledge base");
     k->embedder = options->embedder;
+    k->reranker = options->reranker;
     k->embedder.batch = k->embedder.batch ? k->embedder.batch : EMBED_BATCH_DEFAULT;
     k->embedder.question_limit =
         k->embedder.question_limit ? k->embedder.question_limit : QUESTION_LIMIT_DEFAULT;
@@ -438,6 +440,7 @@ bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                         .out.briefing = out};
 
     vectors_question(knowledge, arena, &asked);
+    rerank_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
 }
 
@@ -470,6 +473,7 @@ bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                         .out.found = out};
 
     vectors_question(knowledge, arena, &asked);
+    rerank_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_search, &call, err) && call.ok;
 }
 
@@ -503,5 +507,6 @@ bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                         .out.grounded = out};
 
     vectors_question(knowledge, arena, &asked);
+    rerank_question(knowledge, arena, &asked);
     return pool_run(knowledge->pool, run_answer, &call, err) && call.ok;
 }

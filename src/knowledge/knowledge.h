@@ -38,8 +38,29 @@ struct embedder_options {
     enum embedder_kind kind;
     struct str model;      /* EMBEDDER_MODEL: its name */
     uint32_t batch;        /* texts of a call; default 32 */
+    uint32_t weight;       /* of vectors beside words, in percent; 0: as learned */
     dur_ns question_limit; /* how long a question waits for its vector; default 2 s */
     SUSPENDS bool (*ask)(void *ctx, struct embed_call *call, struct err *err);
+    void *ctx;
+};
+
+/* What puts passages into order after they are found: knowledge/rerank.h */
+#define RERANK_PASSAGES_MAX 100u
+#define RERANK_QUESTION_MAX 4000 /* bytes of it that are looked at */
+struct rank_call {
+    struct arena *arena;
+    const struct principal *who; /* pays */
+    uint64_t request_id;
+    struct str model, question;
+    const struct str *texts;
+    size_t count;    /* at most RERANK_PASSAGES_MAX */
+    uint32_t *order; /* out: [count] */
+};
+struct reranker_options {
+    struct str model;
+    uint32_t passages; /* shown to it */
+    dur_ns limit;
+    SUSPENDS bool (*ask)(void *ctx, struct rank_call *call, struct err *err); /* NULL: none */
     void *ctx;
 };
 
@@ -56,6 +77,7 @@ struct knowledge_options {
     } batch;
     int index_threads; /* of a run, to analyse texts; default 1 */
     struct embedder_options embedder;
+    struct reranker_options reranker;
     struct readers_options readers;
     struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
@@ -175,6 +197,7 @@ struct knowledge_question {
         *notes;          /* what went wrong without ending the search is put there; or NULL */
     const float *vector; /* internal: what an embedding model made of the text */
     uint32_t dim;
+    const struct reranked *order; /* internal: what a reranker made of what was found */
 };
 
 struct citation_words {              /* the words of a quote that answer */

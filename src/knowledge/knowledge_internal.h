@@ -28,6 +28,7 @@ struct knowledge {
     bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
     struct embedder_options embedder;
+    struct reranker_options reranker;
     struct vectors_state *vectors;
     volatile bool closing; /* long work on the pool looks at it */
     size_t file_bytes_max;

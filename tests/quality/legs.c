@@ -20,12 +20,12 @@
 
 #define SCRATCH  ((size_t)64 * MIB)
 #define SETS_MAX 16
-#define WAYS     3 /* words, vectors, both */
+#define WAYS     4 /* words, vectors, both as learned, both with knowledge.vector_weight 50 */
 #define VECTORS  ((size_t)1 * GIB)
 
 enum leg { LEG_HASHED = FUSE_HASHED, LEG_LATENT = FUSE_LATENT, LEGS };
 static const char *const leg_names[LEGS] = {"hashed", "latent"};
-static const char *const ways[WAYS] = {"words", "vectors", "both"};
+static const char *const ways[WAYS] = {"words", "vectors", "both", "at 50"};
 
 struct figures {
     double first, five, ten, reciprocal, ndcg;
@@ -243,8 +243,9 @@ static void rank(struct legs *l, enum leg leg, const struct wanted *w, struct re
                  const struct fuse_signs *signs, struct fuse_item *list, size_t n)
 {
     static const float words[FUSE_FEATURES] = {[U_WORDS] = 1},
-                       alone[FUSE_FEATURES] = {[U_COSINE] = 1};
-    const float *by[WAYS] = {words, alone, fuse_weights[leg]};
+                       alone[FUSE_FEATURES] = {[U_COSINE] = 1},
+                       half[FUSE_FEATURES] = {[U_WORDS] = 1, [U_COSINE] = 0.5f};
+    const float *by[WAYS] = {words, alone, fuse_weights[leg], half};
 
     if (l->train)
         dump(l, leg, w, signs, list, n);
