@@ -1,0 +1,269 @@
+/* Vectors: what is learned from whom, what goes with a document, what is found; and the two that rank. */
+#include "knowledge/vectors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "index/latent.h"
+#include "knowledge/fuse.h"
+#include "knowledge/rerank.h"
+#include "rig.h"
+#include "sys/file.h"
+#include "test.h"
+
+static const struct {
+    const char *name, *text;
+} files[] = {
+    {"car.md", "# Car\n\nThe car needs an engine, four wheels and a driver on the road.\n"},
+    {"auto.md",
+     "# Automobile\n\nAn automobile needs an engine, wheels and a driver on the road.\n"},
+    {"bus.md", "# Bus\n\nA bus needs an engine, many wheels and a driver on the road.\n"},
+    {"limo.md", "# Limousine\n\nAn automobile with a driver, an engine and wheels for the road.\n"},
+    {"bread.md", "# Bread\n\nBread is made from flour, yeast and water in a hot oven.\n"},
+    {"cake.md", "# Cake\n\nA cake is made from flour, sugar and eggs in a hot oven.\n"},
+    {"secret.md", "# Merger\n\nThe oven factory merges with the engine factory; wheels for all.\n"},
+};
+
+static bool open_with(struct rig *rig, const char *but)
+{
+    if (!rig_open(rig))
+        return false;
+    rig->knowledge->embedder.kind = EMBEDDER_LATENT;
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (!but || strcmp(files[i].name, but) != 0)
+            if (!rig_write(rig, files[i].name, files[i].text))
+                return false;
+    return rig_ingest(rig, "").failed == 0;
+}
+
+static struct vectors_status make(struct rig *rig)
+{
+    struct vectors_status status;
+    struct err err = {0};
+    bool more = true;
+
+    for (int turns = 0; more && turns < 20; turns++)
+        if (!vectors_make_now(rig->knowledge, &more, &err)) {
+            EXPECT(false, "%s", err.text);
+            break;
+        }
+    EXPECT(!more, "it comes to an end");
+    knowledge_vectors(rig->knowledge, &status);
+    return status;
+}
+
+/* The bytes of the model's file: there is one, or none. */
+static struct str model_file(struct rig *rig)
+{
+    struct str *names, bytes = STR_NONE;
+    size_t count = 0;
+    struct err err = {0};
+
+    if (!file_list(rig->arena, rig_path(rig, "base"), 1000, &names, &count, &err))
+        return STR_NONE;
+    for (size_t i = 0; i < count; i++)
+        if (str_ends(names[i], STR(".latent"))) {
+            EXPECT(!bytes.ptr, "one file");
+            EXPECT(file_load(rig->arena,
+                             arena_fmt(rig->arena, "%s/" STR_FMT, rig_path(rig, "base"),
+                                       STR_ARG(names[i]))
+                                 .ptr,
+                             MIB, &bytes, &err),
+                   "%s", err.text);
+        }
+    return bytes;
+}
+
+static void compact(struct rig *rig)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct err err = {0};
+
+    if (!lexical_begin(rig->knowledge->index, &w, &err))
+        EXPECT(false, "%s", err.text);
+    lexical_compact(w);
+    EXPECT(lexical_commit(&w, &err), "%s", err.text);
+}
+
+static const char *found(struct rig *rig, const char *question, const struct principal *who)
+{
+    struct knowledge_question q = {.text = str_from(question), .who = who};
+    struct passages_found list = {0};
+    struct err err = {0};
+    struct buf b;
+
+    EXPECT(search_now(rig->knowledge, rig->arena, &q, 10, &list, &err), "%s", err.text);
+    buf_init(&b, rig->arena, KIB);
+    for (size_t i = 0; i < list.count; i++) {
+        EXPECT(i == 0 || list.list[i].score <= list.list[i - 1].score);
+        buf_str(&b, list.list[i].title);
+        buf_char(&b, ' ');
+    }
+    buf_char(&b, 0);
+    return b.ptr;
+}
+
+TEST(learned_vectors_find_what_shares_no_word)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    if (!open_with(&rig, "secret.md"))
+        return;
+    EXPECT(!strstr(found(&rig, "automobile", NULL), "Car "), "by words alone");
+    struct vectors_status status = make(&rig);
+    EXPECT(status.vectors == 6 && status.passages == 6 && status.learned_from == 6,
+           "%d of %d, from %d", (int)status.vectors, (int)status.passages,
+           (int)status.learned_from);
+    EXPECT(!strstr(found(&rig, "automobile", NULL), "Bread Car"), "the near before the far");
+    EXPECT(strstr(found(&rig, "automobile", NULL), "Car "), "%s", found(&rig, "automobile", NULL));
+    EXPECT(rig_reopen(&rig));
+    rig.knowledge->embedder.kind = EMBEDDER_LATENT;
+    EXPECT(strstr(found(&rig, "automobile", NULL), "Car "), "after a restart");
+}
+
+TEST(a_model_goes_with_what_it_was_learned_from)
+{
+    struct rig with CLEANUP(rig_close) = {0}, without CLEANUP(rig_close) = {0};
+    struct vectors_status status;
+    struct err err = {0};
+    uint32_t gone = 0;
+
+    if (!open_with(&with, NULL))
+        return;
+    EXPECT(make(&with).vectors == 7 && model_file(&with).len > 0);
+    struct str before = model_file(&with);
+    EXPECT(forget_now(with.knowledge, str_from(rig_path(&with, "docs/secret.md")), &gone, &err) &&
+               gone == 1,
+           "%s", err.text);
+    EXPECT(model_file(&with).len == 0, "with the same commit");
+    knowledge_vectors(with.knowledge, &status);
+    EXPECT(status.vectors == 0 && status.learned_from == 0 && status.passages == 6);
+    EXPECT(!strstr(found(&with, "automobile", NULL), "Car "), "by words, until then");
+    compact(&with);
+    EXPECT(make(&with).vectors == 6);
+    struct str after = model_file(&with);
+    EXPECT(after.len > 0 && !str_eq(before, after));
+    EXPECT(str_find(after, STR("merg")) == after.len, "no word of it is left");
+
+    /* As an index that never had it. */
+    without.arena = arena_new(64 * MIB);
+    without.dir = arena_fmt(without.arena, "%s/other", with.dir).ptr;
+    struct knowledge_options options = {.dir = rig_path(&without, "base"),
+                                        .readers = {.argv = rig_reader}};
+    EXPECT(knowledge_open(&options, &without.knowledge, &err), "%s", err.text);
+    without.knowledge->embedder.kind = EMBEDDER_LATENT;
+    EXPECT(file_remove(rig_path(&with, "docs/secret.md"), &err), "%s", err.text);
+    EXPECT(ingest_now(without.knowledge, without.arena,
+                      &(struct ingest_wish){.path = str_from(rig_path(&with, "docs"))},
+                      &(struct ingest_report){0}, &err),
+           "%s", err.text);
+    compact(&without);
+    EXPECT(make(&without).vectors == 6);
+    EXPECT(str_eq(model_file(&without), after), "byte for byte");
+}
+
+TEST(what_only_some_may_read_is_not_learned_from)
+{
+    static const struct principal ann = {.key_id = STR("k_ann"), .tenant = STR("acme")};
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct vectors_status status;
+    struct err err = {0};
+    uint32_t labelled = 0;
+
+    if (!open_with(&rig, NULL))
+        return;
+    EXPECT(make(&rig).learned_from == 7);
+    struct ingest_wish wish = {.path = str_from(rig_path(&rig, "docs/secret.md")),
+                               .says_readers = true,
+                               .readers = STR("key:k_bob")};
+    EXPECT(label_now(rig.knowledge, &wish, &labelled, &err) && labelled == 1, "%s", err.text);
+    knowledge_vectors(rig.knowledge, &status);
+    EXPECT(status.learned_from == 0 && status.vectors == 0, "its counts are in the model");
+    status = make(&rig);
+    EXPECT(status.learned_from == 6 && status.vectors == 7,
+           "found by whoever may, learned by none");
+    EXPECT(str_find(model_file(&rig), STR("merg")) == model_file(&rig).len);
+    EXPECT(!strstr(found(&rig, "engine factory merger", &ann), "Merger"));
+    EXPECT(strstr(found(&rig, "engine factory merger", NULL), "Merger"));
+}
+
+TEST(another_embedder_starts_anew)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    if (!open_with(&rig, NULL))
+        return;
+    EXPECT(make(&rig).vectors == 7);
+    rig.knowledge->embedder.kind = EMBEDDER_HASHED;
+    struct vectors_status status = make(&rig);
+    EXPECT(status.vectors == 7 && status.learned_from == 0 && model_file(&rig).len == 0);
+    EXPECT(strstr(found(&rig, "automobil", NULL), "Automobile "), "a word cut short is found");
+    rig.knowledge->embedder.kind = EMBEDDER_NONE;
+    EXPECT(strcmp(found(&rig, "automobil", NULL), "") == 0 ||
+               strstr(found(&rig, "automobil", NULL), "Automobile "),
+           "by words alone");
+}
+
+/* --- pure ------------------------------------------------------------------------------------- */
+
+TEST(ranks_are_read)
+{
+    static const struct {
+        const char *text;
+        bool good;
+        uint32_t order[4];
+    } cases[] = {
+        {"2, 1", true, {1, 0, 2, 3}},
+        {"[3] > [1] > [2] > [4]", true, {2, 0, 1, 3}},
+        {"4\n4\n1", true, {3, 0, 1, 2}},
+        {"Passage 2 is best; 99 and 0 are none.", true, {1, 0, 2, 3}},
+        {"99999999999999999999999, 3", true, {2, 0, 1, 3}},
+        {"none of them", false, {0, 1, 2, 3}},
+        {"", false, {0, 1, 2, 3}},
+        {"7", false, {0, 1, 2, 3}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint32_t order[4] = {9, 9, 9, 9};
+
+        EXPECT(rerank_read(str_from(cases[i].text), 4, order) == cases[i].good, "%s",
+               cases[i].text);
+        EXPECT(memcmp(order, cases[i].order, sizeof order) == 0, "%s: %u %u %u %u", cases[i].text,
+               order[0], order[1], order[2], order[3]);
+    }
+}
+
+TEST(fusing)
+{
+    struct fuse_item items[] = {
+        {.passage = 1, .lexical = 10, .vector = 0.1f},
+        {.passage = 2, .lexical = 9, .vector = 0.9f},
+        {.passage = 3, .lexical = 0, .vector = 0.95f},
+        {.passage = 4, .lexical = 9, .vector = NAN},
+    };
+    static const float words[FUSE_FEATURES] = {[U_WORDS] = 1},
+                       cosine[FUSE_FEATURES] = {[U_COSINE] = 1},
+                       both[FUSE_FEATURES] = {[U_WORDS] = 1, [U_COSINE] = 0.5f};
+    static const struct {
+        const char *name;
+        const float *by;
+        uint64_t order[4];
+    } cases[] = {
+        {"by words, of equals the lower passage", words, {1, 2, 4, 3}},
+        {"by vectors; none counts nothing", cosine, {3, 2, 1, 4}},
+        {"by both", both, {2, 1, 3, 4}},
+    };
+    struct fuse_signs signs = fuse_signs_of(items, 4, 20, 5);
+
+    EXPECT(fabsf(signs.top - 0.5f) < 1e-6f && fabsf(signs.lead - 0.1f) < 1e-6f);
+    EXPECT(signs.vector_best > 0.94f && signs.vector_worst < 0.11f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fuse_item list[4];
+
+        memcpy(list, items, sizeof list);
+        fuse_by(cases[i].by, &signs, list, 4);
+        for (size_t k = 0; k < 4; k++)
+            EXPECT(list[k].passage == cases[i].order[k], "%s: %zu", cases[i].name, k);
+    }
+}
