@@ -1,6 +1,7 @@
 /* Passages for a question, whole: what `weir search` and POST /api/v1/knowledge/search give. */
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/phrases.h"
 #include "knowledge/vectors.h"
 
 bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
@@ -17,22 +18,71 @@ bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citatio
     return cite_passage(arena, &found, out, err);
 }
 
+/* A passage's title, headings, path and all of them with its text. */
+static bool read_fields(struct arena *arena, const struct lexical_hit *hit,
+                        struct str fields[PHRASE_FIELDS], struct err *err)
+{
+    struct document_record record;
+    struct passage passage;
+
+    if (!document_record_read(hit->document_record, &record) ||
+        !passage_read(arena, hit->record, &passage))
+        return err_set(err, ERR_INTERNAL, "could not read a passage of document \"" STR_FMT "\"",
+                       STR_ARG(hit->key));
+    fields[PHRASE_TITLE] = record.title;
+    fields[PHRASE_HEADING] = passage.heading;
+    fields[PHRASE_PATH] = record.path;
+    return vectors_text(arena, hit, &fields[PHRASE_ANYWHERE], err);
+}
+
+/* Those that hold what is insisted on, up to the limit. All that words can find are looked at, or as many as
+ * are found at once: then it is said. */
+static bool keep_those_that_hold(const struct phrases *phrases, const struct find_wish *wish,
+                                 size_t limit, struct lexical_hits *hits, struct err *err)
+{
+    size_t kept = 0, looked = 0;
+
+    for (; looked < hits->count && kept < limit; looked++) {
+        struct arena *scratch CLEANUP(arena_end) = arena_new(8 * MIB);
+        struct str fields[PHRASE_FIELDS];
+        bool hold;
+
+        if (!scratch)
+            return err_no_room(err, "no memory to look for a phrase");
+        if (!read_fields(scratch, &hits->at[looked], fields, err) ||
+            !phrases_hold(scratch, phrases, fields, &hold, err))
+            return false;
+        if (hold)
+            hits->at[kept++] = hits->at[looked];
+    }
+    if (kept < limit && looked == wish->limit)
+        search_note(wish->question->notes,
+                    "only the 1,000 best passages by their words were looked "
+                    "at for what was to be found literally");
+    hits->count = kept;
+    return true;
+}
+
 bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
                 size_t limit, struct passages_found *out, struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct access *access CLEANUP(access_release) = NULL;
     struct passages_found found = {0};
+    struct phrases phrases;
     struct lexical_hits hits;
     struct terms terms;
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
     if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
-        !analyser_terms(analyser, arena, str_slice(question->text, 0, QUESTION_MAX), &terms, err))
+        !phrases_read(arena, str_slice(question->text, 0, QUESTION_MAX), &phrases, err) ||
+        !analyser_terms(analyser, arena, phrases.text, &terms, err))
         return false;
-    struct find_wish wish = {
-        .knowledge = k, .question = question, .terms = &terms, .limit = limit};
-    if (!find_passages(access, arena, &wish, &hits, err))
+    struct find_wish wish = {.knowledge = k, .question = question, .terms = &terms, .limit = limit};
+    if (phrases.count)
+        wish.limit = LEXICAL_LIMIT_MAX;
+    if (!find_passages(access, arena, &wish, &hits, err) ||
+        (phrases.count && !keep_those_that_hold(&phrases, &wish, limit, &hits, err)))
         return false;
     found.list = arena_array(arena, hits.count + 1, sizeof *found.list);
     if (!found.list)
