@@ -147,7 +147,8 @@ static void check_hits(const struct lexical_hits *hits, const struct lexical_fil
 
 static void ask(struct arena *arena, const struct vectors *v)
 {
-    float values[VECTOR_DIM_MAX] = {0.5F, -1, 0.25F}, kept[VECTOR_DIM_MAX];
+    static const float values[VECTOR_DIM_MAX] = {0.5F, -1, 0.25F};
+    static float kept[VECTOR_DIM_MAX];
     struct err err = {0};
 
     for (int i = 0; i < 8; i++) {

@@ -50,7 +50,8 @@ bool vector_drop(struct lexical_writer *writer, const struct vector_field *field
     MUST_CHECK;
 
 /* From how many vectors of a segment on a field gets a graph; the writer's, between runs. 0: never. What is
- * written already stays as it is. Made when a segment is written or merged, about 10,000 rows a second. */
+ * written already stays as it is. Made when a segment is written or merged, some thousand rows a second; a
+ * merge that removes or adds a few takes the one over that is there, lexical_compact() makes it anew. */
 #define VECTOR_GRAPH_FROM 300000u /* when nobody says otherwise */
 void vector_graph_from(struct lexical *lexical, uint32_t vectors);
 
@@ -61,10 +62,8 @@ struct vector_query {
     const float *values;                 /* [field->dim], of any length but 0 */
     const struct lexical_filter *filter; /* of this view; NULL: everything */
     size_t limit;                        /* 1 to LEXICAL_LIMIT_MAX */
-    uint32_t
-        rescored; /* how many of the best rows are scored by the floats; 0: three times the limit, at
-                        * least 30 */
-    bool scan;    /* no graph, where there is one */
+    uint32_t rescored; /* rows scored by the floats; 0: three times the limit, at least 30 */
+    bool scan;         /* no graph, where there is one */
 };
 /* ERR_INVALID: values that are not finite. A query of zeros finds nothing. */
 bool vector_search(const struct lexical_view *view, struct arena *arena,
