@@ -66,7 +66,7 @@ static bool wants_documents(const struct request *req, bool *out, struct err *er
 }
 
 /* The house answers, and who was asked for writes: beside this request, as one of its own. */
-static bool ground(struct request *req, struct err *err)
+static bool ground_answer(struct request *req, struct err *err)
 {
     struct request_writer *writer = arena_alloc(req->arena, sizeof *writer);
     const struct answerer *answerer =
@@ -127,5 +127,5 @@ bool choose_route(struct request *req, struct err *err)
         return false;
     if (!grounded || req->answerer || is_gemini_count(req) || is_message_count(req))
         return true;
-    return ground(req, err);
+    return ground_answer(req, err);
 }
