@@ -63,9 +63,9 @@ static bool quotation(struct str text, size_t at, struct str *inside, size_t *en
         struct str behind = str_slice(rest, quotes[q].open.len, rest.len);
         size_t close = str_find(behind, quotes[q].close);
 
-        if (close == behind.len || str_trim(str_slice(behind, 0, close)).len == 0)
+        if (close == behind.len)
             return false;
-        *inside = str_slice(behind, 0, close);
+        *inside = str_trim(str_slice(behind, 0, close)); /* empty: it insists on nothing */
         *end = at + quotes[q].open.len + close + quotes[q].close.len;
         return true;
     }
@@ -119,8 +119,10 @@ bool phrases_read(struct arena *arena, struct str text, struct phrases *out, str
             end = word_end(text, at + name);
             words = str_slice(text, at + name, end);
         }
-        if (words.len == 0) { /* nothing insisted on here */
-            buf_char(&rest, text.ptr[at++]);
+        if (words.len == 0) { /* nothing is insisted on here */
+            end = MAX_OF(end, at + 1);
+            buf_str(&rest, str_slice(text, at, end));
+            at = end;
             continue;
         }
         if (!add(arena, &p, field, words, err))
