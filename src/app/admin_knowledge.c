@@ -27,6 +27,29 @@ static const struct schema_field answer_fields[] = {
 static const struct schema answer_schema = {"KnowledgeQuestion", "What to answer.", answer_fields,
                                             NULL};
 
+static const struct schema_field step_fields[] = {
+    {"name", FIELD_PROSE, 0, "A name, in lower case.", 0, 0, NULL, NULL},
+    {"document", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"path", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"lines", FIELD_COUNT, FIELD_OPTIONAL | FIELD_LIST,
+     "Not where a title or heading has the name.", 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, FIELD_OPTIONAL | FIELD_LIST, NULL, 0, 0, NULL, NULL},
+    {"page", FIELD_COUNT, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
+    {"label", FIELD_PROSE, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
+    {"box", FIELD_NUMBER, FIELD_OPTIONAL | FIELD_LIST, NULL, 0, 0, NULL, NULL},
+    {"quote", FIELD_PROSE, 0, "The sentence that has it.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema step_schema = {"CitationStep", "A step of a path through the graph.",
+                                          step_fields, NULL};
+static const struct schema_field part_fields[] = {
+    {"question", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"answered", FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL},
+    {"citations", FIELD_COUNT, FIELD_LIST, "Their numbers.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema part_schema = {
+    "AnsweredPart", "A part of a question that asks several things.", part_fields, NULL};
 static const struct schema_field citation_fields[] = {
     {"number", FIELD_COUNT, 0, "As the text marks it: [1].", 0, 0, NULL, NULL},
     {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "The knowledge base it is from.", 0, 0, NULL, NULL},
@@ -44,6 +67,8 @@ static const struct schema_field citation_fields[] = {
     {"box", FIELD_NUMBER, FIELD_OPTIONAL | FIELD_LIST, "Left, top, right, bottom in points.", 0, 0,
      NULL, NULL},
     {"quote", FIELD_PROSE, 0, "The text there.", 0, 0, NULL, NULL},
+    {"steps", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST,
+     "How the graph came from the question to the passage.", 0, 0, NULL, &step_schema},
     {"score", FIELD_NUMBER, 0, NULL, 0, 0, NULL, NULL},
     {"metadata", FIELD_ANY, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
     {"answer", FIELD_ANY, FIELD_OPTIONAL, "Where in the quote the words that answer stand.", 0, 0,
@@ -53,6 +78,7 @@ static const struct schema_field citation_fields[] = {
 static const struct schema citation_schema = {"Citation", "A place in a document.", citation_fields,
                                               NULL};
 static const struct schema_field found_fields[] = {
+    {"retrieval", FIELD_TEXT, 0, "words or graph: how it was looked for.", 0, 0, NULL, NULL},
     {"passages", FIELD_OBJECT, FIELD_LIST, "Best first.", 0, 0, NULL, &citation_schema},
     {"warnings", FIELD_PROSE, FIELD_OPTIONAL | FIELD_LIST, "What was not done as it should.", 0, 0,
      NULL, NULL},
@@ -65,6 +91,9 @@ static const struct schema_field answered_fields[] = {
     {"confidence", FIELD_NUMBER, 0, "From 0 to 1.", 0, 0, NULL, NULL},
     {"text", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"citations", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &citation_schema},
+    {"retrieval", FIELD_TEXT, FIELD_OPTIONAL, "words, graph or overview.", 0, 0, NULL, NULL},
+    {"parts", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST, "Of a question that asks several things.",
+     0, 0, NULL, &part_schema},
     {"warnings", FIELD_PROSE, FIELD_OPTIONAL | FIELD_LIST, NULL, 0, 0, NULL, NULL},
     {0},
 };
@@ -192,6 +221,8 @@ static bool search(struct admin_call *call, struct err *err)
     if (!ask(call, "query", limit, &told, err))
         return false;
     jw_object(&call->reply);
+    jw_key(&call->reply, "retrieval");
+    jw_raw(&call->reply, json_raw(told, json_path(told, "weir.retrieval")));
     jw_key(&call->reply, "passages");
     jw_raw(&call->reply, json_raw(told, json_path(told, "weir.citations")));
     if (json_path(told, "weir.warnings")) {

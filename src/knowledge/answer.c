@@ -105,12 +105,48 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
     return true;
 }
 
+/* As one list, by words and by what else the base has; or as knowledge/way.h has it. */
+const char *way_of(const struct find_wish *wish, const struct access *access, enum way way)
+{
+    struct vector_field field;
+
+    return way == WAY_WORDS && wish->knowledge &&
+                   vectors_field(wish->knowledge, access->view, &field)
+               ? "hybrid"
+               : way_name(way);
+}
+
+static bool find(const struct way_request *request, const struct find_wish *wish, struct inquiry *q,
+                 struct lexical_hits *hits, struct err *err)
+{
+    struct question_parts parts;
+    struct way_found found;
+
+    if (!way_choose(request, &q->way, &parts, err))
+        return false;
+    q->retrieval = way_of(wish, request->access, q->way);
+    if (q->way != WAY_GRAPH)
+        return find_passages(request->access, request->arena, wish, hits, err);
+    if (!ways_find(request, &found, err))
+        return false;
+    q->ways = arena_array(request->arena, found.hits.count + 1, sizeof *q->ways);
+    if (!q->ways)
+        return err_arena(err, request->arena);
+    for (size_t i = 0; i < found.hits.count; i++)
+        if (!cite_way(request->access, request->arena, &found.paths[i], &q->ways[i], err))
+            return false;
+    *hits = found.hits;
+    return true;
+}
+
 bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
                 const struct knowledge_question *question, struct inquiry *out, struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct inquiry q = {0};
     struct str text = question->text;
+    struct way_request request = {
+        .access = access, .arena = arena, .limit = PASSAGES_ASKED, .way = WAY_CHOOSE};
     struct find_wish wish = {.knowledge = knowledge,
                              .question = question,
                              .terms = &q.question.terms,
@@ -118,9 +154,12 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
-    if (!analyser_open(&analyser, err) ||
-        !question_read(access, analyser, arena, text, &q.question, err) ||
-        !find_passages(access, arena, &wish, &hits, err) ||
+    if (!analyser_open(&analyser, err))
+        return false;
+    request.analyser = analyser;
+    request.text = text;
+    if (!question_read(access, analyser, arena, text, &q.question, err) ||
+        !find(&request, &wish, &q, &hits, err) ||
         !inquire_in(&(struct span_request){.access = access, .analyser = analyser, .arena = arena},
                     &hits, &q, err))
         return false;
@@ -186,8 +225,8 @@ static void place(const struct found *found, struct sentence first, struct sente
 }
 
 /* Sentences first to last of one passage as a citation, copied out of the view. */
-static bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
-                         struct sentence last, struct citation *out, struct err *err)
+bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
+                  struct sentence last, struct citation *out, struct err *err)
 {
     struct document_record record;
     struct citation c = {.score = found->score};
@@ -389,6 +428,14 @@ static void mark_words(const struct inquiry *q, const struct cited *cited, struc
                                        .quote_end = (uint32_t)(at + best->to - best->from)};
 }
 
+static void tell_way(const struct inquiry *q, const struct found *found, struct citation *c)
+{
+    if (!q->ways)
+        return;
+    c->steps = q->ways[found - q->found].steps;
+    c->step_count = q->ways[found - q->found].step_count;
+}
+
 static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
                         struct err *err)
 {
@@ -401,6 +448,7 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
         widen(q, chosen[i], &cited[i].first, &cited[i].last);
         if (!cite(arena, cited[i].found, cited[i].first, cited[i].last, &out->citations[i], err))
             return false;
+        tell_way(q, cited[i].found, &out->citations[i]);
         out->citation_count++;
     }
     mark_words(q, cited, out);
@@ -422,6 +470,7 @@ static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct gr
             if (!cite(arena, &q->found[i], q->ranked[k].sentence, q->ranked[k].sentence,
                       &out->citations[out->citation_count], err))
                 return false;
+            tell_way(q, &q->found[i], &out->citations[out->citation_count]);
             out->citation_count++;
             break;
         }
@@ -519,7 +568,8 @@ bool ground(const struct access *access, struct arena *arena, const struct inqui
             struct grounded *out, struct err *err)
 {
     bool zh = str_eq(q->question.language, STR("zh"));
-    struct grounded g = {.language = q->question.language, .confidence = q->confidence};
+    struct grounded g = {
+        .language = q->question.language, .confidence = q->confidence, .retrieval = q->retrieval};
     struct buf b;
 
     g.answered = q->ranked_count > 0 && q->answerable >= answer_bar;
@@ -586,6 +636,7 @@ bool brief(struct arena *arena, const struct inquiry *q, struct briefing *out, s
         if (!cite(arena, found, 0, found->sentence_count - 1, c, err) ||
             !source_of(arena, found, c, &sources[b.count], err))
             return false;
+        tell_way(q, found, c);
         citation_write_source(&text, c, ++b.count, zh);
         buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(c->quote));
     }

@@ -9,6 +9,7 @@
 #include "knowledge/span.h"
 #include "knowledge/support.h"
 #include "knowledge/verdict.h"
+#include "knowledge/way.h"
 
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
 #define CITATIONS_MAX  3
@@ -36,7 +37,10 @@ bool document_is_meant(struct str wanted, struct str id, const struct document_r
 /* Search, read, rank. The access must be held while anything of `out` is used. */
 struct inquiry {
     struct question question;
-    struct found *found; /* best first */
+    enum way way;
+    const char *retrieval; /* as replies call it */
+    struct citation *ways; /* [found_count], their steps alone; or NULL */
+    struct found *found;   /* best first */
     size_t found_count;
     struct candidate *ranked;
     size_t ranked_count;
@@ -58,6 +62,27 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
 /* What a search found, as a citation: retrieve.c. */
 bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
               struct err *err) MUST_CHECK;
+/* What a question asks, part by part; one where it asks one thing. */
+bool parts_of(const struct access *access, struct arena *arena, struct str question,
+              struct question_parts *out, struct err *err) MUST_CHECK;
+/* Each part of a question for itself, as one answer. out->answered: any part is; nothing is said else. */
+struct parts_request {
+    struct knowledge *knowledge;
+    const struct access *access;
+    const struct knowledge_question *question;
+};
+bool ground_parts(const struct parts_request *request, struct arena *arena,
+                  const struct question_parts *parts, struct grounded *out, struct err *err)
+    MUST_CHECK;
+/* What a way is called: "hybrid" where vectors stand beside the words. */
+struct find_wish; /* knowledge/vectors.h */
+const char *way_of(const struct find_wish *wish, const struct access *access, enum way way);
+/* Sentences first to last of one passage, copied out of the view. */
+bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
+                  struct sentence last, struct citation *out, struct err *err) MUST_CHECK;
+/* The way to a citation's passage, copied out of the view. */
+bool cite_way(const struct access *access, struct arena *arena, const struct way_path *path,
+              struct citation *out, struct err *err) MUST_CHECK;
 /* A passage whole, as a citation of its text. */
 bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
                   struct err *err) MUST_CHECK;

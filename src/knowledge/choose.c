@@ -495,11 +495,22 @@ static int compare_candidates(const void *a, const void *b)
     return (left->sentence > right->sentence) - (left->sentence < right->sentence);
 }
 
+/* What the graph found stands in its order, not in that of the words. */
+static float best_of(const struct found *found, size_t count)
+{
+    float best = 0;
+
+    for (size_t i = 0; i < count; i++)
+        best = MAX_OF(best, found[i].score);
+    return best;
+}
+
 bool candidates_rank(struct analyser *analyser, struct arena *arena, const struct question *q,
                      const struct found *found, size_t count, struct candidate **out,
                      size_t *out_count, struct err *err)
 {
     int language = language_number(q->language);
+    float best = best_of(found, count);
     size_t all = 0, made = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -516,7 +527,7 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena, const struc
             struct candidate *c = &list[made++];
 
             *c = (struct candidate){.found = &found[i], .sentence = k};
-            fill_features(q, &m, k, found[0].score, c);
+            fill_features(q, &m, k, best, c);
             c->score = score_of(language, c->features);
             c->score += by_rule(q, c->features);
         }

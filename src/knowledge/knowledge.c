@@ -337,10 +337,20 @@ bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge
                 struct grounded *out, struct err *err)
 {
     struct access *access CLEANUP(access_release) = NULL;
+    struct question_parts parts;
+    struct grounded each = {0};
     struct inquiry inquiry;
 
-    return access_borrow(k, question, &access, err) &&
-           inquire_of(k, access, arena, question, &inquiry, err) &&
+    if (!access_borrow(k, question, &access, err) ||
+        !parts_of(access, arena, question->text, &parts, err) ||
+        (parts.count > 1 &&
+         !ground_parts(&(struct parts_request){k, access, question}, arena, &parts, &each, err)))
+        return false;
+    if (each.answered) {
+        *out = each;
+        return true;
+    }
+    return inquire_of(k, access, arena, question, &inquiry, err) &&
            ground(access, arena, &inquiry, out, err);
 }
 

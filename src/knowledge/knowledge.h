@@ -205,6 +205,15 @@ struct citation_words {              /* the words of a quote that answer */
     uint64_t byte_first, byte_end;   /* in the original file */
     uint32_t quote_first, quote_end; /* bytes of the quote */
 };
+/* A step from a question to a passage: a name, and the sentence that has it. */
+struct citation_step {
+    struct str name;
+    struct str document, path,
+        quote; /* quote: the sentence, or the title or heading that has the name */
+    uint32_t line_first, line_last; /* 0: of title or heading */
+    uint64_t byte_first, byte_end;
+    struct place place;
+};
 struct citation {
     struct str base; /* name of the knowledge base, when several may be asked; or empty */
     struct str file; /* the id of /v1/files it was sent by, or empty */
@@ -218,7 +227,14 @@ struct citation {
                          * that was read from the file */
     struct str quote; /* the text of these bytes: markup taken out, white space folded */
     float score;
-    struct citation_words words; /* of at most one citation of an answer */
+    struct citation_words words;       /* of at most one citation of an answer, or of each part */
+    const struct citation_step *steps; /* how the graph came here; none: by the question's words */
+    size_t step_count;
+};
+struct answered_part {
+    struct str question;
+    bool answered;
+    uint32_t first, count; /* of the citations, from 0 */
 };
 enum polarity { POLARITY_NONE, POLARITY_YES, POLARITY_NO };
 struct grounded {
@@ -229,16 +245,21 @@ struct grounded {
     size_t citation_count;
     enum polarity verdict; /* where the first citation says so word by word */
     float confidence;      /* 0 to 1, calibrated on the development splits; docs/quality.md */
-    const struct search_notes *notes; /* of the question; or NULL */
+    const struct search_notes *notes;  /* of the question; or NULL */
+    const char *retrieval;             /* "words", "graph", "overview": knowledge/way.h */
+    const struct answered_part *parts; /* of a question that asks several things; or none */
+    size_t part_count;
 };
 SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, struct grounded *out,
                                struct err *err) MUST_CHECK;
 
-/* Whole passages, best first: their quotes are their texts, their scores BM25. */
+/* Whole passages, best first: their quotes are their texts, their scores BM25. What the graph found stands in its
+ * order, and what no word of the question led to has score 0. */
 struct passages_found {
     struct citation *list;
     size_t count;
+    const char *retrieval; /* as of an answer */
 };
 #define SEARCH_LIMIT_MAX 100
 SUSPENDS bool knowledge_search(struct knowledge *knowledge, struct arena *arena,

@@ -84,7 +84,10 @@ struct account {
     const struct citation *citations;
     size_t count;
     const uint32_t *numbers; /* of the citations in the text; NULL: 1, 2, 3 ... */
-    const char *through;     /* name of the model that wrote the text, or NULL */
+    const char *retrieval;   /* how the passages were looked for, or NULL */
+    const struct answered_part *parts;
+    size_t part_count;
+    const char *through; /* name of the model that wrote the text, or NULL */
     const char *warnings[4 + SEARCH_NOTES_MAX];
     size_t warning_count;
     struct str links;            /* in front of the addresses of citations */

@@ -67,6 +67,55 @@ static void write_words(struct json_writer *w, const struct citation *c)
     jw_object_end(w);
 }
 
+/* From the question to the passage: names, and the sentences that have them. */
+static void write_steps(struct json_writer *w, const struct citation *c)
+{
+    if (!c->step_count)
+        return;
+    jw_key(w, "steps");
+    jw_array(w);
+    for (size_t i = 0; i < c->step_count; i++) {
+        const struct citation_step *step = &c->steps[i];
+
+        jw_object(w);
+        write_text(w, "name", step->name);
+        write_text(w, "document", step->document);
+        write_text(w, "path", step->path);
+        if (step->line_first) {
+            write_pair(w, "lines", step->line_first, step->line_last);
+            write_pair(w, "bytes", step->byte_first, step->byte_end);
+            write_place(w, &step->place);
+        }
+        write_text(w, "quote", step->quote);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+/* What was asked part by part, with the numbers of its citations. */
+static void write_parts(struct json_writer *w, const struct account *a)
+{
+    if (!a->part_count)
+        return;
+    jw_key(w, "parts");
+    jw_array(w);
+    for (size_t i = 0; i < a->part_count; i++) {
+        const struct answered_part *part = &a->parts[i];
+
+        jw_object(w);
+        write_text(w, "question", part->question);
+        jw_key(w, "answered");
+        jw_bool(w, part->answered);
+        jw_key(w, "citations");
+        jw_array(w);
+        for (uint32_t k = 0; k < part->count; k++)
+            jw_u64(w, part->first + k + 1u);
+        jw_array_end(w);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 /* Where people read it: a page of this house, at the passage. Names and ids need no escapes. */
 static void write_url(struct json_writer *w, struct str links, const struct citation *c)
 {
@@ -100,6 +149,7 @@ static void write_citation(struct json_writer *w, struct str links, const struct
     write_place(w, &c->place);
     write_text(w, "quote", c->quote);
     write_words(w, c);
+    write_steps(w, c);
     jw_key(w, "score");
     jw_f64(w, (double)(int64_t)(c->score * 1000) / 1000);
     if (c->metadata.len > 0) {
@@ -134,6 +184,11 @@ void write_account(struct buf *to, const struct account *a)
         jw_key(&w, "through");
         jw_cstr(&w, a->through);
     }
+    if (a->retrieval) {
+        jw_key(&w, "retrieval");
+        jw_cstr(&w, a->retrieval);
+    }
+    write_parts(&w, a);
     jw_key(&w, "citations");
     jw_array(&w);
     for (size_t i = 0; i < a->count; i++)
@@ -259,7 +314,10 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
                               .verdict = g->verdict,
                               .confidence = g->confidence,
                               .citations = g->citations,
-                              .count = g->citation_count};
+                              .count = g->citation_count,
+                              .retrieval = g->retrieval,
+                              .parts = g->parts,
+                              .part_count = g->part_count};
     warn_of_notes(&account, g->notes);
     struct buf weir, annotations;
     struct chat_answer a = {.id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
@@ -416,6 +474,7 @@ static SUSPENDS bool search_for(const struct base_set *bases, struct request *re
 
     if (!bases_search(bases, req->arena, question, limit, &found, err))
         return false;
+    g.retrieval = found.retrieval;
     g.answered = found.count > 0;
     g.citations = found.list;
     g.citation_count = found.count;

@@ -1,4 +1,5 @@
 /* Passages for a question, whole: what `weir search` and POST /api/v1/knowledge/search give. */
+#include "base/utf8.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/phrases.h"
@@ -63,32 +64,54 @@ static bool keep_those_that_hold(const struct phrases *phrases, const struct fin
     return true;
 }
 
+/* Passages in order; what is to be found literally is found by words alone. */
+static bool find(const struct way_request *request, const struct phrases *phrases,
+                 struct find_wish *wish, struct way_found *out, struct err *err)
+{
+    struct question_parts parts;
+
+    out->way = WAY_WORDS;
+    if (!phrases->count && !way_choose(request, &out->way, &parts, err))
+        return false;
+    if (out->way == WAY_GRAPH)
+        return ways_find(request, out, err);
+    if (phrases->count)
+        wish->limit = LEXICAL_LIMIT_MAX;
+    return find_passages(request->access, request->arena, wish, &out->hits, err) &&
+           (!phrases->count ||
+            keep_those_that_hold(phrases, wish, request->limit, &out->hits, err));
+}
+
 bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
                 size_t limit, struct passages_found *out, struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct access *access CLEANUP(access_release) = NULL;
     struct passages_found found = {0};
+    struct way_request request = {.arena = arena, .limit = limit, .way = WAY_CHOOSE};
+    struct way_found ways = {0};
     struct phrases phrases;
-    struct lexical_hits hits;
     struct terms terms;
+    struct find_wish wish = {.knowledge = k, .question = question, .terms = &terms, .limit = limit};
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
+    request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
     if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
-        !phrases_read(arena, str_slice(question->text, 0, QUESTION_MAX), &phrases, err) ||
+        !phrases_read(arena, request.text, &phrases, err) ||
         !analyser_terms(analyser, arena, phrases.text, &terms, err))
         return false;
-    struct find_wish wish = {.knowledge = k, .question = question, .terms = &terms, .limit = limit};
-    if (phrases.count)
-        wish.limit = LEXICAL_LIMIT_MAX;
-    if (!find_passages(access, arena, &wish, &hits, err) ||
-        (phrases.count && !keep_those_that_hold(&phrases, &wish, limit, &hits, err)))
+    request.access = access;
+    request.analyser = analyser;
+    if (!find(&request, &phrases, &wish, &ways, err))
         return false;
-    found.list = arena_array(arena, hits.count + 1, sizeof *found.list);
+    found.retrieval = way_of(&wish, access, ways.way);
+    found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
     if (!found.list)
         return err_arena(err, arena);
-    for (; found.count < hits.count; found.count++)
-        if (!cite_hit(arena, &hits.at[found.count], &found.list[found.count], err))
+    for (; found.count < ways.hits.count; found.count++)
+        if (!cite_hit(arena, &ways.hits.at[found.count], &found.list[found.count], err) ||
+            (ways.paths &&
+             !cite_way(access, arena, &ways.paths[found.count], &found.list[found.count], err)))
             return false;
     *out = found;
     return true;

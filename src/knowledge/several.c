@@ -106,6 +106,9 @@ static bool merge(struct arena *arena, const struct passages_found *lists, size_
         return err_arena(err, arena);
     for (size_t from; all.count < limit && (from = best_of(lists, taken, count)) != SIZE_MAX;)
         all.list[all.count++] = lists[from].list[taken[from]++];
+    for (size_t i = 0; i < count; i++) /* what any of them was searched by, beside words */
+        if (!all.retrieval || strcmp(all.retrieval, "words") == 0)
+            all.retrieval = lists[i].retrieval;
     *out = all;
     return true;
 }

@@ -1,0 +1,112 @@
+/* A question of several parts, answered part by part: each with its own sentences and citations, and what
+ * the documents do not answer by its name. */
+#include "base/utf8.h"
+#include "knowledge/answer.h"
+
+#define TEXT_MAX    ((size_t)1 * MIB)
+#define A_PART_MOST 2 /* citations */
+
+bool parts_of(const struct access *access, struct arena *arena, struct str question,
+              struct question_parts *out, struct err *err)
+{
+    struct way_request request = {.access = access, .arena = arena};
+    enum way way;
+
+    request.text = str_trim(str_slice(question, 0, utf8_boundary(question, QUESTION_MAX)));
+    return way_choose(&request, &way, out, err);
+}
+
+static const struct words {
+    const char *unanswered, *behind, *sources;
+} words[LANGUAGES] = {
+    {"The documents do not answer: ", ".", "Sources:"},
+    {"文档没有回答：", "。", "来源："},
+};
+
+struct parts_writer {
+    struct arena *arena;
+    struct grounded g;
+    struct answered_part *parts;
+    struct buf text;
+    bool zh;
+};
+
+static void write_part(struct parts_writer *w, struct str question, bool answered)
+{
+    const struct words *say = &words[w->zh];
+
+    if (w->text.len)
+        buf_str(&w->text, STR("\n\n"));
+    if (!answered) {
+        buf_fmt(&w->text, "%s" STR_FMT "%s", say->unanswered, STR_ARG(question), say->behind);
+        return;
+    }
+    buf_str(&w->text, question);
+    buf_char(&w->text, '\n');
+}
+
+/* The citations of one part behind those before it. */
+static void take_part(struct parts_writer *w, struct str question, const struct grounded *one)
+{
+    struct answered_part *part = &w->parts[w->g.part_count++];
+    size_t count = one->answered ? MIN_OF(one->citation_count, (size_t)A_PART_MOST) : 0;
+
+    *part = (struct answered_part){.question = question,
+                                   .answered = one->answered,
+                                   .first = (uint32_t)w->g.citation_count,
+                                   .count = (uint32_t)count};
+    write_part(w, question, one->answered);
+    for (size_t i = 0; i < count; i++) {
+        buf_fmt(&w->text, "%s" STR_FMT " [%zu]", i ? " " : "", STR_ARG(one->citations[i].quote),
+                w->g.citation_count + 1);
+        w->g.citations[w->g.citation_count++] = one->citations[i];
+    }
+    if (one->answered)
+        w->g.confidence =
+            w->g.answered ? MIN_OF(w->g.confidence, one->confidence) : one->confidence;
+    w->g.answered = w->g.answered || one->answered;
+}
+
+static bool finish(struct parts_writer *w, struct grounded *out, struct err *err)
+{
+    buf_fmt(&w->text, "\n\n%s", words[w->zh].sources);
+    for (size_t i = 0; i < w->g.citation_count; i++) {
+        buf_char(&w->text, '\n');
+        citation_write_source(&w->text, &w->g.citations[i], i + 1, w->zh);
+    }
+    if (!buf_finish(&w->text, &w->g.text, err))
+        return false;
+    w->g.parts = w->parts;
+    *out = w->g;
+    return true;
+}
+
+bool ground_parts(const struct parts_request *r, struct arena *arena,
+                  const struct question_parts *parts, struct grounded *out, struct err *err)
+{
+    struct parts_writer w = {.arena = arena};
+    struct knowledge_question asked = *r->question;
+
+    w.g.language = text_language(parts->text[0]);
+    w.zh = language_number(w.g.language) == 1;
+    w.g.citations = arena_array(arena, PARTS_MAX * A_PART_MOST, sizeof *w.g.citations);
+    w.parts = arena_array(arena, PARTS_MAX, sizeof *w.parts);
+    buf_init(&w.text, arena, TEXT_MAX);
+    if (!w.g.citations || !w.parts)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < parts->count; i++) {
+        struct inquiry inquiry;
+        struct grounded one;
+
+        asked.text = parts->text[i];
+        asked.vector = NULL; /* a model's is of the whole question */
+        asked.dim = 0;
+        if (!inquire_of(r->knowledge, r->access, arena, &asked, &inquiry, err) ||
+            !ground(r->access, arena, &inquiry, &one, err))
+            return false;
+        if (inquiry.way == WAY_GRAPH || !w.g.retrieval)
+            w.g.retrieval = inquiry.retrieval;
+        take_part(&w, parts->text[i], &one);
+    }
+    return finish(&w, out, err);
+}
