@@ -194,15 +194,16 @@ static bool is_opening(struct str word)
 static bool is_common(struct str word)
 {
     static const char *const list[] = {
-        "january", "february",  "march",   "april",    "may",      "june",      "july",
-        "august",  "september", "october", "november", "december", "jan",       "feb",
-        "mar",     "apr",       "jun",     "jul",      "aug",      "sep",       "sept",
-        "oct",     "nov",       "dec",     "monday",   "tuesday",  "wednesday", "thursday",
-        "friday",  "saturday",  "sunday",  "chapter",  "section",  "article",   "table",
-        "figure",  "appendix",  "annex",   "page",     "note",     "part",      "paragraph",
-        "yes",     "no",        "st",      "nd",       "rd",       "th",        "usd",
-        "eur",     "gbp",       "am",      "pm",       "inc",      "ltd",       "co",
-        "q1",      "q2",        "q3",      "q4"};
+        "january",   "february",  "march",   "april",    "may",        "june",      "july",
+        "august",    "september", "october", "november", "december",   "jan",       "feb",
+        "mar",       "apr",       "jun",     "jul",      "aug",        "sep",       "sept",
+        "oct",       "nov",       "dec",     "monday",   "tuesday",    "wednesday", "thursday",
+        "friday",    "saturday",  "mondays", "tuesdays", "wednesdays", "thursdays", "fridays",
+        "saturdays", "sundays",   "sunday",  "chapter",  "section",    "article",   "table",
+        "figure",    "appendix",  "annex",   "page",     "note",       "part",      "paragraph",
+        "yes",       "no",        "st",      "nd",       "rd",         "th",        "usd",
+        "eur",       "gbp",       "am",      "pm",       "inc",        "ltd",       "co",
+        "q1",        "q2",        "q3",      "q4"};
 
     return is_one_of(word, list, ARRAY_LEN(list));
 }
