@@ -1,8 +1,8 @@
 /* /v1/vector_stores: knowledge bases in the words of OpenAI's SDKs. */
 #include "app/v1.h"
+#include "models/store_filter.h"
 #include "sys/clock.h"
 
-#define FILTER_DEPTH  5
 #define RESULTS       10
 #define RESULTS_MAX   50
 #define METADATA_KEYS 16
@@ -124,8 +124,14 @@ static bool create(struct admin_call *call, struct err *err)
     struct base *base CLEANUP(base_release) = NULL;
     struct store store;
 
+    struct str description = STR("");
+
     if (!v1_check_strategy(call, err) || !field_text(call, "name", &wish.title, err) ||
-        !read_words(call, &wish.metadata, err))
+        !field_text(call, "description", &description, err))
+        return false;
+    if (description.len > 0)
+        return err_set(err, ERR_INVALID, "description: Weir keeps none: say it in metadata");
+    if (!read_words(call, &wish.metadata, err))
         return false;
     if (!wish.metadata.ptr)
         wish.metadata = STR("");
@@ -215,111 +221,26 @@ static bool delete_store(struct admin_call *call, struct err *err)
     return true;
 }
 
-/* ---- filters ---- */
-
-static const char *operator_of(struct str type)
-{
-    static const char *const known[][2] = {
-        {"eq", "equals"},      {"ne", "notEquals"},
-        {"gt", "greaterThan"}, {"gte", "greaterThanOrEquals"},
-        {"lt", "lessThan"},    {"lte", "lessThanOrEquals"},
-        {"in", "in"},          {"nin", "notIn"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (str_eq(type, str_from(known[i][0])))
-            return known[i][1];
-    return NULL;
-}
-
-static bool write_comparison(const struct json *j, json_ref v, struct str type,
-                             struct json_writer *w, struct err *err)
-{
-    json_ref key = json_get(j, v, STR("key")), value = json_get(j, v, STR("value"));
-    const char *name = operator_of(type);
-
-    if (!name)
-        return err_set(err, ERR_INVALID,
-                       "filters: type \"" STR_FMT
-                       "\" is none of eq, ne, gt, gte, lt, lte, in, nin, and, or",
-                       STR_ARG(str_slice(type, 0, 40)));
-    if (json_kind(j, key) != JSON_STRING || !value)
-        return err_set(err, ERR_INVALID, "filters: expected \"key\" and \"value\" beside \"type\"");
-    jw_object(w);
-    jw_key(w, name);
-    jw_object(w);
-    jw_key(w, "key"), jw_raw(w, json_raw(j, key));
-    jw_key(w, "value"), jw_raw(w, json_raw(j, value));
-    jw_object_end(w);
-    jw_object_end(w);
-    return true;
-}
-
-/* {"type": "and", "filters": [...]} and {"type": "eq", "key", "value"} as a filter of our own. */
-static bool write_filter(struct admin_call *call, const struct json *j, json_ref v, int depth,
-                         struct json_writer *w, struct err *err)
-{
-    json_ref parts = json_get(j, v, STR("filters"));
-    struct str type = STR("");
-
-    if (!json_str(j, json_get(j, v, STR("type")), call->arena, &type))
-        return err_set(err, ERR_INVALID, "filters: expected an object with \"type\"");
-    bool all = str_eq(type, STR("and"));
-    if (!all && !str_eq(type, STR("or")))
-        return write_comparison(j, v, type, w, err);
-    if (depth == FILTER_DEPTH || json_kind(j, parts) != JSON_ARRAY || json_count(j, parts) == 0)
-        return err_set(err, ERR_INVALID,
-                       "filters: expected a list of filters, nested at most %d deep", FILTER_DEPTH);
-    if (json_count(j, parts) == 1)
-        return write_filter(call, j, json_first(j, parts), depth + 1, w, err);
-    jw_object(w);
-    jw_key(w, all ? "andAll" : "orAll");
-    jw_array(w);
-    for (json_ref part = json_first(j, parts); part; part = json_next(j, part))
-        if (!write_filter(call, j, part, depth + 1, w, err))
-            return false;
-    jw_array_end(w);
-    jw_object_end(w);
-    return true;
-}
+/* ---- search ---- */
 
 static bool read_filters(struct admin_call *call, struct str *out, struct err *err)
 {
     json_ref v = json_get(call->body, json_root(call->body), STR("filters"));
-    struct json_writer w;
-    struct buf b;
 
-    *out = STR("");
-    if (!v || json_kind(call->body, v) == JSON_NULL)
-        return true;
-    buf_init(&b, call->arena, 64 * KIB);
-    jw_init(&w, &b);
-    return write_filter(call, call->body, v, 0, &w, err) && buf_finish(&b, out, err);
+    return responses_filter(call->arena, call->body, v, out, err);
 }
-
-/* ---- search ---- */
 
 static bool check_options(struct admin_call *call, struct err *err)
 {
     const struct json *j = call->body;
     json_ref ranking = json_get(j, json_root(j), STR("ranking_options"));
-    struct str ranker = STR("auto");
     bool rewrite = false;
-    double least = 0;
 
     field_bool(call, "rewrite_query", &rewrite);
     if (rewrite)
         return err_set(err, ERR_INVALID,
                        "rewrite_query: the query is asked as it stands: expected false");
-    json_ref said = json_get(j, ranking, STR("ranker")),
-             bar = json_get(j, ranking, STR("score_threshold"));
-    if (said && (!json_str(j, said, call->arena, &ranker) ||
-                 (!str_eq(ranker, STR("auto")) && !str_eq(ranker, STR("none")))))
-        return err_set(err, ERR_INVALID, "ranking_options.ranker: expected \"auto\" or \"none\"");
-    if (bar && (!json_f64(j, bar, &least) || least > 0))
-        return err_set(err, ERR_INVALID,
-                       "ranking_options.score_threshold: scores have no common scale: expected 0");
-    return true;
+    return responses_check_ranking(call->arena, j, ranking, err);
 }
 
 static bool read_query(struct admin_call *call, struct str *out, struct err *err)

@@ -1,5 +1,6 @@
 #include "gateway/gateway_internal.h"
 #include "models/dialect.h"
+#include "models/responses.h"
 #include "sys/fiber.h"
 
 static SUSPENDS bool receive(struct request *req, struct err *err)
@@ -14,6 +15,24 @@ static SUSPENDS bool receive(struct request *req, struct err *err)
     if (req->body.len > req->config->body_bytes_max)
         return err_set(err, ERR_TOO_LARGE, "the body has %zu bytes, at most %zu are taken",
                        req->body.len, req->config->body_bytes_max);
+    return true;
+}
+
+/* file_search over knowledge bases is the wish for these documents. */
+static bool wish_for_search(struct request *req, struct err *err)
+{
+    const struct responses_asked *asked =
+        req->dialect == &dialect_responses ? req->conversation->own : NULL;
+    struct json *made;
+
+    if (!asked || !asked->search)
+        return true;
+    asked->search->shows = asked->include_results;
+    if (!responses_search_wish(req->arena, asked->search, req->chat.json, req->chat.weir, &made,
+                               err))
+        return false;
+    req->chat.json = made;
+    req->chat.weir = json_get(made, json_root(made), STR("weir"));
     return true;
 }
 
@@ -35,7 +54,7 @@ static NOINLINE SUSPENDS bool read_conversation(struct request *req, struct err 
     if (str_is_empty(c->model))
         return err_set(err, ERR_INVALID, "model: expected the name of a model");
     chat_from_conversation(c, json, req->body, &req->chat);
-    return true;
+    return wish_for_search(req, err);
 }
 
 /* A chat completion that only passes through needs no more than what is read from its index. */

@@ -192,6 +192,7 @@ struct knowledge_question {
     struct str text;
     const struct principal *who; /* NULL: no rights are asked for; for tools without a request */
     struct str filter;           /* JSON of a metadata filter (knowledge/metadata.h), or empty */
+    size_t passages;             /* that a model writes from; 0: as many as usual */
     uint64_t request_id;         /* 0: none; what is asked of models for it is recorded beside */
     struct search_notes
         *notes;          /* what went wrong without ending the search is put there; or NULL */

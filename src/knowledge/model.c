@@ -6,6 +6,7 @@
 #include "knowledge/answer.h"
 #include "knowledge/bases.h"
 #include "knowledge/knowledge_internal.h"
+#include "models/responses.h"
 #include "sys/clock.h"
 
 #define ACCOUNT_MAX ((size_t)1 * MIB)
@@ -256,6 +257,34 @@ static bool is_among(const struct str *list, size_t count, struct str one)
     return false;
 }
 
+/* What file_search of the Responses dialect found: the passages that the text marks by their numbers. */
+static bool tell_search(struct request *req, const struct citation *citations, size_t count,
+                        struct err *err)
+{
+    const struct responses_asked *asked =
+        req->dialect == &dialect_responses && req->conversation ? req->conversation->own : NULL;
+    struct responses_search *search = asked ? asked->search : NULL;
+
+    if (!search)
+        return true;
+    search->hits = arena_array(req->arena, count + 1, sizeof *search->hits);
+    if (!search->hits)
+        return err_arena(err, req->arena);
+    for (size_t i = 0; i < count; i++) {
+        const struct citation *c = &citations[i];
+
+        search->hits[i] = (struct responses_hit){.file = c->file.len > 0 ? c->file : c->document,
+                                                 .name = c->path,
+                                                 .text = c->quote,
+                                                 .attributes = c->metadata,
+                                                 .score = c->score};
+    }
+    search->hit_count = count;
+    search->query = req->chat.question;
+    search->done = true;
+    return true;
+}
+
 bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
                        struct err *err)
 {
@@ -271,7 +300,7 @@ bool request_stands_on(struct request *req, const struct citation *citations, si
             all[known++] = citations[i].document;
     req->documents = all;
     req->document_count = known;
-    return true;
+    return tell_search(req, citations, count, err);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -442,6 +471,8 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     const struct json *j = req->chat.json;
     json_ref filter = json_get(j, req->chat.weir, STR("filter"));
     json_ref limit = json_get(j, req->chat.weir, STR("search"));
+    json_ref most = json_get(j, req->chat.weir, STR("passages"));
+    int64_t passages = 0;
 
     *search = 0;
     if (filter && json_kind(j, filter) != JSON_OBJECT)
@@ -451,11 +482,15 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     if (limit && (!json_i64(j, limit, search) || *search < 1 || *search > SEARCH_LIMIT_MAX))
         return err_set(err, ERR_INVALID, "weir.search: expected a whole number from 1 to %d",
                        SEARCH_LIMIT_MAX);
+    if (most && (!json_i64(j, most, &passages) || passages < 1 || passages > SEARCH_LIMIT_MAX))
+        return err_set(err, ERR_INVALID, "weir.passages: expected a whole number from 1 to %d",
+                       SEARCH_LIMIT_MAX);
     struct search_notes *notes = arena_alloc(req->arena, sizeof *notes);
     if (!notes)
         return err_arena(err, req->arena);
     *out = (struct knowledge_question){.text = req->chat.question,
                                        .who = req->who,
+                                       .passages = (size_t)passages,
                                        .request_id = req->id,
                                        .notes = notes,
                                        .filter = filter ? json_raw(j, filter) : STR_NONE};

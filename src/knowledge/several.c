@@ -190,24 +190,29 @@ static void read_evidence(void *arg)
 }
 
 /* As one base would have said it: the passages numbered anew, best first. */
-static bool put_together(struct arena *arena, const struct briefing *briefs, size_t count,
-                         struct briefing *out, struct err *err)
+struct briefs {
+    struct briefing of[BASES_ASKED_MAX];
+    size_t count, most; /* most: passages */
+};
+
+static bool put_together(struct arena *arena, const struct briefs *briefs, struct briefing *out,
+                         struct err *err)
 {
     struct passages_found lists[BASES_ASKED_MAX] = {0};
     bool zh = str_eq(out->language, STR("zh"));
     struct passages_found all;
     struct buf text;
 
-    for (size_t i = 0; i < count; i++)
-        lists[i] = (struct passages_found){briefs[i].citations, briefs[i].count};
-    if (!merge(arena, lists, count, PASSAGES_ASKED, &all, err))
+    for (size_t i = 0; i < briefs->count; i++)
+        lists[i] = (struct passages_found){briefs->of[i].citations, briefs->of[i].count};
+    if (!merge(arena, lists, briefs->count, briefs->most, &all, err))
         return false;
     out->sources = arena_array(arena, all.count + 1, sizeof *out->sources);
     if (!out->sources)
         return err_arena(err, arena);
     buf_init(&text, arena, TEXT_MAX);
     for (size_t i = 0; i < all.count; i++) {
-        out->sources[i] = source_of(briefs, count, &all.list[i]);
+        out->sources[i] = source_of(briefs->of, briefs->count, &all.list[i]);
         citation_write_source(&text, &all.list[i], i + 1, zh);
         buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(all.list[i].quote));
     }
@@ -219,11 +224,16 @@ static bool put_together(struct arena *arena, const struct briefing *briefs, siz
 bool bases_brief(const struct base_set *set, struct arena *arena,
                  const struct knowledge_question *question, struct briefing *out, struct err *err)
 {
-    struct briefing briefs[BASES_ASKED_MAX] = {0}, all = {0};
+    struct briefs *briefs = arena_alloc(arena, sizeof *briefs);
+    struct briefing all = {0};
 
     ASSERT(set->count > 0);
+    if (!briefs)
+        return err_arena(err, arena);
+    briefs->count = set->count;
+    briefs->most = question->passages ? MIN_OF(question->passages, PASSAGES_ASKED) : PASSAGES_ASKED;
     for (size_t i = 0; i < set->count; i++) {
-        struct briefing *one = &briefs[i];
+        struct briefing *one = &briefs->of[i];
 
         if (!knowledge_brief(base_knowledge(set->at[i]), arena, question, one, err) ||
             !name_all(set->at[i], arena, one->citations, one->count, err))
@@ -232,7 +242,7 @@ bool bases_brief(const struct base_set *set, struct arena *arena,
             all = *one;
         all.confidence = MAX_OF(all.confidence, one->confidence);
     }
-    if (set->count > 1 && !put_together(arena, briefs, set->count, &all, err))
+    if ((set->count > 1 || all.count > briefs->most) && !put_together(arena, briefs, &all, err))
         return false;
     struct evidence_call call = {.arena = arena, .briefing = &all, .err = err};
     if (!pool_run(base_knowledge(set->at[0])->pool, read_evidence, &call, err) || !call.ok)

@@ -9,6 +9,23 @@
 #define WEIR_MODELS_RESPONSES_H
 
 #include "models/dialect.h"
+#include "models/store_filter.h"
+
+/* The tool file_search over the house's own knowledge bases: wished by the client, filled by who answers before
+ * the answer begins. The text marks passage i as "[i + 1]". */
+struct responses_search {
+    struct str ids;    /* raw array of names or ids */
+    struct str filter; /* as knowledge bases have it; may be empty */
+    int64_t most;      /* passages; 0: not said */
+    bool shows;        /* the results are part of the answer */
+    bool done;
+    struct str query;
+    struct responses_hit {
+        struct str file, name, text, attributes; /* attributes: raw, or empty */
+        float score;
+    } * hits;
+    size_t hit_count;
+};
 
 /* conversation.own: what an answer repeats of its request, as it came, and what is to be kept. */
 struct responses_asked {
@@ -19,6 +36,8 @@ struct responses_asked {
     bool store;                      /* true where the client says nothing */
     uint32_t references;             /* items of input that only name what is kept */
     size_t input_bytes;              /* of prompt_bytes */
+    struct responses_search *search; /* NULL: none, or a provider's */
+    bool include_results;            /* file_search_call.results were asked for */
     bool include_encrypted;          /* reasoning.encrypted_content was asked for */
     /* Left by the writer at the end of a good answer, for whoever keeps it: */
     struct str response; /* the object, as the client has it */
@@ -55,6 +74,20 @@ bool responses_splice_request(struct arena *arena, const struct model_question *
                               const struct model *to, struct losses *losses,
                               struct splicing *splicing, struct outgoing *out, bool *fits,
                               struct err *err) MUST_CHECK;
+
+/* ---- file_search (responses_search.c) ---- */
+/* A tool of the list: *ours when it is a search of the house's own; then the question has one. */
+bool responses_read_search(struct field_reader *r, json_ref v, bool *ours, struct err *err)
+    MUST_CHECK;
+/* {"weir": {...}} as the client would have written it for the same documents, with what it wrote besides. */
+bool responses_search_wish(struct arena *arena, const struct responses_search *search,
+                           const struct json *j, json_ref weir, struct json **out, struct err *err)
+    MUST_CHECK;
+void responses_write_search(struct json_writer *w, const struct responses_search *search,
+                            bool whole);
+/* The annotation of passage i in the text; STR_NONE: the text does not mark it. */
+bool responses_search_cited(const struct responses_search *search, size_t i, struct str text,
+                            struct arena *arena, struct str *out, struct err *err) MUST_CHECK;
 
 /* ---- answers ---- */
 bool responses_reader_init(struct said_reader *r, struct err *err);

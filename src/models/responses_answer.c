@@ -7,7 +7,7 @@
 
 #define ITEMS_MAX 4096 /* of one answer */
 
-enum item_kind { ITEM_TEXT, ITEM_REFUSAL, ITEM_REASONING, ITEM_CALL, ITEM_IMAGE };
+enum item_kind { ITEM_TEXT, ITEM_REFUSAL, ITEM_REASONING, ITEM_CALL, ITEM_IMAGE, ITEM_SEARCH };
 
 struct item {
     struct item *next;
@@ -20,6 +20,7 @@ struct item {
     struct buf annotations; /* raw, with commas */
     uint32_t annotation_count;
     struct buf logprobs; /* raw, with commas */
+    const struct responses_search *search;
     char id[48];
 };
 
@@ -138,7 +139,8 @@ static void write_item(struct json_writer *w, const struct item *it, bool empty,
                                         [ITEM_REFUSAL] = "message",
                                         [ITEM_REASONING] = "reasoning",
                                         [ITEM_CALL] = "function_call",
-                                        [ITEM_IMAGE] = "image_generation_call"};
+                                        [ITEM_IMAGE] = "image_generation_call",
+                                        [ITEM_SEARCH] = "file_search_call"};
 
     jw_object(w);
     write_text_member(w, "id", str_from(it->id));
@@ -156,6 +158,7 @@ static void write_item(struct json_writer *w, const struct item *it, bool empty,
         write_text_member(w, "arguments", empty ? STR("") : buf_view(&it->text));
         break;
     case ITEM_IMAGE: write_text_member(w, "result", empty ? STR("") : buf_view(&it->text)); break;
+    case ITEM_SEARCH: responses_write_search(w, it->search, !empty); break;
     }
     jw_object_end(w);
 }
@@ -377,7 +380,7 @@ static void part_event(struct said_writer *to, struct buf *out, const struct ite
 {
     struct json_writer w;
 
-    if (it->kind == ITEM_CALL || it->kind == ITEM_IMAGE ||
+    if (it->kind == ITEM_CALL || it->kind == ITEM_IMAGE || it->kind == ITEM_SEARCH ||
         (it->kind == ITEM_REASONING && it->is_redacted))
         return;
     if (it->kind == ITEM_REASONING) {
@@ -429,7 +432,7 @@ static void words_done_event(struct said_writer *to, struct buf *out, const stru
 {
     struct json_writer w;
 
-    if (it->kind == ITEM_IMAGE || it->is_redacted)
+    if (it->kind == ITEM_IMAGE || it->kind == ITEM_SEARCH || it->is_redacted)
         return;
     item_event_begin(to, out, &w, it, word_events[it->kind].done);
     if (it->kind == ITEM_CALL)
@@ -442,12 +445,48 @@ static void words_done_event(struct said_writer *to, struct buf *out, const stru
 
 /* ---- what is said ---- */
 
+static void annotate(struct said_writer *w, struct item *it, struct str raw, struct buf *out)
+{
+    struct json_writer jw;
+
+    if (it->annotations.len)
+        buf_char(&it->annotations, ',');
+    buf_str(&it->annotations, raw);
+    it->annotation_count++;
+    if (!w->streamed)
+        return;
+    item_event_begin(w, out, &jw, it, "response.output_text.annotation.added");
+    jw_key(&jw, "annotation_index");
+    jw_u64(&jw, it->annotation_count - 1);
+    jw_key(&jw, "annotation");
+    jw_raw(&jw, raw);
+    event_end(out, &jw);
+}
+
+/* The files behind the marks of a text that is whole. A want of memory shows when the text is used. */
+static void cite_files(struct said_writer *w, struct item *it, struct buf *out)
+{
+    const struct responses_search *search = asked_of(w)->search;
+    struct err lost = {0};
+    struct str raw;
+
+    if (it->kind != ITEM_TEXT || !search || !search->done)
+        return;
+    for (size_t i = 0; i < search->hit_count; i++) {
+        if (!responses_search_cited(search, i, buf_view(&it->text), w->arena, &raw, &lost))
+            said_lost(w, STR("citations"));
+        else if (raw.ptr)
+            annotate(w, it, raw, out);
+    }
+}
+
 static void end_item(struct said_writer *w, struct item *it, struct buf *out)
 {
     bool has_part = it->kind != ITEM_REASONING || it->text.len > 0;
 
     if (it->done)
         return;
+    cite_files(w, it, out);
     it->done = true;
     if (!w->streamed)
         return;
@@ -471,11 +510,9 @@ static void end_words(struct said_writer *w, struct buf *out)
 static struct item *add_item(struct said_writer *w, enum item_kind kind, uint32_t part,
                              struct buf *out, struct err *err)
 {
-    static const char *const marks[] = {[ITEM_TEXT] = "msg",
-                                        [ITEM_REFUSAL] = "msg",
-                                        [ITEM_REASONING] = "rs",
-                                        [ITEM_CALL] = "fc",
-                                        [ITEM_IMAGE] = "ig"};
+    static const char *const marks[] = {
+        [ITEM_TEXT] = "msg", [ITEM_REFUSAL] = "msg", [ITEM_REASONING] = "rs",
+        [ITEM_CALL] = "fc",  [ITEM_IMAGE] = "ig",    [ITEM_SEARCH] = "fs"};
     struct writing *own = w->own;
     struct item *it;
     struct buf id;
@@ -639,9 +676,8 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
                          struct err *err)
 {
     struct item *it = told_text(w, said->part);
-    struct str raw = said->raw; /* as this wire has it: flat */
-    struct json_writer jw;
-
+    if (asked_of(w)->search && asked_of(w)->search->done)
+        return true; /* files are cited instead, when the text is whole */
     if (it && it->done &&
         w->streamed) { /* its text has been repeated, and all that belongs to it */
         said_lost(w, STR("citations"));
@@ -650,21 +686,8 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
     it = it ? it : open_item(w, ITEM_TEXT, said->part, out, err);
     if (!it)
         return false;
-    if (it->annotations.len)
-        buf_char(&it->annotations, ',');
-    buf_str(&it->annotations, raw);
-    if (!buf_ok(&it->annotations))
-        return err_arena(err, w->arena);
-    it->annotation_count++;
-    if (!w->streamed)
-        return true;
-    item_event_begin(w, out, &jw, it, "response.output_text.annotation.added");
-    jw_key(&jw, "annotation_index");
-    jw_u64(&jw, it->annotation_count - 1);
-    jw_key(&jw, "annotation");
-    jw_raw(&jw, raw);
-    event_end(out, &jw);
-    return true;
+    annotate(w, it, said->raw, out); /* as this wire has it: flat */
+    return buf_ok(&it->annotations) || err_arena(err, w->arena);
 }
 
 /* {"content":[...],"refusal":...} of the chat dialect: its list. */
@@ -700,17 +723,54 @@ static void end_part(struct said_writer *w, uint32_t part, struct buf *out)
 
 /* ---- beginning and end ---- */
 
-static void begin(struct said_writer *w, struct buf *out)
+static void search_event(struct said_writer *w, const struct item *it, const char *type,
+                         struct buf *out)
+{
+    struct json_writer jw;
+
+    event_begin(w, out, &jw, type);
+    write_text_member(&jw, "item_id", str_from(it->id));
+    jw_key(&jw, "output_index");
+    jw_u64(&jw, it->index);
+    event_end(out, &jw);
+}
+
+/* The search was made before the answer began: it is the first item. */
+static bool tell_search(struct said_writer *w, struct buf *out, struct err *err)
+{
+    const struct responses_search *search = asked_of(w)->search;
+    struct item *it;
+
+    if (!search || !search->done)
+        return true;
+    it = add_item(w, ITEM_SEARCH, UINT32_MAX, out, err);
+    if (!it)
+        return false;
+    it->search = search;
+    if (w->streamed) {
+        output_item_event(w, out, it, false);
+        search_event(w, it, "response.file_search_call.in_progress", out);
+        search_event(w, it, "response.file_search_call.searching", out);
+        search_event(w, it, "response.file_search_call.completed", out);
+    }
+    it->done = true;
+    if (w->streamed)
+        output_item_event(w, out, it, true);
+    return true;
+}
+
+static bool begin(struct said_writer *w, struct buf *out, struct err *err)
 {
     struct writing *own = w->own;
 
     if (own->begun)
-        return;
+        return true;
     own->begun = true;
-    if (!w->streamed)
-        return;
-    response_event(w, out, "response.created", false);
-    response_event(w, out, "response.in_progress", false);
+    if (w->streamed) {
+        response_event(w, out, "response.created", false);
+        response_event(w, out, "response.in_progress", false);
+    }
+    return tell_search(w, out, err);
 }
 
 /* For previous_response_id: the object as it was given, and its items with what must come back. */
@@ -843,7 +903,7 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
 bool responses_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                           struct err *err)
 {
-    if (said->kind != SAID_PING)
-        begin(w, out);
+    if (said->kind != SAID_PING && !begin(w, out, err))
+        return false;
     return say(w, said, out, err);
 }

@@ -483,9 +483,14 @@ static bool read_tool(struct field_reader *r, json_ref v, const struct at *at, s
     static const char *const known[] = {"type",       "name",   "description",
                                         "parameters", "strict", NULL};
     struct tool *tool;
+    bool ours;
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(at, "expected an object", err);
+    if (!responses_read_search(r, v, &ours, err))
+        return false;
+    if (ours)
+        return true;
     tool = member_tool(r, end, err);
     if (!tool)
         return false;
@@ -621,10 +626,13 @@ bool responses_read_include(struct field_reader *r, json_ref v, struct err *err)
             asked_of(r)->include_encrypted = true;
         else if (str_eq(json_raw(r->json, i), STR("\"message.output_text.logprobs\"")))
             r->to->logprobs = 1;
+        else if (str_eq(json_raw(r->json, i), STR("\"file_search_call.results\"")))
+            asked_of(r)->include_results = true;
         else
             others = true;
     }
-    return !others || keep_as_extra(r, "include", v, err);
+    /* A provider that searches hears of it as it came. */
+    return (!others && !asked_of(r)->include_results) || keep_as_extra(r, "include", v, err);
 }
 
 bool responses_read_metadata(struct field_reader *r, json_ref v, struct err *err)

@@ -148,3 +148,52 @@ test("batches: some read, some not; pages by cursor; cancelled", async () => {
   for (const id of pages) await client.files.delete(id);
   assert.deepEqual(kept("files"), []);
 });
+
+test("file_search: the documents' own sentences, and a model that writes from them", async () => {
+  const store = await client.vectorStores.create({ name: "Searched" });
+  const file = await client.vectorStores.files.uploadAndPoll(store.id, await toFile(Buffer.from(fees), "fees.md"), poll);
+  const tools = [{ type: "file_search", vector_store_ids: [store.id], max_num_results: 4 }];
+  const ask = { input: "How much is the cancellation fee?", tools, include: ["file_search_call.results"] };
+  const check = (response) => {
+    assert.deepEqual(response.output.map((item) => item.type), ["file_search_call", "message"]);
+    const [call, message] = response.output;
+    assert.deepEqual([call.status, call.queries], ["completed", [ask.input]]);
+    assert.deepEqual([call.results[0].file_id, call.results[0].filename], [file.id, "fees.md"]);
+    assert.match(call.results[0].text, /12 euros/);
+    const [content] = message.content;
+    const cited = content.annotations.find((a) => a.type === "file_citation");
+    assert.deepEqual([cited.file_id, cited.filename], [file.id, "fees.md"]);
+    assert.equal([...content.text].slice(cited.index, cited.index + 3).join(""), "[1]");
+    assert.deepEqual(response.tools, tools);
+    return content.text;
+  };
+  assert.match(check(await app.responses.create({ model: "weir", ...ask })), /12 euros/);
+  assert.equal((await app.responses.create({ model: "weir", ...ask, include: [] })).output[0].results, null);
+
+  const names = [];
+  let last;
+  for await (const event of await app.responses.create({ model: "weir", ...ask, stream: true })) {
+    names.push(event.type);
+    last = event;
+  }
+  assert.match(check(last.response), /12 euros/);
+  for (const name of ["in_progress", "searching", "completed"]) assert.equal(names.filter((n) => n === `response.file_search_call.${name}`).length, 1);
+  assert.ok(names.indexOf("response.file_search_call.completed") < names.indexOf("response.output_text.delta"));
+  assert.ok(names.includes("response.output_text.annotation.added"));
+
+  // Through a provider: it gets the passages and no tool; it says "... [1]".
+  provider.says = "The fee is 12 euros [1].";
+  const written = await app.responses.create({ model: "fake", ...ask });
+  provider.says = undefined;
+  assert.equal(check(written), "The fee is 12 euros [1].");
+  const sent = provider.requests.at(-1).body;
+  assert.ok(JSON.stringify(sent).includes("12 euros") && !JSON.stringify(sent).includes("file_search"));
+
+  // A filter that leaves nothing; somebody else's store; what is not known.
+  const none = await app.responses.create({ model: "weir", ...ask, tools: [{ ...tools[0], filters: { type: "eq", key: "year", value: 1 } }] });
+  assert.deepEqual(none.output[0].results, []);
+  await assert.rejects(foreign.responses.create({ model: "weir", ...ask }), OpenAI.NotFoundError);
+  await assert.rejects(app.responses.create({ model: "weir", ...ask, tools: [{ ...tools[0], colour: 1 }] }), /colour/);
+  await client.vectorStores.delete(store.id);
+  await client.files.delete(file.id);
+});
