@@ -12,7 +12,6 @@
 #define DEPTH_MAX      16
 #define FOUND_MAX      1000
 #define DOCUMENTS_EACH 32 /* above, the whole cache goes: each document costs a walk over it */
-#define INDEX_DIR      STR("knowledge")
 #define PERSON_EVERY   2
 
 /* ---- looking into files ---- */
@@ -46,9 +45,11 @@ static bool search_file(struct walk *w, struct str path, struct err *err)
     return true;
 }
 
-static bool is_passed_over(const struct walk *w, struct str name, int depth)
+static bool is_passed_over(const struct walk *w, struct str name)
 {
-    return depth == 0 && w->where->only.len && str_eq(name, w->where->only) == w->where->except;
+    bool segment = str_ends(name, STR(".segment")) || str_ends(name, STR(".records"));
+
+    return w->where->which != SEARCH_ALL && segment != (w->where->which == SEARCH_SEGMENTS);
 }
 
 static bool walk(struct walk *w, struct str dir, int depth, struct err *err)
@@ -68,7 +69,7 @@ static bool walk(struct walk *w, struct str dir, int depth, struct err *err)
 
         if (!path.ptr)
             return err_arena(err, w->arena);
-        if (is_passed_over(w, names[i], depth) || !file_stat(path.ptr, &info, &gone))
+        if (!file_stat(path.ptr, &info, &gone) || (!info.is_dir && is_passed_over(w, names[i])))
             continue;
         if (!(info.is_dir ? walk(w, path, depth + 1, err) : search_file(w, path, err)))
             return false;
@@ -336,7 +337,7 @@ static void run_search(void *arg)
     struct forgetting *f = arg;
     struct fingerprints *prints = &f->told->documents.prints;
     struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
-    struct search_where where = {.dir = f->house->dir.ptr, .only = INDEX_DIR};
+    struct search_where where = {.dir = f->house->dir.ptr, .which = SEARCH_SEGMENTS};
     size_t taken = prints->count;
     struct file_search index;
 
@@ -346,7 +347,7 @@ static void run_search(void *arg)
         return;
     fingerprints_drop_found(prints);
     f->told->shared = taken - prints->count;
-    where.except = true;
+    where.which = SEARCH_OTHERS;
     f->ok = search_files(f->arena, &where, prints, &f->told->search, &f->err);
     f->told->search.files += index.files;
     f->told->search.bytes += index.bytes;

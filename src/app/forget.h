@@ -47,12 +47,10 @@ SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;
 
-/* All files below `dir`, as deep as they lie; sockets and what goes meanwhile are passed over. `only`: of the
- * folder of that name, or all but that one when `except`. Blocks. */
+/* All files below `dir`, as deep as they lie; sockets and what goes meanwhile are passed over. Blocks. */
 struct search_where {
     const char *dir;
-    struct str only;
-    bool except;
+    enum { SEARCH_ALL, SEARCH_SEGMENTS /* of knowledge bases alone */, SEARCH_OTHERS } which;
 };
 bool search_files(struct arena *arena, const struct search_where *where,
                   struct fingerprints *prints, struct file_search *out, struct err *err) MUST_CHECK;
