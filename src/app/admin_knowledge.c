@@ -106,6 +106,11 @@ static const struct schema_field vectors_fields[] = {
     {"model", FIELD_PROSE, FIELD_OPTIONAL, "The embedding model that is asked.", 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, "All of them; each is found by its words.", 0, 0, NULL, NULL},
     {"vectors", FIELD_COUNT, 0, "Those that are found by vectors too.", 0, 0, NULL, NULL},
+    {"graphed", FIELD_COUNT, 0, "Of these: found by a graph instead of comparing all.", 0, 0, NULL,
+     NULL},
+    {"recall", FIELD_NUMBER, FIELD_OPTIONAL,
+     "Of the ten nearest, how many the graphs find, measured on vectors of their own.", 0, 0, NULL,
+     NULL},
     {"learned_from", FIELD_COUNT, FIELD_OPTIONAL,
      "Passages that the latent model was learned from; absent while there is none.", 0, 0, NULL,
      NULL},
@@ -248,6 +253,9 @@ static bool vectors(struct admin_call *call, struct err *err)
         reply_text(w, "model", s.model);
     reply_count(w, "passages", (int64_t)s.passages);
     reply_count(w, "vectors", (int64_t)s.vectors);
+    reply_count(w, "graphed", (int64_t)s.graphed);
+    if (s.graphed > 0)
+        jw_key(w, "recall"), jw_f64(w, (double)s.recall);
     if (s.learned_from > 0)
         reply_count(w, "learned_from", (int64_t)s.learned_from);
     reply_count(w, "refused", (int64_t)s.failed);

@@ -28,6 +28,7 @@ void house_embedder(struct house *house, struct embedder_options *out)
     *out = (struct embedder_options){.kind = EMBEDDER_MODEL,
                                      .batch = (uint32_t)s->knowledge.embed_batch,
                                      .weight = (uint32_t)s->knowledge.vector_weight,
+                                     .graph_from = (uint32_t)s->knowledge.graph_from,
                                      .question_limit = s->knowledge.embed_limit,
                                      .ask = ask,
                                      .ctx = house};

@@ -106,7 +106,7 @@ struct settings {
         struct str embedder;
         int64_t embed_batch;
         dur_ns embed_limit, rerank_limit;
-        int64_t vector_weight;
+        int64_t vector_weight, graph_from;
         struct str reranker;
         int64_t rerank_passages;
         int64_t bases, uploads, file_bytes, files;

@@ -173,6 +173,10 @@ static const struct setting knowledge_rows[] = {
     {"vector_weight", SET_COUNT, AT(knowledge.vector_weight), "0", 0, 1000, NULL, true,
      "What the likeness of vectors counts beside that of words, in percent; 0: as it was learned, "
      "which is careful. More where questions and documents share few words."},
+    {"graph_from", SET_COUNT, AT(knowledge.graph_from), "300000", 1, 100000000, NULL, true,
+     "From how many vectors in one file on a graph (HNSW) is made of them when the file is "
+     "written; "
+     "below, and where a graph finds too few, every vector is compared."},
     {"reranker", SET_NAME, AT(knowledge.reranker), "none", 0, 0, NULL, true,
      "Which configured chat model puts the passages found into order before they are answered "
      "from: "

@@ -69,6 +69,12 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     return true;
 }
 
+static void set_graphs(const struct knowledge *k, struct lexical *index)
+{
+    if (k->embedder.graph_from)
+        vector_graph_from(index, k->embedder.graph_from);
+}
+
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,
                     struct err *err)
 {
@@ -79,6 +85,7 @@ bool knowledge_open(const struct knowledge_options *options, struct knowledge **
         return false;
     if (!lexical_open(options->dir, &index, err))
         return err_wrap(err, "open the knowledge base");
+    set_graphs(k, index);
     atomic_store(&k->index, index);
     if (!originals_sweep(k, NULL, err))
         return err_wrap(err, "open the knowledge base");
@@ -176,8 +183,10 @@ bool repair_now(struct knowledge *k, uint32_t *dropped, struct err *err)
     if (!atomic_load(&k->index)) {
         ok = lexical_repair(k->dir, dropped, err) && (*dropped == 0 || originals_keep(k, err)) &&
              lexical_open(k->dir, &index, err);
-        if (ok)
+        if (ok) {
+            set_graphs(k, index);
             atomic_store(&k->index, index);
+        }
     }
     mutex_unlock(&k->repairing);
     return ok;

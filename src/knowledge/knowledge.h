@@ -39,6 +39,7 @@ struct embedder_options {
     struct str model;      /* EMBEDDER_MODEL: its name */
     uint32_t batch;        /* texts of a call; default 32 */
     uint32_t weight;       /* of vectors beside words, in percent; 0: as learned */
+    uint32_t graph_from;   /* vectors of a segment; 0: index/vector.h says */
     dur_ns question_limit; /* how long a question waits for its vector; default 2 s */
     SUSPENDS bool (*ask)(void *ctx, struct embed_call *call, struct err *err);
     void *ctx;
@@ -271,6 +272,8 @@ struct vectors_status {
     const char *embedder;       /* "none", "hashed", "latent", or "model" */
     struct str model;           /* of EMBEDDER_MODEL */
     uint64_t passages, vectors; /* in use: of the embedder as it is now; the others wait */
+    uint64_t graphed;           /* of them: found by a graph */
+    float recall;               /* of the graphs, measured when they were made */
     uint64_t learned_from;      /* latent: passages; 0: there is no model now, and none asked */
     char problem[240];          /* the newest; empty: none */
     uint32_t failed;            /* documents that the model would not take */

@@ -168,8 +168,11 @@ void knowledge_vectors(struct knowledge *k, struct vectors_status *out)
         s.passages = lexical_stats(view).passages;
         size_t count = vectors_field(k, view, &field) ? vector_fields(view, list) : 0;
         for (size_t i = 0; i < count && i < VECTOR_FIELDS_MAX; i++)
-            if (vector_field_eq(&list[i].field, &field))
+            if (vector_field_eq(&list[i].field, &field)) {
                 s.vectors = list[i].vectors;
+                s.graphed = list[i].graphed;
+                s.recall = list[i].recall;
+            }
         if (k->embedder.kind == EMBEDDER_LATENT && latent_of(view, &latent, &field))
             s.learned_from = latent.learned_from;
     }
