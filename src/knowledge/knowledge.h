@@ -242,7 +242,9 @@ enum polarity { POLARITY_NONE, POLARITY_YES, POLARITY_NO };
 struct grounded {
     bool answered;       /* false: nothing above the bar; citations are then the nearest passages */
     struct str language; /* of the question */
-    struct str text;     /* sentences with [1] [2], or the plain refusal, in that language */
+    struct str
+        question; /* as it was completed from what was said before; empty: it was asked as it is */
+    struct str text; /* sentences with [1] [2], or the plain refusal, in that language */
     struct citation *citations;
     size_t citation_count;
     enum polarity verdict; /* where the first citation says so word by word */

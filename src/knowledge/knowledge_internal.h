@@ -90,6 +90,7 @@ struct account {
     const char *through; /* name of the model that wrote the text, or NULL */
     const char *warnings[4 + SEARCH_NOTES_MAX];
     size_t warning_count;
+    struct str question;         /* what was asked of the documents, when it was completed */
     struct str links;            /* in front of the addresses of citations */
     const struct review *review; /* of the sentences a model wrote, or NULL */
 };
@@ -106,6 +107,7 @@ struct through {
     const struct base_set *bases;
     const struct model *model;
     enum unsupported unsupported;
+    struct str completed; /* the question, where it was completed */
 };
 SUSPENDS bool ask_through(const struct through *through, struct request *req,
                           const struct knowledge_question *question, struct answer **out,

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "knowledge/answer.h"
 #include "knowledge/bases.h"
+#include "knowledge/followup.h"
 #include "knowledge/knowledge_internal.h"
 #include "models/responses.h"
 #include "sys/clock.h"
@@ -181,6 +182,8 @@ void write_account(struct buf *to, const struct account *a)
         jw_key(&w, "verdict");
         jw_cstr(&w, a->verdict == POLARITY_YES ? "yes" : "no");
     }
+    if (a->question.len)
+        write_text(&w, "question", a->question);
     if (a->through) {
         jw_key(&w, "through");
         jw_cstr(&w, a->through);
@@ -339,6 +342,7 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
 {
     struct account account = {.text = g->text,
                               .links = links_of(req),
+                              .question = g->question,
                               .answered = g->answered,
                               .verdict = g->verdict,
                               .confidence = g->confidence,
@@ -497,6 +501,11 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     return true;
 }
 
+static struct str completed_of(const struct request *req, const struct knowledge_question *question)
+{
+    return str_eq(question->text, req->chat.question) ? STR_NONE : question->text;
+}
+
 /* Passages as they are: listed for people, with all that is known of them for programs. */
 static SUSPENDS bool search_for(const struct base_set *bases, struct request *req,
                                 const struct knowledge_question *question, size_t limit,
@@ -504,7 +513,8 @@ static SUSPENDS bool search_for(const struct base_set *bases, struct request *re
 {
     bool zh = str_eq(text_language(question->text), STR("zh"));
     struct passages_found found;
-    struct grounded g = {.language = text_language(question->text)};
+    struct grounded g = {.language = text_language(question->text),
+                         .question = completed_of(req, question)};
     struct buf b;
 
     if (!bases_search(bases, req->arena, question, limit, &found, err))
@@ -575,6 +585,41 @@ static bool unsupported_of(struct request *req, enum unsupported setting, enum u
     return err_set(err, ERR_INVALID, "weir.unsupported: expected \"mark\", \"drop\" or \"refuse\"");
 }
 
+static struct str text_of(struct request *req, json_ref content)
+{
+    const struct json *j = req->chat.json;
+    struct str text = STR_NONE;
+
+    if (json_kind(j, content) == JSON_ARRAY)
+        content = json_get(j, json_first(j, content), STR("text"));
+    return json_str(j, content, req->arena, &text) ? text : STR_NONE;
+}
+
+/* "And for water damage?" is asked as the whole question that it is: of what was said before the last message of
+ * the user. */
+static bool complete_question(struct request *req, struct knowledge_question *question,
+                              struct err *err)
+{
+    const struct json *j = req->chat.json;
+    struct utterance said[FOLLOWUP_TURNS];
+    size_t count = 0;
+
+    for (json_ref m = json_first(j, req->chat.messages); m; m = json_next(j, m)) {
+        struct str role = json_raw(j, json_get(j, m, STR("role")));
+        bool user = str_eq(role, STR("\"user\""));
+
+        if (!user && !str_eq(role, STR("\"assistant\"")))
+            continue;
+        if (count == FOLLOWUP_TURNS)
+            memmove(said, said + 1, --count * sizeof *said);
+        said[count++] = (struct utterance){user, text_of(req, json_get(j, m, STR("content")))};
+    }
+    while (count > 0 && !said[count - 1].user)
+        count--;
+    return count < 2 ||
+           followup_complete(req->arena, said, count - 1, req->chat.question, &question->text, err);
+}
+
 bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
                          struct err *err)
 {
@@ -593,17 +638,19 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
         return err_set(err, ERR_INVALID,
                        "messages: expected a question in the last message with role \"user\"");
     if (!knowledge_question_of(req, &question, &search, err) ||
-        !knowledge_bases_of(req, m->bases, &bases, err))
+        !complete_question(req, &question, err) || !knowledge_bases_of(req, m->bases, &bases, err))
         return false;
     if (search > 0)
         return search_for(&bases, req, &question, (size_t)search, out, err);
     if (through)
         return unsupported_of(req, m->unsupported, &unsupported, err) &&
-               ask_through(&(struct through){&bases, through, unsupported}, req, &question, out,
-                           err);
+               ask_through(
+                   &(struct through){&bases, through, unsupported, completed_of(req, &question)},
+                   req, &question, out, err);
     if (!bases_answer(&bases, req->arena, &question, &grounded, err))
         return false;
     grounded.notes = question.notes;
+    grounded.question = completed_of(req, &question);
     *out = answer_here(req, &grounded, err);
     return *out != NULL;
 }

@@ -134,6 +134,7 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
     struct str text = str_trim(buf_view(&w->content));
     struct account a = {.text = buf_view(&w->content),
                         .links = links_of(w->req),
+                        .question = w->through->completed,
                         .confidence = w->briefing.confidence,
                         .through = w->model->name.ptr,
                         .citations = used,
@@ -541,6 +542,7 @@ bool ask_through(const struct through *through, struct request *req,
     /* Nothing to write from: the refusal needs no model and costs nothing. */
     if (!bases_answer(through->bases, req->arena, question, &none, err))
         return false;
+    none.question = through->completed;
     *out = answer_here(req, &none, err);
     return *out != NULL;
 }
