@@ -414,7 +414,10 @@ static bool run(const char *data, const char *language, uint32_t every, FILE *tr
     struct collection c;
     static struct legs l;
 
-    l = (struct legs){.c = &c,
+    uint32_t before = l.questions; /* of the languages before */
+
+    l = (struct legs){.questions = before,
+                      .c = &c,
                       .every = every,
                       .train = train,
                       .scratch = arena_new(SCRATCH),
