@@ -12,6 +12,8 @@
 #ifndef WEIR_INDEX_LATENT_H
 #define WEIR_INDEX_LATENT_H
 
+#include <stdatomic.h>
+
 #include "index/lexical.h"
 
 #define LATENT_DIMENSIONS_MAX 512u
@@ -31,7 +33,7 @@ struct latent_lesson {
     const struct lexical_view *view;
     const struct lexical_filter *filter; /* of the view; learned from those alone. NULL: from all */
     const struct latent_limits *limits;
-    const volatile bool *stop; /* or NULL */
+    const atomic_bool *stop; /* or NULL */
 };
 bool latent_learn(const struct latent_lesson *lesson, struct arena *arena, struct str *out,
                   struct err *err) MUST_CHECK;

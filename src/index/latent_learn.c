@@ -32,7 +32,7 @@ struct learning {
 
 static bool is_over(const struct learning *l, struct err *err)
 {
-    if (!l->lesson->stop || !*l->lesson->stop)
+    if (!l->lesson->stop || !atomic_load(l->lesson->stop))
         return false;
     (void)err_set(err, ERR_CANCELLED, "learning was stopped");
     return true;

@@ -30,7 +30,7 @@ struct knowledge {
     struct embedder_options embedder;
     struct reranker_options reranker;
     struct vectors_state *vectors;
-    volatile bool closing; /* long work on the pool looks at it */
+    atomic_bool closing; /* long work on the pool looks at it */
     size_t file_bytes_max;
     uint32_t files_max;
     int index_threads;

@@ -271,6 +271,7 @@ bool ingest_run_stop(struct knowledge *k, uint64_t id, struct err *err)
 
 void ingest_runs_stop(struct knowledge *k)
 {
+    atomic_store(&k->closing, true);
     mutex_lock(&k->runs->mutex);
     k->runs->closing = true;
     for (size_t i = 0; i < RUNS_MAX; i++)

@@ -4,6 +4,7 @@
 
 #include "knowledge/answer.h"
 #include "knowledge/bases_internal.h"
+#include "knowledge/vectors.h"
 
 #define TEXT_MAX ((size_t)4 * MIB)
 
@@ -119,9 +120,12 @@ bool bases_search(const struct base_set *set, struct arena *arena,
 {
     struct passages_found lists[BASES_ASKED_MAX] = {0};
 
+    struct knowledge_question asked = *question;
+
     ASSERT(set->count > 0);
+    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
     for (size_t i = 0; i < set->count; i++)
-        if (!knowledge_search(base_knowledge(set->at[i]), arena, question, limit, &lists[i], err) ||
+        if (!knowledge_search(base_knowledge(set->at[i]), arena, &asked, limit, &lists[i], err) ||
             !name_all(set->at[i], arena, lists[i].list, lists[i].count, err))
             return false;
     if (set->count == 1) {
@@ -148,9 +152,12 @@ bool bases_answer(const struct base_set *set, struct arena *arena,
 {
     struct grounded best = {0}, one;
 
+    struct knowledge_question asked = *question;
+
     ASSERT(set->count > 0);
+    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
     for (size_t i = 0; i < set->count; i++) {
-        if (!knowledge_answer(base_knowledge(set->at[i]), arena, question, &one, err) ||
+        if (!knowledge_answer(base_knowledge(set->at[i]), arena, &asked, &one, err) ||
             !name_all(set->at[i], arena, one.citations, one.citation_count, err))
             return false;
         if (i == 0 || is_better(&one, &best))
@@ -226,16 +233,18 @@ bool bases_brief(const struct base_set *set, struct arena *arena,
 {
     struct briefs *briefs = arena_alloc(arena, sizeof *briefs);
     struct briefing all = {0};
+    struct knowledge_question asked = *question;
 
     ASSERT(set->count > 0);
     if (!briefs)
         return err_arena(err, arena);
     briefs->count = set->count;
     briefs->most = question->passages ? MIN_OF(question->passages, PASSAGES_ASKED) : PASSAGES_ASKED;
+    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
     for (size_t i = 0; i < set->count; i++) {
         struct briefing *one = &briefs->of[i];
 
-        if (!knowledge_brief(base_knowledge(set->at[i]), arena, question, one, err) ||
+        if (!knowledge_brief(base_knowledge(set->at[i]), arena, &asked, one, err) ||
             !name_all(set->at[i], arena, one->citations, one->count, err))
             return false;
         if (i == 0)

@@ -138,7 +138,7 @@ void vectors_question(struct knowledge *k, struct arena *arena, struct knowledge
     struct scope scope;
     struct err err = {0};
 
-    if (e->kind != EMBEDDER_MODEL || question->vector || !e->ask)
+    if (e->kind != EMBEDDER_MODEL || question->dim || !e->ask)
         return;
     struct lexical *index = index_of(k, &err);
     struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
@@ -152,6 +152,7 @@ void vectors_question(struct knowledge *k, struct arena *arena, struct knowledge
         question->dim = call.dim;
         return;
     }
+    question->dim = UINT32_MAX; /* not asked again for the next base */
     log_warn("a question was searched by its words alone: %s",
              ok ? "the embedding model gave a vector of another length" : err.text);
     search_note(question->notes, "the question could not be embedded in time: passages were found "

@@ -185,7 +185,7 @@ TEST(learning_can_be_stopped)
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
     struct lexical *index CLEANUP(lexical_close) = index_of_texts(test_dir(), false, NULL);
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
-    volatile bool stop = true;
+    atomic_bool stop = true;
     struct latent_lesson lesson = {.view = view, .limits = &small, .stop = &stop};
     struct str bytes;
     struct err err = {0};
