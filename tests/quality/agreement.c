@@ -356,11 +356,11 @@ void print_agreement(const char *name, const struct agreement *a)
 {
     const char *slash = strrchr(name, '/');
 
-    printf("%-10s %5u %8.3f %8.3f %9.3f %8.3f", slash ? slash + 1 : name, a->files,
+    printf("| %s | %u | %.3f | %.3f | %.3f | %.3f |", slash ? slash + 1 : name, a->files,
            share(a->words_found, a->words), share(a->read_expected, a->words_read),
            share(a->headings_found, a->headings), share(a->cells_found, a->cells));
     if (a->failed)
-        printf("  %u failed", a->failed);
+        printf(" %u failed", a->failed);
     printf("\n");
 }
 
@@ -411,12 +411,12 @@ bool compare_dir(const char *dir, bool tell, struct agreement *sum, struct err *
         compare(arena, &parsed.document, markdown, &one); /* nothing, when it failed */
         one.failed = failed;
         if (tell && why.code)
-            printf("# " STR_FMT ": %s\n", STR_ARG(names[i]), why.text);
+            fprintf(stderr, STR_FMT ": %s\n", STR_ARG(names[i]), why.text);
         else if (tell)
-            printf("# " STR_FMT ": text %.3f, of ours %.3f, headings %.3f, tables %.3f\n",
-                   STR_ARG(names[i]), share(one.words_found, one.words),
-                   share(one.read_expected, one.words_read),
-                   share(one.headings_found, one.headings), share(one.cells_found, one.cells));
+            fprintf(stderr, STR_FMT ": text %.3f, of ours %.3f, headings %.3f, tables %.3f\n",
+                    STR_ARG(names[i]), share(one.words_found, one.words),
+                    share(one.read_expected, one.words_read),
+                    share(one.headings_found, one.headings), share(one.cells_found, one.cells));
         add_up(sum, &one);
         arena_rewind(arena, mark);
     }

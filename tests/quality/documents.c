@@ -201,9 +201,10 @@ static bool ask_answerable(struct line_reader *r, struct str question, bool answ
 {
     struct asking *a = r->to;
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(r->c->knowledge->index);
+    struct knowledge_question asked = {.text = question};
     struct inquiry in;
 
-    if (!inquire(&(struct access){.view = view}, a->arena, question, &in, err))
+    if (!inquire_of(r->c->knowledge, &(struct access){.view = view}, a->arena, &asked, &in, err))
         return false;
     if (answerable)
         a->sure[a->sure_count++] = (double)in.answerable;
@@ -329,6 +330,7 @@ bool financebench_run(const char *dir, const char *data, struct figures *to, str
         ok = ingest_now(c.knowledge, c.arena, &wish, &report, err) &&
              (!report.failed ||
               err_set(err, ERR_INVALID, STR_FMT, STR_ARG(report.problems[0].reason))) &&
+             collection_embed(&c, err) &&
              ask_set(&c, folder, file_at(&c, data, "financebench/questions.jsonl"), ask_filings,
                      &p.asking, err);
     }

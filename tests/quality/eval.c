@@ -3,6 +3,7 @@
  *   weir_eval DATA                      the whole sets (README.md says where they come from)
  *   weir_eval DATA --language en        one of the two
  *   weir_eval DATA --set squad2-en      one set
+ *   weir_eval DATA --embedder latent    with vectors beside the words, "latent" or "hashed"
  *   weir_eval DATA --every 10           each tenth question: seconds instead of two minutes
  *   weir_eval DATA --tsv FILE           the same figures for programs: table, set, measure, value, baseline
  *   weir_eval DATA --train FILE         the features for train.c beside the figures
@@ -204,6 +205,10 @@ static FILE *read_options(struct eval *e, int argc, char **argv)
             e->every = (uint32_t)n;
         else if (strcmp(argv[i], "--language") == 0)
             e->language = value;
+        else if (strcmp(argv[i], "--embedder") == 0 && strcmp(value, "latent") == 0)
+            sets_embedder = EMBEDDER_LATENT;
+        else if (strcmp(argv[i], "--embedder") == 0 && strcmp(value, "hashed") == 0)
+            sets_embedder = EMBEDDER_HASHED;
         else {
             fprintf(stderr, "weir_eval: %s %s is not known: see tests/quality/README.md\n", argv[i],
                     value);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "knowledge/vectors.h"
 #include "score.h"
 
 #define AWAY_EVERY 3 /* questions of which spans are also learned with the answer's article away */
@@ -56,17 +57,19 @@ static bool rank_hits(struct eval *e, const struct lexical_hits *hits, struct in
     return inquire_in(&request, hits, in, err);
 }
 
-/* As inquire() does, with the weights that this question is measured by. */
+/* As inquire_of() does, with the weights that this question is measured by. */
 static bool ask_documents(struct eval *e, struct str text, struct inquiry *in, struct err *err)
 {
+    struct knowledge_question asked = {.text = text};
+    struct find_wish wish = {.knowledge = e->c->knowledge,
+                             .question = &asked,
+                             .terms = &in->question.terms,
+                             .limit = PASSAGES_ASKED};
     struct lexical_hits hits;
 
     *in = (struct inquiry){0};
     return question_read(&e->access, e->analyser, e->scratch, text, &in->question, err) &&
-           lexical_search(e->view, e->scratch,
-                          &(struct lexical_query){&in->question.terms, NULL, PASSAGES_ASKED}, &hits,
-                          err) &&
-           rank_hits(e, &hits, in, err);
+           find_passages(&e->access, e->scratch, &wish, &hits, err) && rank_hits(e, &hits, in, err);
 }
 
 static bool only_right_passage(struct eval *e, const struct asked_question *q, struct inquiry *in,

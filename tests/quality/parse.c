@@ -1,7 +1,7 @@
 /* weir_parse: what the readers make of files. With one file, its elements; with --compare, how well a folder
  * of files agrees with the Markdown expected of them: text found, headings in order, tables alike.
  *   weir_parse FILE
- *   weir_parse --compare DIR...      DIR/NAME and DIR/expected/NAME.md */
+ *   weir_parse --compare DIR...      DIR/NAME and DIR/expected/NAME.md: a table; each file to stderr */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,8 +49,7 @@ static int print_file(const char *path)
 
 static int compare_dirs(int count, char **dirs)
 {
-    printf("%-10s %5s %8s %8s %9s %8s\n", "format", "files", "text", "of ours", "headings",
-           "tables");
+    printf("| files | n | text | of ours | headings | tables |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < count; i++) {
         struct agreement sum = {0};
         struct err err = {0};

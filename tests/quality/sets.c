@@ -3,13 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "knowledge/vectors.h"
 #include "sys/file.h"
 
 #define FILE_MAX ((size_t)64 * MIB)
 
+enum embedder_kind sets_embedder = EMBEDDER_NONE;
+
 bool collection_open(const char *dir, struct collection *c, struct err *err)
 {
-    struct knowledge_options options = {.dir = dir};
+    struct knowledge_options options = {.dir = dir, .embedder = {.kind = sets_embedder}};
 
     *c = (struct collection){.arena = arena_new(512 * MIB)};
     if (!c->arena)
@@ -20,9 +23,17 @@ bool collection_open(const char *dir, struct collection *c, struct err *err)
            lexical_begin(c->knowledge->index, &c->writer, err);
 }
 
+bool collection_embed(struct collection *c, struct err *err)
+{
+    for (bool more = sets_embedder != EMBEDDER_NONE; more;)
+        if (!vectors_make_now(c->knowledge, &more, err))
+            return false;
+    return true;
+}
+
 bool collection_ready(struct collection *c, struct err *err)
 {
-    return lexical_commit(&c->writer, err);
+    return lexical_commit(&c->writer, err) && collection_embed(c, err);
 }
 
 void collection_close(struct collection *c)

@@ -57,7 +57,11 @@ bool load_english_news(struct collection *c, const char *data, struct err *err);
 bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,
               struct err *err);
 bool load_sample(struct collection *c, const char *name, struct err *err); /* "en", "zh" */
-bool collection_ready(struct collection *c, struct err *err);              /* commit */
+/* Commit, and make vectors where an embedder is asked for. */
+bool collection_ready(struct collection *c, struct err *err);
+bool collection_embed(struct collection *c, struct err *err);
+extern enum embedder_kind
+    sets_embedder; /* of collections opened from now on; default EMBEDDER_NONE */
 const struct noisy_question *noisy_questions_of(const struct collection *c, size_t *count);
 const struct asked_question *questions_of(const struct collection *c, size_t *count);
 bool holds_answer(const struct asked_question *q, struct str text);
