@@ -228,8 +228,8 @@ bool knowledge_upload(struct knowledge *knowledge, struct arena *arena, const st
     atomic_fetch_add(&knowledge->writers_waiting, 1); /* a run lets us in between two batches */
     bool ran = run_when_free(&u, err);
     atomic_fetch_sub(&knowledge->writers_waiting, 1);
-    if (!ran)
+    if (!ran || !u.ok)
         return false;
     *out = u.report;
-    return u.ok;
+    return true;
 }
