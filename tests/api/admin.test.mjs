@@ -332,6 +332,7 @@ test("knowledge bases: made, shown, filled, asked, deleted", async () => {
   assert.deepEqual(await good("PATCH", `/api/v1/knowledge/deals/documents/${document.id}`, { body: { metadata: { year: 2026 } } }), { changed: 1 });
   assert.equal((await good("POST", "/api/v1/knowledge/deals/search", { body: { query: "merger" } })).passages[0].knowledge, "deals");
   assert.equal((await good("POST", "/api/v1/knowledge/deals/answer", { body: { question: "When does the merger with Beta close?" } })).answered, true);
+  assert.deepEqual(await good("GET", "/api/v1/knowledge/deals/vectors"), { embedder: "none", passages: 1, vectors: 0, graphed: 0, refused: 0 });
   assert.deepEqual(await good("DELETE", `/api/v1/knowledge/deals/documents/${document.id}`), { forgotten: 1 });
   assert.ok((await good("GET", "/api/v1/knowledge")).items.find((b) => b.id === made.id));
   const gone = await good("DELETE", "/api/v1/knowledge/deals");

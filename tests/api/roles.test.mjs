@@ -116,6 +116,7 @@ const rows = {
   "POST /api/v1/knowledge/{base}/runs": [change(422), { body: {} }],
   "GET /api/v1/knowledge/{base}/runs/{run}": [look(404)],
   "DELETE /api/v1/knowledge/{base}/runs/{run}": [change(404)],
+  "GET /api/v1/knowledge/{base}/vectors": [documents(404)],
   "POST /api/v1/knowledge/{base}/search": [ask(404), { body: { query: "x" } }],
   "POST /api/v1/knowledge/{base}/answer": [ask(422), { body: {} }],
   "POST /api/v1/forget/document": [documents(422), { body: {} }],
