@@ -110,6 +110,8 @@ const char *way_of(const struct find_wish *wish, const struct access *access, en
 {
     struct vector_field field;
 
+    if (way == WAY_OVERVIEW)
+        way = WAY_WORDS; /* passages of one are found as any */
     return way == WAY_WORDS && wish->knowledge &&
                    vectors_field(wish->knowledge, access->view, &field)
                ? "hybrid"

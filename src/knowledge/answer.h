@@ -62,8 +62,8 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
 /* What a search found, as a citation: retrieve.c. */
 bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
               struct err *err) MUST_CHECK;
-/* What a question asks, part by part; one where it asks one thing. */
-bool parts_of(const struct access *access, struct arena *arena, struct str question,
+/* What a question asks, and how it is to be looked for; one part where it asks one thing. */
+bool parts_of(const struct access *access, struct arena *arena, struct str question, enum way *way,
               struct question_parts *out, struct err *err) MUST_CHECK;
 /* Each part of a question for itself, as one answer. out->answered: any part is; nothing is said else. */
 struct parts_request {
@@ -74,6 +74,11 @@ struct parts_request {
 bool ground_parts(const struct parts_request *request, struct arena *arena,
                   const struct question_parts *parts, struct grounded *out, struct err *err)
     MUST_CHECK;
+/* What the documents are about: at most OVERVIEW_SENTENCES of their sentences, by the names they share.
+ * !out->answered: no name stands in two passages. */
+#define OVERVIEW_SENTENCES 8
+bool ground_overview(const struct access *access, struct arena *arena, struct str question,
+                     struct grounded *out, struct err *err) MUST_CHECK;
 /* What a way is called: "hybrid" where vectors stand beside the words. */
 struct find_wish; /* knowledge/vectors.h */
 const char *way_of(const struct find_wish *wish, const struct access *access, enum way way);

@@ -6,14 +6,13 @@
 #define TEXT_MAX    ((size_t)1 * MIB)
 #define A_PART_MOST 2 /* citations */
 
-bool parts_of(const struct access *access, struct arena *arena, struct str question,
+bool parts_of(const struct access *access, struct arena *arena, struct str question, enum way *way,
               struct question_parts *out, struct err *err)
 {
     struct way_request request = {.access = access, .arena = arena};
-    enum way way;
 
     request.text = str_trim(str_slice(question, 0, utf8_boundary(question, QUESTION_MAX)));
-    return way_choose(&request, &way, out, err);
+    return way_choose(&request, way, out, err);
 }
 
 static const struct words {

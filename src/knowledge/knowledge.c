@@ -347,12 +347,14 @@ bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge
 {
     struct access *access CLEANUP(access_release) = NULL;
     struct question_parts parts;
+    enum way way;
     struct grounded each = {0};
     struct inquiry inquiry;
 
     if (!access_borrow(k, question, &access, err) ||
-        !parts_of(access, arena, question->text, &parts, err) ||
-        (parts.count > 1 &&
+        !parts_of(access, arena, question->text, &way, &parts, err) ||
+        (way == WAY_OVERVIEW && !ground_overview(access, arena, question->text, &each, err)) ||
+        (way != WAY_OVERVIEW && parts.count > 1 &&
          !ground_parts(&(struct parts_request){k, access, question}, arena, &parts, &each, err)))
         return false;
     if (each.answered) {

@@ -304,3 +304,39 @@ TEST(the_way_follows_from_the_question)
                way_name(way));
     }
 }
+
+TEST(an_overview_tells_what_documents_share)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(fill(&rig, "secret.md"));
+    struct grounded g = rig_ask(&rig, "What are the main topics of the documents?");
+    EXPECT(g.answered && strcmp(g.retrieval, "overview") == 0);
+    EXPECT(g.citation_count >= 2 && g.citation_count <= 4, "%zu", g.citation_count);
+    for (size_t i = 0; i < g.citation_count; i++) {
+        EXPECT(g.citations[i].byte_end > g.citations[i].byte_first);
+        EXPECT(str_find(g.text, g.citations[i].quote) < g.text.len);
+        EXPECT(!str_ends(g.citations[i].path, STR("canteen.md")), "no name of it stands elsewhere");
+        for (size_t k = 0; k < i; k++)
+            EXPECT(!str_eq(g.citations[i].quote, g.citations[k].quote));
+    }
+    g = rig_ask(&rig, "文档的主要内容是什么？");
+    EXPECT(g.answered && str_find(g.text, STR("来源：")) < g.text.len);
+}
+
+TEST(parts_are_answered_each)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(fill(&rig, "secret.md"));
+    struct grounded g =
+        rig_ask(&rig, "What does the canteen serve on Fridays? How many moons does Jupiter have?");
+    REQUIRE(g.answered && g.part_count == 2);
+    EXPECT(g.parts[0].answered && g.parts[0].count >= 1 && !g.parts[1].answered &&
+           g.parts[1].count == 0);
+    EXPECT(str_find(g.text, STR("The documents do not answer: How many moons does Jupiter have?")) <
+               g.text.len,
+           STR_FMT, STR_ARG(g.text));
+    g = rig_ask(&rig, "How many moons does Jupiter have? Who won the football world cup in 1998?");
+    EXPECT(!g.answered && g.part_count == 0, "nothing answered: as any question");
+}
