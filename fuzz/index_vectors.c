@@ -149,6 +149,7 @@ static void ask(struct arena *arena, const struct vectors *v)
 {
     static const float values[VECTOR_DIM_MAX] = {0.5F, -1, 0.25F};
     static float kept[VECTOR_DIM_MAX];
+    const struct lexical_vector asked = {&v->field, values};
     struct err err = {0};
 
     for (int i = 0; i < 8; i++) {
@@ -167,7 +168,7 @@ static void ask(struct arena *arena, const struct vectors *v)
         float score;
         bool has = vector_get(view, &v->field, p, kept);
 
-        ASSERT(vector_scores(view, &v->field, values, &p, 1, &score, &err));
+        ASSERT(vector_scores(view, &asked, &p, 1, &score, &err));
         ASSERT(has == !isnan(score));
     }
 }

@@ -70,9 +70,8 @@ bool vector_search(const struct lexical_view *view, struct arena *arena,
                    const struct vector_query *query, struct lexical_hits *out, struct err *err)
     MUST_CHECK;
 /* The score of each of these passages, in any order; NAN for one without a vector in the field. */
-bool vector_scores(const struct lexical_view *view, const struct vector_field *field,
-                   const float *values, const uint64_t *passages, size_t count, float *out,
-                   struct err *err) MUST_CHECK;
+bool vector_scores(const struct lexical_view *view, const struct lexical_vector *query,
+                   const uint64_t *passages, size_t count, float *out, struct err *err) MUST_CHECK;
 /* A passage's vector as it is kept, at unit length; false: it has none. */
 bool vector_get(const struct lexical_view *view, const struct vector_field *field, uint64_t passage,
                 float *out) MUST_CHECK;

@@ -291,23 +291,22 @@ static bool find_row(const struct lexical_view *view, const struct vector_field 
     return false;
 }
 
-bool vector_scores(const struct lexical_view *view, const struct vector_field *field,
-                   const float *values, const uint64_t *passages, size_t count, float *out,
-                   struct err *err)
+bool vector_scores(const struct lexical_view *view, const struct lexical_vector *query,
+                   const uint64_t *passages, size_t count, float *out, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
-    float *unit = arena ? arena_array(arena, field->dim, sizeof *unit) : NULL;
+    float *unit = arena ? arena_array(arena, query->field->dim, sizeof *unit) : NULL;
     vector_product *product = vector_kernel_best().product;
 
     if (!unit)
         return err_no_room(err, "no memory to score vectors");
-    if (!vector_normalise(values, field->dim, unit))
+    if (!vector_normalise(query->values, query->field->dim, unit))
         return err_set(err, ERR_INVALID, "a vector to score by has a value that is not finite");
     for (size_t i = 0; i < count; i++) {
         const struct vectors *in;
         uint32_t row;
 
-        out[i] = find_row(view, field, passages[i], &in, &row)
+        out[i] = find_row(view, query->field, passages[i], &in, &row)
                      ? score_by_floats(product, unit, in, row)
                      : NAN;
     }

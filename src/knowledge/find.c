@@ -88,12 +88,13 @@ static bool score_vectors(struct finding *f, struct err *err)
 {
     uint64_t *passages = arena_array(f->arena, f->count + 1, sizeof *passages);
     float *scores = arena_array(f->arena, f->count + 1, sizeof *scores);
+    const struct lexical_vector asked = {&f->field, f->vector};
 
     if (!passages || !scores)
         return err_arena(err, f->arena);
     for (size_t i = 0; i < f->count; i++)
         passages[i] = f->items[i].passage;
-    if (!vector_scores(f->access->view, &f->field, f->vector, passages, f->count, scores, err))
+    if (!vector_scores(f->access->view, &asked, passages, f->count, scores, err))
         return false;
     for (size_t i = 0; i < f->count; i++)
         f->items[i].vector = scores[i];

@@ -456,14 +456,16 @@ TEST(passages_are_scored_alone)
     struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
     struct vector_field field = field_of("test", 3, 1), other = field_of("test", 3, 2);
     struct err err = {0};
+    const struct lexical_vector asked = {&field, (float[]){3, 4, 0}};
+    const struct lexical_vector wrong = {&field, (float[]){NAN, 4, 0}};
     float got[3];
 
     REQUIRE(index && add_one(index, "a", &field, (float[]){1, 0, 0}, &err));
     REQUIRE(add_one(index, "b", &other, (float[]){1, 0, 0}, &err));
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
-    REQUIRE(vector_scores(view, &field, (float[]){3, 4, 0}, (uint64_t[]){2, 1, 0}, 3, got, &err));
+    REQUIRE(vector_scores(view, &asked, (uint64_t[]){2, 1, 0}, 3, got, &err));
     EXPECT(isnan(got[0]) && fabsf(got[1] + 0.6F) < 1e-3F && fabsf(got[2] - 0.6F) < 1e-3F);
-    EXPECT(!vector_scores(view, &field, (float[]){NAN, 4, 0}, (uint64_t[]){0}, 1, got, &err));
+    EXPECT(!vector_scores(view, &wrong, (uint64_t[]){0}, 1, got, &err));
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */

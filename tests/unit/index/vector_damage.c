@@ -49,15 +49,7 @@ static bool add_one(struct lexical *index, const char *key, float first, struct 
     return lexical_begin(index, &w, err) && add(w, key, first, err) && lexical_commit(&w, err);
 }
 
-static bool set(struct lexical_writer *w, const char *key, float first, struct err *err)
-{
-    const struct vector_field field = the_field();
-    float values[5] = {first, 1, 0.5F, -1, 0.25F};
-
-    return vector_set(w, str_from(key), &field, values, 1, err);
-}
-
-/* "key:hundredths " for each passage with a vector, its first value. */
+/* "key:ratio " for each passage with a vector: its first value by its second. */
 static void values_of(struct lexical *index, char out[256])
 {
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
@@ -229,6 +221,14 @@ static bool at_zero(void *ctx, const char *point)
         return false;
     countdown->failed = point;
     return true;
+}
+
+static bool set(struct lexical_writer *w, const char *key, float first, struct err *err)
+{
+    const struct vector_field field = the_field();
+    float values[5] = {first, 1, 0.5F, -1, 0.25F};
+
+    return vector_set(w, str_from(key), &field, values, 1, err);
 }
 
 /* Removes a, sets b's vector, adds c, and, every other time, makes one segment of all. */
