@@ -1,4 +1,5 @@
 /* Making the vectors that are missing: on the pool, a bounded step at a time. */
+#include <math.h>
 #include <string.h>
 
 #include "index/embed.h"
@@ -362,6 +363,21 @@ bool vectors_collect_now(struct knowledge *k, struct vectors_round *r, struct er
     return ok;
 }
 
+/* Zeros, or what is no number, are no vector: asked for again they would be paid again, for ever. */
+static bool are_vectors(const float *values, uint32_t passages, uint32_t dim)
+{
+    for (uint32_t i = 0; i < passages; i++) {
+        const float *v = values + (size_t)i * dim;
+        float sum = 0;
+
+        for (uint32_t d = 0; d < dim; d++)
+            sum += fabsf(v[d]);
+        if (!isfinite(sum) || sum <= 0)
+            return false;
+    }
+    return true;
+}
+
 /* A document that changed meanwhile is left to the next turn. */
 bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct err *err)
 {
@@ -374,6 +390,11 @@ bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct
         const struct vectors_document *d = &r->documents[i];
         struct err why = {0};
 
+        if (!d->failed &&
+            !are_vectors(r->values + (size_t)d->first * r->dim, d->passages, r->dim)) {
+            vectors_fail(k, d->key, "the model gave a vector of zeros, or of what are no numbers");
+            continue;
+        }
         if (d->failed || vector_set(writer, d->key, &field, r->values + (size_t)d->first * r->dim,
                                     d->passages, &why))
             continue;

@@ -205,6 +205,35 @@ TEST(another_embedder_starts_anew)
            "by words alone");
 }
 
+/* What a model gives is kept whole or not at all, and what is no vector is not asked for again. */
+TEST(a_models_vectors_are_kept)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct vectors_round round = {0}, rest = {0};
+    struct vectors_status status;
+    struct err err = {0};
+
+    if (!open_with(&rig, NULL))
+        return;
+    rig.knowledge->embedder.kind = EMBEDDER_MODEL;
+    rig.knowledge->embedder.model = STR("m");
+    round.arena = rest.arena = rig.arena;
+    EXPECT(vectors_collect_now(rig.knowledge, &round, &err), "%s", err.text);
+    EXPECT(round.document_count == ARRAY_LEN(files) && round.text_count == ARRAY_LEN(files));
+    round.dim = 3;
+    round.values = arena_array(rig.arena, round.text_count * 3, sizeof(float));
+    for (size_t i = 0; i < round.text_count * 3; i++)
+        round.values[i] = (float)(i % 7) + 1;
+    memset(round.values + 3, 0, 3 * sizeof(float)); /* of the second, zeros */
+    round.values[6] = NAN;                          /* of the third, no number */
+    round.documents[3].failed = true;               /* the fourth was not embedded */
+    EXPECT(vectors_keep_now(rig.knowledge, &round, &err), "%s", err.text);
+    knowledge_vectors(rig.knowledge, &status);
+    EXPECT(status.vectors == ARRAY_LEN(files) - 3 && status.failed == 2 && status.problem[0]);
+    EXPECT(vectors_collect_now(rig.knowledge, &rest, &err), "%s", err.text);
+    EXPECT(rest.document_count == 1 && str_eq(rest.documents[0].key, round.documents[3].key));
+}
+
 /* --- pure ------------------------------------------------------------------------------------- */
 
 TEST(ranks_are_read)
