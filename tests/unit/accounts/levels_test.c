@@ -44,10 +44,10 @@ static const struct principal *team_key(struct books *b, const char *team)
 
 static const struct {
     enum role role;
-    const char *rights; /* ask look usage audit keys accounts change own */
+    const char *rights; /* ask look usage audit keys accounts bases change own */
 } role_cases[] = {
-    {ROLE_APP, "y......."},   {ROLE_DEVELOPER, "yyy.y..."}, {ROLE_AUDITOR, ".yyy...."},
-    {ROLE_ADMIN, "yyyyyyy."}, {ROLE_OWNER, "yyyyyyyy"},
+    {ROLE_APP, "y........"},   {ROLE_DEVELOPER, "yyy.y.y.."}, {ROLE_AUDITOR, ".yyy....."},
+    {ROLE_ADMIN, "yyyyyyyy."}, {ROLE_OWNER, "yyyyyyyyy"},
 };
 
 TEST(roles_have_the_rights_of_the_table_and_no_others)
