@@ -7,11 +7,13 @@
 #include "knowledge/vectors.h"
 
 #define TEXT_MAX       ((size_t)256 * KIB)
-#define LIST_ITEMS_MAX 8     /* that follow their introduction into an answer */
-#define EQUAL_SCORE    0.3f  /* as good as the best: which of them answers cannot be told */
-#define NEAR_SCORE     1.0f  /* a further sentence may be this much below the best */
-#define WORDS_SHARE    0.05f /* of all that could be marked: below it the words are a guess */
-#define NEW_SHARE      0.15f /* ... and must cover this much more of the question */
+#define LIST_ITEMS_MAX 8    /* that follow their introduction into an answer */
+#define EQUAL_SCORE    0.3f /* as good as the best: which of them answers cannot be told */
+#define EQUAL_ELSEWHERE \
+    0.1f                 /* ... in another passage: what is about something else scores well, too */
+#define NEAR_SCORE  1.0f /* a further sentence may be this much below the best */
+#define WORDS_SHARE 0.05f /* of all that could be marked: below it the words are a guess */
+#define NEW_SHARE   0.15f /* ... and must cover this much more of the question */
 
 /* --- document records ------------------------------------------------------------------------- */
 
@@ -339,7 +341,8 @@ static size_t choose_sentences(const struct inquiry *q, const struct candidate *
         }
         if (c->score < q->ranked[0].score - NEAR_SCORE)
             continue;
-        if (c->score < q->ranked[0].score - EQUAL_SCORE &&
+        float equal = c->found == q->ranked[0].found ? EQUAL_SCORE : EQUAL_ELSEWHERE;
+        if (c->score < q->ranked[0].score - equal &&
             share_of(&q->question, c->words & ~covered) < NEW_SHARE)
             continue;
         if (c->found == chosen[0]->found && c->sentence <= chosen[0]->sentence + 1 &&

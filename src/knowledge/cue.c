@@ -1,6 +1,7 @@
 /* What kind of answer a question asks for, by its words, and whether a sentence has one. */
 #include "base/utf8.h"
 #include "knowledge/choose.h"
+#include "knowledge/numeral.h"
 
 struct cue_words {
     const char *text;
@@ -277,7 +278,9 @@ static bool has_duration(const struct terms *terms, const struct question *quest
 
         if (term->field != TERM_WORD)
             continue;
-        if (term->number || is_one_of(term->text, number_words, ARRAY_LEN(number_words)))
+        double value;
+
+        if (term->number || numeral_word(term->text, &value))
             number = table_get(&question->words, term->text) ? NULL : term;
         else if (number && term->position - number->position <= 2 &&
                  is_one_of(term->text, units, ARRAY_LEN(units)))

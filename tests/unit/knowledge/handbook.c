@@ -112,5 +112,13 @@ TEST(the_handbook_answers)
         arena_rewind(rig.arena, mark);
     }
     EXPECT(asked > 100);
+    /* A sentence of another passage that only sounds like it stays away. */
+    struct grounded g = {0};
+    REQUIRE(answer_now(rig.knowledge, rig.arena,
+                       &(struct knowledge_question){
+                           .text = STR("What is the deadline for reporting a claim?")},
+                       &g, &err),
+            "%s", err.text);
+    EXPECT(g.answered && g.citation_count == 1, STR_FMT, STR_ARG(g.text));
     rig_close(&rig);
 }

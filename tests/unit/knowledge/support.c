@@ -89,6 +89,23 @@ TEST(numbers_as_texts_write_them)
     }
 }
 
+TEST(words_that_are_numbers)
+{
+    static const struct {
+        const char *word;
+        double want; /* 0: none */
+    } words[] = {{"thirty", 30}, {"thirti", 30}, {"fifteen", 15}, {"million", 1e6}, {"三十", 30},
+                 {"二百", 200},  {"flood", 0},   {"三明治", 0},   {"", 0}};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        double value = 0;
+        bool is = numeral_word(str_from(words[i].word), &value);
+
+        EXPECT(is == (words[i].want > 0) && (!is || fabs(value - words[i].want) < 1e-9), "%s: %g",
+               words[i].word, value);
+    }
+}
+
 TEST(numbers_of_a_text_are_bounded)
 {
     char text[4 * NUMERALS_MAX];
