@@ -105,6 +105,7 @@ const rows = {
   "POST /api/v1/knowledge/{base}/documents": [documents(422, 404), { at: "/api/v1/knowledge/own/documents", body: {} }],
   "GET /api/v1/knowledge/{base}/documents/{id}": [look(404), { at: "/api/v1/knowledge/default/documents/none" }],
   "GET /api/v1/knowledge/{base}/documents/{id}/content": [ask(404), { at: "/api/v1/knowledge/default/documents/none/content" }],
+  "GET /documents/{base}/{id}": [ask(404), { at: "/documents/default/none" }],
   "PATCH /api/v1/knowledge/{base}/documents/{id}": [bases(404), { at: "/api/v1/knowledge/default/documents/none", body: {} }],
   "DELETE /api/v1/knowledge/{base}/documents/{id}": [bases(404), { at: "/api/v1/knowledge/default/documents/none" }],
   "GET /api/v1/knowledge": [look(200)],
