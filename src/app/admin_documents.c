@@ -170,7 +170,7 @@ static void write_troubles(struct json_writer *w, const char *name,
     jw_array_end(w);
 }
 
-void write_report(struct json_writer *w, const struct ingest_report *r)
+void reply_ingest_report(struct json_writer *w, const struct ingest_report *r)
 {
     reply_count(w, "added", r->added);
     reply_count(w, "changed", r->changed);
@@ -267,7 +267,7 @@ static bool ingest(struct admin_call *call, struct err *err)
         report.failed, report.stopped ? "; stopped before its end" : "",
         dropped > 0 ? "; damaged parts of the index dropped" : "");
     jw_object(&call->reply);
-    write_report(&call->reply, &report);
+    reply_ingest_report(&call->reply, &report);
     if (dropped >= 0)
         reply_count(&call->reply, "dropped", dropped);
     jw_object_end(&call->reply);

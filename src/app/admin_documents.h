@@ -27,6 +27,6 @@ bool read_labels(struct admin_call *call, struct ingest_wish *wish, struct err *
 SUSPENDS bool read_ingest(struct admin_call *call, struct base *base, struct ingest_wish *wish,
                           int64_t *dropped, struct err *err) MUST_CHECK;
 /* The members of a report, into an object that is open. */
-void write_report(struct json_writer *w, const struct ingest_report *report);
+void reply_ingest_report(struct json_writer *w, const struct ingest_report *report);
 
 #endif

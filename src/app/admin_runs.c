@@ -67,7 +67,7 @@ static void write_run(struct json_writer *w, const struct ingest_run *run)
     reply_count(w, "left", (int64_t)(run->known - MIN_OF(run->done, run->known)));
     reply_text(w, "current", run->current);
     reply_text(w, "error", run->error);
-    write_report(w, &run->report);
+    reply_ingest_report(w, &run->report);
 }
 
 static bool list(struct admin_call *call, struct err *err)

@@ -120,9 +120,9 @@ struct story {
     uint64_t seed;
     struct story_route route;
     bool second_is_anthropic; /* the second provider speaks its messages */
-    bool caches; /* what was answered once is kept */
-    bool calm;   /* no faults of the world: whatever should work must work */
-    bool is_nth; /* one call fails, perhaps while the house opens */
+    bool caches;              /* what was answered once is kept */
+    bool calm;                /* no faults of the world: whatever should work must work */
+    bool is_nth;              /* one call fails, perhaps while the house opens */
     bool small_disk, killed, power_fails; /* the latter: killed by that */
     dur_ns kill_at;                       /* look at the files as kill -9 would leave them */
     int old_records; /* in the audit log before anybody asks: the segment may be nearly full */
