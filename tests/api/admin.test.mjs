@@ -430,6 +430,24 @@ test("documents: ingested, listed, forgotten", async () => {
   assert.deepEqual(await good("DELETE", `/api/v1/documents/${mine.id}`), { forgotten: 1 });
 });
 
+test("forgetting: told first, then done, with a receipt; the index written anew", async () => {
+  const folder = path.join(weir.dir, "to forget");
+  fs.mkdirSync(folder);
+  fs.writeFileSync(path.join(folder, "a.md"), "# Fees\n\nThe fee for a lost umbrella is 12 euros.\n");
+  await good("POST", "/api/v1/documents", { body: { path: folder } });
+  const document = path.join(folder, "a.md");
+  const told = await good("POST", "/api/v1/forget/document", { body: { document: folder, dry_run: true } });
+  assert.equal(told.removed.documents, 1);
+  const found = { body: { query: "lost umbrella", limit: 1 } };
+  assert.equal((await good("POST", "/api/v1/knowledge/weir/search", found)).passages.length, 1, "nothing went");
+  const receipt = await good("POST", "/api/v1/forget/document", { body: { document: folder } });
+  assert.deepEqual([receipt.removed.documents, receipt.documents.length], [1, 1], document);
+  assert.ok(!(await good("POST", "/api/v1/knowledge/weir/search", found)).passages.some((p) => p.quote.includes("umbrella")));
+  await bad("POST", "/api/v1/forget/document", 404, "not_found", { body: { document: folder } });
+  assert.equal((await good("POST", "/api/v1/forget/person", { body: { person: "nobody at all" } })).removed.documents, 0);
+  await good("POST", "/api/v1/forget/compact", { body: {} });
+});
+
 test("runs: begun, watched, ended", async () => {
   const folder = path.join(weir.dir, "to run");
   fs.mkdirSync(folder);

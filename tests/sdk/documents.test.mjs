@@ -38,7 +38,7 @@ for (const [language, question] of [["English", "How many days of annual leave d
     assert.ok(citation.lines[0] >= 1 && citation.bytes[1] > citation.bytes[0] && citation.quote.length > 0);
     const [{ url_citation: url }] = reply.choices[0].message.annotations;
     assert.equal([...reply.choices[0].message.content].slice(url.start_index, url.end_index).join(""), "[1]");
-    assert.match(url.url, /^weir:\S+#L\d+/);
+    assert.match(url.url, /\/documents\/default\/\S+#p$/);
   });
 
 test("what the documents do not answer is said plainly", async () => {
