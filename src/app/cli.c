@@ -21,9 +21,9 @@ static const struct cli_part own_part = {"Help", own_commands, ARRAY_LEN(own_com
 
 /* Each part's commands stand in its own file. */
 static const struct cli_part *const parts[] = {
-    &cli_start_part,     &cli_ingest_part, &cli_documents_part, &cli_forget_part, &cli_keys_part,
-    &cli_models_part,    &cli_cache_part,  &cli_audit_part,     &cli_config_part, &cli_traces_part,
-    &cli_instances_part, &cli_api_part,    &own_part,
+    &cli_start_part,  &cli_ingest_part,    &cli_sources_part, &cli_documents_part, &cli_forget_part,
+    &cli_keys_part,   &cli_models_part,    &cli_cache_part,   &cli_audit_part,     &cli_config_part,
+    &cli_traces_part, &cli_instances_part, &cli_api_part,     &own_part,
 };
 
 /* Of every command. */

@@ -125,7 +125,7 @@ SUSPENDS bool cli_watch(struct cli *cli, const char *what, struct json *run, str
 /* Ctrl-C ends the run, not this program: after signals_block(), in the loop; then signals_done(). */
 bool cli_watching(struct err *err) MUST_CHECK;
 
-extern const struct cli_part cli_ingest_part;
+extern const struct cli_part cli_ingest_part, cli_sources_part;
 extern const struct cli_part cli_start_part, cli_documents_part, cli_keys_part, cli_models_part,
     cli_cache_part, cli_audit_part, cli_config_part, cli_traces_part, cli_api_part,
     cli_instances_part, cli_forget_part;

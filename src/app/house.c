@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/pages.h"
 #include "knowledge/shelf.h"
+#include "knowledge/sources.h"
 #include "models/dialect.h"
 #include "models/responses_store.h"
 #include "net/resolve.h"
@@ -670,6 +671,25 @@ static bool open_knowledge(struct house *house, struct err *err)
     return true;
 }
 
+/* They are those of the start, like the settings that name them. */
+static bool open_sources(struct house *house, struct err *err)
+{
+    const struct settings *s = house->settings;
+    struct source_spec *specs = arena_array(house->arena, s->source_count + 1, sizeof *specs);
+    struct sources_options options = {.bases = house->bases,
+                                      .specs = specs,
+                                      .count = s->source_count,
+                                      .state_file = house_path(house, "sources.json"),
+                                      .pool = house->documents};
+
+    if (!specs)
+        return err_arena(err, house->arena);
+    for (size_t i = 0; i < s->source_count; i++)
+        if (!settings_source(&s->sources[i], house->arena, &specs[i], err))
+            return err_wrap(err, "source \"" STR_FMT "\"", STR_ARG(s->sources[i].name));
+    return sources_open(house->arena, &options, &house->sources, err);
+}
+
 static bool open_tls(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -783,6 +803,8 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         {house_open_issuers, NULL},
         {house_open_sessions, NULL},
         {open_knowledge, NULL},
+        {open_sources,
+         "sources.json in the data directory says which sources are paused: without it none is"},
         {open_cache, "a damaged cache costs nothing but what it saves: remove its folder"},
         {open_tls, NULL},
         {open_telemetry, NULL},
@@ -835,6 +857,7 @@ void house_close(struct house **at)
     deployments_free(&house->deployments);
     tls_server_free(&house->tls);
     house->knowledge = NULL;
+    sources_close(&house->sources);
     bases_close(&house->bases);
     cache_close(&house->cache);
     redis_close(&house->redis);

@@ -23,6 +23,7 @@
 #include "sys/file.h"
 #include "sys/pool.h"
 
+struct sources; /* knowledge/sources.h */
 struct house {
     struct settings
         *settings;        /* replaced by loop 0, read by others while they hold the catalogue */
@@ -53,6 +54,7 @@ struct house {
     struct bases *bases;
     atomic_bool attaching;       /* files are on their way into bases: v1_attach_loop() has work */
     struct knowledge *knowledge; /* the default one of the bases */
+    struct sources *sources;
     struct cache *cache;
     struct redis *redis;             /* NULL: none */
     struct snapshot *config;         /* of struct config */

@@ -52,12 +52,12 @@ const size_t client_route_count = ARRAY_LEN(client_routes);
 
 /* /api/v1: each part's rows stand in its own file. */
 const struct admin_part *const admin_parts[] = {
-    &admin_status_part,    &admin_keys_part,     &admin_teams_part,    &admin_tenants_part,
-    &admin_sessions_part,  &admin_usage_part,    &admin_models_part,   &admin_cache_part,
-    &admin_documents_part, &admin_bases_part,    &admin_runs_part,     &admin_upload_part,
-    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,   &admin_audit_part,
-    &admin_traces_part,    &admin_problems_part, &admin_openapi_part,  &admin_instances_part,
-    &v1_files_part,        &v1_stores_part,      &v1_store_files_part,
+    &admin_status_part,    &admin_keys_part,      &admin_teams_part,    &admin_tenants_part,
+    &admin_sessions_part,  &admin_usage_part,     &admin_models_part,   &admin_cache_part,
+    &admin_documents_part, &admin_bases_part,     &admin_runs_part,     &admin_sources_part,
+    &admin_upload_part,    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,
+    &admin_audit_part,     &admin_traces_part,    &admin_problems_part, &admin_openapi_part,
+    &admin_instances_part, &v1_files_part,        &v1_stores_part,      &v1_store_files_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 

@@ -63,6 +63,16 @@ struct issuer_settings {
     dur_ns skew, refresh, stale, timeout;
 };
 
+struct source_settings {
+    struct str name, base, location, readers, metadata, include, exclude, hosts, agent, endpoint,
+        region, access_key, query, key, title, text, metadata_columns;
+    int kind; /* enum source_type */
+    struct secret secret_key, session_token, database;
+    dur_ns every, time, timeout;
+    int64_t delete_limit, item_bytes, items, bytes, depth, rate;
+    bool watch, robots, private_addresses, path_style;
+};
+
 struct settings {
     struct arena *arena;
     struct str file; /* where they came from, or "" */
@@ -118,6 +128,8 @@ struct settings {
         int sandbox;     /* 0: required, 1: where the kernel has one */
         int unsupported; /* enum unsupported */
     } knowledge;
+    struct source_settings *sources;
+    size_t source_count;
     struct {
         dur_ns keep;
         int64_t count, bytes;
@@ -175,6 +187,12 @@ bool settings_read_text(struct str text, const char *name, const char *const *en
 /* The rows of `routes` as the table of routes reads them; in the arena. */
 bool settings_routes(const struct settings *settings, struct arena *arena, struct route_text **out,
                      struct err *err) MUST_CHECK;
+/* A row of `sources` as it runs; texts and secrets stay the settings'. ERR_INVALID: what cannot be. */
+struct source_spec; /* knowledge/source.h */
+bool settings_source(const struct source_settings *row, struct arena *arena,
+                     struct source_spec *out, struct err *err) MUST_CHECK;
+bool settings_source_check(const struct source_settings *row, struct arena *arena, struct err *err)
+    MUST_CHECK;
 void settings_free(struct settings **settings);
 void settings_problems_free(struct settings_problems *problems);
 

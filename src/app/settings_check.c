@@ -247,6 +247,24 @@ static bool is_own_embedder(struct str name)
     return str_eq(name, STR("none")) || str_eq(name, STR("latent")) || str_eq(name, STR("hashed"));
 }
 
+static void check_sources(struct reading *r)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+
+    for (size_t i = 0; arena && i < r->settings->source_count; i++) {
+        char path[SETTING_PATH_MAX];
+        struct err err = {0};
+
+        setting_path(path, section_named("sources"), (long)i, STR_NONE);
+        if (sound(r, path) && !settings_source_check(&r->settings->sources[i], arena, &err))
+            settings_wrong(r, path, err.text);
+        setting_path(path, section_named("sources"), (long)i, STR("name"));
+        for (size_t j = 0; j < i; j++)
+            must(r, !str_eq(r->settings->sources[i].name, r->settings->sources[j].name), path,
+                 "another source has this name");
+    }
+}
+
 void settings_check(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -272,6 +290,7 @@ void settings_check(struct reading *r)
          str_eq(s->knowledge.reranker, STR("none")) || !names_known(r, "models") ||
              has_model(s, s->knowledge.reranker),
          "knowledge.reranker", "expected \"none\" or the name of one of `models`");
+    check_sources(r);
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
 }

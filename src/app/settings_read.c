@@ -747,6 +747,11 @@ void settings_free(struct settings **settings)
         return;
     for (size_t i = 0; i < s->provider_count; i++)
         wipe_provider(&s->providers[i]);
+    for (size_t i = 0; i < s->source_count; i++) {
+        secret_wipe(&s->sources[i].secret_key);
+        secret_wipe(&s->sources[i].session_token);
+        secret_wipe(&s->sources[i].database);
+    }
     secret_wipe(&s->audit.master_key);
     secret_wipe(&s->data.store);
     struct arena *arena = s->arena;

@@ -9,6 +9,7 @@
 #define ROUTE(field)        offsetof(struct route_settings, field)
 #define MS(n)               ((n)*MILLISECOND)
 #define S(n)                ((n)*SECOND)
+#define SOURCE(field)       offsetof(struct source_settings, field)
 #define ISSUER(field)       offsetof(struct issuer_settings, field)
 
 /* clang-format off: a table reads as a table */
@@ -221,6 +222,79 @@ static const struct setting knowledge_rows[] = {
     {"sandbox", SET_CHOICE, AT(knowledge.sandbox), "required", 0, 0, "required|optional", true,
      "\"required\": where the kernel refuses seccomp filters, PDF and office files are not read. "
      "\"optional\": they are read there all the same, by children with Weir's own rights."},
+};
+
+static const struct setting source_rows[] = {
+    {"name", SET_NAME, SOURCE(name), NULL, 0, 0, NULL, true,
+     "How `weir source` calls it; rows of databases and objects of buckets are cited below it."},
+    {"base", SET_NAME, SOURCE(base), "default", 0, 0, NULL, true,
+     "Which knowledge base its documents come into, by name or id."},
+    {"kind", SET_CHOICE, SOURCE(kind), "folder", 0, 0, "folder|web|s3|sql", true,
+     "A folder of this machine; pages of the web; a bucket that speaks S3; rows of a query."},
+    {"location", SET_WORDS, SOURCE(location), "", 0, 0, NULL, true,
+     "folder: its absolute path. web: addresses of pages and sitemaps, or \"file:/path\" of a list "
+     "of them. s3: \"s3://bucket/prefix\". sql: the absolute path of a SQLite file."},
+    {"every", SET_DURATION, SOURCE(every), "1h", 0, S(86400L * 30), NULL, true,
+     "How often all of it is compared; 0: when `weir source run` asks for it."},
+    {"watch", SET_BOOL, SOURCE(watch), "false", 0, 0, NULL, true,
+     "folder: compare a second after something in it changed, too."},
+    {"readers", SET_WORDS, SOURCE(readers), "", 0, 0, NULL, true,
+     "Who may read its documents, as documents.md says; empty: whoever may now, new ones everyone."},
+    {"metadata", SET_TEXT, SOURCE(metadata), "", 0, 0, NULL, true,
+     "What is known of its documents: a JSON object."},
+    {"include", SET_WORDS, SOURCE(include), "", 0, 0, NULL, true,
+     "Patterns of what is wanted: * ? within a name, ** over folders; empty: everything. Of paths "
+     "below the folder, the prefix or the site."},
+    {"exclude", SET_WORDS, SOURCE(exclude), "", 0, 0, NULL, true, "Patterns of what is not."},
+    {"delete_limit", SET_COUNT, SOURCE(delete_limit), "50", 0, 100, NULL, true,
+     "Per cent of its documents that may vanish at once; if more would, and more than ten, none does "
+     "until `weir source run NAME --force`. 100: no limit."},
+    {"items", SET_COUNT, SOURCE(items), "25000", 1, 10000000, NULL, true,
+     "Pages, objects or rows of a run; what is behind them is left, and nothing is removed then."},
+    {"item_bytes", SET_BYTES, SOURCE(item_bytes), "16MiB", 1024, 1073741824, NULL, true,
+     "Size of one of them, at most knowledge.file_bytes; a larger one is told and left."},
+    {"bytes", SET_BYTES, SOURCE(bytes), "4GiB", 1024, 1099511627776, NULL, true,
+     "The same, of all that a run fetches."},
+    {"time", SET_DURATION, SOURCE(time), "12h", S(1), S(86400L * 7), NULL, true,
+     "The same, in time."},
+    {"depth", SET_COUNT, SOURCE(depth), "3", 0, 100, NULL, true,
+     "web: how many links from the first addresses; 0: those alone."},
+    {"hosts", SET_WORDS, SOURCE(hosts), "", 0, 0, NULL, true,
+     "web: further hosts that links may lead to, as host or host:port. Else only where the first "
+     "addresses are."},
+    {"rate", SET_COUNT, SOURCE(rate), "60", 1, 60000, NULL, true,
+     "web: requests a minute and host. A longer Crawl-delay of its robots.txt holds."},
+    {"robots", SET_BOOL, SOURCE(robots), "true", 0, 0, NULL, true,
+     "web: keep to robots.txt. Only for sites of one's own: false."},
+    {"agent", SET_TEXT, SOURCE(agent), "Weir", 0, 0, NULL, true,
+     "web: what it is called there, User-Agent; its first word is looked for in robots.txt."},
+    {"private_addresses", SET_BOOL, SOURCE(private_addresses), "false", 0, 0, NULL, true,
+     "web: pages may be on this machine or in a private network. Else such addresses are refused, "
+     "whatever name leads to them."},
+    {"endpoint", SET_URL, SOURCE(endpoint), "", 0, 0, NULL, true,
+     "s3: of another service than AWS."},
+    {"region", SET_NAME, SOURCE(region), "us-east-1", 0, 0, NULL, true, "s3: what is signed for."},
+    {"access_key", SET_NAME, SOURCE(access_key), "", 0, 0, NULL, true,
+     "s3: id of the key; empty: requests are not signed."},
+    {"secret_key", SET_SECRET, SOURCE(secret_key), "", 0, 0, NULL, true,
+     "s3: env:NAME or file:PATH."},
+    {"session_token", SET_SECRET, SOURCE(session_token), "", 0, 0, NULL, true,
+     "s3: env:NAME or file:PATH, of temporary keys."},
+    {"path_style", SET_BOOL, SOURCE(path_style), "false", 0, 0, NULL, true,
+     "s3: the bucket stands in the path, not before the host."},
+    {"database", SET_SECRET, SOURCE(database), "", 0, 0, NULL, true,
+     "sql: env:NAME or file:PATH with postgres://USER:PASSWORD@HOST:PORT/DATABASE; empty: location."},
+    {"query", SET_TEXT, SOURCE(query), "", 0, 0, NULL, true,
+     "sql: one SELECT; each row is a document. It runs read-only."},
+    {"key", SET_TEXT, SOURCE(key), "", 0, 0, NULL, true,
+     "sql: column that names a row for ever; citations show it."},
+    {"title", SET_TEXT, SOURCE(title), "", 0, 0, NULL, true, "sql: column of titles."},
+    {"text", SET_WORDS, SOURCE(text), "", 0, 0, NULL, true,
+     "sql: columns that are the text; empty: all that are nothing else."},
+    {"metadata_columns", SET_WORDS, SOURCE(metadata_columns), "", 0, 0, NULL, true,
+     "sql: columns that are metadata."},
+    {"timeout", SET_DURATION, SOURCE(timeout), "60s", MS(10), S(3600), NULL, true,
+     "sql: how long the database may take for a step."},
 };
 
 static const struct setting responses_rows[] = {
@@ -561,6 +635,8 @@ const struct section settings_sections[] = {
     {"telemetry", "Traces: for a collector, and for `weir trace`.", telemetry_rows,
      ARRAY_LEN(telemetry_rows), 0, 0, 0, 0},
     {"knowledge", "Answers from documents.", knowledge_rows, ARRAY_LEN(knowledge_rows), 0, 0, 0, 0},
+    {"sources", "A list: where documents come from by themselves: documents.md.", source_rows,
+     ARRAY_LEN(source_rows), AT(sources), AT(source_count), sizeof(struct source_settings), 64},
     {"responses", "Answers that clients may go on from.", responses_rows, ARRAY_LEN(responses_rows),
      0, 0, 0, 0},
     {"upstream", "Connections to providers.", upstream_rows, ARRAY_LEN(upstream_rows), 0, 0, 0, 0},

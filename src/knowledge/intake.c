@@ -233,6 +233,13 @@ bool intake_skip(struct intake *in, struct str shown, const char *reason, struct
     return add_problem(in, shown, reason, err);
 }
 
+bool intake_pass(struct intake *in, struct str shown, const char *reason, struct err *err)
+{
+    in->done++;
+    tell(in, shown);
+    return intake_skip(in, shown, reason, err);
+}
+
 /* A bad file stops nothing; what stops the run is the index or memory failing. */
 static bool fail(struct intake *in, struct str shown, const struct err *why, struct err *err)
 {

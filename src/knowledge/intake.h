@@ -51,7 +51,7 @@ struct intake_known {
 };
 bool intake_look(struct intake *intake, struct arena *arena, const struct item *item,
                  struct intake_known *out, struct err *err) MUST_CHECK;
-/* It is as it was; what is said of it may have changed. Not known any more: *forgotten. */
+/* It is as it was; what is said of it may have changed. */
 bool intake_keep(struct intake *intake, const struct item *item, const struct beside *beside,
                  struct err *err) MUST_CHECK;
 bool intake_put(struct intake *intake, const struct item *item, const struct beside *beside,
@@ -61,6 +61,9 @@ bool intake_fail(struct intake *intake, struct str source, struct str shown, con
                  struct err *err) MUST_CHECK;
 /* It is not wanted: a version that is known counts as missing. */
 bool intake_skip(struct intake *intake, struct str shown, const char *reason, struct err *err)
+    MUST_CHECK;
+/* The same, of an item that intake_expect() counted. */
+bool intake_pass(struct intake *intake, struct str shown, const char *reason, struct err *err)
     MUST_CHECK;
 void intake_note(struct intake *intake, struct str shown, struct str text);
 /* Something could not be looked at: nothing is missing for certain. */

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 
-#define QUERY_MAX      32  /* parameters of one request; ours have none */
+#define QUERY_MAX      32  /* parameters of one request */
 #define DATE_LEN       16  /* 20150830T123600Z */
 #define DAY_LEN        8   /* 20150830 */
 #define SCOPE_MAX      256 /* day/region/service/aws4_request */
@@ -184,7 +184,10 @@ static bool hash_canonical(struct arena *arena, const struct aws_request *reques
     buf_init(&b, arena, CANONICAL_MAX);
     buf_str(&b, request->method);
     buf_char(&b, '\n');
-    put_path(&b, str_slice(request->path, 0, question));
+    if (request->path_as_sent)
+        buf_str(&b, str_slice(request->path, 0, question));
+    else
+        put_path(&b, str_slice(request->path, 0, question));
     buf_char(&b, '\n');
     if (!put_query(&b, str_slice(request->path, question + 1, request->path.len), err))
         return false;

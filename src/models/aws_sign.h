@@ -22,6 +22,7 @@ struct aws_request {
     struct str path;         /* with query, as on the wire */
     const struct str *body;  /* pieces */
     size_t body_count;
+    bool path_as_sent; /* S3: its keys may hold "//" and "..", and are encoded once only */
 };
 
 /* X-Amz-Date, X-Amz-Content-Sha256, Authorization, and X-Amz-Security-Token where there is one. */

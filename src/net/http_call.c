@@ -295,7 +295,7 @@ bool http_call(struct arena *arena, const struct http_url *to, const struct http
 
     if (!check_request(send, err) || !make_request(arena, to, send, &request, err))
         return false;
-    struct http_origin *origin = http_origin_of(to, send->trust, err);
+    struct http_origin *origin = http_origin_of(to, send->trust, send->public_only, err);
     struct http_call *call = origin ? call_new(arena, origin, send, err) : NULL;
     if (!call)
         return false;

@@ -44,6 +44,9 @@ struct http_outgoing {
     /* Whose certificates are trusted; NULL: the client's ca_file. Connections are shared only by calls
      * with the same trust. */
     const struct http_trust *trust;
+    /* Addresses of this machine and of private networks are refused (net/public.h): for URLs that strangers
+     * name. Such calls share connections with each other only. */
+    bool public_only;
 };
 
 /* A file of authorities as it was when it was read: another content is another trust. */

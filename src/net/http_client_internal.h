@@ -13,8 +13,9 @@
 
 #define ORIGINS_RECENT   4
 #define ORIGIN_HOST_SIZE 256
-#define ORIGIN_NAME_SIZE (ORIGIN_HOST_SIZE + 16)               /* with scheme and port */
-#define ORIGIN_KEY_SIZE  (ORIGIN_NAME_SIZE + 2 * SHA256_BYTES) /* with whom it trusts */
+#define ORIGIN_NAME_SIZE (ORIGIN_HOST_SIZE + 16) /* with scheme and port */
+#define ORIGIN_KEY_SIZE \
+    (ORIGIN_NAME_SIZE + 2 * SHA256_BYTES + 1) /* with whom it trusts, where it may go */
 
 /* One loop's side of the client. */
 struct http_client {
@@ -34,7 +35,7 @@ struct http_origin {
     struct ring idle;           /* its kept connections, the newest first */
     uint32_t idle_count, users; /* users: calls that hold or wait for a connection */
     dur_ns connect_timeout;     /* as the newest call wants it */
-    bool tls;
+    bool tls, public_only;
     uint16_t port;
     size_t host_len;
     char host[ORIGIN_HOST_SIZE]; /* or "unix:/path" */
@@ -83,7 +84,7 @@ bool http_still_wanted(void); /* fiber_still_wanted(), where the reason is known
 
 /* ---- http_pool.c ---- */
 struct http_origin *http_origin_of(const struct http_url *url, const struct http_trust *trust,
-                                   struct err *err);
+                                   bool public_only, struct err *err);
 void http_origin_free(struct http_origin *origin);
 /* A connection for one call: a kept one, or with `fresh` or none at hand a new one. Waits its turn. */
 SUSPENDS bool http_link_borrow(struct http_origin *origin, bool fresh, struct http_link **out,

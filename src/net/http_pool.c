@@ -5,10 +5,17 @@
 #include "base/buf.h"
 #include "base/pages.h"
 #include "net/http_client_internal.h"
+#include "net/public.h"
 #include "net/resolve.h"
 #include "net/tls.h"
 
 /* ---- origins ---- */
+
+struct origin_wish {
+    const struct http_url *url;
+    const struct http_trust *trust; /* NULL: the client's */
+    bool public_only;
+};
 
 static struct str write_name(const struct http_url *url, char name[ORIGIN_NAME_SIZE])
 {
@@ -73,22 +80,24 @@ static bool load_trust(struct http_origin *origin, const struct http_trust *trus
 }
 
 /* The key begins with the name. */
-static void fill_origin(struct http_origin *origin, const struct http_url *url,
-                        const struct http_trust *trust, struct str key)
+static void fill_origin(struct http_origin *origin, const struct origin_wish *wish, struct str key)
 {
+    const struct http_url *url = wish->url;
+    size_t beside = (wish->trust ? sizeof wish->trust->tag : 0) + wish->public_only;
+
     origin->room.free = http_client_options()->connections_max;
     ring_init(&origin->idle);
     origin->tls = url->tls;
     origin->port = url->port;
     origin->host_len = url->host.len;
     memcpy(origin->host, url->host.ptr, url->host.len);
-    memcpy(origin->name, key.ptr, key.len - (trust ? sizeof trust->tag : 0));
+    origin->public_only = wish->public_only;
+    memcpy(origin->name, key.ptr, key.len - beside);
     memcpy(origin->key, key.ptr, key.len);
 }
 
-static struct http_origin *make_origin(struct http_client *client, const struct http_url *url,
-                                       const struct http_trust *trust, struct str key,
-                                       struct err *err)
+static struct http_origin *make_origin(struct http_client *client, const struct origin_wish *wish,
+                                       struct str key, struct err *err)
 {
     struct http_origin *origin = stock_take(&client->origin_stock);
 
@@ -97,22 +106,27 @@ static struct http_origin *make_origin(struct http_client *client, const struct 
         return NULL;
     }
     origin->client = client;
-    fill_origin(origin, url, trust, key);
+    fill_origin(origin, wish, key);
     key.ptr = origin->key;
-    if (load_trust(origin, trust, err) && add_origin(client, origin, key, err))
+    if (load_trust(origin, wish->trust, err) && add_origin(client, origin, key, err))
         return origin;
     http_origin_free(origin);
     return NULL;
 }
 
-/* What an origin is found by: its name, and whom it trusts where that is its own. */
-static struct str write_key(struct str name, const struct http_trust *trust,
+/* What an origin is found by: its name, whom it trusts where that is its own, where it may connect to. */
+static struct str write_key(struct str name, const struct origin_wish *wish,
                             char key[ORIGIN_KEY_SIZE])
 {
-    memcpy(key, name.ptr, name.len);
-    if (trust)
-        memcpy(key + name.len, trust->tag, sizeof trust->tag);
-    return (struct str){key, name.len + (trust ? sizeof trust->tag : 0)};
+    struct buf b;
+
+    buf_init_fixed(&b, key, ORIGIN_KEY_SIZE);
+    buf_str(&b, name);
+    if (wish->trust)
+        buf_put(&b, wish->trust->tag, sizeof wish->trust->tag);
+    if (wish->public_only)
+        buf_char(&b, '!');
+    return buf_view(&b);
 }
 
 static bool trusts(const struct http_origin *o, const struct http_trust *trust)
@@ -124,28 +138,31 @@ static bool trusts(const struct http_origin *o, const struct http_trust *trust)
 
 /* Few origins get nearly all calls: no need to write a name and look it up. */
 static struct http_origin *recent_origin(const struct http_client *client,
-                                         const struct http_url *url, const struct http_trust *trust)
+                                         const struct origin_wish *wish)
 {
+    const struct http_url *url = wish->url;
+
     for (int i = 0; i < ORIGINS_RECENT; i++) {
         struct http_origin *o = client->recent[i];
 
         if (o && o->port == url->port && o->tls == url->tls &&
-            str_eq((struct str){o->host, o->host_len}, url->host) && trusts(o, trust))
+            o->public_only == wish->public_only &&
+            str_eq((struct str){o->host, o->host_len}, url->host) && trusts(o, wish->trust))
             return o;
     }
     return NULL;
 }
 
 struct http_origin *http_origin_of(const struct http_url *url, const struct http_trust *trust,
-                                   struct err *err)
+                                   bool public_only, struct err *err)
 {
+    struct origin_wish wish = {url, url->tls ? trust : NULL, public_only};
     struct http_client *client = http_client_here(err);
     char text[ORIGIN_NAME_SIZE], key_text[ORIGIN_KEY_SIZE];
 
     if (!client)
         return NULL;
-    trust = url->tls ? trust : NULL;
-    struct http_origin *origin = recent_origin(client, url, trust);
+    struct http_origin *origin = recent_origin(client, &wish);
     if (LIKELY(origin != NULL))
         return origin;
     struct str name = url->host.len < ORIGIN_HOST_SIZE ? write_name(url, text) : STR_NONE;
@@ -153,10 +170,10 @@ struct http_origin *http_origin_of(const struct http_url *url, const struct http
         err_set(err, ERR_INVALID, "the host of the URL is too long");
         return NULL;
     }
-    struct str key = write_key(name, trust, key_text);
+    struct str key = write_key(name, &wish, key_text);
     origin = table_get(&client->origins, key);
     if (!origin)
-        origin = make_origin(client, url, trust, key, err);
+        origin = make_origin(client, &wish, key, err);
     if (origin)
         client->recent[client->recent_next++ % ORIGINS_RECENT] = origin;
     return origin;
@@ -273,6 +290,11 @@ SUSPENDS static bool connect_one(struct http_origin *origin, const struct addr *
     dur_ns timeout = origin->connect_timeout;
     struct scope within;
 
+    if (origin->public_only && !addr_is_public(addr))
+        return err_set(err, ERR_DENIED,
+                       "%s is an address of this machine or a private network, which may not be "
+                       "asked here",
+                       addr->text);
     scope_open(&within, fiber_now() + timeout);
     bool done = connect_within(origin, addr, out, err);
     scope_close(&within);

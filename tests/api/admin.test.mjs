@@ -467,6 +467,19 @@ test("runs: begun, watched, ended", async () => {
   assert.equal((await good("DELETE", `/api/v1/documents/${encodeURIComponent(folder)}`)).forgotten, 2);
 });
 
+test("sources: what the settings name", async () => {
+  assert.deepEqual((await good("GET", "/api/v1/knowledge/default/sources?limit=1000")).items.map((s) => s.name), ["handed"]);
+  const where = "/api/v1/knowledge/default/sources/handed";
+  assert.equal((await good("GET", where)).paused, false);
+  assert.equal((await good("PATCH", where, { body: { paused: true } })).paused, true);
+  assert.equal((await good("PATCH", where, { body: { paused: false } })).paused, false);
+  const { id } = await good("POST", `${where}/run`, { body: {} }, 202);
+  const run = await until(async () => { const one = await good("GET", `/api/v1/knowledge/default/runs/${id}`); return one.ended && one; });
+  assert.deepEqual([run.what, run.source, run.state], ["handed", true, "failed"], "its folder is not there");
+  assert.ok((await good("GET", where)).problem.includes("could not look at"), "and that is told");
+  await bad("GET", "/api/v1/knowledge/default/sources/nothing", 404, "not_found");
+});
+
 test("lists come in pages that neither lose nor repeat, also while the list grows", async () => {
   for (let i = 0; i < 7; i++) await good("POST", "/api/v1/keys", { body: { name: `page ${i}` } }, 201);
   const before = (await good("GET", "/api/v1/keys?limit=1000")).items.map((k) => k.id);

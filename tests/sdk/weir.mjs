@@ -22,6 +22,8 @@ export class Weir {
     const down = `  - {name: down, url: "http://127.0.0.1:1/v1"}`;
     fs.writeFileSync(path.join(this.dir, "weir.yaml"), `log: {requests: false}
 knowledge: {through: ${through}}
+sources:
+  - {name: handed, location: ${this.dir}/handed, every: 0s}
 providers:
   - {name: fake, url: "${provider.url}", api_key: "env:FAKE_KEY"}
 ${down}

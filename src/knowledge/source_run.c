@@ -1,0 +1,300 @@
+/* The driver: a source's items through the intake. Kinds that block are driven on a pool's thread as a whole;
+ * of those that wait for a network each step that touches the index goes there by itself. */
+#include "knowledge/source.h"
+
+#include <string.h>
+
+#include "knowledge/knowledge_internal.h"
+#include "knowledge/source_folder.h"
+#include "sys/clock.h"
+
+#define JOB_ARENA ((size_t)256 * MIB)
+
+struct drive {
+    struct source_job job;
+    const struct source_kind *kind;
+    void *self;
+    struct intake *intake;
+    bool force;
+    uint64_t items, bytes; /* so far */
+    mono_ns until;         /* 0: no limit */
+    bool on_pool;          /* the drive as a whole is */
+};
+
+/* --- steps that block ------------------------------------------------------------------------- */
+
+struct step {
+    struct drive *drive;
+    struct arena *scratch;
+    struct source_item *item;
+    const struct content *content;
+    bool same, ok;
+    struct err *err;
+};
+
+static void open_intake(void *arg)
+{
+    struct step *s = arg;
+    const struct source_job *job = &s->drive->job;
+    struct intake_options options = {
+        .knowledge = job->knowledge,
+        .root = job->root,
+        .wish = &job->spec->wish,
+        .run = job->run,
+        .delete_percent = s->drive->force ? 100 : job->spec->delete_percent,
+    };
+
+    s->ok = intake_open(job->arena, &options, &s->drive->intake, s->err);
+}
+
+static bool is_of_another(const struct drive *d, const struct intake_known *known)
+{
+    return known->is_known && str_starts(known->root, STR("source:")) &&
+           !str_eq(known->root, d->job.root);
+}
+
+static void look(void *arg)
+{
+    struct step *s = arg;
+    struct intake_known known;
+
+    s->ok = intake_look(s->drive->intake, s->scratch, &s->item->item, &known, s->err);
+    if (!s->ok)
+        return;
+    s->same = known.is_same;
+    s->item->known_mark = known.is_known ? known.mark : STR("");
+    if (!is_of_another(s->drive, &known))
+        return;
+    struct str reason =
+        arena_fmt(s->scratch, "comes with " STR_FMT " already", STR_ARG(known.root));
+    s->item->item.source = STR("");
+    s->ok = reason.ptr ? intake_pass(s->drive->intake, s->item->item.shown, reason.ptr, s->err)
+                       : err_arena(s->err, s->scratch);
+}
+
+static void keep(void *arg)
+{
+    struct step *s = arg;
+
+    s->ok = intake_keep(s->drive->intake, &s->item->item, &s->item->beside, s->err);
+}
+
+static void settle(void *arg)
+{
+    struct step *s = arg;
+    struct intake *in = s->drive->intake;
+    const struct item *item = &s->item->item;
+
+    if (s->content->note.len > 0)
+        intake_note(in, item->shown, s->content->note);
+    switch (s->content->outcome) {
+    case OUTCOME_BYTES:
+        s->ok = intake_put(in, item, &s->item->beside, s->content->bytes, s->err);
+        break;
+    case OUTCOME_SAME: s->ok = intake_keep(in, item, &s->item->beside, s->err); break;
+    case OUTCOME_GONE:
+    case OUTCOME_SKIP: s->ok = intake_pass(in, item->shown, s->content->why.text, s->err); break;
+    case OUTCOME_FAIL:
+        s->ok = intake_fail(in, item->source, item->shown, &s->content->why, s->err);
+        break;
+    }
+}
+
+static void finish(void *arg)
+{
+    struct step *s = arg;
+    struct source_job *job = &s->drive->job;
+
+    s->ok = true;
+    if (job->incomplete) {
+        intake_is_incomplete(s->drive->intake);
+        if (job->why.len > 0)
+            s->ok = intake_skip(s->drive->intake, job->root, job->why.ptr, s->err);
+    }
+    s->ok = s->ok && intake_finish(s->drive->intake, s->err);
+}
+
+static void end_intake(void *arg)
+{
+    struct step *s = arg;
+
+    intake_close(&s->drive->intake);
+    s->ok = true;
+}
+
+static bool offload(struct drive *d, void (*fn)(void *), struct step *s)
+{
+    s->drive = d;
+    if (d->on_pool) {
+        fn(s);
+        return s->ok;
+    }
+    return pool_run(d->job.knowledge->ingest, fn, s, s->err) && s->ok;
+}
+
+/* --- the drive -------------------------------------------------------------------------------- */
+
+static void stop_short(struct drive *d, struct str why)
+{
+    d->job.incomplete = true;
+    if (d->job.why.len == 0 && why.ptr)
+        d->job.why = why;
+}
+
+/* Bounds of the whole run; what is behind them was not seen. */
+static bool is_within(struct drive *d)
+{
+    const struct source_spec *spec = d->job.spec;
+
+    if (spec->items && d->items >= spec->items)
+        stop_short(d,
+                   arena_fmt(d->job.arena,
+                             "stopped after %" PRIu64 " items, as `items` says: nothing is removed",
+                             spec->items));
+    else if (spec->bytes && d->bytes >= spec->bytes)
+        stop_short(d,
+                   arena_fmt(d->job.arena,
+                             "stopped after %" PRIu64 " bytes, as `bytes` says: nothing is removed",
+                             d->bytes));
+    else if (d->until && clock_mono() >= d->until)
+        stop_short(d, arena_fmt(d->job.arena,
+                                "stopped after %" PRId64 " s, as `time` says: nothing is removed",
+                                spec->time / SECOND));
+    else
+        return true;
+    return false;
+}
+
+static bool take(struct drive *d, struct arena *scratch, struct source_item *item, struct err *err)
+{
+    struct content content = {.outcome = OUTCOME_BYTES};
+    struct step s = {.scratch = scratch, .item = item, .content = &content, .err = err};
+
+    intake_expect(d->intake, d->job.known);
+    if (!offload(d, look, &s))
+        return false;
+    if (item->item.source.len == 0)
+        return true; /* another's */
+    if (s.same)
+        return offload(d, keep, &s);
+    if (!d->kind->fetch(d->self, scratch, item, &content, err))
+        return false;
+    d->bytes += content.bytes.len;
+    return offload(d, settle, &s);
+}
+
+static bool drive_on(struct drive *d, struct err *err)
+{
+    bool more = true;
+
+    while (more && !intake_is_stopped(d->intake) && is_within(d)) {
+        struct arena *scratch CLEANUP(arena_end) =
+            arena_new(4 * d->job.knowledge->file_bytes_max + 8 * MIB);
+        struct source_item item = {.item.source = STR("")};
+
+        if (!scratch)
+            return err_no_room(err, "no memory for an item of a source");
+        if (!d->kind->next(d->self, scratch, &item, &more, err))
+            return false;
+        if (more && !take(d, scratch, &item, err))
+            return false;
+        d->items += more;
+    }
+    return true;
+}
+
+/* Who was cancelled keeps what is committed, like who was stopped. */
+static bool drive(struct drive *d, struct ingest_report *out, struct err *err)
+{
+    struct step s = {.err = err};
+
+    if (!offload(d, open_intake, &s))
+        return false;
+    bool ok = d->kind->begin(&d->job, &d->self, err) && drive_on(d, err);
+    struct err ignored = {0};
+    if (!ok && intake_is_stopped(d->intake)) {
+        *err = ignored;
+        ok = true;
+    } else if (!ok) { /* what is whole stays */
+        stop_short(d, STR_NONE);
+    }
+    s.err = ok ? err : &ignored;
+    ok = offload(d, finish, &s) && ok;
+    if (d->self)
+        d->kind->close(&d->self);
+    *out = *intake_report(d->intake);
+    s.err = &ignored;
+    (void)!offload(d, end_intake, &s);
+    return ok;
+}
+
+struct errand {
+    struct drive *drive;
+    struct ingest_report *out;
+    struct err *err;
+    bool ok;
+};
+
+static void drive_here(void *arg)
+{
+    struct errand *e = arg;
+
+    e->ok = drive(e->drive, e->out, e->err);
+}
+
+static void folder_here(void *arg)
+{
+    struct errand *e = arg;
+    const struct source_job *job = &e->drive->job;
+    struct ingest_wish wish = job->spec->wish;
+    struct folder_options options = {
+        .wish = &wish,
+        .include = job->spec->include,
+        .exclude = job->spec->exclude,
+        .delete_percent = e->drive->force ? 100 : job->spec->delete_percent,
+        .run = job->run,
+    };
+
+    wish.path = job->spec->location;
+    e->ok = folder_ingest(job->knowledge, job->arena, &options, e->out, e->err);
+}
+
+static SUSPENDS bool run(struct drive *d, struct ingest_report *out, struct err *err)
+{
+    static const struct source_kind *const kinds[] = {
+        [SOURCE_WEB] = &source_web, [SOURCE_S3] = &source_s3, [SOURCE_SQL] = &source_sql};
+    struct errand e = {d, out, err, false};
+    enum source_type type = d->job.spec->type;
+    struct pool *pool = d->job.knowledge->ingest;
+
+    if (run_is_stopped(d->job.run)) {
+        out->stopped = true;
+        return true;
+    }
+    if (type == SOURCE_FOLDER)
+        return pool_run(pool, folder_here, &e, err) && e.ok;
+    d->kind = kinds[type];
+    d->on_pool = d->kind->blocks;
+    d->until = d->job.spec->time ? clock_mono() + d->job.spec->time : 0;
+    if (d->on_pool)
+        return pool_run(pool, drive_here, &e, err) && e.ok;
+    return drive(d, out, err);
+}
+
+bool source_run(const struct source_spec *spec, struct knowledge *k, struct run_slot **slot,
+                bool force, struct ingest_report *out, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(JOB_ARENA);
+    struct drive d = {.job = {.spec = spec, .knowledge = k, .arena = arena, .run = *slot},
+                      .force = force};
+    struct ingest_report report = {0};
+
+    d.job.root = arena ? arena_fmt(arena, "source:" STR_FMT, STR_ARG(spec->name)) : STR_NONE;
+    bool ok =
+        d.job.root.ptr ? run(&d, &report, err) : err_no_room(err, "no memory for a source's run");
+    run_finish(slot, &report, ok ? NULL : err);
+    *out = report; /* its lists go with the arena: the run has copied them */
+    out->problems = out->notes = NULL;
+    out->problem_count = out->note_count = 0;
+    return ok;
+}
