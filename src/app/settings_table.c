@@ -239,7 +239,8 @@ static const struct setting source_rows[] = {
     {"watch", SET_BOOL, SOURCE(watch), "false", 0, 0, NULL, true,
      "folder: compare a second after something in it changed, too."},
     {"readers", SET_WORDS, SOURCE(readers), "", 0, 0, NULL, true,
-     "Who may read its documents, as documents.md says; empty: whoever may now, new ones everyone."},
+     "Who may read its documents, as documents.md says; empty: whoever may now, new ones "
+     "everyone."},
     {"metadata", SET_TEXT, SOURCE(metadata), "", 0, 0, NULL, true,
      "What is known of its documents: a JSON object."},
     {"include", SET_WORDS, SOURCE(include), "", 0, 0, NULL, true,
@@ -247,7 +248,8 @@ static const struct setting source_rows[] = {
      "below the folder, the prefix or the site."},
     {"exclude", SET_WORDS, SOURCE(exclude), "", 0, 0, NULL, true, "Patterns of what is not."},
     {"delete_limit", SET_COUNT, SOURCE(delete_limit), "50", 0, 100, NULL, true,
-     "Per cent of its documents that may vanish at once; if more would, and more than ten, none does "
+     "Per cent of its documents that may vanish at once; if more would, and more than ten, none "
+     "does "
      "until `weir source run NAME --force`. 100: no limit."},
     {"items", SET_COUNT, SOURCE(items), "25000", 1, 10000000, NULL, true,
      "Pages, objects or rows of a run; what is behind them is left, and nothing is removed then."},
@@ -283,7 +285,8 @@ static const struct setting source_rows[] = {
     {"path_style", SET_BOOL, SOURCE(path_style), "false", 0, 0, NULL, true,
      "s3: the bucket stands in the path, not before the host."},
     {"database", SET_SECRET, SOURCE(database), "", 0, 0, NULL, true,
-     "sql: env:NAME or file:PATH with postgres://USER:PASSWORD@HOST:PORT/DATABASE; empty: location."},
+     "sql: env:NAME or file:PATH with postgres://USER:PASSWORD@HOST:PORT/DATABASE; empty: "
+     "location."},
     {"query", SET_TEXT, SOURCE(query), "", 0, 0, NULL, true,
      "sql: one SELECT; each row is a document. It runs read-only."},
     {"key", SET_TEXT, SOURCE(key), "", 0, 0, NULL, true,

@@ -29,6 +29,8 @@ struct source {
     /* Of the loop's fiber alone. */
     struct watch *watch; /* NULL: not watched */
     mono_ns changed_first, changed_last;
+    bool
+        begun; /* it ran by itself since the start; one that was paused then does so when it goes on */
 };
 struct sources {
     struct arena *arena;
@@ -413,27 +415,28 @@ static bool was_changed(struct source *s)
            (now - s->changed_last >= WATCH_QUIET || now - s->changed_first >= WATCH_LATEST);
 }
 
-static bool is_due(struct source *s, bool first)
+static bool is_due(struct source *s)
 {
     bool changed = was_changed(s);
 
     mutex_lock(&s->all->mutex);
     bool ready = !s->paused && !s->going;
-    bool due = ready && (changed || (first && (s->spec->every || s->spec->watch)) ||
+    bool due = ready && (changed || (!s->begun && (s->spec->every || s->spec->watch)) ||
                          (s->next && clock_mono() >= s->next));
     mutex_unlock(&s->all->mutex);
     return due;
 }
 
-static SUSPENDS void tick(struct sources *all, bool first)
+static SUSPENDS void tick(struct sources *all)
 {
     for (size_t i = 0; i < all->count; i++) {
         struct source *s = &all->at[i];
         struct err err = {0};
         uint64_t run;
 
-        if (!is_due(s, first))
+        if (!is_due(s))
             continue;
+        s->begun = true;
         s->changed_first = s->changed_last = 0;
         watch_again(s);
         if (!start(s, false, &run, &err)) {
@@ -450,8 +453,9 @@ void sources_loop(void *arg)
 
     if (all->count == 0)
         return;
-    for (bool first = true; first || fiber_sleep(TICK, &err); first = false)
-        tick(all, first);
+    do
+        tick(all);
+    while (fiber_sleep(TICK, &err));
     for (size_t i = 0; i < all->count; i++)
         watch_close(&all->at[i].watch);
 }

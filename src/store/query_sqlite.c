@@ -60,9 +60,9 @@ static bool prepare(struct query *q, struct file_query *f, struct str sql, struc
     if (status != SQLITE_OK)
         return fail(f, status, err);
     if (!f->statement || str_trim(str_from(rest)).len > 0)
-        return err_set(err, ERR_INVALID, "the query is not one statement");
+        return err_set(err, ERR_INVALID, "the query is wrong: it is not one statement");
     if (!sqlite3_stmt_readonly(f->statement))
-        return err_set(err, ERR_INVALID, "the query does more than read");
+        return err_set(err, ERR_INVALID, "the query is wrong: it does more than read");
     return query_take_columns(q, sqlite3_column_count(f->statement), column, err);
 }
 

@@ -476,7 +476,7 @@ test("sources: what the settings name", async () => {
   const { id } = await good("POST", `${where}/run`, { body: {} }, 202);
   const run = await until(async () => { const one = await good("GET", `/api/v1/knowledge/default/runs/${id}`); return one.ended && one; });
   assert.deepEqual([run.what, run.source, run.state], ["handed", true, "failed"], "its folder is not there");
-  assert.ok((await good("GET", where)).problem.includes("could not look at"), "and that is told");
+  assert.ok((await good("GET", where)).problem.includes("/handed"), "and that is told");
   await bad("GET", "/api/v1/knowledge/default/sources/nothing", 404, "not_found");
 });
 
