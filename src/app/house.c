@@ -690,6 +690,11 @@ static bool open_sources(struct house *house, struct err *err)
     return sources_open(house->arena, &options, &house->sources, err);
 }
 
+void house_sources_loop(void *house)
+{
+    sources_loop(((struct house *)house)->sources);
+}
+
 static bool open_tls(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;

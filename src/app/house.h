@@ -69,6 +69,8 @@ struct house {
 /* Takes the settings over, also when it fails. Blocks: before any loop runs. */
 bool house_open(struct settings **settings, struct house **out, struct err *err) MUST_CHECK;
 void house_close(struct house **house);
+/* A fiber's function: sources run by themselves. */
+SUSPENDS void house_sources_loop(void *house);
 /* "<data.dir>/name" in the house's arena, NUL-ended. */
 const char *house_path(const struct house *house, const char *name);
 

@@ -257,6 +257,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, log_queue_loop, house->log_writer, err) &&
            scope_spawn(scope, watch_settings, house, err) &&
            scope_spawn(scope, probe_loop, house, err) && scope_spawn(scope, end_runs, house, err) &&
+           scope_spawn(scope, house_sources_loop, house, err) &&
            scope_spawn(scope, vectors_loop, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err) &&
