@@ -133,6 +133,8 @@ static bool find(const struct way_request *request, const struct find_wish *wish
         return find_passages(request->access, request->arena, wish, hits, err);
     if (!ways_find(request, &found, err))
         return false;
+    if (found.limited)
+        search_note(wish->question->notes, WAY_LIMITED);
     q->ways = arena_array(request->arena, found.hits.count + 1, sizeof *q->ways);
     if (!q->ways)
         return err_arena(err, request->arena);

@@ -73,8 +73,13 @@ static bool find(const struct way_request *request, const struct phrases *phrase
     out->way = WAY_WORDS;
     if (!phrases->count && !way_choose(request, &out->way, &parts, err))
         return false;
-    if (out->way == WAY_GRAPH)
-        return ways_find(request, out, err);
+    if (out->way == WAY_GRAPH) {
+        if (!ways_find(request, out, err))
+            return false;
+        if (out->limited)
+            search_note(wish->question->notes, WAY_LIMITED);
+        return true;
+    }
     if (phrases->count)
         wish->limit = LEXICAL_LIMIT_MAX;
     return find_passages(request->access, request->arena, wish, &out->hits, err) &&

@@ -43,6 +43,8 @@ struct way_found {
     struct way_path *paths; /* [hits.count]; NULL for words */
     bool limited;           /* the walk was: GRAPH_OPENED */
 };
+#define WAY_LIMITED \
+    "the walk over names was left off at its limit: what lies farther was not looked at"
 /* What is asked: the way, and the parts where there are several. */
 bool way_choose(const struct way_request *request, enum way *way, struct question_parts *parts,
                 struct err *err) MUST_CHECK;
