@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/pages.h"
 #include "models/aws_sign.h"
 #include "test.h"
@@ -160,4 +162,65 @@ TEST(aws_sign_bounds)
     key.len = 40;
     REQUIRE(aws_sign(arena, &request, &who, 0, fields, &count, &err));
     EXPECT(count == 3 && str_eq(fields[1].value, STR("19700101T000000Z")));
+}
+
+#define NO_BODY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* Amazon S3 API Reference, "Examples: Signature Calculations in AWS Signature Version 4". */
+static const struct {
+    const char *path, *range, *want;
+} s3_cases[] = {
+    {"/test.txt", "bytes=0-9", "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
+    {"/?lifecycle", NULL, "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
+    {"/?max-keys=2&prefix=J", NULL,
+     "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"},
+};
+
+TEST(aws_signatures_of_s3)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct secret key = secret_view("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    struct aws_identity who = {STR("AKIAIOSFODNN7EXAMPLE"), &key, NULL, STR("us-east-1"),
+                               STR("s3")};
+
+    for (size_t i = 0; i < ARRAY_LEN(s3_cases); i++) {
+        struct aws_request request = {.method = STR("GET"),
+                                      .host = STR("examplebucket.s3.amazonaws.com"),
+                                      .path = str_from(s3_cases[i].path),
+                                      .path_as_sent = true};
+        struct http_field fields[4] = {{STR("host"), request.host}};
+        struct err err = {0};
+        size_t count = 1;
+        char hex[64];
+
+        if (s3_cases[i].range)
+            fields[count++] = (struct http_field){STR("range"), str_from(s3_cases[i].range)};
+        fields[count++] = (struct http_field){STR("x-amz-content-sha256"), STR(NO_BODY)};
+        fields[count++] = (struct http_field){STR("x-amz-date"), STR("20130524T000000Z")};
+        REQUIRE(
+            aws_signature(arena, &request, &who, (wall_ms)1369353600000, fields, count, hex, &err),
+            "%s", err.text);
+        EXPECT(str_eq((struct str){hex, sizeof hex}, str_from(s3_cases[i].want)), "%s: %.64s",
+               s3_cases[i].path, hex);
+    }
+}
+
+/* A key may hold what a path of other services does not: it is signed as it is sent. */
+TEST(aws_signs_a_key_of_s3_as_it_is_sent)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct secret key = secret_view(KEY);
+    struct aws_identity who = {STR("A"), &key, NULL, STR("r"), STR("s3")};
+    struct http_field fields[1] = {{STR("host"), STR("h")}};
+    char plain[64], kept[64], again[64];
+    struct aws_request request = {.method = STR("GET"), .host = STR("h"), .path = STR("/a//b")};
+    struct err err = {0};
+
+    REQUIRE(aws_signature(arena, &request, &who, 0, fields, 1, plain, &err));
+    request.path_as_sent = true;
+    REQUIRE(aws_signature(arena, &request, &who, 0, fields, 1, kept, &err));
+    request.path = STR("/a/b");
+    REQUIRE(aws_signature(arena, &request, &who, 0, fields, 1, again, &err));
+    EXPECT(memcmp(plain, again, sizeof plain) == 0, "others fold slashes");
+    EXPECT(memcmp(kept, again, sizeof kept) != 0, "S3 does not");
 }
