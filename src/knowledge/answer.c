@@ -60,20 +60,20 @@ bool document_record_read(struct str bytes, struct document_record *out)
 
 /* --- inquiry ---------------------------------------------------------------------------------- */
 
-static bool read_found(struct arena *arena, const struct lexical_hits *hits, struct inquiry *q,
-                       struct err *err)
+bool found_whole(struct arena *arena, const struct lexical_hits *hits, struct found **out,
+                 struct err *err)
 {
-    if (!found_read(arena, hits, &q->found, err))
+    if (!found_read(arena, hits, out, err))
         return false;
-    q->found_count = hits->count;
-    for (size_t i = 0; i < q->found_count; i++) {
+    for (size_t i = 0; i < hits->count; i++) {
+        struct found *found = &(*out)[i];
         struct document_record record;
 
-        if (!document_record_read(q->found[i].document_record, &record))
+        if (!document_record_read(found->document_record, &record))
             return err_set(err, ERR_INTERNAL,
                            "could not read the record of document \"" STR_FMT "\"",
-                           STR_ARG(q->found[i].key));
-        q->found[i].title = record.title;
+                           STR_ARG(found->key));
+        found->title = record.title;
     }
     return true;
 }
@@ -85,7 +85,8 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
 
     q->ranked_count = 0;
     q->confidence = q->answerable = 0;
-    if (!read_found(r.arena, hits, q, err) ||
+    q->found_count = hits->count;
+    if (!found_whole(r.arena, hits, &q->found, err) ||
         !candidates_rank(r.analyser, r.arena, &q->question, q->found, q->found_count, &q->ranked,
                          &q->ranked_count, err))
         return false;

@@ -88,6 +88,9 @@ bool cite_between(struct arena *arena, const struct found *found, struct sentenc
 /* The way to a citation's passage, copied out of the view. */
 bool cite_way(const struct access *access, struct arena *arena, const struct way_path *path,
               struct citation *out, struct err *err) MUST_CHECK;
+/* found_read() with the titles of their documents. */
+bool found_whole(struct arena *arena, const struct lexical_hits *hits, struct found **out,
+                 struct err *err) MUST_CHECK;
 /* A passage whole, as a citation of its text. */
 bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
                   struct err *err) MUST_CHECK;

@@ -258,7 +258,8 @@ SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, struct grounded *out,
                                struct err *err) MUST_CHECK;
 
-/* Whole passages, best first: their quotes are their texts, their scores BM25. What the graph found stands in its
+/* Whole passages, best first: their quotes are their texts. The first eight stand in the order
+ * of their best sentences; scores are of the words, in descending order. What the graph found stands in its
  * order, and what no word of the question led to has score 0. */
 struct passages_found {
     struct citation *list;

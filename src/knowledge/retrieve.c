@@ -1,4 +1,6 @@
 /* Passages for a question, whole: what `weir search` and POST /api/v1/knowledge/search give. */
+#include <stdlib.h>
+
 #include "base/utf8.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
@@ -87,6 +89,53 @@ static bool find(const struct way_request *request, const struct phrases *phrase
             keep_those_that_hold(phrases, wish, request->limit, &out->hits, err));
 }
 
+struct placed {
+    struct lexical_hit hit;
+    size_t best; /* place of its best sentence among all */
+};
+
+static int by_sentence(const void *a, const void *b)
+{
+    const struct placed *one = a, *other = b;
+
+    return one->best < other->best ? -1 : one->best > other->best;
+}
+
+/* The first few in the order of their best sentences, which read the question closer than words do. The scores
+ * stay where they stood, best first. */
+static bool order_by_sentence(const struct way_request *request, struct lexical_hits *hits,
+                              struct err *err)
+{
+    size_t count = MIN_OF(hits->count, (size_t)PASSAGES_ASKED), ranked_count;
+    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct lexical_hits first = {hits->at, count};
+    struct placed placed[PASSAGES_ASKED];
+    struct candidate *ranked;
+    struct question question;
+    struct found *found;
+
+    if (!scratch)
+        return err_no_room(err, "no memory to read passages");
+    if (!question_read(request->access, request->analyser, scratch, request->text, &question,
+                       err) ||
+        !found_whole(scratch, &first, &found, err) ||
+        !candidates_rank(request->analyser, scratch, &question, found, count, &ranked,
+                         &ranked_count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        placed[i] = (struct placed){hits->at[i], ranked_count + i};
+    for (size_t i = ranked_count; i-- > 0;)
+        placed[ranked[i].found - found].best = i;
+    qsort(placed, count, sizeof *placed, by_sentence);
+    for (size_t i = 0; i < count; i++) {
+        float score = hits->at[i].score;
+
+        hits->at[i] = placed[i].hit;
+        hits->at[i].score = score;
+    }
+    return true;
+}
+
 bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
                 size_t limit, struct passages_found *out, struct err *err)
 {
@@ -107,7 +156,9 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
         return false;
     request.access = access;
     request.analyser = analyser;
-    if (!find(&request, &phrases, &wish, &ways, err))
+    if (!find(&request, &phrases, &wish, &ways, err) ||
+        (ways.way != WAY_GRAPH && !phrases.count && ways.hits.count > 1 &&
+         !order_by_sentence(&request, &ways.hits, err)))
         return false;
     found.retrieval = way_of(&wish, access, ways.way);
     found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
