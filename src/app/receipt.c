@@ -118,6 +118,7 @@ static void write_stays(struct json_writer *w, const struct forget_order *order,
         jw_cstr(w, "sealed bodies of the audit log, if they are kept: each goes with its subject");
     if (!told->database_scrubbed && !order->dry_run)
         jw_cstr(w, "deleted rows in the files of the PostgreSQL server, until its vacuum");
+    jw_cstr(w, "files of /v1/files that it came from, until they are deleted there");
     jw_cstr(w, "the original, backups, and what clients and providers were given");
     jw_array_end(w);
 }
