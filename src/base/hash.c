@@ -114,8 +114,11 @@ CRC32C_TARGET static uint32_t crc_eights(uint32_t crc, const uint8_t *at, size_t
 
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
 {
-    const uint8_t *at = bytes, *end = at + len;
+    const uint8_t *at = bytes, *end;
 
+    if (!len)
+        return crc;
+    end = at + len;
     crc = ~crc;
     if (crc32c_is_fast()) {
         crc = crc_eights(crc, at, len / 8);

@@ -34,8 +34,15 @@ float latent_dot(const float *a, const float *b, size_t n)
 
 void latent_unit(float *v, uint32_t n)
 {
-    float length = sqrtf(latent_dot(v, v, n));
+    float length = sqrtf(latent_dot(v, v, n)), most = 0;
 
+    if (length < 1e-12F) { /* squares of such numbers are too small to add up */
+        for (uint32_t i = 0; i < n; i++)
+            most = fmaxf(most, fabsf(v[i]));
+        for (uint32_t i = 0; most > 0 && i < n; i++)
+            v[i] /= most;
+        length = sqrtf(latent_dot(v, v, n));
+    }
     for (uint32_t i = 0; length > 0 && i < n; i++)
         v[i] /= length;
 }
