@@ -101,8 +101,8 @@ static int by_sentence(const void *a, const void *b)
     return one->best < other->best ? -1 : one->best > other->best;
 }
 
-/* The first few in the order of their best sentences, which read the question closer than words do. The scores
- * stay where they stood, best first. */
+/* Where no reranker ordered them: the first few in the order of their best sentences, which read the question
+ * closer than words do. The scores stay where they stood, best first. */
 static bool order_by_sentence(const struct way_request *request, struct lexical_hits *hits,
                               struct err *err)
 {
@@ -157,7 +157,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     request.access = access;
     request.analyser = analyser;
     if (!find(&request, &phrases, &wish, &ways, err) ||
-        (ways.way != WAY_GRAPH && !phrases.count && ways.hits.count > 1 &&
+        (ways.way != WAY_GRAPH && !phrases.count && !question->order && ways.hits.count > 1 &&
          !order_by_sentence(&request, &ways.hits, err)))
         return false;
     found.retrieval = way_of(&wish, access, ways.way);
