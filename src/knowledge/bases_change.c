@@ -87,7 +87,7 @@ bool bases_create(struct bases *bases, struct arena *arena, const struct base_in
     struct making m = {.bases = bases, .info = *wish, .err = err};
 
     if (wish->name.len > 0 && !base_name_check(bases, wish->name, err))
-        return err_wrap(err, "name");
+        return false;
     if (wish->title.len > BASE_TITLE_MAX)
         return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
     if (!new_id(arena, &m.info.id, err) || !reserve(bases, err))
