@@ -12,6 +12,31 @@
         name, FIELD_USD, FIELD_OPTIONAL, help, 0, 0, NULL, NULL \
     }
 
+static const struct schema_field price_row_fields[] = {
+    {"hours", FIELD_TEXT, FIELD_OPTIONAL,
+     "From when to when it holds, UTC, e.g. 16:30-00:30; default: the whole day.", 1, 40, NULL,
+     NULL},
+    {"prompt_tokens", FIELD_TEXT, FIELD_OPTIONAL,
+     "For prompts of how many tokens, e.g. 200000- or 0-128000 (the end is not included); default: "
+     "all.",
+     1, 60, NULL, NULL},
+    {"tenants", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST,
+     "What these tenants are charged; default: whoever asks.", 1, 128, NULL, NULL},
+    PRICE("price_input_usd", "What is not said is as in the model."),
+    PRICE("price_output_usd", "For a million completion tokens."),
+    PRICE("price_cached_usd", "Of prompt tokens the provider had cached."),
+    PRICE("price_cache_write_usd", "Of those that it wrote to its cache."),
+    PRICE("price_cache_write_long_usd", "Of those it keeps for an hour."),
+    PRICE("price_reasoning_usd", "Of completion tokens for reasoning."),
+    PRICE("price_audio_input_usd", "Of prompt tokens that are audio."),
+    PRICE("price_audio_output_usd", "Of completion tokens that are audio."),
+    PRICE("price_image_input_usd", "Of prompt tokens that are images."),
+    PRICE("price_request_usd", "For each request, whatever its tokens."),
+    {0},
+};
+const struct schema price_row_schema = {"PriceRow", "Prices that hold at times, or for some.",
+                                        price_row_fields, NULL};
+
 static const struct schema_field fact_fields[] = {
     {"remote_name", FIELD_TEXT, FIELD_OPTIONAL, "What the provider calls it; default: the name.", 1,
      128, NULL, NULL},
@@ -38,6 +63,13 @@ static const struct schema_field fact_fields[] = {
      "unsaid|local|trusted|public", NULL},
     {"lifecycle", FIELD_CHOICE, FIELD_OPTIONAL, "Retired ones are refused; default active.", 0, 0,
      "active|preview|deprecated|retired", NULL},
+    {"cache", FIELD_CHOICE, FIELD_OPTIONAL,
+     "Whether its answers are kept; default: as the setting cache.mode says.", 0, 0,
+     "default|off|asked|on", NULL},
+    {"prices", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST,
+     "Other prices at some hours, prompt sizes or for some tenants: all rows, the first that fits "
+     "holds; []: none.",
+     0, 0, NULL, &price_row_schema},
     {"successor", FIELD_TEXT, FIELD_OPTIONAL,
      "The model to use in place of one that is deprecated or retired; \"\": none.", 0, 128, NULL,
      NULL},
@@ -84,24 +116,31 @@ const struct schema model_removed_schema = {"ModelRemoved", "A model that is gon
 
 /* ---- fields of a body ---- */
 
-static void read_prices(const struct admin_call *call, struct prices *p)
+static void read_prices(const struct admin_call *call, struct prices *prices)
 {
-    const struct {
-        const char *name;
-        usd_micro *to;
-    } all[] = {{"price_input_usd", &p->in},
-               {"price_output_usd", &p->out},
-               {"price_cached_usd", &p->cached},
-               {"price_cache_write_usd", &p->cache_write},
-               {"price_cache_write_long_usd", &p->cache_write_long},
-               {"price_reasoning_usd", &p->reasoning},
-               {"price_audio_input_usd", &p->audio_in},
-               {"price_audio_output_usd", &p->audio_out},
-               {"price_image_input_usd", &p->image_in},
-               {"price_request_usd", &p->request}};
+    const char *name;
+    usd_micro *price;
 
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        field_usd(call, all[i].name, all[i].to);
+    for (size_t i = 0; (price = price_of_kind(prices, i, &name)); i++)
+        field_usd(call, name, price);
+}
+
+static bool read_price_rows(struct admin_call *call, struct price_rows *out, struct err *err)
+{
+    json_ref list = json_get(call->body, json_root(call->body), STR("prices"));
+    struct price_rows_fault where;
+    struct err why = {0};
+    struct str field;
+
+    if (!list || price_rows_read(call->arena, call->body, list, out, &where, &why))
+        return true;
+    if (why.code != ERR_INVALID) {
+        *err = why;
+        return false;
+    }
+    field = arena_fmt(call->arena, "prices%s", where.field);
+    return field.ptr ? field_wrong(call, field.ptr, err, "%s", why.text)
+                     : err_arena(err, call->arena);
 }
 
 static bool read_abilities(struct admin_call *call, struct str *out, struct err *err)
@@ -157,6 +196,8 @@ static bool read_facts(struct admin_call *call, struct kept_model *row, struct e
            field_text(call, "remote_name", &row->remote_name, err) &&
            read_abilities(call, &row->abilities, err) &&
            field_choice(call, "zone", &row->zone, err) &&
+           field_choice(call, "cache", &row->cache, err) &&
+           read_price_rows(call, &row->price_rows, err) &&
            field_text(call, "licence", &row->licence, err) && read_lifecycle(call, row, err);
 }
 

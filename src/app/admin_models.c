@@ -4,6 +4,7 @@
 #include "app/admin_fields.h"
 #include "app/admin_models.h"
 #include "models/health.h"
+#include "models/price_rows.h"
 #include "sys/clock.h"
 
 static const struct schema_field model_fields[] = {
@@ -22,6 +23,8 @@ static const struct schema_field model_fields[] = {
     {"breaker", FIELD_CHOICE, 0, "Open: it rests after failures.", 0, 0, "closed|open|half-open",
      NULL},
     {"in_flight", FIELD_COUNT, 0, "Requests it has now.", 0, 0, NULL, NULL},
+    {"price_rows", FIELD_COUNT, 0, "Rows of prices by hour, prompt size or tenant.", 0, 0, NULL,
+     NULL},
     {"origin", FIELD_CHOICE, 0,
      "Where its row stands: in the settings, or in the store where it was added; house: Weir "
      "itself.",
@@ -30,6 +33,11 @@ static const struct schema_field model_fields[] = {
 };
 static const struct schema model_schema = {"Model", "A model that clients may ask for.",
                                            model_fields, NULL};
+
+#define NOW(name, help)                            \
+    {                                              \
+        name, FIELD_USD, 0, help, 0, 0, NULL, NULL \
+    }
 
 static const struct schema_field detail_fields[] = {
     {"abilities", FIELD_TEXT, 0, "What it can do; empty: not known.", 0, 0, NULL, NULL},
@@ -41,7 +49,20 @@ static const struct schema_field detail_fields[] = {
     {"in_flight_max", FIELD_COUNT, 0, "Requests at once; 0: unlimited.", 0, 0, NULL, NULL},
     {"successor", FIELD_TEXT, 0, "Of one that is deprecated or retired.", 0, 0, NULL, NULL},
     {"licence", FIELD_TEXT, 0, "Under which it may be used.", 0, 0, NULL, NULL},
-    {"price_rows", FIELD_COUNT, 0, "Rows of prices by hour or prompt size.", 0, 0, NULL, NULL},
+    NOW("price_cache_write_usd", "Of those that it wrote to its cache."),
+    NOW("price_cache_write_long_usd", "Of those it keeps for an hour."),
+    NOW("price_reasoning_usd", "Of completion tokens for reasoning."),
+    NOW("price_audio_input_usd", "Of prompt tokens that are audio."),
+    NOW("price_audio_output_usd", "Of completion tokens that are audio."),
+    NOW("price_image_input_usd", "Of prompt tokens that are images."),
+    NOW("price_request_usd", "For each request, whatever its tokens."),
+    {"plain", FIELD_OBJECT, 0, "What is said of its prices, where no row holds.", 0, 0, NULL,
+     &price_row_schema},
+    {"prices", FIELD_OBJECT, FIELD_LIST,
+     "Rows: the first that fits holds; what it leaves out is as in plain.", 0, 0, NULL,
+     &price_row_schema},
+    {"cache", FIELD_CHOICE, 0, "Whether its answers are kept; default: as cache.mode says.", 0, 0,
+     "default|off|asked|on", NULL},
     {"asked", FIELD_COUNT, 0, "Requests since the start.", 0, 0, NULL, NULL},
     {"failed", FIELD_COUNT, 0, "Of those, its failures.", 0, 0, NULL, NULL},
     {"failures_in_row", FIELD_COUNT, 0, "The newest ones.", 0, 0, NULL, NULL},
@@ -55,6 +76,8 @@ static const struct schema detail_schema = {
 
 static const char *const origins[] =
     {[ORIGIN_FILE] = "file", [ORIGIN_STORE] = "store", [ORIGIN_HOUSE] = "house"};
+
+static const char *const caches[] = {"default", "off", "asked", "on"};
 
 static void write_facts(struct json_writer *w, const struct model *m)
 {
@@ -72,6 +95,7 @@ static void write_facts(struct json_writer *w, const struct model *m)
     reply_text(w, "lifecycle", str_from(lifecycle_name(m->lifecycle)));
     reply_text(w, "breaker", str_from(breaker_name(state.breaker)));
     reply_count(w, "in_flight", state.in_flight);
+    reply_count(w, "price_rows", (int64_t)m->prices.row_count);
     reply_text(w, "origin", str_from(origins[m->origin]));
 }
 
@@ -80,6 +104,24 @@ static void write_model(struct json_writer *w, const struct model *m)
     jw_object(w);
     write_facts(w, m);
     jw_object_end(w);
+}
+
+/* Those of write_facts() hold now; here are the other kinds, then what holds when. */
+static void write_prices(struct json_writer *w, const struct model *m)
+{
+    struct prices now = prices_at(&m->prices, 0, &(struct price_for){.when = clock_wall()});
+
+    reply_usd(w, "price_cache_write_usd", now.cache_write);
+    reply_usd(w, "price_cache_write_long_usd", now.cache_write_long);
+    reply_usd(w, "price_reasoning_usd", now.reasoning);
+    reply_usd(w, "price_audio_input_usd", now.audio_in);
+    reply_usd(w, "price_audio_output_usd", now.audio_out);
+    reply_usd(w, "price_image_input_usd", now.image_in);
+    reply_usd(w, "price_request_usd", now.request);
+    jw_key(w, "plain");
+    price_row_write(w, &(struct price_row){.prices = m->prices.plain});
+    jw_key(w, "prices");
+    price_rows_write(w, m->prices.rows, m->prices.row_count);
 }
 
 static void write_detail(struct json_writer *w, const struct model *m)
@@ -99,7 +141,8 @@ static void write_detail(struct json_writer *w, const struct model *m)
     reply_count(w, "in_flight_max", m->in_flight_max);
     reply_text(w, "successor", m->successor);
     reply_text(w, "licence", m->licence);
-    reply_count(w, "price_rows", (int64_t)m->prices.row_count);
+    write_prices(w, m);
+    reply_text(w, "cache", str_from(caches[m->cache]));
     reply_count(w, "asked", (int64_t)state.asked);
     reply_count(w, "failed", (int64_t)state.failed);
     reply_count(w, "failures_in_row", state.failures_in_row);

@@ -11,7 +11,7 @@ SUSPENDS bool model_reply(struct admin_call *call, struct str name, struct err *
 
 /* admin_model_changes.c */
 extern const struct schema model_new_schema, model_change_schema, model_retire_schema,
-    model_removed_schema;
+    model_removed_schema, price_row_schema;
 SUSPENDS bool model_add(struct admin_call *call, struct err *err);
 SUSPENDS bool model_patch(struct admin_call *call, struct err *err);
 SUSPENDS bool model_retire(struct admin_call *call, struct err *err);

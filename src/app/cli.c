@@ -77,8 +77,12 @@ static bool takes(const struct cli_command *command, int count)
 
 static void print_options(const struct cli_option *options)
 {
+    int width = 14;
+
+    for (const struct cli_option *o = options; o && o->name; o++)
+        width = MAX_OF(width, (int)strlen(o->name));
     for (; options && options->name; options++)
-        printf("  %-14s %-9s %s\n", options->name, options->value ? options->value : "",
+        printf("  %-*s %-9s %s\n", width, options->name, options->value ? options->value : "",
                options->what);
 }
 
@@ -292,6 +296,8 @@ static bool check_option(const struct cli_option *option, const char *value, str
     switch (option->kind) {
     case CLI_SWITCH:
     case CLI_TEXT:
+    case CLI_ROW:
+    case CLI_FILE:
     case CLI_LIST: return true;
     case CLI_COUNT:
         return u64_parse(text, &n) ||

@@ -20,7 +20,15 @@
 struct cli;
 typedef bool cli_fn(struct cli *cli, struct err *err);
 
-enum cli_kind { CLI_SWITCH, CLI_TEXT, CLI_LIST /* by commas; "": none */, CLI_COUNT, CLI_USD };
+enum cli_kind {
+    CLI_SWITCH,
+    CLI_TEXT,
+    CLI_LIST, /* by commas; "": none */
+    CLI_COUNT,
+    CLI_USD,
+    CLI_ROW, /* a row as the settings have it, "{hours: 8-18, ...}"; given again: one more */
+    CLI_FILE, /* a file with a row as the settings have it, "-": standard input; its members are fields */
+};
 
 struct cli_option {
     const char *name; /* "--rpm"; NULL ends a table */
@@ -118,6 +126,11 @@ bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line en
 struct str cli_base(const struct cli *cli);
 /* "--readers a,b" and "--metadata {...}" as fields of the body. */
 bool cli_put_labels(struct cli *cli, struct json_writer *w, struct err *err) MUST_CHECK;
+
+/* What rows and files of settings say, as fields of the body (cli_rows.c). ERR_INVALID names file, line and
+ * field. `word`: what the command names; rows may name it too. */
+bool cli_put_rows(struct cli *cli, struct str word, struct json_writer *w, struct err *err)
+    MUST_CHECK;
 
 /* The ingest run of a reply, until it ends or somebody leaves; not with --detach. */
 SUSPENDS bool cli_watch(struct cli *cli, const char *what, struct json *run, struct err *err)

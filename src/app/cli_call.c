@@ -398,7 +398,7 @@ static void put_option(const struct cli_option *option, const char *value, struc
     switch (option->kind) {
     case CLI_SWITCH:
         field = equals < field.len ? str_slice(field, equals + 1, field.len) : STR("true");
-        if (str_eq(field, STR("true")) || str_eq(field, STR("false")))
+        if (str_eq(field, STR("true")) || str_eq(field, STR("false")) || str_eq(field, STR("[]")))
             jw_raw(w, field);
         else
             jw_str(w, field);
@@ -407,6 +407,8 @@ static void put_option(const struct cli_option *option, const char *value, struc
     case CLI_LIST: put_list(str_from(value), w); break;
     case CLI_COUNT:
     case CLI_USD: jw_raw(w, str_from(value)); break;
+    case CLI_ROW:
+    case CLI_FILE: break; /* cli_put_rows() */
     }
 }
 
@@ -429,8 +431,10 @@ static bool make_body(struct cli *cli, struct str *out, struct err *err)
         }
     }
     for (int i = 0; i < cli->given_count; i++)
-        if (cli->given[i].option->field)
+        if (cli->given[i].option->field && cli->given[i].option->kind < CLI_ROW)
             put_option(cli->given[i].option, cli->given[i].value, &w);
+    if (!cli_put_rows(cli, str_from(cli->word_count ? cli->words[0] : ""), &w, err))
+        return false;
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }
@@ -455,21 +459,75 @@ static void print_done(struct cli *cli, const struct json *j)
     printf("\n");
 }
 
+static struct str text_of(struct cli *cli, const struct json *j, json_ref v)
+{
+    struct str text = json_raw(j, v);
+
+    if (json_kind(j, v) == JSON_STRING && !json_str(j, v, cli->arena, &text))
+        text = STR("");
+    return json_kind(j, v) == JSON_NULL ? STR("-") : text;
+}
+
+/* "hours=08:00-18:00 tenants=acme,other": an object in a reply, on one line. */
+static void print_object(struct cli *cli, const struct json *j, json_ref object)
+{
+    const char *before = "";
+
+    for (json_ref m = json_first(j, object); m; m = json_next(j, m), before = " ") {
+        const char *comma = "";
+
+        printf("%s" STR_FMT "=", before, STR_ARG(json_key_raw(j, m)));
+        if (json_kind(j, m) != JSON_ARRAY) {
+            printf(STR_FMT, STR_ARG(text_of(cli, j, m)));
+            continue;
+        }
+        for (json_ref v = json_first(j, m); v; v = json_next(j, v), comma = ",")
+            printf("%s" STR_FMT, comma, STR_ARG(text_of(cli, j, v)));
+    }
+    printf("\n");
+}
+
+/* What stands in the left column: the key; of a list of objects "key[0]", a line each. */
+static struct str label(struct cli *cli, const struct json *j, json_ref m, size_t i)
+{
+    if (json_kind(j, json_first(j, m)) != JSON_OBJECT || json_kind(j, m) != JSON_ARRAY)
+        return json_key_raw(j, m);
+    return arena_fmt(cli->arena, STR_FMT "[%zu]", STR_ARG(json_key_raw(j, m)), i);
+}
+
+static void print_label(struct str key, size_t width)
+{
+    printf(STR_FMT "%*s", STR_ARG(key), (int)(width + 2 - key.len), "");
+}
+
+static void print_member(struct cli *cli, const struct json *j, json_ref m, size_t width)
+{
+    bool is_rows = json_kind(j, m) == JSON_ARRAY && json_kind(j, json_first(j, m)) == JSON_OBJECT;
+    size_t i = 0;
+
+    if (is_rows)
+        for (json_ref row = json_first(j, m); row; row = json_next(j, row)) {
+            print_label(label(cli, j, m, i++), width);
+            print_object(cli, j, row);
+        }
+    else {
+        print_label(json_key_raw(j, m), width);
+        if (json_kind(j, m) == JSON_OBJECT)
+            print_object(cli, j, m);
+        else
+            printf(STR_FMT "\n", STR_ARG(text_of(cli, j, m)));
+    }
+}
+
 /* A line a member. */
 static void print_members(struct cli *cli, const struct json *j)
 {
     size_t width = 0;
 
     for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m))
-        width = MAX_OF(width, json_key_raw(j, m).len);
-    for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m)) {
-        struct str key = json_key_raw(j, m), text = json_raw(j, m);
-
-        if (json_kind(j, m) == JSON_STRING && !json_str(j, m, cli->arena, &text))
-            text = STR("");
-        printf(STR_FMT "%*s" STR_FMT "\n", STR_ARG(key), (int)(width + 2 - key.len), "",
-               STR_ARG(json_kind(j, m) == JSON_NULL ? STR("-") : text));
-    }
+        width = MAX_OF(width, label(cli, j, m, json_count(j, m)).len);
+    for (json_ref m = json_first(j, json_root(j)); m; m = json_next(j, m))
+        print_member(cli, j, m, width);
 }
 
 bool cli_send(struct cli *cli, struct json **out, struct err *err)

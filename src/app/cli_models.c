@@ -8,7 +8,21 @@ static bool test_model(struct cli *cli, struct err *err);
         {"--price-input", CLI_USD, "USD", "price_input_usd", "for a million prompt tokens"},       \
         {"--price-output", CLI_USD, "USD", "price_output_usd", "for a million completion tokens"}, \
         {"--price-cached", CLI_USD, "USD", "price_cached_usd", "of tokens it had cached"},         \
+        {"--price-cache-write", CLI_USD, "USD", "price_cache_write_usd",                           \
+         "of those it wrote to it"},                                                               \
+        {"--price-cache-write-long", CLI_USD, "USD", "price_cache_write_long_usd", "for an hour"}, \
+        {"--price-reasoning", CLI_USD, "USD", "price_reasoning_usd", "of reasoning tokens"},       \
+        {"--price-audio-input", CLI_USD, "USD", "price_audio_input_usd",                           \
+         "of tokens that are audio"},                                                              \
+        {"--price-audio-output", CLI_USD, "USD", "price_audio_output_usd", "of those it says"},    \
+        {"--price-image-input", CLI_USD, "USD", "price_image_input_usd", "of tokens of images"},   \
         {"--price-request", CLI_USD, "USD", "price_request_usd", "for each request"},              \
+        {"--price-row", CLI_ROW, "ROW", "prices",                                                  \
+         "'{hours: 16:30-00:30, price_input: 1}' as in the settings' prices; again: one more"},    \
+        {"--cache", CLI_TEXT, "RULE", "cache",                                                     \
+         "default, off, asked or on: whether answers are kept"},                                   \
+        {"--file", CLI_FILE, "FILE", "models",                                                     \
+         "its row of the settings' models, and prices: a list of its rows; -: standard input"},    \
         {"--output-tokens", CLI_COUNT, "N", "output_tokens_max", "set aside for an answer"},       \
         {"--window", CLI_COUNT, "N", "window", "tokens of prompt and answer; 0: not known"},       \
         {"--at-once", CLI_COUNT, "N", "in_flight_max", "requests at once, 0 is unlimited"},        \
@@ -24,6 +38,7 @@ static bool test_model(struct cli *cli, struct err *err);
 static const struct cli_option add[] = {FACTS, {0}};
 static const struct cli_option change[] = {
     FACTS,
+    {"--no-price-rows", CLI_SWITCH, NULL, "prices=[]", "its plain prices alone, from now on"},
     {"--unpin", CLI_SWITCH, NULL, "pinned=false", "forget what a test measured"},
     {0}};
 static const struct cli_option retire[] = {
@@ -35,9 +50,19 @@ static const struct cli_option test[] = {
     {"--only", CLI_LIST, "A,B", "only", "abilities to try: tools, json, ...; default: all"},
     {0}};
 
-static const char *const columns[] = {
-    "name",   "provider",        "remote_name",      "zone", "lifecycle", "breaker", "in_flight",
-    "origin", "price_input_usd", "price_output_usd", "url",  NULL};
+static const char *const columns[] = {"name",
+                                      "provider",
+                                      "remote_name",
+                                      "zone",
+                                      "lifecycle",
+                                      "breaker",
+                                      "in_flight",
+                                      "origin",
+                                      "price_input_usd",
+                                      "price_output_usd",
+                                      "price_rows",
+                                      "url",
+                                      NULL};
 
 static const struct cli_command commands[] = {
     {"model list", "show what clients may ask for",
@@ -45,6 +70,9 @@ static const struct cli_command commands[] = {
      NULL, "GET", "/api/v1/models", NULL, columns, NULL},
     {"model add NAME", "serve another model, at once",
      "  weir model add gpt-4o --provider openai --price-input 2.50 --price-output 10\n"
+     "  weir model add deepseek-chat --file deepseek.yaml\n"
+     "The file says what a row of the settings' models says, with its rows of prices under "
+     "prices.\n"
      "Kept in the store, beside the models of the settings; its provider stands in the settings.\n",
      add, NULL, "POST", "/api/v1/models", "NAME=name", NULL, "{name} added"},
     {"model change NAME", "change one that was added; the lifecycle of any",

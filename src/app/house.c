@@ -153,6 +153,7 @@ static bool add_model(struct house_config *c, struct house *house,
         .lifecycle = (enum lifecycle)from->lifecycle,
         .successor = arena_str(c->arena, from->successor),
         .licence = arena_str(c->arena, from->licence),
+        .cache = from->cache,
         .origin = origin,
     };
     ASSERT(m->provider); /* settings_read() checked it, or add_kept() */
@@ -195,6 +196,18 @@ static bool add_prices(struct house_config *c, const struct settings *s, struct 
     return true;
 }
 
+static bool add_kept_prices(struct house_config *c, const struct kept_model *row, struct model *m,
+                            struct err *err)
+{
+    struct price_rows rows;
+
+    if (!price_rows_copy(c->arena, &row->price_rows, &rows, err))
+        return false;
+    m->prices.rows = rows.at;
+    m->prices.row_count = rows.count;
+    return true;
+}
+
 /* One that was added: what the settings say of its name goes first, and its provider may be gone. At the
  * start that must not keep the house shut, or nobody could take the row away. */
 static bool add_kept(struct house_config *c, const struct settings *s, struct house *house,
@@ -209,7 +222,8 @@ static bool add_kept(struct house_config *c, const struct settings *s, struct ho
         return true;
     }
     if (find_provider(&c->catalogue, row->provider))
-        return add_model(c, house, &as, ORIGIN_STORE, err);
+        return add_model(c, house, &as, ORIGIN_STORE, err) &&
+               add_kept_prices(c, row, &c->catalogue.models[c->catalogue.model_count - 1], err);
     if (house->gateway)
         return err_set(err, ERR_INVALID,
                        "model \"" STR_FMT "\", which was added, needs provider \"" STR_FMT
@@ -278,7 +292,7 @@ static bool add_cache(struct house_config *c, const struct settings *s, struct h
     if (!use)
         return err_arena(err, c->arena);
     for (size_t i = 0; i + 1 < c->catalogue.model_count; i++) { /* the last is the documents */
-        int said = i < s->model_count ? s->models[i].cache : 0;
+        int said = c->catalogue.models[i].cache;
 
         use[i] = (enum cache_rule)(said > 0 ? said - 1 : s->cache.mode);
         any |= use[i] != CACHE_NEVER;

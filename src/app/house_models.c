@@ -21,6 +21,7 @@ struct model_settings kept_as_settings(const struct kept_model *row)
         .successor = row->successor,
         .zone = row->zone,
         .lifecycle = MAX_OF(row->lifecycle, 0),
+        .cache = row->cache,
     };
 }
 

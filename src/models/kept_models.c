@@ -32,6 +32,9 @@ const struct migration kept_models_migrations[] = {
      " works BIGINT NOT NULL,"
      " measured_at BIGINT NOT NULL,"
      " measured_of TEXT NOT NULL)"},
+    {"models", 2, "prices by hour, size and tenant, and the cache, of models that were added",
+     "ALTER TABLE models ADD COLUMN price_rows TEXT NOT NULL DEFAULT '[]';"
+     "ALTER TABLE models ADD COLUMN cache_rule INTEGER NOT NULL DEFAULT 0"},
 };
 const size_t kept_models_migration_count = ARRAY_LEN(kept_models_migrations);
 
@@ -39,22 +42,27 @@ const size_t kept_models_migration_count = ARRAY_LEN(kept_models_migrations);
     "name, added, provider, remote_name, licence, abilities, price_in, price_out, "              \
     "price_cached, price_cache_write, price_cache_write_long, price_reasoning, price_audio_in, " \
     "price_audio_out, price_image_in, price_request, output_tokens, window_tokens, in_flight, "  \
-    "zone, lifecycle, successor, measured, works, measured_at, measured_of"
+    "zone, lifecycle, successor, measured, works, measured_at, measured_of, price_rows, "        \
+    "cache_rule"
 
-enum { COLUMN_COUNT = 26, FIRST_PRICE = 6 };
+enum { COLUMN_COUNT = 28, FIRST_PRICE = 6, PRICE_ROWS = 26 };
+#define PRICE_ROWS_BYTES_MAX (256 * KIB)
 
-/* The prices in the order of their columns. */
-static usd_micro *price_at(struct prices *p, size_t i)
+static bool read_price_rows(struct arena *arena, struct str text, struct price_rows *out,
+                            struct err *err)
 {
-    usd_micro *const all[] = {
-        &p->in,        &p->out,      &p->cached,    &p->cache_write, &p->cache_write_long,
-        &p->reasoning, &p->audio_in, &p->audio_out, &p->image_in,    &p->request};
+    struct price_rows_fault where;
+    struct json *j = json_parse(arena, text, err);
 
-    return i < ARRAY_LEN(all) ? all[i] : NULL;
+    return j && price_rows_read(arena, j, json_root(j), out, &where, err);
 }
 
+/* All but the rows of prices. The columns of the prices stand in the order of price_of_kind(). */
 static void read_row(const struct rows *rows, size_t i, struct kept_model *out)
 {
+    const char *name;
+    usd_micro *price;
+
     *out = (struct kept_model){
         .name = rows_at(rows, i, 0).s,
         .added = rows_at(rows, i, 1).i != 0,
@@ -72,9 +80,10 @@ static void read_row(const struct rows *rows, size_t i, struct kept_model *out)
         .works = (uint32_t)rows_at(rows, i, 23).i,
         .measured_at = rows_at(rows, i, 24).i,
         .measured_of = rows_at(rows, i, 25).s,
+        .cache = (int)rows_at(rows, i, 27).i,
     };
-    for (size_t p = 0; price_at(&out->prices, p); p++)
-        *price_at(&out->prices, p) = rows_at(rows, i, FIRST_PRICE + p).i;
+    for (size_t p = 0; (price = price_of_kind(&out->prices, p, &name)); p++)
+        *price = rows_at(rows, i, FIRST_PRICE + p).i;
 }
 
 bool kept_models_read(struct store *store, struct arena *arena, struct kept_models *out,
@@ -89,15 +98,40 @@ bool kept_models_read(struct store *store, struct arena *arena, struct kept_mode
     struct kept_model *at = arena_array(arena, rows.count + 1, sizeof *at); /* one may be added */
     if (!at)
         return err_arena(err, arena);
-    for (size_t i = 0; i < rows.count; i++)
+    for (size_t i = 0; i < rows.count; i++) {
         read_row(&rows, i, &at[i]);
+        if (!read_price_rows(arena, rows_at(&rows, i, PRICE_ROWS).s, &at[i].price_rows, err))
+            return err_wrap(err, "prices of model \"" STR_FMT "\" in the store",
+                            STR_ARG(at[i].name));
+    }
     *out = (struct kept_models){at, rows.count};
     return true;
 }
 
+static bool price_rows_text(struct arena *arena, const struct price_rows *rows, struct str *out,
+                            struct err *err)
+{
+    struct json_writer w;
+    struct buf b;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to write them");
+    buf_init(&b, arena, PRICE_ROWS_BYTES_MAX);
+    jw_init(&w, &b);
+    price_rows_write(&w, rows->at, rows->count);
+    return buf_finish(&b, out, err);
+}
+
 bool kept_model_put(struct store *store, const struct kept_model *row, struct err *err)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new(2 * PRICE_ROWS_BYTES_MAX);
     struct prices prices = row->prices;
+    struct str price_rows;
+    const char *name;
+    usd_micro *price;
+
+    if (!price_rows_text(arena, &row->price_rows, &price_rows, err))
+        return err_wrap(err, "prices of model \"" STR_FMT "\"", STR_ARG(row->name));
     struct value values[COLUMN_COUNT] = {
         V_TEXT(row->name),
         V_INT(row->added),
@@ -115,13 +149,16 @@ bool kept_model_put(struct store *store, const struct kept_model *row, struct er
         V_INT(row->works),
         V_INT(row->measured_at),
         V_TEXT(row->measured_of),
+        V_TEXT(price_rows),
+        V_INT(row->cache),
     };
-    for (size_t p = 0; price_at(&prices, p); p++)
-        values[FIRST_PRICE + p] = V_INT(*price_at(&prices, p));
+    for (size_t p = 0; (price = price_of_kind(&prices, p, &name)); p++)
+        values[FIRST_PRICE + p] = V_INT(*price);
     const struct statement both[] = {
         {"DELETE FROM models WHERE name = ?1", values, 1},
         {"INSERT INTO models (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-         "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+         "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, "
+         "?28)",
          values, COLUMN_COUNT},
     };
 

@@ -6,6 +6,7 @@
 #define WEIR_MODELS_KEPT_MODELS_H
 
 #include "models/models.h"
+#include "models/price_rows.h"
 #include "store/store.h"
 
 #define KEPT_MODELS_MAX 1000
@@ -19,8 +20,10 @@ struct kept_model {
     bool added; /* the whole row; else the settings have it, and this says only what is below */
     struct str provider, remote_name, licence, abilities;
     struct prices prices;
+    struct price_rows price_rows;
     int64_t output_tokens_max, window, in_flight;
-    int zone; /* enum zone */
+    int zone;  /* enum zone */
+    int cache; /* 0: as the settings' cache.mode; else one more than enum cache_rule */
     /* of any */
     int lifecycle; /* enum lifecycle; below 0: as the settings say */
     struct str successor;

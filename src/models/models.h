@@ -107,8 +107,9 @@ struct model {
     uint32_t abilities;        /* enum ability, or 0: not known */
     enum zone zone;
     enum lifecycle lifecycle;
-    struct str successor;  /* of one that is deprecated or retired; may be empty */
-    struct str licence;    /* "apache-2.0", "proprietary"; for people */
+    struct str successor; /* of one that is deprecated or retired; may be empty */
+    struct str licence;   /* "apache-2.0", "proprietary"; for people */
+    int cache; /* whether answers are kept: 0 as cache.mode, else one more than enum cache_rule */
     int64_t in_flight_max; /* requests at once, all loops; 0: unlimited */
     enum model_origin origin;
     bool pinned;                   /* abilities were measured by `weir model test` */

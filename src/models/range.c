@@ -48,6 +48,12 @@ int hours_minute(wall_ms when)
     return (int)((MAX_OF(when, 0) / MS_OF_MINUTE) % MINUTES_OF_DAY);
 }
 
+void hours_write(struct buf *out, struct hours h)
+{
+    if (h.from != h.to)
+        buf_fmt(out, "%02d:%02d-%02d:%02d", h.from / 60, h.from % 60, h.to / 60, h.to % 60);
+}
+
 bool token_range_parse(struct str text, struct token_range *out, struct err *err)
 {
     size_t dash = str_find_char(text, '-');
@@ -69,4 +75,13 @@ bool token_range_parse(struct str text, struct token_range *out, struct err *err
 bool token_range_holds(struct token_range r, int64_t tokens)
 {
     return tokens >= r.from && (r.to == 0 || tokens < r.to);
+}
+
+void token_range_write(struct buf *out, struct token_range r)
+{
+    if (r.from == 0 && r.to == 0)
+        return;
+    buf_fmt(out, "%" PRId64 "-", r.from);
+    if (r.to)
+        buf_i64(out, r.to);
 }

@@ -2,7 +2,7 @@
 #ifndef WEIR_MODELS_RANGE_H
 #define WEIR_MODELS_RANGE_H
 
-#include "base/str.h"
+#include "base/buf.h"
 
 #define MINUTES_OF_DAY 1440
 
@@ -13,7 +13,8 @@ struct hours {
 /* "16:30-00:30", "8-18"; empty is the whole day. ERR_INVALID says what is expected. */
 bool hours_parse(struct str text, struct hours *out, struct err *err) MUST_CHECK;
 bool hours_hold(struct hours h, int minute);
-int hours_minute(wall_ms when); /* of its day */
+int hours_minute(wall_ms when);                    /* of its day */
+void hours_write(struct buf *out, struct hours h); /* "16:30-00:30"; the whole day: nothing */
 
 /* From (included) to (not included); to 0: no end. */
 struct token_range {
@@ -22,5 +23,6 @@ struct token_range {
 /* "200000-", "0-128000"; empty is all. */
 bool token_range_parse(struct str text, struct token_range *out, struct err *err) MUST_CHECK;
 bool token_range_holds(struct token_range r, int64_t tokens);
+void token_range_write(struct buf *out, struct token_range r); /* "200000-"; all: nothing */
 
 #endif

@@ -108,6 +108,17 @@ test("sessions: none here, but they can be asked for", async () => {
   await bad("DELETE", `/api/v1/sessions/${key}`, 404, "not_found"); // a key is no person
 });
 
+test("models: whatever the settings say of one, an added one can be told", async () => {
+  const settings = JSON.parse(weir.cli("config", "schema"));
+  const schemas = api.document.components.schemas;
+  const names = { in_flight: "in_flight_max", model: null };
+  const said = (section) => Object.keys(settings.properties[section].items.properties)
+    .map((name) => (name in names ? names[name] : name.startsWith("price_") ? `${name}_usd` : name)).filter(Boolean);
+  assert.ok(said("models").includes("price_reasoning_usd") && said("prices").includes("hours"));
+  for (const name of said("models")) assert.ok(schemas.ModelNew.properties[name], `ModelNew has ${name}`);
+  for (const name of said("prices")) assert.ok(schemas.PriceRow.properties[name], `PriceRow has ${name}`);
+});
+
 test("models: added, changed, retired, removed", async () => {
   const made = await good("POST", "/api/v1/models", { body: { name: "fresh/one", provider: "fake", price_input_usd: 2.5, abilities: ["chat", "tools"], zone: "local" } }, 201);
   assert.equal(made.origin, "store");
@@ -122,6 +133,19 @@ test("models: added, changed, retired, removed", async () => {
   assert.equal(changed.price_input_usd, 2.5, "what is not named stays");
   assert.equal(changed.price_output_usd, 10);
   assert.equal(changed.window, 8000);
+  const prices = [{ hours: "22:00-06:00", tenants: ["acme", "other"], price_input_usd: 0.5 }, { prompt_tokens: "200000-", price_reasoning_usd: 60 }];
+  const tiered = await good("PATCH", "/api/v1/models/fresh%2Fone", { body: { prices, cache: "on" } });
+  assert.deepEqual(tiered.prices, prices);
+  assert.equal(tiered.cache, "on");
+  assert.equal((await good("GET", "/api/v1/models?limit=1000")).items.find((m) => m.name === "fresh/one").price_rows, 2);
+  for (const [row, field] of [[{ hours: "25-26" }, "prices[0].hours"], [{ prompt_tokens: "9-8" }, "prices[0].prompt_tokens"], [{ tenants: [] }, "prices[0].tenants"],
+    [{ price_input_usd: -1 }, "prices[0].price_input_usd"], [{ hour: "8-9" }, "prices[0].hour"], [{ tenants: ["a,b"] }, "prices[0].tenants"]]) {
+    const { problem } = await bad("PATCH", "/api/v1/models/fresh%2Fone", 422, "wrong_fields", { body: { prices: [row] } });
+    assert.equal(problem.errors[0].field, field, JSON.stringify(problem));
+  }
+  await bad("PATCH", "/api/v1/models/fresh%2Fone", 422, "wrong_fields", { body: { prices: Array(101).fill({}) } });
+  assert.deepEqual((await good("GET", "/api/v1/models/fresh%2Fone")).prices, prices);
+  assert.deepEqual((await good("PATCH", "/api/v1/models/fresh%2Fone", { body: { prices: [] } })).prices, []);
   await bad("PATCH", "/api/v1/models/fake", 409, "conflict", { body: { window: 1 } });
   await bad("PATCH", "/api/v1/models/nobody", 404, "not_found", { body: { window: 1 } });
   const retired = await good("POST", "/api/v1/models/dear/retire", { body: { successor: "fresh/one" } });

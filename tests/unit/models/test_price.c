@@ -1,4 +1,6 @@
-#include "models/price.h"
+#include <string.h>
+
+#include "models/price_rows.h"
 #include "test.h"
 
 #define AT(hour, minute) ((wall_ms)1763683200000 + ((hour)*60 + (minute)) * (wall_ms)60000)
@@ -192,4 +194,81 @@ TEST(no_usage_is_dearer_than_its_bound)
 
         EXPECT(cost <= price_bound(&list, &bounds), "round %d", i);
     }
+}
+
+static const struct {
+    const char *name, *text,
+        *field; /* field: NULL where it is read, and `again` is what is written */
+    const char *again;
+} json_cases[] = {
+    {"none", "[]", NULL, "[]"},
+    {"one that says nothing", "[{}]", NULL, "[{}]"},
+    {"all that a row can say",
+     "[{\"price_request_usd\":0.01,\"tenants\":[\"acme\",\" other \"],\"hours\":\"8-18:30\","
+     "\"prompt_tokens\":\"0-200\"}]",
+     NULL,
+     "[{\"hours\":\"08:00-18:30\",\"prompt_tokens\":\"0-200\",\"tenants\":[\"acme\",\"other\"],"
+     "\"price_request_usd\":0.010000}]"},
+    {"over midnight", "[{\"hours\":\"16:30-24\"}]", NULL, "[{\"hours\":\"16:30-00:00\"}]"},
+    {"free is said too", "[{\"price_input_usd\":0}]", NULL, "[{\"price_input_usd\":0.000000}]"},
+    {"a row that is none", "[{},1]", "[1]", NULL},
+    {"hours that are none", "[{\"hours\":\"25-26\"}]", "[0].hours", NULL},
+    {"hours of another kind", "[{\"hours\":8}]", "[0].hours", NULL},
+    {"a range that ends before it begins", "[{},{\"prompt_tokens\":\"9-8\"}]", "[1].prompt_tokens",
+     NULL},
+    {"a price below nothing", "[{\"price_audio_output_usd\":-1}]", "[0].price_audio_output_usd",
+     NULL},
+    {"a price in words", "[{\"price_input_usd\":\"1\"}]", "[0].price_input_usd", NULL},
+    {"nobody pays", "[{\"tenants\":[]}]", "[0].tenants", NULL},
+    {"two tenants in one", "[{\"tenants\":[\"a,b\"]}]", "[0].tenants", NULL},
+};
+
+TEST(price_rows_are_read_and_written)
+{
+    for (size_t i = 0; i < ARRAY_LEN(json_cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct err err = {0};
+        struct json *j = json_parse(arena, str_from(json_cases[i].text), &err);
+        struct price_rows_fault where;
+        struct price_rows read = {0};
+        struct json_writer w;
+        struct buf b;
+        bool ok = price_rows_read(arena, j, json_root(j), &read, &where, &err);
+
+        EXPECT(ok == !json_cases[i].field, "%s: %s", json_cases[i].name, err.text);
+        if (!ok) {
+            EXPECT(err.code == ERR_INVALID && strcmp(where.field, json_cases[i].field) == 0,
+                   "%s: %s", json_cases[i].name, where.field);
+            continue;
+        }
+        buf_init(&b, arena, 64 * KIB);
+        jw_init(&w, &b);
+        price_rows_write(&w, read.at, read.count);
+        EXPECT(str_eq(buf_view(&b), str_from(json_cases[i].again)), "%s: " STR_FMT,
+               json_cases[i].name, STR_ARG(buf_view(&b)));
+    }
+}
+
+TEST(price_rows_are_bounded)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct price_rows_fault where;
+    struct price_rows read = {0};
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, arena, 64 * KIB);
+    buf_str(&b, STR("[{}"));
+    for (size_t i = 1; i < PRICE_ROWS_MAX; i++)
+        buf_str(&b, STR(",{}"));
+    size_t most = b.len;
+    buf_str(&b, STR("]"));
+    struct json *j = json_parse(arena, buf_view(&b), &err);
+    EXPECT(price_rows_read(arena, j, json_root(j), &read, &where, &err) &&
+           read.count == PRICE_ROWS_MAX);
+    b.len = most;
+    buf_str(&b, STR(",{}]"));
+    j = json_parse(arena, buf_view(&b), &err);
+    EXPECT(!price_rows_read(arena, j, json_root(j), &read, &where, &err) &&
+           err.code == ERR_INVALID && !where.field[0]);
 }
