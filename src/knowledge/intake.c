@@ -141,6 +141,11 @@ static bool end_step(struct intake *in, size_t bytes, struct err *err)
     return commit(in, err);
 }
 
+bool intake_rest(struct intake *in, struct err *err)
+{
+    return commit(in, err);
+}
+
 /* --- what is known ---------------------------------------------------------------------------- */
 
 struct known {

@@ -69,6 +69,8 @@ void intake_note(struct intake *intake, struct str shown, struct str text);
 /* Something could not be looked at: nothing is missing for certain. */
 void intake_is_incomplete(struct intake *intake);
 
+/* What is open is committed now: who goes on to wait for something holds nobody up who wants to write. */
+bool intake_rest(struct intake *intake, struct err *err) MUST_CHECK;
 /* Not after a stop: then what is done is committed, and nothing removed. */
 bool intake_finish(struct intake *intake, struct err *err) MUST_CHECK;
 /* Lists live in the intake's arena. */

@@ -1,5 +1,7 @@
 /* The driver: a source's items through the intake. Kinds that block are driven on a pool's thread as a whole;
- * of those that wait for a network each step that touches the index goes there by itself. */
+ * of those that wait for a network each step that touches the index goes there by itself. Their items are
+ * gathered and go in together, so that the index's writer is never held while a network is waited for: the
+ * pool's thread may be another run's, which waits for the writer. */
 #include "knowledge/source.h"
 
 #include <string.h>
@@ -8,7 +10,17 @@
 #include "knowledge/source_folder.h"
 #include "sys/clock.h"
 
-#define JOB_ARENA ((size_t)256 * MIB)
+#define JOB_ARENA      ((size_t)256 * MIB)
+#define GATHERED_MAX   64
+#define GATHERED_BYTES (16 * MIB)
+
+/* An item that is fetched and not in the index yet, with its memory. */
+struct gathered {
+    struct arena *scratch;
+    struct source_item item;
+    struct content content;
+    bool same; /* by its mark: there is no content */
+};
 
 struct drive {
     struct source_job job;
@@ -19,16 +31,17 @@ struct drive {
     uint64_t items, bytes; /* so far */
     mono_ns until;         /* 0: no limit */
     bool on_pool;          /* the drive as a whole is */
+    struct gathered *gathered;
+    size_t gathered_count, gathered_bytes;
+    mono_ns gathered_since;
 };
 
 /* --- steps that block ------------------------------------------------------------------------- */
 
 struct step {
     struct drive *drive;
-    struct arena *scratch;
-    struct source_item *item;
-    const struct content *content;
-    bool same, ok;
+    struct gathered *one; /* look() */
+    bool ok;
     struct err *err;
 };
 
@@ -56,60 +69,68 @@ static bool is_of_another(const struct drive *d, const struct intake_known *know
 static void look(void *arg)
 {
     struct step *s = arg;
+    struct gathered *g = s->one;
     struct intake_known known;
 
-    s->ok = intake_look(s->drive->intake, s->scratch, &s->item->item, &known, s->err);
+    s->ok = intake_look(s->drive->intake, g->scratch, &g->item.item, &known, s->err);
     if (!s->ok)
         return;
-    s->same = known.is_same;
-    s->item->known_mark = known.is_known ? known.mark : STR("");
+    g->same = known.is_same;
+    g->item.known_mark = known.is_known ? known.mark : STR("");
     if (!is_of_another(s->drive, &known))
         return;
     struct str reason =
-        arena_fmt(s->scratch, "comes with " STR_FMT " already", STR_ARG(known.root));
-    s->item->item.source = STR("");
-    s->ok = reason.ptr ? intake_pass(s->drive->intake, s->item->item.shown, reason.ptr, s->err)
-                       : err_arena(s->err, s->scratch);
+        arena_fmt(g->scratch, "comes with " STR_FMT " already", STR_ARG(known.root));
+    g->item.item.source = STR("");
+    s->ok = reason.ptr ? intake_pass(s->drive->intake, g->item.item.shown, reason.ptr, s->err)
+                       : err_arena(s->err, g->scratch);
 }
 
-static void keep(void *arg)
+static bool settle(struct intake *in, const struct gathered *g, struct err *err)
 {
-    struct step *s = arg;
+    const struct item *item = &g->item.item;
+    const struct content *content = &g->content;
 
-    s->ok = intake_keep(s->drive->intake, &s->item->item, &s->item->beside, s->err);
-}
-
-static void settle(void *arg)
-{
-    struct step *s = arg;
-    struct intake *in = s->drive->intake;
-    const struct item *item = &s->item->item;
-
-    if (s->content->note.len > 0)
-        intake_note(in, item->shown, s->content->note);
-    switch (s->content->outcome) {
-    case OUTCOME_BYTES:
-        s->ok = intake_put(in, item, &s->item->beside, s->content->bytes, s->err);
-        break;
-    case OUTCOME_SAME: s->ok = intake_keep(in, item, &s->item->beside, s->err); break;
+    if (g->same)
+        return intake_keep(in, item, &g->item.beside, err);
+    if (content->note.len > 0)
+        intake_note(in, item->shown, content->note);
+    switch (content->outcome) {
+    case OUTCOME_BYTES: return intake_put(in, item, &g->item.beside, content->bytes, err);
+    case OUTCOME_SAME: return intake_keep(in, item, &g->item.beside, err);
     case OUTCOME_GONE:
-    case OUTCOME_SKIP: s->ok = intake_pass(in, item->shown, s->content->why.text, s->err); break;
-    case OUTCOME_FAIL:
-        s->ok = intake_fail(in, item->source, item->shown, &s->content->why, s->err);
-        break;
+    case OUTCOME_SKIP: return intake_pass(in, item->shown, content->why.text, err);
+    case OUTCOME_FAIL: break;
     }
+    return intake_fail(in, item->source, item->shown, &content->why, err);
 }
 
+static void settle_gathered(void *arg)
+{
+    struct step *s = arg;
+    struct drive *d = s->drive;
+
+    s->ok = true;
+    for (size_t i = 0; i < d->gathered_count; i++) {
+        s->ok = s->ok && settle(d->intake, &d->gathered[i], s->err);
+        arena_end(&d->gathered[i].scratch);
+    }
+    d->gathered_count = d->gathered_bytes = 0;
+    if (!d->on_pool)
+        s->ok = s->ok && intake_rest(d->intake, s->err);
+}
+
+/* What is whole stays, whatever ended the run. */
 static void finish(void *arg)
 {
     struct step *s = arg;
     struct source_job *job = &s->drive->job;
 
-    s->ok = true;
+    settle_gathered(s);
     if (job->incomplete) {
         intake_is_incomplete(s->drive->intake);
         if (job->why.len > 0)
-            s->ok = intake_skip(s->drive->intake, job->root, job->why.ptr, s->err);
+            s->ok = s->ok && intake_skip(s->drive->intake, job->root, job->why.ptr, s->err);
     }
     s->ok = s->ok && intake_finish(s->drive->intake, s->err);
 }
@@ -122,14 +143,16 @@ static void end_intake(void *arg)
     s->ok = true;
 }
 
+/* A run has one step in the pool's line at a time, and runs are bounded: none is refused, for one that holds the
+ * writer must come to its end. */
 static bool offload(struct drive *d, void (*fn)(void *), struct step *s)
 {
     s->drive = d;
-    if (d->on_pool) {
+    if (d->on_pool)
         fn(s);
-        return s->ok;
-    }
-    return pool_run(d->job.knowledge->ingest, fn, s, s->err) && s->ok;
+    else
+        pool_run_always(d->job.knowledge->ingest, fn, s);
+    return s->ok;
 }
 
 /* --- the drive -------------------------------------------------------------------------------- */
@@ -165,41 +188,61 @@ static bool is_within(struct drive *d)
     return false;
 }
 
-static bool take(struct drive *d, struct arena *scratch, struct source_item *item, struct err *err)
+/* Bytes that wait, and what a run that is killed would have to fetch again, are bounded. */
+static bool is_to_settle(const struct drive *d)
 {
-    struct content content = {.outcome = OUTCOME_BYTES};
-    struct step s = {.scratch = scratch, .item = item, .content = &content, .err = err};
+    const struct ingest_batch *most = &d->job.knowledge->batch;
+
+    return d->on_pool || d->gathered_count >= MIN_OF(GATHERED_MAX, most->files) ||
+           d->gathered_bytes >= MIN_OF(GATHERED_BYTES, most->bytes) ||
+           clock_mono() - d->gathered_since >= most->time;
+}
+
+/* *kept: it is gathered, with its memory. */
+static bool take(struct drive *d, struct gathered *g, bool *kept, struct err *err)
+{
+    struct step s = {.one = g, .err = err};
 
     intake_expect(d->intake, d->job.known);
     if (!offload(d, look, &s))
         return false;
-    if (item->item.source.len == 0)
+    if (g->item.item.source.len == 0)
         return true; /* another's */
-    if (s.same)
-        return offload(d, keep, &s);
-    if (!d->kind->fetch(d->self, scratch, item, &content, err))
+    if (!g->same && !d->kind->fetch(d->self, g->scratch, &g->item, &g->content, err))
         return false;
-    d->bytes += content.bytes.len;
-    return offload(d, settle, &s);
+    d->bytes += g->content.bytes.len;
+    d->gathered_bytes += g->content.bytes.len;
+    if (d->gathered_count++ == 0)
+        d->gathered_since = clock_mono();
+    *kept = true;
+    return !is_to_settle(d) || offload(d, settle_gathered, &s);
+}
+
+static bool drive_one(struct drive *d, bool *more, struct err *err)
+{
+    struct gathered *g = &d->gathered[d->gathered_count];
+    bool kept = false;
+
+    *g = (struct gathered){.scratch = arena_new(4 * d->job.knowledge->file_bytes_max + 8 * MIB),
+                           .item.item.source = STR(""),
+                           .content.outcome = OUTCOME_BYTES};
+    if (!g->scratch)
+        return err_no_room(err, "no memory for an item of a source");
+    bool ok = d->kind->next(d->self, g->scratch, &g->item, more, err) &&
+              (!*more || take(d, g, &kept, err));
+    if (!kept)
+        arena_end(&g->scratch);
+    d->items += ok && *more;
+    return ok;
 }
 
 static bool drive_on(struct drive *d, struct err *err)
 {
     bool more = true;
 
-    while (more && !intake_is_stopped(d->intake) && is_within(d)) {
-        struct arena *scratch CLEANUP(arena_end) =
-            arena_new(4 * d->job.knowledge->file_bytes_max + 8 * MIB);
-        struct source_item item = {.item.source = STR("")};
-
-        if (!scratch)
-            return err_no_room(err, "no memory for an item of a source");
-        if (!d->kind->next(d->self, scratch, &item, &more, err))
+    while (more && !intake_is_stopped(d->intake) && is_within(d))
+        if (!drive_one(d, &more, err))
             return false;
-        if (more && !take(d, scratch, &item, err))
-            return false;
-        d->items += more;
-    }
     return true;
 }
 
@@ -208,6 +251,9 @@ static bool drive(struct drive *d, struct ingest_report *out, struct err *err)
 {
     struct step s = {.err = err};
 
+    d->gathered = arena_array(d->job.arena, GATHERED_MAX, sizeof *d->gathered);
+    if (!d->gathered)
+        return err_arena(err, d->job.arena);
     if (!offload(d, open_intake, &s))
         return false;
     bool ok = d->kind->begin(&d->job, &d->self, err) && drive_on(d, err);
@@ -223,8 +269,7 @@ static bool drive(struct drive *d, struct ingest_report *out, struct err *err)
     if (d->self)
         d->kind->close(&d->self);
     *out = *intake_report(d->intake);
-    s.err = &ignored;
-    (void)!offload(d, end_intake, &s);
+    offload(d, end_intake, &s);
     return ok;
 }
 

@@ -272,9 +272,11 @@ static SUSPENDS bool make_by_model(struct knowledge *k, bool *more, struct err *
     if (round.r.document_count == 0)
         return true;
     bool all = embed_all(&round, &why);
-    if (round.r.values && round.r.document_count &&
-        (!pool_run(k->ingest, run_keep, &round, err) || !round.ok))
-        return false;
+    if (round.r.values && round.r.document_count) { /* paid for: a full pool must not lose them */
+        pool_run_always(k->ingest, run_keep, &round);
+        if (!round.ok)
+            return false;
+    }
     if (!all)
         *err = why;
     *more = all;

@@ -198,7 +198,8 @@ static bool say_full(const struct pool *pool, struct err *err)
                        pool->options.queue_max);
 }
 
-bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
+/* The job stands on the fiber's stack, so the queue has room for it in any case. */
+static bool run_and_wait(struct pool *pool, void (*fn)(void *arg), void *arg, bool always)
 {
     struct waiting w = {.job = {.fn = fn, .arg = arg, .done = &w},
                         .wake = {.fiber = fiber_self()},
@@ -206,14 +207,26 @@ bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *e
 
     ASSERT(w.wake.fiber);
     pthread_mutex_lock(&pool->lock);
-    bool full = is_full(pool);
+    bool full = !always && is_full(pool);
     if (!full)
         enqueue(pool, &w.job);
     pthread_mutex_unlock(&pool->lock);
     if (full)
-        return say_full(pool, err);
+        return false;
     fiber_park_deaf(NULL); /* the wake comes by the loop's mail, so never before this */
     return true;
+}
+
+bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
+{
+    return run_and_wait(pool, fn, arg, false) || say_full(pool, err);
+}
+
+void pool_run_always(struct pool *pool, void (*fn)(void *arg), void *arg)
+{
+    bool ran = run_and_wait(pool, fn, arg, true);
+
+    ASSERT(ran);
 }
 
 bool pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)

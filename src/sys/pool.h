@@ -30,6 +30,9 @@ struct pool_options {
 struct pool *pool_new(const struct pool_options *options, struct err *err) MUST_CHECK;
 SUSPENDS bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
     MUST_CHECK;
+/* Never refused, however many wait: for the next step of work that its caller bounds, and that has to come to
+ * its end because it holds something. */
+SUSPENDS void pool_run_always(struct pool *pool, void (*fn)(void *arg), void *arg);
 /* Nobody waits: fn(arg) some time later. For flushes. Works from any thread. */
 bool pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err) MUST_CHECK;
 uint32_t pool_waiting(const struct pool *pool);

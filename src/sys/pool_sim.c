@@ -108,16 +108,8 @@ static void start_threads(struct pool *pool)
     }
 }
 
-static struct job *add_job(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
+static struct job *enqueue(struct pool *pool, void (*fn)(void *arg), void *arg)
 {
-    bool is_full = pool->waiting >= pool->options.queue_max;
-
-    ASSERT(!pool->freed);
-    if (is_full || sim_strikes(SIM_POOL_FULL, "pool is full") || FAULT("pool.full")) {
-        err_no_room(err, "pool \"%s\": %u jobs are waiting already", pool->options.name,
-                    pool->options.queue_max);
-        return NULL;
-    }
     struct job *job = sim_alloc(sizeof *job);
     job->job = (struct pool_job){.fn = fn, .arg = arg};
     *pool->last = &job->job;
@@ -128,16 +120,39 @@ static struct job *add_job(struct pool *pool, void (*fn)(void *arg), void *arg, 
     return job;
 }
 
+static struct job *add_job(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
+{
+    bool is_full = pool->waiting >= pool->options.queue_max;
+
+    ASSERT(!pool->freed);
+    if (is_full || sim_strikes(SIM_POOL_FULL, "pool is full") || FAULT("pool.full")) {
+        err_no_room(err, "pool \"%s\": %u jobs are waiting already", pool->options.name,
+                    pool->options.queue_max);
+        return NULL;
+    }
+    return enqueue(pool, fn, arg);
+}
+
+static SUSPENDS void await(struct job *job)
+{
+    job->waiter = fiber_self();
+    while (!job->is_done)
+        fiber_park_deaf(NULL);
+}
+
 SUSPENDS bool pool_run(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)
 {
     ASSERT(fiber_self());
     struct job *job = add_job(pool, fn, arg, err);
-    if (!job)
-        return false;
-    job->waiter = fiber_self();
-    while (!job->is_done)
-        fiber_park_deaf(NULL);
-    return true;
+    if (job)
+        await(job);
+    return job != NULL;
+}
+
+SUSPENDS void pool_run_always(struct pool *pool, void (*fn)(void *arg), void *arg)
+{
+    ASSERT(fiber_self() && !pool->freed);
+    await(enqueue(pool, fn, arg));
 }
 
 bool pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg, struct err *err)

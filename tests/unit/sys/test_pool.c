@@ -145,6 +145,43 @@ FIBER_TEST(a_full_queue_is_an_error_at_once)
     EXPECT(gate_passed == 4, "what was queued is finished: %d", gate_passed);
 }
 
+struct insistent {
+    struct pool *pool;
+    bool ran;
+};
+
+static void run_always(void *arg)
+{
+    struct insistent *i = arg;
+
+    pool_run_always(i->pool, pass_gate, NULL);
+    i->ran = true;
+}
+
+FIBER_TEST(what_must_run_gets_into_a_full_queue)
+{
+    struct err err = {0};
+    struct pool *pool = pool_of(1, 1);
+    struct insistent insistent = {.pool = pool};
+    struct scope s;
+
+    REQUIRE(pool);
+    gate_close();
+    EXPECT(pool_submit(pool, pass_gate, NULL, &err));
+    wait_until_reached(1);
+    EXPECT(pool_submit(pool, pass_gate, NULL, &err), "%s", err.text);
+    scope_open(&s, 0);
+    REQUIRE(scope_spawn(&s, run_always, &insistent, &err));
+    while (pool_waiting(pool) < 2)
+        EXPECT(fiber_sleep(100 * MICROSECOND, &err));
+    EXPECT(!pool_run(pool, pass_gate, NULL, &err) && err.code == ERR_EXHAUSTED);
+    EXPECT(!insistent.ran);
+    gate_set(true);
+    EXPECT(scope_wait(&s, &err) && insistent.ran && gate_passed == 3, "%d", gate_passed);
+    scope_close(&s);
+    pool_free(&pool);
+}
+
 static void cancel_then_open(void *arg)
 {
     struct err err = {0};
