@@ -6,7 +6,8 @@
 #include "models/dialect.h"
 #include "models/models.h"
 
-#define MEMORY (256 * MIB)
+#define MEMORY  (256 * MIB)
+#define RERANKS 240 /* choices from here on: documents and their scores */
 
 static const struct provider provider = {.name = {"p", 1}};
 static const struct model model = {.remote_name = {"r", 1},
@@ -66,7 +67,8 @@ static bool note(void *ctx, const struct said *said, struct err *err)
     return true;
 }
 
-static bool hear(const struct dialect *dialect, struct str text, size_t step, struct notes *notes)
+static bool hear(const struct dialect *dialect, enum ask_kind kind, struct str text, size_t step,
+                 struct notes *notes)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY / 4);
     struct arena *scratch CLEANUP(arena_end) = arena_new(MEMORY / 4);
@@ -84,6 +86,7 @@ static bool hear(const struct dialect *dialect, struct str text, size_t step, st
     struct err err = {0};
 
     conversation_init(&asked);
+    asked.kind = kind;
     ASSERT(dialect->reader_init(&r, &err));
     sse_reader_init(&events, arena, MIB);
     for (size_t fed = 0; fed < text.len; fed += step) {
@@ -99,7 +102,7 @@ static bool hear(const struct dialect *dialect, struct str text, size_t step, st
     return notes->ends || dialect->at_end(&r, &err);
 }
 
-static void answer(const struct dialect *dialect, struct str text, size_t step)
+static void answer(const struct dialect *dialect, enum ask_kind kind, struct str text, size_t step)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY / 4);
     struct notes whole = {0}, cut = {0};
@@ -109,8 +112,8 @@ static void answer(const struct dialect *dialect, struct str text, size_t step)
         return;
     buf_init(&whole.text, arena, 16 * MIB);
     buf_init(&cut.text, arena, 16 * MIB);
-    first = hear(dialect, text, MAX_OF(text.len, 1), &whole);
-    second = hear(dialect, text, step, &cut);
+    first = hear(dialect, kind, text, MAX_OF(text.len, 1), &whole);
+    second = hear(dialect, kind, text, step, &cut);
     ASSERT(first == second && str_eq(buf_view(&whole.text), buf_view(&cut.text)));
 }
 
@@ -119,11 +122,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = fuzz_text(data, size);
     uint8_t choice = fuzz_choice(&text);
     const struct dialect *dialect = dialect_at((choice >> 1) % 7);
+    enum ask_kind kind = choice >= RERANKS ? ASK_RERANK : ASK_CHAT;
 
     ASSERT(dialect);
+    if (kind == ASK_RERANK)
+        dialect = choice & 1 ? &dialect_rerank : &dialect_openai;
     if (choice & 1)
         request(dialect, text);
     else
-        answer(dialect, text, 1 + choice % 13);
+        answer(dialect, kind, text, 1 + choice % 13);
     return 0;
 }

@@ -129,6 +129,17 @@ static bool has_vector(const struct told *told)
     return json_kind(told->json, vector) == JSON_STRING || json_first(told->json, vector) != 0;
 }
 
+static bool ranks_right(const struct told *told)
+{
+    json_ref results = json_get(told->json, json_root(told->json), STR("results"));
+    int64_t first;
+
+    return json_count(told->json, results) == 2 &&
+           json_i64(told->json, json_get(told->json, json_at(told->json, results, 0), STR("index")),
+                    &first) &&
+           first == 1;
+}
+
 /* ---- what is asked ---- */
 
 #define SAY(text) "\"max_tokens\":256,\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]"
@@ -179,6 +190,11 @@ static const struct trial trials[] = {
      "in one line: 1, 2 and so on.\"},{\"role\":\"assistant\",\"content\":\"1, 2, 3,\"}]",
      goes_on, false},
     {CAN_EMBED, NULL, "\"input\":\"ready\"", has_vector, false},
+    {CAN_RERANK, NULL,
+     "\"query\":\"What is the capital of France?\",\"documents\":[\"Bread is baked.\",\"Paris is "
+     "the "
+     "capital of France.\"]",
+     ranks_right, false},
 };
 
 /* ---- the schemas ---- */
@@ -187,7 +203,7 @@ static const struct schema_field test_fields[] = {
     {"dry_run", FIELD_BOOL, FIELD_OPTIONAL, "Nothing is pinned.", 0, 0, NULL, NULL},
     {"only", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST,
      "Abilities to try: chat, stream, tools, parallel_tools, json, schema, images, logprobs, seed, "
-     "choices, continue, embeddings; default: all.",
+     "choices, continue, embeddings, rerank; default: all.",
      1, 40, NULL, NULL},
     {0},
 };
@@ -303,7 +319,9 @@ static SUSPENDS struct finding ask(struct test *t, const struct trial *trial, si
     struct gateway_asker asker = {.arena = t->call->arena,
                                   .who = t->call->who,
                                   .request_id = http_request_id(t->call->http),
-                                  .embeds = trial->ability == CAN_EMBED,
+                                  .kind = trial->ability == CAN_EMBED    ? ASK_EMBEDDING
+                                          : trial->ability == CAN_RERANK ? ASK_RERANK
+                                                                         : ASK_CHAT,
                                   .answer_bytes_max = 4 * MIB};
     struct str body = body_of(t, trial);
     struct err err = {0};

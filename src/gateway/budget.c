@@ -15,8 +15,8 @@ static int64_t tokens_worst(const struct request *req)
     int64_t out =
         req->chat.max_tokens >= 0 ? req->chat.max_tokens : candidates_output_tokens_max(req);
 
-    if (req->conversation && req->conversation->kind == ASK_EMBEDDING)
-        out = 0; /* vectors are not made of tokens */
+    if (req->conversation && ask_is_whole(req->conversation->kind))
+        out = 0; /* vectors and scores are not made of tokens */
     return (int64_t)req->chat.prompt_bytes + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
 }
 

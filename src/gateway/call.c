@@ -84,8 +84,11 @@ static NOINLINE SUSPENDS bool ask_house_in_chat(struct request *req, struct err 
     return translate(req, made, err);
 }
 
+/* An order of documents is no chat: who answers writes it in the client's own dialect. */
 static SUSPENDS bool ask_house(struct request *req, struct err *err)
 {
+    if (req->conversation && req->conversation->kind == ASK_RERANK)
+        return req->answerer->ask(req->answerer->ctx, req, &req->answer, err);
     if (req->dialect != &dialect_openai)
         return ask_house_in_chat(req, err);
     return chat_read_question(req->arena, &req->chat, err) &&

@@ -11,6 +11,8 @@ static const struct gateway_entry entries[] = {
      {"POST /v1/completions", 20},
      NULL},
     {"/v1/embeddings", &dialect_embeddings, {"embeddings", 10}, {"POST /v1/embeddings", 19}, NULL},
+    {"/v1/rerank", &dialect_rerank, {"rerank", 6}, {"POST /v1/rerank", 15}, NULL},
+    {"/v2/rerank", &dialect_rerank, {"rerank", 6}, {"POST /v2/rerank", 15}, NULL},
     {"/v1beta/models/*",
      &dialect_gemini,
      {"gemini", 6},

@@ -63,7 +63,7 @@ struct gateway_asker {
     struct arena *arena;
     const struct principal *who; /* pays */
     uint64_t request_id;         /* what it is recorded beside */
-    bool embeds;                 /* the body is one of /v1/embeddings; else a chat completion */
+    enum ask_kind kind;          /* the body is one of /v1/embeddings, /v1/rerank or a chat */
     size_t answer_bytes_max;
 };
 struct gateway_told {

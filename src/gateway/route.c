@@ -32,6 +32,10 @@ static bool is_alone(struct request *req, const struct model *model, struct err 
         req->problem = "model_not_found";
         return false;
     }
+    if ((req->needs & CAN_RERANK) && !(model->abilities & CAN_RERANK))
+        return err_set(err, ERR_INVALID,
+                       "model \"" STR_FMT "\" does not rerank: \"rerank\" is none of its abilities",
+                       STR_ARG(model->name));
     if (!principal_may_zone(req->who, model->zone))
         return err_set(err, ERR_DENIED,
                        "this key may not use the zone of model \"" STR_FMT "\" (%s)",

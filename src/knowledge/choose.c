@@ -29,7 +29,7 @@ int language_number(struct str language)
 
 /* --- the question ----------------------------------------------------------------------------- */
 
-static bool add_asked(const struct access *access, struct question *q, const struct term *term,
+static bool add_asked(const struct rarity *rarity, struct question *q, const struct term *term,
                       struct err *err)
 {
     struct table *known = term->field == TERM_WORD ? &q->words : &q->pairs;
@@ -38,7 +38,7 @@ static bool add_asked(const struct access *access, struct question *q, const str
         return true;
     struct asked *asked = &q->asked[q->asked_count];
     *asked = (struct asked){.term = *term,
-                            .idf = lexical_idf(access->view, access->filter, term),
+                            .idf = rarity->idf(rarity->ctx, term),
                             .number = (uint32_t)q->asked_count,
                             .family = family_of(term->text)};
     if (!table_put(known, term->text, asked, NULL))
@@ -62,8 +62,9 @@ static uint64_t find_focus(const struct question *q)
     return 0;
 }
 
-bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
-                   struct str text, struct question *out, struct err *err)
+bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
+                         struct arena *arena, struct str text, struct question *out,
+                         struct err *err)
 {
     struct question q = {.text = text, .language = text_language(text)};
 
@@ -81,7 +82,7 @@ bool question_read(const struct access *access, struct analyser *analyser, struc
     /* Words first: a long question should not lose them to its pairs. */
     for (int field = TERM_WORD; field <= TERM_PAIR; field++)
         for (size_t i = 0; i < q.terms.count; i++)
-            if ((int)q.terms.at[i].field == field && !add_asked(access, &q, &q.terms.at[i], err))
+            if ((int)q.terms.at[i].field == field && !add_asked(rarity, &q, &q.terms.at[i], err))
                 return false;
     q.grams = arena_alloc(arena, sizeof *q.grams);
     if (!q.grams)
@@ -90,6 +91,19 @@ bool question_read(const struct access *access, struct analyser *analyser, struc
     q.focus = find_focus(&q);
     *out = q;
     return true;
+}
+
+static float idf_in(const void *ctx, const struct term *term)
+{
+    const struct access *access = ctx;
+
+    return lexical_idf(access->view, access->filter, term);
+}
+
+bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
+                   struct str text, struct question *out, struct err *err)
+{
+    return question_read_among(&(struct rarity){idf_in, access}, analyser, arena, text, out, err);
 }
 
 /* --- what stands in a text -------------------------------------------------------------------- */

@@ -37,6 +37,15 @@ struct question {
 };
 #define ASKED_MAX 64 /* terms that count; a question is a sentence, not a document */
 
+/* How rare a term is, among whatever is asked. */
+struct rarity {
+    float (*idf)(const void *ctx, const struct term *term);
+    const void *ctx;
+};
+bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
+                         struct arena *arena, struct str text, struct question *out,
+                         struct err *err) MUST_CHECK;
+/* Among the passages that may be seen. */
 bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
                    struct str text, struct question *out, struct err *err) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include "knowledge/bases.h"
 #include "knowledge/followup.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/order.h"
 #include "models/responses.h"
 #include "sys/clock.h"
 
@@ -634,6 +635,8 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     int64_t search;
 
     ASSERT(req->magic == REQUEST_MAGIC);
+    if (req->conversation && req->conversation->kind == ASK_RERANK)
+        return order_documents(m, req, out, err);
     if (!str_trim(req->chat.question).len)
         return err_set(err, ERR_INVALID,
                        "messages: expected a question in the last message with role \"user\"");

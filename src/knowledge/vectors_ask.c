@@ -106,7 +106,7 @@ bool vectors_through_gateway(struct gateway *gateway, const struct config *confi
                                   .who = call->who,
                                   .request_id = call->request_id ? call->request_id
                                                                  : gateway_next_id(gateway),
-                                  .embeds = true,
+                                  .kind = ASK_EMBEDDING,
                                   .answer_bytes_max = REPLY_MAX};
     struct gateway_told told = {0};
     struct str body;

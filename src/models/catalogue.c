@@ -43,6 +43,7 @@ static const struct {
     {"json", CAN_JSON},         {"schema", CAN_SCHEMA},    {"reasoning", CAN_REASON},
     {"logprobs", CAN_LOGPROBS}, {"seed", CAN_SEED},        {"choices", CAN_CHOICES},
     {"continue", CAN_CONTINUE}, {"embeddings", CAN_EMBED}, {"chat", CAN_CHAT},
+    {"rerank", CAN_RERANK},
 };
 
 uint32_t ability_parse(struct str name)

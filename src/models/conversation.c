@@ -24,6 +24,7 @@ void conversation_init(struct conversation *c)
                                .top_logprobs = -1,
                                .reasoning_budget = -1,
                                .dimensions = -1,
+                               .top_n = -1,
                                .temperature = (double)NAN,
                                .top_p = (double)NAN,
                                .frequency_penalty = (double)NAN,

@@ -79,7 +79,12 @@ struct tool {
 
 enum tool_choice { CHOOSE_UNSAID, CHOOSE_AUTO, CHOOSE_NONE, CHOOSE_ANY, CHOOSE_NAMED };
 enum reply_format { FORMAT_UNSAID, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
-enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDING };
+enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDING, ASK_RERANK };
+/* Those that are answered whole, and whose answers are not made of tokens. */
+static inline bool ask_is_whole(enum ask_kind kind)
+{
+    return kind == ASK_EMBEDDING || kind == ASK_RERANK;
+}
 
 struct extra { /* a top-level field that the reader's table does not know */
     struct extra *next;
@@ -119,12 +124,17 @@ struct conversation {
     struct str logit_bias, metadata, modalities, audio, prediction; /* raw */
     struct str suffix;                                              /* ASK_COMPLETION */
     struct str echo;                                                /* raw */
-    struct str inputs;     /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string;
-                            ASK_COMPLETION: the prompt, raw; one string is also a turn */
-    uint32_t prompt_count; /* ASK_COMPLETION: how many prompts; each gets n choices */
-    int64_t dimensions;    /* ASK_EMBEDDING */
-    struct str encoding;   /* ASK_EMBEDDING: float, base64 */
-    bool functions;        /* asked with the older `functions`: told with `function_call` */
+    struct str inputs; /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string;
+                            ASK_COMPLETION: the prompt, raw; one string is also a turn;
+                            ASK_RERANK: the documents, a raw array of strings and objects */
+    struct str query;  /* ASK_RERANK */
+    struct str rank_fields; /* ASK_RERANK: raw array of names, or empty */
+    int64_t top_n;          /* ASK_RERANK */
+    bool return_documents;  /* ASK_RERANK */
+    uint32_t prompt_count;  /* ASK_COMPLETION: how many prompts; each gets n choices */
+    int64_t dimensions;     /* ASK_EMBEDDING */
+    struct str encoding;    /* ASK_EMBEDDING: float, base64 */
+    bool functions;         /* asked with the older `functions`: told with `function_call` */
     struct extra *extras;
     size_t prompt_bytes; /* text of turns and tools: for the estimate of tokens */
 };
@@ -174,6 +184,7 @@ enum said_kind {
     SAID_LOGPROBS,  /* raw: OpenAI's shape */
     SAID_PART_END,  /* of `part`; optional: the next part's first step ends the one before */
     SAID_VECTOR,    /* ASK_EMBEDDING: choice is the index; raw: array of numbers, or text: base64 */
+    SAID_SCORE,     /* ASK_RERANK: choice is the document; raw: its score */
     SAID_FINISH,    /* finish; stop_sequence in text */
     SAID_USAGE,     /* usage */
     SAID_TIER,      /* text: the service tier that answered, in the chat dialect's words */

@@ -13,6 +13,7 @@ static const struct {
     {"openai", "OpenAI chat completions", "POST /v1/chat/completions"},
     {"completions", "OpenAI completions", "POST /v1/completions"},
     {"embeddings", "OpenAI embeddings", "POST /v1/embeddings"},
+    {"rerank", "Rerank (Cohere, Jina)", "POST /v1/rerank"},
     {"responses", "OpenAI Responses", "POST /v1/responses"},
     {"anthropic", "Anthropic Messages", "POST /v1/messages"},
     {"gemini", "Gemini", "POST /v1beta/models/NAME:generateContent, :streamGenerateContent"},

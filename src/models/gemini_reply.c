@@ -644,6 +644,7 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
     case SAID_PART_END:
     case SAID_PING:
     case SAID_VECTOR:
+    case SAID_SCORE:
     case SAID_FAILED: break;
     }
     return true;

@@ -80,6 +80,7 @@ enum ability {
     CAN_CONTINUE = 1 << 12, /* goes on from an assistant turn that stands last */
     CAN_EMBED = 1 << 13,
     CAN_CHAT = 1 << 14,
+    CAN_RERANK = 1 << 15,
 };
 
 /* The abilities that one usually finds at such a provider. */

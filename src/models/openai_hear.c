@@ -7,6 +7,7 @@
 #include "models/citation.h"
 #include "models/habits.h"
 #include "models/openai_internal.h"
+#include "models/rerank.h"
 
 #define TOKENS_MAX   1000000000000 /* a count above it is a mistake and taken as not reported */
 #define CHOICES_MAX  65536
@@ -698,6 +699,10 @@ static bool read_body(struct said_reader *r, const struct json *j, struct err *e
         return read_failure(r, j, &failure, err);
     if (!read_head(r, j, err))
         return false;
+    if (r->asked->kind == ASK_RERANK) {
+        own->has_usage = rerank_read_usage(j, &own->usage);
+        return rerank_read_results(r, j, err);
+    }
     if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
         return false;
     if (!read_rest(r, j, root, err))
@@ -734,7 +739,7 @@ bool openai_read_said(struct said_reader *r, struct str type, struct str data, s
         return false;
     if (r->streamed || own->ended)
         return true;
-    if (!own->choices && r->asked->kind != ASK_EMBEDDING)
+    if (!own->choices && !ask_is_whole(r->asked->kind))
         return lost(err, "it has no choices");
     return done(r, err);
 }

@@ -3,6 +3,7 @@
 
 #include "models/habits.h"
 #include "models/openai_internal.h"
+#include "models/rerank.h"
 
 #define REASONING_LOW  4096  /* tokens of a budget that are called a low effort, */
 #define REASONING_HIGH 16384 /* and above which it is high: Weir's own measure */
@@ -734,6 +735,8 @@ bool openai_write_request(struct arena *arena, const struct conversation *in,
                           const struct model *to, struct losses *losses, struct outgoing *out,
                           struct err *err)
 {
+    if (in->kind == ASK_RERANK)
+        return rerank_write_request(arena, in, to, losses, out, err);
     if (in->kind == ASK_EMBEDDING)
         return embeddings_write_request(arena, in, to, losses, out, err);
     if (in->kind == ASK_COMPLETION && completions_are_native(to))

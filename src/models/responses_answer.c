@@ -895,7 +895,8 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_BEGIN:
     case SAID_PING:
     case SAID_OTHER:
-    case SAID_VECTOR: return true;
+    case SAID_VECTOR:
+    case SAID_SCORE: return true;
     }
     return true;
 }

@@ -92,9 +92,16 @@ static const struct {
     enum said_kind kind;
     const char *name;
 } kind_names[] = {
-    {SAID_TEXT, "text"},         {SAID_REASONING, "reasoning"},  {SAID_REFUSAL, "refusal"},
-    {SAID_TOOL, "tool_calls"},   {SAID_ARGUMENTS, "tool_calls"}, {SAID_CITATION, "citations"},
-    {SAID_MEDIA, "media"},       {SAID_LOGPROBS, "logprobs"},    {SAID_VECTOR, "embedding"},
+    {SAID_TEXT, "text"},
+    {SAID_REASONING, "reasoning"},
+    {SAID_REFUSAL, "refusal"},
+    {SAID_TOOL, "tool_calls"},
+    {SAID_ARGUMENTS, "tool_calls"},
+    {SAID_CITATION, "citations"},
+    {SAID_MEDIA, "media"},
+    {SAID_LOGPROBS, "logprobs"},
+    {SAID_VECTOR, "embedding"},
+    {SAID_SCORE, "relevance_score"},
     {SAID_TIER, "service_tier"},
 };
 
@@ -146,7 +153,8 @@ static bool has_place(uint64_t carries, struct said_writer *w, struct said *said
 {
     bool image = str_starts(said->media_type, STR("image/"));
 
-    if (said->choice > 0 && !(carries & CARRIES_CHOICES) && said->kind != SAID_VECTOR) {
+    if (said->choice > 0 && !(carries & CARRIES_CHOICES) && said->kind != SAID_VECTOR &&
+        said->kind != SAID_SCORE) {
         said_lost(w, STR("choices"));
         return false;
     }
@@ -238,7 +246,8 @@ void said_measure(struct chat_meter *meter, const struct said *said)
         break;
     case SAID_TOOL:
     case SAID_MEDIA:
-    case SAID_VECTOR: meter->spoke = true; break;
+    case SAID_VECTOR:
+    case SAID_SCORE: meter->spoke = true; break;
     case SAID_USAGE: meter->usage = said->usage; break;
     case SAID_BEGIN: chat_meter_name(meter, said->id, said->model); break;
     case SAID_FINISH: chat_meter_finish(meter, said->choice, said->finish); break;

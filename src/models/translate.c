@@ -105,7 +105,7 @@ struct answer *answer_from_speech(struct arena *arena, const struct dialect *cli
                                   struct str id, struct err *err)
 {
     struct translation *t = arena_alloc(arena, sizeof *t);
-    bool streamed = asked->stream && asked->kind != ASK_EMBEDDING;
+    bool streamed = asked->stream && !ask_is_whole(asked->kind);
 
     ASSERT(client->write_said);
     if (!t) {

@@ -47,7 +47,7 @@ TEST(abilities_have_names_both_ways)
     char text[256];
     struct buf b;
 
-    for (uint32_t bit = 1; bit <= CAN_CHAT; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= CAN_RERANK; bit <<= 1) {
         buf_init_fixed(&b, text, sizeof text);
         abilities_write(&b, bit);
         EXPECT(ability_parse(buf_view(&b)) == bit, "bit %" PRIu32 ": " STR_FMT, bit,
