@@ -152,6 +152,11 @@ static bool merge_term(struct merge *m, struct str text, struct err *err)
 {
     struct str joined;
 
+    if (text.len == 0 || text.len > SEGMENT_TERM_MAX)
+        return err_set(
+            err, ERR_UNAVAILABLE,
+            "an index segment is damaged: a word of %zu bytes, where 1 to %d were written",
+            text.len, SEGMENT_TERM_MAX);
     m->postings.len = 0;
     m->in_order = true;
     for (size_t i = 0; i < m->count; i++) {

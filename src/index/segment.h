@@ -22,9 +22,10 @@
 #define SEGMENT_PATH_MAX     512
 #define SEGMENT_PASSAGES_MAX ((uint32_t)1 << 28)
 
-#define SKIP_BLOCK     128u
-#define SKIP_BYTES     12u
-#define SKIP_ANY_TIMES UINT16_MAX /* more than fit */
+#define SEGMENT_TERM_MAX (TERM_BYTES_MAX + 1) /* bytes of a term: its letter and the word */
+#define SKIP_BLOCK       128u
+#define SKIP_BYTES       12u
+#define SKIP_ANY_TIMES   UINT16_MAX /* more than fit */
 
 enum section { RECORDS, POSTINGS, TERM_TEXT, TERMS, DOCUMENTS, PASSAGES, SECTIONS };
 

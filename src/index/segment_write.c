@@ -9,7 +9,6 @@
 #define STAGE_BYTES   ((size_t)256 * KIB) /* written out together */
 #define TABLES_MAX    ((size_t)512 * MIB)
 #define ARENA_MAX     ((size_t)1 * GIB)
-#define TEXT_LEN_MAX  (TERM_BYTES_MAX + 1)
 #define RECORDS_BEGIN ((uint64_t)sizeof(struct segment_header))
 
 struct segment_writer {
@@ -205,7 +204,7 @@ static bool encode(struct segment_writer *w, const struct posting *postings, uin
 bool segment_add_term(struct segment_writer *w, struct str text, const struct posting *postings,
                       uint32_t count, struct err *err)
 {
-    ASSERT(text.len > 0 && text.len <= TEXT_LEN_MAX && count > 0);
+    ASSERT(text.len > 0 && text.len <= SEGMENT_TERM_MAX && count > 0);
     if (w->section == RECORDS && !begin_section(w, POSTINGS, err))
         return false;
     if (!encode(w, postings, count, text.ptr[0] == 'w' ? TERM_WORD : TERM_PAIR))
