@@ -55,7 +55,7 @@ static struct str section_part(const struct segment *s, enum section which, uint
     struct str section = s->sections[which];
 
     if (at > section.len || len > section.len - at)
-        return STR_NONE;
+        at = len = 0;
     return (struct str){section.ptr + at, len};
 }
 
