@@ -8,47 +8,61 @@
 
 #include "sys/sock_internal.h"
 
-#define POINTER_BITS   48
-#define WRITE_PIECES   32   /* what sock_write() copies of the caller's list at a time */
-#define WRITE_LIST_MAX 1024 /* IOV_MAX */
+#define POINTER_BITS    48
+#define STARTS_PER_TURN 8    /* connections that wake; each turn looks for events again */
+#define WRITE_PIECES    32   /* what sock_write() copies of the caller's list at a time */
+#define WRITE_LIST_MAX  1024 /* IOV_MAX */
 
 /* ---- events: on the loop's own stack, no fiber runs meanwhile ---- */
 
-static void start_rested(struct sock *s)
+/* A line of those that rested and have something to read: the one who waits longest stands first. */
+static void due_join(struct loop_body *body, struct sock *s)
 {
-    struct loop_body *body = s->loop->body;
-    struct err err = {0};
-
-    if (fiber_new(s->loop, s->rest_fn, s->rest_arg, &err)) {
-        s->rest_fn = NULL;
-        return;
-    }
     s->is_due = true;
-    s->next_due = body->due;
-    body->due = s;
+    s->next_due = NULL;
+    s->before_due = body->due_last;
+    if (s->before_due)
+        s->before_due->next_due = s;
+    else
+        body->due = s;
+    body->due_last = s;
 }
 
+static void due_leave(struct loop_body *body, struct sock *s)
+{
+    if (s->before_due)
+        s->before_due->next_due = s->next_due;
+    else
+        body->due = s->next_due;
+    if (s->next_due)
+        s->next_due->before_due = s->before_due;
+    else
+        body->due_last = s->before_due;
+    s->is_due = false;
+}
+
+static bool start_rested(struct sock *s)
+{
+    struct err err = {0};
+
+    if (!fiber_new(s->loop, s->rest_fn, s->rest_arg, &err))
+        return false;
+    s->rest_fn = NULL;
+    return true;
+}
+
+/* What was begun goes on first, and in a turn no more is begun than will still be warm when its answer
+ * is there: where a thousand ask at once, a thousand stacks and arenas would be touched in turn, each
+ * of them cold. */
 void sock_start_due(struct loop *loop)
 {
     struct loop_body *body = loop->body;
 
-    while (body->due && !loop->spawn_blocked) {
-        struct sock *s = body->due;
-
-        body->due = s->next_due;
-        s->is_due = false;
-        start_rested(s);
+    for (int i = 0; i < STARTS_PER_TURN && body->due && !loop->spawn_blocked; i++) {
+        if (!start_rested(body->due))
+            break;
+        due_leave(body, body->due);
     }
-}
-
-static void forget_due(struct sock *s)
-{
-    struct sock **at = &s->loop->body->due;
-
-    while (*at != s)
-        at = &(*at)->next_due;
-    *at = s->next_due;
-    s->is_due = false;
 }
 
 void sock_event(struct sock *s, uint32_t events)
@@ -57,7 +71,7 @@ void sock_event(struct sock *s, uint32_t events)
         s->readable = true;
         fiber_wake_all(&s->reader);
         if (s->rest_fn && !s->is_due)
-            start_rested(s);
+            due_join(s->loop->body, s);
     }
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         s->writable = true;
@@ -108,7 +122,7 @@ void sock_close(struct sock **sock)
         return;
     ASSERT(s->loop == loop_self() && !s->reader && !s->writer);
     if (s->is_due)
-        forget_due(s);
+        due_leave(s->loop->body, s);
     close(s->fd); /* leaves epoll too, unless a child process holds a copy until it executes */
     s->generation++;
     s->loop->stats.socks--;
@@ -372,17 +386,19 @@ bool sock_rest(struct sock *s, fiber_fn *fn, void *arg, struct err *err)
     ASSERT(!s->rest_fn && !s->reader && !s->is_pipe);
     s->rest_fn = fn;
     s->rest_arg = arg;
-    if (has_input(s))
-        start_rested(s);
+    if (has_input(s) && !start_rested(s))
+        due_join(s->loop->body, s);
     return true;
 }
 
 bool sock_rest_cancel(struct sock *s)
 {
+    if (s->is_due) { /* it has something to read: that is not lost, unless no fiber can be had */
+        start_rested(s);
+        due_leave(s->loop->body, s);
+    }
     bool rested = s->rest_fn != NULL;
 
-    if (s->is_due)
-        forget_due(s);
     s->rest_fn = NULL;
     return rested;
 }

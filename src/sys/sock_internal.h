@@ -22,7 +22,7 @@ struct sock {
     struct scope *on_hangup;
     fiber_fn *rest_fn; /* set while it rests */
     void *rest_arg;
-    struct sock *next_due; /* in loop_body.due: it rested, and no fiber was free */
+    struct sock *next_due, *before_due; /* in loop_body.due: it rested, and has something to read */
     int fd;
     bool readable, writable, hung_up, is_due;
     bool is_pipe; /* read() and write() instead of recv() and send() */
@@ -36,7 +36,7 @@ struct sock {
 struct loop_body {
     int epoll, bell; /* bell: an eventfd, edge-triggered and never read */
     struct slab socks;
-    struct sock *due;
+    struct sock *due, *due_last;
     uint32_t waiting;    /* socks with a parked reader */
     int last_count;      /* events of the last harvest */
     uint64_t rate;       /* events a second, of late */

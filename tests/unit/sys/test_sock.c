@@ -394,6 +394,64 @@ FIBER_TEST(a_rest_can_be_cancelled)
     pair_close(&p);
 }
 
+/* More than are begun in a turn: those in line count as begun, whoever ends their rest, and lose nothing. */
+FIBER_TEST(many_that_wake_at_once_are_all_served)
+{
+    struct err err = {0};
+    struct pair p[40];
+
+    rested = 0;
+    for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+        REQUIRE(pair_open(&p[i]));
+        EXPECT(sock_rest(p[i].b, wake_rested, NULL, &err));
+    }
+    fiber_yield();
+    for (size_t i = 0; i < ARRAY_LEN(p); i++)
+        EXPECT(send_text(p[i].a, "x"));
+    fiber_yield();
+    size_t undone = 0;
+    for (size_t i = 0; i < ARRAY_LEN(p); i += 2)
+        undone += sock_rest_cancel(p[i].b);
+    EXPECT(has_rested((int)(ARRAY_LEN(p) - undone)), "%d", rested);
+    EXPECT(fiber_sleep(MILLISECOND, &err));
+    EXPECT(rested == (int)(ARRAY_LEN(p) - undone), "each once: %d", rested);
+    for (size_t i = 0; i < ARRAY_LEN(p); i++)
+        pair_close(&p[i]);
+}
+
+static void count_rested(void *arg)
+{
+    int *times = arg;
+
+    (*times)++;
+}
+
+/* Some are closed while they stand in line: the others are served, each once. */
+FIBER_TEST(one_in_line_can_be_closed)
+{
+    struct err err = {0};
+    struct pair p[40];
+    int woke[ARRAY_LEN(p)] = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+        REQUIRE(pair_open(&p[i]));
+        EXPECT(sock_rest(p[i].b, count_rested, &woke[i], &err));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(p); i++)
+        EXPECT(send_text(p[i].a, "x"));
+    fiber_yield();
+    for (size_t i = 0; i < ARRAY_LEN(p); i += 2)
+        sock_close(&p[i].b);
+    for (size_t i = 1; i < ARRAY_LEN(p); i += 2) {
+        for (int wait = 0; wait < 5000 && !woke[i]; wait++)
+            EXPECT(fiber_sleep(MILLISECOND, &err));
+        EXPECT(woke[i] == 1, "%zu: %d", i, woke[i]);
+        EXPECT(woke[i - 1] <= 1, "%zu: %d", i - 1, woke[i - 1]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(p); i++)
+        pair_close(&p[i]);
+}
+
 static void wait_at_gate(void *arg)
 {
     struct err err = {0};
