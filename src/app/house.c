@@ -265,8 +265,10 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
                                  .links = house->origin,
                                  .unsupported = (enum unsupported)s->knowledge.unsupported,
                                  .through = through};
-    c->answerer =
-        (struct answerer){.model = m->name, .ask = knowledge_model_ask, .ctx = &c->knowledge_model};
+    c->answerer = (struct answerer){.model = m->name,
+                                    .ask = knowledge_model_ask,
+                                    .names = knowledge_model_names,
+                                    .ctx = &c->knowledge_model};
     if (str_eq(s->knowledge.through, STR("auto")))
         c->through = c->catalogue.model_count > 1 ? &c->catalogue.models[0] : NULL;
     else if (!str_eq(s->knowledge.through, STR("none")))

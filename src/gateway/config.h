@@ -14,6 +14,9 @@ struct request; /* gateway/request.h */
 struct answerer {
     struct str model; /* "weir" */
     SUSPENDS bool (*ask)(void *ctx, struct request *req, struct answer **out, struct err *err);
+    /* What else it goes by for this principal, in full: "weir/claims"; NULL: nothing. In the arena. */
+    bool (*names)(void *ctx, struct arena *arena, const struct principal *who, struct str **out,
+                  size_t *count, struct err *err);
     void *ctx;
 };
 

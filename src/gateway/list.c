@@ -97,23 +97,74 @@ static bool add_routes(const struct request *req, struct table *seen, const stru
     return true;
 }
 
+struct also { /* names of one of the house's models */
+    const struct model *model;
+    struct str *names;
+    size_t count;
+};
+
+static bool ask_names(struct request *req, struct also *also, size_t *all, struct err *err)
+{
+    const struct config *config = req->config;
+
+    for (size_t i = 0; i < config->answerer_count; i++) {
+        const struct answerer *a = &config->answerers[i];
+
+        also[i] = (struct also){.model = catalogue_find(config->catalogue, a->model)};
+        if (!also[i].model || !a->names)
+            continue;
+        if (!a->names(a->ctx, req->arena, req->who, &also[i].names, &also[i].count, err))
+            return false;
+        *all += also[i].count;
+    }
+    return true;
+}
+
+/* Those that this key may ask and that no row of the settings has, each once. */
+static bool add_names(const struct request *req, const struct also *also, struct table *seen,
+                      const struct model **out, size_t *count, struct err *err)
+{
+    for (size_t n = 0; also->model && n < also->count; n++) {
+        struct str name = also->names[n];
+
+        if (table_get(seen, name) || !principal_may_ask(req->who, name) ||
+            catalogue_find(req->config->catalogue, name))
+            continue;
+        out[*count] = as_model(req->arena, also->model, name);
+        if (!out[*count] || !table_put(seen, name, (void *)(uintptr_t)also->model, NULL))
+            return err_arena(err, req->arena);
+        ++*count;
+    }
+    return true;
+}
+
 bool list_offered(struct request *req, const struct model ***out, size_t *count, struct err *err)
 {
     const struct catalogue *c = req->config->catalogue;
-    size_t names = 0;
+    struct also *also = arena_array(req->arena, req->config->answerer_count + 1, sizeof *also);
+    size_t of_routes = 0, of_house = 0;
     struct table seen;
 
+    if (!also)
+        return err_arena(err, req->arena);
     for (size_t i = 0; i < route_count(req->config->routes); i++)
-        names += route_at(req->config->routes, i)->sets[MATCH_MODEL].count;
+        of_routes += route_at(req->config->routes, i)->sets[MATCH_MODEL].count;
+    if (!ask_names(req, also, &of_house, err))
+        return false;
     *count = 0;
-    *out = arena_array(req->arena, c->model_count + names + 1, sizeof **out);
+    *out = arena_array(req->arena, c->model_count + of_routes + of_house + 1, sizeof **out);
     if (!*out)
         return err_arena(err, req->arena);
     for (size_t i = 0; i < c->model_count; i++)
         if (request_may_ask(req, &c->models[i]))
             (*out)[(*count)++] = &c->models[i];
-    table_init(&seen, req->arena, names + 1);
-    return add_routes(req, &seen, *out, count, *count + names, err);
+    table_init(&seen, req->arena, of_routes + of_house + 1);
+    if (!add_routes(req, &seen, *out, count, *count + of_routes, err))
+        return false;
+    for (size_t i = 0; i < req->config->answerer_count; i++)
+        if (!add_names(req, &also[i], &seen, *out, count, err))
+            return false;
+    return true;
 }
 
 /* What the key may ask, and nothing else. */

@@ -363,6 +363,11 @@ static bool has_name(const struct bases *bases, struct str name, struct str tena
     return false;
 }
 
+struct str bases_model_name(const struct bases *bases, struct arena *arena, struct str name)
+{
+    return arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(bases->options.alias), STR_ARG(name));
+}
+
 bool bases_has_name(struct bases *bases, struct str name, struct str tenant)
 {
     mutex_lock(&bases->mutex);

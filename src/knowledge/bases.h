@@ -51,6 +51,8 @@ bool base_may_change(const struct base_info *info, const struct principal *who);
  * are bases_max. */
 SUSPENDS bool bases_create(struct bases *bases, struct arena *arena, const struct base_info *wish,
                            struct base_info *out, struct err *err) MUST_CHECK;
+/* How a base is asked as a model: "weir/claims"; STR_NONE: no memory. */
+struct str bases_model_name(const struct bases *bases, struct arena *arena, struct str name);
 bool bases_has_name(struct bases *bases, struct str name, struct str tenant);
 /* Those that `who` may see (NULL: all), the default first, the others as they were made. */
 bool bases_list(struct bases *bases, struct arena *arena, const struct principal *who,

@@ -300,5 +300,8 @@ struct knowledge_model {
 };
 SUSPENDS bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answer **out,
                                   struct err *err) MUST_CHECK;
+/* The bases that `who` may see, as they are asked: "weir/claims". The default one is "weir" itself. */
+bool knowledge_model_names(void *knowledge_model, struct arena *arena, const struct principal *who,
+                           struct str **out, size_t *count, struct err *err) MUST_CHECK;
 
 #endif

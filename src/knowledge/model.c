@@ -418,3 +418,27 @@ bool knowledge_model_ask(void *knowledge_model, struct request *req, struct answ
     *out = answer_here(req, &grounded, err);
     return *out != NULL;
 }
+
+bool knowledge_model_names(void *knowledge_model, struct arena *arena, const struct principal *who,
+                           struct str **out, size_t *count, struct err *err)
+{
+    const struct knowledge_model *m = knowledge_model;
+    struct base_info *list;
+    size_t listed, made = 0;
+
+    if (!bases_list(m->bases, arena, who, &list, &listed, err))
+        return false;
+    struct str *names = arena_array(arena, listed + 1, sizeof *names);
+    if (!names)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < listed; i++) {
+        if (list[i].is_default)
+            continue;
+        names[made] = bases_model_name(m->bases, arena, list[i].name);
+        if (!names[made++].ptr)
+            return err_arena(err, arena);
+    }
+    *out = names;
+    *count = made;
+    return true;
+}
