@@ -3,9 +3,8 @@
  * there are, in order, within its filter, and a commit that writes everything anew does or says why not.
  * Input: which file and whether its checksums are made right (1 byte), how much is cut off (2 bytes), then changes
  * of 6 bytes: where (2 bytes), and what. */
-#include "fuzz.h"
+#include "files.h"
 
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #define DOCUMENTS 40
 #define FILES     3
 
-static char dir[] = "/tmp/weir-fuzz-XXXXXX";
+static char dir[] = FUZZ_DIR;
 static struct arena *kept;
 static struct kept_file {
     const char *name;
@@ -32,15 +31,9 @@ static const char *path_of(struct arena *arena, const char *name)
     return arena_fmt(arena, "%s/%s", dir, name).ptr;
 }
 
-static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info, (void)flag, (void)ftw;
-    return remove(path);
-}
-
 static void remove_all(void)
 {
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    fuzz_remove_all(dir);
 }
 
 static bool add(struct lexical_writer *w, uint32_t i, struct err *err)
@@ -95,15 +88,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- changing ---- */
 
-static uint32_t number(const uint8_t *bytes, size_t count)
-{
-    uint32_t value = 0;
-
-    for (size_t i = 0; i < count; i++)
-        value |= (uint32_t)bytes[i] << (8 * i);
-    return value;
-}
-
 static void seal_segment(char *bytes, size_t len)
 {
     struct segment_header header;
@@ -135,19 +119,6 @@ static void seal(int which, char *bytes, size_t len)
     }
 }
 
-static struct str change(struct arena *arena, struct str from, const uint8_t *data, size_t size)
-{
-    size_t len = size >= 2 ? from.len - number(data, 2) % from.len : from.len;
-    char *bytes = arena_alloc(arena, from.len);
-
-    ASSERT(bytes);
-    memcpy(bytes, from.ptr, from.len);
-    for (size_t i = 2; i + 6 <= size; i += 6) /* segments are longer than 64 KiB: in fours */
-        memcpy(bytes + number(data + i, 2) * (from.len > 60000 ? 4 : 1) % (from.len - 3),
-               data + i + 2, 4);
-    return (struct str){bytes, len};
-}
-
 static void put_files(struct arena *arena, const uint8_t *data, size_t size)
 {
     int which = size ? data[0] % FILES : 0;
@@ -157,7 +128,7 @@ static void put_files(struct arena *arena, const uint8_t *data, size_t size)
         struct str bytes = files[i].bytes;
 
         if (i == which && size > 1)
-            bytes = change(arena, bytes, data + 1, size - 1);
+            bytes = fuzz_change(arena, bytes, bytes.len > UINT16_MAX ? 4 : 1, data + 1, size - 1);
         if (i == which && size && data[0] & 0x80)
             seal(i, (char *)(uintptr_t)bytes.ptr, bytes.len);
         const char *path = path_of(arena, files[i].name);

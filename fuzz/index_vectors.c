@@ -1,9 +1,8 @@
 /* A file of vectors with its graph, changed anywhere, all checksums made right again: it is refused with a
  * reason, or answers from what it holds and never from outside.
  * Input: how much is cut off (2 bytes), then changes of 6 bytes: where (2 bytes, in fours), and what. */
-#include "fuzz.h"
+#include "files.h"
 
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,15 +63,9 @@ static bool is_even(void *context, uint64_t i, const struct lexical_document_inf
     return i % 2 == 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info, (void)flag, (void)ftw;
-    return remove(path);
-}
-
 static bool begin(void)
 {
-    static char dir[] = "/tmp/weir-fuzz-XXXXXX";
+    static char dir[] = FUZZ_DIR;
     struct arena *arena = arena_new(16 * MIB);
     struct err err = {0};
 
@@ -84,7 +77,7 @@ static bool begin(void)
     view = lexical_borrow(index_);
     const struct vectors *v = view->vectors[0].vectors;
     original = (struct str){v->map, v->bytes};
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what is mapped stays */
+    fuzz_remove_all(dir); /* what is mapped stays */
     ASSERT(v->graph->rows == ROWS && view->passages == ROWS * 3 / 2);
     return lexical_filter_make(view, arena, is_even, NULL, &filter, &err);
 }
@@ -93,15 +86,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     return begin() ? 0 : 1;
-}
-
-static uint32_t number(const uint8_t *bytes, size_t count)
-{
-    uint32_t value = 0;
-
-    for (size_t i = 0; i < count; i++)
-        value |= (uint32_t)bytes[i] << (8 * i);
-    return value;
 }
 
 static void seal(char *bytes, size_t len)
@@ -117,22 +101,6 @@ static void seal(char *bytes, size_t len)
                 crc32c(0, bytes + header.sections[i].at, header.sections[i].len);
     header.crc = vector_header_crc(&header);
     memcpy(bytes, &header, sizeof header);
-}
-
-static struct str change(struct arena *arena, const uint8_t *data, size_t size)
-{
-    char *bytes = arena_alloc(arena, original.len);
-    size_t len = size >= 2 ? original.len - number(data, 2) % original.len : original.len;
-
-    ASSERT(bytes);
-    memcpy(bytes, original.ptr, original.len);
-    for (size_t i = 2; i + 6 <= size; i += 6) {
-        size_t at = number(data + i, 2) * 4 % (original.len - 3);
-
-        memcpy(bytes + at, data + i + 2, 4);
-    }
-    seal(bytes, len);
-    return (struct str){bytes, len};
 }
 
 static void check_hits(const struct lexical_hits *hits, const struct lexical_filter *seen)
@@ -193,7 +161,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
 
     ASSERT(arena);
-    struct str bytes = change(arena, data, size);
+    struct str bytes = fuzz_change(arena, original, 4, data, size);
+    seal((char *)(uintptr_t)bytes.ptr, bytes.len);
     struct graph graph = {0};
     char *map = arena_alloc(arena, bytes.len);
     ASSERT(map);

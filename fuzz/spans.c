@@ -1,14 +1,13 @@
 /* Any question of any text: the words marked lie within a sentence, in order, between characters, and none of
  * the best lies within another; scores are numbers; the same question gives the same words; a verdict is only
  * given to what wants one. The first line is the question, the rest the document. */
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "fuzz.h"
+#include "files.h"
 #include "knowledge/answer.h"
 #include "knowledge/knowledge_internal.h"
 
@@ -18,17 +17,11 @@ static bool between_characters(struct str s, size_t at)
 }
 
 /* An index of nothing, in a directory that goes with the process. */
-static char dir[] = "/tmp/weir-fuzz-XXXXXX";
-
-static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info, (void)flag, (void)ftw;
-    return remove(path);
-}
+static char dir[] = FUZZ_DIR;
 
 static void remove_dir(void)
 {
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    fuzz_remove_all(dir);
 }
 
 static struct lexical *open_index(void)
