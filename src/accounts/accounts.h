@@ -109,6 +109,7 @@ struct hold {
     bool open;
     enum limit_kind refused; /* of a hold that was not given */
     bool short_share;        /* and then: others may have what is missing */
+    uint32_t beside;         /* further parts of the request that are in flight: hold_widen() */
     uint32_t parts;          /* that limits of minutes are divided into; 0: they are whole */
     uint32_t shared_epoch;   /* what is counted for all instances: windows.c */
     int64_t shared_second;   /* 0: it is not */
@@ -120,6 +121,10 @@ SUSPENDS bool hold_take(struct accounts *accounts, const struct principal *who, 
 /* Set so much more aside for the same request: another attempt may cost as much again. */
 SUSPENDS bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
                         struct err *err) MUST_CHECK;
+/* The request asks for more than one thing at once: one more in flight at each level, if their limits leave room
+ * for it. What is still open when the hold is settled goes with it. */
+bool hold_widen(struct accounts *accounts, struct hold *hold) MUST_CHECK;
+void hold_narrow(struct accounts *accounts, struct hold *hold);
 /* What the client may be told, of the level that is closest to its limit. -1: no such limit. */
 struct limits_left {
     int64_t requests_limit, requests_left;

@@ -208,12 +208,46 @@ bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wal
     return ok;
 }
 
+bool hold_widen(struct accounts *accounts, struct hold *hold)
+{
+    struct account *levels[LEVELS];
+    bool ok = hold->open;
+
+    accounts_of(hold->who, levels);
+    /* What others have in flight is known elsewhere then, and asking costs more than it gives. */
+    if (accounts->shared && windows_concern(levels))
+        return false;
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; i < LEVELS; i++)
+        ok = ok && !(levels[i] && levels[i]->limits.in_flight &&
+                     levels[i]->in_flight >= levels[i]->limits.in_flight);
+    for (size_t i = 0; ok && i < LEVELS; i++)
+        if (levels[i])
+            levels[i]->in_flight++;
+    hold->beside += ok;
+    mutex_unlock(&accounts->lock);
+    return ok;
+}
+
+void hold_narrow(struct accounts *accounts, struct hold *hold)
+{
+    struct account *levels[LEVELS];
+
+    accounts_of(hold->who, levels);
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; hold->beside && i < LEVELS; i++)
+        if (levels[i])
+            levels[i]->in_flight--;
+    hold->beside -= hold->beside > 0;
+    mutex_unlock(&accounts->lock);
+}
+
 /* Tokens count in the second of the hold: what they came to instead of what they might have been. */
 static void settle(struct account *a, const struct hold *hold, int64_t tokens)
 {
-    ASSERT(a->held >= hold->amount && a->in_flight > 0);
+    ASSERT(a->held >= hold->amount && a->in_flight > hold->beside);
     a->held -= hold->amount;
-    a->in_flight--;
+    a->in_flight -= 1 + hold->beside;
     if (hold->second[a->level])
         window_correct(&a->meter->tokens, hold->second[a->level], hold->tokens, tokens);
 }
@@ -229,6 +263,7 @@ static void close_locked(struct accounts *accounts, struct hold *hold, int64_t t
             settle(levels[i], hold, tokens);
     windows_settle(accounts, levels, hold, tokens);
     accounts->holds_open--;
+    hold->beside = 0;
     hold->open = false;
 }
 

@@ -371,6 +371,7 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         .answerers = &c->answerer,
         .answerer_count = 1,
         .body_bytes_max = (size_t)s->server.body_bytes,
+        .prompts_at_once = (uint32_t)s->server.prompts_at_once,
         .request_timeout = s->server.request_timeout,
         .log_requests = s->log.requests,
         .bodies = (enum audit_body_policy)s->audit.bodies,

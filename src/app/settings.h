@@ -79,6 +79,7 @@ struct settings {
     struct {
         struct str listen, tls_certificate, tls_key, tls_client_ca;
         int64_t loops, connections, connections_per_address, requests_per_connection;
+        int64_t prompts_at_once;
         int64_t head_bytes, body_bytes, request_memory, memory, fibers;
         dur_ns head_timeout, body_timeout, idle_timeout, write_timeout, request_timeout,
             drain_timeout, drain_delay;

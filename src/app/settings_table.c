@@ -1,5 +1,6 @@
 #include "app/settings_internal.h"
 #include "models/attempt.h"
+#include "models/prompts.h"
 
 #define AT(field)           offsetof(struct settings, field)
 #define PROVIDER(field)     offsetof(struct provider_settings, field)
@@ -36,6 +37,11 @@ static const struct setting server_rows[] = {
      "Size of a request's head; above it 431."},
     {"body_bytes", SET_BYTES, AT(server.body_bytes), "32MiB", 1024, 67108864, NULL, true,
      "Size of a request's body; above it 413."},
+    {"prompts_at_once", SET_COUNT, AT(server.prompts_at_once), "4", 1, PROMPTS_AT_ONCE_MAX, NULL,
+     false,
+     "Prompts of one /v1/completions that are asked at once where the provider takes one at a "
+     "time; "
+     "the key's and the model's limits of requests in flight count each."},
     {"request_memory", SET_BYTES, AT(server.request_memory), "128MiB", 65536, 1073741824, NULL,
      true, "Memory of one request with its body and index; above it the request fails with 503."},
     {"memory", SET_BYTES, AT(server.memory), "1GiB", 16777216, 1099511627776, NULL, true,

@@ -2,6 +2,21 @@
 #include "models/dialect.h"
 #include "models/speech.h"
 
+/* Several prompts of one request are asked at once as far as its key has room. */
+static bool widen(void *room)
+{
+    struct request *req = room;
+
+    return hold_widen(req->gateway->accounts, &req->hold);
+}
+
+static void narrow(void *room)
+{
+    struct request *req = room;
+
+    hold_narrow(req->gateway->accounts, &req->hold);
+}
+
 struct model_question question_of(struct request *req)
 {
     return (struct model_question){.client = req->dialect,
@@ -9,7 +24,11 @@ struct model_question question_of(struct request *req)
                                    .conversation = req->conversation,
                                    .json = req->chat.json,
                                    .losses = req->losses,
-                                   .request_id = req->id};
+                                   .request_id = req->id,
+                                   .prompts_at_once = req->config->prompts_at_once,
+                                   .widen = widen,
+                                   .narrow = narrow,
+                                   .room = req};
 }
 
 void question_is_asked(struct request *req, const struct model_question *question)

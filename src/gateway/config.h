@@ -48,7 +48,8 @@ struct config {
     size_t answerer_count;
     struct cache_config cache;
     size_t body_bytes_max;
-    dur_ns request_timeout; /* from the head of the request to the last byte of the answer */
+    uint32_t prompts_at_once; /* of one completion, where the provider takes one at a time */
+    dur_ns request_timeout;   /* from the head of the request to the last byte of the answer */
     bool log_requests;
     enum audit_body_policy bodies; /* of tenants that are not named below */
     const struct body_tenant *body_tenants;

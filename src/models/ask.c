@@ -1,4 +1,5 @@
 /* One question to one deployment: spliced where client and provider speak the same, else translated. */
+#include "models/prompts.h"
 #include "models/speech.h"
 #include "models/upstream.h"
 
@@ -149,6 +150,16 @@ static bool tell_losses(struct arena *arena, const struct losses *losses, struct
     return buf_finish(&b, out, err);
 }
 
+static SUSPENDS bool open_speech(struct arena *arena, const struct model *model,
+                                 struct model_question *question, struct speech **out,
+                                 struct refusal *why, struct err *err)
+{
+    if (prompts_are_apart(model, question->conversation))
+        return prompts_open(arena, model, question, out, why, err);
+    return speech_open(arena, model, question->conversation, question->losses, question->request_id,
+                       out, why, err);
+}
+
 static SUSPENDS bool translate(struct arena *arena, const struct model *model,
                                struct model_question *question, struct answer **out,
                                struct refusal *why, struct err *err)
@@ -161,8 +172,7 @@ static SUSPENDS bool translate(struct arena *arena, const struct model *model,
     if (!needs_losses(arena, model, question, err))
         return false;
     if (!question_conversation(arena, question, err) ||
-        !speech_open(arena, model, question->conversation, question->losses, question->request_id,
-                     &speech, why, err) ||
+        !open_speech(arena, model, question, &speech, why, err) ||
         !tell_losses(arena, question->losses, &speech->weir, err))
         return false;
     *out = answer_from_speech(arena, question->client, question->conversation, speech, id, err);

@@ -378,11 +378,21 @@ static void judge_end(struct attempting *a, const struct asking *asking, const s
     attempt_bill_prompt(a, how);
 }
 
+/* Of several prompts some were answered before another failed. */
+static void bill_spent(const struct tended *t, struct outcome *how)
+{
+    if (t->question.spent.tokens_in <= 0)
+        return;
+    how->billed = true;
+    how->usage = t->question.spent;
+}
+
 static SUSPENDS bool attempt_with(struct attempting *a, const struct asking *asking,
                                   struct tended *t, struct outcome *how, struct err *err)
 {
     if (!begin_within(a, asking, t, how, err)) {
         judge_end(a, asking, err, how);
+        bill_spent(t, how);
     } else if (judge_answer(a, asking, t, how, err)) {
         hand_over(a, asking, t, how);
         return true;

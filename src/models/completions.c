@@ -74,7 +74,8 @@ static bool read_echo(struct field_reader *r, json_ref v, struct err *err)
 static const struct field fields[] = {
     {"model", FIELD_OWN, AT(model), 0, 0, openai_read_model, "the model that is asked"},
     {"prompt", FIELD_OWN, AT(inputs), 0, 0, read_prompts,
-     "a string, strings, tokens or lists of tokens"},
+     "a string, strings, tokens or lists of tokens; strings are each asked by itself where the "
+     "provider takes one"},
     {"best_of", FIELD_EXTRA, 0, 0, 0, NULL, "made at the server, the best n given"},
     {"echo", FIELD_OWN, AT(echo), 0, 0, read_echo, "the prompt in front of the answer"},
     {"frequency_penalty", FIELD_NUMBER, AT(frequency_penalty), -2, 2, NULL, "against repetition"},

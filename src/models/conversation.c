@@ -80,3 +80,24 @@ bool data_url_read(struct str url, struct str *media_type, struct str *data)
     *data = str_slice(url, comma + 1, url.len);
     return true;
 }
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+struct usage usage_sum(const struct usage *a, const struct usage *b)
+{
+    return (struct usage){
+        .tokens_in = sum(a->tokens_in, b->tokens_in),
+        .tokens_out = sum(a->tokens_out, b->tokens_out),
+        .tokens_cached = sum(a->tokens_cached, b->tokens_cached),
+        .tokens_cache_write = sum(a->tokens_cache_write, b->tokens_cache_write),
+        .tokens_cache_write_long = sum(a->tokens_cache_write_long, b->tokens_cache_write_long),
+        .tokens_reasoning = sum(a->tokens_reasoning, b->tokens_reasoning),
+        .tokens_audio_in = sum(a->tokens_audio_in, b->tokens_audio_in),
+        .tokens_audio_out = sum(a->tokens_audio_out, b->tokens_audio_out),
+        .tokens_image_in = sum(a->tokens_image_in, b->tokens_image_in),
+        .estimated = a->estimated || b->estimated,
+    };
+}

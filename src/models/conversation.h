@@ -157,6 +157,8 @@ struct usage {
     bool estimated;
 };
 extern const struct usage usage_unknown; /* every count -1 */
+/* What is known of either. */
+struct usage usage_sum(const struct usage *a, const struct usage *b);
 
 enum finish_reason {
     FINISH_UNSAID,

@@ -181,6 +181,14 @@ struct model_question {
     const struct json *json;           /* the client's body */
     struct losses *losses;             /* what was left out for the last candidate asked, or NULL */
     uint64_t request_id;
+    /* Several prompts, asked one by one (models/prompts.h): how many at once, 0 is one; each beside the first only
+     * when `widen` says that there is room. NULL: always. */
+    uint32_t prompts_at_once;
+    bool (*widen)(void *room);
+    void (*narrow)(void *room);
+    void *room;
+    struct usage
+        spent; /* out, when there is no answer: what was answered all the same; tokens_in 0: nothing */
 };
 /* Ask one deployment: spliced where client and provider speak the same, else translated. On success the
  * head of a good answer has come (200); its first bytes need not have. A provider's error status is a

@@ -742,8 +742,6 @@ bool openai_write_request(struct arena *arena, const struct conversation *in,
     if (in->kind == ASK_COMPLETION && completions_are_native(to))
         return completions_write_request(arena, in, to, losses, out, err);
     if (in->kind == ASK_COMPLETION && !in->turns)
-        return err_set(
-            err, ERR_INVALID,
-            "prompt: the model's provider takes one prompt as text, no tokens and no list");
+        return err_set(err, ERR_INVALID, "prompt: the model's provider takes text, no tokens");
     return write_chat(arena, in, to, losses, out, err);
 }

@@ -385,8 +385,7 @@ static const struct conversation *in_turns(const struct provided *p,
     chat->kind = ASK_CHAT;
     if (chat->turns)
         return chat;
-    err_set(err, ERR_INVALID,
-            "prompt: the model's provider takes one prompt as text, no tokens and no list");
+    err_set(err, ERR_INVALID, "prompt: the model's provider takes text, no tokens");
     return NULL;
 }
 

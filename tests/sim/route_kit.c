@@ -10,6 +10,8 @@
     "{\"model\":\"r\",\"max_tokens\":900,%s\"messages\":[{\"role\":\"user\",\"content\":" \
     "\"hi there\"}]}"
 
+#define COMPLETION "{\"model\":\"r\",\"max_tokens\":900,%s\"prompt\":%s}"
+
 const char kit_answer[] =
     "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
     "\"Four\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":10,"
@@ -98,9 +100,13 @@ static bool afford(void *ctx, usd_micro more)
 
 static bool read_question(struct route_kit *kit, bool stream)
 {
-    struct str body = arena_fmt(kit->arena, QUESTION, stream ? "\"stream\":true," : "");
+    const char *streams = stream ? "\"stream\":true," : "";
+    struct str body = kit->prompts ? arena_fmt(kit->arena, COMPLETION, streams, kit->prompts)
+                                   : arena_fmt(kit->arena, QUESTION, streams);
 
-    kit->question = (struct model_question){.client = kit->client, .request_id = kit->request_id};
+    kit->question = kit->how;
+    kit->question.client = kit->client;
+    kit->question.request_id = kit->request_id;
     if (kit->client == &dialect_openai) {
         kit->question.chat = &kit->chat;
         if (!chat_read_request(kit->arena, body, &kit->chat, &kit->err))

@@ -342,6 +342,38 @@ FIBER_TEST(tokens_are_settled_where_they_were_held)
     books_close(&b);
 }
 
+FIBER_TEST(a_request_of_several_parts_counts_each_in_flight)
+{
+    const struct key_info wanted = {.name = STR("x"), .limits = {.in_flight = 3}};
+    struct hold hold = {0}, other = {0};
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = key_of(&b, &wanted);
+
+    REQUIRE(who);
+    EXPECT(hold_take(b.accounts, who, (struct need){.cost = 5}, NOON, &hold, &err));
+    EXPECT(hold_widen(b.accounts, &hold) && hold_widen(b.accounts, &hold));
+    EXPECT(!hold_widen(b.accounts, &hold) && hold.beside == 2);
+    EXPECT(!hold_take(b.accounts, who, (struct need){0}, NOON, &other, &err) &&
+           other.refused == LIMIT_IN_FLIGHT);
+    hold_narrow(b.accounts, &hold);
+    err = (struct err){0};
+    EXPECT(hold_take(b.accounts, who, (struct need){0}, NOON, &other, &err), "%s", err.text);
+    EXPECT(!hold_widen(b.accounts, &hold) && !hold_widen(b.accounts, &other));
+
+    /* What is open still goes with the request; a part that ends later takes nothing away twice. */
+    hold_drop(b.accounts, &hold);
+    EXPECT(who->key->account.in_flight == 1 && hold.beside == 0);
+    hold_narrow(b.accounts, &hold);
+    EXPECT(who->key->account.in_flight == 1 && !hold_widen(b.accounts, &hold));
+    hold_drop(b.accounts, &other);
+    EXPECT(who->key->account.in_flight == 0 && who->tenant_unit->account.in_flight == 0);
+    books_close(&b);
+}
+
 /* ---- many at once: requests of five keys against one tenant's budget ---- */
 
 #define THREADS 4
