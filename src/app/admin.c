@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/admin_pages.h"
 #include "app/auth.h"
 #include "app/problems.h"
 #include "base/log.h"
@@ -371,6 +372,12 @@ static void fail(struct admin_call *call, const struct err *err)
         call->status = err_http_status(code);
     if (!is_flood(call, err))
         (void)record(call, err);
+    if (!call->answered && page_was_asked(call)) {
+        if (err->code == ERR_INTERNAL)
+            log_line(LOG_ERROR, http_request_id(call->http), "%s", err->text);
+        call->status = page_refuse(call, call->status, err);
+        return;
+    }
     struct problem_report report = {
         .status = call->status,
         .code = call->problem ? call->problem : problem_of(call->status, code),

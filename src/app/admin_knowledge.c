@@ -190,6 +190,7 @@ bool call_ask(struct admin_call *call, const struct asking *asking, struct json 
     struct gateway_asker asker = {.arena = call->arena,
                                   .who = call->who,
                                   .request_id = http_request_id(call->http),
+                                  .links = gateway_links(config, call->http),
                                   .answer_bytes_max = ANSWER_BYTES_MAX};
     struct gateway_told told = {0};
 

@@ -1,5 +1,6 @@
 /* /documents: a document as a page, for people who follow a citation: its text as it was read, the passage marked. No
  * scripts, nothing from elsewhere, everything escaped. */
+#include "app/admin_pages.h"
 #include "app/admin_bases.h"
 #include "app/auth_pages.h"
 #include "knowledge/shown.h"
@@ -303,6 +304,87 @@ static bool page(struct admin_call *call, struct err *err)
     buf_init(&b, call->arena, PAGE_MAX);
     return draw(&d, same ? shown.document.version : wanted.version, err) &&
            send_page(call, buf_view(&b), err);
+}
+
+/* ---- refusals ---- */
+
+bool page_was_asked(const struct admin_call *call)
+{
+    return call->route->media && str_eq(str_from(call->route->media), STR("text/html")) &&
+           wants_page(call->http);
+}
+
+/* Browsers keep what stands behind # to themselves: it goes along, or they would come back to the top. */
+static void write_way_back(struct buf *b, const struct http_head *head)
+{
+    char memory[LOGIN_NEXT_MAX];
+    struct buf next;
+
+    buf_init_fixed(&next, memory, sizeof memory);
+    buf_str(&next, head->path);
+    if (head->query.len)
+        buf_fmt(&next, "?" STR_FMT, STR_ARG(head->query));
+    if (str_starts(head->query, STR("b=")) || str_find(head->query, STR("&b=")) < head->query.len)
+        buf_str(&next, STR("#p"));
+    buf_str(b, STR("/auth/login"));
+    if (!buf_ok(&next) || !login_next_is_safe(buf_view(&next)))
+        return;
+    buf_str(b, STR("?next="));
+    http_escape(b, buf_view(&next));
+}
+
+/* In words that fit whoever stands before it: what a program sends, and whom to ask. */
+static void write_how(struct buf *b, const struct admin_call *call)
+{
+    void *held CLEANUP(snapshot_release) = NULL;
+    const struct config *config = snapshot_borrow(call->house->config, &held);
+    const struct http_head *head = http_head(call->http);
+    struct str origin = gateway_links(config, call->http);
+
+    buf_str(
+        b, STR("<p>Documents are shown to who may read them. Nobody logs in with a browser at this "
+               "Weir; with a key of it the page can be had like this:</p><pre>curl -H "
+               "&quot;Authorization: Bearer $KEY&quot; -H &quot;Accept: text/html&quot; &quot;"));
+    if (origin.len) {
+        buf_html(b, origin);
+    } else {
+        buf_str(b, config->links.tls ? STR("https://") : STR("http://"));
+        buf_html(b, http_field(&head->fields, STR("host")));
+    }
+    buf_html(b, head->path);
+    if (head->query.len) {
+        buf_char(b, '?');
+        buf_html(b, head->query);
+    }
+    buf_str(
+        b,
+        STR("&quot;</pre><p>Who runs this Weir makes keys (<code>weir key create</code>) and lets "
+            "people log in (<code>issuers</code> and <code>login</code> in the settings).</p>"));
+}
+
+int page_refuse(struct admin_call *call, int status, const struct err *err)
+{
+    bool stranger = err->code == ERR_UNAUTHENTICATED;
+    bool secure = str_starts(call->house->origin, STR("https:"));
+    struct auth_reply r;
+    struct buf b;
+
+    reply_init(&r, call->http, secure);
+    buf_init(&b, call->arena, 64 * KIB);
+    if (stranger && call->house->logins) {
+        write_way_back(&b, http_head(call->http));
+        reply_redirect(&r, buf_view(&b));
+        return 303;
+    }
+    if (stranger)
+        http_reply_field(call->http, (struct http_field){STR("www-authenticate"), STR("Bearer")});
+    buf_str(&b, STR("<p>"));
+    buf_html(&b, str_from(err->text));
+    buf_str(&b, STR(".</p>"));
+    if (stranger)
+        write_how(&b, call);
+    reply_page(&r, status, http_reason(status), &b);
+    return status;
 }
 
 static const struct schema_field page_query[] = {

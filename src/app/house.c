@@ -39,6 +39,7 @@ struct house_config {
     struct answerer answerer;
     struct body_tenant *body_tenants;
     struct knowledge_model knowledge_model;
+    struct str links;            /* in front of the addresses of citations */
     const struct model *through; /* who writes the documents' answers, or NULL */
 };
 
@@ -262,7 +263,6 @@ static bool add_documents(struct house_config *c, const struct settings *s, stru
         return err_arena(err, c->arena);
     c->knowledge_model =
         (struct knowledge_model){.bases = house->bases,
-                                 .links = house->origin,
                                  .unsupported = (enum unsupported)s->knowledge.unsupported,
                                  .through = through};
     c->answerer = (struct answerer){.model = m->name,
@@ -360,10 +360,23 @@ static bool fill_catalogue(struct house_config *c, const struct settings *s, str
            add_routes(c, s, err);
 }
 
+/* Where people log in is where they reach this house, when nothing else is said. */
+static bool add_links(struct house_config *c, const struct settings *s, const struct house *house,
+                      struct err *err)
+{
+    struct str url = s->server.public_url.len ? s->server.public_url : house->origin;
+
+    while (str_ends(url, STR("/")))
+        url.len--;
+    c->links = arena_str(c->arena, url);
+    return c->links.ptr || err_arena(err, c->arena);
+}
+
 static bool fill_config(struct house_config *c, const struct settings *s, struct house *house,
                         const struct kept_models *kept, struct err *err)
 {
-    if (!fill_catalogue(c, s, house, kept, err) || !add_body_tenants(c, s, house, err))
+    if (!fill_catalogue(c, s, house, kept, err) || !add_body_tenants(c, s, house, err) ||
+        !add_links(c, s, house, err))
         return false;
     c->config = (struct config){
         .catalogue = &c->catalogue,
@@ -374,6 +387,9 @@ static bool fill_config(struct house_config *c, const struct settings *s, struct
         .prompts_at_once = (uint32_t)s->server.prompts_at_once,
         .request_timeout = s->server.request_timeout,
         .log_requests = s->log.requests,
+        .links = {.url = c->links,
+                  .from = (enum links_from)s->server.links_from,
+                  .tls = s->server.tls_certificate.len > 0},
         .bodies = (enum audit_body_policy)s->audit.bodies,
         .body_tenants = c->body_tenants,
         .body_tenant_count = s->audit_tenant_count,

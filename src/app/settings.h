@@ -77,7 +77,7 @@ struct settings {
     struct arena *arena;
     struct str file; /* where they came from, or "" */
     struct {
-        struct str listen, tls_certificate, tls_key, tls_client_ca;
+        struct str listen, public_url, tls_certificate, tls_key, tls_client_ca;
         int64_t loops, connections, connections_per_address, requests_per_connection;
         int64_t prompts_at_once;
         int64_t head_bytes, body_bytes, request_memory, memory, fibers;
@@ -85,6 +85,7 @@ struct settings {
             drain_timeout, drain_delay;
         dur_ns batch_window;
         int64_t batch_streams;
+        int links_from; /* enum links_from */
         bool supervise;
     } server;
     struct {

@@ -226,6 +226,17 @@ static void check_routes(struct reading *r)
         settings_wrong(r, "routes", err.text);
 }
 
+/* Scheme, host and port: what stands behind them is Weir's. */
+static bool is_origin(struct str url)
+{
+    struct err ignored = {0};
+    struct http_url to;
+
+    while (str_ends(url, STR("/")))
+        url.len--;
+    return http_url_parse(url, &to, &ignored) && to.path.len == 0;
+}
+
 static void check_server(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -237,6 +248,9 @@ static void check_server(struct reading *r)
     if (sound(r, "server.tls_key"))
         must(r, s->server.tls_client_ca.len == 0 || key, "server.tls_client_ca",
              "needs tls_certificate and tls_key");
+    if (s->server.public_url.len > 0)
+        must(r, is_origin(s->server.public_url), "server.public_url",
+             "is scheme, host and port alone, without a path");
     if (sound(r, "server.body_bytes"))
         must(r, s->server.body_bytes <= s->server.request_memory / 2, "server.request_memory",
              "must be at least twice server.body_bytes");

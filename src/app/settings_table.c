@@ -17,6 +17,15 @@
 static const struct setting server_rows[] = {
     {"listen", SET_ADDRESS, AT(server.listen), "127.0.0.1:8080", 0, 0, NULL, true,
      "Where clients connect. The command line uses a Unix socket in the data directory beside it."},
+    {"public_url", SET_URL, AT(server.public_url), "", 0, 0, NULL, false,
+     "Where people and programs reach this Weir: \"https://weir.example.com\", without a path. It "
+     "stands in front of the links of citations. Empty: login.url where people log in, else "
+     "links_from."},
+    {"links_from", SET_CHOICE, AT(server.links_from), "setting", 0, 0, "setting|host|forwarded",
+     false,
+     "Without public_url, links have their address from: setting: nowhere, they are paths; host: "
+     "the request's Host; forwarded: X-Forwarded-Proto and X-Forwarded-Host of a proxy that sets "
+     "both, else Host."},
     {"tls_certificate", SET_PATH, AT(server.tls_certificate), "", 0, 0, NULL, true,
      "PEM file with the server's certificate chain; with tls_key turns TLS 1.3 on. The files are "
      "read again on reload."},

@@ -93,6 +93,7 @@ static struct asked *new_asked(struct request *parent, const struct dialect *dia
                                   .label = STR("ask"),
                                   .body = body,
                                   .who = parent->who,
+                                  .links = parent->links,
                                   .documents = parent->documents,
                                   .document_count = parent->document_count,
                                   .model = model,
@@ -218,6 +219,7 @@ bool gateway_ask_all(struct gateway *gateway, const struct gateway_asker *asker,
                                .arena = asker->arena,
                                .gateway = gateway,
                                .who = asker->who,
+                               .links = asker->links,
                                .trace = trace_new(asker->arena, asker->request_id),
                                .started = fiber_now()};
     parent->config = snapshot_borrow(gateway->config, &held);

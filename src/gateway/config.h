@@ -41,6 +41,14 @@ struct body_tenant { /* what is kept of a tenant's questions and answers */
     enum audit_body_policy policy;
 };
 
+/* In front of the addresses of citations. */
+enum links_from { LINKS_SET, LINKS_HOST, LINKS_FORWARDED };
+struct links_config {
+    struct str url;       /* "https://weir.example.com"; or empty */
+    enum links_from from; /* without url: nothing, the request's Host, or what a proxy says */
+    bool tls;             /* the listener speaks it */
+};
+
 struct config {
     const struct catalogue *catalogue;
     const struct route_table *routes; /* NULL: none */
@@ -51,6 +59,7 @@ struct config {
     uint32_t prompts_at_once; /* of one completion, where the provider takes one at a time */
     dur_ns request_timeout;   /* from the head of the request to the last byte of the answer */
     bool log_requests;
+    struct links_config links;
     enum audit_body_policy bodies; /* of tenants that are not named below */
     const struct body_tenant *body_tenants;
     size_t body_tenant_count;

@@ -48,6 +48,9 @@ SUSPENDS void gateway_models(struct http_exchange *x,
 SUSPENDS void gateway_refuse(struct http_exchange *x, struct gateway *gateway, int status,
                              const struct err *err);
 
+/* "https://weir.example.com": where people reach this house, as settings and request say; or empty. */
+struct str gateway_links(const struct config *config, struct http_exchange *x);
+
 /* The body of a refusal of this path, in its dialect, for who refuses before a route is known. */
 void gateway_write_refusal(struct str path, int status, const struct err *err, struct buf *body);
 
@@ -65,6 +68,7 @@ struct gateway_asker {
     uint64_t request_id;         /* what it is recorded beside */
     enum ask_kind kind;          /* the body is one of /v1/embeddings, /v1/rerank or a chat */
     size_t answer_bytes_max;
+    struct str links; /* gateway_links(), or empty */
 };
 struct gateway_told {
     int status;

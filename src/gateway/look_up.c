@@ -134,6 +134,9 @@ static bool fill_ask(struct request *req, const struct cache_wish *wish,
                                       .stream = req->chat.stream,
                                       .body = req->chat.json};
 
+    if (identity.variant.ptr && req->answerer && !req->config->links.url.len && req->links.len)
+        identity.variant = arena_fmt(req->arena, STR_FMT "\nlinks=" STR_FMT,
+                                     STR_ARG(identity.variant), STR_ARG(req->links));
     if (!identity.variant.ptr)
         return err_arena(err, req->arena);
     if (!target_of(req, &identity.target, err))

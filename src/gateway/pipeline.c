@@ -252,6 +252,7 @@ static void begin(struct request *req, struct http_exchange *x, struct gateway *
                             .started = http_started(x)};
     req->config = snapshot_borrow(gateway->config, &req->config_held);
     ASSERT(req->config); /* published before the first listener opens */
+    req->links = gateway_links(req->config, x);
     req->trace = trace_new(req->arena, req->id);
     telemetry_begin(req);
     metrics_begin(req);

@@ -37,6 +37,7 @@ struct request {
     struct str label;                  /* entry: the same in metrics: "chat" */
     struct str token;                  /* entry: the key as it came; emptied by authenticate */
     struct str body;                   /* parse, or who asks from inside */
+    struct str links;         /* entry: in front of the addresses of citations; may be empty */
     struct str subject;       /* subject: whom it is asked for, a pseudonym; may be empty */
     struct body_tap *tap;     /* subject: gathers the answer for the audit log, or NULL */
     struct chat_request chat; /* parse: what must be known, in whichever dialect */

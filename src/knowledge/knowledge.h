@@ -293,7 +293,6 @@ SUSPENDS bool knowledge_vectors_step(struct knowledge *knowledge, bool *more, st
 struct bases; /* knowledge/bases.h */
 struct knowledge_model {
     struct bases *bases;
-    struct str links; /* "https://weir.example.com" before the address of a citation; or empty */
     enum unsupported unsupported; /* what becomes of sentences of `through` without support */
     const struct model *(*through)(
         const struct config *config); /* NULL or returns NULL: no provider */

@@ -99,8 +99,6 @@ void write_account(struct buf *to, const struct account *account); /* the "weir"
 void write_annotations(struct buf *to,
                        const struct account *account); /* as OpenAI clients know them */
 
-struct str links_of(const struct request *req);
-
 /* knowledge_model_ask() with a provider: through.c. */
 /* knowledge_model_ask() with a provider: through.c. */
 struct through {

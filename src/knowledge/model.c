@@ -92,18 +92,11 @@ static void nothing_to_release(struct answer *answer)
     (void)answer;
 }
 
-struct str links_of(const struct request *req)
-{
-    const struct knowledge_model *m = req->answerer ? req->answerer->ctx : NULL;
-
-    return m ? m->links : STR_NONE;
-}
-
 static bool describe(struct request *req, const struct grounded *g, struct chat_answer *out,
                      struct err *err)
 {
     struct account account = {.text = g->text,
-                              .links = links_of(req),
+                              .links = req->links,
                               .question = g->question,
                               .answered = g->answered,
                               .verdict = g->verdict,

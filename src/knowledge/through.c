@@ -133,7 +133,7 @@ static bool settle(struct writing *w, struct account *out, struct err *err)
     struct citation *used = arena_array(w->req->arena, MARKS_MAX, sizeof *used);
     struct str text = str_trim(buf_view(&w->content));
     struct account a = {.text = buf_view(&w->content),
-                        .links = links_of(w->req),
+                        .links = w->req->links,
                         .question = w->through->completed,
                         .confidence = w->briefing.confidence,
                         .through = w->model->name.ptr,

@@ -309,6 +309,32 @@ test("where to go on is a path here, or the login does not begin", async () => {
   assert.equal((await browser.login(weir, "alice", "?issuer=basic&next=" + encodeURIComponent("/api/v1/keys?limit=1"))).to, weir.url + "/api/v1/keys?limit=1");
 });
 
+test("who follows a citation logs in and comes back to the passage", async () => {
+  const folder = path.join(weir.dir, "docs");
+  fs.mkdirSync(folder);
+  fs.writeFileSync(path.join(folder, "gifts.md"), "# Gifts\n\nGifts to partners may be worth at most 35 euros. Ask first.\n");
+  weir.cli("ingest", folder);
+  const { items } = JSON.parse(weir.cli("document", "list", "--json"));
+  const link = `${weir.url}/documents/default/${items[0].id}?v=1&b=9-58`;
+  const browser = new Browser();
+  const sent = await browser.go(link, { page: true });
+  assert.equal(sent.status, 303);
+  assert.ok(sent.to.startsWith(weir.url + "/auth/login?next="), sent.to);
+  const next = new URL(sent.to).searchParams.get("next");
+  const came = await browser.login(weir, "alice", "?issuer=basic&next=" + encodeURIComponent(next));
+  assert.equal(came.to, link + "#p");
+  const shown = await browser.go(came.to, { page: true });
+  assert.equal(shown.status, 200);
+  assert.match(shown.text, /<mark id="p">Gifts to partners may be worth at most 35 euros/);
+  // Programs are not sent anywhere, and an address that is too long to come back to begins a login all the same.
+  assert.equal((await new Browser().go(link)).status, 401);
+  assert.equal((await new Browser().go(link + "x".repeat(600), { page: true })).to, weir.url + "/auth/login");
+  // Whose session may not read it is told so, as a page.
+  const lost = await browser.go(`${weir.url}/documents/default/d_0000000000000000`, { page: true });
+  assert.equal(lost.status, 404);
+  assert.match(lost.text, /<h1>Not Found<\/h1>/);
+});
+
 test("an ID token that does not hold ends the login", async () => {
   const attempt = async (change = {}, setup = () => {}) => {
     const browser = new Browser();
