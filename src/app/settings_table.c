@@ -194,9 +194,8 @@ static const struct setting knowledge_rows[] = {
      "written; "
      "below, and where a graph finds too few, every vector is compared."},
     {"reranker", SET_NAME, AT(knowledge.reranker), "none", 0, 0, NULL, true,
-     "Which configured chat model puts the passages found into order before they are answered "
-     "from: "
-     "its name, or \"none\". One more question of the asker's for each."},
+     "Which configured model, for chat or for reranking, puts the passages found into order before "
+     "they are answered from: its name, or \"none\". One more question of the asker's for each."},
     {"rerank_passages", SET_COUNT, AT(knowledge.rerank_passages), "20", 2, 100, NULL, true,
      "Passages that the reranker is shown; a search for more of them is not reranked."},
     {"rerank_limit", SET_DURATION, AT(knowledge.rerank_limit), "5s", S(1) / 100, S(60), NULL, true,

@@ -96,21 +96,78 @@ static bool write_request(const struct rank_call *call, struct str *out, struct 
     return buf_finish(&body, out, err);
 }
 
+/* As clients ask /v1/rerank. */
+static bool write_documents(const struct rank_call *call, struct str *out, struct err *err)
+{
+    struct json_writer w;
+    struct buf body;
+
+    buf_init(&body, call->arena, 4 * PROMPT_MAX);
+    jw_init(&w, &body);
+    jw_object(&w);
+    jw_key(&w, "model");
+    jw_str(&w, call->model);
+    jw_key(&w, "query");
+    jw_str(&w, call->question);
+    jw_key(&w, "documents");
+    jw_array(&w);
+    for (size_t i = 0; i < call->count; i++)
+        jw_str(&w, call->texts[i]);
+    jw_array_end(&w);
+    jw_object_end(&w);
+    return buf_finish(&body, out, err);
+}
+
+/* Best first; a document without a score follows as it was found. */
+static bool read_results(const struct json *j, const struct rank_call *call)
+{
+    json_ref results = json_get(j, json_root(j), STR("results"));
+    bool named[RERANK_PASSAGES_MAX] = {false};
+    size_t placed = 0;
+    int64_t index;
+
+    for (json_ref v = json_first(j, results); v; v = json_next(j, v)) {
+        if (!json_i64(j, json_get(j, v, STR("index")), &index) || index < 0 ||
+            (size_t)index >= call->count || named[index])
+            return false;
+        named[index] = true;
+        call->order[placed++] = (uint32_t)index;
+    }
+    bool any = placed > 0;
+    for (uint32_t i = 0; i < call->count; i++)
+        if (!named[i])
+            call->order[placed++] = i;
+    return any;
+}
+
+static bool read_order(const struct json *j, const struct rank_call *call, bool ranks)
+{
+    struct str text;
+
+    if (ranks)
+        return read_results(j, call);
+    return json_str(j, json_path(j, "choices.0.message.content"), call->arena, &text) &&
+           rerank_read(text, call->count, call->order);
+}
+
 bool rerank_through_gateway(struct gateway *gateway, const struct config *config,
                             struct rank_call *call, struct err *err)
 {
     const struct model *model = catalogue_find(config->catalogue, call->model);
+    bool ranks = model && (model->abilities & CAN_RERANK) && !(model->abilities & CAN_CHAT);
     struct gateway_asker asker = {.arena = call->arena,
                                   .who = call->who,
                                   .request_id = call->request_id,
+                                  .kind = ranks ? ASK_RERANK : ASK_CHAT,
                                   .answer_bytes_max = ANSWER_MAX};
     struct gateway_told told = {0};
-    struct str body, text;
+    struct str body;
 
+    ASSERT(call->count <= RERANK_PASSAGES_MAX);
     if (!model || !model->provider)
         return err_set(err, ERR_UNAVAILABLE, "model \"" STR_FMT "\" is not one of a provider",
                        STR_ARG(call->model));
-    if (!write_request(call, &body, err) ||
+    if (!(ranks ? write_documents : write_request)(call, &body, err) ||
         !gateway_ask_all(gateway, &asker, model, body, &told, err))
         return false;
     if (told.status != 200)
@@ -118,10 +175,8 @@ bool rerank_through_gateway(struct gateway *gateway, const struct config *config
     struct json *j = json_parse(call->arena, told.body, err);
     if (!j)
         return err_wrap(err, "the reranker's answer could not be read");
-    if (!json_str(j, json_path(j, "choices.0.message.content"), call->arena, &text) ||
-        !rerank_read(text, call->count, call->order))
-        return err_set(err, ERR_UNAVAILABLE, "the reranker named no passage");
-    return true;
+    return read_order(j, call, ranks) ||
+           err_set(err, ERR_UNAVAILABLE, "the reranker named no passage");
 }
 
 /* --- a question ------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* knowledge/rerank.h: a model of a provider puts the passages that were found into its own order, before any
  * of them is answered from. It is shown the question and the numbered passages, whole, and replies with numbers
- * (listwise ranking: Sun et al. 2023, arXiv:2304.09542); so any chat model will do.
+ * (listwise ranking: Sun et al. 2023, arXiv:2304.09542); so any chat model will do; one that only
+ * reranks (abilities: rerank) is asked as /v1/rerank is, and gives scores.
  * Order    what it names comes first, as it says; what it does not name follows as it was found. Numbers that
  *          are none of the passages, or repeated, are passed over.
  * Fails    open: late, refused or unreadable, the passages stand as they were found, and the notes say so.
