@@ -68,8 +68,8 @@ struct source_settings {
         region, access_key, query, key, title, text, metadata_columns;
     int kind; /* enum source_type */
     struct secret secret_key, session_token, database;
-    dur_ns every, time, timeout;
-    int64_t delete_limit, item_bytes, items, bytes, depth, rate;
+    dur_ns every, time, timeout, retry_wait;
+    int64_t delete_limit, item_bytes, items, bytes, depth, rate, retries;
     bool watch, robots, private_addresses, path_style;
 };
 

@@ -273,6 +273,13 @@ static const struct setting source_rows[] = {
      "The same, of all that a run fetches."},
     {"time", SET_DURATION, SOURCE(time), "12h", S(1), S(86400L * 7), NULL, true,
      "The same, in time."},
+    {"retries", SET_COUNT, SOURCE(retries), "3", 0, 10, NULL, true,
+     "web, s3: how often a page or object is asked for again when the server is busy (429, 5xx), "
+     "or its answer is cut or never comes. Then its version that is known stays, and the run "
+     "reports it."},
+    {"retry_wait", SET_DURATION, SOURCE(retry_wait), "60s", 0, S(3600), NULL, true,
+     "web, s3: longest wait before one is asked for again. What Retry-After names is waited for up "
+     "to here; who wants longer is not asked again in this run."},
     {"depth", SET_COUNT, SOURCE(depth), "3", 0, 100, NULL, true,
      "web: how many links from the first addresses; 0: those alone."},
     {"hosts", SET_WORDS, SOURCE(hosts), "", 0, 0, NULL, true,

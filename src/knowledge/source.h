@@ -25,6 +25,8 @@ struct source_spec {
     size_t item_bytes;     /* of one item; 0: as a file */
     uint64_t items, bytes; /* of a run; 0: as a run of files, no limit */
     dur_ns time;           /* of a run; 0: no limit */
+    uint32_t retries;      /* web, s3: of one thing; source_retry.h */
+    dur_ns retry_wait;
     struct {
         struct str hosts, agent;
         uint32_t depth, rate;

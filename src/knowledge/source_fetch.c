@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "knowledge/source_sitemap.h"
+#include "net/http.h"
+#include "sys/clock.h"
 
 #define ACCEPT STR("text/html,application/xhtml+xml,application/pdf,*/*;q=0.8")
 
@@ -85,8 +87,10 @@ static SUSPENDS bool get_once(struct arena *arena, const struct fetching *how, s
     at->type = media_type(arena, http_field(&head->fields, STR("content-type")));
     at->etag = kept(arena, head, "etag");
     at->modified = kept(arena, head, "last-modified");
+    at->retry_after = retry_after_read(http_field(&head->fields, STR("retry-after")), clock_wall());
     at->robots = joined(arena, head, STR("x-robots-tag"));
     *location = kept(arena, head, "location");
+    at->moved = at->status == 301 || at->status == 308;
     bool moved = at->status == 301 || at->status == 302 || at->status == 303 || at->status == 307 ||
                  at->status == 308;
     if (!moved)
@@ -118,6 +122,7 @@ static SUSPENDS bool follow(struct arena *arena, const struct fetching *how, str
             return err_wrap(err, "it leads to " STR_FMT, STR_ARG(str_slice(next.text, 0, 100)));
         at->url = next;
     }
+    at->moved = false; /* it leads nowhere */
     return err_set(err, ERR_DENIED, "it leads on more than %d times", REDIRECTS_MAX);
 }
 
@@ -130,8 +135,6 @@ bool web_fetch(struct arena *arena, const struct url *from, const struct fetchin
     scope_open(&within, fiber_now() + FETCH_TIME);
     bool ok = follow(arena, how, &at, err);
     scope_close(&within);
-    if (!ok)
-        return false;
     *out = at;
-    return true;
+    return ok;
 }

@@ -8,12 +8,15 @@
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/source.h"
 #include "knowledge/source_glob.h"
+#include "knowledge/source_retry.h"
 #include "models/aws_sign.h"
+#include "net/http.h"
 #include "sys/clock.h"
 
 #define ANSWER_TIME    (60 * SECOND)
 #define LIST_BYTES_MAX (16 * MIB)
 #define PAGES_MAX      100000u
+#define SLEEP_SLICE    (200 * MILLISECOND)
 
 struct s3 {
     struct source_job *job;
@@ -30,6 +33,7 @@ struct s3 {
     struct bucket_object now;
     struct err broken; /* what is said of the one that was given out makes no sense */
     bool listed;
+    struct retrying retrying;
 };
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -54,8 +58,27 @@ static void put_escaped(struct buf *b, struct str text, bool keep_slash)
 
 struct answer_of {
     int status;
+    dur_ns retry_after;
+    struct bucket_claims claims;
     struct str body;
 };
+
+static struct str claim(struct arena *arena, const struct http_head *head, const char *name)
+{
+    struct str value = http_field(&head->fields, str_from(name));
+
+    return value.ptr ? arena_str(arena, value) : STR("");
+}
+
+static void read_head(struct arena *arena, const struct http_head *head, struct answer_of *out)
+{
+    out->status = head->status;
+    out->retry_after =
+        retry_after_read(http_field(&head->fields, STR("retry-after")), clock_wall());
+    out->claims = (struct bucket_claims){
+        claim(arena, head, "etag"), claim(arena, head, "x-amz-checksum-sha256"),
+        claim(arena, head, "x-amz-checksum-crc32"), claim(arena, head, "x-amz-checksum-crc32c")};
+}
 
 static SUSPENDS bool ask_signed(struct s3 *s, struct arena *arena, struct str path, size_t max,
                                 struct answer_of *out, struct err *err)
@@ -67,8 +90,11 @@ static SUSPENDS bool ask_signed(struct s3 *s, struct arena *arena, struct str pa
                                .session_token = s->spec->s3.session_token,
                                .region = s->spec->s3.region,
                                .service = STR("s3")};
-    struct aws_request request = {
-        .method = STR("GET"), .host = s->host, .path = path, .path_as_sent = true};
+    struct aws_request request = {.method = STR("GET"),
+                                  .host = s->host,
+                                  .path = path,
+                                  .path_as_sent = true,
+                                  .checksums = true};
     struct http_outgoing send = {.method = STR("GET"), .path = path, .fields = fields};
 
     if (who.access_key.len > 0 &&
@@ -76,19 +102,8 @@ static SUSPENDS bool ask_signed(struct s3 *s, struct arena *arena, struct str pa
         return false;
     if (!http_call(arena, &s->origin, &send, &call, err))
         return false;
-    out->status = http_call_head(call)->status;
+    read_head(arena, http_call_head(call), out);
     return http_call_body(call, max, &out->body, err);
-}
-
-static SUSPENDS bool ask(struct s3 *s, struct arena *arena, struct str path, size_t max,
-                         struct answer_of *out, struct err *err)
-{
-    struct scope within;
-
-    scope_open(&within, fiber_now() + ANSWER_TIME);
-    bool ok = ask_signed(s, arena, path, max, out, err);
-    scope_close(&within);
-    return ok;
 }
 
 static bool refused(struct arena *arena, const struct answer_of *a, struct err *err)
@@ -98,6 +113,67 @@ static bool refused(struct arena *arena, const struct answer_of *a, struct err *
     return err_set(err, a->status >= 500 ? ERR_UNAVAILABLE : ERR_DENIED,
                    "the bucket answered %d%s" STR_FMT, a->status, said.len ? ": " : "",
                    STR_ARG(str_slice(said, 0, 150)));
+}
+
+/* What is asked for: an object, or a page of the list (NULL). */
+struct wanted {
+    struct str path;
+    size_t max;
+    const struct bucket_object *object;
+};
+
+static SUSPENDS bool ask_once(struct s3 *s, struct arena *arena, const struct wanted *w,
+                              struct answer_of *out, struct err *err)
+{
+    struct scope within;
+
+    scope_open(&within, fiber_now() + ANSWER_TIME);
+    bool ok = ask_signed(s, arena, w->path, w->max, out, err);
+    scope_close(&within);
+    return ok && (!w->object || out->status != 200 ||
+                  bucket_bytes_check(w->object, &out->claims, out->body, err));
+}
+
+static SUSPENDS bool rest(struct s3 *s, dur_ns wait, struct err *err)
+{
+    for (mono_ns until = fiber_now() + wait; fiber_now() < until;) {
+        if (run_is_stopped(s->job->run))
+            return err_set(err, ERR_CANCELLED, "stopped");
+        if (!fiber_sleep(MIN_OF(until - fiber_now(), SLEEP_SLICE), err))
+            return false;
+    }
+    return true;
+}
+
+/* Again, while it may yet come. A status that stays is an answer, too. */
+static SUSPENDS bool ask(struct s3 *s, struct arena *arena, const struct wanted *w,
+                         struct answer_of *out, struct err *err)
+{
+    struct retry_so_far so_far = {0};
+    size_t mark = arena_mark(arena);
+    dur_ns wait;
+
+    for (;;) {
+        struct err why = {0};
+
+        arena_rewind(arena, mark);
+        bool ok = ask_once(s, arena, w, out, &why);
+        so_far.times++;
+        so_far.asked_for = ok ? out->retry_after : 0;
+        if (ok ? !retry_is_status(out->status) : !retry_is_error(&why)) {
+            s->retrying.lost = 0;
+            return ok || err_set(err, why.code, "%s", why.text);
+        }
+        if (!retry_again(&s->retrying, &so_far, &wait)) {
+            if (ok)
+                (void)!refused(arena, out, &why);
+            retry_tell(&s->retrying, &so_far, &why);
+            *err = why;
+            return false;
+        }
+        if (!rest(s, wait, err))
+            return false;
+    }
 }
 
 static void put_start(const struct s3 *s, struct buf *b)
@@ -143,6 +219,7 @@ static bool open_s3(struct source_job *job, void **self, struct err *err)
     s->job = job;
     s->spec = job->spec;
     s->arena = job->arena;
+    s->retrying = (struct retrying){job->spec->retries, job->spec->retry_wait, 0};
     buf_init(&s->objects, job->arena, (size_t)10 * 1000 * 1000 * sizeof(struct bucket_object));
     table_init(&s->names, job->arena, 10 * 1000 * 1000);
     table_init(&s->labels, job->arena, 10 * 1000 * 1000);
@@ -207,7 +284,8 @@ static SUSPENDS bool list_page(struct s3 *s, struct arena *scratch, struct str *
     }
     buf_str(&b, STR("encoding-type=url&list-type=2&prefix="));
     put_escaped(&b, s->prefix, false);
-    if (!buf_finish(&b, &path, err) || !ask(s, scratch, path, LIST_BYTES_MAX, &answer, err))
+    if (!buf_finish(&b, &path, err) ||
+        !ask(s, scratch, &(struct wanted){path, LIST_BYTES_MAX, NULL}, &answer, err))
         return false;
     if (answer.status != 200)
         return refused(scratch, &answer, err);
@@ -267,7 +345,8 @@ static SUSPENDS bool get(struct s3 *s, struct arena *scratch, const struct bucke
     buf_init(&b, scratch, 16 * KIB);
     put_start(s, &b);
     put_escaped(&b, object->key, true);
-    return buf_finish(&b, &path, err) && ask(s, scratch, path, max, out, err);
+    return buf_finish(&b, &path, err) &&
+           ask(s, scratch, &(struct wanted){path, max, object}, out, err);
 }
 
 /* What is said of an object is asked each time: it comes before what the settings say. */

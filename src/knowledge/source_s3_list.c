@@ -1,6 +1,9 @@
 #include <string.h>
+#include <zlib.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "knowledge/source_s3.h"
 #include "knowledge/xml.h"
 
@@ -123,4 +126,44 @@ struct str bucket_error(struct arena *arena, struct str xml)
         arena_fmt(arena, STR_FMT ": " STR_FMT, STR_ARG(text_of(arena, xml_child(root, "Code"))),
                   STR_ARG(text_of(arena, xml_child(root, "Message"))));
     return text.ptr ? text : STR("");
+}
+
+/* --- an object's bytes ------------------------------------------------------------------------ */
+
+static bool is_claimed(struct str claim, const void *found, size_t len)
+{
+    uint8_t claimed[SHA256_BYTES];
+    size_t got = 0;
+
+    return claim.len == 0 || str_find_char(claim, '-') < claim.len ||
+           (base64_parse(claim, claimed, sizeof claimed, &got) && got == len &&
+            memcmp(claimed, found, len) == 0);
+}
+
+static void big_endian(uint32_t value, uint8_t out[4])
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+bool bucket_bytes_check(const struct bucket_object *listed, const struct bucket_claims *claims,
+                        struct str bytes, struct err *err)
+{
+    struct sha256 sha = {0};
+    uint8_t crc[4] = {0}, crc_c[4] = {0};
+
+    if (str_eq(unquoted(claims->etag), listed->etag) && bytes.len != listed->bytes)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the bucket gave %zu bytes, and its list says that there are %" PRIu64,
+                       bytes.len, listed->bytes);
+    if (claims->sha256.len > 0)
+        sha = sha256(bytes);
+    if (claims->crc32.len > 0)
+        big_endian((uint32_t)crc32_z(0, (const Bytef *)bytes.ptr, bytes.len), crc);
+    if (claims->crc32c.len > 0)
+        big_endian(crc32c(0, bytes.ptr, bytes.len), crc_c);
+    return (is_claimed(claims->sha256, sha.bytes, sizeof sha.bytes) &&
+            is_claimed(claims->crc32, crc, sizeof crc) &&
+            is_claimed(claims->crc32c, crc_c, sizeof crc_c)) ||
+           err_set(err, ERR_UNAVAILABLE, "the bucket gave bytes that do not have its checksum");
 }

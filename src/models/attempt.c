@@ -2,6 +2,7 @@
 
 #include "models/attempt_internal.h"
 #include "models/dialect.h"
+#include "net/http.h"
 #include "sys/clock.h"
 
 #define REFUSAL_BYTES_MAX (256 * KIB)    /* of an error's body that is kept */

@@ -102,7 +102,6 @@ void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool i
 /* One that had begun is not wanted any more. */
 void attempt_lost(struct attempting *a, struct outcome *how);
 struct breaker_rules breaker_rules_of(const struct route_policy *policy);
-dur_ns retry_after_read(struct str value, wall_ms now); /* seconds or a date; 0: nothing readable */
 
 /* Who is next, waiting for them when it is worth it. False: nobody (err may be none), or not wanted. */
 SUSPENDS bool attempt_next(struct attempting *a, struct chosen *out, struct err *err) MUST_CHECK;

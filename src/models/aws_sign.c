@@ -310,7 +310,7 @@ bool aws_sign(struct arena *arena, const struct aws_request *request,
 {
     struct str token = who->session_token ? secret_reveal(who->session_token) : STR_NONE;
     char *text = arena_alloc_raw(arena, DATE_LEN + 2 * SHA256_BYTES), hex[64];
-    struct http_field under[4];
+    struct http_field under[AWS_FIELDS_MAX];
     struct sha256 hash;
     struct str date, value;
     size_t n = 0;
@@ -324,6 +324,8 @@ bool aws_sign(struct arena *arena, const struct aws_request *request,
     write_hex(text + DATE_LEN, hash.bytes, sizeof hash.bytes);
     date = (struct str){text, DATE_LEN};
     under[n++] = (struct http_field){STR("host"), request->host};
+    if (request->checksums)
+        under[n++] = (struct http_field){STR("x-amz-checksum-mode"), STR("ENABLED")};
     under[n++] =
         (struct http_field){STR("x-amz-content-sha256"), {text + DATE_LEN, 2 * SHA256_BYTES}};
     under[n++] = (struct http_field){STR("x-amz-date"), date};

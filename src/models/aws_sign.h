@@ -23,10 +23,12 @@ struct aws_request {
     const struct str *body;  /* pieces */
     size_t body_count;
     bool path_as_sent; /* S3: its keys may hold "//" and "..", and are encoded once only */
+    bool checksums;    /* S3: the answer is to carry those that are known of the object */
 };
 
-/* X-Amz-Date, X-Amz-Content-Sha256, Authorization, and X-Amz-Security-Token where there is one. */
-#define AWS_FIELDS_MAX 4
+/* X-Amz-Date, X-Amz-Content-Sha256, Authorization, and X-Amz-Security-Token and X-Amz-Checksum-Mode where they
+ * are wanted. */
+#define AWS_FIELDS_MAX 5
 bool aws_sign(struct arena *arena, const struct aws_request *request,
               const struct aws_identity *who, wall_ms now, struct http_field fields[AWS_FIELDS_MAX],
               size_t *count, struct err *err) MUST_CHECK;

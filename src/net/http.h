@@ -25,6 +25,7 @@ struct str http_query(struct arena *arena, struct str query, struct str name);
 /* Value of a cookie in a Cookie field. STR_NONE when it is absent, or there twice: who sets cookies for us
  * from a neighbour's host must not choose which one counts. */
 struct str http_cookie(struct str field, struct str name);
+dur_ns retry_after_read(struct str value, wall_ms now); /* seconds or a date; 0: nothing readable */
 /* As a value of a query: all but letters, digits and - . _ ~ as %XX. */
 void http_escape(struct buf *b, struct str s);
 

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "models/attempt_internal.h"
+#include "net/http.h"
 #include "route_kit.h"
 #include "sys/clock.h"
 #include "test.h"

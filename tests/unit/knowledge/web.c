@@ -320,3 +320,40 @@ TEST(lists_of_buckets)
            !bucket_location(STR("s3://b?x"), &bucket, &prefix));
     arena_end(&arena);
 }
+
+/* SHA-256, CRC-32 and CRC-32C of "hello" as coreutils, zlib and RFC 3720 have them. */
+static const struct {
+    const char *name;
+    struct bucket_claims claims;
+    uint64_t listed;
+    bool ok;
+} bytes_cases[] = {
+    {"nothing is said", {{0}, {0}, {0}, {0}}, 5, true},
+    {"as long as listed", {.etag = STR("\"e\"")}, 5, true},
+    {"shorter than listed", {.etag = STR("\"e\"")}, 6, false},
+    {"another by now", {.etag = STR("\"f\"")}, 6, true},
+    {"its checksum", {.sha256 = STR("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=")}, 5, true},
+    {"another's checksum",
+     {.sha256 = STR("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCU=")},
+     5,
+     false},
+    {"a short checksum", {.sha256 = STR("LPJNul8=")}, 5, false},
+    {"no base64", {.sha256 = STR("what")}, 5, false},
+    {"of parts", {.sha256 = STR("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCU=-2")}, 5, true},
+    {"CRC-32", {.crc32 = STR("NhCmhg==")}, 5, true},
+    {"another CRC-32", {.crc32 = STR("NhCmhw==")}, 5, false},
+    {"CRC-32C", {.crc32c = STR("mnG7TA==")}, 5, true},
+    {"another CRC-32C", {.crc32c = STR("mnG7TQ==")}, 5, false},
+};
+
+TEST(bytes_of_buckets)
+{
+    for (size_t i = 0; i < ARRAY_LEN(bytes_cases); i++) {
+        struct bucket_object listed = {.etag = STR("e"), .bytes = bytes_cases[i].listed};
+        struct err err = {0};
+        bool ok = bucket_bytes_check(&listed, &bytes_cases[i].claims, STR("hello"), &err);
+
+        EXPECT(ok == bytes_cases[i].ok && (ok || err.code == ERR_UNAVAILABLE), "%s: %s",
+               bytes_cases[i].name, err.text);
+    }
+}

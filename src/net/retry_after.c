@@ -1,5 +1,5 @@
 /* Retry-After (RFC 9110, 10.2.3): seconds, or a date in the one form that may be written today. */
-#include "models/attempt_internal.h"
+#include "net/http.h"
 
 #define SECONDS_MAX 31536000 /* a year: what is longer is a mistake */
 
