@@ -6,7 +6,7 @@ JOBS      ?= $(shell nproc)
 DATA      ?= data
 PREFIX    ?= /usr/local
 
-.PHONY: all setup build run test check lint format fuzz bench eval sdk docs install clean
+.PHONY: all setup build run test check lint format fuzz bench eval sdk docs install release clean
 
 all: build
 
@@ -50,5 +50,10 @@ install: build
 	@meson configure build -Dprefix=$(PREFIX) && tools/build release
 	@meson install -C build --no-rebuild --quiet --skip-subprojects $(if $(DESTDIR),--destdir $(DESTDIR))
 
+# make release KEY=release.pem: what is published, in dist/ (docs/releases.md)
+release:
+	@tools/setup release
+	@tools/release $(if $(KEY),--key $(KEY))
+
 clean:
-	rm -rf build build-*
+	rm -rf build build-* dist
