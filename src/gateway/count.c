@@ -6,7 +6,7 @@
 
 #define REPLY_MAX 256
 
-static bool estimate(struct request *req, struct err *err)
+bool answer_estimate(struct request *req, struct str name, struct err *err)
 {
     struct json_writer w;
     struct str body;
@@ -15,7 +15,7 @@ static bool estimate(struct request *req, struct err *err)
     buf_init(&text, req->arena, REPLY_MAX);
     jw_init(&w, &text);
     jw_object(&w);
-    jw_key(&w, "input_tokens");
+    jw_key_str(&w, name);
     jw_i64(&w, chat_estimate_tokens(req->conversation->prompt_bytes));
     jw_key(&w, "weir");
     jw_object(&w);
@@ -23,7 +23,7 @@ static bool estimate(struct request *req, struct err *err)
     jw_bool(&w, true);
     jw_object_end(&w);
     jw_object_end(&w);
-    http_reply_field(req->http, (struct http_field){STR("x-weir-estimated"), STR("input_tokens")});
+    http_reply_field(req->http, (struct http_field){STR("x-weir-estimated"), name});
     if (!buf_finish(&text, &body, err))
         return false;
     req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
@@ -78,6 +78,6 @@ bool count_message(struct request *req, struct err *err)
     /* A route's first candidate may be one that this key's prompts must not go to. */
     if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic ||
         !request_may_ask(req, req->model))
-        return estimate(req, err);
+        return answer_estimate(req, STR("input_tokens"), err);
     return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
 }

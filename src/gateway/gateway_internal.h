@@ -49,6 +49,9 @@ bool is_message_count(const struct request *req);
 SUSPENDS bool count_message(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool serve_kept(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool count_gemini(struct request *req, struct err *err) MUST_CHECK;
+/* The prompt's tokens by its bytes as the answer, under this name and marked as an estimate: no tokenizer of a model
+ * that may stand anywhere is at hand. */
+bool answer_estimate(struct request *req, struct str name, struct err *err) MUST_CHECK;
 void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena);
 bool gemini_write_models(struct json_writer *w, struct request *req, struct err *err) MUST_CHECK;
 bool request_may_ask(const struct request *req, const struct model *model); /* list.c */

@@ -46,29 +46,9 @@ bool is_gemini_count(const struct request *req)
            str_ends(http_head(req->http)->path, STR(":countTokens"));
 }
 
-/* By bytes and marked as an estimate: no tokenizer of a model that may stand anywhere is at hand. */
 bool count_gemini(struct request *req, struct err *err)
 {
-    struct json_writer w;
-    struct str body;
-    struct buf text;
-
-    buf_init(&text, req->arena, REPLY_MAX);
-    jw_init(&w, &text);
-    jw_object(&w);
-    jw_key(&w, "totalTokens");
-    jw_i64(&w, chat_estimate_tokens(req->conversation->prompt_bytes));
-    jw_key(&w, "weir");
-    jw_object(&w);
-    jw_key(&w, "estimated");
-    jw_bool(&w, true);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    http_reply_field(req->http, (struct http_field){STR("x-weir-estimated"), STR("totalTokens")});
-    if (!buf_finish(&text, &body, err))
-        return false;
-    req->answer = answer_from_bytes(req->arena, 200, STR("application/json"), body);
-    return req->answer || err_arena(err, req->arena);
+    return answer_estimate(req, STR("totalTokens"), err);
 }
 
 /* ---- lists ---- */

@@ -449,20 +449,29 @@ static void run_label(void *arg)
     c->ok = label_now(c->knowledge, c->wish, c->out.documents, c->err);
 }
 
+/* The question as it is asked of the index, with its vectors and the order of a reranker's: what suspends is done
+ * before the job. */
+static SUSPENDS bool run_asked(struct call *call, void (*job)(void *))
+{
+    struct knowledge_question asked = *call->question;
+
+    vectors_question(call->knowledge, call->arena, &asked);
+    rerank_question(call->knowledge, call->arena, &asked);
+    call->question = &asked;
+    return pool_run(call->knowledge->pool, job, call, call->err) && call->ok;
+}
+
 bool knowledge_brief(struct knowledge *knowledge, struct arena *arena,
                      const struct knowledge_question *question, struct briefing *out,
                      struct err *err)
 {
-    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = &asked,
+                        .question = question,
                         .err = err,
                         .out.briefing = out};
 
-    vectors_question(knowledge, arena, &asked);
-    rerank_question(knowledge, arena, &asked);
-    return pool_run(knowledge->pool, run_brief, &call, err) && call.ok;
+    return run_asked(&call, run_brief);
 }
 
 bool knowledge_repair(struct knowledge *knowledge, uint32_t *dropped, struct err *err)
@@ -485,17 +494,14 @@ bool knowledge_search(struct knowledge *knowledge, struct arena *arena,
                       const struct knowledge_question *question, size_t limit,
                       struct passages_found *out, struct err *err)
 {
-    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = &asked,
+                        .question = question,
                         .limit = limit,
                         .err = err,
                         .out.found = out};
 
-    vectors_question(knowledge, arena, &asked);
-    rerank_question(knowledge, arena, &asked);
-    return pool_run(knowledge->pool, run_search, &call, err) && call.ok;
+    return run_asked(&call, run_search);
 }
 
 bool knowledge_list(struct knowledge *knowledge, struct arena *arena, const struct principal *who,
@@ -520,14 +526,11 @@ bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                       const struct knowledge_question *question, struct grounded *out,
                       struct err *err)
 {
-    struct knowledge_question asked = *question;
     struct call call = {.knowledge = knowledge,
                         .arena = arena,
-                        .question = &asked,
+                        .question = question,
                         .err = err,
                         .out.grounded = out};
 
-    vectors_question(knowledge, arena, &asked);
-    rerank_question(knowledge, arena, &asked);
-    return pool_run(knowledge->pool, run_answer, &call, err) && call.ok;
+    return run_asked(&call, run_answer);
 }

@@ -111,17 +111,6 @@ static bool erase(struct rig *rig, struct forget_wish wish, struct forget_report
     return ok;
 }
 
-static size_t documents(struct rig *rig)
-{
-    struct document_info *list;
-    size_t count = 999;
-    struct err err = {0};
-
-    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
-        EXPECT(false, "%s", err.text);
-    return count;
-}
-
 /* How many of the fingerprints stand in files of the base. */
 static uint64_t seen_in_base(struct rig *rig, struct fingerprints *prints)
 {
@@ -161,7 +150,7 @@ TEST(a_receipt_says_what_went_and_finds_it_no_more)
     (void)rig_ingest(&rig, "");
     REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/gone.md"), .dry_run = true},
                   &before));
-    EXPECT(before.count == 1 && documents(&rig) == 2, "a dry run removes nothing");
+    EXPECT(before.count == 1 && rig_documents(&rig) == 2, "a dry run removes nothing");
     EXPECT(seen_in_base(&rig, &before.prints) == before.prints.count && before.prints.count > 0);
     REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/gone.md")}, &r));
     EXPECT(r.count == 1 && r.passages == 1 && r.documents[0].version == 3 &&
@@ -176,7 +165,7 @@ TEST(a_receipt_says_what_went_and_finds_it_no_more)
            "who has the original can check it");
     EXPECT(r.before_count > 1 && r.after_count > 1 &&
            str_eq(r.before[0].name, before.before[0].name));
-    EXPECT(documents(&rig) == 1 && seen_in_base(&rig, &r.prints) == 0);
+    EXPECT(rig_documents(&rig) == 1 && seen_in_base(&rig, &r.prints) == 0);
     EXPECT(!erase_now(rig.knowledge, rig.arena,
                       &(struct forget_wish){.document = STR("docs/gone.md")}, &again, &err) &&
            err.code == ERR_NOT_FOUND);
@@ -201,7 +190,7 @@ TEST(short_documents_have_fingerprints_too)
     rig_write(&rig, "tiny.txt", "Pear.\n");
     (void)rig_ingest(&rig, "");
     REQUIRE(erase(&rig, (struct forget_wish){.document = str_from(rig_path(&rig, "docs"))}, &r));
-    EXPECT(r.count == 21 && documents(&rig) == 0);
+    EXPECT(r.count == 21 && rig_documents(&rig) == 0);
     for (size_t i = 0; i < r.count; i++)
         EXPECT((r.documents[i].prints > 0) == (r.documents[i].bytes > 10), "%zu", i);
     rig_close(&rig);
@@ -238,9 +227,9 @@ TEST(documents_of_a_person_are_those_whose_metadata_names_them)
         want += owners[i].goes;
     }
     (void)rig_ingest(&rig, "");
-    REQUIRE(documents(&rig) == ARRAY_LEN(owners));
+    REQUIRE(rig_documents(&rig) == ARRAY_LEN(owners));
     REQUIRE(erase(&rig, (struct forget_wish){.person = STR("anna")}, &r));
-    EXPECT(r.count == want && documents(&rig) == ARRAY_LEN(owners) - want, "%zu", r.count);
+    EXPECT(r.count == want && rig_documents(&rig) == ARRAY_LEN(owners) - want, "%zu", r.count);
     struct document_info *list;
     size_t count = 0;
     struct err err = {0};

@@ -18,17 +18,6 @@ static bool has_problem(const struct ingest_report *r, const char *path, const c
     return false;
 }
 
-static size_t documents(struct rig *rig)
-{
-    struct document_info *list;
-    size_t count = 999;
-    struct err err = {0};
-
-    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
-        EXPECT(false, "%s", err.text);
-    return count;
-}
-
 TEST(a_folder_comes_changes_and_goes)
 {
     struct rig rig;
@@ -50,7 +39,7 @@ TEST(a_folder_comes_changes_and_goes)
     EXPECT(g.citation_count == 1 && str_eq(g.citations[0].path, STR("docs/a.md")));
     EXPECT(unlink(rig_path(&rig, "docs/sub/b.txt")) == 0);
     r = rig_ingest(&rig, "");
-    EXPECT(r.removed == 1 && r.unchanged == 1 && documents(&rig) == 1);
+    EXPECT(r.removed == 1 && r.unchanged == 1 && rig_documents(&rig) == 1);
     rig_close(&rig);
 }
 
@@ -77,7 +66,7 @@ TEST(bad_files_are_told_and_stop_nothing)
     EXPECT(has_problem(&r, "link.txt", "link"));
     rig_write(&rig, "good.md", "\x01\xE9\x02");
     r = rig_ingest(&rig, "");
-    EXPECT(r.failed == 3 && documents(&rig) == 1, "what became unreadable does not stay");
+    EXPECT(r.failed == 3 && rig_documents(&rig) == 1, "what became unreadable does not stay");
     rig_close(&rig);
 }
 
@@ -98,7 +87,7 @@ TEST(limits)
     EXPECT(!ingest_now(rig.knowledge, rig.arena,
                        &(struct ingest_wish){.path = str_from(rig_path(&rig, "docs"))}, &r, &err) &&
            err.code == ERR_TOO_LARGE);
-    EXPECT(documents(&rig) == 0, "a failed run leaves nothing");
+    EXPECT(rig_documents(&rig) == 0, "a failed run leaves nothing");
     EXPECT(!ingest_now(rig.knowledge, rig.arena,
                        &(struct ingest_wish){.path = STR("/nowhere/at/all")}, &r, &err) &&
            err.code == ERR_NOT_FOUND);
@@ -140,7 +129,7 @@ TEST(what_is_forgotten_is_in_no_file)
     EXPECT(files_holding(&rig, "Qwertzuiop") == 1 && files_holding(&rig, "Zyxwabba") == 1);
     view = lexical_borrow(rig.knowledge->index); /* a search that is still running */
     REQUIRE(forget_now(rig.knowledge, STR("docs/gone.md"), &gone, &err), "%s", err.text);
-    EXPECT(gone == 1 && documents(&rig) == 1);
+    EXPECT(gone == 1 && rig_documents(&rig) == 1);
     EXPECT(files_holding(&rig, "Qwertzuiop") == 0, "text");
     EXPECT(files_holding(&rig, "qwertzuiop") == 0, "terms");
     EXPECT(files_holding(&rig, "Zyxwabba") == 0 && files_holding(&rig, "gone.md") == 0,
@@ -152,9 +141,9 @@ TEST(what_is_forgotten_is_in_no_file)
     EXPECT(!forget_now(rig.knowledge, STR("docs/gone.md"), &gone, &err) &&
            err.code == ERR_NOT_FOUND);
     REQUIRE(rig_reopen(&rig));
-    EXPECT(documents(&rig) == 1);
+    EXPECT(rig_documents(&rig) == 1);
     REQUIRE(forget_now(rig.knowledge, str_from(rig_path(&rig, "docs")), &gone, &err), "the folder");
-    EXPECT(gone == 1 && documents(&rig) == 0);
+    EXPECT(gone == 1 && rig_documents(&rig) == 0);
     rig_close(&rig);
 }
 

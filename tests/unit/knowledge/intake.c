@@ -66,17 +66,6 @@ static struct ingest_report ingest(struct rig *rig, const struct folder_options 
     return report;
 }
 
-static size_t documents(struct rig *rig)
-{
-    struct document_info *list;
-    size_t count = 999;
-    struct err err = {0};
-
-    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
-        EXPECT(false, "%s", err.text);
-    return count;
-}
-
 static void write_many(struct rig *rig, int count)
 {
     char name[32], text[64];
@@ -108,14 +97,14 @@ TEST(a_mass_removal_is_held_unless_forced)
     EXPECT(ingest(&rig, &careful).added == 24);
     remove_many(&rig, 0, 13);
     struct ingest_report r = ingest(&rig, &careful);
-    EXPECT(r.held == 13 && r.removed == 0 && documents(&rig) == 24);
+    EXPECT(r.held == 13 && r.removed == 0 && rig_documents(&rig) == 24);
     EXPECT(r.problem_count == 1 &&
            str_find(r.problems[0].reason, STR("13 of its 24")) < r.problems[0].reason.len);
     r = ingest(&rig, &forced);
-    EXPECT(r.held == 0 && r.removed == 13 && documents(&rig) == 11);
+    EXPECT(r.held == 0 && r.removed == 13 && rig_documents(&rig) == 11);
     remove_many(&rig, 13, 23);
     r = ingest(&rig, &careful);
-    EXPECT(r.removed == 10 && documents(&rig) == 1, "ten are never too many");
+    EXPECT(r.removed == 10 && rig_documents(&rig) == 1, "ten are never too many");
     rig_close(&rig);
 }
 
@@ -134,9 +123,9 @@ TEST(files_that_become_unreadable_count_as_removal)
         rig_write_bytes(&rig, name, (struct str){"\0\0\0\0", 4});
     }
     struct ingest_report r = ingest(&rig, &careful);
-    EXPECT(r.failed == 12 && r.held == 12 && documents(&rig) == 12);
+    EXPECT(r.failed == 12 && r.held == 12 && rig_documents(&rig) == 12);
     r = ingest(&rig, &forced);
-    EXPECT(r.failed == 12 && documents(&rig) == 0);
+    EXPECT(r.failed == 12 && rig_documents(&rig) == 0);
     rig_close(&rig);
 }
 
@@ -153,7 +142,7 @@ TEST(patterns_choose_files_and_what_is_left_out_later_goes)
     rig_write(&rig, "drafts/c.md", "Plums.\n");
     EXPECT(ingest(&rig, &all).added == 3);
     struct ingest_report r = ingest(&rig, &some);
-    EXPECT(r.unchanged == 1 && r.removed == 2 && r.skipped == 0 && documents(&rig) == 1);
+    EXPECT(r.unchanged == 1 && r.removed == 2 && r.skipped == 0 && rig_documents(&rig) == 1);
     rig_close(&rig);
 }
 
@@ -177,7 +166,7 @@ TEST(a_stopped_run_keeps_what_it_did_and_removes_nothing)
     remove_many(&rig, 0, 2);
     EXPECT(ingest_run_stop(rig.knowledge, id, &err));
     r = ingest(&rig, &with);
-    EXPECT(r.stopped && r.removed == 0 && documents(&rig) == 3);
+    EXPECT(r.stopped && r.removed == 0 && rig_documents(&rig) == 3);
     run_finish(&run, &r, NULL);
     EXPECT(ingest_run_find(rig.knowledge, rig.arena, id, &one, &err) && one.state == RUN_STOPPED &&
            one.ended > 0);
@@ -313,12 +302,12 @@ TEST(a_run_that_fails_is_taken_up_where_it_stood)
         bool ok =
             ingest_now(rig.knowledge, rig.arena, &(struct ingest_wish){.path = docs}, &r, &err);
         failed = fault_end();
-        size_t there = documents(&rig);
+        size_t there = rig_documents(&rig);
         EXPECT(!ok || there == 3 || r.failed + r.skipped > 0, "after failing %s",
                failed ? failed : "nothing");
         resumed += !ok && there > 0 && there < 3;
         r = rig_ingest(&rig, "");
-        EXPECT(r.unchanged == there && r.added == 3 - there && documents(&rig) == 3,
+        EXPECT(r.unchanged == there && r.added == 3 - there && rig_documents(&rig) == 3,
                "after failing %s: %zu there, %u unchanged, %u added", failed ? failed : "nothing",
                there, r.unchanged, r.added);
         rig_close(&rig);

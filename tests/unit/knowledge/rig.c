@@ -79,6 +79,17 @@ struct ingest_report rig_ingest(struct rig *rig, const char *name)
     return report;
 }
 
+size_t rig_documents(struct rig *rig)
+{
+    struct document_info *list;
+    size_t count = 999;
+    struct err err = {0};
+
+    if (!list_now(rig->knowledge, rig->arena, NULL, &list, &count, &err))
+        EXPECT(false, "%s", err.text);
+    return count;
+}
+
 struct grounded rig_ask(struct rig *rig, const char *question)
 {
     struct grounded g = {0};

@@ -18,6 +18,7 @@ bool rig_write_bytes(struct rig *rig, const char *name, struct str bytes);
 extern const char *const rig_reader[]; /* this program as the child that reads */
 /* Ingest docs/ or a file below it; an empty report when it failed. */
 struct ingest_report rig_ingest(struct rig *rig, const char *name);
+size_t rig_documents(struct rig *rig); /* how many the base holds */
 struct grounded rig_ask(struct rig *rig, const char *question);
 const char *rig_path(struct rig *rig, const char *name); /* absolute, below the test's directory */
 
