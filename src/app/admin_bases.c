@@ -2,6 +2,7 @@
 #include "app/admin_bases.h"
 
 #include "app/admin_fields.h"
+#include "app/admin_forget.h"
 
 static const struct schema_field base_fields[] = {
     {"id", FIELD_TEXT, 0, "Never given again.", 0, 0, NULL, NULL},
@@ -36,16 +37,6 @@ static const struct schema_field change_fields[] = {
 };
 static const struct schema change_schema = {"KnowledgeBaseChange", "What is to be said of it.",
                                             change_fields, NULL};
-
-static const struct schema_field deleted_fields[] = {
-    {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
-    {"documents", FIELD_COUNT, 0, "That stood in it.", 0, 0, NULL, NULL},
-    {"files", FIELD_COUNT, 0, "That were removed with its directory.", 0, 0, NULL, NULL},
-    {"bytes", FIELD_COUNT, 0, "Of these files.", 0, 0, NULL, NULL},
-    {0},
-};
-static const struct schema deleted_schema = {"KnowledgeBaseDeleted", "What was removed.",
-                                             deleted_fields, NULL};
 
 /* ---- for all handlers ---- */
 
@@ -212,7 +203,8 @@ static bool change(struct admin_call *call, struct err *err)
 static bool delete_base(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
-    struct base_removed removed = {0};
+    struct forget_order order = {.whole = true};
+    struct forget_told told;
     struct base_info info;
 
     if (!call_base(call, call->values[0], true, &base, err) ||
@@ -220,19 +212,14 @@ static bool delete_base(struct admin_call *call, struct err *err)
         return false;
     if (info.is_default)
         return admin_fail(call, 409, "conflict", err,
-                          "the default knowledge base stays: `weir document forget` empties it");
-    if (!base_delete(&base, &removed, err))
+                          "the default knowledge base stays: `weir forget` empties it");
+    base_release(&base); /* who deletes it waits until nobody is in it */
+    order.base = info.id;
+    if (!house_forget(call->house, call->arena, &order, &told, err))
         return false;
-    call->note = arena_fmt(call->arena,
-                           "knowledge base " STR_FMT " (" STR_FMT ") deleted: %" PRIu64
-                           " documents, %" PRIu64 " files",
-                           STR_ARG(info.name), STR_ARG(info.id), removed.documents, removed.files);
-    jw_object(&call->reply);
-    reply_text(&call->reply, "id", info.id);
-    reply_count(&call->reply, "documents", (int64_t)removed.documents);
-    reply_count(&call->reply, "files", (int64_t)removed.files);
-    reply_count(&call->reply, "bytes", (int64_t)removed.bytes);
-    jw_object_end(&call->reply);
+    reply_receipt(call, &order, &told);
+    call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " deleted: " STR_FMT,
+                           STR_ARG(info.name), STR_ARG(call->note));
     return true;
 }
 
@@ -246,7 +233,7 @@ static const struct admin_route routes[] = {
     {"PATCH", "/api/v1/knowledge/{base}", "Change what is said of a knowledge base", RIGHT_BASES,
      change, &change_schema, &base_schema, 0, false, NULL, NULL},
     {"DELETE", "/api/v1/knowledge/{base}", "Delete a knowledge base with all that is in it",
-     RIGHT_BASES, delete_base, NULL, &deleted_schema, 0, false, NULL, NULL},
+     RIGHT_BASES, delete_base, NULL, &receipt_schema, 0, false, NULL, NULL},
 };
 const struct admin_part admin_bases_part = {
     "bases", "Knowledge bases: documents that are asked together, of a tenant or of all.", routes,

@@ -286,8 +286,7 @@ static bool forget(struct admin_call *call, struct err *err)
     order.base = base_id(base);
     if (!house_forget(call->house, call->arena, &order, &told, err))
         return false;
-    call->note = arena_fmt(call->arena, "document " STR_FMT " forgotten",
-                           STR_ARG(str_slice(order.document, 0, 300)));
+    call->note = forget_note(call->arena, &told);
     jw_object(w);
     reply_count(w, "forgotten", (int64_t)told.documents.count);
     jw_object_end(w);

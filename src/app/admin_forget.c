@@ -1,8 +1,8 @@
 /* /api/v1/forget: documents and persons, for good, with a receipt. */
+#include "app/admin_forget.h"
 #include "app/admin_bases.h"
 #include "app/admin_fields.h"
 #include "app/forget.h"
-#include "sys/clock.h"
 
 static const struct schema_field forget_document_fields[] = {
     {"document", FIELD_TEXT, 0, "Its id or path, or the folder it came with: then all of it.", 1,
@@ -39,18 +39,25 @@ static const struct schema_field removed_fields[] = {
     {"cached_answers", FIELD_COUNT, FIELD_OPTIONAL, "Each counted once a level.", 0, 0, NULL, NULL},
     {"key_of_sealed_bodies", FIELD_BOOL, FIELD_OPTIONAL, "Of a person: there was one.", 0, 0, NULL,
      NULL},
+    {"sessions", FIELD_COUNT, FIELD_OPTIONAL, "Of a person: of the console, that ended.", 0, 0,
+     NULL, NULL},
+    {"files", FIELD_COUNT, FIELD_OPTIONAL, "Of a knowledge base: removed with its directory.", 0, 0,
+     NULL, NULL},
+    {"bytes", FIELD_COUNT, FIELD_OPTIONAL, "Of these files.", 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema removed_schema = {"ForgetRemoved", "How much went.", removed_fields,
                                              NULL};
 static const struct schema_field gone_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"base", FIELD_TEXT, 0, "The id of its knowledge base.", 0, 0, NULL, NULL},
     {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"hash", FIELD_TEXT, 0, "SHA-256 over the salt and the SHA-256 of the file, in hexadecimal.", 0,
      0, NULL, NULL},
-    {"fingerprints", FIELD_COUNT, 0, "Taken of it.", 0, 0, NULL, NULL},
+    {"fingerprints", FIELD_COUNT, 0, "Taken of it, that no other document of its base has.", 0, 0,
+     NULL, NULL},
     {0},
 };
 static const struct schema gone_schema = {"ForgottenDocument", "A document that went.", gone_fields,
@@ -95,22 +102,60 @@ static const struct schema_field search_fields[] = {
 };
 static const struct schema search_schema = {"ForgetSearch", "What was looked through afterwards.",
                                             search_fields, NULL};
+static const struct schema_field shelf_fields[] = {
+    {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"removed", FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL},
+    {"needed_by", FIELD_TEXT, FIELD_LIST, "Knowledge bases that have a document of it, by id.", 0,
+     0, NULL, NULL},
+    {0},
+};
+static const struct schema shelf_schema = {
+    "ForgottenFile", "A file of /v1/files that something of what went came from.", shelf_fields,
+    NULL};
+static const struct schema_field store_fields[] = {
+    {"store", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
+    {"found", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"removed", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema store_schema = {"ForgetStore", "A place that was looked at.",
+                                           store_fields, NULL};
 static const struct schema_field receipt_fields[] = {
     {"weir_receipt", FIELD_COUNT, 0, "Version of this form: 1.", 0, 0, NULL, NULL},
     {"time", FIELD_TIME, FIELD_NULL, NULL, 0, 0, NULL, NULL},
     {"dry_run", FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"person", FIELD_TEXT, FIELD_OPTIONAL, "The pseudonym.", 0, 0, NULL, NULL},
+    {"base", FIELD_TEXT, FIELD_OPTIONAL, "The id of a knowledge base that went whole.", 0, 0, NULL,
+     NULL},
+    {"resumed", FIELD_BOOL, FIELD_OPTIONAL, "The process had ended in the middle of it.", 0, 0,
+     NULL, NULL},
     {"removed", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &removed_schema},
     {"documents", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &gone_schema},
+    {"documents_not_listed", FIELD_COUNT, FIELD_OPTIONAL, "More than a receipt lists.", 0, 0, NULL,
+     NULL},
+    {"files", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &shelf_schema},
+    {"stores", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &store_schema},
     {"index", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &index_schema},
     {"fingerprints", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &print_schema},
     {"searched", FIELD_OBJECT, FIELD_OPTIONAL, NULL, 0, 0, NULL, &search_schema},
+    {"not_covered", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST,
+     "Instances that share the database: each has documents, files and logs of its own.", 0, 0,
+     NULL, NULL},
     {"stays", FIELD_PROSE, FIELD_LIST, "What is not removed.", 0, 0, NULL, NULL},
     {0},
 };
-static const struct schema receipt_schema = {
+const struct schema receipt_schema = {
     "ForgetReceipt", "What went. Its bytes are hashed in the audit log: keep them as they came.",
     receipt_fields, NULL};
+
+void reply_receipt(struct admin_call *call, const struct forget_order *order,
+                   const struct forget_told *told)
+{
+    jw_raw(&call->reply, told->receipt);
+    if (!order->dry_run)
+        call->note = forget_note(call->arena, told);
+}
 
 static const struct schema_field compact_fields[] = {
     {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "Which knowledge base; the default one.", 1,
@@ -126,23 +171,6 @@ static const struct schema_field compacted_fields[] = {
 static const struct schema compacted_schema = {"DocumentsCompacted", "The index is one segment.",
                                                compacted_fields, NULL};
 
-static void note_receipt(struct admin_call *call, const struct forget_told *told)
-{
-    struct sha256 hash = sha256(buf_view(&call->reply_buf));
-    struct buf b;
-
-    buf_init(&b, call->arena, 4 * KIB);
-    buf_str(&b, STR("forgot"));
-    if (told->subject.len)
-        buf_fmt(&b, " person " STR_FMT ",", STR_ARG(told->subject));
-    buf_fmt(&b, " %zu documents, %" PRId64 " kept and %" PRIu64 " cached answers; receipt ",
-            told->documents.count, told->responses, told->cached);
-    buf_hex(&b, hash.bytes, sizeof hash.bytes);
-    for (size_t i = 0; i < told->documents.count && i < 8; i++)
-        buf_fmt(&b, " " STR_FMT, STR_ARG(told->documents.documents[i].id));
-    call->note = buf_view(&b);
-}
-
 static SUSPENDS bool forget(struct admin_call *call, const struct forget_order *order,
                             struct err *err)
 {
@@ -150,10 +178,8 @@ static SUSPENDS bool forget(struct admin_call *call, const struct forget_order *
 
     if (!house_forget(call->house, call->arena, order, &told, err))
         return false;
-    receipt_write(order, &told, clock_wall(), &call->reply_buf);
-    if (!order->dry_run)
-        note_receipt(call, &told);
-    return buf_ok(&call->reply_buf) || err_arena(err, call->arena);
+    reply_receipt(call, order, &told);
+    return true;
 }
 
 static bool forget_document(struct admin_call *call, struct err *err)

@@ -147,10 +147,9 @@ static bool upload(struct admin_call *call, struct err *err)
                admin_fail(call, 422, "unreadable_document", err, "%s", err->text);
     call->status = report.became == UPLOAD_ADDED ? 201 : 200;
     if (report.became != UPLOAD_UNCHANGED)
-        call->note =
-            arena_fmt(call->arena, "document " STR_FMT " (" STR_FMT ") sent, version %" PRIu64,
-                      STR_ARG(report.document.id), STR_ARG(str_slice(wish.name, 0, 200)),
-                      report.document.version);
+        call->note = arena_fmt(
+            call->arena, "document " STR_FMT " sent, version %" PRIu64, /* by id: its name */
+            STR_ARG(report.document.id), report.document.version);      /* may be a person's */
     write_uploaded(call, &report);
     return true;
 }

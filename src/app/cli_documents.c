@@ -210,7 +210,5 @@ static const struct cli_command commands[] = {
      "It is asked as model weir/NAME, or with \"weir\": {\"knowledge\": [\"NAME\"]} in the "
      "body.\n",
      create_options, NULL, "POST", "/api/v1/knowledge", "NAME=name", NULL, "{id} created"},
-    {"base delete NAME", "delete a knowledge base with all that is in it", "", NULL, NULL, "DELETE",
-     "/api/v1/knowledge/{NAME}", NULL, NULL, "{id} deleted: {documents} documents, {files} files"},
 };
 const struct cli_part cli_documents_part = {"Documents", commands, ARRAY_LEN(commands)};

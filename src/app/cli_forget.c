@@ -46,6 +46,36 @@ static struct str number_at(const struct json *j, const char *path)
     return v ? json_raw(j, v) : STR("0");
 }
 
+static void print_files(struct cli *cli, const struct json *j, bool dry_run)
+{
+    for (json_ref f = json_first(j, json_path(j, "files")); f; f = json_next(j, f)) {
+        json_ref needed = json_get(j, f, STR("needed_by"));
+        bool removed = false;
+
+        (void)!json_bool(j, json_get(j, f, STR("removed")), &removed);
+        fprintf(stderr, "weir: " STR_FMT " of /v1/files %s", STR_ARG(cli_text(cli, j, f, "id")),
+                !removed  ? "stays"
+                : dry_run ? "would go"
+                          : "is gone");
+        for (json_ref b = json_first(j, needed); b; b = json_next(j, b))
+            fprintf(stderr, "%s" STR_FMT, b == json_first(j, needed) ? ": needed by " : ", ",
+                    STR_ARG(json_raw(j, b)));
+        fputc('\n', stderr);
+    }
+}
+
+static void print_not_covered(struct cli *cli, const struct json *j)
+{
+    json_ref list = json_path(j, "not_covered");
+
+    (void)cli;
+    for (json_ref i = json_first(j, list); i; i = json_next(j, i))
+        fprintf(stderr,
+                "weir: NOT at instance " STR_FMT ": each instance has documents, files and sealed "
+                "bodies of its own; ask that one too\n",
+                STR_ARG(json_raw(j, i)));
+}
+
 static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
 {
     json_ref found = json_path(j, "searched.found"), documents = json_path(j, "documents");
@@ -62,6 +92,8 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
     for (json_ref d = json_first(j, documents); d; d = json_next(j, d))
         fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "\n",
                 STR_ARG(cli_text(cli, j, d, "id")), STR_ARG(cli_text(cli, j, d, "version")));
+    print_files(cli, j, dry_run);
+    print_not_covered(cli, j);
     for (json_ref f = json_first(j, found); f; f = json_next(j, f))
         fprintf(stderr, "weir: text of it still stands in " STR_FMT " (" STR_FMT " fingerprints)\n",
                 STR_ARG(cli_text(cli, j, f, "file")), STR_ARG(cli_text(cli, j, f, "fingerprints")));
@@ -69,11 +101,22 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
         cli->status = 1;
 }
 
-static SUSPENDS bool order(struct cli *cli, struct err *err)
+static bool keep_receipt(struct cli *cli, const struct json *j, struct err *err)
 {
     const char *file = cli_option(cli, "--receipt");
-    bool dry_run = cli_given(cli, "--dry-run");
-    struct str body, receipt, line;
+    struct str line;
+
+    if (!file) {
+        cli_print_json(j);
+        return true;
+    }
+    line = arena_fmt(cli->arena, STR_FMT "\n", STR_ARG(str_trim(json_raw(j, json_root(j)))));
+    return line.ptr ? file_store(file, line, 0600, err) : err_arena(err, cli->arena);
+}
+
+static SUSPENDS bool order(struct cli *cli, struct err *err)
+{
+    struct str body;
     struct json *j;
 
     if (!write_body(cli, &body, err) ||
@@ -82,14 +125,27 @@ static SUSPENDS bool order(struct cli *cli, struct err *err)
                                              : STR("/api/v1/forget/document"),
                   body, &j, err))
         return false;
-    print_summary(cli, j, dry_run);
-    receipt = str_trim(json_raw(j, json_root(j)));
-    if (!file) {
-        cli_print_json(j);
-        return true;
-    }
-    line = arena_fmt(cli->arena, STR_FMT "\n", STR_ARG(receipt));
-    return line.ptr ? file_store(file, line, 0600, err) : err_arena(err, cli->arena);
+    print_summary(cli, j, cli_given(cli, "--dry-run"));
+    return keep_receipt(cli, j, err);
+}
+
+static SUSPENDS bool delete_base(struct cli *cli, struct err *err)
+{
+    struct str path = arena_fmt(cli->arena, "/api/v1/knowledge/" STR_FMT,
+                                STR_ARG(cli_escape(cli, str_from(cli->words[0]))));
+    struct json *j;
+
+    if (!path.ptr)
+        return err_arena(err, cli->arena);
+    if (!cli_call(cli, "DELETE", path, STR_NONE, &j, err))
+        return false;
+    print_summary(cli, j, false);
+    return keep_receipt(cli, j, err);
+}
+
+static bool cli_base_delete(struct cli *cli, struct err *err)
+{
+    return cli_with_weir(cli, delete_base, err);
 }
 
 /* ---- verify ---- */
@@ -146,6 +202,10 @@ static void print_verdict(struct cli *cli, const struct receipt *r, const struct
     if (seq)
         printf("the receipt stands in audit record %" PRIu64 ": weir audit prove %" PRIu64 "\n",
                seq, seq);
+    else if (r->pending)
+        printf(
+            "it is not finished: the next start of Weir finishes it and leaves the receipt beside "
+            "this file\n");
     else
         printf("no audit record knows this receipt: it was changed, or made elsewhere\n");
 }
@@ -196,6 +256,10 @@ static const struct cli_option options[] = {
     {"--verify", CLI_TEXT, "FILE", NULL, "look whether what a receipt names is still gone"},
     {0},
 };
+static const struct cli_option delete_options[] = {
+    {"--receipt", CLI_TEXT, "FILE", NULL, "write the receipt there instead of printing it"},
+    {0},
+};
 static const struct cli_option compact_options[] = {
     {"--base", CLI_TEXT, "NAME", "knowledge", "of which knowledge base; else the default one"},
     {0},
@@ -209,6 +273,13 @@ static const struct cli_command commands[] = {
      "receipt's\n"
      "hash, which `weir audit prove` proves to others.\n",
      options, cli_forget, NULL, NULL, NULL, NULL, NULL},
+    {"base delete NAME", "delete a knowledge base with all that is in it, with a receipt",
+     "  weir base delete claims --receipt claims.json\n"
+     "  weir forget --verify claims.json\n"
+     "Answers that were kept or cached from its documents go too, and its files of /v1/files "
+     "that no\n"
+     "other base needs.\n",
+     delete_options, cli_base_delete, NULL, NULL, NULL, NULL, NULL},
     {"document compact", "write the index anew as one segment", "", compact_options, NULL, "POST",
      "/api/v1/forget/compact", NULL, NULL, "compacted"},
 };

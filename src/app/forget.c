@@ -1,6 +1,4 @@
-#include "app/forget.h"
-
-#include <errno.h>
+#include "app/forget_internal.h"
 
 #include <string.h>
 
@@ -8,101 +6,12 @@
 #include "models/responses_store.h"
 #include "sys/clock.h"
 
-#define NAMES_MAX      100000
-#define DEPTH_MAX      16
-#define FOUND_MAX      1000
 #define DOCUMENTS_EACH 32 /* above, the whole cache goes: each document costs a walk over it */
 #define PERSON_EVERY   2
+#define SESSIONS_MOST  1000
+#define CLOCKS_APART   ((wall_ms)60 * 1000) /* of instances */
 
-/* ---- looking into files ---- */
-
-struct walk {
-    struct arena *arena;
-    const struct search_where *where;
-    struct fingerprints *prints;
-    struct file_search *out;
-};
-
-static bool search_file(struct walk *w, struct str path, struct err *err)
-{
-    uint64_t bytes = 0, seen = 0;
-    struct err why = {0};
-
-    if (!fingerprints_find(w->prints, path.ptr, &bytes, &seen, &why)) {
-        if (why.code == ERR_NOT_FOUND || why.sys == ENXIO || why.sys == EOPNOTSUPP)
-            return true; /* gone meanwhile, or a socket */
-        *err = why;
-        return false;
-    }
-    w->out->files++;
-    w->out->bytes += bytes;
-    if (!seen)
-        return true;
-    if (w->out->found_count == FOUND_MAX)
-        return err_set(err, ERR_TOO_LARGE, "it stands in more than %d files", FOUND_MAX);
-    w->out->found[w->out->found_count++] =
-        (struct found_file){str_slice(path, strlen(w->where->dir) + 1, path.len), seen};
-    return true;
-}
-
-static bool is_passed_over(const struct walk *w, struct str name)
-{
-    bool segment = str_ends(name, STR(".segment")) || str_ends(name, STR(".records"));
-
-    return w->where->which != SEARCH_ALL && segment != (w->where->which == SEARCH_SEGMENTS);
-}
-
-static bool walk(struct walk *w, struct str dir, int depth, struct err *err)
-{
-    struct str *names;
-    size_t count;
-
-    if (depth > DEPTH_MAX)
-        return err_set(err, ERR_TOO_LARGE, "folders below \"%s\" are nested too deep",
-                       w->where->dir);
-    if (!file_list(w->arena, dir.ptr, NAMES_MAX, &names, &count, err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct str path = arena_fmt(w->arena, STR_FMT "/" STR_FMT, STR_ARG(dir), STR_ARG(names[i]));
-        struct file_info info;
-        struct err gone = {0};
-
-        if (!path.ptr)
-            return err_arena(err, w->arena);
-        if (!file_stat(path.ptr, &info, &gone) || (!info.is_dir && is_passed_over(w, names[i])))
-            continue;
-        if (!(info.is_dir ? walk(w, path, depth + 1, err) : search_file(w, path, err)))
-            return false;
-    }
-    return true;
-}
-
-bool search_files(struct arena *arena, const struct search_where *where,
-                  struct fingerprints *prints, struct file_search *out, struct err *err)
-{
-    struct walk w = {.arena = arena, .where = where, .prints = prints, .out = out};
-
-    *out = (struct file_search){.found = arena_array(arena, FOUND_MAX, sizeof *out->found)};
-    return (out->found || err_arena(err, arena)) &&
-           (walk(&w, str_from(where->dir), 0, err) || err_wrap(err, "look for what was forgotten"));
-}
-
-/* ---- the order, step by step ---- */
-
-struct list_part {
-    void *at;
-    size_t count, size; /* size: of one */
-};
-
-struct forgetting {
-    struct house *house;
-    struct arena *arena;
-    const struct forget_order *order;
-    struct forget_told *told;
-    struct str key_id; /* of a person who is a key */
-    bool ok;
-    struct err err;
-};
+/* ---- whom ---- */
 
 static bool is_pseudonym(struct str text)
 {
@@ -137,7 +46,17 @@ static bool name_person(struct forgetting *f, struct err *err)
     return true;
 }
 
-static void run_bodies(void *arg)
+static SUSPENDS bool on_pool(struct forgetting *f, struct pool *pool, void (*run)(void *arg),
+                             struct err *err)
+{
+    if (!pool_run(pool, run, f, err))
+        return false;
+    if (!f->ok)
+        *err = f->err;
+    return f->ok;
+}
+
+static void run_hold(void *arg)
 {
     struct forgetting *f = arg;
     struct arena *scratch CLEANUP(arena_end) = arena_new(256 * MIB);
@@ -149,124 +68,287 @@ static void run_bodies(void *arg)
         f->ok = err_set(&f->err, ERR_DENIED,
                         "hold " STR_FMT " is on records of this person: release it first",
                         STR_ARG(hold));
-    if (f->ok && !f->order->dry_run)
-        f->ok = audit_body_erase(f->house->audit_bodies, subject, &f->told->had_bodies, &f->err);
 }
 
-static SUSPENDS bool on_disk_pool(struct forgetting *f, void (*run)(void *arg), struct err *err)
+static void run_bodies(void *arg)
 {
-    if (!pool_run(f->house->disk, run, f, err))
-        return false;
-    if (!f->ok)
-        *err = f->err;
-    return f->ok;
+    struct forgetting *f = arg;
+
+    f->ok =
+        audit_body_erase(f->house->audit_bodies, f->told->subject, &f->told->had_bodies, &f->err);
 }
 
-static bool join_list(struct arena *arena, const struct list_part *a, const struct list_part *b,
-                      struct list_part *out)
+/* ---- reports of several bases, and of looking and doing, as one ---- */
+
+static bool grow(struct arena *arena, void **at, size_t count, size_t more, size_t size)
 {
-    char *all = arena_array(arena, a->count + b->count + 1, a->size);
+    char *all = arena_array(arena, count + more + 1, size);
 
     if (!all)
         return false;
-    if (a->count)
-        memcpy(all, a->at, a->count * a->size);
-    if (b->count)
-        memcpy(all + a->count * a->size, b->at, b->count * a->size);
-    *out = (struct list_part){all, a->count + b->count, a->size};
+    if (count)
+        memcpy(all, *at, count * size);
+    *at = all;
     return true;
 }
 
-#define JOIN(member, count_member)                                                                \
-    (join_list(f->arena, &(struct list_part){to->member, to->count_member, sizeof *to->member},   \
-               &(struct list_part){from->member, from->count_member, sizeof *from->member}, &all) \
-         ? (to->member = all.at, to->count_member = all.count, true)                              \
-         : false)
+static bool has_document(const struct forget_report *r, const struct forgotten *one)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (str_eq(r->documents[i].id, one->id) && str_eq(r->documents[i].base, one->base))
+            return true;
+    return false;
+}
 
-/* What another base lost, behind what was lost before. */
-static bool join_report(struct forgetting *f, const struct forget_report *from, struct err *err)
+static bool has_text(const struct str *list, size_t count, struct str text)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i], text))
+            return true;
+    return false;
+}
+
+/* What was looked at before is what is done now, mostly: then there is nothing new in order. */
+static bool same_documents(const struct forget_report *a, const struct forget_report *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (i >= a->count || !str_eq(a->documents[i].id, b->documents[i].id) ||
+            !str_eq(a->documents[i].base, b->documents[i].base))
+            return false;
+    return true;
+}
+
+static bool join_documents(struct forgetting *f, const struct forget_report *from)
 {
     struct forget_report *to = &f->told->documents;
-    struct list_part all;
+    void *at = to->documents;
 
-    to->passages += from->passages;
-    to->prints.way = from->prints.way;
-    if (!JOIN(documents, count) || !JOIN(before, before_count) || !JOIN(after, after_count) ||
-        !JOIN(prints.at, prints.count))
-        return err_arena(err, f->arena);
-    to->prints.found = arena_array(f->arena, to->prints.count + 1, sizeof *to->prints.found);
-    fingerprints_sort(&to->prints);
-    return to->prints.found || err_arena(err, f->arena);
-}
-
-static bool name_files(struct forgetting *f, struct str base, struct index_file *files,
-                       size_t count, struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        files[i].name =
-            arena_fmt(f->arena, STR_FMT "/" STR_FMT, STR_ARG(base), STR_ARG(files[i].name));
-        if (!files[i].name.ptr)
-            return err_arena(err, f->arena);
-    }
+    if (same_documents(to, from))
+        return true;
+    if (!grow(f->arena, &at, to->count, from->count, sizeof *to->documents))
+        return false;
+    to->documents = at;
+    size_t before = to->count;
+    const struct forget_report known = {.documents = at, .count = before};
+    for (size_t i = 0; i < from->count; i++)
+        if (!has_document(&known, &from->documents[i]))
+            to->documents[to->count++] = from->documents[i];
     return true;
 }
 
-static SUSPENDS bool forget_in(struct forgetting *f, struct str name,
-                               const struct forget_wish *wish, struct err *err)
+static bool join_files(struct forgetting *f, const struct forget_report *from)
 {
-    struct base *base CLEANUP(base_release) = NULL;
-    struct forget_report report;
+    struct forget_report *to = &f->told->documents;
+    void *at = to->files;
 
-    if (!bases_borrow(f->house->bases, name, NULL, &base, err) ||
-        !knowledge_erase(base_knowledge(base), f->arena, wish, &report, err))
+    if (!grow(f->arena, &at, to->file_count, from->file_count, sizeof *to->files))
         return false;
-    if (!str_eq(base_id(base), BASE_DEFAULT)) {
-        bool same = report.before == report.after;
+    to->files = at;
+    for (size_t i = 0; i < from->file_count; i++)
+        if (!has_text(to->files, to->file_count, from->files[i]))
+            to->files[to->file_count++] = from->files[i];
+    to->attached += from->attached;
+    to->originals += from->originals;
+    return true;
+}
 
-        if (!name_files(f, base_id(base), report.before, report.before_count, err) ||
-            (!same && !name_files(f, base_id(base), report.after, report.after_count, err)))
+static bool join_prints(struct forgetting *f, const struct forget_report *from)
+{
+    struct fingerprints *to = &f->told->documents.prints;
+    void *at = to->at;
+
+    if (!grow(f->arena, &at, to->count, from->prints.count, sizeof *to->at))
+        return false;
+    to->at = at;
+    if (from->prints.count)
+        memcpy(to->at + to->count, from->prints.at, from->prints.count * sizeof *to->at);
+    to->count += from->prints.count;
+    to->way = from->prints.way;
+    to->found = arena_array(f->arena, to->count + 1, sizeof *to->found);
+    fingerprints_sort(to);
+    return to->found != NULL;
+}
+
+static bool join_index(struct forgetting *f, struct index_file **to, size_t *count,
+                       const struct index_file *from, size_t more, struct str base)
+{
+    void *at = *to;
+
+    if (!grow(f->arena, &at, *count, more, sizeof *from))
+        return false;
+    *to = at;
+    for (size_t i = 0; i < more; i++) {
+        struct index_file *file = &(*to)[(*count)++];
+
+        *file = from[i];
+        if (base.len)
+            file->name =
+                arena_fmt(f->arena, STR_FMT "/" STR_FMT, STR_ARG(base), STR_ARG(from[i].name));
+        if (!file->name.ptr)
             return false;
     }
-    return join_report(f, &report, err);
-}
-
-/* An id that the index does not know may be one whose forgetting was cut off behind the index. */
-static SUSPENDS bool forget_document(struct forgetting *f, struct err *err)
-{
-    const struct forget_order *o = f->order;
-    const struct forget_wish wish = {
-        .document = o->document, .dry_run = o->dry_run, .compact = o->compact};
-
-    if (forget_in(f, o->base.len ? o->base : BASE_DEFAULT, &wish, err))
-        return true;
-    if (err->code != ERR_NOT_FOUND || !is_unknown_id(o))
-        return false;
-    *err = (struct err){0};
     return true;
 }
 
-/* A person's documents stand in any base: with fingerprints of one kind, so that one search finds them. */
-static SUSPENDS bool forget_documents_of(struct forgetting *f, struct err *err)
+static bool join_report(struct forgetting *f, struct str base, const struct forget_report *from,
+                        struct err *err)
 {
-    struct fingerprint_way way = {.every = PERSON_EVERY};
-    const struct forget_wish wish = {
-        .person = f->order->person, .dry_run = f->order->dry_run, .way = &way};
-    struct base_info *bases;
-    size_t count;
+    struct forget_report *to = &f->told->documents;
+    struct str shown = str_eq(base, BASE_DEFAULT) ? STR("") : base;
 
-    clock_random(way.salt, sizeof way.salt);
-    if (!bases_list(f->house->bases, f->arena, NULL, &bases, &count, err))
+    for (size_t i = 0; i < from->count; i++)
+        from->documents[i].base = base;
+    if (!join_documents(f, from) || !join_files(f, from) || !join_prints(f, from) ||
+        !join_index(f, &to->before, &to->before_count, from->before, from->before_count, shown) ||
+        !join_index(f, &to->after, &to->after_count, from->after, from->after_count, shown))
+        return err_arena(err, f->arena);
+    to->shared += from->shared;
+    to->passages = 0;
+    for (size_t i = 0; i < to->count; i++)
+        to->passages += to->documents[i].passages;
+    return true;
+}
+
+/* ---- documents ---- */
+
+/* Fingerprints of all bases are of one kind, so that one search finds them, and those of doing the ones of looking. */
+static const struct fingerprint_way *way_of(const struct forgetting *f)
+{
+    return f->told->documents.prints.way.every || f->told->documents.prints.count
+               ? &f->told->documents.prints.way
+               : NULL;
+}
+
+static struct forget_wish wish_of(const struct forgetting *f, bool look)
+{
+    const struct forget_order *o = f->order;
+    struct forget_wish wish = {.document = o->document,
+                               .person = o->person,
+                               .all = o->whole,
+                               .way = way_of(f),
+                               .dry_run = look,
+                               .compact = o->compact && !look};
+
+    if (o->file.len)
+        wish.document = arena_fmt(f->arena, "file/" STR_FMT, STR_ARG(o->file));
+    return wish;
+}
+
+/* A base that is not there any more, a document that is gone: fine where it was known before. An id that the index does not
+ * know may be one whose forgetting was cut off behind the index. */
+static bool may_be_gone(const struct forgetting *f, bool look, const struct err *why)
+{
+    return why->code == ERR_NOT_FOUND &&
+           (f->order->file.len || is_unknown_id(f->order) ||
+            (!look && (f->resumed || f->told->documents.count || f->told->documents.file_count)));
+}
+
+static SUSPENDS bool forget_in(struct forgetting *f, struct str id, bool look, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct forget_wish wish = wish_of(f, look);
+    struct forget_report report;
+    struct err why = {0};
+
+    if (f->order->file.len && !wish.document.ptr)
+        return err_arena(err, f->arena);
+    if (bases_borrow(f->house->bases, id, NULL, &base, &why) &&
+        knowledge_erase(base_knowledge(base), f->arena, &wish, &report, &why))
+        return join_report(f, id, &report, err);
+    if (may_be_gone(f, look, &why))
+        return true;
+    *err = why;
+    return f->base_count < 2 ? false : err_wrap(err, "knowledge base " STR_FMT, STR_ARG(id));
+}
+
+static SUSPENDS bool delete_base(struct forgetting *f, struct err *err)
+{
+    const struct base_report_wish wish = {f->arena, way_of(f)};
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_removed removed = {0};
+    struct err why = {0};
+
+    if (!bases_borrow(f->house->bases, f->bases[0], NULL, &base, &why)) {
+        *err = why;
+        return may_be_gone(f, false, &why) && (*err = (struct err){0}, true);
+    }
+    if (!base_delete(&base, &wish, &removed, err))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!forget_in(f, bases[i].id, &wish, err))
-            return err_wrap(err, "knowledge base \"" STR_FMT "\"", STR_ARG(bases[i].name));
+    f->told->base_removed = removed;
+    if (!removed.report)
+        return true;
+    removed.report->after_count = 0; /* nothing is there any more */
+    return join_report(f, f->bases[0], removed.report, err);
+}
+
+/* An index that cannot be read says nothing of its documents; it goes all the same. */
+static SUSPENDS bool look_into_whole(struct forgetting *f, struct err *err)
+{
+    struct err why = {0};
+
+    f->told->base = f->bases[0];
+    if (forget_in(f, f->bases[0], true, &why))
+        return true;
+    if (why.code == ERR_EXHAUSTED || why.code == ERR_CANCELLED || why.code == ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    return true;
+}
+
+static SUSPENDS bool look(struct forgetting *f, struct err *err)
+{
+    if (f->order->whole)
+        return look_into_whole(f, err);
+    for (size_t i = 0; i < f->base_count; i++)
+        if (!forget_in(f, f->bases[i], true, err))
+            return false;
     return true;
 }
 
 static SUSPENDS bool forget_documents(struct forgetting *f, struct err *err)
 {
-    return f->order->person.len ? forget_documents_of(f, err) : forget_document(f, err);
+    struct forget_report *r = &f->told->documents;
+
+    /* What looking found of these is done, and told, now. */
+    r->before_count = r->after_count = r->shared = 0;
+    r->attached = r->originals = 0;
+    if (f->order->whole)
+        return delete_base(f, err);
+    for (size_t i = 0; i < f->base_count; i++)
+        if (!forget_in(f, f->bases[i], false, err))
+            return false;
+    return true;
 }
+
+/* In which bases: ids. */
+static SUSPENDS bool choose_bases(struct forgetting *f, struct err *err)
+{
+    const struct forget_order *o = f->order;
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_info *all;
+    size_t count;
+
+    if (o->document.len || o->whole) {
+        f->bases = arena_array(f->arena, 1, sizeof *f->bases);
+        if (!f->bases)
+            return err_arena(err, f->arena);
+        if (!bases_borrow(f->house->bases, o->base.len ? o->base : BASE_DEFAULT, NULL, &base, err))
+            return false;
+        f->bases[0] = arena_str(f->arena, base_id(base));
+        f->base_count = 1;
+        return f->bases[0].ptr || err_arena(err, f->arena);
+    }
+    if (!bases_list(f->house->bases, f->arena, o->who, &all, &count, err))
+        return false;
+    f->bases = arena_array(f->arena, count + 1, sizeof *f->bases);
+    for (size_t i = 0; f->bases && i < count; i++)
+        if (!o->who || base_may_change(&all[i], o->who))
+            f->bases[f->base_count++] = all[i].id;
+    return f->bases || err_arena(err, f->arena);
+}
+
+/* ---- answers ---- */
 
 static SUSPENDS bool purge_tag(struct forgetting *f, const char *kind, struct str of,
                                struct err *err)
@@ -312,24 +394,65 @@ static SUSPENDS bool forget_responses_of(struct forgetting *f,
     return true;
 }
 
-static SUSPENDS bool forget_responses(struct forgetting *f, struct err *err)
+static SUSPENDS bool forget_responses_from(struct forgetting *f, struct err *err)
 {
     const struct forget_report *report = &f->told->documents;
-    struct responses_selector person = {
+    struct str ids[RESPONSES_DOCUMENTS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < report->count; i++) {
+        ids[count++] = report->documents[i].id;
+        if (count < RESPONSES_DOCUMENTS_MAX && i + 1 < report->count)
+            continue;
+        const struct responses_selector some = {.documents = ids, .document_count = count};
+        if (!forget_responses_of(f, &some, err))
+            return false;
+        count = 0;
+    }
+    const struct responses_selector by_id = {.documents = &f->order->document, .document_count = 1};
+    return report->count || !is_unknown_id(f->order) || forget_responses_of(f, &by_id, err);
+}
+
+/* Others over the same database must not keep what they had begun, nor go on from what is just going. */
+static SUSPENDS bool forget_responses(struct forgetting *f, struct err *err)
+{
+    const struct responses_selector person = {
         .tenant = f->order->tenant, .key_id = f->key_id, .subject = f->told->subject};
-    bool by_id = !report->count && is_unknown_id(f->order);
+    int64_t orphans = 0;
 
     if (!f->house->responses)
         return true;
-    for (size_t i = 0; i < report->count + by_id; i++) {
-        struct responses_selector document = {.document = by_id ? f->order->document
-                                                                : report->documents[i].id};
-
-        if (!forget_responses_of(f, &document, err))
-            return false;
-    }
-    return !f->order->person.len || forget_responses_of(f, &person, err);
+    if (!f->order->dry_run && !house_overtake(f->house, f->arena, err))
+        return false;
+    if (!forget_responses_from(f, err) ||
+        (f->order->person.len && !forget_responses_of(f, &person, err)))
+        return false;
+    if (f->order->dry_run)
+        return true;
+    if (!house_overtake(f->house, f->arena, err) ||
+        !responses_forget_orphans(f->house->responses, f->begun - CLOCKS_APART, &orphans, err))
+        return false;
+    f->told->responses += orphans;
+    return true;
 }
+
+static SUSPENDS bool end_sessions(struct forgetting *f, struct err *err)
+{
+    const struct session_filter filter = {.person = f->key_id, .most = SESSIONS_MOST};
+    struct session_info *list;
+    size_t count;
+
+    if (!f->key_id.len || !f->house->sessions)
+        return true;
+    if (!f->order->dry_run)
+        return session_end_person(f->house->sessions, f->key_id, &f->told->sessions, err);
+    if (!session_list(f->house->sessions, &filter, f->arena, &list, &count, err))
+        return false;
+    f->told->sessions = (int64_t)count;
+    return true;
+}
+
+/* ---- afterwards ---- */
 
 /* First what other documents say too, then everything else. */
 static void run_search(void *arg)
@@ -346,37 +469,127 @@ static void run_search(void *arg)
     if (!f->ok)
         return;
     fingerprints_drop_found(prints);
-    f->told->shared = taken - prints->count;
+    f->told->shared = f->told->documents.shared + taken - prints->count;
     where.which = SEARCH_OTHERS;
     f->ok = search_files(f->arena, &where, prints, &f->told->search, &f->err);
     f->told->search.files += index.files;
     f->told->search.bytes += index.bytes;
 }
 
+/* Each has documents, sealed bodies and keys of its own. */
+static SUSPENDS bool name_others(struct forgetting *f, struct err *err)
+{
+    struct instance_info *list;
+    size_t count;
+
+    if (!store_is_shared(f->house->store))
+        return true;
+    if (!instance_list(f->house->store, f->arena, &list, &count, err))
+        return false;
+    f->told->others = arena_array(f->arena, count + 1, sizeof *f->told->others);
+    if (!f->told->others)
+        return err_arena(err, f->arena);
+    for (size_t i = 0; i < count; i++)
+        if (!list[i].self)
+            f->told->others[f->told->other_count++] = list[i].id;
+    return true;
+}
+
+/* ---- the order, step by step ---- */
+
+static bool found_nothing(const struct forgetting *f)
+{
+    const struct forget_told *t = f->told;
+
+    return is_unknown_id(f->order) && !t->documents.count && !t->documents.file_count &&
+           !t->cached && !t->responses;
+}
+
+bool forget_carry_out(struct forgetting *f, struct err *err)
+{
+    bool person = f->order->person.len > 0;
+
+    return forget_documents(f, err) && (!person || on_pool(f, f->house->disk, run_bodies, err)) &&
+           purge_cache(f, err) && forget_responses(f, err) && (!person || end_sessions(f, err)) &&
+           forget_files(f, err) && store_scrub(f->house->store, &f->told->database_scrubbed, err) &&
+           on_pool(f, f->house->documents, run_search, err) && name_others(f, err);
+}
+
+bool forget_receipt(struct forgetting *f, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, f->arena, RECEIPT_MAX);
+    receipt_write(f->order, f->told, clock_wall(), &b);
+    return buf_finish(&b, &f->told->receipt, err) || err_wrap(err, "write the receipt");
+}
+
+static SUSPENDS bool only_look(struct forgetting *f, struct err *err)
+{
+    return forget_responses(f, err) && (!f->order->person.len || end_sessions(f, err)) &&
+           forget_files(f, err) && name_others(f, err);
+}
+
 static SUSPENDS bool forget_all(struct forgetting *f, struct err *err)
 {
     const struct forget_order *o = f->order;
 
-    if (o->person.len && (!name_person(f, err) || !on_disk_pool(f, run_bodies, err)))
+    if (o->person.len && (!name_person(f, err) || !on_pool(f, f->house->disk, run_hold, err)))
         return false;
-    if (!forget_documents(f, err) || (!o->dry_run && !purge_cache(f, err)) ||
-        !forget_responses(f, err))
+    if (o->person.len || o->file.len) {
+        f->told->documents.prints.way.every = PERSON_EVERY;
+        clock_random(f->told->documents.prints.way.salt, FINGERPRINT_SALT);
+    }
+    if (!choose_bases(f, err) || !look(f, err))
         return false;
-    if (is_unknown_id(o) && !f->told->documents.count && !f->told->cached && !f->told->responses)
+    if (o->dry_run)
+        return only_look(f, err) && forget_receipt(f, err);
+    if (!pending_write(f, err) || !forget_carry_out(f, err))
+        return false;
+    if (found_nothing(f))
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"", STR_ARG(o->document));
-    return o->dry_run || (store_scrub(f->house->store, &f->told->database_scrubbed, err) &&
-                          on_disk_pool(f, run_search, err));
+    return forget_receipt(f, err) && pending_end(f, err);
 }
 
 bool house_forget(struct house *house, struct arena *arena, const struct forget_order *order,
                   struct forget_told *out, struct err *err)
 {
     struct forget_told told = {0};
-    struct forgetting f = {.house = house, .arena = arena, .order = order, .told = &told};
+    struct forgetting f = {
+        .house = house, .arena = arena, .order = order, .told = &told, .begun = clock_wall()};
 
-    ASSERT(!order->document.len != !order->person.len);
-    if (!forget_all(&f, err))
-        return err_wrap(err, order->dry_run ? "look what would be forgotten" : "forget");
+    ASSERT(!!order->document.len + !!order->person.len + !!order->file.len + order->whole == 1);
+    atomic_fetch_add(&house->forgetting, 1);
+    bool ok = forget_all(&f, err);
+    if (!ok && f.pending && err->code == ERR_NOT_FOUND)
+        pending_drop(&f); /* there was nothing; whatever else went wrong is tried again */
+    atomic_fetch_sub(&house->forgetting, 1);
+    if (!ok)
+        return err_wrap(err, "%s%s",
+                        f.pending && err->code != ERR_NOT_FOUND
+                            ? "not all is gone yet, the rest is tried again by itself: "
+                            : "",
+                        order->dry_run ? "look what would be forgotten" : "forget");
     *out = told;
     return true;
+}
+
+struct str forget_note(struct arena *arena, const struct forget_told *told)
+{
+    struct sha256 hash = sha256(told->receipt);
+    struct buf b;
+
+    buf_init(&b, arena, 4 * KIB);
+    buf_str(&b, told->resumed ? STR("forgot, after the process had ended in the middle,")
+                              : STR("forgot"));
+    if (told->subject.len)
+        buf_fmt(&b, " person " STR_FMT ",", STR_ARG(told->subject));
+    if (told->base.len)
+        buf_fmt(&b, " knowledge base " STR_FMT ",", STR_ARG(told->base));
+    buf_fmt(&b, " %zu documents, %" PRId64 " kept and %" PRIu64 " cached answers; receipt ",
+            told->documents.count, told->responses, told->cached);
+    buf_hex(&b, hash.bytes, sizeof hash.bytes);
+    for (size_t i = 0; i < told->documents.count && i < 8; i++)
+        buf_fmt(&b, " " STR_FMT, STR_ARG(told->documents.documents[i].id));
+    return buf_view(&b);
 }

@@ -1,22 +1,32 @@
-/* app/forget.h: forgetting a document or a person everywhere in the house, and looking whether they are gone.
+/* app/forget.h: forgetting a document, a person, a file of /v1/files or a whole knowledge base everywhere in the
+ * house, and looking whether they are gone.
  * Document  its passages and all that the index knows of it; answers of the cache made from it, here, on disk, in
  *           Redis and at the other instances; kept answers (/v1/responses) made from it, and those that went on
- *           from them.
+ *           from them; the file of /v1/files that it came from, where no other base needs that.
  * Person    an end user of a tenant by name or pseudonym, or a key or person by id: the key of the sealed bodies,
- *           kept answers, answers of the cache that were made for them, and documents whose metadata names them
- *           (owner, subject or person).
- * Stays     what docs/documents.md lists: records without content, backups, what clients were given.
- * In flight an answer that was begun before is not kept. */
+ *           kept answers, answers of the cache that were made for them, sessions, and documents and files whose
+ *           metadata names them (owner, subject or person).
+ * Base      its directory with all that is in it, and all of the above of each document.
+ * Stays     what docs/forget.md lists: records without content, backups, what clients were given.
+ * In flight an answer that was begun before is not kept, here and at the other instances.
+ * Whole     what is to go is written down before anything goes (forget_pending.c): when the process ends in the middle
+ *           the next start finishes it before it serves, and leaves the receipt in forgotten/ of the data
+ *           directory. */
 #ifndef WEIR_APP_FORGET_H
 #define WEIR_APP_FORGET_H
 
 #include "app/house.h"
 #include "knowledge/forget.h"
+#include "knowledge/shelf.h"
 
 struct forget_order {
     struct str base;           /* of the document, by name or id; empty: the default one */
     struct str document;       /* an id, a path, a folder; or empty: */
-    struct str person, tenant; /* whose tenant it is */
+    struct str person, tenant; /* whose tenant it is; or empty: */
+    struct str file; /* of the shelf, out of every base that `who` may change; or empty: */
+    bool whole;      /* ... the base `base` itself, which is not the default one */
+    const struct principal *who; /* of a file; NULL: of every base */
+    bool keep_files;             /* files of the shelf stay: as OpenAI's dialect has it */
     bool dry_run, compact;
     bool
         unknown_too; /* an id that the base does not know: one whose forgetting was cut off; operators' */
@@ -31,10 +41,23 @@ struct file_search {
     struct found_file *found;
     size_t found_count;
 };
+/* A file of /v1/files that something of what went came from. */
+struct forgotten_file {
+    struct str id;
+    uint64_t bytes;
+    bool there, removed;   /* there: it stood on the shelf */
+    struct str *needed_by; /* bases, by id */
+    size_t needed_count;
+};
 struct forget_told {
     struct forget_report documents;
+    struct forgotten_file *files;
+    size_t file_count;
     struct str subject; /* of a person: the pseudonym */
     bool had_bodies;    /* ... there was a key of sealed bodies */
+    int64_t sessions;   /* ... that ended */
+    struct str base;    /* that went whole: its id */
+    struct base_removed base_removed;
     uint64_t cached; /* answers of the cache, each counted once a level; a dry run does not look */
     int64_t responses; /* kept answers */
     bool
@@ -42,11 +65,23 @@ struct forget_told {
     size_t
         shared; /* fingerprints that other documents have too: they prove nothing, and are left out */
     struct file_search search;
+    struct str *others; /* instances that share the database: each has documents of its own */
+    size_t other_count;
+    bool resumed;       /* the process had ended in the middle of it */
+    struct str receipt; /* one line of JSON: what is recorded is the SHA-256 of these bytes */
 };
 SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;
+/* "forgot ...; receipt HASH ...": for the audit log. */
+struct str forget_note(struct arena *arena, const struct forget_told *told);
 
+/* ---- what a process before us did not finish (forget_pending.c) ---- */
+SUSPENDS void house_finish_forgetting(struct house *house); /* once, before anybody is served */
+SUSPENDS void house_forget_loop(
+    void *house); /* a fiber's function: what could not be finished then */
+
+/* ---- the files (forget_search.c) ---- */
 /* All files below `dir`, as deep as they lie; sockets and what goes meanwhile are passed over. Blocks. */
 struct search_where {
     const char *dir;
@@ -58,12 +93,13 @@ bool search_files(struct arena *arena, const struct search_where *where,
 /* ---- receipts (receipt.c) ---- */
 
 #define RECEIPT_MAX (16 * MIB)
-/* One object of JSON, on one line. What is recorded of it is the SHA-256 of these bytes. */
+/* One object of JSON, on one line. */
 void receipt_write(const struct forget_order *order, const struct forget_told *told, wall_ms now,
                    struct buf *to);
 struct receipt {
     struct str text; /* trimmed: what is hashed */
     struct fingerprints prints;
+    bool pending; /* it says what is to go: somebody began */
 };
 bool receipt_read(struct arena *arena, struct str text, struct receipt *out, struct err *err)
     MUST_CHECK;

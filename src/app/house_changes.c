@@ -3,10 +3,12 @@
 #include "app/house_models.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "models/responses_store.h"
 
-#define CHANGE_PURGE "cache purge"
-#define PURGE_BYTES  ((size_t)16 * KIB)
-#define PURGE_WAIT   (10 * SECOND)
+#define CHANGE_PURGE  "cache purge"
+#define CHANGE_FORGET "forget"
+#define PURGE_BYTES   ((size_t)16 * KIB)
+#define PURGE_WAIT    (10 * SECOND)
 
 /* ---- accounts and models ---- */
 
@@ -128,23 +130,60 @@ static SUSPENDS bool purge_all(void *arg, struct err *err)
     return cache_purge(house->cache, &all, &gone, err);
 }
 
+static SUSPENDS bool wait_for_others(struct house *house, struct arena *arena, const char *done,
+                                     struct err *err)
+{
+    struct str behind;
+
+    if (!instances_wait(house->instances, PURGE_WAIT, arena, &behind, err))
+        return err_wrap(err, "%s here, but the other instances do not know of it; ask again", done);
+    return !behind.len ||
+           err_set(err, ERR_UNAVAILABLE,
+                   "%s here; not yet by instance " STR_FMT ", which does it as soon as it can "
+                   "and before it serves anything after a restart",
+                   done, STR_ARG(behind));
+}
+
 bool house_purge(struct house *house, struct arena *arena, const struct cache_selector *what,
                  uint64_t *gone, struct err *err)
 {
-    struct str text, behind;
+    struct str text;
 
     if (!write_purge(arena, what, &text, err) || !cache_purge(house->cache, what, gone, err))
         return false;
     if (!store_is_shared(house->store))
         return true;
-    if (!change_write(house->store, CHANGE_PURGE, text, NULL, 0, NULL, err) ||
-        !instances_wait(house->instances, PURGE_WAIT, arena, &behind, err))
+    if (!change_write(house->store, CHANGE_PURGE, text, NULL, 0, NULL, err))
         return err_wrap(err, "purged here, but the other instances do not know of it; ask again");
-    return !behind.len ||
-           err_set(err, ERR_UNAVAILABLE,
-                   "purged here; not yet by instance " STR_FMT ", which does it as soon as it can "
-                   "and before it serves anything after a restart",
-                   STR_ARG(behind));
+    return wait_for_others(house, arena, "purged", err);
+}
+
+/* ---- kept answers ---- */
+
+static SUSPENDS bool follow_forget(void *arg, struct str what, struct err *err)
+{
+    struct house *house = arg;
+
+    (void)what, (void)err;
+    if (house->responses)
+        responses_overtake(house->responses);
+    return true;
+}
+
+static SUSPENDS bool overtake_all(void *arg, struct err *err)
+{
+    return follow_forget(arg, STR(""), err);
+}
+
+bool house_overtake(struct house *house, struct arena *arena, struct err *err)
+{
+    if (house->responses)
+        responses_overtake(house->responses);
+    if (!store_is_shared(house->store))
+        return true;
+    if (!change_write(house->store, CHANGE_FORGET, STR(""), NULL, 0, NULL, err))
+        return err_wrap(err, "the other instances do not know of it; ask again");
+    return wait_for_others(house, arena, "forgotten", err);
 }
 
 const struct follower *house_followers(struct house *house, size_t *count)
@@ -156,6 +195,7 @@ const struct follower *house_followers(struct house *house, size_t *count)
         {CHANGE_SESSION, follow_session, forget_sessions, house, true},
         {CHANGE_MODEL, follow_model, NULL, house, true},
         {CHANGE_PURGE, follow_purge, purge_all, house, true},
+        {CHANGE_FORGET, follow_forget, overtake_all, house, true},
     };
     struct follower *out = arena_array(house->arena, ARRAY_LEN(all), sizeof *out);
 

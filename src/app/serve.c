@@ -1,4 +1,5 @@
 #include "app/serve.h"
+#include "app/forget.h"
 
 #include "app/v1.h"
 
@@ -261,7 +262,8 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, vectors_loop, house, err) &&
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err) &&
-           scope_spawn(scope, v1_attach_loop, house, err);
+           scope_spawn(scope, v1_attach_loop, house, err) &&
+           scope_spawn(scope, house_forget_loop, house, err);
 }
 
 /* ---- one loop ---- */
@@ -309,8 +311,10 @@ static bool serve_first(struct server_loop *own, struct scope *scope, struct lis
     struct server_loops *all = own->all;
     struct addr at;
 
-    if (!instances_catch_up(own->house->instances, err) ||
-        !make_server(own, NULL, &own->command, err) ||
+    if (!instances_catch_up(own->house->instances, err))
+        return false;
+    house_finish_forgetting(own->house);
+    if (!make_server(own, NULL, &own->command, err) ||
         !addr_parse(own->house->settings->server.listen, &at, err) ||
         !listen_first(&at, all->count > 1, tcp, err))
         return false;
@@ -452,8 +456,10 @@ static void run_beside(void *arg)
     struct scope scope;
 
     scope_open(&scope, 0);
-    b->ok = instances_catch_up(b->own.house->instances, &b->err) &&
-            make_server(&b->own, NULL, &b->own.command, &b->err) &&
+    b->ok = instances_catch_up(b->own.house->instances, &b->err);
+    if (b->ok)
+        house_finish_forgetting(b->own.house);
+    b->ok = b->ok && make_server(&b->own, NULL, &b->own.command, &b->err) &&
             command_socket(b->own.house, &command, &b->err);
     command.server = b->own.command;
     b->ok = b->ok && scope_spawn(&scope, run_listener, &command, &b->err);

@@ -135,15 +135,26 @@ bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_wr
     return true;
 }
 
-void v1_deleted(struct admin_call *call, struct str id, const char *object)
+bool v1_forget(struct admin_call *call, const struct forget_order *order, struct str id,
+               const char *object, struct err *err)
 {
     struct json_writer *w = &call->reply;
+    struct forget_told told;
 
+    if (!house_forget(call->house, call->arena, order, &told, err))
+        return false;
+    call->note = arena_fmt(call->arena, "%s " STR_FMT ": " STR_FMT, object, STR_ARG(id),
+                           STR_ARG(forget_note(call->arena, &told)));
     jw_object(w);
     reply_text(w, "id", id);
     reply_text(w, "object", str_from(object));
     reply_bool(w, "deleted", true);
+    jw_key(w, "weir");
+    jw_object(w);
+    jw_key(w, "receipt"), jw_raw(w, told.receipt);
     jw_object_end(w);
+    jw_object_end(w);
+    return true;
 }
 
 /* ---- bodies ---- */

@@ -6,6 +6,7 @@
 
 #include "app/admin_bases.h"
 #include "app/admin_fields.h"
+#include "app/forget.h"
 #include "knowledge/attach.h"
 #include "knowledge/shelf.h"
 
@@ -25,7 +26,9 @@ typedef void v1_write(struct json_writer *w, const void *what);
 /* Sorts the items; the whole reply. ERR_INVALID: a cursor that is in no list. */
 bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
              struct err *err) MUST_CHECK;
-void v1_deleted(struct admin_call *call, struct str id, const char *object);
+/* Exactly as `weir forget`: the reply has the receipt in "weir", the audit record its hash. */
+SUSPENDS bool v1_forget(struct admin_call *call, const struct forget_order *order, struct str id,
+                        const char *object, struct err *err) MUST_CHECK;
 
 /* ---- what bodies have in common ---- */
 /* "expires_after", "chunking_strategy", what else is not done: refused unless it says what is done anyway. */
@@ -47,10 +50,6 @@ struct v1_counts {
 SUSPENDS bool v1_count(struct admin_call *call, struct base *base, struct v1_counts *out,
                        struct err *err) MUST_CHECK;
 void v1_write_counts(struct json_writer *w, const struct v1_counts *counts);
-/* Takes the file out of the base, wherever it stands; *was: it stood there. */
-SUSPENDS bool v1_detach(struct admin_call *call, struct base *base, struct str file, bool *was,
-                        struct err *err) MUST_CHECK;
-
 /* Brings files on their way into their bases; a background fiber of loop 0. */
 SUSPENDS void v1_attach_loop(void *house);
 

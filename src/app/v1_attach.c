@@ -42,56 +42,6 @@ bool v1_attach(struct admin_call *call, struct base *base, const struct attached
     return true;
 }
 
-struct detaching {
-    const char *base;
-    struct str file;
-};
-
-static bool detach_now(void *arg, struct err *err)
-{
-    const struct detaching *d = arg;
-
-    return attached_remove(d->base, d->file, err);
-}
-
-static bool is_attached_now(void *arg, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
-    const struct detaching *d = arg;
-    struct attached found;
-
-    return (arena || err_no_room(err, "no memory to look for a file")) &&
-           attached_find(d->base, arena, d->file, &found, err);
-}
-
-bool v1_detach(struct admin_call *call, struct base *base, struct str file, bool *was,
-               struct err *err)
-{
-    struct str source = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
-    struct detaching d = {base_dir(base), file};
-    struct err why = {0};
-    uint32_t gone = 0;
-
-    if (!source.ptr)
-        return err_arena(err, call->arena);
-    *was = v1_block(call, is_attached_now, &d, &why);
-    if (!*was && why.code != ERR_NOT_FOUND) {
-        *err = why;
-        return false;
-    }
-    if (*was && !v1_block(call, detach_now, &d, err))
-        return false;
-    why = (struct err){0};
-    if (knowledge_forget(base_knowledge(base), source, &gone, &why)) {
-        *was = true;
-        return true;
-    }
-    if (why.code == ERR_NOT_FOUND)
-        return true;
-    *err = why;
-    return false;
-}
-
 /* ---- done ---- */
 
 struct work {

@@ -43,13 +43,6 @@ static bool list_now(void *arg, struct err *err)
     return shelf_list(c->dir, c->arena, c->tenant, &c->list, &c->count, err);
 }
 
-static bool remove_now(void *arg, struct err *err)
-{
-    struct shelf_call *c = arg;
-
-    return shelf_remove(c->dir, c->arena, c->id, err);
-}
-
 static bool load_now(void *arg, struct err *err)
 {
     struct shelf_call *c = arg;
@@ -116,8 +109,8 @@ static bool create(struct admin_call *call, struct err *err)
     c.most = (uint32_t)call->house->running->knowledge.uploads;
     if (!v1_block(call, put_now, &c, err))
         return false;
-    call->note = arena_fmt(call->arena, "file " STR_FMT " (" STR_FMT ") sent", STR_ARG(c.file.id),
-                           STR_ARG(str_slice(c.file.name, 0, 200)));
+    /* By id: its name may be a person's, and the audit log is never written anew. */
+    call->note = arena_fmt(call->arena, "file " STR_FMT " sent", STR_ARG(c.file.id));
     write_file(&call->reply, &c.file);
     return true;
 }
@@ -167,43 +160,16 @@ static bool content(struct admin_call *call, struct err *err)
     return http_send(call->http, &reply, c.bytes, err);
 }
 
-/* Out of every store of the tenant, as the dialect has it, and then itself. */
-static bool take_out(struct admin_call *call, struct str file, struct err *err)
-{
-    struct base_info *bases;
-    size_t count;
-    bool was;
-
-    if (!bases_list(call->house->bases, call->arena, call->who, &bases, &count, err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct base *base CLEANUP(base_release) = NULL;
-        struct err gone = {0};
-
-        if (!base_may_change(&bases[i], call->who))
-            continue;
-        if (!bases_borrow(call->house->bases, bases[i].id, call->who, &base, &gone)) {
-            if (gone.code == ERR_NOT_FOUND)
-                continue;
-            *err = gone;
-            return false;
-        }
-        if (!v1_detach(call, base, file, &was, err))
-            return false;
-    }
-    return true;
-}
-
+/* Out of every store of the tenant, as the dialect has it, and then itself, with all that was answered from it. */
 static bool delete_file(struct admin_call *call, struct err *err)
 {
     struct shelf_call c = shelf_of(call);
+    struct forget_order order = {.who = call->who};
 
-    if (!v1_block(call, find_now, &c, err) || !take_out(call, c.file.id, err) ||
-        !v1_block(call, remove_now, &c, err))
+    if (!v1_block(call, find_now, &c, err))
         return false;
-    call->note = arena_fmt(call->arena, "file " STR_FMT " deleted", STR_ARG(c.file.id));
-    v1_deleted(call, c.file.id, "file");
-    return true;
+    order.file = c.file.id;
+    return v1_forget(call, &order, c.file.id, "file", err);
 }
 
 #define JSON_REPLY "application/json"

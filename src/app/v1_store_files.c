@@ -267,28 +267,23 @@ static bool label(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* Out of this store, with all that was answered from it; the file itself stays on the shelf, as the dialect has it. */
 static bool remove_file(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
+    struct forget_order order = {.keep_files = true};
+    struct standing found;
     struct str id = call->values[1];
-    uint32_t documents;
-    bool was = false;
 
-    if (!v1_store(call, true, &base, err))
+    if (!v1_store(call, true, &base, err) || !find_file(call, base, id, &found, err))
         return false;
-    if (!str_starts(id, STR("file-"))) {
-        if (!knowledge_forget(base_knowledge(base), id, &documents, err))
-            return false;
-    } else if (!v1_detach(call, base, id, &was, err)) {
-        return false;
-    } else if (!was) {
-        return err_set(err, ERR_NOT_FOUND, "the vector store has no file \"" STR_FMT "\"",
-                       STR_ARG(str_slice(id, 0, 100)));
-    }
-    call->note = arena_fmt(call->arena, "file " STR_FMT " out of knowledge base " STR_FMT,
-                           STR_ARG(id), STR_ARG(base_id(base)));
-    v1_deleted(call, id, "vector_store.file.deleted");
-    return true;
+    order.base = base_id(base);
+    order.document = str_starts(id, STR("file-"))
+                         ? arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(id))
+                         : id;
+    if (!order.document.ptr)
+        return err_arena(err, call->arena);
+    return v1_forget(call, &order, id, "vector_store.file.deleted", err);
 }
 
 /* ---- batches ---- */

@@ -142,7 +142,7 @@ static bool create(struct admin_call *call, struct err *err)
         struct base_removed removed;
         struct err lost = {0};
 
-        (void)!base_delete(&base, &removed, &lost); /* it was never there */
+        (void)!base_delete(&base, NULL, &removed, &lost); /* it was never there */
         return false;
     }
     call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " created", STR_ARG(made.id));
@@ -206,19 +206,21 @@ static bool change(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* Its files stay on the shelf, as the dialect has it. */
 static bool delete_store(struct admin_call *call, struct err *err)
 {
+    struct forget_order order = {.whole = true, .keep_files = true};
     struct base *base CLEANUP(base_release) = NULL;
-    struct base_removed removed = {0};
-    struct base_info info;
 
-    if (!v1_store(call, true, &base, err) || !base_info(base, call->arena, &info, err) ||
-        !base_delete(&base, &removed, err))
+    if (!v1_store(call, true, &base, err))
         return false;
-    call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " deleted: %" PRIu64 " documents",
-                           STR_ARG(info.id), removed.documents);
-    v1_deleted(call, info.id, "vector_store.deleted");
-    return true;
+    order.base = arena_str(call->arena, base_id(base));
+    if (!order.base.ptr)
+        return err_arena(err, call->arena);
+    if (str_eq(order.base, BASE_DEFAULT))
+        return err_set(err, ERR_INVALID, "the default knowledge base stays");
+    base_release(&base); /* who deletes it waits until nobody is in it */
+    return v1_forget(call, &order, order.base, "vector_store.deleted", err);
 }
 
 /* ---- search ---- */

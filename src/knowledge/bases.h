@@ -73,12 +73,21 @@ bool base_info(struct base *base, struct arena *arena, struct base_info *out, st
 /* Title and metadata; STR_NONE leaves one as it is. */
 SUSPENDS bool base_change(struct base *base, struct str title, struct str metadata, struct err *err)
     MUST_CHECK;
+struct forget_report; /* knowledge/forget.h */
+struct fingerprint_way;
+struct base_report_wish {
+    struct arena *arena;
+    const struct fingerprint_way *way; /* NULL: one of its own */
+};
 struct base_removed {
     uint64_t documents, files, bytes;
+    struct forget_report *report; /* what stood in it; NULL: not asked for, or not known: */
+    const char *unread;           /* ... as its index could not be read; or NULL */
 };
-/* Releases it. ERR_INVALID: the default base; ERR_UNAVAILABLE: somebody works in it and did not end in time,
+/* Releases it. Report: NULL: none is wanted. ERR_INVALID: the default base; ERR_UNAVAILABLE: somebody works in it and did not end in time,
  * and nothing has changed. */
-SUSPENDS bool base_delete(struct base **base, struct base_removed *out, struct err *err) MUST_CHECK;
+SUSPENDS bool base_delete(struct base **base, const struct base_report_wish *report,
+                          struct base_removed *out, struct err *err) MUST_CHECK;
 
 /* Is there a file of that name in the directory of the base with this id? Without opening it. */
 bool bases_has_file(struct bases *bases, struct str id, const char *name);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "knowledge/bases_internal.h"
+#include "knowledge/forget.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
@@ -164,10 +165,36 @@ bool base_change(struct base *base, struct str title, struct str metadata, struc
 
 struct deleting {
     struct base *base;
+    const struct base_report_wish *wish;
     struct base_removed removed;
     bool ok;
     struct err *err;
 };
+
+/* Nobody else is in it: what is reported is what goes. A base that cannot be read is deleted all the same. */
+static bool report_now(struct deleting *d, struct knowledge *knowledge, struct err *err)
+{
+    struct forget_wish all = {.all = true, .dry_run = true};
+    struct forget_report *report;
+    struct err unread = {0};
+
+    if (!d->wish)
+        return true;
+    all.way = d->wish->way;
+    report = arena_alloc(d->wish->arena, sizeof *report);
+    if (!report)
+        return err_arena(err, d->wish->arena);
+    if (erase_now(knowledge, d->wish->arena, &all, report, &unread)) {
+        d->removed.report = report;
+        return true;
+    }
+    if (unread.code == ERR_EXHAUSTED || unread.code == ERR_TOO_LARGE) {
+        *err = unread; /* no memory for the report: nothing was deleted */
+        return false;
+    }
+    d->removed.unread = arena_fmt(d->wish->arena, "%s", unread.text).ptr;
+    return d->removed.unread || err_arena(err, d->wish->arena);
+}
 
 static bool delete_now(struct deleting *d, struct err *err)
 {
@@ -176,6 +203,8 @@ static bool delete_now(struct deleting *d, struct err *err)
     struct err gone = {0};
     char path[BASE_PATH_MAX];
 
+    if (!report_now(d, knowledge, err))
+        return false;
     d->removed.documents = knowledge_documents(knowledge);
     (void)snprintf(path, sizeof path, "%s" BASE_GONE, d->base->dir);
     if (!file_rename(d->base->dir, path, err))
@@ -242,10 +271,11 @@ static void take_out(struct base *base)
     mutex_unlock(&bases->mutex);
 }
 
-bool base_delete(struct base **at, struct base_removed *out, struct err *err)
+bool base_delete(struct base **at, const struct base_report_wish *report, struct base_removed *out,
+                 struct err *err)
 {
     struct base *base = *at;
-    struct deleting d = {.base = base, .err = err};
+    struct deleting d = {.base = base, .wish = report, .err = err};
 
     if (base == base->all->at[0]) {
         base_release(at);

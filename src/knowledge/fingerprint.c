@@ -100,6 +100,42 @@ void fingerprints_sort(struct fingerprints *prints)
     prints->count = kept;
 }
 
+/* Where it stands among them, or their count. */
+static size_t place_of(const struct fingerprints *prints, uint64_t print)
+{
+    const uint64_t *hit =
+        prints->count ? bsearch(&print, prints->at, prints->count, sizeof *prints->at, by_value)
+                      : NULL;
+
+    return hit ? (size_t)(hit - prints->at) : prints->count;
+}
+
+static void mark(void *ctx, uint64_t print)
+{
+    struct fingerprints *prints = ctx;
+    size_t i = place_of(prints, print);
+
+    if (i < prints->count)
+        prints->found[i] = true;
+}
+
+void fingerprints_mark(struct fingerprints *prints, struct str text)
+{
+    fingerprint_text(&prints->way, text, mark, prints);
+}
+
+size_t fingerprints_unmarked(const struct fingerprints *prints, const uint64_t *list, size_t count)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = place_of(prints, list[i]);
+
+        sum += at < prints->count && !prints->found[at];
+    }
+    return sum;
+}
+
 struct search {
     struct fingerprints *prints;
     bool *here; /* beside them: in this file */
@@ -109,13 +145,10 @@ struct search {
 static void look_for(void *ctx, uint64_t print)
 {
     struct search *s = ctx;
-    const uint64_t *hit = s->prints->count ? bsearch(&print, s->prints->at, s->prints->count,
-                                                     sizeof *s->prints->at, by_value)
-                                           : NULL;
+    size_t i = place_of(s->prints, print);
 
-    if (!hit)
+    if (i == s->prints->count)
         return;
-    size_t i = (size_t)(hit - s->prints->at);
     s->seen += !s->here[i];
     s->here[i] = s->prints->found[i] = true;
 }

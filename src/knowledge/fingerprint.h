@@ -36,6 +36,10 @@ void fingerprints_sort(struct fingerprints *prints); /* brings `at` into its ord
 /* Marks those that stand in the file. *seen: how many of them do, marked before or not. Blocks. */
 bool fingerprints_find(struct fingerprints *prints, const char *path, uint64_t *bytes,
                        uint64_t *seen, struct err *err) MUST_CHECK;
+/* Marks those that stand in the text. */
+void fingerprints_mark(struct fingerprints *prints, struct str text);
+/* Of a list of some of them: how many are not marked. */
+size_t fingerprints_unmarked(const struct fingerprints *prints, const uint64_t *list, size_t count);
 /* Takes out those that were found. */
 void fingerprints_drop_found(struct fingerprints *prints);
 

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "knowledge/access.h"
 #include "knowledge/answer.h"
+#include "knowledge/forget_internal.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/originals.h"
 #include "knowledge/passage.h"
@@ -18,45 +19,17 @@
 #define SCRATCH         ((size_t)64 * MIB) /* one passage, one record's metadata */
 #define FILES_MAX       100000
 #define EVERY_USUAL     5 /* one window in 32 */
+#define EVERY_FEW       3 /* closer only for a document that has none: looking for them costs more */
+#define PRINTS_FEW      8 /* some of so few may stand in other bases too */
 
 /* ---- which ---- */
-
-/* "anna", or a list that has "anna". */
-static bool names(const struct json *j, json_ref value, struct str person, struct arena *scratch)
-{
-    struct str text;
-
-    if (json_kind(j, value) == JSON_STRING)
-        return json_str(j, value, scratch, &text) && str_eq(text, person);
-    if (json_kind(j, value) != JSON_ARRAY)
-        return false;
-    for (json_ref v = json_first(j, value); v; v = json_next(j, v))
-        if (json_kind(j, v) == JSON_STRING && json_str(j, v, scratch, &text) &&
-            str_eq(text, person))
-            return true;
-    return false;
-}
-
-static bool is_of_person(struct str metadata, struct str person, struct arena *scratch)
-{
-    static const char *const keys[] = {"owner", "subject", "person"};
-    size_t mark = arena_mark(scratch);
-    struct err ignored = {0};
-    struct json *j = metadata.len ? json_parse(scratch, metadata, &ignored) : NULL;
-    bool is = false;
-
-    for (size_t i = 0; j && i < ARRAY_LEN(keys) && !is; i++)
-        is = names(j, json_get(j, json_root(j), str_from(keys[i])), person, scratch);
-    arena_rewind(scratch, mark);
-    return is;
-}
 
 static bool is_wanted(const struct forget_wish *wish, const struct lexical_document_info *info,
                       const struct document_record *r, struct arena *scratch)
 {
     if (wish->person.len)
-        return is_of_person(r->metadata, wish->person, scratch);
-    return document_is_meant(wish->document, info->key, r);
+        return metadata_names(r->metadata, wish->person, scratch);
+    return wish->all || document_is_meant(wish->document, info->key, r);
 }
 
 struct erasure {
@@ -68,6 +41,9 @@ struct erasure {
     struct table by_id; /* id -> struct forgotten */
     uint64_t *prints;   /* with room for those of one document more than is kept */
     size_t print_count, print_room, document_first;
+    struct sha256 *hashes; /* of their files, in no order */
+    size_t *firsts;        /* beside the documents: where theirs begin */
+    struct forget_files files;
 };
 
 static bool add(struct erasure *e, const struct lexical_document_info *info,
@@ -75,10 +51,11 @@ static bool add(struct erasure *e, const struct lexical_document_info *info,
 {
     struct forget_report *report = e->report;
 
-    if (report->count == FORGET_DOCUMENTS_MAX)
+    if (report->count == FORGET_DOCUMENTS_MAX && !e->wish->all)
         return err_set(err, ERR_TOO_LARGE,
                        "more than %d documents at once: name parts of them one after the other",
                        FORGET_DOCUMENTS_MAX);
+    e->hashes[report->count] = r->hash;
     struct forgotten *f = &report->documents[report->count++];
     *f = (struct forgotten){
         .id = arena_str(e->arena, info->key),
@@ -88,7 +65,9 @@ static bool add(struct erasure *e, const struct lexical_document_info *info,
         .hash = sha256_two((struct str){(const char *)report->prints.way.salt, FINGERPRINT_SALT},
                            (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes})};
     report->passages += info->passages;
-    return f->id.ptr || err_arena(err, e->arena);
+    if (!f->id.ptr)
+        return err_arena(err, e->arena);
+    return forget_files_of(&e->files, r->source, err);
 }
 
 static int by_id(const void *a, const void *b)
@@ -101,9 +80,12 @@ static bool find_documents(struct erasure *e, struct err *err)
     struct forget_report *report = e->report;
     uint64_t all = lexical_stats(e->view).documents;
 
-    report->documents = arena_array(e->arena, MIN_OF(all, (uint64_t)FORGET_DOCUMENTS_MAX) + 1,
-                                    sizeof *report->documents);
-    if (!report->documents)
+    uint64_t most = e->wish->all ? all : MIN_OF(all, (uint64_t)FORGET_DOCUMENTS_MAX);
+
+    report->documents = arena_array(e->arena, most + 1, sizeof *report->documents);
+    e->firsts = arena_array(e->arena, most + 1, sizeof *e->firsts);
+    e->hashes = arena_array(e->arena, most + 1, sizeof *e->hashes);
+    if (!report->documents || !e->firsts || !e->hashes)
         return err_arena(err, e->arena);
     for (uint64_t i = 0; i < all; i++) {
         struct lexical_document_info info = lexical_document_at(e->view, i);
@@ -116,7 +98,7 @@ static bool find_documents(struct erasure *e, struct err *err)
         if (is_wanted(e->wish, &info, &record, e->scratch) && !add(e, &info, &record, err))
             return false;
     }
-    if (!report->count && e->wish->document.len)
+    if (!report->count && e->wish->document.len && !e->files.attached_count)
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
                        STR_ARG(str_slice(e->wish->document, 0, 100)));
     if (report->count)
@@ -132,7 +114,8 @@ static bool find_documents(struct erasure *e, struct err *err)
 
 static uint32_t prints_each(const struct forget_report *report)
 {
-    size_t share = report->count ? FORGET_PRINTS_MAX / report->count : PRINTS_EACH_MAX;
+    size_t count = MIN_OF(report->count, (size_t)FORGET_DOCUMENTS_MAX);
+    size_t share = count ? FORGET_PRINTS_MAX / count : PRINTS_EACH_MAX;
 
     return (uint32_t)MIN_OF(MAX_OF(share, (size_t)PRINTS_EACH_MIN), (size_t)PRINTS_EACH_MAX);
 }
@@ -155,6 +138,13 @@ static void thin_out(struct erasure *e, struct forgotten *of)
         own[kept++] = own[have <= most ? i : i * have / most];
     e->print_count = e->document_first + kept;
     of->prints = (uint32_t)kept;
+    e->firsts[of - e->report->documents] = e->document_first;
+}
+
+/* A base that goes whole may have more documents than a receipt lists: the others have none. */
+static bool is_printed(const struct erasure *e, const struct forgotten *of)
+{
+    return of && of - e->report->documents < FORGET_DOCUMENTS_MAX;
 }
 
 static bool print_passage(struct erasure *e, struct str record, struct err *err)
@@ -180,6 +170,8 @@ static bool print_documents(struct erasure *e, struct err *err)
         struct lexical_hit hit = lexical_hit_at(e->view, p);
         struct forgotten *of = table_get(&e->by_id, hit.key);
 
+        if (!is_printed(e, of))
+            of = NULL;
         if (of != current && current)
             thin_out(e, current);
         if (of != current)
@@ -193,10 +185,50 @@ static bool print_documents(struct erasure *e, struct err *err)
     return true;
 }
 
-static bool any_without(const struct forget_report *report)
+static bool mark_passage(struct erasure *e, struct str record, struct err *err)
 {
-    for (size_t i = 0; i < report->count; i++)
-        if (!report->documents[i].prints)
+    struct passage passage;
+    size_t mark = arena_mark(e->scratch);
+
+    if (!passage_read(e->scratch, record, &passage))
+        return err_set(err, ERR_INTERNAL, "could not read a passage that is to stay");
+    for (size_t i = 0; i < passage.count; i++)
+        fingerprints_mark(&e->report->prints, passage.blocks[i].text);
+    arena_rewind(e->scratch, mark);
+    return true;
+}
+
+/* What other documents say too proves nothing of this one. Looked at before anything goes, so that closer windows can
+ * be taken of a document that has none of its own. */
+static bool mark_shared(struct erasure *e, struct err *err)
+{
+    struct forget_report *report = e->report;
+
+    memcpy(report->prints.at, e->prints, e->print_count * sizeof *e->prints);
+    memset(report->prints.found, 0, e->print_count * sizeof *report->prints.found);
+    report->prints.count = e->print_count;
+    fingerprints_sort(&report->prints);
+    for (uint64_t p = 0; report->prints.count && p < lexical_stats(e->view).passages; p++) {
+        struct lexical_hit hit = lexical_hit_at(e->view, p);
+
+        if (!table_get(&e->by_id, hit.key) && !mark_passage(e, hit.record, err))
+            return false;
+    }
+    for (size_t i = 0; i < report->count && i < FORGET_DOCUMENTS_MAX; i++) {
+        struct forgotten *f = &report->documents[i];
+
+        f->prints =
+            (uint32_t)fingerprints_unmarked(&report->prints, e->prints + e->firsts[i], f->prints);
+    }
+    return true;
+}
+
+static bool wants_more(const struct forget_report *report)
+{
+    uint32_t few = report->prints.way.every > EVERY_FEW ? PRINTS_FEW : 1;
+
+    for (size_t i = 0; i < report->count && i < FORGET_DOCUMENTS_MAX; i++)
+        if (report->documents[i].prints < few)
             return true;
     return false;
 }
@@ -205,7 +237,7 @@ static bool any_without(const struct forget_report *report)
 static bool take_prints(struct erasure *e, struct err *err)
 {
     struct forget_report *report = e->report;
-    size_t kept = report->count * prints_each(report);
+    size_t kept = MIN_OF(report->count, (size_t)FORGET_DOCUMENTS_MAX) * prints_each(report);
 
     e->print_room = kept + MIB;
     e->prints = arena_array(e->scratch, e->print_room, sizeof *e->prints);
@@ -216,13 +248,15 @@ static bool take_prints(struct erasure *e, struct err *err)
     for (;; report->prints.way.every--) {
         if (!print_documents(e, err))
             return false;
-        if (e->wish->way || !report->prints.way.every || !any_without(report))
+        ASSERT(e->print_count <= kept);
+        if (!mark_shared(e, err))
+            return false;
+        if (e->wish->way || !report->prints.way.every || !wants_more(report))
             break;
     }
-    ASSERT(e->print_count <= kept);
-    memcpy(report->prints.at, e->prints, e->print_count * sizeof *e->prints);
-    report->prints.count = e->print_count;
-    fingerprints_sort(&report->prints);
+    size_t taken = report->prints.count;
+    fingerprints_drop_found(&report->prints);
+    report->shared = taken - report->prints.count;
     return true;
 }
 
@@ -230,8 +264,12 @@ static bool take_prints(struct erasure *e, struct err *err)
 
 static bool is_index_file(struct str name)
 {
-    return str_ends(name, STR(".segment")) || str_ends(name, STR(".records")) ||
-           str_eq(name, STR("manifest"));
+    static const char *const endings[] = {".segment", ".records", ".vectors", ".latent"};
+
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        if (str_ends(name, str_from(endings[i])))
+            return true;
+    return str_eq(name, STR("manifest"));
 }
 
 static bool hash_file(const char *path, struct index_file *out, struct err *err)
@@ -291,6 +329,10 @@ static bool hash_index(struct erasure *e, struct index_file **out, size_t *count
 
 static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct err *err)
 {
+    if (!forget_attached(&e->files, err))
+        return false;
+    if (!e->report->count && !e->wish->compact)
+        return true;
     for (size_t i = 0; i < e->report->count; i++)
         if (!lexical_remove(*writer, e->report->documents[i].id, err))
             return false;
@@ -300,7 +342,7 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
         return err_wrap(err, "forget documents");
     lexical_release(&e->view);
     accesses_forget(e->knowledge);
-    return originals_sweep(e->knowledge, NULL, err);
+    return originals_drop(e->knowledge, e->hashes, e->report->count, &e->report->originals, err);
 }
 
 /* Under the writer: what is looked at is what the commit changes. */
@@ -314,12 +356,15 @@ static bool erase(struct erasure *e, struct err *err)
     if (!index || (!e->wish->dry_run && !begin_change(e->knowledge, &writer, err)))
         return false;
     e->view = lexical_borrow(index);
-    if (!find_documents(e, err) || !take_prints(e, err) ||
+    if (!forget_files_find(&e->files, err) || !find_documents(e, err) || !take_prints(e, err) ||
         !hash_index(e, &report->before, &report->before_count, err))
         return false;
     report->after = report->before;
     report->after_count = report->before_count;
-    if (e->wish->dry_run || (!report->count && !e->wish->compact))
+    report->files = e->files.ids;
+    report->file_count = e->files.count;
+    report->attached = (uint32_t)e->files.attached_count;
+    if (e->wish->dry_run || (!report->count && !e->wish->compact && !e->files.attached_count))
         return true;
     return remove_all(e, &writer, err) && hash_index(e, &report->after, &report->after_count, err);
 }
@@ -332,7 +377,10 @@ bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wis
     struct erasure e = {
         .knowledge = k, .wish = wish, .arena = arena, .scratch = scratch, .report = &report};
 
-    ASSERT(wish->document.len || wish->person.len);
+    e.files =
+        (struct forget_files){.dir = k->dir, .wish = wish, .arena = arena, .scratch = scratch};
+
+    ASSERT(wish->document.len || wish->person.len || wish->all);
     if (!scratch)
         return err_no_room(err, "no memory to forget documents");
     report.prints.way.every = EVERY_USUAL;

@@ -1,6 +1,8 @@
 /* knowledge/forget.h: removing documents for good, with what a receipt needs: what went, what the index was before
  * and is now, and fingerprints by which anybody can look whether the text is back.
- * One commit: all that was meant goes, or nothing. */
+ * One commit: all that was meant goes, or nothing.
+ * Files   of the shelf (shelf.h) stay: the report names those that went out of this base, and who has all bases says
+ *         which of them nobody needs any more. */
 #ifndef WEIR_KNOWLEDGE_FORGET_H
 #define WEIR_KNOWLEDGE_FORGET_H
 
@@ -13,7 +15,8 @@
 
 struct forget_wish {
     struct str document; /* an id, a path, or a folder with all that came with it; empty: */
-    struct str person;   /* all whose metadata says owner, subject or person: this one */
+    struct str person;   /* all whose metadata says owner, subject or person: this one; empty: */
+    bool all;            /* ... all there are */
     const struct fingerprint_way
         *way;     /* of taking fingerprints; NULL: a salt of its own, and as many as are
                                         * needed for each document to have some */
@@ -22,8 +25,9 @@ struct forget_wish {
 };
 struct forgotten {
     struct str id;
+    struct str base; /* for who has several; empty */
     uint64_t version, bytes, passages;
-    uint32_t prints;    /* taken of it */
+    uint32_t prints;    /* taken of it, that no other document of the base has */
     struct sha256 hash; /* SHA-256 over the receipt's salt and the SHA-256 of the file */
 };
 struct index_file {
@@ -36,13 +40,21 @@ struct forget_report {
     size_t count;
     uint64_t passages;
     struct fingerprints prints; /* nothing marked */
+    size_t shared;              /* that other documents of the base have too: left out */
+    struct str *files;          /* of the shelf: documents came from them, or should have */
+    size_t file_count;
+    uint32_t attached;  /* of them on their way into the base, or failed there */
+    uint32_t originals; /* of documents that were sent: removed with them */
     struct index_file *before, *after;
     size_t before_count, after_count;
 };
-/* ERR_NOT_FOUND: no such document. A person without documents is none: then nothing goes. */
+/* ERR_NOT_FOUND: no such document, nor a file on its way. A person without documents is none: then nothing goes. */
 SUSPENDS bool knowledge_erase(struct knowledge *knowledge, struct arena *arena,
                               const struct forget_wish *wish, struct forget_report *out,
                               struct err *err) MUST_CHECK;
+/* Marks those files of the shelf that the base needs: a document came from them, or is to. */
+SUSPENDS bool knowledge_needs(struct knowledge *knowledge, const struct str *files, size_t count,
+                              bool *needed, struct err *err) MUST_CHECK;
 /* One segment, whose bytes are decided by the documents alone. */
 SUSPENDS bool knowledge_compact(struct knowledge *knowledge, struct err *err) MUST_CHECK;
 

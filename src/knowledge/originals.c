@@ -93,8 +93,24 @@ static bool used(const struct lexical_view *view, struct arena *arena, struct ta
     return true;
 }
 
+struct dropping {
+    const struct sha256 *hashes;
+    size_t count;
+    uint32_t removed;
+};
+
+static bool is_dropped(const struct dropping *d, struct str name)
+{
+    char memory[2 * SHA256_BYTES + 1];
+
+    for (size_t i = 0; i < d->count; i++)
+        if (str_eq(name, name_of(&d->hashes[i], memory)))
+            return true;
+    return false;
+}
+
 /* Under k->originals. */
-static bool sweep(struct knowledge *k, struct arena *arena, uint32_t *removed, struct err *err)
+static bool sweep(struct knowledge *k, struct arena *arena, struct dropping *d, struct err *err)
 {
     struct lexical *index = atomic_load(&k->index);
     struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
@@ -105,6 +121,7 @@ static bool sweep(struct knowledge *k, struct arena *arena, uint32_t *removed, s
     struct table names;
     struct str *there;
     size_t count;
+    bool keeps = false;
 
     path_of(k, STR(""), path);
     if (!view || (!file_stat(path, &info, &missing) && missing.code == ERR_NOT_FOUND))
@@ -112,31 +129,38 @@ static bool sweep(struct knowledge *k, struct arena *arena, uint32_t *removed, s
     if (!file_list(arena, path, NAMES_MAX, &there, &count, err) || !used(view, arena, &names, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (str_eq(there[i], STR(KEEP)))
-            return true;
+        keeps = keeps || str_eq(there[i], STR(KEEP));
     for (size_t i = 0; i < count; i++) {
+        if (keeps && !is_dropped(d, there[i]))
+            continue;
         if (table_get(&names, there[i]) || (pending.len > 0 && str_starts(there[i], pending)))
             continue;
         path_of(k, there[i], path);
         if (!file_remove(path, err))
             return false;
-        ++*removed;
+        d->removed++;
     }
     path_of(k, STR(""), path);
-    return *removed == 0 || file_sync_dir(path, err);
+    return d->removed == 0 || file_sync_dir(path, err);
 }
 
-bool originals_sweep(struct knowledge *k, uint32_t *removed, struct err *err)
+bool originals_drop(struct knowledge *k, const struct sha256 *hashes, size_t count,
+                    uint32_t *removed, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(SWEEP_ARENA);
-    uint32_t gone = 0;
+    struct dropping d = {.hashes = hashes, .count = count};
 
     if (!arena)
         return err_no_room(err, "no memory to look for originals that nobody needs");
     mutex_lock(&k->originals);
-    bool ok = sweep(k, arena, &gone, err);
+    bool ok = sweep(k, arena, &d, err);
     mutex_unlock(&k->originals);
     if (removed)
-        *removed = gone;
+        *removed = d.removed;
     return ok || err_wrap(err, "remove the originals of documents that are gone");
+}
+
+bool originals_sweep(struct knowledge *k, uint32_t *removed, struct err *err)
+{
+    return originals_drop(k, NULL, 0, removed, err);
 }

@@ -367,57 +367,99 @@ bool responses_item(struct responses_store *store, struct arena *arena,
 
 /* Every answer that was meant and every one that went on from it. An answer made before its documents were
  * written down names those it cites in its body. */
-#define MEANT                                                                                     \
-    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                                 \
-    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR (?4 <> '' AND " \
-    "(documents LIKE ?5 OR (documents = '' AND (body LIKE ?5 OR output LIKE ?5)))) "              \
+#define MEANT                                                                                \
+    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                            \
+    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR "          \
+    "documents LIKE ?4 OR documents LIKE ?5 OR documents LIKE ?6 OR documents LIKE ?7 OR "   \
+    "documents LIKE ?8 OR documents LIKE ?9 OR documents LIKE ?10 OR documents LIKE ?11 OR " \
+    "(documents = '' AND (body LIKE ?4 OR body LIKE ?5 OR body LIKE ?6 OR body LIKE ?7 OR "  \
+    "body LIKE ?8 OR body LIKE ?9 OR body LIKE ?10 OR body LIKE ?11 OR "                     \
+    "output LIKE ?4 OR output LIKE ?5 OR output LIKE ?6 OR output LIKE ?7 OR "               \
+    "output LIKE ?8 OR output LIKE ?9 OR output LIKE ?10 OR output LIKE ?11)) "              \
     "UNION SELECT r.id FROM responses r JOIN gone g ON r.previous = g.id) "
 
 #define PATTERN_BYTES 128
+#define MEANT_VALUES  (3 + RESPONSES_DOCUMENTS_MAX)
 
-static void fill_selector(const struct responses_selector *what, char pattern[PATTERN_BYTES],
-                          struct value values[5])
+struct meant {
+    char patterns[RESPONSES_DOCUMENTS_MAX][PATTERN_BYTES];
+    struct value values[MEANT_VALUES];
+};
+
+static void fill_selector(const struct responses_selector *what, struct meant *out)
 {
-    struct buf b;
+    out->values[0] = V_TEXT(what->key_id.len ? what->tenant : STR(""));
+    out->values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
+    out->values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
+    ASSERT(what->document_count <= RESPONSES_DOCUMENTS_MAX);
+    for (size_t i = 0; i < RESPONSES_DOCUMENTS_MAX; i++) {
+        struct buf b;
 
-    buf_init_fixed(&b, pattern, PATTERN_BYTES);
-    buf_fmt(&b, "%%" STR_FMT "%%", STR_ARG(str_slice(what->document, 0, PATTERN_BYTES - 3)));
-    values[0] = V_TEXT(what->key_id.len ? what->tenant : STR(""));
-    values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
-    values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
-    values[3] = V_TEXT(what->document.len ? what->document : STR(""));
-    values[4] = V_TEXT(buf_view(&b));
+        buf_init_fixed(&b, out->patterns[i], PATTERN_BYTES);
+        if (i < what->document_count && what->documents[i].len)
+            buf_fmt(&b, "%%" STR_FMT "%%",
+                    STR_ARG(str_slice(what->documents[i], 0, PATTERN_BYTES - 3)));
+        else
+            buf_str(&b, STR("\x01")); /* stands in no row */
+        out->values[3 + i] = V_TEXT(buf_view(&b));
+    }
 }
 
 bool responses_count(struct responses_store *store, const struct responses_selector *what,
                      int64_t *count, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(OWN_MEMORY);
-    char pattern[PATTERN_BYTES];
-    struct value values[5];
+    struct meant meant;
     struct rows rows;
 
     if (!arena)
         return err_no_room(err, "no memory for kept answers");
-    fill_selector(what, pattern, values);
-    if (!store_read(store->store, arena,
-                    &(struct statement){MEANT "SELECT COUNT(*) FROM gone", values, 5}, &rows, err))
+    fill_selector(what, &meant);
+    if (!store_read(
+            store->store, arena,
+            &(struct statement){MEANT "SELECT COUNT(*) FROM gone", meant.values, MEANT_VALUES},
+            &rows, err))
         return false;
     *count = rows_at(&rows, 0, 0).i;
     return true;
 }
 
+void responses_overtake(struct responses_store *store)
+{
+    store->forgot = fiber_now();
+}
+
 bool responses_forget(struct responses_store *store, const struct responses_selector *what,
                       int64_t *gone, struct err *err)
 {
-    char pattern[PATTERN_BYTES];
-    struct value values[5];
+    struct meant meant;
 
-    store->forgot = fiber_now();
-    fill_selector(what, pattern, values);
+    responses_overtake(store);
+    fill_selector(what, &meant);
     return store_write(
         store->store,
-        &(struct statement){MEANT "DELETE FROM responses WHERE id IN (SELECT id FROM gone)", values,
-                            5},
+        &(struct statement){MEANT "DELETE FROM responses WHERE id IN (SELECT id FROM gone)",
+                            meant.values, MEANT_VALUES},
         1, gone, err);
+}
+
+bool responses_forget_orphans(struct responses_store *store, wall_ms since, int64_t *gone,
+                              struct err *err)
+{
+    const struct value values[] = {V_INT(since)};
+    int64_t some = 0;
+
+    *gone = 0;
+    responses_overtake(store);
+    do {
+        if (!store_write(store->store,
+                         &(struct statement){
+                             "DELETE FROM responses WHERE created >= ?1 AND previous <> '' AND NOT "
+                             "EXISTS (SELECT 1 FROM responses p WHERE p.id = responses.previous)",
+                             values, 1},
+                         1, &some, err))
+            return false;
+        *gone += some;
+    } while (some > 0);
+    return true;
 }

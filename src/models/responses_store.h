@@ -62,17 +62,25 @@ SUSPENDS bool responses_item(struct responses_store *store, struct arena *arena,
                              const struct response_owner *owner, struct str item_id,
                              struct str *raw, struct err *err) MUST_CHECK;
 
-/* What is to go for good: answers of a person, or made from a document, and all that went on from them, as
+/* What is to go for good: answers of a person, or made from documents, and all that went on from them, as
  * their model had read it. Empty members name nobody. */
+#define RESPONSES_DOCUMENTS_MAX 8
 struct responses_selector {
-    struct str tenant, key_id; /* of whom, by key */
-    struct str subject;        /* ... by pseudonym */
-    struct str document;       /* an id */
+    struct str tenant, key_id;   /* of whom, by key */
+    struct str subject;          /* ... by pseudonym */
+    const struct str *documents; /* ids, at most RESPONSES_DOCUMENTS_MAX */
+    size_t document_count;
 };
 SUSPENDS bool responses_count(struct responses_store *store, const struct responses_selector *what,
                               int64_t *count, struct err *err) MUST_CHECK;
+/* Answers that were asked for before now are not kept any more: by this process. Others that share the database have
+ * to be told before responses_forget(), and again between it and responses_forget_orphans(). */
+void responses_overtake(struct responses_store *store);
 /* The rows are gone; store_scrub() sees to the bytes. */
 SUSPENDS bool responses_forget(struct responses_store *store, const struct responses_selector *what,
                                int64_t *gone, struct err *err) MUST_CHECK;
+/* What was kept since `since` and went on from an answer that was just being forgotten. */
+SUSPENDS bool responses_forget_orphans(struct responses_store *store, wall_ms since, int64_t *gone,
+                                       struct err *err) MUST_CHECK;
 
 #endif

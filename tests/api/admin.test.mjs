@@ -360,8 +360,9 @@ test("knowledge bases: made, shown, filled, asked, deleted", async () => {
   assert.deepEqual(await good("DELETE", `/api/v1/knowledge/deals/documents/${document.id}`), { forgotten: 1 });
   assert.ok((await good("GET", "/api/v1/knowledge")).items.find((b) => b.id === made.id));
   const gone = await good("DELETE", "/api/v1/knowledge/deals");
-  assert.equal(gone.id, made.id);
-  assert.ok(gone.files > 0);
+  assert.equal(gone.base, made.id);
+  assert.ok(gone.removed.files > 0 && gone.removed.documents === 0);
+  assert.deepEqual(gone.searched.found, []);
   assert.ok(!fs.readdirSync(path.join(weir.dir, "data", "knowledge", "bases")).some((name) => name.startsWith(made.id)));
   await bad("GET", "/api/v1/knowledge/deals", 404, "not_found");
   await bad("DELETE", "/api/v1/knowledge/default", 409, "conflict");

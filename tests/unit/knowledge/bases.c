@@ -169,12 +169,12 @@ FIBER_TEST(what_is_deleted_is_gone_and_the_rest_opens_again)
     struct base_info gone = made(&s, "gone", ""), stays = made(&s, "stays", "");
     REQUIRE(bases_borrow(s.bases, gone.id, NULL, &base, &err));
     EXPECT(send(&s, base, "fees.md", "The fee is 12 euros.\n", &report, &err), "%s", err.text);
-    EXPECT(base_delete(&base, &removed, &err), "%s", err.text);
+    EXPECT(base_delete(&base, NULL, &removed, &err), "%s", err.text);
     EXPECT(removed.documents == 1 && removed.files >= 4 && removed.bytes > 0);
     EXPECT(str_eq(found(&s, STR("gone"), NULL), STR("")));
     EXPECT(files_in(&s, rig_path(&s.rig, "base/bases")) == 1);
     REQUIRE(bases_borrow(s.bases, BASE_DEFAULT, NULL, &base, &err));
-    EXPECT(!base_delete(&base, &removed, &err) && err.code == ERR_INVALID && !base);
+    EXPECT(!base_delete(&base, NULL, &removed, &err) && err.code == ERR_INVALID && !base);
 
     /* What a crash left of a base that was being made or removed goes; what is no base stays. */
     const char *dir = rig_path(&s.rig, "base/bases");

@@ -210,6 +210,32 @@ static const struct {
     {"unsaid.txt", NULL, false},
 };
 
+/* All but a word of it stands in other documents too: the proof is made of that word's windows. */
+TEST(a_document_that_is_mostly_like_others_has_fingerprints_of_its_own)
+{
+    static const char shared[] =
+        "The journey by train is paid by the company after the report.\n\n";
+    struct rig rig;
+    struct forget_report r;
+    char name[16], text[1024];
+
+    REQUIRE(rig_open(&rig));
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(name, sizeof name, "%d.txt", i);
+        (void)snprintf(text, sizeof text, "%s%s%sThe hall number %d is green.\n\n%s%s%s", shared,
+                       shared, shared, 1000 + i, shared, shared, shared);
+        rig_write(&rig, name, text);
+    }
+    (void)rig_ingest(&rig, "");
+    REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/7.txt")}, &r));
+    EXPECT(r.count == 1 && r.documents[0].prints > 0 && r.shared > 0, "%u, %zu",
+           r.documents[0].prints, r.shared);
+    EXPECT(r.prints.count > 0 && seen_in_base(&rig, &r.prints) == 0);
+    (void)rig_ingest(&rig, "");
+    EXPECT(seen_in_base(&rig, &r.prints) == r.prints.count, "and it is found when it is back");
+    rig_close(&rig);
+}
+
 TEST(documents_of_a_person_are_those_whose_metadata_names_them)
 {
     struct rig rig;

@@ -1,0 +1,46 @@
+/* app/forget_internal.h: an order on its way. Siblings only. */
+#ifndef WEIR_APP_FORGET_INTERNAL_H
+#define WEIR_APP_FORGET_INTERNAL_H
+
+#include "app/forget.h"
+#include "base/json.h"
+
+struct forgetting {
+    struct house *house;
+    struct arena *arena;
+    const struct forget_order *order;
+    struct forget_told *told;
+    struct str key_id; /* of a person who is a key */
+    struct str *bases; /* ids of those it works in */
+    size_t base_count;
+    wall_ms begun;
+    bool resumed;        /* what is to go was read from `pending`; some of it may be gone */
+    const char *pending; /* file that says what is to go; NULL: not yet written */
+    bool ok;
+    struct err err;
+};
+
+/* All of it, written down or read before. */
+SUSPENDS bool forget_carry_out(struct forgetting *f, struct err *err) MUST_CHECK;
+bool forget_receipt(struct forgetting *f, struct err *err) MUST_CHECK; /* told->receipt */
+
+/* ---- files of the shelf (forget_files.c) ---- */
+/* told->files, of the documents that went: removed unless a base needs them; by a dry run only looked at. */
+SUSPENDS bool forget_files(struct forgetting *f, struct err *err) MUST_CHECK;
+
+/* ---- what is to go, on disk (forget_pending.c) ---- */
+SUSPENDS bool pending_write(struct forgetting *f, struct err *err) MUST_CHECK;
+/* There was nothing to be forgotten. */
+SUSPENDS void pending_drop(struct forgetting *f);
+/* The receipt takes its place. */
+SUSPENDS bool pending_end(struct forgetting *f, struct err *err) MUST_CHECK;
+
+/* ---- parts of receipts, for both kinds (receipt.c) ---- */
+void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most);
+void receipt_put_prints(struct json_writer *w, const struct forget_told *told);
+bool receipt_read_documents(const struct json *j, struct arena *arena, struct forget_report *out,
+                            struct err *err) MUST_CHECK;
+bool receipt_read_prints(const struct json *j, struct arena *arena, struct fingerprints *out,
+                         struct err *err) MUST_CHECK;
+
+#endif

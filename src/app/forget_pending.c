@@ -1,0 +1,384 @@
+/* What is to go is on the disk before anything goes, and the receipt afterwards: forgotten/ID.pending becomes
+ * forgotten/ID.json. A start finishes what it finds pending: all of it has gone then, or, where the process ended before
+ * the file was there, nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/admin_fields.h"
+#include "app/forget_internal.h"
+#include "base/log.h"
+#include "sys/clock.h"
+
+#define FOLDER        "forgotten"
+#define PENDING       ".pending"
+#define RECEIPT       ".json"
+#define PENDING_MAX   (256 * MIB)
+#define ARENA         (2 * PENDING_MAX)
+#define RECEIPTS_KEPT 1000 /* the oldest go: the audit log keeps their hashes */
+#define NAMES_MAX     100000
+#define RETRY_EVERY   (30 * SECOND)
+
+/* ---- written ---- */
+
+static void put_order(struct json_writer *w, const struct forgetting *f)
+{
+    const struct forget_order *o = f->order;
+
+    jw_key(w, "order");
+    jw_object(w);
+    reply_text(w, "base", o->base);
+    reply_text(w, "document", o->document);
+    reply_text(w, "person", o->person);
+    reply_text(w, "tenant", o->tenant);
+    reply_text(w, "file", o->file);
+    reply_bool(w, "whole", o->whole);
+    reply_bool(w, "keep_files", o->keep_files);
+    reply_bool(w, "compact", o->compact);
+    reply_bool(w, "unknown_too", o->unknown_too);
+    reply_text(w, "subject", f->told->subject);
+    reply_text(w, "key_id", f->key_id);
+    reply_count(w, "begun", f->begun);
+    jw_object_end(w);
+}
+
+static void put_list(struct json_writer *w, const char *name, const struct str *list, size_t count)
+{
+    jw_key(w, name);
+    jw_array(w);
+    for (size_t i = 0; i < count; i++)
+        jw_str(w, list[i]);
+    jw_array_end(w);
+}
+
+static void put_plan(struct json_writer *w, const struct forgetting *f)
+{
+    const struct forget_report *r = &f->told->documents;
+
+    jw_object(w);
+    reply_count(w, "weir_receipt", 1);
+    reply_bool(w, "pending", true);
+    put_order(w, f);
+    put_list(w, "bases", f->bases, f->base_count);
+    put_list(w, "shelf", r->files, r->file_count);
+    receipt_put_documents(w, r, SIZE_MAX);
+    receipt_put_prints(w, f->told);
+    jw_object_end(w);
+}
+
+static const char *folder_of(const struct house *house, struct arena *arena)
+{
+    return arena_fmt(arena, STR_FMT "/" FOLDER, STR_ARG(house->dir)).ptr;
+}
+
+static const char *name_pending(struct forgetting *f, const char *folder)
+{
+    uint8_t bytes[4];
+    struct buf b;
+
+    clock_random(bytes, sizeof bytes);
+    buf_init(&b, f->arena, 4 * KIB);
+    buf_fmt(&b, "%s/%012" PRIx64 "-", folder, (uint64_t)f->begun);
+    buf_hex(&b, bytes, sizeof bytes);
+    buf_str(&b, STR(PENDING));
+    buf_char(&b, '\0');
+    return buf_ok(&b) ? b.ptr : NULL;
+}
+
+struct storing {
+    const char *folder, *path;
+    struct str text;
+    bool ok;
+    struct err *err;
+};
+
+static void run_store(void *arg)
+{
+    struct storing *s = arg;
+
+    s->ok = file_make_dir(s->folder, 0700, s->err) && file_store(s->path, s->text, 0600, s->err);
+}
+
+bool pending_write(struct forgetting *f, struct err *err)
+{
+    struct storing s = {.folder = folder_of(f->house, f->arena), .err = err};
+    struct json_writer w;
+    struct buf b;
+
+    s.path = s.folder ? name_pending(f, s.folder) : NULL;
+    if (!s.path)
+        return err_arena(err, f->arena);
+    buf_init(&b, f->arena, PENDING_MAX);
+    jw_init(&w, &b);
+    put_plan(&w, f);
+    if (!buf_finish(&b, &s.text, err) || !pool_run(f->house->documents, run_store, &s, err))
+        return false;
+    if (!s.ok)
+        return err_wrap(err, "write down what is to be forgotten");
+    f->pending = s.path;
+    return true;
+}
+
+/* ---- ended ---- */
+
+struct ending {
+    const char *folder, *pending, *receipt; /* receipt NULL: there was nothing */
+    struct str text;
+    bool ok;
+    struct err err;
+};
+
+/* Names begin with the time: the oldest stand first once they are sorted, and few are ever too many. */
+static bool remove_oldest(struct ending *e, struct arena *arena, struct err *err)
+{
+    struct str *names, oldest = STR_NONE;
+    size_t count, receipts = 0;
+
+    if (!file_list(arena, e->folder, NAMES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!str_ends(names[i], STR(RECEIPT)))
+            continue;
+        receipts++;
+        if (!oldest.ptr || str_cmp(names[i], oldest) < 0)
+            oldest = names[i];
+    }
+    if (receipts <= RECEIPTS_KEPT)
+        return true;
+    struct str path = arena_fmt(arena, "%s/" STR_FMT, e->folder, STR_ARG(oldest));
+    return path.ptr ? file_remove(path.ptr, err) : err_arena(err, arena);
+}
+
+static bool end_now(struct ending *e, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+
+    if (!arena)
+        return err_no_room(err, "no memory for a receipt");
+    if (e->receipt &&
+        (!file_store(e->receipt, e->text, 0600, err) || !remove_oldest(e, arena, err)))
+        return false;
+    return file_remove(e->pending, err) && file_sync_dir(e->folder, err);
+}
+
+static void run_end(void *arg)
+{
+    struct ending *e = arg;
+
+    e->ok = end_now(e, &e->err);
+}
+
+bool pending_end(struct forgetting *f, struct err *err)
+{
+    size_t stem = strlen(f->pending) - strlen(PENDING);
+    struct ending e = {.folder = folder_of(f->house, f->arena), .pending = f->pending};
+
+    e.receipt = arena_fmt(f->arena, "%.*s" RECEIPT, (int)stem, f->pending).ptr;
+    e.text = arena_fmt(f->arena, STR_FMT "\n", STR_ARG(f->told->receipt));
+    if (!e.folder || !e.receipt || !e.text.ptr)
+        return err_arena(err, f->arena);
+    if (!pool_run(f->house->documents, run_end, &e, err))
+        return false;
+    if (!e.ok)
+        *err = e.err;
+    return e.ok || err_wrap(err, "all is gone, but the receipt could not be kept");
+}
+
+void pending_drop(struct forgetting *f)
+{
+    struct ending e = {.folder = folder_of(f->house, f->arena), .pending = f->pending};
+    struct err ignored = {0};
+
+    /* What stays is found by the next start, which then finds nothing to forget. */
+    if (e.folder)
+        (void)!pool_run(f->house->documents, run_end, &e, &ignored);
+}
+
+/* ---- read again ---- */
+
+struct plan {
+    struct forget_order order;
+    struct forgetting f;
+    struct forget_told told;
+};
+
+static bool read_text(const struct json *j, struct arena *arena, const char *name, struct str *out)
+{
+    return json_str(j, json_get(j, json_path(j, "order"), str_from(name)), arena, out);
+}
+
+static bool read_bool(const struct json *j, const char *name, bool *out)
+{
+    return json_bool(j, json_get(j, json_path(j, "order"), str_from(name)), out);
+}
+
+static bool read_list(const struct json *j, struct arena *arena, const char *name, struct str **out,
+                      size_t *count)
+{
+    json_ref list = json_path(j, name);
+
+    *out = arena_array(arena, json_count(j, list) + 1, sizeof **out);
+    *count = 0;
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v))
+        if (!*out || !json_str(j, v, arena, &(*out)[(*count)++]))
+            return false;
+    return *out != NULL && json_kind(j, list) == JSON_ARRAY;
+}
+
+static bool read_order(const struct json *j, struct arena *arena, struct plan *p)
+{
+    struct forget_order *o = &p->order;
+
+    return read_text(j, arena, "base", &o->base) && read_text(j, arena, "document", &o->document) &&
+           read_text(j, arena, "person", &o->person) && read_text(j, arena, "tenant", &o->tenant) &&
+           read_text(j, arena, "file", &o->file) && read_bool(j, "whole", &o->whole) &&
+           read_bool(j, "keep_files", &o->keep_files) && read_bool(j, "compact", &o->compact) &&
+           read_bool(j, "unknown_too", &o->unknown_too) &&
+           read_text(j, arena, "subject", &p->told.subject) &&
+           read_text(j, arena, "key_id", &p->f.key_id) &&
+           json_i64(j, json_path(j, "order.begun"), &p->f.begun);
+}
+
+static bool is_one_order(const struct forget_order *o)
+{
+    return !!o->document.len + !!o->person.len + !!o->file.len + o->whole == 1;
+}
+
+static bool read_plan(struct arena *arena, struct str text, struct plan *p, struct err *err)
+{
+    struct json *j = json_parse(arena, text, err);
+    struct forget_report *r = &p->told.documents;
+
+    if (!j)
+        return false;
+    if (!read_order(j, arena, p) || !is_one_order(&p->order) ||
+        !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
+        !read_list(j, arena, "shelf", &r->files, &r->file_count) ||
+        (p->order.whole && p->f.base_count != 1))
+        return err_set(err, ERR_INVALID, "it does not say what is to be forgotten");
+    if (!receipt_read_documents(j, arena, r, err) ||
+        !receipt_read_prints(j, arena, &r->prints, err))
+        return false;
+    if (p->order.whole)
+        p->told.base = p->f.bases[0];
+    return true;
+}
+
+/* ---- finished ---- */
+
+struct leftovers {
+    const char *folder;
+    struct arena *arena;
+    struct str *names, text;
+    size_t count;
+    const char *path;
+    bool ok;
+    struct err err;
+};
+
+static void run_list(void *arg)
+{
+    struct leftovers *l = arg;
+
+    l->ok = file_list(l->arena, l->folder, NAMES_MAX, &l->names, &l->count, &l->err);
+}
+
+static void run_load(void *arg)
+{
+    struct leftovers *l = arg;
+
+    l->ok = file_load(l->arena, l->path, PENDING_MAX, &l->text, &l->err);
+}
+
+static SUSPENDS bool record(struct forgetting *f, struct err *err)
+{
+    const struct principal *house CLEANUP(principal_release) =
+        accounts_local_admin(f->house->accounts);
+    struct audit_record record = {.time = clock_wall(),
+                                  .key_id = house->key_id,
+                                  .tenant = house->tenant,
+                                  .route = STR("forget"),
+                                  .outcome = STR("complete"),
+                                  .tokens_in = -1,
+                                  .tokens_out = -1,
+                                  .tokens_cached = -1,
+                                  .note = forget_note(f->arena, f->told)};
+    struct hold none = {0};
+
+    return accounts_record(f->house->accounts, &none, &record, err);
+}
+
+static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct err *err)
+{
+    struct plan *p = arena_alloc(l->arena, sizeof *p);
+
+    if (!p)
+        return err_arena(err, l->arena);
+    if (!pool_run(house->documents, run_load, l, err))
+        return false;
+    if (!l->ok) {
+        *err = l->err;
+        return err->code == ERR_NOT_FOUND && (*err = (struct err){0}, true); /* done meanwhile */
+    }
+    p->f = (struct forgetting){.house = house,
+                               .arena = l->arena,
+                               .order = &p->order,
+                               .told = &p->told,
+                               .resumed = true,
+                               .pending = l->path};
+    if (!read_plan(l->arena, l->text, p, err))
+        return err_wrap(err, "\"%s\"", l->path);
+    p->told.resumed = true;
+    if (!forget_carry_out(&p->f, err) || !forget_receipt(&p->f, err) || !record(&p->f, err) ||
+        !pending_end(&p->f, err))
+        return false;
+    log_info("forgetting that had been cut off is finished: %zu documents; its receipt is in "
+             "\"%s\"",
+             p->told.documents.count, l->folder);
+    return true;
+}
+
+static SUSPENDS bool finish_all(struct house *house, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(ARENA);
+    struct leftovers l = {.arena = arena};
+
+    if (!arena)
+        return err_no_room(err, "no memory to look what is to be forgotten");
+    l.folder = folder_of(house, arena);
+    if (!l.folder)
+        return err_arena(err, arena);
+    if (!pool_run(house->documents, run_list, &l, err))
+        return false;
+    if (!l.ok) {
+        *err = l.err;
+        return err->code == ERR_NOT_FOUND && (*err = (struct err){0}, true);
+    }
+    for (size_t i = 0; i < l.count; i++) {
+        if (!str_ends(l.names[i], STR(PENDING)))
+            continue;
+        if (atomic_load(&house->forgetting) > 0)
+            return true; /* whose it may be; the next look finds what is left then */
+        l.path = arena_fmt(arena, "%s/" STR_FMT, l.folder, STR_ARG(l.names[i])).ptr;
+        if (!l.path)
+            return err_arena(err, arena);
+        if (!finish_one(house, &l, err))
+            return err_wrap(err, "forgetting that had been cut off is not finished");
+    }
+    return true;
+}
+
+void house_finish_forgetting(struct house *house)
+{
+    struct err err = {0};
+
+    if (!finish_all(house, &err) && err.code != ERR_CANCELLED)
+        log_error("%s; it is tried again every 30 s", err.text);
+}
+
+void house_forget_loop(void *arg)
+{
+    struct err err = {0};
+
+    while (fiber_sleep(RETRY_EVERY, &err))
+        house_finish_forgetting(arg);
+}
