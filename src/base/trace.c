@@ -36,21 +36,28 @@ struct entry {
     bool leaf;
 };
 
+/* What few requests have: sums of the spans that the ring has overwritten. */
+struct gone {
+    struct {
+        const char *name;
+        dur_ns dur;
+    } at[NAMES_MAX];
+};
+
+/* Cleared up to `open` only, and so are entries: of most requests the rest is never touched. */
 struct trace {
     struct arena *arena;
     uint64_t id;
     mono_ns begin;
-    struct trace_context context;
     bool joined;
     uint64_t root, inner;      /* spans: of the request, the innermost open one */
     uint32_t spans;            /* ever begun */
     uint32_t written, dropped; /* written: entries ever; the ring holds the last of them */
+    uint32_t opened;           /* so many of `open` were used */
+    struct gone *gone;         /* NULL: nothing was overwritten */
     struct entry *pieces[PIECES];
     struct span open[SPANS_OPEN];
-    struct {
-        const char *name;
-        dur_ns dur;
-    } gone[NAMES_MAX]; /* sums of the spans that the ring has overwritten */
+    struct trace_context context; /* with `joined` */
 };
 
 static mono_ns no_clock(void)
@@ -81,9 +88,10 @@ static uint64_t next_span_id(struct trace *trace)
 
 struct trace *trace_new(struct arena *arena, uint64_t id)
 {
-    struct trace *trace = arena_alloc(arena, sizeof *trace);
+    struct trace *trace = arena_alloc_raw(arena, sizeof *trace);
 
     if (trace) {
+        memset(trace, 0, offsetof(struct trace, open));
         trace->arena = arena;
         trace->id = id;
         trace->begin = clock_now();
@@ -106,15 +114,17 @@ static struct entry *entry_at(const struct trace *trace, uint32_t number)
 
 /* Names are literals: the same one has the same place, and of two with the same text trace_span_total()
  * makes a sum. */
-static void keep_total(struct trace *trace, const struct entry *lost)
+static NOINLINE void keep_total(struct trace *trace, const struct entry *lost)
 {
-    if (lost->dur < 0)
+    if (lost->dur >= 0 && !trace->gone)
+        trace->gone = arena_alloc(trace->arena, sizeof *trace->gone);
+    if (lost->dur < 0 || !trace->gone)
         return;
     for (size_t i = 0; i < NAMES_MAX; i++) {
-        if (!trace->gone[i].name)
-            trace->gone[i].name = lost->name;
-        if (trace->gone[i].name == lost->name) {
-            trace->gone[i].dur += lost->dur;
+        if (!trace->gone->at[i].name)
+            trace->gone->at[i].name = lost->name;
+        if (trace->gone->at[i].name == lost->name) {
+            trace->gone->at[i].dur += lost->dur;
             return;
         }
     }
@@ -126,7 +136,7 @@ static struct entry *next_entry(struct trace *trace)
     struct entry **piece = &trace->pieces[trace->written % TRACE_EVENTS_MAX / PIECE_ENTRIES];
 
     if (!*piece)
-        *piece = arena_array(trace->arena, PIECE_ENTRIES, sizeof **piece);
+        *piece = arena_alloc_raw(trace->arena, PIECE_ENTRIES * sizeof **piece);
     if (!*piece) {
         trace->dropped++;
         return NULL;
@@ -135,15 +145,22 @@ static struct entry *next_entry(struct trace *trace)
     if (trace->written++ >= TRACE_EVENTS_MAX) {
         trace->dropped++;
         keep_total(trace, entry);
+    } else {
+        entry->text = NULL;
     }
     return entry;
 }
 
 static struct span *begin(struct trace *trace, const char *name, bool leaf, mono_ns at)
 {
-    for (size_t i = 0; i < SPANS_OPEN; i++) {
+    for (uint32_t i = 0; i < SPANS_OPEN; i++) {
         struct span *span = &trace->open[i];
 
+        if (i == trace->opened) {
+            trace->opened++;
+            span->name = NULL;
+            span->text = NULL;
+        }
         if (!span->name) {
             *span = (struct span){.trace = trace,
                                   .name = name,
@@ -286,9 +303,9 @@ dur_ns trace_span_total(const struct trace *trace, const char *name)
 {
     dur_ns sum = 0;
 
-    for (size_t i = 0; trace && i < NAMES_MAX && trace->gone[i].name; i++)
-        if (is_name(trace->gone[i].name, name))
-            sum += trace->gone[i].dur;
+    for (size_t i = 0; trace && trace->gone && i < NAMES_MAX && trace->gone->at[i].name; i++)
+        if (is_name(trace->gone->at[i].name, name))
+            sum += trace->gone->at[i].dur;
     for (uint32_t i = 0; i < trace_count(trace); i++) {
         const struct entry *entry = entry_at(trace, i);
 

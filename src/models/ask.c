@@ -80,7 +80,7 @@ static bool needs_losses(struct arena *arena, const struct model *model,
         question->losses = arena_alloc(arena, sizeof *question->losses);
     if (!question->losses)
         return err_arena(err, arena);
-    *question->losses = (struct losses){.refuse = model->provider->refuse_unsupported};
+    losses_clear(question->losses, model->provider->refuse_unsupported);
     return true;
 }
 
@@ -188,7 +188,7 @@ bool model_ask(struct arena *arena, const struct model *model, struct model_ques
     const struct dialect *provider = model->provider->dialect;
 
     if (question->losses)
-        *question->losses = (struct losses){.refuse = question->losses->refuse};
+        losses_clear(question->losses, question->losses->refuse);
     if (question->chat && (!provider || provider == &dialect_openai))
         return splice(arena, model, question, out, why, err);
     if (may_splice(model, question)) {

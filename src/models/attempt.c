@@ -1,5 +1,7 @@
 #include "models/attempt.h"
 
+#include <string.h>
+
 #include "models/attempt_internal.h"
 #include "models/dialect.h"
 #include "net/http.h"
@@ -241,7 +243,7 @@ static SUSPENDS bool open_and_begin(struct attempting *a, const struct asking *a
 {
     t->question = *a->plan->question;
     t->question.losses = &t->losses;
-    t->losses = (struct losses){0};
+    losses_clear(&t->losses, false);
     if (attempt_goes_on(a)) {
         if (!attempt_open_going_on(a, asking, t, how, err))
             return false;
@@ -408,7 +410,7 @@ static SUSPENDS bool attempt_with(struct attempting *a, const struct asking *ask
 bool attempt_once(struct attempting *a, const struct asking *asking, struct outcome *how,
                   struct err *err)
 {
-    struct tended *t = arena_alloc(asking->arena, sizeof *t);
+    struct tended *t = arena_alloc_raw(asking->arena, sizeof *t);
     struct breaker_rules rules = breaker_rules_of(a->plan->policy);
     struct deployment *deployment = asking->who.model->deployment;
 
@@ -418,7 +420,10 @@ bool attempt_once(struct attempting *a, const struct asking *asking, struct outc
         deployment_done(deployment, FARED_NEITHER, &rules, fiber_now());
         return err_arena(err, asking->arena);
     }
-    *t = (struct tended){.deployment = deployment, .rules = rules, .started = fiber_now()};
+    memset(t, 0, offsetof(struct tended, losses));
+    t->deployment = deployment;
+    t->rules = rules;
+    t->started = fiber_now();
     return attempt_with(a, asking, t, how, err);
 }
 

@@ -53,8 +53,8 @@ struct tended {
     bool settled;
     struct attempt *note;
     struct model_question question;
-    struct losses losses;
-    struct scope *limit; /* on a first token, while there is none */
+    struct scope *limit;  /* on a first token, while there is none */
+    struct losses losses; /* last: large, and not cleared */
 };
 /* Another goes on with the answer: the first one has failed. */
 void attempt_moved(struct tended *t, const struct model *to, struct attempt *note);

@@ -27,6 +27,13 @@ struct losses {
     int64_t
         max_tokens_assumed; /* the target must be told a limit and the client gave none; 0: no */
 };
+/* Nothing is lost yet. The list itself is left as it is: it is long, and read as far as `count`. */
+static inline void losses_clear(struct losses *losses, bool refuse)
+{
+    losses->refuse = refuse;
+    losses->count = losses->more = 0;
+    losses->max_tokens_assumed = 0;
+}
 /* false: refused, ERR_INVALID "seed: anthropic has no such field; ...". The field is copied by nobody:
  * it must live as long as the losses. */
 bool losses_note(struct losses *losses, struct str field, const char *why, struct err *err)
