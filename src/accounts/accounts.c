@@ -1,5 +1,6 @@
 /* accounts/accounts.c: tables, pepper, loading; the rest of the folder works on what stands here. */
 #include "accounts/accounts_internal.h"
+#include "accounts/audit_body.h"
 #include "accounts/leases.h"
 #include "accounts/usage_internal.h"
 
@@ -252,6 +253,17 @@ static bool open_pepper(struct accounts *accounts, const char *path, struct str 
                        "is missing, and no key works without it: bring it back from a backup, or "
                        "copy that of another instance over the same database");
     return make_pepper(accounts, path, err);
+}
+
+bool accounts_share_subjects(struct accounts *accounts, struct audit_bodies *bodies,
+                             struct err *err)
+{
+    struct sha256 key = hmac_sha256(&accounts->pepper, STR("weir subjects"));
+    bool ok =
+        audit_bodies_share(bodies, (struct str){(const char *)key.bytes, sizeof key.bytes}, err);
+
+    bytes_wipe(&key, sizeof key);
+    return ok;
 }
 
 /* A pepper of another installation would make every key look wrong; this makes it say so. */

@@ -61,6 +61,10 @@ bool accounts_share_windows(struct accounts *accounts, struct redis *redis, stru
                             struct err *err) MUST_CHECK;
 SUSPENDS void accounts_windows_loop(void *accounts);
 bool accounts_limits_divided(const struct accounts *accounts);
+struct audit_bodies; /* accounts/audit_body.h */
+/* Pseudonyms of subjects under the pepper, which all who share the database have. Before loops run. */
+bool accounts_share_subjects(struct accounts *accounts, struct audit_bodies *bodies,
+                             struct err *err) MUST_CHECK;
 struct instances; /* store/instances.h */
 /* An instance that will never be back: what it had taken of spend limits and did not write down as spent is
  * free again. */

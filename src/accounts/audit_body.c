@@ -63,6 +63,7 @@ struct audit_bodies {
     struct arena *arena;
     const char *dir, *key_file;
     struct secret salt, kek; /* kek empty: nothing can be sealed */
+    struct secret shared;    /* of all who share the database, or empty */
     uint32_t subjects_max;
     size_t segment_bytes;
 
@@ -139,8 +140,8 @@ static void put_part(struct buf *b, struct str part)
 }
 
 /* Of what may be of any length only the hash goes in. */
-void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
-                   struct str key_id, char to[AUDIT_SUBJECT_TEXT])
+static void name_subject(const struct secret *salt, struct str tenant, struct str user,
+                         struct str key_id, char to[AUDIT_SUBJECT_TEXT])
 {
     struct sha256 sums[2] = {sha256(tenant), sha256(user.len ? user : key_id)};
     char text[80];
@@ -150,12 +151,31 @@ void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct 
     buf_init_fixed(&b, text, sizeof text);
     buf_str(&b, user.len ? STR("user") : STR("key "));
     buf_put(&b, sums, sizeof sums);
-    sum = hmac_sha256(&bodies->salt, buf_view(&b));
+    sum = hmac_sha256(salt, buf_view(&b));
     buf_init_fixed(&b, to, AUDIT_SUBJECT_TEXT);
     buf_str(&b, STR("s_"));
     buf_hex(&b, sum.bytes, SUBJECT_BYTES);
     buf_char(&b, 0);
     ASSERT(buf_ok(&b));
+}
+
+void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
+                   struct str key_id, char to[AUDIT_SUBJECT_TEXT])
+{
+    name_subject(secret_is_empty(&bodies->shared) ? &bodies->salt : &bodies->shared, tenant, user,
+                 key_id, to);
+}
+
+bool audit_former_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
+                          struct str key_id, char to[AUDIT_SUBJECT_TEXT])
+{
+    name_subject(&bodies->salt, tenant, user, key_id, to);
+    return !secret_is_empty(&bodies->shared);
+}
+
+bool audit_bodies_share(struct audit_bodies *bodies, struct str secret, struct err *err)
+{
+    return secret_set(&bodies->shared, secret.ptr, secret.len, err);
 }
 
 static bool subject_bytes(struct str subject, uint8_t out[SUBJECT_BYTES])
@@ -681,6 +701,7 @@ void audit_bodies_close(struct audit_bodies **bodies)
     file_close(&b->keys);
     file_close(&b->segment);
     secret_wipe(&b->salt);
+    secret_wipe(&b->shared);
     secret_wipe(&b->kek);
     table_done(&b->by_subject);
     mutex_done(&b->lock);

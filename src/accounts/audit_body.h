@@ -1,7 +1,8 @@
 /* accounts/audit_body.h: questions and answers beside the audit log, encrypted, one key a subject, so that
  * a subject is erased by dropping its key.
  *   subject    the end user of a tenant, or the key when nobody is named; in the log a pseudonym:
- *              "s_" + 32 hex digits of an HMAC under a random salt of the key file
+ *              "s_" + 32 hex digits of an HMAC under a random salt of the key file; where several Weirs share a
+ *              database under a secret of theirs, so that a person has one pseudonym at all of them
  *   key file   a slot of 128 bytes a subject: its data key, wrapped by the master key (AES-256-GCM).
  *              Erasing overwrites the slot in place and syncs. It must not be in long-lived backups:
  *              who has an old copy of it and the master key can read what was erased since.
@@ -39,6 +40,12 @@ void audit_bodies_close(struct audit_bodies **bodies);
 /* The pseudonym of a tenant's user, or, when `user` is empty, of the key. */
 void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
                    struct str key_id, char to[AUDIT_SUBJECT_TEXT]);
+
+/* From here on under this secret, before anybody is served. */
+bool audit_bodies_share(struct audit_bodies *bodies, struct str secret, struct err *err) MUST_CHECK;
+/* The pseudonym from before that; false: there was no before. */
+bool audit_former_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
+                          struct str key_id, char to[AUDIT_SUBJECT_TEXT]);
 
 struct audit_body {
     struct str subject; /* a pseudonym */

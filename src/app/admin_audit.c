@@ -432,6 +432,7 @@ static bool erase_subject(struct admin_call *call, struct err *err)
     struct work *work = new_work(call, run_erase, err);
     struct str who = STR(""), tenant = call->who->tenant;
     char *text = arena_alloc(call->arena, AUDIT_SUBJECT_TEXT);
+    bool former = false;
 
     if (!work || !text || !field_text(call, "subject", &who, err) ||
         !field_text(call, "tenant", &tenant, err))
@@ -440,11 +441,20 @@ static bool erase_subject(struct admin_call *call, struct err *err)
         (is_pseudonym(who) || !str_eq(tenant, call->who->tenant)))
         return err_set(err, ERR_DENIED,
                        "only operators erase by pseudonym, or users of another tenant");
-    if (!is_pseudonym(who))
+    if (!is_pseudonym(who)) {
+        /* Also under the name from before the database was shared. */
+        if (audit_former_subject(call->house->audit_bodies, tenant, who, STR(""), text)) {
+            work->body.subject = str_from(text);
+            if (!do_work(work, err))
+                return false;
+        }
+        former = work->had;
         audit_subject(call->house->audit_bodies, tenant, who, STR(""), text);
+    }
     work->body.subject = is_pseudonym(who) ? who : str_from(text);
     if (!do_work(work, err))
         return false;
+    work->had = work->had || former;
     call->note =
         arena_fmt(call->arena, "subject " STR_FMT " erased: %s", STR_ARG(work->body.subject),
                   work->had ? "the key of its bodies is gone" : "it had no sealed bodies");

@@ -34,15 +34,21 @@ static bool name_person(struct forgetting *f, struct err *err)
 {
     struct str person = f->order->person;
     bool is_key = str_starts(person, STR("k_")) || str_starts(person, STR("u_"));
+    struct str user = is_key ? STR("") : person, tenant = f->order->tenant;
     char *text = arena_alloc(f->arena, AUDIT_SUBJECT_TEXT);
+    char *former = arena_alloc(f->arena, AUDIT_SUBJECT_TEXT);
 
-    if (!text)
+    if (!text || !former)
         return err_arena(err, f->arena);
     f->key_id = is_key ? person : STR("");
-    if (!is_pseudonym(person))
-        audit_subject(f->house->audit_bodies, f->order->tenant, is_key ? STR("") : person,
-                      f->key_id, text);
-    f->told->subject = is_pseudonym(person) ? person : str_from(text);
+    f->former = STR("");
+    f->told->subject = person;
+    if (is_pseudonym(person))
+        return true;
+    audit_subject(f->house->audit_bodies, tenant, user, f->key_id, text);
+    f->told->subject = str_from(text);
+    if (audit_former_subject(f->house->audit_bodies, tenant, user, f->key_id, former))
+        f->former = str_from(former);
     return true;
 }
 
@@ -379,7 +385,8 @@ static SUSPENDS bool purge_cache(struct forgetting *f, struct err *err)
         return false;
     if (f->key_id.len && !purge_tag(f, CACHE_OF_KEY, f->key_id, err))
         return false;
-    return !f->order->person.len || purge_tag(f, CACHE_OF_SUBJECT, f->told->subject, err);
+    return (!f->order->person.len || purge_tag(f, CACHE_OF_SUBJECT, f->told->subject, err)) &&
+           (!f->former.len || purge_tag(f, CACHE_OF_SUBJECT, f->former, err));
 }
 
 static SUSPENDS bool forget_responses_of(struct forgetting *f,
@@ -418,6 +425,7 @@ static SUSPENDS bool forget_responses(struct forgetting *f, struct err *err)
 {
     const struct responses_selector person = {
         .tenant = f->order->tenant, .key_id = f->key_id, .subject = f->told->subject};
+    const struct responses_selector former = {.subject = f->former};
     int64_t orphans = 0;
 
     if (!f->house->responses)
@@ -425,7 +433,8 @@ static SUSPENDS bool forget_responses(struct forgetting *f, struct err *err)
     if (!f->order->dry_run && !house_overtake(f->house, f->arena, err))
         return false;
     if (!forget_responses_from(f, err) ||
-        (f->order->person.len && !forget_responses_of(f, &person, err)))
+        (f->order->person.len && !forget_responses_of(f, &person, err)) ||
+        (f->former.len && !forget_responses_of(f, &former, err)))
         return false;
     if (f->order->dry_run)
         return true;

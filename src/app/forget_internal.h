@@ -11,6 +11,7 @@ struct forgetting {
     const struct forget_order *order;
     struct forget_told *told;
     struct str key_id; /* of a person who is a key */
+    struct str former; /* their pseudonym from before the database was shared, or empty */
     struct str *bases; /* ids of those it works in */
     size_t base_count;
     wall_ms begun;

@@ -36,6 +36,7 @@ static void put_order(struct json_writer *w, const struct forgetting *f)
     reply_bool(w, "compact", o->compact);
     reply_bool(w, "unknown_too", o->unknown_too);
     reply_text(w, "subject", f->told->subject);
+    reply_text(w, "former", f->former);
     reply_text(w, "key_id", f->key_id);
     reply_count(w, "begun", f->begun);
     jw_object_end(w);
@@ -234,6 +235,7 @@ static bool read_order(const struct json *j, struct arena *arena, struct plan *p
            read_bool(j, "keep_files", &o->keep_files) && read_bool(j, "compact", &o->compact) &&
            read_bool(j, "unknown_too", &o->unknown_too) &&
            read_text(j, arena, "subject", &p->told.subject) &&
+           read_text(j, arena, "former", &p->f.former) &&
            read_text(j, arena, "key_id", &p->f.key_id) &&
            json_i64(j, json_path(j, "order.begun"), &p->f.begun);
 }

@@ -236,6 +236,9 @@ static bool open_accounts(struct house *house, struct err *err)
         .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
     if (!accounts_open(&accounts, &house->accounts, err))
         return false;
+    if (store_is_shared(house->store) &&
+        !accounts_share_subjects(house->accounts, house->audit_bodies, err))
+        return false;
     accounts_join(house->accounts, house->instances);
     return true;
 }

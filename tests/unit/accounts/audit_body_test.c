@@ -125,6 +125,33 @@ TEST(audit_subjects_are_pseudonyms)
     EXPECT(strcmp(key, again) != 0); /* a user who calls herself like the key */
 }
 
+/* Two key files, one secret: the same person; and the former pseudonym is still known, to be erased too. */
+TEST(audit_subjects_are_the_same_where_a_secret_is_shared)
+{
+    struct bodies one CLEANUP(bodies_done) = {0}, other CLEANUP(bodies_done) = {0};
+    char a[AUDIT_SUBJECT_TEXT], b[AUDIT_SUBJECT_TEXT], former[AUDIT_SUBJECT_TEXT];
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+
+    const char *there = arena_fmt(arena, "%s/other", test_dir()).ptr;
+    REQUIRE(there && file_make_dir(there, 0700, &err));
+    REQUIRE(open_bodies(&one, test_dir(), MASTER, &err) && open_bodies(&other, there, MASTER, &err),
+            "%s", err.text);
+    name(&one, "ann", a);
+    name(&other, "ann", b);
+    EXPECT(strcmp(a, b) != 0, "each key file has a salt of its own");
+    EXPECT(!audit_former_subject(one.b, STR("acme"), STR("ann"), STR("k_1"), former));
+    REQUIRE(audit_bodies_share(one.b, STR("of both"), &err) &&
+            audit_bodies_share(other.b, STR("of both"), &err));
+    EXPECT(audit_former_subject(one.b, STR("acme"), STR("ann"), STR("k_1"), former) &&
+           strcmp(former, a) == 0);
+    name(&one, "ann", a);
+    name(&other, "ann", b);
+    EXPECT(strcmp(a, b) == 0 && strcmp(a, former) != 0);
+    name(&other, "bob", b);
+    EXPECT(strcmp(a, b) != 0);
+}
+
 TEST(audit_body_needs_its_master_key)
 {
     const char *dir = test_dir();
