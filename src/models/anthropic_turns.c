@@ -4,6 +4,7 @@
  * same side become one message, and empty ones none. */
 #include "models/anthropic.h"
 #include "models/members.h"
+#include "models/tools.h"
 
 struct place { /* of a part, for losses */
     const struct turn *turn;
@@ -378,22 +379,20 @@ bool anthropic_write_tools(struct anthropic_writing *to, struct err *err)
     bool any = false;
 
     for (const struct tool *tool = to->in->tools; tool; tool = tool->next, i++) {
-        struct str field = arena_fmt(to->arena, "tools.%zu", i);
+        struct str own = tool->builtin;
 
-        if (!field.ptr)
-            return err_arena(err, to->arena);
-        if (tool->builtin.ptr && !to->same) {
-            if (!losses_note(to->losses, field, "only its own provider has this tool", err))
-                return false;
+        if (own.ptr && !to->same &&
+            !builtin_tool(to->arena, tool, i, &dialect_anthropic, to->losses, &own, err))
+            return false;
+        if (tool->builtin.ptr && !own.ptr)
             continue;
-        }
         if (!any) {
             jw_key(to->w, "tools");
             jw_array(to->w);
         }
         any = true;
-        if (tool->builtin.ptr)
-            jw_raw(to->w, tool->builtin);
+        if (own.ptr)
+            jw_raw(to->w, own);
         else
             write_tool(to, tool);
     }

@@ -4,6 +4,7 @@
 #include "models/anthropic.h"
 #include "models/members.h"
 #include "models/models.h"
+#include "models/tools.h"
 
 #define VERSION          "2023-06-01" /* anthropic-version, where the settings name none */
 #define MAX_TOKENS_USUAL 4096 /* the field is required here; neither client nor model said */
@@ -296,6 +297,14 @@ static bool write_body(struct anthropic_writing *to, const struct model *model, 
     return true;
 }
 
+static bool runs_code(const struct conversation *in)
+{
+    for (const struct tool *t = in->tools; t; t = t->next)
+        if (t->builtin.len && builtin_may_run_code(t))
+            return true;
+    return false;
+}
+
 size_t anthropic_head(const struct model *to, const struct conversation *in,
                       struct http_field out[ANTHROPIC_FIELDS_MAX])
 {
@@ -308,6 +317,8 @@ size_t anthropic_head(const struct model *to, const struct conversation *in,
     out[0] = (struct http_field){STR("anthropic-version"), version};
     if (in->spoken == &dialect_anthropic && in->beta.ptr)
         out[n++] = (struct http_field){STR("anthropic-beta"), in->beta};
+    else if (in->spoken != &dialect_anthropic && runs_code(in))
+        out[n++] = (struct http_field){STR("anthropic-beta"), STR("code-execution-2025-08-25")};
     return n;
 }
 

@@ -296,17 +296,16 @@ static bool write_function(struct writing *k, const struct tool *tool, unsigned 
     return true;
 }
 
-/* Another dialect's own tools: a search is a search everywhere. */
-static struct str own_tool(const struct writing *k, const struct tool *tool)
+static bool write_builtin(struct writing *k, const struct tool *tool, unsigned at, struct err *err)
 {
-    if (gemini_is_ours(k->in))
-        return tool->builtin;
-    if (str_find(tool->builtin, STR("\"web_search")) < tool->builtin.len)
-        return STR("{\"googleSearch\":{}}");
-    if (str_find(tool->builtin, STR("\"code_execution")) < tool->builtin.len ||
-        str_find(tool->builtin, STR("\"code_interpreter")) < tool->builtin.len)
-        return STR("{\"codeExecution\":{}}");
-    return STR_NONE;
+    struct str own = tool->builtin;
+
+    if (!gemini_is_ours(k->in) &&
+        !builtin_tool(k->arena, tool, at, &dialect_gemini, k->losses, &own, err))
+        return false;
+    if (own.ptr)
+        jw_raw(&k->w, own);
+    return true;
 }
 
 static bool write_tools(struct writing *k, struct err *err)
@@ -323,10 +322,7 @@ static bool write_tools(struct writing *k, struct err *err)
             functions = true;
             continue;
         }
-        if (own_tool(k, t).ptr)
-            jw_raw(&k->w, own_tool(k, t));
-        else if (!losses_note(k->losses, arena_fmt(k->arena, "tools.%u", at),
-                              "gemini has no such tool", err))
+        if (!write_builtin(k, t, at, err))
             return false;
     }
     at = 0;

@@ -133,6 +133,9 @@ static bool read_part(struct field_reader *r, json_ref v, struct part *part, con
 static bool read_parts(struct field_reader *r, json_ref parts, struct place *at,
                        struct part ***tail, struct err *err)
 {
+    static const char *const known[] = {"type",      "text",    "image_url",     "input_audio",
+                                        "file",      "refusal", "cache_control", "thinking",
+                                        "signature", NULL};
     const struct json *j = r->json;
 
     at->list = "content";
@@ -152,7 +155,8 @@ static bool read_parts(struct field_reader *r, json_ref parts, struct place *at,
             part->cache_control = json_raw(j, mark);
         if (part->kind != PART_TEXT)
             r->to->prompt_bytes += MEDIA_BYTES;
-        if (!read_part(r, v, part, at, err))
+        if (!read_part(r, v, part, at, err) ||
+            (part->kind != PART_OTHER && !openai_read_extra(r, v, known, &part->extra, err)))
             return false;
     }
     at->list = NULL;

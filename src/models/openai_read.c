@@ -48,6 +48,8 @@ bool openai_check_model(const struct conversation *c, struct err *err)
 static bool read_function(struct field_reader *r, json_ref function, struct tool *tool, size_t i,
                           struct err *err)
 {
+    static const char *const known[] = {"name",          "description", "parameters", "strict",
+                                        "cache_control", "type",        NULL};
     const struct json *j = r->json;
     json_ref name = json_get(j, function, STR("name"));
     json_ref about = openai_given(j, function, STR("description"));
@@ -68,7 +70,24 @@ static bool read_function(struct field_reader *r, json_ref function, struct tool
         return err_arena(err, r->arena);
     tool->parameters = schema ? json_raw(j, schema) : STR_NONE;
     tool->strict = strict ? flag : -1;
-    return true;
+    return openai_read_extra(r, function, known, &tool->extra, err);
+}
+
+/* What stands beside the function, behind what stands in it. */
+static bool read_beside(struct field_reader *r, json_ref t, struct tool *tool, struct err *err)
+{
+    static const char *const known[] = {"type", "function", "cache_control", NULL};
+    struct str beside = STR_NONE, inside = tool->extra;
+
+    if (!openai_read_extra(r, t, known, &beside, err))
+        return false;
+    if (!beside.len)
+        return true;
+    tool->extra = !inside.len ? beside
+                              : arena_fmt(r->arena, STR_FMT "," STR_FMT,
+                                          STR_ARG(str_slice(inside, 0, inside.len - 1)),
+                                          STR_ARG(str_slice(beside, 1, beside.len)));
+    return tool->extra.ptr || err_arena(err, r->arena);
 }
 
 static bool read_tool_list(struct field_reader *r, json_ref v, bool bare, struct err *err)
@@ -98,7 +117,8 @@ static bool read_tool_list(struct field_reader *r, json_ref v, bool bare, struct
             return err_set(err, ERR_INVALID, "tools.%zu.type: expected a string", i);
         if (!bare && !str_eq(type, STR("\"function\"")))
             tool->builtin = json_raw(j, t);
-        else if (!read_function(r, bare ? t : json_get(j, t, STR("function")), tool, i, err))
+        else if (!read_function(r, bare ? t : json_get(j, t, STR("function")), tool, i, err) ||
+                 (!bare && !read_beside(r, t, tool, err)))
             return false;
     }
     return true;

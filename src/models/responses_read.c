@@ -110,6 +110,9 @@ static const struct {
 static bool read_piece(struct gathering *g, json_ref v, const struct at *at, struct part ***end,
                        struct err *err)
 {
+    static const char *const known[] = {"type",      "text",        "refusal",  "detail",
+                                        "image_url", "file_id",     "file_url", "file_data",
+                                        "filename",  "input_audio", "logprobs", NULL};
     struct part *part;
 
     if (json_kind(g->r->json, v) != JSON_OBJECT)
@@ -120,8 +123,9 @@ static bool read_piece(struct gathering *g, json_ref v, const struct at *at, str
         part = member_part(g->r, end, contents[i].kind, err);
         if (!part)
             return false;
-        return contents[i].read ? contents[i].read(g, v, at, part, err)
-                                : read_words(g, v, at, part, contents[i].key, err);
+        return (contents[i].read ? contents[i].read(g, v, at, part, err)
+                                 : read_words(g, v, at, part, contents[i].key, err)) &&
+               members_unknown(g->r, v, known, &part->extra, err);
     }
     return at_error(&(struct at){at, "type", 0},
                     "expected \"input_text\", \"input_image\", \"input_file\" or another kind of "

@@ -3,6 +3,7 @@
 #include "models/members.h"
 #include "models/models.h"
 #include "models/responses.h"
+#include "models/tools.h"
 
 struct sending {
     struct arena *arena;
@@ -260,16 +261,15 @@ static bool write_tools(struct sending *s, struct err *err)
     jw_key(s->w, "tools");
     jw_array(s->w);
     for (const struct tool *tool = s->in->tools; tool; tool = tool->next, i++) {
-        struct str field = arena_fmt(s->arena, "tools.%zu", i);
+        struct str own = tool->builtin;
 
-        if (!field.ptr)
-            return err_arena(err, s->arena);
-        if (!tool->builtin.ptr)
-            write_tool(s, tool);
-        else if (s->same)
-            jw_raw(s->w, tool->builtin);
-        else if (!losses_note(s->losses, field, "only its own provider has this tool", err))
+        if (own.ptr && !s->same &&
+            !builtin_tool(s->arena, tool, i, &dialect_responses, s->losses, &own, err))
             return false;
+        if (own.ptr)
+            jw_raw(s->w, own);
+        else if (!tool->builtin.ptr)
+            write_tool(s, tool);
     }
     jw_array_end(s->w);
     return true;

@@ -7,6 +7,7 @@
 
 #include "models/aws_frames.h"
 #include "models/habits.h"
+#include "models/tools.h"
 #include "models/upstream.h"
 
 #define SCRATCH_SLACK MIB /* beside an event: its index, decoded texts */
@@ -397,6 +398,7 @@ static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
     struct upstream_question q;
 
     if (!signatures_fit(p->arena, asked, p->dialect, losses, &asked, err) ||
+        !leftovers_note(p->arena, asked, p->dialect, losses, err) ||
         !p->dialect->write_request(p->arena, asked, model, losses, &out, err))
         return false;
     if (!habits_path(p->arena, model, out.path, &out.path, err))

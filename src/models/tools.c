@@ -89,13 +89,32 @@ bool call_name(const struct call_names *names, const struct turn *turn, const st
     return true;
 }
 
+/* What the client's dialect calls the list of parts: it shows in where the turn stands. */
+static const char *list_of(struct str turn)
+{
+    if (str_starts(turn, STR("contents.")) || str_starts(turn, STR("systemInstruction")) ||
+        str_starts(turn, STR("system_instruction")))
+        return "parts.";
+    return str_eq(turn, STR("system")) ? "" : "content.";
+}
+
+/* Of Responses: what is an item of its own there has no content. */
+static bool is_item(const struct turn *turn, const struct part *part)
+{
+    return str_starts(turn->path, STR("input.")) &&
+           (part->kind == PART_REASONING || part->kind == PART_TOOL_CALL ||
+            part->kind == PART_TOOL_RESULT || part->kind == PART_OTHER);
+}
+
 struct str part_path(struct arena *arena, const struct turn *turn, const struct part *part)
 {
     unsigned at = 0;
 
     for (const struct part *p = turn->parts; p && p != part; p = p->next)
         at++;
-    return arena_fmt(arena, STR_FMT ".%u", STR_ARG(turn->path), at);
+    if (str_eq(turn->path, STR("prompt")) || is_item(turn, part))
+        return turn->path;
+    return arena_fmt(arena, STR_FMT ".%s%u", STR_ARG(turn->path), list_of(turn->path), at);
 }
 
 bool part_loss(struct arena *arena, const struct turn *turn, const struct part *part,

@@ -32,6 +32,18 @@ bool part_loss(struct arena *arena, const struct turn *turn, const struct part *
                const char *member, const char *why, struct losses *losses, struct err *err)
     MUST_CHECK;
 
+/* A provider's own tool in the words of `to`, where that has an equal: a search of the web, code that is run there.
+ * *out is NULL where it has none: noted, as options without a place are. builtin_tools.c */
+bool builtin_tool(struct arena *arena, const struct tool *tool, size_t at, const struct dialect *to,
+                  struct losses *losses, struct str *out, struct err *err) MUST_CHECK;
+
+/* May it be one that runs code? Anthropic wants to be told in the head. */
+bool builtin_may_run_code(const struct tool *tool);
+
+/* What of it no writer of the dialect `to` looks at, noted (leftovers.c). */
+bool leftovers_note(struct arena *arena, const struct conversation *in, const struct dialect *to,
+                    struct losses *losses, struct err *err) MUST_CHECK;
+
 /* Walk the strings of asked->inputs (ASK_EMBEDDING): one string or an array of strings. Token arrays are
  * ERR_INVALID: only the model's own tokenizer knows their text. */
 bool inputs_read(struct arena *arena, const struct conversation *asked, struct str **texts,

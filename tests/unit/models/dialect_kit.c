@@ -4,6 +4,7 @@
 
 #include "models/aws_frames.h"
 #include "models/responses.h"
+#include "models/tools.h"
 #include "test.h"
 
 static const struct provider provider = {.name = {"fake", 4}};
@@ -32,7 +33,8 @@ struct str kit_request(struct arena *arena, const struct dialect *from, const st
     struct conversation *c = kit_read(arena, from, body, err);
     struct outgoing out = {0};
 
-    if (!c || !to->write_request(arena, c, &kit_model, losses, &out, err))
+    if (!c || !leftovers_note(arena, c, to, losses, err) ||
+        !to->write_request(arena, c, &kit_model, losses, &out, err))
         return STR_NONE;
     return out.body;
 }

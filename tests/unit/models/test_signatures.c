@@ -38,29 +38,29 @@ static const struct {
     {"Claude's to Claude in another cloud", &dialect_anthropic, &dialect_bedrock,
      CLAUDE(THOUGHT("sig")), "\"sig\"", NULL},
     {"Gemini's, told to a client of Claude's, to Claude", &dialect_anthropic, &dialect_anthropic,
-     CLAUDE(THOUGHT("weir-signed:gemini:sig")), NULL, "messages.1.0.signature"},
+     CLAUDE(THOUGHT("weir-signed:gemini:sig")), NULL, "messages.1.content.0.signature"},
     {"Claude's to Gemini", &dialect_anthropic, &dialect_gemini, CLAUDE(THOUGHT("sig")), NULL,
-     "messages.1.0.signature"},
+     "messages.1.content.0.signature"},
     {"what nobody can read, to Gemini", &dialect_anthropic, &dialect_gemini,
-     CLAUDE("{\"type\":\"redacted_thinking\",\"data\":\"sig\"}"), NULL, "messages.1.0"},
+     CLAUDE("{\"type\":\"redacted_thinking\",\"data\":\"sig\"}"), NULL, "messages.1.content.0"},
     {"what nobody can read, to Claude", &dialect_anthropic, &dialect_anthropic,
      CLAUDE("{\"type\":\"redacted_thinking\",\"data\":\"sig\"}"), "\"sig\"", NULL},
     {"Google's call to Google", &dialect_openai, &dialect_gemini, CHAT(CALL("sig")),
      "\"thoughtSignature\":\"sig\"", NULL},
     {"a call's, of nobody known, to Claude", &dialect_openai, &dialect_anthropic, CHAT(CALL("sig")),
-     NULL, "messages.1.1.signature"},
+     NULL, "messages.1.content.1.signature"},
     {"Claude's in a chat, to Claude", &dialect_openai, &dialect_anthropic,
      CHAT("\"thinking_blocks\":[" THOUGHT("sig") "]"), "\"sig\"", NULL},
     {"Claude's in a chat, to a chat provider", &dialect_openai, &dialect_openai,
-     CHAT("\"thinking_blocks\":[" THOUGHT("sig") "]"), NULL, "messages.1.0.signature"},
+     CHAT("\"thinking_blocks\":[" THOUGHT("sig") "]"), NULL, "messages.1.content.0.signature"},
     {"OpenAI's to Claude", &dialect_responses, &dialect_anthropic, ITEMS(RS("sig")), NULL,
-     "input.1.0.signature"},
+     "input.1.signature"},
     {"OpenAI's to OpenAI", &dialect_responses, &dialect_responses, ITEMS(RS("sig")),
      "\"encrypted_content\":\"sig\"", NULL},
     {"Claude's, told to a client of Responses, to Claude", &dialect_responses, &dialect_anthropic,
      ITEMS(RS("weir-signed:anthropic:sig")), "\"signature\":\"sig\"", NULL},
     {"Claude's, told to a client of Responses, to OpenAI", &dialect_responses, &dialect_responses,
-     ITEMS(RS("weir-signed:anthropic:sig")), NULL, "input.1.0.signature"},
+     ITEMS(RS("weir-signed:anthropic:sig")), NULL, "input.1.signature"},
 };
 /* clang-format on */
 
@@ -102,7 +102,8 @@ TEST(signatures_that_are_refused_name_their_place)
 
     REQUIRE(c, "%s", err.text);
     EXPECT(!signatures_fit(arena, c, &dialect_gemini, &losses, &fit, &err));
-    EXPECT(err.code == ERR_INVALID && strstr(err.text, "messages.1.0.signature"), "%s", err.text);
+    EXPECT(err.code == ERR_INVALID && strstr(err.text, "messages.1.content.0.signature"), "%s",
+           err.text);
     EXPECT(str_eq(c->turns->next->parts->signature, STR("sig")), "the client's own is untouched");
 }
 

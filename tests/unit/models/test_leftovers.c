@@ -1,0 +1,284 @@
+/* Nothing of a request vanishes: a mark that stands anywhere in what a client says is sent to the provider, or its
+ * field is named, or the request is refused. And what providers' own tools are called elsewhere. */
+#include <string.h>
+
+#include "dialect_kit.h"
+#include "models/tools.h"
+#include "test.h"
+
+#define MEMORY               (64 * MIB)
+#define MARK                 "MARK7"
+#define CHAT(rest, messages) "{\"model\":\"m\"," rest "\"messages\":[" messages "]}"
+#define SAYS(members)        "{\"role\":\"user\",\"content\":\"hi\"" members "}"
+#define SYSTEM(members)      "{\"role\":\"system\",\"content\":\"s\"" members "}," SAYS("")
+#define PART(part)           "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}," part "]}"
+#define PDF                  "data:application/pdf;base64,JVBERi0="
+#define CLAUDE(rest, messages) \
+    "{\"model\":\"m\",\"max_tokens\":9," rest "\"messages\":[" messages "]}"
+#define BLOCK(block)  "{\"role\":\"user\",\"content\":[" block "]}"
+#define ANSWER(block) SAYS("") ",{\"role\":\"assistant\",\"content\":[" block "]}," SAYS("")
+#define ITEMS(items)  "{\"model\":\"m\",\"input\":[" items "]}"
+
+static const struct {
+    const char *name;
+    const struct dialect *from;
+    const char *field; /* how the loss is called, where it is one */
+    const char *body;
+} marks[] = {
+    {"name of the system", &dialect_openai, "messages.0.name",
+     CHAT("", SYSTEM(",\"name\":\"" MARK "\""))},
+    {"name of the user", &dialect_openai, "messages.0.name",
+     CHAT("", SAYS(",\"name\":\"" MARK "\""))},
+    {"member of a message", &dialect_openai, "messages.0.mood",
+     CHAT("", SAYS(",\"mood\":\"" MARK "\""))},
+    {"member of a system message", &dialect_openai, "messages.0.mood",
+     CHAT("", SYSTEM(",\"mood\":\"" MARK "\""))},
+    {"member of a part", &dialect_openai, "messages.0.content.1.mood",
+     CHAT("", PART("{\"type\":\"text\",\"text\":\"ho\",\"mood\":\"" MARK "\"}"))},
+    {"a part nobody knows", &dialect_openai, "messages.0.content.1",
+     CHAT("", PART("{\"type\":\"mood\",\"mood\":\"" MARK "\"}"))},
+    {"name of a file", &dialect_openai, "messages.0.content.1.filename",
+     CHAT("", PART("{\"type\":\"file\",\"file\":{\"filename\":\"" MARK ".pdf\",\"file_data\":\"" PDF
+                   "\"}}"))},
+    {"a picture of the system", &dialect_openai, "messages.0.content.0",
+     CHAT("", "{\"role\":\"system\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
+              "\"data:image/png;base64," MARK "AAA=\"}}]}," SAYS(""))},
+    {"audio of an answer", &dialect_openai, "messages.1.audio",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\",\"audio\":{\"id\":\"" MARK
+                       "\"}}," SAYS(""))},
+    {"member of a tool", &dialect_openai, "tools.0.mood",
+     CHAT("\"tools\":[{\"type\":\"function\",\"mood\":\"" MARK
+          "\",\"function\":{\"name\":\"f\"}}],",
+          SAYS(""))},
+    {"member of a function", &dialect_openai, "tools.0.mood",
+     CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"mood\":\"" MARK
+          "\"}}],",
+          SAYS(""))},
+    {"both", &dialect_openai, "tools.0.tempo",
+     CHAT("\"tools\":[{\"type\":\"function\",\"tempo\":\"" MARK
+          "\",\"function\":{\"name\":\"f\",\"mood\":1}}],",
+          SAYS(""))},
+    {"what a schema is about", &dialect_openai, "response_format.json_schema.description",
+     CHAT("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\","
+          "\"description\":\"" MARK "\",\"schema\":{\"type\":\"object\"}}},",
+          SAYS(""))},
+    {"title of a document", &dialect_anthropic, "messages.0.content.0.filename",
+     CLAUDE("", BLOCK("{\"type\":\"document\",\"title\":\"" MARK
+                      "\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/"
+                      "pdf\",\"data\":\"JVBERi0=\"}}"))},
+    {"context of a document", &dialect_anthropic, "messages.0.content.0.context",
+     CLAUDE("", BLOCK("{\"type\":\"document\",\"context\":\"" MARK
+                      "\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/"
+                      "pdf\",\"data\":\"JVBERi0=\"}}"))},
+    {"sources of an earlier answer", &dialect_anthropic, "messages.1.content.0.citations",
+     CLAUDE("", ANSWER("{\"type\":\"text\",\"text\":\"a\",\"citations\":[{\"type\":\"char_"
+                       "location\",\"cited_text\":"
+                       "\"" MARK "\"}]}"))},
+    {"a result of the provider's own search", &dialect_anthropic, "messages.1.content.0",
+     CLAUDE("", ANSWER("{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"" MARK
+                       "\",\"content\":[]}"))},
+    {"an option of the provider's own search", &dialect_anthropic, "tools.0.max_uses",
+     CLAUDE(
+         "\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":\"" MARK
+         "\"}],",
+         SAYS(""))},
+    {"annotations of an earlier answer", &dialect_responses, "input.0.content.0.annotations",
+     ITEMS("{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
+           "\"text\":\"a\","
+           "\"annotations\":[{\"type\":\"url_citation\",\"url\":\"" MARK "\"}]}]}," SAYS(""))},
+    {"where a search is asked from", &dialect_responses, "tools.0.user_location",
+     "{\"model\":\"m\",\"input\":\"hi\",\"tools\":[{\"type\":\"web_search\",\"user_location\":{"
+     "\"type\":"
+     "\"approximate\",\"city\":\"" MARK "\"}}]}"},
+};
+
+static bool is_named(const struct losses *losses, const char *field)
+{
+    for (uint32_t i = 0; i < losses->count; i++) {
+        struct str lost = losses->fields[i], want = str_from(field);
+
+        /* A tool or part that is lost whole takes its members with it. */
+        if (str_eq(lost, want) || (str_starts(want, lost) && want.ptr[lost.len] == '.'))
+            return true;
+    }
+    return false;
+}
+
+TEST(nothing_of_a_request_vanishes)
+{
+    static const struct dialect *const targets[] = {
+        &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, &dialect_bedrock};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct losses losses = {0}, strict = {.refuse = true};
+            struct err err = {0};
+            struct str sent;
+
+            if (targets[t] == marks[i].from)
+                continue;
+            sent = kit_request(arena, marks[i].from, targets[t], marks[i].body, &losses, &err);
+            if (!sent.ptr) {
+                EXPECT(err.code == ERR_INVALID, "%s to %s: %s", marks[i].name, targets[t]->name,
+                       err.text);
+                continue;
+            }
+            bool arrived = str_find(sent, STR(MARK)) < sent.len;
+            EXPECT(arrived != is_named(&losses, marks[i].field),
+                   "%s to %s: %s; %" PRIu32 " lost, the first " STR_FMT, marks[i].name,
+                   targets[t]->name, arrived ? "sent and named" : "neither sent nor named",
+                   losses.count, STR_ARG(losses.count ? losses.fields[0] : STR("")));
+            if (arrived)
+                continue;
+            sent = kit_request(arena, marks[i].from, targets[t], marks[i].body, &strict, &err);
+            EXPECT(!sent.ptr && err.code == ERR_INVALID, "%s to %s", marks[i].name,
+                   targets[t]->name);
+        }
+}
+
+/* What clients send back as they were given it, and says nothing. */
+static const struct {
+    const struct dialect *from;
+    const char *body;
+} empties[] = {
+    {&dialect_openai,
+     CHAT("",
+          SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\",\"audio\":null,\"annotations\":[],"
+                   "\"refusal\":null}," SAYS(""))},
+    {&dialect_anthropic,
+     CLAUDE("", ANSWER("{\"type\":\"text\",\"text\":\"a\",\"citations\":null}"))},
+    {&dialect_anthropic,
+     CLAUDE("\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}],",
+            SAYS("") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\","
+                     "\"name\":"
+                     "\"f\",\"input\":{},\"caller\":{\"type\":\"direct\"}}]},"
+                     "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":"
+                     "\"t\",\"content\":\"r\"}]}")},
+    {&dialect_responses,
+     ITEMS("{\"type\":\"message\",\"id\":\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\","
+           "\"content\":[{\"type\":\"output_text\",\"text\":\"a\",\"annotations\":[],\"logprobs\":["
+           "]}]}"
+           "," SAYS(""))},
+};
+
+TEST(what_says_nothing_is_not_named)
+{
+    static const struct dialect *const targets[] = {
+        &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, &dialect_bedrock};
+
+    for (size_t i = 0; i < ARRAY_LEN(empties); i++)
+        for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct losses losses = {0};
+            struct err err = {0};
+
+            EXPECT(
+                kit_request(arena, empties[i].from, targets[t], empties[i].body, &losses, &err).ptr,
+                "%zu to %s: %s", i, targets[t]->name, err.text);
+            EXPECT(losses.count == 0, "%zu to %s: " STR_FMT, i, targets[t]->name,
+                   STR_ARG(losses.fields[0]));
+        }
+}
+
+static const struct {
+    const char *name, *tool;
+    const struct dialect *to;
+    const char *want;    /* NULL: it has no equal there */
+    const char *lost[2]; /* what is named of it */
+} tools[] = {
+    {"a search for Google",
+     "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}",
+     &dialect_gemini,
+     "{\"googleSearch\":{}}",
+     {NULL}},
+    {"a search for OpenAI",
+     "{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"allowed_domains\":[\"a.b\"],"
+     "\"max_uses\":3,"
+     "\"user_location\":{\"type\":\"approximate\",\"city\":\"Bonn\"},\"cache_control\":null}",
+     &dialect_responses,
+     "{\"type\":\"web_search\",\"filters\":{\"allowed_domains\":[\"a.b\"]},\"user_location\":{"
+     "\"type\":"
+     "\"approximate\",\"city\":\"Bonn\"}}",
+     {"tools.3.max_uses"}},
+    {"a search for Anthropic",
+     "{\"type\":\"web_search\",\"filters\":{\"allowed_domains\":[\"a.b\"]},\"search_context_size\":"
+     "\"low\"}",
+     &dialect_anthropic,
+     "{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"allowed_domains\":[\"a.b\"]}",
+     {"tools.3.search_context_size"}},
+    {"a preview's search",
+     "{\"type\":\"web_search_preview_2025_03_11\"}",
+     &dialect_anthropic,
+     "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}",
+     {NULL}},
+    {"options that Google has no place for",
+     "{\"type\":\"web_search\",\"filters\":{\"allowed_domains\":[\"a.b\"]},\"user_location\":{"
+     "\"type\":"
+     "\"approximate\"}}",
+     &dialect_gemini,
+     "{\"googleSearch\":{}}",
+     {"tools.3.filters", "tools.3.user_location"}},
+    {"Google's search for Anthropic",
+     "{\"googleSearch\":{}}",
+     &dialect_anthropic,
+     "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"}",
+     {NULL}},
+    {"its options",
+     "{\"googleSearch\":{\"timeRangeFilter\":{\"startTime\":\"x\"}}}",
+     &dialect_responses,
+     "{\"type\":\"web_search\"}",
+     {"tools.3.googleSearch"}},
+    {"code for Google",
+     "{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}",
+     &dialect_gemini,
+     "{\"codeExecution\":{}}",
+     {NULL}},
+    {"code with files",
+     "{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\",\"file_ids\":[\"f\"]}}",
+     &dialect_anthropic,
+     "{\"type\":\"code_execution_20250825\",\"name\":\"code_execution\"}",
+     {"tools.3.container"}},
+    {"code in a container of one's own",
+     "{\"type\":\"code_interpreter\",\"container\":\"cntr_1\"}",
+     &dialect_gemini,
+     "{\"codeExecution\":{}}",
+     {"tools.3.container"}},
+    {"Google's code for OpenAI",
+     "{\"codeExecution\":{}}",
+     &dialect_responses,
+     "{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}",
+     {NULL}},
+    {"a computer",
+     "{\"type\":\"computer_20250124\",\"name\":\"computer\"}",
+     &dialect_responses,
+     NULL,
+     {"tools.3"}},
+    {"a search in chat", "{\"type\":\"web_search\"}", &dialect_openai, NULL, {"tools.3"}},
+    {"a search in Bedrock", "{\"googleSearch\":{}}", &dialect_bedrock, NULL, {"tools.3"}},
+};
+
+TEST(providers_own_tools_in_other_words)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        const struct tool tool = {.builtin = str_from(tools[i].tool)};
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str got;
+        uint32_t lost = 0;
+
+        EXPECT(builtin_tool(arena, &tool, 3, tools[i].to, &losses, &got, &err), "%s: %s",
+               tools[i].name, err.text);
+        EXPECT(!got.ptr == !tools[i].want, "%s", tools[i].name);
+        if (tools[i].want && got.ptr)
+            kit_same_json(arena, tools[i].name, got, tools[i].want);
+        while (lost < ARRAY_LEN(tools[i].lost) && tools[i].lost[lost]) {
+            EXPECT(lost < losses.count &&
+                       str_eq(losses.fields[lost], str_from(tools[i].lost[lost])),
+                   "%s: " STR_FMT, tools[i].name, STR_ARG(losses.fields[lost]));
+            lost++;
+        }
+        EXPECT(losses.count == lost, "%s: %" PRIu32 " lost", tools[i].name, losses.count);
+    }
+}
