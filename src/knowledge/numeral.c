@@ -3,35 +3,10 @@
 #include <math.h>
 
 #include "base/utf8.h"
+#include "knowledge/numeral_internal.h"
 
 #define DIGITS_MAX 18 /* more of them are a code */
-#define LOOSE_MAX  10 /* in words and without a unit */
 #define UNIT_WORDS 2  /* "10 working days": the unit may stand behind another word */
-
-struct word_value {
-    const char *word;
-    double value;
-};
-/* Stems stand beside their words where the stemmer changes them. */
-static const struct word_value small_words[] = {
-    {"zero", 0},      {"one", 1},      {"two", 2},      {"three", 3},      {"four", 4},
-    {"five", 5},      {"six", 6},      {"seven", 7},    {"eight", 8},      {"nine", 9},
-    {"ten", 10},      {"eleven", 11},  {"twelve", 12},  {"twelv", 12},     {"thirteen", 13},
-    {"fourteen", 14}, {"fifteen", 15}, {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18},
-    {"nineteen", 19}, {"twenty", 20},  {"twenti", 20},  {"thirty", 30},    {"thirti", 30},
-    {"forty", 40},    {"forti", 40},   {"fifty", 50},   {"fifti", 50},     {"sixty", 60},
-    {"sixti", 60},    {"seventy", 70}, {"seventi", 70}, {"eighty", 80},    {"eighti", 80},
-    {"ninety", 90},   {"nineti", 90},  {"dozen", 12},   {"first", 1},      {"second", 2},
-    {"third", 3},     {"fourth", 4},   {"fifth", 5},    {"sixth", 6},      {"seventh", 7},
-    {"eighth", 8},    {"ninth", 9},    {"tenth", 10},   {"twelfth", 12},
-};
-static const struct word_value scale_words[] = {
-    {"hundred", 1e2},  {"thousand", 1e3}, {"million", 1e6}, {"billion", 1e9}, {"trillion", 1e12},
-    {"hundreds", 1e2}, {"k", 1e3},        {"m", 1e6},       {"bn", 1e9},
-};
-static const char *const months[] = {"january",   "february", "march",    "april",
-                                     "may",       "june",     "july",     "august",
-                                     "september", "october",  "november", "december"};
 
 static const struct {
     const char *word;
@@ -62,29 +37,9 @@ static const struct {
     {"元", UNIT_YUAN},      {"块", UNIT_YUAN},
 };
 
-struct reader {
-    struct str text;
-    struct numerals *out;
-};
-
 /* --- characters ------------------------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_latin(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool starts_at(struct str s, size_t at, const char *what)
-{
-    return str_starts(str_slice(s, at, s.len), str_from(what));
-}
-
-static size_t skip_spaces(struct str s, size_t at)
+size_t skip_spaces(struct str s, size_t at)
 {
     while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t' || starts_at(s, at, "\xC2\xA0")))
         at += s.ptr[at] == '\xC2' ? 2 : 1;
@@ -92,7 +47,7 @@ static size_t skip_spaces(struct str s, size_t at)
 }
 
 /* The Latin word at `at`, or empty. */
-static struct str word_at(struct str s, size_t at)
+struct str word_at(struct str s, size_t at)
 {
     size_t end = at;
 
@@ -101,30 +56,7 @@ static struct str word_at(struct str s, size_t at)
     return str_slice(s, at, end);
 }
 
-static bool find_word(const struct word_value *list, size_t count, struct str word, double *value)
-{
-    for (size_t i = 0; i < count && word.len; i++) {
-        if (str_eq_nocase(word, str_from(list[i].word))) {
-            *value = list[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint8_t month_of(struct str word)
-{
-    for (size_t i = 0; i < ARRAY_LEN(months); i++) {
-        struct str whole = str_from(months[i]);
-
-        if (str_eq_nocase(word, whole) ||
-            (word.len == 3 && i != 4 && str_eq_nocase(word, str_slice(whole, 0, 3))))
-            return (uint8_t)(i + 1);
-    }
-    return 0;
-}
-
-static void put(struct reader *r, struct numeral n)
+void numeral_put(struct reader *r, struct numeral n)
 {
     if (r->out->count == NUMERALS_MAX)
         r->out->more = true;
@@ -174,7 +106,7 @@ static enum numeral_unit unit_before(struct str s, size_t at)
     return UNIT_NONE;
 }
 
-static enum numeral_unit unit_behind(struct str s, size_t at)
+enum numeral_unit unit_behind(struct str s, size_t at)
 {
     enum numeral_unit unit = UNIT_NONE;
 
@@ -211,8 +143,11 @@ static size_t percent_behind(struct str s, size_t at)
 /* "million", "万": what the number is counted in, and where that ends. */
 static size_t scale_behind(struct str s, size_t at, double *value)
 {
-    static const struct word_value wide[] = {{"万亿", 1e12}, {"亿", 1e8}, {"億", 1e8}, {"万", 1e4},
-                                             {"萬", 1e4},    {"千", 1e3}, {"百", 1e2}};
+    static const struct {
+        const char *word;
+        double value;
+    } wide[] = {{"万亿", 1e12}, {"亿", 1e8}, {"億", 1e8}, {"万", 1e4},
+                {"萬", 1e4},    {"千", 1e3}, {"百", 1e2}};
     size_t from = skip_spaces(s, at);
     struct str word = word_at(s, from);
     double scale;
@@ -223,8 +158,7 @@ static size_t scale_behind(struct str s, size_t at, double *value)
             return from + str_from(wide[i].word).len;
         }
     }
-    if (!find_word(scale_words, ARRAY_LEN(scale_words), word, &scale) ||
-        (word.len < 3 && from > at)) /* "5 m" are metres */
+    if (!scale_word(word, &scale) || (word.len < 3 && from > at)) /* "5 m" are metres */
         return at;
     *value *= scale;
     return from + word.len;
@@ -241,7 +175,7 @@ static struct str counted_at(struct str s, size_t at)
 }
 
 /* Kind, scale and unit of a plain value that ends at `at`. */
-static size_t finish_plain(struct reader *r, struct numeral *n, size_t at)
+size_t finish_plain(struct reader *r, struct numeral *n, size_t at)
 {
     at = scale_behind(r->text, at, &n->value);
     size_t percent = percent_behind(r->text, at);
@@ -249,7 +183,7 @@ static size_t finish_plain(struct reader *r, struct numeral *n, size_t at)
     if (percent) {
         n->kind = NUMERAL_PERCENT;
         n->to = (uint32_t)percent;
-        put(r, *n);
+        numeral_put(r, *n);
         return percent;
     }
     n->unit = unit_before(r->text, n->from);
@@ -257,171 +191,8 @@ static size_t finish_plain(struct reader *r, struct numeral *n, size_t at)
         n->unit = unit_behind(r->text, at);
     n->to = (uint32_t)at;
     n->behind = counted_at(r->text, skip_spaces(r->text, at));
-    put(r, *n);
+    numeral_put(r, *n);
     return at;
-}
-
-/* --- dates ------------------------------------------------------------------------------------ */
-
-static size_t digits_at(struct str s, size_t at, size_t most, uint32_t *value)
-{
-    size_t end = at;
-
-    *value = 0;
-    while (end < s.len && end - at < most && is_digit(s.ptr[end]))
-        *value = *value * 10 + (uint32_t)(s.ptr[end++] - '0');
-    return end < s.len && is_digit(s.ptr[end]) ? at : end;
-}
-
-static bool is_day(uint32_t n)
-{
-    return n >= 1 && n <= 31;
-}
-
-/* ", 2026", " 2026" behind a day or a month. */
-static size_t year_behind(struct str s, size_t at, uint16_t *year)
-{
-    size_t from = at;
-    uint32_t n;
-
-    if (from < s.len && s.ptr[from] == ',')
-        from++;
-    from = skip_spaces(s, from);
-    size_t end = digits_at(s, from, 4, &n);
-    if (end != from + 4 || from == at || n < 1000 || n > 2999)
-        return at;
-    *year = (uint16_t)n;
-    return end;
-}
-
-static size_t ordinal_behind(struct str s, size_t at)
-{
-    static const char *const endings[] = {"st", "nd", "rd", "th"};
-
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
-        if (starts_at(s, at, endings[i]) && (at + 2 >= s.len || !is_latin(s.ptr[at + 2])))
-            return at + 2;
-    return at;
-}
-
-/* "31 March 2026", "31st of March": the number has been read; where the date ends, or 0. */
-static size_t day_and_month(struct str s, size_t at, uint32_t day, struct numeral *n)
-{
-    at = skip_spaces(s, at);
-    if (str_eq_nocase(word_at(s, at), STR("of")))
-        at = skip_spaces(s, at + 2);
-    struct str word = word_at(s, at);
-    uint8_t month = month_of(word);
-
-    if (!month || !is_day(day))
-        return 0;
-    n->kind = NUMERAL_DATE;
-    n->day = (uint8_t)day;
-    n->month = month;
-    at += word.len;
-    if (at < s.len && s.ptr[at] == '.' && word.len == 3)
-        at++;
-    return year_behind(s, at, &n->year);
-}
-
-/* "March 31, 2026", "March 2026"; 0: no date. "May" and "March" alone are none. */
-static size_t month_first(struct str s, struct str word, size_t at, struct numeral *n)
-{
-    uint8_t month = month_of(word);
-    uint32_t day;
-
-    if (!month)
-        return 0;
-    if (at < s.len && s.ptr[at] == '.' && word.len == 3)
-        at++;
-    size_t from = skip_spaces(s, at), end = digits_at(s, from, 2, &day);
-    n->kind = NUMERAL_DATE;
-    n->month = month;
-    if (end > from && from > at && is_day(day)) {
-        n->day = (uint8_t)day;
-        return year_behind(s, ordinal_behind(s, end), &n->year);
-    }
-    end = year_behind(s, at, &n->year);
-    return n->year ? end : 0;
-}
-
-static size_t wide_value(struct str s, size_t at, double *value, size_t *count);
-
-/* At most two digits, or as many as a day needs in characters. */
-static size_t small_at(struct str s, size_t at, uint32_t *value)
-{
-    size_t end = digits_at(s, at, 2, value), count;
-    double wide;
-
-    if (end > at)
-        return end;
-    end = wide_value(s, at, &wide, &count);
-    *value = end > at && wide >= 1 && wide <= 31 ? (uint32_t)wide : 0;
-    return *value ? end : at;
-}
-
-/* "2026年3月31日", "3月31日", "2026年"; the digits have been read as `first`. */
-static size_t wide_date(struct str s, size_t at, uint32_t first, struct numeral *n)
-{
-    uint32_t value = first;
-    size_t end, done = 0;
-
-    if (starts_at(s, at, "年") && first >= 1000 && first <= 2999) {
-        n->year = (uint16_t)first;
-        done = at + STR("年").len;
-        end = small_at(s, done, &value);
-        if (end == done)
-            value = 0;
-        at = end;
-    }
-    if (value >= 1 && value <= 12 && starts_at(s, at, "月")) {
-        size_t day_at = at + STR("月").len;
-
-        n->month = (uint8_t)value;
-        done = day_at;
-        end = small_at(s, day_at, &value);
-        if (end > day_at && is_day(value) && (starts_at(s, end, "日") || starts_at(s, end, "号"))) {
-            n->day = (uint8_t)value;
-            done = end + STR("日").len;
-        }
-    }
-    n->kind = NUMERAL_DATE;
-    return done;
-}
-
-/* "2026-03-31", "31.3.2026", "31/12/2026" as a date; false: it is none that could not be read two ways. */
-static bool digits_date(struct str s, struct numeral *n)
-{
-    uint32_t part[3];
-    size_t at = 0, count = 0;
-    char sep = 0;
-
-    while (count < 3) {
-        size_t end = digits_at(s, at, 4, &part[count++]);
-
-        if (end == at)
-            return false;
-        at = end;
-        if (at == s.len)
-            break;
-        if (sep && s.ptr[at] != sep)
-            return false;
-        sep = s.ptr[at++];
-    }
-    if (count != 3 || at != s.len)
-        return false;
-    n->kind = NUMERAL_DATE;
-    bool year_first = part[0] >= 1000, day_first = sep == '.' || part[0] > 12;
-    if (!year_first && part[2] < 1000)
-        return false;
-    if (!year_first && sep == '/' && part[0] <= 12 && part[1] <= 12)
-        return false;
-    uint32_t month = year_first ? part[1] : (day_first ? part[1] : part[0]);
-    uint32_t day = year_first ? part[2] : (day_first ? part[0] : part[1]);
-    n->year = (uint16_t)(year_first ? part[0] : part[2]);
-    n->month = (uint8_t)month;
-    n->day = (uint8_t)day;
-    return month >= 1 && month <= 12 && is_day(day) && n->year <= 2999;
 }
 
 /* --- digits ----------------------------------------------------------------------------------- */
@@ -497,7 +268,7 @@ static size_t take_digits(struct reader *r, size_t at)
     }
     if (date) {
         d.to = (uint32_t)date;
-        put(r, d);
+        numeral_put(r, d);
         return date;
     }
     if (count_char(run, '-') == 1 && run.len < DIGITS_MAX) { /* "3-5": two numbers */
@@ -508,7 +279,7 @@ static size_t take_digits(struct reader *r, size_t at)
     }
     if (time_value(run, &n.value)) {
         n.kind = NUMERAL_TIME;
-        put(r, n);
+        numeral_put(r, n);
         return end;
     }
     if (plain_value(run, &n.value))
@@ -516,189 +287,8 @@ static size_t take_digits(struct reader *r, size_t at)
     n.kind = NUMERAL_CODE;
     n.text = run;
     n.to = (uint32_t)end;
-    put(r, n);
+    numeral_put(r, n);
     return end;
-}
-
-/* --- words ------------------------------------------------------------------------------------ */
-
-/* "twenty-five", "two hundred and fifty": the value, and where its last word ends. */
-static size_t words_value(struct str s, size_t at, double *value)
-{
-    double sum = 0, group = 0, one;
-    size_t end = at, next = at;
-    bool any = false;
-
-    for (;;) {
-        struct str word = word_at(s, next);
-
-        if (any && str_eq_nocase(word, STR("and"))) {
-            next = skip_spaces(s, next + word.len);
-            word = word_at(s, next);
-            if (!find_word(small_words, ARRAY_LEN(small_words), word, &one) || group < 100)
-                break;
-        }
-        if (find_word(small_words, ARRAY_LEN(small_words), word, &one) &&
-            (!any || (group >= 20 && one < 10) || (group >= 100 && one < 100))) {
-            group += one;
-        } else if (any && find_word(scale_words, ARRAY_LEN(scale_words), word, &one) &&
-                   word.len > 2) {
-            group *= one;
-            sum += one >= 1000 ? group : 0;
-            group = one >= 1000 ? 0 : group;
-        } else {
-            break;
-        }
-        any = true;
-        end = next + word.len;
-        next = end < s.len && s.ptr[end] == '-' ? end + 1 : skip_spaces(s, end);
-    }
-    *value = sum + group;
-    return end;
-}
-
-static size_t take_word(struct reader *r, size_t at)
-{
-    struct str word = word_at(r->text, at);
-    struct numeral n = {.from = (uint32_t)at};
-    size_t end = month_first(r->text, word, at + word.len, &n);
-    double value;
-
-    if (end) {
-        n.to = (uint32_t)end;
-        put(r, n);
-        return end;
-    }
-    n = (struct numeral){.from = (uint32_t)at};
-    if (!find_word(small_words, ARRAY_LEN(small_words), word, &value))
-        return at + word.len;
-    end = words_value(r->text, at, &n.value);
-    /* "One of them", "the second", "both plans are": mostly no number of the text. */
-    n.loose = end == at + word.len && value <= LOOSE_MAX &&
-              (!unit_behind(r->text, end) || str_ends(word, STR("th")));
-    return finish_plain(r, &n, end);
-}
-
-/* --- Chinese ---------------------------------------------------------------------------------- */
-
-static int wide_digit(uint32_t rune)
-{
-    static const char *const digits[] = {"〇零", "一", "二两兩", "三", "四",
-                                         "五",   "六", "七",     "八", "九"};
-    char bytes[4];
-    struct str one = {bytes, utf8_put(bytes, rune)};
-
-    for (size_t i = 0; i < ARRAY_LEN(digits); i++) {
-        struct str list = str_from(digits[i]);
-
-        if (str_find(list, one) < list.len)
-            return (int)i;
-    }
-    return -1;
-}
-
-static double wide_scale(uint32_t rune)
-{
-    switch (rune) {
-    case 0x5341: return 10;  /* 十 */
-    case 0x767E: return 100; /* 百 */
-    case 0x5343: return 1e3; /* 千 */
-    case 0x4E07:
-    case 0x842C: return 1e4; /* 万 萬 */
-    case 0x4EBF:
-    case 0x5104: return 1e8; /* 亿 億 */
-    default: return 0;
-    }
-}
-
-/* 三百二十五, 一万二, 二〇二六: value and end; count: characters read. */
-static size_t wide_value(struct str s, size_t at, double *value, size_t *count)
-{
-    double sum = 0, group = 0, digit = -1, row = 0;
-    bool scaled = false;
-
-    *count = 0;
-    while (at < s.len) {
-        size_t next = at;
-        uint32_t rune;
-
-        (void)utf8_next(s, &next, &rune);
-        int one = wide_digit(rune);
-        double scale = wide_scale(rune);
-        if (one < 0 && scale <= 0)
-            break;
-        if (one >= 0) {
-            digit = one;
-            row = row * 10 + one;
-        } else {
-            scaled = true;
-            group += (digit < 0 ? (group > 0 || sum > 0 || scale >= 1e4 ? 0 : 1) : digit) *
-                     (scale >= 1e4 ? 1 : scale);
-            if (scale >= 1e4) {
-                sum += group * scale;
-                group = 0;
-            }
-            digit = -1;
-        }
-        at = next;
-        ++*count;
-    }
-    *value = scaled ? sum + group + (digit > 0 ? digit : 0) : row;
-    return at;
-}
-
-static bool is_wide_number(uint32_t rune)
-{
-    return wide_digit(rune) >= 0 || wide_scale(rune) > 0;
-}
-
-/* A character alone is a number only where it counts: 三天, 第三, not 三明治. */
-static bool counts(struct str s, size_t from, size_t end)
-{
-    static const char *const measures[] = {"个", "個", "名", "位", "件", "次", "项",
-                                           "條", "条", "人", "倍", "成", "岁", "页",
-                                           "章", "号", "级", "层", "种", "份"};
-
-    if (unit_behind(s, end) && skip_spaces(s, end) == end)
-        return true;
-    if (from >= 3 && starts_at(s, from - 3, "第"))
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(measures); i++)
-        if (starts_at(s, end, measures[i]))
-            return true;
-    return false;
-}
-
-static size_t take_wide(struct reader *r, size_t at)
-{
-    struct str s = r->text;
-    struct numeral n = {.from = (uint32_t)at}, date;
-    size_t count, end = wide_value(s, at, &n.value, &count);
-
-    if (starts_at(s, at, "百分之"))
-        return at + STR("百分之").len;
-    if (at >= 9 && starts_at(s, at - 9, "百分之")) {
-        n.kind = NUMERAL_PERCENT;
-        n.to = (uint32_t)end;
-        put(r, n);
-        return end;
-    }
-    date = n;
-    if (n.value <= 2999 && n.value >= 1) {
-        size_t done = wide_date(s, end, (uint32_t)n.value, &date);
-
-        if (done && (date.year || date.day)) {
-            date.to = (uint32_t)done;
-            put(r, date);
-            return done;
-        }
-    }
-    n.loose = count == 1 && !counts(s, at, end);
-    if (n.value <= LOOSE_MAX && unit_behind(s, end) == UNIT_NONE)
-        n.loose = true; /* 一个, 两种: as much an article as a number */
-    if (starts_at(s, at, "万一") || starts_at(s, at, "千万"))
-        n.loose = true;
-    return n.value <= 0 ? end /* 万 alone */ : finish_plain(r, &n, end);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -722,7 +312,7 @@ void numerals_read(struct str text, struct numerals *out)
             next = run_end(text, at);
             n.to = (uint32_t)next;
             if (plain_value(str_slice(text, at, next), &n.value))
-                put(&r, n);
+                numeral_put(&r, n);
         } else if (is_digit(c)) {
             /* "B12", "Q3": names, and read as such by who looks for names. */
             next = inside ? run_end(text, at) : take_digits(&r, at);
@@ -787,8 +377,7 @@ bool numeral_word(struct str word, double *value)
     if (!word.len)
         return false;
     if (is_latin(word.ptr[0]))
-        return find_word(small_words, ARRAY_LEN(small_words), word, value) ||
-               find_word(scale_words, ARRAY_LEN(scale_words), word, value);
+        return small_word(word, value) || scale_word(word, value);
     if (!utf8_next(word, &at, &rune) || !is_wide_number(rune))
         return false;
     return wide_value(word, 0, value, &count) == word.len && *value > 0;
