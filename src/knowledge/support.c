@@ -142,8 +142,14 @@ static void judge(const struct reading *r, struct support *out)
     } else if (wide_name.len) {
         out->lack = LACK_NAME;
         out->what = wide_name;
+    } else if ((number = turned_number(r))) {
+        out->lack = LACK_OPPOSITE;
+        out->what = spot(r->c->text, number->from, number->to);
     } else if (!r->foreign && lacks_negation(r, &denied)) {
         out->lack = LACK_NEGATION;
+        out->what = as_written(r->c, denied);
+    } else if (!r->foreign && lacks_side(r, &denied)) {
+        out->lack = LACK_OPPOSITE;
         out->what = as_written(r->c, denied);
     } else if (!r->foreign) {
         judge_words(r, out);
@@ -209,8 +215,8 @@ bool support_find(struct analyser *analyser, struct arena *scratch, const struct
 
 const char *lack_name(enum lack lack)
 {
-    static const char *const names[LACKS] = {"nothing",  "number", "name",
-                                             "negation", "words",  "passage"};
+    static const char *const names[LACKS] = {"nothing",  "number", "name",   "negation",
+                                             "opposite", "words",  "passage"};
 
     return names[lack];
 }

@@ -3,6 +3,8 @@
  *   number    each must stand in the passage, with the same unit, in a sentence about the same thing
  *   name      each must stand in the passage or its heading
  *   negation  what the passage denies must not be said, nor the other way round
+ *   opposite  nor may it lie on the other side of a number ("at most", "at least"), or say the other word of a
+ *             pair ("before", "after"; "allowed", "forbidden")
  *   words     enough of what is said must stand in one place of the passage
  * A passage in another language says nothing about words: numbers are compared alone, and `foreign` is set.
  * Figures   docs/quality.md: what it lets through and what it stops wrongly.
@@ -26,7 +28,16 @@ bool evidence_read(struct analyser *analyser, struct arena *arena,
                    const struct evidence_source *sources, size_t count, struct evidence **out,
                    struct err *err) MUST_CHECK;
 
-enum lack { LACK_NOTHING, LACK_NUMBER, LACK_NAME, LACK_NEGATION, LACK_WORDS, LACK_PASSAGE, LACKS };
+enum lack {
+    LACK_NOTHING,
+    LACK_NUMBER,
+    LACK_NAME,
+    LACK_NEGATION,
+    LACK_OPPOSITE,
+    LACK_WORDS,
+    LACK_PASSAGE,
+    LACKS
+};
 struct support {
     enum lack lack;
     struct str what;  /* the number, name or word that has no support; views the sentence */

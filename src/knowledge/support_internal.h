@@ -91,6 +91,9 @@ float about_own(const struct reading *r, size_t fact);
 const struct numeral *lacking_number(const struct reading *r); /* NULL: none */
 const struct term *lacking_name(const struct reading *r);      /* the first word of it, or NULL */
 struct str lacking_wide_name(const struct reading *r);         /* or empty */
+/* support_opposite.c: the other side of a number, or the other word of a pair. */
+const struct numeral *turned_number(const struct reading *r);
+bool lacks_side(const struct reading *r, struct str *what);
 bool lacks_negation(const struct reading *r, struct str *what);
 bool is_name(const struct claim *c, size_t word);
 

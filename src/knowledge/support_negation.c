@@ -14,9 +14,13 @@ static const char *const not_words[] = {
 static const char *const wide_not[] = {"不", "没", "沒", "未", "无", "無", "非"};
 /* ... and words in which they mean something else. */
 static const char *const wide_idle[] = {
-    "不但",   "不仅",   "不僅",   "不过",   "不過",   "不同",   "不久",   "不少", "无论",
-    "無論",   "非常",   "除非",   "未来",   "未來",   "不断",   "不斷",   "不管", "不超过",
-    "不超過", "不晚于", "不迟于", "不低于", "不高于", "不少于", "不多于", "非洲", "不足"};
+    "不但",     "不仅",     "不僅",     "不过",     "不過",     "不同",     "不久",     "不少",
+    "无论",     "無論",     "非常",     "除非",     "未来",     "未來",     "不断",     "不斷",
+    "不管",     "不超过",   "不超過",   "不晚于",   "不迟于",   "不低于",   "不高于",   "不少于",
+    "不多于",   "不早于",   "不大于",   "不小于",   "不得超过", "不得超過", "不得多于", "不得少于",
+    "不得低于", "不得高于", "不得晚于", "不得早于", "不得迟于", "不满",     "不滿",     "未满",
+    "未滿",     "非洲",     "不足"};
+static const char *const currencies[] = {"eur", "usd", "gbp", "cny"};
 static const char *const denials[] = {
     "exclud", "except",  "prohibit", "forbid", "forbidden", "refus",   "deni",   "deny",  "reject",
     "inelig", "invalid", "unabl",    "lack",   "fail",      "without", "unless", "lapse", "void"};
@@ -31,16 +35,34 @@ static bool holds_one(struct str s, const char *const *list, size_t count)
     return false;
 }
 
-/* "No later than", "not more than", "not only" deny nothing. */
+static const struct term *word_behind(const struct terms *terms, size_t at, size_t *place)
+{
+    static const char *const between[] = {"be", "to", "any", "t"};
+
+    for (size_t k = at + 1; k < terms->count; k++)
+        if (terms->at[k].field == TERM_WORD &&
+            !is_one(terms->at[k].text, between, ARRAY_LEN(between))) {
+            *place = k;
+            return &terms->at[k];
+        }
+    return NULL;
+}
+
+/* "No later than", "not be more than", "not only" deny nothing; "not exceed" and "not before" only turn the number
+ * behind them: bound.h. */
 static bool is_idle_not(const struct terms *terms, size_t at)
 {
     static const char *const idle[] = {"later", "more",   "less",  "onli",
                                        "only",  "longer", "fewer", "earlier"};
+    static const char *const turning[] = {"exceed", "befor", "after"};
+    const struct term *word = word_behind(terms, at, &at), *next;
 
-    for (size_t k = at + 1; k < terms->count && k < at + 2; k++)
-        if (is_one(terms->at[k].text, idle, ARRAY_LEN(idle)))
-            return true;
-    return false;
+    if (!word || is_one(word->text, idle, ARRAY_LEN(idle)))
+        return word != NULL;
+    next = is_one(word->text, turning, ARRAY_LEN(turning)) ? word_behind(terms, at, &at) : NULL;
+    if (next && next->text.len == 3 && is_one(next->text, currencies, ARRAY_LEN(currencies)))
+        next = word_behind(terms, at, &at);
+    return next && next->number;
 }
 
 static bool is_idle_wide(struct str text, size_t at)

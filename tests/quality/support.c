@@ -33,6 +33,8 @@ enum made {
     MADE_DENIED,
     MADE_SENTENCE_NUMBER,
     MADE_SENTENCE_DENIED,
+    MADE_SIDE_SAID,
+    MADE_SIDE_TURNED,
     MADES
 };
 static const struct {
@@ -50,6 +52,8 @@ static const struct {
     {"... denied", false},
     {"sentence with an invented number", false},
     {"sentence denied", false},
+    {"sentence, \"at least\" in other words", true},
+    {"sentence, \"at least\" as \"at most\"", false},
 };
 
 struct passage_said {
@@ -258,6 +262,57 @@ static bool check_others(struct support_run *r, const struct passage_said *p, st
     return true;
 }
 
+/* Words by their opposites, and by others that say the same. */
+static const struct {
+    const char *words, *opposite, *same;
+} sides[] = {
+    {" at least ", " at most ", " no less than "},
+    {" at most ", " at least ", " no more than "},
+    {" more than ", " less than ", " over "},
+    {" less than ", " more than ", " under "},
+    {" up to ", " at least ", " at most "},
+    {" within ", " after ", NULL},
+    {" before ", " after ", " prior to "},
+    {" after ", " before ", NULL},
+    {" minimum ", " maximum ", NULL},
+    {" maximum ", " minimum ", NULL},
+    {" highest ", " lowest ", NULL},
+    {" largest ", " smallest ", NULL},
+    {"至少", "至多", "不少于"},
+    {"最多", "最少", NULL},
+    {"超过", "低于", "多于"},
+    {"超過", "低于", "多于"},
+    {"以上", "以下", "及以上"},
+    {"以下", "以上", "及以下"},
+    {"之前", "之后", "以前"},
+    {"以前", "以后", "之前"},
+    {"之后", "之前", "以后"},
+    {"之後", "之前", "以後"},
+    {"以后", "以前", "之后"},
+    {"以後", "以前", "之後"},
+    {"最高", "最低", NULL},
+    {"最大", "最小", NULL},
+    {"禁止", "允许", "严禁"},
+};
+
+static bool check_sides(struct support_run *r, const struct passage_said *p, struct str s,
+                        struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+        struct str words = str_from(sides[i].words);
+        size_t at = str_find(s, words), end = at + words.len;
+
+        if (at == s.len)
+            continue;
+        struct str same =
+            sides[i].same ? replace(r->scratch, s, at, end, str_from(sides[i].same)) : STR_NONE;
+        return check(r, p, MADE_SIDE_SAID, same, err) &&
+               check(r, p, MADE_SIDE_TURNED,
+                     replace(r->scratch, s, at, end, str_from(sides[i].opposite)), err);
+    }
+    return true;
+}
+
 static bool check_sentence(struct support_run *r, const struct passage_said *p, struct str answer,
                            size_t offset, struct err *err)
 {
@@ -270,7 +325,7 @@ static bool check_sentence(struct support_run *r, const struct passage_said *p, 
         at = end;
         if (end < offset || !s.len || str_find(s, answer) == s.len)
             continue;
-        return check(r, p, MADE_SENTENCE, s, err) &&
+        return check(r, p, MADE_SENTENCE, s, err) && check_sides(r, p, s, err) &&
                check(r, p, MADE_JOINED, join(r->scratch, s, str_slice(text, at, text.len)), err) &&
                check(r, p, MADE_SENTENCE_NUMBER, with_number(r, s, text), err) &&
                (is_denied(s) || check(r, p, MADE_SENTENCE_DENIED, deny(r->scratch, s), err));
