@@ -218,7 +218,7 @@ static enum bound_side wide_bound_behind(struct str text, size_t at)
     return BOUND_NONE;
 }
 
-enum bound_side bound_of(struct str text, const struct numeral *n)
+enum bound_side bound_side_of(struct str text, const struct numeral *n)
 {
     enum bound_side side = bound_before(text, n->from);
 

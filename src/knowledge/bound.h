@@ -8,6 +8,6 @@
 #include "knowledge/numeral.h"
 
 enum bound_side { BOUND_NONE, BOUND_FLOOR, BOUND_CEILING };
-enum bound_side bound_of(struct str text, const struct numeral *n);
+enum bound_side bound_side_of(struct str text, const struct numeral *n);
 
 #endif

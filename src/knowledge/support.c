@@ -179,7 +179,7 @@ static bool is_better(const struct support *a, const struct support *b)
 static bool says_nothing(const struct claim *c)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (is_name(c, i))
+        if (claim_names(c, i))
             return false;
     return c->count <= 1 && c->number_count == 0 && !c->denied.count;
 }

@@ -95,7 +95,7 @@ struct str lacking_wide_name(const struct reading *r);         /* or empty */
 const struct numeral *turned_number(const struct reading *r);
 bool lacks_side(const struct reading *r, struct str *what);
 bool lacks_negation(const struct reading *r, struct str *what);
-bool is_name(const struct claim *c, size_t word);
+bool claim_names(const struct claim *c, size_t word);
 
 /* --- small things --- */
 

@@ -76,7 +76,7 @@ static bool is_calendar(struct str stem)
     return is_one(stem, words, ARRAY_LEN(words));
 }
 
-bool is_name(const struct claim *c, size_t word)
+bool claim_names(const struct claim *c, size_t word)
 {
     const struct term *t = c->words[word];
 
@@ -125,12 +125,12 @@ const struct term *lacking_name(const struct reading *r)
         uint64_t run = 0;
         size_t end = i;
 
-        if (!is_name(c, i))
+        if (!claim_names(c, i))
             continue;
         if (i > 0 && c->words[i - 1]->position == 0 && c->words[i]->position == 1 &&
             c->words[i - 1]->name)
             run |= 1ull << (i - 1);
-        while (end < c->count && end < i + RUN_MAX && is_name(c, end) &&
+        while (end < c->count && end < i + RUN_MAX && claim_names(c, end) &&
                (end == i || c->words[end]->position == c->words[end - 1]->position + 1))
             run |= 1ull << end++;
         if (!run_stands(r, run))

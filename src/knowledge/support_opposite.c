@@ -26,7 +26,7 @@ static bool fact_turns(const struct fact *f, const struct numeral *n, enum bound
     for (size_t i = 0; i < f->number_count; i++) {
         if (!numeral_agrees(n, &f->numbers[i]))
             continue;
-        enum bound_side said = bound_of(f->text, &f->numbers[i]);
+        enum bound_side said = bound_side_of(f->text, &f->numbers[i]);
         if (said == BOUND_NONE || said == side || denied.count || f->denies)
             *stands = true;
         else
@@ -37,7 +37,7 @@ static bool fact_turns(const struct fact *f, const struct numeral *n, enum bound
 
 static bool is_turned(const struct reading *r, const struct numeral *n)
 {
-    enum bound_side own = bound_of(r->c->text, n);
+    enum bound_side own = bound_side_of(r->c->text, n);
     uint64_t but = apart_from(clause_at(r->c, n->from));
     float bar = r->foreign ? 0 : NEAR_BOUND * best_near(r, but);
     bool turned = false, stands = false;

@@ -68,9 +68,9 @@ TEST(bounds_of_numbers)
         numerals_read(text, &numerals);
         REQUIRE(numerals.count >= 1, "%s", bound_cases[i].text);
         for (size_t k = 0; k < numerals.count && got == BOUND_NONE; k++)
-            got = bound_of(text, &numerals.at[k]);
+            got = bound_side_of(text, &numerals.at[k]);
         if (bound_cases[i].side == BOUND_NONE) /* of the first one alone */
-            got = bound_of(text, &numerals.at[0]);
+            got = bound_side_of(text, &numerals.at[0]);
         EXPECT(got == bound_cases[i].side, "%s: %d", bound_cases[i].text, got);
     }
 }
