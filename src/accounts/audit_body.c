@@ -140,8 +140,8 @@ static void put_part(struct buf *b, struct str part)
 }
 
 /* Of what may be of any length only the hash goes in. */
-static void name_subject(const struct secret *salt, struct str tenant, struct str user,
-                         struct str key_id, char to[AUDIT_SUBJECT_TEXT])
+static void pseudonym_under(const struct secret *salt, struct str tenant, struct str user,
+                            struct str key_id, char to[AUDIT_SUBJECT_TEXT])
 {
     struct sha256 sums[2] = {sha256(tenant), sha256(user.len ? user : key_id)};
     char text[80];
@@ -162,14 +162,14 @@ static void name_subject(const struct secret *salt, struct str tenant, struct st
 void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
                    struct str key_id, char to[AUDIT_SUBJECT_TEXT])
 {
-    name_subject(secret_is_empty(&bodies->shared) ? &bodies->salt : &bodies->shared, tenant, user,
-                 key_id, to);
+    pseudonym_under(secret_is_empty(&bodies->shared) ? &bodies->salt : &bodies->shared, tenant,
+                    user, key_id, to);
 }
 
 bool audit_former_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
                           struct str key_id, char to[AUDIT_SUBJECT_TEXT])
 {
-    name_subject(&bodies->salt, tenant, user, key_id, to);
+    pseudonym_under(&bodies->salt, tenant, user, key_id, to);
     return !secret_is_empty(&bodies->shared);
 }
 

@@ -133,10 +133,11 @@ TEST(audit_subjects_are_the_same_where_a_secret_is_shared)
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct err err = {0};
 
-    const char *there = arena_fmt(arena, "%s/other", test_dir()).ptr;
+    const char *dir = test_dir(); /* emptied by each call */
+    const char *there = arena_fmt(arena, "%s/other", dir).ptr;
     REQUIRE(there && file_make_dir(there, 0700, &err));
-    REQUIRE(open_bodies(&one, test_dir(), MASTER, &err) && open_bodies(&other, there, MASTER, &err),
-            "%s", err.text);
+    REQUIRE(open_bodies(&one, dir, MASTER, &err) && open_bodies(&other, there, MASTER, &err), "%s",
+            err.text);
     name(&one, "ann", a);
     name(&other, "ann", b);
     EXPECT(strcmp(a, b) != 0, "each key file has a salt of its own");
