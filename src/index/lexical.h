@@ -124,6 +124,7 @@ struct lexical_query {
     const struct terms *terms;
     const struct lexical_filter *filter; /* of this view; NULL: everything */
     size_t limit;                        /* 1 to LEXICAL_LIMIT_MAX */
+    const float *weights; /* [terms->count], above 0: how much each counts; NULL: 1 */
 };
 #define LEXICAL_LIMIT_MAX 1000
 bool lexical_search(const struct lexical_view *view, struct arena *arena,

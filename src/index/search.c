@@ -269,14 +269,16 @@ static bool is_repeat(const struct search *s, struct str key)
     return false;
 }
 
-static void ask(struct search *s, const struct term *term)
+static void ask(struct search *s, size_t i)
 {
+    const struct term *term = &s->query->terms->at[i];
     struct asked *asked = &s->asked[s->asked_count];
 
     asked->key = term_key(term, asked->bytes);
     if (term->stop || is_repeat(s, asked->key))
         return;
     asked->worth = worth_of(s->view, s->query->filter, term, asked->key);
+    asked->worth.weight *= s->query->weights ? (double)s->query->weights[i] : 1.0;
     s->asked_count++;
 }
 
@@ -290,7 +292,7 @@ static bool prepare(struct search *s, struct arena *arena, struct err *err)
     if (!s->hits.at || !s->scores || !s->asked)
         return err_arena(err, arena);
     for (size_t i = 0; i < terms; i++)
-        ask(s, &s->query->terms->at[i]);
+        ask(s, i);
     s->cursors = arena_array(arena, s->asked_count + 1, sizeof *s->cursors);
     s->by_bound = arena_array(arena, s->asked_count + 1, sizeof *s->by_bound);
     s->sums = arena_array(arena, s->asked_count + 1, sizeof *s->sums);

@@ -45,8 +45,9 @@ static bool remove_one(struct lexical *index, const char *key, struct err *err)
            lexical_commit(&w, err);
 }
 
-/* Keys of the hits, best first, a space after each. */
-static void search(struct lexical *index, const char *question, char out[256])
+/* Keys of the hits, best first, a space after each. weights: of the question's terms, or NULL. */
+static void search_by(struct lexical *index, const char *question, const float *weights,
+                      char out[256])
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
@@ -59,7 +60,8 @@ static void search(struct lexical *index, const char *question, char out[256])
     out[0] = 0;
     if (!analyser_open(&analyser, &err) ||
         !analyser_terms(analyser, arena, str_from(question), &terms, &err) ||
-        !lexical_search(view, arena, &(struct lexical_query){&terms, NULL, 10}, &hits, &err))
+        !lexical_search(view, arena, &(struct lexical_query){&terms, NULL, 10, weights}, &hits,
+                        &err))
         EXPECT(false, "%s", err.text);
     for (size_t i = 0; i < hits.count; i++) {
         EXPECT(str_eq(hits.at[i].document_record, hits.at[i].key));
@@ -68,11 +70,36 @@ static void search(struct lexical *index, const char *question, char out[256])
     }
 }
 
+static void search(struct lexical *index, const char *question, char out[256])
+{
+    search_by(index, question, NULL, out);
+}
+
 static struct lexical_stats stats(struct lexical *index)
 {
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
 
     return lexical_stats(view);
+}
+
+TEST(terms_count_by_their_weights)
+{
+    static const float even[] = {1, 1}, fire[] = {3, 0.1f}, pipes[] = {0.1f, 3};
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct err err = {0};
+    char got[256], plain[256];
+
+    REQUIRE(index);
+    REQUIRE(add_one(index, "water", "Water runs in pipes.", &err));
+    REQUIRE(add_one(index, "fire", "Smoke comes from fire.", &err));
+    REQUIRE(add_one(index, "leave", "Employees get annual leave.", &err));
+    search_by(index, "fire pipes", fire, got);
+    EXPECT(strcmp(got, "fire water ") == 0, "%s", got);
+    search_by(index, "fire pipes", pipes, got);
+    EXPECT(strcmp(got, "water fire ") == 0, "%s", got);
+    search_by(index, "fire pipes", even, got);
+    search(index, "fire pipes", plain);
+    EXPECT(strcmp(got, plain) == 0, "%s", got);
 }
 
 TEST(search_ranks)
