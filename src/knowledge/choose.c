@@ -315,7 +315,7 @@ struct passage_match {
     float *cue;
     uint64_t *kin;
     struct gram_set *grams;
-    struct gram_set all; /* of heading and sentences */
+    struct gram_set *all; /* of heading and sentences */
     float gram_weights[GRAMS_MAX];
     float word_weights[ASKED_MAX];
 };
@@ -358,7 +358,8 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
     out->sentences = arena_array(arena, found->sentence_count + 1, sizeof *out->sentences);
     out->cue = arena_array(arena, found->sentence_count + 1, sizeof *out->cue);
     out->kin = arena_array(arena, found->sentence_count + 1, sizeof *out->kin);
-    if (!out->sentences || !out->cue || !out->kin || !out->grams)
+    out->all = arena_alloc(arena, sizeof *out->all);
+    if (!out->sentences || !out->cue || !out->kin || !out->grams || !out->all)
         return err_arena(err, arena);
     for (size_t i = 0; i < ARRAY_LEN(above); i++) {
         struct terms terms;
@@ -367,7 +368,7 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
             return false;
         struct gram_set grams = grams_in(q->grams, &terms);
         out->heading |= match_terms(q, &terms).terms;
-        join(&out->all, &grams);
+        join(out->all, &grams);
     }
     for (size_t i = 0; i < found->sentence_count; i++) {
         struct str text = sentence_text(found, i);
@@ -379,7 +380,7 @@ static bool match_passage(struct analyser *analyser, struct arena *arena, const 
         out->cue[i] = cue_stands(q->cue, text, &terms, q);
         out->kin[i] = kin_bits(q, out->sentences[i].terms, &terms);
         out->grams[i] = grams_in(q->grams, &terms);
-        join(&out->all, &out->grams[i]);
+        join(out->all, &out->grams[i]);
     }
     weigh(q, found, out);
     return true;
@@ -461,7 +462,9 @@ static void fill_features(const struct question *q, const struct passage_match *
     f[F_FOCUS] = (own->terms & q->focus) != 0;
     f[F_NUMBERS] = lacks_number(q, own->terms | context);
     f[F_NEGATED] = is_negated(text) != q->negated;
-    c->passage_grams = grams_share(q->grams, &m->all);
+    c->above = context;
+    c->passage = m->all;
+    c->passage_grams = grams_share(q->grams, m->all);
 }
 
 float tree_score(const struct tree *tree, const float features[FEATURES])

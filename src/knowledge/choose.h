@@ -100,7 +100,9 @@ struct candidate {
     uint64_t words;      /* bits: which asked terms stand here, by their place in question.asked */
     uint64_t around;     /* ... or in its context and neighbours */
     uint64_t kin;        /* terms that are not here, but words of the same family */
+    uint64_t above;      /* terms that title, heading or the list's introduction has */
     float passage_grams; /* share of the question's grams in the whole passage */
+    const struct gram_set *passage; /* those that it has */
 };
 
 enum sign { /* of the answer as a whole, for the confidence */

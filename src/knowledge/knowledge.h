@@ -258,9 +258,9 @@ SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
                                const struct knowledge_question *question, struct grounded *out,
                                struct err *err) MUST_CHECK;
 
-/* Whole passages, best first: their quotes are their texts. The first eight stand in the order
- * of their best sentences; scores are of the words, in descending order. What the graph found stands in its
- * order, and what no word of the question led to has score 0. */
+/* Whole passages, best first: their quotes are their texts. What words found stands in the order of ranking.h, for
+ * a described topic with what feedback.h adds; scores are of the words, in descending order, and belong to places,
+ * not to passages. What the graph found stands in its order, and what no word of the question led to has score 0. */
 struct passages_found {
     struct citation *list;
     size_t count;

@@ -1,10 +1,13 @@
 /* Passages for a question, whole: what `weir search` and POST /api/v1/knowledge/search give. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/utf8.h"
 #include "knowledge/answer.h"
+#include "knowledge/feedback.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/phrases.h"
+#include "knowledge/ranking.h"
 #include "knowledge/vectors.h"
 
 bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
@@ -89,51 +92,22 @@ static bool find(const struct way_request *request, const struct phrases *phrase
             keep_those_that_hold(phrases, wish, request->limit, &out->hits, err));
 }
 
-struct placed {
-    struct lexical_hit hit;
-    size_t best; /* place of its best sentence among all */
-};
-
-static int by_sentence(const void *a, const void *b)
+/* What no reranker ordered: the first passages are read; where they are unsure, the question is asked again. */
+static bool put_in_order(const struct ranking_request *order, const struct find_wish *wish,
+                         struct lexical_hits *hits, struct err *err)
 {
-    const struct placed *one = a, *other = b;
+    struct lexical_hits by_words = {0};
+    struct feedback_request again = {order->access, order->analyser, order->arena,
+                                     wish->terms,   &by_words,       wish->limit};
+    float shares[RANKING_DEPTH];
 
-    return one->best < other->best ? -1 : one->best > other->best;
-}
-
-/* Where no reranker ordered them: the first few in the order of their best sentences, which read the question
- * closer than words do. The scores stay where they stood, best first. */
-static bool order_by_sentence(const struct way_request *request, struct lexical_hits *hits,
-                              struct err *err)
-{
-    size_t count = MIN_OF(hits->count, (size_t)PASSAGES_ASKED), ranked_count;
-    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
-    struct lexical_hits first = {hits->at, count};
-    struct placed placed[PASSAGES_ASKED];
-    struct candidate *ranked;
-    struct question question;
-    struct found *found;
-
-    if (!scratch)
-        return err_no_room(err, "no memory to read passages");
-    if (!question_read(request->access, request->analyser, scratch, request->text, &question,
-                       err) ||
-        !found_whole(scratch, &first, &found, err) ||
-        !candidates_rank(request->analyser, scratch, &question, found, count, &ranked,
-                         &ranked_count, err))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        placed[i] = (struct placed){hits->at[i], ranked_count + i};
-    for (size_t i = ranked_count; i-- > 0;)
-        placed[ranked[i].found - found].best = i;
-    qsort(placed, count, sizeof *placed, by_sentence);
-    for (size_t i = 0; i < count; i++) {
-        float score = hits->at[i].score;
-
-        hits->at[i] = placed[i].hit;
-        hits->at[i].score = score;
-    }
-    return true;
+    by_words.at = arena_array(order->arena, hits->count + 1, sizeof *by_words.at);
+    if (!by_words.at)
+        return err_arena(err, order->arena);
+    memcpy(by_words.at, hits->at, hits->count * sizeof *hits->at);
+    by_words.count = hits->count;
+    return ranking_passages(order, hits, shares, err) &&
+           (!feedback_wanted(&again) || feedback_find(&again, shares, hits, err));
 }
 
 bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
@@ -146,7 +120,13 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct way_found ways = {0};
     struct phrases phrases;
     struct terms terms;
-    struct find_wish wish = {.knowledge = k, .question = question, .terms = &terms, .limit = limit};
+    struct ranking_request order = {.arena = arena};
+    struct find_wish wish = {
+        .knowledge = k,
+        .question = question,
+        .terms = &terms,
+        .limit = question->order ? limit : MAX_OF(limit, (size_t)RANKING_DEPTH),
+    };
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
@@ -156,10 +136,14 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
         return false;
     request.access = access;
     request.analyser = analyser;
+    order.access = access;
+    order.analyser = analyser;
+    order.text = request.text;
     if (!find(&request, &phrases, &wish, &ways, err) ||
         (ways.way != WAY_GRAPH && !phrases.count && !question->order && ways.hits.count > 1 &&
-         !order_by_sentence(&request, &ways.hits, err)))
+         !put_in_order(&order, &wish, &ways.hits, err)))
         return false;
+    ways.hits.count = MIN_OF(ways.hits.count, limit);
     found.retrieval = way_of(&wish, access, ways.way);
     found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
     if (!found.list)

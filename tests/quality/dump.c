@@ -10,6 +10,13 @@ struct str candidate_text(const struct candidate *c)
     return str_slice(c->found->passage.blocks[s.block].text, s.from, s.to);
 }
 
+void miss(FILE *to, const char *measure, struct str set, struct str question, struct str given)
+{
+    if (to)
+        fprintf(to, "%s\t" STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", measure, STR_ARG(set),
+                STR_ARG(question), STR_ARG(given));
+}
+
 void dump_candidates(struct eval *e, const struct asked_question *q, const struct candidate *list,
                      size_t count, char kind)
 {

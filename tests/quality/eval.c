@@ -6,8 +6,10 @@
  *   weir_eval DATA --embedder latent    with vectors beside the words, "latent" or "hashed"
  *   weir_eval DATA --every 10           each tenth question: seconds instead of two minutes
  *   weir_eval DATA --tsv FILE           the same figures for programs: table, set, measure, value, baseline
+ *   weir_eval DATA --misses FILE        the questions that went wrong: measure, set, question, what was given
  *   weir_eval DATA --train FILE         the features for train.c beside the figures
  *   weir_eval DATA --spans FILE         instead: the candidates for train_spans.c
+ *   weir_eval DATA --ranking FILE         instead: the passages found for train_ranking.c
  *   weir_eval DATA --unseen FILE        spans by the weights in it that have not seen a question's article */
 #include <ftw.h>
 #include <stdio.h>
@@ -40,7 +42,7 @@ static bool run(struct eval *e, struct err *err)
 
 static bool is_wanted(const struct eval *e, const char *set)
 {
-    return !e->spans && !e->train && (!e->only || strcmp(e->only, set) == 0);
+    return !e->spans && !e->train && !e->ranking && (!e->only || strcmp(e->only, set) == 0);
 }
 
 static bool run_noisy(struct eval *e, const char *set, struct err *err)
@@ -52,6 +54,7 @@ static bool run_noisy(struct eval *e, const char *set, struct err *err)
                                .scratch = e->scratch,
                                .knowledge = e->c->knowledge,
                                .figures = e->figures,
+                               .misses = e->misses,
                                .set = str_from(set)};
 
     return !count || !is_wanted(e, set) || noisy_run(&noisy, q, count, err);
@@ -197,6 +200,10 @@ static FILE *read_options(struct eval *e, int argc, char **argv)
             e->only = value;
         else if (strcmp(argv[i], "--spans") == 0)
             e->spans = open_or_stop(value);
+        else if (strcmp(argv[i], "--misses") == 0)
+            e->misses = open_or_stop(value);
+        else if (strcmp(argv[i], "--ranking") == 0)
+            e->ranking = open_or_stop(value);
         else if (strcmp(argv[i], "--tsv") == 0)
             table = open_or_stop(value);
         else if (strcmp(argv[i], "--unseen") == 0)
@@ -241,13 +248,15 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(stages) && err.code == ERR_NONE; i++)
         if (is_stage_wanted(&e, &stages[i]) && !run_stage(dir, &stages[i], &e, &err))
             fprintf(stderr, "weir_eval: %s\n", err.text);
-    if (!e.spans)
+    if (!e.spans && !e.ranking)
         figures_print(&figures, stdout);
     if (table)
         figures_write(&figures, table);
     close_file(table);
     close_file(e.train);
     close_file(e.spans);
+    close_file(e.ranking);
+    close_file(e.misses);
     remove_tree(dir);
     return err.code != ERR_NONE;
 }

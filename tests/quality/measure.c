@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "knowledge/ranking.h"
 #include "knowledge/vectors.h"
 #include "score.h"
 
@@ -210,6 +211,10 @@ static bool ask_given(struct eval *e, const struct asked_question *q, struct tal
         t->given1 += i == 0 && hit;
     }
     t->given3 += hit;
+    if (!hit && q->answer_count)
+        miss(e->misses, "not in the best three sentences", q->set, q->text,
+             arena_fmt(e->scratch, STR_FMT " <- " STR_FMT, STR_ARG(q->answers[0]),
+                       STR_ARG(in.ranked_count ? candidate_text(&in.ranked[0]) : STR_NONE)));
     t->overlap += most_shared_holds(q, &in);
     *(q->answer_count ? &t->given_sure[t->sure_count] : &t->given_unsure[t->unsure_count]) =
         (double)in.answerable;
@@ -240,17 +245,47 @@ static bool ask_search(struct eval *e, const struct asked_question *q, struct ta
 {
     struct knowledge_question asked = {.text = q->text};
     struct passages_found found;
+    size_t at = 0;
 
     if (!search_now(e->c->knowledge, e->scratch, &asked, 10, &found, err))
         return false;
-    for (size_t i = 0; i < found.count; i++) {
-        if (!is_passage(e, found.list[i].document, q))
-            continue;
-        t->first += i < 1;
-        t->five += i < 5;
-        t->ten++;
-        t->reciprocal += 1.0 / (double)(i + 1);
-        break;
+    while (at < found.count && !is_passage(e, found.list[at].document, q))
+        at++;
+    if (at > 0)
+        miss(e->misses,
+             at == found.count ? "not among ten" : (at < 5 ? "not first" : "not in five"), q->set,
+             q->text,
+             arena_fmt(e->scratch, "%s: " STR_FMT, found.retrieval,
+                       STR_ARG(found.count ? found.list[0].quote : STR_NONE)));
+    if (at == found.count)
+        return true;
+    t->first += at < 1;
+    t->five += at < 5;
+    t->ten++;
+    t->reciprocal += 1.0 / (double)(at + 1);
+    return true;
+}
+
+/* What train_ranking.c learns from: the passages that words find first, and which of them is the right one. */
+static bool dump_order(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct ranking_request request = {&e->access, e->analyser, e->scratch, q->text};
+    struct lexical_hits hits;
+    struct terms terms;
+    float(*features)[RANKING_FEATURES];
+    size_t count;
+
+    if (!analyser_terms(e->analyser, e->scratch, q->text, &terms, err) ||
+        !lexical_search(e->view, e->scratch, &(struct lexical_query){&terms, NULL, RANKING_DEPTH},
+                        &hits, err) ||
+        !ranking_read(&request, &hits, &features, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        fprintf(e->ranking, STR_FMT "\t%u\t%u\t%d", STR_ARG(q->set), e->question_number, e->article,
+                is_passage(e, hits.at[i].key, q));
+        for (int f = 0; f < RANKING_FEATURES; f++)
+            fprintf(e->ranking, "\t%.5g", (double)features[i][f]);
+        fputc('\n', e->ranking);
     }
     return true;
 }
@@ -342,7 +377,8 @@ bool measure_question(struct eval *e, const struct asked_question *q, struct err
     struct inquiry in;
 
     e->article = article_of(e, q);
-
+    if (e->ranking)
+        return !q->answer_count || dump_order(e, q, err);
     if (!ask_documents(e, q->text, &in, err))
         return false;
     t->asked++;

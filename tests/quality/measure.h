@@ -38,7 +38,7 @@ struct eval {
     struct access access; /* all of it */
     struct analyser *analyser;
     struct arena *scratch;
-    FILE *train, *spans;
+    FILE *train, *spans, *ranking, *misses;
     struct span_weights *unseen; /* [LANGUAGES][SPAN_FOLDS], or NULL: those that ship */
     uint32_t every;
     const char *data, *language, *only; /* NULL: the sample; both; every set */
@@ -56,6 +56,8 @@ double area(double *sure, size_t n, double *unsure, size_t m);
 /* Right at a bar: what has an answer stands at or above it, what has none below. */
 double accuracy_at(const double *sure, size_t n, const double *unsure, size_t m, double bar);
 
+/* A question that a measure counts as failed, with what was given instead; to may be NULL. */
+void miss(FILE *to, const char *measure, struct str set, struct str question, struct str given);
 /* Features for train.c. */
 void dump_candidates(struct eval *e, const struct asked_question *q, const struct candidate *list,
                      size_t count, char kind);

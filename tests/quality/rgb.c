@@ -117,15 +117,18 @@ static bool ask_search(const struct noisy_eval *e, const struct noisy_question *
     if (!search_now(e->knowledge, e->scratch, &(struct knowledge_question){.text = q->text}, 10,
                     &got, err))
         return false;
-    for (size_t i = 0; i < got.count; i++) {
-        if (!is_among(q, got.list[i].document, q->positive, 0))
-            continue;
-        found[0] += i < 1;
-        found[1] += i < 5;
-        found[2]++;
-        *reciprocal += 1.0 / (double)(i + 1);
-        break;
-    }
+    size_t at = 0;
+    while (at < got.count && !is_among(q, got.list[at].document, q->positive, 0))
+        at++;
+    if (at > 0)
+        miss(e->misses, at == got.count ? "not among ten" : "not first", e->set, q->text,
+             got.count ? got.list[0].quote : STR_NONE);
+    if (at == got.count)
+        return true;
+    found[0] += at < 1;
+    found[1] += at < 5;
+    found[2]++;
+    *reciprocal += 1.0 / (double)(at + 1);
     return true;
 }
 
@@ -161,7 +164,13 @@ static bool noise(const struct noisy_eval *e, const struct noisy_question *q, si
         if (!ask_among(e, &q[i], DOCUMENTS - negative, negative, &in, err))
             return false;
         one += best_hold(e, &q[i], &in, 1);
-        three += best_hold(e, &q[i], &in, 3);
+        if (best_hold(e, &q[i], &in, 3))
+            three++;
+        else
+            miss(e->misses, level->three, e->set, q[i].text,
+                 arena_fmt(e->scratch, STR_FMT " <- " STR_FMT,
+                           STR_ARG(q[i].answer_count ? q[i].answers[0] : STR_NONE),
+                           STR_ARG(in.ranked_count ? text_of(&in.ranked[0]) : STR_NONE)));
         arena_rewind(e->scratch, mark);
     }
     add(e, "noise", level->best, (double)one, count);

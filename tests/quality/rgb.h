@@ -2,6 +2,8 @@
 #ifndef WEIR_TESTS_QUALITY_RGB_H
 #define WEIR_TESTS_QUALITY_RGB_H
 
+#include <stdio.h>
+
 #include "figures.h"
 #include "sets.h"
 
@@ -13,6 +15,7 @@ struct noisy_eval {
     struct knowledge *knowledge;
     struct figures *figures;
     struct str set;
+    FILE *misses; /* or NULL */
 };
 /* Adds to the figures. */
 bool noisy_run(const struct noisy_eval *e, const struct noisy_question *questions, size_t count,
