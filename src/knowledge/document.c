@@ -152,6 +152,7 @@ bool document_read(struct arena *arena, struct str source, enum document_type ty
     *out = (struct document){.title = w.title,
                              .blocks = (struct block *)(void *)w.blocks.ptr,
                              .count = w.blocks.len / sizeof(struct block),
+                             .note = w.note,
                              .encoding = d.encoding,
                              .encoding_guessed = d.guessed};
     for (size_t i = 0; d.steps && !w.failed && i < out->count; i++)

@@ -68,6 +68,7 @@ struct document {
     size_t count;
     const char *encoding; /* of a text file: "UTF-8", "GB18030"; NULL for others */
     bool encoding_guessed;
+    struct str note; /* what was left out of it; or empty */
 };
 
 #define DOCUMENT_BYTES_MAX ((size_t)1 << 30)

@@ -10,6 +10,7 @@ struct writer {
     struct str source;
     struct buf blocks; /* struct block, finished */
     struct str title;
+    struct str note; /* what was left out; or empty */
     uint32_t *lines; /* offsets at which lines begin */
     size_t line_count;
     bool failed;         /* memory is gone: sticky */

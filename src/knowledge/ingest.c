@@ -158,6 +158,8 @@ bool add_document(struct document_ingest *in, const struct document_source *sour
         struct str text = arena_fmt(arena, "read as %s, which is a guess", document.encoding);
         in->note(in->ctx, text);
     }
+    if (document.note.len > 0 && in->note)
+        in->note(in->ctx, document.note);
     if (!document.title.len)
         document.title = source->title.len ? source->title : last_part(source->shown);
     return write_document(in->writer, arena, source, &document, &in->passages, err);

@@ -5,6 +5,8 @@
 
 #include "base/utf8.h"
 #include "knowledge/document_internal.h"
+#include "knowledge/html_main.h"
+#include "knowledge/html_scan.h"
 
 #define HEADER_ROW_MAX 16384 /* bytes looked ahead: keeps the work linear */
 
@@ -30,15 +32,15 @@ static const struct {
     const char *name;
     enum tag tag;
 } tags[] = {
-    {"address", TAG_LINE}, {"article", TAG_LINE},  {"aside", TAG_SKIP},    {"blockquote", TAG_LINE},
+    {"address", TAG_LINE}, {"article", TAG_LINE},  {"aside", TAG_LINE},    {"blockquote", TAG_LINE},
     {"body", TAG_LINE},    {"br", TAG_BREAK},      {"button", TAG_SKIP},   {"canvas", TAG_SKIP},
     {"caption", TAG_LINE}, {"dd", TAG_DEFINITION}, {"details", TAG_LINE},  {"div", TAG_LINE},
     {"dl", TAG_LINE},      {"dt", TAG_TERM},       {"fieldset", TAG_LINE}, {"figcaption", TAG_LINE},
-    {"figure", TAG_LINE},  {"footer", TAG_SKIP},   {"form", TAG_LINE},     {"h1", TAG_HEADING},
+    {"figure", TAG_LINE},  {"footer", TAG_LINE},   {"form", TAG_LINE},     {"h1", TAG_HEADING},
     {"h2", TAG_HEADING},   {"h3", TAG_HEADING},    {"h4", TAG_HEADING},    {"h5", TAG_HEADING},
     {"h6", TAG_HEADING},   {"head", TAG_LINE},     {"header", TAG_LINE},   {"hr", TAG_LINE},
     {"iframe", TAG_RAW},   {"li", TAG_ITEM},       {"main", TAG_LINE},     {"math", TAG_SKIP},
-    {"menu", TAG_LIST},    {"nav", TAG_SKIP},      {"noscript", TAG_SKIP}, {"object", TAG_SKIP},
+    {"menu", TAG_LIST},    {"nav", TAG_LINE},      {"noscript", TAG_SKIP}, {"object", TAG_SKIP},
     {"ol", TAG_LIST},      {"p", TAG_LINE},        {"pre", TAG_PRE},       {"script", TAG_RAW},
     {"section", TAG_LINE}, {"select", TAG_SKIP},   {"style", TAG_RAW},     {"summary", TAG_LINE},
     {"svg", TAG_SKIP},     {"table", TAG_TABLE},   {"td", TAG_CELL},       {"template", TAG_SKIP},
@@ -48,32 +50,15 @@ static const struct {
 
 struct html {
     struct writer *w;
+    struct str source; /* up to where it is read */
     uint32_t at, to;
-    int heading, lists; /* level of the open heading; open lists */
+    const struct html_part *out, *out_end; /* parts of it that are left out, from here on */
+    int heading, lists;                    /* level of the open heading; open lists */
     bool in_item, pre, in_row;
     struct table_state table;
     struct str skipping; /* name of the element being skipped, or empty */
     int skip_depth;
 };
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_name_end(char c)
-{
-    return (uint8_t)c <= ' ' || c == '/' || c == '>';
-}
-
-static struct str name_at(const struct html *h, uint32_t at)
-{
-    uint32_t end = at;
-
-    while (end < h->to && !is_name_end(h->w->source.ptr[end]))
-        end++;
-    return str_slice(h->w->source, at, end);
-}
 
 static enum tag tag_of(struct str name)
 {
@@ -81,46 +66,6 @@ static enum tag tag_of(struct str name)
         if (str_eq_nocase(name, str_from(tags[i].name)))
             return tags[i].tag;
     return TAG_OTHER;
-}
-
-/* After the next `what`, or the end. */
-static uint32_t after(const struct html *h, uint32_t at, struct str what)
-{
-    struct str rest = str_slice(h->w->source, at, h->to);
-    size_t found = str_find(rest, what);
-
-    return found == rest.len ? h->to : at + (uint32_t)(found + what.len);
-}
-
-/* After the tag's ">", which quotes may hide; the end when there is none. */
-static uint32_t tag_end(const struct html *h, uint32_t at)
-{
-    char quote = 0;
-
-    for (; at < h->to; at++) {
-        char c = h->w->source.ptr[at];
-
-        if (quote)
-            quote = c == quote ? 0 : quote;
-        else if (c == '"' || c == '\'')
-            quote = c;
-        else if (c == '>')
-            return at + 1;
-    }
-    return h->to;
-}
-
-/* "</name" from at on, or the end. */
-static uint32_t find_close(const struct html *h, uint32_t at, struct str name)
-{
-    for (; at < h->to; at++) {
-        at = after(h, at, STR("</"));
-        struct str found = at < h->to ? name_at(h, at) : STR_NONE;
-
-        if (str_eq_nocase(found, name))
-            return at - 2;
-    }
-    return h->to;
 }
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -325,8 +270,8 @@ static void read_tag(struct html *h)
 {
     const char *p = h->w->source.ptr;
     bool closing = p[h->at + 1] == '/';
-    struct str name = name_at(h, h->at + 1 + closing);
-    uint32_t end = tag_end(h, h->at);
+    struct str name = html_name(h->source, h->at + 1 + closing);
+    uint32_t end = html_tag_end(h->source, h->at);
     enum tag tag = tag_of(name);
 
     h->at = end;
@@ -337,94 +282,98 @@ static void read_tag(struct html *h)
     else
         open_tag(h, tag, name);
     if (tag == TAG_RAW && !closing)
-        h->at = find_close(h, end, name);
+        h->at = html_find_close(h->source, end, name);
 }
 
 static void read_markup(struct html *h)
 {
-    struct str rest = str_slice(h->w->source, h->at, h->to);
+    uint32_t behind = html_skip_other(h->source, h->at);
 
-    if (str_starts(rest, STR("<!--")))
-        h->at = after(h, h->at + 4, STR("-->"));
-    else if (str_starts(rest, STR("<![CDATA[")))
-        h->at = after(h, h->at, STR("]]>"));
-    else if (rest.len > 1 && (rest.ptr[1] == '!' || rest.ptr[1] == '?'))
-        h->at = after(h, h->at, STR(">"));
+    if (behind > h->at)
+        h->at = behind;
     else
         read_tag(h);
 }
 
-static bool begins_markup(struct str s)
+/* What is open ends where a part is left out: what is before and behind it are no neighbours. */
+static bool skip_part(struct html *h)
 {
-    if (s.len < 2 || s.ptr[0] != '<')
+    while (h->out < h->out_end && h->out->to <= h->at)
+        h->out++;
+    if (h->out == h->out_end || h->at < h->out->from)
         return false;
-    return is_letter(s.ptr[1]) || s.ptr[1] == '!' || s.ptr[1] == '?' ||
-           (s.ptr[1] == '/' && s.len > 2 && is_letter(s.ptr[2]));
+    end_line(h);
+    h->at = h->out->to;
+    return true;
+}
+
+static void read_all(struct html *h)
+{
+    writer_end(h->w);
+    while (h->at < h->to && !h->w->failed) {
+        if (skip_part(h))
+            continue;
+        struct str rest = str_slice(h->source, h->at, h->to);
+        if (html_is_markup(rest)) {
+            read_markup(h);
+            continue;
+        }
+        uint32_t next = h->at + 1 + (uint32_t)str_find_char(str_slice(rest, 1, rest.len), '<');
+        if (h->skipping.len)
+            h->at = next;
+        else
+            read_chars(h, next);
+    }
+    end_row(h);
+    writer_end(h->w);
+}
+
+static struct html html_of(struct writer *w, uint32_t from, uint32_t to)
+{
+    return (struct html){.w = w, .source = str_slice(w->source, 0, to), .at = from, .to = to};
 }
 
 void read_html(struct writer *w, uint32_t from, uint32_t to)
 {
-    struct html h = {.w = w, .at = from, .to = to};
+    struct html h = html_of(w, from, to);
 
-    writer_end(w);
-    while (h.at < to && !w->failed) {
-        if (begins_markup(str_slice(w->source, h.at, to))) {
-            read_markup(&h);
-            continue;
-        }
-        uint32_t next = h.at + 1 + (uint32_t)str_find_char(str_slice(w->source, h.at + 1, to), '<');
-        if (h.skipping.len)
-            h.at = next;
-        else
-            read_chars(&h, next);
-    }
-    end_row(&h);
-    writer_end(w);
+    read_all(&h);
 }
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-/* The first <name ...>, or false. *inside: after its ">". */
-static bool find_open(const struct html *h, struct str name, uint32_t *inside)
-{
-    for (uint32_t at = h->at; at < h->to;) {
-        at = after(h, at, STR("<"));
-        if (at < h->to && str_eq_nocase(name_at(h, at), name)) {
-            *inside = tag_end(h, at);
-            return true;
-        }
-    }
-    return false;
-}
-
 static void read_title(struct html *h)
 {
-    uint32_t inside;
-
-    if (!find_open(h, STR("title"), &inside))
-        return;
-    struct html title = {.w = h->w, .at = inside};
-    title.to = find_close(h, inside, STR("title"));
-    read_chars(&title, title.to);
+    for (uint32_t at = h->at; at < h->to;) {
+        at = html_after(h->source, at, STR("<"));
+        if (at == h->to || !str_eq_nocase(html_name(h->source, at), STR("title")))
+            continue;
+        uint32_t inside = html_tag_end(h->source, at);
+        struct html title = html_of(h->w, inside, html_find_close(h->source, inside, STR("title")));
+        read_chars(&title, title.to);
+        break;
+    }
     if (!h->w->open)
         return;
     h->w->title = str_trim(buf_view(&h->w->text));
     h->w->open = false; /* it is no text of the page */
 }
 
-/* The part inside <main> when there is one, else all. */
 void read_page(struct writer *w, uint32_t from, uint32_t to)
 {
-    struct html h = {.w = w, .at = from, .to = to};
-    uint32_t inside;
+    struct html h = html_of(w, from, to);
+    struct html_parts parts;
 
     read_title(&h);
-    if (find_open(&h, STR("main"), &inside)) {
-        h.at = inside;
-        to = find_close(&h, inside, STR("main"));
-        from = inside;
+    if (!html_parts_find(w->arena, w->source, from, to, &parts)) {
+        w->failed = true;
+        return;
     }
-    read_html(w, from, to);
+    h.out = parts.out;
+    h.out_end = parts.out + parts.count;
+    read_all(&h);
+    w->note = html_parts_note(w->arena, &parts);
+    w->failed |= !w->note.ptr;
 }
 
 /* --- entities --------------------------------------------------------------------------------- */

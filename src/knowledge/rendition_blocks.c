@@ -20,6 +20,8 @@ void rendering_document(struct rendering *to, const struct document *document,
 {
     bool in_rows = false;
 
+    if (document->note.len > 0)
+        rendering_note(to, STR_FMT, STR_ARG(document->note));
     for (size_t i = 0; i < document->count; i++) {
         const struct block *b = &document->blocks[i];
 

@@ -68,7 +68,7 @@ TEST(html)
         {"blocks", "<h2>A</h2><p>one\n two</p>three<br>four", "H2|A\nP0|one two\nP0|three four\n"},
         {"what is no text is skipped",
          "a<script>var x = '</p>';</script><style>p{}</style><!-- c --><nav>n<nav>m</nav>o</nav>b",
-         "P0|ab\n"},
+         "P0|a\nP0|b\n"},
         {"only the main part", "<p>x</p><main><p>y</p></main><p>z</p>", "P0|y\n"},
         {"lists without closing tags", "<ul><li>a<li>b<ul><li>c</ul>d</ul>e",
          "I1|a\nI1|b\nI2|c\nI1|d\nP0|e\n"},
