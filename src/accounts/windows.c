@@ -215,8 +215,12 @@ static bool settle_one(struct windows *w, struct arena *arena, const struct sett
     args[1] = number(arena, s->second);
     args[2] = number(arena, s->correction);
     args[3] = s->epoch == atomic_load(&w->epoch) ? STR("1") : STR("0");
-    return !n ||
-           redis_eval(w->redis, arena, &w->settle, keys, n, args, ARRAY_LEN(args), &reply, err);
+    if (!n)
+        return true;
+    if (!redis_eval(w->redis, arena, &w->settle, keys, n, args, ARRAY_LEN(args), &reply, err))
+        return false;
+    return reply.kind != REDIS_ERROR ||
+           err_set(err, ERR_UNAVAILABLE, "Redis: " STR_FMT, STR_ARG(str_slice(reply.text, 0, 120)));
 }
 
 /* In order. What cannot be told is lost, and with it the name under which it was in progress. */
@@ -320,22 +324,46 @@ static bool ask(struct accounts *accounts, struct account *const levels[LEVELS],
     return true;
 }
 
+struct errand {
+    struct accounts *accounts;
+    struct account *const *levels;
+    struct hold *out;
+    struct err *err;
+    struct event done;
+    bool ok;
+};
+
+static void run_errand(void *arg)
+{
+    struct errand *e = arg;
+    struct windows *w = e->accounts->windows;
+
+    e->ok = true;
+    if (!atomic_exchange(&w->draining, true)) {
+        e->ok = settle_all(e->accounts, e->err);
+        atomic_store(&w->draining, false);
+    }
+    e->ok = e->ok && ask(e->accounts, e->levels, e->out, e->err);
+    event_set(&e->done);
+}
+
+/* In a fiber that no client's leaving cancels: Redis would have counted what nobody here knows of, and it would be
+ * in progress for ever. Redis has little time, so whoever leaves waits no longer than that. */
 bool windows_take(struct accounts *accounts, struct account *const levels[LEVELS], struct hold *out,
                   struct err *err)
 {
-    struct windows *w = accounts->windows;
-    bool ok = true;
+    struct errand e = {.accounts = accounts, .levels = levels, .out = out, .err = err};
 
-    if (!atomic_exchange(&w->draining, true)) {
-        ok = settle_all(accounts, err);
-        atomic_store(&w->draining, false);
+    if (!fiber_spawn(run_errand, &e, err)) {
+        err->code = ERR_UNAVAILABLE; /* this request alone: Redis is well */
+        return false;
     }
-    ok = ok && ask(accounts, levels, out, err);
-    if (!ok && err->code != ERR_EXHAUSTED && err->code != ERR_CANCELLED) {
-        note_away(w, true, err->text);
+    event_await(&e.done);
+    if (!e.ok && err->code != ERR_EXHAUSTED) {
+        note_away(accounts->windows, true, err->text);
         err->code = ERR_UNAVAILABLE;
     }
-    return ok;
+    return e.ok;
 }
 
 /* ---- the fiber: settling, the sign of life, and trying again ---- */

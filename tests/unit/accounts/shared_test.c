@@ -1,0 +1,661 @@
+/* Limits that several instances share, under what goes wrong between them: shares of spend over one database, windows
+ * and requests in flight over one Redis, which a proxy here loses, delays and refuses. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accounts/leases.h"
+#include "accounts/windows.h"
+#include "books.h"
+#include "net/redis.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/sock.h"
+#include "test.h"
+
+#define ONE   STR("1111111111111111")
+#define OTHER STR("2222222222222222")
+#define LIMIT ((usd_micro)200 * 1000)
+
+/* ---- two instances over one database ---- */
+
+struct pair {
+    char dir[512];
+    struct arena *arena;
+    struct secret token;
+    struct books at[2];
+    const struct principal *who[2];
+};
+
+static const char *path_of(struct pair *p, const char *form, int i)
+{
+    return arena_fmt(p->arena, "%s/%s%d", p->dir, form, i).ptr;
+}
+
+static bool open_one(struct pair *p, int i, struct err *err)
+{
+    struct books *b = &p->at[i];
+    const struct store_options store = {.path = arena_fmt(p->arena, "%s/weir.db", p->dir).ptr,
+                                        .migrations = accounts_migrations,
+                                        .migration_count = accounts_migration_count,
+                                        .version = "1",
+                                        .instance = i ? OTHER : ONE,
+                                        .shared = true};
+    const struct audit_options audit = {.dir = path_of(p, "audit", i), .segment_bytes = 1};
+
+    *b = (struct books){.arena = arena_new(64 * MIB)};
+    if (!store_open(&store, &b->store, err) || !audit_open(&audit, &b->audit, err))
+        return false;
+
+    const struct accounts_options accounts = {.store = b->store,
+                                              .audit = b->audit,
+                                              .pepper_file =
+                                                  arena_fmt(p->arena, "%s/pepper", p->dir).ptr,
+                                              .keys_max = 50,
+                                              .usage_cells = 16};
+
+    return accounts_open(&accounts, &b->accounts, err);
+}
+
+static bool authenticate(struct pair *p, int i)
+{
+    struct err err = {0};
+
+    principal_release(&p->who[i]);
+    bool ok = books_authenticate(&p->at[i], &p->token, &p->who[i], &err);
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+/* As kill -9 leaves it: nothing is written back. */
+static void kill_one(struct pair *p, int i)
+{
+    principal_release(&p->who[i]);
+    books_drop(&p->at[i]);
+}
+
+static SUSPENDS bool open_pair(struct pair *p, const struct limits *limits)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct key_info wanted = {.name = STR("x"), .limits = *limits};
+    struct key_info info;
+    struct err err = {0};
+
+    *p = (struct pair){.arena = arena_new(16 * MIB)};
+    snprintf(p->dir, sizeof p->dir, "%s", test_dir());
+    bool ok = open_one(p, 0, &err) &&
+              key_create(p->at[0].accounts, &wanted, arena, &info, &p->token, &err) &&
+              open_one(p, 1, &err);
+    EXPECT(ok, "%s", err.text);
+    return ok && authenticate(p, 0) && authenticate(p, 1);
+}
+
+static void close_pair(struct pair *p)
+{
+    for (int i = 0; i < 2; i++)
+        if (p->at[i].accounts)
+            kill_one(p, i);
+    secret_wipe(&p->token);
+    arena_end(&p->arena);
+}
+
+static SUSPENDS bool spend(struct pair *p, int i, usd_micro worst, usd_micro cost)
+{
+    struct audit_record record = {
+        .time = clock_wall(), .outcome = STR("complete"), .status = 200, .cost = cost};
+    struct hold hold = {0};
+    struct err err = {0};
+
+    if (!hold_take(p->at[i].accounts, p->who[i], (struct need){.cost = worst}, clock_wall(), &hold,
+                   &err))
+        return false;
+    EXPECT(accounts_record(p->at[i].accounts, &hold, &record, &err), "%s", err.text);
+    return true;
+}
+
+static int64_t number_of(struct pair *p, int i, const char *sql)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct statement read = {sql, NULL, 0};
+    struct rows rows;
+    struct err err = {0};
+
+    if (!store_read_now(p->at[i].store, arena, &read, &rows, &err) || rows.count != 1) {
+        EXPECT(false, "%s: %s", sql, err.text);
+        return -1;
+    }
+    return rows_at(&rows, 0, 0).i;
+}
+
+/* The invariant of leases.c: never more is given out than there is. */
+static void expect_shares_fit(struct pair *p, int i, usd_micro limit)
+{
+    int64_t sum = number_of(p, i,
+                            "SELECT CAST(COALESCE(SUM(up_to), 0) AS BIGINT) FROM shares WHERE"
+                            " level = 2 AND period = 0");
+
+    EXPECT(sum <= limit, "%" PRId64 " of %" PRId64, sum, limit);
+}
+
+/* The loops that give back what others ask for, while `fn` runs. */
+static SUSPENDS void with_loops(struct pair *p, SUSPENDS void (*fn)(struct pair *p))
+{
+    struct scope scope;
+    struct err err = {0};
+
+    scope_open(&scope, 0);
+    for (int i = 0; i < 2; i++)
+        if (p->at[i].accounts)
+            EXPECT(scope_spawn(&scope, accounts_share_loop, p->at[i].accounts, &err), "%s",
+                   err.text);
+    fn(p);
+    scope_close(&scope);
+}
+
+static usd_micro spent(struct pair *p, int i)
+{
+    return p->who[i]->key->account.spend.total;
+}
+
+/* ---- spend ---- */
+
+struct spender {
+    struct pair *pair;
+    int at, taken;
+};
+
+static void spend_many(void *arg)
+{
+    struct spender *s = arg;
+
+    for (int i = 0; i < 50; i++)
+        s->taken += spend(s->pair, s->at, 1000, 1000);
+}
+
+static SUSPENDS void spend_from_both(struct pair *p)
+{
+    struct spender spenders[10];
+    struct scope scope;
+    struct err err = {0};
+    int sum = 0;
+
+    scope_open(&scope, 0);
+    for (int i = 0; i < 10; i++) {
+        spenders[i] = (struct spender){p, i % 2, 0};
+        EXPECT(scope_spawn(&scope, spend_many, &spenders[i], &err), "%s", err.text);
+    }
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    for (int i = 0; i < 10; i++)
+        sum += spenders[i].taken;
+    EXPECT(sum == 200, "500 at once over two instances, %d taken", sum);
+    EXPECT(spent(p, 0) + spent(p, 1) == LIMIT);
+    expect_shares_fit(p, 0, LIMIT);
+}
+
+FIBER_TEST(a_limit_is_spent_exactly_over_two_instances)
+{
+    struct pair p;
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT}))
+        with_loops(&p, spend_from_both);
+    close_pair(&p);
+}
+
+/* An instance that has gone keeps its share, for what it spent last is not known. */
+FIBER_TEST(what_a_dead_instance_had_taken_stays_taken)
+{
+    struct hold hold = {0};
+    struct pair p;
+    struct err err = {0};
+    int more = 0;
+
+    if (!open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+        close_pair(&p);
+        return;
+    }
+    for (int i = 0; i < 30; i++)
+        EXPECT(spend(&p, 0, 1000, 1000));
+    EXPECT(hold_take(p.at[0].accounts, p.who[0], (struct need){.cost = 20 * 1000}, clock_wall(),
+                     &hold, &err),
+           "%s", err.text);
+    int64_t share = number_of(&p, 1, "SELECT up_to FROM shares WHERE level = 2 AND period = 0");
+    kill_one(&p, 0);
+    while (spend(&p, 1, 1000, 1000))
+        more++;
+    EXPECT(share >= 50 * 1000 && (share + more * 1000) <= LIMIT &&
+               share + (more + 1) * 1000 > LIMIT,
+           "%" PRId64 " and %d", share, more);
+
+    /* It comes back: its log says what it spent, the rest is free. */
+    EXPECT(open_one(&p, 0, &err) && authenticate(&p, 0), "%s", err.text);
+    EXPECT(spent(&p, 0) == 30 * 1000, "%" PRId64, spent(&p, 0));
+    while (spend(&p, 1, 1000, 1000))
+        more++;
+    while (spend(&p, 0, 1000, 1000))
+        more++;
+    EXPECT(more == 170, "%d", more);
+    EXPECT(spent(&p, 0) + spent(&p, 1) == LIMIT);
+    close_pair(&p);
+}
+
+FIBER_TEST(what_a_retired_instance_had_not_spent_is_free)
+{
+    struct pair p;
+    struct err err = {0};
+    int more = 0;
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+        for (int i = 0; i < 30; i++)
+            EXPECT(spend(&p, 0, 1000, 1000));
+        EXPECT(accounts_flush_now(p.at[0].accounts, &err), "%s", err.text);
+        kill_one(&p, 0);
+        EXPECT(accounts_retire(p.at[1].accounts, ONE, &err), "%s", err.text);
+        while (spend(&p, 1, 1000, 1000))
+            more++;
+        EXPECT(more == 170, "%d", more);
+    }
+    close_pair(&p);
+}
+
+/* Rows of another instance, whatever its clock says: days before count with what may yet be spent, days to come
+ * with all there is. */
+static const struct {
+    const char *name;
+    int days; /* from today */
+    usd_micro up_to, open;
+    int left; /* that this instance may spend, in thousands */
+} row_cases[] = {
+    {"today", 0, 150 * 1000, 100 * 1000, 50},
+    {"yesterday, all spent", -1, 200 * 1000, 0, 200},
+    {"yesterday, and held over midnight", -1, 200 * 1000, 30 * 1000, 170},
+    {"its clock is ahead", 1, 1000, 1000, 0},
+    {"more than the limit", 0, 900 * 1000, 0, 0},
+};
+
+FIBER_TEST(shares_of_other_days_are_counted_for_what_they_may_cost)
+{
+    for (size_t i = 0; i < ARRAY_LEN(row_cases); i++) {
+        struct pair p;
+        struct err err = {0};
+        int taken = 0;
+
+        if (open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+            const struct value values[] = {V_TEXT(p.who[0]->key_id),
+                                           V_INT(clock_wall() / 86400000 + row_cases[i].days),
+                                           V_INT(row_cases[i].up_to), V_INT(row_cases[i].open)};
+            const struct statement put = {"INSERT INTO shares (level, id, period, instance, "
+                                          "number, up_to, open) VALUES (2, ?1, 0, "
+                                          "'3333333333333333', ?2, ?3, ?4)",
+                                          values, ARRAY_LEN(values)};
+
+            EXPECT(store_write_now(p.at[0].store, &put, 1, NULL, &err), "%s", err.text);
+            while (spend(&p, 0, 1000, 1000))
+                taken++;
+            EXPECT(taken == row_cases[i].left, "%s: %d", row_cases[i].name, taken);
+        }
+        close_pair(&p);
+    }
+}
+
+/* ---- a Redis, and a proxy before it ---- */
+
+enum proxy_way {
+    PROXY_PASSES,
+    PROXY_LOSES,   /* the command is run, the connection closed without its reply */
+    PROXY_CLOSES,  /* before the server has it */
+    PROXY_REFUSES, /* the server has no memory left */
+    PROXY_WAITS,   /* the command is run, its reply comes after `delay` */
+};
+
+struct shared_redis {
+    struct pair *pair;
+    const char *path;
+    struct addr behind;
+    struct listener *listener;
+    struct scope scope;
+    struct redis *redis; /* of both: a loop has one */
+    enum proxy_way way;
+    dur_ns delay;
+    int passed;
+};
+
+static SUSPENDS void run_redis(void *arg)
+{
+    struct shared_redis *s = arg;
+    const char *argv[] = {
+        "/usr/bin/redis-server", "--port", "0", "--unixsocket", s->path, "--save", "",
+        "--appendonly",          "no",     NULL};
+    struct process_options options = {.argv = argv, .output_max = MIB};
+    struct process_result result = {0};
+    struct err err = {0};
+
+    if (process_run(s->pair->arena, &options, &result, &err))
+        EXPECT(false, "it ended with %d: " STR_FMT, result.status, STR_ARG(result.output));
+}
+
+struct passing {
+    struct shared_redis *of;
+    struct sock *sock;
+};
+
+static SUSPENDS bool write_bytes(struct sock *sock, const char *bytes, size_t len)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+    struct err err = {0};
+
+    return sock_write(sock, &iov, 1, &err);
+}
+
+/* A batch from the client and its replies, each of them in one piece: so small ones come. */
+static SUSPENDS bool pass_one(struct shared_redis *s, struct sock *client, struct sock *server)
+{
+    static const char refused[] = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    char bytes[8 * KIB]; /* commands and replies of limits are small */
+    struct err err = {0};
+    size_t got;
+
+    if (!sock_read(client, bytes, sizeof bytes, &got, &err) || !got)
+        return false;
+    enum proxy_way way = s->way;
+    if (way == PROXY_CLOSES)
+        return false;
+    if (way == PROXY_REFUSES)
+        return write_bytes(client, refused, sizeof refused - 1);
+    if (!write_bytes(server, bytes, got) || !sock_read(server, bytes, sizeof bytes, &got, &err))
+        return false;
+    s->passed++;
+    if (way == PROXY_LOSES)
+        return false;
+    if (way == PROXY_WAITS && !fiber_sleep(s->delay, &err))
+        return false;
+    return write_bytes(client, bytes, got);
+}
+
+static void pass(void *arg)
+{
+    struct passing *p = arg;
+    struct sock *client = p->sock, *server = NULL;
+    struct err err = {0};
+
+    if (sock_connect(&p->of->behind, &server, &err))
+        while (pass_one(p->of, client, server))
+            ;
+    sock_close(&server);
+    sock_close(&client);
+}
+
+static void accept_all(void *arg)
+{
+    struct shared_redis *s = arg;
+    struct sock *sock = NULL;
+    struct err err = {0};
+
+    while (sock_accept(s->listener, &sock, &err)) {
+        struct passing *p = arena_alloc(s->pair->arena, sizeof *p);
+
+        if (!p)
+            return;
+        *p = (struct passing){s, sock};
+        if (!scope_spawn(&s->scope, pass, p, &err))
+            sock_close(&sock);
+        sock = NULL;
+    }
+}
+
+static SUSPENDS bool open_redis(struct shared_redis *s, struct pair *pair)
+{
+    struct redis_options options = {.timeout = 500 * MILLISECOND};
+    struct addr at;
+    struct err err = {0};
+
+    *s = (struct shared_redis){.pair = pair};
+    s->path = arena_fmt(pair->arena, "/tmp/weir-test-%d-limits.sock", (int)getpid()).ptr;
+    scope_open(&s->scope, 0);
+    bool ok = addr_parse(STR("127.0.0.1:0"), &at, &err) &&
+              sock_listen(&at, &(struct listen_options){0}, &s->listener, &err) &&
+              addr_parse(arena_fmt(pair->arena, "unix:%s", s->path), &s->behind, &err) &&
+              scope_spawn(&s->scope, run_redis, s, &err) &&
+              scope_spawn(&s->scope, accept_all, s, &err);
+    for (int i = 0; ok && i < 500 && access(s->path, F_OK) != 0; i++)
+        ok = fiber_sleep(10 * MILLISECOND, &err);
+    if (ok)
+        options.url = arena_fmt(pair->arena, "redis://%s", listener_addr(s->listener).text);
+    ok = ok && redis_open(&options, &s->redis, &err);
+    for (int i = 0; i < 2; i++)
+        ok = ok && accounts_share_windows(pair->at[i].accounts, s->redis, STR("weir:"), &err);
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+static SUSPENDS void close_redis(struct shared_redis *s)
+{
+    scope_close(&s->scope);
+    listener_close(&s->listener);
+    redis_close(&s->redis);
+    unlink(s->path);
+}
+
+static SUSPENDS int64_t run_script(struct shared_redis *s, const char *text)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct redis_script script;
+    struct redis_value reply = {0};
+    struct err err = {0};
+
+    redis_script_init(&script, str_from(text));
+    EXPECT(redis_eval(s->redis, arena, &script, NULL, 0, NULL, 0, &reply, &err) &&
+               reply.kind == REDIS_INTEGER,
+           "%s " STR_FMT, err.text, STR_ARG(reply.text));
+    return reply.integer;
+}
+
+/* How much is in flight by the server's own count, of names whose sign of life is there. */
+static SUSPENDS int64_t in_flight(struct shared_redis *s)
+{
+    return run_script(s, "local n = 0\n"
+                         "for _, key in ipairs(redis.call('KEYS', 'weir:w:*')) do\n"
+                         "  local all = redis.call('HGETALL', key)\n"
+                         "  for i = 1, #all, 2 do\n"
+                         "    if all[i]:sub(1, 1) == 'f' and redis.call('EXISTS', 'weir:a:' .. "
+                         "all[i]:sub(2)) == 1 then\n"
+                         "      n = n + tonumber(all[i + 1])\n"
+                         "    end\n"
+                         "  end\n"
+                         "end\n"
+                         "return n\n");
+}
+
+/* The time of a dead name is over: here at once. Who lives says so again. */
+static SUSPENDS void let_the_dead_go(struct shared_redis *s)
+{
+    struct err err = {0};
+
+    (void)run_script(
+        s, "for _, key in ipairs(redis.call('KEYS', 'weir:a:*')) do redis.call('DEL', key) end "
+           "return 0");
+    for (int i = 0; i < 1000 && run_script(s, "return #redis.call('KEYS', 'weir:a:*')") < 2; i++)
+        EXPECT(fiber_sleep(10 * MILLISECOND, &err));
+}
+
+static SUSPENDS bool take(struct pair *p, int i, struct hold *hold)
+{
+    struct err err = {0};
+
+    *hold = (struct hold){0};
+    return hold_take(p->at[i].accounts, p->who[i], (struct need){0}, clock_wall(), hold, &err);
+}
+
+static void drop(struct pair *p, int i, struct hold *hold)
+{
+    if (hold->open)
+        hold_drop(p->at[i].accounts, hold);
+}
+
+/* Until `n` are in flight: what was settled is told a moment later. */
+static SUSPENDS bool comes_to(struct shared_redis *s, int64_t n)
+{
+    struct err err = {0};
+
+    for (int i = 0; i < 500; i++) {
+        if (in_flight(s) == n)
+            return true;
+        if (!fiber_sleep(10 * MILLISECOND, &err))
+            return false;
+    }
+    return false;
+}
+
+static SUSPENDS void with_redis(void (*fn)(struct pair *p, struct shared_redis *s))
+{
+    struct shared_redis s = {0};
+    struct scope scope;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_pair(&p, &(struct limits){.in_flight = 3})) {
+        if (open_redis(&s, &p)) {
+            scope_open(&scope, 0);
+            for (int i = 0; i < 2; i++)
+                EXPECT(scope_spawn(&scope, accounts_windows_loop, p.at[i].accounts, &err), "%s",
+                       err.text);
+            EXPECT(fiber_sleep(100 * MILLISECOND, &err)); /* both have said that they live */
+            fn(&p, &s);
+            scope_close(&scope);
+        }
+        close_redis(&s);
+    }
+    close_pair(&p);
+}
+
+static void take_three(struct pair *p, struct shared_redis *s)
+{
+    struct hold holds[4];
+
+    EXPECT(take(p, 0, &holds[0]) && take(p, 0, &holds[1]) && take(p, 1, &holds[2]));
+    EXPECT(!take(p, 1, &holds[3]) && holds[3].refused == LIMIT_IN_FLIGHT);
+    EXPECT(!take(p, 0, &holds[3]) && in_flight(s) == 3);
+    drop(p, 0, &holds[0]);
+    EXPECT(comes_to(s, 2) && take(p, 1, &holds[3]));
+    for (int i = 0; i < 4; i++)
+        drop(p, i > 1, &holds[i]);
+    EXPECT(comes_to(s, 0));
+}
+
+FIBER_TEST(requests_in_flight_are_counted_over_two_instances)
+{
+    with_redis(take_three);
+}
+
+/* After whatever it was, nothing is in flight that is not: three can be taken, and not four. */
+static SUSPENDS void expect_whole(struct pair *p, struct shared_redis *s, const char *what)
+{
+    struct hold holds[4];
+    struct err err = {0};
+
+    for (int i = 0; i < 3000 &&
+                    !(windows_are_asked(p->at[0].accounts) && windows_are_asked(p->at[1].accounts));
+         i++)
+        EXPECT(fiber_sleep(10 * MILLISECOND, &err));
+    let_the_dead_go(s);
+    EXPECT(comes_to(s, 0), "%s: %" PRId64 " are in flight for ever", what, in_flight(s));
+    for (int i = 0; i < 3; i++)
+        EXPECT(take(p, i % 2, &holds[i]), "%s: %d", what, i);
+    EXPECT(!take(p, 1, &holds[3]), "%s", what);
+    for (int i = 0; i < 4; i++)
+        drop(p, i % 2, &holds[i]);
+    EXPECT(comes_to(s, 0), "%s", what);
+}
+
+static void settle_refused(struct pair *p, struct shared_redis *s)
+{
+    struct hold hold;
+    struct err err = {0};
+
+    EXPECT(take(p, 0, &hold) && in_flight(s) == 1);
+    s->way = PROXY_REFUSES;
+    drop(p, 0, &hold);
+    EXPECT(fiber_sleep(100 * MILLISECOND, &err));
+    s->way = PROXY_PASSES;
+    expect_whole(p, s, "the end of a request was refused");
+}
+
+FIBER_TEST(a_settlement_that_redis_refuses_is_in_flight_no_longer_than_a_dead_one)
+{
+    with_redis(settle_refused);
+}
+
+static void take_lost(struct pair *p, struct shared_redis *s)
+{
+    struct hold hold;
+
+    s->way = PROXY_LOSES;
+    EXPECT(take(p, 0, &hold), "alone, within its part");
+    EXPECT(s->passed > 0 && !windows_are_asked(p->at[0].accounts));
+    s->way = PROXY_PASSES;
+    drop(p, 0, &hold);
+    expect_whole(p, s, "the answer to a take was lost");
+}
+
+FIBER_TEST(a_take_whose_answer_is_lost_is_in_flight_no_longer_than_a_dead_one)
+{
+    with_redis(take_lost);
+}
+
+struct leaving {
+    struct pair *pair;
+    struct scope *scope;
+    struct hold hold;
+    bool done, ok;
+    struct err err;
+};
+
+static void take_and_leave(void *arg)
+{
+    struct leaving *l = arg;
+    struct scope scope;
+
+    scope_open(&scope, 0);
+    l->scope = &scope;
+    l->ok = hold_take(l->pair->at[0].accounts, l->pair->who[0], (struct need){0}, clock_wall(),
+                      &l->hold, &l->err);
+    l->scope = NULL;
+    scope_close(&scope);
+    l->done = true;
+}
+
+/* A client that leaves while Redis is asked: the request never was, and counts nowhere. */
+static void leave_while_asked(struct pair *p, struct shared_redis *s)
+{
+    struct leaving l = {.pair = p};
+    struct scope scope;
+    struct err err = {0};
+
+    EXPECT(take(p, 0, &l.hold)); /* Redis knows the script from here on */
+    drop(p, 0, &l.hold);
+    EXPECT(comes_to(s, 0));
+    l.hold = (struct hold){0};
+    s->way = PROXY_WAITS;
+    s->delay = 100 * MILLISECOND;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, take_and_leave, &l, &err), "%s", err.text);
+    int passed = s->passed;
+    for (int i = 0; i < 1000 && s->passed < passed + 1; i++)
+        EXPECT(fiber_sleep(5 * MILLISECOND, &err));
+    if (l.scope)
+        scope_cancel(l.scope);
+    while (!l.done && fiber_sleep(5 * MILLISECOND, &err))
+        ;
+    scope_close(&scope);
+    s->way = PROXY_PASSES;
+    drop(p, 0, &l.hold);
+    EXPECT(windows_are_asked(p->at[0].accounts), "who leaves says nothing of Redis");
+    EXPECT(comes_to(s, 0), "%" PRId64 " are in flight for ever", in_flight(s));
+    expect_whole(p, s, "a client left");
+}
+
+FIBER_TEST(who_leaves_while_redis_is_asked_is_not_in_flight)
+{
+    with_redis(leave_while_asked);
+}
