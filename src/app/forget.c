@@ -370,6 +370,14 @@ static SUSPENDS bool purge_tag(struct forgetting *f, const char *kind, struct st
     return true;
 }
 
+static SUSPENDS bool purge_document(struct forgetting *f, struct str id, struct str base,
+                                    struct err *err)
+{
+    struct str one = arena_fmt(f->arena, STR_FMT "@" STR_FMT, STR_ARG(id), STR_ARG(base));
+
+    return one.ptr ? purge_tag(f, CACHE_OF_DOCUMENT, one, err) : err_arena(err, f->arena);
+}
+
 static SUSPENDS bool purge_cache(struct forgetting *f, struct err *err)
 {
     const struct forget_report *report = &f->told->documents;
@@ -378,10 +386,10 @@ static SUSPENDS bool purge_cache(struct forgetting *f, struct err *err)
     if (report->count > DOCUMENTS_EACH)
         return house_purge(f->house, f->arena, &all, &f->told->cached, err);
     for (size_t i = 0; i < report->count; i++)
-        if (!purge_tag(f, CACHE_OF_DOCUMENT, report->documents[i].id, err))
+        if (!purge_document(f, report->documents[i].id, report->documents[i].base, err))
             return false;
     if (!report->count && is_unknown_id(f->order) &&
-        !purge_tag(f, CACHE_OF_DOCUMENT, f->order->document, err))
+        !purge_document(f, f->order->document, f->bases[0], err))
         return false;
     if (f->key_id.len && !purge_tag(f, CACHE_OF_KEY, f->key_id, err))
         return false;
@@ -404,20 +412,23 @@ static SUSPENDS bool forget_responses_of(struct forgetting *f,
 static SUSPENDS bool forget_responses_from(struct forgetting *f, struct err *err)
 {
     const struct forget_report *report = &f->told->documents;
-    struct str ids[RESPONSES_DOCUMENTS_MAX];
-    size_t count = 0;
+    struct responses_document some[RESPONSES_DOCUMENTS_MAX];
+    struct responses_selector what = {.documents = some};
 
     for (size_t i = 0; i < report->count; i++) {
-        ids[count++] = report->documents[i].id;
-        if (count < RESPONSES_DOCUMENTS_MAX && i + 1 < report->count)
+        const struct forgotten *d = &report->documents[i];
+
+        some[what.document_count++] = (struct responses_document){d->id, d->base};
+        if (what.document_count < RESPONSES_DOCUMENTS_MAX && i + 1 < report->count)
             continue;
-        const struct responses_selector some = {.documents = ids, .document_count = count};
-        if (!forget_responses_of(f, &some, err))
+        if (!forget_responses_of(f, &what, err))
             return false;
-        count = 0;
+        what.document_count = 0;
     }
-    const struct responses_selector by_id = {.documents = &f->order->document, .document_count = 1};
-    return report->count || !is_unknown_id(f->order) || forget_responses_of(f, &by_id, err);
+    if (report->count || !is_unknown_id(f->order))
+        return true;
+    some[what.document_count++] = (struct responses_document){f->order->document, f->bases[0]};
+    return forget_responses_of(f, &what, err);
 }
 
 /* Others over the same database must not keep what they had begun, nor go on from what is just going. */

@@ -16,7 +16,7 @@
 #define ENTRY_TAGS_MAX    24
 #define CACHE_OF_KEY      "key:"      /* and the id of the key or person that asked */
 #define CACHE_OF_SUBJECT  "subject:"  /* and the pseudonym of whom it was asked for */
-#define CACHE_OF_DOCUMENT "document:" /* and its id */
+#define CACHE_OF_DOCUMENT "document:" /* and "ID@BASE" */
 
 struct entry_facts {
     struct cache_key key;

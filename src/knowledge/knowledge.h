@@ -217,8 +217,9 @@ struct citation_step {
     struct place place;
 };
 struct citation {
-    struct str base; /* name of the knowledge base, when several may be asked; or empty */
-    struct str file; /* the id of /v1/files it was sent by, or empty */
+    struct str base;    /* name of the knowledge base, when several may be asked; or empty */
+    struct str base_id; /* ... and its id: names are given again */
+    struct str file;    /* the id of /v1/files it was sent by, or empty */
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
     struct str metadata;                       /* of the document: JSON text, or empty */

@@ -60,9 +60,18 @@ bool request_stands_on(struct request *req, const struct citation *citations, si
         return err_arena(err, req->arena);
     if (known)
         memcpy(all, req->documents, known * sizeof *all);
-    for (size_t i = 0; i < count; i++)
-        if (!is_among(all, known, citations[i].document))
-            all[known++] = citations[i].document;
+    /* "d_...@vs_...": two bases may have documents of one name, whose ids are then the same. */
+    for (size_t i = 0; i < count; i++) {
+        const struct citation *c = &citations[i];
+        struct str base = c->base_id.len ? c->base_id : BASE_DEFAULT;
+        struct str one =
+            arena_fmt(req->arena, STR_FMT "@" STR_FMT, STR_ARG(c->document), STR_ARG(base));
+
+        if (!one.ptr)
+            return err_arena(err, req->arena);
+        if (!is_among(all, known, one))
+            all[known++] = one;
+    }
     req->documents = all;
     req->document_count = known;
     return tell_search(req, citations, count, err);

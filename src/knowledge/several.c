@@ -79,8 +79,10 @@ static bool name_all(struct base *base, struct arena *arena, struct citation *li
         return true;
     if (!base_info(base, arena, &info, err))
         return false;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         list[i].base = info.name;
+        list[i].base_id = info.id;
+    }
     return true;
 }
 

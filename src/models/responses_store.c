@@ -365,26 +365,64 @@ bool responses_item(struct responses_store *store, struct arena *arena,
 
 /* ---- forgetting ---- */
 
-/* Every answer that was meant and every one that went on from it. An answer made before its documents were
- * written down names those it cites in its body. */
-#define MEANT                                                                                \
-    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                            \
-    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR "          \
-    "documents LIKE ?4 OR documents LIKE ?5 OR documents LIKE ?6 OR documents LIKE ?7 OR "   \
-    "documents LIKE ?8 OR documents LIKE ?9 OR documents LIKE ?10 OR documents LIKE ?11 OR " \
-    "(documents = '' AND (body LIKE ?4 OR body LIKE ?5 OR body LIKE ?6 OR body LIKE ?7 OR "  \
-    "body LIKE ?8 OR body LIKE ?9 OR body LIKE ?10 OR body LIKE ?11 OR "                     \
-    "output LIKE ?4 OR output LIKE ?5 OR output LIKE ?6 OR output LIKE ?7 OR "               \
-    "output LIKE ?8 OR output LIKE ?9 OR output LIKE ?10 OR output LIKE ?11)) "              \
-    "UNION SELECT r.id FROM responses r JOIN gone g ON r.previous = g.id) "
+/* Every answer that was meant and every one that went on from it. Of each document: as it is written down with its base,
+ * as it was before bases were, and as the body of an answer names it from before documents were written down. */
+#define OF_DOCUMENT(with_base, alone, named)                \
+    "documents LIKE " with_base " OR documents LIKE " alone \
+    " OR (documents = '' AND (body LIKE " named " OR output LIKE " named "))"
+#define MEANT                                                                                      \
+    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                                  \
+    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR " OF_DOCUMENT(   \
+        "?4", "?5",                                                                                \
+        "?6") " OR " OF_DOCUMENT("?7", "?8",                                                       \
+                                 "?9") " OR " OF_DOCUMENT("?10", "?11",                            \
+                                                          "?12") " OR " OF_DOCUMENT("?13", "?14",  \
+                                                                                    "?15") " UNIO" \
+                                                                                           "N "    \
+                                                                                           "SELEC" \
+                                                                                           "T "    \
+                                                                                           "r.id " \
+                                                                                           "FROM " \
+                                                                                           "respo" \
+                                                                                           "nses " \
+                                                                                           "r "    \
+                                                                                           "JOIN " \
+                                                                                           "gone " \
+                                                                                           "g ON " \
+                                                                                           "r."    \
+                                                                                           "previ" \
+                                                                                           "ous "  \
+                                                                                           "= "    \
+                                                                                           "g.id)" \
+                                                                                           " "
 
 #define PATTERN_BYTES 128
-#define MEANT_VALUES  (3 + RESPONSES_DOCUMENTS_MAX)
+#define PATTERNS      (3 * RESPONSES_DOCUMENTS_MAX)
+#define MEANT_VALUES  (3 + PATTERNS)
 
 struct meant {
-    char patterns[RESPONSES_DOCUMENTS_MAX][PATTERN_BYTES];
+    char patterns[PATTERNS][PATTERN_BYTES];
     struct value values[MEANT_VALUES];
 };
+
+static void fill_patterns(const struct responses_document *d, struct meant *out, size_t at)
+{
+    for (size_t i = 0; i < 3; i++) {
+        struct buf b;
+
+        buf_init_fixed(&b, out->patterns[at + i], PATTERN_BYTES);
+        if (!d || !d->id.len) {
+            buf_str(&b, STR("\x01")); /* stands in no row */
+        } else {
+            buf_fmt(&b, "%%" STR_FMT, STR_ARG(str_slice(d->id, 0, 40)));
+            if (i == 0)
+                buf_fmt(&b, "@" STR_FMT, STR_ARG(str_slice(d->base, 0, 60)));
+            buf_str(&b, i == 2 ? STR("%") : STR("\n%"));
+        }
+        ASSERT(buf_ok(&b));
+        out->values[3 + at + i] = V_TEXT(buf_view(&b));
+    }
+}
 
 static void fill_selector(const struct responses_selector *what, struct meant *out)
 {
@@ -392,17 +430,8 @@ static void fill_selector(const struct responses_selector *what, struct meant *o
     out->values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
     out->values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
     ASSERT(what->document_count <= RESPONSES_DOCUMENTS_MAX);
-    for (size_t i = 0; i < RESPONSES_DOCUMENTS_MAX; i++) {
-        struct buf b;
-
-        buf_init_fixed(&b, out->patterns[i], PATTERN_BYTES);
-        if (i < what->document_count && what->documents[i].len)
-            buf_fmt(&b, "%%" STR_FMT "%%",
-                    STR_ARG(str_slice(what->documents[i], 0, PATTERN_BYTES - 3)));
-        else
-            buf_str(&b, STR("\x01")); /* stands in no row */
-        out->values[3 + i] = V_TEXT(buf_view(&b));
-    }
+    for (size_t i = 0; i < RESPONSES_DOCUMENTS_MAX; i++)
+        fill_patterns(i < what->document_count ? &what->documents[i] : NULL, out, 3 * i);
 }
 
 bool responses_count(struct responses_store *store, const struct responses_selector *what,

@@ -36,7 +36,7 @@ struct kept_response {
     struct str input;            /* raw array: its own items, each with an id */
     struct str output;           /* raw array: items with what must come back */
     struct str subject;          /* whom it was asked for, a pseudonym, or "" */
-    const struct str *documents; /* it was made from, by id; of no use when read back */
+    const struct str *documents; /* it was made from, "ID@BASE"; of no use when read back */
     size_t document_count;
     mono_ns begun; /* when it was asked; one asked before something was forgotten is not kept */
 };
@@ -64,11 +64,14 @@ SUSPENDS bool responses_item(struct responses_store *store, struct arena *arena,
 
 /* What is to go for good: answers of a person, or made from documents, and all that went on from them, as
  * their model had read it. Empty members name nobody. */
-#define RESPONSES_DOCUMENTS_MAX 8
+#define RESPONSES_DOCUMENTS_MAX 4
+struct responses_document {
+    struct str id, base;
+};
 struct responses_selector {
-    struct str tenant, key_id;   /* of whom, by key */
-    struct str subject;          /* ... by pseudonym */
-    const struct str *documents; /* ids, at most RESPONSES_DOCUMENTS_MAX */
+    struct str tenant, key_id;                  /* of whom, by key */
+    struct str subject;                         /* ... by pseudonym */
+    const struct responses_document *documents; /* at most RESPONSES_DOCUMENTS_MAX */
     size_t document_count;
 };
 SUSPENDS bool responses_count(struct responses_store *store, const struct responses_selector *what,
