@@ -41,11 +41,14 @@ struct plan {
     size_t old_vector_count;
 };
 
+/* What the view that was published holds stays: it is the newest, and no other comes while we write. */
 static void close_input(struct merge_input *input)
 {
     for (uint32_t i = 0; i < input->vector_count; i++)
-        vectors_unmap(&input->vectors[i]);
-    segment_unmap(&input->segment);
+        if (!input->vectors[i]->holders)
+            vectors_unmap(&input->vectors[i]);
+    if (input->segment && !input->segment->holders)
+        segment_unmap(&input->segment);
 }
 
 static void end_plan(struct plan **held)
@@ -369,7 +372,11 @@ static bool commit(struct lexical_writer *w, struct err *err)
     w->first_number = manifest.next_number;
     if (!manifest_store(w->lexical->dir, &manifest, err))
         return false;
-    if (!lexical_publish(w->lexical, &manifest, err))
+    w->lexical->fresh = plan->opened;
+    w->lexical->fresh_count = plan->opened_count;
+    bool published = lexical_publish(w->lexical, &manifest, err);
+    w->lexical->fresh_count = 0;
+    if (!published)
         return err_wrap(err, "open what was just written");
     struct err unlinked = {0};
     unlink_others(w, plan, &unlinked);

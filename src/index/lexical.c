@@ -57,6 +57,9 @@ static struct segment *known_segment(const struct lexical *lexical, uint64_t num
     for (uint32_t i = 0; newest && i < newest->count; i++)
         if (newest->at[i]->number == number)
             return newest->at[i];
+    for (size_t i = 0; i < lexical->fresh_count; i++)
+        if (lexical->fresh[i].segment->number == number)
+            return lexical->fresh[i].segment;
     return NULL;
 }
 
@@ -67,6 +70,10 @@ static struct vectors *known_vectors(const struct lexical *lexical, uint64_t num
     for (uint32_t i = 0; newest && i < newest->vector_count; i++)
         if (newest->vectors[i].vectors->number == number)
             return newest->vectors[i].vectors;
+    for (size_t i = 0; i < lexical->fresh_count; i++)
+        for (uint32_t k = 0; k < lexical->fresh[i].vector_count; k++)
+            if (lexical->fresh[i].vectors[k]->number == number)
+                return lexical->fresh[i].vectors[k];
     return NULL;
 }
 

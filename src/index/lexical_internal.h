@@ -42,6 +42,10 @@ struct lexical {
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
     uint32_t graph_from; /* vector_graph_from(); the writer's */
+    /* What the commit that goes on has open already, checked: the view it publishes shares it, for mapped twice it
+     * would count twice. The writer's. */
+    const struct merge_input *fresh;
+    size_t fresh_count;
 };
 
 /* The manifest names the segments that count; it is replaced as a whole. */
