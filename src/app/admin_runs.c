@@ -1,4 +1,6 @@
 /* /api/v1/knowledge/{base}/runs: what ingest runs do and did; starting one that nobody waits for. */
+#include <string.h>
+
 #include "app/admin_bases.h"
 #include "app/admin_documents.h"
 #include "knowledge/rights.h"
@@ -34,6 +36,16 @@ static const struct schema_field run_fields[] = {
     {"skipped", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"passages", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {"without_vectors", FIELD_COUNT, FIELD_OPTIONAL,
+     "With an embedder, of one run: passages of the base that have no vectors now; they are made "
+     "in "
+     "the background.",
+     0, 0, NULL, NULL},
+    {"vectors_refused", FIELD_COUNT, FIELD_OPTIONAL,
+     "The same: documents that the embedder would not take.", 0, 0, NULL, NULL},
+    {"vectors_problem", FIELD_PROSE, FIELD_OPTIONAL,
+     "The same: why vectors are missing, as far as something went wrong; empty: nothing did.", 0, 0,
+     NULL, NULL},
     {"dropped", FIELD_COUNT, FIELD_OPTIONAL,
      "With rebuild: damaged files of the index that are gone.", 0, 0, NULL, NULL},
     {"problems", FIELD_OBJECT, FIELD_LIST, "What could not be used; of one run, once it has ended.",
@@ -103,6 +115,19 @@ static bool run_of(struct admin_call *call, uint64_t *id, struct err *err)
                    STR_ARG(str_slice(call->values[1], 0, 40)));
 }
 
+/* Vectors follow a run in the background: what is missing of them now, and why. */
+static void write_vectors(struct json_writer *w, struct knowledge *knowledge)
+{
+    struct vectors_status s;
+
+    knowledge_vectors(knowledge, &s);
+    if (strcmp(s.embedder, "none") == 0)
+        return;
+    reply_count(w, "without_vectors", (int64_t)(s.passages - MIN_OF(s.vectors, s.passages)));
+    reply_count(w, "vectors_refused", s.failed);
+    reply_text(w, "vectors_problem", str_from(s.problem));
+}
+
 static bool reply_run(struct admin_call *call, struct base *base, uint64_t id, int64_t dropped,
                       struct err *err)
 {
@@ -111,6 +136,7 @@ static bool reply_run(struct admin_call *call, struct base *base, uint64_t id, i
     if (!ingest_run_find(base_knowledge(base), call->arena, id, &run, err))
         return false;
     write_run(&call->reply, &run);
+    write_vectors(&call->reply, base_knowledge(base));
     if (dropped >= 0)
         reply_count(&call->reply, "dropped", dropped);
     jw_object_end(&call->reply);

@@ -46,6 +46,15 @@ static struct str number_at(const struct json *j, const char *path)
     return v ? json_raw(j, v) : STR("0");
 }
 
+/* "1 document", "2 documents" */
+static struct str counted(struct cli *cli, const struct json *j, const char *path, const char *one)
+{
+    struct str number = number_at(j, path);
+
+    return arena_fmt(cli->arena, STR_FMT " %s%s", STR_ARG(number), one,
+                     str_eq(number, STR("1")) ? "" : "s");
+}
+
 static void print_files(struct cli *cli, const struct json *j, bool dry_run)
 {
     for (json_ref f = json_first(j, json_path(j, "files")); f; f = json_next(j, f)) {
@@ -80,14 +89,15 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
 {
     json_ref found = json_path(j, "searched.found"), documents = json_path(j, "documents");
 
-    fprintf(
-        stderr, "weir: %s " STR_FMT " documents (" STR_FMT " passages), " STR_FMT " kept answers",
-        dry_run ? "would forget" : "forgot", STR_ARG(number_at(j, "removed.documents")),
-        STR_ARG(number_at(j, "removed.passages")), STR_ARG(number_at(j, "removed.kept_answers")));
+    fprintf(stderr, "weir: %s " STR_FMT " (" STR_FMT "), " STR_FMT,
+            dry_run ? "would forget" : "forgot",
+            STR_ARG(counted(cli, j, "removed.documents", "document")),
+            STR_ARG(counted(cli, j, "removed.passages", "passage")),
+            STR_ARG(counted(cli, j, "removed.kept_answers", "kept answer")));
     if (!dry_run)
-        fprintf(stderr, ", " STR_FMT " cached answers; looked through " STR_FMT " files",
-                STR_ARG(number_at(j, "removed.cached_answers")),
-                STR_ARG(number_at(j, "searched.files")));
+        fprintf(stderr, ", " STR_FMT "; looked through " STR_FMT,
+                STR_ARG(counted(cli, j, "removed.cached_answers", "cached answer")),
+                STR_ARG(counted(cli, j, "searched.files", "file")));
     fputc('\n', stderr);
     for (json_ref d = json_first(j, documents); d; d = json_next(j, d))
         fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "\n",
@@ -95,7 +105,8 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
     print_files(cli, j, dry_run);
     print_not_covered(cli, j);
     for (json_ref f = json_first(j, found); f; f = json_next(j, f))
-        fprintf(stderr, "weir: text of it still stands in " STR_FMT " (" STR_FMT " fingerprints)\n",
+        fprintf(stderr,
+                "weir: text of it still stands in " STR_FMT " (fingerprints: " STR_FMT ")\n",
                 STR_ARG(cli_text(cli, j, f, "file")), STR_ARG(cli_text(cli, j, f, "fingerprints")));
     if (found && json_count(j, found) > 0)
         cli->status = 1;

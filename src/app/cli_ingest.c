@@ -181,6 +181,23 @@ static void print_lists(struct cli *cli, const struct json *j)
                 STR_ARG(cli_text(cli, j, n, "path")), STR_ARG(cli_text(cli, j, n, "reason")));
 }
 
+/* They follow in the background; what is in their way is said. */
+static void print_vectors(struct cli *cli, const char *what, const struct json *j)
+{
+    struct str problem = cli_text(cli, j, json_root(j), "vectors_problem");
+
+    if (number_at(cli, j, "without_vectors") == 0)
+        return;
+    printf("%s: " STR_FMT
+           " passages of the base have no vectors yet; they are found by their words "
+           "until those are made%s" STR_FMT "\n",
+           what, STR_ARG(cli_text(cli, j, json_root(j), "without_vectors")),
+           problem.len ? ": " : "", STR_ARG(problem));
+    if (number_at(cli, j, "vectors_refused") > 0)
+        printf("%s: the embedder would not take " STR_FMT " documents\n", what,
+               STR_ARG(cli_text(cli, j, json_root(j), "vectors_refused")));
+}
+
 static void print_ended(struct cli *cli, const char *what, const struct json *j)
 {
     static const char *const counts[] = {"added",   "changed", "unchanged",
@@ -196,6 +213,7 @@ static void print_ended(struct cli *cli, const char *what, const struct json *j)
     if (number_at(cli, j, "held") > 0)
         printf("%s: " STR_FMT " are gone from there and were kept: too many at once\n", what,
                STR_ARG(cli_text(cli, j, root, "held")));
+    print_vectors(cli, what, j);
     if (str_eq(cli_text(cli, j, root, "stopped"), STR("true")))
         printf("%s: stopped before its end; the next run goes on from here\n", what);
 }

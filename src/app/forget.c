@@ -606,8 +606,9 @@ struct str forget_note(struct arena *arena, const struct forget_told *told)
         buf_fmt(&b, " person " STR_FMT ",", STR_ARG(told->subject));
     if (told->base.len)
         buf_fmt(&b, " knowledge base " STR_FMT ",", STR_ARG(told->base));
-    buf_fmt(&b, " %zu documents, %" PRId64 " kept and %" PRIu64 " cached answers; receipt ",
-            told->documents.count, told->responses, told->cached);
+    buf_fmt(&b, " %zu document%s, %" PRId64 " kept and %" PRIu64 " cached answer%s; receipt ",
+            told->documents.count, told->documents.count == 1 ? "" : "s", told->responses,
+            told->cached, told->cached == 1 ? "" : "s");
     buf_hex(&b, hash.bytes, sizeof hash.bytes);
     for (size_t i = 0; i < told->documents.count && i < 8; i++)
         buf_fmt(&b, " " STR_FMT, STR_ARG(told->documents.documents[i].id));

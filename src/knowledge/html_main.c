@@ -209,7 +209,8 @@ static void name_kind(struct open *o, struct str tag)
     for (size_t i = 0; i < ARRAY_LEN(content_ids) && id.len > 0; i++)
         o->is_content |= str_eq_nocase(id, str_from(content_ids[i]));
     bool is_note = str_eq_nocase(role, STR("note")); /* "Main article: ..." */
-    if (!o->sure && !is_note && o->element != EL_MAIN && o->element != EL_ARTICLE && !o->is_content) {
+    if (!o->sure && !is_note && o->element != EL_MAIN && o->element != EL_ARTICLE &&
+        !o->is_content) {
         o->kind = hint_of(names);
         o->kind = o->kind == PART_KINDS ? hint_of(id) : o->kind;
     }
