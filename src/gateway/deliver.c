@@ -1,6 +1,7 @@
 /* Pull the answer and push it to the client. One fiber does both, so a slow client slows the provider
  * down and nothing piles up in between. */
 #include "gateway/gateway_internal.h"
+#include "gateway/traces.h"
 #include "sys/fiber.h"
 
 /* A write failed: the client has left, or takes nothing. Not the provider's failure in any case. */
@@ -33,6 +34,7 @@ static NOINLINE SUSPENDS bool send_whole(struct request *req, struct str body, s
     struct reply_head head;
 
     req->status = req->answer->status;
+    traces_expect(req->gateway->traces);
     keep_response(req);
     tap_answer(req, body);
     if (!request_record(req, &(struct err){0}, body.len, err))
