@@ -181,10 +181,19 @@ static bool begin_redacted(struct event *e, json_ref block, struct err *err)
     return tell(e, &said, err);
 }
 
-static bool begin_block(struct event *e, json_ref block, struct err *err)
+/* Of a block that is told as something else: what has no place there. Who calls a tool is the model, unless it is a
+ * tool of the provider, whose block is another one. */
+static bool tell_beside(const struct event *e, json_ref block, struct err *err)
 {
-    if (json_kind(e->j, block) != JSON_OBJECT)
-        return broken("a block that is none", err);
+    static const char *const known[] = {"type",      "text",   "citations", "thinking",
+                                        "signature", "data",   "id",        "name",
+                                        "input",     "caller", NULL};
+
+    return said_others(e->r, e->j, block, known, "content.", err);
+}
+
+static bool begin_known(struct event *e, json_ref block, bool *is_known, struct err *err)
+{
     if (member_is(e->j, block, "type", STR("text"))) {
         e->own->block = BLOCK_TEXT;
         e->own->block_from = e->own->characters;
@@ -197,6 +206,20 @@ static bool begin_block(struct event *e, json_ref block, struct err *err)
         return begin_redacted(e, block, err);
     if (member_is(e->j, block, "type", STR("tool_use")))
         return begin_tool(e, block, err);
+    *is_known = false;
+    return true;
+}
+
+static bool begin_block(struct event *e, json_ref block, struct err *err)
+{
+    bool is_known = true;
+
+    if (json_kind(e->j, block) != JSON_OBJECT)
+        return broken("a block that is none", err);
+    if (!begin_known(e, block, &is_known, err))
+        return false;
+    if (is_known)
+        return tell_beside(e, block, err);
     e->own->block = BLOCK_OTHER; /* the provider's own tools at work: no part of what is said */
     return said_other(e->r, STR("content."), text_of(e, block, "type"), json_raw(e->j, block), err);
 }

@@ -178,6 +178,7 @@ static const struct fact anthropic_facts[] = {
     {"4321", "citations"},
     {"wCall1", "tool_calls"},
     {"wCity", "tool_calls"},
+    {"wMood", "content.mood"},
     {"wSearch", "content.server_tool_use"},
     {"wFound", "content.web_search_tool_result"},
     {"wFetched", "content.web_fetch_tool_result"},
@@ -206,7 +207,7 @@ static const struct fact anthropic_facts[] = {
     "\"wDocument\",\"start_char_index\":4321,\"end_char_index\":4399}"
 #define THINKING(text, signature) \
     "{\"type\":\"thinking\",\"thinking\":\"" text "\",\"signature\":\"" signature "\"}"
-#define REDACTED "{\"type\":\"redacted_thinking\",\"data\":\"d1JlZA==\"}"
+#define REDACTED "{\"type\":\"redacted_thinking\",\"data\":\"d1JlZA==\",\"mood\":\"wMood\"}"
 #define SEARCH                                                                                  \
     "{\"type\":\"server_tool_use\",\"id\":\"s1\",\"name\":\"web_search\",\"input\":{\"query\":" \
     "\"wSearch\"}}"
