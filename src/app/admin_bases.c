@@ -58,6 +58,22 @@ bool call_base(struct admin_call *call, struct str name, bool change, struct bas
     return true;
 }
 
+bool call_base_read(struct admin_call *call, struct str name, bool text, struct base **out,
+                    struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_info info;
+
+    if (!bases_borrow(call->house->bases, name, call->who, &base, err) ||
+        !base_info(base, call->arena, &info, err))
+        return false;
+    if ((text || !base_may_change(&info, call->who)) && !base_may_be_asked(base, call->who, err))
+        return false;
+    *out = base;
+    base = NULL;
+    return true;
+}
+
 const struct principal *call_reader(const struct admin_call *call, const struct base_info *info)
 {
     return base_may_change(info, call->who) ? NULL : call->who;

@@ -286,7 +286,8 @@ static bool page(struct admin_call *call, struct err *err)
     struct base_info info;
     struct buf b;
 
-    if (!read_wanted(call, &wanted, err) || !call_base(call, call->values[0], false, &base, err) ||
+    if (!read_wanted(call, &wanted, err) ||
+        !call_base_read(call, call->values[0], true, &base, err) ||
         !base_info(base, call->arena, &info, err))
         return false;
     if (wants_original(call))

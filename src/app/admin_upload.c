@@ -185,7 +185,7 @@ static bool content(struct admin_call *call, struct err *err)
     struct base *base CLEANUP(base_release) = NULL;
     struct document_content found;
 
-    if (!call_base(call, call->values[0], false, &base, err) ||
+    if (!call_base_read(call, call->values[0], true, &base, err) ||
         !knowledge_content(base_knowledge(base), call->arena, call->values[1],
                            http_peer_is_local(call->http) ? NULL : call->who, &found, err))
         return false;

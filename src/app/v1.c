@@ -191,5 +191,6 @@ bool v1_attributes(struct admin_call *call, const struct json *j, json_ref objec
 
 bool v1_store(struct admin_call *call, bool change, struct base **out, struct err *err)
 {
-    return call_base(call, call->values[0], change, out, err);
+    return change ? call_base(call, call->values[0], true, out, err)
+                  : call_base_read(call, call->values[0], false, out, err);
 }

@@ -474,7 +474,7 @@ static bool content(struct admin_call *call, struct err *err)
     struct passages_found found;
     struct str id = call->values[1];
 
-    if (!v1_store(call, false, &base, err))
+    if (!call_base_read(call, call->values[0], true, &base, err))
         return false;
     if (str_starts(id, STR("file-"))) {
         id = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(id));

@@ -170,6 +170,8 @@ static bool list(struct admin_call *call, struct err *err)
 
         if (!bases_borrow(call->house->bases, bases[i].id, call->who, &base, &gone))
             continue; /* deleted meanwhile */
+        if (!base_may_change(&bases[i], call->who) && !base_may_be_asked(base, call->who, &gone))
+            continue;
         if (!read_store(call, base, &stores[seen], err))
             return false;
         items[seen] =

@@ -100,6 +100,9 @@ struct base_set {
     struct base *at[BASES_ASKED_MAX];
     size_t count;
 };
+/* A base that is not the default counts as model "<alias>/NAME" for the lists of models of who asks, and of who reads what
+ * it answers from: ERR_DENIED. */
+bool base_may_be_asked(struct base *base, const struct principal *who, struct err *err) MUST_CHECK;
 /* By names, each once; none: the default base. A base that is not the default counts as model
  * "<alias>/NAME" for the lists of models of who asks: ERR_DENIED. */
 SUSPENDS bool bases_choose(struct bases *bases, const struct str *names, size_t count,

@@ -16,7 +16,7 @@ static bool has(const struct base_set *set, const struct base *base)
     return false;
 }
 
-static bool may_ask(struct base *base, const struct principal *who, struct err *err)
+bool base_may_be_asked(struct base *base, const struct principal *who, struct err *err)
 {
     struct bases *bases = base->all;
     char memory[2 * BASE_NAME_MAX + 2 + 200];
@@ -51,7 +51,7 @@ bool bases_choose(struct bases *bases, const struct str *names, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct base *base CLEANUP(base_release) = NULL;
 
-        if (!bases_borrow(bases, names[i], who, &base, err) || !may_ask(base, who, err))
+        if (!bases_borrow(bases, names[i], who, &base, err) || !base_may_be_asked(base, who, err))
             return false;
         if (has(&set, base))
             continue;
