@@ -33,8 +33,9 @@ static struct str words_between(struct str text, uint32_t from, uint32_t to)
 
 static bool is_one_of(struct str word, const char *const *list, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(word, str_from(list[i])))
+    /* Nearly all differ in their first letter, and this is asked of every word of every document. */
+    for (size_t i = 0; i < count && word.len; i++)
+        if ((list[i][0] | 0x20) == (word.ptr[0] | 0x20) && str_eq_nocase(word, str_from(list[i])))
             return true;
     return false;
 }
