@@ -123,7 +123,9 @@ static int ask_system(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HO
 {
     struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int failed = getaddrinfo(name, NULL, &wanted, &found);
+    /* RFC 6761, 6.3: names below it are this machine, and no name server is asked for them. */
+    bool is_below = str_ends(str_from(name), STR(".localhost"));
+    int failed = getaddrinfo(is_below ? "localhost" : name, NULL, &wanted, &found);
 
     if (failed)
         return failed;

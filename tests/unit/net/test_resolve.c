@@ -88,6 +88,19 @@ FIBER_TEST(localhost_is_asked_once_and_remembered)
     resolve_done();
 }
 
+FIBER_TEST(names_below_localhost_are_this_machine)
+{
+    struct addr out[RESOLVE_ADDRS_MAX] = {0};
+    struct err err = {0};
+    size_t count = 0;
+
+    REQUIRE(resolve_init(NULL, &err), "%s", err.text);
+    EXPECT(resolve(STR("shelf.localhost"), 99, out, &count, &err) && count > 0, "%s", err.text);
+    EXPECT(strcmp(out[0].text, "127.0.0.1:99") == 0 || strcmp(out[0].text, "[::1]:99") == 0, "%s",
+           out[0].text);
+    resolve_done();
+}
+
 /* No test asks the network: what is there differs from machine to machine, and may be silent. */
 static int knows_nobody(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
                         size_t *count)
