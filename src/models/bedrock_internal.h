@@ -1,12 +1,14 @@
 /* models/bedrock_internal.h: the parts of dialect_bedrock. Siblings only.
  *   bedrock.c        the table of fields, errors, the dialect itself
  *   bedrock_write.c  conversation -> Converse, and InvokeModel for embeddings
+ *   bedrock_turns.c  its turns and tools
  *   bedrock_said.c   answers and events -> steps
  *   bedrock_read.c   a client's Converse -> conversation
  *   bedrock_reply.c  steps -> a client's answer and events */
 #ifndef WEIR_MODELS_BEDROCK_INTERNAL_H
 #define WEIR_MODELS_BEDROCK_INTERNAL_H
 
+#include "base/json.h"
 #include "models/dialect.h"
 
 /* conversation.own */
@@ -30,6 +32,24 @@ extern const size_t bedrock_config_count, bedrock_field_count; /* inferenceConfi
 bool bedrock_write_request(struct arena *arena, const struct conversation *in,
                            const struct model *to, struct losses *losses, struct outgoing *out,
                            struct err *err) MUST_CHECK;
+/* A request on its way (bedrock_write.c), and its parts that are written in bedrock_turns.c. */
+struct bedrock_writing {
+    struct arena *arena;
+    const struct conversation *in;
+    struct str remote;
+    struct losses *losses;
+    struct json_writer w;
+    struct str open; /* role of the message that is open, or empty */
+    bool has_calls;  /* a tool was called or answered before */
+    unsigned documents;
+};
+/* Nothing where there is no value. */
+void bedrock_member(struct json_writer *w, const char *key, struct str value);
+bool bedrock_is_id_char(char c);
+void bedrock_write_system(struct bedrock_writing *k);
+bool bedrock_write_messages(struct bedrock_writing *k, struct err *err) MUST_CHECK;
+bool bedrock_write_tools(struct bedrock_writing *k, struct err *err) MUST_CHECK;
+
 /* By its id or its profile's: "eu.anthropic.claude-...", "arn:aws:bedrock:...". */
 bool bedrock_is_by(struct str remote, const char *maker);
 

@@ -60,17 +60,10 @@ static bool read_request(struct arena *arena, const struct json *json, struct co
     struct conversation c;
     struct field_reader r = {.arena = arena, .json = json, .to = &c};
 
-    if (json_kind(json, json_root(json)) != JSON_OBJECT)
-        return err_set(err, ERR_INVALID,
-                       "the body is not an embedding request: expected an object");
-    conversation_init(&c);
-    c.kind = ASK_EMBEDDING;
-    if (!fields_read(&r, json_root(json), fields, ARRAY_LEN(fields), err) ||
-        !openai_check_model(&c, err))
+    if (!openai_read_fields(&r, &dialect_embeddings, ASK_EMBEDDING, "an embedding request", err))
         return false;
     if (!c.inputs.ptr)
         return err_set(err, ERR_INVALID, "input: expected a string, strings or tokens");
-    c.spoken = &dialect_embeddings;
     *out = c;
     return true;
 }

@@ -33,6 +33,9 @@ bool openai_read_stop(struct field_reader *r, json_ref v, struct err *err) MUST_
 bool openai_read_stream_options(struct field_reader *r, json_ref v, struct err *err) MUST_CHECK;
 /* "model" was there. */
 bool openai_check_model(const struct conversation *c, struct err *err) MUST_CHECK;
+/* All fields of the dialect's table into r->to, which is begun here. `what`: "a completion request". */
+bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
+                        const char *what, struct err *err) MUST_CHECK;
 /* An object of every member of `object` that is not in the NULL-ended list of names; empty: none. */
 bool openai_read_extra(struct field_reader *r, json_ref object, const char *const *known,
                        struct str *out, struct err *err) MUST_CHECK;

@@ -43,6 +43,20 @@ bool openai_check_model(const struct conversation *c, struct err *err)
     return true;
 }
 
+bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
+                        const char *what, struct err *err)
+{
+    json_ref root = json_root(r->json);
+
+    if (json_kind(r->json, root) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "the body is not %s: expected an object", what);
+    conversation_init(r->to);
+    r->to->kind = kind;
+    r->to->spoken = dialect;
+    return fields_read(r, root, dialect->fields, dialect->field_count, err) &&
+           openai_check_model(r->to, err);
+}
+
 /* ---- tools ---- */
 
 static bool read_function(struct field_reader *r, json_ref function, struct tool *tool, size_t i,
@@ -411,16 +425,11 @@ static bool read_request(struct arena *arena, const struct json *json, struct co
     struct conversation c;
     struct field_reader r = {.arena = arena, .json = json, .to = &c};
 
-    if (json_kind(json, json_root(json)) != JSON_OBJECT)
-        return err_set(err, ERR_INVALID, "the body is not a chat request: expected an object");
-    conversation_init(&c);
-    if (!fields_read(&r, json_root(json), fields, ARRAY_LEN(fields), err) ||
-        !openai_check_model(&c, err))
+    if (!openai_read_fields(&r, &dialect_openai, ASK_CHAT, "a chat request", err))
         return false;
     if (!c.turns)
         return err_set(err, ERR_INVALID, "messages: expected an array with at least one message");
     forget_others(&r);
-    c.spoken = &dialect_openai;
     *out = c;
     return true;
 }

@@ -84,19 +84,13 @@ static bool read_request(struct arena *arena, const struct json *json, struct co
     struct conversation c;
     struct field_reader r = {.arena = arena, .json = json, .to = &c};
 
-    if (json_kind(json, json_root(json)) != JSON_OBJECT)
-        return err_set(err, ERR_INVALID, "the body is not a rerank request: expected an object");
-    conversation_init(&c);
-    c.kind = ASK_RERANK;
-    if (!fields_read(&r, json_root(json), fields, ARRAY_LEN(fields), err) ||
-        !openai_check_model(&c, err))
+    if (!openai_read_fields(&r, &dialect_rerank, ASK_RERANK, "a rerank request", err))
         return false;
     if (!c.query.ptr)
         return err_set(err, ERR_INVALID, "query: expected a string");
     if (!c.inputs.ptr)
         return err_set(err, ERR_INVALID, "documents: expected a list of 1 to %d strings or objects",
                        RERANK_DOCUMENTS_MAX);
-    c.spoken = &dialect_rerank;
     *out = c;
     return true;
 }

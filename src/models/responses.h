@@ -3,7 +3,7 @@
  *   responses_read.c     a client's request
  *   responses_write.c    a request for a provider
  *   responses_said.c     a provider's answer
- *   responses_answer.c   an answer for a client
+ *   responses_answer.c   an answer for a client; responses_events.c: what it is written of
  *   responses_store.c    answers that are kept: previous_response_id */
 #ifndef WEIR_MODELS_RESPONSES_H
 #define WEIR_MODELS_RESPONSES_H
