@@ -218,11 +218,14 @@ static bool change(struct admin_call *call, struct err *err)
 
 static bool delete_base(struct admin_call *call, struct err *err)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new(FORGET_MEMORY);
     struct base *base CLEANUP(base_release) = NULL;
     struct forget_order order = {.whole = true};
     struct forget_told told;
     struct base_info info;
 
+    if (!arena)
+        return err_no_room(err, "no memory to delete a knowledge base");
     if (!call_base(call, call->values[0], true, &base, err) ||
         !base_info(base, call->arena, &info, err))
         return false;
@@ -231,7 +234,7 @@ static bool delete_base(struct admin_call *call, struct err *err)
                           "the default knowledge base stays: `weir forget` empties it");
     base_release(&base); /* who deletes it waits until nobody is in it */
     order.base = info.id;
-    if (!house_forget(call->house, call->arena, &order, &told, err))
+    if (!house_forget(call->house, arena, &order, &told, err))
         return false;
     reply_receipt(call, &order, &told);
     call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " deleted: " STR_FMT,

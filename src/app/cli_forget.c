@@ -4,6 +4,8 @@
 #include "app/forget.h"
 #include "sys/file.h"
 
+#define SHOWN_MAX 50 /* documents; the receipt lists more */
+
 static struct str hash_text(struct cli *cli, struct str text)
 {
     struct sha256 hash = sha256(text);
@@ -99,9 +101,14 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
                 STR_ARG(counted(cli, j, "removed.cached_answers", "cached answer")),
                 STR_ARG(counted(cli, j, "searched.files", "file")));
     fputc('\n', stderr);
-    for (json_ref d = json_first(j, documents); d; d = json_next(j, d))
+    size_t shown = 0;
+    for (json_ref d = json_first(j, documents); d && shown < SHOWN_MAX;
+         d = json_next(j, d), shown++)
         fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "\n",
                 STR_ARG(cli_text(cli, j, d, "id")), STR_ARG(cli_text(cli, j, d, "version")));
+    if (json_count(j, documents) > shown)
+        fprintf(stderr, "weir: and %zu more, which the receipt lists\n",
+                json_count(j, documents) - shown);
     print_files(cli, j, dry_run);
     print_not_covered(cli, j);
     for (json_ref f = json_first(j, found); f; f = json_next(j, f))

@@ -70,6 +70,8 @@ struct forget_told {
     bool resumed;       /* the process had ended in the middle of it */
     struct str receipt; /* one line of JSON: what is recorded is the SHA-256 of these bytes */
 };
+/* Of an order for a whole base: more than a request may have, some 1,000 bytes for each document. */
+#define FORGET_MEMORY ((size_t)1024 * MIB)
 SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;

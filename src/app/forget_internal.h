@@ -36,6 +36,16 @@ SUSPENDS void pending_drop(struct forgetting *f);
 /* The receipt takes its place. */
 SUSPENDS bool pending_end(struct forgetting *f, struct err *err) MUST_CHECK;
 
+/* As it is written down, and back: what is read holds all that is to go. The arena keeps it. */
+struct pending_order {
+    struct forget_order order;
+    struct forget_told told;
+    struct forgetting f;
+};
+void pending_put(const struct forgetting *f, struct buf *to);
+bool pending_read(struct arena *arena, struct str text, struct pending_order *out, struct err *err)
+    MUST_CHECK;
+
 /* ---- parts of receipts, for both kinds (receipt.c) ---- */
 void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most);
 void receipt_put_prints(struct json_writer *w, const struct forget_told *told);

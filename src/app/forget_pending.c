@@ -51,19 +51,21 @@ static void put_list(struct json_writer *w, const char *name, const struct str *
     jw_array_end(w);
 }
 
-static void put_plan(struct json_writer *w, const struct forgetting *f)
+void pending_put(const struct forgetting *f, struct buf *to)
 {
     const struct forget_report *r = &f->told->documents;
+    struct json_writer w;
 
-    jw_object(w);
-    reply_count(w, "weir_receipt", 1);
-    reply_bool(w, "pending", true);
-    put_order(w, f);
-    put_list(w, "bases", f->bases, f->base_count);
-    put_list(w, "shelf", r->files, r->file_count);
-    receipt_put_documents(w, r, SIZE_MAX);
-    receipt_put_prints(w, f->told);
-    jw_object_end(w);
+    jw_init(&w, to);
+    jw_object(&w);
+    reply_count(&w, "weir_receipt", 1);
+    reply_bool(&w, "pending", true);
+    put_order(&w, f);
+    put_list(&w, "bases", f->bases, f->base_count);
+    put_list(&w, "shelf", r->files, r->file_count);
+    receipt_put_documents(&w, r, SIZE_MAX);
+    receipt_put_prints(&w, f->told);
+    jw_object_end(&w);
 }
 
 static const char *folder_of(const struct house *house, struct arena *arena)
@@ -102,15 +104,13 @@ static void run_store(void *arg)
 bool pending_write(struct forgetting *f, struct err *err)
 {
     struct storing s = {.folder = folder_of(f->house, f->arena), .err = err};
-    struct json_writer w;
     struct buf b;
 
     s.path = s.folder ? name_pending(f, s.folder) : NULL;
     if (!s.path)
         return err_arena(err, f->arena);
     buf_init(&b, f->arena, PENDING_MAX);
-    jw_init(&w, &b);
-    put_plan(&w, f);
+    pending_put(f, &b);
     if (!buf_finish(&b, &s.text, err) || !pool_run(f->house->documents, run_store, &s, err))
         return false;
     if (!s.ok)
@@ -196,12 +196,6 @@ void pending_drop(struct forgetting *f)
 
 /* ---- read again ---- */
 
-struct plan {
-    struct forget_order order;
-    struct forgetting f;
-    struct forget_told told;
-};
-
 static bool read_text(const struct json *j, struct arena *arena, const char *name, struct str *out)
 {
     return json_str(j, json_get(j, json_path(j, "order"), str_from(name)), arena, out);
@@ -225,7 +219,7 @@ static bool read_list(const struct json *j, struct arena *arena, const char *nam
     return *out != NULL && json_kind(j, list) == JSON_ARRAY;
 }
 
-static bool read_order(const struct json *j, struct arena *arena, struct plan *p)
+static bool read_order(const struct json *j, struct arena *arena, struct pending_order *p)
 {
     struct forget_order *o = &p->order;
 
@@ -245,13 +239,16 @@ static bool is_one_order(const struct forget_order *o)
     return !!o->document.len + !!o->person.len + !!o->file.len + o->whole == 1;
 }
 
-static bool read_plan(struct arena *arena, struct str text, struct plan *p, struct err *err)
+bool pending_read(struct arena *arena, struct str text, struct pending_order *p, struct err *err)
 {
     struct json *j = json_parse(arena, text, err);
     struct forget_report *r = &p->told.documents;
 
     if (!j)
         return false;
+    p->f.arena = arena;
+    p->f.order = &p->order;
+    p->f.told = &p->told;
     if (!read_order(j, arena, p) || !is_one_order(&p->order) ||
         !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
         !read_list(j, arena, "shelf", &r->files, &r->file_count) ||
@@ -311,7 +308,7 @@ static SUSPENDS bool record(struct forgetting *f, struct err *err)
 
 static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct err *err)
 {
-    struct plan *p = arena_alloc(l->arena, sizeof *p);
+    struct pending_order *p = arena_alloc(l->arena, sizeof *p);
 
     if (!p)
         return err_arena(err, l->arena);
@@ -327,7 +324,7 @@ static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct
                                .told = &p->told,
                                .resumed = true,
                                .pending = l->path};
-    if (!read_plan(l->arena, l->text, p, err))
+    if (!pending_read(l->arena, l->text, p, err))
         return err_wrap(err, "\"%s\"", l->path);
     p->told.resumed = true;
     if (!forget_carry_out(&p->f, err) || !forget_receipt(&p->f, err) || !record(&p->f, err) ||

@@ -138,10 +138,13 @@ bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_wr
 bool v1_forget(struct admin_call *call, const struct forget_order *order, struct str id,
                const char *object, struct err *err)
 {
+    struct arena *arena CLEANUP(arena_end) = arena_new(FORGET_MEMORY);
     struct json_writer *w = &call->reply;
     struct forget_told told;
 
-    if (!house_forget(call->house, call->arena, order, &told, err))
+    if (!arena)
+        return err_no_room(err, "no memory to delete it");
+    if (!house_forget(call->house, arena, order, &told, err))
         return false;
     call->note = arena_fmt(call->arena, "%s " STR_FMT ": " STR_FMT, object, STR_ARG(id),
                            STR_ARG(forget_note(call->arena, &told)));
