@@ -78,7 +78,7 @@ const char *house_path(const struct house *house, const char *name);
 /* What settings and store say about providers, models and answers, as requests will see it: made, then
  * published or unmade. */
 struct house_config;
-struct kept_models; /* models/kept_models.h */
+struct kept_models;                    /* models/kept_models.h */
 struct snapshot *house_snapshot(void); /* of them, empty; NULL without memory */
 bool house_make(struct house *house, const struct settings *settings,
                 const struct kept_models *kept, struct house_config **out, struct err *err)
