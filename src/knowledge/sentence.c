@@ -5,11 +5,12 @@
 
 /* Words a full stop belongs to; lower case, without it. */
 static const char *const abbreviations[] = {
-    "mr",  "mrs", "ms",     "dr",  "prof", "st",   "sr",   "jr",   "vs",  "etc", "e.g",  "i.e",
-    "cf",  "no",  "nos",    "inc", "ltd",  "co",   "corp", "dept", "fig", "art", "sec",  "vol",
-    "pp",  "ed",  "jan",    "feb", "mar",  "apr",  "jun",  "jul",  "aug", "sep", "sept", "oct",
-    "nov", "dec", "approx", "gen", "col",  "capt", "lt",   "sgt",  "rev", "hon", "gov",  "sen",
-    "rep", "est", "al",     "u.s", "u.k",  "a.m",  "p.m",  "ph.d", "b.c", "a.d", "op",   "mt",
+    "mr",   "mrs",  "ms",  "dr",  "prof", "st",     "sr",  "jr",   "vs",   "etc", "e.g",
+    "i.e",  "cf",   "no",  "nos", "inc",  "ltd",    "co",  "corp", "dept", "fig", "art",
+    "sec",  "vol",  "pp",  "ed",  "jan",  "feb",    "mar", "apr",  "jun",  "jul", "aug",
+    "sep",  "sept", "oct", "nov", "dec",  "approx", "gen", "col",  "capt", "lt",  "sgt",
+    "rev",  "hon",  "gov", "sen", "rep",  "est",    "al",  "u.s",  "u.k",  "a.m", "p.m",
+    "ph.d", "b.c",  "a.d", "op",  "mt",   "ca",
 };
 
 static bool is_letter(char c)
@@ -22,16 +23,29 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t';
 }
 
-/* Does the full stop at `at` belong to the word before it? Single initials do, too. */
+/* "E.I": initials with full stops between. */
+static bool are_initials(struct str word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if (i % 2 ? word.ptr[i] != '.' : !(word.ptr[i] >= 'A' && word.ptr[i] <= 'Z'))
+            return false;
+    return word.len % 2 == 1;
+}
+
+/* Does the full stop at `at` belong to the word before it? That of initials does, too. */
 static bool is_abbreviation(struct str text, size_t from, size_t at)
 {
-    size_t begin = at;
+    size_t begin = at, hyphen;
 
     while (begin > from && !is_space(text.ptr[begin - 1]) && text.ptr[begin - 1] != '(')
         begin--;
     struct str word = str_slice(text, begin, at);
     if (word.len == 1)
         return is_letter(word.ptr[0]) && word.ptr[0] != 'I';
+    if (are_initials(word))
+        return true;
+    while ((hyphen = str_find_char(word, '-')) < word.len) /* "Trinity-St. Paul's" */
+        word = str_slice(word, hyphen + 1, word.len);
     for (size_t i = 0; i < ARRAY_LEN(abbreviations); i++)
         if (str_eq_nocase(word, str_from(abbreviations[i])))
             return true;

@@ -73,23 +73,46 @@ static bool ask_documents(struct eval *e, struct str text, struct inquiry *in, s
            find_passages(&e->access, e->scratch, &wish, &hits, err) && rank_hits(e, &hits, in, err);
 }
 
+static const struct lexical_hit *find_hit(const struct lexical_hits *hits, uint64_t passage)
+{
+    for (size_t i = 0; i < hits->count; i++)
+        if (hits->at[i].passage == passage)
+            return &hits->at[i];
+    return NULL;
+}
+
+static int compare_hits(const void *a, const void *b)
+{
+    const struct lexical_hit *left = a, *right = b;
+
+    if (left->score < right->score || left->score > right->score)
+        return left->score < right->score ? 1 : -1;
+    return (left->passage > right->passage) - (left->passage < right->passage);
+}
+
+/* The passage is given, whether or not the question has a word of it. */
 static bool only_right_passage(struct eval *e, const struct asked_question *q, struct inquiry *in,
                                struct err *err)
 {
     struct lexical_document_info info;
-    struct lexical_hits hits;
+    struct lexical_hits hits, given = {0};
 
     if (!lexical_find(e->view, q->document, &info))
         return err_set(err, ERR_INTERNAL, "a question's passage is not there");
+    given.at = arena_array(e->scratch, info.passages + (size_t)1, sizeof *given.at);
+    if (!given.at)
+        return err_arena(err, e->scratch);
     if (!lexical_search(e->view, e->scratch,
                         &(struct lexical_query){&in->question.terms, NULL, 1000}, &hits, err))
         return false;
-    size_t kept = 0;
-    for (size_t i = 0; i < hits.count; i++)
-        if (str_eq(hits.at[i].key, q->document))
-            hits.at[kept++] = hits.at[i];
-    hits.count = kept;
-    return rank_hits(e, &hits, in, err);
+    for (; given.count < info.passages; given.count++) {
+        uint64_t passage = info.first + given.count;
+        const struct lexical_hit *found = find_hit(&hits, passage);
+
+        given.at[given.count] = found ? *found : lexical_hit_at(e->view, passage);
+    }
+    qsort(given.at, given.count, sizeof *given.at, compare_hits);
+    return rank_hits(e, &given, in, err);
 }
 
 struct span_dump {
