@@ -4,11 +4,12 @@
  *                place, in the words of who asked
  *   unsupported  both with another number, another name, another answer of the same passage, or denied
  * Each is checked against its one passage, as if it had been cited.
- *   weir_support DATA [--every N] [--show CLASS]    CLASS: a line of the table; prints what was judged wrongly */
+ *   weir_support DATA [--every N] [--half development|held-out] [--show CLASS]    CLASS: a line of the table; prints what was judged wrongly */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/table.h"
 #include "base/utf8.h"
@@ -67,6 +68,7 @@ struct support_run {
     struct analyser *analyser;
     struct table passages;
     uint32_t every;
+    int half; /* 0 or 1: passages whose hash ends so; -1: all */
     const char *show;
     uint32_t seen[MADES], stopped[MADES], why[MADES][LACKS];
 };
@@ -399,6 +401,14 @@ static bool load_passages(struct support_run *r, const char *path, struct err *e
     return true;
 }
 
+/* Bars are set on one half of the passages and told of both: which half a passage is of, its text decides. */
+static bool is_of_half(const struct support_run *r, const struct passage_said *p)
+{
+    static const uint8_t key[16] = "support halves";
+
+    return r->half < 0 || (int)(siphash_keyed(key, p->text) & 1) == r->half;
+}
+
 struct pair {
     struct passage_said *passage;
     struct str question, answer;
@@ -420,7 +430,8 @@ static bool ask_questions(struct support_run *r, const char *path, struct err *e
             continue;
         p.passage = table_get(&r->passages, field(r, j, json_root(j), STR("pid")));
         p.question = field(r, j, json_root(j), STR("question"));
-        if (!p.passage || !json_str(j, json_path(j, "answers.0.0"), r->arena, &p.answer))
+        if (!p.passage || !is_of_half(r, p.passage) ||
+            !json_str(j, json_path(j, "answers.0.0"), r->arena, &p.answer))
             continue;
         if (p.passage->answer_count < ANSWERS_NEAR)
             p.passage->answers[p.passage->answer_count++] = p.answer;
@@ -487,7 +498,7 @@ int main(int argc, char **argv)
     static const char *const sets[][2] = {
         {"squad2-en", ""}, {"xquad", "en."}, {"cmrc2018", ""}, {"drcd", ""}, {"xquad", "zh."}};
     struct support_run r = {
-        .arena = arena_new(2048 * MIB), .scratch = arena_new(64 * MIB), .every = 1};
+        .arena = arena_new(2048 * MIB), .scratch = arena_new(64 * MIB), .every = 1, .half = -1};
     struct err err = {0};
 
     for (int i = 2; i + 1 < argc; i += 2) {
@@ -495,6 +506,8 @@ int main(int argc, char **argv)
 
         if (strcmp(argv[i], "--show") == 0)
             r.show = argv[i + 1];
+        else if (strcmp(argv[i], "--half") == 0)
+            r.half = strcmp(argv[i + 1], "held-out") == 0;
         else if (strcmp(argv[i], "--every") == 0 && u64_parse(str_from(argv[i + 1]), &n) && n)
             r.every = (uint32_t)n;
     }
