@@ -301,19 +301,44 @@ static inline bool scan_short_is_plain(const char *p, size_t len)
     return (odd & SCAN_WORD(0x80)) == 0;
 }
 
+#define SCAN_PLAIN 4 /* so many plain blocks, and it is taken for a long text */
+
+/* Past blocks without anything special or high, four at a time: long texts. */
+static inline const char *scan_json_plain(const char *p, const char *end)
+{
+    for (; (size_t)(end - p) >= 4 * SCAN_BLOCK; p += 4 * SCAN_BLOCK) {
+        scan_block found[4];
+
+        for (size_t k = 0; k < 4; k++) {
+            scan_block b = scan_load(p + k * SCAN_BLOCK);
+
+            found[k] = scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')),
+                               scan_below_or_high(b, 0x20));
+        }
+        if (scan_first(scan_or(scan_or(found[0], found[1]), scan_or(found[2], found[3]))) !=
+            SCAN_BLOCK)
+            break;
+    }
+    return p;
+}
+
 /* What ends a run of plain characters in a JSON string: a quote, a backslash or a control byte. Bytes
  * outside ASCII are passed over; *high becomes true when there are any. */
 static inline const char *scan_json_special(const char *p, const char *end, bool *high)
 {
-    for (; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) {
+    for (uint32_t plain = 0; (size_t)(end - p) >= SCAN_BLOCK; p += SCAN_BLOCK) {
         scan_block b = scan_load(p);
         scan_block quotes = scan_or(scan_equal(b, '"'), scan_equal(b, '\\'));
         size_t i = scan_first(scan_or(quotes, scan_below_or_high(b, 0x20)));
 
-        if (LIKELY(i == SCAN_BLOCK))
+        if (LIKELY(i == SCAN_BLOCK)) {
+            if (UNLIKELY(++plain % SCAN_PLAIN == 0)) /* it will go on like this */
+                p = scan_json_plain(p + SCAN_BLOCK, end) - SCAN_BLOCK;
             continue;
+        }
         if ((uint8_t)p[i] >= 0x80) {
             *high = true;
+            plain = 0;
             i = scan_first(scan_or(quotes, scan_below(b, 0x20)));
         }
         if (i < SCAN_BLOCK)

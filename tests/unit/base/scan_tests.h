@@ -87,6 +87,28 @@ SCAN_TEST(scan_single_bytes)
     check_everywhere("short and plain", short_plain, is_not_plain);
 }
 
+/* Long texts are passed in larger steps: an end at every place, alone and behind a byte outside ASCII. */
+SCAN_TEST(scan_long_json_texts)
+{
+    static const char ends[] = {'"', '\\', 0x1f, 0};
+    char text[300];
+
+    for (size_t len = 64; len <= sizeof text; len += 59)
+        for (size_t at = 0; at <= len; at++)
+            for (size_t high = 0; high <= len; high += 37) {
+                bool told = false;
+
+                memset(text, ' ', len);
+                if (high < len)
+                    text[high] = (char)0xc3;
+                if (at < len)
+                    text[at] = ends[at % sizeof ends];
+                size_t got = (size_t)(scan_json_special(text, text + len, &told) - text);
+                EXPECT(got == at, "end at %zu of %zu, high at %zu: %zu", at, len, high, got);
+                EXPECT(told || high >= at, "high at %zu before the end at %zu", high, at);
+            }
+}
+
 /* ---- UTF-8, against utf8_next(), which decodes by the byte ---- */
 
 static size_t bad_by_the_byte(struct str s)
