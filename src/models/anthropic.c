@@ -253,10 +253,11 @@ const struct dialect dialect_anthropic = {
     .read_error = read_error,
     .writer_init = anthropic_writer_init,
     .write_said = anthropic_write_said,
-    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
-               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
-               CARRIES(SAID_MEDIA) | CARRIES(SAID_TIER) | CARRIES_STOP | CARRIES_PAUSE |
-               CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES | CARRIES_REASONED,
+    .carries = CARRIES(SAID_SEARCHED) | CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) |
+               CARRIES(SAID_REFUSAL) | CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) |
+               CARRIES(SAID_CITATION) | CARRIES(SAID_MEDIA) | CARRIES(SAID_TIER) | CARRIES_STOP |
+               CARRIES_PAUSE | CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES |
+               CARRIES_REASONED,
     .stream_type = {"text/event-stream", 17},
     .write_error = write_error,
     .write_request_id = write_request_id,

@@ -14,7 +14,7 @@
 
 #define BLOCKS_MAX 4096 /* of one answer */
 
-enum block_kind { TEXT, THINKING, REDACTED, TOOL, MEDIA };
+enum block_kind { TEXT, THINKING, REDACTED, TOOL, MEDIA, SEARCH, FOUND };
 enum block_state { WAITING, OPEN, CLOSED };
 
 struct block {
@@ -102,10 +102,11 @@ static void write_delta(struct buf *out, uint32_t index, enum block_kind kind, s
         const char *type, *member;
     } deltas[] = {[TEXT] = {"text_delta", "text"},
                   [THINKING] = {"thinking_delta", "thinking"},
-                  [TOOL] = {"input_json_delta", "partial_json"}};
+                  [TOOL] = {"input_json_delta", "partial_json"},
+                  [SEARCH] = {"input_json_delta", "partial_json"}};
     struct json_writer w;
 
-    if (str_is_empty(text) || kind == REDACTED || kind == MEDIA)
+    if (str_is_empty(text) || kind == REDACTED || kind == MEDIA || kind == FOUND)
         return;
     delta_begin(out, &w, index, deltas[kind].type);
     jw_key(&w, deltas[kind].member);
@@ -148,7 +149,9 @@ static void write_block(struct json_writer *w, const struct block *b, struct str
                                         [THINKING] = "thinking",
                                         [REDACTED] = "redacted_thinking",
                                         [TOOL] = "tool_use",
-                                        [MEDIA] = "image"};
+                                        [MEDIA] = "image",
+                                        [SEARCH] = "server_tool_use",
+                                        [FOUND] = "web_search_tool_result"};
 
     jw_object(w);
     jw_key(w, "type");
@@ -168,6 +171,7 @@ static void write_block(struct json_writer *w, const struct block *b, struct str
         jw_key(w, "data");
         jw_str(w, buf_view(&b->kept));
         break;
+    case SEARCH:
     case TOOL:
         jw_key(w, "id");
         jw_str(w, b->id);
@@ -177,6 +181,12 @@ static void write_block(struct json_writer *w, const struct block *b, struct str
         jw_raw(w, input);
         break;
     case MEDIA: write_media(w, b->name, buf_view(&b->kept)); break;
+    case FOUND: /* what, others do not tell: sources stand with the text that they are of */
+        jw_key(w, "tool_use_id");
+        jw_str(w, b->id);
+        jw_key(w, "content");
+        jw_raw(w, STR("[]"));
+        break;
     }
 }
 
@@ -389,6 +399,32 @@ static bool say_media(struct said_writer *w, const struct said *said, struct buf
     b->ended = true;
     b->name = arena_str(w->arena, said->media_type);
     return b->name.ptr ? put(w, b, said->text, out, err) : err_arena(err, w->arena);
+}
+
+/* The block of the call and the one of its result, which belong together on this wire. */
+static bool say_searched(struct said_writer *w, const struct said *said, struct buf *out,
+                         struct err *err)
+{
+    struct block *b = add_block(w, SEARCH, UINT32_MAX, err);
+    struct json_writer jw;
+
+    if (!b)
+        return false;
+    b->ended = true;
+    b->name = STR("web_search");
+    b->id = arena_fmt(w->arena, "%s" STR_FMT,
+                      str_starts(said->id, STR("srvtoolu_")) ? "" : "srvtoolu_", STR_ARG(said->id));
+    jw_init(&jw, &b->kept);
+    jw_object(&jw);
+    jw_key(&jw, "query");
+    jw_str(&jw, said->text);
+    jw_object_end(&jw);
+    struct block *found = add_block(w, FOUND, UINT32_MAX, err);
+    if (!found)
+        return false;
+    found->ended = true;
+    found->id = b->id;
+    return b->id.ptr ? put(w, found, STR(""), out, err) : err_arena(err, w->arena);
 }
 
 static bool say_tool(struct said_writer *w, const struct said *said, struct buf *out,
@@ -635,7 +671,8 @@ static bool write_whole(struct said_writer *w, struct buf *out, struct err *err)
     for (struct block *b = own->first; b; b = b->next) {
         struct str input = STR("{}");
 
-        if (b->kind == TOOL && !arguments_object(w->arena, buf_view(&b->kept), &input, err))
+        if ((b->kind == TOOL || b->kind == SEARCH) &&
+            !arguments_object(w->arena, buf_view(&b->kept), &input, err))
             return false;
         write_block(&jw, b, buf_view(&b->kept), input);
         write_whole_citations(&jw, b);
@@ -691,6 +728,7 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_ARGUMENTS: return say_arguments(w, said, out, err);
     case SAID_CITATION: return say_citation(w, said, out, err);
     case SAID_MEDIA: return say_media(w, said, out, err);
+    case SAID_SEARCHED: return say_searched(w, said, out, err);
     case SAID_PART_END: end_part(w, said->part, out); return true;
     case SAID_FINISH: return finish(w, said, err);
     case SAID_USAGE: own->usage = said->usage; return true;

@@ -9,9 +9,10 @@
 #include "models/citation.h"
 #include "models/members.h"
 
+#define SEARCH_MAX    (64 * KIB)
 #define CITATIONS_MAX (4 * MIB) /* of one block */
 
-enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_OTHER };
+enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_SEARCH, BLOCK_OTHER };
 
 struct reading {
     struct usage usage;
@@ -20,7 +21,9 @@ struct reading {
     bool begun, has_arguments, finished, ended;
     struct str tier;
     int64_t characters, block_from; /* of text said in all; and before the open block */
-    struct buf citations;           /* of the open block, a line each: its end is not known yet */
+    struct buf search;              /* BLOCK_SEARCH: what was asked, JSON */
+    struct str search_id;
+    struct buf citations; /* of the open block, a line each: its end is not known yet */
 };
 
 /* Answers are read kindly: a stream may split a pair of surrogates. */
@@ -36,6 +39,7 @@ bool anthropic_reader_init(struct said_reader *r, struct err *err)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
     buf_init(&own->citations, r->arena, CITATIONS_MAX);
+    buf_init(&own->search, r->arena, SEARCH_MAX);
     r->own = own;
     return true;
 }
@@ -210,6 +214,21 @@ static bool begin_known(struct event *e, json_ref block, bool *is_known, struct 
     return true;
 }
 
+/* What is searched for comes in pieces, as the arguments of calls do. */
+static bool begin_search(struct event *e, json_ref block, struct err *err)
+{
+    json_ref input = json_get(e->j, block, STR("input"));
+
+    e->own->block = BLOCK_SEARCH;
+    e->own->search.len = 0;
+    e->own->search_id = arena_str(e->r->arena, text_of(e, block, "id"));
+    if (!e->own->search_id.ptr)
+        return err_arena(err, e->r->arena);
+    if (json_first(e->j, input))
+        buf_str(&e->own->search, json_raw(e->j, input));
+    return buf_ok(&e->own->search) || broken("a search of more than 64 KiB", err);
+}
+
 static bool begin_block(struct event *e, json_ref block, struct err *err)
 {
     bool is_known = true;
@@ -220,8 +239,28 @@ static bool begin_block(struct event *e, json_ref block, struct err *err)
         return false;
     if (is_known)
         return tell_beside(e, block, err);
+    if (!e->r->passes && member_is(e->j, block, "type", STR("server_tool_use")) &&
+        member_is(e->j, block, "name", STR("web_search")))
+        return begin_search(e, block, err);
     e->own->block = BLOCK_OTHER; /* the provider's own tools at work: no part of what is said */
     return said_other(e->r, STR("content."), text_of(e, block, "type"), json_raw(e->j, block), err);
+}
+
+static bool end_search(struct event *e, struct err *err)
+{
+    struct str asked = buf_view(&e->own->search), query = STR_NONE;
+    struct json *j = asked.len ? json_parse(e->arena, asked, err) : NULL;
+
+    if (asked.len && !j)
+        return broken("the input of a search is no JSON", err);
+    if (!j || !json_str(j, json_get(j, json_root(j), STR("query")), e->arena, &query))
+        return said_other(e->r, STR("content."), STR("server_tool_use"), asked, err);
+    return tell(e,
+                &(struct said){.kind = SAID_SEARCHED,
+                               .id = e->own->search_id,
+                               .text = query,
+                               .name = STR("content.server_tool_use")},
+                err);
 }
 
 static bool end_block(struct event *e, struct err *err)
@@ -232,6 +271,8 @@ static bool end_block(struct event *e, struct err *err)
     e->own->block = BLOCK_NONE;
     if (ended == BLOCK_OTHER)
         return true;
+    if (ended == BLOCK_SEARCH)
+        return end_search(e, err);
     if (ended == BLOCK_TOOL && !e->own->has_arguments &&
         !tell_text(e, SAID_ARGUMENTS, STR("{}"), err))
         return false;
@@ -273,6 +314,10 @@ static bool on_delta(struct event *e, json_ref root, struct err *err)
 
         e->own->has_arguments = e->own->has_arguments || !str_is_empty(piece);
         return tell_text(e, SAID_ARGUMENTS, piece, err);
+    }
+    if (block == BLOCK_SEARCH && member_is(e->j, delta, "type", STR("input_json_delta"))) {
+        buf_str(&e->own->search, text_of(e, delta, "partial_json"));
+        return buf_ok(&e->own->search) || broken("a search of more than 64 KiB", err);
     }
     if (block == BLOCK_OTHER)
         return true; /* its beginning has been told */

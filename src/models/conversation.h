@@ -190,10 +190,11 @@ enum said_kind {
     SAID_FINISH,    /* finish; stop_sequence in text */
     SAID_USAGE,     /* usage */
     SAID_TIER,      /* text: the service tier that answered, in the chat dialect's words */
-    SAID_OTHER,     /* what has no place here; name: what its dialect calls it, raw: what it says */
-    SAID_PING,      /* nothing: the provider lives */
-    SAID_FAILED,    /* an error inside a good answer: err_type in name, text says what */
-    SAID_END,       /* the answer is complete */
+    SAID_SEARCHED, /* the provider has searched the web: id, text: for what; name: as SAID_OTHER's */
+    SAID_OTHER,    /* what has no place here; name: what its dialect calls it, raw: what it says */
+    SAID_PING,     /* nothing: the provider lives */
+    SAID_FAILED,   /* an error inside a good answer: err_type in name, text says what */
+    SAID_END,      /* the answer is complete */
 };
 
 struct said {

@@ -640,6 +640,7 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
                                                : write_end(w, out, err);
     case SAID_CITATION: return add_citation(w, said, err);
     case SAID_TIER:
+    case SAID_SEARCHED:
     case SAID_OTHER:
     case SAID_PART_END:
     case SAID_PING:

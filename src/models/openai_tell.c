@@ -524,6 +524,7 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     case SAID_END: tell_end(sw, out); break;
     case SAID_USAGE:
     case SAID_TIER:
+    case SAID_SEARCHED:
     case SAID_OTHER:
     case SAID_PART_END:
     case SAID_VECTOR:

@@ -136,10 +136,11 @@ const struct dialect dialect_responses = {
     .read_error = read_error,
     .writer_init = responses_writer_init,
     .write_said = responses_write_said,
-    .carries = CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) |
-               CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) |
-               CARRIES(SAID_MEDIA) | CARRIES(SAID_LOGPROBS) | CARRIES(SAID_TIER) |
-               CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES | CARRIES_REASONED,
+    .carries = CARRIES(SAID_SEARCHED) | CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) |
+               CARRIES(SAID_REFUSAL) | CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) |
+               CARRIES(SAID_CITATION) | CARRIES(SAID_MEDIA) | CARRIES(SAID_LOGPROBS) |
+               CARRIES(SAID_TIER) | CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES |
+               CARRIES_REASONED,
     .stream_type = {"text/event-stream", 17},
     .write_error = write_error,
     .write_stream_error = responses_write_stream_error,

@@ -88,8 +88,8 @@ static struct responses_item *add_item(struct said_writer *w, enum item_kind kin
                                        struct buf *out, struct err *err)
 {
     static const char *const marks[] = {
-        [ITEM_TEXT] = "msg", [ITEM_REFUSAL] = "msg", [ITEM_REASONING] = "rs",
-        [ITEM_CALL] = "fc",  [ITEM_IMAGE] = "ig",    [ITEM_SEARCH] = "fs"};
+        [ITEM_TEXT] = "msg", [ITEM_REFUSAL] = "msg", [ITEM_REASONING] = "rs", [ITEM_CALL] = "fc",
+        [ITEM_IMAGE] = "ig", [ITEM_SEARCH] = "fs",   [ITEM_WEB] = "ws"};
     struct responses_telling *own = w->own;
     struct responses_item *it;
     struct buf id;
@@ -337,6 +337,27 @@ static bool tell_search(struct said_writer *w, struct buf *out, struct err *err)
     return true;
 }
 
+/* It is over when it is told of: all of its events at once. */
+static bool tell_web_search(struct said_writer *w, const struct said *said, struct buf *out,
+                            struct err *err)
+{
+    struct responses_item *it = add_item(w, ITEM_WEB, UINT32_MAX, out, err);
+
+    if (!it)
+        return false;
+    buf_str(&it->text, said->text);
+    if (w->streamed) {
+        responses_item_event(w, out, it, false);
+        search_event(w, it, "response.web_search_call.in_progress", out);
+        search_event(w, it, "response.web_search_call.searching", out);
+        search_event(w, it, "response.web_search_call.completed", out);
+    }
+    it->done = true;
+    if (w->streamed)
+        responses_item_event(w, out, it, true);
+    return buf_ok(&it->text) || err_arena(err, w->arena);
+}
+
 static bool begin(struct said_writer *w, struct buf *out, struct err *err)
 {
     struct responses_telling *own = w->own;
@@ -470,6 +491,7 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_TIER: return keep_tier(w, said->text, err);
     case SAID_FAILED: return fail(w, said, out);
     case SAID_END: return finish(w, out, err);
+    case SAID_SEARCHED: return tell_web_search(w, said, out, err);
     case SAID_BEGIN:
     case SAID_PING:
     case SAID_OTHER:

@@ -6,7 +6,15 @@
 
 #include "models/responses.h"
 
-enum item_kind { ITEM_TEXT, ITEM_REFUSAL, ITEM_REASONING, ITEM_CALL, ITEM_IMAGE, ITEM_SEARCH };
+enum item_kind {
+    ITEM_TEXT,
+    ITEM_REFUSAL,
+    ITEM_REASONING,
+    ITEM_CALL,
+    ITEM_IMAGE,
+    ITEM_SEARCH,
+    ITEM_WEB
+};
 
 struct responses_item {
     struct responses_item *next;

@@ -89,6 +89,17 @@ static void write_reasoning(struct json_writer *w, const struct responses_item *
     }
 }
 
+static void write_web_search(struct json_writer *w, const struct responses_item *it, bool empty)
+{
+    if (empty)
+        return;
+    jw_key(w, "action");
+    jw_object(w);
+    responses_text_member(w, "type", STR("search"));
+    responses_text_member(w, "query", buf_view(&it->text));
+    jw_object_end(w);
+}
+
 static void write_item(struct json_writer *w, const struct responses_item *it, bool empty,
                        bool sign)
 {
@@ -97,7 +108,8 @@ static void write_item(struct json_writer *w, const struct responses_item *it, b
                                         [ITEM_REASONING] = "reasoning",
                                         [ITEM_CALL] = "function_call",
                                         [ITEM_IMAGE] = "image_generation_call",
-                                        [ITEM_SEARCH] = "file_search_call"};
+                                        [ITEM_SEARCH] = "file_search_call",
+                                        [ITEM_WEB] = "web_search_call"};
 
     jw_object(w);
     responses_text_member(w, "id", str_from(it->id));
@@ -118,6 +130,7 @@ static void write_item(struct json_writer *w, const struct responses_item *it, b
         responses_text_member(w, "result", empty ? STR("") : buf_view(&it->text));
         break;
     case ITEM_SEARCH: responses_write_search(w, it->search, !empty); break;
+    case ITEM_WEB: write_web_search(w, it, empty); break;
     }
     jw_object_end(w);
 }
@@ -342,7 +355,7 @@ void responses_part_event(struct said_writer *to, struct buf *out, const struct 
     struct json_writer w;
 
     if (it->kind == ITEM_CALL || it->kind == ITEM_IMAGE || it->kind == ITEM_SEARCH ||
-        (it->kind == ITEM_REASONING && it->is_redacted))
+        it->kind == ITEM_WEB || (it->kind == ITEM_REASONING && it->is_redacted))
         return;
     if (it->kind == ITEM_REASONING) {
         responses_item_event_begin(to, out, &w, it,
@@ -394,7 +407,8 @@ void responses_words_done_event(struct said_writer *to, struct buf *out,
 {
     struct json_writer w;
 
-    if (it->kind == ITEM_IMAGE || it->kind == ITEM_SEARCH || it->is_redacted)
+    if (it->kind == ITEM_IMAGE || it->kind == ITEM_SEARCH || it->kind == ITEM_WEB ||
+        it->is_redacted)
         return;
     responses_item_event_begin(to, out, &w, it, word_events[it->kind].done);
     if (it->kind == ITEM_CALL)

@@ -223,6 +223,22 @@ static bool end_item(const struct event *e, int64_t output, struct err *err)
     return true;
 }
 
+static bool take_search(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    json_ref action = member(e->j, item, "action");
+    struct heard *h = part_at(e, output, -1, err);
+
+    if (!h || h->has_text) /* told when it was done; the end repeats it */
+        return h != NULL;
+    h->has_text = true;
+    return tell(e,
+                &(struct said){.kind = SAID_SEARCHED,
+                               .id = text_of(e, item, "id"),
+                               .text = text_of(e, action, "query"),
+                               .name = STR("output.web_search_call")},
+                err);
+}
+
 static bool take_item(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
     bool ok = true;
@@ -235,6 +251,9 @@ static bool take_item(const struct event *e, json_ref item, int64_t output, stru
         ok = take_reasoning(e, item, output, err);
     else if (member_is(e->j, item, "type", STR("image_generation_call")))
         ok = take_image(e, item, output, err);
+    else if (!e->r->passes && member_is(e->j, item, "type", STR("web_search_call")) &&
+             member(e->j, member(e->j, item, "action"), "query"))
+        ok = take_search(e, item, output, err);
     else /* the provider's own tools at work */
         ok = said_other(e->r, STR("output."), text_of(e, item, "type"), json_raw(e->j, item), err);
     return ok && end_item(e, output, err);

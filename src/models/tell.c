@@ -107,7 +107,7 @@ static const struct {
 
 static struct str name_of_kind(const struct said *said)
 {
-    if (said->kind == SAID_OTHER)
+    if (said->kind == SAID_OTHER || said->kind == SAID_SEARCHED)
         return said->name;
     for (size_t i = 0; i < ARRAY_LEN(kind_names); i++)
         if (kind_names[i].kind == said->kind)
