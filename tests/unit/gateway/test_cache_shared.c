@@ -66,6 +66,27 @@ static bool said(struct small_house *h, const char *want)
     return str_eq(got, str_from(want));
 }
 
+static int64_t keys_in(struct redis *redis, struct arena *arena)
+{
+    struct str words[] = {STR("DBSIZE")};
+    struct redis_value reply = {0};
+    struct err err = {0};
+
+    if (!redis_run(redis, arena, 0, &(struct redis_command){words, 1}, 1, &reply, &err))
+        EXPECT(false, "%s", err.text);
+    return reply.integer;
+}
+
+/* What is kept goes to Redis behind the answer. */
+static void wait_for_a_key(struct redis *redis, struct arena *arena)
+{
+    struct err err = {0};
+
+    for (int i = 0; i < 2000 && keys_in(redis, arena) == 0; i++)
+        EXPECT(fiber_sleep(5 * MILLISECOND, &err));
+    EXPECT(keys_in(redis, arena) == 1);
+}
+
 FIBER_TEST(two_weirs_share_a_redis)
 {
     struct small_house h;
@@ -96,9 +117,7 @@ FIBER_TEST(two_weirs_share_a_redis)
     h.fake.moves = moves;
     use_cache(&h, one);
     said(&h, "stored");
-    for (int i = 0; i < 200 && redis_stats(redis).calls < 2; i++) /* looked up, and kept */
-        EXPECT(fiber_sleep(5 * MILLISECOND, &err));
-    EXPECT(fiber_sleep(50 * MILLISECOND, &err));
+    wait_for_a_key(redis, h.arena);
     use_cache(&h, other);
     said(&h, "hit");
     EXPECT(cache_stats(other).hits_shared == 1 && h.fake.requests == 1);
@@ -109,14 +128,10 @@ FIBER_TEST(two_weirs_share_a_redis)
            "%s %d", err.text, (int)gone);
     said(&h, "stored");
     EXPECT(h.fake.requests == 2);
-    EXPECT(fiber_sleep(50 * MILLISECOND, &err));
+    wait_for_a_key(redis, h.arena);
     EXPECT(cache_purge(other, &(struct cache_selector){.tag = STR("none")}, &gone, &err));
     EXPECT(cache_purge(one, &(struct cache_selector){0}, &gone, &err), "%s", err.text);
-    struct str words[] = {STR("DBSIZE")};
-    struct redis_value reply = {0};
-    EXPECT(redis_run(redis, h.arena, 0, &(struct redis_command){words, 1}, 1, &reply, &err) &&
-               reply.integer == 0,
-           "nothing is left in Redis");
+    EXPECT(keys_in(redis, h.arena) == 0, "nothing is left in Redis");
     scope_close(&scope); /* inside the house's */
     house_close(&h);
     cache_close(&one);
