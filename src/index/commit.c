@@ -255,6 +255,9 @@ static bool write_merged(struct lexical_writer *w, const struct plan *plan,
     w->lexical->next_number++;
     if (!segment_merge(&merge, &empty, &made, err))
         return false;
+    /* What is in the new one will be read there: both at once would count twice. */
+    for (size_t i = 0; i < plan->anew_count; i++)
+        segment_forget(plan->anew[i].segment);
     if (!empty)
         list(manifest, merge.number, made.numbers, made.count);
     return true;

@@ -64,6 +64,8 @@ struct segment {
 bool segment_open(const char *dir, uint64_t number, struct segment **out, struct err *err)
     MUST_CHECK;
 void segment_unmap(struct segment **segment);
+/* Its pages are no memory of this process any more, until somebody reads them. */
+void segment_forget(const struct segment *segment);
 void segment_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number);
 
 struct document_entry segment_document(const struct segment *s, uint32_t i);

@@ -300,6 +300,11 @@ bool segment_open(const char *dir, uint64_t number, struct segment **out, struct
     return true;
 }
 
+void segment_forget(const struct segment *segment)
+{
+    file_forget(segment->map, 0, segment->bytes);
+}
+
 void segment_unmap(struct segment **segment)
 {
     struct segment *s = *segment;
