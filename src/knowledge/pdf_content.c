@@ -322,6 +322,9 @@ static bool layer_is_off(struct drawer *d, const struct pdf_object *layer)
     return groups->count > 0;
 }
 
+/* Ids within a form are the form's own: they are told from the page's. */
+#define FORM_MARK 0x40000000
+
 static void begin_mark(struct drawer *d, bool with_properties)
 {
     struct mark mark = {.id = -1};
@@ -338,6 +341,8 @@ static void begin_mark(struct drawer *d, bool with_properties)
             properties = resource(d, "Properties", properties);
         mark.id = (int32_t)MIN_OF(pdf_integer(pdf_get(d->pdf, properties, "MCID"), -1),
                                   (int64_t)INT32_MAX);
+        if (mark.id >= 0 && d->forms > 0)
+            mark.id |= FORM_MARK;
         actual = pdf_get(d->pdf, properties, "ActualText");
         mark.replaces = actual->kind == PDF_STRING;
         if (mark.replaces)

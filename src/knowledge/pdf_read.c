@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "knowledge/pdf_layout.h"
+#include "knowledge/pdf_tags.h"
 #include "knowledge/readers.h"
 
 /* A PDF's bytes to a rendition: every page is drawn and its words kept; what repeats at the pages' edges
@@ -25,6 +26,9 @@ struct reading {
     struct buf no_text, unreadable; /* page numbers */
     uint64_t lost, chars;           /* characters without a meaning; all */
     bool cut, outside, damaged;
+    size_t laid_out; /* leaves */
+    struct pdf_tags tags;
+    uint32_t tagged; /* leaves that were read by them */
 };
 
 /* --- pages ------------------------------------------------------------------------------------ */
@@ -211,6 +215,33 @@ static bool lay_out(struct reading *r, const struct pdf_leaf *leaf, enum pdf_tur
     return true;
 }
 
+static bool lay_out_before(void *ctx, uint32_t page)
+{
+    struct reading *r = ctx;
+
+    for (; r->laid_out < r->leaf_count && r->leaves[r->laid_out].page < page; r->laid_out++)
+        if (!lay_out(r, &r->leaves[r->laid_out], (enum pdf_turn)r->turns[r->laid_out]))
+            return false;
+    return true;
+}
+
+/* Pages whose tags can be trusted are read by them; what they do not name stands behind. */
+static bool read_tagged(struct reading *r)
+{
+    struct pdf_tagged t = {.pdf = &r->pdf,
+                           .tags = &r->tags,
+                           .leaves = r->leaves,
+                           .turns = r->turns,
+                           .leaf_count = r->leaf_count,
+                           .body = r->body,
+                           .blocks = &r->blocks,
+                           .before = lay_out_before,
+                           .ctx = r};
+
+    return pdf_tags_read(&r->pdf, &r->pages, &r->tags) &&
+           (r->tags.mark_count == 0 || pdf_tagged_blocks(&t, &r->tagged));
+}
+
 /* --- out -------------------------------------------------------------------------------------- */
 
 static uint32_t tenths(float points)
@@ -316,6 +347,17 @@ static void put_notes(struct reading *r)
                        "%" PRIu64 " of %" PRIu64
                        " characters have no meaning in their fonts and read as U+FFFD",
                        r->lost, r->chars);
+    if (r->tagged)
+        rendering_note(
+            r->to, "headings, order, lists and tables of %u of %u pages are as the file is tagged",
+            r->tagged, r->pages.count);
+    if (r->tags.mark_count && r->tagged < r->leaf_count)
+        rendering_note(r->to,
+                       "tags that do not cover their page were not used: it was read by its looks");
+    if (r->tags.cut)
+        rendering_note(
+            r->to, "more than %u tags, or more than %u within each other: the rest was not used",
+            PDF_TAGS_MAX, PDF_TAGS_DEEP);
     if (r->pdf.damaged)
         rendering_note(r->to,
                        "damaged: its objects were searched for, the newest of each was taken");
@@ -357,9 +399,8 @@ static bool read_all(struct reading *r, struct err *err)
         return err_set(err, ERR_INVALID, "PDF has no pages");
     if (!pdf_drop_running(&r->pdf, r->leaves, r->leaf_count, running))
         return pdf_end(&r->pdf, err);
-    for (size_t i = 0; i < r->leaf_count; i++)
-        if (!lay_out(r, &r->leaves[i], (enum pdf_turn)r->turns[i]))
-            return pdf_end(&r->pdf, err);
+    if (!read_tagged(r) || !lay_out_before(r, UINT32_MAX))
+        return pdf_end(&r->pdf, err);
     r->body = pdf_body_size(&r->blocks, r->body);
     if (!pdf_headings(&r->pdf, &r->blocks, r->body) ||
         !pdf_join_blocks(&r->pdf, &r->blocks, r->body))
