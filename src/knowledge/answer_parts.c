@@ -2,9 +2,12 @@
  * the documents do not answer by its name. */
 #include "base/utf8.h"
 #include "knowledge/answer.h"
+#include "knowledge/followup.h"
+#include "knowledge/thing.h"
 
 #define TEXT_MAX    ((size_t)1 * MIB)
 #define A_PART_MOST 2 /* citations */
+#define THING_STEM  4 /* letters by which a word and its stem are known */
 
 bool parts_of(const struct access *access, struct arena *arena, struct str question, enum way *way,
               struct question_parts *out, struct err *err)
@@ -80,6 +83,43 @@ static bool finish(struct parts_writer *w, struct grounded *out, struct err *err
     return true;
 }
 
+/* What a part asks the value of, or kin of it that people would take for it, stands in none of the passage that would
+ * answer: it answers something else. */
+static bool lacks_thing(const struct inquiry *q)
+{
+    const struct found *found = q->ranked_count ? q->ranked[0].found : NULL;
+    struct str thing = thing_asked(q->question.text);
+
+    if (!found || !thing.len)
+        return false;
+    for (size_t i = 0; i < q->question.asked_count; i++) {
+        const struct asked *asked = &q->question.asked[i];
+
+        if (asked->family && str_eq_nocase(str_slice(asked->term.text, 0, THING_STEM),
+                                           str_slice(thing, 0, THING_STEM)))
+            return false;
+    }
+    for (size_t i = 0; i < found->passage.count; i++)
+        if (thing_stands(found->passage.blocks[i].text, thing))
+            return false;
+    return !thing_stands(found->passage.heading, thing) && !thing_stands(found->title, thing);
+}
+
+/* "... and what is her salary?": of whom the part before speaks, or its answer. */
+static bool complete_part(struct arena *arena, const struct parts_writer *w, struct str before,
+                          struct str part, struct str *out, struct err *err)
+{
+    const struct answered_part *last = w->g.part_count ? &w->parts[w->g.part_count - 1] : NULL;
+    struct utterance said[2] = {{true, before}, {false, STR("")}};
+
+    *out = part;
+    if (!last)
+        return true;
+    if (last->count)
+        said[1].text = w->g.citations[last->first].quote;
+    return followup_complete(arena, said, last->count ? 2 : 1, part, out, err);
+}
+
 bool ground_parts(const struct parts_request *r, struct arena *arena,
                   const struct question_parts *parts, struct grounded *out, struct err *err)
 {
@@ -97,11 +137,16 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
         struct inquiry inquiry;
         struct grounded one;
 
-        asked.text = parts->text[i];
+        if (!complete_part(arena, &w, i ? parts->text[i - 1] : STR_NONE, parts->text[i],
+                           &asked.text, err))
+            return false;
         asked.vector = NULL; /* a model's is of the whole question */
         asked.dim = 0;
-        if (!inquire_of(r->knowledge, r->access, arena, &asked, &inquiry, err) ||
-            !ground(r->access, arena, &inquiry, &one, err))
+        if (!inquire_of(r->knowledge, r->access, arena, &asked, &inquiry, err))
+            return false;
+        if (lacks_thing(&inquiry))
+            inquiry.answerable = 0;
+        if (!ground(r->access, arena, &inquiry, &one, err))
             return false;
         if (inquiry.way == WAY_GRAPH || !w.g.retrieval)
             w.g.retrieval = inquiry.retrieval;

@@ -1,5 +1,6 @@
 #include "knowledge/choose.h"
 
+#include "knowledge/number_forms.h"
 #include "knowledge/span.h"
 
 #include <math.h>
@@ -48,6 +49,27 @@ static bool add_asked(const struct rarity *rarity, struct question *q, const str
     return true;
 }
 
+/* A number that may stand there in another form is the same number: of its forms the least rare counts. */
+static bool add_forms(const struct rarity *rarity, struct question *q,
+                      const struct number_form *forms, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct asked *asked = table_get(&q->words, q->terms.at[forms[i].term].text);
+        float idf = asked ? rarity->idf(rarity->ctx, &forms[i].as) : 0;
+
+        if (!asked || table_get(&q->words, forms[i].as.text))
+            continue;
+        if (!table_put(&q->words, forms[i].as.text, asked, NULL))
+            return err_no_room(err, "no memory to read the question");
+        asked->term.number = true;
+        if (idf < asked->idf) {
+            q->word_idf -= asked->idf - idf;
+            asked->idf = idf;
+        }
+    }
+    return true;
+}
+
 /* "What country", "which team": the noun right behind the question word. */
 static uint64_t find_focus(const struct question *q)
 {
@@ -67,6 +89,8 @@ bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
                          struct err *err)
 {
     struct question q = {.text = text, .language = text_language(text)};
+    struct number_form *forms;
+    size_t form_count;
 
     q.cue = cue_of(text, q.language);
     q.polar = is_polar(text, q.language);
@@ -74,7 +98,7 @@ bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
     q.asked = arena_array(arena, ASKED_MAX, sizeof *q.asked);
     if (!q.asked)
         return err_arena(err, arena);
-    table_init(&q.words, arena, 2 * ASKED_MAX);
+    table_init(&q.words, arena, 4 * ASKED_MAX);
     table_init(&q.pairs, arena, 2 * ASKED_MAX);
     if (!analyser_terms(analyser, arena, text, &q.terms, err))
         return false;
@@ -89,6 +113,10 @@ bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
         return err_arena(err, arena);
     grams_read(q.grams, &q.terms, str_eq(q.language, STR("zh")));
     q.focus = find_focus(&q);
+    if (!number_forms(analyser, arena, text, &q.terms, &forms, &form_count, err) ||
+        !add_forms(rarity, &q, forms, form_count, err) ||
+        !number_forms_add(arena, forms, form_count, &q.terms, err))
+        return false;
     *out = q;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "knowledge/bases.h"
 #include "knowledge/choose.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/number_forms.h"
 #include "models/dialect.h"
 #include "models/rerank.h"
 
@@ -83,7 +84,7 @@ static bool count_terms(struct analyser *analyser, struct arena *arena, struct s
 {
     struct terms terms;
 
-    if (!analyser_terms(analyser, arena, query, &terms, err) ||
+    if (!question_terms(analyser, arena, query, &terms, err) ||
         !number_terms(arena, &terms, c, err))
         return false;
     c->texts = count;

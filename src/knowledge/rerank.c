@@ -1,4 +1,5 @@
 #include "knowledge/rerank.h"
+#include "knowledge/number_forms.h"
 
 #include <string.h>
 
@@ -224,7 +225,7 @@ static bool look_now(struct first_look *look, struct err *err)
                              .limit = look->k->reranker.passages};
 
     if (!access_borrow(look->k, look->question, &access, err) || !analyser_open(&analyser, err) ||
-        !analyser_terms(analyser, look->arena,
+        !question_terms(analyser, look->arena,
                         str_slice(look->question->text, 0, RERANK_QUESTION_MAX), &terms, err) ||
         !find_passages(access, look->arena, &wish, &hits, err))
         return false;

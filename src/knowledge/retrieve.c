@@ -6,6 +6,7 @@
 #include "knowledge/answer.h"
 #include "knowledge/feedback.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/number_forms.h"
 #include "knowledge/phrases.h"
 #include "knowledge/ranking.h"
 #include "knowledge/vectors.h"
@@ -132,7 +133,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
     if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
         !phrases_read(arena, request.text, &phrases, err) ||
-        !analyser_terms(analyser, arena, phrases.text, &terms, err))
+        !question_terms(analyser, arena, phrases.text, &terms, err))
         return false;
     request.access = access;
     request.analyser = analyser;
