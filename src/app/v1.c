@@ -60,29 +60,52 @@ static int by_time(const void *one, const void *other)
     return str_cmp(a->id, b->id);
 }
 
-static bool find(const struct v1_item *items, size_t count, struct str id, size_t *out)
+/* "file-" or "vs_" and 24 hex digits, the first of which are the time: ids in the order of what they name. */
+static bool is_timed(struct str id)
+{
+    struct str digits = str_starts(id, STR("file-")) ? str_slice(id, 5, id.len)
+                        : str_starts(id, STR("vs_")) ? str_slice(id, 3, id.len)
+                                                     : STR_NONE;
+    uint8_t bytes[12];
+
+    return digits.len == 2 * sizeof bytes && hex_parse(digits, bytes, sizeof bytes);
+}
+
+/* Where a cursor stands; one that was deleted since it was given, where it stood. *there: it is one of the items. */
+static bool find(const struct v1_item *items, size_t count, bool falling, struct str id,
+                 size_t *out, bool *there)
 {
     for (*out = 0; *out < count; ++*out)
         if (str_eq(items[*out].id, id))
-            return true;
-    return false;
+            return *there = true;
+    *there = false;
+    if (!is_timed(id))
+        return false;
+    for (*out = 0; *out < count; ++*out) {
+        int order = str_cmp(items[*out].id, id);
+
+        if (falling ? order < 0 : order > 0)
+            break;
+    }
+    return true;
 }
 
 /* [first, end) of the items, in the order of the page. */
-static bool choose(struct admin_call *call, const struct v1_item *items, size_t count,
+static bool choose(struct admin_call *call, const struct v1_item *items, size_t count, bool falling,
                    size_t *first, size_t *end, struct err *err)
 {
     struct str after = query_text(call, "after"), before = query_text(call, "before");
+    bool there;
 
     *first = 0;
     *end = count;
     if (after.len > 0) {
-        if (!find(items, count, after, first))
+        if (!find(items, count, falling, after, first, &there))
             return err_set(err, ERR_INVALID, "after: the list has no \"" STR_FMT "\"",
                            STR_ARG(after));
-        ++*first;
+        *first += there;
     }
-    if (before.len > 0 && !find(items, count, before, end))
+    if (before.len > 0 && !find(items, count, falling, before, end, &there))
         return err_set(err, ERR_INVALID, "before: the list has no \"" STR_FMT "\"",
                        STR_ARG(before));
     *end = MAX_OF(*first, *end);
@@ -98,22 +121,22 @@ static void put_id(struct json_writer *w, const char *key, const struct v1_item 
         jw_null(w);
 }
 
-bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
-             struct err *err)
+bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, struct v1_page *out,
+               struct err *err)
 {
     size_t limit = (size_t)query_count(call, "limit", LIMIT_DEFAULT), first, end;
-    struct json_writer *w = &call->reply;
+    bool falling = query_choice(call, "order", 1) == 1;
 
     if (count > 0)
         qsort(items, count, sizeof *items, by_time);
-    if (query_choice(call, "order", 1) == 1)
+    if (falling)
         for (size_t i = 0; i < count / 2; i++) {
             struct v1_item swap = items[i];
 
             items[i] = items[count - 1 - i];
             items[count - 1 - i] = swap;
         }
-    if (!choose(call, items, count, &first, &end, err))
+    if (!choose(call, items, count, falling, &first, &end, err))
         return false;
     bool more = end - first > limit,
          backwards = query_text(call, "before").len > 0 && query_text(call, "after").len == 0;
@@ -121,17 +144,35 @@ bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_wr
         first = end - limit;
     else if (more)
         end = first + limit;
+    *out = (struct v1_page){items + first, end - first, more};
+    return true;
+}
+
+void v1_tell(struct admin_call *call, const struct v1_page *page, v1_write *write)
+{
+    struct json_writer *w = &call->reply;
+
     jw_object(w);
     reply_text(w, "object", STR("list"));
     jw_key(w, "data");
     jw_array(w);
-    for (size_t i = first; i < end; i++)
-        write(w, items[i].what);
+    for (size_t i = 0; i < page->count; i++)
+        write(w, page->items[i].what);
     jw_array_end(w);
-    put_id(w, "first_id", first < end ? &items[first] : NULL);
-    put_id(w, "last_id", first < end ? &items[end - 1] : NULL);
-    reply_bool(w, "has_more", more);
+    put_id(w, "first_id", page->count ? &page->items[0] : NULL);
+    put_id(w, "last_id", page->count ? &page->items[page->count - 1] : NULL);
+    reply_bool(w, "has_more", page->more);
     jw_object_end(w);
+}
+
+bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
+             struct err *err)
+{
+    struct v1_page page;
+
+    if (!v1_choose(call, items, count, &page, err))
+        return false;
+    v1_tell(call, &page, write);
     return true;
 }
 

@@ -23,7 +23,17 @@ struct v1_item {
     const void *what;
 };
 typedef void v1_write(struct json_writer *w, const void *what);
-/* Sorts the items; the whole reply. ERR_INVALID: a cursor that is in no list. */
+struct v1_page {
+    struct v1_item *items;
+    size_t count;
+    bool more;
+};
+/* Sorts the items; those of the page that is asked for. A cursor whose item was deleted since is where it stood;
+ * ERR_INVALID: one that was never given. */
+bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, struct v1_page *out,
+               struct err *err) MUST_CHECK;
+void v1_tell(struct admin_call *call, const struct v1_page *page, v1_write *write);
+/* Both: the whole reply. */
 bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
              struct err *err) MUST_CHECK;
 /* Exactly as `weir forget`: the reply has the receipt in "weir", the audit record its hash. */

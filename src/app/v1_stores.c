@@ -152,33 +152,57 @@ static bool create(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* Those of the page are opened, not all. */
+static SUSPENDS bool read_page(struct admin_call *call, struct v1_page *page, struct err *err)
+{
+    struct store *stores = arena_array(call->arena, page->count + 1, sizeof *stores);
+    size_t seen = 0;
+
+    if (!stores)
+        return err_arena(err, call->arena);
+    for (size_t i = 0; i < page->count; i++) {
+        struct base *base CLEANUP(base_release) = NULL;
+        struct err gone = {0};
+
+        if (!bases_borrow(call->house->bases, page->items[i].id, call->who, &base, &gone))
+            continue; /* deleted meanwhile */
+        if (!read_store(call, base, &stores[seen], err))
+            return false;
+        page->items[seen] = page->items[i];
+        page->items[seen].what = &stores[seen];
+        seen++;
+    }
+    page->count = seen;
+    return true;
+}
+
+/* Who may not ask it is shown it only where they may change it: base_may_be_asked(), without opening it. */
+static bool may_list(struct admin_call *call, const struct base_info *info)
+{
+    return info->is_default || base_may_change(info, call->who) ||
+           principal_may_ask(call->who,
+                             bases_model_name(call->house->bases, call->arena, info->name));
+}
+
 static bool list(struct admin_call *call, struct err *err)
 {
     struct base_info *bases;
+    struct v1_page page;
     size_t count;
 
     if (!bases_list(call->house->bases, call->arena, call->who, &bases, &count, err))
         return false;
-    struct store *stores = arena_array(call->arena, count + 1, sizeof *stores);
     struct v1_item *items = arena_array(call->arena, count + 1, sizeof *items);
-    if (!stores || !items)
+    if (!items)
         return err_arena(err, call->arena);
     size_t seen = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct base *base CLEANUP(base_release) = NULL;
-        struct err gone = {0};
-
-        if (!bases_borrow(call->house->bases, bases[i].id, call->who, &base, &gone))
-            continue; /* deleted meanwhile */
-        if (!base_may_change(&bases[i], call->who) && !base_may_be_asked(base, call->who, &gone))
-            continue;
-        if (!read_store(call, base, &stores[seen], err))
-            return false;
-        items[seen] =
-            (struct v1_item){stores[seen].info.id, stores[seen].info.created, &stores[seen]};
-        seen++;
-    }
-    return v1_list(call, items, seen, write_store, err);
+    for (size_t i = 0; i < count; i++)
+        if (may_list(call, &bases[i]))
+            items[seen++] = (struct v1_item){bases[i].id, bases[i].created, &bases[i]};
+    if (!v1_choose(call, items, seen, &page, err) || !read_page(call, &page, err))
+        return false;
+    v1_tell(call, &page, write_store);
+    return true;
 }
 
 static bool show(struct admin_call *call, struct err *err)

@@ -56,12 +56,15 @@ static void run_make(void *arg)
     (void)!tree_remove(path, &removed, &lost);
 }
 
-static bool new_id(struct arena *arena, struct str *out, struct err *err)
+/* The time leads: ids are in the order in which bases were made. */
+static bool new_id(struct arena *arena, wall_ms now, struct str *out, struct err *err)
 {
     uint8_t bytes[(BASE_ID_LEN - 3) / 2];
     struct buf b;
 
     clock_random(bytes, sizeof bytes);
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)((uint64_t)now >> (40 - 8 * i));
     buf_init(&b, arena, BASE_ID_LEN + 1);
     buf_str(&b, STR("vs_"));
     buf_hex(&b, bytes, sizeof bytes);
@@ -91,12 +94,12 @@ bool bases_create(struct bases *bases, struct arena *arena, const struct base_in
         return false;
     if (wish->title.len > BASE_TITLE_MAX)
         return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
-    if (!new_id(arena, &m.info.id, err) || !reserve(bases, err))
+    m.info.created = clock_wall();
+    if (!new_id(arena, m.info.created, &m.info.id, err) || !reserve(bases, err))
         return false;
     if (m.info.name.len == 0)
         m.info.name = m.info.id;
     m.info.is_default = false;
-    m.info.created = clock_wall();
     bool ok = pool_run(bases->options.each.pool, run_make, &m, err) && m.ok;
     mutex_lock(&bases->mutex);
     bases->reserved--;

@@ -130,6 +130,32 @@ test("attributes filter what is found", async () => {
   for (const year of [2024, 2026]) await client.files.delete(ids[year]);
 });
 
+test("lists: pages of the SDK, forwards and backwards, also while what was listed is deleted", async () => {
+  const files = [];
+  for (let n = 0; n < 5; n++) files.push((await client.files.create({ file: await toFile(Buffer.from(`file ${n}`), `page-${n}.txt`), purpose: "assistants" })).id);
+  const all = async (list) => { const ids = []; for await (const item of list) ids.push(item.id); return ids; };
+  assert.deepEqual(await all(client.files.list({ limit: 2, order: "asc" })), files);
+  assert.deepEqual(await all(client.files.list({ limit: 2 })), [...files].reverse());
+  const page = await client.files.list({ limit: 2, order: "asc" });
+  assert.deepEqual([page.has_more, page.body.first_id, page.body.last_id], [true, files[0], files[1]]);
+  const last = await client.files.list({ limit: 2, order: "asc", after: files[3] });
+  assert.deepEqual([last.has_more, last.data.map((f) => f.id)], [false, [files[4]]]);
+  for (const wrong of [{ limit: 0 }, { limit: 10001 }, { order: "up" }, { after: "file-none" }]) await assert.rejects(client.files.list(wrong), (e) => e.status === 400);
+  const stores = [];
+  for (let n = 0; n < 5; n++) stores.push((await client.vectorStores.create({ name: `Page ${n}` })).id);
+  const own = (ids) => ids.filter((id) => id.startsWith("vs_"));
+  assert.deepEqual(own(await all(client.vectorStores.list({ limit: 2, order: "asc" }))), stores);
+  assert.deepEqual(own(await all(client.vectorStores.list({ limit: 2, order: "desc" }))), [...stores].reverse());
+  const before = await client.vectorStores.list({ limit: 2, order: "asc", before: stores[3] });
+  assert.deepEqual(before.data.map((s) => s.id), stores.slice(1, 3));
+  // What is deleted as it comes hides nothing of what follows.
+  const gone = { files: [], stores: [] };
+  for await (const f of client.files.list({ limit: 2, order: "asc" })) gone.files.push((await client.files.delete(f.id)).id);
+  assert.deepEqual(gone.files, files);
+  for await (const s of client.vectorStores.list({ limit: 2, order: "desc" })) if (s.id !== "default") gone.stores.push((await client.vectorStores.delete(s.id)).id);
+  assert.deepEqual(gone.stores, [...stores].reverse());
+});
+
 test("batches: some read, some not; pages by cursor; cancelled", async () => {
   const store = await client.vectorStores.create({ name: "Many" });
   const texts = await Promise.all([1, 2, 3, 4].map((n) => toFile(Buffer.from(`Clause ${n} of the contract.\n`), `clause-${n}.txt`)));
