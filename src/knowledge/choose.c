@@ -115,7 +115,7 @@ bool question_read_among(const struct rarity *rarity, struct analyser *analyser,
     q.focus = find_focus(&q);
     if (!number_forms(analyser, arena, text, &q.terms, &forms, &form_count, err) ||
         !add_forms(rarity, &q, forms, form_count, err) ||
-        !number_forms_add(arena, forms, form_count, &q.terms, err))
+        !number_forms_add(arena, forms, number_forms_finding(forms, form_count), &q.terms, err))
         return false;
     *out = q;
     return true;

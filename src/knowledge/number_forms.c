@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "knowledge/numeral.h"
 
+#define SMALL      10
 #define FORMS_EACH 3    /* digits, English, Chinese */
 #define VALUE_MAX  1e15 /* above it digits are no number one asks for */
 
@@ -70,7 +71,7 @@ static bool put_form(struct arena *arena, const struct terms *terms, size_t plac
         return err_arena(err, arena);
     if (str_eq(as.text, terms->at[place].text))
         return true;
-    *(*at)++ = (struct number_form){place, as};
+    *(*at)++ = (struct number_form){.term = place, .as = as};
     return true;
 }
 
@@ -95,9 +96,43 @@ static bool put_forms(struct arena *arena, const struct terms *terms, size_t pla
     return put_form(arena, terms, place, buf_view(&b), at, err);
 }
 
-/* A whole number of something. */
-static bool is_asked(const struct numeral *n)
+/* "In 2022": years are written in digits everywhere. */
+static bool is_year(const struct numeral *n)
 {
+    return n->kind == NUMERAL_PLAIN && n->unit == UNIT_NONE && n->value >= 1000 && n->value < 2200;
+}
+
+/* "Season 4", "iPhone 11": part of a name, and written like it. */
+static bool is_label(struct str text, const struct numeral *n)
+{
+    size_t end = n->from, from;
+    bool capital = false;
+
+    while (end > 0 && text.ptr[end - 1] == ' ')
+        end--;
+    for (from = end; from > 0 && text.ptr[from - 1] != ' '; from--)
+        capital = capital || (text.ptr[from - 1] >= 'A' && text.ptr[from - 1] <= 'Z');
+    return n->unit == UNIT_NONE && n->kind == NUMERAL_PLAIN && from > 0 && capital;
+}
+
+/* "First", "20th": a place in a row. */
+static bool is_ordinal(struct str text, const struct numeral *n)
+{
+    static const char *const ends[] = {"st", "nd", "rd", "th"};
+    struct str own = str_slice(text, n->from, MIN_OF(n->to + 2, text.len));
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (str_ends(str_trim(own), str_from(ends[i])) ||
+            str_ends(str_slice(text, n->from, n->to), str_from(ends[i])))
+            return true;
+    return false;
+}
+
+/* A whole number of something. */
+static bool is_asked(struct str text, const struct numeral *n)
+{
+    if (is_year(n) || is_label(text, n) || is_ordinal(text, n))
+        return false;
     return (n->kind == NUMERAL_PLAIN || n->kind == NUMERAL_PERCENT) && !n->loose && n->value >= 1 &&
            n->value < VALUE_MAX && fabs(n->value - floor(n->value)) < 1e-9;
 }
@@ -119,13 +154,16 @@ bool number_forms(struct analyser *analyser, struct arena *arena, struct str tex
         const struct numeral *n = &all->at[i];
         struct terms own;
 
-        if (!is_asked(n))
+        if (!is_asked(text, n))
             continue;
         if (!analyser_terms(analyser, arena, str_slice(text, n->from, n->to), &own, err))
             return false;
+        struct number_form *from = at;
         size_t place = place_of(&own, terms);
         if (place < terms->count && !put_forms(arena, terms, place, n->value, &at, err))
             return false;
+        for (; from < at; from++)
+            from->is_small = n->value <= SMALL;
     }
     *count = (size_t)(at - *out);
     return true;
@@ -149,6 +187,16 @@ bool number_forms_add(struct arena *arena, const struct number_form *forms, size
     return true;
 }
 
+size_t number_forms_finding(struct number_form *forms, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!forms[i].is_small)
+            forms[kept++] = forms[i];
+    return kept;
+}
+
 bool question_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err)
 {
@@ -157,5 +205,5 @@ bool question_terms(struct analyser *analyser, struct arena *arena, struct str t
 
     return analyser_terms(analyser, arena, text, out, err) &&
            number_forms(analyser, arena, text, out, &forms, &count, err) &&
-           number_forms_add(arena, forms, count, out, err);
+           number_forms_add(arena, forms, number_forms_finding(forms, count), out, err);
 }

@@ -14,10 +14,13 @@
 struct number_form {
     size_t term; /* of the text: that this one may stand for */
     struct term as;
+    bool is_small; /* too common to find passages by */
 };
 bool number_forms(struct analyser *analyser, struct arena *arena, struct str text,
                   const struct terms *terms, struct number_form **out, size_t *count,
                   struct err *err) MUST_CHECK;
+/* Only those that find passages are left, in front: small numbers stand everywhere and only tell sentences apart. */
+size_t number_forms_finding(struct number_form *forms, size_t count);
 /* Behind the text's own terms. */
 bool number_forms_add(struct arena *arena, const struct number_form *forms, size_t count,
                       struct terms *terms, struct err *err) MUST_CHECK;
