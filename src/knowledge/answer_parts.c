@@ -105,6 +105,17 @@ static bool lacks_thing(const struct inquiry *q)
     return !thing_stands(found->passage.heading, thing) && !thing_stands(found->title, thing);
 }
 
+static bool speaks_of_a_person(struct str part)
+{
+    static const char *const persons[] = {" her ", " his ",  " their ", " she ",
+                                          " he ",  " they ", "她",      "他"};
+
+    for (size_t i = 0; i < ARRAY_LEN(persons); i++)
+        if (str_find(part, str_from(persons[i])) < part.len)
+            return true;
+    return false;
+}
+
 /* "... and what is her salary?": of whom the part before speaks, or its answer. */
 static bool complete_part(struct arena *arena, const struct parts_writer *w, struct str before,
                           struct str part, struct str *out, struct err *err)
@@ -113,7 +124,7 @@ static bool complete_part(struct arena *arena, const struct parts_writer *w, str
     struct utterance said[2] = {{true, before}, {false, STR("")}};
 
     *out = part;
-    if (!last)
+    if (!last || !speaks_of_a_person(part))
         return true;
     if (last->count)
         said[1].text = w->g.citations[last->first].quote;

@@ -115,6 +115,15 @@ static bool is_label(struct str text, const struct numeral *n)
     return n->unit == UNIT_NONE && n->kind == NUMERAL_PLAIN && from > 0 && capital;
 }
 
+/* Chinese counts in front of every noun: only what measures is asked for otherwise, and no 第三. */
+static bool is_wide_count(struct str text, const struct numeral *n)
+{
+    if (!str_eq(text_language(text), STR("zh")))
+        return false;
+    return (n->kind == NUMERAL_PLAIN && n->unit == UNIT_NONE) ||
+           str_ends(str_slice(text, 0, n->from), STR("第"));
+}
+
 /* "First", "20th": a place in a row. */
 static bool is_ordinal(struct str text, const struct numeral *n)
 {
@@ -131,7 +140,7 @@ static bool is_ordinal(struct str text, const struct numeral *n)
 /* A whole number of something. */
 static bool is_asked(struct str text, const struct numeral *n)
 {
-    if (is_year(n) || is_label(text, n) || is_ordinal(text, n))
+    if (is_year(n) || is_label(text, n) || is_ordinal(text, n) || is_wide_count(text, n))
         return false;
     return (n->kind == NUMERAL_PLAIN || n->kind == NUMERAL_PERCENT) && !n->loose && n->value >= 1 &&
            n->value < VALUE_MAX && fabs(n->value - floor(n->value)) < 1e-9;

@@ -17,6 +17,8 @@ static const struct {
     {"谁有15天？", "15:fifteen 15:十五"},
     {"谁付五万元？", "五万:50000"},
     {"哪里是百分之十二？", "十二:12 十二:twelv"},
+    {"谁在第30天来？", ""},
+    {"谁有三十二家店？", ""},
     {"Which one of them?", ""},
     {"When does Season 14 start?", ""},
     {"Which 14 people came?", "14:fourteen 14:十四"},
