@@ -179,9 +179,12 @@ static SUSPENDS bool read_page(struct admin_call *call, struct v1_page *page, st
 /* Who may not ask it is shown it only where they may change it: base_may_be_asked(), without opening it. */
 static bool may_list(struct admin_call *call, const struct base_info *info)
 {
-    return info->is_default || base_may_change(info, call->who) ||
-           principal_may_ask(call->who,
-                             bases_model_name(call->house->bases, call->arena, info->name));
+    struct str model;
+
+    if (info->is_default || base_may_change(info, call->who))
+        return true;
+    model = bases_model_name(call->house->bases, call->arena, info->name);
+    return model.ptr && principal_may_ask(call->who, model);
 }
 
 static bool list(struct admin_call *call, struct err *err)
