@@ -6,6 +6,11 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 
+/** The cookies that a reply sets, a line each: getSetCookie() is newer than the Node of Debian 12, which joins them. */
+export function setCookies(reply) {
+  return reply.headers.getSetCookie?.() ?? (reply.headers.get("set-cookie") ?? "").split(/, (?=[^;,=]+=)/).filter(Boolean);
+}
+
 const program = path.resolve(process.env.WEIR ?? new URL("../../build/weir", import.meta.url).pathname);
 
 export const freePort = () => new Promise((done) => {
@@ -69,7 +74,7 @@ export class Browser {
   async go(url, { method = "GET", headers = {}, body, page = false } = {}) {
     const cookies = this.cookies(url);
     const reply = await fetch(url, { method, body, redirect: "manual", headers: { ...(page ? { accept: "text/html" } : {}), ...(cookies.size ? { cookie: [...cookies].map(([n, v]) => `${n}=${v}`).join("; ") } : {}), ...headers } });
-    for (const line of reply.headers.getSetCookie()) {
+    for (const line of setCookies(reply)) {
       const [pair] = line.split(";");
       const name = pair.slice(0, pair.indexOf("=")), value = pair.slice(pair.indexOf("=") + 1);
       if (value === "" || /max-age=0(;|$)/i.test(line) || /expires=Thu, 01 Jan 1970/i.test(line)) cookies.delete(name);
