@@ -1,11 +1,14 @@
 // Files and vector stores as the official OpenAI SDK uses them, nothing but its base URL changed.
 import assert from "node:assert/strict";
+import { File } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import OpenAI, { toFile } from "openai";
 import { Provider } from "./provider.mjs";
 import { Weir } from "./weir.mjs";
+
+globalThis.File ??= File; // the Node of Debian 12 has it in node:buffer alone; the SDK asks for this
 
 let provider, weir, client, app, foreign;
 const fees = "# Fees\n\nThe cancellation fee is 12 euros.\n";
