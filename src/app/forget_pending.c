@@ -187,11 +187,14 @@ bool pending_end(struct forgetting *f, struct err *err)
 void pending_drop(struct forgetting *f)
 {
     struct ending e = {.folder = folder_of(f->house, f->arena), .pending = f->pending};
-    struct err ignored = {0};
 
-    /* What stays is found by the next start, which then finds nothing to forget. */
+    /* Never refused: an order that stayed would be tried again, and might find what came in meanwhile. */
     if (e.folder)
-        (void)!pool_run(f->house->documents, run_end, &e, &ignored);
+        pool_run_always(f->house->documents, run_end, &e);
+    if (e.folder && !e.ok)
+        log_error("forget: an order that found nothing stays in \"%s\" and would be tried again: "
+                  "remove it: %s",
+                  f->pending, e.err.text);
 }
 
 /* ---- read again ---- */
