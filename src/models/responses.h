@@ -1,6 +1,6 @@
 /* models/responses.h: what the files of the Responses dialect share, and what the gateway keeps of it.
  *   responses.c          the table of fields, usage, errors
- *   responses_read.c     a client's request
+ *   responses_read.c     a client's request; responses_items.c: its input, read and as it is kept
  *   responses_write.c    a request for a provider
  *   responses_said.c     a provider's answer
  *   responses_answer.c   an answer for a client; responses_events.c: what it is written of
