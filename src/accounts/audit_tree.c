@@ -13,208 +13,28 @@
 #define ADVANCE_AFTER 1000u /* records */
 #define KEEP_EVERY_MS ((wall_ms)60 * 60 * 1000)
 
-/* ---- tiles ---- */
-
-static bool make_tile_dir(char *path, struct err *err)
-{
-    char *slash = strrchr(path, '/');
-
-    *slash = 0;
-
-    bool ok = file_make_dir(path, 0700, err);
-
-    *slash = '/';
-    return ok;
-}
-
-/* Readers see a whole tile or none. Not synced it can be lost, and is made again. */
-static bool write_beside(const char *path, struct str bytes, bool sync, struct err *err)
-{
-    struct file *file CLEANUP(file_close) = NULL;
-    char beside[AUDIT_PATH_MAX];
-    struct buf b;
-
-    buf_init_fixed(&b, beside, sizeof beside);
-    buf_fmt(&b, "%s.new", path);
-    buf_char(&b, 0);
-    if (!buf_ok(&b))
-        return err_set(err, ERR_INVALID, "path of audit directory is too long");
-    return file_open(beside, FILE_REPLACE, 0600, &file, err) &&
-           file_append(file, bytes.ptr, bytes.len, err) && (!sync || file_sync(file, err)) &&
-           file_rename(beside, path, err);
-}
-
-/* Its directory is there, but for the first tile in it. A full tile is synced; its name is with its
- * directory, by tree_grow(). */
-static bool write_tile(const char *dir, int level, uint64_t index, const struct sha256 *tile,
-                       uint32_t width, char path[AUDIT_PATH_MAX], struct err *err)
-{
-    struct str bytes = {(const char *)tile, (size_t)width * SHA256_BYTES};
-    bool full = width == TILE_WIDTH, ok;
-    struct err missing = {0};
-    struct buf b;
-
-    buf_init_fixed(&b, path, AUDIT_PATH_MAX - sizeof ".new");
-    if (!audit_tile_path(&b, dir, level, index, width))
-        return err_set(err, ERR_INVALID, "path of audit directory is too long");
-    ok = write_beside(path, bytes, full, &missing);
-    if (!ok && missing.code == ERR_NOT_FOUND)
-        ok = make_tile_dir(path, err) && write_beside(path, bytes, full, err);
-    else if (!ok)
-        *err = missing;
-    return ok || err_wrap(err, "write tile of the audit tree");
-}
-
-/* Names of full tiles: one sync for all of a directory. */
-static bool sync_names(struct audit_tree *tree, struct err *err)
-{
-    if (tree->names[0] && !file_sync_dir(tree->names, err))
-        return err_wrap(err, "write tile of the audit tree");
-    tree->names[0] = 0;
-    return true;
-}
+/* ---- growing ---- */
 
 static bool keep_tile(void *ctx, int level, uint64_t index, const struct sha256 *tile,
                       struct err *err)
 {
     struct audit_tree *tree = ctx;
-    char path[AUDIT_PATH_MAX];
 
-    if (!write_tile(tree->dir, level, index, tile, TILE_WIDTH, path, err))
-        return false;
-    *strrchr(path, '/') = 0;
-    if (strcmp(tree->names, path) != 0 && !sync_names(tree, err))
-        return false;
-    memcpy(tree->names, path, strlen(path) + 1);
-    return true;
+    return audit_runs_add(&tree->runs, level, index, tile, TILE_WIDTH, err);
 }
 
-/* ---- parts come and go with each checkpoint ----
- * Their files and directories are used again: new ones, many a second, cost a file system more than all
- * else here, above all one that does not give inodes out again at once. */
-
-static bool spare_path(const struct audit_tree *tree, uint32_t number, char path[AUDIT_PATH_MAX])
-{
-    struct buf b;
-
-    buf_init_fixed(&b, path, AUDIT_PATH_MAX);
-    buf_fmt(&b, "%s/tile/spare.%" PRIu32, tree->dir, number);
-    buf_char(&b, 0);
-    return buf_ok(&b);
-}
-
-#define SPARE_DIR SPARES_MAX /* behind the numbers of files */
-
-/* Where a part is to be written. Without a spare file it is a new one. */
-static NOINLINE void use_spare_file(struct audit_tree *tree, int level, struct tree_part part)
-{
-    char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
-    struct err ignored = {0};
-    struct buf b;
-
-    buf_init_fixed(&b, path, sizeof path - sizeof ".new");
-    if (!tree->spares || !spare_path(tree, tree->spares - 1, spare) ||
-        !audit_tile_path(&b, tree->dir, level, part.index, part.width))
-        return;
-    memcpy(path + b.len - 1, ".new", sizeof ".new");
-    if (file_rename(spare, path, &ignored))
-        tree->spares--;
-}
-
-static NOINLINE void use_spare_dir(struct audit_tree *tree, int level, struct tree_part part)
-{
-    char spare[AUDIT_PATH_MAX], path[AUDIT_PATH_MAX];
-    struct err ignored = {0};
-    struct buf b;
-
-    buf_init_fixed(&b, path, sizeof path);
-    if (!tree->spare_dir || !spare_path(tree, SPARE_DIR, spare) ||
-        !audit_tile_path(&b, tree->dir, level, part.index, part.width))
-        return;
-    *strrchr(path, '/') = 0;
-    if (file_rename(spare, path, &ignored))
-        tree->spare_dir = false;
-}
-
-static NOINLINE bool drop_part(struct audit_tree *tree, const char *path)
-{
-    char spare[AUDIT_PATH_MAX];
-    struct err ignored = {0};
-
-    if (tree->spares < SPARES_MAX && spare_path(tree, tree->spares, spare) &&
-        file_rename(path, spare, &ignored)) {
-        tree->spares++;
-        return true;
-    }
-    return file_remove(path, &ignored);
-}
-
-static bool is_empty(struct audit_tree *tree, const char *dir)
-{
-    size_t mark = arena_mark(tree->arena), count = 1;
-    struct err ignored = {0};
-    struct str *names;
-    bool empty = file_list(tree->arena, dir, 1, &names, &count, &ignored) && count == 0;
-
-    arena_rewind(tree->arena, mark);
-    return empty;
-}
-
-/* Of a tile that is full now. With something in it that a crash left it would make a part elsewhere. */
-static NOINLINE void drop_dir(struct audit_tree *tree, const char *path)
-{
-    char spare[AUDIT_PATH_MAX];
-    struct err ignored = {0};
-
-    if (!tree->spare_dir && spare_path(tree, SPARE_DIR, spare) && is_empty(tree, path) &&
-        file_rename(path, spare, &ignored))
-        tree->spare_dir = true;
-    else
-        (void)!file_remove(path, &ignored);
-}
-
-static bool write_parts(struct audit_tree *tree, struct err *err)
+/* With what is not in full tiles, so that proofs are made from files alone. */
+bool tree_write(struct audit_tree *tree, struct err *err)
 {
     for (int level = 0; level < TILE_LEVELS; level++) {
-        struct tree_part now = tree_part_of(tree->edge->size, level);
-        struct tree_part was = tree_part_of(tree->signed_size, level);
-        char path[AUDIT_PATH_MAX];
+        struct tree_part part = tree_part_of(tree->edge->size, level);
 
-        if (!now.width || (now.width == was.width && now.index == was.index))
-            continue;
-        if (!was.width || now.index != was.index)
-            use_spare_dir(tree, level, now);
-        use_spare_file(tree, level, now);
-        if (!write_tile(tree->dir, level, now.index, tree->edge->at[level], now.width, path, err))
+        if (part.width &&
+            !audit_runs_add(&tree->runs, level, part.index, tree->edge->at[level], part.width, err))
             return false;
     }
-    return true;
+    return audit_runs_write(&tree->runs, err);
 }
-
-/* What only an older checkpoint needed. It is a matter of tidiness: failing is not an error. */
-static void remove_parts(struct audit_tree *tree, uint64_t old)
-{
-    for (int level = 0; level < TILE_LEVELS; level++) {
-        struct tree_part was = tree_part_of(old, level),
-                         now = tree_part_of(tree->signed_size, level),
-                         before = tree_part_of(tree->previous, level);
-        char path[AUDIT_PATH_MAX];
-        struct buf b;
-
-        if (!was.width || (was.index == now.index && was.width == now.width) ||
-            (was.index == before.index && was.width == before.width))
-            continue;
-        buf_init_fixed(&b, path, sizeof path);
-        if (!audit_tile_path(&b, tree->dir, level, was.index, was.width) || !drop_part(tree, path))
-            continue;
-        if (was.index != now.index && was.index != before.index) {
-            *strrchr(path, '/') = 0;
-            drop_dir(tree, path);
-        }
-    }
-}
-
-/* ---- growing ---- */
 
 static bool position(struct audit_tree *tree, struct err *err)
 {
@@ -249,7 +69,7 @@ bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
             return false;
         tree->positioned = true;
     }
-    return sync_names(tree, err);
+    return true;
 }
 
 /* ---- checkpoints ---- */
@@ -320,7 +140,17 @@ static bool keep_sometimes(struct audit_tree *tree, struct str note, wall_ms now
     return true;
 }
 
-/* The one before stands beside it afterwards, to be written over. */
+/* Written over the note before the last, which stands beside it: a new file, or one that is cut to nothing, costs
+ * the file system more than the note. */
+static bool write_over(struct file *file, struct str note, struct err *err)
+{
+    int64_t size;
+
+    return file_size(file, &size, err) && file_write_at(file, 0, note.ptr, note.len, err) &&
+           (size <= (int64_t)note.len || file_cut(file, (int64_t)note.len, err)) &&
+           file_sync(file, err);
+}
+
 static NOINLINE bool store_note(const struct audit_tree *tree, struct str note, struct err *err)
 {
     struct file *file CLEANUP(file_close) = NULL;
@@ -328,23 +158,18 @@ static NOINLINE bool store_note(const struct audit_tree *tree, struct str note, 
 
     return tree_path(path, err, tree->dir, AUDIT_CHECKPOINT) &&
            tree_path(beside, err, tree->dir, AUDIT_CHECKPOINT ".new") &&
-           file_open(beside, FILE_REPLACE, 0600, &file, err) &&
-           file_append(file, note.ptr, note.len, err) && file_sync(file, err) &&
+           file_open(beside, FILE_WRITE, 0600, &file, err) && write_over(file, note, err) &&
            file_swap(beside, path, err) && file_sync_dir(tree->dir, err);
 }
 
 bool tree_publish(struct audit_tree *tree, struct str note, struct err *err)
 {
-    uint64_t old = tree->previous;
-
     if (!store_note(tree, note, err))
         return err_wrap(err, "write the checkpoint of the audit log");
     memcpy(tree->note, note.ptr, note.len);
     tree->note_len = note.len;
-    tree->previous = tree->signed_size;
     tree->signed_size = tree->edge->size;
     atomic_store(&tree->done, tree->signed_size);
-    remove_parts(tree, old);
     return true;
 }
 
@@ -354,7 +179,7 @@ bool tree_sign(struct audit_tree *tree, struct err *err)
     char note[NOTE_MAX];
     struct buf b;
 
-    if (!write_parts(tree, err))
+    if (!tree_write(tree, err))
         return false;
     buf_init_fixed(&b, note, sizeof note);
     tree_make_note(tree, NULL, now, &b);

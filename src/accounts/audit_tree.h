@@ -1,6 +1,8 @@
 /* accounts/audit_tree.h: the Merkle tree over the log in files, and the checkpoints that sign it, beside
  * the log's segments in its directory:
- *   tile/L/NNN             256 hashes; tile/L/NNN.p/W the W of a tile that is not full (C2SP tlog-tiles)
+ *   tree/L/N               hashes of level L from number N on, 65,536 to a file: hash H stands at 32 * (H - N).
+ *                          So tile T, of 256 hashes (C2SP tlog-tiles), is a piece of 8 KiB
+ *   tile/L/NNN             a tile, as versions before wrote them: read where tree/ has none
  *   checkpoint             the newest, signed; replaced as a whole
  *   checkpoints/N          what is kept of older ones: one an hour, and each change of the key
  * Order    records are on the disk before their tiles and these before the checkpoint that signs them,
@@ -12,6 +14,7 @@
 
 #include "accounts/audit_merkle.h"
 #include "accounts/audit_note.h"
+#include "base/buf.h"
 
 struct audit;
 struct audit_tree;
@@ -46,8 +49,13 @@ void audit_tree_close(struct audit_tree **tree);
 #define AUDIT_CHECKPOINT  "checkpoint"
 #define AUDIT_CHECKPOINTS "checkpoints"
 
-/* width TILE_WIDTH: the full one. */
-bool audit_tile_path(struct buf *to, const char *dir, int level, uint64_t index, uint32_t width);
+#define AUDIT_TREE       "tree"
+#define AUDIT_TILES      "tile"
+#define AUDIT_RUN_HASHES ((uint64_t)65536)
+
+/* Of the file that has this hash of the level. */
+bool audit_run_path(struct buf *to, const char *dir, int level, uint64_t hash);
+/* ERR_NOT_FOUND when the hashes are not all there. */
 bool audit_tile_read(const char *dir, int level, uint64_t index, uint32_t width,
                      struct sha256 out[TILE_WIDTH], struct err *err) MUST_CHECK;
 /* Tiles from files: what merkle_source wants. `size`: of the tree that the files are of. */

@@ -7,12 +7,11 @@
 
 #include "accounts/audit_cursor.h"
 #include "accounts/audit_internal.h"
+#include "accounts/audit_runs.h"
 #include "accounts/audit_tree.h"
 #include "sys/mutex.h"
 
 #define TREE_KEYS_BYTES_MAX ((size_t)NOTE_KEYS_MAX * (NOTE_KEY_TEXT + 1))
-
-#define SPARES_MAX 8u
 
 struct audit_tree {
     struct arena *arena;
@@ -29,11 +28,8 @@ struct audit_tree {
     size_t key_count;
     struct merkle_edge *edge;
     struct audit_cursor cursor;
-    char names[AUDIT_PATH_MAX]; /* directory of full tiles whose names are not synced, or "" */
-    uint32_t spares;            /* files tile/spare.N that parts are written into */
-    bool spare_dir;             /* the directory of the same kind is there */
-    bool positioned;            /* the cursor stands behind the edge's last leaf */
-    uint64_t previous; /* size whose partial tiles are still there, beside those of `signed_size` */
+    struct audit_runs runs;
+    bool positioned; /* the cursor stands behind the edge's last leaf */
     uint64_t signed_size;
     char note[NOTE_MAX]; /* the newest */
     size_t note_len;
@@ -56,6 +52,7 @@ static inline struct tree_part tree_part_of(uint64_t size, int level)
 
 /* Under the lock, all of them. */
 bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err) MUST_CHECK;
+bool tree_write(struct audit_tree *tree, struct err *err) MUST_CHECK; /* hashes into files */
 bool tree_sign(struct audit_tree *tree, struct err *err) MUST_CHECK;
 bool tree_advance(struct audit_tree *tree, struct err *err) MUST_CHECK;
 /* By the key in use, and, when it is being replaced, by its successor too. */

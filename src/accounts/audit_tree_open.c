@@ -233,11 +233,13 @@ static bool rebuild(struct audit_tree *tree, uint64_t size, uint64_t first, cons
     if (first > 1)
         return err_set(err, ERR_INVALID,
                        "the tiles cannot be made again, because records 1 to %" PRIu64
-                       " are not kept any more: bring \"%s/tile\" back from a backup (%s)",
+                       " are not kept any more: bring \"%s/" AUDIT_TREE
+                       "\" back from a backup (%s)",
                        first - 1, tree->dir, why->text);
     log_warn("the audit tree is made again from the records: %s", why->text);
     tree->edge->size = 0;
     tree->positioned = false;
+    audit_runs_begin(&tree->runs, 0);
     return tree_grow(tree, size, err);
 }
 
@@ -259,14 +261,17 @@ static bool load_signed(struct audit_tree *tree, const struct checkpoint *checkp
                        "the checkpoint signs %" PRIu64 " records, but the log ends at record "
                        "%" PRIu64 ": records are missing; bring the log back from a backup",
                        checkpoint->size, last);
-    if (load_edge(tree, checkpoint->size, first, &why) && fits(tree, checkpoint))
-        return true;
+    if (load_edge(tree, checkpoint->size, first, &why) && fits(tree, checkpoint)) {
+        audit_runs_begin(&tree->runs, checkpoint->size);
+        return tree_write(tree, err); /* what is not in full tiles power loss may have taken */
+    }
     if (!why.code)
         err_set(&why, ERR_INVALID, "the tiles do not give the root that was signed");
     if (!rebuild(tree, checkpoint->size, first, &why, err))
         return false;
-    return fits(tree, checkpoint) ||
-           err_set(err, ERR_INVALID,
+    if (fits(tree, checkpoint))
+        return tree_write(tree, err);
+    return err_set(err, ERR_INVALID,
                    "the records up to %" PRIu64 " do not give the root that was signed for them: "
                    "they were changed; `weir audit verify` says more",
                    checkpoint->size);
@@ -354,11 +359,12 @@ static bool open_tree(struct audit_tree *tree, struct err *err)
     if (!some && first > 1)
         return err_set(err, ERR_INVALID,
                        "there is no checkpoint, and the records before %" PRIu64 " are not kept "
-                       "any more: bring \"%s/checkpoint\" and \"%s/tile\" back from a backup",
+                       "any more: bring \"%s/checkpoint\" and \"%s/" AUDIT_TREE
+                       "\" back from a backup",
                        first, tree->dir, tree->dir);
     if (some && !load_signed(tree, &checkpoint, first, err))
         return false;
-    tree->signed_size = tree->previous = tree->edge->size;
+    tree->signed_size = tree->edge->size;
     atomic_store(&tree->done, tree->signed_size);
     tree_nudge(tree);
     return some || begin(tree, err);
@@ -385,6 +391,8 @@ bool audit_tree_open(struct audit *audit, const struct audit_tree_options *optio
     mutex_init(&tree->lock);
     if (!tree->key_file || !tree->public_file || !tree->edge)
         return err_arena(err, arena);
+    if (!audit_runs_init(&tree->runs, arena, tree->dir, err))
+        return err_wrap(err, "audit tree");
     if (!open_tree(tree, err))
         return err_wrap(err, "audit tree");
     *out = tree;
@@ -401,6 +409,7 @@ void audit_tree_close(struct audit_tree **tree)
     audit_nudge_at(t->audit, UINT64_MAX, NULL, NULL);
     pool_free(&t->pool);
     audit_cursor_close(&t->cursor);
+    audit_runs_done(&t->runs);
     note_signer_free(&t->signer);
     mutex_done(&t->lock);
     *tree = NULL;

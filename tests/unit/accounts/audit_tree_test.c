@@ -5,6 +5,7 @@
 
 #include "accounts/audit_internal.h"
 #include "accounts/audit_proof.h"
+#include "accounts/audit_runs.h"
 #include "base/fault.h"
 #include "sys/file.h"
 #include "test.h"
@@ -133,34 +134,34 @@ TEST(audit_tree_goes_on_where_it_stopped)
     }
 }
 
-static size_t count_files(struct arena *arena, const char *path)
+/* ---- files ---- */
+
+static const char *path_in(struct log *log, const char *name)
 {
-    struct err err = {0};
-    struct str *names;
-    size_t count, all = 0;
-
-    EXPECT(file_list(arena, path, 10000, &names, &count, &err), "%s", err.text);
-    for (size_t i = 0; i < count; i++) {
-        const char *one = arena_fmt(arena, "%s/" STR_FMT, path, STR_ARG(names[i])).ptr;
-        struct file_info info;
-
-        EXPECT(file_stat(one, &info, &err), "%s", err.text);
-        all += info.is_dir ? count_files(arena, one) : 1;
-    }
-    return all;
+    return arena_fmt(log->arena, "%s/%s", log->dir, name).ptr;
 }
 
-/* Parts are written into the files of parts that are not needed any more; whoever stops in between leaves
- * some behind, and what a crash left in a directory comes up nowhere else. */
-TEST(audit_tree_uses_its_files_again)
+static size_t hashes_in(struct log *log, const char *name)
+{
+    struct file_info info;
+    struct err err = {0};
+
+    EXPECT(file_stat(path_in(log, name), &info, &err), "%s", err.text);
+    EXPECT(info.bytes % SHA256_BYTES == 0);
+    return (size_t)info.bytes / SHA256_BYTES;
+}
+
+/* A level is one file that grows, whoever stops and starts in between. */
+TEST(audit_tree_appends_its_hashes)
 {
     const char *dir = test_dir();
-    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
     uint64_t total = 0;
 
     for (int life = 0; life < 3; life++) {
         struct log log CLEANUP(log_done) = {0};
         struct err err = {0};
+        struct str *names;
+        size_t count;
 
         REQUIRE(open_log(&log, dir, &err), "%s", err.text);
         for (int i = 0; i < 40; i++) {
@@ -168,22 +169,123 @@ TEST(audit_tree_uses_its_files_again)
             total += 37;
             advance(&log);
             expect_signed(&log, total);
-            if (i % 10 == 3) { /* a part of a tile that will be full, as a crash leaves it */
-                struct str part =
-                    arena_fmt(arena, "%s/tile/0/%03" PRIu64 ".p", log.dir, total / 256);
-
-                EXPECT(file_make_dir(part.ptr, 0700, &err) &&
-                           file_store(arena_fmt(arena, "%s/255", part.ptr).ptr, STR("left"), 0600,
-                                      &err),
-                       "%s", err.text);
-            }
+            EXPECT(hashes_in(&log, "tree/0/0000000000000000") == total);
         }
-        /* Full tiles of both levels, two parts of each, what was left, and the spares. */
-        size_t files = count_files(arena, arena_fmt(arena, "%s/tile", log.dir).ptr);
-        EXPECT(files <= total / 256 + 4 + 4 * ((size_t)life + 1) + 8, "%zu files for %" PRIu64,
-               files, total);
+        EXPECT(hashes_in(&log, "tree/1/0000000000000000") == total / 256);
+        EXPECT(file_list(log.arena, path_in(&log, "tree"), 10, &names, &count, &err) && count == 2);
     }
 }
+
+static struct sha256 numbered(int level, uint64_t n)
+{
+    uint64_t words[4] = {n + 1, (uint64_t)level, ~n, 7};
+    struct sha256 hash;
+
+    memcpy(hash.bytes, words, sizeof hash.bytes);
+    return hash;
+}
+
+/* Tiles `from` to `to` of a level, and `width` hashes more; each tile is given twice. */
+static bool add_numbered(struct audit_runs *runs, int level, uint64_t from, uint64_t to,
+                         uint32_t width, struct err *err)
+{
+    for (uint64_t tile = from; tile <= to; tile++) {
+        uint32_t count = tile < to ? TILE_WIDTH : width;
+        struct sha256 hashes[64];
+
+        for (uint32_t at = 64; at <= TILE_WIDTH + 63; at += 64) {
+            uint32_t end = MIN_OF(at, count);
+            static struct sha256 all[TILE_WIDTH];
+
+            for (uint32_t i = at - 64; i < end; i++) {
+                hashes[i % 64] = numbered(level, tile * TILE_WIDTH + i);
+                all[i] = hashes[i % 64];
+            }
+            if (end && !audit_runs_add(runs, level, tile, all, end, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void expect_numbered(const char *dir, int level, uint64_t from, uint64_t to)
+{
+    static struct sha256 tile[TILE_WIDTH];
+    struct err err = {0};
+
+    for (uint64_t index = from; index < to; index++) {
+        EXPECT(audit_tile_read(dir, level, index, TILE_WIDTH, tile, &err), "%s", err.text);
+        for (uint32_t i = 0; i < TILE_WIDTH; i++) {
+            struct sha256 want = numbered(level, index * TILE_WIDTH + i);
+
+            EXPECT(sha256_equal(&tile[i], &want), "%d/%" PRIu64 " %" PRIu32, level, index, i);
+        }
+    }
+}
+
+/* Over the end of a file, above all: leaves by many, one checkpoint after the other and none for long. */
+TEST(audit_runs_go_on_in_the_next_file)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    const char *dir = test_dir();
+    struct audit_runs runs CLEANUP(audit_runs_done) = {0};
+    static struct sha256 tile[TILE_WIDTH];
+    struct err err = {0};
+
+    REQUIRE(audit_runs_init(&runs, arena, dir, &err), "%s", err.text);
+    audit_runs_begin(&runs, 65000);
+    EXPECT(add_numbered(&runs, 0, 253, 300, 100, &err) && audit_runs_write(&runs, &err), "%s",
+           err.text);
+    EXPECT(add_numbered(&runs, 0, 300, 301, 1, &err) && add_numbered(&runs, 1, 0, 1, 9, &err) &&
+               audit_runs_write(&runs, &err),
+           "%s", err.text);
+    expect_numbered(dir, 0, 253, 301);
+    expect_numbered(dir, 1, 0, 1);
+    EXPECT(audit_tile_read(dir, 0, 301, 1, tile, &err), "%s", err.text);
+    EXPECT(!audit_tile_read(dir, 0, 301, 2, tile, &err) && err.code == ERR_NOT_FOUND, "%s",
+           err.text);
+    EXPECT(strstr(err.text, "tile 0/301 of the audit tree is not in \"tree/0/0000000000065536\""),
+           "%s", err.text);
+    /* What stood before the first that was written is a hole, not a tile of zeros. */
+    EXPECT(!audit_tile_read(dir, 0, 252, TILE_WIDTH, tile, &err) && err.code == ERR_NOT_FOUND);
+    EXPECT(!audit_tile_read(dir, 2, 0, 1, tile, &err) && err.code == ERR_NOT_FOUND);
+}
+
+#ifdef WEIR_FAULT
+/* What failed is written again as a whole, also what was taken before it failed. */
+TEST(audit_runs_survive_every_fault)
+{
+    const char *failed = "";
+    uint64_t nth;
+
+    for (nth = 1; failed; nth++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+        const char *dir = test_dir();
+        struct audit_runs runs CLEANUP(audit_runs_done) = {0};
+        struct err err = {0};
+        bool ok = true;
+
+        REQUIRE(audit_runs_init(&runs, arena, dir, &err), "%s", err.text);
+        audit_runs_begin(&runs, 65024);
+        fault_begin(nth);
+        for (uint64_t tile = 254; tile < 280 && ok; tile++)
+            ok = add_numbered(&runs, 0, tile, tile + 1, 3, &err) &&
+                 add_numbered(&runs, 1, 0, 0, 30, &err) &&
+                 (tile % 3 || audit_runs_write(&runs, &err));
+        ok = ok && audit_runs_write(&runs, &err);
+        failed = fault_end();
+        EXPECT(ok == !failed, "%s", err.text);
+        /* The same once more, from where its owner stands. */
+        for (uint64_t tile = 254; tile < 280; tile++)
+            if (runs.at[0].have < (tile + 1) * TILE_WIDTH)
+                EXPECT(add_numbered(&runs, 0, tile, tile + 1, 3, &err), "%s", err.text);
+        EXPECT(add_numbered(&runs, 1, 0, 0, 30, &err) && audit_runs_write(&runs, &err), "%s",
+               err.text);
+        expect_numbered(dir, 0, 254, 280);
+    }
+    EXPECT(nth > 30, "%" PRIu64, nth);
+}
+#endif
 
 static void remove_all(struct arena *arena, const char *path)
 {
@@ -207,11 +309,87 @@ TEST(audit_tree_is_made_again_from_the_records)
     append(&log, 700);
     advance(&log);
     close_log(&log);
-    remove_all(log.arena, arena_fmt(log.arena, "%s/tile", log.dir).ptr);
+    remove_all(log.arena, arena_fmt(log.arena, "%s/tree", log.dir).ptr);
     REQUIRE(open_log(&log, dir, &err), "%s", err.text);
     append(&log, 1);
     advance(&log);
     expect_signed(&log, 701);
+}
+
+/* The tiles as versions before wrote them: a file each, and one of the hashes that fill no tile. */
+static void as_before(struct log *log, uint64_t size)
+{
+    struct err err = {0};
+
+    for (int level = 0; level < 2; level++) {
+        uint64_t width = size >> 8 * level;
+        struct str run;
+
+        EXPECT(file_load(log->arena,
+                         arena_fmt(log->arena, "%s/tree/%d/0000000000000000", log->dir, level).ptr,
+                         MIB, &run, &err),
+               "%s", err.text);
+        for (uint64_t at = 0; at < width; at += TILE_WIDTH) {
+            uint64_t count = MIN_OF(width - at, (uint64_t)TILE_WIDTH);
+            struct str path = arena_fmt(log->arena, "%s/tile/%d/%03" PRIu64 "%s", log->dir, level,
+                                        at / TILE_WIDTH, count < TILE_WIDTH ? ".p" : "");
+
+            EXPECT(file_make_dir(arena_fmt(log->arena, "%s/tile/%d", log->dir, level).ptr, 0700,
+                                 &err));
+            if (count < TILE_WIDTH) {
+                EXPECT(file_make_dir(path.ptr, 0700, &err));
+                path = arena_fmt(log->arena, STR_FMT "/%" PRIu64, STR_ARG(path), count);
+            }
+            EXPECT(file_store(path.ptr,
+                              str_slice(run, at * SHA256_BYTES, (at + count) * SHA256_BYTES), 0600,
+                              &err),
+                   "%s", err.text);
+        }
+    }
+    remove_all(log->arena, path_in(log, "tree"));
+}
+
+static struct str bundle_of(const struct log *log, uint64_t seq, struct str older);
+
+/* Verified and proved where it lies, opened, and gone on with in the files of this version. */
+TEST(audit_tree_of_a_version_before_is_read_and_gone_on_with)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct file_info info;
+    struct err err = {0};
+    struct str before, older;
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 700);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &older, &err));
+    before = bundle_of(&log, 300, STR_NONE);
+    close_log(&log);
+    as_before(&log, 700);
+    expect_signed(&log, 700);
+    EXPECT(str_eq(before, bundle_of(&log, 300, STR_NONE)));
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    expect_signed(&log, 700);
+    EXPECT(!file_stat(path_in(&log, "tree/0/0000000000000000"), &info, &err) ||
+           info.bytes == 700 * 32);
+    append(&log, 500);
+    advance(&log);
+    expect_signed(&log, 1200);
+    close_log(&log);
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 1);
+    advance(&log);
+    expect_signed(&log, 1201);
+    (void)bundle_of(&log, 200, older);
+    (void)bundle_of(&log, 900, older);
+    close_log(&log);
+    /* A tile of before that is missing is made again from the records, as any other. */
+    REQUIRE(file_remove(path_in(&log, "tile/0/001"), &err));
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    expect_signed(&log, 1201);
+    remove_all(log.arena, path_in(&log, "tile"));
+    expect_signed(&log, 1201);
 }
 
 /* A log of a version that had no tree. */
@@ -224,7 +402,7 @@ TEST(audit_tree_takes_over_an_old_log)
     REQUIRE(open_log(&log, dir, &err), "%s", err.text);
     append(&log, 600);
     close_log(&log);
-    remove_all(log.arena, arena_fmt(log.arena, "%s/tile", log.dir).ptr);
+    remove_all(log.arena, arena_fmt(log.arena, "%s/tree", log.dir).ptr);
     REQUIRE(open_log(&log, dir, &err), "%s", err.text);
     advance(&log);
     expect_signed(&log, 600);
@@ -343,8 +521,10 @@ static const struct {
     {"records cut off the end", NULL, 0, 0, 0, 270, NULL,
      "signs for 300 records, but the log ends at record 270: 30 are missing"},
     {"all records cut off but one", NULL, 0, 0, 0, 1, NULL, "299 are missing"},
-    {"a tile changed", "tile/0/000", 77, 0, 0, 0, NULL, "tile 0/0 of the audit tree: hash 2"},
-    {"a tile removed", NULL, 0, 0, 0, 0, "tile/0/000", "tile of the audit tree"},
+    {"a tile changed", "tree/0/0000000000000000", 77, 0, 0, 0, NULL,
+     "tile 0/0 of the audit tree: hash 2"},
+    {"a tile removed", NULL, 0, 0, 0, 0, "tree/0/0000000000000000",
+     "tile 0/0 of the audit tree is not in"},
     {"the checkpoint's size changed", AUDIT_CHECKPOINT, 22, 0, 0, 0, NULL, "does not fit"},
     {"the checkpoint removed", NULL, 0, 0, 0, 0, AUDIT_CHECKPOINT, "there is no checkpoint"},
     {"a kept checkpoint changed", "checkpoints/0000000000000000", 25, 0, 0, 0, NULL,
