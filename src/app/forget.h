@@ -6,6 +6,7 @@
  * Person    an end user of a tenant by name or pseudonym, or a key or person by id: the key of the sealed bodies,
  *           kept answers, answers of the cache that were made for them, sessions, and documents and files whose
  *           metadata names them (owner, subject or person).
+ * Vanished  documents that a run of their source did not find any more: as documents that are forgotten.
  * Base      its directory with all that is in it, and all of the above of each document.
  * Stays     what docs/forget.md lists: records without content, backups, what clients were given.
  * In flight an answer that was begun before is not kept, here and at the other instances.
@@ -23,6 +24,8 @@ struct forget_order {
     struct str base;           /* of the document, by name or id; empty: the default one */
     struct str document;       /* an id, a path, a folder; or empty: */
     struct str person, tenant; /* whose tenant it is; or empty: */
+    struct vanished *vanished; /* documents of `base` that their source no longer has; or NULL: */
+    size_t vanished_count;
     struct str file; /* of the shelf, out of every base that `who` may change; or empty: */
     bool whole;      /* ... the base `base` itself, which is not the default one */
     const struct principal *who; /* of a file; NULL: of every base */
@@ -68,6 +71,7 @@ struct forget_told {
     struct str *others; /* instances that share the database: each has documents of its own */
     size_t other_count;
     bool resumed;       /* the process had ended in the middle of it */
+    bool vanished;      /* nobody called for it: their source no longer has them */
     struct str receipt; /* one line of JSON: what is recorded is the SHA-256 of these bytes */
 };
 /* Of an order for a whole base: more than a request may have, some 1,000 bytes for each document. */
@@ -75,6 +79,9 @@ struct forget_told {
 SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;
+/* For knowledge/vanish.h: forgets them, keeps the receipt in forgotten/ and records it. ctx: the house. */
+SUSPENDS bool house_vanish(void *house, struct str base, struct vanished *list, size_t count,
+                           uint64_t *removed, struct err *err) MUST_CHECK;
 /* "forgot ...; receipt HASH ...": for the audit log. */
 struct str forget_note(struct arena *arena, const struct forget_told *told);
 

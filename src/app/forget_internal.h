@@ -24,6 +24,8 @@ struct forgetting {
 /* All of it, written down or read before. */
 SUSPENDS bool forget_carry_out(struct forgetting *f, struct err *err) MUST_CHECK;
 bool forget_receipt(struct forgetting *f, struct err *err) MUST_CHECK; /* told->receipt */
+/* In the audit log, of what nobody called for: the end of an order that was cut off, what vanished. */
+SUSPENDS bool forget_record(struct forgetting *f, struct err *err) MUST_CHECK;
 
 /* ---- files of the shelf (forget_files.c) ---- */
 /* told->files, of the documents that went: removed unless a base needs them; by a dry run only looked at. */

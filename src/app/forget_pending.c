@@ -35,6 +35,7 @@ static void put_order(struct json_writer *w, const struct forgetting *f)
     reply_bool(w, "keep_files", o->keep_files);
     reply_bool(w, "compact", o->compact);
     reply_bool(w, "unknown_too", o->unknown_too);
+    reply_bool(w, "vanished", o->vanished != NULL);
     reply_text(w, "subject", f->told->subject);
     reply_text(w, "former", f->former);
     reply_text(w, "key_id", f->key_id);
@@ -239,7 +240,25 @@ static bool read_order(const struct json *j, struct arena *arena, struct pending
 
 static bool is_one_order(const struct forget_order *o)
 {
-    return !!o->document.len + !!o->person.len + !!o->file.len + o->whole == 1;
+    return !!o->document.len + !!o->person.len + !!o->file.len + !!o->vanished + o->whole == 1;
+}
+
+/* They are the documents that were found. An order of before this could be said does not say it. */
+static bool read_vanished(const struct json *j, struct arena *arena, struct pending_order *p)
+{
+    const struct forget_report *r = &p->told.documents;
+    struct forget_order *o = &p->order;
+    bool vanished = false;
+
+    if (!json_path(j, "order.vanished"))
+        return true;
+    if (!read_bool(j, "vanished", &vanished) || !vanished)
+        return !vanished;
+    o->vanished = arena_array(arena, r->count + 1, sizeof *o->vanished);
+    for (size_t i = 0; o->vanished && i < r->count; i++)
+        o->vanished[o->vanished_count++] =
+            (struct vanished){r->documents[i].id, r->documents[i].version};
+    return o->vanished != NULL;
 }
 
 bool pending_read(struct arena *arena, struct str text, struct pending_order *p, struct err *err)
@@ -252,14 +271,14 @@ bool pending_read(struct arena *arena, struct str text, struct pending_order *p,
     p->f.arena = arena;
     p->f.order = &p->order;
     p->f.told = &p->told;
-    if (!read_order(j, arena, p) || !is_one_order(&p->order) ||
-        !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
-        !read_list(j, arena, "shelf", &r->files, &r->file_count) ||
-        (p->order.whole && p->f.base_count != 1))
-        return err_set(err, ERR_INVALID, "it does not say what is to be forgotten");
     if (!receipt_read_documents(j, arena, r, err) ||
         !receipt_read_prints(j, arena, &r->prints, err))
         return false;
+    if (!read_order(j, arena, p) || !read_vanished(j, arena, p) || !is_one_order(&p->order) ||
+        !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
+        !read_list(j, arena, "shelf", &r->files, &r->file_count) ||
+        ((p->order.whole || p->order.vanished) && p->f.base_count != 1))
+        return err_set(err, ERR_INVALID, "it does not say what is to be forgotten");
     if (p->order.whole)
         p->told.base = p->f.bases[0];
     return true;
@@ -291,7 +310,7 @@ static void run_load(void *arg)
     l->ok = file_load(l->arena, l->path, PENDING_MAX, &l->text, &l->err);
 }
 
-static SUSPENDS bool record(struct forgetting *f, struct err *err)
+bool forget_record(struct forgetting *f, struct err *err)
 {
     const struct principal *house CLEANUP(principal_release) =
         accounts_local_admin(f->house->accounts);
@@ -330,8 +349,9 @@ static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct
     if (!pending_read(l->arena, l->text, p, err))
         return err_wrap(err, "\"%s\"", l->path);
     p->told.resumed = true;
-    if (!forget_carry_out(&p->f, err) || !forget_receipt(&p->f, err) || !record(&p->f, err) ||
-        !pending_end(&p->f, err))
+    p->told.vanished = p->order.vanished != NULL;
+    if (!forget_carry_out(&p->f, err) || !forget_receipt(&p->f, err) ||
+        !forget_record(&p->f, err) || !pending_end(&p->f, err))
         return false;
     log_info("forgetting that had been cut off is finished: %zu documents; its receipt is in "
              "\"%s\"",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/forget.h"
 #include "app/house_changes.h"
 #include "app/house_models.h"
 #include "app/house_people.h"
@@ -16,8 +17,9 @@
 #include "net/resolve.h"
 #include "sys/clock.h"
 
-#define HOUSE_MEMORY (4 * MIB)
-#define KEPT_MEMORY  (8 * MIB)
+#define HOUSE_MEMORY      (4 * MIB)
+#define KEPT_MEMORY       (8 * MIB)
+#define DATABASES_AT_ONCE 8 /* that runs of sources wait for */
 
 const char *house_path(const struct house *house, const char *name)
 {
@@ -243,6 +245,15 @@ static bool open_accounts(struct house *house, struct err *err)
     return true;
 }
 
+static int count_databases(const struct settings *s)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < s->source_count; i++)
+        count += s->sources[i].kind == SOURCE_SQL;
+    return count;
+}
+
 static bool open_pools(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -253,13 +264,18 @@ static bool open_pools(struct house *house, struct err *err)
 
     struct pool_options ingest = {
         .name = "ingest", .threads = 1, .queue_max = (uint32_t)s->knowledge.queue};
+    struct pool_options rows = {.name = "rows", .queue_max = SOURCES_MAX};
     struct pool_options log_writer = {.name = "log", .threads = 1, .queue_max = 4};
 
     house->disk = pool_new(&disk, err);
     house->log_writer = house->disk ? pool_new(&log_writer, err) : NULL;
     house->documents = house->log_writer ? pool_new(&documents, err) : NULL;
     house->ingest = house->documents ? pool_new(&ingest, err) : NULL;
-    return house->ingest != NULL;
+    if (!house->ingest)
+        return false;
+    rows.threads = MIN_OF(count_databases(s), DATABASES_AT_ONCE);
+    house->rows = rows.threads ? pool_new(&rows, err) : NULL;
+    return house->rows || !rows.threads;
 }
 
 static bool open_knowledge(struct house *house, struct err *err)
@@ -272,6 +288,7 @@ static bool open_knowledge(struct house *house, struct err *err)
         .dir = house_path(house, "knowledge"),
         .pool = house->documents,
         .ingest = house->ingest,
+        .rows = house->rows,
         .batch = {.files = (uint32_t)house->settings->knowledge.batch_files,
                   .bytes = (size_t)house->settings->knowledge.batch_bytes,
                   .time = house->settings->knowledge.batch_time},
@@ -287,6 +304,7 @@ static bool open_knowledge(struct house *house, struct err *err)
 
     house_embedder(house, &options.each.embedder);
     house_reranker(house, &options.each.reranker);
+    options.each.vanish = (struct vanish_options){house_vanish, house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
         !bases_open(&options, &house->bases, &why, err))
         return false;
@@ -512,6 +530,7 @@ void house_close(struct house **at)
     instances_close(&house->instances);
     store_close(&house->store);
     pool_free(&house->documents);
+    pool_free(&house->rows);
     pool_free(&house->ingest);
     pool_free(&house->log_writer);
     pool_free(&house->disk);

@@ -39,6 +39,7 @@ struct house {
     struct pool *log_writer; /* its own: a full pipe holds up nothing else */
     struct pool *documents;  /* searching and answering */
     struct pool *ingest;     /* reading and indexing: one run after another */
+    struct pool *rows;       /* runs wait here for databases; NULL: no source is one */
     struct store *store;
     struct instances *instances;
     struct responses_store *responses;

@@ -243,6 +243,8 @@ void receipt_write(const struct forget_order *order, const struct forget_told *t
         reply_text(&w, "person", told->subject);
     if (order->whole)
         reply_text(&w, "base", told->base);
+    if (told->vanished)
+        reply_bool(&w, "gone_from_source", true);
     if (told->resumed)
         reply_bool(&w, "resumed", true);
     write_removed(&w, order, told);

@@ -103,6 +103,7 @@ static bool open_locked(struct base *base, struct err *damage, struct err *err)
     struct err why = {0};
 
     options.dir = base->dir;
+    options.base = str_from(base->id);
     options.share = base->all->readers;
     if (!knowledge_open(&options, &knowledge, &why)) {
         *damage = why;

@@ -24,27 +24,49 @@
 
 /* ---- which ---- */
 
-static bool is_wanted(const struct forget_wish *wish, const struct lexical_document_info *info,
-                      const struct document_record *r, struct arena *scratch)
-{
-    if (wish->person.len)
-        return metadata_names(r->metadata, wish->person, scratch);
-    return wish->all || document_is_meant(wish->document, info->key, r);
-}
-
 struct erasure {
     struct knowledge *knowledge;
     const struct forget_wish *wish;
     struct lexical_view *view;
     struct arena *arena, *scratch;
     struct forget_report *report;
-    struct table by_id; /* id -> struct forgotten */
-    uint64_t *prints;   /* with room for those of one document more than is kept */
+    struct table vanished; /* id -> struct vanished of the wish */
+    struct table by_id;    /* id -> struct forgotten */
+    uint64_t *prints;      /* with room for those of one document more than is kept */
     size_t print_count, print_room, document_first;
     struct sha256 *hashes; /* of their files, in no order */
     size_t *firsts;        /* beside the documents: where theirs begin */
     struct forget_files files;
 };
+
+static bool is_wanted(const struct erasure *e, const struct lexical_document_info *info,
+                      const struct document_record *r)
+{
+    const struct forget_wish *wish = e->wish;
+
+    if (wish->person.len)
+        return metadata_names(r->metadata, wish->person, e->scratch);
+    if (wish->vanished) {
+        const struct vanished *v = table_get(&e->vanished, info->key);
+
+        return v && v->version == r->version; /* else it came back meanwhile */
+    }
+    return wish->all || document_is_meant(wish->document, info->key, r);
+}
+
+static bool know_vanished(struct erasure *e, struct err *err)
+{
+    const struct forget_wish *wish = e->wish;
+
+    table_init(&e->vanished, e->scratch, 2 * wish->vanished_count + 16);
+    for (size_t i = 0; i < wish->vanished_count; i++) {
+        struct vanished *v = &wish->vanished[i];
+
+        if (!table_put(&e->vanished, v->id, v, NULL))
+            return err_arena(err, e->scratch);
+    }
+    return true;
+}
 
 static bool add(struct erasure *e, const struct lexical_document_info *info,
                 const struct document_record *r, struct err *err)
@@ -95,7 +117,7 @@ static bool find_documents(struct erasure *e, struct err *err)
             return err_set(err, ERR_INTERNAL,
                            "could not read the record of document \"" STR_FMT "\"",
                            STR_ARG(info.key));
-        if (is_wanted(e->wish, &info, &record, e->scratch) && !add(e, &info, &record, err))
+        if (is_wanted(e, &info, &record) && !add(e, &info, &record, err))
             return false;
     }
     if (!report->count && e->wish->document.len && !e->files.attached_count)
@@ -356,8 +378,8 @@ static bool erase(struct erasure *e, struct err *err)
     if (!index || (!e->wish->dry_run && !begin_change(e->knowledge, &writer, err)))
         return false;
     e->view = lexical_borrow(index);
-    if (!forget_files_find(&e->files, err) || !find_documents(e, err) || !take_prints(e, err) ||
-        !hash_index(e, &report->before, &report->before_count, err))
+    if (!forget_files_find(&e->files, err) || !know_vanished(e, err) || !find_documents(e, err) ||
+        !take_prints(e, err) || !hash_index(e, &report->before, &report->before_count, err))
         return false;
     report->after = report->before;
     report->after_count = report->before_count;
@@ -380,7 +402,7 @@ bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wis
     e.files =
         (struct forget_files){.dir = k->dir, .wish = wish, .arena = arena, .scratch = scratch};
 
-    ASSERT(wish->document.len || wish->person.len || wish->all);
+    ASSERT(wish->document.len || wish->person.len || wish->vanished || wish->all);
     if (!scratch)
         return err_no_room(err, "no memory to forget documents");
     report.prints.way.every = EVERY_USUAL;

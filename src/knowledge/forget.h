@@ -16,7 +16,9 @@
 struct forget_wish {
     struct str document; /* an id, a path, or a folder with all that came with it; empty: */
     struct str person;   /* all whose metadata says owner, subject or person: this one; empty: */
-    bool all;            /* ... all there are */
+    struct vanished *vanished; /* ... these, each as long as it is of this version; NULL: */
+    size_t vanished_count;
+    bool all; /* ... all there are */
     const struct fingerprint_way
         *way;     /* of taking fingerprints; NULL: a salt of its own, and as many as are
                                         * needed for each document to have some */

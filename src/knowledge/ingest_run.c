@@ -2,6 +2,7 @@
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/runs.h"
 #include "knowledge/source_folder.h"
+#include "knowledge/vanish.h"
 #include "sys/fiber.h"
 
 #define RUN_MEMORY ((size_t)512 * MIB)
@@ -42,8 +43,11 @@ static void run_errand(void *arg)
     struct errand *e = arg;
     struct knowledge *k = e->knowledge;
 
+    struct err ignored = {0};
+
     if (!pool_run(k->ingest, work, e, &e->err))
         e->ok = false;
+    e->ok = knowledge_vanish(k, &e->report, e->ok ? &e->err : &ignored) && e->ok;
     run_finish(&e->run, &e->report, e->ok ? NULL : &e->err);
     if (e->detached) {
         struct arena *arena = e->arena; /* the errand lives in it */

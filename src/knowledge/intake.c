@@ -26,12 +26,20 @@ struct intake {
     struct table seen;   /* ids of items that are there */
     struct table doomed; /* ids of items whose bytes cannot be read any more */
     struct ingest_report report;
-    struct buf problems, notes;
+    struct buf problems, notes, vanished;
     uint64_t known, done;
     bool incomplete;
 };
 
 static char present; /* what the tables of ids point to */
+
+static void tell(struct intake *in, struct str current)
+{
+    run_tell(in->with.run, &(struct run_progress){.report = &in->report,
+                                                  .known = MAX_OF(in->known, in->done),
+                                                  .done = in->done,
+                                                  .current = current});
+}
 
 bool intake_open(struct arena *arena, const struct intake_options *options, struct intake **out,
                  struct err *err)
@@ -48,6 +56,8 @@ bool intake_open(struct arena *arena, const struct intake_options *options, stru
     table_init(&in->doomed, arena, SEEN_MAX);
     buf_init(&in->problems, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
     buf_init(&in->notes, arena, PROBLEMS_MAX * sizeof(struct ingest_problem));
+    buf_init(&in->vanished, arena, SEEN_MAX * sizeof(struct vanished));
+    tell(in, STR(""));
     *out = in;
     return true;
 }
@@ -80,17 +90,14 @@ void intake_expect(struct intake *in, uint64_t known)
     in->known = known;
 }
 
+void intake_is_at(struct intake *in, struct str shown)
+{
+    tell(in, shown);
+}
+
 void intake_is_incomplete(struct intake *in)
 {
     in->incomplete = true;
-}
-
-static void tell(struct intake *in, struct str current)
-{
-    run_tell(in->with.run, &(struct run_progress){.report = &in->report,
-                                                  .known = MAX_OF(in->known, in->done),
-                                                  .done = in->done,
-                                                  .current = current});
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -436,9 +443,17 @@ static bool is_missing(struct intake *in, const struct known *known)
            !table_get(&in->seen, known->id);
 }
 
-/* Calls fn for each document that is to go; counts those of this source. */
-static bool each_gone(struct intake *in, bool (*fn)(struct intake *, struct str, struct err *),
-                      uint64_t *gone, uint64_t *all, struct err *err)
+static bool add_vanished(struct intake *in, const struct known *known, struct err *err)
+{
+    struct vanished v = {arena_str(in->arena, known->id), known->record.version};
+
+    if (v.id.ptr)
+        buf_put(&in->vanished, &v, sizeof v);
+    return (v.id.ptr && buf_ok(&in->vanished)) || err_arena(err, in->arena);
+}
+
+/* Lists what is to go; counts of that what cannot be read, and all of this source. */
+static bool find_gone(struct intake *in, uint32_t *unreadable, uint64_t *all, struct err *err)
 {
     uint64_t count = lexical_stats(in->view).documents;
 
@@ -451,19 +466,12 @@ static bool each_gone(struct intake *in, bool (*fn)(struct intake *, struct str,
                            "could not read the record of document \"" STR_FMT "\"",
                            STR_ARG(info.key));
         *all += is_of_this(in, &known);
-        if (!is_missing(in, &known) && !table_get(&in->doomed, known.id))
-            continue;
-        ++*gone;
-        if (fn && !fn(in, known.id, err))
+        bool doomed = table_get(&in->doomed, known.id) != NULL;
+        *unreadable += doomed;
+        if ((doomed || is_missing(in, &known)) && !add_vanished(in, &known, err))
             return false;
     }
     return true;
-}
-
-static bool remove_one(struct intake *in, struct str id, struct err *err)
-{
-    in->report.removed += !table_get(&in->doomed, id); /* those are counted as failed */
-    return lexical_remove(in->writer, id, err);
 }
 
 static bool is_too_much(const struct intake *in, uint64_t gone, uint64_t all)
@@ -487,25 +495,28 @@ static bool hold_back(struct intake *in, uint64_t gone, uint64_t all, struct err
     return add_problem(in, in->with.root, text, err);
 }
 
-static bool remove_gone(struct intake *in, struct err *err)
+/* Not removed here: answers that were made from them are to go with them (vanish.h). */
+static bool name_gone(struct intake *in, struct err *err)
 {
-    uint64_t gone = 0, all = 0, ignored = 0;
+    uint32_t unreadable = 0;
+    uint64_t all = 0;
 
-    if (!now(in, err) || !each_gone(in, NULL, &gone, &all, err))
+    if (!now(in, err) || !find_gone(in, &unreadable, &all, err))
         return false;
-    if (gone == 0)
-        return true;
+    size_t gone = in->vanished.len / sizeof(struct vanished);
     if (is_too_much(in, gone, all))
         return hold_back(in, gone, all, err);
-    /* The batch may have been opened on a newer index than was counted: it is looked at anew. */
-    return open_batch(in, err) && each_gone(in, remove_one, &ignored, &ignored, err);
+    in->report.vanished = (struct vanished *)(void *)in->vanished.ptr;
+    in->report.vanished_count = gone;
+    in->report.unreadable = unreadable;
+    return true;
 }
 
 bool intake_finish(struct intake *in, struct err *err)
 {
     in->report.stopped = intake_is_stopped(in);
-    /* The last batch and what goes are one commit: a small run is seen as a whole. */
-    if ((!in->report.stopped && !remove_gone(in, err)) || !commit(in, err))
+    /* What is new is there before what it took the place of goes. */
+    if (!commit(in, err) || (!in->report.stopped && !name_gone(in, err)))
         return false;
     tell(in, STR(""));
     return true;

@@ -36,6 +36,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->arena = arena;
     k->pool = options->pool;
     k->ingest = options->ingest ? options->ingest : options->pool;
+    k->rows = options->rows ? options->rows : k->ingest;
     k->batch = options->batch;
     k->batch.files = k->batch.files ? k->batch.files : BATCH_FILES;
     k->batch.bytes = k->batch.bytes ? k->batch.bytes : BATCH_BYTES;
@@ -45,8 +46,10 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->index_threads = options->index_threads ? options->index_threads : 1;
     mutex_init(&k->repairing);
     mutex_init(&k->originals);
+    k->vanish = options->vanish;
+    k->base = arena_str(arena, options->base);
     k->dir = arena_str(arena, str_from(options->dir)).ptr;
-    if (!k->dir)
+    if (!k->dir || !k->base.ptr)
         return err_arena(err, arena);
     k->accesses = accesses_new(k);
     k->runs = runs_new(arena);

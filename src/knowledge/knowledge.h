@@ -65,10 +65,24 @@ struct reranker_options {
     void *ctx;
 };
 
+/* A document as a run knew it whose source no longer has it, or whose bytes cannot be read any more. */
+struct vanished {
+    struct str id;
+    uint64_t version;
+};
+/* Who removes these with all that was made from them; NULL: they go from the index alone. knowledge/vanish.h */
+struct vanish_options {
+    SUSPENDS bool (*fn)(void *ctx, struct str base, struct vanished *list, size_t count,
+                        uint64_t *removed, struct err *err);
+    void *ctx;
+};
+
 struct knowledge_options {
     const char *dir;       /* data directory's knowledge/ */
+    struct str base;       /* its id among others; may be empty */
     struct pool *pool;     /* searching and answering happen here */
     struct pool *ingest;   /* runs do, one after another; NULL: `pool` */
+    struct pool *rows;     /* of runs, what waits for databases; NULL: `ingest` */
     size_t file_bytes_max; /* default 16 MiB a file */
     uint32_t files_max;    /* a run; default 100,000 */
     struct ingest_batch {  /* what a run commits at once: one that is killed goes on behind it */
@@ -79,6 +93,7 @@ struct knowledge_options {
     int index_threads; /* of a run, to analyse texts; default 1 */
     struct embedder_options embedder;
     struct reranker_options reranker;
+    struct vanish_options vanish;
     struct readers_options readers;
     struct readers *share; /* those of another base, which outlive this one; NULL: its own */
 };
@@ -111,6 +126,9 @@ struct ingest_report {
     size_t problem_count;
     struct ingest_problem *notes; /* of files that were read: what was left out or guessed */
     size_t note_count;
+    struct vanished *vanished; /* still there: who runs it calls knowledge_vanish() */
+    size_t vanished_count;
+    uint32_t unreadable; /* of them: counted as failed */
 };
 /* What is to be ingested, and what is said of its documents. A file NAME.metadata.json beside NAME, as Amazon
  * Bedrock knows it, says it of that one document and comes first:

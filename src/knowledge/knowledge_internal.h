@@ -17,7 +17,7 @@ struct knowledge {
     struct mutex repairing;
     struct err damage; /* why there is none */
     const char *dir;
-    struct pool *pool, *ingest;
+    struct pool *pool, *ingest, *rows;
     struct runs *runs;
     struct ingest_batch batch;
     atomic_int writers_waiting; /* beside a run, which lets them in after its batch */
@@ -29,6 +29,8 @@ struct knowledge {
     struct accesses *accesses;
     struct embedder_options embedder;
     struct reranker_options reranker;
+    struct str base;
+    struct vanish_options vanish;
     struct vectors_state *vectors;
     atomic_bool closing; /* long work on the pool looks at it */
     size_t file_bytes_max;

@@ -76,7 +76,7 @@ struct source_job {
     struct str why;  /* ... because of this; told once */
 };
 struct source_kind {
-    bool blocks; /* for a pool's thread; else for a fiber */
+    bool blocks; /* its calls do, each on a thread of `rows`; else they wait in a fiber */
     bool (*begin)(struct source_job *job, void **self, struct err *err);
     /* false in *more: there are no more. The item's texts live in `scratch`, or longer. */
     bool (*next)(void *self, struct arena *scratch, struct source_item *out, bool *more,

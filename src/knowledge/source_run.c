@@ -1,18 +1,21 @@
-/* The driver: a source's items through the intake. Kinds that block are driven on a pool's thread as a whole;
- * of those that wait for a network each step that touches the index goes there by itself. Their items are
- * gathered and go in together, so that the index's writer is never held while a network is waited for: the
- * pool's thread may be another run's, which waits for the writer. */
+/* The driver: a source's items through the intake. Each step that touches the index goes to the pool of runs by
+ * itself; kinds that block (a database) are asked on a thread of another pool. Items are gathered and go in
+ * together, so that the index's writer is never held while a source is waited for, and no other run waits for one
+ * that does. */
 #include "knowledge/source.h"
 
 #include <string.h>
 
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/source_folder.h"
+#include "knowledge/vanish.h"
 #include "sys/clock.h"
 
 #define JOB_ARENA      ((size_t)256 * MIB)
 #define GATHERED_MAX   64
 #define GATHERED_BYTES (16 * MIB)
+#define ROWS_MAX       1000 /* gathered: they are small, and share their memory */
+#define ROWS_BYTES     (4 * GATHERED_BYTES)
 
 /* An item that is fetched and not in the index yet, with its memory. */
 struct gathered {
@@ -30,9 +33,10 @@ struct drive {
     bool force;
     uint64_t items, bytes; /* so far */
     mono_ns until;         /* 0: no limit */
-    bool on_pool;          /* the drive as a whole is */
+    struct arena *rows;    /* memory of what is gathered by a kind that blocks */
+    bool on_thread;        /* where such a kind is asked: steps are just called */
     struct gathered *gathered;
-    size_t gathered_count, gathered_bytes;
+    size_t gathered_count, gathered_max, gathered_bytes;
     mono_ns gathered_since;
 };
 
@@ -113,11 +117,13 @@ static void settle_gathered(void *arg)
     s->ok = true;
     for (size_t i = 0; i < d->gathered_count; i++) {
         s->ok = s->ok && settle(d->intake, &d->gathered[i], s->err);
-        arena_end(&d->gathered[i].scratch);
+        if (!d->rows)
+            arena_end(&d->gathered[i].scratch);
     }
+    if (d->rows)
+        arena_rewind(d->rows, 0);
     d->gathered_count = d->gathered_bytes = 0;
-    if (!d->on_pool)
-        s->ok = s->ok && intake_rest(d->intake, s->err);
+    s->ok = s->ok && intake_rest(d->intake, s->err);
 }
 
 /* What is whole stays, whatever ended the run. */
@@ -148,7 +154,7 @@ static void end_intake(void *arg)
 static bool offload(struct drive *d, void (*fn)(void *), struct step *s)
 {
     s->drive = d;
-    if (d->on_pool)
+    if (d->on_thread)
         fn(s);
     else
         pool_run_always(d->job.knowledge->ingest, fn, s);
@@ -193,8 +199,11 @@ static bool is_to_settle(const struct drive *d)
 {
     const struct ingest_batch *most = &d->job.knowledge->batch;
 
-    return d->on_pool || d->gathered_count >= MIN_OF(GATHERED_MAX, most->files) ||
+    if (d->gathered_count == 0)
+        return false;
+    return d->gathered_count >= MIN_OF(d->gathered_max, most->files) ||
            d->gathered_bytes >= MIN_OF(GATHERED_BYTES, most->bytes) ||
+           (d->rows && arena_mark(d->rows) >= ROWS_BYTES) ||
            clock_mono() - d->gathered_since >= most->time;
 }
 
@@ -204,6 +213,7 @@ static bool take(struct drive *d, struct gathered *g, bool *kept, struct err *er
     struct step s = {.one = g, .err = err};
 
     intake_expect(d->intake, d->job.known);
+    intake_is_at(d->intake, g->item.item.shown);
     if (!offload(d, look, &s))
         return false;
     if (g->item.item.source.len == 0)
@@ -215,48 +225,107 @@ static bool take(struct drive *d, struct gathered *g, bool *kept, struct err *er
     if (d->gathered_count++ == 0)
         d->gathered_since = clock_mono();
     *kept = true;
-    return !is_to_settle(d) || offload(d, settle_gathered, &s);
+    return true;
+}
+
+static size_t item_memory(const struct drive *d)
+{
+    return 4 * d->job.knowledge->file_bytes_max + 8 * MIB;
 }
 
 static bool drive_one(struct drive *d, bool *more, struct err *err)
 {
     struct gathered *g = &d->gathered[d->gathered_count];
+    size_t before = d->rows ? arena_mark(d->rows) : 0;
     bool kept = false;
 
-    *g = (struct gathered){.scratch = arena_new(4 * d->job.knowledge->file_bytes_max + 8 * MIB),
+    *g = (struct gathered){.scratch = d->rows ? d->rows : arena_new(item_memory(d)),
                            .item.item.source = STR(""),
                            .content.outcome = OUTCOME_BYTES};
     if (!g->scratch)
         return err_no_room(err, "no memory for an item of a source");
     bool ok = d->kind->next(d->self, g->scratch, &g->item, more, err) &&
               (!*more || take(d, g, &kept, err));
-    if (!kept)
+    if (!kept && d->rows)
+        arena_rewind(d->rows, before);
+    else if (!kept)
         arena_end(&g->scratch);
     d->items += ok && *more;
     return ok;
 }
 
-static bool drive_on(struct drive *d, struct err *err)
+/* Until enough is gathered to be brought in. */
+static bool gather(struct drive *d, bool *more, struct err *err)
 {
-    bool more = true;
-
-    while (more && !intake_is_stopped(d->intake) && is_within(d))
-        if (!drive_one(d, &more, err))
+    while (*more && !is_to_settle(d) && !intake_is_stopped(d->intake) && is_within(d))
+        if (!drive_one(d, more, err))
             return false;
     return true;
 }
 
-/* Who was cancelled keeps what is committed, like who was stopped. */
-static bool drive(struct drive *d, struct ingest_report *out, struct err *err)
+struct asking {
+    struct drive *drive;
+    bool ok, more;
+    struct err *err;
+};
+
+static void begin_here(void *arg)
 {
+    struct asking *a = arg;
+
+    a->ok = a->drive->kind->begin(&a->drive->job, &a->drive->self, a->err);
+}
+
+static void gather_here(void *arg)
+{
+    struct asking *a = arg;
+
+    a->ok = gather(a->drive, &a->more, a->err);
+}
+
+static void close_here(void *arg)
+{
+    struct asking *a = arg;
+
+    a->drive->kind->close(&a->drive->self);
+}
+
+/* What blocks does so on a thread that runs nothing else: neither the index nor other runs wait for it. */
+static SUSPENDS void ask_source(struct asking *a, void (*fn)(void *))
+{
+    struct drive *d = a->drive;
+
+    if (!d->kind->blocks) {
+        fn(a);
+        return;
+    }
+    d->on_thread = true;
+    pool_run_always(d->job.knowledge->rows, fn, a);
+    d->on_thread = false;
+}
+
+static SUSPENDS bool drive_on(struct drive *d, struct err *err)
+{
+    struct asking a = {.drive = d, .more = true, .err = err};
     struct step s = {.err = err};
 
-    d->gathered = arena_array(d->job.arena, GATHERED_MAX, sizeof *d->gathered);
-    if (!d->gathered)
-        return err_arena(err, d->job.arena);
+    ask_source(&a, begin_here);
+    while (a.ok && a.more && !intake_is_stopped(d->intake) && is_within(d)) {
+        ask_source(&a, gather_here);
+        a.ok = a.ok && (d->gathered_count == 0 || offload(d, settle_gathered, &s));
+    }
+    return a.ok;
+}
+
+/* Who was cancelled keeps what is committed, like who was stopped. */
+static SUSPENDS bool drive(struct drive *d, struct ingest_report *out, struct err *err)
+{
+    struct asking a = {.drive = d};
+    struct step s = {.err = err};
+
     if (!offload(d, open_intake, &s))
         return false;
-    bool ok = d->kind->begin(&d->job, &d->self, err) && drive_on(d, err);
+    bool ok = drive_on(d, err);
     struct err ignored = {0};
     if (!ok && intake_is_stopped(d->intake)) {
         *err = ignored;
@@ -267,7 +336,7 @@ static bool drive(struct drive *d, struct ingest_report *out, struct err *err)
     s.err = ok ? err : &ignored;
     ok = offload(d, finish, &s) && ok;
     if (d->self)
-        d->kind->close(&d->self);
+        ask_source(&a, close_here);
     *out = *intake_report(d->intake);
     offload(d, end_intake, &s);
     return ok;
@@ -279,13 +348,6 @@ struct errand {
     struct err *err;
     bool ok;
 };
-
-static void drive_here(void *arg)
-{
-    struct errand *e = arg;
-
-    e->ok = drive(e->drive, e->out, e->err);
-}
 
 static void folder_here(void *arg)
 {
@@ -319,11 +381,17 @@ static SUSPENDS bool run(struct drive *d, struct ingest_report *out, struct err 
     if (type == SOURCE_FOLDER)
         return pool_run(pool, folder_here, &e, err) && e.ok;
     d->kind = kinds[type];
-    d->on_pool = d->kind->blocks;
     d->until = d->job.spec->time ? clock_mono() + d->job.spec->time : 0;
-    if (d->on_pool)
-        return pool_run(pool, drive_here, &e, err) && e.ok;
-    return drive(d, out, err);
+    d->gathered_max = d->kind->blocks ? ROWS_MAX : GATHERED_MAX;
+    d->gathered = arena_array(d->job.arena, d->gathered_max, sizeof *d->gathered);
+    if (!d->gathered)
+        return err_arena(err, d->job.arena);
+    d->rows = d->kind->blocks ? arena_new(ROWS_BYTES + item_memory(d)) : NULL;
+    if (d->kind->blocks && !d->rows)
+        return err_no_room(err, "no memory for rows of a source");
+    bool ok = drive(d, out, err);
+    arena_end(&d->rows);
+    return ok;
 }
 
 bool source_run(const struct source_spec *spec, struct knowledge *k, struct run_slot **slot,
@@ -337,6 +405,8 @@ bool source_run(const struct source_spec *spec, struct knowledge *k, struct run_
     d.job.root = arena ? arena_fmt(arena, "source:" STR_FMT, STR_ARG(spec->name)) : STR_NONE;
     bool ok =
         d.job.root.ptr ? run(&d, &report, err) : err_no_room(err, "no memory for a source's run");
+    struct err ignored = {0};
+    ok = knowledge_vanish(k, &report, ok ? err : &ignored) && ok;
     run_finish(slot, &report, ok ? NULL : err);
     *out = report; /* its lists go with the arena: the run has copied them */
     out->problems = out->notes = NULL;

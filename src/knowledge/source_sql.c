@@ -97,8 +97,9 @@ static struct str row_mark(const struct sql *s, struct arena *scratch)
 {
     struct buf b, hex;
 
+    size_t before = arena_mark(scratch);
+
     buf_init(&b, scratch, 2 * ROW_TEXT_MAX);
-    buf_init(&hex, scratch, 2 * SHA256_BYTES);
     for (size_t i = 0; i < query_columns(s->query); i++) {
         record_put_str(&b, query_column(s->query, i));
         buf_char(&b, s->row[i].ptr ? 1 : 0);
@@ -109,9 +110,12 @@ static struct str row_mark(const struct sql *s, struct arena *scratch)
     buf_str(&b, s->spec->sql.metadata);
     buf_char(&b, 0);
     buf_str(&b, s->spec->sql.title);
+    bool ok = buf_ok(&b);
     struct sha256 hash = sha256(buf_view(&b));
+    arena_rewind(scratch, before);
+    buf_init(&hex, scratch, 2 * SHA256_BYTES);
     buf_hex(&hex, hash.bytes, sizeof hash.bytes);
-    return buf_ok(&b) ? buf_view(&hex) : STR("");
+    return ok && buf_ok(&hex) ? buf_view(&hex) : STR("");
 }
 
 /* Whole numbers, other numbers and truths as such, so that filters can compare them; else text. */
