@@ -2,6 +2,7 @@
 
 #include "accounts/audit_internal.h"
 
+#include "base/scan.h"
 #include "sys/file.h"
 
 #define WINDOW_BYTES ((size_t)128 * KIB)
@@ -170,45 +171,45 @@ void audit_cursor_close(struct audit_cursor *c)
 
 /* ---- members ---- */
 
-/* Length of the value at the start of s, or 0. */
-static size_t value_length(struct str s)
-{
-    size_t at = 1;
+SCANNER(scan_text_end, scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), c == '"' || c == '\\')
 
-    if (!s.len)
-        return 0;
-    if (s.ptr[0] != '"') {
-        for (at = 0; at < s.len && s.ptr[at] != ',' && s.ptr[at] != '}'; at++)
-            ;
-        return at < s.len ? at : 0;
+/* Behind the value that begins at p, or NULL. */
+static const char *value_end(const char *p, const char *end)
+{
+    if (p == end)
+        return NULL;
+    if (*p != '"') {
+        const char *begin = p;
+
+        while (p < end && *p != ',' && *p != '}')
+            p++;
+        return p < end && p > begin ? p : NULL;
     }
-    for (; at < s.len && s.ptr[at] != '"'; at++)
-        at += s.ptr[at] == '\\';
-    return at < s.len ? at + 1 : 0;
+    for (p = scan_text_end(p + 1, end); p < end && *p == '\\';)
+        p = end - p > 2 ? scan_text_end(p + 2, end) : end;
+    return p < end ? p + 1 : NULL;
 }
 
 bool audit_member_next(struct str *rest, struct audit_member *out)
 {
+    const char *name, *end, *at, *after;
     struct str s = *rest;
 
     *rest = STR_NONE;
     if (s.len < 2 || (s.ptr[0] != '{' && s.ptr[0] != ',') || s.ptr[1] != '"')
         return false;
-    s = str_slice(s, 2, s.len);
-
-    size_t name = str_find_char(s, '"');
-
-    if (name + 2 >= s.len || s.ptr[name + 1] != ':')
+    name = s.ptr + 2;
+    end = s.ptr + s.len;
+    for (at = name; at < end && *at != '"'; at++)
+        ;
+    if (end - at < 3 || at[1] != ':')
         return false;
-    out->name = str_slice(s, 0, name);
-    s = str_slice(s, name + 2, s.len);
-
-    size_t len = value_length(s);
-
-    if (!len)
+    after = value_end(at + 2, end);
+    if (!after)
         return false;
-    out->raw = str_slice(s, 0, len);
-    *rest = str_slice(s, len, s.len);
+    out->name = (struct str){name, (size_t)(at - name)};
+    out->raw = (struct str){at + 2, (size_t)(after - at - 2)};
+    *rest = (struct str){after, (size_t)(end - after)};
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "accounts/audit_internal.h"
 #include "accounts/audit_query.h"
 #include "accounts/calendar.h"
+#include "base/log.h"
 #include "sys/file.h"
 
 #define MAGIC       "weiridx1"
@@ -13,16 +14,8 @@
 #define HASH_MEMBER STR(",\"hash\":\"")
 #define TABLE_BYTES ((size_t)1 * GIB) /* of one segment's rows, at most */
 
-struct index_head {
-    char magic[8];
-    uint64_t first, count;
-    wall_ms first_time, last_time;
-    uint32_t crc; /* of the rows */
-    uint32_t row_bytes;
-};
-
 static_assert(sizeof(struct audit_row) == 80, "as it stands in the file");
-static_assert(sizeof(struct index_head) % 8 == 0, "rows are aligned behind it");
+static_assert(sizeof(struct audit_index_head) % 8 == 0, "rows are aligned behind it");
 
 static const struct {
     struct str name;
@@ -51,27 +44,67 @@ static struct str unquoted(struct str raw)
 
 static uint64_t id_of(struct str raw)
 {
-    uint8_t bytes[8];
+    struct str text = unquoted(raw);
     uint64_t id = 0;
 
-    if (!hex_parse(unquoted(raw), bytes, sizeof bytes))
+    if (text.len != 16)
         return 0;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        id = id << 8 | bytes[i];
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - '0',
+                 letter = ((unsigned char)text.ptr[i] | 0x20u) - 'a';
+
+        if (digit > 9 && letter > 5)
+            return 0;
+        id = id << 4 | (digit <= 9 ? digit : letter + 10);
+    }
     return id;
 }
 
-static void read_member(const struct audit_member *m, struct audit_row *out)
+/* Neighbours were mostly written for the same key, in the same second. */
+static uint32_t hash_as_before(struct audit_memo *memo, enum audit_column column, struct str raw)
+{
+    struct audit_memo_text *last = &memo->columns[column];
+
+    if (raw.len == last->len && memcmp(raw.ptr, last->text, raw.len) == 0)
+        return last->hash;
+    uint32_t hash = audit_column_hash(raw);
+    if (raw.len <= sizeof last->text) {
+        memcpy(last->text, raw.ptr, raw.len);
+        last->len = raw.len;
+        last->hash = hash;
+    }
+    return hash;
+}
+
+static void read_time(struct audit_memo *memo, struct str text, wall_ms *out)
+{
+    uint64_t ms;
+
+    if (text.len == sizeof memo->second + 4 &&
+        memcmp(text.ptr, memo->second, sizeof memo->second) == 0 && text.ptr[23] == 'Z' &&
+        u64_parse(str_slice(text, 20, 23), &ms)) {
+        *out = memo->begun + (wall_ms)ms;
+    } else if (wall_parse(text, out)) {
+        memcpy(memo->second, text.ptr, sizeof memo->second);
+        memo->begun = *out - *out % 1000;
+    }
+}
+
+static void read_member(struct audit_memo *memo, const struct audit_member *m,
+                        struct audit_row *out)
 {
     uint64_t status;
 
+    if (m->name.len < 3 || m->name.len > 8) /* none that is wanted */
+        return;
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        if (str_eq(m->name, columns[i].name)) {
-            out->columns[columns[i].column] = audit_column_hash(m->raw);
+        if (m->name.len == columns[i].name.len && m->name.ptr[0] == columns[i].name.ptr[0] &&
+            str_eq(m->name, columns[i].name)) {
+            out->columns[columns[i].column] = hash_as_before(memo, columns[i].column, m->raw);
             return;
         }
     if (str_eq(m->name, STR("time")))
-        (void)!wall_parse(unquoted(m->raw), &out->time);
+        read_time(memo, unquoted(m->raw), &out->time);
     else if (str_eq(m->name, STR("request")))
         out->request = id_of(m->raw);
     else if (str_eq(m->name, STR("cost")))
@@ -90,39 +123,39 @@ static struct str without_hash(struct str line)
                                                                   : line;
 }
 
-void audit_row_read(struct str line, struct audit_row *out)
+static void read_row(struct audit_memo *memo, struct str line, struct audit_row *out)
 {
     struct audit_member member;
 
     *out = (struct audit_row){.len = (uint32_t)line.len};
     line = without_hash(line);
     while (audit_member_next(&line, &member))
-        read_member(&member, out);
+        read_member(memo, &member, out);
+}
+
+void audit_row_read(struct str line, struct audit_row *out)
+{
+    struct audit_memo memo = {0};
+
+    read_row(&memo, line, out);
 }
 
 /* ---- from the segment ---- */
 
-/* Behind room for the file's head, so that an index is written as it stands. */
-struct rows {
-    struct arena *arena;
-    struct index_head *head; /* its rows follow */
-    size_t count, room;
-};
-
 static size_t bytes_of(size_t rows)
 {
-    return sizeof(struct index_head) + rows * sizeof(struct audit_row);
+    return sizeof(struct audit_index_head) + rows * sizeof(struct audit_row);
 }
 
-static struct audit_row *rows_of(const struct rows *rows)
+static struct audit_row *rows_of(const struct audit_rows *rows)
 {
     return (struct audit_row *)(void *)(rows->head + 1);
 }
 
-static bool make_room(struct rows *rows, size_t room, struct err *err)
+static bool make_room(struct audit_rows *rows, size_t room, struct err *err)
 {
-    struct index_head *more =
-        arena_grow(rows->arena, rows->head, bytes_of(rows->room), bytes_of(room));
+    struct audit_index_head *more =
+        arena_grow(rows->arena, rows->head, rows->head ? bytes_of(rows->room) : 0, bytes_of(room));
 
     if (!more)
         return err_arena(err, rows->arena);
@@ -131,29 +164,40 @@ static bool make_room(struct rows *rows, size_t room, struct err *err)
     return true;
 }
 
-static bool add_row(struct rows *rows, const struct audit_row *row, struct err *err)
+/* For most lines that a file of so many bytes can have. */
+static bool make_room_for(struct audit_rows *rows, const struct file *file, struct err *err)
+{
+    int64_t bytes;
+
+    return file_size((struct file *)(uintptr_t)file, &bytes, err) &&
+           make_room(rows, ROWS_FIRST + (size_t)bytes / LINE_USUAL, err);
+}
+
+static bool add_row(struct audit_rows *rows, const struct audit_cursor *cursor, struct str line,
+                    struct err *err)
 {
     if (rows->count == rows->room && !make_room(rows, 2 * rows->room, err))
         return false;
-    rows_of(rows)[rows->count++] = *row;
+
+    struct audit_row *row = &rows_of(rows)[rows->count++];
+
+    read_row(&rows->memo, line, row);
+    row->at = (uint32_t)cursor->line_at;
     return true;
 }
 
-static bool scan(struct rows *rows, struct audit_cursor *cursor, uint64_t first, struct err *err)
+static bool scan(struct audit_rows *rows, struct audit_cursor *cursor, uint64_t first,
+                 struct err *err)
 {
     struct str line;
     bool more = true;
 
     for (;;) {
-        struct audit_row row;
-
         if (!audit_cursor_next(cursor, &line, &more, err))
             return false;
         if (!more || cursor->first != first)
             return true;
-        audit_row_read(line, &row);
-        row.at = (uint32_t)cursor->line_at;
-        if (!add_row(rows, &row, err))
+        if (!add_row(rows, cursor, line, err))
             return false;
     }
 }
@@ -168,19 +212,16 @@ static void set_times(struct audit_table *table)
     }
 }
 
-static bool scan_segment(struct rows *rows, struct audit_table *table, const char *dir,
+static bool scan_segment(struct audit_rows *rows, struct audit_table *table, const char *dir,
                          uint64_t first, struct err *err)
 {
     struct arena *window CLEANUP(arena_end) = arena_new((size_t)64 * MIB);
     struct audit_cursor cursor CLEANUP(audit_cursor_close) = {0};
-    int64_t bytes;
 
     if (!window)
         return err_no_room(err, "no memory to read the audit log");
     if (!audit_cursor_open(&cursor, window, dir, first, err) ||
-        !file_size(cursor.file, &bytes, err) ||
-        !make_room(rows, ROWS_FIRST + (size_t)bytes / LINE_USUAL, err) ||
-        !scan(rows, &cursor, first, err))
+        !make_room_for(rows, cursor.file, err) || !scan(rows, &cursor, first, err))
         return false;
     *table = (struct audit_table){.rows = rows_of(rows), .count = rows->count};
     set_times(table);
@@ -201,7 +242,7 @@ static bool index_path(char to[AUDIT_PATH_MAX], const char *dir, uint64_t first,
 
 bool audit_table_check(struct str bytes, uint64_t first, struct audit_table *out)
 {
-    struct index_head head;
+    struct audit_index_head head;
 
     if (bytes.len < sizeof head)
         return false;
@@ -231,7 +272,7 @@ static bool map_index(struct audit_table *table, const char *dir, uint64_t first
     int64_t size;
 
     if (!index_path(path, dir, first, &err) || !file_open(path, FILE_READ, 0, &file, &err) ||
-        !file_size(file, &size, &err) || size < (int64_t)sizeof(struct index_head) ||
+        !file_size(file, &size, &err) || size < (int64_t)sizeof(struct audit_index_head) ||
         !file_map(file, (size_t)size, false, &found.map, &err))
         return false;
     found.map_bytes = (size_t)size;
@@ -246,7 +287,7 @@ static bool map_index(struct audit_table *table, const char *dir, uint64_t first
 bool audit_table_open(struct audit_table *table, struct arena *arena, const char *dir,
                       uint64_t first, struct err *err)
 {
-    struct rows rows = {.arena = arena};
+    struct audit_rows rows = {.arena = arena};
 
     *table = (struct audit_table){0};
     return map_index(table, dir, first) || scan_segment(&rows, table, dir, first, err);
@@ -261,26 +302,86 @@ void audit_table_close(struct audit_table *table)
 
 /* ---- making it ---- */
 
+static bool store_rows(const struct audit_rows *rows, const struct audit_table *table,
+                       const char *dir, uint64_t first, struct err *err)
+{
+    char path[AUDIT_PATH_MAX];
+
+    if (!index_path(path, dir, first, err))
+        return false;
+    *rows->head =
+        (struct audit_index_head){.first = first,
+                                  .count = table->count,
+                                  .first_time = table->first_time,
+                                  .last_time = table->last_time,
+                                  .crc = crc32c(0, table->rows, table->count * sizeof *table->rows),
+                                  .row_bytes = sizeof *table->rows};
+    memcpy(rows->head->magic, MAGIC, sizeof rows->head->magic);
+    return file_store(path, (struct str){(const char *)rows->head, bytes_of(table->count)}, 0600,
+                      err);
+}
+
 static bool make_index(const char *dir, uint64_t first, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(2 * TABLE_BYTES);
-    struct rows rows = {.arena = arena};
+    struct audit_rows rows = {.arena = arena};
     struct audit_table table;
-    char path[AUDIT_PATH_MAX];
 
     if (!arena)
         return err_no_room(err, "no memory to index the audit log");
-    if (!index_path(path, dir, first, err) || !scan_segment(&rows, &table, dir, first, err))
+    return scan_segment(&rows, &table, dir, first, err) &&
+           store_rows(&rows, &table, dir, first, err);
+}
+
+/* ---- while the lines pass by anyway ---- */
+
+void audit_rows_drop(struct audit_rows *rows)
+{
+    arena_end(&rows->arena);
+    *rows = (struct audit_rows){.first = rows->first, .memo = rows->memo};
+}
+
+static bool begin_rows(struct audit_rows *rows, const struct audit_cursor *cursor)
+{
+    struct err ignored = {0};
+
+    audit_rows_drop(rows);
+    rows->first = cursor->first;
+    if (cursor->seq != cursor->first)
         return false;
-    *rows.head = (struct index_head){.first = first,
-                                     .count = table.count,
-                                     .first_time = table.first_time,
-                                     .last_time = table.last_time,
-                                     .crc = crc32c(0, table.rows, table.count * sizeof *table.rows),
-                                     .row_bytes = sizeof *table.rows};
-    memcpy(rows.head->magic, MAGIC, sizeof rows.head->magic);
-    return file_store(path, (struct str){(const char *)rows.head, bytes_of(table.count)}, 0600,
-                      err);
+    rows->arena = arena_new(2 * TABLE_BYTES);
+    if (rows->arena && make_room_for(rows, cursor->file, &ignored))
+        return true;
+    audit_rows_drop(rows);
+    return false;
+}
+
+void audit_rows_add(struct audit_rows *rows, const struct audit_cursor *cursor, struct str line)
+{
+    struct err ignored = {0};
+
+    if (rows->first != cursor->first ? !begin_rows(rows, cursor) : !rows->arena)
+        return;
+    rows->count = MIN_OF(rows->count, cursor->seq - cursor->first); /* given again */
+    if (rows->count != cursor->seq - cursor->first || !add_row(rows, cursor, line, &ignored))
+        audit_rows_drop(rows);
+}
+
+bool audit_rows_store(struct audit_rows *rows, const char *dir)
+{
+    struct audit_table table;
+    struct err err = {0};
+    bool ok;
+
+    if (!rows->arena)
+        return false;
+    table = (struct audit_table){.rows = rows_of(rows), .count = rows->count};
+    set_times(&table);
+    ok = store_rows(rows, &table, dir, rows->first, &err);
+    if (!ok)
+        log_debug("%s", err.text);
+    audit_rows_drop(rows);
+    return ok;
 }
 
 bool audit_index_missing(const char *dir, uint64_t before, struct err *err)

@@ -8,6 +8,7 @@
 #define WEIR_ACCOUNTS_AUDIT_QUERY_H
 
 #include "accounts/audit.h"
+#include "accounts/audit_cursor.h"
 
 #define AUDIT_INDEX "index"
 
@@ -65,6 +66,36 @@ void audit_row_read(struct str line, struct audit_row *out);
 bool audit_table_open(struct audit_table *table, struct arena *arena, const char *dir,
                       uint64_t first, struct err *err) MUST_CHECK;
 void audit_table_close(struct audit_table *table);
+struct audit_index_head {
+    char magic[8];
+    uint64_t first, count;
+    wall_ms first_time, last_time;
+    uint32_t crc; /* of the rows */
+    uint32_t row_bytes;
+};
+/* What the rows read last say, which the next mostly say too. Zeroed to begin with. */
+struct audit_memo {
+    struct audit_memo_text {
+        char text[56];
+        size_t len; /* 0: none */
+        uint32_t hash;
+    } columns[COLUMNS];
+    char second[20]; /* 2026-11-22T10:00:00. */
+    wall_ms begun;   /* of that second */
+};
+/* Rows of a segment in memory: made while its lines are read for another reason. Zeroed to begin with. */
+struct audit_rows {
+    struct arena *arena;           /* NULL: not of this segment, whose first lines passed unseen */
+    struct audit_index_head *head; /* the rows follow, so that an index is written as it stands */
+    size_t count, room;
+    uint64_t first; /* of the segment */
+    struct audit_memo memo;
+};
+/* The line that the cursor gave last. Lines of another segment begin anew: store first. */
+void audit_rows_add(struct audit_rows *rows, const struct audit_cursor *cursor, struct str line);
+/* As the table of a segment that is finished; false: there are not all rows, or the disk says no. */
+bool audit_rows_store(struct audit_rows *rows, const char *dir);
+void audit_rows_drop(struct audit_rows *rows);
 /* An index file's bytes, checked: what the fuzz target calls. */
 bool audit_table_check(struct str bytes, uint64_t first, struct audit_table *out);
 

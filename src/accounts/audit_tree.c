@@ -46,6 +46,17 @@ static bool position(struct audit_tree *tree, struct err *err)
     return tree->positioned;
 }
 
+/* Into the table of its segment, which saves reading it once more when it is full. */
+static void add_row(struct audit_tree *tree, struct str line)
+{
+    uint64_t before = tree->rows.first;
+
+    if (before && before != tree->cursor.first && audit_rows_store(&tree->rows, tree->dir) &&
+        tree->indexed == before)
+        tree->indexed = tree->cursor.first;
+    audit_rows_add(&tree->rows, &tree->cursor, line);
+}
+
 bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
 {
     struct str line;
@@ -67,6 +78,7 @@ bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
         leaf = merkle_leaf(line);
         if (!merkle_add(tree->edge, &leaf, keep_tile, tree, err))
             return false;
+        add_row(tree, line);
         tree->positioned = true;
     }
     return true;

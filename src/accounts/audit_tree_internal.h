@@ -7,6 +7,7 @@
 
 #include "accounts/audit_cursor.h"
 #include "accounts/audit_internal.h"
+#include "accounts/audit_query.h"
 #include "accounts/audit_runs.h"
 #include "accounts/audit_tree.h"
 #include "sys/mutex.h"
@@ -33,8 +34,9 @@ struct audit_tree {
     uint64_t signed_size;
     char note[NOTE_MAX]; /* the newest */
     size_t note_len;
-    uint64_t indexed; /* segments before the one that begins here have their tables */
-    wall_ms kept;     /* when a checkpoint was kept last */
+    struct audit_rows rows; /* of the segment that the cursor is in */
+    uint64_t indexed;       /* segments before the one that begins here have their tables */
+    wall_ms kept;           /* when a checkpoint was kept last */
 };
 
 /* The part of the tree that is not in full tiles, as of `size`. */

@@ -410,6 +410,7 @@ void audit_tree_close(struct audit_tree **tree)
     pool_free(&t->pool);
     audit_cursor_close(&t->cursor);
     audit_runs_done(&t->runs);
+    audit_rows_drop(&t->rows);
     note_signer_free(&t->signer);
     mutex_done(&t->lock);
     *tree = NULL;
