@@ -23,6 +23,21 @@ static void list(struct marked *out, uint64_t passage, uint32_t number)
     out->count++;
 }
 
+struct listing {
+    const struct lexical_filter *filter;
+    uint32_t segment;
+    uint64_t numbered; /* passages of the segments before */
+};
+
+static void list_segment(const struct segment *s, const struct term_entry *entry,
+                         const struct listing *listing, struct marked *out)
+{
+    for (struct postings p = segment_postings(s, entry);
+         (!out->most || out->count <= out->most) && postings_next(&p);)
+        if (!listing->filter || filter_allows(listing->filter, listing->segment, p.passage))
+            list(out, listing->numbered + p.passage, p.times);
+}
+
 void marks_find(const struct lexical_view *view, const struct lexical_filter *filter,
                 struct str mark, struct marked *out)
 {
@@ -37,11 +52,14 @@ void marks_find(const struct lexical_view *view, const struct lexical_filter *fi
         const struct segment *s = view->at[i];
         struct term_entry entry;
 
-        if (segment_find_term(s, key, &entry))
-            for (struct postings p = segment_postings(s, &entry);
-                 (!out->most || out->count <= out->most) && postings_next(&p);)
-                if (!filter || filter_allows(filter, i, p.passage))
-                    list(out, numbered + p.passage, p.times);
+        if (out->most && out->count > out->most)
+            return;
+        if (segment_find_term(s, key, &entry)) {
+            if (!filter && !out->limit)
+                out->count += entry.passages; /* nobody wants to know which */
+            else
+                list_segment(s, &entry, &(struct listing){filter, i, numbered}, out);
+        }
         numbered += s->passages;
     }
 }
@@ -80,8 +98,9 @@ bool marks_meet(const struct lexical_view *view, const struct lexical_filter *fi
 /* The first term that is not before the key. */
 static bool segment_has_prefix(const struct segment *s, struct str key)
 {
-    uint32_t from = 0, to = s->terms;
+    uint32_t from, to;
 
+    segment_narrow(s, key, &from, &to);
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         struct term_entry entry = segment_term(s, middle);

@@ -15,7 +15,7 @@ struct marked {
     uint64_t *passages;
     uint32_t *numbers; /* of the mark in each passage, or NULL */
     size_t limit, listed;
-    uint64_t most;  /* the count is left off above it; 0: never */
+    uint64_t most;  /* counting is left off once it is above; 0: never */
     uint64_t count; /* how many there are */
 };
 void marks_find(const struct lexical_view *view, const struct lexical_filter *filter,

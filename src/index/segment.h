@@ -55,6 +55,8 @@ struct segment {
     char *map;
     size_t bytes;
     uint32_t documents, passages, terms, version, crc;
+    const uint64_t *heads; /* of every head_step-th term; segment_narrow() */
+    uint32_t head_count, head_step;
     bool by_key;                   /* its documents stand in order of their keys: it was merged */
     uint64_t lengths[TERM_FIELDS]; /* sums over the passages */
     struct str sections[SECTIONS];
@@ -77,6 +79,8 @@ bool segment_find_document(const struct segment *s, struct str key, uint32_t *ou
 struct str segment_document_record(const struct segment *s, const struct document_entry *document);
 struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
+/* The first term that is not before the text is one of from to `to`, both included; s->terms is behind all. */
+void segment_narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to);
 
 /* for (struct postings p = segment_postings(s, &term); postings_next(&p);)  p.passage, p.times */
 struct postings {

@@ -5,6 +5,10 @@
 #include "index/segment_format.h"
 #include "sys/file.h"
 
+#define HEAD_STEP     32 /* terms */
+#define HEADS_MAX     ((uint32_t)64 * 1024)
+#define SEGMENT_ARENA (64 * KIB + HEADS_MAX * sizeof(uint64_t))
+
 static const size_t entry_bytes[SECTIONS] = {
     [TERMS] = sizeof(struct term_entry),
     [DOCUMENTS] = sizeof(struct document_entry),
@@ -79,10 +83,49 @@ struct str segment_passage_record(const struct segment *s, const struct passage_
     return section_part(s, RECORDS, passage->at, passage->record_len);
 }
 
+/* The first eight bytes as a number that is ordered as they are. */
+static uint64_t head_of(struct str text)
+{
+    uint8_t bytes[8] = {0};
+    uint64_t head = 0;
+
+    memcpy(bytes, text.ptr, MIN_OF(text.len, sizeof bytes));
+    for (size_t i = 0; i < sizeof bytes; i++)
+        head = head << 8 | bytes[i];
+    return head;
+}
+
+/* Heads that are before (or, with `equal`, not behind) another. */
+static uint32_t heads_before(const struct segment *s, uint64_t head, bool equal)
+{
+    uint32_t from = 0, to = s->head_count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+
+        if (s->heads[middle] < head || (equal && s->heads[middle] == head))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* Terms and their texts are cold; what tells most of them apart is not. */
+void segment_narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to)
+{
+    uint64_t head = head_of(text);
+    uint32_t before = heads_before(s, head, false), behind = heads_before(s, head, true);
+
+    *from = before ? (before - 1) * s->head_step : 0;
+    *to = behind < s->head_count ? behind * s->head_step : s->terms;
+}
+
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out)
 {
-    uint32_t from = 0, to = s->terms;
+    uint32_t from, to;
 
+    segment_narrow(s, text, &from, &to);
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         struct term_entry entry = segment_term(s, middle);
@@ -263,6 +306,28 @@ static bool check(struct segment *s, struct err *err)
     return true;
 }
 
+/* Two bytes for eight terms, up to half a MiB. */
+static bool read_heads(struct segment *s, struct err *err)
+{
+    uint32_t step = HEAD_STEP;
+
+    while (s->terms / step >= HEADS_MAX)
+        step *= 2;
+    uint64_t *heads = arena_alloc_raw(s->arena, ((size_t)s->terms / step + 1) * sizeof *heads);
+    if (!heads)
+        return err_arena(err, s->arena);
+    for (uint32_t i = 0; i < s->terms; i += step) {
+        struct term_entry entry = segment_term(s, i);
+
+        heads[s->head_count++] = head_of(segment_term_text(s, &entry));
+        if (s->terms - i <= step)
+            break;
+    }
+    s->heads = heads;
+    s->head_step = step;
+    return true;
+}
+
 static bool map_segment(const char *dir, struct segment *s, struct err *err)
 {
     char path[SEGMENT_PATH_MAX];
@@ -284,7 +349,7 @@ static bool map_segment(const char *dir, struct segment *s, struct err *err)
 
 bool segment_open(const char *dir, uint64_t number, struct segment **out, struct err *err)
 {
-    struct arena *arena = arena_new(64 * KIB);
+    struct arena *arena = arena_new(SEGMENT_ARENA);
     struct segment *s CLEANUP(segment_unmap) = arena ? arena_alloc(arena, sizeof *s) : NULL;
 
     if (!s) {
@@ -293,7 +358,7 @@ bool segment_open(const char *dir, uint64_t number, struct segment **out, struct
     }
     s->arena = arena;
     s->number = number;
-    if (!map_segment(dir, s, err) || !check(s, err))
+    if (!map_segment(dir, s, err) || !check(s, err) || !read_heads(s, err))
         return err_wrap(err, "open index in \"%s\"", dir);
     *out = s;
     s = NULL;
