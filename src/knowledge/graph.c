@@ -1,6 +1,6 @@
 /* The walk. Nodes are made as they are reached; a passage's mentions are read when mass is given on from it,
  * a name's passages likewise. */
-#include "knowledge/graph.h"
+#include "knowledge/graph_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,27 +12,52 @@
 #define NEAR_WEIGHT  3.0 /* of a name beside one of the question, in its sentence; 1 elsewhere */
 #define FOUND_WEIGHT 3.0 /* of a passage that the words found, at most, beside 1 for any */
 
-struct node {
-    double rank, rest;
-    uint32_t from; /* the step before on the shortest way; NODE_NONE: the question, or no way */
-    bool is_name, queued, is_open, is_reached;
-    uint64_t passage;
-    struct str name;
-    /* once open: */
+/* What mass may be given on to; an edge's weight counts beside the sum of all. */
+struct edges {
     uint32_t *next; /* nodes */
     float *weights;
-    uint32_t degree;
     double weight_sum;
-    struct mentions mentions; /* of a passage */
+    uint32_t count;
 };
+/* A walk reaches some ten times more nodes than it opens, so what stands here is what reaching touches. */
+struct node {
+    double rank, rest;
+    const struct edges *edges; /* once it is open; NULL: none */
+    union {
+        uint64_t passage;
+        const char *name;
+    };
+    uint32_t from; /* the step before on the shortest way; NODE_NONE: the question, or no way */
+    float found;   /* a passage, by the words that the walk began with: 0 to 1 */
+    uint16_t name_len;
+    bool is_name, queued, is_open, is_reached, is_wanted;
+};
+static_assert(sizeof(struct node) <= 48, "what a walk touches most");
+static_assert(TERM_BYTES_MAX <= UINT16_MAX, "name_len");
+
+static struct str name_of(const struct node *name)
+{
+    return (struct str){name->name, name->name_len};
+}
+
+/* A passage's number -> its node; open addressing, at most half full. */
+struct passage_map {
+    uint64_t *passages;
+    uint32_t *nodes; /* NODE_NONE: a free place */
+    size_t count, cap;
+};
+#define PASSAGE_MAP_FIRST 4096 /* a power of two, as all that follow */
 
 struct graph {
     const struct access *access;
     struct arena *arena;
-    struct table by_key; /* name, or a passage's number as bytes -> struct node_place */
-    struct node **nodes; /* pieces of NODE_PIECE */
+    struct table by_name; /* -> struct node_place */
+    struct passage_map by_passage;
+    struct table *looked_up; /* name -> struct name_count */
+    struct node **nodes;     /* pieces of NODE_PIECE */
     size_t count;
-    uint32_t *queue; /* ring of NODES_MAX */
+    uint32_t *queue;  /* ring of NODES_MAX */
+    uint64_t *marked; /* room for the passages of one name */
     size_t queue_at, queue_count;
     uint64_t hub; /* a name in more passages is too common */
     size_t opened_names, opened_passages;
@@ -44,129 +69,162 @@ struct graph {
 struct node_place {
     uint32_t number;
 };
+struct name_count {
+    uint64_t passages; /* at most the hub's and one more */
+};
 
 static struct node *node_at(const struct graph *g, uint32_t number)
 {
     return &g->nodes[number / NODE_PIECE][number % NODE_PIECE];
 }
 
-static uint64_t passages_seen(const struct access *access)
-{
-    return access->filter ? lexical_filter_passages(access->filter)
-                          : lexical_stats(access->view).passages;
-}
-
-static uint64_t hub_of(const struct access *access)
-{
-    uint64_t tenth = passages_seen(access) / 10;
-
-    return MIN_OF(MAX_OF(tenth, (uint64_t)GRAPH_HUB_LEAST), (uint64_t)GRAPH_HUB);
-}
-
-static uint64_t mentions_of(const struct access *access, struct str name, uint64_t most)
-{
-    struct marked marked = {.most = most};
-
-    marks_find(access->view, access->filter, name, &marked);
-    return marked.count;
-}
-
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-static bool add_node(struct graph *g, struct str key, const struct node *node, uint32_t *out,
-                     struct err *err)
+static bool add_node(struct graph *g, const struct node *node, uint32_t *out, struct err *err)
 {
-    struct node_place *place = arena_alloc(g->arena, sizeof *place);
     size_t piece = g->count / NODE_PIECE;
 
     if (g->count == NODES_MAX)
         return err_set(err, ERR_INTERNAL, "more than %zu nodes reached", NODES_MAX);
     if (!g->nodes[piece])
         g->nodes[piece] = arena_array(g->arena, NODE_PIECE, sizeof **g->nodes);
-    if (!place || !g->nodes[piece] || !table_put(&g->by_key, key, place, NULL))
+    if (!g->nodes[piece])
         return err_arena(err, g->arena);
-    place->number = *out = (uint32_t)g->count++;
+    *out = (uint32_t)g->count++;
     *node_at(g, *out) = *node;
     return true;
 }
 
 static bool name_node(struct graph *g, struct str name, uint32_t *out, struct err *err)
 {
-    const struct node_place *place = table_get(&g->by_key, name);
+    struct node_place *place = table_get(&g->by_name, name);
 
-    if (place) {
-        *out = place->number;
-        return true;
+    if (!place) {
+        place = arena_alloc(g->arena, sizeof *place);
+        if (!place || !table_put(&g->by_name, name, place, NULL))
+            return err_arena(err, g->arena);
+        if (!add_node(g,
+                      &(struct node){.is_name = true,
+                                     .name = name.ptr,
+                                     .name_len = (uint16_t)name.len,
+                                     .from = NODE_NONE},
+                      &place->number, err))
+            return false;
     }
-    return add_node(g, name, &(struct node){.is_name = true, .name = name, .from = NODE_NONE}, out,
-                    err);
+    *out = place->number;
+    return true;
 }
 
-/* Keys of names are text; nine bytes that begin with a zero are none. */
+/* Where a passage is, or the free place where it belongs. Numbers of passages are dense: a product spreads them. */
+static size_t map_find(const struct passage_map *map, uint64_t passage)
+{
+    size_t at = (size_t)(passage * 0x9E3779B97F4A7C15u >> 32) & (map->cap - 1);
+
+    while (map->nodes[at] != NODE_NONE && map->passages[at] != passage)
+        at = (at + 1) & (map->cap - 1);
+    return at;
+}
+
+static bool map_grow(struct graph *g, struct err *err)
+{
+    struct passage_map *map = &g->by_passage,
+                       more = {.count = map->count,
+                               .cap = map->cap ? 2 * map->cap : PASSAGE_MAP_FIRST};
+
+    more.passages = arena_alloc_raw(g->arena, more.cap * sizeof *more.passages);
+    more.nodes = arena_alloc_raw(g->arena, more.cap * sizeof *more.nodes);
+    if (!more.passages || !more.nodes)
+        return err_arena(err, g->arena);
+    memset(more.nodes, 0xFF, more.cap * sizeof *more.nodes);
+    for (size_t i = 0; i < map->cap; i++) {
+        if (map->nodes[i] == NODE_NONE)
+            continue;
+        size_t at = map_find(&more, map->passages[i]);
+
+        more.passages[at] = map->passages[i];
+        more.nodes[at] = map->nodes[i];
+    }
+    *map = more;
+    return true;
+}
+static_assert(NODE_NONE == UINT32_MAX, "free places are set byte by byte");
+
 static bool passage_node(struct graph *g, uint64_t passage, uint32_t *out, struct err *err)
 {
-    char bytes[9] = {0};
+    struct passage_map *map = &g->by_passage;
 
-    memcpy(bytes + 1, &passage, sizeof passage);
-    const struct node_place *place = table_get(&g->by_key, (struct str){bytes, sizeof bytes});
-    if (place) {
-        *out = place->number;
+    if (2 * (map->count + 1) > map->cap && !map_grow(g, err))
+        return false;
+    size_t at = map_find(map, passage);
+    if (map->nodes[at] == NODE_NONE) {
+        if (!add_node(g, &(struct node){.passage = passage, .from = NODE_NONE}, out, err))
+            return false;
+        map->passages[at] = passage;
+        map->nodes[at] = *out;
+        map->count++;
+    }
+    *out = map->nodes[at];
+    return true;
+}
+
+/* Passages that are near each other share their names: each is looked up once. */
+static bool count_name(struct graph *g, struct str name, uint64_t *passages, struct err *err)
+{
+    struct name_count *known = table_get(g->looked_up, name);
+
+    if (known) {
+        *passages = known->passages;
         return true;
     }
-    struct str key = arena_str(g->arena, (struct str){bytes, sizeof bytes});
-    if (!key.ptr)
+    *passages = graph_mentions(g->access, name, g->hub);
+    if (g->looked_up->count == GRAPH_LOOKED_UP)
+        return true;
+    known = arena_alloc(g->arena, sizeof *known);
+    if (!known || !table_put(g->looked_up, name, known, NULL))
         return err_arena(err, g->arena);
-    return add_node(g, key, &(struct node){.passage = passage, .from = NODE_NONE}, out, err);
+    known->passages = *passages;
+    return true;
 }
 
 /* --- edges ------------------------------------------------------------------------------------ */
 
-static bool make_edges(struct graph *g, struct node *n, size_t most, struct err *err)
+static struct edges *make_edges(struct graph *g, size_t most, struct err *err)
 {
-    n->next = arena_array(g->arena, most + 1, sizeof *n->next);
-    n->weights = arena_array(g->arena, most + 1, sizeof *n->weights);
-    n->is_open = true;
-    return (n->next && n->weights) || err_arena(err, g->arena);
+    struct edges *edges = arena_alloc(g->arena, sizeof *edges);
+
+    if (edges) {
+        edges->next = arena_alloc_raw(g->arena, (most + 1) * sizeof *edges->next);
+        edges->weights = arena_alloc_raw(g->arena, (most + 1) * sizeof *edges->weights);
+    }
+    if (edges && edges->next && edges->weights)
+        return edges;
+    (void)err_arena(err, g->arena);
+    return NULL;
 }
 
-static void add_edge(struct node *n, uint32_t to, double weight)
+static void add_edge(struct edges *edges, uint32_t to, double weight)
 {
-    n->next[n->degree] = to;
-    n->weights[n->degree++] = (float)weight;
-    n->weight_sum += (double)(float)weight;
-}
-
-/* What the words say of a passage: 0 to 1. */
-static double found_by_words(const struct graph *g, uint64_t passage)
-{
-    const struct lexical_hits *words = g->start->words;
-
-    for (size_t i = 0; words && i < words->count; i++)
-        if (words->at[i].passage == passage)
-            return words->at[0].score > 0 ? (double)(words->at[i].score / words->at[0].score) : 0;
-    return 0;
+    edges->next[edges->count] = to;
+    edges->weights[edges->count++] = (float)weight;
+    edges->weight_sum += (double)(float)weight;
 }
 
 static bool open_name(struct graph *g, uint32_t number, struct err *err)
 {
-    struct node *n = node_at(g, number);
-    struct marked marked = {.limit = g->hub, .most = g->hub};
+    struct marked marked = {.limit = g->hub, .most = g->hub, .passages = g->marked};
+    struct edges *edges;
 
-    marked.passages = arena_array(g->arena, g->hub + 1, sizeof *marked.passages);
-    if (!marked.passages)
-        return err_arena(err, g->arena);
-    marks_find(g->access->view, g->access->filter, n->name, &marked);
-    if (!make_edges(g, n, marked.listed, err))
-        return false;
-    for (size_t i = 0; i < marked.listed && marked.count <= g->hub; i++) {
+    marks_find(g->access->view, g->access->filter, name_of(node_at(g, number)), &marked);
+    edges = make_edges(g, marked.listed, err);
+    for (size_t i = 0; edges && i < marked.listed && marked.count <= g->hub; i++) {
         uint32_t to;
 
         if (!passage_node(g, marked.passages[i], &to, err))
             return false;
-        n = node_at(g, number);
-        add_edge(n, to, 1 + FOUND_WEIGHT * found_by_words(g, marked.passages[i]));
+        add_edge(edges, to, 1 + FOUND_WEIGHT * (double)node_at(g, to)->found);
     }
-    return true;
+    node_at(g, number)->edges = edges;
+    return edges;
 }
 
 static bool has(const uint32_t *list, size_t count, uint32_t number)
@@ -202,28 +260,29 @@ static bool is_near(const struct graph *g, const struct mentions *m, uint32_t nu
 
 static bool open_passage(struct graph *g, uint32_t number, struct err *err)
 {
-    struct node *n = node_at(g, number);
-    struct lexical_hit hit = lexical_hit_at(g->access->view, n->passage);
+    struct lexical_hit hit = lexical_hit_at(g->access->view, node_at(g, number)->passage);
+    struct mentions mentions;
+    struct edges *edges;
 
-    if (!mentions_read(g->arena, hit.record, &n->mentions))
+    if (!mentions_read(g->arena, hit.record, &mentions))
         return err_set(err, ERR_INTERNAL,
                        "could not read the names of a passage of document \"" STR_FMT "\"",
                        STR_ARG(hit.key));
-    if (!make_edges(g, n, n->mentions.count, err))
-        return false;
-    for (size_t i = 0; i < n->mentions.count; i++) {
-        struct str name = n->mentions.names[i];
-        uint64_t passages = mentions_of(g->access, name, g->hub);
+    edges = make_edges(g, mentions.count, err);
+    for (size_t i = 0; edges && i < mentions.count; i++) {
+        uint64_t passages = 0;
         uint32_t to;
 
+        if (!count_name(g, mentions.names[i], &passages, err))
+            return false;
         if (passages < 2 || passages > g->hub)
             continue;
-        if (!name_node(g, name, &to, err))
+        if (!name_node(g, mentions.names[i], &to, err))
             return false;
-        n = node_at(g, number);
-        add_edge(n, to, is_near(g, &n->mentions, (uint32_t)i) ? NEAR_WEIGHT : 1);
+        add_edge(edges, to, is_near(g, &mentions, (uint32_t)i) ? NEAR_WEIGHT : 1);
     }
-    return true;
+    node_at(g, number)->edges = edges;
+    return edges;
 }
 
 /* --- pushing ---------------------------------------------------------------------------------- */
@@ -241,13 +300,13 @@ static void enqueue(struct graph *g, uint32_t number)
 static bool open_node(struct graph *g, uint32_t number, struct err *err)
 {
     struct node *n = node_at(g, number);
-
     size_t *opened = n->is_name ? &g->opened_names : &g->opened_passages;
 
     if (n->is_open)
         return true;
+    n->is_open = true;
     if (*opened == GRAPH_OPENED) {
-        g->limited = n->is_open = true; /* without edges: what reaches it stays */
+        g->limited = true; /* without edges: what reaches it stays */
         return true;
     }
     ++*opened;
@@ -264,20 +323,22 @@ static bool push(struct graph *g, uint32_t number, struct err *err)
         return true;
     if (!open_node(g, number, err))
         return false;
-    n = node_at(g, number);
-    if (n->rest < GRAPH_EPSILON * n->degree)
+    const struct edges *edges = n->edges;
+    uint32_t degree = edges ? edges->count : 0;
+
+    if (n->rest < GRAPH_EPSILON * degree)
         return true;
-    double rest = n->rest, share = n->degree ? GRAPH_RESTART : 1;
+    double rest = n->rest, share = degree ? GRAPH_RESTART : 1;
 
     n->rank += share * rest;
     n->rest = 0;
-    g->edges += n->degree;
-    for (uint32_t i = 0; i < n->degree; i++) {
-        struct node *to = node_at(g, n->next[i]);
+    g->edges += degree;
+    for (uint32_t i = 0; i < degree; i++) {
+        struct node *to = node_at(g, edges->next[i]);
 
-        to->rest += (1 - share) * rest * (double)n->weights[i] / n->weight_sum;
+        to->rest += (1 - share) * rest * (double)edges->weights[i] / edges->weight_sum;
         if (to->rest >= GRAPH_EPSILON)
-            enqueue(g, n->next[i]);
+            enqueue(g, edges->next[i]);
     }
     return true;
 }
@@ -300,7 +361,7 @@ static void find_ways(struct graph *g)
 {
     ASSERT(g->queue_count == 0);
     for (size_t i = 0; i < g->start->seed_count; i++) {
-        const struct node_place *place = table_get(&g->by_key, g->start->seeds[i].name);
+        const struct node_place *place = table_get(&g->by_name, g->start->seeds[i].name);
 
         if (place)
             reach(g, place->number, NODE_NONE);
@@ -311,8 +372,8 @@ static void find_ways(struct graph *g)
 
         g->queue_at = (g->queue_at + 1) % NODES_MAX;
         g->queue_count--;
-        for (uint32_t i = 0; i < n->degree; i++)
-            reach(g, n->next[i], number);
+        for (uint32_t i = 0; n->edges && i < n->edges->count; i++)
+            reach(g, n->edges->next[i], number);
     }
 }
 
@@ -367,7 +428,7 @@ bool graph_path(const struct graph_walk *walk, struct arena *arena, uint32_t nod
             length = 0; /* too long a way says nothing */
             break;
         }
-        if (!tell_step(g, arena, n, name->name, next, &steps[length++], err))
+        if (!tell_step(g, arena, n, name_of(name), next, &steps[length++], err))
             return false;
         if (name->from == NODE_NONE)
             break;
@@ -396,13 +457,13 @@ static void begin_at(struct graph *g, uint32_t number, double share)
 static bool begin(struct graph *g, struct err *err)
 {
     const struct graph_start *start = g->start;
-    double names = 0, words = 0,
-           share = start->words && start->words->count ? GRAPH_WORDS_SHARE : 0;
+    size_t found = start->words ? MIN_OF(start->words->count, start->begin) : 0;
+    double names = 0, words = 0, share = found ? GRAPH_WORDS_SHARE : 0;
     uint32_t number;
 
     for (size_t i = 0; i < start->seed_count; i++)
         names += start->seeds[i].common ? 0 : 1.0 / (double)MAX_OF(start->seeds[i].passages, 1u);
-    for (size_t i = 0; start->words && i < start->words->count; i++)
+    for (size_t i = 0; i < found; i++)
         words += (double)start->words->at[i].score;
     for (size_t i = 0; i < start->seed_count; i++) {
         const struct graph_seed *seed = &start->seeds[i];
@@ -413,9 +474,11 @@ static bool begin(struct graph *g, struct err *err)
             return false;
         begin_at(g, number, (1 - share) / (double)MAX_OF(seed->passages, 1u) / names);
     }
-    for (size_t i = 0; words > 0 && i < start->words->count; i++) {
+    for (size_t i = 0; words > 0 && i < found; i++) {
         if (!passage_node(g, start->words->at[i].passage, &number, err))
             return false;
+        if (start->words->at[0].score > 0)
+            node_at(g, number)->found = start->words->at[i].score / start->words->at[0].score;
         begin_at(g, number, share * (double)start->words->at[i].score / words);
     }
     return true;
@@ -432,15 +495,53 @@ static int compare_hits(const void *a, const void *b)
     return (left->passage > right->passage) - (left->passage < right->passage);
 }
 
+static int compare_ranks(const void *a, const void *b)
+{
+    const float *left = a, *right = b;
+
+    return (*left < *right) - (*left > *right);
+}
+
+/* What a passage has to have at least to be told. */
+static bool least_rank(const struct graph *g, float *out, struct err *err)
+{
+    float *ranks = arena_array(g->arena, g->count + 1, sizeof *ranks);
+    size_t count = 0;
+
+    if (!ranks)
+        return err_arena(err, g->arena);
+    for (uint32_t i = 0; i < g->count; i++)
+        if (!node_at(g, i)->is_name && node_at(g, i)->rank > 0)
+            ranks[count++] = (float)node_at(g, i)->rank;
+    *out = 0;
+    if (g->start->most && count > g->start->most) {
+        qsort(ranks, count, sizeof *ranks, compare_ranks);
+        *out = ranks[g->start->most - 1];
+    }
+    return true;
+}
+
+/* Documents' keys stand all over the index: only those of passages that are told are read. */
 static bool collect(struct graph *g, struct graph_walk *out, struct err *err)
 {
+    const struct lexical_hits *words = g->start->words;
+    float least = 0;
+
+    for (size_t i = 0; words && i < words->count; i++) {
+        size_t at = map_find(&g->by_passage, words->at[i].passage);
+
+        if (g->by_passage.nodes[at] != NODE_NONE)
+            node_at(g, g->by_passage.nodes[at])->is_wanted = true;
+    }
     out->hits = arena_array(g->arena, g->count + 1, sizeof *out->hits);
     if (!out->hits)
         return err_arena(err, g->arena);
+    if (!least_rank(g, &least, err))
+        return false;
     for (uint32_t i = 0; i < g->count; i++) {
         const struct node *n = node_at(g, i);
 
-        if (!n->is_name && n->rank > 0)
+        if (!n->is_name && n->rank > 0 && (n->is_wanted || (float)n->rank >= least))
             out->hits[out->count++] =
                 (struct graph_hit){.document = lexical_hit_at(g->access->view, n->passage).key,
                                    .passage = n->passage,
@@ -456,16 +557,26 @@ bool graph_rank(const struct access *access, struct arena *arena, const struct g
 {
     struct graph *g = arena_alloc(arena, sizeof *g);
     struct graph_walk walk = {.graph = g};
+    struct table own;
 
     if (!g)
         return err_arena(err, arena);
-    *g = (struct graph){.access = access, .arena = arena, .hub = hub_of(access), .start = start};
-    table_init(&g->by_key, arena, NODES_MAX);
+    *g = (struct graph){.access = access,
+                        .arena = arena,
+                        .hub = graph_hub(access),
+                        .start = start,
+                        .looked_up = start->looked_up};
+    table_init(&g->by_name, arena, NODES_MAX);
+    if (!g->looked_up) {
+        table_init(&own, arena, GRAPH_LOOKED_UP);
+        g->looked_up = &own;
+    }
     g->nodes = arena_array(arena, NODES_MAX / NODE_PIECE + 1, sizeof(struct node *));
     g->queue = arena_alloc_raw(arena, NODES_MAX * sizeof *g->queue);
-    if (!g->nodes || !g->queue)
+    g->marked = arena_array(arena, g->hub + 1, sizeof *g->marked);
+    if (!g->nodes || !g->queue || !g->marked)
         return err_arena(err, arena);
-    if (!begin(g, err))
+    if (!map_grow(g, err) || !begin(g, err))
         return false;
     while (g->queue_count > 0) {
         uint32_t number = g->queue[g->queue_at];
@@ -480,90 +591,7 @@ bool graph_rank(const struct access *access, struct arena *arena, const struct g
     find_ways(g);
     if (!collect(g, &walk, err))
         return false;
+    g->looked_up = NULL; /* the walk is told of later than that may live */
     *out = walk;
-    return true;
-}
-
-/* --- seeds ------------------------------------------------------------------------------------ */
-
-static bool is_wide_byte(char c)
-{
-    return (uint8_t)c >= 0xE0;
-}
-
-/* May a name begin or end at `at` of a key? Between words, or beside an ideograph. */
-static bool is_edge(struct str key, size_t at)
-{
-    if (at == 0 || at == key.len || key.ptr[at] == ' ' || key.ptr[at - 1] == ' ')
-        return true;
-    return ((uint8_t)key.ptr[at] & 0xC0) != 0x80 &&
-           (is_wide_byte(key.ptr[at]) || ((uint8_t)key.ptr[at - 1] & 0x80));
-}
-
-/* The longest name at `from`, or 0. */
-static size_t name_at(const struct access *access, struct str key, size_t from, uint64_t *passages)
-{
-    size_t longest = 0;
-
-    for (size_t to = from + 1; to <= key.len && to - from <= TERM_BYTES_MAX; to++) {
-        struct str part = str_slice(key, from, to);
-
-        if (!is_edge(key, to) || part.ptr[part.len - 1] == ' ')
-            continue;
-        if (!marks_begin(access->view, part))
-            break;
-        uint64_t count = part.len > 1 ? mentions_of(access, part, GRAPH_HUB) : 0;
-        if (!count)
-            continue;
-        longest = part.len;
-        *passages = count;
-    }
-    return longest;
-}
-
-static bool looks_named(struct str name, const struct key_origin *origin)
-{
-    bool wide = is_wide_byte(name.ptr[0]);
-
-    return origin->named || (wide && name.len >= 9);
-}
-
-static bool known_seed(const struct graph_seed *seeds, size_t count, struct str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(seeds[i].name, name))
-            return true;
-    return false;
-}
-
-bool graph_seeds(const struct access *access, struct arena *arena, struct str question,
-                 struct graph_seed **out, size_t *count, struct err *err)
-{
-    struct graph_seed *seeds = arena_array(arena, GRAPH_SEEDS_MAX, sizeof *seeds);
-    uint64_t hub = hub_of(access);
-    struct str key;
-    struct key_origin *origins;
-    size_t found = 0;
-
-    if (!seeds || !name_key(arena, question, &key, &origins))
-        return err_arena(err, arena);
-    for (size_t at = 0; at < key.len && found < GRAPH_SEEDS_MAX;) {
-        uint64_t passages = 0;
-        bool begins = is_edge(key, at) && key.ptr[at] != ' ';
-        size_t len = begins ? name_at(access, key, at, &passages) : 0;
-        struct str name = str_slice(key, at, at + len);
-
-        if (len && !known_seed(seeds, found, name))
-            seeds[found++] = (struct graph_seed){.name = name,
-                                                 .passages = passages,
-                                                 .from = origins[at].from,
-                                                 .to = origins[at + len - 1].to,
-                                                 .compound = str_find_char(name, ' ') < name.len,
-                                                 .named = looks_named(name, &origins[at]),
-                                                 .common = passages > hub};
-        at += len ? len : 1;
-    }
-    *out = seeds;
-    *count = found;
     return true;
 }

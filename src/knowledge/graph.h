@@ -42,10 +42,13 @@ bool graph_seeds(const struct access *access, struct arena *arena, struct str qu
 struct graph_start {
     const struct graph_seed *seeds;
     size_t seed_count;
-    const struct lexical_hits
-        *words; /* what the words found; their share of the start is GRAPH_WORDS_SHARE */
+    const struct lexical_hits *words; /* that the question's words found; may be NULL */
+    size_t begin; /* at so many of them the walk begins, too, with GRAPH_WORDS_SHARE in all */
+    size_t most;  /* the best hits are told, their equals and all in `words`; 0: every one */
+    struct table *looked_up; /* for the walks of one question, of GRAPH_LOOKED_UP; or NULL */
 };
 #define GRAPH_WORDS_SHARE 0.4
+#define GRAPH_LOOKED_UP   ((size_t)GRAPH_OPENED * NAMES_PER_PASSAGE)
 
 struct graph_hit {
     struct str document; /* key */

@@ -157,6 +157,11 @@ struct ranked {
     uint32_t node; /* of the walk; UINT32_MAX: not reached */
     struct str document;
 };
+/* For all parts of a question. */
+struct walking {
+    struct arena *scratch;
+    struct table looked_up;
+};
 struct way_part {
     struct lexical_hits words;
     struct graph_walk walk;
@@ -238,21 +243,22 @@ static bool put_together(const struct way_request *r, struct way_part *p, struct
     return true;
 }
 
-static bool find_part(const struct way_request *r, struct arena *scratch, struct str text,
+static bool find_part(const struct way_request *r, struct walking *walking, struct str text,
                       struct way_part *out, struct err *err)
 {
+    struct graph_start start = {
+        .words = &out->words, .begin = WORDS_SEEDS, .looked_up = &walking->looked_up};
     struct graph_seed *seeds;
-    struct lexical_hits begin;
-    size_t count;
 
     if (!search_words(r, text, MAX_OF(r->limit, (size_t)WORDS_LEAST), &out->words, err) ||
-        !graph_seeds(r->access, r->arena, text, &seeds, &count, err))
+        !graph_seeds(r->access, r->arena, text, &seeds, &start.seed_count, err))
         return false;
-    begin = (struct lexical_hits){out->words.at, MIN_OF(out->words.count, (size_t)WORDS_SEEDS)};
     if (r->way == WAY_PARTS)
         return put_together(r, out, err);
-    return graph_rank(r->access, scratch, &(struct graph_start){seeds, count, &begin}, &out->walk,
-                      err) &&
+    start.seeds = seeds;
+    /* As many as are given, were given for other parts already, or are in front by their words. */
+    start.most = 2 * r->limit + out->words.count;
+    return graph_rank(r->access, walking->scratch, &start, &out->walk, err) &&
            put_together(r, out, err);
 }
 
@@ -305,17 +311,19 @@ static bool find_by_graph(const struct way_request *r, const struct question_par
                           struct way_found *out, struct err *err)
 {
     struct arena *scratch CLEANUP(arena_end) = arena_new(WALK_ARENA);
+    struct walking walking = {.scratch = scratch};
     struct way_part *parts = arena_array(r->arena, asked->count + 1, sizeof *parts);
     size_t count = asked->count + (asked->count > 1);
 
     if (!scratch)
         return err_no_room(err, "no memory to walk the graph");
+    table_init(&walking.looked_up, scratch, GRAPH_LOOKED_UP);
     out->hits.at = arena_array(r->arena, r->limit + 1, sizeof *out->hits.at);
     out->paths = arena_array(r->arena, r->limit + 1, sizeof *out->paths);
     if (!parts || !out->hits.at || !out->paths)
         return err_arena(err, r->arena);
     for (size_t i = 0; i < count; i++) {
-        if (!find_part(r, scratch, i < asked->count ? asked->text[i] : r->text, &parts[i], err))
+        if (!find_part(r, &walking, i < asked->count ? asked->text[i] : r->text, &parts[i], err))
             return false;
         out->limited = out->limited || parts[i].walk.limited;
     }

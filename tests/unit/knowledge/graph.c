@@ -42,7 +42,8 @@ static struct str walk(struct arena *arena, const struct access *access, const c
 
     buf_init(&b, arena, MIB);
     if (!graph_seeds(access, arena, str_from(question), &seeds, &count, &err) ||
-        !graph_rank(access, arena, &(struct graph_start){seeds, count, NULL}, &found, &err)) {
+        !graph_rank(access, arena, &(struct graph_start){.seeds = seeds, .seed_count = count},
+                    &found, &err)) {
         EXPECT(false, "%s", err.text);
         return STR_NONE;
     }
@@ -244,7 +245,8 @@ TEST(pushing_gives_what_adding_up_gives)
         plain_round(&g);
     REQUIRE(graph_seeds(&access, rig.arena, STR("nordlicht energy"), &seeds, &count, &err) &&
             count == 1);
-    REQUIRE(graph_rank(&access, rig.arena, &(struct graph_start){seeds, 1, NULL}, &found, &err));
+    REQUIRE(graph_rank(&access, rig.arena, &(struct graph_start){.seeds = seeds, .seed_count = 1},
+                       &found, &err));
     EXPECT(found.count >= 5);
     for (size_t i = 0; i < found.count; i++) /* what rests below the epsilon is missing */
         EXPECT(fabs((double)found.hits[i].score - g.rank[found.hits[i].passage]) < 0.01 &&
