@@ -193,11 +193,7 @@ static bool open_store(struct house *house, struct err *err)
         return false;
     if (!secret_is_empty(&house->settings->data.store))
         return open_shared(house, &options, err);
-    if (store_open(&options, &house->store, err))
-        return true;
-    log_error("a damaged weir.db comes back from a backup; what was spent since then is made good "
-              "from the audit log");
-    return false;
+    return store_open(&options, &house->store, err);
 }
 
 static bool open_instances(struct house *house, struct err *err)

@@ -26,6 +26,9 @@ struct store_conn {
 
 /* ---- errors ---- */
 
+#define DAMAGE_ADVICE \
+    " (bring it back from a backup; what was spent since then is made good from the audit log)"
+
 static enum err_code code_of(int rc)
 {
     switch (rc & 0xff) {
@@ -46,6 +49,13 @@ static enum err_code code_of(int rc)
     }
 }
 
+static const char *advice_of(int rc)
+{
+    int kind = rc & 0xff;
+
+    return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB ? DAMAGE_ADVICE : "";
+}
+
 /* SQLite's words name tables, columns and syntax, never values. */
 static bool fail(struct store_conn *conn, int rc, const char *sql, struct err *err)
 {
@@ -55,7 +65,7 @@ static bool fail(struct store_conn *conn, int rc, const char *sql, struct err *e
     if (code == ERR_INTERNAL || code == ERR_INVALID || code == ERR_TOO_LARGE)
         err_set(err, code, "statement \"%.48s\": %s", sql, why);
     else
-        err_set(err, code, "database: %s", why);
+        err_set(err, code, "database: %s%s", why, advice_of(rc));
     if (conn->db)
         err->sys = sqlite3_system_errno(conn->db);
     return false;
@@ -352,7 +362,7 @@ static bool open_file(struct arena *arena, const char *path, bool writer, struct
         return false;
     if (unclean) {
         if (!expect(conn, arena, "PRAGMA quick_check(1)", STR("ok"), err))
-            return err_wrap(err, "is damaged");
+            return err_wrap(err, "is damaged" DAMAGE_ADVICE);
         log_info("database \"%s\" was not closed in order; it is recovered and sound", path);
     }
     *out = conn;

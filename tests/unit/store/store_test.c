@@ -419,6 +419,7 @@ TEST(store_refuses_a_damaged_file)
     REQUIRE(file_store(wal.ptr, STR("left over"), 0600, &err)); /* an unclean end */
     EXPECT(!open_with(path, things, 1, &store, &err));
     EXPECT(strstr(err.text, "is damaged") || strstr(err.text, "malformed"), "%s", err.text);
+    EXPECT(strstr(err.text, "from a backup"), "%s", err.text);
     store_close(&store);
 }
 
