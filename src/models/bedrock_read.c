@@ -76,9 +76,10 @@ static bool read_call(struct gathering *g, json_ref block, const struct at *at, 
 {
     const struct at in = {at, "toolUse", 0};
     json_ref call = member(g->r->json, block, "toolUse");
+    static const char *const known[] = {"toolUseId", "name", "input", NULL};
     struct part *part = add_part(g, PART_TOOL_CALL, err);
 
-    if (!part ||
+    if (!part || !members_unknown(g->r, call, known, &part->extra, err) ||
         !member_text_needed(g->r, call, &(struct at){&in, "toolUseId", 0}, &part->id, err) ||
         !member_text_needed(g->r, call, &(struct at){&in, "name", 0}, &part->name, err) ||
         !member_raw(g->r, call, &(struct at){&in, "input", 0}, JSON_OBJECT, &part->arguments, err))
@@ -114,10 +115,11 @@ static bool read_result(struct gathering *g, json_ref block, const struct at *at
     json_ref result = member(g->r->json, block, "toolResult");
     json_ref list = member(g->r->json, result, "content");
     struct part *part = add_part(g, PART_TOOL_RESULT, err);
+    static const char *const known[] = {"toolUseId", "content", "status", NULL};
     struct gathering inside = {.r = g->r};
     size_t i = 0;
 
-    if (!part ||
+    if (!part || !members_unknown(g->r, result, known, &part->extra, err) ||
         !member_text_needed(g->r, result, &(struct at){&in, "toolUseId", 0}, &part->id, err))
         return false;
     part->is_error = member_is(g->r->json, result, "status", STR("error"));

@@ -206,6 +206,8 @@ static bool write_call(struct bedrock_writing *k, const struct part *p, struct e
     bedrock_member(&k->w, "name", p->name);
     jw_key(&k->w, "input");
     jw_raw(&k->w, input);
+    if (k->in->spoken == &dialect_bedrock)
+        members_write(&k->w, p->extra);
     jw_object_end(&k->w);
     jw_object_end(&k->w);
     return true;
@@ -247,6 +249,8 @@ static bool write_result(struct bedrock_writing *k, const struct turn *t, const 
     jw_array_end(&k->w);
     if (p->is_error)
         bedrock_member(&k->w, "status", STR("error"));
+    if (k->in->spoken == &dialect_bedrock)
+        members_write(&k->w, p->extra);
     jw_object_end(&k->w);
     jw_object_end(&k->w);
     return true;
@@ -303,6 +307,16 @@ static bool is_system(const struct turn *t)
     return t->role == TURN_SYSTEM || t->role == TURN_DEVELOPER;
 }
 
+/* A result takes no points inside it: what is to be kept there is kept up to its end. */
+static struct str cache_control_of(const struct part *part)
+{
+    struct str found = part->cache_control;
+
+    for (const struct part *p = part->inner; p && !found.len; p = p->next)
+        found = p->cache_control;
+    return found;
+}
+
 static bool write_turn(struct bedrock_writing *k, const struct turn *t, struct err *err)
 {
     for (const struct part *p = t->parts; p; p = p->next) {
@@ -310,7 +324,7 @@ static bool write_turn(struct bedrock_writing *k, const struct turn *t, struct e
         k->has_calls = k->has_calls || p->kind == PART_TOOL_CALL || p->kind == PART_TOOL_RESULT;
         if (!write_part(k, t, p, err))
             return false;
-        write_cache_point(k, p->cache_control);
+        write_cache_point(k, cache_control_of(p));
     }
     if (!t->name.len)
         return true;

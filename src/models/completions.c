@@ -91,7 +91,7 @@ static const struct field fields[] = {
     {"stop", FIELD_OWN, AT(stops), 0, 0, openai_read_stop, "where to stop: one string or several"},
     {"stream", FIELD_BOOL, AT(stream), 0, 0, NULL, "answer as events"},
     {"stream_options", FIELD_OWN, AT(include_usage), 0, 0, openai_read_stream_options,
-     "include_usage"},
+     "include_usage, include_obfuscation"},
     {"suffix", FIELD_TEXT, AT(suffix), 0, 0, NULL, "what stands behind the answer"},
     {"temperature", FIELD_NUMBER, AT(temperature), 0, 2, NULL, "0: the likeliest token"},
     {"top_k", FIELD_INT, AT(top_k), -1, 1e9, NULL,

@@ -101,6 +101,7 @@ struct conversation {
     void *own;                    /* what its reader keeps for its writer */
     struct str model;
     bool stream, include_usage;
+    bool pad_events;    /* of a stream, against who listens to their lengths: asked for */
     struct turn *turns; /* system turns stand where they stood */
     struct tool *tools;
     enum tool_choice tool_choice;

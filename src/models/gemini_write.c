@@ -118,6 +118,20 @@ static bool write_call(struct writing *k, const struct part *p, struct err *err)
     return true;
 }
 
+/* An object is the response as it stands; an error is one by its key. */
+static bool response_of(struct arena *arena, struct str text, bool is_error, struct str *out,
+                        struct err *err)
+{
+    if (!text.len) {
+        *out = is_error ? STR("{\"error\":\"\"}") : STR("{\"output\":\"\"}");
+        return true;
+    }
+    if (!is_error || !text_is_object(arena, text))
+        return object_from_text(arena, text, is_error ? "error" : "output", out, err);
+    *out = arena_fmt(arena, "{\"error\":" STR_FMT "}", STR_ARG(str_trim(text)));
+    return out->ptr || err_arena(err, arena);
+}
+
 static bool write_result(struct writing *k, const struct turn *t, const struct part *p,
                          struct err *err)
 {
@@ -125,8 +139,7 @@ static bool write_result(struct writing *k, const struct turn *t, const struct p
 
     if (!call_name(&k->calls, t, p, &name, err) || !parts_text(k->arena, p->inner, &text, err))
         return false;
-    if (!object_from_text(k->arena, text.len ? text : STR("\"\""), p->is_error ? "error" : "output",
-                          &response, err))
+    if (!response_of(k->arena, text, p->is_error, &response, err))
         return false;
     jw_object(&k->w);
     jw_key(&k->w, "functionResponse");
@@ -135,10 +148,7 @@ static bool write_result(struct writing *k, const struct turn *t, const struct p
         write_member(&k->w, "id", p->id);
     write_member(&k->w, "name", name);
     jw_key(&k->w, "response");
-    if (text.len)
-        jw_raw(&k->w, response);
-    else
-        jw_raw(&k->w, STR("{\"output\":\"\"}"));
+    jw_raw(&k->w, response);
     jw_object_end(&k->w);
     jw_object_end(&k->w);
     for (const struct part *inner = p->inner; inner; inner = inner->next)

@@ -49,6 +49,41 @@ static bool note_members(struct looking *l, struct str path, struct str extra, s
     return true;
 }
 
+static bool note_file_name(struct looking *l, const struct part *part, struct str path,
+                           struct err *err)
+{
+    struct str field;
+
+    if (part->kind != PART_FILE || !part->file_name.len || l->to != &dialect_gemini)
+        return true;
+    field = arena_fmt(l->arena, STR_FMT ".filename", STR_ARG(path));
+    return field.ptr ? losses_note(l->losses, field, NO_FIELD, err) : err_arena(err, l->arena);
+}
+
+/* Parts of a tool's result. Writers of chat and Bedrock name what they do not know themselves. */
+static bool note_inner(struct looking *l, const struct part *result, struct str path,
+                       struct err *err)
+{
+    bool is_own = l->in->spoken == l->to;
+    bool unknown_here = !is_own && (l->to == &dialect_gemini || l->to == &dialect_responses);
+    size_t i = 0;
+
+    for (const struct part *p = result->inner; p; p = p->next, i++) {
+        struct str inside = inner_path(l->arena, path, i);
+
+        if (!inside.ptr)
+            return err_arena(err, l->arena);
+        if (p->kind == PART_OTHER && unknown_here &&
+            !losses_note(l->losses, inside, "the provider has no such part in a result", err))
+            return false;
+        if (!note_file_name(l, p, inside, err))
+            return false;
+        if (p->kind != PART_OTHER && !l->writes_extras && !note_members(l, inside, p->extra, err))
+            return false;
+    }
+    return true;
+}
+
 static bool note_part(struct looking *l, const struct turn *turn, const struct part *part,
                       bool is_system, struct err *err)
 {
@@ -58,11 +93,11 @@ static bool note_part(struct looking *l, const struct turn *turn, const struct p
         return err_arena(err, l->arena);
     if (is_system && l->is_cloud && part->kind != PART_TEXT)
         return losses_note(l->losses, path, "a system turn is text alone there", err);
-    if (part->kind == PART_FILE && part->file_name.len && l->to == &dialect_gemini &&
-        !part_loss(l->arena, turn, part, "filename", NO_FIELD, l->losses, err))
+    if (!note_file_name(l, part, path, err))
         return false;
-    return l->writes_extras || part->kind == PART_OTHER || part->kind == PART_TOOL_CALL ||
-           note_members(l, path, part->extra, err);
+    if (!note_inner(l, part, path, err))
+        return false;
+    return l->writes_extras || part->kind == PART_OTHER || note_members(l, path, part->extra, err);
 }
 
 static bool note_turn(struct looking *l, const struct turn *turn, struct err *err)
@@ -110,6 +145,10 @@ bool leftovers_note(struct arena *arena, const struct conversation *in, const st
         if (!note_turn(&l, t, err))
             return false;
     if (!note_format(&l, err))
+        return false;
+    if (in->pad_events && in->stream && to != &dialect_openai &&
+        !losses_note(losses, STR("stream_options.include_obfuscation"), "events are not padded",
+                     err))
         return false;
     for (const struct tool *t = in->tools; t && !l.writes_extras; t = t->next, i++) {
         struct str path = t->extra.len ? arena_fmt(arena, "tools.%zu", i) : STR("");

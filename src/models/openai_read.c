@@ -303,7 +303,9 @@ bool openai_read_stream_options(struct field_reader *r, json_ref v, struct err *
         return err_set(err, ERR_INVALID, "stream_options: expected an object");
     if (flag && !json_bool(r->json, flag, &r->to->include_usage))
         return err_set(err, ERR_INVALID, "stream_options.include_usage: expected true or false");
-    return true;
+    flag = openai_given(r->json, v, STR("include_obfuscation"));
+    return !flag || json_bool(r->json, flag, &r->to->pad_events) ||
+           err_set(err, ERR_INVALID, "stream_options.include_obfuscation: expected true or false");
 }
 
 /* The newer name of it wins, whichever stands first. */
@@ -395,7 +397,7 @@ static const struct field fields[] = {
     {"store", FIELD_EXTRA, 0, 0, 0, NULL, "keep the answer at OpenAI"},
     {"stream", FIELD_BOOL, AT(stream), 0, 0, NULL, "answer as events"},
     {"stream_options", FIELD_OWN, AT(include_usage), 0, 0, openai_read_stream_options,
-     "include_usage"},
+     "include_usage, include_obfuscation"},
     {"temperature", FIELD_NUMBER, AT(temperature), 0, 2, NULL, "0: the likeliest token"},
     {"tool_choice", FIELD_OWN, AT(tool_choice), 0, 0, read_tool_choice,
      "auto, none, required, one function, allowed_tools"},

@@ -15,7 +15,7 @@ const struct field responses_fields[] = {
      "what the system says"},
     {"stream", FIELD_BOOL, AT(stream), 0, 0, NULL, "answer as server-sent events"},
     {"stream_options", FIELD_OWN, AT(stream), 0, 0, responses_read_stream_options,
-     "taken; events are not padded"},
+     "include_obfuscation; events are not padded"},
     {"max_output_tokens", FIELD_INT, AT(max_tokens), 1, TOKENS_MAX, NULL, "of the answer"},
     {"temperature", FIELD_NUMBER, AT(temperature), 0, 2, NULL, "0 to 2"},
     {"top_p", FIELD_NUMBER, AT(top_p), 0, 1, NULL, "0 to 1"},

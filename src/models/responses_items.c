@@ -168,16 +168,23 @@ static bool read_message(struct gathering *g, json_ref v, const struct at *at, s
                  {"assistant", TURN_ASSISTANT},
                  {"system", TURN_SYSTEM},
                  {"developer", TURN_DEVELOPER}};
+    static const char *const known[] = {"type", "id", "role", "content", "status", NULL};
     const struct at content = {at, "content", 0};
+    struct str extra = STR_NONE;
 
+    if (!members_unknown(g->r, v, known, &extra, err))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         if (!member_is(g->r->json, v, "role", str_from(roles[i].name)))
             continue;
-        if (roles[i].role != TURN_ASSISTANT || !g->turn || g->turn->role != TURN_ASSISTANT) {
+        /* Members of its own (a phase) speak of this message alone. */
+        if (roles[i].role != TURN_ASSISTANT || !g->turn || g->turn->role != TURN_ASSISTANT ||
+            extra.len) {
             g->turn = member_turn(g->r, &g->turns, roles[i].role, at, err);
             if (!g->turn)
                 return false;
             g->end = &g->turn->parts;
+            g->turn->extra = extra;
         }
         return read_content(g, member(g->r->json, v, "content"), &content, &g->end, err);
     }
@@ -187,9 +194,12 @@ static bool read_message(struct gathering *g, json_ref v, const struct at *at, s
 
 static bool read_call(struct gathering *g, json_ref v, const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"type",      "id",     "call_id", "name",
+                                        "arguments", "status", NULL};
     struct part *part = add_part(g, TURN_ASSISTANT, PART_TOOL_CALL, at, err);
 
-    if (!part || !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err) ||
+    if (!part || !members_unknown(g->r, v, known, &part->extra, err) ||
+        !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err) ||
         !member_text_needed(g->r, v, &(struct at){at, "name", 0}, &part->name, err) ||
         !member_text_needed(g->r, v, &(struct at){at, "arguments", 0}, &part->arguments, err))
         return false;
@@ -199,13 +209,15 @@ static bool read_call(struct gathering *g, json_ref v, const struct at *at, stru
 
 static bool read_call_output(struct gathering *g, json_ref v, const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"type", "id", "call_id", "output", "status", NULL};
     struct part **inner;
     struct part *part;
 
     g->turn = NULL; /* a turn of its own */
     part = add_part(g, TURN_TOOL, PART_TOOL_RESULT, at, err);
     g->turn = NULL;
-    if (!part || !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err))
+    if (!part || !members_unknown(g->r, v, known, &part->extra, err) ||
+        !member_text_needed(g->r, v, &(struct at){at, "call_id", 0}, &part->id, err))
         return false;
     inner = &part->inner;
     return read_content(g, member(g->r->json, v, "output"), &(struct at){at, "output", 0}, &inner,

@@ -227,8 +227,15 @@ bool responses_read_unkept(struct field_reader *r, json_ref v, struct err *err)
 
 bool responses_read_stream_options(struct field_reader *r, json_ref v, struct err *err)
 {
-    return json_kind(r->json, v) == JSON_OBJECT || /* only how to pad events against listeners */
-           err_set(err, ERR_INVALID, "stream_options: expected an object");
+    const struct at at = {NULL, "stream_options", 0};
+    int pad = 0;
+
+    if (json_kind(r->json, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "stream_options: expected an object");
+    if (!member_flag(r, v, &(struct at){&at, "include_obfuscation", 0}, &pad, err))
+        return false;
+    r->to->pad_events = pad > 0;
+    return true;
 }
 
 bool responses_read_request(struct arena *arena, const struct json *json, struct conversation *out,

@@ -121,7 +121,7 @@ static void close_message(struct sending *s)
     s->message_open = false;
 }
 
-static void open_message(struct sending *s, enum turn_role role)
+static void open_message(struct sending *s, const struct turn *turn)
 {
     static const char *const roles[] = {[TURN_SYSTEM] = "system",
                                         [TURN_DEVELOPER] = "developer",
@@ -134,7 +134,9 @@ static void open_message(struct sending *s, enum turn_role role)
     s->message_open = true;
     typed(s->w, "message");
     jw_key(s->w, "role");
-    jw_cstr(s->w, roles[role]);
+    jw_cstr(s->w, roles[turn->role]);
+    if (s->same)
+        members_write(s->w, turn->extra);
     jw_key(s->w, "content");
     jw_array(s->w);
 }
@@ -146,7 +148,21 @@ static void write_call(struct sending *s, const struct part *part)
     write_text_member(s->w, "name", part->name);
     write_text_member(s->w, "arguments",
                       str_is_empty(part->arguments) ? STR("{}") : part->arguments);
+    if (s->same)
+        members_write(s->w, part->extra);
     jw_object_end(s->w);
+}
+
+/* The dialect has no mark for a call that failed: models read it in the words. */
+static bool write_failure(struct sending *s, const struct part *result, struct err *err)
+{
+    struct str text = STR_NONE;
+
+    if (!parts_text(s->arena, result->inner, &text, err))
+        return false;
+    text = arena_fmt(s->arena, "Error: " STR_FMT, STR_ARG(text));
+    jw_str(s->w, text);
+    return text.ptr || err_arena(err, s->arena);
 }
 
 static bool write_call_output(struct sending *s, const struct turn *turn, const struct part *part,
@@ -157,15 +173,20 @@ static bool write_call_output(struct sending *s, const struct turn *turn, const 
     typed(s->w, "function_call_output");
     write_text_member(s->w, "call_id", part->id);
     jw_key(s->w, "output");
-    if (!inner || (!inner->next && inner->kind == PART_TEXT)) {
+    if (part->is_error) {
+        if (!write_failure(s, part, err))
+            return false;
+    } else if (!inner || (!inner->next && inner->kind == PART_TEXT && !inner->extra.len)) {
         jw_str(s->w, inner ? inner->text : STR(""));
     } else {
         jw_array(s->w);
         for (; inner; inner = inner->next)
-            if (!write_content(s, turn, inner, index, err))
+            if (inner->kind != PART_OTHER && !write_content(s, turn, inner, index, err))
                 return false;
         jw_array_end(s->w);
     }
+    if (s->same)
+        members_write(s->w, part->extra);
     jw_object_end(s->w);
     return true;
 }
@@ -199,7 +220,7 @@ static bool write_part(struct sending *s, const struct turn *turn, const struct 
     case PART_REFUSAL:
     case PART_IMAGE:
     case PART_AUDIO:
-    case PART_FILE: open_message(s, turn->role); return write_content(s, turn, part, index, err);
+    case PART_FILE: open_message(s, turn); return write_content(s, turn, part, index, err);
     case PART_REASONING: close_message(s); return write_reasoning(s, turn, part, index, err);
     case PART_TOOL_CALL:
         close_message(s);

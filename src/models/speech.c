@@ -398,6 +398,7 @@ static SUSPENDS bool ask(struct provided *p, const struct conversation *asked,
     struct upstream_question q;
 
     if (!signatures_fit(p->arena, asked, p->dialect, losses, &asked, err) ||
+        !words_fit(p->arena, asked, p->dialect, &asked, err) ||
         !leftovers_note(p->arena, asked, p->dialect, losses, err) ||
         !p->dialect->write_request(p->arena, asked, model, losses, &out, err))
         return false;

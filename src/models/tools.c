@@ -95,7 +95,7 @@ static const char *list_of(struct str turn)
     if (str_starts(turn, STR("contents.")) || str_starts(turn, STR("systemInstruction")) ||
         str_starts(turn, STR("system_instruction")))
         return "parts.";
-    return str_eq(turn, STR("system")) ? "" : "content.";
+    return str_eq(turn, STR("system")) || str_ends(turn, STR(".content")) ? "" : "content.";
 }
 
 /* Of Responses: what is an item of its own there has no content. */
@@ -112,9 +112,16 @@ struct str part_path(struct arena *arena, const struct turn *turn, const struct 
 
     for (const struct part *p = turn->parts; p && p != part; p = p->next)
         at++;
-    if (str_eq(turn->path, STR("prompt")) || is_item(turn, part))
+    if (str_eq(turn->path, STR("prompt")) || is_item(turn, part) ||
+        (part->kind == PART_TOOL_RESULT && turn->role == TURN_TOOL)) /* the turn is the result */
         return turn->path;
     return arena_fmt(arena, STR_FMT ".%s%u", STR_ARG(turn->path), list_of(turn->path), at);
+}
+
+struct str inner_path(struct arena *arena, struct str result, size_t at)
+{
+    return arena_fmt(arena, STR_FMT ".%s.%zu", STR_ARG(result),
+                     str_starts(result, STR("input.")) ? "output" : "content", at);
 }
 
 bool part_loss(struct arena *arena, const struct turn *turn, const struct part *part,

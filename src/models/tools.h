@@ -40,6 +40,13 @@ bool builtin_tool(struct arena *arena, const struct tool *tool, size_t at, const
 /* May it be one that runs code? Anthropic wants to be told in the head. */
 bool builtin_may_run_code(const struct tool *tool);
 
+/* Where a part of a tool's result stands: "messages.2.content.1.content.0"; "input.2.output.0" of Responses. */
+struct str inner_path(struct arena *arena, struct str result, size_t at);
+
+/* *out: `in`, or a copy whose parts that are words to everybody are text, where `to` knows them not (words.c). */
+bool words_fit(struct arena *arena, const struct conversation *in, const struct dialect *to,
+               const struct conversation **out, struct err *err) MUST_CHECK;
+
 /* What of it no writer of the dialect `to` looks at, noted (leftovers.c). */
 bool leftovers_note(struct arena *arena, const struct conversation *in, const struct dialect *to,
                     struct losses *losses, struct err *err) MUST_CHECK;

@@ -30,10 +30,10 @@ struct conversation *kit_read(struct arena *arena, const struct dialect *from, c
 struct str kit_request(struct arena *arena, const struct dialect *from, const struct dialect *to,
                        const char *body, struct losses *losses, struct err *err)
 {
-    struct conversation *c = kit_read(arena, from, body, err);
+    const struct conversation *c = kit_read(arena, from, body, err);
     struct outgoing out = {0};
 
-    if (!c || !leftovers_note(arena, c, to, losses, err) ||
+    if (!c || !words_fit(arena, c, to, &c, err) || !leftovers_note(arena, c, to, losses, err) ||
         !to->write_request(arena, c, &kit_model, losses, &out, err))
         return STR_NONE;
     return out.body;

@@ -17,7 +17,13 @@
     "{\"model\":\"m\",\"max_tokens\":9," rest "\"messages\":[" messages "]}"
 #define BLOCK(block)  "{\"role\":\"user\",\"content\":[" block "]}"
 #define ANSWER(block) SAYS("") ",{\"role\":\"assistant\",\"content\":[" block "]}," SAYS("")
-#define ITEMS(items)  "{\"model\":\"m\",\"input\":[" items "]}"
+#define CALLED(members, result)                                                           \
+    SAYS("")                                                                              \
+    ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\",\"name\":" \
+    "\"f\",\"input\":{}" members "}]},{\"role\":\"user\",\"content\":[{\"type\":"         \
+    "\"tool_result\",\"tool_use_id\":\"t\",\"content\":[" result "]}]}"
+#define RESULT(result) CALLED("", result)
+#define ITEMS(items)   "{\"model\":\"m\",\"input\":[" items "]}"
 
 static const struct {
     const char *name;
@@ -77,6 +83,72 @@ static const struct {
     {"a result of the provider's own search", &dialect_anthropic, "messages.1.content.0",
      CLAUDE("", ANSWER("{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"" MARK
                        "\",\"content\":[]}"))},
+    {"a tool's search result", &dialect_anthropic, "messages.2.content.0",
+     CLAUDE(
+         "",
+         RESULT(
+             "{\"type\":\"search_result\",\"source\":\"s\",\"title\":\"t\",\"content\":[{\"type\":"
+             "\"text\",\"text\":\"" MARK "\"}]}"))},
+    {"a search result of the client's own", &dialect_anthropic, "messages.0.content.0",
+     CLAUDE("", BLOCK("{\"type\":\"search_result\",\"source\":\"" MARK
+                      "\",\"title\":\"t\",\"content\":[]}"))},
+    {"sources of a search result's text", &dialect_anthropic,
+     "messages.0.content.0.content.0.citations",
+     CLAUDE("", BLOCK("{\"type\":\"search_result\",\"source\":\"s\",\"title\":\"t\",\"content\":[{"
+                      "\"type\":\"text\",\"text\":\"a\",\"citations\":[{\"cited_text\":\"" MARK
+                      "\"}]}]}"))},
+    {"whose tool it was", &dialect_bedrock, "messages.1.content.0.type",
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]},{\"role\":\"assistant\","
+     "\"content\":[{"
+     "\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\",\"input\":{},\"type\":\"" MARK
+     "\"}}]},{\"role\":\"user\",\"content\":[{"
+     "\"toolResult\":{\"toolUseId\":\"t\",\"content\":[{\"text\":\"r\"}]}}]}]}"},
+    {"title of a tool's document", &dialect_anthropic, "messages.2.content.0.content.0.filename",
+     CLAUDE("", RESULT("{\"type\":\"document\",\"title\":\"" MARK
+                       "\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/"
+                       "pdf\",\"data\":\"JVBERi0=\"}}"))},
+    {"a document in pieces", &dialect_anthropic, "messages.0.content.0",
+     CLAUDE("", BLOCK("{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{"
+                      "\"type\":\"text\","
+                      "\"text\":\"" MARK "\"}]}}"))},
+    {"a tool's reference", &dialect_anthropic, "messages.2.content.0.content.0",
+     CLAUDE("", RESULT("{\"type\":\"tool_reference\",\"tool_name\":\"" MARK "\"}"))},
+    {"sources of a tool's text", &dialect_anthropic, "messages.2.content.0.content.0.citations",
+     CLAUDE("", RESULT("{\"type\":\"text\",\"text\":\"a\",\"citations\":[{\"cited_text\":\"" MARK
+                       "\"}]}"))},
+    {"who called a tool", &dialect_anthropic, "messages.1.content.0.caller",
+     CLAUDE("",
+            CALLED(",\"caller\":{\"type\":\"code_execution_20260120\",\"tool_id\":\"" MARK "\"}",
+                   "{\"type\":\"text\",\"text\":\"a\"}"))},
+    {"a search result of Bedrock", &dialect_bedrock, "messages.2.content.0",
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]},{\"role\":\"assistant\","
+     "\"content\":[{"
+     "\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\",\"input\":{}}}]},{\"role\":\"user\","
+     "\"content\":[{"
+     "\"toolResult\":{\"toolUseId\":\"t\",\"content\":[{\"searchResult\":{\"source\":\"s\","
+     "\"title\":\"t\","
+     "\"content\":[{\"text\":\"" MARK "\"}],\"citations\":{\"enabled\":false}}}]}}]}]}"},
+    {"a member of a tool's text", &dialect_openai, "messages.2.content.0.mood",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"t\",\"type\":"
+                       "\"function\",\"function\":{"
+                       "\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_"
+                       "id\":\"t\","
+                       "\"content\":[{\"type\":\"text\",\"text\":\"a\",\"mood\":\"" MARK "\"}]}")},
+    {"a member of a call's output", &dialect_responses, "input.2.output.0.mood",
+     ITEMS(SAYS(
+         "") ",{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\"},{"
+             "\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":[{\"type\":\"input_"
+             "text\","
+             "\"text\":\"a\",\"mood\":\"" MARK "\"}]}")},
+    {"where a call belongs", &dialect_responses, "input.1.namespace",
+     ITEMS(SAYS(
+         "") ",{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\","
+             "\"namespace\":\"" MARK
+             "\"},{\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":"
+             "\"a\"}")},
+    {"phase of a message", &dialect_responses, "input.1.phase",
+     ITEMS(SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\","
+                    "\"phase\":\"" MARK "\"}," SAYS(""))},
     {"an option of the provider's own search", &dialect_anthropic, "tools.0.max_uses",
      CLAUDE(
          "\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":\"" MARK
@@ -179,6 +251,44 @@ TEST(what_says_nothing_is_not_named)
             EXPECT(losses.count == 0, "%zu to %s: " STR_FMT, i, targets[t]->name,
                    STR_ARG(losses.fields[0]));
         }
+}
+
+/* That a tool failed is told to every provider, with words or without. */
+TEST(a_failed_call_is_told_as_one)
+{
+    static const struct {
+        const struct dialect *to;
+        const char *result, *want;
+    } cases[] = {
+        {&dialect_openai, "[]", "Error: "},
+        {&dialect_openai, "\"no such city\"", "Error: no such city"},
+        {&dialect_responses, "[]", "\"output\":\"Error: \""},
+        {&dialect_responses, "\"no such city\"", "\"output\":\"Error: no such city\""},
+        {&dialect_gemini, "[]", "{\"error\":\"\"}"},
+        {&dialect_gemini, "\"no such city\"", "{\"error\":\"no such city\"}"},
+        {&dialect_gemini, "\"{\\\"code\\\":7}\"", "{\"error\":{\"code\":7}}"},
+        {&dialect_bedrock, "[]", "\"status\":\"error\""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str body = arena_fmt(
+            arena,
+            CLAUDE("",
+                   SAYS("") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
+                            "\"t\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{"
+                            "\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"is_error\":true,"
+                            "\"content\":%s}]}"),
+            cases[i].result);
+        struct str sent =
+            kit_request(arena, &dialect_anthropic, cases[i].to, body.ptr, &losses, &err);
+
+        EXPECT(sent.ptr && str_find(sent, str_from(cases[i].want)) < sent.len, "%zu: %s " STR_FMT,
+               i, err.text, STR_ARG(sent));
+        EXPECT(losses.count == 0, "%zu: " STR_FMT, i, STR_ARG(losses.fields[0]));
+    }
 }
 
 static const struct {
