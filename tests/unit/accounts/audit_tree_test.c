@@ -448,7 +448,7 @@ TEST(audit_tables_made_on_the_way_are_the_same)
     for (size_t i = 0; i < count; i++) {
         const char *path =
             arena_fmt(log.arena, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(names[i])).ptr;
-        struct str on_the_way, again;
+        struct str on_the_way = STR_NONE, again = STR_NONE;
 
         EXPECT(file_load(log.arena, path, MIB, &on_the_way, &err) && file_remove(path, &err) &&
                    audit_index_missing(log.dir, audit_last_seq(log.audit), &err) &&
