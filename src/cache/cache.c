@@ -25,9 +25,10 @@ bool cache_open(const struct cache_options *options, struct cache **out, struct 
         c->options = *options;
         mutex_init(&c->waiting.lock);
         c->memory = memory_new(arena, &memory);
+        c->recall = recall_new(arena);
         c->flights = flights_new(arena, options->entry_bytes_max);
     }
-    if (!c || !c->memory || !c->flights) {
+    if (!c || !c->memory || !c->recall || !c->flights) {
         arena_end(&arena);
         return err_no_room(err, "no memory for the cache");
     }
@@ -53,11 +54,32 @@ void cache_close(struct cache **at)
     disk_close(&c->disk);
     flights_free(c->flights);
     memory_clear(c->memory);
+    recall_clear(c->recall);
     struct arena *arena = c->arena;
     arena_end(&arena);
 }
 
 /* ---- looking up ---- */
+
+bool cache_recall(struct cache *cache, struct arena *arena, const struct cache_identity *from,
+                  struct cache_recall *out, struct err *err)
+{
+    out->purges = atomic_load(&cache->purges);
+    out->known = recall_get(cache->recall, from, &out->key);
+    return out->known || cache_key_of(arena, from, &out->key, err);
+}
+
+/* After a purge nothing stays that was on its way when it began. */
+void cache_remember(struct cache *cache, const struct cache_identity *from,
+                    const struct cache_recall *recall, bool hit)
+{
+    if (hit == recall->known)
+        return;
+    if (hit)
+        recall_put(cache->recall, from, &recall->key);
+    if (!hit || recall->purges != atomic_load(&cache->purges))
+        recall_drop(cache->recall, from);
+}
 
 static bool hit(struct cache_ticket *t, struct entry *e)
 {
@@ -231,12 +253,14 @@ bool cache_purge(struct cache *cache, const struct cache_selector *what, uint64_
         return false;
     atomic_fetch_add(&cache->purges, 1);
     in_memory = memory_purge(cache->memory, what);
+    recall_clear(cache->recall);
     if (cache->disk && !pool_run(cache->pool, purge_disk, &p, err))
         return false;
     if (p.ok && cache->options.redis)
         p.ok = shared_purge(cache->options.redis, cache->options.redis_prefix, what, &p.gone, err);
     atomic_fetch_add(&cache->purges, 1);
     in_memory += memory_purge(cache->memory, what);
+    recall_clear(cache->recall); /* of a hit that was under way */
     *gone = in_memory + p.gone;
     return p.ok;
 }

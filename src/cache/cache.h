@@ -51,6 +51,17 @@ enum cache_part {
     CACHE_LEADS,
     CACHE_JOINS,
 };
+/* The key of what is asked, as cache_key_of() makes it, or remembered (recall.h). */
+struct cache_recall {
+    struct cache_key key;
+    bool known;      /* it was remembered */
+    uint64_t purges; /* of the cache, until then */
+};
+bool cache_recall(struct cache *cache, struct arena *arena, const struct cache_identity *from,
+                  struct cache_recall *out, struct err *err) MUST_CHECK;
+/* When it was looked up: a key that has an answer is worth remembering. */
+void cache_remember(struct cache *cache, const struct cache_identity *from,
+                    const struct cache_recall *recall, bool hit);
 /* Texts of `ask` are the request's. *out lives in the arena. */
 SUSPENDS bool cache_look_up(struct cache *cache, struct arena *arena, const struct cache_ask *ask,
                             struct cache_ticket **out, struct err *err) MUST_CHECK;

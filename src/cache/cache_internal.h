@@ -6,6 +6,7 @@
 #include "cache/disk.h"
 #include "cache/flight.h"
 #include "cache/memory.h"
+#include "cache/recall.h"
 #include "cache/shared.h"
 #include "sys/mutex.h"
 #include "sys/pool.h"
@@ -14,6 +15,7 @@ struct cache {
     struct arena *arena; /* holds this struct */
     struct cache_options options;
     struct memory *memory;
+    struct recall *recall;
     struct flights *flights;
     struct disk *disk; /* NULL: none */
     struct pool *pool; /* for the files; NULL: none */

@@ -54,8 +54,8 @@ struct flight {
     void (*alone)(void *arg);
     void *alone_arg;
     uint32_t port_count;
-    struct flight_port ports[PORTS_MAX];
     size_t text_len; /* of text[]: what the head views */
+    struct flight_port ports[PORTS_MAX];
     char text[1024];
 };
 
@@ -107,7 +107,8 @@ static struct flight *new_flight(struct flights *all, const struct cache_key *ke
 
     if (!f)
         return NULL;
-    memset(f, 0, sizeof *f);
+    memset(f, 0,
+           offsetof(struct flight, ports)); /* ports and texts are written before they are read */
     mutex_init(&f->lock);
     f->got = got;
     f->all = all;

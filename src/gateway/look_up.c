@@ -99,6 +99,18 @@ static struct str variant_of(const struct request *req)
                      str_find(head->query, STR("alt=sse")) < head->query.len ? "alt=sse" : "");
 }
 
+static struct str with_prefix(struct arena *arena, struct str prefix, struct str name)
+{
+    char *text = arena_alloc_raw(arena, prefix.len + name.len);
+
+    if (!text)
+        return STR_NONE;
+    memcpy(text, prefix.ptr, prefix.len);
+    if (name.len)
+        memcpy(text + prefix.len, name.ptr, name.len);
+    return (struct str){text, prefix.len + name.len};
+}
+
 /* What it goes by when a person or a document is to be forgotten. An answer with more sources than an entry has
  * room for is not kept: nobody could find it again. */
 static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *err)
@@ -110,12 +122,11 @@ static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *
         ask->plan.may_store = false;
         return true;
     }
-    sources[count++] = arena_fmt(req->arena, CACHE_OF_KEY STR_FMT, STR_ARG(req->who->key_id));
+    sources[count++] = with_prefix(req->arena, STR(CACHE_OF_KEY), req->who->key_id);
     if (req->subject.len)
-        sources[count++] = arena_fmt(req->arena, CACHE_OF_SUBJECT STR_FMT, STR_ARG(req->subject));
+        sources[count++] = with_prefix(req->arena, STR(CACHE_OF_SUBJECT), req->subject);
     for (size_t i = 0; i < req->document_count; i++)
-        sources[count++] =
-            arena_fmt(req->arena, CACHE_OF_DOCUMENT STR_FMT, STR_ARG(req->documents[i]));
+        sources[count++] = with_prefix(req->arena, STR(CACHE_OF_DOCUMENT), req->documents[i]);
     for (size_t i = 0; i < count; i++) {
         if (!sources[i].ptr)
             return err_arena(err, req->arena);
@@ -124,8 +135,8 @@ static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *
     return true;
 }
 
-static bool fill_ask(struct request *req, const struct cache_wish *wish,
-                     const struct cache_plan *plan, struct cache_ask *ask, struct err *err)
+static bool identify(const struct request *req, const struct cache_plan *plan,
+                     struct cache_identity *out, struct err *err)
 {
     struct cache_identity identity = {.space = plan->shared ? CACHE_SPACE_SHARED : req->who->tenant,
                                       .dialect = req->label,
@@ -141,13 +152,21 @@ static bool fill_ask(struct request *req, const struct cache_wish *wish,
         return err_arena(err, req->arena);
     if (!target_of(req, &identity.target, err))
         return false;
+    *out = identity;
+    return true;
+}
+
+static bool fill_ask(struct request *req, const struct cache_wish *wish,
+                     const struct cache_plan *plan, const struct cache_identity *identity,
+                     struct cache_ask *ask, struct err *err)
+{
     *ask = (struct cache_ask){.plan = *plan,
-                              .space = identity.space,
-                              .model = identity.model,
+                              .space = identity->space,
+                              .model = identity->model,
                               .tag_count = wish->tag_count,
                               .prompt_bytes = req->chat.prompt_bytes};
     memcpy(ask->tags, wish->tags, sizeof wish->tags);
-    return tag_sources(req, ask, err) && cache_key_of(req->arena, &identity, &ask->key, err);
+    return tag_sources(req, ask, err);
 }
 
 /* What the provider of a kept answer could not be told, told again. */
@@ -193,12 +212,19 @@ static bool none_kept(struct request *req, struct err *err)
 static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_wish *wish,
                                         const struct cache_plan *plan, struct err *err)
 {
+    struct cache *cache = settings_of(req)->cache;
+    struct cache_identity identity;
+    struct cache_recall recall;
     struct cache_ask ask;
 
-    if (!fill_ask(req, wish, plan, &ask, err) ||
-        !cache_look_up(settings_of(req)->cache, req->arena, &ask, &req->ticket, err))
+    if (!identify(req, plan, &identity, err) ||
+        !cache_recall(cache, req->arena, &identity, &recall, err) ||
+        !fill_ask(req, wish, plan, &identity, &ask, err))
         return false;
-    req->cache_key = ask.key;
+    ask.key = req->cache_key = recall.key;
+    if (!cache_look_up(cache, req->arena, &ask, &req->ticket, err))
+        return false;
+    cache_remember(cache, &identity, &recall, cache_part(req->ticket) == CACHE_HITS);
     if (cache_part(req->ticket) != CACHE_HITS)
         return true;
     req->answer = cache_answer(req->ticket);

@@ -1,0 +1,160 @@
+/* Remembered keys: the same bytes of the same tenant, or nothing. */
+#include "cache/recall.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "test.h"
+
+static const struct cache_identity usual = {.space = {"acme", 4},
+                                            .dialect = {"chat", 4},
+                                            .model = {"m", 1},
+                                            .target = {"p\nhttp://p\nremote-m", 19},
+                                            .variant = {"v", 1}};
+
+static const char question[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
+                               "\"where did it rain on the first of May?\"}]}";
+
+static struct cache_identity with_body(struct arena *arena, struct cache_identity identity,
+                                       const char *body)
+{
+    struct err err = {0};
+
+    identity.body = json_parse(arena, str_from(body), &err);
+    EXPECT(identity.body != NULL, "%s: %s", err.text, body);
+    return identity;
+}
+
+static struct cache_key key_of(struct arena *arena, const struct cache_identity *identity)
+{
+    struct cache_key key = {{0}};
+    struct err err = {0};
+
+    EXPECT(cache_key_of(arena, identity, &key, &err), "%s", err.text);
+    return key;
+}
+
+/* Known or not, it is the key that the long way gives. */
+static bool recalled(struct arena *arena, struct recall *all, const struct cache_identity *identity)
+{
+    struct cache_key found, key = key_of(arena, identity);
+
+    if (!recall_get(all, identity, &found))
+        return false;
+    EXPECT(memcmp(&found, &key, sizeof key) == 0);
+    return true;
+}
+
+TEST(a_question_is_remembered_by_all_that_decides_its_key)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct recall *all = recall_new(arena);
+    struct cache_identity asked, other;
+
+    REQUIRE(all != NULL);
+    asked = with_body(arena, usual, question);
+    EXPECT(!recalled(arena, all, &asked));
+    recall_put(all, &asked, &(struct cache_key){.bytes = {0}});
+    recall_drop(all, &asked);
+    EXPECT(!recalled(arena, all, &asked));
+
+    struct cache_key key = key_of(arena, &asked);
+
+    recall_put(all, &asked, &key);
+    EXPECT(recalled(arena, all, &asked));
+
+    struct str *const texts[] = {&other.space, &other.dialect, &other.model, &other.target,
+                                 &other.variant};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        other = asked;
+        *texts[i] = STR("q"); /* of the length of some, and of none */
+        EXPECT(!recalled(arena, all, &other), "%zu", i);
+        other = asked;
+        *texts[i] = str_slice(*texts[i], 0, texts[i]->len - 1);
+        EXPECT(!recalled(arena, all, &other), "%zu", i);
+    }
+    /* A piece that goes from one text to its neighbour is no other way to say the same. */
+    other = asked;
+    other.space = STR("acmec");
+    other.dialect = STR("hat");
+    EXPECT(!recalled(arena, all, &other));
+    other = asked;
+    other.stream = true;
+    EXPECT(!recalled(arena, all, &other));
+    other = with_body(arena, usual, "{\"messages\":[]}");
+    EXPECT(!recalled(arena, all, &other));
+    EXPECT(recalled(arena, all, &asked));
+    recall_clear(all);
+    EXPECT(!recalled(arena, all, &asked));
+}
+
+/* Each byte of the text counts, also where the slot does not depend on it. */
+TEST(a_question_that_differs_in_a_byte_is_another)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct recall *all = recall_new(arena);
+    struct cache_identity asked;
+    struct cache_key key;
+    size_t from = str_find(str_from(question), STR("where")),
+           to = str_find(str_from(question), STR("?\"}"));
+
+    REQUIRE(all != NULL);
+    asked = with_body(arena, usual, question);
+    key = key_of(arena, &asked);
+    for (size_t i = from; i < to; i++) {
+        char text[sizeof question];
+        size_t mark = arena_mark(arena);
+        struct cache_identity other;
+
+        recall_put(all, &asked, &key);
+        memcpy(text, question, sizeof text);
+        text[i] ^= 1;
+        other = with_body(arena, usual, text);
+        EXPECT(!recalled(arena, all, &other), "%zu", i);
+        arena_rewind(arena, mark);
+    }
+    recall_clear(all);
+}
+
+TEST(remembered_questions_are_bounded)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct recall *all = recall_new(arena);
+    static char text[RECALL_QUESTION + 64];
+    struct cache_key key = {{1}};
+    size_t most = 0;
+
+    REQUIRE(all != NULL);
+    for (size_t i = 0; i < 400; i++) {
+        size_t len = i % 9 == 0 ? RECALL_QUESTION - 100 : 5000 + 53 * i, mark = arena_mark(arena);
+
+        memset(text, 'a' + (int)(i % 26), sizeof text);
+        memcpy(text, "{\"input\":\"", 10);
+        snprintf(text + len, 64, "%zu\"}", i);
+
+        struct cache_identity asked = with_body(arena, usual, text);
+
+        recall_put(all, &asked, &key);
+        EXPECT(recall_bytes(all) <= RECALL_BYTES, "%zu", recall_bytes(all));
+        most = MAX_OF(most, recall_bytes(all));
+        arena_rewind(arena, mark);
+    }
+    EXPECT(most > RECALL_BYTES / 2, "%zu",
+           most); /* what comes to the bound is not kept, nothing else is lost */
+    recall_clear(all);
+
+    struct cache_identity large;
+
+    memset(text, 'x', sizeof text - 1); /* one byte above the most, and the least there is */
+    memcpy(text, "{\"input\":\"", 10);
+    memcpy(text + RECALL_QUESTION - 1, "\"}", 3);
+    large = with_body(arena, usual, text);
+    recall_put(all, &large, &key);
+    EXPECT(!recall_get(all, &large, &key));
+    large = with_body(arena, usual, "{}");
+    recall_put(all, &large, &key);
+    EXPECT(!recall_get(all, &large, &key));
+    recall_drop(all, &large);
+    EXPECT(recall_bytes(all) == 0, "%zu", recall_bytes(all));
+}
