@@ -6,6 +6,7 @@
 #include "accounts/audit_internal.h"
 #include "accounts/calendar.h"
 #include "base/json.h"
+#include "base/line.h"
 #include "base/log.h"
 #include "base/utf8.h"
 
@@ -27,136 +28,137 @@ static_assert(SEQ_ROOM + HASH_ROOM +
 
 static _Thread_local char scratch[AUDIT_LINE_MAX];
 
-static void put_text(struct buf *b, struct str name, struct str text, size_t max)
+static NOINLINE COLD void put_cut(struct line *l, struct str name, struct str text, size_t max)
+{
+    text.len = utf8_boundary(text, max - CUT_MARK.len);
+    line_text(l, name, text);
+    l->at--; /* the quote */
+    line_put(l, CUT_MARK);
+    line_put(l, STR("\""));
+}
+
+static inline void put_text(struct line *l, struct str name, struct str text, size_t max)
 {
     if (!text.len)
         return;
-    buf_str(b, name);
-    if (text.len <= max) {
-        buf_json_str(b, text);
-        return;
-    }
-    text.len = utf8_boundary(text, max - CUT_MARK.len);
-    buf_json_str(b, text);
-    b->len--; /* the quote */
-    buf_str(b, CUT_MARK);
-    buf_char(b, '"');
+    if (LIKELY(text.len <= max))
+        line_text(l, name, text);
+    else
+        put_cut(l, name, text, max);
 }
 
-static void put_i64(struct buf *b, struct str name, int64_t n)
+static inline void put_id(struct line *l, struct str name, uint64_t id)
 {
-    buf_str(b, name);
-    buf_i64(b, n);
+    line_put(l, name);
+    line_id(l, id);
+    line_put(l, STR("\""));
 }
 
-static void put_id(struct buf *b, struct str name, uint64_t id)
-{
-    buf_str(b, name);
-    buf_hex_u64(b, id);
-    buf_char(b, '"');
-}
-
-static void put_usd(struct buf *b, struct str name, usd_micro n)
-{
-    if (n <= 0)
-        return;
-    buf_str(b, name);
-    buf_usd(b, n);
-}
-
-static void put_some(struct buf *b, struct str name, int64_t n)
+static inline void put_usd(struct line *l, struct str name, usd_micro n)
 {
     if (n > 0)
-        put_i64(b, name, n);
+        line_usd(l, name, n);
 }
 
-static void put_tokens(struct buf *b, const struct audit_record *r)
+static inline void put_some(struct line *l, struct str name, int64_t n)
+{
+    if (n > 0)
+        line_number(l, name, n);
+}
+
+static inline void put_tokens(struct line *l, const struct audit_record *r)
 {
     if (r->tokens_in >= 0)
-        put_i64(b, STR(",\"tokens_in\":"), r->tokens_in);
+        line_number(l, STR(",\"tokens_in\":"), r->tokens_in);
     if (r->tokens_out >= 0)
-        put_i64(b, STR(",\"tokens_out\":"), r->tokens_out);
-    put_some(b, STR(",\"tokens_cached\":"), r->tokens_cached);
-    put_some(b, STR(",\"tokens_cache_write\":"), r->tokens_cache_write);
-    put_some(b, STR(",\"tokens_reasoning\":"), r->tokens_reasoning);
-    put_some(b, STR(",\"tokens_audio\":"), r->tokens_audio);
+        line_number(l, STR(",\"tokens_out\":"), r->tokens_out);
+    put_some(l, STR(",\"tokens_cached\":"), r->tokens_cached);
+    put_some(l, STR(",\"tokens_cache_write\":"), r->tokens_cache_write);
+    put_some(l, STR(",\"tokens_reasoning\":"), r->tokens_reasoning);
+    put_some(l, STR(",\"tokens_audio\":"), r->tokens_audio);
     if (r->tokens_estimated)
-        buf_str(b, STR(",\"tokens_estimated\":true"));
+        line_put(l, STR(",\"tokens_estimated\":true"));
 }
 
-static void put_cost(struct buf *b, const struct audit_record *r)
+static inline void put_cost(struct line *l, const struct audit_record *r)
 {
     if (!r->cost)
         return;
-    put_usd(b, STR(",\"cost\":"), r->cost);
-    put_usd(b, STR(",\"cost_in\":"), r->cost_in);
-    put_usd(b, STR(",\"cost_out\":"), r->cost_out);
-    put_usd(b, STR(",\"cost_cached\":"), r->cost_cached);
-    put_usd(b, STR(",\"cost_cache_write\":"), r->cost_cache_write);
-    put_usd(b, STR(",\"cost_reasoning\":"), r->cost_reasoning);
-    put_usd(b, STR(",\"cost_hedge\":"), r->cost_hedge);
-    put_usd(b, STR(",\"cost_attempts\":"), r->cost_attempts);
+    put_usd(l, STR(",\"cost\":"), r->cost);
+    put_usd(l, STR(",\"cost_in\":"), r->cost_in);
+    put_usd(l, STR(",\"cost_out\":"), r->cost_out);
+    put_usd(l, STR(",\"cost_cached\":"), r->cost_cached);
+    put_usd(l, STR(",\"cost_cache_write\":"), r->cost_cache_write);
+    put_usd(l, STR(",\"cost_reasoning\":"), r->cost_reasoning);
+    put_usd(l, STR(",\"cost_hedge\":"), r->cost_hedge);
+    put_usd(l, STR(",\"cost_attempts\":"), r->cost_attempts);
 }
 
 /* Who asked for what, and who answered. */
-static void put_names(struct buf *b, const struct audit_record *r)
+static inline void put_names(struct line *l, const struct audit_record *r)
 {
-    put_text(b, STR(",\"key\":"), r->key_id, TEXT_MAX);
-    put_text(b, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
-    put_text(b, STR(",\"team\":"), r->team, TEXT_MAX);
-    put_text(b, STR(",\"subject\":"), r->subject, TEXT_MAX);
-    put_text(b, STR(",\"tags\":"), r->tags, LIST_MAX);
-    put_text(b, STR(",\"route\":"), r->route, TEXT_MAX);
-    put_text(b, STR(",\"model\":"), r->model, TEXT_MAX);
-    put_text(b, STR(",\"route_name\":"), r->route_name, TEXT_MAX);
-    put_text(b, STR(",\"provider\":"), r->provider, TEXT_MAX);
-    put_text(b, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
-    put_some(b, STR(",\"attempts\":"), r->attempts);
-    put_text(b, STR(",\"fallback_from\":"), r->fallback_from, TEXT_MAX);
-    put_text(b, STR(",\"cache\":"), r->cache, WORD_MAX);
-    put_text(b, STR(",\"dropped\":"), r->dropped, LIST_MAX);
+    put_text(l, STR(",\"key\":"), r->key_id, TEXT_MAX);
+    put_text(l, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
+    put_text(l, STR(",\"team\":"), r->team, TEXT_MAX);
+    put_text(l, STR(",\"subject\":"), r->subject, TEXT_MAX);
+    put_text(l, STR(",\"tags\":"), r->tags, LIST_MAX);
+    put_text(l, STR(",\"route\":"), r->route, TEXT_MAX);
+    put_text(l, STR(",\"model\":"), r->model, TEXT_MAX);
+    put_text(l, STR(",\"route_name\":"), r->route_name, TEXT_MAX);
+    put_text(l, STR(",\"provider\":"), r->provider, TEXT_MAX);
+    put_text(l, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
+    put_some(l, STR(",\"attempts\":"), r->attempts);
+    put_text(l, STR(",\"fallback_from\":"), r->fallback_from, TEXT_MAX);
+    put_text(l, STR(",\"cache\":"), r->cache, WORD_MAX);
+    put_text(l, STR(",\"dropped\":"), r->dropped, LIST_MAX);
 }
 
-static void put_body(struct buf *b, const struct audit_record *r)
+static inline void put_body(struct line *l, const struct audit_record *r)
 {
-    put_text(b, STR(",\"body\":"), r->body, PLACE_MAX);
-    put_text(b, STR(",\"body_hash\":"), r->body_hash, PLACE_MAX);
+    put_text(l, STR(",\"body\":"), r->body, PLACE_MAX);
+    put_text(l, STR(",\"body_hash\":"), r->body_hash, PLACE_MAX);
     if (r->body_truncated)
-        buf_str(b, STR(",\"body_truncated\":true"));
+        line_put(l, STR(",\"body_truncated\":true"));
+}
+
+/* What became of it, and what it took. */
+static inline void put_result(struct line *l, const struct audit_record *r)
+{
+    if (r->status)
+        line_number(l, STR(",\"status\":"), r->status);
+    put_text(l, STR(",\"outcome\":"), r->outcome, WORD_MAX);
+    put_text(l, STR(",\"error\":"), r->error, WORD_MAX);
+    if (r->streamed)
+        line_put(l, STR(",\"streamed\":true"));
+    put_tokens(l, r);
+    put_cost(l, r);
+    put_some(l, STR(",\"citations\":"), r->citations);
+    line_number(l, STR(",\"bytes_in\":"), (int64_t)r->bytes_in);
+    line_number(l, STR(",\"bytes_out\":"), (int64_t)r->bytes_out);
+    line_number(l, STR(",\"took_us\":"), r->took / MICROSECOND);
+    put_some(l, STR(",\"first_byte_us\":"), r->first_byte / MICROSECOND);
 }
 
 void audit_line_format(const struct audit_record *r, struct audit_line *out)
 {
     char time[25];
-    struct buf b;
+    struct line l;
 
     wall_format(r->time, time);
-    buf_init_fixed(&b, scratch + SEQ_ROOM, sizeof scratch - SEQ_ROOM - HASH_ROOM);
-    buf_str(&b, STR(",\"time\":\""));
-    buf_put(&b, time, sizeof time - 1);
-    buf_char(&b, '"');
+    line_init(&l, scratch + SEQ_ROOM, sizeof scratch - SEQ_ROOM - HASH_ROOM);
+    line_put(&l, STR(",\"time\":\""));
+    line_put(&l, (struct str){time, sizeof time - 1});
+    line_put(&l, STR("\""));
     if (r->request_id) /* a start, a flood summed up, a command: of no request */
-        put_id(&b, STR(",\"request\":\""), r->request_id);
+        put_id(&l, STR(",\"request\":\""), r->request_id);
     if (r->parent_id)
-        put_id(&b, STR(",\"parent\":\""), r->parent_id);
-    put_names(&b, r);
-    if (r->status)
-        put_i64(&b, STR(",\"status\":"), r->status);
-    put_text(&b, STR(",\"outcome\":"), r->outcome, WORD_MAX);
-    put_text(&b, STR(",\"error\":"), r->error, WORD_MAX);
-    if (r->streamed)
-        buf_str(&b, STR(",\"streamed\":true"));
-    put_tokens(&b, r);
-    put_cost(&b, r);
-    put_some(&b, STR(",\"citations\":"), r->citations);
-    put_i64(&b, STR(",\"bytes_in\":"), (int64_t)r->bytes_in);
-    put_i64(&b, STR(",\"bytes_out\":"), (int64_t)r->bytes_out);
-    put_i64(&b, STR(",\"took_us\":"), r->took / MICROSECOND);
-    put_some(&b, STR(",\"first_byte_us\":"), r->first_byte / MICROSECOND);
-    put_body(&b, r);
-    put_text(&b, STR(",\"note\":"), r->note, NOTE_MAX);
-    ASSERT(buf_ok(&b));
-    *out = (struct audit_line){b.ptr, b.len};
+        put_id(&l, STR(",\"parent\":\""), r->parent_id);
+    put_names(&l, r);
+    put_result(&l, r);
+    put_body(&l, r);
+    put_text(&l, STR(",\"note\":"), r->note, NOTE_MAX);
+    ASSERT(!l.over);
+    *out = (struct audit_line){l.begin, line_view(&l).len};
 }
 
 void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 *head,

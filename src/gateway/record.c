@@ -1,4 +1,5 @@
 /* What is left of a request: money settled, one audit record, one log line. */
+#include "base/line.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "gateway/gateway_internal.h"
@@ -166,53 +167,41 @@ void request_unrecorded(struct request *req, const struct err *err)
 
 /* On every request's path: names are written with their marks, ready to copy. Empty and unknown values
  * are left out. */
-static void put_str(struct buf *line, struct str name, struct str s)
+static inline void put_str(struct line *line, struct str name, struct str s)
 {
-    if (str_is_empty(s))
-        return;
-    buf_str(line, name);
-    buf_json_str(line, s);
+    if (!str_is_empty(s))
+        line_text(line, name, s);
 }
 
-static void put_count(struct buf *line, struct str name, int64_t n)
+static inline void put_count(struct line *line, struct str name, int64_t n)
 {
-    if (n < 0)
-        return;
-    buf_str(line, name);
-    buf_i64(line, n);
+    if (n >= 0)
+        line_number(line, name, n);
 }
 
-static void put_ms(struct buf *line, struct str name, dur_ns d)
+static inline void put_ms(struct line *line, struct str name, dur_ns d)
 {
-    int64_t us = MAX_OF(d, 0) / MICROSECOND, part = us % 1000;
-    char decimals[] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
-                       (char)('0' + part % 10)};
-
-    buf_str(line, name);
-    buf_i64(line, us / 1000);
-    buf_put(line, decimals, sizeof decimals);
+    line_thousandths(line, name, MAX_OF(d, 0) / MICROSECOND);
 }
 
-static void put_id(struct buf *line, struct str name, uint64_t id)
+static inline void put_id(struct line *line, struct str name, uint64_t id)
 {
-    char text[REQUEST_ID_TEXT];
-
     if (!id)
         return;
-    request_id_write(text, id);
-    buf_str(line, name);
-    buf_put(line, text, sizeof text);
-    buf_char(line, '"');
+    line_put(line, name);
+    line_put(line, STR("req_"));
+    line_id(line, id);
+    line_put(line, STR("\""));
 }
 
-static void put_who(struct buf *line, const struct request *req)
+static inline void put_who(struct line *line, const struct request *req)
 {
     char ts[25];
 
     wall_format(clock_wall(), ts);
-    buf_str(line, STR("{\"ts\":\""));
-    buf_put(line, ts, sizeof ts - 1);
-    buf_str(line, STR("\",\"level\":\"info\",\"event\":\"request\""));
+    line_put(line, STR("{\"ts\":\""));
+    line_put(line, (struct str){ts, sizeof ts - 1});
+    line_put(line, STR("\",\"level\":\"info\",\"event\":\"request\""));
     put_id(line, STR(",\"request\":\""), req->id);
     put_id(line, STR(",\"parent\":\""), req->parent_id);
     if (req->who) {
@@ -225,7 +214,7 @@ static void put_who(struct buf *line, const struct request *req)
     put_str(line, STR(",\"remote_model\":"), request_remote_model(req));
 }
 
-static void put_result(struct buf *line, const struct request *req, const struct err *why)
+static inline void put_result(struct line *line, const struct request *req, const struct err *why)
 {
     put_count(line, STR(",\"status\":"), req->status);
     put_str(line, STR(",\"outcome\":"), req->outcome);
@@ -233,28 +222,23 @@ static void put_result(struct buf *line, const struct request *req, const struct
         put_str(line, STR(",\"error\":"), str_from(err_code_name(why->code)));
         put_str(line, STR(",\"why\":"), str_from(why->text));
     }
-    buf_str(line, req->answer && req->answer->streaming ? STR(",\"stream\":true")
-                                                        : STR(",\"stream\":false"));
+    line_put(line, req->answer && req->answer->streaming ? STR(",\"stream\":true")
+                                                         : STR(",\"stream\":false"));
     put_count(line, STR(",\"tokens_in\":"), req->usage.tokens_in);
     put_count(line, STR(",\"tokens_out\":"), req->usage.tokens_out);
     put_count(line, STR(",\"tokens_cached\":"), req->usage.tokens_cached);
     if (req->usage.estimated)
-        buf_str(line, STR(",\"estimated\":true"));
+        line_put(line, STR(",\"estimated\":true"));
     if (req->prompt_cut)
-        buf_str(line, STR(",\"prompt_cut\":true"));
-    buf_str(line, STR(",\"cost_usd\":"));
-    buf_usd(line, req->cost);
+        line_put(line, STR(",\"prompt_cut\":true"));
+    line_usd(line, STR(",\"cost_usd\":"), req->cost);
     put_str(line, STR(",\"cache\":"), request_cache_said(req));
     if (req->answer && req->answer->citations)
         put_count(line, STR(",\"citations\":"), req->answer->citations);
 }
 
-static void put_attempts(struct buf *line, const struct request *req)
+static NOINLINE void put_failed_attempts(struct line *line, const struct request *req)
 {
-    put_str(line, STR(",\"route_name\":"), req->row ? req->row->name : STR_NONE);
-    put_count(line, STR(",\"attempt\":"), req->attempts ? (int64_t)req->attempts->count : 0);
-    if (!req->attempts || req->attempts->count < 2)
-        return;
     char memory[ATTEMPTS_TEXT_MAX];
     struct buf text;
 
@@ -263,14 +247,23 @@ static void put_attempts(struct buf *line, const struct request *req)
     put_str(line, STR(",\"attempts\":"), buf_view(&text));
 }
 
+static inline void put_attempts(struct line *line, const struct request *req)
+{
+    put_str(line, STR(",\"route_name\":"), req->row ? req->row->name : STR_NONE);
+    put_count(line, STR(",\"attempt\":"), req->attempts ? (int64_t)req->attempts->count : 0);
+    if (!req->attempts || req->attempts->count < 2)
+        return;
+    put_failed_attempts(line, req);
+}
+
 void request_log(const struct request *req, const struct err *why)
 {
     static _Thread_local char memory[LOG_BYTES_MAX]; /* not the stack's: that is one page */
-    struct buf line;
+    struct line line;
 
     if (!req->config->log_requests || !log_wants(LOG_INFO))
         return;
-    buf_init_fixed(&line, memory, sizeof memory);
+    line_init(&line, memory, sizeof memory);
     put_who(&line, req);
     put_result(&line, req, why);
     put_ms(&line, STR(",\"ms\":"), fiber_now() - req->started);
@@ -280,9 +273,9 @@ void request_log(const struct request *req, const struct err *why)
     put_count(&line, STR(",\"bytes_in\":"), (int64_t)req->body.len);
     put_count(&line, STR(",\"bytes_out\":"), (int64_t)req->sent_bytes);
     put_attempts(&line, req);
-    buf_char(&line, '}');
-    if (buf_ok(&line))
-        log_record(LOG_INFO, buf_view(&line));
+    line_put(&line, STR("}"));
+    if (!line.over)
+        log_record(LOG_INFO, line_view(&line));
     else
         log_line(LOG_WARN, req->id, "the request's log line is over %d bytes", LOG_BYTES_MAX);
 }
