@@ -30,7 +30,7 @@ struct node {
     uint32_t from; /* the step before on the shortest way; NODE_NONE: the question, or no way */
     float found;   /* a passage, by the words that the walk began with: 0 to 1 */
     uint16_t name_len;
-    bool is_name, queued, is_open, is_reached, is_wanted;
+    bool is_name, queued, is_open, is_left, is_reached, is_wanted;
 };
 static_assert(sizeof(struct node) <= 48, "what a walk touches most");
 static_assert(TERM_BYTES_MAX <= UINT16_MAX, "name_len");
@@ -306,14 +306,15 @@ static bool open_node(struct graph *g, uint32_t number, struct err *err)
         return true;
     n->is_open = true;
     if (*opened == GRAPH_OPENED) {
-        g->limited = true; /* without edges: what reaches it stays */
+        g->limited = n->is_left = true;
         return true;
     }
     ++*opened;
     return n->is_name ? open_name(g, number, err) : open_passage(g, number, err);
 }
 
-/* A share of what rests at a node stays, the remainder goes on; from where it leads nowhere all stays. */
+/* A share of what rests at a node stays, the remainder goes on; from where it leads nowhere all stays. Of a node
+ * that was left off nobody knows: it keeps no more than one that was opened. */
 static bool push(struct graph *g, uint32_t number, struct err *err)
 {
     struct node *n = node_at(g, number);
@@ -328,7 +329,7 @@ static bool push(struct graph *g, uint32_t number, struct err *err)
 
     if (n->rest < GRAPH_EPSILON * degree)
         return true;
-    double rest = n->rest, share = degree ? GRAPH_RESTART : 1;
+    double rest = n->rest, share = degree || n->is_left ? GRAPH_RESTART : 1;
 
     n->rank += share * rest;
     n->rest = 0;

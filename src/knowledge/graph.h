@@ -5,7 +5,7 @@
  *           using PageRank vectors"): restart GRAPH_RESTART at the question's names and the passages that its
  *           words found; what is left undone at a node is below GRAPH_EPSILON times its degree.
  * Work      so at most 1 / (GRAPH_RESTART * GRAPH_EPSILON) edges are looked at, however large the graph; of names
- *           and of passages GRAPH_OPENED each give on what reaches them, later ones keep it.
+ *           and of passages GRAPH_OPENED each give on what reaches them; at later ones the walk ends, which is told.
  * Names     too common to lead anywhere: in more than GRAPH_HUB passages that the asker may see, or a tenth of
  *           them, if that is at least GRAPH_HUB_LEAST; one that stands in a single passage leads nowhere either.
  * Rights    what the asker may not see is no node, no edge and no count: the numbers are those of an index
@@ -24,7 +24,7 @@
 #define GRAPH_HUB       256 /* passages */
 #define GRAPH_HUB_LEAST 12
 #define GRAPH_SEEDS_MAX 12
-#define GRAPH_OPENED    500
+#define GRAPH_OPENED    150
 #define GRAPH_PATH_MAX  8 /* steps that are told; a longer way is not told */
 
 /* A name of the question that passages mention. */

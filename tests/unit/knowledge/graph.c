@@ -255,6 +255,57 @@ TEST(pushing_gives_what_adding_up_gives)
                g.rank[found.hits[i].passage]);
 }
 
+/* One name in 12 passages that have three others each, which have 11 more passages each. */
+static bool fill_wide(struct rig *rig)
+{
+    struct buf b;
+
+    if (!rig_open(rig))
+        return false;
+    buf_init(&b, rig->arena, MIB);
+    buf_str(&b, STR("# Firms\n"));
+    for (int i = 0; i < 36; i += 3) {
+        buf_fmt(&b, "\n## Near %d\n\nKestrel Works met", i);
+        for (int k = i; k < i + 3; k++)
+            buf_fmt(&b, "%s Harbour K%c%c", k > i ? " and" : "", 'a' + k / 6, 'a' + k % 6);
+        buf_str(&b, STR(".\n"));
+    }
+    for (int i = 0; i < 36 * 11; i++)
+        buf_fmt(&b, "\n## Far %d\n\nHere is what we know of Harbour K%c%c today.\n", i,
+                'a' + i / 11 / 6, 'a' + i / 11 % 6);
+    buf_char(&b, 0);
+    return buf_ok(&b) && rig_write(rig, "firms.md", b.ptr) && rig_ingest(rig, "").failed == 0;
+}
+
+TEST(a_walk_that_is_left_off_says_so_and_favours_nobody)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct graph_seed *seeds;
+    struct graph_walk all, best;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(fill_wide(&rig));
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(rig.knowledge->index);
+    struct access access = {view, NULL};
+    REQUIRE(graph_seeds(&access, rig.arena, STR("Kestrel Works"), &seeds, &count, &err) &&
+            count == 1 && seeds[0].passages == 12);
+    struct graph_start start = {.seeds = seeds, .seed_count = 1};
+    REQUIRE(graph_rank(&access, rig.arena, &start, &all, &err), "%s", err.text);
+    EXPECT(all.limited && all.count > GRAPH_OPENED, "%zu", all.count);
+    for (size_t i = 12; i + 1 < all.count; i++) /* those before are near */
+        EXPECT(all.hits[i].score < 2 * 0.8f * all.hits[all.count - 1].score, "%zu: %f beside %f", i,
+               (double)all.hits[i].score, (double)all.hits[all.count - 1].score);
+
+    start.most = 12;
+    REQUIRE(graph_rank(&access, rig.arena, &start, &best, &err), "%s", err.text);
+    REQUIRE(best.count >= 12 && best.count < all.count, "%zu", best.count);
+    for (size_t i = 0; i < best.count; i++)
+        EXPECT(best.hits[i].passage == all.hits[i].passage &&
+               str_eq(best.hits[i].document, all.hits[i].document));
+    EXPECT(all.hits[best.count].score < best.hits[11].score, "its equals are told, too");
+}
+
 /* --- names of questions, and the way ------------------------------------------------------------ */
 
 static const struct {
