@@ -17,14 +17,23 @@
 static_assert(sizeof(struct audit_row) == 80, "as it stands in the file");
 static_assert(sizeof(struct audit_index_head) % 8 == 0, "rows are aligned behind it");
 
-static const struct {
+/* What a row has of a record, by the first letter of its name. */
+enum member { MEMBER_TIME = COLUMNS, MEMBER_REQUEST, MEMBER_COST, MEMBER_STATUS };
+
+static const struct named_member {
     struct str name;
-    enum audit_column column;
-} columns[] = {
-    {{"key", 3}, COLUMN_KEY},     {{"tenant", 6}, COLUMN_TENANT},
-    {{"team", 4}, COLUMN_TEAM},   {{"subject", 7}, COLUMN_SUBJECT},
-    {{"model", 5}, COLUMN_MODEL}, {{"provider", 8}, COLUMN_PROVIDER},
-    {{"route", 5}, COLUMN_ROUTE}, {{"outcome", 7}, COLUMN_OUTCOME},
+    uint32_t is; /* enum audit_column, or enum member */
+} members[26][3] = {
+    ['c' - 'a'] = {{{"cost", 4}, MEMBER_COST}},
+    ['k' - 'a'] = {{{"key", 3}, COLUMN_KEY}},
+    ['m' - 'a'] = {{{"model", 5}, COLUMN_MODEL}},
+    ['o' - 'a'] = {{{"outcome", 7}, COLUMN_OUTCOME}},
+    ['p' - 'a'] = {{{"provider", 8}, COLUMN_PROVIDER}},
+    ['r' - 'a'] = {{{"route", 5}, COLUMN_ROUTE}, {{"request", 7}, MEMBER_REQUEST}},
+    ['s' - 'a'] = {{{"status", 6}, MEMBER_STATUS}, {{"subject", 7}, COLUMN_SUBJECT}},
+    ['t' - 'a'] = {{{"time", 4}, MEMBER_TIME},
+                   {{"tenant", 6}, COLUMN_TENANT},
+                   {{"team", 4}, COLUMN_TEAM}},
 };
 
 /* ---- rows ---- */
@@ -93,24 +102,24 @@ static void read_time(struct audit_memo *memo, struct str text, wall_ms *out)
 static void read_member(struct audit_memo *memo, const struct audit_member *m,
                         struct audit_row *out)
 {
+    unsigned letter = m->name.len ? (unsigned char)m->name.ptr[0] - 'a' : 26;
+    const struct named_member *at = letter < 26 ? members[letter] : NULL, *end = at + 3;
     uint64_t status;
 
-    if (m->name.len < 3 || m->name.len > 8) /* none that is wanted */
+    while (at && at < end && !str_eq(at->name, m->name))
+        at++;
+    if (!at || at == end)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-        if (m->name.len == columns[i].name.len && m->name.ptr[0] == columns[i].name.ptr[0] &&
-            str_eq(m->name, columns[i].name)) {
-            out->columns[columns[i].column] = hash_as_before(memo, columns[i].column, m->raw);
-            return;
-        }
-    if (str_eq(m->name, STR("time")))
-        read_time(memo, unquoted(m->raw), &out->time);
-    else if (str_eq(m->name, STR("request")))
-        out->request = id_of(m->raw);
-    else if (str_eq(m->name, STR("cost")))
-        (void)!usd_parse(m->raw, &out->cost);
-    else if (str_eq(m->name, STR("status")) && u64_parse(m->raw, &status) && status <= UINT32_MAX)
-        out->status = (uint32_t)status;
+    switch (at->is) {
+    case MEMBER_TIME: read_time(memo, unquoted(m->raw), &out->time); return;
+    case MEMBER_REQUEST: out->request = id_of(m->raw); return;
+    case MEMBER_COST: (void)!usd_parse(m->raw, &out->cost); return;
+    case MEMBER_STATUS:
+        if (u64_parse(m->raw, &status) && status <= UINT32_MAX)
+            out->status = (uint32_t)status;
+        return;
+    default: out->columns[at->is] = hash_as_before(memo, (enum audit_column)at->is, m->raw);
+    }
 }
 
 /* The hash of the chain is the last member, and the longest; no column wants it. */

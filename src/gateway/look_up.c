@@ -35,13 +35,18 @@ static struct cache_rules rules_of(const struct request *req)
 /* A temperature that is said and is 0; what is not said is the provider's to choose, and none chooses 0. */
 static bool is_sampled(const struct json *j)
 {
-    static const char *const places[] = {"temperature", "generationConfig.temperature",
-                                         "inferenceConfig.temperature"};
+    static const struct str names[] = {
+        {"temperature", 11}, {"generationConfig", 16}, {"inferenceConfig", 15}};
+    json_ref found[ARRAY_LEN(names)];
     double value;
 
-    for (size_t i = 0; i < ARRAY_LEN(places); i++)
-        if (json_f64(j, json_path(j, places[i]), &value) && value <= 0)
+    json_pick(j, json_root(j), names, found, ARRAY_LEN(names));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        json_ref said = i && found[i] ? json_get(j, found[i], names[0]) : found[i];
+
+        if (said && json_f64(j, said, &value) && value <= 0)
             return false;
+    }
     return true;
 }
 
