@@ -36,16 +36,16 @@ static const struct {
     const char *name;
     enum element element;
 } elements[] = {
-    {"a", EL_LINK},        {"article", EL_ARTICLE}, {"aside", EL_ASIDE},     {"body", EL_BLOCK},
-    {"button", EL_MUTE},   {"canvas", EL_MUTE},     {"center", EL_BLOCK},    {"details", EL_BLOCK},
-    {"dialog", EL_DIALOG}, {"div", EL_BLOCK},       {"dl", EL_BLOCK},        {"fieldset", EL_BLOCK},
-    {"footer", EL_FOOTER}, {"form", EL_BLOCK},      {"h1", EL_HEADING},      {"h2", EL_HEADING},
-    {"h3", EL_HEADING},    {"h4", EL_HEADING},      {"h5", EL_HEADING},      {"h6", EL_HEADING},
-    {"header", EL_HEADER}, {"iframe", EL_RAW},      {"main", EL_MAIN},       {"math", EL_MUTE},
-    {"menu", EL_BLOCK},    {"nav", EL_NAV},         {"noscript", EL_MUTE},   {"object", EL_MUTE},
-    {"ol", EL_BLOCK},      {"script", EL_RAW},      {"section", EL_SECTION}, {"select", EL_MUTE},
-    {"span", EL_SPAN},     {"style", EL_RAW},       {"svg", EL_MUTE},        {"table", EL_BLOCK},
-    {"template", EL_MUTE}, {"textarea", EL_RAW},    {"title", EL_RAW},       {"ul", EL_BLOCK},
+    {"a", EL_LINK},        {"article", EL_ARTICLE}, {"aside", EL_ASIDE},  {"body", EL_BLOCK},
+    {"button", EL_MUTE},   {"canvas", EL_MUTE},     {"center", EL_BLOCK}, {"details", EL_BLOCK},
+    {"dialog", EL_DIALOG}, {"div", EL_BLOCK},       {"dl", EL_BLOCK},     {"fieldset", EL_BLOCK},
+    {"footer", EL_FOOTER}, {"form", EL_BLOCK},      {"h1", EL_HEADING},   {"h2", EL_HEADING},
+    {"h3", EL_HEADING},    {"h4", EL_HEADING},      {"h5", EL_HEADING},   {"h6", EL_HEADING},
+    {"header", EL_HEADER}, {"iframe", EL_RAW},      {"main", EL_MAIN},    {"menu", EL_BLOCK},
+    {"nav", EL_NAV},       {"noscript", EL_MUTE},   {"object", EL_MUTE},  {"ol", EL_BLOCK},
+    {"script", EL_RAW},    {"section", EL_SECTION}, {"select", EL_MUTE},  {"span", EL_SPAN},
+    {"style", EL_RAW},     {"svg", EL_MUTE},        {"table", EL_BLOCK},  {"template", EL_MUTE},
+    {"textarea", EL_RAW},  {"title", EL_RAW},       {"ul", EL_BLOCK},
 };
 
 /* What a part's role says for certain, and names of classes and ids that only hint at it. */
@@ -118,7 +118,8 @@ struct survey {
     struct buf parts; /* struct html_part */
     struct candidate main, article, content;
     uint32_t title_from, title_to; /* the first <h1> */
-    bool has_layout;               /* it has parts that are named for what they are */
+    bool is_xml;
+    bool has_layout; /* it has parts that are named for what they are */
 };
 
 /* --- what a tag says of itself ---------------------------------------------------------------- */
@@ -391,7 +392,7 @@ static void read_tag(struct survey *s)
     struct str tag = str_slice(s->page, from + 1 + closing + name.len, end);
 
     s->at = end;
-    if (element == EL_RAW && !closing)
+    if (element == EL_RAW && !closing && !(s->is_xml && str_ends(tag, STR("/>"))))
         s->at = html_find_close(s->page, end, name);
     if (element == EL_NONE || element == EL_RAW)
         return;
@@ -560,7 +561,8 @@ static void leave_outside(const struct survey *s, struct html_parts *parts, stru
 bool html_parts_find(struct arena *arena, struct str page, uint32_t from, uint32_t to,
                      struct html_parts *out)
 {
-    struct survey s = {.page = str_slice(page, 0, to), .at = from, .to = to};
+    struct survey s = {
+        .page = str_slice(page, 0, to), .at = from, .to = to, .is_xml = html_is_xml(page)};
 
     *out = (struct html_parts){0};
     s.stack = arena_array(arena, ELEMENTS_DEEP, sizeof *s.stack);

@@ -87,7 +87,7 @@ static struct str value_at(struct str tag, size_t *at)
         *at += *at < tag.len;
         return value;
     }
-    for (from = *at; *at < tag.len && !is_blank(tag.ptr[*at]); ++*at)
+    for (from = *at; *at < tag.len && !is_blank(tag.ptr[*at]) && tag.ptr[*at] != '>'; ++*at)
         continue;
     return str_slice(tag, from, *at);
 }
@@ -122,4 +122,14 @@ struct str html_attribute(struct str tag, struct str name)
             return value;
     }
     return STR_NONE;
+}
+
+bool html_is_xml(struct str page)
+{
+    struct str head = str_slice(page, 0, 1024), start = head;
+
+    if (str_starts(start, STR("\xEF\xBB\xBF")))
+        start = str_slice(start, 3, start.len);
+    return str_starts(str_trim(start), STR("<?xml")) ||
+           str_find(head, STR("http://www.w3.org/1999/xhtml")) < head.len;
 }

@@ -13,6 +13,8 @@ uint32_t html_after(struct str s, uint32_t at,
 uint32_t html_find_close(struct str s, uint32_t at, struct str name); /* of "</name", or the end */
 /* Behind a comment, CDATA, declaration or instruction that begins at `at`; `at` when it is a tag. */
 uint32_t html_skip_other(struct str s, uint32_t at);
+/* XHTML by what it says of itself in its first kilobyte: in it `<title/>` is a whole element, elsewhere a beginning. */
+bool html_is_xml(struct str page);
 /* Of a tag's text between its name and ">": the value as written; STR_NONE: it has none of that name. */
 struct str html_attribute(struct str tag, struct str name);
 

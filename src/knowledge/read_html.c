@@ -4,60 +4,35 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "knowledge/document_internal.h"
-#include "knowledge/html_main.h"
+#include "knowledge/html_internal.h"
 #include "knowledge/html_scan.h"
 
 #define HEADER_ROW_MAX 16384 /* bytes looked ahead: keeps the work linear */
-
-enum tag {
-    TAG_OTHER, /* inline or unknown */
-    TAG_LINE,  /* ends a paragraph: p, div, section ... */
-    TAG_BREAK, /* br */
-    TAG_HEADING,
-    TAG_LIST,
-    TAG_ITEM,
-    TAG_TERM,       /* dt */
-    TAG_DEFINITION, /* dd */
-    TAG_PRE,
-    TAG_TABLE,
-    TAG_ROW,
-    TAG_HEAD_CELL,
-    TAG_CELL,
-    TAG_SKIP, /* content that is no text of the document */
-    TAG_RAW,  /* content that is not even markup */
-};
 
 static const struct {
     const char *name;
     enum tag tag;
 } tags[] = {
-    {"address", TAG_LINE}, {"article", TAG_LINE},  {"aside", TAG_LINE},    {"blockquote", TAG_LINE},
-    {"body", TAG_LINE},    {"br", TAG_BREAK},      {"button", TAG_SKIP},   {"canvas", TAG_SKIP},
-    {"caption", TAG_LINE}, {"dd", TAG_DEFINITION}, {"details", TAG_LINE},  {"div", TAG_LINE},
-    {"dl", TAG_LINE},      {"dt", TAG_TERM},       {"fieldset", TAG_LINE}, {"figcaption", TAG_LINE},
-    {"figure", TAG_LINE},  {"footer", TAG_LINE},   {"form", TAG_LINE},     {"h1", TAG_HEADING},
-    {"h2", TAG_HEADING},   {"h3", TAG_HEADING},    {"h4", TAG_HEADING},    {"h5", TAG_HEADING},
-    {"h6", TAG_HEADING},   {"head", TAG_LINE},     {"header", TAG_LINE},   {"hr", TAG_LINE},
-    {"iframe", TAG_RAW},   {"li", TAG_ITEM},       {"main", TAG_LINE},     {"math", TAG_SKIP},
-    {"menu", TAG_LIST},    {"nav", TAG_LINE},      {"noscript", TAG_SKIP}, {"object", TAG_SKIP},
-    {"ol", TAG_LIST},      {"p", TAG_LINE},        {"pre", TAG_PRE},       {"script", TAG_RAW},
-    {"section", TAG_LINE}, {"select", TAG_SKIP},   {"style", TAG_RAW},     {"summary", TAG_LINE},
-    {"svg", TAG_SKIP},     {"table", TAG_TABLE},   {"td", TAG_CELL},       {"template", TAG_SKIP},
-    {"textarea", TAG_RAW}, {"th", TAG_HEAD_CELL},  {"title", TAG_RAW},     {"tr", TAG_ROW},
-    {"ul", TAG_LIST},
-};
-
-struct html {
-    struct writer *w;
-    struct str source; /* up to where it is read */
-    uint32_t at, to;
-    const struct html_part *out, *out_end; /* parts of it that are left out, from here on */
-    int heading, lists;                    /* level of the open heading; open lists */
-    bool in_item, pre, in_row;
-    struct table_state table;
-    struct str skipping; /* name of the element being skipped, or empty */
-    int skip_depth;
+    {"address", TAG_LINE},    {"article", TAG_LINE},    {"aside", TAG_LINE},
+    {"audio", TAG_EMBEDDED},  {"blockquote", TAG_LINE}, {"body", TAG_LINE},
+    {"br", TAG_BREAK},        {"button", TAG_BUTTON},   {"canvas", TAG_EMBEDDED},
+    {"caption", TAG_LINE},    {"datalist", TAG_SELECT}, {"dd", TAG_DEFINITION},
+    {"details", TAG_LINE},    {"div", TAG_LINE},        {"dl", TAG_LINE},
+    {"dt", TAG_TERM},         {"fieldset", TAG_LINE},   {"figcaption", TAG_LINE},
+    {"figure", TAG_LINE},     {"footer", TAG_LINE},     {"form", TAG_LINE},
+    {"h1", TAG_HEADING},      {"h2", TAG_HEADING},      {"h3", TAG_HEADING},
+    {"h4", TAG_HEADING},      {"h5", TAG_HEADING},      {"h6", TAG_HEADING},
+    {"head", TAG_LINE},       {"header", TAG_LINE},     {"hr", TAG_LINE},
+    {"iframe", TAG_FRAME},    {"img", TAG_PICTURE},     {"input", TAG_INPUT},
+    {"li", TAG_ITEM},         {"main", TAG_LINE},       {"math", TAG_MATH},
+    {"menu", TAG_LIST},       {"nav", TAG_LINE},        {"noscript", TAG_SCRIPTLESS},
+    {"object", TAG_EMBEDDED}, {"ol", TAG_LIST},         {"option", TAG_OPTION},
+    {"p", TAG_LINE},          {"pre", TAG_PRE},         {"script", TAG_RAW},
+    {"section", TAG_LINE},    {"select", TAG_SELECT},   {"style", TAG_RAW},
+    {"summary", TAG_LINE},    {"svg", TAG_DRAWING},     {"table", TAG_TABLE},
+    {"td", TAG_CELL},         {"template", TAG_SKIP},   {"textarea", TAG_TEXT_AREA},
+    {"th", TAG_HEAD_CELL},    {"title", TAG_RAW},       {"tr", TAG_ROW},
+    {"ul", TAG_LIST},         {"video", TAG_EMBEDDED},
 };
 
 static enum tag tag_of(struct str name)
@@ -70,12 +45,12 @@ static enum tag tag_of(struct str name)
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-static bool is_blank_text(struct str s)
+bool html_is_blank(struct str s)
 {
     return str_trim(s).len == 0;
 }
 
-static void want_block(struct html *h)
+void html_want_block(struct html *h)
 {
     if (h->w->open)
         return;
@@ -100,13 +75,13 @@ static uint32_t entity_end(const struct html *h, uint32_t at)
 }
 
 /* Text up to the next "<" that may begin a tag, entities decoded. */
-static void read_chars(struct html *h, uint32_t end)
+void html_read_chars(struct html *h, uint32_t end)
 {
-    if (is_blank_text(str_slice(h->w->source, h->at, end)) && !h->w->open) {
+    if (html_is_blank(str_slice(h->w->source, h->at, end)) && !h->w->open) {
         h->at = end;
         return;
     }
-    want_block(h);
+    html_want_block(h);
     while (h->at < end) {
         struct str rest = str_slice(h->w->source, h->at, end);
         uint32_t amp = h->at + (uint32_t)str_find_char(rest, '&');
@@ -177,8 +152,23 @@ static void begin_item(struct html *h)
     h->in_item = true;
 }
 
+void html_skip(struct html *h, struct str name, uint32_t *count)
+{
+    h->skipping = name;
+    h->skip_depth = 1;
+    h->skipped = count;
+}
+
+/* A list of choices that nobody closed ends where there is what cannot stand in one. */
+static bool ends_choices(enum tag tag, struct str name)
+{
+    return (tag >= TAG_HEADING && tag <= TAG_CELL) || tag == TAG_INPUT || tag == TAG_TEXT_AREA ||
+           (tag == TAG_LINE && !str_eq_nocase(name, STR("hr")));
+}
+
 static void open_tag(struct html *h, enum tag tag, struct str name)
 {
+    h->in_select = h->in_select && !ends_choices(tag, name);
     switch (tag) {
     case TAG_OTHER: break;
     case TAG_LINE: end_line(h); break;
@@ -214,11 +204,36 @@ static void open_tag(struct html *h, enum tag tag, struct str name)
         break;
     case TAG_HEAD_CELL:
     case TAG_CELL: begin_cell(h); break;
-    case TAG_SKIP:
-    case TAG_RAW:
-        h->skipping = name;
-        h->skip_depth = 1;
+    case TAG_MATH:
+        h->in_math = true;
+        h->math = (struct math){0};
         break;
+    case TAG_BUTTON:
+        if (h->heading)
+            break; /* what it folds out is called so */
+        h->told.buttons++;
+        html_skip(h, name, NULL);
+        break;
+    case TAG_SELECT:
+        h->in_select = true;
+        h->is_selected = false;
+        break;
+    case TAG_EMBEDDED:
+        h->told.embedded++;
+        html_skip(h, name, NULL);
+        break;
+    case TAG_FRAME:
+        h->told.embedded++;
+        html_skip(h, name, NULL);
+        break;
+    case TAG_SCRIPTLESS: html_skip(h, name, &h->told.scriptless); break;
+    case TAG_DRAWING: html_skip(h, name, &h->told.drawn); break;
+    case TAG_SKIP:
+    case TAG_RAW: html_skip(h, name, NULL); break;
+    case TAG_PICTURE:
+    case TAG_INPUT:
+    case TAG_TEXT_AREA:
+    case TAG_OPTION: break; /* by what stands in the tag */
     }
 }
 
@@ -227,9 +242,25 @@ static void close_tag(struct html *h, enum tag tag)
     switch (tag) {
     case TAG_OTHER:
     case TAG_BREAK:
-    case TAG_TERM: break;
+    case TAG_TERM:
+    case TAG_MATH:
+    case TAG_PICTURE:
+    case TAG_INPUT:
+    case TAG_TEXT_AREA:
+    case TAG_BUTTON:
+    case TAG_SCRIPTLESS:
+    case TAG_DRAWING:
+    case TAG_EMBEDDED:
+    case TAG_FRAME:
     case TAG_SKIP:
     case TAG_RAW: break;
+    case TAG_SELECT:
+    case TAG_OPTION:
+        h->in_select = h->in_select && tag == TAG_OPTION;
+        h->is_selected = false;
+        if (h->w->open)
+            writer_space(h->w, h->at);
+        break;
     case TAG_LINE: end_line(h); break;
     case TAG_HEADING:
         end_line(h);
@@ -266,22 +297,40 @@ static void skip_tag(struct html *h, struct str name, bool closing)
         h->skipping = STR_NONE;
 }
 
+static void end_empty(struct html *h, enum tag tag)
+{
+    h->skipping = STR_NONE;
+    h->in_math = h->in_math && tag != TAG_MATH;
+    close_tag(h, tag);
+}
+
 static void read_tag(struct html *h)
 {
     const char *p = h->w->source.ptr;
+    uint32_t from = h->at;
     bool closing = p[h->at + 1] == '/';
     struct str name = html_name(h->source, h->at + 1 + closing);
     uint32_t end = html_tag_end(h->source, h->at);
     enum tag tag = tag_of(name);
 
+    bool empty = h->is_xml && !closing && end > from + 2 && p[end - 2] == '/';
+
     h->at = end;
-    if (h->skipping.len)
-        skip_tag(h, name, closing);
-    else if (closing)
+    if (h->skipping.len) {
+        if (!empty)
+            skip_tag(h, name, closing);
+    } else if (h->in_math && html_read_math_tag(h, tag, name, closing)) {
+        return;
+    } else if (closing) {
         close_tag(h, tag);
-    else
+    } else {
         open_tag(h, tag, name);
-    if (tag == TAG_RAW && !closing)
+        if (!empty || tag != TAG_TEXT_AREA)
+            html_read_inside(h, tag, from, end);
+        if (empty)
+            end_empty(h, tag);
+    }
+    if ((tag == TAG_RAW || tag == TAG_FRAME) && !closing && !empty)
         h->at = html_find_close(h->source, end, name);
 }
 
@@ -307,6 +356,13 @@ static bool skip_part(struct html *h)
     return true;
 }
 
+static void pass(struct html *h, uint32_t to)
+{
+    for (; h->at < to; h->at++)
+        if (h->skipped && h->skipping.len)
+            *h->skipped += (uint8_t)h->source.ptr[h->at] > ' ';
+}
+
 static void read_all(struct html *h)
 {
     writer_end(h->w);
@@ -319,10 +375,11 @@ static void read_all(struct html *h)
             continue;
         }
         uint32_t next = h->at + 1 + (uint32_t)str_find_char(str_slice(rest, 1, rest.len), '<');
-        if (h->skipping.len)
-            h->at = next;
+        if (h->skipping.len || (h->in_select && !h->is_selected) ||
+            (h->in_math && html_is_blank(str_slice(h->source, h->at, next))))
+            pass(h, next);
         else
-            read_chars(h, next);
+            html_read_chars(h, next);
     }
     end_row(h);
     writer_end(h->w);
@@ -349,8 +406,10 @@ static void read_title(struct html *h)
         if (at == h->to || !str_eq_nocase(html_name(h->source, at), STR("title")))
             continue;
         uint32_t inside = html_tag_end(h->source, at);
+        if (h->is_xml && h->source.ptr[inside - 2] == '/')
+            break;
         struct html title = html_of(h->w, inside, html_find_close(h->source, inside, STR("title")));
-        read_chars(&title, title.to);
+        html_read_chars(&title, title.to);
         break;
     }
     if (!h->w->open)
@@ -364,6 +423,7 @@ void read_page(struct writer *w, uint32_t from, uint32_t to)
     struct html h = html_of(w, from, to);
     struct html_parts parts;
 
+    h.is_xml = html_is_xml(str_slice(w->source, from, to));
     read_title(&h);
     if (!html_parts_find(w->arena, w->source, from, to, &parts)) {
         w->failed = true;
@@ -372,59 +432,6 @@ void read_page(struct writer *w, uint32_t from, uint32_t to)
     h.out = parts.out;
     h.out_end = parts.out + parts.count;
     read_all(&h);
-    w->note = html_parts_note(w->arena, &parts);
+    w->note = html_note(&h, html_parts_note(w->arena, &parts));
     w->failed |= !w->note.ptr;
-}
-
-/* --- entities --------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    uint16_t rune;
-} entities[] = {
-    {"amp", '&'},      {"lt", '<'},        {"gt", '>'},       {"quot", '"'},     {"apos", '\''},
-    {"nbsp", 0xA0},    {"ensp", ' '},      {"emsp", ' '},     {"thinsp", ' '},   {"ndash", 0x2013},
-    {"mdash", 0x2014}, {"hellip", 0x2026}, {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C},
-    {"rdquo", 0x201D}, {"laquo", 0xAB},    {"raquo", 0xBB},   {"bull", 0x2022},  {"middot", 0xB7},
-    {"copy", 0xA9},    {"reg", 0xAE},      {"trade", 0x2122}, {"euro", 0x20AC},  {"pound", 0xA3},
-    {"yen", 0xA5},     {"cent", 0xA2},     {"sect", 0xA7},    {"para", 0xB6},    {"deg", 0xB0},
-    {"times", 0xD7},   {"divide", 0xF7},   {"plusmn", 0xB1},  {"frac12", 0xBD},  {"frac14", 0xBC},
-    {"frac34", 0xBE},  {"le", 0x2264},     {"ge", 0x2265},    {"ne", 0x2260},    {"rarr", 0x2192},
-    {"larr", 0x2190},  {"auml", 0xE4},     {"ouml", 0xF6},    {"uuml", 0xFC},    {"Auml", 0xC4},
-    {"Ouml", 0xD6},    {"Uuml", 0xDC},     {"szlig", 0xDF},   {"agrave", 0xE0},  {"aacute", 0xE1},
-    {"acirc", 0xE2},   {"egrave", 0xE8},   {"eacute", 0xE9},  {"ecirc", 0xEA},   {"iacute", 0xED},
-    {"oacute", 0xF3},  {"ocirc", 0xF4},    {"uacute", 0xFA},  {"ntilde", 0xF1},  {"ccedil", 0xE7},
-};
-
-static bool number_of(struct str digits, uint32_t *out)
-{
-    bool hex = digits.len > 1 && (digits.ptr[0] | 0x20) == 'x';
-    uint32_t value = 0;
-
-    for (size_t i = hex; i < digits.len; i++) {
-        char c = digits.ptr[i], low = (char)(c | 0x20);
-        uint32_t digit = c >= '0' && c <= '9'              ? (uint32_t)(c - '0')
-                         : hex && low >= 'a' && low <= 'f' ? (uint32_t)(low - 'a') + 10
-                                                           : 99;
-
-        if (digit == 99 || value > 0x10FFFF)
-            return false;
-        value = value * (hex ? 16 : 10) + digit;
-    }
-    *out = value;
-    return digits.len > (size_t)hex;
-}
-
-size_t entity_text(struct str entity, char out[8])
-{
-    struct str name = str_slice(entity, 1, entity.len > 1 ? entity.len - 1 : 1);
-    uint32_t rune;
-
-    if (name.len > 1 && name.ptr[0] == '#')
-        return number_of(str_slice(name, 1, name.len), &rune) && rune >= ' ' ? utf8_put(out, rune)
-                                                                             : 0;
-    for (size_t i = 0; i < ARRAY_LEN(entities); i++)
-        if (str_eq(name, str_from(entities[i].name)))
-            return utf8_put(out, entities[i].rune);
-    return 0;
 }

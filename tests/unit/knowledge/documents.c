@@ -84,8 +84,76 @@ TEST(html)
         {"preformatted", "<pre>a\n  b</pre>", "C0|a\n  b\n"},
         {"a stray end inside a row", "<table><tr><td>a</pre>b<td>c</table>", "R1|a b; c\n"},
         {"the title is no text", "<head><title>T</title></head><p>x", "P0|x\n"},
+        {"a formula",
+         "<p>It is <math><mi>E</mi><mo>=</mo><mi>m</mi> <msup><mi>c</mi><mn>2</mn></msup></math>.",
+         "P0|It is E=mc^2.\n"},
+        {"places of a formula",
+         "<math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mi>c</mi></mfrac><mo>-</"
+         "mo><msubsup><mi>x</mi>"
+         "<mi>i</mi><mn>2</mn></msubsup><msqrt><mn>3</mn></msqrt><mtable><mtr><mtd>1</mtd><mtd>2</"
+         "mtd></mtr><mtr><mtd/>"
+         "<mtd>4</mtd></mtr></mtable></math>",
+         "P0|(a+b)/c-x_i^2sqrt(3)[1, 2; , 4]\n"},
+        {"a formula says itself once",
+         "<math><semantics><mi>x</mi><annotation "
+         "encoding='application/x-tex'>x</annotation></semantics></math>y",
+         "P0|xy\n"},
+        {"a formula that nobody ends", "<math><mi>x<p>y<p>z", "P0|x\nP0|y\nP0|z\n"},
+        {"what a form holds",
+         "<form>Name <input value='Ann &amp; Bo'> Kind <select><option>a<option "
+         "selected>b<option>c</select>"
+         "<textarea>\nWater came in.</textarea><input type=hidden value=h><input type=password "
+         "value=p></form>",
+         "P0|Name Ann & Bo Kind b Water came in.\n"},
+        {"boxes", "<p><input type=radio> yes <input type=radio checked> no</p>",
+         "P0|[ ] yes [x] no\n"},
+        {"a list of choices that nobody ends", "<select><option>a<p>b</p>", "P0|b\n"},
+        {"a button that is a heading's text",
+         "<h3><button>Who pays?</button></h3><button>Save</button>x", "H3|Who pays?\nP0|x\n"},
+        {"what is said instead of a picture", "<p>a <img src=x alt='A &lt;red&gt; flag'> b",
+         "P0|a A <red> flag b\n"},
+        {"names of characters", "&alpha;&le;&infin; &scaron;", "P0|\u03b1\u2264\u221e \u0161\n"},
+        {"xhtml's empty elements",
+         "<?xml version='1.0'?><html><head><title/><script "
+         "src='x'/></head><body>a<textarea/>b<iframe/>c</body>",
+         "P0|abc\n"},
+        {"html has none of those", "<script src=x />a</script>b", "P0|b\n"},
     };
     check_readings(DOCUMENT_HTML, cases, ARRAY_LEN(cases));
+}
+
+TEST(what_a_page_does_not_tell)
+{
+    static const struct {
+        const char *name, *page, *note;
+    } cases[] = {
+        {"nothing", "<p>a<img alt='' src=x><script>x</script>", ""},
+        {"buttons", "a<button>Save</button><input type=submit>", "not read: 2 buttons"},
+        {"choices", "a<select><option>b<option>c</select>",
+         "not read: 2 choices that are not selected"},
+        {"without scripts",
+         "a<noscript>Switch <b>on</b></noscript><noscript><img src=x></noscript>",
+         "not read: 8 characters for browsers without scripts"},
+        {"drawings and frames",
+         "a<svg><text>Lid</text></svg><iframe src=x>b</iframe><video>c</video><img src=x>",
+         "not read: 1 pictures, 2 pages, recordings or programs within it, 3 characters of "
+         "drawings"},
+        {"beside the main part", "<nav>a</nav><main>b<button>c</button></main>",
+         "left out beside the main part: navigation (1 characters); not read: 1 buttons"},
+        {"not of what is left out", "<nav>a<button>b</button></nav><main>c</main>",
+         "left out beside the main part: navigation (1 characters)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct document d;
+        struct err err = {0};
+
+        REQUIRE(document_read(arena, str_from(cases[i].page), DOCUMENT_HTML, &d, &err), "%s",
+                err.text);
+        EXPECT(str_eq(d.note, str_from(cases[i].note)), "%s: \"" STR_FMT "\"", cases[i].name,
+               STR_ARG(d.note));
+    }
 }
 
 TEST(plain_text)

@@ -22,7 +22,7 @@ static const struct {
     {"layout-tables", 4, 0, 0, 0, NULL},
     {"blog-index", 7, 3, 0, 0, "footer"},
     {"no-main", 6, 0, 0, 0, "no main part was found"},
-    {"app-shell", 3, 1, 0, 0, NULL},
+    {"app-shell", 3, 1, 0, 0, "25 characters for browsers without scripts"},
     {"hinted-names", 8, 4, 0, 0, "navigation"},
     {"chinese", 3, 7, 0, 0, "navigation"},
 };
