@@ -78,6 +78,12 @@ bool found_whole(struct arena *arena, const struct lexical_hits *hits, struct fo
     return true;
 }
 
+/* "What is the deductible?" rests on that word alone: another of its stem ("20 % are deducted") is no answer. */
+static bool is_of_one_word(const struct question *q)
+{
+    return q->asked_count == 1 && str_eq(q->language, STR("en"));
+}
+
 bool inquire_in(const struct span_request *with, const struct lexical_hits *hits, struct inquiry *q,
                 struct err *err)
 {
@@ -105,6 +111,8 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
         q->confidence = confidence_of(&q->question, q->signs);
         q->answerable = answerable_of(&q->question, q->signs);
     }
+    if (is_of_one_word(&q->question) && inquiry_lacks_thing(q))
+        q->answerable = 0;
     return true;
 }
 

@@ -55,6 +55,9 @@ bool inquire(const struct access *access, struct arena *arena, struct str questi
 bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
                 const struct knowledge_question *question, struct inquiry *out, struct err *err)
     MUST_CHECK;
+/* What a question asks the value of, or kin of it that people would take for it, stands in none of the passage that would
+ * answer: it answers something else. */
+bool inquiry_lacks_thing(const struct inquiry *inquiry);
 /* The passages that `hits` found, read and ranked; question and span weights (NULL: those that ship) are
  * given. What inquire() does, for measuring. */
 bool inquire_in(const struct span_request *with, const struct lexical_hits *hits,

@@ -83,9 +83,7 @@ static bool finish(struct parts_writer *w, struct grounded *out, struct err *err
     return true;
 }
 
-/* What a part asks the value of, or kin of it that people would take for it, stands in none of the passage that would
- * answer: it answers something else. */
-static bool lacks_thing(const struct inquiry *q)
+bool inquiry_lacks_thing(const struct inquiry *q)
 {
     const struct found *found = q->ranked_count ? q->ranked[0].found : NULL;
     struct str thing = thing_asked(q->question.text);
@@ -155,7 +153,7 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
         asked.dim = 0;
         if (!inquire_of(r->knowledge, r->access, arena, &asked, &inquiry, err))
             return false;
-        if (lacks_thing(&inquiry))
+        if (inquiry_lacks_thing(&inquiry))
             inquiry.answerable = 0;
         if (!ground(r->access, arena, &inquiry, &one, err))
             return false;
