@@ -8,6 +8,7 @@
 #include "app/house_people.h"
 #include "app/house_vectors.h"
 #include "app/receive.h"
+#include "app/v1.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
@@ -435,6 +436,9 @@ static bool open_gateway(struct house *house, struct err *err)
                                       .telemetry = house->telemetry,
                                       .traces = house->traces,
                                       .responses = house->responses};
+    house->cursors = cursors_new(house->arena);
+    if (!house->cursors)
+        return err_arena(err, house->arena);
     return publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
 
@@ -514,6 +518,8 @@ void house_close(struct house **at)
     redis_close(&house->redis);
     sessions_free(&house->sessions);
     logins_free(&house->logins);
+    cursors_done(house->cursors);
+    house->cursors = NULL;
     issuers_free(&house->issuers);
     accounts_close(&house->accounts);
     audit_keep_close(&house->audit_keep);

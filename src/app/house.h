@@ -50,8 +50,9 @@ struct house {
     struct accounts *accounts;
     struct issuers *issuers;
     struct sessions *sessions;
-    struct logins *logins; /* NULL: nobody can log in */
-    struct str origin;     /* of browsers: "https://weir.example.com"; empty when nobody logs in */
+    struct cursors *cursors; /* of pages of /v1 that were given out */
+    struct logins *logins;   /* NULL: nobody can log in */
+    struct str origin; /* of browsers: "https://weir.example.com"; empty when nobody logs in */
     struct bases *bases;
     atomic_int forgetting;       /* orders to forget something that are on their way */
     atomic_bool attaching;       /* files are on their way into bases: v1_attach_loop() has work */

@@ -71,43 +71,73 @@ static bool is_timed(struct str id)
     return digits.len == 2 * sizeof bytes && hex_parse(digits, bytes, sizeof bytes);
 }
 
-/* Where a cursor stands; one that was deleted since it was given, where it stood. *there: it is one of the items. */
-static bool find(const struct v1_item *items, size_t count, bool falling, struct str id,
-                 size_t *out, bool *there)
+/* Before the first item that comes behind one of this time and id. */
+static size_t place_of(const struct v1_item *items, size_t count, bool falling,
+                       const struct v1_item *gone)
 {
-    for (*out = 0; *out < count; ++*out)
-        if (str_eq(items[*out].id, id))
+    size_t at = 0;
+
+    while (at < count && (falling ? by_time(&items[at], gone) > 0 : by_time(&items[at], gone) < 0))
+        at++;
+    return at;
+}
+
+static size_t place_of_id(const struct v1_item *items, size_t count, bool falling, struct str id)
+{
+    size_t at = 0;
+
+    while (at < count && (falling ? str_cmp(items[at].id, id) > 0 : str_cmp(items[at].id, id) < 0))
+        at++;
+    return at;
+}
+
+struct listing {
+    struct admin_call *call;
+    struct str list;
+    const struct v1_item *items;
+    size_t count;
+    bool falling;
+};
+
+/* Where a cursor stands; one that was deleted since it was given, where it stood. *there: it is one of the items. */
+static bool find(const struct listing *l, const char *name, size_t *out, bool *there,
+                 struct err *err)
+{
+    struct v1_item gone = {.id = query_text(l->call, name)};
+
+    for (*out = 0; *out < l->count; ++*out)
+        if (str_eq(l->items[*out].id, gone.id))
             return *there = true;
     *there = false;
-    if (!is_timed(id))
-        return false;
-    for (*out = 0; *out < count; ++*out) {
-        int order = str_cmp(items[*out].id, id);
-
-        if (falling ? order < 0 : order > 0)
-            break;
+    if (l->list.len == 0 && is_timed(gone.id)) {
+        *out = place_of_id(l->items, l->count, l->falling, gone.id);
+        return true;
     }
-    return true;
+    if (l->list.len && cursors_find(l->call->house->cursors, l->list, gone.id, &gone.created)) {
+        *out = place_of(l->items, l->count, l->falling, &gone);
+        return true;
+    }
+    return err_set(err, ERR_INVALID, "%s: the list has no \"" STR_FMT "\"%s", name,
+                   STR_ARG(gone.id),
+                   l->list.len && is_timed(gone.id)
+                       ? ", and where it stood is not known any more: begin with the first page"
+                       : "");
 }
 
 /* [first, end) of the items, in the order of the page. */
-static bool choose(struct admin_call *call, const struct v1_item *items, size_t count, bool falling,
-                   size_t *first, size_t *end, struct err *err)
+static bool choose(const struct listing *l, size_t *first, size_t *end, struct err *err)
 {
-    struct str after = query_text(call, "after"), before = query_text(call, "before");
     bool there;
 
     *first = 0;
-    *end = count;
-    if (after.len > 0) {
-        if (!find(items, count, falling, after, first, &there))
-            return err_set(err, ERR_INVALID, "after: the list has no \"" STR_FMT "\"",
-                           STR_ARG(after));
+    *end = l->count;
+    if (query_text(l->call, "after").len > 0) {
+        if (!find(l, "after", first, &there, err))
+            return false;
         *first += there;
     }
-    if (before.len > 0 && !find(items, count, falling, before, end, &there))
-        return err_set(err, ERR_INVALID, "before: the list has no \"" STR_FMT "\"",
-                       STR_ARG(before));
+    if (query_text(l->call, "before").len > 0 && !find(l, "before", end, &there, err))
+        return false;
     *end = MAX_OF(*first, *end);
     return true;
 }
@@ -121,8 +151,8 @@ static void put_id(struct json_writer *w, const char *key, const struct v1_item 
         jw_null(w);
 }
 
-bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, struct v1_page *out,
-               struct err *err)
+bool v1_choose(struct admin_call *call, struct str list, struct v1_item *items, size_t count,
+               struct v1_page *out, struct err *err)
 {
     size_t limit = (size_t)query_count(call, "limit", LIMIT_DEFAULT), first, end;
     bool falling = query_choice(call, "order", 1) == 1;
@@ -136,7 +166,8 @@ bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, str
             items[i] = items[count - 1 - i];
             items[count - 1 - i] = swap;
         }
-    if (!choose(call, items, count, falling, &first, &end, err))
+    const struct listing l = {call, list, items, count, falling};
+    if (!choose(&l, &first, &end, err))
         return false;
     bool more = end - first > limit,
          backwards = query_text(call, "before").len > 0 && query_text(call, "after").len == 0;
@@ -145,6 +176,8 @@ bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, str
     else if (more)
         end = first + limit;
     *out = (struct v1_page){items + first, end - first, more};
+    if (list.len)
+        cursors_keep(call->house->cursors, list, out);
     return true;
 }
 
@@ -165,12 +198,12 @@ void v1_tell(struct admin_call *call, const struct v1_page *page, v1_write *writ
     jw_object_end(w);
 }
 
-bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
-             struct err *err)
+bool v1_list(struct admin_call *call, struct str list, struct v1_item *items, size_t count,
+             v1_write *write, struct err *err)
 {
     struct v1_page page;
 
-    if (!v1_choose(call, items, count, &page, err))
+    if (!v1_choose(call, list, items, count, &page, err))
         return false;
     v1_tell(call, &page, write);
     return true;

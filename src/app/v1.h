@@ -28,14 +28,24 @@ struct v1_page {
     size_t count;
     bool more;
 };
-/* Sorts the items; those of the page that is asked for. A cursor whose item was deleted since is where it stood;
- * ERR_INVALID: one that was never given. */
-bool v1_choose(struct admin_call *call, struct v1_item *items, size_t count, struct v1_page *out,
-               struct err *err) MUST_CHECK;
+/* Sorts the items; those of the page that is asked for. A cursor whose item was deleted since is where it stood:
+ * ids say it, or, of a list whose ids do not (`list` is its name, else empty), what was given out of it before.
+ * ERR_INVALID: one that was never given, or of which that is not known any more. */
+bool v1_choose(struct admin_call *call, struct str list, struct v1_item *items, size_t count,
+               struct v1_page *out, struct err *err) MUST_CHECK;
 void v1_tell(struct admin_call *call, const struct v1_page *page, v1_write *write);
 /* Both: the whole reply. */
-bool v1_list(struct admin_call *call, struct v1_item *items, size_t count, v1_write *write,
-             struct err *err) MUST_CHECK;
+bool v1_list(struct admin_call *call, struct str list, struct v1_item *items, size_t count,
+             v1_write *write, struct err *err) MUST_CHECK;
+
+/* ---- when items of pages came (v1_cursors.c) ----
+ * The newest of them, in memory: older ones, and those from before a start, are not known. Threads: any. */
+#define CURSORS_MAX 4096
+struct cursors *cursors_new(struct arena *arena); /* NULL: no memory */
+void cursors_done(struct cursors *cursors);
+void cursors_keep(struct cursors *cursors, struct str list, const struct v1_page *page);
+bool cursors_find(struct cursors *cursors, struct str list, struct str id, wall_ms *created);
+
 /* Exactly as `weir forget`: the reply has the receipt in "weir", the audit record its hash. */
 SUSPENDS bool v1_forget(struct admin_call *call, const struct forget_order *order, struct str id,
                         const char *object, struct err *err) MUST_CHECK;

@@ -142,6 +142,7 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
     upload.name = w->file.name;
     upload.source = arena_fmt(w->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
     upload.file = shelf_path(w->shelf, w->arena, file);
+    upload.since = w->one.created; /* on its way and there: one time, one place in lists */
     upload.labels.metadata = w->one.attributes;
     if (!upload.source.ptr || !upload.file)
         return err_arena(err, w->arena);

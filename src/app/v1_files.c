@@ -129,7 +129,7 @@ static bool list(struct admin_call *call, struct err *err)
     for (size_t i = 0; i < c.count; i++)
         if (purpose.len == 0 || str_eq(purpose, c.list[i].purpose))
             items[count++] = (struct v1_item){c.list[i].id, c.list[i].created, &c.list[i]};
-    return v1_list(call, items, count, write_file, err);
+    return v1_list(call, STR(""), items, count, write_file, err);
 }
 
 static bool show(struct admin_call *call, struct err *err)

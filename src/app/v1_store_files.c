@@ -175,8 +175,8 @@ static SUSPENDS bool find_file(struct admin_call *call, struct base *base, struc
                    STR_ARG(str_slice(id, 0, 100)));
 }
 
-static bool write_list(struct admin_call *call, const struct standings *all, const struct str *only,
-                       size_t only_count, struct err *err)
+static bool write_list(struct admin_call *call, struct str store, const struct standings *all,
+                       const struct str *only, size_t only_count, struct err *err)
 {
     struct v1_item *items = arena_array(call->arena, all->count + 1, sizeof *items);
     int state = query_choice(call, "filter", -1);
@@ -193,7 +193,7 @@ static bool write_list(struct admin_call *call, const struct standings *all, con
         if (wanted && (state < 0 || (int)s->state == state))
             items[count++] = (struct v1_item){s->id, s->created, s};
     }
-    return v1_list(call, items, count, write_standing, err);
+    return v1_list(call, store, items, count, write_standing, err);
 }
 
 /* ---- files of a store ---- */
@@ -226,7 +226,7 @@ static bool list(struct admin_call *call, struct err *err)
     struct standings all;
 
     return v1_store(call, false, &base, err) && stand(call, base, &all, err) &&
-           write_list(call, &all, NULL, 0, err);
+           write_list(call, base_id(base), &all, NULL, 0, err);
 }
 
 static bool show(struct admin_call *call, struct err *err)
@@ -462,7 +462,7 @@ static bool list_batch(struct admin_call *call, struct err *err)
     struct batch_call b;
 
     return find_batch(call, false, &base, &b, err) && stand(call, base, &all, err) &&
-           write_list(call, &all, b.batch.files, b.batch.count, err);
+           write_list(call, base_id(base), &all, b.batch.files, b.batch.count, err);
 }
 
 /* ---- the text of a file ---- */

@@ -118,6 +118,20 @@ static SUSPENDS bool attach_all(struct admin_call *call, struct base *base, stru
     return count == 0 || v1_attach(call, base, files, count, err);
 }
 
+/* It was never there; where that cannot be had, who asked is told of it. */
+static SUSPENDS bool unmake(struct base **base, struct str id, struct err *err)
+{
+    struct base_removed removed;
+    struct err left = {0};
+
+    if (base_delete(base, NULL, &removed, &left))
+        return false;
+    return err_wrap(err,
+                    "vector store " STR_FMT " was made and could not be removed again (%.80s): "
+                    "delete it",
+                    STR_ARG(id), left.text);
+}
+
 static bool create(struct admin_call *call, struct err *err)
 {
     struct base_info wish = {.tenant = call->who->tenant, .title = STR("")}, made;
@@ -138,13 +152,8 @@ static bool create(struct admin_call *call, struct err *err)
     if (!bases_create(call->house->bases, call->arena, &wish, &made, err) ||
         !bases_borrow(call->house->bases, made.id, call->who, &base, err))
         return false;
-    if (!attach_all(call, base, err)) {
-        struct base_removed removed;
-        struct err lost = {0};
-
-        (void)!base_delete(&base, NULL, &removed, &lost); /* it was never there */
-        return false;
-    }
+    if (!attach_all(call, base, err))
+        return unmake(&base, made.id, err);
     call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " created", STR_ARG(made.id));
     if (!read_store(call, base, &store, err))
         return false;
@@ -202,7 +211,7 @@ static bool list(struct admin_call *call, struct err *err)
     for (size_t i = 0; i < count; i++)
         if (may_list(call, &bases[i]))
             items[seen++] = (struct v1_item){bases[i].id, bases[i].created, &bases[i]};
-    if (!v1_choose(call, items, seen, &page, err) || !read_page(call, &page, err))
+    if (!v1_choose(call, STR(""), items, seen, &page, err) || !read_page(call, &page, err))
         return false;
     v1_tell(call, &page, write_store);
     return true;

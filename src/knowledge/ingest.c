@@ -82,7 +82,7 @@ static bool fill_record(struct arena *arena, const struct document_source *sourc
                                      .language = text_language(sample),
                                      .hash = sha256(source->bytes),
                                      .bytes = source->bytes.len,
-                                     .ingested = clock_wall(),
+                                     .ingested = source->since ? source->since : clock_wall(),
                                      .readers = source->readers,
                                      .metadata = source->metadata,
                                      .version = source->version,

@@ -134,6 +134,7 @@ struct document_source {
     struct str readers, metadata;
     struct str title; /* of those that have none; empty: the last part of `shown` */
     struct str mark;  /* of its record */
+    wall_ms since;    /* when it came; 0: now */
     uint64_t version;
     enum document_type type;
 };

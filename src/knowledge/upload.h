@@ -16,6 +16,7 @@
 struct upload {
     struct str name;           /* as shown; its ending says the type, else its bytes */
     struct str source;         /* empty: "upload/NAME" */
+    wall_ms since;             /* when it came; 0: now */
     const char *file;          /* where its bytes stand meanwhile; stays the caller's */
     struct ingest_wish labels; /* path: not looked at */
 };

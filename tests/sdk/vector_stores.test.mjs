@@ -159,6 +159,30 @@ test("lists: pages of the SDK, forwards and backwards, also while what was liste
   assert.deepEqual(gone.stores, [...stores].reverse());
 });
 
+test("a store's files, put in in another order than they came, deleted while they are listed: each is seen once", async () => {
+  const sent = [];
+  for (let i = 0; i < 7; i++) sent.push((await client.files.create({ file: await toFile(Buffer.from(`The fee of kind ${i} is ${i} euros.\n`), `kind${i}.md`), purpose: "assistants" })).id);
+  const order = [4, 0, 6, 2, 1, 5, 3].map((i) => sent[i]);
+  const store = await client.vectorStores.create({ name: "mixed" });
+  for (const id of order) await client.vectorStores.files.createAndPoll(store.id, { file_id: id }, poll);
+  for (const way of ["asc", "desc"]) {
+    const seen = [];
+    for await (const f of client.vectorStores.files.list(store.id, { limit: 2, order: way })) seen.push(f.id);
+    assert.deepEqual(seen, way === "asc" ? order : [...order].reverse());
+  }
+  const seen = [];
+  for await (const f of client.vectorStores.files.list(store.id, { limit: 2, order: "desc" })) {
+    seen.push(f.id);
+    await client.vectorStores.files.delete(f.id, { vector_store_id: store.id });
+  }
+  assert.deepEqual(seen, [...order].reverse(), "each once, though the cursor's own file was gone");
+  // What was never given out, or before this start, is refused by name: nothing is guessed.
+  await client.vectorStores.files.createAndPoll(store.id, { file_id: sent[0] }, poll);
+  await assert.rejects(client.vectorStores.files.list(store.id, { after: "file-0123456789abcdef01234567" }), (e) => e.status === 400 && /begin with the first page/.test(e.message));
+  await client.vectorStores.delete(store.id);
+  for (const id of sent) await client.files.delete(id);
+});
+
 test("batches: some read, some not; pages by cursor; cancelled", async () => {
   const store = await client.vectorStores.create({ name: "Many" });
   const texts = await Promise.all([1, 2, 3, 4].map((n) => toFile(Buffer.from(`Clause ${n} of the contract.\n`), `clause-${n}.txt`)));
