@@ -21,12 +21,27 @@
 struct parser {
     struct json *json;
     const char *start, *end;
-    uint32_t cap, open, depth; /* open: the innermost open container, 0 for none */
-    uint32_t last;             /* the value that ended last, where siblings are to be linked */
     struct json_limits limits;
+    bool escaped; /* the string passed last has a backslash */
     struct arena *arena;
     struct err *err;
 };
+
+/* Where the pass stands. Its address goes to no function that is called, so it lives in registers.
+ * Of containers outside the innermost open one, `members` waits in their node's `end` and `keys` in
+ * `outer`, by depth. */
+struct walk {
+    struct node *nodes;
+    uint32_t count, cap;
+    uint32_t open, depth; /* open: the innermost open container, 0 for none */
+    uint32_t last;        /* the value that ended last, where siblings are to be linked */
+    uint32_t members;     /* of `open`, so far */
+    bool object;          /* `open` is one */
+    uint64_t keys;        /* of `open`, each a bit; all set when two may be equal */
+};
+
+#define KEYS_SUSPECT UINT64_MAX
+#define OUTER_MAX    32 /* objects nested deeper have their keys compared in any case */
 
 /* Say where, in front of what err already says. */
 static const char *fail_at(struct parser *p, const char *at)
@@ -104,14 +119,14 @@ static inline const char *pass_escape(struct parser *p, const char *at)
     return fail(p, at, "unknown escape in a string");
 }
 
-/* at: past the opening quote. Returns the closing one; *bits gets `escaped` if there is a backslash.
+/* at: past the opening quote. Returns the closing one, and whether there is a backslash.
  * Escapes are ASCII, so the string is validated as UTF-8 in one go, and only where it must be. */
-static inline const char *pass_string(struct parser *p, const char *at, uint32_t *bits,
-                                      uint32_t escaped)
+static NOINLINE const char *pass_long_string(struct parser *p, const char *at)
 {
     const char *from = at;
     bool high = false;
 
+    p->escaped = false;
     for (;;) {
         at = scan_json_special(at, p->end, &high);
         if (UNLIKELY(at == p->end))
@@ -120,12 +135,27 @@ static inline const char *pass_string(struct parser *p, const char *at, uint32_t
             break;
         if (*at != '\\')
             return fail(p, at, "a control character in a string must be escaped");
-        *bits |= escaped;
+        p->escaped = true;
         if (UNLIKELY(!(at = pass_escape(p, at))))
             return NULL;
     }
     const char *bad = high ? scan_bad_utf8(from, at) : at;
     return LIKELY(bad == at) ? at : fail(p, bad, "invalid UTF-8");
+}
+
+/* The same, *bits getting `escaped`: of most strings the first block holds the end, and all is plain. */
+static inline const char *pass_string(struct parser *p, const char *at, uint32_t *bits,
+                                      uint32_t escaped)
+{
+    if (LIKELY((size_t)(p->end - at) >= SCAN_BLOCK)) {
+        size_t i = scan_json_end(scan_load(at));
+
+        if (LIKELY(i < SCAN_BLOCK && at[i] == '"'))
+            return at + i;
+    }
+    at = pass_long_string(p, at);
+    *bits |= p->escaped ? escaped : 0;
+    return at;
 }
 
 /* ---- numbers and names ---- */
@@ -139,7 +169,7 @@ static const char *pass_digits(struct parser *p, const char *at, const char *mis
     return at;
 }
 
-static const char *pass_number(struct parser *p, const char *at)
+static NOINLINE const char *pass_any_number(struct parser *p, const char *at)
 {
     if (*at == '-')
         at++;
@@ -163,7 +193,21 @@ static const char *pass_number(struct parser *p, const char *at)
     return at;
 }
 
-static const char *pass_word(struct parser *p, const char *at, struct str word)
+/* at: a digit or a minus. Most are integers. */
+static inline const char *pass_number(struct parser *p, const char *at)
+{
+    const char *c = at;
+
+    if (LIKELY(*c != '0')) {
+        while (c < p->end && is_digit(*c))
+            c++;
+        if (LIKELY(c > at && c < p->end && *c != '.' && (*c | 0x20) != 'e'))
+            return c;
+    }
+    return pass_any_number(p, at);
+}
+
+static inline const char *pass_word(struct parser *p, const char *at, struct str word)
 {
     if ((size_t)(p->end - at) < word.len || memcmp(at, word.ptr, word.len) != 0)
         return fail(p, at, "expected a value");
@@ -282,7 +326,16 @@ static bool check_many_keys(struct parser *p, uint32_t first, uint32_t members)
     return ok;
 }
 
-static inline bool check_keys(struct parser *p, uint32_t object, uint32_t members)
+/* A bit for a key, from its length and three of its bytes: at least a quote stands on either side. */
+static inline uint64_t key_bit(const char *key, size_t len)
+{
+    size_t mix = (uint8_t)key[0] + 3u * (uint8_t)key[len / 2] +
+                 5u * (uint8_t)key[(ptrdiff_t)len - 1] + 11u * len;
+
+    return UINT64_C(1) << (mix % 64);
+}
+
+static NOINLINE bool check_keys(struct parser *p, uint32_t object, uint32_t members)
 {
     if (members < 2)
         return true;
@@ -292,184 +345,190 @@ static inline bool check_keys(struct parser *p, uint32_t object, uint32_t member
 
 /* ---- the index ---- */
 
-/* The limit on nodes is the largest capacity, so that counting and growing are one check. */
-static bool grow(struct parser *p, const char *at)
+/* The limit on nodes is the largest capacity, so that counting and growing are one check. Returns the new
+ * capacity, or 0. */
+static NOINLINE uint32_t grow(struct parser *p, uint32_t had, const char *at)
 {
     struct json *j = p->json;
     uint32_t cap_max = p->limits.nodes + 1;
-    uint32_t cap = p->cap > cap_max / 2 ? cap_max : p->cap * 2;
+    uint32_t cap = had > cap_max / 2 ? cap_max : had * 2;
 
-    if (cap == p->cap) {
+    if (cap == had) {
         err_set(p->err, ERR_TOO_LARGE, "more than %" PRIu32 " values", p->limits.nodes);
-        return fail_at(p, at);
+        fail_at(p, at);
+        return 0;
     }
-    struct node *nodes =
-        arena_grow(p->arena, j->nodes, p->cap * sizeof *nodes, cap * sizeof *nodes);
-    if (!nodes)
-        return err_arena(p->err, p->arena);
+    struct node *nodes = arena_grow(p->arena, j->nodes, had * sizeof *nodes, cap * sizeof *nodes);
+    if (!nodes) {
+        err_arena(p->err, p->arena);
+        return 0;
+    }
     j->nodes = nodes;
-    p->cap = cap;
-    return true;
-}
-
-/* A node for the value at `at`; what it needs more is the caller's. */
-static inline struct node *add_node(struct parser *p, const char *at)
-{
-    struct json *j = p->json;
-
-    if (UNLIKELY(j->count == p->cap) && !grow(p, at))
-        return NULL;
-    struct node *n = &j->nodes[j->count++];
-    n->start = (uint32_t)(at - p->start);
-    n->up = 0;
-    return n;
+    return cap;
 }
 
 /* at: where a key is due. Leaves its place in *key, and returns where its value begins. */
-static inline const char *pass_key(struct parser *p, const char *at, uint32_t *key, uint32_t *bits)
+static inline const char *pass_key(struct parser *p, struct walk *w, const char *at, uint32_t *key,
+                                   uint32_t *bits)
 {
     if (UNLIKELY(at == p->end || *at != '"'))
         return fail(p, at, "expected a key in quotes");
+    const char *from = at + 1;
     *key = (uint32_t)(at - p->start);
-    *bits = NODE_MEMBER;
-    if (UNLIKELY(!(at = pass_string(p, at + 1, bits, NODE_KEY_ESC))))
+    if (UNLIKELY(!(at = pass_string(p, from, bits, NODE_KEY_ESC))))
         return NULL;
+    uint64_t bit = key_bit(from, (size_t)(at - from));
+    w->keys = (w->keys & bit) != 0 || (*bits & NODE_KEY_ESC) != 0 ? KEYS_SUSPECT : w->keys | bit;
     at = skip_space(at + 1, p->end);
     if (UNLIKELY(at == p->end || *at != ':'))
         return fail(p, at, "expected \":\" after a key");
     return skip_space(at + 1, p->end);
 }
 
-static const char *pass_scalar(struct parser *p, const char *at, uint32_t *bits)
+static inline const char *pass_scalar(struct parser *p, const char *at, uint32_t *bits)
 {
-    switch (*at) {
-    case '"':
+    if (*at == '"') {
         *bits |= JSON_STRING;
         at = pass_string(p, at + 1, bits, NODE_ESCAPED);
         return at ? at + 1 : NULL;
+    }
+    if (is_digit(*at) || *at == '-') {
+        *bits |= JSON_NUMBER;
+        return pass_number(p, at);
+    }
+    switch (*at) {
     case 't': *bits |= JSON_TRUE; return pass_word(p, at, STR("true"));
     case 'f': *bits |= JSON_FALSE; return pass_word(p, at, STR("false"));
     case 'n': *bits |= JSON_NULL; return pass_word(p, at, STR("null"));
-    default: break;
+    default: return fail(p, at, "expected a value");
     }
-    if (*at != '-' && !is_digit(*at))
-        return fail(p, at, "expected a value");
-    *bits |= JSON_NUMBER;
-    return pass_number(p, at);
 }
 
 /* The value ends before `at` and counts for the open container. */
-static inline void end_value(struct parser *p, uint32_t v, const char *at)
+static inline void end_value(const struct parser *p, struct walk *w, uint32_t v, const char *at)
 {
-    struct node *nodes = p->json->nodes;
-
-    nodes[v].end = (uint32_t)(at - p->start);
-    nodes[p->open].bits += 1u << NODE_BITS;
-    p->last = v;
+    w->nodes[v].end = (uint32_t)(at - p->start);
+    w->members++;
+    w->last = v;
 }
 
 /* at: past the closing bracket. */
-static const char *close_container(struct parser *p, const char *at)
+static inline const char *close_container(struct parser *p, struct walk *w, uint64_t *outer,
+                                          const char *at)
 {
-    struct node *nodes = p->json->nodes;
-    uint32_t v = p->open, members = node_count(&nodes[v]);
+    struct node *nodes = w->nodes;
+    uint32_t v = w->open, around = nodes[v].up;
 
-    if (members > 0) {
-        nodes[p->last].bits |= NODE_LAST;
-        nodes[p->last].up = v;
-        if (node_kind(&nodes[v]) == JSON_OBJECT && !check_keys(p, v, members))
+    nodes[v].bits |= w->members << NODE_BITS;
+    if (w->members > 0) {
+        nodes[w->last].bits |= NODE_LAST;
+        nodes[w->last].up = v;
+        if (UNLIKELY(w->keys == KEYS_SUSPECT) && w->object && !check_keys(p, v, w->members))
             return NULL;
     }
-    p->open = nodes[v].up;
-    p->depth--;
-    end_value(p, v, at);
+    w->open = around;
+    w->depth--;
+    w->members = nodes[around].end;
+    w->keys = w->depth < OUTER_MAX ? outer[w->depth] : KEYS_SUSPECT;
+    w->object = node_kind(&nodes[around]) == JSON_OBJECT;
+    end_value(p, w, v, at);
     return at;
-}
-
-static inline bool in_object(const struct parser *p)
-{
-    return node_kind(&p->json->nodes[p->open]) == JSON_OBJECT;
 }
 
 /* A value has ended: pass a comma, or closing brackets and then a comma. Returns where the next
  * value is due; when no container is left open, where the root ended. */
-static inline const char *after_value(struct parser *p, const char *at)
+static inline const char *after_value(struct parser *p, struct walk *w, uint64_t *outer,
+                                      const char *at)
 {
-    while (p->open) {
-        bool object = in_object(p);
-
+    while (w->open) {
         at = skip_space(at, p->end);
         if (LIKELY(at < p->end && *at == ',')) {
-            p->json->nodes[p->last].up = p->json->count;
+            w->nodes[w->last].up = w->count;
             return skip_space(at + 1, p->end);
         }
-        if (UNLIKELY(at == p->end || *at != (object ? '}' : ']')))
+        if (UNLIKELY(at == p->end || *at != (w->object ? '}' : ']')))
             return fail(p, at,
-                        object ? "expected \",\" or \"}\" after a member"
-                               : "expected \",\" or \"]\" after an element");
-        if (UNLIKELY(!(at = close_container(p, at + 1))))
+                        w->object ? "expected \",\" or \"}\" after a member"
+                                  : "expected \",\" or \"]\" after an element");
+        if (UNLIKELY(!(at = close_container(p, w, outer, at + 1))))
             return NULL;
     }
     return at;
 }
 
-/* at: the opening bracket of value v. */
-static const char *open_container(struct parser *p, const char *at, uint32_t v)
+/* at: the opening bracket of value v. Returns where its first value, or its end, is due. */
+static inline const char *open_container(struct parser *p, struct walk *w, uint64_t *outer,
+                                         uint32_t v, const char *at)
 {
-    char close = *at == '{' ? '}' : ']';
-
-    if (p->depth == p->limits.depth) {
+    if (UNLIKELY(w->depth == p->limits.depth)) {
         err_set(p->err, ERR_TOO_LARGE, "nested deeper than %" PRIu32, p->limits.depth);
         return fail_at(p, at);
     }
-    p->depth++;
-    p->json->nodes[v].bits |= *at == '{' ? JSON_OBJECT : JSON_ARRAY;
-    p->json->nodes[v].up = p->open;
-    p->open = v;
-    at = skip_space(at + 1, p->end);
-    if (at == p->end || *at != close)
-        return at;
-    at = close_container(p, at + 1);
-    return at ? after_value(p, at) : NULL;
+    if (LIKELY(w->depth < OUTER_MAX))
+        outer[w->depth] = w->keys;
+    w->nodes[w->open].end = w->members;
+    w->depth++;
+    w->object = *at == '{';
+    w->nodes[v].bits |= w->object ? JSON_OBJECT : JSON_ARRAY;
+    w->nodes[v].up = w->open;
+    w->open = v;
+    w->members = 0;
+    w->keys = w->depth < OUTER_MAX ? 0 : KEYS_SUSPECT;
+    return skip_space(at + 1, p->end);
 }
 
 /* at: where a value is due, with its key in an object. Returns what after_value() returns, or, when
  * a container opens, where its first value is due. */
-static const char *pass_value(struct parser *p, const char *at)
+static inline const char *pass_value(struct parser *p, struct walk *w, uint64_t *outer,
+                                     const char *at)
 {
-    uint32_t key = 0, bits = 0;
+    uint32_t key = 0, bits = 0, v = w->count;
 
-    if (in_object(p) && UNLIKELY(!(at = pass_key(p, at, &key, &bits))))
-        return NULL;
+    if (w->object) {
+        bits = NODE_MEMBER;
+        if (UNLIKELY(!(at = pass_key(p, w, at, &key, &bits))))
+            return NULL;
+    }
     if (UNLIKELY(at == p->end))
         return fail(p, at, "expected a value");
-    struct node *n = add_node(p, at);
-    if (UNLIKELY(!n))
-        return NULL;
-    uint32_t v = p->json->count - 1;
-    n->key = key;
-    n->bits = bits;
-    if (*at == '{' || *at == '[')
-        return open_container(p, at, v);
-    if (UNLIKELY(!(at = pass_scalar(p, at, &bits))))
-        return NULL;
-    n->bits = bits;
-    end_value(p, v, at);
-    return after_value(p, at);
+    if (UNLIKELY(v == w->cap)) {
+        if (!(w->cap = grow(p, w->cap, at)))
+            return NULL;
+        w->nodes = p->json->nodes;
+    }
+    w->count++;
+    w->nodes[v] = (struct node){.start = (uint32_t)(at - p->start), .key = key, .bits = bits};
+    if (*at == '{' || *at == '[') {
+        char close = *at == '{' ? '}' : ']';
+
+        if (UNLIKELY(!(at = open_container(p, w, outer, v, at))) || at == p->end || *at != close)
+            return at;
+        at = close_container(p, w, outer, at + 1);
+    } else {
+        if (UNLIKELY(!(at = pass_scalar(p, at, &bits))))
+            return NULL;
+        w->nodes[v].bits = bits;
+        end_value(p, w, v, at);
+    }
+    return LIKELY(at) ? after_value(p, w, outer, at) : NULL;
 }
 
-static bool pass_text(struct parser *p)
+static bool pass_text(struct parser *p, uint32_t *cap)
 {
+    struct walk w = {.nodes = p->json->nodes, .count = 1, .cap = *cap};
     const char *at = p->start;
+    uint64_t outer[OUTER_MAX]; /* written before it is read */
 
     if (p->json->text.len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
         return fail(p, at, "expected a value, not a byte order mark");
     at = skip_space(at, p->end);
     do
-        at = pass_value(p, at);
-    while (at && p->open);
+        at = pass_value(p, &w, outer, at);
+    while (LIKELY(at) && w.open);
     if (!at)
         return false;
+    p->json->count = w.count;
+    *cap = w.cap;
     at = skip_space(at, p->end);
     if (at < p->end)
         return fail(p, at, "expected the end of the text after the value");
@@ -477,14 +536,13 @@ static bool pass_text(struct parser *p)
 }
 
 /* Values are sparse in long texts, which are mostly one long string: begin small and double. */
-static bool begin(struct parser *p, struct str text)
+static bool begin(struct parser *p, struct str text, uint32_t *cap)
 {
-    size_t cap = MIN_OF(text.len / 8 + 8, (size_t)NODES_FIRST_MAX);
-
     p->limits.nodes = MIN_OF(p->limits.nodes, NODES_MAX - 1);
-    p->cap = (uint32_t)MIN_OF(cap, (size_t)p->limits.nodes + 1);
-    p->json = arena_alloc(p->arena, sizeof *p->json);
-    struct node *nodes = arena_alloc_raw(p->arena, p->cap * sizeof *nodes);
+    *cap = (uint32_t)MIN_OF(MIN_OF(text.len / 8 + 8, (size_t)NODES_FIRST_MAX),
+                            (size_t)p->limits.nodes + 1);
+    p->json = arena_alloc_raw(p->arena, sizeof *p->json);
+    struct node *nodes = arena_alloc_raw(p->arena, *cap * sizeof *nodes);
     if (!p->json || !nodes)
         return err_arena(p->err, p->arena);
     nodes[0] = (struct node){0};
@@ -492,12 +550,12 @@ static bool begin(struct parser *p, struct str text)
     return true;
 }
 
-/* Node 0 has counted the root, and the unused capacity goes back. */
-static void end_index(struct parser *p)
+/* Node 0 held what waits for the end of the root, and the unused capacity goes back. */
+static void end_index(struct parser *p, uint32_t cap)
 {
     struct json *j = p->json;
     struct node *nodes =
-        arena_grow(p->arena, j->nodes, p->cap * sizeof *nodes, j->count * sizeof *nodes);
+        arena_grow(p->arena, j->nodes, cap * sizeof *nodes, j->count * sizeof *nodes);
 
     if (nodes)
         j->nodes = nodes;
@@ -517,9 +575,10 @@ struct json *json_parse_within(struct arena *arena, struct str text,
     }
     text.ptr = p.start;
     p.end = p.start + text.len;
-    if (!begin(&p, text) || !pass_text(&p))
+    uint32_t cap;
+    if (!begin(&p, text, &cap) || !pass_text(&p, &cap))
         return NULL;
-    end_index(&p);
+    end_index(&p, cap);
     return p.json;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json_internal.h"
+#include "base/scan.h"
 #include "base/utf8.h"
 
 static inline const struct node *node_at(const struct json *j, json_ref v)
@@ -51,8 +52,7 @@ static inline bool key_is(struct str text, const struct node *n, struct str key)
     if (UNLIKELY(n->bits & NODE_KEY_ESC))
         return json_same_text(node_key(text, n), true, key, false);
     const char *at = text.ptr + n->key + 1;
-    return key.len < n->start - n->key - 2 && at[key.len] == '"' &&
-           (key.len == 0 || (*at == *key.ptr && memcmp(at, key.ptr, key.len) == 0));
+    return key.len < n->start - n->key - 2 && at[key.len] == '"' && scan_same(at, key.ptr, key.len);
 }
 
 json_ref json_get(const struct json *j, json_ref object, struct str key)
@@ -70,7 +70,8 @@ json_ref json_get(const struct json *j, json_ref object, struct str key)
     return v;
 }
 
-static size_t place_of(struct str text, const struct node *n, const struct str *keys, size_t count)
+static inline size_t place_of(struct str text, const struct node *n, const struct str *keys,
+                              size_t count)
 {
     struct str key = node_key(text, n);
     size_t i = 0;
@@ -81,9 +82,7 @@ static size_t place_of(struct str text, const struct node *n, const struct str *
         return i;
     }
     for (; i < count; i++)
-        if (key.len == keys[i].len &&
-            (key.len == 0 ||
-             (*key.ptr == *keys[i].ptr && memcmp(key.ptr, keys[i].ptr, key.len) == 0)))
+        if (key.len == keys[i].len && scan_same(key.ptr, keys[i].ptr, key.len))
             break;
     return i;
 }

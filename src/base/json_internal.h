@@ -44,6 +44,7 @@ static inline struct str node_key(struct str text, const struct node *n)
 {
     uint32_t end = n->start - 1;
 
+    end -= text.ptr[end] == ':'; /* as most programs write it */
     while (text.ptr[end] != '"')
         end--;
     return (struct str){text.ptr + n->key + 1, end - n->key - 1};

@@ -283,6 +283,21 @@ static inline void scan_load_short(const char *p, size_t len, char fill, uint64_
     }
 }
 
+/* memcmp() == 0 without a call, where texts are short: names of fields and keys. */
+static inline bool scan_same(const char *a, const char *b, size_t len)
+{
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 8)
+        return ((load_le64(a) ^ load_le64(b)) |
+                (load_le64(a + len - 8) ^ load_le64(b + len - 8))) == 0;
+    if (len >= 4)
+        return ((load_le32(a) ^ load_le32(b)) |
+                (load_le32(a + len - 4) ^ load_le32(b + len - 4))) == 0;
+    return len == 0 ||
+           (((a[0] ^ b[0]) | (a[len / 2] ^ b[len / 2]) | (a[len - 1] ^ b[len - 1])) == 0);
+}
+
 /* Is any byte of the word zero? Which one it does not say. */
 static inline uint64_t scan_any_zero(uint64_t word)
 {
@@ -301,25 +316,33 @@ static inline bool scan_short_is_plain(const char *p, size_t len)
     return (odd & SCAN_WORD(0x80)) == 0;
 }
 
-#define SCAN_PLAIN 4 /* so many plain blocks, and it is taken for a long text */
+#define SCAN_PLAIN 2 /* so many plain blocks, and it is taken for a long text */
+
+/* Marks what is not plain in a JSON string: a quote, a backslash, a control byte, one outside ASCII. */
+static inline scan_block scan_json_marks(scan_block b)
+{
+    return scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20));
+}
 
 /* Past blocks without anything special or high, four at a time: long texts. */
 static inline const char *scan_json_plain(const char *p, const char *end)
 {
     for (; (size_t)(end - p) >= 4 * SCAN_BLOCK; p += 4 * SCAN_BLOCK) {
-        scan_block found[4];
+        scan_block one = scan_json_marks(scan_load(p));
+        scan_block two = scan_json_marks(scan_load(p + SCAN_BLOCK));
+        scan_block three = scan_json_marks(scan_load(p + 2 * SCAN_BLOCK));
+        scan_block four = scan_json_marks(scan_load(p + 3 * SCAN_BLOCK));
 
-        for (size_t k = 0; k < 4; k++) {
-            scan_block b = scan_load(p + k * SCAN_BLOCK);
-
-            found[k] = scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')),
-                               scan_below_or_high(b, 0x20));
-        }
-        if (scan_first(scan_or(scan_or(found[0], found[1]), scan_or(found[2], found[3]))) !=
-            SCAN_BLOCK)
+        if (scan_first(scan_or(scan_or(one, two), scan_or(three, four))) != SCAN_BLOCK)
             break;
     }
     return p;
+}
+
+/* Where the plain characters of a JSON string end in a block. */
+static inline size_t scan_json_end(scan_block b)
+{
+    return scan_first(scan_json_marks(b));
 }
 
 /* What ends a run of plain characters in a JSON string: a quote, a backslash or a control byte. Bytes

@@ -125,8 +125,14 @@ size_t utf8_count(struct str s)
     size_t count = 0;
     uint32_t rune;
 
-    for (size_t at = 0; utf8_next(s, &at, &rune);)
-        count++;
+    for (size_t at = 0; at < s.len; count++) {
+        size_t plain = skip_ascii(s, at);
+
+        count += plain - at;
+        at = plain;
+        if (!utf8_next(s, &at, &rune))
+            break;
+    }
     return count;
 }
 

@@ -281,3 +281,43 @@ TEST(json_twice_in_objects_of_all_sizes)
         }
     }
 }
+
+/* What is known of an object's keys waits while another stands inside of it, however deep. */
+static struct str around(struct arena *arena, int depth, const char *last)
+{
+    struct buf b;
+    struct str out = STR_NONE;
+    struct err err = {0};
+
+    buf_init(&b, arena, MIB);
+    for (int i = 0; i < depth; i++)
+        buf_str(&b, i % 2 ? STR("[0,") : STR("{\"a\":1,\"b\":2,\"in\":"));
+    buf_str(&b, STR("{\"a\":[],\"b\":{}}"));
+    for (int i = depth; i-- > 0;)
+        buf_fmt(&b, i % 2 ? ",{}]" : ",\"%s\":{}}", i == 0 ? last : "c");
+    EXPECT(buf_finish(&b, &out, &err), "%s", err.text);
+    return out;
+}
+
+TEST(json_twice_around_what_stands_inside)
+{
+    for (int depth = 1; depth < 100; depth++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct err err = {0};
+
+        EXPECT(json_parse(arena, around(arena, depth, "d"), &err), "%d: %s", depth, err.text);
+        EXPECT(!json_parse(arena, around(arena, depth, "a"), &err), "%d deep", depth);
+    }
+}
+
+/* Other keys of the same letters and length are no suspects for long: they are compared. */
+TEST(json_keys_alike_are_not_twice)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+
+    EXPECT(json_parse(arena, STR("{\"abcd\":1,\"acbd\":2,\"a\":3,\"\":4,\"b\":5}"), &err), "%s",
+           err.text);
+    EXPECT(json_parse(arena, STR("{\"abXcd\":1,\"aaXdd\":2}"), &err), "%s", err.text);
+    EXPECT(!json_parse(arena, STR("{\"\":4,\"b\":5,\"\":4}"), &err));
+}
