@@ -110,7 +110,7 @@ static void write_row(struct admin_call *call, const struct kept_trace *k)
     reply_usd(w, "cost_usd", k->cost);
 }
 
-static void write_step(struct json_writer *w, const struct kept_entry *e, int depth)
+static void write_step(struct json_writer *w, const struct trace_entry *e, int depth)
 {
     jw_object(w);
     reply_text(w, "name", str_from(e->name));

@@ -15,25 +15,10 @@
 #define SPANS_OPEN    12 /* at once */
 #define NAMES_MAX     16 /* different span names that are summed when the ring overwrites them */
 
+/* text.ptr: TRACE_TEXT_MAX bytes, kept when the entry is overwritten, or NULL till there is a text. */
 struct span {
     struct trace *trace;
-    const char *name; /* NULL: not in use */
-    mono_ns begin;
-    uint64_t id;
-    uint64_t parent;
-    char *text; /* TRACE_TEXT_MAX bytes, or NULL till there is one */
-    uint32_t text_len;
-    bool leaf;
-};
-
-struct entry {
-    const char *name;
-    mono_ns at;
-    dur_ns dur; /* of a span; -1 marks an event */
-    uint64_t span, parent;
-    char *text; /* TRACE_TEXT_MAX bytes, kept when the entry is overwritten */
-    uint32_t text_len;
-    bool leaf;
+    struct trace_entry e; /* as it will be; name NULL: not in use */
 };
 
 /* What few requests have: sums of the spans that the ring has overwritten. */
@@ -55,7 +40,7 @@ struct trace {
     uint32_t written, dropped; /* written: entries ever; the ring holds the last of them */
     uint32_t opened;           /* so many of `open` were used */
     struct gone *gone;         /* NULL: nothing was overwritten */
-    struct entry *pieces[PIECES];
+    struct trace_entry *pieces[PIECES];
     struct span open[SPANS_OPEN];
     struct trace_context context; /* with `joined` */
 };
@@ -105,7 +90,7 @@ uint64_t trace_id(const struct trace *trace)
     return trace ? trace->id : 0;
 }
 
-static struct entry *entry_at(const struct trace *trace, uint32_t number)
+static struct trace_entry *entry_at(const struct trace *trace, uint32_t number)
 {
     uint32_t at = number % TRACE_EVENTS_MAX;
 
@@ -114,7 +99,7 @@ static struct entry *entry_at(const struct trace *trace, uint32_t number)
 
 /* Names are literals: the same one has the same place, and of two with the same text trace_span_total()
  * makes a sum. */
-static NOINLINE void keep_total(struct trace *trace, const struct entry *lost)
+static NOINLINE void keep_total(struct trace *trace, const struct trace_entry *lost)
 {
     if (lost->dur >= 0 && !trace->gone)
         trace->gone = arena_alloc(trace->arena, sizeof *trace->gone);
@@ -131,9 +116,9 @@ static NOINLINE void keep_total(struct trace *trace, const struct entry *lost)
 }
 
 /* The next entry of the ring, over the oldest if need be; NULL when memory is gone. */
-static struct entry *next_entry(struct trace *trace)
+static struct trace_entry *next_entry(struct trace *trace)
 {
-    struct entry **piece = &trace->pieces[trace->written % TRACE_EVENTS_MAX / PIECE_ENTRIES];
+    struct trace_entry **piece = &trace->pieces[trace->written % TRACE_EVENTS_MAX / PIECE_ENTRIES];
 
     if (!*piece)
         *piece = arena_alloc_raw(trace->arena, PIECE_ENTRIES * sizeof **piece);
@@ -141,12 +126,12 @@ static struct entry *next_entry(struct trace *trace)
         trace->dropped++;
         return NULL;
     }
-    struct entry *entry = entry_at(trace, trace->written);
+    struct trace_entry *entry = entry_at(trace, trace->written);
     if (trace->written++ >= TRACE_EVENTS_MAX) {
         trace->dropped++;
         keep_total(trace, entry);
     } else {
-        entry->text = NULL;
+        entry->text.ptr = NULL;
     }
     return entry;
 }
@@ -158,19 +143,19 @@ static struct span *begin(struct trace *trace, const char *name, bool leaf, mono
 
         if (i == trace->opened) {
             trace->opened++;
-            span->name = NULL;
-            span->text = NULL;
+            span->trace = trace;
+            span->e.name = NULL;
+            span->e.text.ptr = NULL;
         }
-        if (!span->name) {
-            *span = (struct span){.trace = trace,
-                                  .name = name,
-                                  .begin = at,
-                                  .id = next_span_id(trace),
-                                  .parent = trace->inner,
-                                  .text = span->text,
-                                  .leaf = leaf};
+        if (!span->e.name) {
+            span->e.name = name;
+            span->e.span = next_span_id(trace);
+            span->e.parent = trace->inner;
+            span->e.at = at;
+            span->e.leaf = leaf;
+            span->e.text.len = 0;
             if (!leaf)
-                trace->inner = span->id;
+                trace->inner = span->e.span;
             return span;
         }
     }
@@ -241,41 +226,100 @@ PRINTF(3, 0) static uint32_t add_text(char *text, uint32_t len, const char *fmt,
     return (uint32_t)kept.len;
 }
 
+/* Where more of a text can stand; NULL when memory is gone or it is full. */
+static char *text_of(struct trace *trace, struct trace_entry *e)
+{
+    if (!e->text.ptr)
+        e->text.ptr = arena_alloc_raw(trace->arena, TRACE_TEXT_MAX);
+    return e->text.ptr && e->text.len + 2 <= TRACE_TEXT_MAX ? (char *)(uintptr_t)e->text.ptr : NULL;
+}
+
 void span_note(struct span *span, const char *fmt, ...)
+{
+    char *text = span ? text_of(span->trace, &span->e) : NULL;
+    va_list args;
+
+    ASSERT(!span || span->e.name);
+    if (!text)
+        return;
+    if (span->e.text.len)
+        text[span->e.text.len++] = ' ';
+    va_start(args, fmt);
+    span->e.text.len = add_text(text, (uint32_t)span->e.text.len, fmt, args);
+    va_end(args);
+}
+
+PRINTF(3, 4) static uint32_t add_cut(char *text, uint32_t len, const char *fmt, ...)
 {
     va_list args;
 
-    if (!span)
-        return;
-    ASSERT(span->name);
-    if (!span->text)
-        span->text = arena_alloc_raw(span->trace->arena, TRACE_TEXT_MAX);
-    if (!span->text || span->text_len + 2 > TRACE_TEXT_MAX)
-        return;
-    if (span->text_len)
-        span->text[span->text_len++] = ' ';
     va_start(args, fmt);
-    span->text_len = add_text(span->text, span->text_len, fmt, args);
+    len = add_text(text, len, fmt, args);
     va_end(args);
+    return len;
+}
+
+static void put_part(struct buf *b, const struct trace_part *part)
+{
+    if (b->len)
+        buf_char(b, ' ');
+    buf_str(b, part->key);
+    buf_char(b, '=');
+    if (part->value.ptr)
+        buf_str(b, part->value);
+    else
+        buf_i64(b, part->number);
+}
+
+static void add_parts(struct trace *trace, struct trace_entry *e, const struct trace_part *parts,
+                      size_t count)
+{
+    char *text = text_of(trace, e);
+    struct buf b;
+
+    for (size_t i = 0; text && i < count; i++) {
+        buf_init_fixed(&b, text, TRACE_TEXT_MAX - 1);
+        b.len = e->text.len;
+        put_part(&b, &parts[i]);
+        if (LIKELY(buf_ok(&b))) {
+            e->text.len = b.len;
+            continue;
+        }
+        /* The last that has room, cut. */
+        const struct trace_part *part = &parts[i];
+        uint32_t len = (uint32_t)e->text.len;
+        const char *before = len ? " " : "";
+        e->text.len = part->value.ptr ? add_cut(text, len, "%s" STR_FMT "=" STR_FMT, before,
+                                                STR_ARG(part->key), STR_ARG(part->value))
+                                      : add_cut(text, len, "%s" STR_FMT "=%" PRId64, before,
+                                                STR_ARG(part->key), part->number);
+        return;
+    }
+}
+
+void span_add(struct span *span, const struct trace_part *parts, size_t count)
+{
+    ASSERT(!span || span->e.name);
+    if (span)
+        add_parts(span->trace, &span->e, parts, count);
 }
 
 static void end(struct span *ended, mono_ns at)
 {
-    ASSERT(ended->name);
+    ASSERT(ended->e.name);
     struct trace *trace = ended->trace;
-    dur_ns dur = at - ended->begin;
-    struct entry *entry = next_entry(trace);
+    struct trace_entry *entry = next_entry(trace);
 
-    if (!ended->leaf)
-        trace->inner = ended->parent;
+    if (!ended->e.leaf)
+        trace->inner = ended->e.parent;
     if (entry) {
-        char *spare = entry->text;
+        const char *spare = entry->text.ptr;
 
-        *entry = (struct entry){ended->name, ended->begin,    dur,        ended->id, ended->parent,
-                                ended->text, ended->text_len, ended->leaf};
-        ended->text = spare;
+        *entry = ended->e;
+        entry->dur = at - entry->at;
+        ended->e.text.ptr = spare;
     }
-    ended->name = NULL;
+    ended->e.name = NULL;
 }
 
 void span_end(struct span **span)
@@ -307,7 +351,7 @@ dur_ns trace_span_total(const struct trace *trace, const char *name)
         if (is_name(trace->gone->at[i].name, name))
             sum += trace->gone->at[i].dur;
     for (uint32_t i = 0; i < trace_count(trace); i++) {
-        const struct entry *entry = entry_at(trace, i);
+        const struct trace_entry *entry = entry_at(trace, i);
 
         if (entry->dur >= 0 && is_name(entry->name, name))
             sum += entry->dur;
@@ -315,22 +359,39 @@ dur_ns trace_span_total(const struct trace *trace, const char *name)
     return sum;
 }
 
+static struct trace_entry *new_event(struct trace *trace, const char *name)
+{
+    struct trace_entry *entry = trace ? next_entry(trace) : NULL;
+
+    if (entry)
+        *entry = (struct trace_entry){.name = name,
+                                      .at = clock_now(),
+                                      .dur = -1,
+                                      .parent = trace->inner,
+                                      .text = {entry->text.ptr, 0}};
+    return entry;
+}
+
 void trace_event(struct trace *trace, const char *name, const char *fmt, ...)
 {
-    struct entry *entry = trace ? next_entry(trace) : NULL;
+    struct trace_entry *entry = new_event(trace, name);
+    char *text = entry ? text_of(trace, entry) : NULL; /* NULL: the event stands without its text */
     va_list args;
 
-    if (!entry)
-        return;
-    *entry = (struct entry){
-        .name = name, .at = clock_now(), .dur = -1, .parent = trace->inner, .text = entry->text};
-    if (!entry->text)
-        entry->text = arena_alloc_raw(trace->arena, TRACE_TEXT_MAX);
-    if (!entry->text) /* the event stands, without its text */
+    if (!text)
         return;
     va_start(args, fmt);
-    entry->text_len = add_text(entry->text, 0, fmt, args);
+    entry->text.len = add_text(text, 0, fmt, args);
     va_end(args);
+}
+
+void trace_event_add(struct trace *trace, const char *name, const struct trace_part *parts,
+                     size_t count)
+{
+    struct trace_entry *entry = new_event(trace, name);
+
+    if (entry)
+        add_parts(trace, entry, parts, count);
 }
 
 uint32_t trace_dropped(const struct trace *trace)
@@ -338,7 +399,8 @@ uint32_t trace_dropped(const struct trace *trace)
     return trace ? trace->dropped : 0;
 }
 
-static void put_entry(struct json_writer *w, const struct trace *trace, const struct entry *entry)
+static void put_entry(struct json_writer *w, const struct trace *trace,
+                      const struct trace_entry *entry)
 {
     jw_object(w);
     jw_key(w, "name");
@@ -349,9 +411,9 @@ static void put_entry(struct json_writer *w, const struct trace *trace, const st
         jw_key(w, "dur_us");
         jw_i64(w, entry->dur / MICROSECOND);
     }
-    if (entry->text_len) {
+    if (entry->text.len) {
         jw_key(w, "text");
-        jw_str(w, (struct str){entry->text, entry->text_len});
+        jw_str(w, entry->text);
     }
     jw_object_end(w);
 }
@@ -442,7 +504,7 @@ bool span_traceparent(const struct span *span, char out[TRACEPARENT_BYTES])
     if (!context || !context->told)
         return false;
     /* Spans that nobody exports would leave a gap: then the caller's own is passed on. */
-    uint64_t id = context->recorded || !context->parent ? span->id : context->parent;
+    uint64_t id = context->recorded || !context->parent ? span->e.span : context->parent;
     buf_init_fixed(&b, out, TRACEPARENT_BYTES);
     buf_str(&b, STR("00-"));
     buf_hex(&b, context->trace_id, sizeof context->trace_id);
@@ -467,17 +529,26 @@ uint32_t trace_count(const struct trace *trace)
     return trace ? MIN_OF(trace->written, (uint32_t)TRACE_EVENTS_MAX) : 0;
 }
 
-struct trace_entry trace_entry(const struct trace *trace, uint32_t i)
+static uint32_t oldest(const struct trace *trace)
 {
-    uint32_t oldest = trace->written > TRACE_EVENTS_MAX ? trace->written - TRACE_EVENTS_MAX : 0;
+    return trace->written > TRACE_EVENTS_MAX ? trace->written - TRACE_EVENTS_MAX : 0;
+}
 
+const struct trace_entry *trace_entry(const struct trace *trace, uint32_t i)
+{
     ASSERT(i < trace_count(trace));
-    const struct entry *e = entry_at(trace, oldest + i);
-    return (struct trace_entry){.name = e->name,
-                                .span = e->span,
-                                .parent = e->parent,
-                                .at = e->at,
-                                .dur = e->dur,
-                                .leaf = e->leaf,
-                                .text = {e->text, e->text_len}};
+    return entry_at(trace, oldest(trace) + i);
+}
+
+uint32_t trace_copy(const struct trace *trace, struct trace_entry *out, uint32_t most)
+{
+    uint32_t count = MIN_OF(trace_count(trace), most);
+
+    for (uint32_t done = 0, run; done < count; done += run) {
+        uint32_t at = trace->written - count + done;
+
+        run = MIN_OF(PIECE_ENTRIES - at % PIECE_ENTRIES, count - done);
+        memcpy(out + done, entry_at(trace, at), run * sizeof *out);
+    }
+    return count;
 }

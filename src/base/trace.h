@@ -28,6 +28,22 @@ struct span *span_begin_leaf(struct trace *trace, const char *name);
 void span_turn(struct span **span, struct trace *trace, const char *name);
 /* Adds "key=value ..." to the span's text; NULL is fine. */
 void span_note(struct span *span, const char *fmt, ...) PRINTF(2, 3);
+/* The same in parts, for what every request says: without a format that must be read. */
+struct trace_part {
+    struct str key, value;
+    int64_t number; /* when value.ptr is NULL */
+};
+static inline struct trace_part trace_text(struct str key, struct str value)
+{
+    return (struct trace_part){.key = key, .value = {value.len ? value.ptr : "", value.len}};
+}
+static inline struct trace_part trace_number(struct str key, int64_t number)
+{
+    return (struct trace_part){.key = key, .number = number};
+}
+void span_add(struct span *span, const struct trace_part *parts, size_t count);
+void trace_event_add(struct trace *trace, const char *name, const struct trace_part *parts,
+                     size_t count);
 void span_end(struct span **span);                                    /* CLEANUP-able */
 dur_ns trace_span_total(const struct trace *trace, const char *name); /* 0 when it never ran */
 void trace_event(struct trace *trace, const char *name, const char *fmt, ...) PRINTF(3, 4);
@@ -66,7 +82,10 @@ struct trace_entry {
     bool leaf;
     struct str text;
 };
-uint32_t trace_count(const struct trace *trace);                       /* of entries still there */
-struct trace_entry trace_entry(const struct trace *trace, uint32_t i); /* in the order they ended */
+uint32_t trace_count(const struct trace *trace); /* of entries still there */
+/* In the order they ended. */
+const struct trace_entry *trace_entry(const struct trace *trace, uint32_t i);
+/* Copies the last `most` of them, their texts remaining the trace's. Returns how many. */
+uint32_t trace_copy(const struct trace *trace, struct trace_entry *out, uint32_t most);
 
 #endif

@@ -304,10 +304,10 @@ static void count_steps(const struct request *req)
     uint64_t root = trace_root_span(req->trace);
 
     for (uint32_t i = 0; i < trace_count(req->trace); i++) {
-        struct trace_entry e = trace_entry(req->trace, i);
+        const struct trace_entry *e = trace_entry(req->trace, i);
 
-        if (e.dur >= 0 && !e.leaf && e.parent == root)
-            series_observe(step_series(own, e.name, &from), e.dur);
+        if (e->dur >= 0 && !e->leaf && e->parent == root)
+            series_observe(step_series(own, e->name, &from), e->dur);
     }
 }
 

@@ -318,14 +318,14 @@ static void put_answer(struct buf *b, const struct summary *s)
 static void put_events(const struct placed *p)
 {
     for (uint32_t i = 0; i < trace_count(p->s->trace); i++) {
-        struct trace_entry e = trace_entry(p->s->trace, i);
+        const struct trace_entry *e = trace_entry(p->s->trace, i);
 
-        if (e.dur >= 0)
+        if (e->dur >= 0)
             continue;
         size_t at = pb_open(p->out, SPAN_EVENTS);
-        pb_fixed64(p->out, EVENT_TIME, unix_ns(p, e.at));
-        pb_bytes(p->out, EVENT_NAME, str_from(e.name));
-        put_words(p->out, EVENT_ATTRIBUTES, e.text);
+        pb_fixed64(p->out, EVENT_TIME, unix_ns(p, e->at));
+        pb_bytes(p->out, EVENT_NAME, str_from(e->name));
+        put_words(p->out, EVENT_ATTRIBUTES, e->text);
         pb_close(p->out, at);
     }
 }
@@ -420,13 +420,13 @@ static uint64_t answering_span(const struct summary *s)
     bool is_whole = false;
 
     for (uint32_t i = 0; i < trace_count(s->trace); i++) {
-        struct trace_entry e = trace_entry(s->trace, i);
-        bool whole = word_of(e.text, STR("error")).len == 0;
+        const struct trace_entry *e = trace_entry(s->trace, i);
+        bool whole = word_of(e->text, STR("error")).len == 0;
 
-        if (!has_answered(s, &e) || (is_whole && !whole))
+        if (!has_answered(s, e) || (is_whole && !whole))
             continue;
         is_whole = whole;
-        found = e.span;
+        found = e->span;
     }
     return found;
 }
@@ -487,11 +487,11 @@ void otlp_write_spans(struct buf *out, const struct summary *s, uint32_t *count)
     put_root(&p);
     *count = 1;
     for (uint32_t i = 0; i < trace_count(s->trace); i++) {
-        struct trace_entry e = trace_entry(s->trace, i);
+        const struct trace_entry *e = trace_entry(s->trace, i);
 
-        if (e.dur < 0)
+        if (e->dur < 0)
             continue;
-        put_span(&p, &e);
+        put_span(&p, e);
         (*count)++;
     }
 }

@@ -11,6 +11,7 @@
 struct slot {
     struct spin lock;
     struct kept_trace trace; /* id 0: empty; its texts are in `text` */
+    mono_ns started;         /* which its entries' `at` will count from when they are read */
     size_t text_len;
     char text[TEXT_BYTES];
 };
@@ -77,25 +78,18 @@ static struct str keep_text(struct slot *slot, struct str text)
     return (struct str){to, len};
 }
 
+/* Of too many the last ones say how it ended. */
 static void keep_entries(struct slot *slot, const struct summary *s)
 {
     struct kept_trace *k = &slot->trace;
-    uint32_t count = trace_count(s->trace), from = 0;
+    uint32_t count = trace_copy(s->trace, k->entries, KEPT_ENTRIES_MAX);
 
-    if (count > KEPT_ENTRIES_MAX)
-        from = count - KEPT_ENTRIES_MAX; /* the last ones say how it ended */
-    k->entries_missing = from + trace_dropped(s->trace);
-    for (uint32_t i = from; i < count; i++) {
-        struct trace_entry e = trace_entry(s->trace, i);
-
-        k->entries[k->entry_count++] = (struct kept_entry){.name = e.name,
-                                                           .span = e.span,
-                                                           .parent = e.parent,
-                                                           .at = e.at - s->started,
-                                                           .dur = e.dur,
-                                                           .leaf = e.leaf,
-                                                           .text = keep_text(slot, e.text)};
-    }
+    slot->started = s->started;
+    k->entry_count = count;
+    k->entries_missing = trace_count(s->trace) - count + trace_dropped(s->trace);
+    for (uint32_t i = 0; i < count; i++)
+        if (k->entries[i].text.len)
+            k->entries[i].text = keep_text(slot, k->entries[i].text);
 }
 
 static void keep(struct slot *slot, const struct summary *s)
@@ -134,12 +128,11 @@ static void keep(struct slot *slot, const struct summary *s)
     k->audit_seq = s->audit_seq;
     k->bytes_in = s->bytes_in;
     k->bytes_out = s->bytes_out;
-    k->entry_count = 0;
     keep_entries(slot, s);
 }
 
 /* As much as most requests write. Others may take the place before us: then ours is the next. */
-#define EXPECT_BYTES (offsetof(struct slot, trace.entries) + 12 * sizeof(struct kept_entry))
+#define EXPECT_BYTES (offsetof(struct slot, trace.entries) + 12 * sizeof(struct trace_entry))
 #define EXPECT_TEXT  512
 #define LINE         64
 
@@ -183,9 +176,13 @@ static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i]->len)
             texts[i]->ptr = text + (texts[i]->ptr - slot->text);
-    for (uint32_t i = 0; i < k->entry_count; i++)
-        if (k->entries[i].text.len)
-            k->entries[i].text.ptr = text + (k->entries[i].text.ptr - slot->text);
+    for (uint32_t i = 0; i < k->entry_count; i++) {
+        struct trace_entry *e = &k->entries[i];
+
+        e->at -= slot->started;
+        e->text =
+            e->text.len ? (struct str){text + (e->text.ptr - slot->text), e->text.len} : STR("");
+    }
 }
 
 /* The slot's trace, or NULL when it is empty or (id not 0) another. */

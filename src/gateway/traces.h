@@ -13,13 +13,6 @@
 
 struct traces;
 
-struct kept_entry {
-    const char *name;
-    uint64_t span, parent;
-    dur_ns at, dur; /* from the request's beginning; dur -1: an event */
-    bool leaf;
-    struct str text;
-};
 struct kept_trace {
     uint64_t id, parent_id, root;
     uint8_t trace_id[16];
@@ -32,7 +25,7 @@ struct kept_trace {
     usd_micro cost;
     uint64_t audit_seq, bytes_in, bytes_out;
     uint32_t entry_count, entries_missing;
-    struct kept_entry entries[KEPT_ENTRIES_MAX];
+    struct trace_entry entries[KEPT_ENTRIES_MAX]; /* `at` from the request's beginning */
 };
 
 /* count 0: nothing is kept. */

@@ -467,8 +467,12 @@ void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool i
     if (how->billed)
         attempt_bill(a, at, &how->usage);
     how->note = at;
-    trace_event(a->plan->trace, "call.attempt", "model=" STR_FMT " end=%s status=%d",
-                STR_ARG(str_slice(model->name, 0, 60)), attempt_end_name(how->end), how->status);
+    const struct trace_part parts[] = {
+        trace_text(STR("model"), str_slice(model->name, 0, 60)),
+        trace_text(STR("end"), str_from(attempt_end_name(how->end))),
+        trace_number(STR("status"), how->status),
+    };
+    trace_event_add(a->plan->trace, "call.attempt", parts, ARRAY_LEN(parts));
 }
 
 void attempt_lost(struct attempting *a, struct outcome *how)

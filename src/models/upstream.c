@@ -50,13 +50,15 @@ static struct str result_of(const struct upstream *u, const struct err *err)
 static void begin_span(struct upstream *u, struct str model)
 {
     const struct http_url *url = &u->provider->url;
+    const struct trace_part parts[] = {
+        trace_text(STR("provider"), str_slice(u->provider->name, 0, UPSTREAM_NAME_SHOWN)),
+        trace_text(STR("host"), str_slice(url->host, 0, 80)),
+        trace_number(STR("port"), url->port),
+        trace_text(STR("model"), str_slice(model, 0, UPSTREAM_MODEL_SHOWN)),
+    };
 
     u->span = span_begin_leaf(fiber_carried(), "upstream");
-    span_note(u->span, "provider=" STR_FMT " host=" STR_FMT " port=%u",
-              STR_ARG(str_slice(u->provider->name, 0, UPSTREAM_NAME_SHOWN)),
-              STR_ARG(str_slice(url->host, 0, 80)), url->port);
-    if (model.len > 0)
-        span_note(u->span, "model=" STR_FMT, STR_ARG(str_slice(model, 0, UPSTREAM_MODEL_SHOWN)));
+    span_add(u->span, parts, ARRAY_LEN(parts) - (model.len == 0));
 }
 
 /* Finding a series costs a hash of its labels: each loop keeps those of the providers it asked last. */
@@ -134,11 +136,16 @@ static void note_head(struct upstream *u, mono_ns begun, const struct err *err)
     struct str labels[] = {u->provider->name, result_of(u, err)};
     struct place memory;
 
-    if (u->call)
-        span_note(u->span, "status=%d%s", http_call_head(u->call)->status,
-                  http_call_reused(u->call) ? "" : " connected=true");
-    else
+    if (u->call) {
+        const struct trace_part parts[] = {
+            trace_number(STR("status"), http_call_head(u->call)->status),
+            trace_text(STR("connected"), STR("true")),
+        };
+
+        span_add(u->span, parts, http_call_reused(u->call) ? 1 : 2);
+    } else {
         span_note(u->span, "error=%s", err_code_name(err->code));
+    }
     if (!rows[REQUESTS].id)
         return; /* nobody counts */
     const struct place *place = place_of(labels, &memory);
@@ -446,6 +453,7 @@ void upstream_end(struct upstream *u, bool complete)
         scope_close(&limit);
     }
     http_call_end(&u->call);
-    span_note(u->span, "bytes=%" PRIu64, u->received);
+    const struct trace_part part = trace_number(STR("bytes"), (int64_t)u->received);
+    span_add(u->span, &part, 1);
     span_end(&u->span);
 }

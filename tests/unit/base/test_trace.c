@@ -1,4 +1,5 @@
 #include "base/trace.h"
+#include "base/utf8.h"
 #include "test.h"
 
 #include <inttypes.h>
@@ -126,12 +127,69 @@ TEST(texts_are_what_printf_would_make)
     span_end(&span);
     snprintf(want, sizeof want, "a=%s b=%.*s c=%d d=%u e=%" PRIu64 "! f= 100%% g=%5d q", "", 2,
              "xyz", -7, 4000000000u, UINT64_MAX, 3);
-    EXPECT(str_eq(trace_entry(trace, 0).text, str_from(want)), STR_FMT,
-           STR_ARG(trace_entry(trace, 0).text));
+    EXPECT(str_eq(trace_entry(trace, 0)->text, str_from(want)), STR_FMT,
+           STR_ARG(trace_entry(trace, 0)->text));
     trace_event(trace, "long", "%.*s", (int)sizeof big, big);
-    EXPECT(trace_entry(trace, 1).text.len == TRACE_TEXT_MAX - 2, "cut before the last character");
+    EXPECT(trace_entry(trace, 1)->text.len == TRACE_TEXT_MAX - 2, "cut before the last character");
     trace_event(trace, "whole", "%.*s", TRACE_TEXT_MAX - 1, big);
-    EXPECT(trace_entry(trace, 2).text.len == TRACE_TEXT_MAX - 1);
+    EXPECT(trace_entry(trace, 2)->text.len == TRACE_TEXT_MAX - 1);
+}
+
+TEST(parts_make_the_same_text_as_a_format)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    struct span *span = span_begin(trace, "x");
+    char big[TRACE_TEXT_MAX + 20];
+
+    REQUIRE(span);
+    memset(big, 'b', sizeof big);
+    const struct trace_part parts[] = {trace_text(STR("a"), STR_NONE), trace_number(STR("n"), -7),
+                                       trace_text(STR("c"), STR("x\xe4\xbd\xa0"))};
+    span_add(span, parts, ARRAY_LEN(parts));
+    span_note(span, "f=%d", 1);
+    span_add(span, parts, 2);
+    span_add(NULL, parts, 1);
+    span_end(&span);
+    EXPECT(str_eq(trace_entry(trace, 0)->text, STR("a= n=-7 c=x\xe4\xbd\xa0 f=1 a= n=-7")), STR_FMT,
+           STR_ARG(trace_entry(trace, 0)->text));
+    for (size_t len = TRACE_TEXT_MAX - 20; len < sizeof big; len++) {
+        const struct trace_part cut[] = {trace_text(STR("k"), (struct str){big, len}), parts[2]};
+        char want[2 * TRACE_TEXT_MAX];
+        uint32_t at = trace_count(trace);
+
+        trace_event_add(trace, "parts", cut, ARRAY_LEN(cut));
+        snprintf(want, sizeof want, "k=%.*s c=x\xe4\xbd\xa0", (int)len, big);
+        struct str got = trace_entry(trace, at)->text, whole = str_from(want);
+        EXPECT(str_starts(whole, got) && utf8_valid(got), STR_FMT, STR_ARG(got));
+        EXPECT(got.len >= MIN_OF(whole.len, (size_t)TRACE_TEXT_MAX - 5), "%zu of %zu", got.len,
+               whole.len);
+        EXPECT(got.len == whole.len || whole.len >= TRACE_TEXT_MAX - 1);
+    }
+}
+
+TEST(the_last_entries_are_copied)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct trace *trace = trace_new(arena, 1);
+    struct trace_entry out[TRACE_EVENTS_MAX];
+
+    EXPECT(trace_copy(trace, out, 5) == 0 && trace_copy(NULL, out, 5) == 0);
+    for (uint32_t n = 1; n < 3 * TRACE_EVENTS_MAX; n++) {
+        trace_event(trace, "e", "%u", n);
+        for (uint32_t most = 0; most <= TRACE_EVENTS_MAX; most += 7) {
+            uint32_t count = trace_copy(trace, out, most),
+                     have = MIN_OF(n, (uint32_t)TRACE_EVENTS_MAX);
+
+            EXPECT(count == MIN_OF(most, have), "%u of %u", count, n);
+            for (uint32_t i = 0; i < count; i++) {
+                const struct trace_entry *e = trace_entry(trace, have - count + i);
+
+                EXPECT(e->text.ptr == out[i].text.ptr && e->text.len == out[i].text.len, "%u of %u",
+                       i, n);
+            }
+        }
+    }
 }
 
 TEST(a_span_turns_into_the_next)
@@ -147,10 +205,10 @@ TEST(a_span_turns_into_the_next)
     now += 2 * MILLISECOND;
     span_end(&span);
     REQUIRE(trace_count(trace) == 2);
-    EXPECT(trace_entry(trace, 0).dur == MILLISECOND);
-    EXPECT(trace_entry(trace, 1).dur == 2 * MILLISECOND);
-    EXPECT(trace_entry(trace, 1).at == trace_entry(trace, 0).at + MILLISECOND);
-    EXPECT(trace_entry(trace, 1).parent == trace_root_span(trace));
+    EXPECT(trace_entry(trace, 0)->dur == MILLISECOND);
+    EXPECT(trace_entry(trace, 1)->dur == 2 * MILLISECOND);
+    EXPECT(trace_entry(trace, 1)->at == trace_entry(trace, 0)->at + MILLISECOND);
+    EXPECT(trace_entry(trace, 1)->parent == trace_root_span(trace));
     span_turn(&span, NULL, "none");
     EXPECT(!span);
     trace_set_clock(NULL);
@@ -254,8 +312,8 @@ TEST(spans_know_what_they_are_inside_of)
     span_end(&one);
     span_end(&two);
     REQUIRE(trace_count(trace) == 4);
-    struct trace_entry seen = trace_entry(trace, 0), call = trace_entry(trace, 1),
-                       first = trace_entry(trace, 2), second = trace_entry(trace, 3);
+    const struct trace_entry seen = *trace_entry(trace, 0), call = *trace_entry(trace, 1),
+                             first = *trace_entry(trace, 2), second = *trace_entry(trace, 3);
     EXPECT(call.parent == trace_root_span(trace) && seen.parent == call.span && seen.dur == -1);
     EXPECT(first.parent == call.span && second.parent == call.span && first.span != second.span);
     EXPECT(back.parent == first.span && back.sampled &&
