@@ -370,7 +370,7 @@ static bool open_all(struct accounts *accounts, const struct accounts_options *o
     accounts->cache = arena_array(accounts->arena, CACHE_SLOTS, sizeof *accounts->cache);
     if (!accounts->cache)
         return err_arena(err, accounts->arena);
-    clock_random(accounts->print_keys, sizeof accounts->print_keys);
+    clock_random(accounts->print_key, sizeof accounts->print_key);
     accounts->pool = pool_new(&pool, err);
     return accounts->pool && load_ledger(accounts, options, err) && accounts_load(accounts, err) &&
            accounts_replay(accounts, err) && share_out(accounts, err);
@@ -418,7 +418,7 @@ void accounts_close(struct accounts **accounts)
     table_done(&a->units);
     usage_close(a);
     secret_wipe(&a->pepper);
-    bytes_wipe(a->print_keys, sizeof a->print_keys);
+    bytes_wipe(a->print_key, sizeof a->print_key);
     mutex_done(&a->lock);
     mutex_done(&a->strangers_lock);
     *accounts = NULL;

@@ -145,7 +145,7 @@ struct accounts {
     struct audit *audit;
     struct pool *pool; /* syncs the audit log */
     struct secret pepper;
-    uint8_t print_keys[2][16];
+    uint8_t print_key[16];
     uint32_t keys_max, units_max;
     _Atomic uint64_t generation; /* counts changes of policies */
 

@@ -323,8 +323,9 @@ bool authenticate_key(struct accounts *accounts, struct str token, const struct 
     if (token.len != TOKEN_LEN)
         return token_check(token, err);
 
-    const uint64_t print[2] = {siphash_keyed(accounts->print_keys[0], token),
-                               siphash_keyed(accounts->print_keys[1], token)};
+    uint64_t print[2];
+
+    siphash128_keyed(accounts->print_key, token, print);
     struct credential *c = find_warm(accounts, print);
 
     if (!c) {

@@ -407,10 +407,10 @@ static SUSPENDS bool enter(struct issuers *issuers, struct str token, wall_ms no
 bool issuers_authenticate(struct issuers *issuers, struct str token, const struct principal **out,
                           struct err *err)
 {
-    const uint64_t print[2] = {siphash_keyed(issuers->print_keys[0], token),
-                               siphash_keyed(issuers->print_keys[1], token)};
     wall_ms now = clock_wall(), until = 0;
+    uint64_t print[2];
 
+    siphash128_keyed(issuers->print_key, token, print);
     *out = find_warm(issuers, print, now);
     if (*out)
         return true;
@@ -449,7 +449,7 @@ bool issuers_new(struct accounts *accounts, const struct issuer_options *options
     issuers->accounts = accounts;
     issuers->count = count;
     mutex_init(&issuers->lock);
-    clock_random(issuers->print_keys, sizeof issuers->print_keys);
+    clock_random(issuers->print_key, sizeof issuers->print_key);
     for (size_t i = 0; i < count; i++) {
         issuers->at[i].options = options[i];
         issuers->at[i].keys = snapshot_new(keys_free);

@@ -43,7 +43,7 @@ struct issuers {
     struct accounts *accounts;
     size_t count;
     struct issuer at[ISSUERS_MAX];
-    uint8_t print_keys[2][16];
+    uint8_t print_key[16];
     struct mutex lock; /* over warm */
     struct warm warm[WARM_SLOTS];
 };

@@ -32,7 +32,7 @@ struct sessions {
     struct arena *arena; /* holds this struct */
     struct session_options options;
     struct secret csrf_key;
-    uint8_t print_keys[2][16];
+    uint8_t print_key[16];
     _Atomic uint64_t ends;
     _Atomic uint32_t beginning; /* logins whose row is being written */
     struct mutex lock;          /* over slots */
@@ -76,8 +76,10 @@ struct prints {
 
 static struct prints print_of(const struct sessions *s, struct str cookie)
 {
-    return (struct prints){
-        {siphash_keyed(s->print_keys[0], cookie), siphash_keyed(s->print_keys[1], cookie)}};
+    struct prints prints;
+
+    siphash128_keyed(s->print_key, cookie, prints.at);
+    return prints;
 }
 
 static bool find_remembered(struct sessions *s, struct prints print, wall_ms now,
@@ -499,7 +501,7 @@ bool sessions_new(const struct session_options *options, struct sessions **out, 
     s->arena = arena;
     s->options = *options;
     mutex_init(&s->lock);
-    clock_random(s->print_keys, sizeof s->print_keys);
+    clock_random(s->print_key, sizeof s->print_key);
     key = hmac_sha256(&options->accounts->pepper, STR("weir session csrf"));
 
     bool ok = secret_set(&s->csrf_key, key.bytes, sizeof key.bytes, err);

@@ -51,24 +51,40 @@ static inline void sip_word(struct sip *s, uint64_t word, int rounds)
     s->v0 ^= word;
 }
 
-/* Inlined twice, so that the round counts are constants. */
-static inline __attribute__((always_inline)) uint64_t sip(const uint64_t key[2], struct str s,
-                                                          int rounds, int last_rounds)
+static inline struct sip sip_begin(const uint64_t key[2])
 {
-    struct sip state = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+    return (struct sip){key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
                         key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+}
+
+/* Inlined, so that the round counts are constants. */
+static inline ALWAYS_INLINE void sip_text(struct sip *state, struct str s, int rounds)
+{
     uint64_t last = (uint64_t)s.len << 56;
     size_t at = 0;
 
     for (; s.len - at >= 8; at += 8)
-        sip_word(&state, read_le64(s.ptr + at), rounds);
+        sip_word(state, read_le64(s.ptr + at), rounds);
     for (int shift = 0; at < s.len; at++, shift += 8)
         last |= (uint64_t)(unsigned char)s.ptr[at] << shift;
-    sip_word(&state, last, rounds);
+    sip_word(state, last, rounds);
+}
+
+static inline uint64_t sip_end(const struct sip *state)
+{
+    return state->v0 ^ state->v1 ^ state->v2 ^ state->v3;
+}
+
+static inline ALWAYS_INLINE uint64_t sip(const uint64_t key[2], struct str s, int rounds,
+                                         int last_rounds)
+{
+    struct sip state = sip_begin(key);
+
+    sip_text(&state, s, rounds);
     state.v2 ^= 0xff;
     for (int i = 0; i < last_rounds; i++)
         sip_round(&state);
-    return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+    return sip_end(&state);
 }
 
 void hash_seed(const uint8_t key[16])
@@ -87,6 +103,24 @@ uint64_t siphash_keyed(const uint8_t key[16], struct str s)
     const uint64_t words[2] = {read_le64(key), read_le64(key + 8)};
 
     return sip(words, s, 2, 4);
+}
+
+/* Of the same authors' reference: the state begins with another constant and ends twice. */
+void siphash128_keyed(const uint8_t key[16], struct str s, uint64_t out[2])
+{
+    const uint64_t words[2] = {read_le64(key), read_le64(key + 8)};
+    struct sip state = sip_begin(words);
+
+    state.v1 ^= 0xee;
+    sip_text(&state, s, 2);
+    state.v2 ^= 0xee;
+    for (int i = 0; i < 4; i++)
+        sip_round(&state);
+    out[0] = sip_end(&state);
+    state.v1 ^= 0xdd;
+    for (int i = 0; i < 4; i++)
+        sip_round(&state);
+    out[1] = sip_end(&state);
 }
 
 /* ---- CRC-32C (Castagnoli), polynomial 0x1edc6f41, reflected; RFC 3720. ---- */

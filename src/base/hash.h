@@ -16,6 +16,8 @@ void hash_seed(const uint8_t key[16]); /* once, at start, from sys random; else 
 uint64_t siphash(struct str s);        /* SipHash-1-3 with the process key */
 uint64_t siphash_keyed(const uint8_t key[16],
                        struct str s); /* SipHash-2-4, for tests and stability */
+/* SipHash-2-4 of 128 bits: where what is equal is taken for the same, and the key is secret. */
+void siphash128_keyed(const uint8_t key[16], struct str s, uint64_t out[2]);
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
 struct sha256 sha256(struct str s);
 struct sha256 sha256_two(struct str a, struct str b); /* of the concatenation */

@@ -2,6 +2,8 @@
 #include "base/hash.h"
 #include "test.h"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 static bool hex_is(const struct sha256 *sum, const char *hex)
@@ -30,6 +32,39 @@ TEST(siphash_gives_the_reference_vectors)
         uint64_t got = siphash_keyed(key, (struct str){(const char *)input, len});
 
         EXPECT(got == siphash_vectors[len], "length %zu: %" PRIx64, len, got);
+    }
+}
+
+/* OpenSSL has the same function, as a MAC. */
+static void openssl_siphash128(const uint8_t key[16], const uint8_t *input, size_t len,
+                               uint8_t out[16])
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+    size_t size = 16, made = 0;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_size_t("size", &size), OSSL_PARAM_END};
+
+    EXPECT(ctx && EVP_MAC_init(ctx, key, 16, params) && EVP_MAC_update(ctx, input, len) &&
+           EVP_MAC_final(ctx, out, &made, 16) && made == 16);
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+}
+
+TEST(siphash128_agrees_with_openssl)
+{
+    uint8_t key[16], input[80], want[16];
+
+    for (size_t i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)(7 * i);
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)(i + 3);
+    for (size_t len = 0; len <= sizeof input; len++) {
+        uint64_t got[2];
+
+        siphash128_keyed(key, (struct str){(const char *)input, len}, got);
+        openssl_siphash128(key, input, len, want);
+        for (size_t i = 0; i < sizeof want; i++)
+            EXPECT((uint8_t)(got[i / 8] >> (i % 8 * 8)) == want[i], "length %zu, byte %zu", len, i);
     }
 }
 
