@@ -61,6 +61,11 @@ static inline scan_block scan_from(scan_block b, uint8_t limit)
     return _mm_cmpeq_epi8(_mm_max_epu8(b, _mm_set1_epi8((char)limit)), b);
 }
 
+static inline scan_block scan_splat(char c)
+{
+    return _mm_set1_epi8(c);
+}
+
 static inline scan_block scan_or(scan_block a, scan_block b)
 {
     return _mm_or_si128(a, b);
@@ -74,6 +79,11 @@ static inline scan_block scan_and(scan_block a, scan_block b)
 static inline scan_block scan_xor(scan_block a, scan_block b)
 {
     return _mm_xor_si128(a, b);
+}
+
+static inline scan_block scan_not(scan_block marks)
+{
+    return _mm_xor_si128(marks, _mm_set1_epi8((char)0xff));
 }
 
 static inline bool scan_has_high(scan_block b)
@@ -117,6 +127,11 @@ static inline scan_block scan_from(scan_block b, uint8_t limit)
     return vcgeq_u8(b, vdupq_n_u8(limit));
 }
 
+static inline scan_block scan_splat(char c)
+{
+    return vdupq_n_u8((uint8_t)c);
+}
+
 static inline scan_block scan_or(scan_block a, scan_block b)
 {
     return vorrq_u8(a, b);
@@ -130,6 +145,11 @@ static inline scan_block scan_and(scan_block a, scan_block b)
 static inline scan_block scan_xor(scan_block a, scan_block b)
 {
     return veorq_u8(a, b);
+}
+
+static inline scan_block scan_not(scan_block marks)
+{
+    return vmvnq_u8(marks);
 }
 
 static inline bool scan_has_high(scan_block b)
@@ -180,6 +200,11 @@ static inline scan_block scan_from(scan_block b, uint8_t limit)
     return ((b & ~SCAN_TOPS) + SCAN_ONES * (0x100u - limit)) & b & SCAN_TOPS;
 }
 
+static inline scan_block scan_splat(char c)
+{
+    return SCAN_ONES * (uint8_t)c;
+}
+
 static inline scan_block scan_or(scan_block a, scan_block b)
 {
     return a | b;
@@ -193,6 +218,11 @@ static inline scan_block scan_and(scan_block a, scan_block b)
 static inline scan_block scan_xor(scan_block a, scan_block b)
 {
     return a ^ b;
+}
+
+static inline scan_block scan_not(scan_block marks)
+{
+    return marks ^ SCAN_TOPS;
 }
 
 static inline bool scan_has_high(scan_block b)
@@ -237,6 +267,18 @@ SCANNER(scan_control, scan_or(scan_below(b, 0x20), scan_equal(b, 0x7f)), c < 0x2
 
 /* The end of a line: CR or LF. */
 SCANNER(scan_line_end, scan_or(scan_equal(b, '\r'), scan_equal(b, '\n')), c == '\r' || c == '\n')
+
+/* Past letters and hyphens, one block of them at most: what nearly all names in heads are made of. */
+static inline const char *scan_word(const char *p, const char *end)
+{
+    if ((size_t)(end - p) < SCAN_BLOCK)
+        return p;
+    scan_block b = scan_load(p), low = scan_or(b, scan_splat(0x20));
+    scan_block letters = scan_xor(scan_below(low, 'z' + 1), scan_below(low, 'a'));
+    scan_block words = scan_or(letters, scan_equal(b, '-'));
+
+    return p + scan_first(scan_not(words));
+}
 
 /* Length of the UTF-8 sequence at p, which is outside ASCII; 0 when it is none (RFC 3629: no
  * overlong forms, no surrogates, nothing above U+10FFFF, not cut). */
@@ -314,6 +356,22 @@ static inline bool scan_short_is_plain(const char *p, size_t len)
         odd |= scan_any_zero(word[i] ^ SCAN_WORD('"')) | scan_any_zero(word[i] ^ SCAN_WORD('\\')) |
                ((word[i] - SCAN_WORD(0x20)) & ~word[i]) | word[i];
     return (odd & SCAN_WORD(0x80)) == 0;
+}
+
+/* Is any byte of the word below `low`, at most 0x80, or DEL? Bytes outside ASCII are not. */
+static inline uint64_t scan_any_control(uint64_t word, uint8_t low)
+{
+    return scan_any_zero(word ^ SCAN_WORD(0x7f)) |
+           ((word - SCAN_WORD(low)) & ~word & SCAN_WORD(0x80));
+}
+
+/* Is any of at most sixteen bytes below `low`, or DEL? */
+static inline bool scan_short_has_control(const char *p, size_t len, uint8_t low)
+{
+    uint64_t word[2];
+
+    scan_load_short(p, len, 'x', word);
+    return (scan_any_control(word[0], low) | scan_any_control(word[1], low)) != 0;
 }
 
 #define SCAN_PLAIN 2 /* so many plain blocks, and it is taken for a long text */

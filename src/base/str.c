@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scan.h"
+
 #define F64_CHARS_MAX 512 /* longer numbers are refused: no sender means them */
 
 struct str str_from(const char *terminated)
@@ -27,10 +29,33 @@ static unsigned char lower(char c)
 }
 
 /* Mostly the lengths differ, or the first letters do: most fields of a head are not the one wanted. */
+/* Of bytes that are the same but for their bit 0x20: are all that differ letters? Top bits. */
+static inline uint64_t differ_otherwise(uint64_t a, uint64_t b)
+{
+    uint64_t low = a | SCAN_WORD(0x20), ascii = low & SCAN_WORD(0x7f), differ = (a ^ b) << 2;
+    uint64_t letter =
+        (ascii + SCAN_WORD(0x80 - 'a')) & ~(ascii + SCAN_WORD(0x7f - 'z')) & ~low & SCAN_WORD(0x80);
+
+    return differ & ~letter & SCAN_WORD(0x80);
+}
+
+static bool eq_nocase_short(struct str a, struct str b)
+{
+    uint64_t x[2], y[2];
+
+    scan_load_short(a.ptr, a.len, 0, x);
+    scan_load_short(b.ptr, b.len, 0, y);
+    if ((((x[0] ^ y[0]) | (x[1] ^ y[1])) & ~SCAN_WORD(0x20)) != 0)
+        return false;
+    return (differ_otherwise(x[0], y[0]) | differ_otherwise(x[1], y[1])) == 0;
+}
+
 bool str_eq_nocase(struct str a, struct str b)
 {
     if (a.len != b.len || (a.len > 0 && ((*a.ptr ^ *b.ptr) & ~0x20)))
         return false;
+    if (a.len <= 16)
+        return eq_nocase_short(a, b);
     for (size_t i = 0; i < a.len; i++)
         if (a.ptr[i] != b.ptr[i] && lower(a.ptr[i]) != lower(b.ptr[i]))
             return false;

@@ -13,6 +13,7 @@ struct http_field {
 };
 struct http_fields {
     size_t count;
+    uint64_t lengths; /* a bit for each length of a name, modulo 64; 0: nobody has looked */
     struct http_field
         at[HTTP_FIELDS_MAX]; /* last: whoever keeps a head may keep count of them only */
 };

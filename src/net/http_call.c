@@ -15,7 +15,7 @@ static bool has_control(struct str s)
 {
     const char *end = s.ptr + s.len, *at = s.ptr;
 
-    if (s.len == 0)
+    if (s.len == 0 || (s.len <= 16 && !scan_short_has_control(s.ptr, s.len, ' ')))
         return false;
     while ((at = scan_control(at, end)) < end && *at == '\t')
         at++;
@@ -25,6 +25,8 @@ static bool has_control(struct str s)
 /* Or a control byte. Names, methods and paths are short. */
 static bool has_blank(struct str s)
 {
+    if (s.len <= 16)
+        return scan_short_has_control(s.ptr, s.len, ' ' + 1);
     for (size_t i = 0; i < s.len; i++)
         if ((uint8_t)s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
             return true;

@@ -217,7 +217,7 @@ static bool is_blank(char c)
 
 static bool split_field(const char *line, const char *end, struct http_field *out, struct err *err)
 {
-    const char *at = line;
+    const char *at = scan_word(line, end); /* nearly always the whole name */
 
     while (at < end && IS(token, *at))
         at++;
@@ -240,6 +240,7 @@ static bool read_fields(struct reading *r, const char *bytes, const struct lines
 {
     struct http_fields *fields = &r->head->fields;
 
+    fields->lengths = 0;
     for (fields->count = 0; fields->count + 1 < lines->count; fields->count++) {
         struct http_field *field = &fields->at[fields->count];
         const char *line = bytes + lines->end[fields->count] + 2;
@@ -247,6 +248,7 @@ static bool read_fields(struct reading *r, const char *bytes, const struct lines
         if (!split_field(line, bytes + lines->end[fields->count + 1], field, err) ||
             !take_if_known(r, field, err))
             return err_wrap(err, "header field %zu", fields->count + 1);
+        fields->lengths |= UINT64_C(1) << field->name.len % 64;
     }
     return true;
 }

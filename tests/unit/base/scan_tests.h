@@ -79,12 +79,81 @@ static const char *json_special(const char *p, const char *end)
     return stop;
 }
 
+static bool is_blank_or_control(uint8_t c)
+{
+    return c <= 0x20 || c == 0x7f;
+}
+
+static const char *first_of(const char *p, const char *end, bool (*stops)(uint8_t c), uint8_t low)
+{
+    const char *at = p;
+
+    while (at < end && !stops((uint8_t)*at))
+        at++;
+    if (end - p <= 16)
+        EXPECT(scan_short_has_control(p, (size_t)(end - p), low) == (at < end), "%zu bytes",
+               (size_t)(end - p));
+    return at;
+}
+
+static const char *short_control(const char *p, const char *end)
+{
+    return first_of(p, end, is_control, 0x20);
+}
+
+static const char *short_blank(const char *p, const char *end)
+{
+    return first_of(p, end, is_blank_or_control, 0x21);
+}
+
+SCAN_TEST(scan_same_is_memcmp)
+{
+    char a[40], b[40];
+
+    for (size_t len = 0; len <= sizeof a; len++) {
+        memset(a, 'a', len);
+        memset(b, 'a', len);
+        EXPECT(scan_same(a, b, len), "%zu", len);
+        for (size_t at = 0; at < len; at++)
+            for (int bit = 0; bit < 8; bit++) {
+                b[at] = (char)(a[at] ^ 1 << bit);
+                EXPECT(!scan_same(a, b, len), "%zu of %zu", at, len);
+                b[at] = a[at];
+            }
+    }
+}
+
+static bool is_no_word(uint8_t c)
+{
+    return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-');
+}
+
+/* At most a block, and nothing of a text that is shorter. */
+static const char *whole_words(const char *p, const char *end)
+{
+    while ((size_t)(end - p) >= SCAN_BLOCK) {
+        const char *stop = scan_word(p, end);
+
+        EXPECT(stop >= p && stop <= p + SCAN_BLOCK);
+        if (stop < p + SCAN_BLOCK)
+            return stop;
+        p = stop;
+    }
+    EXPECT(scan_word(p, end) == p);
+    while (p < end && !is_no_word((uint8_t)*p))
+        p++;
+    return p;
+}
+
 SCAN_TEST(scan_single_bytes)
 {
     check_everywhere("control", scan_control, is_control);
     check_everywhere("line end", scan_line_end, is_line_end);
     check_everywhere("json special", json_special, is_json_special);
     check_everywhere("short and plain", short_plain, is_not_plain);
+    check_everywhere("words", whole_words, is_no_word);
+    check_everywhere("short control", short_control, is_control);
+    check_everywhere("short blank", short_blank, is_blank_or_control);
 }
 
 /* Long texts are passed in larger steps: an end at every place, alone and behind a byte outside ASCII. */

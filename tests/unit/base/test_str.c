@@ -26,6 +26,32 @@ TEST(comparing)
     EXPECT(str_equal_secret(STR_NONE, STR("")));
 }
 
+static bool same_letter(uint8_t a, uint8_t b)
+{
+    return a == b || ((a | 0x20) == (b | 0x20) && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
+}
+
+TEST(every_pair_of_bytes_without_case)
+{
+    char a[20], b[20];
+
+    for (size_t len = 1; len <= sizeof a; len++) {
+        for (size_t at = 0; at < len; at += len < 5 ? 1 : 3) {
+            memset(a, 'k', sizeof a);
+            memset(b, 'K', sizeof b);
+            for (int pair = 0; pair < 65536; pair++) {
+                uint8_t x = (uint8_t)(pair >> 8), y = (uint8_t)pair;
+
+                a[at] = (char)x;
+                b[at] = (char)y;
+                bool same = str_eq_nocase((struct str){a, len}, (struct str){b, len});
+                if (same != same_letter(x, y))
+                    EXPECT(false, "%02x and %02x at %zu of %zu", x, y, at, len);
+            }
+        }
+    }
+}
+
 TEST(starts_ends_and_finds)
 {
     struct str s = STR("data: [DONE]");
