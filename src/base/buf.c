@@ -118,18 +118,23 @@ static size_t count_digits(uint64_t n)
     return guess + (n >= tens[guess]);
 }
 
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
 void buf_u64(struct buf *b, uint64_t n)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-    size_t len = count_digits(n);
+    size_t len = n < 10 ? 1 : count_digits(n);
     char *to = buf_room(b, len);
 
     if (UNLIKELY(!to))
         return;
     b->len += len;
+    if (len == 1) {
+        *to = (char)('0' + n);
+        return;
+    }
     for (to += len; n >= 10; n /= 100)
         memcpy(to -= 2, &pairs[n % 100 * 2], 2);
     if (len % 2)
@@ -146,14 +151,18 @@ void buf_i64(struct buf *b, int64_t n)
 void buf_usd(struct buf *b, usd_micro n)
 {
     uint64_t whole = n < 0 ? 0 - (uint64_t)n : (uint64_t)n, part = whole % 1000000;
-    char decimals[7] = {'.'};
 
-    for (size_t i = sizeof decimals - 1; i > 0; i--, part /= 10)
-        decimals[i] = (char)('0' + part % 10);
     if (n < 0)
         buf_char(b, '-');
     buf_u64(b, whole / 1000000);
-    buf_put(b, decimals, sizeof decimals);
+    char *to = buf_room(b, 7);
+    if (UNLIKELY(!to))
+        return;
+    b->len += 7;
+    *to = '.';
+    memcpy(to + 1, &pairs[part / 10000 * 2], 2);
+    memcpy(to + 3, &pairs[part / 100 % 100 * 2], 2);
+    memcpy(to + 5, &pairs[part % 100 * 2], 2);
 }
 
 /* The digits of four bytes, the first one lowest: a byte each for eight half bytes, then "0" or "a" on

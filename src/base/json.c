@@ -539,7 +539,7 @@ static bool pass_text(struct parser *p, uint32_t *cap)
 static bool begin(struct parser *p, struct str text, uint32_t *cap)
 {
     p->limits.nodes = MIN_OF(p->limits.nodes, NODES_MAX - 1);
-    *cap = (uint32_t)MIN_OF(MIN_OF(text.len / 8 + 8, (size_t)NODES_FIRST_MAX),
+    *cap = (uint32_t)MIN_OF(MIN_OF(text.len / 16 + 16, (size_t)NODES_FIRST_MAX),
                             (size_t)p->limits.nodes + 1);
     p->json = arena_alloc_raw(p->arena, sizeof *p->json);
     struct node *nodes = arena_alloc_raw(p->arena, *cap * sizeof *nodes);

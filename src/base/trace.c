@@ -259,42 +259,51 @@ PRINTF(3, 4) static uint32_t add_cut(char *text, uint32_t len, const char *fmt, 
     return len;
 }
 
-static void put_part(struct buf *b, const struct trace_part *part)
+/* What a part takes at most, with the blank before it. */
+static size_t part_bytes(const struct trace_part *part)
 {
-    if (b->len)
-        buf_char(b, ' ');
-    buf_str(b, part->key);
-    buf_char(b, '=');
-    if (part->value.ptr)
-        buf_str(b, part->value);
-    else
-        buf_i64(b, part->number);
+    return part->key.len + 2 + (part->value.ptr ? part->value.len : 20);
+}
+
+static uint32_t put_part(char *text, uint32_t len, const struct trace_part *part)
+{
+    struct buf b;
+
+    if (len)
+        text[len++] = ' ';
+    memcpy(text + len, part->key.ptr, part->key.len);
+    len += (uint32_t)part->key.len;
+    text[len++] = '=';
+    if (part->value.ptr) {
+        memcpy(text + len, part->value.ptr, part->value.len);
+        return len + (uint32_t)part->value.len;
+    }
+    buf_init_fixed(&b, text + len, 20);
+    buf_i64(&b, part->number);
+    return len + (uint32_t)b.len;
+}
+
+/* The last that has room, cut if need be. */
+static NOINLINE uint32_t put_cut(char *text, uint32_t len, const struct trace_part *part)
+{
+    const char *before = len ? " " : "";
+
+    return part->value.ptr ? add_cut(text, len, "%s" STR_FMT "=" STR_FMT, before,
+                                     STR_ARG(part->key), STR_ARG(part->value))
+                           : add_cut(text, len, "%s" STR_FMT "=%" PRId64, before,
+                                     STR_ARG(part->key), part->number);
 }
 
 static void add_parts(struct trace *trace, struct trace_entry *e, const struct trace_part *parts,
                       size_t count)
 {
     char *text = text_of(trace, e);
-    struct buf b;
+    uint32_t len = (uint32_t)e->text.len;
 
-    for (size_t i = 0; text && i < count; i++) {
-        buf_init_fixed(&b, text, TRACE_TEXT_MAX - 1);
-        b.len = e->text.len;
-        put_part(&b, &parts[i]);
-        if (LIKELY(buf_ok(&b))) {
-            e->text.len = b.len;
-            continue;
-        }
-        /* The last that has room, cut. */
-        const struct trace_part *part = &parts[i];
-        uint32_t len = (uint32_t)e->text.len;
-        const char *before = len ? " " : "";
-        e->text.len = part->value.ptr ? add_cut(text, len, "%s" STR_FMT "=" STR_FMT, before,
-                                                STR_ARG(part->key), STR_ARG(part->value))
-                                      : add_cut(text, len, "%s" STR_FMT "=%" PRId64, before,
-                                                STR_ARG(part->key), part->number);
-        return;
-    }
+    for (size_t i = 0; text && i < count && len + 2 <= TRACE_TEXT_MAX; i++)
+        len = LIKELY(part_bytes(&parts[i]) < TRACE_TEXT_MAX - len) ? put_part(text, len, &parts[i])
+                                                                   : put_cut(text, len, &parts[i]);
+    e->text.len = len;
 }
 
 void span_add(struct span *span, const struct trace_part *parts, size_t count)
