@@ -182,6 +182,7 @@ static struct fiber *lay_out_stack(struct loop *loop, char *low)
     f->sp = frame;
     f->stack_low = low;
     f->loop = loop;
+    f->fine_until = LOOP_NEVER;
     return f;
 }
 

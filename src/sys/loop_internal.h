@@ -39,10 +39,11 @@ struct fiber {
     void *arg;
     void *carried; /* fiber_carry() */
     enum fiber_state state;
-    enum err_code over;           /* ended from outside: by its parent's scope or by loop_stop() */
-    bool interrupted;             /* the last park ended because a scope was over */
-    struct scope *scope;          /* the innermost one open */
-    struct scope *parent;         /* the scope it was spawned in, or NULL */
+    enum err_code over;   /* ended from outside: by its parent's scope or by loop_stop() */
+    bool interrupted;     /* the last park ended because a scope was over */
+    struct scope *scope;  /* the innermost one open */
+    mono_ns fine_until;   /* before it no open scope is overdue; LOOP_NEVER without a deadline */
+    struct scope *parent; /* the scope it was spawned in, or NULL */
     struct fiber *next_ready;     /* run queue */
     struct fiber **waiting_in;    /* head of the ring of waiters it stands in, or NULL */
     struct fiber *before, *after; /* in that ring */

@@ -94,14 +94,32 @@ static struct scope *outermost_overdue(const struct fiber *f, mono_ns now)
     return found;
 }
 
+/* A scope has this deadline now. Of those that close or move theirs the earliest is forgotten when it comes. */
+static void count_on(struct fiber *f, mono_ns deadline)
+{
+    if (deadline && deadline < f->fine_until)
+        f->fine_until = deadline;
+}
+
+static NOINLINE void end_overdue(struct fiber *f, mono_ns now)
+{
+    struct scope *overdue = outermost_overdue(f, now);
+
+    if (overdue)
+        scope_end(overdue, ERR_TIMEOUT);
+    f->fine_until = LOOP_NEVER;
+    for (const struct scope *s = f->scope; s; s = s->outer)
+        if (!s->over)
+            count_on(f, s->deadline);
+}
+
 bool fiber_still_wanted(struct err *err)
 {
     struct fiber *f = fiber_self();
 
     ASSERT(f);
-    struct scope *overdue = outermost_overdue(f, f->loop->now);
-    if (UNLIKELY(overdue != NULL))
-        scope_end(overdue, ERR_TIMEOUT);
+    if (UNLIKELY(f->loop->now >= f->fine_until))
+        end_overdue(f, f->loop->now);
     return over_of(f) == ERR_NONE ? true : fiber_report_over(f, err);
 }
 
@@ -139,6 +157,7 @@ void scope_open(struct scope *s, mono_ns deadline)
     ASSERT(f && deadline >= 0);
     *s = (struct scope){.outer = f->scope, .owner = f, .deadline = deadline, .over = over_of(f)};
     f->scope = s;
+    count_on(f, deadline);
 }
 
 void scope_deadline(struct scope *s, mono_ns deadline)
@@ -147,6 +166,7 @@ void scope_deadline(struct scope *s, mono_ns deadline)
 
     ASSERT(deadline >= 0);
     s->deadline = deadline;
+    count_on(f, deadline);
     if (f->state == FIBER_PARKED || f->state == FIBER_DEAF) /* moved by another fiber */
         fiber_arm(f);
 }
