@@ -19,6 +19,11 @@ struct str {
 struct str str_from(const char *terminated); /* NULL gives STR_NONE */
 bool str_is_empty(struct str s);
 bool str_eq(struct str a, struct str b);
+/* The same as a terminated name; its length is only asked for where the first letters agree. */
+static inline bool str_is(struct str s, const char *name)
+{
+    return s.len > 0 && *s.ptr == *name ? str_eq(s, str_from(name)) : s.len == 0 && *name == 0;
+}
 bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only */
 int str_cmp(struct str a, struct str b);        /* bytes, shorter first */
 bool str_starts(struct str s, struct str prefix);

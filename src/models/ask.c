@@ -165,10 +165,13 @@ static SUSPENDS bool translate(struct arena *arena, const struct model *model,
                                struct refusal *why, struct err *err)
 {
     struct speech *speech CLEANUP(speech_end) = NULL;
-    struct str id = arena_fmt(arena, "%016" PRIx64, question->request_id);
+    struct buf digits;
+    struct str id;
 
-    if (!id.ptr)
-        return err_arena(err, arena);
+    buf_init(&digits, arena, 16);
+    buf_hex_u64(&digits, question->request_id);
+    if (!buf_finish(&digits, &id, err))
+        return false;
     if (!needs_losses(arena, model, question, err))
         return false;
     if (!question_conversation(arena, question, err) ||

@@ -147,7 +147,7 @@ static bool read_field(struct field_reader *r, json_ref v, const struct field *f
 static const struct field *find(const struct field *fields, size_t count, struct str name)
 {
     for (size_t i = 0; i < count; i++)
-        if (str_eq(str_from(fields[i].name), name))
+        if (str_is(name, fields[i].name))
             return &fields[i];
     return NULL;
 }

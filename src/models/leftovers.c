@@ -87,17 +87,22 @@ static bool note_inner(struct looking *l, const struct part *result, struct str 
 static bool note_part(struct looking *l, const struct turn *turn, const struct part *part,
                       bool is_system, struct err *err)
 {
+    bool barred = is_system && l->is_cloud && part->kind != PART_TEXT;
+    bool extra = part->extra.len > 0 && !l->writes_extras && part->kind != PART_OTHER;
+
+    if (!barred && !extra && !part->file_name.len && !part->inner)
+        return true; /* as nearly always: then nobody needs to know where it stands */
     struct str path = part_path(l->arena, turn, part);
 
     if (!path.ptr)
         return err_arena(err, l->arena);
-    if (is_system && l->is_cloud && part->kind != PART_TEXT)
+    if (barred)
         return losses_note(l->losses, path, "a system turn is text alone there", err);
     if (!note_file_name(l, part, path, err))
         return false;
     if (!note_inner(l, part, path, err))
         return false;
-    return l->writes_extras || part->kind == PART_OTHER || note_members(l, path, part->extra, err);
+    return !extra || note_members(l, path, part->extra, err);
 }
 
 static bool note_turn(struct looking *l, const struct turn *turn, struct err *err)

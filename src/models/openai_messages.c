@@ -371,13 +371,16 @@ static bool read_message(struct field_reader *r, json_ref message, size_t i, str
     struct place at = {.turn = turn};
     struct part **tail;
     struct str role;
+    struct buf path;
     bool ok;
 
     if (!turn)
         return err_arena(err, r->arena);
-    turn->path = arena_fmt(r->arena, "messages.%zu", i);
-    if (!turn->path.ptr)
-        return err_arena(err, r->arena);
+    buf_init(&path, r->arena, 32);
+    buf_str(&path, STR("messages."));
+    buf_u64(&path, i);
+    if (!buf_finish(&path, &turn->path, err))
+        return false;
     if (json_kind(r->json, message) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "messages.%zu: expected an object", i);
     if (!text_of(r, json_get(r->json, message, STR("role")), true, &role, &at, "role", err))

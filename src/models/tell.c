@@ -44,7 +44,7 @@ static bool holds_nothing(const struct json *j, json_ref v)
 static bool is_in(const char *const *list, struct str name)
 {
     for (; *list; list++)
-        if (str_eq(name, str_from(*list)))
+        if (str_is(name, *list))
             return true;
     return false;
 }
