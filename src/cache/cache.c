@@ -6,7 +6,7 @@
 #include "sys/clock.h"
 
 #define JOBS_MAX     1024
-#define CACHE_MEMORY (64 * MIB) /* tables; the entries have pages of their own */
+#define CACHE_MEMORY (128 * MIB) /* tables; the entries have pages of their own */
 
 bool cache_open(const struct cache_options *options, struct cache **out, struct err *err)
 {

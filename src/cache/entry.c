@@ -25,6 +25,9 @@ struct form_head {
 };
 static_assert(sizeof(struct form_head) % 8 == 0, "no hole at the end: it goes to disk as it is");
 
+static_assert(offsetof(struct entry, facts.key) <= 80,
+              "the first two lines of the processor's cache");
+
 static void pack_usage(const struct usage *u, int64_t out[9])
 {
     out[0] = u->tokens_in, out[1] = u->tokens_out, out[2] = u->tokens_cached;

@@ -36,17 +36,19 @@ struct entry_facts {
 
 struct tenant_pool;
 
+/* Who looks for room in memory goes over many that nobody asked for in a while: what that takes stands in the first
+ * line of the processor's cache, and the key in the second. */
 struct entry {
     atomic_uint refs;
+    bool in_shard;
+    atomic_bool recent;
     size_t block_bytes;
-    struct str text; /* the form, in the block; facts view it */
-    struct entry_facts facts;
-    /* memory.c: guarded by its shard's lock, and by its tenant's */
+    /* memory.c: guarded by its shard's lock (as in_shard), and by its tenant's */
     struct entry *chain;
     struct entry *ring_before, *ring_after;
     struct tenant_pool *tenant;
-    bool in_shard;
-    atomic_bool recent;
+    struct str text; /* the form, in the block; facts view it */
+    struct entry_facts facts;
     /* while it waits to be written to disk */
     struct entry *next_waiting;
     void *writer; /* and to Redis */

@@ -11,9 +11,16 @@
 #define BYTES_AN_ENTRY ((size_t)4096) /* the least a block has */
 #define BUCKETS_MIN    16
 
+/* `seen` has a bit of each key that stands in the chain, perhaps of some that stood there: who asks for what is
+ * not there touches no entry, each of which is a page far away. */
+struct bucket {
+    struct entry *first;
+    uint64_t seen;
+};
+
 struct shard {
     struct spin lock;
-    struct entry **buckets;
+    struct bucket *buckets;
     size_t mask;
     atomic_uint_fast64_t expired;
     char apart[64]; /* from the next one's cache line */
@@ -69,7 +76,12 @@ static struct shard *shard_of(struct memory *m, const struct cache_key *key)
     return &m->shards[key->bytes[0] % SHARDS];
 }
 
-static struct entry **bucket_of(const struct shard *s, const struct cache_key *key)
+static uint64_t bit_of(const struct cache_key *key)
+{
+    return (uint64_t)1 << key->bytes[16] % 64;
+}
+
+static struct bucket *bucket_of(const struct shard *s, const struct cache_key *key)
 {
     uint64_t n;
 
@@ -78,20 +90,25 @@ static struct entry **bucket_of(const struct shard *s, const struct cache_key *k
 }
 
 /* With the lock held. The chain's reference becomes the caller's. */
-static struct entry *unchain(struct entry **at)
+static struct entry *unchain(struct bucket *b, struct entry **at)
 {
     struct entry *e = *at;
 
     *at = e->chain;
     e->chain = NULL;
     e->in_shard = false;
+    if (!b->first)
+        b->seen = 0;
     return e;
 }
 
-static struct entry **find(const struct shard *s, const struct cache_key *key)
+static struct entry **find(struct bucket *b, const struct cache_key *key)
 {
-    struct entry **at = bucket_of(s, key);
+    static struct entry *none;
+    struct entry **at = &b->first;
 
+    if (!(b->seen & bit_of(key)))
+        return &none;
     while (*at && memcmp(&(*at)->facts.key, key, sizeof *key) != 0)
         at = &(*at)->chain;
     return at;
@@ -149,13 +166,14 @@ static void leave_ring(struct memory *m, struct entry *e)
 static void leave_shard(struct memory *m, struct entry *e)
 {
     struct shard *s = shard_of(m, &e->facts.key);
+    struct bucket *b = bucket_of(s, &e->facts.key);
     struct entry *chained = NULL;
 
     spin_lock(&s->lock);
     if (e->in_shard)
-        for (struct entry **at = bucket_of(s, &e->facts.key); *at; at = &(*at)->chain)
+        for (struct entry **at = &b->first; *at; at = &(*at)->chain)
             if (*at == e) {
-                chained = unchain(at);
+                chained = unchain(b, at);
                 break;
             }
     spin_unlock(&s->lock);
@@ -180,6 +198,10 @@ static bool sweep(struct tenant_pool *t, struct entry **victim)
             ring_take(t, e);
             *victim = e;
         }
+    }
+    if (t->hand) { /* the next to go, long before it does */
+        __builtin_prefetch(&t->hand->facts.key);
+        __builtin_prefetch(t->hand->ring_after, 1);
     }
     spin_unlock(&t->lock);
     return any;
@@ -238,12 +260,13 @@ static struct tenant_pool *tenant_of(struct memory *m, struct str space)
 struct entry *memory_get(struct memory *m, const struct cache_key *key, wall_ms now, dur_ns max_age)
 {
     struct shard *s = shard_of(m, key);
+    struct bucket *b = bucket_of(s, key);
     struct entry *found = NULL, *expired = NULL;
 
     spin_lock(&s->lock);
-    struct entry **at = find(s, key);
+    struct entry **at = find(b, key);
     if (*at && now >= (*at)->facts.expires)
-        expired = unchain(at);
+        expired = unchain(b, at);
     else if (*at && entry_is_fresh(*at, now, max_age))
         found = entry_ref(*at);
     spin_unlock(&s->lock);
@@ -271,6 +294,7 @@ bool memory_put(struct memory *m, struct entry *e)
 {
     struct tenant_pool *t = tenant_of(m, e->facts.space);
     struct shard *s = shard_of(m, &e->facts.key);
+    struct bucket *b = bucket_of(s, &e->facts.key);
     struct entry *old = NULL;
 
     if (entry_cost(e) > m->options.tenant_bytes_max || entry_cost(e) > m->options.bytes_max)
@@ -288,11 +312,12 @@ bool memory_put(struct memory *m, struct entry *e)
     spin_unlock(&t->lock);
     entry_ref(e);
     spin_lock(&s->lock);
-    struct entry **at = find(s, &e->facts.key);
+    struct entry **at = find(b, &e->facts.key);
     if (*at)
-        old = unchain(at);
-    e->chain = *bucket_of(s, &e->facts.key);
-    *bucket_of(s, &e->facts.key) = e;
+        old = unchain(b, at);
+    e->chain = b->first;
+    b->first = e;
+    b->seen |= bit_of(&e->facts.key);
     e->in_shard = true;
     spin_unlock(&s->lock);
     if (old)
@@ -306,15 +331,15 @@ bool memory_put(struct memory *m, struct entry *e)
     return true;
 }
 
-static struct entry *take_matching(struct shard *s, size_t bucket,
+static struct entry *take_matching(struct shard *s, struct bucket *b,
                                    const struct cache_selector *what)
 {
     struct entry *taken = NULL;
 
     spin_lock(&s->lock);
-    for (struct entry **at = &s->buckets[bucket]; *at && !taken;)
+    for (struct entry **at = &b->first; *at && !taken;)
         if (entry_matches(*at, what))
-            taken = unchain(at);
+            taken = unchain(b, at);
         else
             at = &(*at)->chain;
     spin_unlock(&s->lock);
@@ -327,7 +352,9 @@ uint64_t memory_purge(struct memory *m, const struct cache_selector *what)
 
     for (size_t i = 0; i < SHARDS; i++)
         for (size_t b = 0; b <= m->shards[i].mask; b++)
-            for (struct entry *e; (e = take_matching(&m->shards[i], b, what)) != NULL; gone++) {
+            for (struct entry *e;
+                 (e = take_matching(&m->shards[i], &m->shards[i].buckets[b], what)) != NULL;
+                 gone++) {
                 leave_ring(m, e);
                 entry_unref(&e);
             }
