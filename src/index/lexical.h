@@ -135,5 +135,8 @@ struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t pass
 /* ln(1 + (N - df + 0.5) / (df + 0.5)); the largest value for terms nobody uses. */
 float lexical_idf(const struct lexical_view *view, const struct lexical_filter *filter,
                   const struct term *term);
+/* How many passages that may be seen have a term; it is not counted farther than `most`. */
+uint64_t lexical_passages_of(const struct lexical_view *view, const struct lexical_filter *filter,
+                             const struct term *term, uint64_t most);
 
 #endif

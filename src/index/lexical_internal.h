@@ -101,6 +101,9 @@ static inline bool filter_allows(const struct lexical_filter *filter, uint32_t s
 
 /* The bytes under which a term is stored: its field's letter, then its text. */
 struct str term_key(const struct term *term, char bytes[TERM_BYTES_MAX + 1]);
+/* How many passages have what is stored under a key, of those that may be seen. */
+uint64_t passages_with(const struct lexical_view *view, const struct lexical_filter *filter,
+                       struct str key);
 struct str mark_key(struct str mark, char bytes[TERM_BYTES_MAX + 1]);
 
 #endif

@@ -31,27 +31,42 @@ static double idf(uint64_t passages, uint64_t with_term)
 }
 
 static uint64_t allowed_in(const struct lexical_filter *filter, uint32_t segment,
-                           const struct term_entry *entry)
+                           const struct term_entry *entry, uint64_t most)
 {
     uint64_t sum = 0;
 
-    for (struct postings p = segment_postings(filter->view->at[segment], entry); postings_next(&p);)
+    for (struct postings p = segment_postings(filter->view->at[segment], entry);
+         sum < most && postings_next(&p);)
         sum += filter_allows(filter, segment, p.passage);
     return sum;
 }
 
-static uint64_t passages_with(const struct lexical_view *view, const struct lexical_filter *filter,
-                              struct str key)
+static uint64_t count_with(const struct lexical_view *view, const struct lexical_filter *filter,
+                           struct str key, uint64_t most)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < view->count; i++) {
+    for (uint32_t i = 0; i < view->count && sum < most; i++) {
         struct term_entry entry;
 
         if (segment_find_term(view->at[i], key, &entry))
-            sum += filter ? allowed_in(filter, i, &entry) : entry.passages;
+            sum += filter ? allowed_in(filter, i, &entry, most - sum) : entry.passages;
     }
-    return sum;
+    return MIN_OF(sum, most);
+}
+
+uint64_t passages_with(const struct lexical_view *view, const struct lexical_filter *filter,
+                       struct str key)
+{
+    return count_with(view, filter, key, UINT64_MAX);
+}
+
+uint64_t lexical_passages_of(const struct lexical_view *view, const struct lexical_filter *filter,
+                             const struct term *term, uint64_t most)
+{
+    char bytes[TERM_BYTES_MAX + 1];
+
+    return count_with(view, filter, term_key(term, bytes), most);
 }
 
 static uint64_t passages_in(const struct lexical_view *view, const struct lexical_filter *filter)
