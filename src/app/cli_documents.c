@@ -142,6 +142,18 @@ static void print_passage(struct cli *cli, const struct json *j, json_ref passag
            STR_ARG(cli_text(cli, j, passage, "quote")));
 }
 
+static void print_warnings(struct cli *cli, const struct json *j)
+{
+    json_ref warnings = json_get(j, json_root(j), STR("warnings"));
+
+    for (json_ref w = json_first(j, warnings); w; w = json_next(j, w)) {
+        struct str text;
+
+        if (json_str(j, w, cli->arena, &text))
+            fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(text));
+    }
+}
+
 static bool search(struct cli *cli, struct err *err)
 {
     struct str body, path;
@@ -160,6 +172,7 @@ static bool search(struct cli *cli, struct err *err)
         print_passage(cli, j, p);
     if (json_count(j, passages) == 0)
         printf("nothing found\n");
+    print_warnings(cli, j);
     return true;
 }
 

@@ -325,7 +325,7 @@ static bool search(struct admin_call *call, struct err *err)
     if (!read_query(call, &asking.text, err) || !check_options(call, err) ||
         !read_filters(call, &asking.filter, err) || !call_ask(call, &asking, &told, err))
         return false;
-    json_ref hits = json_path(told, "weir.citations");
+    json_ref hits = json_path(told, "weir.citations"), warnings = json_path(told, "weir.warnings");
     jw_object(w);
     reply_text(w, "object", STR("vector_store.search_results.page"));
     jw_key(w, "search_query");
@@ -339,6 +339,12 @@ static bool search(struct admin_call *call, struct err *err)
     jw_array_end(w);
     reply_bool(w, "has_more", false);
     jw_key(w, "next_page"), jw_null(w);
+    if (warnings) {
+        jw_key(w, "weir");
+        jw_object(w);
+        jw_key(w, "warnings"), jw_raw(w, json_raw(told, warnings));
+        jw_object_end(w);
+    }
     jw_object_end(w);
     return true;
 }

@@ -154,6 +154,14 @@ static bool find(const struct way_request *request, const struct find_wish *wish
     return true;
 }
 
+static bool tell_readings(const struct way_request *r, const struct find_wish *wish,
+                          const struct lexical_hits *hits, struct inquiry *q, struct err *err)
+{
+    return readings_tell(
+        &(struct readings_telling){r->analyser, r->arena, r->text, wish->terms, hits},
+        &q->question.readings, wish->question->notes, &q->read_as, err);
+}
+
 bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
                 const struct knowledge_question *question, struct inquiry *out, struct err *err)
 {
@@ -174,7 +182,7 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
     request.analyser = analyser;
     request.text = text;
     if (!question_read(access, analyser, arena, text, &q.question, err) ||
-        !find(&request, &wish, &q, &hits, err) ||
+        !find(&request, &wish, &q, &hits, err) || !tell_readings(&request, &wish, &hits, &q, err) ||
         !inquire_in(&(struct span_request){.access = access, .analyser = analyser, .arena = arena},
                     &hits, &q, err))
         return false;
@@ -595,6 +603,8 @@ bool ground(const struct access *access, struct arena *arena, const struct inqui
     if (!(g.answered ? cite_chosen : cite_nearest)(arena, q, &g, err))
         return false;
     buf_init(&b, arena, 4 * TEXT_MAX);
+    if (q->read_as.len)
+        buf_fmt(&b, STR_FMT "\n\n", STR_ARG(q->read_as));
     if (g.answered)
         write_answer(&b, &g, zh);
     else

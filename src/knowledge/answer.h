@@ -37,6 +37,7 @@ bool document_is_meant(struct str wanted, struct str id, const struct document_r
 /* Search, read, rank. The access must be held while anything of `out` is used. */
 struct inquiry {
     struct question question;
+    struct str read_as; /* readings_tell() */
     enum way way;
     const char *retrieval; /* as replies call it */
     struct citation *ways; /* [found_count], their steps alone; or NULL */

@@ -48,7 +48,8 @@ static void write_part(struct parts_writer *w, struct str question, bool answere
 }
 
 /* The citations of one part behind those before it. */
-static void take_part(struct parts_writer *w, struct str question, const struct grounded *one)
+static void take_part(struct parts_writer *w, struct str question, struct str read_as,
+                      const struct grounded *one)
 {
     struct answered_part *part = &w->parts[w->g.part_count++];
     size_t count = one->answered ? MIN_OF(one->citation_count, (size_t)A_PART_MOST) : 0;
@@ -58,6 +59,9 @@ static void take_part(struct parts_writer *w, struct str question, const struct 
                                    .first = (uint32_t)w->g.citation_count,
                                    .count = (uint32_t)count};
     write_part(w, question, one->answered);
+    if (read_as.len)
+        buf_fmt(&w->text, "%s" STR_FMT "%s", one->answered ? "" : " ", STR_ARG(read_as),
+                one->answered ? "\n" : "");
     for (size_t i = 0; i < count; i++) {
         buf_fmt(&w->text, "%s" STR_FMT " [%zu]", i ? " " : "", STR_ARG(one->citations[i].quote),
                 w->g.citation_count + 1);
@@ -159,7 +163,7 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
             return false;
         if (inquiry.way == WAY_GRAPH || !w.g.retrieval)
             w.g.retrieval = inquiry.retrieval;
-        take_part(&w, parts->text[i], &one);
+        take_part(&w, parts->text[i], inquiry.read_as, &one);
     }
     return finish(&w, out, err);
 }

@@ -70,6 +70,26 @@ static bool add_forms(const struct rarity *rarity, struct question *q,
     return true;
 }
 
+/* What is read as another word is that word: of its readings the least rare counts. */
+static bool add_readings(const struct rarity *rarity, struct question *q, struct err *err)
+{
+    for (size_t i = 0; i < q->readings.count; i++) {
+        const struct word_reading *r = &q->readings.at[i];
+        struct asked *asked = table_get(&q->words, q->terms.at[r->term].text);
+        float idf = asked ? rarity->idf(rarity->ctx, &r->as) : 0;
+
+        if (!asked || !r->is_spelling || table_get(&q->words, r->as.text))
+            continue;
+        if (!table_put(&q->words, r->as.text, asked, NULL))
+            return err_no_room(err, "no memory to read the question");
+        if (idf < asked->idf) {
+            q->word_idf -= asked->idf - idf;
+            asked->idf = idf;
+        }
+    }
+    return true;
+}
+
 /* "What country", "which team": the noun right behind the question word. */
 static uint64_t find_focus(const struct question *q)
 {
@@ -131,7 +151,11 @@ static float idf_in(const void *ctx, const struct term *term)
 bool question_read(const struct access *access, struct analyser *analyser, struct arena *arena,
                    struct str text, struct question *out, struct err *err)
 {
-    return question_read_among(&(struct rarity){idf_in, access}, analyser, arena, text, out, err);
+    const struct rarity rarity = {idf_in, access};
+
+    return question_read_among(&rarity, analyser, arena, text, out, err) &&
+           readings_find(access, arena, &out->terms, &out->readings, err) &&
+           add_readings(&rarity, out, err) && readings_put(arena, &out->readings, &out->terms, err);
 }
 
 /* --- what stands in a text -------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "knowledge/access.h"
 #include "knowledge/overlap.h"
 #include "knowledge/passage.h"
+#include "knowledge/readings.h"
 
 /* What kind of thing is asked for. */
 enum cue { CUE_NONE, CUE_PERSON, CUE_TIME, CUE_DURATION, CUE_NUMBER, CUE_PLACE, CUE_CAUSE, CUES };
@@ -24,7 +25,8 @@ struct asked { /* a distinct term of the question that says something */
 };
 struct question {
     struct str text, language;
-    struct terms terms;
+    struct terms terms; /* with other forms of numbers, and what words are read as */
+    struct readings readings;
     struct asked *asked;
     size_t asked_count;
     struct table words, pairs; /* term -> struct asked */

@@ -199,9 +199,9 @@ SUSPENDS bool knowledge_label(struct knowledge *knowledge, const struct ingest_w
 SUSPENDS bool knowledge_forget(struct knowledge *knowledge, struct str id_or_path,
                                uint32_t *documents, struct err *err) MUST_CHECK;
 
-#define SEARCH_NOTES_MAX 4u
+#define SEARCH_NOTES_MAX 10u
 struct search_notes {
-    const char *at[SEARCH_NOTES_MAX]; /* fixed sentences */
+    const char *at[SEARCH_NOTES_MAX]; /* sentences: fixed, or of the question's arena */
     uint32_t count;
 };
 

@@ -1,5 +1,5 @@
 #include "knowledge/rerank.h"
-#include "knowledge/number_forms.h"
+#include "knowledge/readings.h"
 
 #include <string.h>
 
@@ -225,8 +225,8 @@ static bool look_now(struct first_look *look, struct err *err)
                              .limit = look->k->reranker.passages};
 
     if (!access_borrow(look->k, look->question, &access, err) || !analyser_open(&analyser, err) ||
-        !question_terms(analyser, look->arena,
-                        str_slice(look->question->text, 0, RERANK_QUESTION_MAX), &terms, err) ||
+        !search_terms(access, analyser, look->arena,
+                      str_slice(look->question->text, 0, RERANK_QUESTION_MAX), &terms, NULL, err) ||
         !find_passages(access, look->arena, &wish, &hits, err))
         return false;
     look->out->view = lexical_view_number(access->view);

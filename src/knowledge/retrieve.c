@@ -9,6 +9,7 @@
 #include "knowledge/number_forms.h"
 #include "knowledge/phrases.h"
 #include "knowledge/ranking.h"
+#include "knowledge/readings.h"
 #include "knowledge/vectors.h"
 
 bool cite_hit(struct arena *arena, const struct lexical_hit *hit, struct citation *out,
@@ -111,6 +112,26 @@ static bool put_in_order(const struct ranking_request *order, const struct find_
            (!feedback_wanted(&again) || feedback_find(&again, shares, hits, err));
 }
 
+/* What is to be found literally is read as nothing else. */
+static bool read_terms(const struct way_request *r, const struct phrases *phrases,
+                       struct terms *terms, struct readings *readings, struct err *err)
+{
+    *readings = (struct readings){0};
+    return phrases->count ? question_terms(r->analyser, r->arena, phrases->text, terms, err)
+                          : search_terms(r->access, r->analyser, r->arena, phrases->text, terms,
+                                         readings, err);
+}
+
+static bool tell_readings(const struct way_request *r, const struct find_wish *wish,
+                          const struct readings *readings, const struct lexical_hits *hits,
+                          struct err *err)
+{
+    const struct readings_telling telling = {r->analyser, r->arena, r->text, wish->terms, hits};
+    struct str read_as;
+
+    return readings_tell(&telling, readings, wish->question->notes, &read_as, err);
+}
+
 bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
                 size_t limit, struct passages_found *out, struct err *err)
 {
@@ -120,6 +141,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct way_request request = {.arena = arena, .limit = limit, .way = WAY_CHOOSE};
     struct way_found ways = {0};
     struct phrases phrases;
+    struct readings readings;
     struct terms terms;
     struct ranking_request order = {.arena = arena};
     struct find_wish wish = {
@@ -132,11 +154,12 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
     if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
-        !phrases_read(arena, request.text, &phrases, err) ||
-        !question_terms(analyser, arena, phrases.text, &terms, err))
+        !phrases_read(arena, request.text, &phrases, err))
         return false;
     request.access = access;
     request.analyser = analyser;
+    if (!read_terms(&request, &phrases, &terms, &readings, err))
+        return false;
     order.access = access;
     order.analyser = analyser;
     order.text = request.text;
@@ -145,6 +168,8 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
          !put_in_order(&order, &wish, &ways.hits, err)))
         return false;
     ways.hits.count = MIN_OF(ways.hits.count, limit);
+    if (!tell_readings(&request, &wish, &readings, &ways.hits, err))
+        return false;
     found.retrieval = way_of(&wish, access, ways.way);
     found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
     if (!found.list)

@@ -1,5 +1,5 @@
 #include "knowledge/way.h"
-#include "knowledge/number_forms.h"
+#include "knowledge/readings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +194,7 @@ static bool search_words(const struct way_request *r, struct str text, size_t li
 {
     struct terms terms;
 
-    return question_terms(r->analyser, r->arena, text, &terms, err) &&
+    return search_terms(r->access, r->analyser, r->arena, text, &terms, NULL, err) &&
            lexical_search(r->access->view, r->arena,
                           &(struct lexical_query){
                               .terms = &terms, .filter = r->access->filter, .limit = limit},

@@ -172,14 +172,17 @@ TEST(nobody_sees_what_he_may_not_read_by_any_way)
     }
 }
 
-/* What an asker sees is the same, to the last digit, where others' documents never were. */
+/* What an asker sees is the same, to the last digit, where others' documents never were; a word that only they have is
+ * what a mistyped one is never read as. */
 TEST(what_is_hidden_changes_no_number)
 {
+    static const char *const questions[] = {
+        "How long do sabbaticals last in the canteen?",
+        "How long do sabbattcals last in the cantteen?", /* both may be seen */
+        "When does the merrger close in the canteen?",   /* "merger" may not */
+        "Where do claimms go before the canteen opens?", /* nor "claims" */
+    };
     struct rig all CLEANUP(rig_close) = {0}, few CLEANUP(rig_close) = {0};
-    struct knowledge_question q = {.text = STR("How long do sabbaticals last in the canteen?"),
-                                   .who = &askers[1]};
-    struct passages_found a = {0}, b = {0};
-    struct grounded g = {0}, h = {0};
     struct err err = {0};
     char dir[512];
 
@@ -194,15 +197,27 @@ TEST(what_is_hidden_changes_no_number)
         if (documents[i].who & BOB)
             REQUIRE(rig_write(&few, documents[i].file, documents[i].text));
     (void)rig_ingest(&few, "");
-    REQUIRE(search_now(all.knowledge, all.arena, &q, 10, &a, &err));
-    REQUIRE(answer_now(all.knowledge, all.arena, &q, &g, &err));
-    q.who = NULL;
-    REQUIRE(search_now(few.knowledge, few.arena, &q, 10, &b, &err));
-    REQUIRE(answer_now(few.knowledge, few.arena, &q, &h, &err));
-    REQUIRE(a.count == b.count && a.count > 0, "%zu, %zu", a.count, b.count);
-    for (size_t i = 0; i < a.count; i++)
-        EXPECT(a.list[i].score == b.list[i].score && str_eq(a.list[i].quote, b.list[i].quote));
-    EXPECT(str_eq(g.text, h.text) && g.confidence == h.confidence, STR_FMT, STR_ARG(g.text));
+    for (size_t k = 0; k < ARRAY_LEN(questions); k++) {
+        struct search_notes notes = {0}, others = {0};
+        struct knowledge_question q = {
+            .text = str_from(questions[k]), .who = &askers[1], .notes = &notes};
+        struct passages_found a = {0}, b = {0};
+        struct grounded g = {0}, h = {0};
+
+        REQUIRE(search_now(all.knowledge, all.arena, &q, 10, &a, &err));
+        REQUIRE(answer_now(all.knowledge, all.arena, &q, &g, &err));
+        q.who = NULL;
+        q.notes = &others;
+        REQUIRE(search_now(few.knowledge, few.arena, &q, 10, &b, &err));
+        REQUIRE(answer_now(few.knowledge, few.arena, &q, &h, &err));
+        REQUIRE(a.count == b.count && a.count > 0, "%zu, %zu", a.count, b.count);
+        for (size_t i = 0; i < a.count; i++)
+            EXPECT(a.list[i].score == b.list[i].score && str_eq(a.list[i].quote, b.list[i].quote));
+        EXPECT(str_eq(g.text, h.text) && g.confidence == h.confidence, STR_FMT, STR_ARG(g.text));
+        EXPECT(notes.count == others.count && notes.count == (k == 1), "%s: %u", questions[k],
+               notes.count);
+        EXPECT(!shows(g.text, "merger") && !shows(g.text, "laims\""), STR_FMT, STR_ARG(g.text));
+    }
 }
 
 TEST(changed_rights_hold_at_the_next_question)
