@@ -185,14 +185,19 @@ static bool begin_redacted(struct event *e, json_ref block, struct err *err)
     return tell(e, &said, err);
 }
 
-/* Of a block that is told as something else: what has no place there. Who calls a tool is the model, unless it is a
- * tool of the provider, whose block is another one. */
+/* Of a block that is told as something else: what has no place there. Who calls a tool is the model itself, unless it
+ * says otherwise. */
 static bool tell_beside(const struct event *e, json_ref block, struct err *err)
 {
     static const char *const known[] = {"type",      "text",   "citations", "thinking",
                                         "signature", "data",   "id",        "name",
                                         "input",     "caller", NULL};
 
+    json_ref caller = json_get(e->j, block, STR("caller"));
+
+    if (json_first(e->j, caller) && !member_is(e->j, caller, "type", STR("direct")) &&
+        !said_other(e->r, STR("content."), STR("caller"), json_raw(e->j, caller), err))
+        return false;
     return said_others(e->r, e->j, block, known, "content.", err);
 }
 

@@ -249,6 +249,18 @@ static bool put_text(struct said_writer *w, const struct said *said, struct buf 
     return true;
 }
 
+/* Chat's form of a sound may hold its words too. */
+static bool note_transcript(struct said_writer *w, struct str raw, struct err *err)
+{
+    struct json *j = raw.len ? json_parse(w->arena, raw, err) : NULL;
+
+    if (raw.len && !j)
+        return false;
+    if (j && json_kind(j, json_get(j, json_root(j), STR("transcript"))) == JSON_STRING)
+        said_lost(w, STR("audio.transcript"));
+    return true;
+}
+
 static bool put_media(struct said_writer *w, const struct said *said, struct buf *out,
                       struct err *err)
 {
@@ -257,6 +269,8 @@ static bool put_media(struct said_writer *w, const struct said *said, struct buf
     struct buf b;
 
     if (!end_text(w, said->choice, out, err))
+        return false;
+    if (!note_transcript(w, said->raw, err))
         return false;
     buf_init(&b, w->arena, 2 * said->text.len + 512);
     jw_init(&jw, &b);

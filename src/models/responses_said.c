@@ -126,9 +126,12 @@ static bool tell_logprobs(const struct event *e, const struct heard *h, json_ref
 
 static bool take_message(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
+    static const char *const known[] = {"type", "id", "role", "status", "content", NULL};
     json_ref content = json_get(e->j, item, STR("content"));
     int64_t index = 0;
 
+    if (!said_others(e->r, e->j, item, known, "message.", err))
+        return false;
     for (json_ref c = json_first(e->j, content); c; c = json_next(e->j, c), index++) {
         bool refusal = member_is(e->j, c, "type", STR("refusal"));
         struct heard *h = part_at(e, output, index, err);
@@ -165,12 +168,25 @@ static bool begin_call(const struct event *e, json_ref item, int64_t output, str
     return tell(e, &said, err);
 }
 
+/* Who calls is the model itself, unless it says otherwise. */
+static bool tell_caller(const struct event *e, json_ref item, struct err *err)
+{
+    static const char *const known[] = {"type",      "id",     "call_id", "name",
+                                        "arguments", "status", "caller",  NULL};
+    json_ref caller = json_get(e->j, item, STR("caller"));
+
+    if (json_first(e->j, caller) && !member_is(e->j, caller, "type", STR("direct")) &&
+        !said_other(e->r, STR("function_call."), STR("caller"), json_raw(e->j, caller), err))
+        return false;
+    return said_others(e->r, e->j, item, known, "function_call.", err);
+}
+
 static bool take_call(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
     struct heard *h;
     struct str arguments = text_of(e, item, "arguments");
 
-    if (!begin_call(e, item, output, err))
+    if (!begin_call(e, item, output, err) || !tell_caller(e, item, err))
         return false;
     h = part_at(e, output, -1, err);
     if (!h || h->has_text)
@@ -337,6 +353,17 @@ static bool fail(struct event *e, json_ref error, struct err *err)
     return tell(e, &said, err);
 }
 
+/* A status without a reason is no good answer either, whatever stands in its output. */
+static bool fail_unsaid(struct event *e, struct str status, struct err *err)
+{
+    struct said said = {.kind = SAID_FAILED, .name = STR("server_error")};
+
+    said.text =
+        arena_fmt(e->r->scratch, "the provider's answer ended as " STR_FMT, STR_ARG(status));
+    e->own->ended = true;
+    return said.text.ptr ? tell(e, &said, err) : err_arena(err, e->r->scratch);
+}
+
 /* ---- events ---- */
 
 static bool on_created(struct event *e, json_ref root, struct err *err)
@@ -457,6 +484,13 @@ static bool take_whole(struct event *e, struct err *err)
 
     if (json_kind(e->j, error) == JSON_OBJECT)
         return fail(e, error, err);
+    if (member_is(e->j, root, "status", STR("failed")) ||
+        member_is(e->j, root, "status", STR("cancelled")))
+        return fail_unsaid(e, text_of(e, root, "status"), err);
+    if (member_is(e->j, root, "status", STR("queued")) ||
+        member_is(e->j, root, "status", STR("in_progress")))
+        return err_set(err, ERR_UNAVAILABLE, "the answer is not finished: its status is " STR_FMT,
+                       STR_ARG(text_of(e, root, "status")));
     if (json_kind(e->j, json_get(e->j, root, STR("output"))) != JSON_ARRAY)
         return err_set(err, ERR_UNAVAILABLE, "the answer is out of order: it has no output");
     return end(e, root, err);

@@ -45,8 +45,9 @@ static const struct fact openai_facts[] = {
     {"1111", NULL},
     {"2222", "usage.accepted_prediction_tokens"},
     {"4444", "usage.cached_tokens"},
-    {"wAudio", "audio"},
-    {"wAudio", "media"},
+    {"wTranscript", "audio"},
+    {"wTranscript", "audio.transcript"},
+    {"wTranscript", "media"},
     {"wNew", "wNewField"},
     {NULL, NULL},
 };
@@ -72,6 +73,7 @@ static const char openai_whole[] =
     "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"r\"," OPENAI_TAIL
     ",\"choices\":[{\"index\":0,"
     "\"message\":{\"role\":\"assistant\",\"content\":\"wText\",\"reasoning_content\":\"wReason\","
+    "\"audio\":{\"id\":\"au\",\"data\":\"d0F1\",\"expires_at\":1,\"transcript\":\"wTranscript\"},"
     "\"refusal\":\"wRefusal\"," OPENAI_ANNOTATIONS ",\"tool_calls\":[" OPENAI_CALL
     "]}," OPENAI_PROBS ",\"content_filter_results\":{\"hate\":\"wFilter\"},\"finish_reason\":"
     "\"stop\",\"stop_reason\":\"wStop\"}]," OPENAI_USAGE "}";
@@ -113,6 +115,9 @@ static const struct fact responses_facts[] = {
     {"wComputer", "output.computer_call"},
     {"wSHELL", "output.local_shell_call"},
     {"wCustom", "output.custom_tool_call"},
+    {"wSpace", "function_call.namespace"},
+    {"wCaller", "function_call.caller"},
+    {"commentary", "message.phase"},
     {"d0ltYWdl", "media"},
     {"1111", NULL},
     {"wNew", "wNewField"},
@@ -135,6 +140,7 @@ static const struct fact responses_facts[] = {
     "\"input\":\"i\"},"                                                                            \
     "{\"type\":\"image_generation_call\",\"id\":\"ig\",\"result\":\"d0ltYWdl\"},"                  \
     "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"status\":\"completed\","          \
+    "\"phase\":\"commentary\","                                                                    \
     "\"content\":[{\"type\":\"output_text\",\"text\":\"wText\","                                   \
     "\"annotations\":[{\"type\":\"url_citation\",\"url\":\"https://w.example/"                     \
     "url\",\"title\":\"T\",\"start_index\":0,\"end_index\":5},"                                    \
@@ -142,7 +148,9 @@ static const struct fact responses_facts[] = {
     "\"logprobs\":[{\"token\":\"wToken\",\"logprob\":-0.5,\"bytes\":[],\"top_logprobs\":[]}]},"    \
     "{\"type\":\"refusal\",\"refusal\":\"wRefusal\"}]},"                                           \
     "{\"type\":\"function_call\",\"id\":\"fc\",\"call_id\":\"wCall1\",\"name\":\"f\","             \
-    "\"arguments\":\"{\\\"c\\\":\\\"wCity\\\"}\"}]"
+    "\"arguments\":\"{\\\"c\\\":\\\"wCity\\\"}\",\"namespace\":\"wSpace\",\"caller\":{\"type\":"   \
+    "\"program\","                                                                                 \
+    "\"caller_id\":\"wCaller\"}}]"
 #define RESPONSES_OBJECT(status, output, usage)                                        \
     "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"" status \
     "\",\"error\":null,\"incomplete_details\":null,"                                   \
@@ -179,6 +187,7 @@ static const struct fact anthropic_facts[] = {
     {"wCall1", "tool_calls"},
     {"wCity", "tool_calls"},
     {"wMood", "content.mood"},
+    {"wCaller", "content.caller"},
     {"wSearch", "content.server_tool_use"},
     {"wFound", "content.web_search_tool_result"},
     {"wFetched", "content.web_fetch_tool_result"},
@@ -236,7 +245,8 @@ static const char anthropic_whole[] =
                    "{\"type\":\"text\",\"text\":\"wText\",\"citations\":[" CITED_URL "," CITED_TEXT
                    "]},"
                    "{\"type\":\"tool_use\",\"id\":\"wCall1\",\"name\":\"f\",\"input\":{\"c\":"
-                   "\"wCity\"}}],"
+                   "\"wCity\"},\"caller\":{\"type\":\"code_execution_20260120\",\"tool_id\":"
+                   "\"wCaller\"}}],"
                    "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"wStop\",\"container\":{"
                    "\"id\":\"wContainer\"},\"wNewField\":\"wNew\",\"usage\":" ANTHROPIC_USAGE "}";
 #define BLOCK(i, block)                                                                \

@@ -360,6 +360,10 @@ TEST(responses_failures)
     } cases[] = {
         {"{\"output\":7}", false, NULL},
         {"<html>", false, NULL},
+        {"{\"status\":\"failed\",\"error\":null,\"output\":[]}", false, "ended as failed"},
+        {"{\"status\":\"cancelled\",\"output\":[]}", false, "ended as cancelled"},
+        {"{\"status\":\"queued\",\"output\":[]}", false, NULL},
+        {"{\"status\":\"in_progress\",\"output\":[]}", false, NULL},
         {EVENT("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"{\""),
          true, NULL},
         {EVENT("response.created", ",\"response\":{}")
