@@ -8,7 +8,7 @@
  * Durable   against power loss after audit_sync (each second by the flush fiber).
  * Opening   cuts a torn last record (and says so), refuses a broken chain. What power loss took back
  *           of the records since the last audit_sync is set aside in a file ".torn", with a warning.
- * Text      longer than 200 bytes (tags, dropped: 300; note: 600) is cut. Fields that are empty, 0 or
+ * Text      longer than 200 bytes (tags, dropped: AUDIT_LIST_MAX; note: 600) is cut. Fields that are empty, 0 or
  *           unknown are left out; fields that later versions add do not disturb older readers.
  * Threads   any; one lock inside, held for about a microsecond. */
 #ifndef WEIR_ACCOUNTS_AUDIT_H
@@ -24,6 +24,8 @@ struct audit_options {
     const char *dir;
     size_t segment_bytes; /* default 16 MiB */
 };
+
+#define AUDIT_LIST_MAX 300u /* bytes of tags, of what was dropped */
 
 /* Fill what is known and leave the rest zero: it is left out of the line. */
 struct audit_record {

@@ -11,9 +11,8 @@
 #include "base/utf8.h"
 
 #define TEXT_MAX  200u
-#define LIST_MAX  300u /* tags, dropped */
-#define WORD_MAX  40u  /* outcome, error, cache: our own words */
-#define PLACE_MAX 64u  /* body */
+#define WORD_MAX  40u /* outcome, error, cache: our own words */
+#define PLACE_MAX 64u /* body */
 #define NOTE_MAX  600u
 #define CUT_MARK  STR("…") /* at the end of a text that was cut: never a part taken for the whole */
 #define SEQ_ROOM  32u      /* {"seq":18446744073709551615 */
@@ -21,7 +20,8 @@
 
 /* Worst case: each byte becomes \u00XX, and 48 names, numbers and marks. */
 static_assert(SEQ_ROOM + HASH_ROOM +
-                      6 * (10 * TEXT_MAX + 2 * LIST_MAX + 3 * WORD_MAX + 2 * PLACE_MAX + NOTE_MAX) +
+                      6 * (10 * TEXT_MAX + 2 * AUDIT_LIST_MAX + 3 * WORD_MAX + 2 * PLACE_MAX +
+                           NOTE_MAX) +
                       48 * 48 <
                   AUDIT_LINE_MAX,
               "any record fits a line");
@@ -101,7 +101,7 @@ static inline void put_names(struct line *l, const struct audit_record *r)
     put_text(l, STR(",\"tenant\":"), r->tenant, TEXT_MAX);
     put_text(l, STR(",\"team\":"), r->team, TEXT_MAX);
     put_text(l, STR(",\"subject\":"), r->subject, TEXT_MAX);
-    put_text(l, STR(",\"tags\":"), r->tags, LIST_MAX);
+    put_text(l, STR(",\"tags\":"), r->tags, AUDIT_LIST_MAX);
     put_text(l, STR(",\"route\":"), r->route, TEXT_MAX);
     put_text(l, STR(",\"model\":"), r->model, TEXT_MAX);
     put_text(l, STR(",\"route_name\":"), r->route_name, TEXT_MAX);
@@ -110,7 +110,7 @@ static inline void put_names(struct line *l, const struct audit_record *r)
     put_some(l, STR(",\"attempts\":"), r->attempts);
     put_text(l, STR(",\"fallback_from\":"), r->fallback_from, TEXT_MAX);
     put_text(l, STR(",\"cache\":"), r->cache, WORD_MAX);
-    put_text(l, STR(",\"dropped\":"), r->dropped, LIST_MAX);
+    put_text(l, STR(",\"dropped\":"), r->dropped, AUDIT_LIST_MAX);
 }
 
 static inline void put_body(struct line *l, const struct audit_record *r)

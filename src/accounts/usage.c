@@ -7,8 +7,8 @@
 #include "accounts/usage_internal.h"
 
 #define CELL_BYTES    ((size_t)sizeof(struct usage_cell) + USAGE_KEY_MAX / 4 + 96)
-#define LINE_NAME_MAX 200u /* audit.h: longer texts are cut in the log, tags at 300 */
-#define LINE_TAGS_MAX 300u
+#define LINE_NAME_MAX 200u /* audit.h: longer texts are cut in the log */
+#define LINE_TAGS_MAX AUDIT_LIST_MAX
 
 const char *const usage_by_names[USAGE_BYS] = {
     [USAGE_BY_DAY] = "day",     [USAGE_BY_TENANT] = "tenant", [USAGE_BY_TEAM] = "team",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/admin_accounts.h"
+#include "sys/clock.h"
 
 #define ROLES_  "app|admin|owner|developer|auditor" /* in the order of enum role */
 #define OVERLAP 86400
@@ -208,6 +209,8 @@ static bool create_key(struct admin_call *call, struct err *err)
         !field_text(call, "team", &wanted.team, err) || !field_choice(call, "role", &role, err) ||
         !account_read_policy(call, &wanted.policy, err) || !read_expiry(call, &wanted.expires, err))
         return false;
+    if (wanted.expires && wanted.expires <= clock_wall())
+        return field_wrong(call, "expires", err, "is in the past: the key would never work");
     account_read_limits(call, &wanted.limits);
     wanted.role = (enum role)role;
     if (!wanted.tenant.len)

@@ -130,6 +130,25 @@ static bool begins_with(const struct cli_command *command, const char *const *wo
     return true;
 }
 
+/* Of all commands that begin with the first words; false: there is none. */
+static bool help_of(const struct cli *cli, int word_count)
+{
+    bool found = false;
+
+    for (size_t p = 0; p < ARRAY_LEN(parts); p++)
+        for (size_t i = 0; i < parts[p]->count; i++) {
+            const struct cli_command *one = &parts[p]->commands[i];
+
+            if (!begins_with(one, cli->words, word_count))
+                continue;
+            printf("%sweir %s\n  %s\n", found ? "\n" : "", one->words, one->what);
+            print_options(one->options);
+            printf("%s%s", *one->more ? "\n" : "", one->more);
+            found = true;
+        }
+    return found;
+}
+
 static bool help(struct cli *cli, struct err *err)
 {
     bool found = false;
@@ -142,17 +161,9 @@ static bool help(struct cli *cli, struct err *err)
         help_all();
         return true;
     }
-    for (size_t p = 0; p < ARRAY_LEN(parts); p++)
-        for (size_t i = 0; i < parts[p]->count; i++) {
-            const struct cli_command *one = &parts[p]->commands[i];
-
-            if (!begins_with(one, cli->words, cli->word_count))
-                continue;
-            printf("%sweir %s\n  %s\n", found ? "\n" : "", one->words, one->what);
-            print_options(one->options);
-            printf("%s%s", *one->more ? "\n" : "", one->more);
-            found = true;
-        }
+    for (int count = cli->word_count; count > 0 && !found;
+         count--) /* the last may be no command's */
+        found = help_of(cli, count);
     return found || err_set(err, ERR_INVALID, "there is no command \"%s\"; `weir help` lists them",
                             cli->words[0]);
 }
@@ -426,6 +437,26 @@ static bool run(struct cli *cli, struct err *err)
     return cli->command->run ? cli->command->run(cli, err) : cli_with_weir(cli, cli_plain, err);
 }
 
+/* "weir usage --help"; -h only where it cannot be a value. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return argc == 3 && strcmp(argv[2], "-h") == 0;
+}
+
+static void help_words_of(int *argc, char ***argv)
+{
+    static char *words[CLI_WORDS_MAX + 2] = {"weir", "help"};
+    int count = 2;
+
+    for (int i = 1; i < *argc && count < CLI_WORDS_MAX && (*argv)[i][0] != '-'; i++)
+        words[count++] = (*argv)[i];
+    *argc = count;
+    *argv = words;
+}
+
 /* What other programs answer to, beside the commands of the tables. */
 static void customary(int *argc, char ***argv)
 {
@@ -436,6 +467,8 @@ static void customary(int *argc, char ***argv)
         *argc = 2, *argv = help_words;
     else if (strcmp(first, "--version") == 0)
         *argc = 2, *argv = version_words;
+    else if (asks_for_help(*argc, *argv))
+        help_words_of(argc, argv);
 }
 
 int cli_main(int argc, char **argv, char **environment)

@@ -3,7 +3,10 @@
 #include "models/route.h"
 #include "sys/clock.h"
 
-#define TAGS_MAX 32
+#include <string.h>
+
+#define TAGS_MAX      32
+#define TAG_BYTES_MAX 64
 
 /* ---- what it needs ---- */
 
@@ -107,34 +110,80 @@ static bool read_options(struct request *req, struct route_ask *ask, struct err 
     return true;
 }
 
+static bool is_tag(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == ',' || s.ptr[i] == 0x7f)
+            return false;
+    return s.len > 0 && s.len <= TAG_BYTES_MAX;
+}
+
+/* One of a list that the audit log and usage keep with commas between. */
+static bool read_tag(struct request *req, json_ref v, struct str *out, struct err *err)
+{
+    if (json_str(req->chat.json, v, req->arena, out) && is_tag(*out))
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "weir.tags: expected a list of at most %d strings of 1 to %d bytes, no comma",
+                   TAGS_MAX, TAG_BYTES_MAX);
+}
+
+/* Each once and in order, so that the same tags are the same kind of usage. */
+static uint32_t add_tag(struct str *all, uint32_t count, struct str tag)
+{
+    uint32_t at = count;
+
+    while (at > 0 && str_cmp(all[at - 1], tag) > 0)
+        at--;
+    if (at > 0 && str_eq(all[at - 1], tag))
+        return count;
+    memmove(&all[at + 1], &all[at], (count - at) * sizeof *all);
+    all[at] = tag;
+    return count + 1;
+}
+
+static bool join_tags(struct request *req, const struct str *all, uint32_t count, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, req->arena, AUDIT_LIST_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        buf_str(&b, i ? STR(",") : STR(""));
+        buf_str(&b, all[i]);
+    }
+    return buf_finish(&b, &req->tags, err) ||
+           err_set(err, ERR_INVALID, "weir.tags: with those of the key more than %d bytes",
+                   (int)AUDIT_LIST_MAX);
+}
+
+/* Those of the key and those of the request: for routes, usage and the audit log. */
 static bool read_tags(struct request *req, struct route_ask *ask, struct err *err)
 {
     const struct json *j = req->chat.json;
-    json_ref weir = req->chat.weir;
-    json_ref tags = weir ? json_get(j, weir, STR("tags")) : 0;
-    struct str *all = NULL;
-    size_t count = req->who->tag_count;
+    json_ref tags = req->chat.weir ? json_get(j, req->chat.weir, STR("tags")) : 0;
+    struct str *all, tag;
+    uint32_t count = 0;
 
-    if (!tags) {
-        ask->tags = req->who->tags;
-        ask->tag_count = count;
+    ask->tags = req->who->tags;
+    ask->tag_count = req->who->tag_count;
+    if (!tags)
         return true;
-    }
-    if (json_kind(j, tags) != JSON_ARRAY || count > TAGS_MAX)
+    if (json_kind(j, tags) != JSON_ARRAY || json_count(j, tags) > TAGS_MAX)
         return err_set(err, ERR_INVALID, "weir.tags: expected a list of at most %d strings",
                        TAGS_MAX);
-    all = arena_array(req->arena, 2 * TAGS_MAX, sizeof *all);
+    all = arena_array(req->arena, req->who->tag_count + TAGS_MAX, sizeof *all);
     if (!all)
         return err_arena(err, req->arena);
-    for (size_t i = 0; i < count; i++)
-        all[i] = req->who->tags[i];
-    for (json_ref tag = json_first(j, tags); tag; tag = json_next(j, tag))
-        if (count == 2 * TAGS_MAX || !json_str(j, tag, req->arena, &all[count++]))
-            return err_set(err, ERR_INVALID, "weir.tags: expected a list of at most %d strings",
-                           TAGS_MAX);
+    for (uint32_t i = 0; i < req->who->tag_count; i++)
+        count = add_tag(all, count, req->who->tags[i]);
+    for (json_ref v = json_first(j, tags); v; v = json_next(j, v)) {
+        if (!read_tag(req, v, &tag, err))
+            return false;
+        count = add_tag(all, count, tag);
+    }
     ask->tags = all;
     ask->tag_count = count;
-    return true;
+    return join_tags(req, all, count, err);
 }
 
 /* ---- who may answer ---- */
@@ -182,6 +231,7 @@ void candidates_of_writer(struct request *req, const struct request *parent)
     req->policy = writer->policy;
     req->needs = parent->needs;
     req->only_first = parent->only_first;
+    req->tags = parent->tags;
 }
 
 bool candidates_of_row(struct request *req, struct err *err)

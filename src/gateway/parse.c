@@ -57,12 +57,37 @@ static NOINLINE SUSPENDS bool read_conversation(struct request *req, struct err 
     return wish_for_search(req, err);
 }
 
+/* A member with a slip of the pen would do nothing, without a word. */
+static bool check_options(const struct request *req, struct err *err)
+{
+    static const char *const known[] = {"tags",   "data_class", "fallback",
+                                        "cache",  "knowledge",  "filter",
+                                        "search", "passages",   "unsupported"};
+
+    for (json_ref v = json_first(req->chat.json, req->chat.weir); v;
+         v = json_next(req->chat.json, v)) {
+        struct str name = json_key_raw(req->chat.json, v);
+        size_t i = 0;
+
+        while (i < ARRAY_LEN(known) && !str_eq(name, str_from(known[i])))
+            i++;
+        if (i == ARRAY_LEN(known))
+            return err_set(err, ERR_INVALID,
+                           "weir: unknown member \"" STR_FMT "\"; it knows tags, data_class, "
+                           "fallback, cache, knowledge, filter, search, passages, unsupported",
+                           STR_ARG(str_slice(name, 0, 40)));
+    }
+    return true;
+}
+
 /* A chat completion that only passes through needs no more than what is read from its index. */
 bool parse_body(struct request *req, struct err *err)
 {
     if (req->http && !receive(req, err))
         return false;
-    if (req->dialect == &dialect_openai)
-        return chat_read_request(req->arena, req->body, &req->chat, err);
-    return read_conversation(req, err);
+    if (!(req->dialect == &dialect_openai
+              ? chat_read_request(req->arena, req->body, &req->chat, err)
+              : read_conversation(req, err)))
+        return false;
+    return !req->chat.weir || check_options(req, err);
 }

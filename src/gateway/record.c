@@ -133,6 +133,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
         record.key_id = req->who->key_id;
         record.tenant = req->who->tenant;
         record.team = req->who->team;
+        record.tags = req->tags;
     }
     record.outcome = req->outcome;
     record.cache = request_cache_said(req);

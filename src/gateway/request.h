@@ -33,6 +33,7 @@ struct request {
     struct http_exchange *http;        /* entry; NULL when asked from inside the house */
     const struct gateway_entry *entry; /* entry; NULL: a list, a refusal, or asked from inside */
     const struct dialect *dialect;     /* entry: what the client speaks */
+    struct str tags;                   /* of key and request, "batch,gold"; empty: the key's */
     struct str route;                  /* entry: "POST /v1/chat/completions" in the audit record */
     struct str label;                  /* entry: the same in metrics: "chat" */
     struct str token;                  /* entry: the key as it came; emptied by authenticate */

@@ -54,6 +54,17 @@ uint32_t ability_parse(struct str name)
     return 0;
 }
 
+static bool no_ability(struct str word, struct err *err)
+{
+    char text[200];
+    struct buf all;
+
+    buf_init_fixed(&all, text, sizeof text);
+    abilities_write(&all, UINT32_MAX);
+    return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is no ability; there are " STR_FMT,
+                   STR_ARG(str_slice(word, 0, 40)), STR_ARG(buf_view(&all)));
+}
+
 bool abilities_parse(struct str words, uint32_t *out, struct err *err)
 {
     uint32_t bits = 0;
@@ -62,10 +73,7 @@ bool abilities_parse(struct str words, uint32_t *out, struct err *err)
         uint32_t bit = ability_parse(str_trim(word));
 
         if (!bit)
-            return err_set(err, ERR_INVALID,
-                           "\"" STR_FMT "\" is no ability; expected names such as stream, tools, "
-                           "images",
-                           STR_ARG(str_slice(str_trim(word), 0, 40)));
+            return no_ability(str_trim(word), err);
         bits |= bit;
     }
     *out = bits;
