@@ -47,17 +47,16 @@ static inline scan_block odd_in(const char *p)
     return scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20));
 }
 
-/* Nothing to escape, and ASCII. */
-static bool is_plain(struct str s)
+/* Nothing to escape, and ASCII: looked at where it was copied to, because the line may be read past its end. */
+static inline ALWAYS_INLINE bool is_plain(const char *copied, size_t len)
 {
-    if (s.len <= 16)
-        return scan_short_is_plain(s.ptr, s.len);
+    for (size_t at = 0; at < len; at += SCAN_BLOCK) {
+        size_t odd = scan_first(odd_in(copied + at));
 
-    scan_block odd = odd_in(s.ptr + s.len - SCAN_BLOCK);
-
-    for (size_t at = 0; at + SCAN_BLOCK < s.len; at += SCAN_BLOCK)
-        odd = scan_or(odd, odd_in(s.ptr + at));
-    return scan_first(odd) == SCAN_BLOCK;
+        if (UNLIKELY(odd < SCAN_BLOCK && at + odd < len))
+            return false;
+    }
+    return true;
 }
 
 static NOINLINE COLD void put_escaped(struct line *l, struct str s)
@@ -73,16 +72,20 @@ static NOINLINE COLD void put_escaped(struct line *l, struct str s)
 
 void line_text(struct line *l, struct str name, struct str text)
 {
-    if (UNLIKELY(!has_room(l, name.len + text.len + 2)))
+    char *to;
+
+    if (UNLIKELY(!has_room(l, name.len + text.len + 2 + SCAN_BLOCK)))
         return;
-    l->at = copy(l->at, name.ptr, name.len);
-    if (UNLIKELY(!is_plain(text))) {
+    to = copy(l->at, name.ptr, name.len);
+    *to = '"';
+    (void)copy(to + 1, text.ptr, text.len);
+    if (LIKELY(is_plain(to + 1, text.len))) {
+        to[text.len + 1] = '"';
+        l->at = to + text.len + 2;
+    } else {
+        l->at = to;
         put_escaped(l, text);
-        return;
     }
-    *l->at = '"';
-    l->at = copy(l->at + 1, text.ptr, text.len);
-    *l->at++ = '"';
 }
 
 /* ---- numbers ---- */

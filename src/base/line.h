@@ -2,7 +2,7 @@
  * those that buf.h and json.h write; the few functions here are shared by all lines of a request, so that their
  * code is warm when the second one is written.
  * Limit    what does not fit sets `over`, sticky; the line is then worth nothing. A number wants room for
- *          LINE_DIGITS, however short it is.
+ *          LINE_DIGITS, however short it is, and a text for sixteen bytes more than its own.
  * Names    are given with their marks: STR(",\"tenant\":"). */
 #ifndef WEIR_BASE_LINE_H
 #define WEIR_BASE_LINE_H
