@@ -9,4 +9,7 @@
 bool bedrock_path_read(struct arena *arena, struct str path, struct str *model, bool *stream,
                        struct err *err) MUST_CHECK;
 
+/* Embeddings: by a model that takes one text a request. */
+bool bedrock_takes_one_text(struct str remote);
+
 #endif

@@ -1,4 +1,5 @@
 /* Conversation -> Converse, and InvokeModel for embeddings. */
+#include "models/bedrock.h"
 #include "models/bedrock_internal.h"
 
 #include "models/members.h"
@@ -263,6 +264,11 @@ static bool write_converse(struct bedrock_writing *k, struct err *err)
 }
 
 /* ---- embeddings: InvokeModel with the maker's own body ---- */
+
+bool bedrock_takes_one_text(struct str remote)
+{
+    return bedrock_is_by(remote, "titan-embed");
+}
 
 static bool write_titan(struct bedrock_writing *k, const struct str *texts, size_t count,
                         struct err *err)

@@ -2,9 +2,9 @@
  * is; for others the prompt becomes a user's turn. */
 #include "models/chat.h"
 #include "models/openai_internal.h"
+#include "models/prompts.h"
 
-#define TEXT_MAX    (64 * MIB) /* of one choice; the request's arena is the limit */
-#define PROMPTS_MAX 2048
+#define TEXT_MAX (64 * MIB) /* of one choice; the request's arena is the limit */
 
 /* ---- requests, read ---- */
 

@@ -1,5 +1,6 @@
 #include "models/prompts.h"
 
+#include "models/bedrock.h"
 #include "models/health.h"
 #include "models/openai_internal.h"
 #include "sys/fiber.h"
@@ -53,8 +54,16 @@ bool prompts_are_apart(const struct model *model, const struct conversation *ask
     const struct dialect *provider = model->provider->dialect;
     bool openai = !provider || provider == &dialect_openai;
 
+    if (asked->kind == ASK_EMBEDDING)
+        return provider == &dialect_bedrock && bedrock_takes_one_text(model->remote_name) &&
+               str_starts(asked->inputs, STR("["));
     return asked->kind == ASK_COMPLETION && asked->prompt_count > 1 &&
            !(openai && completions_are_native(model));
+}
+
+static const char *field_of(const struct conversation *asked)
+{
+    return asked->kind == ASK_EMBEDDING ? "input" : "prompt";
 }
 
 /* ---- what it comes to ---- */
@@ -146,6 +155,14 @@ static bool write_prompt(struct asker *a, struct arena *arena, struct err *err)
     return buf_finish(&raw, &c->inputs, err);
 }
 
+/* Of vectors one beginning is enough, and none of them finishes for a reason of its own. */
+static bool says_nothing(const struct asker *a, const struct said *said)
+{
+    if (a->of->asked->kind != ASK_EMBEDDING)
+        return false;
+    return said->kind == SAID_FINISH || (said->kind == SAID_BEGIN && a->prompt > 0);
+}
+
 /* Until the reader has had it. */
 static SUSPENDS bool hand_on(struct asker *a, const struct said *said, struct err *err)
 {
@@ -172,7 +189,7 @@ static SUSPENDS bool hear(struct asker *a, struct speech *speech, struct err *er
             return true;
         if (said->kind == SAID_USAGE)
             a->usage = said->usage;
-        else if (!hand_on(a, said, err))
+        else if (!says_nothing(a, said) && !hand_on(a, said, err))
             return false;
     }
 }
@@ -236,7 +253,7 @@ static SUSPENDS void ask_prompts(struct asker *a)
         if (ask_prompt(a, &err))
             continue;
         if (!p->failure.code && !p->over) {
-            err_wrap(&err, "prompt.%" PRIu32, a->prompt);
+            err_wrap(&err, "%s.%" PRIu32, field_of(p->asked), a->prompt);
             p->failure = err;
         }
         return;
@@ -403,6 +420,20 @@ static SUSPENDS void end_prompts(struct speech *s)
 
 /* ---- opening ---- */
 
+/* As they come; vectors in the order of their texts, whoever was answered first. */
+static void put_step(struct prompts *p, struct step *step)
+{
+    struct step **at = p->last;
+
+    if (p->asked->kind == ASK_EMBEDDING)
+        for (at = &p->first; *at && (*at)->said.choice <= step->said.choice;)
+            at = &(*at)->next;
+    step->next = *at;
+    *at = step;
+    if (!step->next)
+        p->last = &step->next;
+}
+
 static bool keep_step(struct prompts *p, const struct said *said, struct err *err)
 {
     struct step *step = arena_alloc(p->arena, sizeof *step);
@@ -419,8 +450,7 @@ static bool keep_step(struct prompts *p, const struct said *said, struct err *er
             if (!texts[i]->ptr)
                 return err_arena(err, p->arena);
         }
-    *p->last = step;
-    p->last = &step->next;
+    put_step(p, step);
     return true;
 }
 
@@ -444,20 +474,18 @@ static SUSPENDS bool wait_for_the_first(struct prompts *p, struct err *err)
     return true;
 }
 
-static bool read_prompts(struct prompts *p, struct err *err)
+static bool read_prompts(struct prompts *p, const struct json *j, struct err *err)
 {
-    struct json *j = json_parse(p->arena, p->asked->inputs, err);
     uint32_t i = 0;
 
-    if (!j)
-        return err_wrap(err, "prompt");
     p->texts = arena_array(p->arena, p->count, sizeof *p->texts);
     if (!p->texts)
         return err_arena(err, p->arena);
     for (json_ref v = json_first(j, json_root(j)); v && i < p->count; v = json_next(j, v), i++) {
         if (json_kind(j, v) != JSON_STRING)
             return err_set(err, ERR_INVALID,
-                           "prompt.%" PRIu32 ": the model's provider takes text, no tokens", i);
+                           "%s.%" PRIu32 ": the model's provider takes text, no tokens",
+                           field_of(p->asked), i);
         if (!json_str(j, v, p->arena, &p->texts[i]))
             return err_arena(err, p->arena);
     }
@@ -465,7 +493,7 @@ static bool read_prompts(struct prompts *p, struct err *err)
 }
 
 static struct prompts *new_prompts(struct arena *arena, const struct model *model,
-                                   struct model_question *question)
+                                   struct model_question *question, size_t count)
 {
     struct prompts *p = arena_alloc(arena, sizeof *p);
 
@@ -474,7 +502,7 @@ static struct prompts *new_prompts(struct arena *arena, const struct model *mode
     p->arena = arena;
     p->question = question;
     p->asked = question->conversation;
-    p->count = p->asked->prompt_count;
+    p->count = (uint32_t)count;
     p->choices = MAX_OF((uint32_t)MAX_OF(p->asked->n, 1), 1u);
     p->asker_most = MIN_OF(
         MIN_OF(MAX_OF(question->prompts_at_once, 1u), (uint32_t)PROMPTS_AT_ONCE_MAX), p->count);
@@ -500,11 +528,19 @@ static SUSPENDS bool begin(struct prompts *p, struct err *err)
 bool prompts_open(struct arena *arena, const struct model *model, struct model_question *question,
                   struct speech **out, struct refusal *why, struct err *err)
 {
-    struct prompts *p = new_prompts(arena, model, question);
+    const struct conversation *asked = question->conversation;
+    struct json *j = json_parse(arena, asked->inputs, err);
+    size_t count = j ? json_count(j, json_root(j)) : 0;
+    struct prompts *p;
 
+    if (!j)
+        return err_wrap(err, "%s", field_of(asked));
+    if (count == 0 || count > PROMPTS_MAX)
+        return err_set(err, ERR_INVALID, "%s: expected 1 to %d", field_of(asked), PROMPTS_MAX);
+    p = new_prompts(arena, model, question, count);
     if (!p)
         return err_arena(err, arena);
-    if (!read_prompts(p, err))
+    if (!read_prompts(p, j, err))
         return false;
     if (begin(p, err)) {
         *out = &p->speech;

@@ -1,5 +1,6 @@
-/* models/prompts.h: several prompts of one completion, each asked as a question of its own where the provider
- * takes one at a time. What comes back is one speech: choice i * n + k is the k-th of prompt i, usage is the sum.
+/* models/prompts.h: several prompts of one completion, or texts to be embedded, each asked as a question of its own
+ * where the provider takes one at a time. What comes back is one speech: choice i * n + k is the k-th of prompt i,
+ * vectors stand in the order of their texts, usage is the sum.
  *
  *   asker (a fiber each)   takes the next prompt, opens it, hands on step after step, until no prompt is left
  *   reader (next)          gives out the steps, in turn from each asker that has one
@@ -16,8 +17,9 @@
 #include "models/speech.h"
 
 #define PROMPTS_AT_ONCE_MAX 64
+#define PROMPTS_MAX         2048
 
-/* More than one, and this deployment takes them one at a time. */
+/* More than one, or a list of texts, and this deployment takes them one at a time. */
 bool prompts_are_apart(const struct model *model, const struct conversation *asked);
 /* As speech_open(). Prompts of tokens: ERR_INVALID names the one. */
 SUSPENDS bool prompts_open(struct arena *arena, const struct model *model,

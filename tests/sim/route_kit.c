@@ -11,6 +11,7 @@
     "\"hi there\"}]}"
 
 #define COMPLETION "{\"model\":\"r\",\"max_tokens\":900,%s\"prompt\":%s}"
+#define TEXTS      "{\"model\":\"a\",%s\"input\":%s}"
 
 const char kit_answer[] =
     "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
@@ -101,8 +102,10 @@ static bool afford(void *ctx, usd_micro more)
 static bool read_question(struct route_kit *kit, bool stream)
 {
     const char *streams = stream ? "\"stream\":true," : "";
-    struct str body = kit->prompts ? arena_fmt(kit->arena, COMPLETION, streams, kit->prompts)
-                                   : arena_fmt(kit->arena, QUESTION, streams);
+    struct str body = !kit->prompts ? arena_fmt(kit->arena, QUESTION, streams)
+                      : kit->client == &dialect_embeddings
+                          ? arena_fmt(kit->arena, TEXTS, streams, kit->prompts)
+                          : arena_fmt(kit->arena, COMPLETION, streams, kit->prompts);
 
     kit->question = kit->how;
     kit->question.client = kit->client;

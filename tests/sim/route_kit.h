@@ -63,7 +63,8 @@ struct route_kit {
     size_t group_count;
     struct route_policy policy;
     const struct dialect *client; /* of the question; OpenAI's unless the test says otherwise */
-    const char *prompts;       /* of a completion: raw JSON; NULL: the question is a conversation */
+    const char *
+        prompts; /* of a completion, texts to be embedded: raw JSON; NULL: the question is a conversation */
     struct model_question how; /* prompts_at_once, widen, narrow, room */
     usd_micro money;           /* that may be held beyond the first hold; INT64_MAX: any */
     usd_micro asked_for;       /* so much was */

@@ -147,6 +147,47 @@ ROUTE_TEST(prompts_are_told_in_their_order_however_they_come)
     kit_close(&kit);
 }
 
+/* A vector that says which text it is of; the first are the slowest. */
+static const struct fake_move *vector_out_of_order(struct fake_provider *fake)
+{
+    size_t at = str_find(fake->body, STR("{\"inputText\":\"p"));
+    char digit = fake->body.ptr[at + 15];
+    struct fake_move *moves = arena_array(fake->arena, 3, sizeof *moves);
+    struct str body =
+        arena_fmt(fake->arena, "{\"embedding\":[%c.5,1],\"inputTextTokenCount\":10}", digit);
+
+    moves[0] = (struct fake_move)WAIT(1000 * ('9' - digit));
+    moves[1] = *kit_reply(fake->arena, 200, "", body.ptr);
+    moves[2] = (struct fake_move)END;
+    return moves;
+}
+
+ROUTE_TEST(vectors_stand_in_the_order_of_their_texts)
+{
+    struct room room = {.left = 9};
+    struct route_kit kit;
+    size_t before = 0;
+
+    open_prompts(&kit, 1, TEN, 10, &room);
+    kit.client = &dialect_embeddings;
+    kit.providers[0].dialect = &dialect_bedrock;
+    kit.models[0].remote_name = STR("amazon.titan-embed-text-v2:0");
+    kit.fakes[0].decide = vector_out_of_order;
+    EXPECT(kit_ask(&kit, false) && kit.took / SECOND == 9, "%s", kit.err.text);
+    for (int i = 0; i < PROMPTS; i++) {
+        char want[64];
+        struct str heard = buf_view(&kit.heard);
+
+        snprintf(want, sizeof want, "\"index\":%d,\"embedding\":[%d.5,1]}", i, i);
+        size_t at = str_find(heard, str_from(want));
+        EXPECT(at < heard.len && at >= before, "text %d: " STR_FMT, i, STR_ARG(heard));
+        before = at;
+    }
+    EXPECT(kit_has(&kit, "\"prompt_tokens\":100,"));
+    EXPECT(kit.fakes[0].requests == PROMPTS && room.left == 9);
+    kit_close(&kit);
+}
+
 ROUTE_TEST(prompts_stream_side_by_side)
 {
     struct room room = {.left = 9};
