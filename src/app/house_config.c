@@ -55,7 +55,7 @@ static bool add_trust(struct house_config *c, struct provider *p, struct str ca_
     return http_trust_read(path.ptr, p->trust, err) || err_wrap(err, "ca_file");
 }
 
-static const struct dialect *dialect_of(const struct provider_settings *from)
+const struct dialect *settings_dialect(const struct provider_settings *from)
 {
     static const struct dialect *const said[] = {NULL, &dialect_openai, &dialect_responses,
                                                  &dialect_anthropic};
@@ -72,7 +72,7 @@ static bool add_provider(struct house_config *c, const struct provider_settings 
         .name = arena_str(c->arena, from->name),
         .url_text = arena_str(c->arena, from->url),
         .kind = (enum provider_kind)from->kind,
-        .dialect = dialect_of(from),
+        .dialect = settings_dialect(from),
         .auth =
             from->auth ? (enum auth)(from->auth - 1) : auth_of_kind((enum provider_kind)from->kind),
         .api_version = arena_str(c->arena, from->api_version),
@@ -106,7 +106,8 @@ static const struct provider *find_provider(const struct catalogue *c, struct st
 
 static bool read_abilities(struct model *m, struct str words, struct err *err)
 {
-    if (!abilities_parse(words, &m->abilities, err))
+    if (!abilities_parse(words, &m->abilities, err) ||
+        !abilities_fit(m->abilities, m->provider->dialect, err))
         return err_wrap(err, "model \"" STR_FMT "\"", STR_ARG(m->name));
     if (!m->abilities)
         m->abilities = abilities_of_kind(m->provider->kind);

@@ -189,6 +189,9 @@ bool settings_read_text(struct str text, const char *name, const char *const *en
 /* The rows of `routes` as the table of routes reads them; in the arena. */
 bool settings_routes(const struct settings *settings, struct arena *arena, struct route_text **out,
                      struct err *err) MUST_CHECK;
+/* What a provider speaks: as it says, or as its kind does. NULL: OpenAI's dialect. */
+struct dialect;
+const struct dialect *settings_dialect(const struct provider_settings *provider);
 /* A row of `sources` as it runs; texts and secrets stay the settings'. ERR_INVALID: what cannot be. */
 struct source_spec; /* knowledge/source.h */
 bool settings_source(const struct source_settings *row, struct arena *arena,

@@ -161,6 +161,14 @@ static void check_prices(struct reading *r)
     }
 }
 
+static const struct provider_settings *find_provider(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->provider_count; i++)
+        if (str_eq(s->providers[i].name, name))
+            return &s->providers[i];
+    return NULL;
+}
+
 static void check_models(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -168,11 +176,16 @@ static void check_models(struct reading *r)
     char path[SETTING_PATH_MAX];
 
     for (size_t i = 0; i < s->model_count; i++) {
+        const struct provider_settings *p;
         struct err err = {0};
         uint32_t bits;
 
         snprintf(path, sizeof path, "models.%zu.abilities", i);
-        must(r, abilities_parse(s->models[i].abilities, &bits, &err), path, err.text);
+        must(r,
+             abilities_parse(s->models[i].abilities, &bits, &err) &&
+                 (!(p = find_provider(s, s->models[i].provider)) ||
+                  abilities_fit(bits, settings_dialect(p), &err)),
+             path, err.text);
         snprintf(path, sizeof path, "models.%zu.successor", i);
         must(r, !models || s->models[i].successor.len == 0 || has_model(s, s->models[i].successor),
              path, "no model has this name");

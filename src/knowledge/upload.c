@@ -139,8 +139,8 @@ static bool write_upload(struct uploading *u, struct str bytes, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct lexical_view *view CLEANUP(lexical_release) = NULL;
-    struct place_of_upload p = {.source = {.bytes = bytes, .shown = u->upload->name,
-                                            .since = u->upload->since}};
+    struct place_of_upload p = {
+        .source = {.bytes = bytes, .shown = u->upload->name, .since = u->upload->since}};
     struct lexical *index = index_of(u->knowledge, err);
 
     p.source.source = u->upload->source.len > 0

@@ -28,6 +28,9 @@ const struct field bedrock_fields[] = {
     {"reasoning_summary", FIELD_OWN, AT(reasoning_summary), 0, 0, NULL,
      "Reasoning is always told where there is one."},
     {"dimensions", FIELD_OWN, AT(dimensions), 0, 0, NULL, "Of embeddings."},
+    {"top_n", FIELD_OWN, AT(top_n), 0, 0, NULL, "Documents that a reranker gives."},
+    {"return_documents", FIELD_OWN, AT(return_documents), 0, 0, NULL,
+     "Never asked for: the reply has the client's own."},
 };
 /* clang-format on */
 const size_t bedrock_config_count = 2;

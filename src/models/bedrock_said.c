@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "models/citation.h"
 #include "models/models.h"
+#include "models/rerank.h"
 
 #define BLOCKS_MAX    4096      /* of one answer */
 #define CITATIONS_MAX (4 * MIB) /* of one block */
@@ -530,6 +531,13 @@ static bool read_vectors(struct message *e, struct err *err)
     return e->own->stopped || err_set(err, ERR_UNAVAILABLE, "an answer without embeddings");
 }
 
+/* {"results": [{"index", "relevance_score"}]}: what was read is not said. */
+static bool read_ranks(struct message *e, struct err *err)
+{
+    e->own->stopped = true;
+    return begin(e, err) && rerank_read_results(e->r, e->j, err);
+}
+
 bool bedrock_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
 {
     const struct json_limits limits = {.depth = 128, .nodes = 4000000, .lone_surrogates = true};
@@ -545,8 +553,11 @@ bool bedrock_read_said(struct said_reader *r, struct str type, struct str data, 
     }
     if (type.len)
         return read_event(&e, type, err);
-    return r->asked && r->asked->kind == ASK_EMBEDDING ? read_vectors(&e, err)
-                                                       : read_whole(&e, err);
+    if (r->asked && r->asked->kind == ASK_EMBEDDING)
+        return read_vectors(&e, err);
+    if (r->asked && r->asked->kind == ASK_RERANK)
+        return read_ranks(&e, err);
+    return read_whole(&e, err);
 }
 
 bool bedrock_at_end(struct said_reader *r, struct err *err)

@@ -1,4 +1,4 @@
-/* Conversation -> Converse, and InvokeModel for embeddings. */
+/* Conversation -> Converse, and InvokeModel for embeddings and rerankers. */
 #include "models/bedrock.h"
 #include "models/bedrock_internal.h"
 
@@ -327,6 +327,72 @@ static bool write_embeds(struct bedrock_writing *k, struct err *err)
     return true;
 }
 
+/* ---- reranking: InvokeModel, one body for both makers but for Cohere's version ---- */
+
+static bool write_texts(struct bedrock_writing *k, struct err *err)
+{
+    struct json *j = json_parse(k->arena, k->in->inputs, err);
+    size_t i = 0;
+
+    if (!j)
+        return err_wrap(err, "documents");
+    jw_key(&k->w, "documents");
+    jw_array(&k->w);
+    for (json_ref d = json_first(j, json_root(j)); d; d = json_next(j, d), i++) {
+        bool object = json_kind(j, d) == JSON_OBJECT;
+        json_ref text = object ? json_get(j, d, STR("text")) : d;
+
+        if (json_kind(j, text) != JSON_STRING || (object && json_get(j, d, STR("image"))))
+            return err_set(
+                err, ERR_INVALID,
+                "documents.%zu: Bedrock's rerankers read texts: expected a string, or an "
+                "object with `text`",
+                i);
+        jw_raw(&k->w, json_raw(j, text));
+    }
+    jw_array_end(&k->w);
+    return true;
+}
+
+static bool write_rank(struct bedrock_writing *k, struct err *err)
+{
+    bool cohere = bedrock_is_by(k->remote, "cohere.rerank");
+
+    if (!cohere && !bedrock_is_by(k->remote, "amazon.rerank"))
+        return err_set(err, ERR_INVALID,
+                       "model: of Bedrock's rerankers those of Amazon and Cohere are known");
+    if (k->in->rank_fields.ptr)
+        return err_set(err, ERR_INVALID, "rank_fields: Bedrock's rerankers read texts alone");
+    for (const struct extra *e = k->in->extras; e; e = e->next)
+        if (!losses_note(k->losses, e->name, "bedrock has no such field", err))
+            return false;
+    jw_object(&k->w);
+    if (cohere) {
+        jw_key(&k->w, "api_version");
+        jw_i64(&k->w, 2);
+    }
+    bedrock_member(&k->w, "query", k->in->query);
+    if (k->in->top_n > 0) {
+        jw_key(&k->w, "top_n");
+        jw_i64(&k->w, k->in->top_n);
+    }
+    if (!write_texts(k, err))
+        return false;
+    jw_object_end(&k->w);
+    return true;
+}
+
+static bool write_body(struct bedrock_writing *k, struct err *err)
+{
+    switch (k->in->kind) {
+    case ASK_EMBEDDING: return write_embeds(k, err);
+    case ASK_RERANK: return write_rank(k, err);
+    case ASK_CHAT:
+    case ASK_COMPLETION: break;
+    }
+    return write_converse(k, err);
+}
+
 /* ---- the request ---- */
 
 /* model/{id}/converse: an id may be an ARN with colons and slashes. */
@@ -344,9 +410,10 @@ static bool write_path(struct bedrock_writing *k, struct outgoing *out, struct e
         else
             buf_fmt(&b, "%%%02X", c);
     }
-    buf_str(&b, k->in->kind == ASK_EMBEDDING ? STR("/invoke")
-                : k->in->stream              ? STR("/converse-stream")
-                                             : STR("/converse"));
+    bool invoked = k->in->kind == ASK_EMBEDDING || k->in->kind == ASK_RERANK;
+    buf_str(&b, invoked         ? STR("/invoke")
+                : k->in->stream ? STR("/converse-stream")
+                                : STR("/converse"));
     return buf_finish(&b, &out->path, err);
 }
 
@@ -391,8 +458,7 @@ bool bedrock_write_request(struct arena *arena, const struct conversation *in,
         return false;
     buf_init(&b, arena, MADE_BYTES_MAX);
     jw_init(&k.w, &b);
-    if (!(in->kind == ASK_EMBEDDING ? write_embeds(&k, err) : write_converse(&k, err)) ||
-        !write_path(&k, out, err))
+    if (!write_body(&k, err) || !write_path(&k, out, err))
         return false;
     out->method = STR("POST");
     out->field_count = 0;

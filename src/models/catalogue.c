@@ -1,3 +1,4 @@
+#include "models/dialect.h"
 #include "models/models.h"
 
 const struct model *catalogue_find(const struct catalogue *c, struct str name)
@@ -78,6 +79,17 @@ bool abilities_parse(struct str words, uint32_t *out, struct err *err)
     }
     *out = bits;
     return true;
+}
+
+bool abilities_fit(uint32_t bits, const struct dialect *spoken, struct err *err)
+{
+    if (!(bits & CAN_RERANK) || (spoken != &dialect_anthropic && spoken != &dialect_gemini))
+        return true;
+    return err_set(
+        err, ERR_INVALID,
+        "rerank: a provider that speaks the %s dialect has no reranker; take one of kind "
+        "bedrock, or one with /rerank (openai, vllm, sglang, llama.cpp)",
+        spoken->name);
 }
 
 void abilities_write(struct buf *out, uint32_t bits)

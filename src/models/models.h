@@ -88,6 +88,8 @@ uint32_t abilities_of_kind(enum provider_kind kind);
 uint32_t ability_parse(struct str name); /* "parallel_tools"; 0: there is none of this name */
 /* "stream, tools"; ERR_INVALID names the one that is none. */
 bool abilities_parse(struct str words, uint32_t *out, struct err *err) MUST_CHECK;
+/* ERR_INVALID: no endpoint of this dialect does that. */
+bool abilities_fit(uint32_t bits, const struct dialect *spoken, struct err *err) MUST_CHECK;
 void abilities_write(struct buf *out, uint32_t bits); /* "stream, tools" */
 const char *zone_name(enum zone zone);
 const char *lifecycle_name(enum lifecycle lifecycle);

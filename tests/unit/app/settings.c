@@ -102,6 +102,14 @@ static const struct {
      "found \"opnai\"\n"
      "weir.yaml:7:15: models.0.provider: no provider has this name\n"
      "weir.yaml:8:16: models.0.successor: no model has this name\n"},
+    {"a reranker where there is none",
+     "providers:\n  - {name: p, url: \"http://h/v1\", kind: gemini}\n  - {name: q, url: "
+     "\"http://h/v1\", kind: "
+     "gemini, dialect: openai}\nmodels:\n  - {name: a, provider: p, abilities: rerank}\n  - {name: "
+     "b, provider: "
+     "q, abilities: rerank}\n",
+     "weir.yaml:5:39: models.0.abilities: rerank: a provider that speaks the gemini dialect has no "
+     "reranker; take one of kind bedrock, or one with /rerank (openai, vllm, sglang, llama.cpp)\n"},
     {"a name that could not be read is not missed elsewhere",
      "providers:\n  - name: \"a b\"\n    url: http://h/v1\nmodels:\n  - name: m\n"
      "    provider: \"a b\"\n  - name: n\n    provider: a\n",
