@@ -88,7 +88,8 @@ struct str forget_note(struct arena *arena, const struct forget_told *told);
 /* ---- what a process before us did not finish (forget_pending.c) ---- */
 SUSPENDS void house_finish_forgetting(struct house *house); /* once, before anybody is served */
 SUSPENDS void house_forget_loop(
-    void *house); /* a fiber's function: what could not be finished then */
+    void *
+        house); /* a fiber's function: what could not be finished then, and indexes that were being written anew */
 
 /* ---- the files (forget_search.c) ---- */
 /* All files below `dir`, as deep as they lie; sockets and what goes meanwhile are passed over. Blocks. */

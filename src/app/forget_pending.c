@@ -397,10 +397,48 @@ void house_finish_forgetting(struct house *house)
         log_error("%s; it is tried again every 30 s", err.text);
 }
 
+/* ---- indexes that were being written anew ---- */
+
+static SUSPENDS bool compact_again(struct house *house, struct str id, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+
+    return bases_borrow(house->bases, id, NULL, &base, err) &&
+           knowledge_compact(base_knowledge(base), err);
+}
+
+static SUSPENDS void finish_compacting(struct house *house)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct base_info *all;
+    size_t count = 0;
+    struct err err = {0};
+
+    if (!arena || !bases_list(house->bases, arena, NULL, &all, &count, &err)) {
+        log_error("could not look whether an index was being written anew: %s",
+                  arena ? err.text : "no memory");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!bases_has_file(house->bases, all[i].id, COMPACTING))
+            continue;
+        if (compact_again(house, all[i].id, &err))
+            log_info("knowledge base " STR_FMT
+                     ": its index is written anew, which had been cut off",
+                     STR_ARG(all[i].id));
+        else if (err.code != ERR_CANCELLED)
+            log_error("knowledge base " STR_FMT
+                      ": its index was being written anew and is not: %s; `weir document compact` "
+                      "does it, as does the next start",
+                      STR_ARG(all[i].id), err.text);
+    }
+}
+
 void house_forget_loop(void *arg)
 {
     struct err err = {0};
 
+    finish_compacting(arg);
     while (fiber_sleep(RETRY_EVERY, &err))
         house_finish_forgetting(arg);
 }

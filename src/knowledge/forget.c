@@ -416,17 +416,27 @@ bool erase_now(struct knowledge *k, struct arena *arena, const struct forget_wis
     return ok;
 }
 
-bool compact_now(struct knowledge *k, struct err *err)
+static bool compact_marked(struct knowledge *k, const char *mark, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
 
-    if (!begin_change(k, &writer, err))
+    if (!begin_change(k, &writer, err) || !file_store(mark, STR("\n"), 0600, err))
         return false;
     lexical_compact(writer);
     if (!lexical_commit(&writer, err))
-        return err_wrap(err, "compact the index");
+        return false;
     accesses_forget(k);
-    return true;
+    return file_remove(mark, err) && file_sync_dir(k->dir, err);
+}
+
+bool compact_now(struct knowledge *k, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
+    struct str mark = arena ? arena_fmt(arena, "%s/" COMPACTING, k->dir) : STR_NONE;
+
+    if (!mark.ptr)
+        return err_no_room(err, "no memory to compact the index");
+    return compact_marked(k, mark.ptr, err) || err_wrap(err, "compact the index");
 }
 
 /* ---- on the pool ---- */

@@ -57,7 +57,9 @@ SUSPENDS bool knowledge_erase(struct knowledge *knowledge, struct arena *arena,
 /* Marks those files of the shelf that the base needs: a document came from them, or is to. */
 SUSPENDS bool knowledge_needs(struct knowledge *knowledge, const struct str *files, size_t count,
                               bool *needed, struct err *err) MUST_CHECK;
-/* One segment, whose bytes are decided by the documents alone. */
+/* One segment, whose bytes are decided by the documents alone. COMPACTING stands in the directory meanwhile: who finds it
+ * at a start does it again. */
+#define COMPACTING "compacting"
 SUSPENDS bool knowledge_compact(struct knowledge *knowledge, struct err *err) MUST_CHECK;
 
 /* Blocking bodies, for tests. */
