@@ -91,15 +91,18 @@ static const char *name_pending(struct forgetting *f, const char *folder)
 struct storing {
     const char *folder, *path;
     struct str text;
-    bool ok;
+    bool ok, left; /* left: it failed, and the file is there all the same */
     struct err *err;
 };
 
+/* Who is told that it could not be written down must not have it carried out later. */
 static void run_store(void *arg)
 {
     struct storing *s = arg;
+    struct err why = {0};
 
     s->ok = file_make_dir(s->folder, 0700, s->err) && file_store(s->path, s->text, 0600, s->err);
+    s->left = !s->ok && !file_remove(s->path, &why) && why.code != ERR_NOT_FOUND;
 }
 
 bool pending_write(struct forgetting *f, struct err *err)
@@ -114,10 +117,9 @@ bool pending_write(struct forgetting *f, struct err *err)
     pending_put(f, &b);
     if (!buf_finish(&b, &s.text, err) || !pool_run(f->house->documents, run_store, &s, err))
         return false;
-    if (!s.ok)
-        return err_wrap(err, "write down what is to be forgotten");
-    f->pending = s.path;
-    return true;
+    if (s.ok || s.left)
+        f->pending = s.path;
+    return s.ok || err_wrap(err, "write down what is to be forgotten");
 }
 
 /* ---- ended ---- */
