@@ -15,6 +15,7 @@ const people = {
   audrey: { name: "Audrey", tenant: "acme", roles: ["weir-auditor"] },
   lost: { name: "Lost", tenant: "nobody", roles: ["weir-admin"] },
   plain: { name: "Plain", tenant: "acme", roles: [] },
+  plain2: { name: "Fay", tenant: "acme", roles: ["weir-developer"] },
 };
 const secret = "a-secret:%&more+";
 
@@ -459,6 +460,25 @@ test("a person who is revoked is out at once", async () => {
   const again = await browser.go(await browser.asFarAsCallback(weir, "audrey", one));
   assert.equal(again.status, 401);
   assert.match(again.text, /is revoked/);
+});
+
+test("a person who is forgotten is out in every browser, with a receipt that counts it; another is not", async () => {
+  const browsers = [new Browser(), new Browser()], other = new Browser();
+  for (const b of browsers) await b.login(weir, "plain2", one);
+  await other.login(weir, "bob", one);
+  const me = await browsers[0].me(weir);
+  const forget = (...more) => JSON.parse(weir.cli("forget", me.person, "--person", "--tenant", "acme", ...more));
+  assert.deepEqual([forget("--dry-run").removed.sessions, (await browsers[1].me(weir)).person], [2, me.person]);
+  const receipt = forget();
+  assert.deepEqual([receipt.removed.sessions, receipt.searched.found], [2, []]);
+  for (const b of browsers) assert.equal(await b.me(weir), 401);
+  assert.equal((await other.me(weir)).name, "Bob");
+  assert.ok(!weir.list("session", "list").some((s) => s.person === me.person));
+  assert.equal(forget().removed.sessions, 0);
+  // The person itself stays, as the receipt says, until it is revoked: whoever the issuer vouches for logs in anew.
+  assert.ok(receipt.stays.some((s) => /key or person itself/.test(s)));
+  await browsers[0].login(weir, "plain2", one);
+  assert.equal((await browsers[0].me(weir)).person, me.person);
 });
 
 test("a session ends with its time, and an address begins only so many logins a minute", async () => {
