@@ -143,19 +143,18 @@ static NOINLINE const char *pass_long_string(struct parser *p, const char *at)
     return LIKELY(bad == at) ? at : fail(p, bad, "invalid UTF-8");
 }
 
-/* The same, *bits getting `escaped`: of most strings the first block holds the end, and all is plain. */
-static inline const char *pass_string(struct parser *p, const char *at, uint32_t *bits,
-                                      uint32_t escaped)
+/* The same: of most strings the first block holds the end, and all is plain. */
+static inline const char *pass_string(struct parser *p, const char *at)
 {
     if (LIKELY((size_t)(p->end - at) >= SCAN_BLOCK)) {
         size_t i = scan_json_end(scan_load(at));
 
-        if (LIKELY(i < SCAN_BLOCK && at[i] == '"'))
+        if (LIKELY(i < SCAN_BLOCK && at[i] == '"')) {
+            p->escaped = false;
             return at + i;
+        }
     }
-    at = pass_long_string(p, at);
-    *bits |= p->escaped ? escaped : 0;
-    return at;
+    return pass_long_string(p, at);
 }
 
 /* ---- numbers and names ---- */
@@ -326,13 +325,11 @@ static bool check_many_keys(struct parser *p, uint32_t first, uint32_t members)
     return ok;
 }
 
-/* A bit for a key, from its length and three of its bytes: at least a quote stands on either side. */
-static inline uint64_t key_bit(const char *key, size_t len)
+/* Which bit stands for a key, from its length and both ends: at least a quote is on either side. The
+ * factors part the keys that requests and answers have. */
+static inline uint32_t key_bit(const char *key, size_t len)
 {
-    size_t mix = (uint8_t)key[0] + 3u * (uint8_t)key[len / 2] +
-                 5u * (uint8_t)key[(ptrdiff_t)len - 1] + 11u * len;
-
-    return UINT64_C(1) << (mix % 64);
+    return ((uint8_t)key[0] + 3u * (uint8_t)key[(ptrdiff_t)len - 1] + 9u * (uint32_t)len) % 64;
 }
 
 static NOINLINE bool check_keys(struct parser *p, uint32_t object, uint32_t members)
@@ -375,10 +372,15 @@ static inline const char *pass_key(struct parser *p, struct walk *w, const char 
         return fail(p, at, "expected a key in quotes");
     const char *from = at + 1;
     *key = (uint32_t)(at - p->start);
-    if (UNLIKELY(!(at = pass_string(p, from, bits, NODE_KEY_ESC))))
+    if (UNLIKELY(!(at = pass_string(p, from))))
         return NULL;
-    uint64_t bit = key_bit(from, (size_t)(at - from));
-    w->keys = (w->keys & bit) != 0 || (*bits & NODE_KEY_ESC) != 0 ? KEYS_SUSPECT : w->keys | bit;
+    *bits = p->escaped ? NODE_MEMBER | NODE_KEY_ESC : NODE_MEMBER;
+    uint32_t bit = key_bit(from, (size_t)(at - from));
+    if (UNLIKELY((w->keys >> bit & 1) || p->escaped))
+        w->keys = KEYS_SUSPECT;
+    w->keys |= UINT64_C(1) << bit;
+    if (LIKELY(p->end - at > 2 && at[1] == ':' && (uint8_t)at[2] > ' '))
+        return at + 2;
     at = skip_space(at + 1, p->end);
     if (UNLIKELY(at == p->end || *at != ':'))
         return fail(p, at, "expected \":\" after a key");
@@ -388,8 +390,8 @@ static inline const char *pass_key(struct parser *p, struct walk *w, const char 
 static inline const char *pass_scalar(struct parser *p, const char *at, uint32_t *bits)
 {
     if (*at == '"') {
-        *bits |= JSON_STRING;
-        at = pass_string(p, at + 1, bits, NODE_ESCAPED);
+        at = pass_string(p, at + 1);
+        *bits |= p->escaped ? JSON_STRING | NODE_ESCAPED : JSON_STRING;
         return at ? at + 1 : NULL;
     }
     if (is_digit(*at) || *at == '-') {
@@ -441,7 +443,8 @@ static inline const char *after_value(struct parser *p, struct walk *w, uint64_t
                                       const char *at)
 {
     while (w->open) {
-        at = skip_space(at, p->end);
+        if (UNLIKELY(at < p->end && (uint8_t)*at <= ' '))
+            at = skip_space(at, p->end);
         if (LIKELY(at < p->end && *at == ',')) {
             w->nodes[w->last].up = w->count;
             return skip_space(at + 1, p->end);
@@ -456,10 +459,12 @@ static inline const char *after_value(struct parser *p, struct walk *w, uint64_t
     return at;
 }
 
-/* at: the opening bracket of value v. Returns where its first value, or its end, is due. */
+/* at: the opening bracket of the newest value. Returns where its first value, or its end, is due. */
 static inline const char *open_container(struct parser *p, struct walk *w, uint64_t *outer,
-                                         uint32_t v, const char *at)
+                                         uint32_t bits, const char *at)
 {
+    uint32_t v = w->count - 1;
+
     if (UNLIKELY(w->depth == p->limits.depth)) {
         err_set(p->err, ERR_TOO_LARGE, "nested deeper than %" PRIu32, p->limits.depth);
         return fail_at(p, at);
@@ -469,7 +474,7 @@ static inline const char *open_container(struct parser *p, struct walk *w, uint6
     w->nodes[w->open].end = w->members;
     w->depth++;
     w->object = *at == '{';
-    w->nodes[v].bits |= w->object ? JSON_OBJECT : JSON_ARRAY;
+    w->nodes[v].bits = bits | (w->object ? JSON_OBJECT : JSON_ARRAY);
     w->nodes[v].up = w->open;
     w->open = v;
     w->members = 0;
@@ -485,7 +490,6 @@ static inline const char *pass_value(struct parser *p, struct walk *w, uint64_t 
     uint32_t key = 0, bits = 0, v = w->count;
 
     if (w->object) {
-        bits = NODE_MEMBER;
         if (UNLIKELY(!(at = pass_key(p, w, at, &key, &bits))))
             return NULL;
     }
@@ -497,11 +501,12 @@ static inline const char *pass_value(struct parser *p, struct walk *w, uint64_t 
         w->nodes = p->json->nodes;
     }
     w->count++;
-    w->nodes[v] = (struct node){.start = (uint32_t)(at - p->start), .key = key, .bits = bits};
+    w->nodes[v].start = (uint32_t)(at - p->start); /* `end` and `up` when they are known */
+    w->nodes[v].key = key;
     if (*at == '{' || *at == '[') {
         char close = *at == '{' ? '}' : ']';
 
-        if (UNLIKELY(!(at = open_container(p, w, outer, v, at))) || at == p->end || *at != close)
+        if (UNLIKELY(!(at = open_container(p, w, outer, bits, at))) || at == p->end || *at != close)
             return at;
         at = close_container(p, w, outer, at + 1);
     } else {
@@ -561,6 +566,7 @@ static void end_index(struct parser *p, uint32_t cap)
         j->nodes = nodes;
     j->nodes[0] = (struct node){0};
     j->nodes[1].bits |= NODE_LAST;
+    j->nodes[1].up = 0;
 }
 
 struct json *json_parse_within(struct arena *arena, struct str text,
