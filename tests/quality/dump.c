@@ -1,6 +1,7 @@
 /* What train.c and train_spans.c learn from. */
 #include <stdio.h>
 
+#include "knowledge/settle.h"
 #include "measure.h"
 
 struct str candidate_text(const struct candidate *c)
@@ -42,4 +43,20 @@ void dump_signs(struct eval *e, const struct asked_question *q, const struct inq
     for (int i = 0; i < SIGNS; i++)
         fprintf(e->train, "\t%.5g", (double)in->signs[i]);
     fputc('\n', e->train);
+}
+
+/* The best sentences: the score before their words were known, and what these say. */
+void dump_settling(struct eval *e, const struct asked_question *q, const struct inquiry *in,
+                   char kind)
+{
+    float gain = settle_gain[language_number(in->question.language)];
+
+    for (size_t i = 0; i < SPAN_SENTENCES && i < in->ranked_count && q->answer_count; i++) {
+        const struct candidate *c = &in->ranked[i];
+        float far = settle_distance(&in->spans, i);
+
+        fprintf(e->train, "%c\t" STR_FMT "\t%u\t%u\t%d\t%.5g\t%.5g\n", kind, STR_ARG(q->set),
+                e->question_number, e->article, holds_answer(q, candidate_text(c)),
+                (double)(c->score - gain * far), (double)far);
+    }
 }

@@ -78,6 +78,7 @@ static bool eval_passages(const char *dir, const struct stage *stage, struct eva
     if (ok) {
         e->c = &c;
         e->tally_count = 0;
+        e->aside = NULL;
         e->view = lexical_borrow(c.knowledge->index);
         e->access = (struct access){.view = e->view};
         e->scratch = arena_new(SCRATCH_MAX);
@@ -116,6 +117,7 @@ static bool run_financebench(struct eval *e, const char *dir, struct err *err)
 static const struct stage stages[] = {
     {"english", "en", load_english, NULL},
     {"chinese", "zh", load_chinese, NULL},
+    {"chinese-pieces", "zh", load_chinese_pieces, NULL},
     {"rgb-en", "en", load_english_news, NULL},
     {"cranfield", "en", NULL, run_cranfield},
     {"dragonball-en", "en", NULL, run_dragonball_en},
@@ -129,6 +131,8 @@ static bool is_stage_wanted(const struct eval *e, const struct stage *stage)
 
     if (e->language && strcmp(stage->language, e->language) != 0)
         return false;
+    if (stage->load == load_chinese_pieces) /* only to be learned from */
+        return e->data && (e->ranking || e->train);
     if (!e->data)
         return stage->load == load_english || stage->load == load_chinese;
     for (size_t i = 0; e->only && i < ARRAY_LEN(stages); i++)

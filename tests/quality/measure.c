@@ -3,20 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "headless.h"
 #include "knowledge/ranking.h"
 #include "knowledge/vectors.h"
 #include "score.h"
 
-#define AWAY_EVERY 3 /* questions of which spans are also learned with the answer's article away */
+#define HEADLESS_FROM 1000000 /* their numbers */
+#define PIECES_FROM   2000000
+#define AWAY_EVERY    3 /* questions of which spans are also learned with the answer's article away */
 
-static struct tally *tally_of(struct eval *e, struct str set)
+static void open_tally(struct eval *e, struct str set, struct tally *t)
 {
-    for (size_t i = 0; i < e->tally_count; i++)
-        if (str_eq(e->tallies[i].set, set))
-            return &e->tallies[i];
-    ASSERT(e->tally_count < SETS_MAX);
-    struct tally *t = &e->tallies[e->tally_count++];
     size_t count;
+
     (void)questions_of(e->c, &count);
     t->set = set;
     t->sure = arena_array(e->c->arena, count, sizeof(double));
@@ -26,7 +25,16 @@ static struct tally *tally_of(struct eval *e, struct str set)
     t->words_sure = arena_array(e->c->arena, count, sizeof(double));
     t->words_unsure = arena_array(e->c->arena, count, sizeof(double));
     t->given_unsure = arena_array(e->c->arena, count, sizeof(double));
-    return t;
+}
+
+static struct tally *tally_of(struct eval *e, struct str set)
+{
+    for (size_t i = 0; i < e->tally_count; i++)
+        if (str_eq(e->tallies[i].set, set))
+            return &e->tallies[i];
+    ASSERT(e->tally_count < SETS_MAX);
+    open_tally(e, set, &e->tallies[e->tally_count]);
+    return &e->tallies[e->tally_count++];
 }
 
 /* --- one question ----------------------------------------------------------------------------- */
@@ -246,8 +254,34 @@ static bool ask_given(struct eval *e, const struct asked_question *q, struct tal
     if (e->train && in.ranked_count) {
         dump_candidates(e, q, in.ranked, in.ranked_count, 'G');
         dump_signs(e, q, &in, holds_answer(q, candidate_text(&in.ranked[0])), 'g');
+        dump_settling(e, q, &in, 'P');
     }
     return true;
+}
+
+static bool passage_holds(struct eval *e, struct str record, const struct asked_question *q)
+{
+    struct passage passage;
+
+    if (!passage_read(e->scratch, record, &passage))
+        return true;
+    for (size_t k = 0; k < passage.count; k++)
+        if (holds_answer(q, passage.blocks[k].text))
+            return true;
+    return false;
+}
+
+/* A piece of the question's passage, and one that has the answer. */
+static bool is_right_piece(struct eval *e, const struct lexical_hit *hit,
+                           const struct asked_question *q)
+{
+    struct document_record record;
+    char id[DOCUMENT_ID_LEN + 1];
+
+    if (!document_record_read(hit->document_record, &record))
+        return false;
+    document_id(piece_source(record.source), id);
+    return str_eq(str_from(id), q->document) && passage_holds(e, hit->record, q);
 }
 
 /* The question's passage, or the same text that came with another set. */
@@ -292,7 +326,9 @@ static bool ask_search(struct eval *e, const struct asked_question *q, struct ta
 /* What train_ranking.c learns from: the passages that words find first, and which of them is the right one. */
 static bool dump_order(struct eval *e, const struct asked_question *q, struct err *err)
 {
-    struct ranking_request request = {&e->access, e->analyser, e->scratch, q->text};
+    struct inquiry in = {.question.language = text_language(q->text)};
+    struct ranking_request request = {&e->access, e->analyser, e->scratch, q->text,
+                                      weights_for(e, &in)};
     struct lexical_hits hits;
     struct terms terms;
     float(*features)[RANKING_FEATURES];
@@ -305,7 +341,8 @@ static bool dump_order(struct eval *e, const struct asked_question *q, struct er
         return false;
     for (size_t i = 0; i < count; i++) {
         fprintf(e->ranking, STR_FMT "\t%u\t%u\t%d", STR_ARG(q->set), e->question_number, e->article,
-                is_passage(e, hits.at[i].key, q));
+                e->c->pieces ? is_right_piece(e, &hits.at[i], q)
+                             : is_passage(e, hits.at[i].key, q));
         for (int f = 0; f < RANKING_FEATURES; f++)
             fprintf(e->ranking, "\t%.5g", (double)features[i][f]);
         fputc('\n', e->ranking);
@@ -341,44 +378,55 @@ static bool ask_all(struct eval *e, const struct asked_question *q, struct tally
     if (e->train && in->ranked_count) {
         dump_candidates(e, q, in->ranked, in->ranked_count, 'A');
         dump_signs(e, q, in, would, 'a');
+        dump_settling(e, q, in, 'Q');
     }
     return true;
 }
 
-/* The same question when everything from its passage's article is taken away: nothing answers it. */
+/* What is taken away so that nothing answers. */
+enum away {
+    AWAY_ARTICLE, /* everything from the passage's article */
+    AWAY_ANSWER, /* passages that hold the answer: others of the article remain, which look alike */
+};
+
+static bool is_away(struct eval *e, const struct asked_question *q, struct str title,
+                    const struct lexical_hit *hit, enum away away)
+{
+    struct document_record record;
+
+    if (away == AWAY_ANSWER)
+        return is_passage(e, hit->key, q) || passage_holds(e, hit->record, q);
+    return !document_record_read(hit->document_record, &record) || str_eq(record.title, title);
+}
+
 static bool ask_without(struct eval *e, const struct asked_question *q, struct tally *t,
-                        struct inquiry in, struct err *err)
+                        struct inquiry in, enum away away, struct err *err)
 {
     struct lexical_document_info info;
-    struct document_record own, record;
+    struct document_record own = {0};
+    struct asked_question none = *q;
     struct lexical_hits hits;
     size_t kept = 0;
 
-    if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &own))
+    none.answer_count = 0;
+    if (away == AWAY_ARTICLE &&
+        (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &own)))
         return err_set(err, ERR_INTERNAL, "a question's passage is not there");
     if (!lexical_search(e->view, e->scratch, &(struct lexical_query){&in.question.terms, NULL, 200},
                         &hits, err))
         return false;
     for (size_t i = 0; i < hits.count && kept < PASSAGES_ASKED; i++)
-        if (document_record_read(hits.at[i].document_record, &record) &&
-            !str_eq(record.title, own.title))
+        if (!is_away(e, q, own.title, &hits.at[i], away))
             hits.at[kept++] = hits.at[i];
     hits.count = kept;
     if (!rank_hits(e, &hits, &in, err))
         return false;
-    if (e->spans) {
-        struct asked_question none = *q;
-
-        none.answer_count = 0;
+    if (e->spans)
         return span_given(e, &none, t, &in, err);
-    }
-    t->away[t->away_count++] = (double)in.answerable;
-    if (e->train && in.ranked_count) {
-        struct asked_question none = *q;
-
-        none.answer_count = 0;
-        dump_signs(e, &none, &in, false, 'n');
-    }
+    if (away == AWAY_ARTICLE)
+        t->away[t->away_count++] = (double)in.answerable;
+    if (e->train && in.ranked_count)
+        dump_signs(e, &none, &in, false, away == AWAY_ARTICLE ? 'n' : 'l');
     return true;
 }
 
@@ -389,32 +437,95 @@ static uint32_t article_of(struct eval *e, const struct asked_question *q)
     struct lexical_document_info info;
     struct document_record record;
 
+    if (e->c->pieces)
+        return (uint32_t)(siphash_keyed(key, q->article) % 1000000);
     if (!lexical_find(e->view, q->document, &info) || !document_record_read(info.record, &record))
         return 0;
     return (uint32_t)(siphash_keyed(key, record.title) % 1000000);
 }
 
-bool measure_question(struct eval *e, const struct asked_question *q, struct err *err)
+static bool give_spans(struct eval *e, const struct asked_question *q, struct tally *t,
+                       struct inquiry *in, struct err *err)
 {
-    struct tally *t = tally_of(e, q->set);
+    bool wide = language_number(in->question.language) > 0;
+
+    return only_right_passage(e, q, in, err) && span_given(e, q, t, in, err) &&
+           (e->question_number % AWAY_EVERY != 0 || ask_without(e, q, t, *in, AWAY_ARTICLE, err)) &&
+           (!wide || e->question_number % AWAY_EVERY != 1 ||
+            ask_without(e, q, t, *in, AWAY_ANSWER, err));
+}
+
+static bool ask_every_way(struct eval *e, const struct asked_question *q, struct tally *t,
+                          struct err *err)
+{
     struct inquiry in;
 
-    e->article = article_of(e, q);
-    if (e->ranking)
-        return !q->answer_count || dump_order(e, q, err);
     if (!ask_documents(e, q->text, &in, err))
         return false;
     t->asked++;
     t->answerable += q->answer_count > 0;
     if (e->spans)
-        return only_right_passage(e, q, &in, err) && span_given(e, q, t, &in, err) &&
-               (e->question_number % AWAY_EVERY || ask_without(e, q, t, in, err));
+        return give_spans(e, q, t, &in, err);
     if (q->answer_count && !ask_search(e, q, t, err))
         return false;
     if (!ask_all(e, q, t, &in, err) || !ask_given(e, q, t, in, err) ||
-        !ask_without(e, q, t, in, err))
+        !ask_without(e, q, t, in, AWAY_ARTICLE, err))
+        return false;
+    if (e->train && language_number(in.question.language) > 0 &&
+        !ask_without(e, q, t, in, AWAY_ANSWER, err))
         return false;
     t->sure_count += q->answer_count > 0;
     t->unsure_count += q->answer_count == 0;
     return true;
+}
+
+/* Over pieces of passages: the signs of what is picked, and of what is when no piece has the answer. */
+static bool ask_pieces(struct eval *e, const struct asked_question *q, struct tally *t,
+                       struct err *err)
+{
+    struct inquiry in;
+
+    if (!ask_documents(e, q->text, &in, err))
+        return false;
+    if (in.ranked_count)
+        dump_signs(e, q, &in, holds_answer(q, candidate_text(&in.ranked[0])), 'a');
+    return ask_without(e, q, t, in, AWAY_ANSWER, err);
+}
+
+static bool ask(struct eval *e, const struct asked_question *q, struct tally *t, struct err *err)
+{
+    if (e->ranking)
+        return !q->answer_count || dump_order(e, q, err);
+    if (e->c->pieces)
+        return ask_pieces(e, q, t, err);
+    return ask_every_way(e, q, t, err);
+}
+
+/* Only for training: as it would be typed into a search box. */
+static bool ask_headless(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct asked_question other = *q;
+
+    other.text = headless(e->scratch, q->text);
+    if (!other.text.len)
+        return true;
+    if (!e->aside) {
+        e->aside = arena_alloc(e->c->arena, sizeof *e->aside);
+        if (!e->aside)
+            return err_arena(err, e->c->arena);
+        open_tally(e, STR("headless"), e->aside);
+    }
+    e->question_number += HEADLESS_FROM;
+    return ask(e, &other, e->aside, err);
+}
+
+bool measure_question(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct tally *t = tally_of(e, q->set);
+
+    e->article = article_of(e, q);
+    if (e->c->pieces)
+        e->question_number += PIECES_FROM;
+    return ask(e, q, t, err) &&
+           ((!e->spans && !e->train && !e->ranking) || ask_headless(e, q, err));
 }

@@ -43,6 +43,7 @@ struct eval {
     uint32_t every;
     const char *data, *language, *only; /* NULL: the sample; both; every set */
     struct tally *tallies;              /* SETS_MAX */
+    struct tally *aside;                /* of questions that are only trained on */
     size_t tally_count;
     uint32_t question_number, article; /* the same number for all questions of one title */
 };
@@ -63,6 +64,8 @@ void dump_candidates(struct eval *e, const struct asked_question *q, const struc
                      size_t count, char kind);
 void dump_signs(struct eval *e, const struct asked_question *q, const struct inquiry *in, bool good,
                 char kind);
+void dump_settling(struct eval *e, const struct asked_question *q, const struct inquiry *in,
+                   char kind);
 struct str candidate_text(const struct candidate *c);
 
 #endif

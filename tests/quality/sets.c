@@ -19,6 +19,8 @@ bool collection_open(const char *dir, struct collection *c, struct err *err)
         return err_set(err, ERR_EXHAUSTED, "no memory");
     buf_init(&c->questions, c->arena, 256 * MIB);
     buf_init(&c->noisy, c->arena, 16 * MIB);
+    table_init(&c->news, c->arena, 100000);
+    table_init(&c->articles, c->arena, 100000);
     return knowledge_open(&options, &c->knowledge, err) &&
            lexical_begin(c->knowledge->index, &c->writer, err);
 }
@@ -115,12 +117,6 @@ static bool add_passage(struct line_reader *r, struct str pid, struct str title,
     return add_file(r, pid, file, DOCUMENT_TEXT, err);
 }
 
-static bool read_passage(struct line_reader *r, json_ref v, struct err *err)
-{
-    return add_passage(r, line_field(r, v, STR("pid")), line_field(r, v, STR("title")),
-                       line_field(r, v, STR("text")), err);
-}
-
 struct str document_key(struct line_reader *r, struct str pid)
 {
     struct str name = arena_fmt(r->scratch, "%s/" STR_FMT, r->set, STR_ARG(pid));
@@ -128,6 +124,64 @@ struct str document_key(struct line_reader *r, struct str pid)
 
     document_id(name, id);
     return arena_str(r->c->arena, str_from(id));
+}
+
+struct str piece_source(struct str path)
+{
+    return str_slice(path, 0, str_find(path, STR("#")));
+}
+
+/* How many bytes the next `count` sentences have. */
+static size_t sentences_len(struct str text, size_t count)
+{
+    static const char *const ends[] = {"。", "！", "？", "；"};
+    size_t at = 0;
+
+    for (; count > 0 && at < text.len; count--) {
+        size_t end = text.len;
+
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+            struct str rest = str_slice(text, at, text.len);
+            size_t found = str_find(rest, str_from(ends[i]));
+
+            if (found < rest.len)
+                end = MIN_OF(end, at + found + str_from(ends[i]).len);
+        }
+        at = end;
+    }
+    return at;
+}
+
+/* Of different lengths, as parts of news are: what tells which of them answers is neither title nor length. */
+static bool add_pieces(struct line_reader *r, struct str pid, struct str title, struct str text,
+                       struct err *err)
+{
+    static const uint8_t by[16] = "pieces";
+    struct str *article = arena_alloc(r->c->arena, sizeof *article);
+    struct str key = document_key(r, pid);
+
+    if (!article || !key.ptr || !table_put(&r->c->articles, key, article, NULL))
+        return err_no_room(err, "no memory for pieces");
+    *article = arena_str(r->c->arena, title);
+    text = fold(r->scratch, text);
+    for (size_t k = 0; text.len > 0; k++) {
+        struct str name = arena_fmt(r->scratch, STR_FMT "#%zu", STR_ARG(pid), k);
+        size_t len = sentences_len(text, 1 + siphash_keyed(by, name) % 4);
+
+        if (!add_passage(r, name, STR(""), str_slice(text, 0, len), err))
+            return false;
+        text = str_slice(text, len, text.len);
+    }
+    return true;
+}
+
+static bool read_passage(struct line_reader *r, json_ref v, struct err *err)
+{
+    if (r->c->pieces)
+        return add_pieces(r, line_field(r, v, STR("pid")), line_field(r, v, STR("title")),
+                          line_field(r, v, STR("text")), err);
+    return add_passage(r, line_field(r, v, STR("pid")), line_field(r, v, STR("title")),
+                       line_field(r, v, STR("text")), err);
 }
 
 static bool put_question(struct line_reader *r, struct asked_question *q, struct err *err)
@@ -145,6 +199,9 @@ static bool read_question(struct line_reader *r, json_ref v, struct err *err)
                                .text = arena_str(arena, line_field(r, v, STR("question")))};
 
     q.answers = arena_array(arena, json_count(r->json, answers) + 1, sizeof *q.answers);
+    const struct str *article = table_get(&r->c->articles, q.document);
+
+    q.article = article ? *article : STR_NONE;
     if (!q.answers)
         return err_arena(err, arena);
     for (json_ref a = json_first(r->json, answers); a; a = json_next(r->json, a)) {
@@ -262,7 +319,24 @@ static bool read_alternatives(struct line_reader *r, json_ref v, struct noisy_qu
     return true;
 }
 
-/* Passages to get lost among, and for zh_refine the questions about them. */
+/* The same text stands below many questions, on both sides: it is one document, named by its text in letters alone. */
+static bool add_news(struct line_reader *r, struct str text, struct str *key, struct err *err)
+{
+    static const uint8_t by[16] = "news";
+    uint64_t hash = siphash_keyed(by, fold(r->scratch, text));
+    char name[17] = "";
+
+    for (size_t i = 0; i < 16; i++)
+        name[i] = (char)('a' + (hash >> 4 * i & 15));
+    *key = document_key(r, str_from(name));
+    if (table_get(&r->c->news, *key))
+        return true;
+    if (!key->ptr || !table_put(&r->c->news, *key, r->c, NULL))
+        return err_no_room(err, "no memory for news");
+    return add_passage(r, str_from(name), STR(""), text, err);
+}
+
+/* Passages to get lost among, and the questions about them. */
 static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
 {
     static const char *const lists[] = {"positive", "negative"};
@@ -281,19 +355,17 @@ static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
 
             if (!json_str(r->json, first, r->scratch, &text) || str_trim(text).len < 10)
                 continue;
-            struct str pid =
-                arena_fmt(r->scratch, STR_FMT "-%zu",
-                          STR_ARG(json_raw(r->json, json_get(r->json, v, STR("id")))), number);
-            if (!add_passage(r, pid, STR(""), text, err))
+            struct str key;
+
+            if (!add_news(r, text, &key, err))
                 return false;
             if (number < 256) {
-                q.documents[number++] = document_key(r, pid);
+                q.documents[number++] = key;
                 *(i == 0 ? &q.positive : &q.negative) += 1;
             }
         }
     }
-    if (strcmp(r->set, "rgb-refine") == 0 || strcmp(r->set, "rgb-en-fact") == 0)
-        buf_put(&r->c->noisy, &q, sizeof q);
+    buf_put(&r->c->noisy, &q, sizeof q);
     return buf_ok(&r->c->noisy) || err_arena(err, r->c->arena);
 }
 
@@ -320,7 +392,7 @@ bool load_english_news(struct collection *c, const char *data, struct err *err)
     return read_set(c, "rgb-en-fact", file_at(c, data, "rgb/en_fact.jsonl"), read_rgb, err);
 }
 
-bool load_chinese(struct collection *c, const char *data, struct err *err)
+static bool load_chinese_sets(struct collection *c, const char *data, struct err *err)
 {
     return load_set(c, "cmrc2018", file_at(c, data, "cmrc2018/passages.jsonl"),
                     file_at(c, data, "cmrc2018/questions.jsonl"), err) &&
@@ -329,10 +401,19 @@ bool load_chinese(struct collection *c, const char *data, struct err *err)
            load_set(c, "drcd", file_at(c, data, "drcd/passages.jsonl"),
                     file_at(c, data, "drcd/questions.jsonl"), err) &&
            load_set(c, "xquad-zh", file_at(c, data, "xquad/zh.passages.jsonl"),
-                    file_at(c, data, "xquad/zh.questions.jsonl"), err) &&
-           read_set(c, "rgb-refine", file_at(c, data, "rgb/zh_refine.jsonl"), read_rgb, err) &&
-           read_set(c, "rgb-int", file_at(c, data, "rgb/zh_int.jsonl"), read_rgb, err) &&
-           read_set(c, "rgb-fact", file_at(c, data, "rgb/zh_fact.jsonl"), read_rgb, err);
+                    file_at(c, data, "xquad/zh.questions.jsonl"), err);
+}
+
+bool load_chinese(struct collection *c, const char *data, struct err *err)
+{
+    return load_chinese_sets(c, data, err) &&
+           read_set(c, "rgb-refine", file_at(c, data, "rgb/zh_refine.jsonl"), read_rgb, err);
+}
+
+bool load_chinese_pieces(struct collection *c, const char *data, struct err *err)
+{
+    c->pieces = true;
+    return load_chinese_sets(c, data, err);
 }
 
 bool load_sample(struct collection *c, const char *name, struct err *err)

@@ -8,7 +8,7 @@
 
 struct asked_question {
     struct str set, document; /* document: key of the passage that answers, or has it asked of */
-    struct str article;       /* title of that passage */
+    struct str article;       /* title of that passage, where it was cut into pieces */
     struct str text;
     struct str *answers; /* none: the passage does not answer it */
     size_t answer_count;
@@ -27,7 +27,10 @@ struct collection { /* all passages of one language, and the questions about som
     struct knowledge *knowledge;
     struct lexical_writer *writer; /* while loading */
     struct buf questions, noisy;
+    struct table news;     /* keys of documents that are in */
+    struct table articles; /* of pieces: key of the passage -> its title, a struct str */
     uint64_t passages;
+    bool pieces; /* passages are cut into such of one to four sentences without their title */
 };
 
 /* A file of JSON lines, one at a time. */
@@ -50,8 +53,11 @@ const char *file_at(struct collection *c, const char *data, const char *name);
 
 bool collection_open(const char *dir, struct collection *c, struct err *err);
 void collection_close(struct collection *c);
+/* The passage that a piece was cut from; else the document itself. */
+struct str piece_source(struct str path);
 bool load_english(struct collection *c, const char *data, struct err *err);
 bool load_chinese(struct collection *c, const char *data, struct err *err);
+bool load_chinese_pieces(struct collection *c, const char *data, struct err *err);
 bool load_english_news(struct collection *c, const char *data, struct err *err); /* RGB's */
 /* One pair of files in the squad2-en format below `folder`; questions may be NULL. */
 bool load_set(struct collection *c, const char *set, const char *passages, const char *questions,

@@ -1,4 +1,4 @@
-/* weir_train_answers FEATURES sentences|signs en|zh: the tables of src/knowledge/weights.c and trees.c from
+/* weir_train_answers FEATURES sentences|settle|signs en|zh: the tables of src/knowledge/weights.c and trees.c from
  * what `weir_eval --train` wrote. First the sentences; then, with these built in and the features written
  * again, the signs, for they are signs of what is picked.
  * Sentences: softmax over the candidates of a question, loss -log of the share of those that hold the
@@ -79,8 +79,8 @@ static struct examples load(const char *path, const char *kinds, int language, i
                           .weight = sets[set].weight};
         /* Half weight to what nothing answers: there is one such row for each question, and look-alikes
          * written to deceive besides, more than people will ask. */
-        if (kind == 'n' || (kind == 'a' && label == 0))
-            r->weight *= 0.5f;
+        if (kind == 'n' || kind == 'l' || (kind == 'a' && label == 0))
+            r->weight *= language == 0 ? 0.5f : 0.25f;
         if (kind == 'g')
             r->weight *= language == 0 ? 0.25f : 0; /* the right passage given: look-alikes */
         char *p = line + used;
@@ -397,8 +397,9 @@ static void train_confidence(const struct examples *rows, int skip_fold, double 
     }
 }
 
-/* Share of pairs (answered, not answered) that the said puts in order, among rows of one kind. */
-static double area(const struct examples *rows, const double *said, char kind, size_t set)
+/* Share of pairs (answered, not answered) that the said puts in order, among rows of a kind each. */
+static double area(const struct examples *rows, const double *said, char kind, char kind_no,
+                   size_t set)
 {
     double in_order = 0, pairs = 0;
 
@@ -410,7 +411,7 @@ static double area(const struct examples *rows, const double *said, char kind, s
         for (size_t k = 0; k < rows->count; k++) {
             const struct row *no = &rows->at[k];
 
-            if (no->kind != kind || no->set != set || no->label)
+            if (no->kind != kind_no || no->set != set || no->label)
                 continue;
             in_order += said[i] > said[k] ? 1 : (said[i] < said[k] ? 0 : 0.5);
             pairs++;
@@ -500,7 +501,7 @@ static bool sentences(const char *path, int language)
 /* Rows with label 2 are right picks, 1 wrong picks of what is answered, 0 what nothing answers. */
 static void logistic(const char *path, const char *name, int language, uint8_t least)
 {
-    struct examples rows = load(path, "ang", language, SIGNS);
+    struct examples rows = load(path, "angl", language, SIGNS);
     double w[SIGNS + 1], *said = calloc(rows.count + 1, sizeof *said);
 
     for (size_t i = 0; i < rows.count; i++) {
@@ -518,10 +519,97 @@ static void logistic(const char *path, const char *name, int language, uint8_t l
     /* Look-alikes: over all passages, and the right passage given. */
     if (said && language == 0)
         printf("/* squad2-en, articles not trained on: AUC %.3f, passage given %.3f */\n",
-               area(&rows, said, 'a', 0), area(&rows, said, 'g', 0));
+               area(&rows, said, 'a', 'a', 0), area(&rows, said, 'g', 'g', 0));
+    for (size_t s = 0; said && language == 1 && s < ARRAY_LEN(sets); s++)
+        if (sets[s].language == language)
+            printf("/* %s, articles not trained on: AUC %.3f taken away, %.3f look-alikes */\n",
+                   sets[s].set, area(&rows, said, 'a', 'n', s), area(&rows, said, 'a', 'l', s));
     train_confidence(&rows, -1, w);
     print_weights(w, SIGNS + 1);
     free(said);
+    free(rows.at);
+}
+
+/* --- settling --------------------------------------------------------------------------------- */
+
+enum { SETTLE_SCORE, SETTLE_DISTANCE, SETTLE_WIDTH };
+
+/* Slope of the loss by the gain, of questions with a right sentence among the first. */
+static double settle_slope(const struct examples *rows, int skip_fold, double gain)
+{
+    double slope = 0, weight = 0;
+
+    for (size_t at = 0, end; at < rows->count; at = end) {
+        double all = 0, good = 0, mean = 0, good_mean = 0, top = -1e9;
+
+        end = group_end(rows, at);
+        if (rows->at[at].fold == skip_fold)
+            continue;
+        for (size_t i = at; i < end; i++)
+            top = fmax(top, (double)rows->at[i].x[SETTLE_SCORE]);
+        for (size_t i = at; i < end; i++) {
+            const float *x = rows->at[i].x;
+            double e = exp((double)x[SETTLE_SCORE] - top + gain * (double)x[SETTLE_DISTANCE]);
+
+            all += e;
+            mean += e * (double)x[SETTLE_DISTANCE];
+            good += rows->at[i].label ? e : 0;
+            good_mean += rows->at[i].label ? e * (double)x[SETTLE_DISTANCE] : 0;
+        }
+        if (good <= 0)
+            continue;
+        slope += (double)rows->at[at].weight * (mean / all - good_mean / good);
+        weight += (double)rows->at[at].weight;
+    }
+    return weight > 0 ? slope / weight : 0;
+}
+
+static double settle_gain_of(const struct examples *rows, int skip_fold)
+{
+    double low = 0, high = 4;
+
+    for (int step = 0; step < 30; step++) {
+        double gain = (low + high) / 2;
+
+        *(settle_slope(rows, skip_fold, gain) < 0 ? &low : &high) = gain;
+    }
+    return low;
+}
+
+static void pick_settled(const struct examples *rows, int fold, double gain, struct picks *picks)
+{
+    for (size_t at = 0, end; at < rows->count; at = end) {
+        double best = -1e9, label = 0;
+
+        end = group_end(rows, at);
+        if (rows->at[at].fold != fold)
+            continue;
+        for (size_t i = at; i < end; i++) {
+            const float *x = rows->at[i].x;
+            double score = (double)x[SETTLE_SCORE] + gain * (double)x[SETTLE_DISTANCE];
+
+            if (score > best) {
+                best = score;
+                label = rows->at[i].label;
+            }
+        }
+        picks->all[rows->at[at].set]++;
+        picks->hit[rows->at[at].set] += label;
+    }
+}
+
+static void settle(const char *path, int language)
+{
+    struct examples rows = load(path, "PQ", language, SETTLE_WIDTH);
+    struct picks before = {0}, after = {0};
+
+    for (int fold = 0; fold < FOLDS; fold++) {
+        pick_settled(&rows, fold, 0, &before);
+        pick_settled(&rows, fold, settle_gain_of(&rows, fold), &after);
+    }
+    print_picks(&before);
+    print_picks(&after);
+    printf("    %.3ff\n", settle_gain_of(&rows, -1));
     free(rows.at);
 }
 
@@ -537,6 +625,10 @@ int main(int argc, char **argv)
         logistic(argv[1], "answerable_weights", language, 1);
         return 0;
     }
-    fprintf(stderr, "usage: weir_train_answers FEATURES sentences|signs en|zh\n");
+    if (strcmp(what, "settle") == 0) {
+        settle(argv[1], language);
+        return 0;
+    }
+    fprintf(stderr, "usage: weir_train_answers FEATURES sentences|settle|signs en|zh\n");
     return 2;
 }
