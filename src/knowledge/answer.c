@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "knowledge/settle.h"
 #include "knowledge/vectors.h"
 
 #define TEXT_MAX       ((size_t)256 * KIB)
@@ -103,6 +104,7 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
         r.weights = &span_weights[language_number(q->question.language)];
     if (!spans_rank(&r, &q->spans, err))
         return false;
+    sentences_settle(language_number(q->question.language), q->ranked, q->ranked_count, &q->spans);
     q->verdict = POLARITY_NONE;
     if (q->ranked_count && !verdict_of(&r, &q->ranked[0], &q->verdict, err))
         return false;

@@ -19,7 +19,7 @@
 
 #define ODDS_MOST 8.0f /* of spans, for and against: what is surer is as sure */
 #define ODDS_LEAST_WIDE \
-    -1.0f /* a Chinese question has too few words to be sure that none answers */
+    -2.0f /* a short Chinese question has too few words to be surer that none answers */
 
 #define NEAR_WORDS 2 /* neighbouring words of the question may stand this far apart */
 
@@ -506,7 +506,7 @@ static void fill_features(const struct question *q, const struct passage_match *
     f[F_NEW] = own->content ? (float)own->fresh / (float)own->content : 0;
     f[F_OPENING] = i == 0;
     f[F_LISTED] = kind == BLOCK_ITEM || kind == BLOCK_ROW;
-    f[F_ASKS] = str_ends(text, STR("?")) || str_ends(text, STR("？"));
+    f[F_ASKS] = is_asking(text);
     f[F_TIGHT] = tightness(own);
     f[F_LOCAL] = local_share(q, m, own->terms);
     f[F_GRAMS] = grams_weighed(q->grams, &m->grams[i], m->gram_weights);

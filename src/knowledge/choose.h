@@ -177,6 +177,7 @@ float confidence_of(const struct question *question, const float signs[SIGNS]);
 float answerable_of(const struct question *question, const float signs[SIGNS]);
 
 enum cue cue_of(struct str question, struct str language);
+enum cue closing_cue(struct str question); /* Chinese without a question word: by its last word */
 /* Does a sentence hold such a thing, not counting the terms the question has itself? 0 no, 0.5 a word
  * for it, 1 the thing. */
 float cue_stands(enum cue cue, struct str sentence, const struct terms *terms,
@@ -190,6 +191,7 @@ bool is_of_family(struct str stem, size_t family);
 bool is_surname(struct str s); /* the character a Chinese name begins with */
 bool is_polar(struct str question, struct str language);
 bool is_negated(struct str text);
+bool is_asking(struct str sentence);   /* a question, or tells what is asked */
 bool refers_back(struct str sentence); /* begins with a pronoun for what was said before */
 
 #endif

@@ -124,21 +124,39 @@ static bool is_one_of(struct str s, const char *const *words, size_t count)
 
 /* "……的时间": what is asked for as the last word, as people type it into a search box. */
 static const struct cue_words closings[] = {
-    {"时间", CUE_TIME},   {"時間", CUE_TIME},   {"日期", CUE_TIME},   {"年份", CUE_TIME},
-    {"日子", CUE_TIME},   {"人数", CUE_NUMBER}, {"人數", CUE_NUMBER}, {"数量", CUE_NUMBER},
-    {"數量", CUE_NUMBER}, {"价格", CUE_NUMBER}, {"價格", CUE_NUMBER}, {"金额", CUE_NUMBER},
-    {"金額", CUE_NUMBER}, {"票房", CUE_NUMBER}, {"比分", CUE_NUMBER}, {"次数", CUE_NUMBER},
-    {"地点", CUE_PLACE},  {"地點", CUE_PLACE},  {"地址", CUE_PLACE},  {"位置", CUE_PLACE},
+    {"时间", CUE_TIME},     {"時間", CUE_TIME},     {"日期", CUE_TIME},     {"年份", CUE_TIME},
+    {"日子", CUE_TIME},     {"时候", CUE_TIME},     {"時候", CUE_TIME},     {"生日", CUE_TIME},
+    {"质量", CUE_NONE},     {"質量", CUE_NONE},     {"力量", CUE_NONE},     {"能量", CUE_NONE},
+    {"量", CUE_NUMBER},     {"数", CUE_NUMBER},     {"數", CUE_NUMBER},     {"率", CUE_NUMBER},
+    {"额", CUE_NUMBER},     {"額", CUE_NUMBER},     {"价格", CUE_NUMBER},   {"價格", CUE_NUMBER},
+    {"票价", CUE_NUMBER},   {"票價", CUE_NUMBER},   {"费用", CUE_NUMBER},   {"費用", CUE_NUMBER},
+    {"票房", CUE_NUMBER},   {"收入", CUE_NUMBER},   {"奖金", CUE_NUMBER},   {"獎金", CUE_NUMBER},
+    {"比分", CUE_NUMBER},   {"面积", CUE_NUMBER},   {"面積", CUE_NUMBER},   {"人口", CUE_NUMBER},
+    {"长度", CUE_NUMBER},   {"長度", CUE_NUMBER},   {"高度", CUE_NUMBER},   {"深度", CUE_NUMBER},
+    {"宽度", CUE_NUMBER},   {"寬度", CUE_NUMBER},   {"速度", CUE_NUMBER},   {"温度", CUE_NUMBER},
+    {"溫度", CUE_NUMBER},   {"震级", CUE_NUMBER},   {"海拔", CUE_NUMBER},   {"距离", CUE_NUMBER},
+    {"距離", CUE_NUMBER},   {"编号", CUE_NUMBER},   {"編號", CUE_NUMBER},   {"电话", CUE_NUMBER},
+    {"電話", CUE_NUMBER},   {"地点", CUE_PLACE},    {"地點", CUE_PLACE},    {"地址", CUE_PLACE},
+    {"位置", CUE_PLACE},    {"出生地", CUE_PLACE},  {"所在地", CUE_PLACE},  {"产地", CUE_PLACE},
+    {"產地", CUE_PLACE},    {"首都", CUE_PLACE},    {"首府", CUE_PLACE},    {"导演", CUE_PERSON},
+    {"導演", CUE_PERSON},   {"主演", CUE_PERSON},   {"编剧", CUE_PERSON},   {"編劇", CUE_PERSON},
+    {"作者", CUE_PERSON},   {"主角", CUE_PERSON},   {"主席", CUE_PERSON},   {"总统", CUE_PERSON},
+    {"總統", CUE_PERSON},   {"总理", CUE_PERSON},   {"總理", CUE_PERSON},   {"市长", CUE_PERSON},
+    {"市長", CUE_PERSON},   {"校长", CUE_PERSON},   {"校長", CUE_PERSON},   {"董事长", CUE_PERSON},
+    {"董事長", CUE_PERSON}, {"总经理", CUE_PERSON}, {"總經理", CUE_PERSON}, {"经理", CUE_PERSON},
+    {"負責人", CUE_PERSON}, {"负责人", CUE_PERSON}, {"联系人", CUE_PERSON}, {"聯絡人", CUE_PERSON},
+    {"创始人", CUE_PERSON}, {"創辦人", CUE_PERSON}, {"发明者", CUE_PERSON}, {"發明者", CUE_PERSON},
+    {"得主", CUE_PERSON},
 };
 
-static enum cue closing_cue(struct str question)
+enum cue closing_cue(struct str question)
 {
-    static const char *const marks[] = {"？", "?", "。", "是"};
+    static const char *const marks[] = {"？", "?", "。", "是", "为", "為"};
 
     question = str_trim(question);
     for (size_t i = 0; i < ARRAY_LEN(marks); i++)
         if (str_ends(question, str_from(marks[i])))
-            question = str_slice(question, 0, question.len - str_from(marks[i]).len);
+            question = str_trim(str_slice(question, 0, question.len - str_from(marks[i]).len));
     for (size_t i = 0; i < ARRAY_LEN(closings); i++)
         if (str_ends(question, str_from(closings[i].text)))
             return closings[i].cue;
@@ -423,6 +441,16 @@ bool is_polar(struct str question, struct str language)
             return true;
     }
     return false;
+}
+
+/* Ends with a question mark, or has a Chinese question word: "以上就是X是什么的全部内容" answers nothing. */
+bool is_asking(struct str text)
+{
+    static const char *const words[] = {"什么", "什麼", "多少", "哪里", "哪裡", "哪些", "哪个",
+                                        "哪個", "谁",   "誰",   "吗",   "嗎",   "怎么", "怎麼"};
+
+    return str_ends(text, STR("?")) || str_ends(text, STR("？")) ||
+           has_any(text, words, ARRAY_LEN(words));
 }
 
 bool is_negated(struct str text)

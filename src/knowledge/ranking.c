@@ -5,19 +5,21 @@
 
 #include "knowledge/answer.h"
 #include "knowledge/fuse.h"
+#include "knowledge/settle.h"
 
 #define READ_ARENA   ((size_t)64 * MIB)
 #define SCORES_APART 8.0f /* of sentences: what is farther below the best is as far */
 
 /* By: weir_eval DATA --ranking FILE; weir_train_ranking FILE en, and zh (docs/quality.md). */
 const float ranking_weights[LANGUAGES][RANKING_FEATURES] = {
-    {0.904f, 2.547f, 4.016f, 1.065f, 2.347f, 2.017f},
-    {0.599f, 2.536f, 4.111f, 1.065f, 3.995f, 1.610f},
+    {0.904f, 2.547f, 4.016f, 1.065f, 2.347f, 2.017f, 0},
+    {0.426f, 1.827f, 2.496f, -0.196f, 3.863f, 1.945f, 1.632f},
 };
 
 /* A passage as its sentences were ranked. */
 struct sight {
     float best, share; /* of its sentences: score; softmax over all */
+    float words;       /* settle_distance() of the best of them */
     uint64_t above;    /* of the question's terms: in title and headings */
     struct gram_set grams;
 };
@@ -30,6 +32,39 @@ struct reading {
     struct sight *sights;
     float *gram_weights;
 };
+
+/* The best sentence of each of the first passages, by the phrases in it. */
+static bool see_words(struct reading *r, const struct found *found, const struct candidate *ranked,
+                      size_t count, struct err *err)
+{
+    const struct ranking_request *with = r->request;
+    int language = language_number(r->question.language);
+    struct candidate best[SPAN_SENTENCES];
+    struct span_choice spans;
+    struct span_request request = {.access = with->access,
+                                   .analyser = with->analyser,
+                                   .arena = r->scratch,
+                                   .question = &r->question,
+                                   .ranked = best,
+                                   .weights =
+                                       with->weights ? with->weights : &span_weights[language]};
+
+    if (language_number(r->question.language) == 0)
+        return true;
+    for (size_t i = 0; i < count && request.count < SPAN_SENTENCES; i++) {
+        size_t seen = 0;
+
+        while (seen < request.count && best[seen].found != ranked[i].found)
+            seen++;
+        if (seen == request.count)
+            best[request.count++] = ranked[i];
+    }
+    if (!spans_rank(&request, &spans, err))
+        return false;
+    for (size_t i = 0; i < request.count && spans.count; i++)
+        r->sights[best[i].found - found].words = settle_distance(&spans, i);
+    return true;
+}
 
 static bool see(struct reading *r, struct err *err)
 {
@@ -49,7 +84,7 @@ static bool see(struct reading *r, struct err *err)
                          err))
         return false;
     for (size_t i = 0; i < r->count; i++)
-        r->sights[i].best = -SCORES_APART;
+        r->sights[i] = (struct sight){.best = -SCORES_APART, .words = -SETTLE_FAR};
     for (size_t i = 0; i < count; i++) {
         struct sight *s = &r->sights[ranked[i].found - found];
         float below = ranked[i].score - ranked[0].score;
@@ -62,7 +97,7 @@ static bool see(struct reading *r, struct err *err)
     }
     for (size_t i = 0; i < r->count && all > 0; i++)
         r->sights[i].share /= all;
-    return true;
+    return see_words(r, found, ranked, count, err);
 }
 
 /* What few of the passages have tells them apart. */
@@ -100,6 +135,7 @@ static void fill(const struct reading *r, size_t i, float ideal, float out[RANKI
     out[R_SENTENCES] = s->share;
     out[R_GRAMS] = grams_weighed(r->question.grams, &s->grams, r->gram_weights);
     out[R_TITLE] = words_share(&r->question, s->above);
+    out[R_WORDS] = s->words / SETTLE_FAR;
 }
 
 bool ranking_read(const struct ranking_request *request, const struct lexical_hits *hits,

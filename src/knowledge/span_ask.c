@@ -206,6 +206,18 @@ static void read_english(const struct span_request *r, struct asking *a)
 
 /* --- Chinese ---------------------------------------------------------------------------------- */
 
+/* "……的时间？": without a question word. */
+static enum ask closing_ask(struct str question)
+{
+    static const enum ask asks[CUES] = {[CUE_PERSON] = ASK_WHO,
+                                        [CUE_TIME] = ASK_WHEN,
+                                        [CUE_DURATION] = ASK_DURATION,
+                                        [CUE_NUMBER] = ASK_COUNT,
+                                        [CUE_PLACE] = ASK_WHERE};
+
+    return asks[closing_cue(question)];
+}
+
 static void read_chinese(const struct span_request *r, struct asking *a)
 {
     static const char *const measures[] = {"个", "個", "种", "種", "些", "一", "位", "座",
@@ -220,6 +232,8 @@ static void read_chinese(const struct span_request *r, struct asking *a)
         a->ask = chinese[i].ask;
         end = at + str_from(chinese[i].text).len;
     }
+    if (at == text.len)
+        a->ask = closing_ask(text);
     if (a->ask == ASK_PERCENT && str_find(text, STR("百分之")) == at)
         at = end;
     for (size_t i = 0; i < ARRAY_LEN(measures) && end < text.len && a->ask != ASK_COUNT; i++)

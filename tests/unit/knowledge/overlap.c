@@ -91,6 +91,15 @@ TEST(questions_say_what_they_want)
         {"Issues of the day", CUE_NONE, false},
         {"理赔需要多长时间？", CUE_DURATION, false},
         {"牙科治疗可以报销吗？", CUE_NONE, true},
+        {"图书馆的开馆时间", CUE_TIME, false},
+        {"第二届大会召开日期是？", CUE_TIME, false},
+        {"参赛人数", CUE_NUMBER, false},
+        {"全年发电量为？", CUE_NUMBER, false},
+        {"教学质量", CUE_NONE, false},
+        {"《春江》的导演", CUE_PERSON, false},
+        {"理赔部负责人 ？ ", CUE_PERSON, false},
+        {"展览地点", CUE_PLACE, false},
+        {"时间管理", CUE_NONE, false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -103,4 +112,25 @@ TEST(questions_say_what_they_want)
     EXPECT(!is_of_family(STR("cost"), family_of(STR("approv"))));
     EXPECT(!family_of(STR("elephant")) && !is_of_family(STR("elephant"), 0));
     EXPECT(is_negated(STR("is never covered")) && !is_negated(STR("a notable case")));
+}
+
+TEST(what_asks_is_told_from_what_says)
+{
+    static const struct {
+        const char *text;
+        bool asks;
+    } cases[] = {
+        {"Is it covered?", true},
+        {"It is covered.", false},
+        {"年假有几天？", true},
+        {"以上就是年假是什么的全部内容。", true},
+        {"请问谁負責？", true},
+        {"下面介紹怎麼申請。", true},
+        {"年假有二十八天。", false},
+        {"", false},
+        {"Somewhat later it opened", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        EXPECT(is_asking(str_from(cases[i].text)) == cases[i].asks, "%s", cases[i].text);
 }

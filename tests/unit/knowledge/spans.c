@@ -1,6 +1,7 @@
 /* The words marked in an answer, and the verdicts: by what is asked for, exact in the file's bytes. */
 #include <string.h>
 
+#include "knowledge/settle.h"
 #include "rig.h"
 #include "test.h"
 
@@ -15,6 +16,7 @@ static const struct {
     {"Is the office open on Sunday?", NULL},
     {"公司成立于哪一年？", "1987年"},
     {"员工每年有多少天年假？", "28天"},
+    {"公司成立的时间", "1987年"},
 };
 static const char text[] =
     "# Facts\n\nThe company was founded in 1987 by Ingrid Solheim. Employees get **28 days** of "
@@ -131,4 +133,53 @@ TEST(a_verdict_only_word_by_word)
                "%s", verdicts[i].name);
         rig_close(&rig);
     }
+}
+
+/* Four sentences by their scores; the first says nothing, the third has the best phrase. */
+static void fill_settling(struct candidate ranked[4], struct span_choice *spans)
+{
+    static const float scores[] = {5, 4.9f, 4.8f, -20}, phrases[] = {0, -5, 3, 2};
+
+    *spans = (struct span_choice){.count = 2};
+    for (size_t i = 0; i < 4; i++) {
+        ranked[i] = (struct candidate){.sentence = i, .score = scores[i]};
+        if (i > 0)
+            spans->of[i] = (struct span){
+                .sentence = &ranked[i], .words = 1, .score = phrases[i], .from = (uint32_t)i};
+    }
+    spans->best[0] = spans->of[2];
+    spans->best[1] = spans->of[3];
+}
+
+TEST(a_sentence_without_an_answer_steps_back)
+{
+    struct candidate ranked[4];
+    struct span_choice spans;
+
+    fill_settling(ranked, &spans);
+    EXPECT(settle_distance(&spans, 0) <= -SETTLE_FAR && settle_distance(&spans, 2) >= 0);
+    sentences_settle(language_number(STR("zh")), ranked, 4, &spans);
+    EXPECT(ranked[0].sentence == 2, "%zu", ranked[0].sentence);
+    EXPECT(ranked[3].sentence == 3, "%zu", ranked[3].sentence);
+    for (size_t i = 1; i < 4; i++)
+        EXPECT(ranked[i].score <= ranked[i - 1].score, "%zu", i);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT(!spans.of[i].words ||
+                   (spans.of[i].sentence == &ranked[i] && spans.of[i].from == ranked[i].sentence),
+               "%zu", i);
+    EXPECT(spans.best[0].sentence == &ranked[0]);
+    EXPECT(spans.best[1].sentence == &ranked[3]);
+}
+
+TEST(where_nothing_is_learned_nothing_moves)
+{
+    struct candidate ranked[4];
+    struct span_choice spans;
+
+    fill_settling(ranked, &spans);
+    sentences_settle(language_number(STR("en")), ranked, 4, &spans);
+    spans.count = 0;
+    sentences_settle(language_number(STR("zh")), ranked, 4, &spans);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT(ranked[i].sentence == i, "%zu", i);
 }
