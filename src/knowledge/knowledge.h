@@ -279,7 +279,8 @@ SUSPENDS bool knowledge_answer(struct knowledge *knowledge, struct arena *arena,
 
 /* Whole passages, best first: their quotes are their texts. What words found stands in the order of ranking.h, for
  * a described topic with what feedback.h adds; scores are of the words, in descending order, and belong to places,
- * not to passages. What the graph found stands in its order, and what no word of the question led to has score 0. */
+ * not to passages. What the graph found stands in its order, each part's first as ranking.h has them; there each
+ * passage keeps its score, and what no word of the question led to has 0. */
 struct passages_found {
     struct citation *list;
     size_t count;

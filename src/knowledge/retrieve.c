@@ -138,7 +138,8 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct access *access CLEANUP(access_release) = NULL;
     struct passages_found found = {0};
-    struct way_request request = {.arena = arena, .limit = limit, .way = WAY_CHOOSE};
+    struct way_request request = {
+        .arena = arena, .limit = limit, .way = WAY_CHOOSE, .reads = !question->order};
     struct way_found ways = {0};
     struct phrases phrases;
     struct readings readings;

@@ -1,4 +1,5 @@
 #include "knowledge/way.h"
+#include "knowledge/ranking.h"
 #include "knowledge/readings.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "index/marks.h"
 
+#define READ_FIRST   10 /* passages of a part that are put in order by reading them */
 #define WALK_ARENA   ((size_t)64 * MIB)
 #define WORDS_LEAST  40 /* passages by words that are put in order with the walk's */
 #define WORDS_SEEDS  20 /* ... and that a walk begins at */
@@ -243,6 +245,35 @@ static bool put_together(const struct way_request *r, struct way_part *p, struct
     return true;
 }
 
+/* The first of the list as reading them orders them; each keeps what the words and the walk said of it. */
+static bool read_first(const struct way_request *r, struct str text, struct way_part *p,
+                       struct err *err)
+{
+    struct ranking_request order = {r->access, r->analyser, r->arena, text};
+    struct ranked before[READ_FIRST];
+    struct lexical_hit at[READ_FIRST];
+    struct lexical_hits hits = {at, MIN_OF(p->count, (size_t)READ_FIRST)};
+    float shares[RANKING_DEPTH];
+
+    for (size_t i = 0; i < hits.count; i++) {
+        before[i] = p->list[i];
+        at[i] = lexical_hit_at(r->access->view, before[i].passage);
+        at[i].score = before[i].words;
+    }
+    if (!r->reads || hits.count < 2)
+        return true;
+    if (!ranking_passages(&order, &hits, shares, err))
+        return false;
+    for (size_t i = 0; i < hits.count; i++) {
+        size_t was = 0;
+
+        while (before[was].passage != at[i].passage)
+            was++;
+        p->list[i] = before[was];
+    }
+    return true;
+}
+
 static bool find_part(const struct way_request *r, struct walking *walking, struct str text,
                       struct way_part *out, struct err *err)
 {
@@ -254,12 +285,12 @@ static bool find_part(const struct way_request *r, struct walking *walking, stru
         !graph_seeds(r->access, r->arena, text, &seeds, &start.seed_count, err))
         return false;
     if (r->way == WAY_PARTS)
-        return put_together(r, out, err);
+        return put_together(r, out, err) && read_first(r, text, out, err);
     start.seeds = seeds;
     /* As many as are given, were given for other parts already, or are in front by their words. */
     start.most = 2 * r->limit + out->words.count;
     return graph_rank(r->access, walking->scratch, &start, &out->walk, err) &&
-           put_together(r, out, err);
+           put_together(r, out, err) && read_first(r, text, out, err);
 }
 
 /* --- the parts in turn ------------------------------------------------------------------------ */

@@ -4,7 +4,7 @@
  *           a person or thing described by another ("who leads the company that bought X"), how and why of
  *           something named. Each part of the
  *           question is looked for by itself, by its words and by the walk over names (knowledge/graph.h),
- *           and the lists are dealt out in turn.
+ *           and the lists are dealt out in turn; for a search the first of each as reading them orders them.
  * Overview  "what are the main topics", "summarise", 概述: knowledge/overview.h.
  * Rule      a function of the question and of what the asker may see; no model, nothing random, nothing kept. */
 #ifndef WEIR_KNOWLEDGE_WAY_H
@@ -29,6 +29,7 @@ struct way_request {
     struct str text;
     size_t limit; /* 1 to WAY_LIMIT_MAX */
     enum way way; /* WAY_CHOOSE; or one of the others, for measuring */
+    bool reads;   /* the first passages of each part are put in order by reading them: ranking.h */
 };
 #define WAY_LIMIT_MAX LEXICAL_LIMIT_MAX
 

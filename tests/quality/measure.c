@@ -334,7 +334,7 @@ static bool dump_order(struct eval *e, const struct asked_question *q, struct er
     float(*features)[RANKING_FEATURES];
     size_t count;
 
-    if (!analyser_terms(e->analyser, e->scratch, q->text, &terms, err) ||
+    if (!search_terms(&e->access, e->analyser, e->scratch, q->text, &terms, NULL, err) ||
         !lexical_search(e->view, e->scratch, &(struct lexical_query){&terms, NULL, RANKING_DEPTH},
                         &hits, err) ||
         !ranking_read(&request, &hits, &features, &count, err))
