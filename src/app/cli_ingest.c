@@ -82,6 +82,17 @@ static struct str tail_of(struct str text)
     return str_slice(text, from, text.len);
 }
 
+/* ", 120 without vectors": they are made beside the run. */
+static struct str vectors_of(const struct watch *w, const struct json *j)
+{
+    struct str text = STR("");
+
+    if (number_at(w->cli, j, "without_vectors") > 0)
+        text = arena_fmt(w->cli->arena, ", " STR_FMT " without vectors",
+                         STR_ARG(cli_text(w->cli, j, json_root(j), "without_vectors")));
+    return text.ptr ? text : STR("");
+}
+
 static void draw_bar(struct watch *w, const struct json *j)
 {
     uint64_t known = number_at(w->cli, j, "known"), done = number_at(w->cli, j, "finished");
@@ -91,10 +102,10 @@ static void draw_bar(struct watch *w, const struct json *j)
     for (unsigned i = 0; i < BAR_CELLS; i++)
         bar[i] = i < cells ? '#' : '-';
     fprintf(stderr,
-            "\r\033[K[%s] %" PRIu64 "/%" PRIu64 ", " STR_FMT " passages, " STR_FMT
-            " failed  " STR_FMT,
+            "\r\033[K[%s] %" PRIu64 "/%" PRIu64 ", " STR_FMT " passages, " STR_FMT " failed" STR_FMT
+            "  " STR_FMT,
             bar, done, known, STR_ARG(cli_text(w->cli, j, json_root(j), "passages")),
-            STR_ARG(cli_text(w->cli, j, json_root(j), "failed")),
+            STR_ARG(cli_text(w->cli, j, json_root(j), "failed")), STR_ARG(vectors_of(w, j)),
             STR_ARG(tail_of(cli_text(w->cli, j, json_root(j), "current"))));
     fflush(stderr);
     w->shown = true;
@@ -106,10 +117,11 @@ static void draw_line(struct watch *w, const struct json *j)
         return;
     w->line_at = fiber_now() + LINE_EVERY;
     fprintf(stderr,
-            "weir: %" PRIu64 " of %" PRIu64 " done, " STR_FMT " passages, " STR_FMT " failed\n",
+            "weir: %" PRIu64 " of %" PRIu64 " done, " STR_FMT " passages, " STR_FMT
+            " failed" STR_FMT "\n",
             number_at(w->cli, j, "finished"), number_at(w->cli, j, "known"),
             STR_ARG(cli_text(w->cli, j, json_root(j), "passages")),
-            STR_ARG(cli_text(w->cli, j, json_root(j), "failed")));
+            STR_ARG(cli_text(w->cli, j, json_root(j), "failed")), STR_ARG(vectors_of(w, j)));
 }
 
 static void draw(struct watch *w, const struct json *j)

@@ -128,16 +128,18 @@ bool html_read_math_tag(struct html *h, enum tag tag, struct str name, bool clos
 struct str html_note(const struct html *h, struct str parts)
 {
     const struct {
-        const char *what;
+        const char *one, *many;
         uint32_t count;
     } left[] = {
-        {"buttons", h->told.buttons},
-        {"choices that are not selected", h->told.choices},
-        {"passwords", h->told.secrets},
-        {"pictures", h->told.pictures},
-        {"pages, recordings or programs within it", h->told.embedded},
-        {"characters of drawings", h->told.drawn},
-        {"characters for browsers without scripts", h->told.scriptless},
+        {"button", "buttons", h->told.buttons},
+        {"choice that is not selected", "choices that are not selected", h->told.choices},
+        {"password", "passwords", h->told.secrets},
+        {"picture", "pictures", h->told.pictures},
+        {"page, recording or program within it", "pages, recordings or programs within it",
+         h->told.embedded},
+        {"character of drawings", "characters of drawings", h->told.drawn},
+        {"character for browsers without scripts", "characters for browsers without scripts",
+         h->told.scriptless},
     };
     struct buf b;
 
@@ -152,7 +154,7 @@ struct str html_note(const struct html *h, struct str parts)
                 told++  ? ", "
                 : b.len ? "; not read: "
                         : "not read: ",
-                left[i].count, left[i].what);
+                left[i].count, left[i].count == 1 ? left[i].one : left[i].many);
     }
     return buf_ok(&b) ? (b.len ? buf_view(&b) : STR("")) : STR_NONE;
 }

@@ -136,10 +136,10 @@ TEST(what_a_page_does_not_tell)
          "not read: 8 characters for browsers without scripts"},
         {"drawings and frames",
          "a<svg><text>Lid</text></svg><iframe src=x>b</iframe><video>c</video><img src=x>",
-         "not read: 1 pictures, 2 pages, recordings or programs within it, 3 characters of "
+         "not read: 1 picture, 2 pages, recordings or programs within it, 3 characters of "
          "drawings"},
         {"beside the main part", "<nav>a</nav><main>b<button>c</button></main>",
-         "left out beside the main part: navigation (1 characters); not read: 1 buttons"},
+         "left out beside the main part: navigation (1 characters); not read: 1 button"},
         {"not of what is left out", "<nav>a<button>b</button></nav><main>c</main>",
          "left out beside the main part: navigation (1 characters)"},
     };

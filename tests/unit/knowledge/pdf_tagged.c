@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pdf_make.h"
+#include "sys/file.h"
 #include "test.h"
 
 #define FONTS "<< /Font << /F1 1 0 R >> >>"
@@ -81,6 +82,34 @@ TEST(tags_say_what_is_a_heading_a_list_and_a_table)
     EXPECT(str_find(got, STR("of 1 of 2 pages are as the file is tagged")) < got.len, STR_FMT,
            STR_ARG(got));
     EXPECT(str_find(got, STR("were not used: it was read by its looks")) < got.len);
+}
+
+/* As LibreOffice 7.4 writes them: "soffice --convert-to pdf:writer_pdf_Export:{"UseTaggedPDF":...}". Its roles are names of
+ * styles, its table rows stand in the table itself, bullets in the body of an item. */
+TEST(tags_of_libreoffice)
+{
+    static const char want[] =
+        "#1 Travel\n"
+        "P Whoever travels for the office asks the harbour master before the journey begins, in "
+        "writing and with the reason.\n"
+        "#2 Trains and ferries\n"
+        "-1 \u2022 Trains are booked in second class.\n"
+        "-1 \u2022 Ferries are booked with a cabin when the crossing takes a night.\n"
+        "#2 Allowances\n"
+        "TH Place|Day|Night\n"
+        "TR Inland|14 euros|70 euros\n"
+        "TR Abroad|28 euros|110 euros\n"
+        "P What is not spent is given back within ten days of the return.\n";
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct err err = {0};
+    struct str pdf;
+
+    REQUIRE(file_load(arena, "tests/unit/knowledge/pdf/tagged-by-libreoffice.pdf", MIB, &pdf, &err),
+            "%s", err.text);
+    struct str got = read_lines(arena, pdf);
+    EXPECT(str_starts(got, str_from(want)), STR_FMT, STR_ARG(got));
+    EXPECT(str_find(got, STR("of 1 of 1 pages are as the file is tagged")) < got.len, STR_FMT,
+           STR_ARG(got));
 }
 
 /* Trees that say nothing of the text, or nonsense, cost nothing: the page is read by its looks. */
