@@ -43,16 +43,23 @@ static void list_parts(const struct cache_identity *from, struct str parts[PARTS
     parts[5] = json_raw(from->body, json_root(from->body));
 }
 
+static uint64_t mix(uint64_t n, uint64_t word)
+{
+    return (n ^ word) * UINT64_C(0x9e3779b97f4a7c15) + (n >> 32);
+}
+
+/* The same question of two tenants stands in two slots. */
 static struct slot *slot_of(struct recall *all, struct str space, struct str body)
 {
-    uint64_t n = body.len;
+    struct str end = str_slice(space, space.len - MIN_OF(space.len, (size_t)16), space.len);
+    uint64_t n = body.len, words[2];
 
     if (body.len < sizeof n || body.len > RECALL_QUESTION)
         return NULL;
+    scan_load_short(end.ptr, end.len, 0, words);
+    n = mix(mix(n, words[0]), words[1] + space.len);
     for (size_t i = 0; i < SAMPLES; i++)
-        n = (n ^ load_le64(body.ptr + i * (body.len - sizeof n) / (SAMPLES - 1))) *
-                UINT64_C(0x9e3779b97f4a7c15) +
-            space.len;
+        n = mix(n, load_le64(body.ptr + i * (body.len - sizeof n) / (SAMPLES - 1)));
     return &all->slots[(n >> 32) % RECALL_SLOTS];
 }
 

@@ -1,9 +1,11 @@
 /* Remembered keys: the same bytes of the same tenant, or nothing. */
 #include "cache/recall.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "test.h"
 
 static const struct cache_identity usual = {.space = {"acme", 4},
@@ -157,4 +159,64 @@ TEST(remembered_questions_are_bounded)
     EXPECT(!recall_get(all, &large, &key));
     recall_drop(all, &large);
     EXPECT(recall_bytes(all) == 0, "%zu", recall_bytes(all));
+}
+
+/* Four threads ask, remember, drop and clear the same few questions: what is found is always whole. */
+struct churn {
+    struct recall *all;
+    struct cache_identity asked[3];
+    struct cache_key keys[3];
+    unsigned wrong, found;
+};
+
+static void *churn(void *arg)
+{
+    struct churn *c = arg;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        const struct cache_identity *asked = &c->asked[i % 3];
+        struct cache_key key;
+
+        if (recall_get(c->all, asked, &key)) {
+            c->found++;
+            c->wrong += memcmp(&key, &c->keys[i % 3], sizeof key) != 0;
+        } else {
+            recall_put(c->all, asked, &c->keys[i % 3]);
+        }
+        if (i % 17 == 5)
+            recall_drop(c->all, asked);
+        if (i % 997 == 5)
+            recall_clear(c->all);
+    }
+    pages_thread_done();
+    return NULL;
+}
+
+TEST(questions_are_remembered_by_several_threads)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct recall *all = recall_new(arena);
+    struct churn threads[4] = {0};
+    pthread_t ids[4];
+
+    REQUIRE(all != NULL);
+    for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
+        threads[t].all = all;
+        for (size_t i = 0; i < 3; i++) {
+            struct cache_identity asked = usual;
+
+            asked.space = str_slice(STR("abc"), i, i + 1); /* another slot each */
+            threads[t].asked[i] = with_body(arena, asked, question);
+            threads[t].keys[i] = key_of(arena, &threads[t].asked[i]);
+        }
+    }
+    for (size_t t = 0; t < ARRAY_LEN(threads); t++)
+        REQUIRE(pthread_create(&ids[t], NULL, churn, &threads[t]) == 0);
+    for (size_t t = 0; t < ARRAY_LEN(threads); t++)
+        pthread_join(ids[t], NULL);
+    for (size_t t = 0; t < ARRAY_LEN(threads); t++)
+        EXPECT(threads[t].wrong == 0 && threads[t].found > 0, "%u of %u", threads[t].wrong,
+               threads[t].found);
+    recall_clear(all);
+    EXPECT(recall_bytes(all) == 0);
 }
