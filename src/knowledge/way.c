@@ -245,20 +245,25 @@ static bool put_together(const struct way_request *r, struct way_part *p, struct
     return true;
 }
 
-/* The first of the list as reading them orders them; each keeps what the words and the walk said of it. */
+/* Those of the first that words found, as reading them orders them, in the places that they hold; what only the walk
+ * came to has few of the question's words to be read for, and stays where it is. */
 static bool read_first(const struct way_request *r, struct str text, struct way_part *p,
                        struct err *err)
 {
     struct ranking_request order = {r->access, r->analyser, r->arena, text};
     struct ranked before[READ_FIRST];
     struct lexical_hit at[READ_FIRST];
-    struct lexical_hits hits = {at, MIN_OF(p->count, (size_t)READ_FIRST)};
+    struct lexical_hits hits = {at, 0};
+    size_t places[READ_FIRST];
     float shares[RANKING_DEPTH];
 
-    for (size_t i = 0; i < hits.count; i++) {
-        before[i] = p->list[i];
-        at[i] = lexical_hit_at(r->access->view, before[i].passage);
-        at[i].score = before[i].words;
+    for (size_t i = 0; i < MIN_OF(p->count, (size_t)READ_FIRST); i++) {
+        if (p->list[i].words <= 0)
+            continue;
+        places[hits.count] = i;
+        before[hits.count] = p->list[i];
+        at[hits.count] = lexical_hit_at(r->access->view, p->list[i].passage);
+        at[hits.count++].score = p->list[i].words;
     }
     if (!r->reads || hits.count < 2)
         return true;
@@ -269,7 +274,7 @@ static bool read_first(const struct way_request *r, struct str text, struct way_
 
         while (before[was].passage != at[i].passage)
             was++;
-        p->list[i] = before[was];
+        p->list[places[i]] = before[was];
     }
     return true;
 }

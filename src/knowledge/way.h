@@ -4,7 +4,7 @@
  *           a person or thing described by another ("who leads the company that bought X"), how and why of
  *           something named. Each part of the
  *           question is looked for by itself, by its words and by the walk over names (knowledge/graph.h),
- *           and the lists are dealt out in turn; for a search the first of each as reading them orders them.
+ *           and the lists are dealt out in turn; for a search what words found of the first ten of each as reading orders it.
  * Overview  "what are the main topics", "summarise", 概述: knowledge/overview.h.
  * Rule      a function of the question and of what the asker may see; no model, nothing random, nothing kept. */
 #ifndef WEIR_KNOWLEDGE_WAY_H
