@@ -8,7 +8,7 @@
  *          one word of another.
  * Seen     only words of passages that may be seen: what a filter hides is neither found nor counted, and crowds
  *          nothing out. Words with digits or ideographs have nothing near: another number is another thing.
- * Cost     the dictionary's words with the same first letter are read, some 20 ns each.
+ * Cost     the dictionary's words with the same first letter are read, some 50 ns each.
  * Pure. */
 #ifndef WEIR_INDEX_NEAR_H
 #define WEIR_INDEX_NEAR_H
