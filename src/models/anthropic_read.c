@@ -277,6 +277,7 @@ static bool read_role(const struct field_reader *r, json_ref message, const stru
 static bool read_message(struct field_reader *r, json_ref message, const struct at *at,
                          struct turn ***end, struct err *err)
 {
+    static const char *const known[] = {"role", "content", NULL};
     struct gathering g = {.r = r, .turns = end, .at = at};
     struct turn **before = *end;
 
@@ -286,7 +287,9 @@ static bool read_message(struct field_reader *r, json_ref message, const struct 
         !read_content(&g, member(r->json, message, "content"), &(struct at){at, "content", 0}, err))
         return false;
     /* A message without blocks is one all the same. */
-    return *end != before || member_turn(r, end, g.role, at, err);
+    if (*end == before && !member_turn(r, end, g.role, at, err))
+        return false;
+    return members_unknown(r, message, known, &(*before)->extra, err);
 }
 
 bool anthropic_read_messages(struct field_reader *r, json_ref v, struct err *err)
@@ -415,6 +418,7 @@ static bool read_budget(struct field_reader *r, json_ref v, const struct at *at,
 
 bool anthropic_read_thinking(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"type", "budget_tokens", "display", NULL};
     const struct at at = {NULL, "thinking", 0};
 
     asked_of(r)->thinking = json_raw(r->json, v);
@@ -422,6 +426,8 @@ bool anthropic_read_thinking(struct field_reader *r, json_ref v, struct err *err
         return at_error(&at, "expected an object", err);
     if (json_kind(r->json, member(r->json, v, "type")) != JSON_STRING)
         return at_error(&(struct at){&at, "type", 0}, "expected a string", err);
+    if (!members_inside(r, v, known, "thinking", err))
+        return false;
     if (member_is(r->json, v, "display", STR("summarized")))
         r->to->reasoning_summary = STR("auto");
     if (member_is(r->json, v, "type", STR("enabled")))
@@ -451,12 +457,14 @@ static bool read_format(struct field_reader *r, json_ref v, const struct at *at,
 
 bool anthropic_read_output_config(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"effort", "format", NULL};
     const struct at at = {NULL, "output_config", 0};
 
     asked_of(r)->output_config = json_raw(r->json, v);
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&at, "expected an object", err);
-    return member_text(r, v, &(struct at){&at, "effort", 0}, &r->to->reasoning_effort, err) &&
+    return members_inside(r, v, known, "output_config", err) &&
+           member_text(r, v, &(struct at){&at, "effort", 0}, &r->to->reasoning_effort, err) &&
            read_format(r, member(r->json, v, "format"), &(struct at){&at, "format", 0}, err);
 }
 

@@ -137,6 +137,9 @@ struct conversation {
     struct str encoding;    /* ASK_EMBEDDING: float, base64 */
     bool functions;         /* asked with the older `functions`: told with `function_call` */
     struct extra *extras;
+    struct extra *
+        inside; /* members of known fields that the reader does not know: "thinking.mood"; their own dialect's
+                             writer has the field as it came */
     size_t prompt_bytes; /* text of turns and tools: for the estimate of tokens */
 };
 void conversation_init(struct conversation *c); /* everything absent */

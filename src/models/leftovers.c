@@ -151,6 +151,9 @@ bool leftovers_note(struct arena *arena, const struct conversation *in, const st
             return false;
     if (!note_format(&l, err))
         return false;
+    for (const struct extra *e = to == in->spoken ? NULL : in->inside; e; e = e->next)
+        if (!losses_note(losses, e->name, NO_FIELD, err))
+            return false;
     if (in->pad_events && in->stream && to != &dialect_openai &&
         !losses_note(losses, STR("stream_options.include_obfuscation"), "events are not padded",
                      err))

@@ -140,6 +140,31 @@ static void begin_members(struct json_writer *w)
     w->has_items |= (uint64_t)1 << w->depth;
 }
 
+bool members_inside(struct field_reader *r, json_ref object, const char *const *known,
+                    const char *field, struct err *err)
+{
+    struct extra **end = &r->to->inside;
+
+    while (*end)
+        end = &(*end)->next;
+    for (json_ref v = json_first(r->json, object); v; v = json_next(r->json, v)) {
+        struct str name = json_key_raw(r->json, v);
+        const char *const *at = known;
+
+        while (*at && !str_eq(name, str_from(*at)))
+            at++;
+        if (*at || json_kind(r->json, v) == JSON_NULL)
+            continue;
+        *end = arena_alloc(r->arena, sizeof **end);
+        name = arena_fmt(r->arena, "%s." STR_FMT, field, STR_ARG(str_slice(name, 0, 60)));
+        if (!*end || !name.ptr)
+            return err_arena(err, r->arena);
+        **end = (struct extra){.name = name, .raw = json_raw(r->json, v)};
+        end = &(*end)->next;
+    }
+    return true;
+}
+
 void members_write(struct json_writer *w, struct str extra)
 {
     if (extra.len <= 2)

@@ -34,6 +34,9 @@ bool member_is(const struct json *j, json_ref object, const char *key, struct st
 /* All members that `known` (a list ended by NULL) does not name, as a raw object; nothing: empty. */
 bool members_unknown(const struct field_reader *r, json_ref object, const char *const *known,
                      struct str *out, struct err *err) MUST_CHECK;
+/* The same of a field of the top, to be named where the field is told in other words: conversation.inside. */
+bool members_inside(struct field_reader *r, json_ref object, const char *const *known,
+                    const char *field, struct err *err) MUST_CHECK;
 /* The members of a raw object that members_unknown() made, into one that is being written. */
 void members_write(struct json_writer *w, struct str extra);
 /* Fields of the top that no table knows, as they came. */

@@ -83,6 +83,12 @@ static const struct {
     {"a result of the provider's own search", &dialect_anthropic, "messages.1.content.0",
      CLAUDE("", ANSWER("{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"" MARK
                        "\",\"content\":[]}"))},
+    {"a member of thinking", &dialect_anthropic, "thinking.mood",
+     CLAUDE("\"thinking\":{\"type\":\"adaptive\",\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"a member of how to answer", &dialect_anthropic, "output_config.mood",
+     CLAUDE("\"output_config\":{\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"a member of a message of Claude's", &dialect_anthropic, "messages.0.mood",
+     CLAUDE("", SAYS(",\"mood\":\"" MARK "\""))},
     {"a tool's search result", &dialect_anthropic, "messages.2.content.0",
      CLAUDE(
          "",
