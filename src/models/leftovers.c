@@ -108,7 +108,7 @@ static bool note_part(struct looking *l, const struct turn *turn, const struct p
 static bool note_turn(struct looking *l, const struct turn *turn, struct err *err)
 {
     bool is_system = turn->role == TURN_SYSTEM || turn->role == TURN_DEVELOPER;
-    bool own = l->to == &dialect_openai && l->in->spoken == l->to;
+    bool own = l->in->spoken == l->to && (l->to == &dialect_openai || l->to == &dialect_responses);
 
     if (turn->name.len && (l->to == &dialect_responses || (is_system && l->is_cloud))) {
         struct str field = arena_fmt(l->arena, STR_FMT ".name", STR_ARG(turn->path));

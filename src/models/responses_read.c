@@ -129,23 +129,27 @@ static bool read_format(struct field_reader *r, json_ref v, const struct at *at,
 
 bool responses_read_text(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"verbosity", "format", NULL};
     const struct at at = {NULL, "text", 0};
 
     asked_of(r)->text = json_raw(r->json, v);
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&at, "expected an object", err);
-    return member_text(r, v, &(struct at){&at, "verbosity", 0}, &r->to->verbosity, err) &&
+    return members_inside(r, v, known, "text", err) &&
+           member_text(r, v, &(struct at){&at, "verbosity", 0}, &r->to->verbosity, err) &&
            read_format(r, member(r->json, v, "format"), &(struct at){&at, "format", 0}, err);
 }
 
 bool responses_read_reasoning(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"effort", "generate_summary", "summary", NULL};
     const struct at at = {NULL, "reasoning", 0};
 
     asked_of(r)->reasoning = json_raw(r->json, v);
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&at, "expected an object", err);
-    return member_text(r, v, &(struct at){&at, "effort", 0}, &r->to->reasoning_effort, err) &&
+    return members_inside(r, v, known, "reasoning", err) &&
+           member_text(r, v, &(struct at){&at, "effort", 0}, &r->to->reasoning_effort, err) &&
            member_text(r, v, &(struct at){&at, "generate_summary", 0}, &r->to->reasoning_summary,
                        err) &&
            member_text(r, v, &(struct at){&at, "summary", 0}, &r->to->reasoning_summary, err);

@@ -1,5 +1,7 @@
 /* A request for a provider that speaks the Responses dialect.
  * Weir keeps what is to be kept, so the provider is asked to keep nothing and gets all items each time. */
+#include <string.h>
+
 #include "models/members.h"
 #include "models/models.h"
 #include "models/responses.h"
@@ -397,8 +399,23 @@ static void write_include(const struct sending *s)
     jw_array_end(w);
 }
 
+/* A field with members that Weir does not know goes to its own dialect as it came. */
+static bool write_as_asked(const struct sending *s, const char *field, struct str raw)
+{
+    size_t len = strlen(field);
+
+    for (const struct extra *e = s->in->inside; raw.len && e; e = e->next)
+        if (str_starts(e->name, str_from(field)) && e->name.ptr[len] == '.') {
+            jw_key(s->w, field);
+            jw_raw(s->w, raw);
+            return true;
+        }
+    return false;
+}
+
 static bool write_body(struct sending *s, const struct model *to, struct err *err)
 {
+    const struct responses_asked *asked = s->same ? s->in->own : NULL;
     struct json_writer *w = s->w;
 
     jw_object(w);
@@ -409,8 +426,10 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
     if (!write_tools(s, err))
         return false;
     write_tool_choice(w, s->in);
-    write_text(w, s->in);
-    write_reasoning_config(w, s->in);
+    if (!write_as_asked(s, "text", asked ? asked->text : STR_NONE))
+        write_text(w, s->in);
+    if (!write_as_asked(s, "reasoning", asked ? asked->reasoning : STR_NONE))
+        write_reasoning_config(w, s->in);
     write_include(s);
     if (s->in->metadata.ptr) {
         jw_key(w, "metadata");

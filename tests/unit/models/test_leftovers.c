@@ -152,6 +152,10 @@ static const struct {
              "\"namespace\":\"" MARK
              "\"},{\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":"
              "\"a\"}")},
+    {"a member of reasoning", &dialect_responses, "reasoning.mode",
+     "{\"model\":\"m\",\"input\":\"hi\",\"reasoning\":{\"effort\":\"low\",\"mode\":\"" MARK "\"}}"},
+    {"a member of text", &dialect_responses, "text.mood",
+     "{\"model\":\"m\",\"input\":\"hi\",\"text\":{\"mood\":\"" MARK "\"}}"},
     {"phase of a message", &dialect_responses, "input.1.phase",
      ITEMS(SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\","
                     "\"phase\":\"" MARK "\"}," SAYS(""))},
@@ -239,6 +243,30 @@ static const struct {
            "]}]}"
            "," SAYS(""))},
 };
+
+/* Rewritten for a provider of the same dialect, as a kept answer is. */
+TEST(members_nobody_knows_reach_their_own_dialect)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str sent = kit_request(
+        arena, &dialect_responses, &dialect_responses,
+        "{\"model\":\"m\",\"input\":[{\"role\":\"assistant\",\"phase\":\"commentary\",\"content\":"
+        "\"a\"},"
+        "{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\","
+        "\"namespace\":\"space\"},{\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":"
+        "\"r\"}],"
+        "\"reasoning\":{\"effort\":\"low\",\"mode\":\"pro\"}}",
+        &losses, &err);
+    static const char *const wanted[] = {"\"phase\":\"commentary\"", "\"namespace\":\"space\"",
+                                         "\"reasoning\":{\"effort\":\"low\",\"mode\":\"pro\"}"};
+
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        EXPECT(sent.ptr && str_find(sent, str_from(wanted[i])) < sent.len, "%s: " STR_FMT,
+               wanted[i], STR_ARG(sent));
+    EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
 
 TEST(what_says_nothing_is_not_named)
 {
