@@ -174,7 +174,9 @@ before(async () => {
   const gone = await make("owner");
   await call("DELETE", `/api/v1/keys/${gone.id}`, weir.owner);
   tokens.revoked = gone.key;
-  tokens.expired = (await make("owner", { expires: "2020-01-01T00:00:00Z" })).key;
+  const over = await make("owner");
+  assert.equal((await call("PATCH", `/api/v1/keys/${over.id}`, weir.owner, { expires: "2020-01-01T00:00:00Z" })).status, 200);
+  tokens.expired = over.key;
   tokens["admin of acme"] = (await make("admin", { tenant: "acme" })).key;
   tokens["owner of acme"] = (await make("owner", { tenant: "acme" })).key;
   id.key = (await make("app")).id;
