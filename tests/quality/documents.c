@@ -145,16 +145,7 @@ bool cranfield_run(const char *dir, const char *data, struct figures *to, struct
 
 static bool read_report(struct line_reader *r, json_ref v, struct err *err)
 {
-    const struct asking *a = r->to;
-    struct str text = line_field(r, v, STR("text"));
-    bool marked = str_find(text, STR("**")) < text.len;
-
-    if (!str_eq(line_field(r, v, STR("lang")), str_from(a->language)))
-        return true;
-    return add_file(r, json_raw(r->json, json_get(r->json, v, STR("doc_id"))),
-                    arena_fmt(r->scratch, "%s" STR_FMT "\n\n" STR_FMT "\n", marked ? "# " : "",
-                              STR_ARG(line_field(r, v, STR("who"))), STR_ARG(text)),
-                    marked ? DOCUMENT_MARKDOWN : DOCUMENT_TEXT, err);
+    return add_report(r, v, ((const struct asking *)r->to)->language, err);
 }
 
 /* Letters and digits alone: what markup and lists become in reading is no matter here. */

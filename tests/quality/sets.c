@@ -369,6 +369,19 @@ static bool read_rgb(struct line_reader *r, json_ref v, struct err *err)
     return buf_ok(&r->c->noisy) || err_arena(err, r->c->arena);
 }
 
+bool add_report(struct line_reader *r, json_ref v, const char *language, struct err *err)
+{
+    struct str text = line_field(r, v, STR("text"));
+    bool marked = str_find(text, STR("**")) < text.len;
+
+    if (!str_eq(line_field(r, v, STR("lang")), str_from(language)))
+        return true;
+    return add_file(r, json_raw(r->json, json_get(r->json, v, STR("doc_id"))),
+                    arena_fmt(r->scratch, "%s" STR_FMT "\n\n" STR_FMT "\n", marked ? "# " : "",
+                              STR_ARG(line_field(r, v, STR("who"))), STR_ARG(text)),
+                    marked ? DOCUMENT_MARKDOWN : DOCUMENT_TEXT, err);
+}
+
 const char *file_at(struct collection *c, const char *data, const char *name)
 {
     return arena_fmt(c->arena, "%s/%s", data, name).ptr;

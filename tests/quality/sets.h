@@ -50,6 +50,9 @@ bool add_file(struct line_reader *r, struct str pid, struct str bytes, enum docu
               struct err *err) MUST_CHECK;
 struct str document_key(struct line_reader *r, struct str pid); /* in the collection's arena */
 const char *file_at(struct collection *c, const char *data, const char *name);
+/* A line of DragonBall's documents, where it is in this language. */
+bool add_report(struct line_reader *r, json_ref v, const char *language, struct err *err)
+    MUST_CHECK;
 
 bool collection_open(const char *dir, struct collection *c, struct err *err);
 void collection_close(struct collection *c);
