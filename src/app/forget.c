@@ -230,8 +230,6 @@ static struct forget_wish wish_of(const struct forgetting *f, bool look)
     const struct forget_order *o = f->order;
     struct forget_wish wish = {.document = o->document,
                                .person = o->person,
-                               .vanished = o->vanished,
-                               .vanished_count = o->vanished_count,
                                .all = o->whole,
                                .way = way_of(f),
                                .dry_run = look,
@@ -318,6 +316,8 @@ static SUSPENDS bool forget_documents(struct forgetting *f, struct err *err)
 {
     struct forget_report *r = &f->told->documents;
 
+    if (f->order->vanished)
+        return true; /* the run has removed them, or will */
     /* What looking found of these is done, and told, now. */
     r->before_count = r->after_count = r->shared = 0;
     r->attached = r->originals = 0;
@@ -337,7 +337,7 @@ static SUSPENDS bool choose_bases(struct forgetting *f, struct err *err)
     struct base_info *all;
     size_t count;
 
-    if (o->document.len || o->vanished || o->whole) {
+    if (o->document.len || o->whole) {
         f->bases = arena_array(f->arena, 1, sizeof *f->bases);
         if (!f->bases)
             return err_arena(err, f->arena);
@@ -566,25 +566,21 @@ static SUSPENDS bool forget_all(struct forgetting *f, struct err *err)
         return false;
     if (o->dry_run)
         return only_look(f, err) && forget_receipt(f, err);
-    if (o->vanished && !f->told->documents.count)
-        return true; /* back meanwhile, or forgotten by somebody */
     if (!pending_write(f, err) || !forget_carry_out(f, err))
         return false;
     if (found_nothing(f))
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"", STR_ARG(o->document));
-    return forget_receipt(f, err) && (!o->vanished || forget_record(f, err)) && pending_end(f, err);
+    return forget_receipt(f, err) && pending_end(f, err);
 }
 
 bool house_forget(struct house *house, struct arena *arena, const struct forget_order *order,
                   struct forget_told *out, struct err *err)
 {
-    struct forget_told told = {.vanished = order->vanished != NULL};
+    struct forget_told told = {0};
     struct forgetting f = {
         .house = house, .arena = arena, .order = order, .told = &told, .begun = clock_wall()};
 
-    ASSERT(!!order->document.len + !!order->person.len + !!order->file.len + !!order->vanished +
-               order->whole ==
-           1);
+    ASSERT(!!order->document.len + !!order->person.len + !!order->file.len + order->whole == 1);
     atomic_fetch_add(&house->forgetting, 1);
     bool ok = forget_all(&f, err);
     if (!ok && f.pending && err->code == ERR_NOT_FOUND)
@@ -597,21 +593,6 @@ bool house_forget(struct house *house, struct arena *arena, const struct forget_
                             : "",
                         order->dry_run ? "look what would be forgotten" : "forget");
     *out = told;
-    return true;
-}
-
-bool house_vanish(void *ctx, struct str base, struct vanished *list, size_t count,
-                  uint64_t *removed, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(FORGET_MEMORY);
-    struct forget_order order = {.base = base, .vanished = list, .vanished_count = count};
-    struct forget_told told;
-
-    if (!arena)
-        return err_no_room(err, "no memory to forget what vanished");
-    if (!house_forget(ctx, arena, &order, &told, err))
-        return false;
-    *removed = told.documents.count;
     return true;
 }
 

@@ -79,9 +79,12 @@ struct forget_told {
 SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;
-/* For knowledge/vanish.h: forgets them, keeps the receipt in forgotten/ and records it. ctx: the house. */
-SUSPENDS bool house_vanish(void *house, struct str base, struct vanished *list, size_t count,
-                           uint64_t *removed, struct err *err) MUST_CHECK;
+/* For knowledge/vanish.h, ctx: the house (forget_vanished.c). The receipt is kept in forgotten/, and recorded. */
+bool house_vanish_begin(void *house, struct knowledge *knowledge, struct str base,
+                        struct vanished *list, size_t count, struct vanish_order **out,
+                        struct err *err) MUST_CHECK;
+SUSPENDS bool house_vanish_end(void *house, struct vanish_order *order, bool removed,
+                               struct err *err) MUST_CHECK;
 /* "forgot ...; receipt HASH ...": for the audit log. */
 struct str forget_note(struct arena *arena, const struct forget_told *told);
 

@@ -33,6 +33,8 @@ SUSPENDS bool forget_files(struct forgetting *f, struct err *err) MUST_CHECK;
 
 /* ---- what is to go, on disk (forget_pending.c) ---- */
 SUSPENDS bool pending_write(struct forgetting *f, struct err *err) MUST_CHECK;
+/* The same; blocks. */
+bool pending_write_now(struct forgetting *f, struct err *err) MUST_CHECK;
 /* There was nothing to be forgotten. */
 SUSPENDS void pending_drop(struct forgetting *f);
 /* The receipt takes its place. */

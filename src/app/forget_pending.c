@@ -105,7 +105,7 @@ static void run_store(void *arg)
     s->left = !s->ok && !file_remove(s->path, &why) && why.code != ERR_NOT_FOUND;
 }
 
-bool pending_write(struct forgetting *f, struct err *err)
+static bool write_with(struct forgetting *f, struct pool *pool, struct err *err)
 {
     struct storing s = {.folder = folder_of(f->house, f->arena), .err = err};
     struct buf b;
@@ -115,11 +115,25 @@ bool pending_write(struct forgetting *f, struct err *err)
         return err_arena(err, f->arena);
     buf_init(&b, f->arena, PENDING_MAX);
     pending_put(f, &b);
-    if (!buf_finish(&b, &s.text, err) || !pool_run(f->house->documents, run_store, &s, err))
+    if (!buf_finish(&b, &s.text, err))
+        return false;
+    if (!pool)
+        run_store(&s);
+    else if (!pool_run(pool, run_store, &s, err))
         return false;
     if (s.ok || s.left)
         f->pending = s.path;
     return s.ok || err_wrap(err, "write down what is to be forgotten");
+}
+
+bool pending_write(struct forgetting *f, struct err *err)
+{
+    return write_with(f, f->house->documents, err);
+}
+
+bool pending_write_now(struct forgetting *f, struct err *err)
+{
+    return write_with(f, NULL, err);
 }
 
 /* ---- ended ---- */
@@ -330,6 +344,29 @@ bool forget_record(struct forgetting *f, struct err *err)
     return accounts_record(f->house->accounts, &none, &record, err);
 }
 
+/* A run had written down what it was about to remove and did not: then nothing is to go. */
+static SUSPENDS bool was_not_removed(struct forgetting *f, bool *out, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct forget_wish wish = {.vanished = f->order->vanished,
+                               .vanished_count = f->order->vanished_count,
+                               .dry_run = true};
+    struct forget_report there = {0};
+    struct err gone = {0};
+
+    *out = false;
+    if (!f->order->vanished)
+        return true;
+    if (!bases_borrow(f->house->bases, f->bases[0], NULL, &base, &gone)) {
+        *err = gone;
+        return gone.code == ERR_NOT_FOUND && (*err = (struct err){0}, true);
+    }
+    if (!knowledge_erase(base_knowledge(base), f->arena, &wish, &there, err))
+        return false;
+    *out = there.count > 0;
+    return true;
+}
+
 static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct err *err)
 {
     struct pending_order *p = arena_alloc(l->arena, sizeof *p);
@@ -352,6 +389,13 @@ static SUSPENDS bool finish_one(struct house *house, struct leftovers *l, struct
         return err_wrap(err, "\"%s\"", l->path);
     p->told.resumed = true;
     p->told.vanished = p->order.vanished != NULL;
+    bool untouched;
+    if (!was_not_removed(&p->f, &untouched, err))
+        return false;
+    if (untouched) {
+        pending_drop(&p->f);
+        return true;
+    }
     if (!forget_carry_out(&p->f, err) || !forget_receipt(&p->f, err) ||
         !forget_record(&p->f, err) || !pending_end(&p->f, err))
         return false;

@@ -301,7 +301,7 @@ static bool open_knowledge(struct house *house, struct err *err)
 
     house_embedder(house, &options.each.embedder);
     house_reranker(house, &options.each.reranker);
-    options.each.vanish = (struct vanish_options){house_vanish, house};
+    options.each.vanish = (struct vanish_options){house_vanish_begin, house_vanish_end, house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
         !bases_open(&options, &house->bases, &why, err))
         return false;

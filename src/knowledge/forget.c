@@ -73,7 +73,7 @@ static bool add(struct erasure *e, const struct lexical_document_info *info,
 {
     struct forget_report *report = e->report;
 
-    if (report->count == FORGET_DOCUMENTS_MAX && !e->wish->all)
+    if (report->count == FORGET_DOCUMENTS_MAX && !e->wish->all && !e->wish->vanished)
         return err_set(err, ERR_TOO_LARGE,
                        "more than %d documents at once: name parts of them one after the other",
                        FORGET_DOCUMENTS_MAX);
@@ -102,7 +102,8 @@ static bool find_documents(struct erasure *e, struct err *err)
     struct forget_report *report = e->report;
     uint64_t all = lexical_stats(e->view).documents;
 
-    uint64_t most = e->wish->all ? all : MIN_OF(all, (uint64_t)FORGET_DOCUMENTS_MAX);
+    uint64_t most =
+        e->wish->all || e->wish->vanished ? all : MIN_OF(all, (uint64_t)FORGET_DOCUMENTS_MAX);
 
     report->documents = arena_array(e->arena, most + 1, sizeof *report->documents);
     e->firsts = arena_array(e->arena, most + 1, sizeof *e->firsts);
@@ -379,7 +380,8 @@ static bool erase(struct erasure *e, struct err *err)
         return false;
     e->view = lexical_borrow(index);
     if (!forget_files_find(&e->files, err) || !know_vanished(e, err) || !find_documents(e, err) ||
-        !take_prints(e, err) || !hash_index(e, &report->before, &report->before_count, err))
+        !take_prints(e, err) ||
+        (!e->wish->vanished && !hash_index(e, &report->before, &report->before_count, err)))
         return false;
     report->after = report->before;
     report->after_count = report->before_count;

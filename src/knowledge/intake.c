@@ -495,8 +495,24 @@ static bool hold_back(struct intake *in, uint64_t gone, uint64_t all, struct err
     return add_problem(in, in->with.root, text, err);
 }
 
-/* Not removed here: answers that were made from them are to go with them (vanish.h). */
-static bool name_gone(struct intake *in, struct err *err)
+/* What was made from them goes behind the commit, but is written down before it. */
+static bool remove_listed(struct intake *in, struct err *err)
+{
+    const struct vanish_options *with = &in->with.knowledge->vanish;
+    struct vanished *list = (struct vanished *)(void *)in->vanished.ptr;
+    size_t count = in->vanished.len / sizeof *list;
+
+    if (count && with->begin &&
+        !with->begin(with->ctx, in->with.knowledge, in->with.knowledge->base, list, count,
+                     &in->report.vanish, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!lexical_remove(in->writer, list[i].id, err))
+            return false;
+    return true;
+}
+
+static bool remove_gone(struct intake *in, struct err *err)
 {
     uint32_t unreadable = 0;
     uint64_t all = 0;
@@ -504,20 +520,26 @@ static bool name_gone(struct intake *in, struct err *err)
     if (!now(in, err) || !find_gone(in, &unreadable, &all, err))
         return false;
     size_t gone = in->vanished.len / sizeof(struct vanished);
+    if (gone == 0)
+        return true;
     if (is_too_much(in, gone, all))
         return hold_back(in, gone, all, err);
-    in->report.vanished = (struct vanished *)(void *)in->vanished.ptr;
-    in->report.vanished_count = gone;
-    in->report.unreadable = unreadable;
+    /* The batch may have been opened on a newer index than was counted: it is looked at anew. */
+    in->vanished.len = 0;
+    unreadable = 0;
+    if (!open_batch(in, err) || !find_gone(in, &unreadable, &all, err) || !remove_listed(in, err))
+        return false;
+    in->report.removed += (uint32_t)(in->vanished.len / sizeof(struct vanished)) - unreadable;
     return true;
 }
 
 bool intake_finish(struct intake *in, struct err *err)
 {
     in->report.stopped = intake_is_stopped(in);
-    /* What is new is there before what it took the place of goes. */
-    if (!commit(in, err) || (!in->report.stopped && !name_gone(in, err)))
+    /* The last batch and what goes are one commit: a small run is seen as a whole. */
+    if ((!in->report.stopped && !remove_gone(in, err)) || !commit(in, err))
         return false;
+    in->report.vanished = in->report.vanish != NULL;
     tell(in, STR(""));
     return true;
 }

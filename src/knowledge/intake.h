@@ -3,10 +3,10 @@
  *     intake_look        is it as it was, by its mark?        -> intake_keep
  *                        else fetch it                        -> intake_put (the hash decides)
  *                        or it cannot be had                  -> intake_fail, intake_skip
- *   intake_finish        the last commit; what the source no longer has is named
+ *   intake_finish        what the source no longer has goes; the last commit
  * Batches  every step may commit what there is so far (struct ingest_batch), so that a run that is killed
- *          goes on behind it. What nobody saw, or cannot be read any more, is named by intake_finish(), unless that
- *          is more than delete_percent allows, and goes with knowledge_vanish().
+ *          goes on behind it. Only intake_finish() removes what nobody saw or cannot be read any more, and not more
+ *          of it at once than delete_percent allows; knowledge_vanish() removes what was made from it.
  * Others   may label and forget documents between two batches: each step looks at the index as it is.
  * Errors   of a step: the index or memory failed, and the run with it. A bad item is none.
  * Blocks   all of it: on a pool's thread. */

@@ -70,10 +70,14 @@ struct vanished {
     struct str id;
     uint64_t version;
 };
-/* Who removes these with all that was made from them; NULL: they go from the index alone. knowledge/vanish.h */
+/* Who removes what was made from such documents; NULL: nobody. knowledge/vanish.h */
+struct vanish_order;
 struct vanish_options {
-    SUSPENDS bool (*fn)(void *ctx, struct str base, struct vanished *list, size_t count,
-                        uint64_t *removed, struct err *err);
+    /* Before they are removed: what is to go is written down. Blocks. */
+    bool (*begin)(void *ctx, struct knowledge *knowledge, struct str base, struct vanished *list,
+                  size_t count, struct vanish_order **out, struct err *err);
+    /* Afterwards; not removed: nothing is to go. The order ends in any case. */
+    SUSPENDS bool (*end)(void *ctx, struct vanish_order *order, bool removed, struct err *err);
     void *ctx;
 };
 
@@ -126,9 +130,8 @@ struct ingest_report {
     size_t problem_count;
     struct ingest_problem *notes; /* of files that were read: what was left out or guessed */
     size_t note_count;
-    struct vanished *vanished; /* still there: who runs it calls knowledge_vanish() */
-    size_t vanished_count;
-    uint32_t unreadable; /* of them: counted as failed */
+    struct vanish_order *vanish; /* begun: who runs it calls knowledge_vanish() */
+    bool vanished;               /* ... and the documents are removed */
 };
 /* What is to be ingested, and what is said of its documents. A file NAME.metadata.json beside NAME, as Amazon
  * Bedrock knows it, says it of that one document and comes first:

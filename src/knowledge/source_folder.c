@@ -6,7 +6,6 @@
 
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/source_glob.h"
-#include "knowledge/vanish.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -287,5 +286,5 @@ bool ingest_now(struct knowledge *k, struct arena *arena, const struct ingest_wi
 {
     struct folder_options options = {.wish = wish, .delete_percent = 100};
 
-    return folder_ingest(k, arena, &options, out, err) && vanish_now(k, out, err);
+    return folder_ingest(k, arena, &options, out, err);
 }

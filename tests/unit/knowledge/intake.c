@@ -9,7 +9,6 @@
 #include "base/pages.h"
 #include "knowledge/source_folder.h"
 #include "knowledge/source_glob.h"
-#include "knowledge/vanish.h"
 #include "rig.h"
 #include "test.h"
 
@@ -62,8 +61,7 @@ static struct ingest_report ingest(struct rig *rig, const struct folder_options 
     struct err err = {0};
 
     options.wish = &wish;
-    if (!folder_ingest(rig->knowledge, rig->arena, &options, &report, &err) ||
-        !vanish_now(rig->knowledge, &report, &err))
+    if (!folder_ingest(rig->knowledge, rig->arena, &options, &report, &err))
         EXPECT(false, "%s", err.text);
     return report;
 }
