@@ -9,6 +9,7 @@
 #define LETTERS_OF_ONE 2 /* of a word's letters as a set: a change takes one out and puts one in */
 #define CHANGE         2 /* in halves */
 #define OTHER_LETTER   3
+#define OTHER_WORD     4 /* as one missing and one too many */
 
 /* What the stemmer leaves of endings by which English makes one word of another: "inflationary", "sovereignty",
  * "Californian", "martyrdom". */
@@ -96,6 +97,20 @@ static bool is_ending(const struct shape *shape, size_t from)
     return false;
 }
 
+static bool is_vowel(uint32_t rune)
+{
+    return rune == 'a' || rune == 'e' || rune == 'i' || rune == 'o' || rune == 'u' || rune == 'y';
+}
+
+static size_t other_letter(const struct shape *wanted, uint32_t a, uint32_t b)
+{
+    bool vowels = is_vowel(a) && is_vowel(b) && wanted->count >= NEAR_VOWEL_FROM;
+
+    if (a == b)
+        return 0;
+    return vowels || wanted->count >= NEAR_OTHER_FROM ? OTHER_LETTER : OTHER_WORD;
+}
+
 static bool is_changed_over(const struct shape *a, size_t i, const struct shape *b, size_t k)
 {
     return i > 1 && k > 1 && a->runes[i - 1] == b->runes[k - 2] &&
@@ -116,7 +131,7 @@ static size_t changes_between(const struct shape *a, const struct shape *b, size
         now[0] = (uint8_t)least;
         for (size_t k = 1; k <= b->count; k++) {
             size_t cost = MIN_OF(last[k], now[k - 1]) + (size_t)CHANGE;
-            size_t other = a->runes[i - 1] != b->runes[k - 1] ? OTHER_LETTER : 0;
+            size_t other = other_letter(a, a->runes[i - 1], b->runes[k - 1]);
 
             cost = MIN_OF(cost, last[k - 1] + other);
             if (is_changed_over(a, i, b, k))
@@ -183,6 +198,14 @@ static bool may_be_spelling(const struct looking *l, const struct shape *shape)
            (size_t)__builtin_popcountll(other) <= LETTERS_OF_ONE * l->most;
 }
 
+/* In halves. Of two changes in a word that is not long none may take a letter away: "concentration" is no "concert". */
+static size_t most_changes(const struct looking *l, const struct shape *shape)
+{
+    bool as_many = shape->count == l->wanted.count || l->wanted.count >= NEAR_OTHER_FROM;
+
+    return (size_t)CHANGE * (as_many ? l->most : 1) + 1;
+}
+
 static void look_at(struct looking *l, struct str key)
 {
     struct near_word word = {.text = str_slice(key, 1, key.len)};
@@ -192,10 +215,11 @@ static void look_at(struct looking *l, struct str key)
         !shape_read(&shape, word.text))
         return;
     if (l->most && may_be_spelling(l, &shape)) {
-        size_t changes = changes_between(&l->wanted, &shape, CHANGE * l->most + 1);
+        size_t most = most_changes(l, &shape);
+        size_t changes = changes_between(&l->wanted, &shape, most);
 
         word.apart = (uint32_t)(changes / CHANGE);
-        if (changes <= CHANGE * l->most + 1)
+        if (changes <= most)
             offer(l, word, key);
     }
     size_t same = same_beginning(&l->wanted, &shape);

@@ -1,9 +1,10 @@
 /* index/near.h: words of the index that look like another: as one that no passage has may have been meant when it was
  * mistyped, and others of its family, whose endings the stemmer does not take away.
  * Spelling "recieved", "received": letters changed, missing, too many, or changed over (optimal string alignment: Damerau
- *          1964), accents for nothing; from NEAR_ONE_FROM letters on one is forgiven, from NEAR_TWO_FROM two,
- *          of which one at most puts another letter in a letter's place: "password" is no "passport". The first letter
- *          is right, or changed over with the second.
+ *          1964), accents for nothing; from NEAR_ONE_FROM letters on one is forgiven, from NEAR_TWO_FROM two.
+ *          One at most puts another letter in a letter's place: a vowel for a vowel from NEAR_VOWEL_FROM on, any from
+ *          NEAR_OTHER_FROM on, as "password" is no "passport", "resort" no "report" and "conventional" no "consent". The
+ *          first letter is right, or changed over with the second.
  * Family   "hyperinflationari", "hyperinfl": NEAR_SAME letters at least, and behind them endings by which English makes
  *          one word of another.
  * Seen     only words of passages that may be seen: what a filter hides is neither found nor counted, and crowds
@@ -15,11 +16,13 @@
 
 #include "index/lexical.h"
 
-#define NEAR_ONE_FROM  5
-#define NEAR_TWO_FROM  8 /* "password" is no "passport" */
-#define NEAR_SAME      5
-#define NEAR_EACH      3               /* words of a kind that are given */
-#define NEAR_WORDS_MAX (2 * NEAR_EACH) /* of both */
+#define NEAR_ONE_FROM   5
+#define NEAR_TWO_FROM   8 /* with as many letters; any from NEAR_OTHER_FROM on */
+#define NEAR_VOWEL_FROM 6
+#define NEAR_OTHER_FROM 9
+#define NEAR_SAME       5
+#define NEAR_EACH       3               /* words of a kind that are given */
+#define NEAR_WORDS_MAX  (2 * NEAR_EACH) /* of both */
 
 enum near_kind { NEAR_SPELLING, NEAR_FAMILY };
 struct near_word {

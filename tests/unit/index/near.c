@@ -12,6 +12,7 @@ static const char *const dictionary[] = {
     "church",     "quarter",   "priest",     "shoulder",  "port",           "version 1492 x1y2z",
     "ecxess",     "Медведев",  "house",      "hose",      "horse",          "organ",
     "organist",   "人工智能",  "excess",     "superbowl", "superb",         "passport",
+    "report",     "consent",
 };
 
 static struct lexical *make_index(struct err *err)
@@ -48,16 +49,20 @@ static const struct {
     {"letters changed over", "gnadhi", "S1:gandhi/2", false},
     {"one too many", "gaandhi", "S1:gandhi/2", false},
     {"one missing", "gandi", "S1:gandhi/2", false},
-    {"another", "grenite", "S1:granit/1", false},
+    {"another vowel", "grenite", "S1:granit/1", false},
+    {"... in five letters", "mynk", "", false},
+    {"another consonant is another word", "resort", "", false},
+    {"... by its stem, too", "conventional", "", false},
+    {"... but in a long one", "calilornia", "S1:california/1", false},
     {"moved farther than by one: two", "ghandi", "", false},
     {"the first two changed over", "agndhi", "S1:gandhi/2", false},
     {"another first letter is another word", "pandhi", "", false},
-    {"two in eight letters", "calefornai", "S2:california/1", false},
+    {"two in eight letters", "shuoldar", "S2:shoulder/1", false},
+    {"two in nine letters", "calefornai", "S2:california/1", false},
     {"... that replace letters are another word", "password", "", false},
     {"two in fewer, too", "disclsy", "", false},
     {"four letters forgive none", "hous", "", false},
-    {"of several the one that more passages have", "dislose",
-     "S1:disclos/2 S1:disloc/1 S1:dispos/1", false},
+    {"of several the one that more passages have", "dislose", "S1:disclos/2", false},
     {"the right word is not near itself", "excess", "S1:ecxess/1", false},
     {"accents count for nothing", "elysée", "S0:élysé/1", false},
     {"... and then a letter", "celeron", "S1:céloron/1", false},
@@ -127,7 +132,7 @@ TEST(what_is_hidden_is_near_nothing)
     struct terms terms;
 
     REQUIRE(index && analyser_open(&analyser, &err) &&
-                analyser_terms(analyser, arena, STR("gandhj gandhi"), &terms, &err),
+                analyser_terms(analyser, arena, STR("gandho gandhi"), &terms, &err),
             "%s", err.text);
     struct lexical_view *view = lexical_borrow(index);
     for (uint64_t i = 0; i < 2; i++) {
@@ -158,7 +163,7 @@ TEST(near_words_are_those_of_the_index_as_it_is)
     struct terms terms;
 
     REQUIRE(index && analyser_open(&analyser, &err) &&
-                analyser_terms(analyser, arena, STR("gandhj"), &terms, &err),
+                analyser_terms(analyser, arena, STR("gandho"), &terms, &err),
             "%s", err.text);
     struct near_query query = {.term = &terms.at[0]};
     struct lexical_passage passage = {.text = STR("gandhi"), .record = STR("r")};
