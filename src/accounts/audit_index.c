@@ -103,12 +103,14 @@ static void read_member(struct audit_memo *memo, const struct audit_member *m,
                         struct audit_row *out)
 {
     unsigned letter = m->name.len ? (unsigned char)m->name.ptr[0] - 'a' : 26;
-    const struct named_member *at = letter < 26 ? members[letter] : NULL, *end = at + 3;
     uint64_t status;
 
-    while (at && at < end && !str_eq(at->name, m->name))
+    if (letter >= ARRAY_LEN(members))
+        return;
+    const struct named_member *at = members[letter], *end = at + ARRAY_LEN(members[letter]);
+    while (at < end && !str_eq(at->name, m->name))
         at++;
-    if (!at || at == end)
+    if (at == end)
         return;
     switch (at->is) {
     case MEMBER_TIME: read_time(memo, unquoted(m->raw), &out->time); return;
