@@ -134,6 +134,7 @@ bool vectors_text(struct arena *arena, const struct lexical_hit *hit, struct str
 {
     struct document_record record;
     struct passage passage;
+    struct buf whole;
     struct str text;
 
     if (!document_record_read(hit->document_record, &record) ||
@@ -142,9 +143,18 @@ bool vectors_text(struct arena *arena, const struct lexical_hit *hit, struct str
                        STR_ARG(hit->key));
     if (!passage_text(arena, &passage, &text, err))
         return false;
-    *out = arena_fmt(arena, STR_FMT "\n" STR_FMT "\n" STR_FMT, STR_ARG(record.title),
-                     STR_ARG(passage.heading), STR_ARG(text));
-    return out->ptr || err_arena(err, arena);
+    size_t len = record.title.len + passage.heading.len + text.len + 2;
+    char *room = arena_alloc_raw(arena, len); /* printf would read the texts twice, by characters */
+    if (!room)
+        return err_arena(err, arena);
+    buf_init_fixed(&whole, room, len);
+    buf_str(&whole, record.title);
+    buf_char(&whole, '\n');
+    buf_str(&whole, passage.heading);
+    buf_char(&whole, '\n');
+    buf_str(&whole, text);
+    *out = buf_view(&whole);
+    return true;
 }
 
 /* --- status ----------------------------------------------------------------------------------- */
