@@ -81,7 +81,7 @@ TEST(english_sample)
            f.answered_right / f.answerable);
     EXPECT(f.marked > 30 && f.f1 / f.marked >= 0.65, "words: %.2f", f.f1 / f.marked);
     /* Written to deceive: the passage is about it and does not say it. */
-    EXPECT(f.refused / (f.asked - f.answerable) >= 0.30, "refused: %.2f",
+    EXPECT(f.refused / (f.asked - f.answerable) >= 0.35, "refused: %.2f",
            f.refused / (f.asked - f.answerable));
 }
 
