@@ -189,13 +189,23 @@ static void offer(struct looking *l, struct near_word word, struct str key)
     list->at[at] = word;
 }
 
-/* By length and letters alone, so that few are compared letter by letter. */
+/* Who mistypes seldom misses a word's end, and many words are another's beginning: "thought", "though". */
+static bool ends_alike(const struct shape *wanted, const struct shape *other)
+{
+    const uint32_t *w = wanted->runes + wanted->count, *o = other->runes + other->count;
+    bool is_over = wanted->count > 1 && other->count > 1 && w[-1] == o[-2] && w[-2] == o[-1];
+
+    return w[-1] == o[-1] || is_over || wanted->count >= NEAR_OTHER_FROM;
+}
+
+/* By length, letters and end alone, so that few are compared letter by letter. */
 static bool may_be_spelling(const struct looking *l, const struct shape *shape)
 {
     uint64_t other = l->wanted.letters ^ shape->letters;
 
     return shape->count <= l->wanted.count + l->most && l->wanted.count <= shape->count + l->most &&
-           (size_t)__builtin_popcountll(other) <= LETTERS_OF_ONE * l->most;
+           (size_t)__builtin_popcountll(other) <= LETTERS_OF_ONE * l->most &&
+           ends_alike(&l->wanted, shape);
 }
 
 /* In halves. Of two changes in a word that is not long none may take a letter away: "concentration" is no "concert". */
@@ -214,7 +224,15 @@ static void look_at(struct looking *l, struct str key)
     if (word.text.len > TERM_BYTES_MAX || str_eq(word.text, l->query->term->text) ||
         !shape_read(&shape, word.text))
         return;
-    if (l->most && may_be_spelling(l, &shape)) {
+    size_t same = same_beginning(&l->wanted, &shape);
+
+    bool is_same = same == l->wanted.count && same == shape.count; /* but for accents */
+
+    if (!is_same && same >= NEAR_SAME && is_ending(&l->wanted, same) && is_ending(&shape, same)) {
+        word.kind = NEAR_FAMILY;
+        word.apart = (uint32_t)(l->wanted.count + shape.count - 2 * same);
+        offer(l, word, key);
+    } else if (l->most && may_be_spelling(l, &shape)) {
         size_t most = most_changes(l, &shape);
         size_t changes = changes_between(&l->wanted, &shape, most);
 
@@ -222,12 +240,6 @@ static void look_at(struct looking *l, struct str key)
         if (changes <= most)
             offer(l, word, key);
     }
-    size_t same = same_beginning(&l->wanted, &shape);
-
-    word.kind = NEAR_FAMILY;
-    word.apart = (uint32_t)(l->wanted.count + shape.count - 2 * same);
-    if (same >= NEAR_SAME && is_ending(&l->wanted, same) && is_ending(&shape, same))
-        offer(l, word, key);
 }
 
 /* --- the dictionary --------------------------------------------------------------------------- */
@@ -313,7 +325,6 @@ size_t lexical_near(const struct lexical_view *view, const struct near_query *qu
         if (spellings->at[i].apart == spellings->at[0].apart)
             out[count++] = spellings->at[i];
     for (size_t i = 0; i < family->count; i++)
-        if (!is_listed(spellings, family->at[i].text))
-            out[count++] = family->at[i];
+        out[count++] = family->at[i];
     return count;
 }

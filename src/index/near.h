@@ -4,7 +4,7 @@
  *          1964), accents for nothing; from NEAR_ONE_FROM letters on one is forgiven, from NEAR_TWO_FROM two.
  *          One at most puts another letter in a letter's place: a vowel for a vowel from NEAR_VOWEL_FROM on, any from
  *          NEAR_OTHER_FROM on, as "password" is no "passport", "resort" no "report" and "conventional" no "consent". The
- *          first letter is right, or changed over with the second.
+ *          first letter is right, or changed over with the second; below NEAR_OTHER_FROM letters the last, too.
  * Family   "hyperinflationari", "hyperinfl": NEAR_SAME letters at least, and behind them endings by which English makes
  *          one word of another.
  * Seen     only words of passages that may be seen: what a filter hides is neither found nor counted, and crowds
@@ -39,7 +39,7 @@ struct near_query {
 /* Whether it is a word that can have any. */
 bool term_may_have_near(const struct term *term);
 /* Of spellings those with the fewest changes, of the family the nearest; of equals what more passages have. A word that
- * is both stands as a spelling. Returns how many. */
+ * is both stands as one of the family, which is no mistake. Returns how many. */
 size_t lexical_near(const struct lexical_view *view, const struct near_query *query,
                     struct near_word out[NEAR_WORDS_MAX]);
 
