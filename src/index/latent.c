@@ -105,14 +105,6 @@ static uint32_t times_of(const struct terms *terms, size_t i)
     return times;
 }
 
-static bool is_repeat(const struct terms *terms, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (terms->at[k].field == TERM_WORD && str_eq(terms->at[k].text, terms->at[i].text))
-            return true;
-    return false;
-}
-
 bool latent_vector(const struct latent *m, const struct terms *terms, float *out)
 {
     bool known = false;
@@ -123,7 +115,7 @@ bool latent_vector(const struct latent *m, const struct terms *terms, float *out
         char bytes[TERM_BYTES_MAX + 1];
         uint32_t word;
 
-        if (term->field != TERM_WORD || term->stop || is_repeat(terms, i) ||
+        if (term->field != TERM_WORD || term->stop || terms_is_repeat(terms, i) ||
             !find_word(m, term_key(term, bytes), &word))
             continue;
         add_word(m, word, latent_times(times_of(terms, i)) * f32_at(m->weights, word), out);

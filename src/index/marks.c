@@ -95,24 +95,13 @@ bool marks_meet(const struct lexical_view *view, const struct lexical_filter *fi
     return false;
 }
 
-/* The first term that is not before the key. */
 static bool segment_has_prefix(const struct segment *s, struct str key)
 {
-    uint32_t from, to;
+    uint32_t at = segment_first_from(s, key);
 
-    segment_narrow(s, key, &from, &to);
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        struct term_entry entry = segment_term(s, middle);
-
-        if (str_cmp(segment_term_text(s, &entry), key) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    if (from == s->terms)
+    if (at == s->terms)
         return false;
-    struct term_entry entry = segment_term(s, from);
+    struct term_entry entry = segment_term(s, at);
     return str_starts(segment_term_text(s, &entry), key);
 }
 

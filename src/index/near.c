@@ -244,29 +244,13 @@ static void look_at(struct looking *l, struct str key)
 
 /* --- the dictionary --------------------------------------------------------------------------- */
 
-static uint32_t first_from(const struct segment *s, struct str key)
-{
-    uint32_t from = 0, to = s->terms;
-
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        struct term_entry entry = segment_term(s, middle);
-
-        if (str_cmp(segment_term_text(s, &entry), key) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
-}
-
 /* Words between two beginnings, those of the last one included. */
 static void look_between(struct looking *l, struct str first, struct str last)
 {
     for (uint32_t i = 0; i < l->view->count; i++) {
         const struct segment *s = l->view->at[i];
 
-        for (uint32_t t = first_from(s, first); t < s->terms; t++) {
+        for (uint32_t t = segment_first_from(s, first); t < s->terms; t++) {
             struct term_entry entry = segment_term(s, t);
             struct str key = segment_term_text(s, &entry);
 

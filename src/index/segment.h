@@ -79,8 +79,8 @@ bool segment_find_document(const struct segment *s, struct str key, uint32_t *ou
 struct str segment_document_record(const struct segment *s, const struct document_entry *document);
 struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
-/* The first term that is not before the text is one of from to `to`, both included; s->terms is behind all. */
-void segment_narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to);
+/* The first term that is not before the text; s->terms: all are. */
+uint32_t segment_first_from(const struct segment *s, struct str text);
 
 /* for (struct postings p = segment_postings(s, &term); postings_next(&p);)  p.passage, p.times */
 struct postings {

@@ -111,8 +111,8 @@ static uint32_t heads_before(const struct segment *s, uint64_t head, bool equal)
     return from;
 }
 
-/* Terms and their texts are cold; what tells most of them apart is not. */
-void segment_narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to)
+/* Terms and their texts are cold; what tells most of them apart is not: the first is one of *from to *to. */
+static void narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to)
 {
     uint64_t head = head_of(text);
     uint32_t before = heads_before(s, head, false), behind = heads_before(s, head, true);
@@ -121,26 +121,31 @@ void segment_narrow(const struct segment *s, struct str text, uint32_t *from, ui
     *to = behind < s->head_count ? behind * s->head_step : s->terms;
 }
 
-bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out)
+uint32_t segment_first_from(const struct segment *s, struct str text)
 {
     uint32_t from, to;
 
-    segment_narrow(s, text, &from, &to);
+    narrow(s, text, &from, &to);
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         struct term_entry entry = segment_term(s, middle);
-        int order = str_cmp(text, segment_term_text(s, &entry));
 
-        if (order == 0) {
-            *out = entry;
-            return true;
-        }
-        if (order < 0)
-            to = middle;
-        else
+        if (str_cmp(segment_term_text(s, &entry), text) < 0)
             from = middle + 1;
+        else
+            to = middle;
     }
-    return false;
+    return from;
+}
+
+bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out)
+{
+    uint32_t at = segment_first_from(s, text);
+
+    if (at == s->terms)
+        return false;
+    *out = segment_term(s, at);
+    return str_eq(segment_term_text(s, out), text);
 }
 
 struct postings segment_postings(const struct segment *s, const struct term_entry *term)

@@ -456,3 +456,13 @@ bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str t
     *out = (struct terms){scan.at, scan.count, scan.words};
     return true;
 }
+
+bool terms_is_repeat(const struct terms *terms, size_t i)
+{
+    const struct term *term = &terms->at[i];
+
+    for (size_t k = 0; k < i; k++)
+        if (terms->at[k].field == term->field && str_eq(terms->at[k].text, term->text))
+            return true;
+    return false;
+}

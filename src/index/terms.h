@@ -39,6 +39,8 @@ void analyser_close(struct analyser **analyser);
 /* Terms in order of the text; everything in the arena. Bad UTF-8 separates words. */
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err) MUST_CHECK;
+/* An earlier one has the same text, in the same field. */
+bool terms_is_repeat(const struct terms *terms, size_t i);
 
 bool rune_is_ideographic(uint32_t rune); /* Han, kana, hangul letters; no punctuation */
 /* "zh" when Chinese carries the text, else "en": names in Latin letters do not outvote the question. */

@@ -35,21 +35,13 @@ struct feedback {
     size_t list_count;
 };
 
-static bool is_repeat(const struct terms *terms, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (terms->at[k].field == terms->at[i].field &&
-            str_eq(terms->at[k].text, terms->at[i].text))
-            return true;
-    return false;
-}
-
 static size_t count_words(const struct terms *terms)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < terms->count; i++)
-        count += terms->at[i].field == TERM_WORD && !terms->at[i].stop && !is_repeat(terms, i);
+        count +=
+            terms->at[i].field == TERM_WORD && !terms->at[i].stop && !terms_is_repeat(terms, i);
     return count;
 }
 
@@ -184,7 +176,7 @@ static bool ask_again(struct feedback *f, struct terms *terms, float **weights, 
     for (size_t i = 0; i < f->list_count; i++)
         all += (double)f->list[i]->weight;
     for (size_t i = 0; i < asked->count; i++)
-        if (!asked->at[i].stop && !is_repeat(asked, i))
+        if (!asked->at[i].stop && !terms_is_repeat(asked, i))
             terms->at[own++] = asked->at[i];
     terms->count = own;
     for (size_t i = 0; i < own; i++)

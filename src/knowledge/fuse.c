@@ -15,15 +15,6 @@ const float fuse_weights[FUSE_LEGS][FUSE_FEATURES] = {
     [FUSE_MODEL] = {1, 0.5f, 0, 0, 0, 0},
 };
 
-static bool is_repeat(const struct terms *terms, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (terms->at[k].field == terms->at[i].field &&
-            str_eq(terms->at[k].text, terms->at[i].text))
-            return true;
-    return false;
-}
-
 float fuse_ideal(const struct lexical_view *view, const struct lexical_filter *filter,
                  const struct terms *terms, uint32_t *words)
 {
@@ -33,7 +24,7 @@ float fuse_ideal(const struct lexical_view *view, const struct lexical_filter *f
     for (size_t i = 0; i < terms->count; i++) {
         const struct term *term = &terms->at[i];
 
-        if (term->stop || is_repeat(terms, i))
+        if (term->stop || terms_is_repeat(terms, i))
             continue;
         *words += term->field == TERM_WORD;
         sum += lexical_idf(view, filter, term) * BM25_MOST *

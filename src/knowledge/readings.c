@@ -17,15 +17,6 @@ static_assert(READINGS_WORDS == 8, "the note says so");
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-static bool is_repeat(const struct terms *terms, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (terms->at[k].field == terms->at[i].field &&
-            str_eq(terms->at[k].text, terms->at[i].text))
-            return true;
-    return false;
-}
-
 struct finding {
     const struct access *access;
     struct arena *arena;
@@ -61,7 +52,7 @@ static bool read_words(struct finding *f, uint64_t passages, struct err *err)
     for (size_t i = 0; i < f->terms->count; i++) {
         const struct term *term = &f->terms->at[i];
 
-        if (!term_may_have_near(term) || is_repeat(f->terms, i) ||
+        if (!term_may_have_near(term) || terms_is_repeat(f->terms, i) ||
             lexical_passages_of(f->access->view, f->access->filter, term, passages + 1) != passages)
             continue;
         if (f->words++ >= READINGS_WORDS) {
