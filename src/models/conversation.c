@@ -63,6 +63,35 @@ struct part *part_add(struct arena *arena, struct part ***tail, enum part_kind k
     return part;
 }
 
+const struct conversation *conversation_rewrite(struct arena *arena, const struct conversation *in,
+                                                turn_rewrite *rewrite, void *ctx, struct err *err)
+{
+    struct conversation *copy = arena_alloc(arena, sizeof *copy);
+    struct turn **end;
+
+    if (!copy) {
+        (void)err_arena(err, arena);
+        return NULL;
+    }
+    *copy = *in;
+    end = &copy->turns;
+    for (const struct turn *from = in->turns; from; from = from->next) {
+        struct turn *turn = arena_alloc(arena, sizeof *turn);
+
+        if (!turn) {
+            (void)err_arena(err, arena);
+            return NULL;
+        }
+        *turn = *from;
+        turn->next = NULL;
+        if (!rewrite(ctx, from, turn, err))
+            return NULL;
+        *end = turn;
+        end = &turn->next;
+    }
+    return copy;
+}
+
 bool data_url_read(struct str url, struct str *media_type, struct str *data)
 {
     const struct str scheme = STR("data:"), base64 = STR(";base64");

@@ -58,9 +58,16 @@ struct turn {
     struct str path;  /* "messages.2": for errors */
     struct str extra; /* raw object of members that this house does not know, or empty */
 };
+struct conversation;
 /* Put one more at the end of a list: `*tail` starts as &list and moves on. NULL: no memory. */
 struct turn *turn_add(struct arena *arena, struct turn ***tail, enum turn_role role) MUST_CHECK;
 struct part *part_add(struct arena *arena, struct part ***tail, enum part_kind kind) MUST_CHECK;
+/* A copy of a conversation for another ear: `rewrite` gets each turn and its copy, whose parts are still the
+ * old ones, and gives it others. NULL: err. */
+typedef bool turn_rewrite(void *ctx, const struct turn *from, struct turn *to, struct err *err);
+const struct conversation *conversation_rewrite(struct arena *arena, const struct conversation *in,
+                                                turn_rewrite *rewrite, void *ctx, struct err *err)
+    MUST_CHECK;
 /* "data:image/png;base64,AAAA" to its halves; false: no such url. */
 bool data_url_read(struct str url, struct str *media_type, struct str *data) MUST_CHECK;
 /* What a picture, sound or file counts for in prompt_bytes: its base64 says nothing about its tokens. */

@@ -111,9 +111,9 @@ static bool fit_part(const struct fitting *f, const struct part *was, const stru
 }
 
 /* Paths of losses are counted in the client's own turn. */
-static bool fit_turn(const struct fitting *f, const struct turn *from, struct turn *to,
-                     struct err *err)
+static bool fit_turn(void *ctx, const struct turn *from, struct turn *to, struct err *err)
 {
+    const struct fitting *f = ctx;
     struct part **end = &to->parts;
 
     *end = NULL;
@@ -138,30 +138,8 @@ static bool fit_turn(const struct fitting *f, const struct turn *from, struct tu
 bool signatures_fit(struct arena *arena, const struct conversation *in, const struct dialect *to,
                     struct losses *losses, const struct conversation **out, struct err *err)
 {
-    const struct fitting f = {arena, in, to, losses};
-    struct conversation *copy;
-    struct turn **end;
+    struct fitting f = {arena, in, to, losses};
 
-    *out = in;
-    if (all_fit(&f))
-        return true;
-    copy = arena_alloc(arena, sizeof *copy);
-    if (!copy)
-        return err_arena(err, arena);
-    *copy = *in;
-    end = &copy->turns;
-    for (const struct turn *t = in->turns; t; t = t->next) {
-        struct turn *turn = arena_alloc(arena, sizeof *turn);
-
-        if (!turn)
-            return err_arena(err, arena);
-        *turn = *t;
-        turn->next = NULL;
-        if (!fit_turn(&f, t, turn, err))
-            return false;
-        *end = turn;
-        end = &turn->next;
-    }
-    *out = copy;
-    return true;
+    *out = all_fit(&f) ? in : conversation_rewrite(arena, in, fit_turn, &f, err);
+    return *out != NULL;
 }

@@ -118,13 +118,25 @@ static struct part *copy_parts(struct arena *arena, const struct part *from)
     return first;
 }
 
-static bool tell_turn(struct arena *arena, struct turn *turn, struct err *err)
+static bool has_other(const struct part *parts)
 {
-    struct part *parts = copy_parts(arena, turn->parts);
+    for (const struct part *p = parts; p; p = p->next)
+        if (p->kind == PART_OTHER || has_other(p->inner))
+            return true;
+    return false;
+}
 
-    if (turn->parts && !parts)
+static bool tell_turn(void *ctx, const struct turn *from, struct turn *to, struct err *err)
+{
+    struct arena *arena = ctx;
+    struct part *parts;
+
+    if (!has_other(from->parts))
+        return true;
+    parts = copy_parts(arena, from->parts);
+    if (!parts)
         return err_arena(err, arena);
-    turn->parts = parts;
+    to->parts = parts;
     for (struct part *p = parts; p; p = p->next) {
         struct part *inner = copy_parts(arena, p->inner);
 
@@ -140,14 +152,6 @@ static bool tell_turn(struct arena *arena, struct turn *turn, struct err *err)
     return true;
 }
 
-static bool has_other(const struct part *parts)
-{
-    for (const struct part *p = parts; p; p = p->next)
-        if (p->kind == PART_OTHER || has_other(p->inner))
-            return true;
-    return false;
-}
-
 static bool all_fit(const struct conversation *in, const struct dialect *to)
 {
     if (to == in->spoken || (in->spoken != &dialect_anthropic && in->spoken != &dialect_bedrock))
@@ -161,29 +165,6 @@ static bool all_fit(const struct conversation *in, const struct dialect *to)
 bool words_fit(struct arena *arena, const struct conversation *in, const struct dialect *to,
                const struct conversation **out, struct err *err)
 {
-    struct conversation *copy;
-    struct turn **end;
-
-    *out = in;
-    if (all_fit(in, to))
-        return true;
-    copy = arena_alloc(arena, sizeof *copy);
-    if (!copy)
-        return err_arena(err, arena);
-    *copy = *in;
-    end = &copy->turns;
-    for (const struct turn *from = in->turns; from; from = from->next) {
-        struct turn *turn = arena_alloc(arena, sizeof *turn);
-
-        if (!turn)
-            return err_arena(err, arena);
-        *turn = *from;
-        turn->next = NULL;
-        if (has_other(from->parts) && !tell_turn(arena, turn, err))
-            return false;
-        *end = turn;
-        end = &turn->next;
-    }
-    *out = copy;
-    return true;
+    *out = all_fit(in, to) ? in : conversation_rewrite(arena, in, tell_turn, arena, err);
+    return *out != NULL;
 }
