@@ -74,6 +74,24 @@ bool call_base_read(struct admin_call *call, struct str name, bool text, struct 
     return true;
 }
 
+bool call_base_intake(struct admin_call *call, struct str name, struct base **out, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct base_info info;
+
+    if (!bases_borrow(call->house->bases, name, call->who, &base, err) ||
+        !base_info(base, call->arena, &info, err))
+        return false;
+    if (!base_may_change(&info, call->who))
+        return err_set(err, ERR_DENIED,
+                       "key " STR_FMT " may not see what comes into knowledge base \"" STR_FMT
+                       "\": that names documents it may not read; who may change the base sees it",
+                       STR_ARG(call->who->key_id), STR_ARG(info.name));
+    *out = base;
+    base = NULL;
+    return true;
+}
+
 const struct principal *call_reader(const struct admin_call *call, const struct base_info *info)
 {
     return base_may_change(info, call->who) ? NULL : call->who;

@@ -12,6 +12,10 @@ SUSPENDS bool call_base(struct admin_call *call, struct str name, bool change, s
 /* The same, for looking at what is in it: by who may change it, or may ask it; `text`: by who may ask it. */
 SUSPENDS bool call_base_read(struct admin_call *call, struct str name, bool text, struct base **out,
                              struct err *err) MUST_CHECK;
+/* The same, for looking at what comes into it and from where: that names documents whoever may read them, so it is for
+ * who may change it alone. */
+SUSPENDS bool call_base_intake(struct admin_call *call, struct str name, struct base **out,
+                               struct err *err) MUST_CHECK;
 /* A question to a base, asked through the gateway as the model that answers from documents: allowed, counted and
  * recorded as any. */
 struct asking {

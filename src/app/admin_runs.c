@@ -89,7 +89,7 @@ static bool list(struct admin_call *call, struct err *err)
     struct page page;
     size_t count;
 
-    if (!call_base(call, call->values[0], false, &base, err) ||
+    if (!call_base_intake(call, call->values[0], &base, err) ||
         !ingest_run_list(base_knowledge(base), call->arena, &runs, &count, err) ||
         !page_begin(call, &page, err))
         return false;
@@ -148,7 +148,7 @@ static bool show(struct admin_call *call, struct err *err)
     struct base *base CLEANUP(base_release) = NULL;
     uint64_t id;
 
-    return call_base(call, call->values[0], false, &base, err) && run_of(call, &id, err) &&
+    return call_base_intake(call, call->values[0], &base, err) && run_of(call, &id, err) &&
            reply_run(call, base, id, -1, err);
 }
 

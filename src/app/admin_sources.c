@@ -78,7 +78,7 @@ static bool list(struct admin_call *call, struct err *err)
     struct page page;
     size_t count;
 
-    if (!call_base(call, call->values[0], false, &base, err) ||
+    if (!call_base_intake(call, call->values[0], &base, err) ||
         !source_list(call->house->sources, call->arena, STR_NONE, &views, &count, err) ||
         !page_begin(call, &page, err))
         return false;
@@ -103,7 +103,8 @@ static SUSPENDS bool find(struct admin_call *call, bool change, struct source_vi
 {
     struct base *base CLEANUP(base_release) = NULL;
 
-    if (!call_base(call, call->values[0], change, &base, err) ||
+    if (!(change ? call_base(call, call->values[0], true, &base, err)
+                 : call_base_intake(call, call->values[0], &base, err)) ||
         !source_find(call->house->sources, call->arena, call->values[1], out, err))
         return false;
     return is_of(call, base, out->spec->base) ||

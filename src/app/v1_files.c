@@ -1,6 +1,7 @@
 /* /v1/files: files that are sent, for the vector stores they will be put into. */
 #include "app/receive.h"
 #include "app/v1.h"
+#include "knowledge/forget.h"
 #include "knowledge/upload.h"
 #include "sys/file.h"
 
@@ -50,7 +51,7 @@ static bool load_now(void *arg, struct err *err)
 
     if (!path)
         return err_arena(err, c->arena);
-    return find_now(arg, err) && file_load(c->arena, path, c->bytes_max, &c->bytes, err);
+    return file_load(c->arena, path, c->bytes_max, &c->bytes, err);
 }
 
 static struct shelf_call shelf_of(struct admin_call *call)
@@ -142,12 +143,60 @@ static bool show(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* Whether a base has a document of the file that the caller may not read. */
+static SUSPENDS bool hides(struct admin_call *call, struct base *base, struct str file, bool *out,
+                           struct err *err)
+{
+    struct str source = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
+    struct document_info *list;
+    size_t count;
+
+    *out = false;
+    if (!source.ptr)
+        return err_arena(err, call->arena);
+    if (!knowledge_needs(base_knowledge(base), &file, 1, out, err))
+        return false;
+    if (!*out)
+        return true;
+    if (!knowledge_list(base_knowledge(base), call->arena, call->who, &list, &count, err))
+        return false;
+    for (size_t i = 0; i < count && *out; i++)
+        *out = !str_eq(list[i].source, source);
+    return true;
+}
+
+/* Its bytes have the readers of every document that was made from it. */
+static SUSPENDS bool may_read(struct admin_call *call, struct str file, struct err *err)
+{
+    struct base_info *all;
+    bool hidden = false;
+    size_t count;
+
+    if (!bases_list(call->house->bases, call->arena, NULL, &all, &count, err))
+        return false;
+    for (size_t i = 0; i < count && !hidden; i++) {
+        struct base *base CLEANUP(base_release) = NULL;
+        struct err gone = {0};
+
+        if (!bases_borrow(call->house->bases, all[i].id, NULL, &base, &gone)) {
+            if (gone.code == ERR_NOT_FOUND)
+                continue;
+            *err = gone;
+            return false;
+        }
+        if (!hides(call, base, file, &hidden, err))
+            return false;
+    }
+    return !hidden || shelf_unknown(file, err);
+}
+
 static bool content(struct admin_call *call, struct err *err)
 {
     struct shelf_call c = shelf_of(call);
 
     c.bytes_max = (size_t)call->house->running->knowledge.file_bytes;
-    if (!v1_block(call, load_now, &c, err))
+    if (!v1_block(call, find_now, &c, err) || !may_read(call, c.file.id, err) ||
+        !v1_block(call, load_now, &c, err))
         return false;
     struct http_field fields[] = {{STR("x-content-type-options"), STR("nosniff")},
                                   {STR("content-disposition"), STR("attachment")}};

@@ -40,6 +40,7 @@ struct standing {
 struct standings {
     struct standing *at;
     size_t count;
+    bool sees_all; /* who asks may change the store */
 };
 
 struct listing {
@@ -72,6 +73,35 @@ static bool is_on_its_way(const struct listing *l, struct str id)
     return false;
 }
 
+static bool is_among(const struct document_info *documents, size_t count, struct str file)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(id_of(&documents[i]), file))
+            return true;
+    return false;
+}
+
+/* A file on its way again, or that failed on it, has the readers of the document that is there: to who may not read
+ * that, it is not on its way. */
+static SUSPENDS bool drop_hidden(struct admin_call *call, struct base *base, struct listing *l,
+                                 const struct document_info *seen, size_t seen_count,
+                                 struct err *err)
+{
+    struct document_info *all;
+    size_t all_count, kept = 0;
+
+    if (l->count == 0)
+        return true;
+    if (!knowledge_list(base_knowledge(base), call->arena, NULL, &all, &all_count, err))
+        return false;
+    for (size_t i = 0; i < l->count; i++)
+        if (is_among(seen, seen_count, l->list[i].file) ||
+            !is_among(all, all_count, l->list[i].file))
+            l->list[kept++] = l->list[i];
+    l->count = kept;
+    return true;
+}
+
 static SUSPENDS bool stand(struct admin_call *call, struct base *base, struct standings *out,
                            struct err *err)
 {
@@ -80,10 +110,13 @@ static SUSPENDS bool stand(struct admin_call *call, struct base *base, struct st
     struct base_info info;
     size_t count;
 
-    if (!v1_block(call, list_now, &l, err) || !base_info(base, call->arena, &info, err) ||
-        !knowledge_list(base_knowledge(base), call->arena, call_reader(call, &info), &documents,
-                        &count, err))
+    if (!v1_block(call, list_now, &l, err) || !base_info(base, call->arena, &info, err))
         return false;
+    const struct principal *reader = call_reader(call, &info);
+    if (!knowledge_list(base_knowledge(base), call->arena, reader, &documents, &count, err) ||
+        (reader && !drop_hidden(call, base, &l, documents, count, err)))
+        return false;
+    out->sees_all = !reader;
     out->count = 0;
     out->at = arena_array(call->arena, l.count + count + 1, sizeof *out->at);
     if (!out->at)
@@ -334,25 +367,41 @@ static bool cancel_now(void *arg, struct err *err)
     return batch_store(b->base, b->arena, &b->batch, err);
 }
 
+/* One taken out since counts as cancelled to who may change the store; to others it is as one they may not read. */
+static size_t count_batch(const struct standings *all, const struct attach_batch *batch,
+                          struct v1_counts *out)
+{
+    size_t seen = 0;
+
+    *out = (struct v1_counts){0};
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct standing *s = NULL;
+
+        for (size_t k = 0; k < all->count && !s; k++)
+            if (str_eq(all->at[k].id, batch->files[i]))
+                s = &all->at[k];
+        if (!s && !all->sees_all)
+            continue;
+        out->states[s ? s->state : ATTACH_CANCELLED]++;
+        seen++;
+    }
+    return seen;
+}
+
 static SUSPENDS bool write_batch(struct admin_call *call, struct base *base,
                                  const struct attach_batch *batch, struct err *err)
 {
-    struct v1_counts counts = {0};
     struct json_writer *w = &call->reply;
     struct standings all;
+    struct v1_counts counts;
 
     if (!stand(call, base, &all, err))
         return false;
-    for (size_t i = 0; i < batch->count; i++) {
-        enum attach_state state = ATTACH_CANCELLED; /* taken out since */
-
-        for (size_t k = 0; k < all.count; k++)
-            if (str_eq(all.at[k].id, batch->files[i]))
-                state = all.at[k].state;
-        counts.states[state]++;
-    }
+    size_t count = count_batch(&all, batch, &counts);
+    if (count == 0 && !all.sees_all)
+        return batch_unknown(batch->id, err);
     bool busy = counts.states[ATTACH_IN_PROGRESS] > 0;
-    bool failed = batch->count > 0 && counts.states[ATTACH_FAILED] == batch->count;
+    bool failed = count > 0 && counts.states[ATTACH_FAILED] == count;
     jw_object(w);
     reply_text(w, "id", batch->id);
     reply_text(w, "object", STR("vector_store.files_batch"));
@@ -459,10 +508,14 @@ static bool list_batch(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
     struct standings all;
+    struct v1_counts counts;
     struct batch_call b;
 
-    return find_batch(call, false, &base, &b, err) && stand(call, base, &all, err) &&
-           write_list(call, base_id(base), &all, b.batch.files, b.batch.count, err);
+    if (!find_batch(call, false, &base, &b, err) || !stand(call, base, &all, err))
+        return false;
+    if (!all.sees_all && count_batch(&all, &b.batch, &counts) == 0)
+        return batch_unknown(b.batch.id, err);
+    return write_list(call, base_id(base), &all, b.batch.files, b.batch.count, err);
 }
 
 /* ---- the text of a file ---- */

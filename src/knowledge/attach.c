@@ -217,6 +217,12 @@ bool batch_store(const char *base, struct arena *arena, struct attach_batch *bat
     return store(arena, base, BATCHES, batch->id, &b, err);
 }
 
+bool batch_unknown(struct str id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "nothing has the id \"" STR_FMT "\"",
+                   STR_ARG(str_slice(id, 0, 100)));
+}
+
 bool batch_find(const char *base, struct arena *arena, struct str id, struct attach_batch *out,
                 struct err *err)
 {

@@ -40,6 +40,8 @@ bool batch_store(const char *base, struct arena *arena, struct attach_batch *bat
     MUST_CHECK;
 bool batch_find(const char *base, struct arena *arena, struct str id, struct attach_batch *out,
                 struct err *err) MUST_CHECK; /* ERR_NOT_FOUND */
+/* As batch_find() says it of one that there is none of; false. */
+bool batch_unknown(struct str id, struct err *err);
 
 const char *attach_state_name(enum attach_state state);
 

@@ -135,6 +135,11 @@ bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wi
     return true;
 }
 
+bool shelf_unknown(struct str id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "no file \"" STR_FMT "\"", STR_ARG(str_slice(id, 0, 100)));
+}
+
 bool shelf_find(const char *dir, struct arena *arena, struct str id, struct str tenant,
                 struct shelf_file *out, struct err *err)
 {
@@ -153,7 +158,7 @@ bool shelf_find(const char *dir, struct arena *arena, struct str id, struct str 
         *err = why;
         return false;
     }
-    return err_set(err, ERR_NOT_FOUND, "no file \"" STR_FMT "\"", STR_ARG(str_slice(id, 0, 100)));
+    return shelf_unknown(id, err);
 }
 
 bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct shelf_file **out,
@@ -188,8 +193,7 @@ bool shelf_remove(const char *dir, struct arena *arena, struct str id, struct er
     const char *facts = facts_path(dir, arena, id), *path = shelf_path(dir, arena, id);
 
     if (!is_id(id))
-        return err_set(err, ERR_NOT_FOUND, "no file \"" STR_FMT "\"",
-                       STR_ARG(str_slice(id, 0, 100)));
+        return shelf_unknown(id, err);
     if (!facts || !path)
         return err_arena(err, arena);
     return file_remove(facts, err) && file_remove(path, err) && file_sync_dir(dir, err);

@@ -20,6 +20,7 @@ bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wi
 /* ERR_NOT_FOUND: none has this id, or it belongs to another tenant (empty: whosever it is). */
 bool shelf_find(const char *dir, struct arena *arena, struct str id, struct str tenant,
                 struct shelf_file *out, struct err *err) MUST_CHECK;
+bool shelf_unknown(struct str id, struct err *err); /* as it says it; false */
 /* In the order they came; none when there is no directory yet. */
 bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct shelf_file **out,
                 size_t *count, struct err *err) MUST_CHECK;

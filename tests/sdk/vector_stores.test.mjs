@@ -207,6 +207,47 @@ test("batches: some read, some not; pages by cursor; cancelled", async () => {
   assert.deepEqual(kept("files"), []);
 });
 
+test("a file whose readers are others is in no number, list or batch, and its bytes are theirs too", async () => {
+  const store = await client.vectorStores.create({ name: "Readers" });
+  const send = async (name, text) => (await client.files.create({ file: await toFile(Buffer.from(text), name), purpose: "assistants" })).id;
+  const [open, secret, broken] = [await send("open.txt", "The fee is 3 euros.\n"), await send("secret.txt", "The merger closes in spring.\n"), await send("broken.pdf", "%PDF-1.7 nothing")];
+  const batch = await client.vectorStores.fileBatches.createAndPoll(store.id, { file_ids: [open, secret] }, poll);
+  const alone = await client.vectorStores.fileBatches.createAndPoll(store.id, { file_ids: [secret] }, poll);
+  const document = (await (await fetch(`${weir.url}/api/v1/knowledge/${store.id}/documents`, { headers: { authorization: `Bearer ${weir.admin}` } })).json())
+    .items.find((d) => d.path === "secret.txt");
+  const label = async (readers) => assert.equal((await fetch(`${weir.url}/api/v1/knowledge/${store.id}/documents/${document.id}`,
+    { method: "PATCH", headers: { authorization: `Bearer ${weir.admin}`, "content-type": "application/json" }, body: JSON.stringify({ readers }) })).status, 200);
+  const seen = async (who) => {
+    const [one, many] = [await who.vectorStores.retrieve(store.id), await who.vectorStores.fileBatches.retrieve(batch.id, { vector_store_id: store.id })];
+    const listed = (await who.vectorStores.fileBatches.listFiles(batch.id, { vector_store_id: store.id })).data.length;
+    return [one.file_counts.total, one.usage_bytes, one.status, many.file_counts.total, many.file_counts.cancelled, many.status, listed, (await who.vectorStores.files.list(store.id)).data.length];
+  };
+  const size = 20, hidden = 29;
+  assert.deepEqual(await seen(app), [2, size + hidden, "completed", 2, 0, "completed", 2, 2]);
+  await label(["tenant:nobody"]);
+  assert.deepEqual(await seen(app), [1, size, "completed", 1, 0, "completed", 1, 1]);
+  assert.deepEqual(await seen(client), [2, size + hidden, "completed", 2, 0, "completed", 2, 2]); // who may change it
+  const same = async (call, other) => {
+    const [mine, none] = await Promise.all([call, other].map((promise) => promise.catch((e) => e)));
+    assert.deepEqual([mine.status, mine.message.replaceAll(/(file-|vsfb_)[0-9a-f]+/g, "ID")], [404, none.message.replaceAll(/(file-|vsfb_)[0-9a-f]+/g, "ID")]);
+  };
+  const within = { vector_store_id: store.id }, [noBatch, noFile] = ["vsfb_" + "0".repeat(24), "file-" + "0".repeat(24)];
+  await same(app.vectorStores.fileBatches.retrieve(alone.id, within), app.vectorStores.fileBatches.retrieve(noBatch, within));
+  await same(app.vectorStores.fileBatches.listFiles(alone.id, within), app.vectorStores.fileBatches.listFiles(noBatch, within));
+  await same(client.files.content(secret), client.files.content(noFile)); // as GET .../documents/{id}/content
+  assert.equal(await (await client.files.content(open)).text(), "The fee is 3 euros.\n");
+  // On its way again, or failed on it: the readers are those of the document that is there.
+  await client.vectorStores.files.create(store.id, { file_id: secret });
+  await same(app.vectorStores.files.retrieve(secret, within), app.vectorStores.files.retrieve(noFile, within));
+  assert.deepEqual((await seen(app)).slice(0, 3), [1, size, "completed"]);
+  await client.vectorStores.files.createAndPoll(store.id, { file_id: broken }, poll);
+  assert.equal((await app.vectorStores.retrieve(store.id)).file_counts.failed, 1); // nobody said who may read it
+  await label([]);
+  assert.equal(await (await client.files.content(secret)).text(), "The merger closes in spring.\n");
+  await client.vectorStores.delete(store.id);
+  for (const id of [open, secret, broken]) await client.files.delete(id);
+});
+
 test("file_search: the documents' own sentences, and a model that writes from them", async () => {
   const store = await client.vectorStores.create({ name: "Searched" });
   const file = await client.vectorStores.files.uploadAndPoll(store.id, await toFile(Buffer.from(fees), "fees.md"), poll);
