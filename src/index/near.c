@@ -225,10 +225,10 @@ static void look_at(struct looking *l, struct str key)
         !shape_read(&shape, word.text))
         return;
     size_t same = same_beginning(&l->wanted, &shape);
-
     bool is_same = same == l->wanted.count && same == shape.count; /* but for accents */
 
-    if (!is_same && same >= NEAR_SAME && is_ending(&l->wanted, same) && is_ending(&shape, same)) {
+    if (!(is_same && l->most) && same >= NEAR_SAME && is_ending(&l->wanted, same) &&
+        is_ending(&shape, same)) {
         word.kind = NEAR_FAMILY;
         word.apart = (uint32_t)(l->wanted.count + shape.count - 2 * same);
         offer(l, word, key);

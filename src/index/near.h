@@ -6,7 +6,7 @@
  *          NEAR_OTHER_FROM on, as "password" is no "passport", "resort" no "report" and "conventional" no "consent". The
  *          first letter is right, or changed over with the second; below NEAR_OTHER_FROM letters the last, too.
  * Family   "hyperinflationari", "hyperinfl": NEAR_SAME letters at least, and behind them endings by which English makes
- *          one word of another.
+ *          one word of another; of a word that is right also itself with other accents.
  * Seen     only words of passages that may be seen: what a filter hides is neither found nor counted, and crowds
  *          nothing out. Words with digits or ideographs have nothing near: another number is another thing.
  * Cost     the dictionary's words with the same first letter are read, some 50 ns each.
