@@ -1,45 +1,12 @@
 /* A request for an Anthropic provider: what stands beside turns and tools. */
-#include <math.h>
-
 #include "models/anthropic.h"
+#include "models/claude.h"
 #include "models/members.h"
 #include "models/models.h"
 #include "models/tools.h"
 
 #define VERSION          "2023-06-01" /* anthropic-version, where the settings name none */
 #define MAX_TOKENS_USUAL 4096 /* the field is required here; neither client nor model said */
-#define BUDGET_MIN       1024 /* fewer are refused */
-
-/* ---- thinking ---- */
-
-/* Models up to 4.5 want a budget of tokens; later ones decide themselves how much, guided by an effort. */
-static bool wants_budget(struct str model)
-{
-    static const char *const older[] = {"claude-2", "claude-3", "-4-0",          "-4-1",
-                                        "-4-5",     "-4.5",     "-4-2025",       "claude-opus-4@",
-                                        "-4.1",     "-4-v1",    "claude-instant"};
-
-    for (size_t i = 0; i < ARRAY_LEN(older); i++)
-        if (str_find(model, str_from(older[i])) < model.len)
-            return true;
-    return false;
-}
-
-static const struct {
-    const char *effort;
-    int64_t budget;   /* tokens, for models that want one; 0: none */
-    const char *name; /* what this wire calls the effort; NULL: no thinking */
-} efforts[] = {
-    {"none", 0, NULL},          {"minimal", BUDGET_MIN, "low"}, {"low", 2048, "low"},
-    {"medium", 8192, "medium"}, {"high", 16384, "high"},        {"xhigh", 32768, "xhigh"},
-    {"max", 32768, "max"},
-};
-
-struct thinking {
-    bool on, off, adaptive;
-    int64_t budget;
-    const char *effort;
-};
 
 static int64_t max_tokens_of(const struct conversation *in, const struct model *to)
 {
@@ -48,56 +15,10 @@ static int64_t max_tokens_of(const struct conversation *in, const struct model *
     return to->output_tokens_max > 0 ? to->output_tokens_max : MAX_TOKENS_USUAL;
 }
 
-static bool choose_effort(const struct conversation *in, const struct model *to,
-                          struct losses *losses, struct thinking *out, struct err *err)
-{
-    for (size_t i = 0; i < ARRAY_LEN(efforts); i++) {
-        if (!str_eq(in->reasoning_effort, str_from(efforts[i].effort)))
-            continue;
-        out->off = !efforts[i].name;
-        out->on = efforts[i].name;
-        out->budget = efforts[i].budget;
-        out->adaptive = out->on && !wants_budget(to->remote_name);
-        out->effort = out->adaptive ? efforts[i].name : NULL;
-        return true;
-    }
-    return losses_note(losses, STR("reasoning_effort"), "the provider knows no such effort", err);
-}
-
-/* What it is to be, and whether this request has room for it. */
-static bool choose_thinking(const struct conversation *in, const struct model *to,
-                            struct losses *losses, struct thinking *out, struct err *err)
-{
-    if (in->reasoning_budget == 0) {
-        out->off = true;
-    } else if (in->reasoning_budget > 0) {
-        out->on = true;
-        out->budget = MAX_OF(in->reasoning_budget, BUDGET_MIN);
-    } else if (in->reasoning_effort.ptr) {
-        if (!choose_effort(in, to, losses, out, err))
-            return false;
-    } else if (in->reasoning_adaptive && !wants_budget(to->remote_name)) {
-        out->on = out->adaptive = true;
-    }
-    if (!out->on)
-        return true;
-    if (in->tool_choice == CHOOSE_ANY || in->tool_choice == CHOOSE_NAMED) {
-        *out = (struct thinking){0};
-        return losses_note(losses, STR("reasoning_effort"),
-                           "the provider cannot think where a tool must be called", err);
-    }
-    if (out->adaptive)
-        return true;
-    out->budget = MIN_OF(out->budget, max_tokens_of(in, to) - 1);
-    if (out->budget >= BUDGET_MIN)
-        return true;
-    *out = (struct thinking){0};
-    return losses_note(losses, STR("reasoning_effort"),
-                       "max_tokens leaves the provider no room to think", err);
-}
+/* ---- thinking ---- */
 
 static void write_thinking(struct json_writer *w, const struct conversation *in,
-                           const struct thinking *thinking)
+                           const struct claude_thinking *thinking)
 {
     if (!thinking->on && !thinking->off)
         return;
@@ -140,31 +61,6 @@ static void write_output_config(struct json_writer *w, const struct conversation
 }
 
 /* ---- what is narrower here ---- */
-
-/* A thinking model of this house samples as it likes. */
-static bool fit_sampling(struct conversation *c, bool thinks, struct losses *losses,
-                         struct err *err)
-{
-    static const char *const why = "the provider takes it only without reasoning";
-
-    if (c->temperature > 1) {
-        c->temperature = 1;
-        if (!losses_note(losses, STR("temperature"), "the provider takes 0 to 1; 1 was sent", err))
-            return false;
-    }
-    if (!thinks)
-        return true;
-    if (c->temperature < 1 && !losses_note(losses, STR("temperature"), why, err))
-        return false;
-    if (c->top_p < 0.95 && !losses_note(losses, STR("top_p"), why, err))
-        return false;
-    if (c->top_k > 0 && !losses_note(losses, STR("top_k"), why, err))
-        return false;
-    c->temperature = (double)NAN;
-    c->top_p = c->top_p < 0.95 ? (double)NAN : c->top_p;
-    c->top_k = -1;
-    return true;
-}
 
 static void write_tool_choice(struct json_writer *w, const struct conversation *in)
 {
@@ -217,7 +113,7 @@ static bool write_tier(struct json_writer *w, const struct conversation *in, str
     if (!in->service_tier.ptr)
         return true;
     if (!standard && !str_eq(in->service_tier, STR("auto")))
-        return losses_note(losses, STR("service_tier"), "the provider has no such tier", err);
+        return fields_lose(in, "service_tier", "the provider has no such tier", losses, err);
     jw_key(w, "service_tier");
     jw_cstr(w, standard ? "standard_only" : "auto");
     return true;
@@ -251,14 +147,17 @@ static bool write_foreign(struct json_writer *w, const struct conversation *in,
                           const struct model *to, struct losses *losses, struct err *err)
 {
     struct conversation fitted = *in;
-    struct thinking thinking = {0};
+    struct claude_thinking thinking;
 
     if (!fields_losses(in, anthropic_fields, anthropic_field_count, losses, err) ||
-        !extras_losses(in, losses, err) || !choose_thinking(in, to, losses, &thinking, err) ||
-        !fit_sampling(&fitted, thinking.on, losses, err))
+        !extras_losses(in, losses, err) ||
+        !claude_thinking_choose(in, to->remote_name, max_tokens_of(in, to), losses, &thinking,
+                                err) ||
+        !claude_sampling_fit(&fitted, thinking.on, losses, err))
         return false;
-    if (in->format == FORMAT_JSON && !losses_note(losses, STR("response_format"),
-                                                  "the provider writes JSON by a schema only", err))
+    if (in->format == FORMAT_JSON &&
+        !fields_lose(in, "response_format", "the provider writes JSON by a schema only", losses,
+                     err))
         return false;
     fitted.max_tokens = -1; /* written by the caller */
     fields_write(w, &fitted, anthropic_fields, anthropic_field_count);

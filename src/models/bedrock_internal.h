@@ -9,7 +9,7 @@
 #define WEIR_MODELS_BEDROCK_INTERNAL_H
 
 #include "base/json.h"
-#include "models/dialect.h"
+#include "models/claude.h"
 
 /* conversation.own */
 struct bedrock_asked {
@@ -38,6 +38,7 @@ struct bedrock_writing {
     const struct conversation *in;
     struct str remote;
     struct losses *losses;
+    struct claude_thinking thinking; /* of Claude alone */
     struct json_writer w;
     struct str open; /* role of the message that is open, or empty */
     bool has_calls;  /* a tool was called or answered before */

@@ -450,8 +450,8 @@ bool bedrock_write_tools(struct bedrock_writing *k, struct err *err)
     if (!k->has_calls && (!functions || none))
         return true; /* not to be called: not shown */
     if (none && functions &&
-        !losses_note(k->losses, STR("tool_choice"),
-                     "bedrock cannot forbid calls once there have been some", err))
+        !fields_lose(k->in, "tool_choice", "bedrock cannot forbid calls once there have been some",
+                     k->losses, err))
         return false;
     jw_key(&k->w, "toolConfig");
     jw_object(&k->w);

@@ -26,7 +26,7 @@ static bool write_inference(struct bedrock_writing *k, struct err *err)
         jw_key(&k->w, "temperature");
         jw_f64(&k->w, MIN_OF(in->temperature, 1.0));
         if (in->temperature > 1 &&
-            !losses_note(k->losses, STR("temperature"), "bedrock takes 0 to 1", err))
+            !fields_lose(in, "temperature", "bedrock takes 0 to 1", k->losses, err))
             return false;
     }
     if (in->stop_count) {
@@ -40,54 +40,20 @@ static bool write_inference(struct bedrock_writing *k, struct err *err)
     return true;
 }
 
-/* Models up to 4.5 want a budget of tokens; later ones an effort. */
-static bool wants_budget(struct str remote)
-{
-    static const char *const old[] = {"claude-3",        "claude-sonnet-4-2", "claude-opus-4-2",
-                                      "claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5",
-                                      "claude-opus-4-5"};
-
-    for (size_t i = 0; i < ARRAY_LEN(old); i++)
-        if (bedrock_is_by(remote, old[i]))
-            return true;
-    return false;
-}
-
-static int64_t budget_of(const struct conversation *in)
-{
-    static const struct {
-        const char *effort;
-        int64_t budget;
-    } efforts[] = {{"none", 0},     {"minimal", 1024}, {"low", 1024}, {"medium", 4096},
-                   {"high", 16384}, {"xhigh", 32768},  {"max", 32768}};
-
-    if (in->reasoning_budget >= 0)
-        return in->reasoning_budget;
-    for (size_t i = 0; i < ARRAY_LEN(efforts); i++)
-        if (str_eq(in->reasoning_effort, str_from(efforts[i].effort)))
-            return efforts[i].budget;
-    return 0;
-}
-
-/* Inside additionalModelRequestFields. A budget leaves room for the answer. */
+/* Inside additionalModelRequestFields. */
 static void write_thinking(struct bedrock_writing *k)
 {
-    int64_t budget = budget_of(k->in);
+    const struct claude_thinking *thinking = &k->thinking;
 
-    if (k->in->max_tokens > 0)
-        budget = MIN_OF(budget, k->in->max_tokens - 1);
+    if (!thinking->on && !thinking->off)
+        return;
     jw_key(&k->w, "thinking");
     jw_object(&k->w);
-    if (wants_budget(k->remote) || k->in->reasoning_budget >= 0) {
-        jw_key(&k->w, "type");
-        jw_cstr(&k->w, budget >= 1024 ? "enabled" : "disabled");
-        if (budget >= 1024) {
-            jw_key(&k->w, "budget_tokens");
-            jw_i64(&k->w, budget);
-        }
-    } else {
-        jw_key(&k->w, "type");
-        jw_cstr(&k->w, str_eq(k->in->reasoning_effort, STR("none")) ? "disabled" : "adaptive");
+    jw_key(&k->w, "type");
+    jw_cstr(&k->w, thinking->off ? "disabled" : thinking->adaptive ? "adaptive" : "enabled");
+    if (thinking->on && !thinking->adaptive) {
+        jw_key(&k->w, "budget_tokens");
+        jw_i64(&k->w, thinking->budget);
     }
     jw_object_end(&k->w);
 }
@@ -101,17 +67,18 @@ static bool write_maker_reasoning(struct bedrock_writing *k, struct err *err)
 {
     const struct conversation *in = k->in;
 
-    if (!wants_thinking(in))
-        return true;
     if (bedrock_is_by(k->remote, "anthropic.")) {
         write_thinking(k);
         return true;
     }
+    if (!wants_thinking(in))
+        return true;
     if (bedrock_is_by(k->remote, "openai.") && in->reasoning_effort.ptr) {
         bedrock_member(&k->w, "reasoning_effort", in->reasoning_effort);
         return true;
     }
-    return losses_note(k->losses, STR("reasoning_effort"), "the model's maker takes none", err);
+    return fields_lose(in, in->reasoning_effort.ptr ? "reasoning_effort" : "reasoning_budget",
+                       "the model's maker takes none", k->losses, err);
 }
 
 static bool write_top_k(struct bedrock_writing *k, struct err *err)
@@ -122,7 +89,7 @@ static bool write_top_k(struct bedrock_writing *k, struct err *err)
         return true;
     if (!nova && !bedrock_is_by(k->remote, "anthropic.") && !bedrock_is_by(k->remote, "mistral.") &&
         !bedrock_is_by(k->remote, "cohere."))
-        return losses_note(k->losses, STR("top_k"), "the model's maker takes none", err);
+        return fields_lose(k->in, "top_k", "the model's maker takes none", k->losses, err);
     if (nova) {
         jw_key(&k->w, "inferenceConfig");
         jw_object(&k->w);
@@ -177,12 +144,10 @@ static bool write_output(struct bedrock_writing *k, struct err *err)
 {
     const struct conversation *in = k->in;
     bool schema = in->format == FORMAT_SCHEMA && in->schema.len;
-    bool effort = bedrock_is_by(k->remote, "anthropic.") && in->reasoning_effort.ptr &&
-                  !wants_budget(k->remote) && !str_eq(in->reasoning_effort, STR("none")) &&
-                  in->reasoning_budget < 0;
+    const char *effort = k->thinking.effort;
 
     if (in->format == FORMAT_JSON &&
-        !losses_note(k->losses, STR("response_format"), "bedrock takes a schema or nothing", err))
+        !fields_lose(in, "response_format", "bedrock takes a schema or nothing", k->losses, err))
         return false;
     if (!schema && !effort)
         return true;
@@ -204,7 +169,7 @@ static bool write_output(struct bedrock_writing *k, struct err *err)
         jw_object_end(&k->w);
     }
     if (effort)
-        bedrock_member(&k->w, "effort", in->reasoning_effort);
+        bedrock_member(&k->w, "effort", str_from(effort));
     jw_object_end(&k->w);
     return true;
 }
@@ -217,7 +182,7 @@ static bool write_tier(struct bedrock_writing *k, struct err *err)
         return true;
     if (!str_eq(tier, STR("default")) && !str_eq(tier, STR("flex")) &&
         !str_eq(tier, STR("priority")) && !str_eq(tier, STR("reserved")))
-        return losses_note(k->losses, STR("service_tier"), "bedrock has no such tier", err);
+        return fields_lose(k->in, "service_tier", "bedrock has no such tier", k->losses, err);
     jw_key(&k->w, "serviceTier");
     jw_object(&k->w);
     bedrock_member(&k->w, "type", tier);
@@ -247,8 +212,29 @@ static bool write_extras(struct bedrock_writing *k, struct err *err)
     return true;
 }
 
+/* What Claude can be told of it, beside what else is asked. */
+static bool fit_claude(struct bedrock_writing *k, struct err *err)
+{
+    struct conversation *fitted;
+
+    if (!bedrock_is_by(k->remote, "anthropic."))
+        return true;
+    fitted = arena_alloc(k->arena, sizeof *fitted);
+    if (!fitted)
+        return err_arena(err, k->arena);
+    *fitted = *k->in;
+    if (!claude_thinking_choose(k->in, k->remote, MAX_OF(k->in->max_tokens, 0), k->losses,
+                                &k->thinking, err) ||
+        !claude_sampling_fit(fitted, k->thinking.on, k->losses, err))
+        return false;
+    k->in = fitted;
+    return true;
+}
+
 static bool write_converse(struct bedrock_writing *k, struct err *err)
 {
+    if (!fit_claude(k, err))
+        return false;
     jw_object(&k->w);
     bedrock_write_system(k);
     if (!bedrock_write_messages(k, err) || !bedrock_write_tools(k, err) ||
@@ -452,7 +438,7 @@ bool bedrock_write_request(struct arena *arena, const struct conversation *in,
     if (in->kind == ASK_COMPLETION)
         return err_set(err, ERR_INVALID,
                        "model: Converse completes no bare prompt; ask it by chat");
-    if (in->n > 1 && !losses_note(losses, STR("n"), "bedrock makes one answer", err))
+    if (in->n > 1 && !fields_lose(in, "n", "bedrock makes one answer", losses, err))
         return false;
     if (!fields_losses(in, bedrock_fields, bedrock_field_count, losses, err))
         return false;

@@ -83,6 +83,10 @@ void fields_write(struct json_writer *w, const struct conversation *from,
  * cover their `at`; a dialect lists further members it handles as rows with kind FIELD_OWN and no read. */
 bool fields_losses(const struct conversation *from, const struct field *fields, size_t count,
                    struct losses *losses, struct err *err) MUST_CHECK;
+/* One of them that the target can do in part or not with what stands beside it: `name` is the chat dialect's, what is
+ * told is the client's own name for it. */
+bool fields_lose(const struct conversation *from, const char *name, const char *why,
+                 struct losses *losses, struct err *err) MUST_CHECK;
 /* Fields that the client's dialect does not know mean nothing to another family: all are losses. */
 bool extras_losses(const struct conversation *from, struct losses *losses, struct err *err)
     MUST_CHECK;

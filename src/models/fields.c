@@ -2,6 +2,7 @@
 #include "models/dialect.h"
 
 #include <math.h>
+#include <string.h>
 
 #define NUMBER_MAX 1e15 /* every integer below it is exact in a double */
 
@@ -332,6 +333,20 @@ bool fields_losses(const struct conversation *from, const struct field *fields, 
             !losses_note(losses, name_for(from, others[i].at, others[i].name), NO_FIELD, err))
             return false;
     return true;
+}
+
+bool fields_lose(const struct conversation *from, const char *name, const char *why,
+                 struct losses *losses, struct err *err)
+{
+    struct str told = str_from(name);
+
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (strcmp(members[i].name, name) == 0)
+            told = name_for(from, members[i].at, name);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (strcmp(others[i].name, name) == 0)
+            told = name_for(from, others[i].at, name);
+    return losses_note(losses, told, why, err);
 }
 
 bool extras_losses(const struct conversation *from, struct losses *losses, struct err *err)

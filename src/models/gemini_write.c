@@ -421,7 +421,7 @@ static bool write_stops(struct writing *k, struct err *err)
         jw_str(&k->w, k->in->stops[i]);
     jw_array_end(&k->w);
     return count == k->in->stop_count ||
-           losses_note(k->losses, STR("stop"), "gemini takes five at most", err);
+           fields_lose(k->in, "stop", "gemini takes five at most", k->losses, err);
 }
 
 /* Google's own translation of efforts to budgets; from the third generation on there are levels. */

@@ -5,8 +5,9 @@
 #include "models/openai_internal.h"
 #include "models/rerank.h"
 
-#define REASONING_LOW  4096  /* tokens of a budget that are called a low effort, */
-#define REASONING_HIGH 16384 /* and above which it is high: Weir's own measure */
+#define STOPS_OF_OPENAI 4
+#define REASONING_LOW   4096  /* tokens of a budget that are called a low effort, */
+#define REASONING_HIGH  16384 /* and above which it is high: Weir's own measure */
 
 struct writing {
     struct json_writer w;
@@ -588,8 +589,24 @@ static bool write_sampling_extras(struct json_writer *w, const struct conversati
         write_number(w, "min_p", in->min_p);
         return true;
     }
-    return (in->top_k == -1 || losses_note(losses, STR("top_k"), why, err)) &&
-           (isnan(in->min_p) || in->min_p == 0 || losses_note(losses, STR("min_p"), why, err));
+    return (in->top_k == -1 || fields_lose(in, "top_k", why, losses, err)) &&
+           (isnan(in->min_p) || in->min_p == 0 || fields_lose(in, "min_p", why, losses, err));
+}
+
+static bool write_stops(struct json_writer *w, const struct conversation *in, uint32_t most,
+                        struct losses *losses, struct err *err)
+{
+    uint32_t count = MIN_OF(in->stop_count, most);
+
+    if (!count)
+        return true;
+    jw_key(w, "stop");
+    jw_array(w);
+    for (uint32_t i = 0; i < count; i++)
+        jw_str(w, in->stops[i]);
+    jw_array_end(w);
+    return count == in->stop_count ||
+           fields_lose(in, "stop", "the provider takes four at most", losses, err);
 }
 
 bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
@@ -601,13 +618,8 @@ bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
     write_number(w, "presence_penalty", in->presence_penalty);
     write_count(w, "n", in->n);
     write_count(w, "seed", in->seed);
-    if (in->stop_count) {
-        jw_key(w, "stop");
-        jw_array(w);
-        for (uint32_t i = 0; i < in->stop_count; i++)
-            jw_str(w, in->stops[i]);
-        jw_array_end(w);
-    }
+    if (!write_stops(w, in, openai_is_original(to) ? STOPS_OF_OPENAI : in->stop_count, losses, err))
+        return false;
     raw_member(w, "logit_bias", in->logit_bias);
     member(w, "user", in->user);
     if (in->stream) {
@@ -619,29 +631,32 @@ bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
     return write_sampling_extras(w, in, to, losses, err);
 }
 
-/* A budget of tokens is told as an effort: the dialect has no number for it. */
+bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
+                   struct err *err)
+{
+    int64_t budget = in->reasoning_effort.ptr ? -1 : in->reasoning_budget;
+
+    *out = str_eq(in->reasoning_effort, STR("max")) ? STR("xhigh") : in->reasoning_effort;
+    if (budget == 0 && none)
+        *out = STR("none");
+    if (budget <= 0)
+        return true;
+    *out = budget <= REASONING_LOW    ? STR("low")
+           : budget <= REASONING_HIGH ? STR("medium")
+                                      : STR("high");
+    return fields_lose(in, "reasoning_budget",
+                       "the provider takes an effort, not a number of tokens", losses, err);
+}
+
+/* Off is what other houses' models do when nothing is said, or cannot be told. */
 static bool write_effort(struct writing *o, struct err *err)
 {
-    const struct conversation *in = o->in;
-    struct str effort = in->reasoning_effort;
+    struct str effort;
 
-    if (!effort.ptr && in->reasoning_budget >= 0) {
-        effort = in->reasoning_budget == 0                ? STR("none")
-                 : in->reasoning_budget <= REASONING_LOW  ? STR("low")
-                 : in->reasoning_budget <= REASONING_HIGH ? STR("medium")
-                                                          : STR("high");
-        if (in->reasoning_budget > 0 &&
-            !losses_note(o->losses, STR("reasoning_budget"),
-                         "the provider takes an effort, not a number of tokens", err))
-            return false;
-        if (in->reasoning_budget == 0 && !openai_is_original(o->to))
-            effort =
-                STR_NONE; /* off is what their models do when nothing is said, or cannot be told */
-    }
-    if (str_eq(effort, STR("max")))
-        effort = STR("xhigh");
+    if (!openai_effort(o->in, openai_is_original(o->to), o->losses, &effort, err))
+        return false;
     member(&o->w, "reasoning_effort", effort);
-    habits_write_thinking(&o->w, in, o->to);
+    habits_write_thinking(&o->w, o->in, o->to);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "models/members.h"
 #include "models/models.h"
+#include "models/openai_internal.h"
 #include "models/responses.h"
 #include "models/tools.h"
 
@@ -11,6 +12,7 @@ struct sending {
     struct arena *arena;
     struct json_writer *w;
     const struct conversation *in;
+    const struct model *to;
     struct losses *losses;
     bool same; /* the client speaks this dialect too */
     bool message_open;
@@ -348,30 +350,23 @@ static void write_text(struct json_writer *w, const struct conversation *in)
     jw_object_end(w);
 }
 
-static struct str effort_of(const struct conversation *in)
+static bool write_reasoning_config(const struct sending *s, struct err *err)
 {
-    if (in->reasoning_effort.ptr)
-        return str_eq(in->reasoning_effort, STR("max")) ? STR("xhigh") : in->reasoning_effort;
-    if (in->reasoning_budget <= 0)
-        return STR_NONE;
-    return in->reasoning_budget <= 2048   ? STR("low")
-           : in->reasoning_budget <= 8192 ? STR("medium")
-                                          : STR("high");
-}
+    struct json_writer *w = s->w;
+    struct str effort;
 
-static void write_reasoning_config(struct json_writer *w, const struct conversation *in)
-{
-    struct str effort = effort_of(in);
-
-    if (!effort.ptr && !in->reasoning_summary.ptr)
-        return;
+    if (!openai_effort(s->in, openai_is_original(s->to), s->losses, &effort, err))
+        return false;
+    if (!effort.ptr && !s->in->reasoning_summary.ptr)
+        return true;
     jw_key(w, "reasoning");
     jw_object(w);
     if (effort.ptr)
         write_text_member(w, "effort", effort);
-    if (in->reasoning_summary.ptr)
-        write_text_member(w, "summary", in->reasoning_summary);
+    if (s->in->reasoning_summary.ptr)
+        write_text_member(w, "summary", s->in->reasoning_summary);
     jw_object_end(w);
+    return true;
 }
 
 static bool write_extras(struct sending *s, struct err *err)
@@ -428,8 +423,9 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
     write_tool_choice(w, s->in);
     if (!write_as_asked(s, "text", asked ? asked->text : STR_NONE))
         write_text(w, s->in);
-    if (!write_as_asked(s, "reasoning", asked ? asked->reasoning : STR_NONE))
-        write_reasoning_config(w, s->in);
+    if (!write_as_asked(s, "reasoning", asked ? asked->reasoning : STR_NONE) &&
+        !write_reasoning_config(s, err))
+        return false;
     write_include(s);
     if (s->in->metadata.ptr) {
         jw_key(w, "metadata");
@@ -452,6 +448,7 @@ bool responses_write_request(struct arena *arena, const struct conversation *in,
     struct sending s = {.arena = arena,
                         .w = &w,
                         .in = in,
+                        .to = to,
                         .losses = losses,
                         .same = in->spoken == &dialect_responses};
     struct buf body;

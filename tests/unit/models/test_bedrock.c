@@ -40,9 +40,8 @@ static const struct {
      "{\"system\":[{\"text\":\"S\"},{\"cachePoint\":{\"type\":\"default\",\"ttl\":\"1h\"}}],"
      "\"messages\":[{\"role\":\"user\","
      "\"content\":[{\"text\":\"Hi\"},{\"cachePoint\":{\"type\":\"default\"}}]}]," CONFIG(
-         "\"maxTokens\":9") ",\"additionalModelRequestFields\":{\"thinking\":{\"type\":"
-                            "\"disabled\"},\"top_k\":5}}",
-     0},
+         "\"maxTokens\":9") ",\"additionalModelRequestFields\":{\"top_k\":5}}",
+     1}, /* no room to think */
     {"thinking, its signature, calls and results", CLAUDE, &dialect_anthropic,
      "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
      "2000},\"messages\":["

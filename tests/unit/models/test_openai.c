@@ -344,7 +344,7 @@ TEST(fields_of_another_family_are_losses_by_their_own_names)
     buf_init(&all, arena, KIB);
     for (uint32_t i = 0; i < losses.count; i++)
         buf_fmt(&all, STR_FMT " ", STR_ARG(losses.fields[i]));
-    EXPECT(str_eq(buf_view(&all), STR("top_k reasoning_budget mystery ")), STR_FMT,
+    EXPECT(str_eq(buf_view(&all), STR("top_k thinking mystery ")), STR_FMT,
            STR_ARG(buf_view(&all)));
     kit_same_json(arena, "what is left", out.body,
                   "{\"model\":\"remote-m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"

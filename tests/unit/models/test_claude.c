@@ -1,0 +1,127 @@
+/* What Claude takes beside thinking, in both of its clouds: what has no room is told by the client's own name. */
+#include "dialect_kit.h"
+#include "models/claude.h"
+#include "test.h"
+
+#define MEMORY (4 * MIB)
+
+#define HI   "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+#define TOOL "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]"
+#define CALLED                                                                                \
+    "{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":null,\"tool_" \
+    "calls\":[{\"id\":\"c\","                                                                 \
+    "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"  \
+    "\"tool\",\"tool_call_id\":\"c\","                                                        \
+    "\"content\":\"4\"}"
+#define THOUGHT(signature)                                                                        \
+    "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"  \
+    "2000},"                                                                                      \
+    "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":"   \
+    "[" signature "{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{}}]},{\"role\":" \
+                  "\"user\",\"content\":["                                                        \
+    "{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":\"4\"}]}]}"
+
+static const struct {
+    const char *name;
+    const struct dialect *from;
+    const char *remote, *body, *lost, *has, *lacks;
+} cases[] = {
+    {"sampling beside thinking", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"temperature\":0.3,\"reasoning_effort\":\"low\"," HI
+     "}",
+     "temperature ", "\"budget_tokens\":2048", "0.3"},
+    {"sampling without", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"temperature\":0.3," HI "}", "", "0.3", "thinking"},
+    {"a tool that must be called", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"tool_choice\":\"required\"," TOOL
+     ",\"reasoning_effort\":\"low\"," HI "}",
+     "reasoning_effort ", "\"any\"", "thinking"},
+    {"no room at all, as Responses says it", &dialect_responses, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"store\":false,\"max_output_tokens\":500,\"reasoning\":{\"effort\":"
+     "\"high\"},\"input\":\"hi\"}",
+     "reasoning ", "500", "thinking"},
+    {"room for four fifths", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":10000,\"reasoning_effort\":\"high\"," HI "}", "",
+     "\"budget_tokens\":8000", "16384"},
+    {"a budget of the client's own that is cut", &dialect_gemini, "claude-sonnet-4-5",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"maxOutputTokens\":"
+     "5000,\"thinkingConfig\":{"
+     "\"thinkingBudget\":4500}}}",
+     "thinkingConfig ", "\"budget_tokens\":4000", "4500"},
+    {"calls without their thoughts", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\"," TOOL
+     ",\"messages\":[" CALLED "]}",
+     "reasoning_effort ", "\"4\"", "thinking"},
+    {"later models go on all the same", &dialect_openai, "claude-opus-4-6",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\"," TOOL
+     ",\"messages\":[" CALLED "]}",
+     "", "adaptive", "disabled"},
+    {"what was said before they were asked again", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\",\"messages\":[{\"role\":"
+     "\"user\",\"content\":\"hi\"},"
+     "{\"role\":\"assistant\",\"content\":\"ho\"},{\"role\":\"user\",\"content\":\"hi\"}]}",
+     "", "\"budget_tokens\":2048", "disabled"},
+};
+
+static struct str asked_of(struct arena *arena, size_t i, bool bedrock, struct losses *losses,
+                           struct err *err)
+{
+    const struct dialect *to = bedrock ? &dialect_bedrock : &dialect_anthropic;
+    struct conversation *c = kit_read(arena, cases[i].from, cases[i].body, err);
+    struct model model = kit_model;
+    struct outgoing out = {0};
+
+    model.remote_name = arena_fmt(arena, "%s%s", bedrock ? "eu.anthropic." : "", cases[i].remote);
+    if (!c || !to->write_request(arena, c, &model, losses, &out, err))
+        return STR_NONE;
+    return out.body;
+}
+
+TEST(claude_is_asked_alike_in_both_clouds)
+{
+    for (size_t k = 0; k < 2 * ARRAY_LEN(cases); k++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        size_t i = k / 2;
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str got = asked_of(arena, i, k % 2, &losses, &err);
+        struct buf lost;
+
+        buf_init(&lost, arena, KIB);
+        for (uint32_t n = 0; n < losses.count; n++)
+            buf_fmt(&lost, STR_FMT " ", STR_ARG(losses.fields[n]));
+        EXPECT(str_is(buf_view(&lost), cases[i].lost), "%s: lost " STR_FMT, cases[i].name,
+               STR_ARG(buf_view(&lost)));
+        EXPECT(got.ptr && str_find(got, str_from(cases[i].has)) < got.len &&
+                   str_find(got, str_from(cases[i].lacks)) == got.len,
+               "%s: %s " STR_FMT, cases[i].name, err.text, STR_ARG(got));
+    }
+}
+
+/* A client of Claude's own dialect, at Bedrock: its thoughts are there, or thinking is lost. */
+TEST(claude_goes_on_from_its_own_thoughts)
+{
+    static const struct {
+        const char *body;
+        bool thinks;
+    } asks[] = {{THOUGHT("{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"},"), true},
+                {THOUGHT("{\"type\":\"redacted_thinking\",\"data\":\"eA==\"},"), true},
+                {THOUGHT(""), false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct conversation *c = kit_read(arena, &dialect_anthropic, asks[i].body, &err);
+        struct claude_thinking thinking;
+        struct losses losses = {0};
+
+        REQUIRE(c, "%s", err.text);
+        REQUIRE(
+            claude_thinking_choose(c, STR("claude-sonnet-4-5"), 9000, &losses, &thinking, &err),
+            "%zu: %s", i, err.text);
+        EXPECT(thinking.on == asks[i].thinks && losses.count == !asks[i].thinks, "%zu: %d %u", i,
+               thinking.on, losses.count);
+        EXPECT(asks[i].thinks || str_is(losses.fields[0], "thinking"), STR_FMT,
+               STR_ARG(losses.fields[0]));
+    }
+}
