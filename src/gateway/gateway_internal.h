@@ -34,6 +34,7 @@ SUSPENDS bool parse_body(struct request *req, struct err *err) MUST_CHECK;
 bool name_subject(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool look_up_answer(struct request *req, struct err *err) MUST_CHECK;
+struct str request_cache_control(const struct request *req); /* the header; empty: none */
 SUSPENDS bool hold_budget(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool join_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;

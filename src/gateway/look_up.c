@@ -236,21 +236,32 @@ static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_
     return req->answer ? recall_losses(req, err) : err_arena(err, req->arena);
 }
 
+struct str request_cache_control(const struct request *req)
+{
+    return req->http ? http_field(&http_head(req->http)->fields, STR("cache-control")) : STR_NONE;
+}
+
+/* Answers of documents change without a request knowing; one that is kept for Responses has an id that is one key's own,
+ * and deleting it must be the end of it. */
+static bool is_never_cached(const struct request *req)
+{
+    return !settings_of(req)->cache || req->answerer || response_is_kept(req);
+}
+
 bool look_up_answer(struct request *req, struct err *err)
 {
     struct cache_wish wish;
     struct cache_plan plan;
-    struct str control = STR_NONE;
+    struct str control = request_cache_control(req);
 
-    if (!settings_of(req)->cache || req->answerer)
-        return true; /* documents change without a request knowing */
-    if (response_is_kept(req))
-        return true; /* its id is one key's own, and deleting it must be the end of it */
-    if (req->http)
-        control = http_field(&http_head(req->http)->fields, STR("cache-control"));
+    if (is_never_cached(req) && !control.len && !req->chat.weir)
+        return true;
     struct cache_rules rules = rules_of(req);
-    if (!cache_wish_read(req->arena, req->chat.json, req->chat.weir, control, &wish, err) ||
-        !cache_decide(&rules, &wish, is_sampled(req->chat.json), &plan, err))
+    if (!cache_wish_read(req->arena, req->chat.json, req->chat.weir, control, &wish, err))
+        return false;
+    if (is_never_cached(req)) /* who wants a kept answer or none gets none */
+        return (!wish.only && wish.mode != CACHE_ONLY) || none_kept(req, err);
+    if (!cache_decide(&rules, &wish, is_sampled(req->chat.json), &plan, err))
         return false;
     if ((plan.may_read || plan.may_store) && !take_part(req, &wish, &plan, err))
         return false;

@@ -22,9 +22,10 @@ static SUSPENDS bool call_unless_known(struct request *req, struct err *err)
     return req->answer || call_model(req, err);
 }
 
+/* Without a cache who wants a kept answer or none still gets none. */
 static bool may_be_cached(const struct request *req)
 {
-    return req->config->cache.cache != NULL;
+    return req->config->cache.cache || req->chat.weir || request_cache_control(req).len;
 }
 
 static bool joins_another(const struct request *req)
