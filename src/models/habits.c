@@ -294,7 +294,8 @@ bool habits_prompt_was_cut(const struct model *model, struct str body, size_t pr
     media =
         MEDIA_BYTES *
         (count_text(body, STR("\"image_url\"")) / 2 + count_text(body, STR("\"input_audio\"")) / 2 +
-         count_text(body, STR("\"image\"")) + count_text(body, STR("inlineData")));
+         count_text(body, STR("\"image\"")) + count_text(body, STR("inlineData")) +
+         count_text(body, STR("\"file\"")) / 2 + count_text(body, STR("\"document\"")));
     prompt_bytes -= MIN_OF(media, prompt_bytes);
     if (model->window > 0 && usage->tokens_in > model->window)
         return false;
