@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
      "  weir cache purge --model gpt-4o-mini --tag prices    all that is said must fit\n"
      "  weir cache purge --all\n"
      "When it returns the answers are nowhere, and none that was on its way is kept.\n",
-     purge_options, NULL, "POST", "/api/v1/cache/purge", NULL, NULL, "{purged} answers purged"},
+     purge_options, NULL, "POST", "/api/v1/cache/purge", NULL, NULL,
+     "{purged} copies of answers purged, over all levels"},
 };
 const struct cli_part cli_cache_part = {"Cache", commands, ARRAY_LEN(commands)};

@@ -76,17 +76,22 @@ static bool is_time(struct str s)
            digits(zone, 1, 2) >= 0 && digits(zone, 4, 2) >= 0;
 }
 
+static struct str length_wanted(const struct schema_field *f, struct arena *arena)
+{
+    if (f->max <= 0)
+        return arena_fmt(arena, "expected at least %" PRId64 " bytes", f->min);
+    if (f->min == f->max)
+        return arena_fmt(arena, "expected %" PRId64 " bytes", f->min);
+    return arena_fmt(arena, "expected %" PRId64 " to %" PRId64 " bytes", f->min, f->max);
+}
+
 static bool text_fits(const struct schema_field *f, struct str s, struct str where,
                       struct schema_faults *faults)
 {
     size_t most = f->max > 0 ? (size_t)f->max : SIZE_MAX;
 
     if (s.len < (size_t)f->min || s.len > most)
-        return fault(faults, where, NULL,
-                     f->max > 0
-                         ? arena_fmt(faults->arena, "expected %" PRId64 " to %" PRId64 " bytes",
-                                     f->min, f->max)
-                         : arena_fmt(faults->arena, "expected at least %" PRId64 " bytes", f->min));
+        return fault(faults, where, NULL, length_wanted(f, faults->arena));
     if (f->type == FIELD_TEXT && has_control(s))
         return fault(faults, where, "expected no control characters", STR_NONE);
     return true;
