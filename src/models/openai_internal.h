@@ -44,8 +44,8 @@ bool openai_read_extra(struct field_reader *r, json_ref object, const char *cons
 bool openai_is_original(const struct model *to);
 /* How much the model is to think, in the family's words; a budget of tokens is told as an effort, and that it was.
  * none: this provider can be told not to think at all. NONE: nothing is said. */
-bool openai_effort(const struct conversation *in, bool none, struct losses *losses,
-                   struct str *out, struct err *err) MUST_CHECK;
+bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
+                   struct err *err) MUST_CHECK;
 /* Members for sampling that all of the family have, stop and the stream's options included. */
 bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
                            const struct model *to, struct losses *losses, struct err *err)

@@ -213,6 +213,14 @@ export class StrictAnthropic extends Strict {
       must(tool.input_schema?.type === "object", "tools.input_schema.type: object");
     }
     if (body.thinking?.type === "enabled") must(body.thinking.budget_tokens >= 1024 && body.thinking.budget_tokens < body.max_tokens, "thinking.budget_tokens: 1024 to below max_tokens");
+    if (["enabled", "adaptive"].includes(body.thinking?.type)) {
+      must((body.temperature ?? 1) === 1 && body.top_k === undefined && (body.top_p ?? 1) >= 0.95, "temperature, top_k, top_p: not with thinking");
+      must(!["any", "tool"].includes(body.tool_choice?.type), "thinking: not where a tool must be called");
+    }
+    if (body.thinking?.type === "enabled") {
+      const last = body.messages.findLast((m) => m.role === "assistant")?.content;
+      must(!Array.isArray(last) || last[0].type.endsWith("thinking") || !last.some((b) => b.type === "tool_use"), "a final assistant message must start with a thinking block");
+    }
     const turns = [];
     const open = new Map();
     body.messages.forEach((m, i) => {

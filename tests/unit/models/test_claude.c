@@ -18,7 +18,7 @@
     "2000},"                                                                                      \
     "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":"   \
     "[" signature "{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{}}]},{\"role\":" \
-                  "\"user\",\"content\":["                                                        \
+    "\"user\",\"content\":["                                                                      \
     "{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":\"4\"}]}]}"
 
 static const struct {
@@ -116,9 +116,8 @@ TEST(claude_goes_on_from_its_own_thoughts)
         struct losses losses = {0};
 
         REQUIRE(c, "%s", err.text);
-        REQUIRE(
-            claude_thinking_choose(c, STR("claude-sonnet-4-5"), 9000, &losses, &thinking, &err),
-            "%zu: %s", i, err.text);
+        REQUIRE(claude_thinking_choose(c, STR("claude-sonnet-4-5"), 9000, &losses, &thinking, &err),
+                "%zu: %s", i, err.text);
         EXPECT(thinking.on == asks[i].thinks && losses.count == !asks[i].thinks, "%zu: %d %u", i,
                thinking.on, losses.count);
         EXPECT(asks[i].thinks || str_is(losses.fields[0], "thinking"), STR_FMT,

@@ -325,6 +325,10 @@ static const struct {
      "\"type\":\"image_url\",\"image_url\":{}},"
      "{\"type\":\"image_url\",\"image_url\":{}},{\"type\":\"image_url\",\"image_url\":{}}",
      false},
+    {"files are no text that was cut", KIND_OLLAMA, 13000, 300, 0,
+     "{\"type\":\"file\",\"file\":{\"filename\":\"a.pdf\",\"file_data\":\"data:;base64,A\"}},"
+     "{\"type\":\"document\",\"source\":{}}",
+     false},
 };
 
 TEST(habits_prompts_that_were_cut)
