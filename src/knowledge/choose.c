@@ -30,6 +30,43 @@ int language_number(struct str language)
 
 /* --- the question ----------------------------------------------------------------------------- */
 
+/* By its length, its end and what stands before that: an ideograph's last bytes tell it best. */
+static size_t mark_of(struct str term)
+{
+    const uint8_t *end = (const uint8_t *)term.ptr + term.len;
+    uint32_t n = (uint32_t)term.len;
+
+    for (size_t i = 1; i <= MIN_OF(term.len, (size_t)5); i++)
+        n = n * 37 + end[-(ptrdiff_t)i];
+    return (n ^ n >> 9 ^ n >> 18) % ASKED_MARKS;
+}
+
+static bool put_asked(struct question *q, struct table *known, struct str term, struct asked *asked)
+{
+    size_t n = mark_of(term);
+
+    q->may_be[n / 64] |= 1ull << n % 64;
+    return table_put(known, term, asked, NULL);
+}
+
+static struct asked *find_asked(const struct question *q, const struct table *known,
+                                struct str term)
+{
+    size_t n = mark_of(term);
+
+    return q->may_be[n / 64] >> n % 64 & 1 ? table_get(known, term) : NULL;
+}
+
+struct asked *question_word(const struct question *q, struct str word)
+{
+    return find_asked(q, &q->words, word);
+}
+
+struct asked *question_pair(const struct question *q, struct str pair)
+{
+    return find_asked(q, &q->pairs, pair);
+}
+
 static bool add_asked(const struct rarity *rarity, struct question *q, const struct term *term,
                       struct err *err)
 {
@@ -42,7 +79,7 @@ static bool add_asked(const struct rarity *rarity, struct question *q, const str
                             .idf = rarity->idf(rarity->ctx, term),
                             .number = (uint32_t)q->asked_count,
                             .family = family_of(term->text)};
-    if (!table_put(known, term->text, asked, NULL))
+    if (!put_asked(q, known, term->text, asked))
         return err_no_room(err, "no memory to read the question");
     *(term->field == TERM_WORD ? &q->word_idf : &q->pair_idf) += asked->idf;
     q->asked_count++;
@@ -54,12 +91,12 @@ static bool add_forms(const struct rarity *rarity, struct question *q,
                       const struct number_form *forms, size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct asked *asked = table_get(&q->words, q->terms.at[forms[i].term].text);
+        struct asked *asked = question_word(q, q->terms.at[forms[i].term].text);
         float idf = asked ? rarity->idf(rarity->ctx, &forms[i].as) : 0;
 
-        if (!asked || table_get(&q->words, forms[i].as.text))
+        if (!asked || question_word(q, forms[i].as.text))
             continue;
-        if (!table_put(&q->words, forms[i].as.text, asked, NULL))
+        if (!put_asked(q, &q->words, forms[i].as.text, asked))
             return err_no_room(err, "no memory to read the question");
         asked->term.number = true;
         if (idf < asked->idf) {
@@ -75,12 +112,12 @@ static bool add_readings(const struct rarity *rarity, struct question *q, struct
 {
     for (size_t i = 0; i < q->readings.count; i++) {
         const struct word_reading *r = &q->readings.at[i];
-        struct asked *asked = table_get(&q->words, q->terms.at[r->term].text);
+        struct asked *asked = question_word(q, q->terms.at[r->term].text);
         float idf = asked ? rarity->idf(rarity->ctx, &r->as) : 0;
 
-        if (!asked || !r->is_spelling || table_get(&q->words, r->as.text))
+        if (!asked || !r->is_spelling || question_word(q, r->as.text))
             continue;
-        if (!table_put(&q->words, r->as.text, asked, NULL))
+        if (!put_asked(q, &q->words, r->as.text, asked))
             return err_no_room(err, "no memory to read the question");
         if (idf < asked->idf) {
             q->word_idf -= asked->idf - idf;
@@ -98,7 +135,7 @@ static uint64_t find_focus(const struct question *q)
 
         if (!str_eq(term->text, STR("what")) && !str_eq(term->text, STR("which")))
             continue;
-        const struct asked *asked = table_get(&q->words, next->text);
+        const struct asked *asked = question_word(q, next->text);
         return asked && !next->stop ? 1ull << asked->number : 0;
     }
     return 0;
@@ -173,7 +210,7 @@ struct match {
 static void match_word(const struct question *q, const struct term *term, struct match *m,
                        const struct asked **before)
 {
-    const struct asked *asked = table_get(&q->words, term->text);
+    const struct asked *asked = question_word(q, term->text);
 
     m->content++;
     if (!asked) {
@@ -201,7 +238,7 @@ static void match_near(const struct question *q, const struct terms *terms, stru
 
         if (term->field != TERM_WORD || term->stop)
             continue;
-        if (table_get(&q->words, term->text))
+        if (question_word(q, term->text))
             word = term;
         else if (is_cue_term(q->cue, term, q))
             cue = term;
@@ -223,7 +260,7 @@ static struct match match_terms(const struct question *q, const struct terms *te
         const struct term *term = &terms->at[i];
 
         if (term->field == TERM_PAIR) {
-            const struct asked *asked = table_get(&q->pairs, term->text);
+            const struct asked *asked = question_pair(q, term->text);
 
             m.terms |= asked ? 1ull << asked->number : 0;
         } else if (!term->stop) {

@@ -23,14 +23,16 @@ struct asked { /* a distinct term of the question that says something */
     uint32_t number; /* its bit; words stand before pairs */
     size_t family;   /* family_of() */
 };
+#define ASKED_MARKS 512 /* a power of two */
 struct question {
     struct str text, language;
     struct terms terms; /* with other forms of numbers, and what words are read as */
     struct readings readings;
     struct asked *asked;
     size_t asked_count;
-    struct table words, pairs; /* term -> struct asked */
-    float word_idf, pair_idf;  /* sums */
+    struct table words, pairs;         /* term -> struct asked; question_word() */
+    uint64_t may_be[ASKED_MARKS / 64]; /* what some bytes of such terms come to */
+    float word_idf, pair_idf;          /* sums */
     enum cue cue;
     bool polar;   /* "is ...", "...吗": yes or no */
     bool negated; /* says "not", "without", "不" itself */
@@ -38,6 +40,10 @@ struct question {
     uint64_t focus; /* bits of `asked`: "what COUNTRY", whose place the answer takes */
 };
 #define ASKED_MAX 64 /* terms that count; a question is a sentence, not a document */
+
+/* Which of the question's terms that is, or NULL. Most words of a text are none: that is seen without a hash. */
+struct asked *question_word(const struct question *q, struct str word);
+struct asked *question_pair(const struct question *q, struct str pair);
 
 /* How rare a term is, among whatever is asked. */
 struct rarity {

@@ -1,7 +1,11 @@
 /* What kind of answer a question asks for, by its words, and whether a sentence has one. */
+#include <string.h>
+
 #include "base/utf8.h"
 #include "knowledge/choose.h"
 #include "knowledge/numeral.h"
+
+#define BEGINNINGS ((size_t)1024) /* of words, told apart at a look: a power of two */
 
 struct cue_words {
     const char *text;
@@ -88,28 +92,58 @@ static bool is_letter(char c)
     return lower(c) >= 'a' && lower(c) <= 'z';
 }
 
-/* The word or words of `what` in s, in any case, not inside a longer word. */
+/* Does `what` stand at s[at], in any case, not inside a longer word? Ideographs stand anywhere. */
+static bool stands_at(struct str s, size_t at, struct str what)
+{
+    size_t end = at + what.len;
+
+    if (end > s.len)
+        return false;
+    if ((uint8_t)what.ptr[0] >= 0x80)
+        return memcmp(s.ptr + at, what.ptr, what.len) == 0;
+    for (size_t i = 0; i < what.len; i++)
+        if (lower(s.ptr[at + i]) != what.ptr[i])
+            return false;
+    return (at == 0 || !is_letter(s.ptr[at - 1])) && (end == s.len || !is_letter(s.ptr[end]));
+}
+
 static bool has_words(struct str s, struct str what)
 {
-    for (size_t at = 0; at + what.len <= s.len; at++) {
-        size_t i = 0;
-
-        while (i < what.len && lower(s.ptr[at + i]) == what.ptr[i])
-            i++;
-        if (i == what.len && (at == 0 || !is_letter(s.ptr[at - 1])) &&
-            (at + i == s.len || !is_letter(s.ptr[at + i])))
+    for (size_t at = 0; at + what.len <= s.len; at++)
+        if (lower(s.ptr[at]) == what.ptr[0] && stands_at(s, at, what))
             return true;
-    }
     return false;
 }
 
+/* A word by its first two bytes; of an ideograph's three by the last two, as the first says little. */
+static size_t beginning_of(const char *at)
+{
+    const uint8_t *b = (const uint8_t *)at + ((uint8_t)at[0] >= 0xE0);
+
+    return (size_t)((uint8_t)lower((char)b[0]) * 37 ^ (uint8_t)lower((char)b[1])) % BEGINNINGS;
+}
+
+/* Each place is looked at once: few are where one of the words may begin. Words have two bytes or more, and begin
+ * with a letter of ASCII or whole characters; a byte of text may be any. */
 static bool has_any(struct str s, const char *const *what, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct str one = str_from(what[i]);
+    uint64_t may_begin[BEGINNINGS / 64] = {0};
 
-        if ((uint8_t)what[i][0] < 0x80 ? has_words(s, one) : str_find(s, one) < s.len)
-            return true;
+    for (size_t i = 0; i < count; i++) {
+        size_t n = beginning_of(what[i]);
+
+        may_begin[n / 64] |= 1ull << n % 64;
+    }
+    for (size_t at = 0; at + 1 < s.len; at++) {
+        if (((uint8_t)s.ptr[at] & 0xC0) == 0x80 || ((uint8_t)s.ptr[at] >= 0xE0 && at + 2 >= s.len))
+            continue;
+        size_t n = beginning_of(s.ptr + at);
+
+        if (!(may_begin[n / 64] >> n % 64 & 1))
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (lower(s.ptr[at]) == what[i][0] && stands_at(s, at, str_from(what[i])))
+                return true;
     }
     return false;
 }
@@ -227,7 +261,7 @@ static bool new_term(const struct terms *terms, const struct question *question,
         const struct term *term = &terms->at[i];
 
         if (term->field == TERM_WORD && !term->stop && (number ? term->number : term->name) &&
-            (number || term->position > 0) && !table_get(&question->words, term->text))
+            (number || term->position > 0) && !question_word(question, term->text))
             return true;
     }
     return false;
@@ -251,7 +285,7 @@ static bool has_chinese_name(const struct terms *terms, const struct question *q
         if (term->field != TERM_WORD)
             continue;
         if (before && before->position + 1 == term->position && term->text.len <= 6 &&
-            !term->stop && !table_get(&question->words, before->text))
+            !term->stop && !question_word(question, before->text))
             return true;
         before = is_surname(term->text) ? term : NULL;
     }
@@ -299,7 +333,7 @@ static bool has_duration(const struct terms *terms, const struct question *quest
         double value;
 
         if (term->number || numeral_word(term->text, &value))
-            number = table_get(&question->words, term->text) ? NULL : term;
+            number = question_word(question, term->text) ? NULL : term;
         else if (number && term->position - number->position <= 2 &&
                  is_one_of(term->text, units, ARRAY_LEN(units)))
             return true;
@@ -343,7 +377,7 @@ float cue_stands(enum cue cue, struct str s, const struct terms *terms,
 
 bool is_cue_term(enum cue cue, const struct term *term, const struct question *question)
 {
-    if (term->field != TERM_WORD || term->stop || table_get(&question->words, term->text))
+    if (term->field != TERM_WORD || term->stop || question_word(question, term->text))
         return false;
     switch (cue) {
     case CUE_PERSON:
@@ -385,10 +419,8 @@ void stop_cue_words(struct terms *terms)
 bool refers_back(struct str s)
 {
     for (size_t i = 0; i < ARRAY_LEN(back_words); i++) {
-        struct str word = str_from(back_words[i]), begin = str_slice(s, 0, word.len);
-
-        if (str_eq_nocase(begin, word) &&
-            ((uint8_t)word.ptr[0] >= 0x80 || s.len == word.len || !is_letter(s.ptr[word.len])))
+        if (s.len > 0 && lower(s.ptr[0]) == back_words[i][0] &&
+            stands_at(s, 0, str_from(back_words[i])))
             return true;
     }
     return false;

@@ -67,13 +67,16 @@ static size_t closing(struct str text, size_t at)
 /* Bytes of an ideographic sentence end at `at`, or 0. */
 static size_t wide_end(struct str text, size_t at)
 {
-    static const char *const marks[] = {"。", "！", "？", "；", "!", "?"};
+    static const struct str marks[] = {STR("。"), STR("！"), STR("？"), STR("；")};
+    char c = text.ptr[at];
 
-    if ((uint8_t)text.ptr[at] < 0x80 && text.ptr[at] != '!' && text.ptr[at] != '?')
+    if (c == '!' || c == '?')
+        return 1;
+    if (c != marks[0].ptr[0] && c != marks[1].ptr[0]) /* the others begin as the second */
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-        if (str_starts(str_slice(text, at, text.len), str_from(marks[i])))
-            return str_from(marks[i]).len;
+        if (str_starts(str_slice(text, at, text.len), marks[i]))
+            return marks[i].len;
     return 0;
 }
 

@@ -201,7 +201,7 @@ static void compare_with_question(const struct cutter *c, const struct term *ter
                                   struct token *token)
 {
     const struct question *q = c->r->question;
-    const struct asked *asked = term->stop ? NULL : table_get(&q->words, term->text);
+    const struct asked *asked = term->stop ? NULL : question_word(q, term->text);
     bool wide = token->shape == SHAPE_WIDE;
 
     token->idf = term->stop ? 0
