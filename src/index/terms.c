@@ -11,7 +11,7 @@
 #include "index/terms_internal.h"
 
 /* What a word became, remembered: a language has few words, and stemming is most of the work. */
-#define STEMS_KEPT      4096 /* a power of two */
+#define STEMS_KEPT      8192 /* a power of two */
 #define STEM_WORD_MAX   22
 #define STEMS_FROM_WORD 500 /* a question has fewer */
 struct kept_stem {
@@ -22,6 +22,7 @@ struct kept_stem {
 
 struct analyser {
     struct arena *arena;
+    struct analysers *home; /* where it goes when it is closed, or NULL */
     struct sb_stemmer *stemmer;
     struct kept_stem *stems; /* NULL until a text is long */
     uint32_t words_seen;
@@ -40,6 +41,17 @@ struct scan {
     uint32_t words;
 };
 
+static void analyser_end(struct analyser *tools)
+{
+    struct arena *arena = tools->arena;
+
+    if (tools->stemmer)
+        sb_stemmer_delete(tools->stemmer);
+    if (tools->words)
+        ubrk_close(tools->words);
+    arena_end(&arena);
+}
+
 bool analyser_open(struct analyser **out, struct err *err)
 {
     struct arena *arena = arena_new(64 * KIB + STEMS_KEPT * sizeof(struct kept_stem));
@@ -52,26 +64,46 @@ bool analyser_open(struct analyser **out, struct err *err)
     tools->arena = arena;
     tools->stemmer = sb_stemmer_new("english", "UTF_8");
     if (!tools->stemmer) {
-        analyser_close(&tools);
+        analyser_end(tools);
         return err_set(err, ERR_INTERNAL, "could not open the English stemmer");
     }
     *out = tools;
     return true;
 }
 
+bool analyser_open_kept(struct analysers *all, struct analyser **out, struct err *err)
+{
+    struct analyser *tools = NULL;
+
+    for (size_t i = 0; i < ANALYSERS_KEPT && !tools; i++)
+        tools = atomic_exchange(&all->closed[i], NULL);
+    if (!tools && !analyser_open(&tools, err))
+        return false;
+    tools->home = all;
+    *out = tools;
+    return true;
+}
+
 void analyser_close(struct analyser **analyser)
 {
-    struct analyser *tools = *analyser;
+    struct analyser *tools = *analyser, *none = NULL;
 
-    if (!tools)
-        return;
-    if (tools->stemmer)
-        sb_stemmer_delete(tools->stemmer);
-    if (tools->words)
-        ubrk_close(tools->words);
-    struct arena *arena = tools->arena;
-    arena_end(&arena);
     *analyser = NULL;
+    for (size_t i = 0; tools && tools->home && i < ANALYSERS_KEPT; i++, none = NULL)
+        if (atomic_compare_exchange_strong(&tools->home->closed[i], &none, tools))
+            return;
+    if (tools)
+        analyser_end(tools);
+}
+
+void analysers_end(struct analysers *all)
+{
+    for (size_t i = 0; i < ANALYSERS_KEPT; i++) {
+        struct analyser *tools = atomic_exchange(&all->closed[i], NULL);
+
+        if (tools)
+            analyser_end(tools);
+    }
 }
 
 bool rune_is_ideographic(uint32_t rune)

@@ -6,10 +6,12 @@
  * Stop     words that say nothing about the subject are marked, kept out of the index, and still given
  *          to callers who look for cues ("who", "多少").
  * Cost     opening loads ICU's and Snowball's tables (about 1 ms the first time): open one a job, never
- *          at start.  Plain English text never touches ICU.
+ *          at start, or take one that was kept.  Plain English text never touches ICU.
  * Threads  one analyser, one thread; neither library's objects may be shared. */
 #ifndef WEIR_INDEX_TERMS_H
 #define WEIR_INDEX_TERMS_H
+
+#include <stdatomic.h>
 
 #include "base/arena.h"
 
@@ -36,6 +38,15 @@ struct terms {
 struct analyser;
 bool analyser_open(struct analyser **out, struct err *err) MUST_CHECK;
 void analyser_close(struct analyser **analyser);
+
+/* Those that were closed, for who opens one next: with the tables, and the stems of the words that it met last.
+ * Zeros are an empty one. Threads any. */
+#define ANALYSERS_KEPT 4 /* half a MiB each */
+struct analysers {
+    struct analyser *_Atomic closed[ANALYSERS_KEPT];
+};
+bool analyser_open_kept(struct analysers *all, struct analyser **out, struct err *err) MUST_CHECK;
+void analysers_end(struct analysers *all); /* none may be out */
 /* Terms in order of the text; everything in the arena. Bad UTF-8 separates words. */
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err) MUST_CHECK;

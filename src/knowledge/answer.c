@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "knowledge/knowledge_internal.h"
 #include "knowledge/settle.h"
 #include "knowledge/vectors.h"
 
@@ -179,7 +180,7 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
-    if (!analyser_open(&analyser, err))
+    if (!analyser_open_kept(knowledge->analysers, &analyser, err))
         return false;
     request.analyser = analyser;
     request.text = text;

@@ -105,6 +105,7 @@ static bool open_locked(struct base *base, struct err *damage, struct err *err)
     options.dir = base->dir;
     options.base = str_from(base->id);
     options.share = base->all->readers;
+    options.analysers = &base->all->analysers;
     if (!knowledge_open(&options, &knowledge, &why)) {
         *damage = why;
         if (why.code == ERR_EXHAUSTED) {
@@ -269,6 +270,7 @@ void bases_close(struct bases **at)
     for (size_t i = 0; i < bases->count; i++)
         base_free(&bases->at[i]);
     readers_close(&bases->readers);
+    analysers_end(&bases->analysers);
     mutex_done(&bases->mutex);
     struct arena *arena = bases->arena;
     arena_end(&arena);

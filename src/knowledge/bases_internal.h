@@ -35,6 +35,7 @@ struct bases {
     struct mutex mutex; /* never held across a suspension or a file */
     struct bases_options options;
     struct readers *readers;
+    struct analysers analysers;
     const char *dir; /* <data>/bases */
     struct base **at;
     size_t count, reserved; /* reserved: being made */

@@ -63,6 +63,7 @@ static bool new_knowledge(const struct knowledge_options *options, struct knowle
     k->vectors = vectors_new(k);
     if (!k->vectors)
         return err_no_room(err, "no memory to open the knowledge base");
+    k->analysers = options->analysers ? options->analysers : &k->own_analysers;
     k->readers = options->share;
     k->shares_readers = options->share != NULL;
     if (!k->readers && !readers_open(arena, &options->readers, &k->readers, err))
@@ -119,6 +120,7 @@ void knowledge_close(struct knowledge **knowledge)
     accesses_free(&k->accesses);
     vectors_free(&k->vectors);
     lexical_close(&index);
+    analysers_end(&k->own_analysers);
     mutex_done(&k->originals);
     mutex_done(&k->repairing);
     struct arena *arena = k->arena;

@@ -15,6 +15,7 @@
 #include "knowledge/review.h"
 #include "sys/pool.h"
 
+struct analysers; /* index/terms.h */
 struct knowledge;
 
 /* What makes vectors of passages and questions: docs/documents.md#vectors */
@@ -99,7 +100,8 @@ struct knowledge_options {
     struct reranker_options reranker;
     struct vanish_options vanish;
     struct readers_options readers;
-    struct readers *share; /* those of another base, which outlive this one; NULL: its own */
+    struct readers *share;       /* those of another base, which outlive this one; NULL: its own */
+    struct analysers *analysers; /* likewise */
 };
 /* Blocks: at start only. A directory that another process works in is refused. */
 bool knowledge_open(const struct knowledge_options *options, struct knowledge **out,

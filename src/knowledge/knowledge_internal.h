@@ -27,6 +27,7 @@ struct knowledge {
     bool is_pending;
     bool shares_readers; /* they are another's, and end later */
     struct accesses *accesses;
+    struct analysers *analysers, own_analysers;
     struct embedder_options embedder;
     struct reranker_options reranker;
     struct str base;

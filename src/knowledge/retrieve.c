@@ -154,7 +154,8 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
-    if (!access_borrow(k, question, &access, err) || !analyser_open(&analyser, err) ||
+    if (!access_borrow(k, question, &access, err) ||
+        !analyser_open_kept(k->analysers, &analyser, err) ||
         !phrases_read(arena, request.text, &phrases, err))
         return false;
     request.access = access;

@@ -80,6 +80,32 @@ TEST(terms_are_bounded)
     EXPECT(terms.count == 1 && terms.at[0].text.len == TERM_BYTES_MAX);
 }
 
+/* What it met before says nothing of what it meets then. */
+TEST(an_analyser_that_was_kept_is_as_good_as_new)
+{
+    static const char *const texts[] = {"The walkers walked past 1,500 houses", "年假有多少天",
+                                        "walking, walkers; 年假 and e-mail"};
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL, *other CLEANUP(analyser_close) = NULL;
+    struct analysers all = {0};
+    struct err err = {0};
+    struct terms terms;
+
+    REQUIRE(analyser_open(&other, &err));
+    for (int round = 0; round < 200; round++) {
+        const char *text = texts[round % 3];
+
+        REQUIRE(analyser_open_kept(&all, &analyser, &err), "%s", err.text);
+        struct str got = render(arena, analyser, text);
+        EXPECT(str_eq(got, render(arena, other, text)), "%d: " STR_FMT, round, STR_ARG(got));
+        analyser_close(&analyser);
+        EXPECT(!analyser && all.closed[0] && !all.closed[1]);
+    }
+    analysers_end(&all);
+    EXPECT(!all.closed[0]);
+    REQUIRE(analyser_terms(other, arena, STR("whole"), &terms, &err));
+}
+
 TEST(terms_flags)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
