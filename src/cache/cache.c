@@ -61,22 +61,25 @@ void cache_close(struct cache **at)
 
 /* ---- looking up ---- */
 
-bool cache_recall(struct cache *cache, struct arena *arena, const struct cache_identity *from,
-                  struct cache_recall *out, struct err *err)
+bool cache_recall_notes(struct cache *cache, struct cache_identity *from, void *notes, size_t bytes)
+{
+    return recall_notes(cache->recall, from, notes, bytes, &from->seen);
+}
+
+void cache_recall(struct cache *cache, const struct cache_identity *from, struct cache_recall *out)
 {
     out->purges = atomic_load(&cache->purges);
     out->known = recall_get(cache->recall, from, &out->key);
-    return out->known || cache_key_of(arena, from, &out->key, err);
 }
 
 /* After a purge nothing stays that was on its way when it began. */
 void cache_remember(struct cache *cache, const struct cache_identity *from,
-                    const struct cache_recall *recall, bool hit)
+                    const struct cache_recall *recall, bool hit, struct str notes)
 {
     if (hit == recall->known)
         return;
     if (hit)
-        recall_put(cache->recall, from, &recall->key);
+        recall_put(cache->recall, from, &recall->key, notes);
     if (!hit || recall->purges != atomic_load(&cache->purges))
         recall_drop(cache->recall, from);
 }

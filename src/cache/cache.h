@@ -51,17 +51,20 @@ enum cache_part {
     CACHE_LEADS,
     CACHE_JOINS,
 };
-/* The key of what is asked, as cache_key_of() makes it, or remembered (recall.h). */
+/* What was noted of a question of these bytes when its answer was found (recall.h); from->seen for what follows. False:
+ * nothing, or nothing of this size. Of *from tenant, dialect and text count. */
+bool cache_recall_notes(struct cache *cache, struct cache_identity *from, void *notes, size_t bytes)
+    MUST_CHECK;
+/* The key of what is asked, where it is remembered; else cache_key_of() makes it. */
 struct cache_recall {
     struct cache_key key;
     bool known;      /* it was remembered */
     uint64_t purges; /* of the cache, until then */
 };
-bool cache_recall(struct cache *cache, struct arena *arena, const struct cache_identity *from,
-                  struct cache_recall *out, struct err *err) MUST_CHECK;
-/* When it was looked up: a key that has an answer is worth remembering. */
+void cache_recall(struct cache *cache, const struct cache_identity *from, struct cache_recall *out);
+/* When it was looked up: a key that has an answer is worth remembering, with notes for the next who asks. */
 void cache_remember(struct cache *cache, const struct cache_identity *from,
-                    const struct cache_recall *recall, bool hit);
+                    const struct cache_recall *recall, bool hit, struct str notes);
 /* Texts of `ask` are the request's. *out lives in the arena. */
 SUSPENDS bool cache_look_up(struct cache *cache, struct arena *arena, const struct cache_ask *ask,
                             struct cache_ticket **out, struct err *err) MUST_CHECK;

@@ -25,6 +25,10 @@ struct cache_identity {
         variant; /* what decides beside the body, or empty: a path, a header that is passed on */
     bool stream; /* events or one body */
     const struct json *body; /* an object */
+    /* For recall.h alone; nothing of it is part of the key. */
+    struct str tenant; /* who asks, whosever answers are meant */
+    struct str text;   /* the body's bytes */
+    uint64_t seen;     /* as recall_notes() said it of this text, or 0 */
 };
 #define CACHE_SPACE_SHARED STR("*") /* no tenant is called that */
 

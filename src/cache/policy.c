@@ -102,27 +102,33 @@ static bool read_member(struct arena *arena, const struct json *j, json_ref v,
                    STR_ARG(str_slice(name, 0, 40)));
 }
 
+static bool read_weir(struct arena *arena, const struct json *body, json_ref cache,
+                      struct cache_wish *out, struct err *err)
+{
+    struct str mode;
+
+    if (json_kind(body, cache) == JSON_STRING) /* "cache": "off" for short */
+        return json_str(body, cache, arena, &mode) ? read_mode(mode, out, err)
+                                                   : err_arena(err, arena);
+    if (json_kind(body, cache) != JSON_OBJECT)
+        return json_kind(body, cache) == JSON_NULL ||
+               err_set(err, ERR_INVALID, "weir.cache: expected an object");
+    for (json_ref v = json_first(body, cache); v; v = json_next(body, v))
+        if (!read_member(arena, body, v, out, err))
+            return false;
+    return true;
+}
+
 bool cache_wish_read(struct arena *arena, const struct json *body, json_ref weir,
                      struct str cache_control, struct cache_wish *out, struct err *err)
 {
-    json_ref cache = json_get(body, weir, STR("cache"));
+    json_ref cache = weir ? json_get(body, weir, STR("cache")) : 0;
     struct cache_wish wish = {.max_age = -1, .ttl = -1, .shared = -1};
-    struct str mode;
 
     for (struct str rest = cache_control, one; str_split(&rest, ',', &one);)
         read_directive(one, &wish);
-    if (json_kind(body, cache) == JSON_STRING) { /* "cache": "off" for short */
-        if (!json_str(body, cache, arena, &mode))
-            return err_arena(err, arena);
-        if (!read_mode(mode, &wish, err))
-            return false;
-    } else if (json_kind(body, cache) == JSON_OBJECT) {
-        for (json_ref v = json_first(body, cache); v; v = json_next(body, v))
-            if (!read_member(arena, body, v, &wish, err))
-                return false;
-    } else if (json_kind(body, cache) != JSON_ABSENT && json_kind(body, cache) != JSON_NULL) {
-        return err_set(err, ERR_INVALID, "weir.cache: expected an object");
-    }
+    if (cache && !read_weir(arena, body, cache, &wish, err))
+        return false;
     *out = wish;
     return true;
 }

@@ -31,7 +31,7 @@ struct cache_wish {
     struct str tags[CACHE_TAGS_MAX];
     uint32_t tag_count;
 };
-/* weir: the request's member of that name, or 0. ERR_INVALID names the field: "weir.cache.ttl: expected ...". */
+/* weir: the request's member of that name, or 0; then body may be NULL. ERR_INVALID names the field: "weir.cache.ttl: expected ...". */
 bool cache_wish_read(struct arena *arena, const struct json *body, json_ref weir,
                      struct str cache_control, struct cache_wish *out, struct err *err) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "cache/recall.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -7,21 +8,38 @@
 #include "base/scan.h"
 #include "base/spin.h"
 
-#define PARTS   6  /* texts that decide a key */
+/* Texts that decide a key; those that are known before the body has been read come first. */
+enum part {
+    TENANT,
+    DIALECT,
+    TEXT,
+    FIRST_PARTS,
+    SPACE = FIRST_PARTS,
+    MODEL,
+    TARGET,
+    VARIANT,
+    PARTS
+};
+
 #define SAMPLES 16 /* words of the body that choose its slot: no more than a place to look */
 
 /* Immutable from the moment it stands in a slot. */
 struct question {
     atomic_uint refs;
-    size_t got; /* bytes of the page */
+    size_t got;      /* bytes of the page */
+    uint64_t number; /* no other has had it */
     struct cache_key key;
     bool stream;
+    uint8_t notes_len;
+    char notes[RECALL_NOTES];
     size_t lengths[PARTS];
     char text[]; /* the parts, one after another */
 };
+static_assert(RECALL_NOTES <= UINT8_MAX, "their length is a byte");
 
 struct recall {
     atomic_size_t bytes;
+    atomic_uint_fast64_t questions; /* that were ever put */
     struct slot {
         struct spin lock;
         struct question *question;
@@ -35,12 +53,13 @@ struct recall *recall_new(struct arena *arena)
 
 static void list_parts(const struct cache_identity *from, struct str parts[PARTS])
 {
-    parts[0] = from->space;
-    parts[1] = from->dialect;
-    parts[2] = from->model;
-    parts[3] = from->target;
-    parts[4] = from->variant;
-    parts[5] = json_raw(from->body, json_root(from->body));
+    parts[TENANT] = from->tenant;
+    parts[DIALECT] = from->dialect;
+    parts[TEXT] = from->text;
+    parts[SPACE] = from->space;
+    parts[MODEL] = from->model;
+    parts[TARGET] = from->target;
+    parts[VARIANT] = from->variant;
 }
 
 static uint64_t mix(uint64_t n, uint64_t word)
@@ -49,15 +68,16 @@ static uint64_t mix(uint64_t n, uint64_t word)
 }
 
 /* The same question of two tenants stands in two slots. */
-static struct slot *slot_of(struct recall *all, struct str space, struct str body)
+static struct slot *slot_of(struct recall *all, const struct cache_identity *from)
 {
-    struct str end = str_slice(space, space.len - MIN_OF(space.len, (size_t)16), space.len);
+    struct str tenant = from->tenant, body = from->text;
+    struct str end = str_slice(tenant, tenant.len - MIN_OF(tenant.len, (size_t)16), tenant.len);
     uint64_t n = body.len, words[2];
 
     if (body.len < sizeof n || body.len > RECALL_QUESTION)
         return NULL;
     scan_load_short(end.ptr, end.len, 0, words);
-    n = mix(mix(n, words[0]), words[1] + space.len);
+    n = mix(mix(n, words[0]), words[1] + tenant.len);
     for (size_t i = 0; i < SAMPLES; i++)
         n = mix(n, load_le64(body.ptr + i * (body.len - sizeof n) / (SAMPLES - 1)));
     return &all->slots[(n >> 32) % RECALL_SLOTS];
@@ -100,29 +120,47 @@ static void replace(struct recall *all, struct slot *slot, struct question *q)
     unref(all, old);
 }
 
-static bool is_same(const struct question *q, const struct str parts[PARTS], bool stream)
+/* From part `from` on, which begins `at`, to before part `to`. */
+static bool same_parts(const struct question *q, const char *at, const struct str parts[PARTS],
+                       size_t from, size_t to)
 {
-    const char *at = q->text;
-
-    if (q->stream != stream)
-        return false;
-    for (size_t i = 0; i < PARTS; i++)
+    for (size_t i = from; i < to; i++)
         if (q->lengths[i] != parts[i].len)
             return false;
-    for (size_t i = 0; i < PARTS; at += parts[i++].len)
+    for (size_t i = from; i < to; at += parts[i++].len)
         if (parts[i].len && memcmp(at, parts[i].ptr, parts[i].len) != 0)
             return false;
     return true;
 }
 
-/* NULL: too large, or too much is remembered already. */
-static struct question *new_question(struct recall *all, const struct str parts[PARTS], bool stream,
-                                     const struct cache_key *key)
+static bool same_text(const struct question *q, const struct str parts[PARTS])
 {
+    return same_parts(q, q->text, parts, 0, FIRST_PARTS);
+}
+
+static bool is_same(const struct question *q, const struct str parts[PARTS],
+                    const struct cache_identity *from)
+{
+    size_t first = 0;
+
+    if (q->stream != from->stream || (from->seen != q->number && !same_text(q, parts)))
+        return false;
+    for (size_t i = 0; i < FIRST_PARTS; i++)
+        first += q->lengths[i];
+    return same_parts(q, q->text + first, parts, FIRST_PARTS, PARTS);
+}
+
+/* NULL: too large, or too much is remembered already. */
+static struct question *new_question(struct recall *all, const struct cache_identity *from,
+                                     const struct cache_key *key, struct str notes)
+{
+    struct str parts[PARTS];
     size_t need = sizeof(struct question), got;
     struct question *q;
     char *at;
 
+    ASSERT(notes.len <= RECALL_NOTES);
+    list_parts(from, parts);
     for (size_t i = 0; i < PARTS; i++)
         need += parts[i].len;
     if (need > 2 * RECALL_QUESTION || !(q = pages_take(need, &got)))
@@ -132,8 +170,14 @@ static struct question *new_question(struct recall *all, const struct str parts[
         pages_give(q, got);
         return NULL;
     }
-    *q = (struct question){.got = got, .key = *key, .stream = stream};
+    *q = (struct question){.got = got,
+                           .key = *key,
+                           .stream = from->stream,
+                           .number = atomic_fetch_add(&all->questions, 1) + 1,
+                           .notes_len = (uint8_t)notes.len};
     atomic_init(&q->refs, 1);
+    if (notes.len)
+        memcpy(q->notes, notes.ptr, notes.len);
     at = q->text;
     for (size_t i = 0; i < PARTS; at += parts[i++].len) {
         q->lengths[i] = parts[i].len;
@@ -145,45 +189,60 @@ static struct question *new_question(struct recall *all, const struct str parts[
 
 /* ---- the door ---- */
 
-bool recall_get(struct recall *all, const struct cache_identity *from, struct cache_key *out)
+bool recall_notes(struct recall *all, const struct cache_identity *from, void *notes, size_t bytes,
+                  uint64_t *seen)
 {
+    struct slot *slot = slot_of(all, from);
+    struct question *q = slot ? borrow(slot) : NULL;
     struct str parts[PARTS];
     bool same;
 
+    if (!q)
+        return false;
     list_parts(from, parts);
+    same = q->notes_len == bytes && same_text(q, parts);
+    if (same) {
+        memcpy(notes, q->notes, bytes);
+        *seen = q->number;
+    }
+    unref(all, q);
+    return same;
+}
 
-    struct slot *slot = slot_of(all, parts[0], parts[PARTS - 1]);
+bool recall_get(struct recall *all, const struct cache_identity *from, struct cache_key *out)
+{
+    struct slot *slot = slot_of(all, from);
     struct question *q = slot ? borrow(slot) : NULL;
+    struct str parts[PARTS];
+    bool same;
 
     if (!q)
         return false;
-    same = is_same(q, parts, from->stream);
+    list_parts(from, parts);
+    same = is_same(q, parts, from);
     if (same)
         *out = q->key;
     unref(all, q);
     return same;
 }
 
-void recall_put(struct recall *all, const struct cache_identity *from, const struct cache_key *key)
+void recall_put(struct recall *all, const struct cache_identity *from, const struct cache_key *key,
+                struct str notes)
 {
-    struct str parts[PARTS];
-
-    list_parts(from, parts);
-
-    struct slot *slot = slot_of(all, parts[0], parts[PARTS - 1]);
+    struct slot *slot = slot_of(all, from);
     struct question *q;
 
     if (!slot)
         return;
     replace(all, slot, NULL); /* its bytes may be those that are missing */
-    q = new_question(all, parts, from->stream, key);
+    q = new_question(all, from, key, notes);
     if (q)
         replace(all, slot, q);
 }
 
 void recall_drop(struct recall *all, const struct cache_identity *from)
 {
-    struct slot *slot = slot_of(all, from->space, json_raw(from->body, json_root(from->body)));
+    struct slot *slot = slot_of(all, from);
 
     if (slot)
         replace(all, slot, NULL);

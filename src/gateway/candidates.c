@@ -193,7 +193,9 @@ bool candidates_find(struct request *req, struct err *err)
     struct route_ask ask = {.minute = hours_minute(clock_wall()),
                             .prompt_tokens = chat_estimate_tokens(req->chat.prompt_bytes)};
 
-    req->needs = req->conversation ? conversation_needs(req->conversation) : chat_needs(&req->chat);
+    req->needs = req->facts          ? req->facts->needs
+                 : req->conversation ? conversation_needs(req->conversation)
+                                     : chat_needs(&req->chat);
     ask.values[MATCH_MODEL] = req->chat.model;
     ask.values[MATCH_TENANT] = req->who->tenant;
     ask.values[MATCH_TEAM] = req->who->team;

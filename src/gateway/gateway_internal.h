@@ -86,6 +86,20 @@ int64_t candidates_output_tokens_max(const struct request *req);
 SUSPENDS bool candidates_ask(struct request *req, struct model_question *question,
                              struct refusal *why, struct err *err) MUST_CHECK;
 
+/* ---- bodies that were read before (known.c) ---- */
+
+/* *found: req->chat and req->facts stand; else the body is to be read. */
+bool known_find(struct request *req, bool *found, struct err *err) MUST_CHECK;
+/* No answer is at hand: the body is read after all, if it was not. */
+bool known_forget(struct request *req, struct err *err) MUST_CHECK;
+/* For whoever sends the same bytes again; empty: nothing that may be kept. */
+struct str known_note(const struct request *req, struct body_facts *out);
+struct str known_text(const struct request *req, struct body_place place);
+/* Tenant, dialect and bytes of what is asked: an identity of the cache as far as it stands before the body is read. */
+struct cache_identity question_asked(const struct request *req);
+struct str body_user(const struct request *req); /* sealed.c: whom it is asked for, by the body */
+bool request_is_sampled(const struct request *req); /* look_up.c */
+
 /* ---- look_up.c: what the cache did ---- */
 bool request_is_cached(const struct request *req);        /* the answer is another request's */
 struct str request_cache_said(const struct request *req); /* x-weir-cache; empty: no cache here */

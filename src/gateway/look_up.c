@@ -50,6 +50,11 @@ static bool is_sampled(const struct json *j)
     return true;
 }
 
+bool request_is_sampled(const struct request *req)
+{
+    return req->facts ? req->facts->sampled : is_sampled(req->chat.json);
+}
+
 /* ---- look_up ---- */
 
 static void put_target(struct buf *to, const struct model *m)
@@ -143,13 +148,13 @@ static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *
 static bool identify(const struct request *req, const struct cache_plan *plan,
                      struct cache_identity *out, struct err *err)
 {
-    struct cache_identity identity = {.space = plan->shared ? CACHE_SPACE_SHARED : req->who->tenant,
-                                      .dialect = req->label,
-                                      .model = req->chat.model,
-                                      .variant = variant_of(req),
-                                      .stream = req->chat.stream,
-                                      .body = req->chat.json};
+    struct cache_identity identity = question_asked(req);
 
+    identity.space = plan->shared ? CACHE_SPACE_SHARED : req->who->tenant;
+    identity.model = req->chat.model;
+    identity.variant = variant_of(req);
+    identity.stream = req->chat.stream;
+    identity.seen = req->seen;
     if (identity.variant.ptr && req->answerer && !req->config->links.url.len && req->links.len)
         identity.variant = arena_fmt(req->arena, STR_FMT "\nlinks=" STR_FMT,
                                      STR_ARG(identity.variant), STR_ARG(req->links));
@@ -214,6 +219,28 @@ static bool none_kept(struct request *req, struct err *err)
                    "no answer is kept that fits, and the request said only-if-cached");
 }
 
+/* Remembered, or made of the whole body. */
+static bool find_key(struct request *req, struct cache_identity *identity, struct cache_recall *out,
+                     struct err *err)
+{
+    cache_recall(settings_of(req)->cache, identity, out);
+    if (out->known)
+        return true;
+    if (!known_forget(req, err))
+        return false;
+    identity->body = req->chat.json;
+    return cache_key_of(req->arena, identity, &out->key, err);
+}
+
+static NOINLINE void remember(const struct request *req, const struct cache_identity *identity,
+                              const struct cache_recall *recall, bool hit)
+{
+    struct body_facts facts;
+
+    cache_remember(settings_of(req)->cache, identity, recall, hit,
+                   hit ? known_note(req, &facts) : STR_NONE);
+}
+
 static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_wish *wish,
                                         const struct cache_plan *plan, struct err *err)
 {
@@ -221,16 +248,18 @@ static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_
     struct cache_identity identity;
     struct cache_recall recall;
     struct cache_ask ask;
+    bool hit;
 
-    if (!identify(req, plan, &identity, err) ||
-        !cache_recall(cache, req->arena, &identity, &recall, err) ||
+    if (!identify(req, plan, &identity, err) || !find_key(req, &identity, &recall, err) ||
         !fill_ask(req, wish, plan, &identity, &ask, err))
         return false;
     ask.key = req->cache_key = recall.key;
     if (!cache_look_up(cache, req->arena, &ask, &req->ticket, err))
         return false;
-    cache_remember(cache, &identity, &recall, cache_part(req->ticket) == CACHE_HITS);
-    if (cache_part(req->ticket) != CACHE_HITS)
+    hit = cache_part(req->ticket) == CACHE_HITS;
+    if (hit != recall.known)
+        remember(req, &identity, &recall, hit);
+    if (!hit)
         return true;
     req->answer = cache_answer(req->ticket);
     return req->answer ? recall_losses(req, err) : err_arena(err, req->arena);
@@ -248,7 +277,7 @@ static bool is_never_cached(const struct request *req)
     return !settings_of(req)->cache || req->answerer || response_is_kept(req);
 }
 
-bool look_up_answer(struct request *req, struct err *err)
+static SUSPENDS bool look_up(struct request *req, struct err *err)
 {
     struct cache_wish wish;
     struct cache_plan plan;
@@ -261,11 +290,16 @@ bool look_up_answer(struct request *req, struct err *err)
         return false;
     if (is_never_cached(req)) /* who wants a kept answer or none gets none */
         return (!wish.only && wish.mode != CACHE_ONLY) || none_kept(req, err);
-    if (!cache_decide(&rules, &wish, is_sampled(req->chat.json), &plan, err))
+    if (!cache_decide(&rules, &wish, request_is_sampled(req), &plan, err))
         return false;
     if ((plan.may_read || plan.may_store) && !take_part(req, &wish, &plan, err))
         return false;
     return !plan.only || req->answer || none_kept(req, err);
+}
+
+bool look_up_answer(struct request *req, struct err *err)
+{
+    return look_up(req, err) && (req->answer || known_forget(req, err));
 }
 
 /* ---- join ---- */

@@ -83,8 +83,12 @@ static bool check_options(const struct request *req, struct err *err)
 /* A chat completion that only passes through needs no more than what is read from its index. */
 bool parse_body(struct request *req, struct err *err)
 {
-    if (req->http && !receive(req, err))
+    bool known;
+
+    if ((req->http && !receive(req, err)) || !known_find(req, &known, err))
         return false;
+    if (known)
+        return true; /* and nothing was wrong with it */
     if (!(req->dialect == &dialect_openai
               ? chat_read_request(req->arena, req->body, &req->chat, err)
               : read_conversation(req, err)))

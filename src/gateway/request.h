@@ -21,6 +21,18 @@ struct request_writer {
     const struct route_policy *policy;
 };
 
+/* What is read in a body before a model is asked, as far as it decides anything: the bytes alone make it (known.c). */
+struct body_place {
+    uint32_t at, len;
+};
+struct body_facts {
+    size_t prompt_bytes;
+    int64_t max_tokens, n;
+    uint32_t needs; /* enum ability */
+    struct body_place model, user, weir;
+    bool stream, include_usage, sampled;
+};
+
 struct request {
     uint32_t magic;              /* REQUEST_MAGIC: checked wherever it arrives as void * */
     uint64_t id;                 /* entry: the same in log, trace, audit and reply header */
@@ -42,6 +54,10 @@ struct request {
     struct str subject;       /* subject: whom it is asked for, a pseudonym; may be empty */
     struct body_tap *tap;     /* subject: gathers the answer for the audit log, or NULL */
     struct chat_request chat; /* parse: what must be known, in whichever dialect */
+    struct body_facts *
+        facts; /* parse: of a body that was read before. Then chat.json is of "weir" alone, or NULL;
+                               * look_up: NULL again unless it found the answer */
+    uint64_t seen; /* parse: of which question these are, as the cache counts them */
     struct conversation *conversation; /* parse; chat completions: NULL until somebody needs it */
     const struct principal *who;       /* authenticate */
     const struct model *model;         /* route; call: who was asked last */

@@ -59,7 +59,7 @@ static const struct model *find_model(const struct request *req)
 /* "weir": {"knowledge": true} or a list of bases: an answer from documents, whichever model writes it. */
 static bool wants_documents(const struct request *req, bool *out, struct err *err)
 {
-    json_ref wish = json_get(req->chat.json, req->chat.weir, STR("knowledge"));
+    json_ref wish = req->chat.weir ? json_get(req->chat.json, req->chat.weir, STR("knowledge")) : 0;
 
     *out = wish != 0;
     if (!wish || json_kind(req->chat.json, wish) == JSON_ARRAY ||

@@ -27,15 +27,14 @@ static enum audit_body_policy policy_of(const struct request *req)
     return config->bodies;
 }
 
-/* OpenAI's "user", Anthropic's metadata.user_id, or our own header, which decides. */
-static struct str user_of(const struct request *req)
+struct str body_user(const struct request *req)
 {
     const struct json *json = req->chat.json;
     struct str user = STR_NONE;
 
-    if (req->http)
-        user = http_field(&http_head(req->http)->fields, SUBJECT_FIELD);
-    if (user.len || !json)
+    if (req->facts)
+        return known_text(req, req->facts->user);
+    if (!json)
         return user;
 
     json_ref root = json_root(json), v = json_get(json, root, STR("user"));
@@ -43,6 +42,16 @@ static struct str user_of(const struct request *req)
     if (!v)
         v = json_get(json, json_get(json, root, STR("metadata")), STR("user_id"));
     return v && json_str(json, v, req->arena, &user) ? user : STR_NONE;
+}
+
+/* OpenAI's "user", Anthropic's metadata.user_id, or our own header, which decides. */
+static struct str user_of(const struct request *req)
+{
+    struct str user = STR_NONE;
+
+    if (req->http)
+        user = http_field(&http_head(req->http)->fields, SUBJECT_FIELD);
+    return user.len ? user : body_user(req);
 }
 
 static void end_arena(void *arena)

@@ -8,7 +8,8 @@
 #include "base/pages.h"
 #include "test.h"
 
-static const struct cache_identity usual = {.space = {"acme", 4},
+static const struct cache_identity usual = {.tenant = {"acme", 4},
+                                            .space = {"acme", 4},
                                             .dialect = {"chat", 4},
                                             .model = {"m", 1},
                                             .target = {"p\nhttp://p\nremote-m", 19},
@@ -22,7 +23,8 @@ static struct cache_identity with_body(struct arena *arena, struct cache_identit
 {
     struct err err = {0};
 
-    identity.body = json_parse(arena, str_from(body), &err);
+    identity.text = str_from(body);
+    identity.body = json_parse(arena, identity.text, &err);
     EXPECT(identity.body != NULL, "%s: %s", err.text, body);
     return identity;
 }
@@ -56,17 +58,17 @@ TEST(a_question_is_remembered_by_all_that_decides_its_key)
     REQUIRE(all != NULL);
     asked = with_body(arena, usual, question);
     EXPECT(!recalled(arena, all, &asked));
-    recall_put(all, &asked, &(struct cache_key){.bytes = {0}});
+    recall_put(all, &asked, &(struct cache_key){.bytes = {0}}, STR_NONE);
     recall_drop(all, &asked);
     EXPECT(!recalled(arena, all, &asked));
 
     struct cache_key key = key_of(arena, &asked);
 
-    recall_put(all, &asked, &key);
+    recall_put(all, &asked, &key, STR_NONE);
     EXPECT(recalled(arena, all, &asked));
 
-    struct str *const texts[] = {&other.space, &other.dialect, &other.model, &other.target,
-                                 &other.variant};
+    struct str *const texts[] = {&other.tenant, &other.space,  &other.dialect,
+                                 &other.model,  &other.target, &other.variant};
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         other = asked;
@@ -109,13 +111,73 @@ TEST(a_question_that_differs_in_a_byte_is_another)
         size_t mark = arena_mark(arena);
         struct cache_identity other;
 
-        recall_put(all, &asked, &key);
+        recall_put(all, &asked, &key, STR_NONE);
         memcpy(text, question, sizeof text);
         text[i] ^= 1;
         other = with_body(arena, usual, text);
         EXPECT(!recalled(arena, all, &other), "%zu", i);
         arena_rewind(arena, mark);
     }
+    recall_clear(all);
+}
+
+#define NOTES "of 128 bytes at most"
+
+static bool noted(struct recall *all, struct cache_identity *asked, const char *want)
+{
+    char notes[RECALL_NOTES];
+
+    return recall_notes(all, asked, notes, strlen(want), &asked->seen) &&
+           memcmp(notes, want, strlen(want)) == 0;
+}
+
+/* Before anything else of the question is known; then the rest is compared of that very question. */
+TEST(what_was_noted_of_a_text_is_found_by_its_bytes)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct recall *all = recall_new(arena);
+    struct cache_identity asked, first, other;
+    struct cache_key key, newer = {{7}}, found;
+
+    REQUIRE(all != NULL);
+    asked = with_body(arena, usual, question);
+    key = key_of(arena, &asked);
+    first = (struct cache_identity){
+        .tenant = asked.tenant, .dialect = asked.dialect, .text = asked.text};
+    recall_put(all, &asked, &key, STR_NONE);
+    EXPECT(!noted(all, &first, NOTES), "nothing was");
+    recall_put(all, &asked, &key, STR(NOTES));
+    EXPECT(!noted(all, &first, "shorter"));
+    other = first;
+    other.tenant = STR("acne");
+    EXPECT(!noted(all, &other, NOTES));
+    other = first;
+    other.dialect = STR("ask");
+    EXPECT(!noted(all, &other, NOTES));
+    other = first;
+    other.text = str_slice(first.text, 0, first.text.len - 1);
+    EXPECT(!noted(all, &other, NOTES));
+    EXPECT(noted(all, &first, NOTES) && first.seen != 0);
+
+    asked.seen = first.seen;
+    EXPECT(recall_get(all, &asked, &found) && memcmp(&found, &key, sizeof key) == 0);
+    other = asked;
+    other.space = STR("*");
+    EXPECT(!recall_get(all, &other, &found), "what was not compared then is compared now");
+    other = asked;
+    other.target = STR("");
+    EXPECT(!recall_get(all, &other, &found));
+
+    recall_put(all, &asked, &newer, STR(NOTES)); /* by somebody else, meanwhile */
+    EXPECT(recall_get(all, &asked, &found) && memcmp(&found, &newer, sizeof key) == 0);
+    recall_clear(all);
+    EXPECT(!recall_get(all, &asked, &found) && !noted(all, &first, NOTES));
+
+    other = with_body(arena, usual, "{\"messages\":[\"of the same length or not\"]}");
+    recall_put(all, &asked, &key, STR(NOTES));
+    EXPECT(noted(all, &first, NOTES));
+    other.seen = first.seen + 1; /* of a question that is not there */
+    EXPECT(!recall_get(all, &other, &found));
     recall_clear(all);
 }
 
@@ -137,7 +199,7 @@ TEST(remembered_questions_are_bounded)
 
         struct cache_identity asked = with_body(arena, usual, text);
 
-        recall_put(all, &asked, &key);
+        recall_put(all, &asked, &key, STR_NONE);
         EXPECT(recall_bytes(all) <= RECALL_BYTES, "%zu", recall_bytes(all));
         most = MAX_OF(most, recall_bytes(all));
         arena_rewind(arena, mark);
@@ -152,10 +214,10 @@ TEST(remembered_questions_are_bounded)
     memcpy(text, "{\"input\":\"", 10);
     memcpy(text + RECALL_QUESTION - 1, "\"}", 3);
     large = with_body(arena, usual, text);
-    recall_put(all, &large, &key);
+    recall_put(all, &large, &key, STR_NONE);
     EXPECT(!recall_get(all, &large, &key));
     large = with_body(arena, usual, "{}");
-    recall_put(all, &large, &key);
+    recall_put(all, &large, &key, STR_NONE);
     EXPECT(!recall_get(all, &large, &key));
     recall_drop(all, &large);
     EXPECT(recall_bytes(all) == 0, "%zu", recall_bytes(all));
@@ -181,7 +243,7 @@ static void *churn(void *arg)
             c->found++;
             c->wrong += memcmp(&key, &c->keys[i % 3], sizeof key) != 0;
         } else {
-            recall_put(c->all, asked, &c->keys[i % 3]);
+            recall_put(c->all, asked, &c->keys[i % 3], STR(NOTES));
         }
         if (i % 17 == 5)
             recall_drop(c->all, asked);
@@ -205,7 +267,7 @@ TEST(questions_are_remembered_by_several_threads)
         for (size_t i = 0; i < 3; i++) {
             struct cache_identity asked = usual;
 
-            asked.space = str_slice(STR("abc"), i, i + 1); /* another slot each */
+            asked.tenant = str_slice(STR("abc"), i, i + 1); /* another slot each */
             threads[t].asked[i] = with_body(arena, asked, question);
             threads[t].keys[i] = key_of(arena, &threads[t].asked[i]);
         }

@@ -112,7 +112,7 @@ static SUSPENDS void run_server(void *arg)
 
 static SUSPENDS bool open_gateway(struct small_house *h, struct err *err)
 {
-    struct gateway_options options = {.accounts = h->accounts};
+    struct gateway_options options = {.accounts = h->accounts, .bodies = h->bodies};
     struct http_server_options server = {.handler = handle, .ctx = h, .next_id = next_id};
 
     h->published = snapshot_new(keep_object);
@@ -128,7 +128,21 @@ static SUSPENDS bool open_gateway(struct small_house *h, struct err *err)
     return true;
 }
 
-void house_open(struct small_house *h, const struct limits *limits)
+static void open_bodies(struct small_house *h)
+{
+    static const struct secret none;
+    struct audit_bodies_options options = {.dir = path_in(h, "bodies"),
+                                           .key_file = path_in(h, "bodies.key"),
+                                           .master = &none,
+                                           .segment_bytes = MIB};
+    struct err err = {0};
+
+    EXPECT(audit_bodies_open(&options, &h->bodies, &err), "%s", err.text);
+    h->config.bodies = BODIES_HASH;
+    h->config.body_kept_max = 64 * KIB;
+}
+
+static SUSPENDS void open_house(struct small_house *h, const struct limits *limits, bool named)
 {
     static const struct limits unlimited;
     static bool registered;
@@ -142,7 +156,19 @@ void house_open(struct small_house *h, const struct limits *limits)
     h->provider = fake_settings(&h->fake, h->arena);
     fill_catalogue(h);
     EXPECT(open_accounts(h, limits ? limits : &unlimited, &err), "%s", err.text);
+    if (named)
+        open_bodies(h);
     EXPECT(open_gateway(h, &err), "%s", err.text);
+}
+
+void house_open(struct small_house *h, const struct limits *limits)
+{
+    open_house(h, limits, false);
+}
+
+void house_open_named(struct small_house *h, const struct limits *limits)
+{
+    open_house(h, limits, true);
 }
 
 void house_close(struct small_house *h)
@@ -157,6 +183,7 @@ void house_close(struct small_house *h)
     fake_stop(&h->fake);
     EXPECT(accounts_holds_open(h->accounts) == 0, "%zu", accounts_holds_open(h->accounts));
     gateway_free(&h->gateway);
+    audit_bodies_close(&h->bodies);
     accounts_close(&h->accounts);
     audit_close(&h->audit);
     store_close(&h->store);

@@ -23,6 +23,7 @@ struct small_house {
     struct store *store;
     struct audit *audit;
     struct accounts *accounts;
+    struct audit_bodies *bodies; /* of a house that names who is asked for; else NULL */
     struct gateway *gateway;
     struct http_server *server;
     struct scope scope;
@@ -31,6 +32,8 @@ struct small_house {
 };
 
 SUSPENDS void house_open(struct small_house *h, const struct limits *limits);
+/* One that names whom a question is asked for, and keeps a hash of what was said. */
+SUSPENDS void house_open_named(struct small_house *h, const struct limits *limits);
 /* Nothing may be left: no hold, one whole chain of records. */
 SUSPENDS void house_close(struct small_house *h);
 
