@@ -85,6 +85,14 @@ bool house_vanish_begin(void *house, struct knowledge *knowledge, struct str bas
                         struct err *err) MUST_CHECK;
 SUSPENDS bool house_vanish_end(void *house, struct vanish_order *order, bool removed,
                                struct err *err) MUST_CHECK;
+/* ---- documents that changed (forget_changed.c) ---- */
+/* gateway_options.stands, ctx: the house. */
+SUSPENDS bool house_stands(void *house, struct arena *arena, struct str sources,
+                           const struct principal *who, bool *out, struct err *err) MUST_CHECK;
+void house_documents_changed(void *house); /* vanish_options.changed */
+/* A fiber's function: kept answers made from text that a document does not have any more go. */
+SUSPENDS void house_changed_loop(void *house);
+
 /* "forgot ...; receipt HASH ...": for the audit log. */
 struct str forget_note(struct arena *arena, const struct forget_told *told);
 

@@ -301,7 +301,8 @@ static bool open_knowledge(struct house *house, struct err *err)
 
     house_embedder(house, &options.each.embedder);
     house_reranker(house, &options.each.reranker);
-    options.each.vanish = (struct vanish_options){house_vanish_begin, house_vanish_end, house};
+    options.each.vanish = (struct vanish_options){house_vanish_begin, house_vanish_end,
+                                                  house_documents_changed, house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
         !bases_open(&options, &house->bases, &why, err))
         return false;
@@ -435,7 +436,9 @@ static bool open_gateway(struct house *house, struct err *err)
                                       .config = house->config,
                                       .telemetry = house->telemetry,
                                       .traces = house->traces,
-                                      .responses = house->responses};
+                                      .responses = house->responses,
+                                      .stands = house_stands,
+                                      .stands_ctx = house};
     house->cursors = cursors_new(house->arena);
     if (!house->cursors)
         return err_arena(err, house->arena);

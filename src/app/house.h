@@ -55,6 +55,7 @@ struct house {
     struct str origin; /* of browsers: "https://weir.example.com"; empty when nobody logs in */
     struct bases *bases;
     atomic_int forgetting;       /* orders to forget something that are on their way */
+    atomic_bool changed;         /* documents have other bytes: house_changed_loop() has work */
     atomic_bool attaching;       /* files are on their way into bases: v1_attach_loop() has work */
     struct knowledge *knowledge; /* the default one of the bases */
     struct sources *sources;

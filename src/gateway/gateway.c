@@ -25,6 +25,8 @@ bool gateway_new(const struct gateway_options *options, struct gateway **out, st
     owner->gateway.bodies = options->bodies;
     owner->gateway.config = options->config;
     owner->gateway.responses = options->responses;
+    owner->gateway.stands = options->stands;
+    owner->gateway.stands_ctx = options->stands_ctx;
     owner->gateway.started = clock_wall() / 1000;
     owner->gateway.telemetry = options->telemetry;
     owner->gateway.traces = options->traces;

@@ -17,6 +17,11 @@ struct gateway_options {
     struct telemetry *telemetry;       /* NULL: spans go nowhere */
     struct traces *traces;             /* NULL: none are kept */
     struct responses_store *responses; /* NULL: no answers are kept */
+    /* Whether what kept answers were made from still stands, for who asks: `sources`, lines of request.sources. NULL:
+     * nobody answers from documents. */
+    SUSPENDS bool (*stands)(void *ctx, struct arena *arena, struct str sources,
+                            const struct principal *who, bool *out, struct err *err);
+    void *stands_ctx;
 };
 bool gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)
     MUST_CHECK;

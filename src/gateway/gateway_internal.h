@@ -15,7 +15,10 @@ struct gateway {
     struct audit_bodies *bodies;
     struct snapshot *config;
     struct responses_store *responses; /* NULL: no answers are kept */
-    _Atomic uint64_t requests;         /* ids count on from here, mixed with the seed */
+    SUSPENDS bool (*stands)(void *ctx, struct arena *arena, struct str sources,
+                            const struct principal *who, bool *out, struct err *err);
+    void *stands_ctx;
+    _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
     uint64_t id_seed, trace_seed;
     struct telemetry *telemetry;
     struct traces *traces;

@@ -16,6 +16,31 @@ static struct response_owner owner_of(const struct request *req)
     return (struct response_owner){.tenant = req->who->tenant, .key_id = req->who->key_id};
 }
 
+/* ---- what they stand on ---- */
+
+/* An answer that was made from documents, or that goes on from one, is there for as long as what it was made from stands
+ * there and may be read: else it is as one that is not kept. */
+static SUSPENDS bool still_stands(struct request *req, struct str id, bool *out, struct err *err)
+{
+    const struct gateway *g = req->gateway;
+    struct response_owner owner = owner_of(req);
+    struct str sources;
+
+    *out = true;
+    if (!g->stands || !g->responses)
+        return true;
+    if (!responses_sources(g->responses, req->arena, &owner, id, &sources, err))
+        return false;
+    return sources.len == 0 || g->stands(g->stands_ctx, req->arena, sources, req->who, out, err);
+}
+
+static SUSPENDS bool check_stands(struct request *req, struct str id, struct err *err)
+{
+    bool stands;
+
+    return still_stands(req, id, &stands, err) && (stands || responses_unknown(id, err));
+}
+
 /* ---- a question that goes on ---- */
 
 static bool no_such_previous(struct request *req, struct err *err)
@@ -35,7 +60,8 @@ static SUSPENDS bool add_before(struct request *req, const struct responses_aske
 
     if (!asked->previous_response_id.ptr)
         return true;
-    if (!responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
+    if (!check_stands(req, asked->previous_response_id, err) ||
+        !responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
                            &items, err))
         return err->code == ERR_NOT_FOUND ? no_such_previous(req, err) : false;
     buf_str(to, str_slice(items, 1, items.len - 1));
@@ -51,7 +77,8 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
     if (str_eq(json_raw(j, json_get(j, item, STR("type"))), STR("\"item_reference\""))) {
         if (!json_str(j, json_get(j, item, STR("id")), req->arena, &id))
             return err_arena(err, req->arena);
-        if (!responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err)) {
+        if (!check_stands(req, id, err) ||
+            !responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err)) {
             if (err->code == ERR_NOT_FOUND)
                 err_set(err, ERR_INVALID, "input: item \"" STR_FMT "\" is not kept",
                         STR_ARG(str_slice(id, 0, 80)));
@@ -115,6 +142,17 @@ bool response_is_kept(const struct request *req)
     return asked && asked->store;
 }
 
+/* A document that changed while it was made has been looked for before it was kept, or is seen now. */
+static SUSPENDS bool drop_overtaken(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    bool stands = true;
+
+    if (req->source_count == 0 || !still_stands(req, id, &stands, err))
+        return req->source_count == 0;
+    return stands || responses_delete(req->gateway->responses, &owner, id, err);
+}
+
 /* Its last bytes have not left: who has it all can go on from it at once. That it could not be kept is the
  * operator's to know; the answer is the client's all the same. */
 void keep_response(struct request *req)
@@ -138,10 +176,13 @@ void keep_response(struct request *req)
                                .subject = req->subject,
                                .documents = req->documents,
                                .document_count = req->document_count,
+                               .sources = req->sources,
+                               .source_count = req->source_count,
                                .begun = req->started};
     struct response_owner owner = owner_of(req);
     if (!kept.id.ptr || !responses_own_items(req->arena, asked, buf_view(&id), &kept.input, &err) ||
-        !responses_keep(req->gateway->responses, &owner, &kept, &err))
+        !responses_keep(req->gateway->responses, &owner, &kept, &err) ||
+        !drop_overtaken(req, kept.id, &err))
         log_line(LOG_ERROR, req->id, "the answer was not kept: %s",
                  err.code ? err.text : "no memory");
 }
@@ -331,7 +372,8 @@ bool serve_kept(struct request *req, struct err *err)
             str_eq(rest, str_from(calls[i].rest))) {
             if (!responses_store_keeps(req->gateway->responses))
                 return err_set(err, ERR_NOT_FOUND, "no answers are kept here (responses.keep)");
-            return calls[i].run(req, id, err);
+            return (calls[i].run == forget || check_stands(req, id, err)) &&
+                   calls[i].run(req, id, err);
         }
     return err_set(err, ERR_NOT_FOUND, "nothing is served at " STR_FMT "; see docs/api.md",
                    STR_ARG(str_slice(head->path, 0, 100)));

@@ -99,6 +99,9 @@ struct request {
      * kept of the answer goes when one of them does. */
     const struct str *documents;
     size_t document_count;
+    /* ... and of what in them, as whoever answers from documents writes it down and reads it (gateway_options.stands). */
+    const struct str *sources;
+    size_t source_count;
 };
 
 #endif

@@ -60,6 +60,14 @@ bool document_record_read(struct str bytes, struct document_record *out)
     return true;
 }
 
+uint64_t document_content_sign(const struct document_record *record)
+{
+    uint64_t sign;
+
+    memcpy(&sign, record->hash.bytes, sizeof sign);
+    return sign;
+}
+
 /* --- inquiry ---------------------------------------------------------------------------------- */
 
 bool found_whole(struct arena *arena, const struct lexical_hits *hits, struct found **out,
@@ -266,6 +274,7 @@ bool cite_between(struct arena *arena, const struct found *found, struct sentenc
         return err_arena(err, arena);
     place(found, first, last, &c);
     c.version = record.version;
+    c.content = document_content_sign(&record);
     c.document = arena_str(arena, found->key);
     c.path = arena_str(arena, record.path);
     if (str_starts(record.source, STR("file/")))

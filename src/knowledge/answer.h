@@ -31,6 +31,7 @@ struct document_record {
 };
 void document_record_write(struct buf *to, const struct document_record *record);
 bool document_record_read(struct str bytes, struct document_record *out) MUST_CHECK;
+uint64_t document_content_sign(const struct document_record *record); /* of its bytes */
 /* wanted: an id, a path as shown, a file, or the folder it came with. */
 bool document_is_meant(struct str wanted, struct str id, const struct document_record *record);
 

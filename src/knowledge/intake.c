@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "knowledge/access.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/stands.h"
 #include "knowledge/vectors.h"
 #include "sys/clock.h"
 
@@ -22,6 +23,7 @@ struct intake {
         uint32_t files;
         size_t bytes;
         mono_ns until;
+        bool changed; /* a document that was there has other bytes */
     } batch;
     struct table seen;   /* ids of items that are there */
     struct table doomed; /* ids of items whose bytes cannot be read any more */
@@ -107,10 +109,13 @@ static bool commit(struct intake *in, struct err *err)
     if (!in->writer)
         return true;
     lexical_release(&in->view);
+    bool changed = in->batch.changed;
     in->batch = (struct batch_state){0};
-    if (!lexical_commit(&in->writer, err))
+    if ((changed && !stands_mark(in->with.knowledge, err)) || !lexical_commit(&in->writer, err))
         return false;
     accesses_forget(in->with.knowledge);
+    if (changed)
+        stands_changed(in->with.knowledge);
     return true;
 }
 
@@ -401,6 +406,7 @@ static bool put_new(struct intake *in, const struct item *item, const struct bes
     if (add_document(&to, &source, &why)) {
         in->report.passages += to.passages;
         *(known ? &in->report.changed : &in->report.added) += 1;
+        in->batch.changed |= known != NULL;
         in->report.bytes += bytes.len;
         return true;
     }

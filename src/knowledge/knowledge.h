@@ -79,6 +79,8 @@ struct vanish_options {
                   size_t count, struct vanish_order **out, struct err *err);
     /* Afterwards; not removed: nothing is to go. The order ends in any case. */
     SUSPENDS bool (*end)(void *ctx, struct vanish_order *order, bool removed, struct err *err);
+    /* A document has other bytes now, knowledge/stands.h; NULL: nobody keeps answers. Any thread. */
+    void (*changed)(void *ctx);
     void *ctx;
 };
 
@@ -234,7 +236,8 @@ struct citation_words {              /* the words of a quote that answer */
 struct citation_step {
     struct str name;
     struct str document, path,
-        quote; /* quote: the sentence, or the title or heading that has the name */
+        quote;        /* quote: the sentence, or the title or heading that has the name */
+    uint64_t content; /* as of a citation */
     uint32_t line_first, line_last; /* 0: of title or heading */
     uint64_t byte_first, byte_end;
     struct place place;
@@ -245,6 +248,7 @@ struct citation {
     struct str file;    /* the id of /v1/files it was sent by, or empty */
     struct str document, path, title, heading; /* heading path "Cover > Water damage" */
     uint64_t version;                          /* of the document */
+    uint64_t content;                          /* of the document: a hash of its bytes */
     struct str metadata;                       /* of the document: JSON text, or empty */
     uint32_t line_first, line_last;            /* 1-based, in the original file */
     uint64_t byte_first, byte_end;             /* [first, end) in the original file */

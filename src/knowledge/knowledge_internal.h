@@ -33,7 +33,8 @@ struct knowledge {
     struct str base;
     struct vanish_options vanish;
     struct vectors_state *vectors;
-    atomic_bool closing; /* long work on the pool looks at it */
+    atomic_bool is_marked; /* CHANGED stands on the disk: stands.h */
+    atomic_bool closing;   /* long work on the pool looks at it */
     size_t file_bytes_max;
     uint32_t files_max;
     int index_threads;

@@ -6,6 +6,7 @@
 #include "knowledge/followup.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/order.h"
+#include "knowledge/stands.h"
 #include "models/responses.h"
 #include "sys/clock.h"
 
@@ -50,30 +51,66 @@ static bool tell_search(struct request *req, const struct citation *citations, s
     return true;
 }
 
+/* What is known so far, with room for more. */
+static struct str *grown(struct arena *arena, const struct str *list, size_t count, size_t more)
+{
+    struct str *all = arena_array(arena, count + more + 1, sizeof *all);
+
+    if (all && count)
+        memcpy(all, list, count * sizeof *all);
+    return all;
+}
+
+static bool add_once(struct request *req, struct str *list, size_t *count, struct str one,
+                     struct err *err)
+{
+    if (!one.ptr)
+        return err_arena(err, req->arena);
+    if (!is_among(list, *count, one))
+        list[(*count)++] = one;
+    return true;
+}
+
+/* "d_...@vs_...": two bases may have documents of one name, whose ids are then the same. */
+static struct str document_in(struct request *req, struct str document, struct str base)
+{
+    return arena_fmt(req->arena, STR_FMT "@" STR_FMT, STR_ARG(document), STR_ARG(base));
+}
+
+/* A citation, and the sentences by which the graph came to it, which may be of other documents. */
+static bool stand_on(struct request *req, const struct citation *c, struct str *documents,
+                     struct str *sources, struct err *err)
+{
+    struct str base = c->base_id.len ? c->base_id : BASE_DEFAULT;
+
+    if (!add_once(req, documents, &req->document_count, document_in(req, c->document, base), err) ||
+        !add_once(req, sources, &req->source_count, stands_line(req->arena, c, base), err))
+        return false;
+    for (size_t i = 0; i < c->step_count; i++)
+        if (!add_once(req, documents, &req->document_count,
+                      document_in(req, c->steps[i].document, base), err) ||
+            !add_once(req, sources, &req->source_count,
+                      stands_line_of_step(req->arena, &c->steps[i], base), err))
+            return false;
+    return true;
+}
+
 bool request_stands_on(struct request *req, const struct citation *citations, size_t count,
                        struct err *err)
 {
-    struct str *all = arena_array(req->arena, req->document_count + count + 1, sizeof *all);
-    size_t known = req->document_count;
+    size_t more = count;
 
-    if (!all)
+    for (size_t i = 0; i < count; i++)
+        more += citations[i].step_count;
+    struct str *documents = grown(req->arena, req->documents, req->document_count, more);
+    struct str *sources = grown(req->arena, req->sources, req->source_count, more);
+    if (!documents || !sources)
         return err_arena(err, req->arena);
-    if (known)
-        memcpy(all, req->documents, known * sizeof *all);
-    /* "d_...@vs_...": two bases may have documents of one name, whose ids are then the same. */
-    for (size_t i = 0; i < count; i++) {
-        const struct citation *c = &citations[i];
-        struct str base = c->base_id.len ? c->base_id : BASE_DEFAULT;
-        struct str one =
-            arena_fmt(req->arena, STR_FMT "@" STR_FMT, STR_ARG(c->document), STR_ARG(base));
-
-        if (!one.ptr)
-            return err_arena(err, req->arena);
-        if (!is_among(all, known, one))
-            all[known++] = one;
-    }
-    req->documents = all;
-    req->document_count = known;
+    for (size_t i = 0; i < count; i++)
+        if (!stand_on(req, &citations[i], documents, sources, err))
+            return false;
+    req->documents = documents;
+    req->sources = sources;
     return tell_search(req, citations, count, err);
 }
 

@@ -7,6 +7,7 @@
 #include "knowledge/labels.h"
 #include "knowledge/originals.h"
 #include "knowledge/rights.h"
+#include "knowledge/stands.h"
 #include "sys/file.h"
 
 #define UPLOAD_LOOK (20 * MILLISECOND)
@@ -115,8 +116,12 @@ static bool put(struct uploading *u, struct place_of_upload *p, struct lexical_w
     if (!type_of(u->upload->name, p->source.bytes, &p->source.type, err))
         return false;
     u->report.became = p->known ? UPLOAD_CHANGED : UPLOAD_ADDED;
-    return add_document(&in, &p->source, err) && original_put(k, &hash, p->source.bytes, err) &&
-           lexical_commit(writer, err);
+    if (!add_document(&in, &p->source, err) || !original_put(k, &hash, p->source.bytes, err) ||
+        (p->known && !stands_mark(k, err)) || !lexical_commit(writer, err))
+        return false;
+    if (p->known)
+        stands_changed(k);
+    return true;
 }
 
 static bool describe(struct uploading *u, const char *id, struct err *err)

@@ -8,6 +8,7 @@
 
 #define OWN_MEMORY       (16 * KIB)
 #define CHAIN_MAX        1000        /* answers that one goes on from, one after the other */
+#define PAGE             200         /* answers that are looked through at once */
 #define EVICT_SHARE      16          /* a sixteenth goes at once: each look costs a walk over all */
 #define ITEMS_MAX        (256 * MIB) /* the request's arena is the limit */
 #define DOCUMENTS_MEMORY (256 * KIB)
@@ -28,6 +29,9 @@ const struct migration responses_migrations[] = {
     {"responses", 2, "whose they are, and what they are made from",
      "ALTER TABLE responses ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
      "ALTER TABLE responses ADD COLUMN documents TEXT NOT NULL DEFAULT ''"},
+    {"responses", 3, "what of the documents they are made from, and which house made them",
+     "ALTER TABLE responses ADD COLUMN sources TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE responses ADD COLUMN instance TEXT NOT NULL DEFAULT ''"},
 };
 const size_t responses_migration_count = ARRAY_LEN(responses_migrations);
 
@@ -118,15 +122,14 @@ static SUSPENDS bool evict(struct responses_store *store, struct err *err)
     return true;
 }
 
-/* An id a line. */
-static bool join_documents(struct arena *arena, const struct kept_response *response,
-                           struct str *out, struct err *err)
+static bool join_lines(struct arena *arena, const struct str *lines, size_t count, struct str *out,
+                       struct err *err)
 {
     struct buf b;
 
     buf_init(&b, arena, DOCUMENTS_MEMORY / 2);
-    for (size_t i = 0; i < response->document_count; i++) {
-        buf_str(&b, response->documents[i]);
+    for (size_t i = 0; i < count; i++) {
+        buf_str(&b, lines[i]);
         buf_char(&b, '\n');
     }
     return buf_finish(&b, out, err);
@@ -151,11 +154,12 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
     struct arena *arena CLEANUP(arena_end) = arena_new(DOCUMENTS_MEMORY);
     int64_t bytes = (int64_t)(response->body.len + response->input.len + response->output.len);
     wall_ms now = clock_wall();
-    struct str documents;
+    struct str documents, sources;
 
     if (!arena)
         return err_no_room(err, "no memory to keep the answer");
-    if (!join_documents(arena, response, &documents, err))
+    if (!join_lines(arena, response->documents, response->document_count, &documents, err) ||
+        !join_lines(arena, response->sources, response->source_count, &sources, err))
         return err_wrap(err, "keep the answer");
     const struct value row[] = {
         V_TEXT(response->id),
@@ -169,12 +173,15 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
         V_TEXT(response->output),
         V_TEXT(response->subject.ptr ? response->subject : STR("")),
         V_TEXT(documents),
+        V_TEXT(sources),
+        V_TEXT(store_instance(store->store)),
     };
     const struct value old[] = {V_INT(now - store->age_max / MILLISECOND)};
     const struct statement statements[] = {
         {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, "
          "output, "
-         "subject, documents) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         "subject, documents, sources, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+         "?11, ?12, ?13)",
          row, ARRAY_LEN(row)},
         {"DELETE FROM responses WHERE created < ?1", old, 1},
     };
@@ -199,12 +206,12 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
 
 /* ---- finding ---- */
 
-static bool not_found(struct str id, struct err *err)
+bool responses_unknown(struct str id, struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND,
                    "response \"" STR_FMT
-                   "\" does not exist, is not kept any more, or was made with "
-                   "another key",
+                   "\" does not exist, is not kept any more, was made with another key, or from "
+                   "documents that have changed or that this key may not read any more",
                    STR_ARG(str_slice(id, 0, 80)));
 }
 
@@ -224,13 +231,96 @@ bool responses_find(struct responses_store *store, struct arena *arena,
                     &rows, err))
         return false;
     if (rows.count == 0)
-        return not_found(id, err);
+        return responses_unknown(id, err);
     *out = (struct kept_response){.id = rows_at(&rows, 0, 0).s,
                                   .previous = rows_at(&rows, 0, 1).s,
                                   .body = rows_at(&rows, 0, 2).s,
                                   .input = rows_at(&rows, 0, 3).s,
                                   .output = rows_at(&rows, 0, 4).s};
     return true;
+}
+
+/* ---- what they were made from ---- */
+
+static bool response_of(struct arena *arena, struct str item_id, struct str *out);
+
+/* Each row as it says it, with its line's end. */
+static bool join_rows(struct arena *arena, const struct rows *rows, struct str *out,
+                      struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, arena, ITEMS_MAX);
+    for (size_t i = 0; i < rows->count; i++)
+        buf_str(&b, rows_at(rows, i, 0).s);
+    return buf_finish(&b, out, err);
+}
+
+bool responses_sources(struct responses_store *store, struct arena *arena,
+                       const struct response_owner *owner, struct str id, struct str *out,
+                       struct err *err)
+{
+    struct str of = id;
+    struct rows rows;
+
+    if (!str_starts(id, STR("resp_")) && !response_of(arena, id, &of)) {
+        *out = STR("");
+        return true;
+    }
+    const struct value values[] = {V_TEXT(of), V_TEXT(owner->tenant), V_TEXT(owner->key_id),
+                                   V_INT(CHAIN_MAX)};
+    return store_read(
+               store->store, arena,
+               &(struct statement){
+                   "WITH RECURSIVE chain (id, previous, depth) AS ("
+                   "SELECT id, previous, 0 FROM responses WHERE id = ?1 AND tenant = ?2 AND "
+                   "key_id = ?3 UNION ALL "
+                   "SELECT r.id, r.previous, c.depth + 1 FROM chain c JOIN responses r ON r.id = "
+                   "c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND c.depth < ?4) "
+                   "SELECT CASE WHEN r.sources = '' THEN r.documents ELSE r.sources END FROM "
+                   "chain c JOIN responses r ON r.id = c.id WHERE r.documents <> ''",
+                   values, ARRAY_LEN(values)},
+               &rows, err) &&
+           join_rows(arena, &rows, out, err);
+}
+
+bool responses_of_base(struct responses_store *store, struct arena *arena, struct str base,
+                       struct str after, struct responses_made **out, size_t *count,
+                       struct err *err)
+{
+    struct str pattern = arena_fmt(arena, "%%@" STR_FMT " %%", STR_ARG(base));
+    struct rows rows;
+
+    if (!pattern.ptr)
+        return err_arena(err, arena);
+    const struct value values[] = {V_TEXT(pattern), V_TEXT(after),
+                                   V_TEXT(store_instance(store->store)), V_INT(PAGE)};
+    if (!store_read(store->store, arena,
+                    &(struct statement){"SELECT id, sources FROM responses WHERE id > ?2 AND "
+                                        "instance = ?3 AND sources LIKE ?1 ORDER BY id LIMIT ?4",
+                                        values, ARRAY_LEN(values)},
+                    &rows, err))
+        return false;
+    *out = arena_array(arena, rows.count + 1, sizeof **out);
+    if (!*out)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < rows.count; i++)
+        (*out)[i] = (struct responses_made){rows_at(&rows, i, 0).s, rows_at(&rows, i, 1).s};
+    *count = rows.count;
+    return true;
+}
+
+bool responses_drop(struct responses_store *store, struct str id, int64_t *gone, struct err *err)
+{
+    const struct value values[] = {V_TEXT(id)};
+
+    return store_write(
+        store->store,
+        &(struct statement){"WITH RECURSIVE gone(id) AS (SELECT ?1 UNION SELECT r.id FROM "
+                            "responses r JOIN gone g ON r.previous = g.id) "
+                            "DELETE FROM responses WHERE id IN (SELECT id FROM gone)",
+                            values, 1},
+        1, gone, err);
 }
 
 bool responses_delete(struct responses_store *store, const struct response_owner *owner,
@@ -245,7 +335,7 @@ bool responses_delete(struct responses_store *store, const struct response_owner
                          values, ARRAY_LEN(values)},
                      1, &gone, err))
         return false;
-    return gone > 0 || not_found(id, err);
+    return gone > 0 || responses_unknown(id, err);
 }
 
 /* ---- what was said before ---- */
@@ -264,14 +354,14 @@ static void add_items(struct buf *to, struct str array)
 static bool whole_chain(const struct rows *rows, struct str id, struct err *err)
 {
     if (rows->count == 0)
-        return not_found(id, err);
+        return responses_unknown(id, err);
     if (rows->count > CHAIN_MAX)
         return err_set(err, ERR_INVALID,
                        "previous_response_id: more than %d answers follow each other; send the "
                        "items themselves",
                        CHAIN_MAX);
     if (rows_at(rows, 0, 2).s.len > 0) /* the oldest one goes on from another */
-        return not_found(rows_at(rows, 0, 2).s, err);
+        return responses_unknown(rows_at(rows, 0, 2).s, err);
     return true;
 }
 
@@ -344,9 +434,9 @@ bool responses_item(struct responses_store *store, struct arena *arena,
     struct json *j;
 
     if (!response_of(arena, item_id, &id))
-        return not_found(item_id, err);
+        return responses_unknown(item_id, err);
     if (!responses_find(store, arena, owner, id, &kept, err))
-        return err->code == ERR_NOT_FOUND ? not_found(item_id, err) : false;
+        return err->code == ERR_NOT_FOUND ? responses_unknown(item_id, err) : false;
     j = json_parse(arena, kept.output, err);
     if (!j)
         return err_wrap(err, "a kept answer cannot be read");
@@ -358,7 +448,7 @@ bool responses_item(struct responses_store *store, struct arena *arena,
         item = item_with(j, arena, item_id);
     }
     if (!item)
-        return not_found(item_id, err);
+        return responses_unknown(item_id, err);
     *raw = json_raw(j, item);
     return true;
 }

@@ -38,6 +38,8 @@ struct kept_response {
     struct str subject;          /* whom it was asked for, a pseudonym, or "" */
     const struct str *documents; /* it was made from, "ID@BASE"; of no use when read back */
     size_t document_count;
+    const struct str *sources; /* ... and what of them: a line each; of no use when read back */
+    size_t source_count;
     mono_ns begun; /* when it was asked; one asked before something was forgotten is not kept */
 };
 struct response_owner {
@@ -50,6 +52,13 @@ SUSPENDS bool responses_keep(struct responses_store *store, const struct respons
 SUSPENDS bool responses_find(struct responses_store *store, struct arena *arena,
                              const struct response_owner *owner, struct str id,
                              struct kept_response *out, struct err *err) MUST_CHECK;
+/* What it and all before it were made from, a line each: of one that is not kept, or nothing of documents: none. An item's
+ * id is as good as its answer's. */
+SUSPENDS bool responses_sources(struct responses_store *store, struct arena *arena,
+                                const struct response_owner *owner, struct str id, struct str *out,
+                                struct err *err) MUST_CHECK;
+bool responses_unknown(struct str id,
+                       struct err *err); /* as it is said of one that is not kept; false */
 SUSPENDS bool responses_delete(struct responses_store *store, const struct response_owner *owner,
                                struct str id, struct err *err) MUST_CHECK;
 /* All that was said up to this answer, the oldest first: items in a raw array. ERR_NOT_FOUND also where
@@ -61,6 +70,17 @@ SUSPENDS bool responses_history(struct responses_store *store, struct arena *are
 SUSPENDS bool responses_item(struct responses_store *store, struct arena *arena,
                              const struct response_owner *owner, struct str item_id,
                              struct str *raw, struct err *err) MUST_CHECK;
+
+/* Answers that this process's house made from documents of a base, a page of them behind the id `after`, in order. */
+struct responses_made {
+    struct str id, sources;
+};
+SUSPENDS bool responses_of_base(struct responses_store *store, struct arena *arena, struct str base,
+                                struct str after, struct responses_made **out, size_t *count,
+                                struct err *err) MUST_CHECK;
+/* One, and all that went on from it. */
+SUSPENDS bool responses_drop(struct responses_store *store, struct str id, int64_t *gone,
+                             struct err *err) MUST_CHECK;
 
 /* What is to go for good: answers of a person, or made from documents, and all that went on from them, as
  * their model had read it. Empty members name nobody. */
