@@ -197,6 +197,17 @@ static bool look(struct standing *s, struct err *err)
     return true;
 }
 
+bool stand_now(struct knowledge *k, struct str lines, struct str base, const struct principal *who,
+               bool *out, struct err *err)
+{
+    struct standing s = {.knowledge = k, .lines = lines, .base = base, .who = who, .stands = true};
+
+    if (!look(&s, err))
+        return false;
+    *out = s.stands;
+    return true;
+}
+
 static void run_look(void *arg)
 {
     struct standing *s = arg;

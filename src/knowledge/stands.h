@@ -22,6 +22,9 @@ struct str stands_line_of_step(struct arena *arena, const struct citation_step *
  * that is not there says nothing: who removes one removes what was made from it. */
 SUSPENDS bool bases_stand(struct bases *bases, struct arena *arena, struct str lines,
                           const struct principal *who, bool *out, struct err *err) MUST_CHECK;
+/* The lines of one base, for bases_stand(). Blocks. */
+bool stand_now(struct knowledge *knowledge, struct str lines, struct str base,
+               const struct principal *who, bool *out, struct err *err) MUST_CHECK;
 
 /* With the writer held, before the commit that has a document's new text; who looks through the answers is told
  * afterwards. Blocks. */
