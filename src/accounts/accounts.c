@@ -193,6 +193,33 @@ const struct migration accounts_migrations[] = {
      " PRIMARY KEY (level, id));"
      "CREATE INDEX share_asks_told ON share_asks (told)",
      0},
+    /* Beside instance_usage, which stays as it is: what was used before stands there, and what older Weirs
+     * go on to write. Both together are the usage. */
+    {"books", 3, "usage of each deployment",
+     "CREATE TABLE deployment_usage ("
+     " instance TEXT NOT NULL,"
+     " day BIGINT NOT NULL,"
+     " tenant TEXT NOT NULL,"
+     " team TEXT NOT NULL,"
+     " key_id TEXT NOT NULL,"
+     " model TEXT NOT NULL,"
+     " deployment TEXT NOT NULL,"
+     " provider TEXT NOT NULL,"
+     " route TEXT NOT NULL,"
+     " tags TEXT NOT NULL,"
+     " requests BIGINT NOT NULL,"
+     " failed BIGINT NOT NULL,"
+     " tokens_in BIGINT NOT NULL,"
+     " tokens_out BIGINT NOT NULL,"
+     " tokens_cached BIGINT NOT NULL,"
+     " estimated BIGINT NOT NULL,"
+     " cost BIGINT NOT NULL,"
+     " cost_left BIGINT NOT NULL,"
+     " cost_hedge BIGINT NOT NULL,"
+     " cost_attempts BIGINT NOT NULL,"
+     " PRIMARY KEY (day, tenant, team, key_id, model, deployment, provider, route, tags,"
+     " instance))",
+     0},
 };
 const size_t accounts_migration_count = ARRAY_LEN(accounts_migrations);
 
@@ -301,6 +328,7 @@ static bool own_rows(struct accounts *accounts, bool has_log, struct err *err)
     const struct statement adopt[] = {
         {"UPDATE instance_balances SET instance = ?1 WHERE instance = ''", values, 1},
         {"UPDATE instance_usage SET instance = ?1 WHERE instance = ''", values, 1},
+        {"UPDATE deployment_usage SET instance = ?1 WHERE instance = ''", values, 1},
         {"UPDATE instance_ledger SET instance = ?1 WHERE instance = ''", values, 1},
     };
     const struct statement make = {"INSERT INTO instance_ledger (instance, audit_seq, usage_seq)"

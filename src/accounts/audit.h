@@ -8,7 +8,7 @@
  * Durable   against power loss after audit_sync (each second by the flush fiber).
  * Opening   cuts a torn last record (and says so), refuses a broken chain. What power loss took back
  *           of the records since the last audit_sync is set aside in a file ".torn", with a warning.
- * Text      longer than 200 bytes (tags, dropped: AUDIT_LIST_MAX; note: 600) is cut. Fields that are empty, 0 or
+ * Text      longer than 200 bytes (tags, dropped: AUDIT_LIST_MAX; note, apart: 600) is cut. Fields that are empty, 0 or
  *           unknown are left out; fields that later versions add do not disturb older readers.
  * Threads   any; one lock inside, held for about a microsecond. */
 #ifndef WEIR_ACCOUNTS_AUDIT_H
@@ -25,7 +25,8 @@ struct audit_options {
     size_t segment_bytes; /* default 16 MiB */
 };
 
-#define AUDIT_LIST_MAX 300u /* bytes of tags, of what was dropped */
+#define AUDIT_LIST_MAX  300u /* bytes of tags, of what was dropped */
+#define AUDIT_APART_MAX 600u /* bytes of apart */
 
 /* Fill what is known and leave the rest zero: it is left out of the line. */
 struct audit_record {
@@ -37,13 +38,16 @@ struct audit_record {
     struct str tags;                          /* names separated by commas */
     struct str model, provider, remote_model; /* as asked for; who answered, under which name */
     struct str route_name;                    /* the row of the routes table that was taken */
-    struct str fallback_from;                 /* who was asked first and did not answer */
-    uint32_t attempts;                        /* calls to providers, hedges included; 0: none */
-    struct str cache;                         /* hit, miss, follow, bypass, ... */
-    struct str dropped;                       /* fields the provider cannot take, by commas */
-    int status;                               /* HTTP status sent */
-    struct str outcome;                       /* complete, refused, failed, cancelled, cut */
-    struct str error;                         /* err_code_name, or "" */
+    struct str deployment;    /* the catalogue's name of who answered, or was asked last */
+    struct str fallback_from; /* who was asked first and did not answer */
+    /* Who else costs something: audit_apart_add() makes it. Parts of cost_hedge and cost_attempts. */
+    struct str apart;
+    uint32_t attempts;  /* calls to providers, hedges included; 0: none */
+    struct str cache;   /* hit, miss, follow, bypass, ... */
+    struct str dropped; /* fields the provider cannot take, by commas */
+    int status;         /* HTTP status sent */
+    struct str outcome; /* complete, refused, failed, cancelled, cut */
+    struct str error;   /* err_code_name, or "" */
     bool streamed;
     int64_t tokens_in, tokens_out, tokens_cached;               /* -1: not known */
     int64_t tokens_cache_write, tokens_reasoning, tokens_audio; /* parts of the above; <= 0: none */
@@ -62,6 +66,19 @@ struct audit_record {
     bool body_truncated; /* the body was longer than is kept */
     struct str note;     /* admin actions: what was done to what; never a secret or a prompt */
 };
+
+/* What one deployment costs that did not end the answer: an entry of `apart`, "b there lost 0.000012". One that
+ * broke off and was gone on from has tokens, " 7 2" behind it: they are parts of the record's. */
+struct audit_apart {
+    struct str deployment, provider, end; /* names of the catalogue; attempt_end_name() */
+    usd_micro cost;
+    int64_t tokens_in, tokens_out; /* 0: the record's do not have them */
+};
+/* Whole entries, separated by commas. One that has no room any more is left out, and the list ends with "…":
+ * its cost then stands with who answered. */
+void audit_apart_add(struct buf *to, const struct audit_apart *one);
+/* The next entry; false: there are no more that can be read. */
+bool audit_apart_next(struct str *rest, struct audit_apart *out);
 
 bool audit_open(const struct audit_options *options, struct audit **out, struct err *err)
     MUST_CHECK;

@@ -14,15 +14,16 @@
 #define WORD_MAX  40u /* outcome, error, cache: our own words */
 #define PLACE_MAX 64u /* body */
 #define NOTE_MAX  600u
+#define NAME_MAX  128u     /* deployment: as the catalogue bounds them */
 #define CUT_MARK  STR("…") /* at the end of a text that was cut: never a part taken for the whole */
 #define SEQ_ROOM  32u      /* {"seq":18446744073709551615 */
 #define HASH_ROOM 80u      /* ,"hash":"<64>"}\n */
 
-/* Worst case: each byte becomes \u00XX, and 48 names, numbers and marks. */
+/* Worst case: each byte becomes \u00XX, but those of `apart`, and 50 names, numbers and marks. */
 static_assert(SEQ_ROOM + HASH_ROOM +
                       6 * (10 * TEXT_MAX + 2 * AUDIT_LIST_MAX + 3 * WORD_MAX + 2 * PLACE_MAX +
-                           NOTE_MAX) +
-                      48 * 48 <
+                           NOTE_MAX + NAME_MAX) +
+                      AUDIT_APART_MAX + 50 * 48 <
                   AUDIT_LINE_MAX,
               "any record fits a line");
 
@@ -105,10 +106,12 @@ static inline void put_names(struct line *l, const struct audit_record *r)
     put_text(l, STR(",\"route\":"), r->route, TEXT_MAX);
     put_text(l, STR(",\"model\":"), r->model, TEXT_MAX);
     put_text(l, STR(",\"route_name\":"), r->route_name, TEXT_MAX);
+    put_text(l, STR(",\"deployment\":"), r->deployment, NAME_MAX);
     put_text(l, STR(",\"provider\":"), r->provider, TEXT_MAX);
     put_text(l, STR(",\"remote_model\":"), r->remote_model, TEXT_MAX);
     put_some(l, STR(",\"attempts\":"), r->attempts);
     put_text(l, STR(",\"fallback_from\":"), r->fallback_from, TEXT_MAX);
+    put_text(l, STR(",\"apart\":"), r->apart, AUDIT_APART_MAX);
     put_text(l, STR(",\"cache\":"), r->cache, WORD_MAX);
     put_text(l, STR(",\"dropped\":"), r->dropped, AUDIT_LIST_MAX);
 }
@@ -210,7 +213,9 @@ static bool read_texts(struct arena *arena, const struct json *j, struct audit_r
         {STR("team"), &r->team},
         {STR("route"), &r->route},
         {STR("model"), &r->model},
+        {STR("deployment"), &r->deployment},
         {STR("provider"), &r->provider},
+        {STR("apart"), &r->apart},
         {STR("route_name"), &r->route_name},
         {STR("tags"), &r->tags},
         {STR("outcome"), &r->outcome},

@@ -26,6 +26,7 @@ static const struct {
     {{"cache", 5}, offsetof(struct audit_query, cache)},
     {{"route_name", 10}, offsetof(struct audit_query, route_name)},
     {{"remote_model", 12}, offsetof(struct audit_query, remote_model)},
+    {{"deployment", 10}, offsetof(struct audit_query, deployment)},
 };
 
 #define TEXTS ARRAY_LEN(texts)
@@ -234,10 +235,12 @@ static const char *const csv_columns[] = {
     "route",
     "model",
     "route_name",
+    "deployment",
     "provider",
     "remote_model",
     "attempts",
     "fallback_from",
+    "apart",
     "cache",
     "dropped",
     "status",

@@ -17,7 +17,7 @@ struct audit_query {
     wall_ms from, until; /* until: and no more */
     uint64_t request;
     struct str key, tenant, team, subject, model, provider, route, outcome; /* equal */
-    struct str error, cache, route_name, remote_model;                      /* equal */
+    struct str error, cache, route_name, remote_model, deployment;          /* equal */
     struct str tag;                                                         /* one of the tags */
     int64_t status_min, status_max;
     usd_micro cost_min;

@@ -191,21 +191,21 @@ static bool flush_dirty(struct flush *f, struct err *err)
 /* ---- usage ---- */
 
 static const char *const add_usage =
-    "INSERT INTO instance_usage (day, tenant, team, key_id, model, provider, route, tags, requests,"
-    " failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, cost_hedge,"
-    " cost_attempts, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-    " ?15, ?16, ?17, ?18, ?19)"
-    " ON CONFLICT (day, tenant, team, key_id, model, provider, route, tags, instance) DO UPDATE SET"
-    " requests = instance_usage.requests + excluded.requests, failed = instance_usage.failed + "
-    "excluded.failed,"
-    " tokens_in = instance_usage.tokens_in + excluded.tokens_in,"
-    " tokens_out = instance_usage.tokens_out + excluded.tokens_out,"
-    " tokens_cached = instance_usage.tokens_cached + excluded.tokens_cached,"
-    " estimated = instance_usage.estimated + excluded.estimated, cost = instance_usage.cost + "
-    "excluded.cost,"
-    " cost_left = instance_usage.cost_left + excluded.cost_left,"
-    " cost_hedge = instance_usage.cost_hedge + excluded.cost_hedge,"
-    " cost_attempts = instance_usage.cost_attempts + excluded.cost_attempts";
+    "INSERT INTO deployment_usage (day, tenant, team, key_id, model, deployment, provider, route,"
+    " tags, requests, failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left,"
+    " cost_hedge, cost_attempts, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+    " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+    " ON CONFLICT (day, tenant, team, key_id, model, deployment, provider, route, tags, instance)"
+    " DO UPDATE SET requests = deployment_usage.requests + excluded.requests,"
+    " failed = deployment_usage.failed + excluded.failed,"
+    " tokens_in = deployment_usage.tokens_in + excluded.tokens_in,"
+    " tokens_out = deployment_usage.tokens_out + excluded.tokens_out,"
+    " tokens_cached = deployment_usage.tokens_cached + excluded.tokens_cached,"
+    " estimated = deployment_usage.estimated + excluded.estimated,"
+    " cost = deployment_usage.cost + excluded.cost,"
+    " cost_left = deployment_usage.cost_left + excluded.cost_left,"
+    " cost_hedge = deployment_usage.cost_hedge + excluded.cost_hedge,"
+    " cost_attempts = deployment_usage.cost_attempts + excluded.cost_attempts";
 
 static const char *const add_tag =
     "INSERT INTO usage_tags (tags, tag) VALUES (?1, ?2) ON CONFLICT (tags, tag) DO NOTHING";

@@ -360,6 +360,7 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
          " ?1 || '/')"),
         "DELETE FROM keys WHERE tenant = ?1",
         "DELETE FROM instance_usage WHERE tenant = ?1",
+        "DELETE FROM deployment_usage WHERE tenant = ?1",
         "DELETE FROM units WHERE id = ?1 OR substr(id, 1, length(?1) + 1) = ?1 || '/'",
     };
     static const char *const of_team[] = {
@@ -373,6 +374,7 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
         "DELETE FROM share_asks WHERE level = 1 AND id = ?1",
         "DELETE FROM keys WHERE team = ?1",
         "DELETE FROM instance_usage WHERE team = ?1",
+        "DELETE FROM deployment_usage WHERE team = ?1",
         "DELETE FROM units WHERE id = ?1",
     };
     struct statement all[ARRAY_LEN(of_tenant)];
@@ -397,6 +399,9 @@ static bool erase_own_rows(struct accounts *accounts, const struct unit *unit, s
          values, 1},
         {unit->is_team ? "DELETE FROM instance_usage WHERE instance = ?1 AND team = ?2"
                        : "DELETE FROM instance_usage WHERE instance = ?1 AND tenant = ?2",
+         values, 2},
+        {unit->is_team ? "DELETE FROM deployment_usage WHERE instance = ?1 AND team = ?2"
+                       : "DELETE FROM deployment_usage WHERE instance = ?1 AND tenant = ?2",
          values, 2},
     };
 

@@ -10,10 +10,15 @@
 #define LINE_NAME_MAX 200u /* audit.h: longer texts are cut in the log */
 #define LINE_TAGS_MAX AUDIT_LIST_MAX
 
-const char *const usage_by_names[USAGE_BYS] = {
-    [USAGE_BY_DAY] = "day",     [USAGE_BY_TENANT] = "tenant", [USAGE_BY_TEAM] = "team",
-    [USAGE_BY_KEY] = "key",     [USAGE_BY_MODEL] = "model",   [USAGE_BY_PROVIDER] = "provider",
-    [USAGE_BY_ROUTE] = "route", [USAGE_BY_TAG] = "tag"};
+const char *const usage_by_names[USAGE_BYS] = {[USAGE_BY_DAY] = "day",
+                                               [USAGE_BY_TENANT] = "tenant",
+                                               [USAGE_BY_TEAM] = "team",
+                                               [USAGE_BY_KEY] = "key",
+                                               [USAGE_BY_MODEL] = "model",
+                                               [USAGE_BY_DEPLOYMENT] = "deployment",
+                                               [USAGE_BY_PROVIDER] = "provider",
+                                               [USAGE_BY_ROUTE] = "route",
+                                               [USAGE_BY_TAG] = "tag"};
 
 const char *const usage_count_names[USAGE_COUNTS] = {[USED_REQUESTS] = "requests",
                                                      [USED_FAILED] = "failed",
@@ -72,7 +77,16 @@ static struct str as_logged(struct str s, size_t most)
     return s.len > most || str_ends(s, STR("…")) ? STR_NONE : s;
 }
 
-static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t day)
+/* Who answered. Before records said so, that was known only where no route was taken. */
+static struct str who_answered(const struct audit_record *r)
+{
+    bool is_known = r->deployment.len || r->route_name.len || !r->provider.len;
+
+    return as_logged(is_known ? r->deployment : r->model, LINE_NAME_MAX);
+}
+
+static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t day,
+                   struct str deployment, struct str provider)
 {
     bool asked = r->provider.len > 0;
     const struct str names[USAGE_BYS] = {
@@ -80,7 +94,8 @@ static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t
         [USAGE_BY_TEAM] = r->team,
         [USAGE_BY_KEY] = r->key_id,
         [USAGE_BY_MODEL] = asked ? as_logged(r->model, LINE_NAME_MAX) : STR_NONE,
-        [USAGE_BY_PROVIDER] = as_logged(r->provider, LINE_NAME_MAX),
+        [USAGE_BY_DEPLOYMENT] = deployment,
+        [USAGE_BY_PROVIDER] = provider,
         [USAGE_BY_ROUTE] = as_logged(r->route_name.len ? r->route_name : r->route, LINE_NAME_MAX),
         [USAGE_BY_TAG] = as_logged(r->tags, LINE_TAGS_MAX),
     };
@@ -95,7 +110,7 @@ static size_t join(char to[USAGE_KEY_MAX], const struct audit_record *r, int64_t
     return len;
 }
 
-static_assert(sizeof(int64_t) + 7 * (LINE_NAME_MAX + 1) + LINE_TAGS_MAX < USAGE_KEY_MAX,
+static_assert(sizeof(int64_t) + 8 * (LINE_NAME_MAX + 1) + LINE_TAGS_MAX < USAGE_KEY_MAX,
               "the names of any record fit");
 
 static void add(int64_t counts[USAGE_COUNTS], const struct audit_record *r)
@@ -138,24 +153,69 @@ static bool is_usage(const struct audit_record *r)
            !str_starts(path, STR(" /auth/")) && !str_eq(r->route, STR("first start"));
 }
 
-bool usage_follow_record(struct usage_page *page, const struct audit_record *r, bool counts)
+/* The cell of one kind; NULL: the page is full. */
+static struct usage_cell *cell_of(struct usage_page *page, const struct audit_record *r,
+                                  struct str deployment, struct str provider)
 {
     char joined[USAGE_KEY_MAX];
+    int64_t day = calendar_day(r->time);
+    struct str key = {joined, join(joined, r, day, deployment, provider)};
+    struct usage_cell *cell = page->last;
 
-    if (counts && is_usage(r)) {
-        int64_t day = calendar_day(r->time);
-        struct str key = {joined, join(joined, r, day)};
-        struct usage_cell *cell = page->last;
+    if (!cell || !str_eq(cell->key, key)) /* who asks once, asks again: mostly it is the same */
+        cell = table_get(&page->by_key, key);
+    return cell ? cell : cell_new(page, key, day);
+}
 
-        if (!cell || !str_eq(cell->key, key)) /* who asks once, asks again: mostly it is the same */
-            cell = table_get(&page->by_key, key);
-        if (!cell)
-            cell = cell_new(page, key, day);
-        if (!cell)
-            return false;
-        page->last = cell;
-        add(cell->counts, r);
+/* What another cost than who answered goes from the record's numbers to the other's. */
+static void move_apart(int64_t from[USAGE_COUNTS], int64_t to[USAGE_COUNTS],
+                       const struct audit_apart *one)
+{
+    const struct {
+        enum usage_count count;
+        int64_t most;
+    } moves[] = {
+        {USED_COST, one->cost},
+        {str_eq(one->end, STR("lost")) ? USED_COST_HEDGE : USED_COST_ATTEMPTS, one->cost},
+        {USED_TOKENS_IN, one->tokens_in},
+        {USED_TOKENS_OUT, one->tokens_out},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+        int64_t n = MIN_OF(moves[i].most, from[moves[i].count]);
+
+        from[moves[i].count] -= n;
+        to[moves[i].count] += n;
     }
+}
+
+/* Cells first, as any of them may find the page full; then numbers. */
+static bool count_record(struct usage_page *page, const struct audit_record *r)
+{
+    struct usage_cell *own =
+        cell_of(page, r, who_answered(r), as_logged(r->provider, LINE_NAME_MAX));
+    int64_t counts[USAGE_COUNTS] = {0};
+    struct str rest = r->apart;
+    struct audit_apart one;
+
+    while (own && audit_apart_next(&rest, &one))
+        if (!cell_of(page, r, one.deployment, one.provider))
+            return false;
+    if (!own)
+        return false;
+    add(counts, r);
+    for (rest = r->apart; audit_apart_next(&rest, &one);)
+        move_apart(counts, cell_of(page, r, one.deployment, one.provider)->counts, &one);
+    for (size_t i = 0; i < USAGE_COUNTS; i++)
+        own->counts[i] += counts[i];
+    page->last = own;
+    return true;
+}
+
+bool usage_follow_record(struct usage_page *page, const struct audit_record *r, bool counts)
+{
+    if (counts && is_usage(r) && !count_record(page, r))
+        return false;
     page->to = r->seq;
     return true;
 }
@@ -170,33 +230,43 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
 
 /* ---- reading ---- */
 
-#define SUM_OF(column) "CAST(SUM(" column ") AS BIGINT)"
-#define SELECT(names)                                                                                                                                 \
-    "SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END, CASE WHEN ?2 = 1 THEN tenant ELSE '' END,"                                                          \
-    " CASE WHEN ?3 = 1 THEN team ELSE '' END, CASE WHEN ?4 = 1 THEN key_id ELSE '' END,"                                                              \
-    " CASE WHEN ?5 = 1 THEN model ELSE '' END, CASE WHEN ?6 = 1 THEN provider ELSE '' END,"                                                           \
-    " CASE WHEN ?7 = 1 THEN route ELSE '' END, CASE WHEN ?8 = 1 THEN " names                                                                          \
-    " ELSE '' END, " SUM_OF("requests") ", " SUM_OF("failed") ", " SUM_OF(                                                                            \
-        "tokens_in") ", " SUM_OF("tokens_out") ", " SUM_OF("tokens_cached") ", " SUM_OF("estimate"                                                    \
-                                                                                        "d") ","                                                      \
-                                                                                             " " SUM_OF("cost") ", " SUM_OF("cost_left") ", " SUM_OF( \
-                                                                                                 "cost_hedge") ", " SUM_OF("cost_attempts")
-#define WHERE                                                                                     \
-    " WHERE day >= ?9 AND day <= ?10 AND (?11 = '' OR tenant = ?11) AND (?12 = '' OR team = ?12)" \
-    " AND (?13 = '' OR key_id = ?13) AND (?14 = '' OR model = ?14)"                               \
-    " AND (?15 = '' OR provider = ?15) AND (?16 = '' OR route = ?16)"
+/* Rows of older Weirs, which may run beside this one, have no deployment: where no route was taken it is the model
+ * that was asked for. */
+#define COUNTED                                                                             \
+    " requests, failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, " \
+    "cost_hedge, cost_attempts FROM "
+#define ALL_USAGE                                                                              \
+    "(SELECT day, tenant, team, key_id, model, deployment, provider, route, tags," COUNTED     \
+    "deployment_usage UNION ALL SELECT day, tenant, team, key_id, model, CASE WHEN route LIKE" \
+    " '% /%' THEN model ELSE '' END, provider, route, tags," COUNTED "instance_usage) usage"
+#define SELECT(names)                                                                         \
+    "SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END, CASE WHEN ?2 = 1 THEN tenant ELSE '' END,"  \
+    " CASE WHEN ?3 = 1 THEN team ELSE '' END, CASE WHEN ?4 = 1 THEN key_id ELSE '' END,"      \
+    " CASE WHEN ?5 = 1 THEN model ELSE '' END, CASE WHEN ?6 = 1 THEN deployment ELSE '' END," \
+    " CASE WHEN ?7 = 1 THEN provider ELSE '' END, CASE WHEN ?8 = 1 THEN route ELSE '' END,"   \
+    " CASE WHEN ?9 = 1 THEN " names " ELSE '' END,"                                           \
+    " CAST(SUM(requests) AS BIGINT), CAST(SUM(failed) AS BIGINT),"                            \
+    " CAST(SUM(tokens_in) AS BIGINT), CAST(SUM(tokens_out) AS BIGINT),"                       \
+    " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(estimated) AS BIGINT),"                    \
+    " CAST(SUM(cost) AS BIGINT), CAST(SUM(cost_left) AS BIGINT),"                             \
+    " CAST(SUM(cost_hedge) AS BIGINT), CAST(SUM(cost_attempts) AS BIGINT) FROM " ALL_USAGE
+#define WHERE                                                                                    \
+    " WHERE day >= ?10 AND day <= ?11 AND (?12 = '' OR tenant = ?12)"                            \
+    " AND (?13 = '' OR team = ?13) AND (?14 = '' OR key_id = ?14) AND (?15 = '' OR model = ?15)" \
+    " AND (?16 = '' OR deployment = ?16) AND (?17 = '' OR provider = ?17)"                       \
+    " AND (?18 = '' OR route = ?18)"
 #define GROUP \
-    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT ?18 OFFSET ?19"
+    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9 LIMIT ?20 OFFSET ?21"
+#define READ_VALUES (2 * USAGE_BYS + 3)
 
-static const char *const read_plain = SELECT(
-    "usage.tags") " FROM instance_usage usage" WHERE
-                  " AND (?17 = '' OR EXISTS (SELECT 1 FROM usage_tags t WHERE t.tags = usage.tags"
-                  " AND t.tag = ?17))" GROUP;
+static const char *const read_plain = SELECT("usage.tags") WHERE
+    " AND (?19 = '' OR EXISTS (SELECT 1 FROM usage_tags t WHERE t.tags = usage.tags"
+    " AND t.tag = ?19))" GROUP;
 
 /* A row for each tag of a list, or one with none. */
 static const char *const read_by_tag =
-    SELECT("t.tag") " FROM instance_usage usage JOIN usage_tags t ON t.tags = usage.tags" WHERE
-                    " AND (?17 = '' OR t.tag = ?17)" GROUP;
+    SELECT("t.tag") " JOIN usage_tags t ON t.tags = usage.tags" WHERE
+                    " AND (?19 = '' OR t.tag = ?19)" GROUP;
 
 static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)
 {
@@ -211,17 +281,17 @@ bool usage_read(struct accounts *accounts, const struct usage_query *query, stru
                 struct usage_row **out, size_t *count, struct err *err)
 {
     bool by_tag = (query->by >> USAGE_BY_TAG & 1u) != 0;
-    struct value values[19];
+    struct value values[READ_VALUES];
     struct rows rows;
 
     for (size_t i = 0; i < USAGE_BYS; i++)
         values[i] = V_INT(query->by >> i & 1u);
-    values[8] = V_INT(query->from_day);
-    values[9] = V_INT(query->to_day);
+    values[USAGE_BYS] = V_INT(query->from_day);
+    values[USAGE_BYS + 1] = V_INT(query->to_day);
     for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++)
-        values[9 + i] = V_TEXT(query->only[i].ptr ? query->only[i] : STR(""));
-    values[17] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
-    values[18] = V_INT((int64_t)MIN_OF(query->skip, (size_t)INT32_MAX));
+        values[USAGE_BYS + 1 + i] = V_TEXT(query->only[i].ptr ? query->only[i] : STR(""));
+    values[READ_VALUES - 2] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
+    values[READ_VALUES - 1] = V_INT((int64_t)MIN_OF(query->skip, (size_t)INT32_MAX));
 
     const struct statement read = {by_tag ? read_by_tag : read_plain, values, ARRAY_LEN(values)};
 

@@ -1,9 +1,13 @@
-/* accounts/usage.h: what was used and what it cost, by day, tenant, team, key, model, provider, route and tag.
+/* accounts/usage.h: what was used and what it cost, by day, tenant, team, key, model, deployment, provider, route
+ * and tag.
  * Kept in the store, a row a kind of usage and day. Counted in memory as records are made, written with the
  * sequence they include in one transaction; what memory lost is read from the audit log again, so nothing
  * counts twice and nothing is missing. A request with two tags counts once, and under each when asked by tag.
  * Route    the row of the routes table where one was taken, else the endpoint.
  * Model    as asked for, where somebody answered or was to; empty for what nobody was asked.
+ * Deployment  the catalogue's name of who answered, or was asked last. What hedges that lost and attempts that
+ *          failed cost stands with the deployment that made them, in a row without requests; tokens of one that
+ *          another went on from too. Empty: nobody was asked, or an older Weir took a route and did not note it.
  * Limits   the rows of a page; kinds in memory: accounts_options.usage_cells, past it the log is read. */
 #ifndef WEIR_ACCOUNTS_USAGE_H
 #define WEIR_ACCOUNTS_USAGE_H
@@ -16,6 +20,7 @@ enum usage_by { /* in the order of the store's columns */
                 USAGE_BY_TEAM,
                 USAGE_BY_KEY,
                 USAGE_BY_MODEL,
+                USAGE_BY_DEPLOYMENT,
                 USAGE_BY_PROVIDER,
                 USAGE_BY_ROUTE,
                 USAGE_BY_TAG,

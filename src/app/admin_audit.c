@@ -37,10 +37,14 @@ static const struct schema_field record_fields[] = {
     TEXT("route", "Method and path."),
     TEXT("model", "As asked for."),
     TEXT("route_name", "The row of the routes table that was taken."),
-    TEXT("provider", "Who answered."),
+    TEXT("deployment", "Who answered, or was asked last: its name in the catalogue."),
+    TEXT("provider", "Whose that is."),
     TEXT("remote_model", "What the provider calls it."),
     COUNT("attempts", "Calls to providers."),
     TEXT("fallback_from", "Who was asked first and did not answer."),
+    TEXT("apart", "Who else costs something: deployment, provider, end, US dollars, and tokens of "
+                  "one that was"
+                  " gone on from; separated by commas."),
     TEXT("cache", "What the cache had."),
     TEXT("dropped", "Fields that the provider could not take."),
     COUNT("status", "HTTP status sent."),
@@ -82,8 +86,8 @@ static const struct schema record_schema = {"AuditRecord", "A record as it stand
     TEXT("key", "Id of a key."), TEXT("tenant", NULL), TEXT("team", NULL),                     \
         TEXT("subject", "Pseudonym."), TEXT("model", NULL), TEXT("provider", NULL),            \
         TEXT("route", "Method and path."), TEXT("outcome", NULL), TEXT("error", NULL),         \
-        TEXT("cache", NULL), TEXT("route_name", NULL), TEXT("tag", "One of the tags."),        \
-        TEXT("request", "An x-request-id."),                                                   \
+        TEXT("cache", NULL), TEXT("route_name", NULL), TEXT("deployment", NULL),               \
+        TEXT("tag", "One of the tags."), TEXT("request", "An x-request-id."),                  \
         {"from", FIELD_TIME, FIELD_OPTIONAL, "Not before.", 0, 0, NULL, NULL},                 \
         {"until", FIELD_TIME, FIELD_OPTIONAL, "Before.", 0, 0, NULL, NULL},                    \
         COUNT("status_min", NULL), COUNT("status_max", NULL), USD("cost_min", NULL),           \
@@ -201,6 +205,7 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
                               .error = query_text(call, "error"),
                               .cache = query_text(call, "cache"),
                               .route_name = query_text(call, "route_name"),
+                              .deployment = query_text(call, "deployment"),
                               .tag = query_text(call, "tag"),
                               .status_min = query_count(call, "status_min", 0),
                               .status_max = query_count(call, "status_max", 0),

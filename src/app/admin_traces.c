@@ -41,6 +41,8 @@ static const struct schema_field trace_fields[] = {
      NULL},
     {"trace_id", FIELD_TEXT, FIELD_NULL, "Of the trace it belongs to.", 0, 0, NULL, NULL},
     {"exported", FIELD_BOOL, 0, "Its spans went to the collector.", 0, 0, NULL, NULL},
+    {"deployment", FIELD_TEXT, 0,
+     "Who answered: its name in the catalogue; empty: nobody was asked.", 0, 0, NULL, NULL},
     {"remote_model", FIELD_PROSE, 0, "What the provider calls the model.", 0, 0, NULL, NULL},
     {"tenant", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"why", FIELD_PROSE, 0, "The failure in words; empty: none.", 0, 0, NULL, NULL},
@@ -179,6 +181,7 @@ static void write_trace(struct admin_call *call, const struct kept_trace *k)
     else
         jw_null(w);
     reply_bool(w, "exported", k->sampled);
+    reply_text(w, "deployment", k->deployment);
     reply_text(w, "remote_model", k->remote_model);
     reply_text(w, "tenant", k->tenant);
     reply_text(w, "why", k->why);

@@ -9,7 +9,8 @@
 
 static const struct schema_field usage_query[] = {
     {"group_by", FIELD_TEXT, FIELD_OPTIONAL,
-     "day, tenant, team, key, model, provider, route, tag, separated by commas; day when absent.",
+     "day, tenant, team, key, model, deployment, provider, route, tag, separated by commas; day "
+     "when absent.",
      1, 100, NULL, NULL},
     {"from", FIELD_TEXT, FIELD_OPTIONAL,
      "First day, \"2026-11-01\", in UTC; 29 days before `to` when absent.", 10, 30, NULL, NULL},
@@ -18,6 +19,8 @@ static const struct schema_field usage_query[] = {
     {"team", FIELD_TEXT, FIELD_OPTIONAL, "Only of this team.", 1, 129, NULL, NULL},
     {"key", FIELD_TEXT, FIELD_OPTIONAL, "Only of this key.", 1, 100, NULL, NULL},
     {"model", FIELD_TEXT, FIELD_OPTIONAL, "Only of this model.", 1, 200, NULL, NULL},
+    {"deployment", FIELD_TEXT, FIELD_OPTIONAL, "Only by this deployment of the catalogue.", 1, 200,
+     NULL, NULL},
     {"provider", FIELD_TEXT, FIELD_OPTIONAL, "Only by this provider.", 1, 200, NULL, NULL},
     {"route", FIELD_TEXT, FIELD_OPTIONAL, "Only by this route.", 1, 200, NULL, NULL},
     {"tag", FIELD_TEXT, FIELD_OPTIONAL, "Only with this tag.", 1, 64, NULL, NULL},
@@ -31,6 +34,11 @@ static const struct schema_field usage_fields[] = {
     {"key", FIELD_TEXT, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
     {"model", FIELD_TEXT, FIELD_OPTIONAL, "As asked for; empty: nobody was asked.", 0, 0, NULL,
      NULL},
+    {"deployment", FIELD_TEXT, FIELD_OPTIONAL,
+     "Who answered; hedges that lost and attempts that failed cost in the row of who made them, in "
+     "which no"
+     " request counts. Empty: nobody was asked, or an older Weir did not note it.",
+     0, 0, NULL, NULL},
     {"provider", FIELD_TEXT, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
     {"route", FIELD_TEXT, FIELD_OPTIONAL, "The route taken, or the endpoint.", 0, 0, NULL, NULL},
     {"tag", FIELD_TEXT, FIELD_OPTIONAL, "A request with two tags stands in both rows.", 0, 0, NULL,
@@ -64,7 +72,7 @@ static bool read_groups(struct admin_call *call, uint32_t *out, struct err *err)
         if (by == USAGE_BYS)
             return err_set(err, ERR_INVALID,
                            "group_by: \"" STR_FMT "\" is not day, tenant, team, key, model,"
-                           " provider, route or tag",
+                           " deployment, provider, route or tag",
                            STR_ARG(str_slice(name, 0, 40)));
         *out |= 1u << by;
     }

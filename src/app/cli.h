@@ -15,7 +15,7 @@
 
 #define CLI_WORDS_MAX   64
 #define CLI_OPTIONS_MAX 32
-#define CLI_COLUMNS_MAX 12
+#define CLI_COLUMNS_MAX 20
 
 struct cli;
 typedef bool cli_fn(struct cli *cli, struct err *err);

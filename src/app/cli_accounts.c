@@ -51,14 +51,19 @@ static const struct cli_option teams_of[] = {
 static const struct cli_option unit[] = {LIMITS, NAME, {0}};
 static const struct cli_option usage_of[] = {
     {"--by", CLI_TEXT, "A,B", "group_by",
-     "day, tenant, team, key, model, provider, route, tag; default day"},
+     "day, tenant, team, key, model, deployment, provider, route, tag; default day"},
     {"--from", CLI_TEXT, "DAY", "from", "first day, 2026-11-01; default: 30 days up to the last"},
     {"--to", CLI_TEXT, "DAY", "to", "last day; default: today"},
     {"--tenant", CLI_TEXT, "TENANT", "tenant", "only of this tenant"},
     {"--team", CLI_TEXT, "TENANT/TEAM", "team", "only of this team"},
     {"--of-key", CLI_TEXT, "ID", "key", "only of this key"},
-    {"--model", CLI_TEXT, "MODEL", "model", "only of this model"},
+    {"--model", CLI_TEXT, "MODEL", "model", "only of this model, as asked for"},
+    {"--deployment", CLI_TEXT, "MODEL", "deployment", "only what this model of the catalogue did"},
+    {"--provider", CLI_TEXT, "PROVIDER", "provider", "only of this provider"},
+    {"--route", CLI_TEXT, "ROUTE", "route", "only by this route"},
     {"--tag", CLI_TEXT, "TAG", "tag", "only with this tag"},
+    {"--apart", CLI_SWITCH, NULL, NULL,
+     "too what of the cost bought nothing: clients that left, hedges that lost, failed attempts"},
     {0}};
 
 static const struct cli_option sessions_of[] = {
@@ -156,8 +161,10 @@ static bool make(struct cli *cli, struct err *err)
 
 static SUSPENDS bool list_usage(struct cli *cli, struct err *err)
 {
-    static const char *const counts[] = {"requests",   "failed",    "tokens_in",
-                                         "tokens_out", "estimated", "cost_usd"};
+    static const char *const counts[] = {
+        "requests",  "failed",   "tokens_in",     "tokens_out",     "tokens_cached",
+        "estimated", "cost_usd", "cost_left_usd", "cost_hedge_usd", "cost_attempts_usd"};
+    size_t shown = ARRAY_LEN(counts) - (cli_given(cli, "--apart") ? 0 : 3);
     const char *columns[CLI_COLUMNS_MAX] = {0};
     const char *by = cli_option(cli, "--by");
     struct str rest = str_from(by ? by : "day"), name, path;
@@ -166,11 +173,10 @@ static SUSPENDS bool list_usage(struct cli *cli, struct err *err)
 
     while (str_split(&rest, ',', &name)) {
         if (count + ARRAY_LEN(counts) + 1 >= ARRAY_LEN(columns))
-            return err_set(err, ERR_INVALID, "--by: more than %zu do not fit a line",
-                           ARRAY_LEN(columns) - ARRAY_LEN(counts) - 1);
+            return err_set(err, ERR_INVALID, "--by: there are not so many");
         columns[count++] = arena_str(cli->arena, str_trim(name)).ptr;
     }
-    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+    for (size_t i = 0; i < shown; i++)
         columns[count++] = counts[i];
     buf_init(&b, cli->arena, 8 * KIB);
     buf_str(&b, STR("/api/v1/usage"));

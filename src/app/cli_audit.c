@@ -283,6 +283,7 @@ static bool read_export(struct cli *cli, struct audit_query *q, struct exporting
                               .team = str_from(cli_option(cli, "--team")),
                               .subject = str_from(cli_option(cli, "--subject")),
                               .model = str_from(cli_option(cli, "--model")),
+                              .deployment = str_from(cli_option(cli, "--deployment")),
                               .outcome = str_from(cli_option(cli, "--outcome")),
                               .limit = cli_number(cli, "--limit", 0),
                               .after =
@@ -494,6 +495,7 @@ static const struct cli_option export_options[] = {
     {"--team", CLI_TEXT, "NAME", "team", "of this team"},
     {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
     {"--model", CLI_TEXT, "NAME", "model", "for this model"},
+    {"--deployment", CLI_TEXT, "NAME", "deployment", "answered by this model of the catalogue"},
     {"--outcome", CLI_TEXT, "NAME", "outcome", "complete, refused, failed, cancelled, cut"},
     {"--from", CLI_TEXT, "TIME", "from", "not before, such as 2026-11-21T00:00:00Z"},
     {"--until", CLI_TEXT, "TIME", "until", "before"},
@@ -510,6 +512,7 @@ static const struct cli_option query_options[] = {
     {"--team", CLI_TEXT, "NAME", "team", "of this team"},
     {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
     {"--model", CLI_TEXT, "NAME", "model", "for this model"},
+    {"--deployment", CLI_TEXT, "NAME", "deployment", "answered by this model of the catalogue"},
     {"--provider", CLI_TEXT, "NAME", "provider", "answered by this provider"},
     {"--route", CLI_TEXT, "ROUTE", "route", "method and path"},
     {"--outcome", CLI_TEXT, "NAME", "outcome", "complete, refused, failed, cancelled, cut"},

@@ -39,6 +39,7 @@ static void print_trace(struct cli *cli, const struct json *j)
            STR_ARG(member(cli, j, "ms")));
     line(cli, j, "time", "time", "");
     line(cli, j, "model", "model", "");
+    line(cli, j, "deployment", "deployment", "");
     line(cli, j, "provider", "provider", "");
     line(cli, j, "remote model", "remote_model", "");
     line(cli, j, "key", "key", "");

@@ -30,6 +30,8 @@ struct str request_model_shown(const struct request *req); /* as asked for, cut 
 /* Who answered or was asked last; "weir": from documents; empty: nobody. */
 struct str request_provider(const struct request *req);
 struct str request_remote_model(const struct request *req); /* its name for the model */
+struct str request_deployment(
+    const struct request *req); /* the catalogue's; empty: nobody was asked */
 
 /* ---- steps, a file each; the table that orders them is in pipeline.c ---- */
 SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;

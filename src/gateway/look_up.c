@@ -241,6 +241,21 @@ static NOINLINE void remember(const struct request *req, const struct cache_iden
                    hit ? known_note(req, &facts) : STR_NONE);
 }
 
+/* Who gave the answer that is kept or joined, of those who may answer here: a route may have gone another way then. */
+static void name_speaker(struct request *req)
+{
+    for (size_t g = 0; req->row && g < req->group_count; g++)
+        for (size_t i = 0; i < req->groups[g].count; i++) {
+            const struct model *model = req->groups[g].candidates[i].model;
+
+            if (model->provider && str_eq(model->provider->name, req->answer->provider) &&
+                str_eq(model->remote_name, req->answer->remote_model)) {
+                req->model = model;
+                return;
+            }
+        }
+}
+
 static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_wish *wish,
                                         const struct cache_plan *plan, struct err *err)
 {
@@ -262,7 +277,10 @@ static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_
     if (!hit)
         return true;
     req->answer = cache_answer(req->ticket);
-    return req->answer ? recall_losses(req, err) : err_arena(err, req->arena);
+    if (!req->answer)
+        return err_arena(err, req->arena);
+    name_speaker(req);
+    return recall_losses(req, err);
 }
 
 struct str request_cache_control(const struct request *req)
@@ -322,8 +340,10 @@ bool join_answer(struct request *req, struct err *err)
     for (uint32_t round = 1; cache_part(req->ticket) == CACHE_JOINS; round++) {
         bool again;
 
-        if (cache_join(req->ticket, &req->answer, &again, err))
+        if (cache_join(req->ticket, &req->answer, &again, err)) {
+            name_speaker(req);
             return recall_losses(req, err);
+        }
         if (!again)
             return false;
         *err = (struct err){0};

@@ -57,7 +57,7 @@ static struct metric rows[ROWS] = {
     [COST] = {"weir_cost_micro_usd",
               METRIC_COUNTER,
               "",
-              "what keys were charged, in micro-dollars",
+              "what keys were charged, in micro-dollars, by who was asked",
               {"model"}},
     [EVENTS] = {"weir_stream_events",
                 METRIC_COUNTER,
@@ -248,12 +248,14 @@ static void count_request(const struct request *req, const struct model_series *
 
 static void count_tokens(const struct request *req, const struct model_series *s)
 {
+    usd_micro apart = req->attempts ? req->attempts->cost_apart : 0;
+
     if (req->usage.tokens_in > 0 && !request_is_cached(req))
         series_add(s->tokens_in, (uint64_t)req->usage.tokens_in);
     if (req->usage.tokens_out > 0 && !request_is_cached(req))
         series_add(s->tokens_out, (uint64_t)req->usage.tokens_out);
-    if (req->cost > 0)
-        series_add(s->cost, (uint64_t)req->cost);
+    if (req->cost > apart) /* attempts' own: count_attempts() */
+        series_add(s->cost, (uint64_t)(req->cost - apart));
     if (req->answer && req->answer->meter.events)
         series_add(s->events, req->answer->meter.events);
     if (req->first_byte)
@@ -332,8 +334,10 @@ static void count_attempts(const struct request *req, const struct model_series 
             series_add(s->answered, 1);
         else
             series_add(find(ATTEMPTS, at->model->name, end, STR_NONE), 1);
-        if (at->cost > 0)
-            series_add(find(COST_APART, at->model->name, end, STR_NONE), (uint64_t)at->cost);
+        if (at->cost <= 0)
+            continue;
+        series_add(find(COST, at->model->name, STR_NONE, STR_NONE), (uint64_t)at->cost);
+        series_add(find(COST_APART, at->model->name, end, STR_NONE), (uint64_t)at->cost);
     }
 }
 

@@ -363,6 +363,7 @@ static void put_root(const struct placed *p)
     put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.request.model"), s->model);
     put_answer(b, s);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.request"), buf_view(&id_text));
+    put_text(b, SPAN_ATTRIBUTES, STR("weir.deployment"), s->deployment);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.provider"), s->provider);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.key"), s->key_id);
     put_text(b, SPAN_ATTRIBUTES, STR("weir.tenant"), s->tenant);

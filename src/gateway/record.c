@@ -79,10 +79,26 @@ static void settle_usage(struct request *req, const struct err *why)
         req->cost += req->attempts->cost_apart;
 }
 
+/* What `at` has cost, in the list of who has besides the one that answered. */
+static void record_apart(const struct attempt *at, struct buf *apart)
+{
+    /* What it said stands in the answer, and its tokens in the answer's usage. */
+    bool is_part = at->end == ATTEMPT_CUT || at->end == ATTEMPT_LEFT || at->end == ATTEMPT_ANSWERED;
+    const struct audit_apart one = {.deployment = at->model->name,
+                                    .provider = at->model->provider->name,
+                                    .end = str_from(attempt_end_name(at->end)),
+                                    .cost = at->cost,
+                                    .tokens_in = is_part ? at->usage.tokens_in : 0,
+                                    .tokens_out = is_part ? at->usage.tokens_out : 0};
+
+    audit_apart_add(apart, &one);
+}
+
 /* Who was asked besides the one that answered, and what that cost. */
 static void record_attempts(const struct request *req, struct audit_record *record)
 {
     const struct attempts *attempts = req->attempts;
+    struct buf apart;
 
     record->route_name = req->row ? req->row->name : STR_NONE;
     if (!attempts || !attempts->count)
@@ -90,13 +106,37 @@ static void record_attempts(const struct request *req, struct audit_record *reco
     record->attempts = attempts->count;
     if (attempts->at[0].model != attempts_speaker(attempts, req->model))
         record->fallback_from = attempts->at[0].model->name;
-    for (uint32_t i = 0; i < attempts->count; i++)
-        *(attempts->at[i].end == ATTEMPT_LOST ? &record->cost_hedge : &record->cost_attempts) +=
-            attempts->at[i].cost;
+    buf_init(&apart, req->arena, AUDIT_APART_MAX);
+    for (uint32_t i = 0; i < attempts->count && attempts->cost_apart > 0; i++) {
+        const struct attempt *at = &attempts->at[i];
+
+        *(at->end == ATTEMPT_LOST ? &record->cost_hedge : &record->cost_attempts) += at->cost;
+        if (at->cost > 0)
+            record_apart(at, &apart);
+    }
+    record->apart = buf_ok(&apart) ? buf_view(&apart) : STR_NONE;
+}
+
+/* Who gave the end of the answer, else who was asked last; of a name without a route, who stands behind it. */
+static const struct model *speaker_of(const struct request *req)
+{
+    bool was_asked = req->answer || (req->attempts && req->attempts->count);
+
+    return was_asked || !req->row ? attempts_speaker(req->attempts, req->model) : NULL;
+}
+
+struct str request_deployment(const struct request *req)
+{
+    const struct model *model = speaker_of(req);
+
+    return model ? model->name : STR_NONE;
 }
 
 struct str request_provider(const struct request *req)
 {
+    if (req->attempts &&
+        req->attempts->count) /* of an answer that was gone on with: who ended it */
+        return speaker_of(req)->provider->name;
     if (req->answer && req->answer->provider.len > 0)
         return req->answer->provider;
     if (!req->model)
@@ -106,6 +146,8 @@ struct str request_provider(const struct request *req)
 
 struct str request_remote_model(const struct request *req)
 {
+    if (req->attempts && req->attempts->count)
+        return speaker_of(req)->remote_name;
     if (req->answer)
         return req->answer->remote_model;
     return req->model ? req->model->remote_name : STR_NONE;
@@ -118,6 +160,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
                                   .parent_id = req->parent_id,
                                   .route = req->route,
                                   .model = request_model_shown(req),
+                                  .deployment = request_deployment(req),
                                   .provider = request_provider(req),
                                   .remote_model = request_remote_model(req),
                                   .status = req->status,
@@ -211,6 +254,7 @@ static inline void put_who(struct line *line, const struct request *req)
     }
     put_str(line, STR(",\"route\":"), req->route);
     put_str(line, STR(",\"model\":"), request_model_shown(req));
+    put_str(line, STR(",\"deployment\":"), request_deployment(req));
     put_str(line, STR(",\"provider\":"), request_provider(req));
     put_str(line, STR(",\"remote_model\":"), request_remote_model(req));
 }

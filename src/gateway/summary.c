@@ -126,6 +126,7 @@ void summary_make(struct summary *out, const struct request *req, const struct e
         .route = req->route,
         .operation = operation_of(req->label),
         .model = request_model_shown(req),
+        .deployment = request_deployment(req),
         .provider = request_provider(req),
         .remote_model = request_remote_model(req),
         .provider_kind = provider ? kind_names[provider->kind] : "weir",

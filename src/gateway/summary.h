@@ -21,7 +21,7 @@ struct summary {
     struct trace *trace;
     struct str route;     /* "POST /v1/chat/completions" */
     struct str operation; /* of gen_ai.operation.name: "chat" */
-    struct str model, provider, remote_model;
+    struct str model, deployment, provider, remote_model;
     const char *provider_kind; /* of gen_ai.provider.name: "aws.bedrock" */
     struct str key_id, tenant, outcome, error, why;
     int status;

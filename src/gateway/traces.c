@@ -113,6 +113,7 @@ static void keep(struct slot *slot, const struct summary *s)
     k->first_token = s->first_token;
     k->route = keep_text(slot, s->route);
     k->model = keep_text(slot, s->model);
+    k->deployment = keep_text(slot, s->deployment);
     k->provider = keep_text(slot, s->provider);
     k->remote_model = keep_text(slot, s->remote_model);
     k->key_id = keep_text(slot, s->key_id);
@@ -170,8 +171,8 @@ static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
 {
     *k = slot->trace;
     memcpy(text, slot->text, slot->text_len);
-    struct str *texts[] = {&k->route,  &k->model,   &k->provider, &k->remote_model, &k->key_id,
-                           &k->tenant, &k->outcome, &k->error,    &k->why};
+    struct str *texts[] = {&k->route,  &k->model,  &k->deployment, &k->provider, &k->remote_model,
+                           &k->key_id, &k->tenant, &k->outcome,    &k->error,    &k->why};
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i]->len)

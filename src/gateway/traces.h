@@ -19,7 +19,8 @@ struct kept_trace {
     bool joined, sampled, streaming, estimated;
     wall_ms began;
     dur_ns took, first_byte, first_token;
-    struct str route, model, provider, remote_model, key_id, tenant, outcome, error, why;
+    struct str route, model, deployment, provider, remote_model, key_id, tenant, outcome, error,
+        why;
     int status;
     int64_t tokens_in, tokens_out, tokens_cached;
     usd_micro cost;

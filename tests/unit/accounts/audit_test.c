@@ -184,6 +184,70 @@ TEST(audit_line_text)
     EXPECT(text.len == want.len + 64 + 3 && str_ends(text, STR("\"}\n")));
 }
 
+/* Every text that is read: as it was written, or not at all. */
+static const struct {
+    const char *name, *text;
+    size_t entries; /* that can be read */
+    usd_micro cost; /* of all of them */
+} apart_cases[] = {
+    {"none", "", 0, 0},
+    {"one", "b there lost 0.000012", 1, 12},
+    {"two, the second with tokens", "b there lost 0.000012,c/x@y here cut 1.000000 7 2", 2,
+     1000012},
+    {"more than had room", "b there lost 0.000012,…", 1, 12},
+    {"only that there was more", "…", 0, 0},
+    {"no amount", "b there lost x", 0, 0},
+    {"less than nothing", "b there lost -0.000012", 0, 0},
+    {"too few words", "b there lost", 0, 0},
+    {"tokens below nothing", "b there cut 0.000012 -1 2", 0, 0},
+};
+
+TEST(audit_apart_is_read_as_it_was_written)
+{
+    for (size_t i = 0; i < ARRAY_LEN(apart_cases); i++) {
+        struct str rest = str_from(apart_cases[i].text);
+        struct audit_apart one;
+        usd_micro cost = 0;
+        size_t n = 0;
+
+        for (; audit_apart_next(&rest, &one); n++)
+            cost += one.cost;
+        EXPECT(n == apart_cases[i].entries && cost == apart_cases[i].cost, "%s: %zu, %" PRId64,
+               apart_cases[i].name, n, cost);
+    }
+}
+
+TEST(audit_apart_has_whole_entries_and_says_when_there_were_more)
+{
+    static char long_name[500];
+    const struct audit_apart one = {.deployment = STR("gpt-4o"),
+                                    .provider = STR("openai"),
+                                    .end = STR("failed"),
+                                    .cost = 1,
+                                    .tokens_in = 7},
+                             huge = {.deployment = {long_name, sizeof long_name}, .cost = 1};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct buf list;
+    struct str rest;
+    struct audit_apart read;
+    size_t n = 0;
+
+    memset(long_name, 'x', sizeof long_name);
+    buf_init(&list, arena, AUDIT_APART_MAX);
+    for (int i = 0; i < 100; i++)
+        audit_apart_add(&list, &one);
+    REQUIRE(buf_ok(&list) && list.len <= AUDIT_APART_MAX);
+    EXPECT(str_ends(buf_view(&list), STR(",…")));
+    for (rest = buf_view(&list); audit_apart_next(&rest, &read); n++)
+        EXPECT(str_eq(read.deployment, one.deployment) && str_eq(read.provider, one.provider) &&
+               str_eq(read.end, one.end) && read.cost == 1 && read.tokens_in == 7 &&
+               !read.tokens_out);
+    EXPECT(n > 10 && n < 100, "%zu", n);
+    buf_init(&list, arena, AUDIT_APART_MAX);
+    audit_apart_add(&list, &huge);
+    EXPECT(str_eq(buf_view(&list), STR("…")));
+}
+
 TEST(audit_line_leaves_out_what_is_not_known)
 {
     struct audit_record r = {.tokens_in = -1, .tokens_out = -1, .tokens_cached = -1};
@@ -200,11 +264,12 @@ TEST(audit_line_leaves_out_what_is_not_known)
 /* Text that clients choose cannot break out of its line, and the largest record fits. */
 TEST(audit_line_bounds_and_escapes_text)
 {
-    static char nasty[5000];
+    static char nasty[5000], long_list[AUDIT_APART_MAX];
     struct sha256 head = {0};
 
     for (size_t i = 0; i < sizeof nasty; i++)
         nasty[i] = (char)(i % 256);
+    memset(long_list, 'x', sizeof long_list);
 
     struct str text = {nasty, sizeof nasty};
     struct audit_record r = {.time = INT64_MAX / 1000000,
@@ -221,6 +286,8 @@ TEST(audit_line_bounds_and_escapes_text)
                              .tags = text,
                              .route_name = text,
                              .fallback_from = text,
+                             .deployment = text,
+                             .apart = {long_list, sizeof long_list},
                              .attempts = UINT32_MAX,
                              .cache = text,
                              .dropped = text,

@@ -558,8 +558,8 @@ FIBER_TEST(a_tenant_that_is_removed_is_gone_and_its_namesake_is_new)
     EXPECT(!unit_find(b.accounts, STR("acme/a"), b.arena, &found, &err));
     EXPECT(rows_of(&b, "SELECT COUNT(*) FROM keys WHERE tenant = 'acme'") == 0);
     EXPECT(rows_of(&b, "SELECT COUNT(*) FROM instance_balances WHERE id LIKE 'acme%'") == 1);
-    EXPECT(rows_of(&b, "SELECT COUNT(*) FROM instance_usage WHERE tenant = 'acme'") == 0);
-    EXPECT(rows_of(&b, "SELECT SUM(cost) FROM instance_usage") == 300);
+    EXPECT(rows_of(&b, "SELECT COUNT(*) FROM deployment_usage WHERE tenant = 'acme'") == 0);
+    EXPECT(rows_of(&b, "SELECT SUM(cost) FROM deployment_usage") == 300);
     EXPECT(audit_last_seq(b.audit) == 2); /* the log keeps what happened */
     REQUIRE(make_unit(&b, "acme", &(struct limits){0}));
     principal_release(&stays);

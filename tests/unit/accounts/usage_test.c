@@ -1,5 +1,6 @@
 /* Usage: what is counted, that nothing counts twice, that nothing is missing after a crash. */
 #include <stdio.h>
+#include <string.h>
 
 #include "accounts/usage_internal.h"
 #include "books.h"
@@ -36,6 +37,27 @@ static void use(struct books *b, const struct principal *who, const char *model,
     struct err err = {0};
 
     EXPECT(hold_take(b->accounts, who, (struct need){.cost = cost}, NOON, &hold, &err), "%s",
+           err.text);
+    EXPECT(accounts_record(b->accounts, &hold, &r, &err), "%s", err.text);
+}
+
+/* A route's: `by` answered, `apart` cost something too. */
+static void use_route(struct books *b, const struct principal *who, const char *by,
+                      const char *apart, const struct audit_record *costs)
+{
+    struct hold hold = {0};
+    struct audit_record r = *costs;
+    struct err err = {0};
+
+    r.time = NOON;
+    r.route = STR("POST /v1/chat/completions");
+    r.route_name = STR("r");
+    r.model = STR("chat");
+    r.provider = STR("p");
+    r.deployment = str_from(by);
+    r.apart = str_from(apart);
+    r.outcome = STR("complete");
+    EXPECT(hold_take(b->accounts, who, (struct need){.cost = r.cost}, NOON, &hold, &err), "%s",
            err.text);
     EXPECT(accounts_record(b->accounts, &hold, &r, &err), "%s", err.text);
 }
@@ -90,6 +112,118 @@ FIBER_TEST(usage_is_counted_by_what_is_asked)
     EXPECT(rows[0].counts[USED_COST] == 337 && rows[0].counts[USED_REQUESTS] == 4);
     principal_release(&plain);
     principal_release(&tagged);
+    books_close(&b);
+}
+
+static bool row_is(const struct usage_row *row, const char *deployment, const char *provider,
+                   const int64_t counts[USAGE_COUNTS])
+{
+    return str_eq(row->what[USAGE_BY_DEPLOYMENT], str_from(deployment)) &&
+           str_eq(row->what[USAGE_BY_PROVIDER], str_from(provider)) &&
+           memcmp(row->counts, counts, sizeof row->counts) == 0;
+}
+
+/* A hedge that lost, one that failed, one that another went on from: each costs where it was made, live and when
+ * the log is read again. */
+FIBER_TEST(usage_stands_with_who_answered_and_what_failed_with_who_failed)
+{
+    static const struct audit_record one = {.tokens_in = 10,
+                                            .tokens_out = 5,
+                                            .tokens_cached = -1,
+                                            .cost = 100,
+                                            .cost_hedge = 20,
+                                            .cost_attempts = 7},
+                                     two = {.tokens_in = 30,
+                                            .tokens_out = 9,
+                                            .tokens_cached = -1,
+                                            .cost = 90,
+                                            .cost_attempts = 40};
+    static const int64_t
+        a[USAGE_COUNTS] =
+            {[USED_REQUESTS] = 1, [USED_TOKENS_IN] = 10, [USED_TOKENS_OUT] = 5, [USED_COST] = 73},
+        b_here[USAGE_COUNTS] = {[USED_COST] = 20, [USED_COST_HEDGE] = 20},
+        c[USAGE_COUNTS] =
+            {[USED_REQUESTS] = 1, [USED_TOKENS_IN] = 18, [USED_TOKENS_OUT] = 5, [USED_COST] = 50},
+        d[USAGE_COUNTS] = {[USED_TOKENS_IN] = 12,
+                           [USED_TOKENS_OUT] = 4,
+                           [USED_COST] = 47,
+                           [USED_COST_ATTEMPTS] = 47};
+    struct books b, copy;
+    struct err err = {0};
+    char dir[600];
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "");
+
+    REQUIRE(who);
+    use_route(&b, who, "a", "b here lost 0.000020,d there failed 0.000007", &one);
+    use_route(&b, who, "c", "d there cut 0.000040 12 4", &two);
+    snprintf(dir, sizeof dir, "%scopy", b.dir);
+    books_copy(&b, dir); /* before anything is flushed: all of it is read from the log */
+    REQUIRE(books_open(&copy, dir, &err), "%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        struct usage_row *rows =
+            read_by(i ? &copy : &b, 1u << USAGE_BY_DEPLOYMENT | 1u << USAGE_BY_PROVIDER, &count);
+
+        REQUIRE(count == 4, "%zu", count);
+        EXPECT(row_is(&rows[0], "a", "p", a) && row_is(&rows[1], "b", "here", b_here) &&
+                   row_is(&rows[2], "c", "p", c) && row_is(&rows[3], "d", "there", d),
+               "%s", i ? "from the log" : "live");
+        rows = read_by(i ? &copy : &b, 1u << USAGE_BY_MODEL | 1u << USAGE_BY_ROUTE, &count);
+        REQUIRE(count == 1 && str_eq(rows[0].what[USAGE_BY_MODEL], STR("chat")));
+        EXPECT(rows[0].counts[USED_COST] == 190 && rows[0].counts[USED_TOKENS_IN] == 40 &&
+               rows[0].counts[USED_COST_HEDGE] == 20 && rows[0].counts[USED_COST_ATTEMPTS] == 47 &&
+               rows[0].counts[USED_REQUESTS] == 2);
+    }
+    principal_release(&who);
+    books_close(&copy);
+    books_close(&b);
+}
+
+/* Rows that an older Weir left, or writes beside this one: they count, and where no route was taken it is known
+ * who answered. */
+FIBER_TEST(usage_that_older_weirs_write_counts)
+{
+    static const struct statement old[] = {
+        {"INSERT INTO instance_usage (day, tenant, team, key_id, model, provider, route, tags,"
+         " requests, failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left,"
+         " cost_hedge, cost_attempts, instance) VALUES (20778, 'default', '', 'k_old', 'm', 'p',"
+         " 'POST /v1/chat/completions', '', 3, 0, 1, 2, 0, 0, 5, 0, 0, 0, 'x') ON CONFLICT (day,"
+         " tenant, team, key_id, model, provider, route, tags, instance) DO UPDATE SET requests ="
+         " instance_usage.requests + excluded.requests",
+         NULL, 0},
+        {"INSERT INTO instance_usage VALUES ('x', 20778, 'default', '', 'k_old', 'chat', 'p', 'r',"
+         " '', 1, 0, 1, 2, 0, 0, 7, 0, 0, 0)",
+         NULL, 0},
+    };
+    struct usage_query query = {.from_day = DAY,
+                                .to_day = DAY,
+                                .by = 1u << USAGE_BY_DEPLOYMENT,
+                                .most = 10,
+                                .only = {[USAGE_BY_DEPLOYMENT] = STR("m")}};
+    struct usage_row *rows;
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "");
+
+    REQUIRE(who && store_write_now(b.store, old, ARRAY_LEN(old), NULL, &err), "%s", err.text);
+    use(&b, who, "m", "complete",
+        100); /* its record names no deployment, as those of older Weirs */
+    rows = read_by(&b, 1u << USAGE_BY_DEPLOYMENT, &count);
+    REQUIRE(count == 2);
+    EXPECT(!rows[0].what[USAGE_BY_DEPLOYMENT].len && rows[0].counts[USED_COST] == 7);
+    EXPECT(str_eq(rows[1].what[USAGE_BY_DEPLOYMENT], STR("m")) &&
+           rows[1].counts[USED_COST] == 105 && rows[1].counts[USED_REQUESTS] == 4);
+    REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err) && count == 1, "%s",
+            err.text);
+    EXPECT(rows[0].counts[USED_COST] == 105);
+    principal_release(&who);
     books_close(&b);
 }
 
