@@ -223,7 +223,9 @@ static bool read_option(struct cli *cli, int argc, char **argv, int *at, struct 
     const char *value = "";
 
     if (!option)
-        return err_set(err, ERR_INVALID, "there is no option " STR_FMT "; `weir help` lists them",
+        return err_set(err, ERR_INVALID,
+                       "there is no option " STR_FMT
+                       "; `weir help COMMAND` lists those of a command",
                        STR_ARG(str_slice(name, 0, 40)));
     if (option->kind == CLI_SWITCH && name.len < word.len)
         return err_set(err, ERR_INVALID, "%s takes no value", option->name);

@@ -582,7 +582,7 @@ static const struct cli_command commands[] = {
      "  weir audit erase ann@example.com --tenant acme\n"
      "SUBJECT is a user's id as requests named it, or the pseudonym of a record (s_...).\n",
      erase_options, NULL, "POST", "/api/v1/audit/erasures", "SUBJECT=subject", NULL,
-     "{subject} erased"},
+     "{subject} erased; it had sealed bodies: {had_bodies}"},
     {"audit rotate", "replace the key that signs", "The old key signs for the new one.\n", NULL,
      NULL, "POST", "/api/v1/audit/keys", NULL, NULL, "signing with {key} from now on"},
     {"audit hold list", "show holds on records", "", NULL, NULL, "GET", "/api/v1/audit/holds", NULL,
