@@ -14,7 +14,8 @@
 
 #define BLOCKS_MAX 4096 /* of one answer */
 
-enum block_kind { TEXT, THINKING, REDACTED, TOOL, MEDIA, SEARCH, FOUND };
+/* SERVER, ANSWERED: a tool of the provider's own, and what came of it. */
+enum block_kind { TEXT, THINKING, REDACTED, TOOL, MEDIA, SERVER, ANSWERED };
 enum block_state { WAITING, OPEN, CLOSED };
 
 struct block {
@@ -22,7 +23,7 @@ struct block {
     enum block_kind kind;
     enum block_state state;
     uint32_t part;
-    struct str id, name;      /* TOOL; name: MEDIA's type */
+    struct str id, name;      /* TOOL, SERVER; name: MEDIA's type, ANSWERED's */
     struct buf kept;          /* text or arguments that have not been written */
     struct str signature;     /* THINKING, when it has come */
     struct buf citations;     /* raw, a line each: not written yet */
@@ -103,10 +104,10 @@ static void write_delta(struct buf *out, uint32_t index, enum block_kind kind, s
     } deltas[] = {[TEXT] = {"text_delta", "text"},
                   [THINKING] = {"thinking_delta", "thinking"},
                   [TOOL] = {"input_json_delta", "partial_json"},
-                  [SEARCH] = {"input_json_delta", "partial_json"}};
+                  [SERVER] = {"input_json_delta", "partial_json"}};
     struct json_writer w;
 
-    if (str_is_empty(text) || kind == REDACTED || kind == MEDIA || kind == FOUND)
+    if (str_is_empty(text) || kind == REDACTED || kind == MEDIA || kind == ANSWERED)
         return;
     delta_begin(out, &w, index, deltas[kind].type);
     jw_key(&w, deltas[kind].member);
@@ -145,17 +146,16 @@ static void write_media(struct json_writer *w, struct str media_type, struct str
 static void write_block(struct json_writer *w, const struct block *b, struct str text,
                         struct str input)
 {
-    static const char *const types[] = {[TEXT] = "text",
-                                        [THINKING] = "thinking",
-                                        [REDACTED] = "redacted_thinking",
-                                        [TOOL] = "tool_use",
-                                        [MEDIA] = "image",
-                                        [SEARCH] = "server_tool_use",
-                                        [FOUND] = "web_search_tool_result"};
+    static const char *const types[] = {
+        [TEXT] = "text",     [THINKING] = "thinking", [REDACTED] = "redacted_thinking",
+        [TOOL] = "tool_use", [MEDIA] = "image",       [SERVER] = "server_tool_use"};
 
     jw_object(w);
     jw_key(w, "type");
-    jw_cstr(w, types[b->kind]);
+    if (b->kind == ANSWERED)
+        jw_str(w, b->name);
+    else
+        jw_cstr(w, types[b->kind]);
     switch (b->kind) {
     case TEXT:
         jw_key(w, "text");
@@ -171,7 +171,7 @@ static void write_block(struct json_writer *w, const struct block *b, struct str
         jw_key(w, "data");
         jw_str(w, buf_view(&b->kept));
         break;
-    case SEARCH:
+    case SERVER:
     case TOOL:
         jw_key(w, "id");
         jw_str(w, b->id);
@@ -181,11 +181,11 @@ static void write_block(struct json_writer *w, const struct block *b, struct str
         jw_raw(w, input);
         break;
     case MEDIA: write_media(w, b->name, buf_view(&b->kept)); break;
-    case FOUND: /* what, others do not tell: sources stand with the text that they are of */
+    case ANSWERED:
         jw_key(w, "tool_use_id");
         jw_str(w, b->id);
         jw_key(w, "content");
-        jw_raw(w, STR("[]"));
+        jw_raw(w, buf_view(&b->kept));
         break;
     }
 }
@@ -228,7 +228,7 @@ static void flush(struct writing *own, struct block *b, struct buf *out)
 {
     uint32_t index = own->index - 1;
 
-    if (b->kind != REDACTED && b->kind != MEDIA) {
+    if (b->kind != REDACTED && b->kind != MEDIA && b->kind != ANSWERED) {
         write_delta(out, index, b->kind, buf_view(&b->kept));
         b->kept.len = 0;
     }
@@ -401,30 +401,126 @@ static bool say_media(struct said_writer *w, const struct said *said, struct buf
     return b->name.ptr ? put(w, b, said->text, out, err) : err_arena(err, w->arena);
 }
 
-/* The block of the call and the one of its result, which belong together on this wire. */
-static bool say_searched(struct said_writer *w, const struct said *said, struct buf *out,
-                         struct err *err)
+/* ---- tools of the provider's own: the block of the call, and the one of what came of it ---- */
+
+static struct block *add_server(struct said_writer *w, enum block_kind kind, struct str id,
+                                const char *name, struct err *err)
 {
-    struct block *b = add_block(w, SEARCH, UINT32_MAX, err);
+    struct block *b = add_block(w, kind, UINT32_MAX, err);
+
+    if (!b)
+        return NULL;
+    b->ended = true;
+    b->name = str_from(name);
+    b->id = arena_fmt(w->arena, "%s" STR_FMT, str_starts(id, STR("srvtoolu_")) ? "" : "srvtoolu_",
+                      STR_ARG(id));
+    if (!b->id.ptr)
+        err_arena(err, w->arena);
+    return b->id.ptr ? b : NULL;
+}
+
+static bool is_shell(const struct said *said)
+{
+    return str_eq(said->language, STR("bash"));
+}
+
+static bool say_server(struct said_writer *w, const struct said *said, struct buf *out,
+                       struct err *err)
+{
+    bool ran = said->kind == SAID_RAN;
+    const char *name = !ran             ? "web_search"
+                       : is_shell(said) ? "bash_code_execution"
+                                        : "code_execution";
+    struct block *b = add_server(w, SERVER, said->id, name, err);
     struct json_writer jw;
 
     if (!b)
         return false;
-    b->ended = true;
-    b->name = STR("web_search");
-    b->id = arena_fmt(w->arena, "%s" STR_FMT,
-                      str_starts(said->id, STR("srvtoolu_")) ? "" : "srvtoolu_", STR_ARG(said->id));
     jw_init(&jw, &b->kept);
     jw_object(&jw);
-    jw_key(&jw, "query");
+    jw_key(&jw, !ran ? "query" : is_shell(said) ? "command" : "code");
     jw_str(&jw, said->text);
     jw_object_end(&jw);
-    struct block *found = add_block(w, FOUND, UINT32_MAX, err);
-    if (!found)
+    return put(w, b, STR(""), out, err);
+}
+
+/* Others do not say how old a page is, and what only this house can read again there is none. */
+static bool write_sources(struct said_writer *w, struct buf *to, struct str raw, struct err *err)
+{
+    struct json *j = json_parse(w->arena, raw, err);
+    struct json_writer jw;
+
+    if (!j)
         return false;
-    found->ended = true;
-    found->id = b->id;
-    return b->id.ptr ? put(w, found, STR(""), out, err) : err_arena(err, w->arena);
+    jw_init(&jw, to);
+    jw_array(&jw);
+    for (json_ref v = json_first(j, json_root(j)); v; v = json_next(j, v)) {
+        json_ref url = json_get(j, v, STR("url")), title = json_get(j, v, STR("title"));
+
+        jw_object(&jw);
+        jw_key(&jw, "type");
+        jw_cstr(&jw, "web_search_result");
+        jw_key(&jw, "url");
+        jw_raw(&jw, json_kind(j, url) == JSON_STRING ? json_raw(j, url) : STR("\"\""));
+        jw_key(&jw, "title");
+        jw_raw(&jw, json_kind(j, title) == JSON_STRING ? json_raw(j, title) : STR("\"\""));
+        jw_key(&jw, "encrypted_content");
+        jw_cstr(&jw, "");
+        jw_key(&jw, "page_age");
+        jw_null(&jw);
+        jw_object_end(&jw);
+    }
+    jw_array_end(&jw);
+    return true;
+}
+
+static void write_printed(struct buf *to, const struct said *said, const char *type)
+{
+    struct json_writer jw;
+
+    jw_init(&jw, to);
+    jw_object(&jw);
+    jw_key(&jw, "type");
+    jw_cstr(&jw, type);
+    jw_key(&jw, "stdout");
+    jw_str(&jw, said->failed ? STR("") : said->text);
+    jw_key(&jw, "stderr");
+    jw_str(&jw, said->failed ? said->text : STR(""));
+    jw_key(&jw, "return_code");
+    jw_i64(&jw, said->failed ? 1 : 0);
+    jw_key(&jw, "content");
+    jw_raw(&jw, STR("[]"));
+    jw_object_end(&jw);
+}
+
+/* The last call of that id says what answered. */
+static bool was_shell(const struct writing *own, struct str id)
+{
+    bool shell = false;
+
+    for (const struct block *b = own->first; b; b = b->next)
+        if (b->kind == SERVER && str_ends(b->id, id))
+            shell = str_eq(b->name, STR("bash_code_execution"));
+    return shell;
+}
+
+static bool say_answered(struct said_writer *w, const struct said *said, struct buf *out,
+                         struct err *err)
+{
+    bool found = said->kind == SAID_FOUND, shell = !found && was_shell(w->own, said->id);
+    const char *name = found   ? "web_search_tool_result"
+                       : shell ? "bash_code_execution_tool_result"
+                               : "code_execution_tool_result";
+    struct block *b = add_server(w, ANSWERED, said->id, name, err);
+
+    if (!b)
+        return false;
+    if (!found)
+        write_printed(&b->kept, said,
+                      shell ? "bash_code_execution_result" : "code_execution_result");
+    else if (!write_sources(w, &b->kept, said->raw, err))
+        return false;
+    return put(w, b, STR(""), out, err);
 }
 
 static bool say_tool(struct said_writer *w, const struct said *said, struct buf *out,
@@ -671,7 +767,7 @@ static bool write_whole(struct said_writer *w, struct buf *out, struct err *err)
     for (struct block *b = own->first; b; b = b->next) {
         struct str input = STR("{}");
 
-        if ((b->kind == TOOL || b->kind == SEARCH) &&
+        if ((b->kind == TOOL || b->kind == SERVER) &&
             !arguments_object(w->arena, buf_view(&b->kept), &input, err))
             return false;
         write_block(&jw, b, buf_view(&b->kept), input);
@@ -728,7 +824,10 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_ARGUMENTS: return say_arguments(w, said, out, err);
     case SAID_CITATION: return say_citation(w, said, out, err);
     case SAID_MEDIA: return say_media(w, said, out, err);
-    case SAID_SEARCHED: return say_searched(w, said, out, err);
+    case SAID_SEARCHED:
+    case SAID_RAN: return say_server(w, said, out, err);
+    case SAID_FOUND:
+    case SAID_PRINTED: return say_answered(w, said, out, err);
     case SAID_PART_END: end_part(w, said->part, out); return true;
     case SAID_FINISH: return finish(w, said, err);
     case SAID_USAGE: own->usage = said->usage; return true;

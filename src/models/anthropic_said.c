@@ -4,15 +4,24 @@
  *                 --> message_delta --> message_stop
  *
  * Blocks follow each other here, so at most one is open. Pings and events that are new stand anywhere. */
+#include <string.h>
+
 #include "base/utf8.h"
 #include "models/anthropic.h"
 #include "models/citation.h"
 #include "models/members.h"
 
-#define SEARCH_MAX    (64 * KIB)
-#define CITATIONS_MAX (4 * MIB) /* of one block */
+#define ASKED_MAX     (256 * KIB) /* of a tool of the provider's own */
+#define CITATIONS_MAX (4 * MIB)   /* of one block */
 
-enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_SEARCH, BLOCK_OTHER };
+enum block_kind {
+    BLOCK_NONE,
+    BLOCK_TEXT,
+    BLOCK_THINKING,
+    BLOCK_TOOL,
+    BLOCK_SERVER, /* the provider's own tool is called */
+    BLOCK_OTHER
+};
 
 struct reading {
     struct usage usage;
@@ -21,8 +30,9 @@ struct reading {
     bool begun, has_arguments, finished, ended;
     struct str tier;
     int64_t characters, block_from; /* of text said in all; and before the open block */
-    struct buf search;              /* BLOCK_SEARCH: what was asked, JSON */
-    struct str search_id;
+    struct buf asked;               /* BLOCK_SERVER: its input, JSON */
+    struct str asked_id;
+    const struct server_tool *tool;
     struct buf citations; /* of the open block, a line each: its end is not known yet */
 };
 
@@ -39,7 +49,7 @@ bool anthropic_reader_init(struct said_reader *r, struct err *err)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
     buf_init(&own->citations, r->arena, CITATIONS_MAX);
-    buf_init(&own->search, r->arena, SEARCH_MAX);
+    buf_init(&own->asked, r->arena, ASKED_MAX);
     r->own = own;
     return true;
 }
@@ -219,19 +229,119 @@ static bool begin_known(struct event *e, json_ref block, bool *is_known, struct 
     return true;
 }
 
-/* What is searched for comes in pieces, as the arguments of calls do. */
-static bool begin_search(struct event *e, json_ref block, struct err *err)
+/* What a tool of the provider's own is asked comes in pieces, as the arguments of calls do. */
+static const struct server_tool {
+    const char *name, *input, *result, *language; /* result: where its losses are */
+    enum said_kind said, answer;
+} server_tools[] = {
+    {"web_search", "query", "content.web_search_tool_result.", NULL, SAID_SEARCHED, SAID_FOUND},
+    {"code_execution", "code", "content.code_execution_tool_result.", "python", SAID_RAN,
+     SAID_PRINTED},
+    {"bash_code_execution", "command", "content.bash_code_execution_tool_result.", "bash", SAID_RAN,
+     SAID_PRINTED},
+};
+
+static struct str result_type(const struct server_tool *tool)
+{
+    struct str where = str_from(tool->result);
+
+    return str_slice(where, strlen("content."), where.len - 1);
+}
+
+static bool begin_server(struct event *e, json_ref block, const struct server_tool *tool,
+                         struct err *err)
 {
     json_ref input = json_get(e->j, block, STR("input"));
 
-    e->own->block = BLOCK_SEARCH;
-    e->own->search.len = 0;
-    e->own->search_id = arena_str(e->r->arena, text_of(e, block, "id"));
-    if (!e->own->search_id.ptr)
+    e->own->block = BLOCK_SERVER;
+    e->own->tool = tool;
+    e->own->asked.len = 0;
+    e->own->asked_id = arena_str(e->r->arena, text_of(e, block, "id"));
+    if (!e->own->asked_id.ptr)
         return err_arena(err, e->r->arena);
     if (json_first(e->j, input))
-        buf_str(&e->own->search, json_raw(e->j, input));
-    return buf_ok(&e->own->search) || broken("a search of more than 64 KiB", err);
+        buf_str(&e->own->asked, json_raw(e->j, input));
+    return buf_ok(&e->own->asked) || broken("a server_tool_use of more than 256 KiB", err);
+}
+
+static bool tell_found(struct event *e, json_ref content, struct said *said, struct err *err)
+{
+    struct json_writer w;
+    struct buf list;
+
+    buf_init(&list, e->arena, json_raw(e->j, content).len + KIB);
+    jw_init(&w, &list);
+    jw_array(&w);
+    for (json_ref v = json_kind(e->j, content) == JSON_ARRAY ? json_first(e->j, content) : 0; v;
+         v = json_next(e->j, v)) {
+        jw_object(&w);
+        jw_key(&w, "url");
+        jw_raw(&w, json_raw(e->j, json_get(e->j, v, STR("url"))));
+        jw_key(&w, "title");
+        jw_raw(&w, json_raw(e->j, json_get(e->j, v, STR("title"))));
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    return buf_finish(&list, &said->raw, err) && tell(e, said, err);
+}
+
+/* As a terminal shows it: what was printed, then what went wrong. */
+static bool tell_printed(struct event *e, json_ref content, struct said *said, struct err *err)
+{
+    struct str error = text_of(e, content, "error_code");
+    int64_t status = 0;
+
+    (void)!json_i64(e->j, json_get(e->j, content, STR("return_code")), &status);
+    said->failed = status != 0 || error.len > 0;
+    said->text =
+        arena_fmt(e->arena, STR_FMT STR_FMT STR_FMT, STR_ARG(text_of(e, content, "stdout")),
+                  STR_ARG(text_of(e, content, "stderr")), STR_ARG(error));
+    return said->text.ptr ? tell(e, said, err) : err_arena(err, e->arena);
+}
+
+/* Members that only this house can read again, and files that stand in its container. */
+static bool tell_result(struct event *e, json_ref block, const struct server_tool *tool,
+                        struct err *err)
+{
+    static const char *const known[] = {"type",        "stdout",     "stderr",
+                                        "return_code", "error_code", NULL};
+    static const char *const known_source[] = {"type", "url", "title", NULL};
+    json_ref content = json_get(e->j, block, STR("content"));
+    struct str where = str_from(tool->result);
+    struct said said = {.kind = tool->answer,
+                        .id = text_of(e, block, "tool_use_id"),
+                        .name = str_slice(where, 0, where.len - 1)};
+
+    e->own->block = BLOCK_OTHER;
+    if (tool->answer == SAID_PRINTED)
+        return tell_printed(e, content, &said, err) &&
+               said_others(e->r, e->j, content, known, tool->result, err);
+    if (json_kind(e->j, content) != JSON_ARRAY && /* an error */
+        !said_other(e->r, STR("content."), result_type(tool), json_raw(e->j, content), err))
+        return false;
+    for (json_ref v = json_kind(e->j, content) == JSON_ARRAY ? json_first(e->j, content) : 0; v;
+         v = json_next(e->j, v))
+        if (!said_others(e->r, e->j, v, known_source, tool->result, err))
+            return false;
+    return tell_found(e, content, &said, err);
+}
+
+/* *known: it is one of those, called or answered. */
+static bool begin_server_block(struct event *e, json_ref block, bool *known, struct err *err)
+{
+    bool called = member_is(e->j, block, "type", STR("server_tool_use"));
+
+    *known = true;
+    for (size_t i = 0; i < ARRAY_LEN(server_tools); i++) {
+        const struct server_tool *tool = &server_tools[i];
+
+        if (called && member_is(e->j, block, "name", str_from(tool->name)))
+            return begin_server(e, block, tool, err);
+        if (!called && member_is(e->j, block, "type", result_type(tool)))
+            return tell_result(e, block, tool, err);
+    }
+    *known = false;
+    return true;
 }
 
 static bool begin_block(struct event *e, json_ref block, struct err *err)
@@ -244,26 +354,29 @@ static bool begin_block(struct event *e, json_ref block, struct err *err)
         return false;
     if (is_known)
         return tell_beside(e, block, err);
-    if (!e->r->passes && member_is(e->j, block, "type", STR("server_tool_use")) &&
-        member_is(e->j, block, "name", STR("web_search")))
-        return begin_search(e, block, err);
+    if (!e->r->passes && !begin_server_block(e, block, &is_known, err))
+        return false;
+    if (is_known)
+        return true;
     e->own->block = BLOCK_OTHER; /* the provider's own tools at work: no part of what is said */
     return said_other(e->r, STR("content."), text_of(e, block, "type"), json_raw(e->j, block), err);
 }
 
-static bool end_search(struct event *e, struct err *err)
+static bool end_server(struct event *e, struct err *err)
 {
-    struct str asked = buf_view(&e->own->search), query = STR_NONE;
+    const struct server_tool *tool = e->own->tool;
+    struct str asked = buf_view(&e->own->asked), text = STR_NONE;
     struct json *j = asked.len ? json_parse(e->arena, asked, err) : NULL;
 
     if (asked.len && !j)
-        return broken("the input of a search is no JSON", err);
-    if (!j || !json_str(j, json_get(j, json_root(j), STR("query")), e->arena, &query))
+        return broken("the input of a server_tool_use is no JSON", err);
+    if (!j || !json_str(j, json_get(j, json_root(j), str_from(tool->input)), e->arena, &text))
         return said_other(e->r, STR("content."), STR("server_tool_use"), asked, err);
     return tell(e,
-                &(struct said){.kind = SAID_SEARCHED,
-                               .id = e->own->search_id,
-                               .text = query,
+                &(struct said){.kind = tool->said,
+                               .id = e->own->asked_id,
+                               .text = text,
+                               .language = str_from(tool->language),
                                .name = STR("content.server_tool_use")},
                 err);
 }
@@ -276,8 +389,8 @@ static bool end_block(struct event *e, struct err *err)
     e->own->block = BLOCK_NONE;
     if (ended == BLOCK_OTHER)
         return true;
-    if (ended == BLOCK_SEARCH)
-        return end_search(e, err);
+    if (ended == BLOCK_SERVER)
+        return end_server(e, err);
     if (ended == BLOCK_TOOL && !e->own->has_arguments &&
         !tell_text(e, SAID_ARGUMENTS, STR("{}"), err))
         return false;
@@ -320,9 +433,9 @@ static bool on_delta(struct event *e, json_ref root, struct err *err)
         e->own->has_arguments = e->own->has_arguments || !str_is_empty(piece);
         return tell_text(e, SAID_ARGUMENTS, piece, err);
     }
-    if (block == BLOCK_SEARCH && member_is(e->j, delta, "type", STR("input_json_delta"))) {
-        buf_str(&e->own->search, text_of(e, delta, "partial_json"));
-        return buf_ok(&e->own->search) || broken("a search of more than 64 KiB", err);
+    if (block == BLOCK_SERVER && member_is(e->j, delta, "type", STR("input_json_delta"))) {
+        buf_str(&e->own->asked, text_of(e, delta, "partial_json"));
+        return buf_ok(&e->own->asked) || broken("a server_tool_use of more than 256 KiB", err);
     }
     if (block == BLOCK_OTHER)
         return true; /* its beginning has been told */

@@ -145,12 +145,24 @@ bool builtin_tool(struct arena *arena, const struct tool *tool, size_t at, const
     return buf_finish(&b, out, err);
 }
 
+static bool names_one(const struct tool *tool, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_find(tool->builtin, str_from(names[i])) < tool->builtin.len)
+            return true;
+    return false;
+}
+
 bool builtin_may_run_code(const struct tool *tool)
 {
     static const char *const names[] = {"code_execution", "codeExecution", "code_interpreter"};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_find(tool->builtin, str_from(names[i])) < tool->builtin.len)
-            return true;
-    return false;
+    return names_one(tool, names, ARRAY_LEN(names));
+}
+
+bool builtin_may_search(const struct tool *tool)
+{
+    static const char *const names[] = {"web_search", "googleSearch", "google_search"};
+
+    return names_one(tool, names, ARRAY_LEN(names));
 }

@@ -202,10 +202,14 @@ enum said_kind {
     SAID_USAGE,     /* usage */
     SAID_TIER,      /* text: the service tier that answered, in the chat dialect's words */
     SAID_SEARCHED, /* the provider has searched the web: id, text: for what; name: as SAID_OTHER's */
-    SAID_OTHER,    /* what has no place here; name: what its dialect calls it, raw: what it says */
-    SAID_PING,     /* nothing: the provider lives */
-    SAID_FAILED,   /* an error inside a good answer: err_type in name, text says what */
-    SAID_END,      /* the answer is complete */
+    SAID_FOUND, /* what came of it: id; raw: [{"url":...,"title":...}], empty where nobody says; name */
+    SAID_RAN, /* the provider ran code: id, text: the code, language; name: as SAID_OTHER's, or none where the
+                      code is for everybody's eyes: then it is text to who has no place for it */
+    SAID_PRINTED, /* what came of it: id, text, failed; name: likewise */
+    SAID_OTHER,   /* what has no place here; name: what its dialect calls it, raw: what it says */
+    SAID_PING,    /* nothing: the provider lives */
+    SAID_FAILED,  /* an error inside a good answer: err_type in name, text says what */
+    SAID_END,     /* the answer is complete */
 };
 
 struct said {
@@ -213,7 +217,8 @@ struct said {
     uint32_t choice; /* from 0 */
     uint32_t part;   /* from 0, in the order in which parts began, over all kinds of a choice */
     struct str id, name, model, text, signature, raw, media_type;
-    bool is_redacted;
+    struct str language; /* RAN: python, bash; empty: not said */
+    bool is_redacted, failed;
     enum finish_reason finish;
     struct usage usage;
     int64_t created; /* BEGIN: seconds, or 0 */

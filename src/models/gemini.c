@@ -261,12 +261,12 @@ bool gemini_path_read(struct arena *arena, struct str path, struct gemini_path *
 
 /* ---- the dialects ---- */
 
-#define CARRIED                                                                                  \
-    (CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) | CARRIES(SAID_TOOL) | \
-     CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) | CARRIES(SAID_MEDIA) |                    \
-     CARRIES(SAID_LOGPROBS) | CARRIES(SAID_VECTOR) | CARRIES_CHOICES | CARRIES_SIGNED_TEXT |     \
-     CARRIES_SIGNED_CALL | CARRIES_SIGNED_THINK | CARRIES_SOUND | CARRIES_MODALITIES |           \
-     CARRIES_REASONED)
+#define CARRIED                                                                                   \
+    (CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) | CARRIES(SAID_REFUSAL) | CARRIES(SAID_TOOL) |  \
+     CARRIES(SAID_ARGUMENTS) | CARRIES(SAID_CITATION) | CARRIES(SAID_MEDIA) | CARRIES(SAID_RAN) | \
+     CARRIES(SAID_PRINTED) | CARRIES(SAID_LOGPROBS) | CARRIES(SAID_VECTOR) | CARRIES_CHOICES |    \
+     CARRIES_SIGNED_TEXT | CARRIES_SIGNED_CALL | CARRIES_SIGNED_THINK | CARRIES_SOUND |           \
+     CARRIES_MODALITIES | CARRIES_REASONED)
 #define SPOKEN_BY_CLIENTS                                                                 \
     .carries = CARRIED, .fields = gemini_fields, .field_count = ARRAY_LEN(gemini_fields), \
     .write_said = gemini_write_said, .write_error = gemini_write_error,                   \

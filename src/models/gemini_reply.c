@@ -289,6 +289,36 @@ static bool put_media(struct said_writer *w, const struct said *said, struct buf
     return true;
 }
 
+static bool put_code(struct said_writer *w, const struct said *said, struct buf *out,
+                     struct err *err)
+{
+    bool ran = said->kind == SAID_RAN;
+    struct json_writer jw;
+    struct str part;
+    struct buf b;
+
+    if (!end_text(w, said->choice, out, err))
+        return false;
+    buf_init(&b, w->arena, 6 * said->text.len + 512);
+    jw_init(&jw, &b);
+    jw_object(&jw);
+    jw_key(&jw, ran ? "executableCode" : "codeExecutionResult");
+    jw_object(&jw);
+    jw_key(&jw, ran ? "language" : "outcome");
+    if (ran)
+        jw_cstr(&jw, str_eq(said->language, STR("python")) ? "PYTHON" : "LANGUAGE_UNSPECIFIED");
+    else
+        jw_cstr(&jw, said->failed ? "OUTCOME_FAILED" : "OUTCOME_OK");
+    jw_key(&jw, ran ? "code" : "output");
+    jw_str(&jw, said->text);
+    jw_object_end(&jw);
+    jw_object_end(&jw);
+    if (!buf_finish(&b, &part, err))
+        return false;
+    put_part(w, said->choice, part, out);
+    return true;
+}
+
 static bool begin_call(struct said_writer *w, const struct said *said, struct err *err)
 {
     struct choice *c = &((struct writing *)w->own)->choices[said->choice];
@@ -653,8 +683,11 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
         return w->asked->kind == ASK_EMBEDDING ? write_vectors(w, out, err)
                                                : write_end(w, out, err);
     case SAID_CITATION: return add_citation(w, said, err);
+    case SAID_RAN:
+    case SAID_PRINTED: return put_code(w, said, out, err);
     case SAID_TIER:
     case SAID_SEARCHED:
+    case SAID_FOUND:
     case SAID_OTHER:
     case SAID_PART_END:
     case SAID_PING:

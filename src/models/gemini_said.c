@@ -14,6 +14,7 @@ struct choice {
     bool begun, finished, has_calls;
     enum open_part open;
     uint32_t part, parts; /* the open one; how many have begun */
+    uint32_t runs;        /* of code */
     struct buf text;
 };
 
@@ -187,20 +188,27 @@ static bool say_media(struct event *e, uint32_t choice, json_ref data, struct er
     return take(e, &said, err);
 }
 
-/* Code that Google ran, and what came of it: text, as its own clients show it. */
+/* Code that Google ran, and what came of it: its own clients show both. They have no ids here. */
 static bool say_code(struct event *e, uint32_t choice, json_ref code, json_ref result,
                      struct err *err)
 {
-    struct str inside, text;
+    struct choice *c = &e->own->choices[choice];
+    struct said said = {.kind = code ? SAID_RAN : SAID_PRINTED, .choice = choice};
+    struct str language, outcome;
 
     if (!text_of(e, json_get(e->j, code ? code : result, code ? STR("code") : STR("output")),
-                 &inside, err))
+                 &said.text, err) ||
+        !text_of(e, json_get(e->j, code, STR("language")), &language, err) ||
+        !text_of(e, json_get(e->j, result, STR("outcome")), &outcome, err))
         return false;
-    text = arena_fmt(e->r->scratch, "\n```%s\n" STR_FMT "\n```\n", code ? "python" : "",
-                     STR_ARG(inside));
-    if (!text.ptr)
-        return err_arena(err, e->r->scratch);
-    return say_text(e, choice, OPEN_TEXT, text, STR_NONE, err);
+    if (code)
+        c->runs++;
+    said.language = str_eq(language, STR("LANGUAGE_UNSPECIFIED")) ? STR_NONE : STR("python");
+    said.failed = outcome.len && !str_eq(outcome, STR("OUTCOME_OK"));
+    said.id = arena_fmt(e->r->scratch, "run_" STR_FMT "_%u", STR_ARG(str_slice(e->own->id, 0, 40)),
+                        c->runs);
+    said.part = begin_part(c, OPEN_NONE);
+    return said.id.ptr ? take(e, &said, err) : err_arena(err, e->r->scratch);
 }
 
 static bool read_part(struct event *e, uint32_t choice, json_ref part, struct err *err)

@@ -525,6 +525,9 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     case SAID_USAGE:
     case SAID_TIER:
     case SAID_SEARCHED:
+    case SAID_FOUND:
+    case SAID_RAN:
+    case SAID_PRINTED:
     case SAID_OTHER:
     case SAID_PART_END:
     case SAID_VECTOR:

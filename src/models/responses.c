@@ -136,7 +136,8 @@ const struct dialect dialect_responses = {
     .read_error = read_error,
     .writer_init = responses_writer_init,
     .write_said = responses_write_said,
-    .carries = CARRIES(SAID_SEARCHED) | CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) |
+    .carries = CARRIES(SAID_SEARCHED) | CARRIES(SAID_FOUND) | CARRIES(SAID_RAN) |
+               CARRIES(SAID_PRINTED) | CARRIES(SAID_TEXT) | CARRIES(SAID_REASONING) |
                CARRIES(SAID_REFUSAL) | CARRIES(SAID_TOOL) | CARRIES(SAID_ARGUMENTS) |
                CARRIES(SAID_CITATION) | CARRIES(SAID_MEDIA) | CARRIES(SAID_LOGPROBS) |
                CARRIES(SAID_TIER) | CARRIES_SIGNED_THINK | CARRIES_REDACTED | CARRIES_CACHE_WRITES |

@@ -37,8 +37,9 @@ struct responses_asked {
     uint32_t references;             /* items of input that only name what is kept */
     size_t input_bytes;              /* of prompt_bytes */
     struct responses_search *search; /* NULL: none, or a provider's */
-    bool include_results;            /* file_search_call.results were asked for */
-    bool include_encrypted;          /* reasoning.encrypted_content was asked for */
+    bool include_sources, include_outputs,
+        include_results;    /* file_search_call.results were asked for */
+    bool include_encrypted; /* reasoning.encrypted_content was asked for */
     /* Left by the writer at the end of a good answer, for whoever keeps it: */
     struct str response; /* the object, as the client has it */
     struct str output;   /* raw array of its items, reasoning with its signature */

@@ -57,12 +57,41 @@ static void cite_files(struct said_writer *w, struct responses_item *it, struct 
     }
 }
 
+static void tool_event(struct said_writer *w, const struct responses_item *it, const char *type,
+                       struct buf *out)
+{
+    struct json_writer jw;
+
+    responses_event_begin(w, out, &jw, type);
+    responses_text_member(&jw, "item_id", str_from(it->id));
+    jw_key(&jw, "output_index");
+    jw_u64(&jw, it->index);
+    responses_event_end(out, &jw);
+}
+
+/* A tool of the provider's own has ended: with what came of it, or without a word of it. */
+static void end_tool(struct said_writer *w, struct responses_item *it, struct buf *out)
+{
+    it->done = true;
+    if (!w->streamed)
+        return;
+    tool_event(w, it,
+               it->kind == ITEM_WEB ? "response.web_search_call.completed"
+                                    : "response.code_interpreter_call.completed",
+               out);
+    responses_item_event(w, out, it, true);
+}
+
 static void end_item(struct said_writer *w, struct responses_item *it, struct buf *out)
 {
     bool has_part = it->kind != ITEM_REASONING || it->text.len > 0;
 
     if (it->done)
         return;
+    if (it->kind == ITEM_WEB || it->kind == ITEM_CODE) {
+        end_tool(w, it, out);
+        return;
+    }
     cite_files(w, it, out);
     it->done = true;
     if (!w->streamed)
@@ -74,13 +103,13 @@ static void end_item(struct said_writer *w, struct responses_item *it, struct bu
     responses_item_event(w, out, it, true);
 }
 
-/* Words and thoughts end where anything else begins; calls go on side by side. */
+/* Words and thoughts end where anything else begins; calls and tools go on side by side. */
 static void end_words(struct said_writer *w, struct buf *out)
 {
     const struct responses_telling *own = w->own;
 
     for (struct responses_item *it = own->first; it; it = it->next)
-        if (it->kind != ITEM_CALL)
+        if (it->kind != ITEM_CALL && it->kind != ITEM_WEB && it->kind != ITEM_CODE)
             end_item(w, it, out);
 }
 
@@ -89,7 +118,7 @@ static struct responses_item *add_item(struct said_writer *w, enum item_kind kin
 {
     static const char *const marks[] = {
         [ITEM_TEXT] = "msg", [ITEM_REFUSAL] = "msg", [ITEM_REASONING] = "rs", [ITEM_CALL] = "fc",
-        [ITEM_IMAGE] = "ig", [ITEM_SEARCH] = "fs",   [ITEM_WEB] = "ws"};
+        [ITEM_IMAGE] = "ig", [ITEM_SEARCH] = "fs",   [ITEM_WEB] = "ws",       [ITEM_CODE] = "ci"};
     struct responses_telling *own = w->own;
     struct responses_item *it;
     struct buf id;
@@ -301,18 +330,6 @@ static void end_part(struct said_writer *w, uint32_t part, struct buf *out)
 
 /* ---- beginning and end ---- */
 
-static void search_event(struct said_writer *w, const struct responses_item *it, const char *type,
-                         struct buf *out)
-{
-    struct json_writer jw;
-
-    responses_event_begin(w, out, &jw, type);
-    responses_text_member(&jw, "item_id", str_from(it->id));
-    jw_key(&jw, "output_index");
-    jw_u64(&jw, it->index);
-    responses_event_end(out, &jw);
-}
-
 /* The search was made before the answer began: it is the first item. */
 static bool tell_search(struct said_writer *w, struct buf *out, struct err *err)
 {
@@ -327,9 +344,9 @@ static bool tell_search(struct said_writer *w, struct buf *out, struct err *err)
     it->search = search;
     if (w->streamed) {
         responses_item_event(w, out, it, false);
-        search_event(w, it, "response.file_search_call.in_progress", out);
-        search_event(w, it, "response.file_search_call.searching", out);
-        search_event(w, it, "response.file_search_call.completed", out);
+        tool_event(w, it, "response.file_search_call.in_progress", out);
+        tool_event(w, it, "response.file_search_call.searching", out);
+        tool_event(w, it, "response.file_search_call.completed", out);
     }
     it->done = true;
     if (w->streamed)
@@ -337,25 +354,111 @@ static bool tell_search(struct said_writer *w, struct buf *out, struct err *err)
     return true;
 }
 
-/* It is over when it is told of: all of its events at once. */
-static bool tell_web_search(struct said_writer *w, const struct said *said, struct buf *out,
-                            struct err *err)
+/* ---- tools of the provider's own: what came of them may follow ---- */
+
+static void code_event(struct said_writer *w, const struct responses_item *it, const char *type,
+                       const char *member, struct buf *out)
 {
-    struct responses_item *it = add_item(w, ITEM_WEB, UINT32_MAX, out, err);
+    struct json_writer jw;
+
+    responses_event_begin(w, out, &jw, type);
+    responses_text_member(&jw, "item_id", str_from(it->id));
+    jw_key(&jw, "output_index");
+    jw_u64(&jw, it->index);
+    responses_text_member(&jw, member, buf_view(&it->text));
+    responses_event_end(out, &jw);
+}
+
+static bool lose_member(struct said_writer *w, struct str of, const char *member, struct err *err)
+{
+    struct str name = arena_fmt(w->arena, STR_FMT ".%s", STR_ARG(of), member);
+
+    if (!name.ptr)
+        return err_arena(err, w->arena);
+    said_lost(w, name);
+    return true;
+}
+
+static bool tell_tool(struct said_writer *w, const struct said *said, struct buf *out,
+                      struct err *err)
+{
+    bool web = said->kind == SAID_SEARCHED;
+    struct responses_item *it = add_item(w, web ? ITEM_WEB : ITEM_CODE, UINT32_MAX, out, err);
 
     if (!it)
         return false;
+    it->call_id = arena_str(w->arena, said->id);
     buf_str(&it->text, said->text);
-    if (w->streamed) {
-        responses_item_event(w, out, it, false);
-        search_event(w, it, "response.web_search_call.in_progress", out);
-        search_event(w, it, "response.web_search_call.searching", out);
-        search_event(w, it, "response.web_search_call.completed", out);
+    if (!it->call_id.ptr || !buf_ok(&it->text))
+        return err_arena(err, w->arena);
+    if (!web && !str_eq(said->language, STR("python")) &&
+        !lose_member(w, said->name, "language", err)) /* the code has a place, what it is in none */
+        return false;
+    if (!w->streamed)
+        return true;
+    responses_item_event(w, out, it, false);
+    if (web) {
+        tool_event(w, it, "response.web_search_call.in_progress", out);
+        tool_event(w, it, "response.web_search_call.searching", out);
+        return true;
     }
-    it->done = true;
-    if (w->streamed)
-        responses_item_event(w, out, it, true);
-    return buf_ok(&it->text) || err_arena(err, w->arena);
+    tool_event(w, it, "response.code_interpreter_call.in_progress", out);
+    code_event(w, it, "response.code_interpreter_call_code.delta", "delta", out);
+    code_event(w, it, "response.code_interpreter_call_code.done", "code", out);
+    tool_event(w, it, "response.code_interpreter_call.interpreting", out);
+    return true;
+}
+
+/* [{"url","title"}] as this dialect has it: [{"type":"url","url"}] */
+static bool read_sources(struct said_writer *w, const struct said *said, struct str *out,
+                         struct err *err)
+{
+    struct json *j = json_parse(w->arena, said->raw, err);
+    struct json_writer jw;
+    struct buf list;
+    bool titles = false;
+
+    if (!j)
+        return false;
+    buf_init(&list, w->arena, 4 * said->raw.len + 64);
+    jw_init(&jw, &list);
+    jw_array(&jw);
+    for (json_ref v = json_first(j, json_root(j)); v; v = json_next(j, v)) {
+        json_ref url = json_get(j, v, STR("url"));
+
+        titles = titles || json_kind(j, json_get(j, v, STR("title"))) == JSON_STRING;
+        jw_object(&jw);
+        responses_text_member(&jw, "type", STR("url"));
+        jw_key(&jw, "url");
+        jw_raw(&jw, json_kind(j, url) == JSON_STRING ? json_raw(j, url) : STR("\"\""));
+        jw_object_end(&jw);
+    }
+    jw_array_end(&jw);
+    if (titles && !lose_member(w, said->name, "title", err))
+        return false;
+    return buf_finish(&list, out, err);
+}
+
+static bool tell_result(struct said_writer *w, const struct said *said, struct buf *out,
+                        struct err *err)
+{
+    const struct responses_telling *own = w->own;
+    enum item_kind kind = said->kind == SAID_FOUND ? ITEM_WEB : ITEM_CODE;
+    struct responses_item *it = own->first;
+
+    while (it && (it->kind != kind || it->done || !str_eq(it->call_id, said->id)))
+        it = it->next;
+    if (!it) { /* of a call that was told and ended, or that nobody told of */
+        said_lost(w, said->name);
+        return true;
+    }
+    it->answered = true;
+    it->failed = said->failed;
+    it->result = kind == ITEM_CODE ? arena_str(w->arena, said->text) : STR_NONE;
+    if (kind == ITEM_CODE ? !it->result.ptr : !read_sources(w, said, &it->result, err))
+        return kind == ITEM_CODE ? err_arena(err, w->arena) : false;
+    end_item(w, it, out);
+    return true;
 }
 
 static bool begin(struct said_writer *w, struct buf *out, struct err *err)
@@ -491,7 +594,10 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_TIER: return keep_tier(w, said->text, err);
     case SAID_FAILED: return fail(w, said, out);
     case SAID_END: return finish(w, out, err);
-    case SAID_SEARCHED: return tell_web_search(w, said, out, err);
+    case SAID_SEARCHED:
+    case SAID_RAN: return tell_tool(w, said, out, err);
+    case SAID_FOUND:
+    case SAID_PRINTED: return tell_result(w, said, out, err);
     case SAID_BEGIN:
     case SAID_PING:
     case SAID_OTHER:

@@ -13,7 +13,8 @@ enum item_kind {
     ITEM_CALL,
     ITEM_IMAGE,
     ITEM_SEARCH,
-    ITEM_WEB
+    ITEM_WEB,
+    ITEM_CODE
 };
 
 struct responses_item {
@@ -22,8 +23,10 @@ struct responses_item {
     uint32_t part, index;
     bool done;
     struct str call_id, name, signature;
-    bool is_redacted;
-    struct buf text;        /* words, arguments, thoughts, base64 */
+    bool is_redacted, failed;
+    bool answered;          /* WEB, CODE: what came of it is known, and stands in `result` */
+    struct str result;      /* WEB: raw, a list; CODE: text */
+    struct buf text;        /* words, arguments, thoughts, base64, code */
     struct buf annotations; /* raw, with commas */
     uint32_t annotation_count;
     struct buf logprobs; /* raw, with commas */

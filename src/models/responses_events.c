@@ -89,6 +89,37 @@ static void write_reasoning(struct json_writer *w, const struct responses_item *
     }
 }
 
+/* Of what was found the addresses have a place. */
+static void write_sources(struct json_writer *w, const struct responses_item *it)
+{
+    jw_key(w, "sources");
+    jw_raw(w, it->result);
+}
+
+static void write_code(struct json_writer *w, const struct responses_item *it, bool empty)
+{
+    jw_key(w, "code");
+    if (empty)
+        jw_cstr(w, "");
+    else
+        jw_str(w, buf_view(&it->text));
+    jw_key(w, "container_id"); /* there is none that the client could ask for */
+    jw_cstr(w, "");
+    jw_key(w, "outputs");
+    if (empty || !it->answered) {
+        jw_null(w);
+        return;
+    }
+    jw_array(w);
+    if (it->result.len) {
+        jw_object(w);
+        responses_text_member(w, "type", STR("logs"));
+        responses_text_member(w, "logs", it->result);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 static void write_web_search(struct json_writer *w, const struct responses_item *it, bool empty)
 {
     if (empty)
@@ -97,6 +128,8 @@ static void write_web_search(struct json_writer *w, const struct responses_item 
     jw_object(w);
     responses_text_member(w, "type", STR("search"));
     responses_text_member(w, "query", buf_view(&it->text));
+    if (it->answered && it->result.len > 2)
+        write_sources(w, it);
     jw_object_end(w);
 }
 
@@ -109,14 +142,18 @@ static void write_item(struct json_writer *w, const struct responses_item *it, b
                                         [ITEM_CALL] = "function_call",
                                         [ITEM_IMAGE] = "image_generation_call",
                                         [ITEM_SEARCH] = "file_search_call",
-                                        [ITEM_WEB] = "web_search_call"};
+                                        [ITEM_WEB] = "web_search_call",
+                                        [ITEM_CODE] = "code_interpreter_call"};
 
     jw_object(w);
     responses_text_member(w, "id", str_from(it->id));
     jw_key(w, "type");
     jw_cstr(w, types[it->kind]);
     jw_key(w, "status");
-    jw_cstr(w, empty ? "in_progress" : it->done ? "completed" : "incomplete");
+    jw_cstr(w, empty        ? "in_progress"
+               : it->failed ? "failed"
+               : it->done   ? "completed"
+                            : "incomplete");
     switch (it->kind) {
     case ITEM_TEXT:
     case ITEM_REFUSAL: write_message(w, it, empty); break;
@@ -131,6 +168,7 @@ static void write_item(struct json_writer *w, const struct responses_item *it, b
         break;
     case ITEM_SEARCH: responses_write_search(w, it->search, !empty); break;
     case ITEM_WEB: write_web_search(w, it, empty); break;
+    case ITEM_CODE: write_code(w, it, empty); break;
     }
     jw_object_end(w);
 }

@@ -170,6 +170,10 @@ bool responses_read_include(struct field_reader *r, json_ref v, struct err *err)
             r->to->logprobs = 1;
         else if (str_eq(json_raw(r->json, i), STR("\"file_search_call.results\"")))
             asked_of(r)->include_results = true;
+        else if (str_eq(json_raw(r->json, i), STR("\"web_search_call.action.sources\"")))
+            asked_of(r)->include_sources = true;
+        else if (str_eq(json_raw(r->json, i), STR("\"code_interpreter_call.outputs\"")))
+            asked_of(r)->include_outputs = true;
         else
             others = true;
     }

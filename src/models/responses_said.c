@@ -242,17 +242,65 @@ static bool end_item(const struct event *e, int64_t output, struct err *err)
 static bool take_search(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
     json_ref action = member(e->j, item, "action");
+    json_ref sources = json_get(e->j, action, STR("sources"));
     struct heard *h = part_at(e, output, -1, err);
+    struct str id = text_of(e, item, "id");
 
     if (!h || h->has_text) /* told when it was done; the end repeats it */
         return h != NULL;
     h->has_text = true;
+    if (!tell(e,
+              &(struct said){.kind = SAID_SEARCHED,
+                             .id = id,
+                             .text = text_of(e, action, "query"),
+                             .name = STR("output.web_search_call")},
+              err))
+        return false;
+    if (json_kind(e->j, sources) != JSON_ARRAY)
+        sources = 0;
     return tell(e,
-                &(struct said){.kind = SAID_SEARCHED,
-                               .id = text_of(e, item, "id"),
-                               .text = text_of(e, action, "query"),
-                               .name = STR("output.web_search_call")},
+                &(struct said){.kind = SAID_FOUND,
+                               .id = id,
+                               .raw = sources ? json_raw(e->j, sources) : STR("[]"),
+                               .name = STR("output.web_search_call.action.sources")},
                 err);
+}
+
+/* What was printed, all of it; pictures that were drawn have no place elsewhere. */
+static bool read_outputs(const struct event *e, json_ref list, struct said *printed,
+                         struct err *err)
+{
+    struct buf all;
+
+    buf_init(&all, e->r->scratch, json_raw(e->j, list).len + 1);
+    for (json_ref o = json_first(e->j, list); o; o = json_next(e->j, o))
+        if (member_is(e->j, o, "type", STR("logs")))
+            buf_str(&all, text_of(e, o, "logs"));
+        else if (!said_other(e->r, STR("code_interpreter_call."), STR("outputs"), json_raw(e->j, o),
+                             err))
+            return false;
+    return buf_finish(&all, &printed->text, err);
+}
+
+static bool take_code(const struct event *e, json_ref item, int64_t output, struct err *err)
+{
+    static const char *const known[] = {"type", "id", "code", "outputs", "status", NULL};
+    struct heard *h = part_at(e, output, -1, err);
+    struct said said = {.kind = SAID_RAN,
+                        .id = text_of(e, item, "id"),
+                        .text = text_of(e, item, "code"),
+                        .language = STR("python"),
+                        .name = STR("output.code_interpreter_call")};
+
+    if (!h || h->has_text) /* told when it was done; the end repeats it */
+        return h != NULL;
+    h->has_text = true;
+    if (!said_others(e->r, e->j, item, known, "code_interpreter_call.", err) ||
+        !tell(e, &said, err))
+        return false;
+    said.kind = SAID_PRINTED;
+    said.failed = member_is(e->j, item, "status", STR("failed"));
+    return read_outputs(e, member(e->j, item, "outputs"), &said, err) && tell(e, &said, err);
 }
 
 static bool take_item(const struct event *e, json_ref item, int64_t output, struct err *err)
@@ -270,6 +318,8 @@ static bool take_item(const struct event *e, json_ref item, int64_t output, stru
     else if (!e->r->passes && member_is(e->j, item, "type", STR("web_search_call")) &&
              member(e->j, member(e->j, item, "action"), "query"))
         ok = take_search(e, item, output, err);
+    else if (!e->r->passes && member_is(e->j, item, "type", STR("code_interpreter_call")))
+        ok = take_code(e, item, output, err);
     else /* the provider's own tools at work */
         ok = said_other(e->r, STR("output."), text_of(e, item, "type"), json_raw(e->j, item), err);
     return ok && end_item(e, output, err);

@@ -378,6 +378,21 @@ static bool write_extras(struct sending *s, struct err *err)
     return extras_losses(s->in, s->losses, err);
 }
 
+/* Others tell without being asked what their own tools found and printed. */
+static void write_include_tools(const struct sending *s, const struct responses_asked *asked)
+{
+    bool search = asked && asked->include_sources, code = asked && asked->include_outputs;
+
+    for (const struct tool *t = s->same ? NULL : s->in->tools; t; t = t->next) {
+        search = search || (t->builtin.len && builtin_may_search(t));
+        code = code || (t->builtin.len && builtin_may_run_code(t));
+    }
+    if (search)
+        jw_cstr(s->w, "web_search_call.action.sources");
+    if (code)
+        jw_cstr(s->w, "code_interpreter_call.outputs");
+}
+
 /* What the client asked for of it, and what must come back as the provider keeps nothing. */
 static void write_include(const struct sending *s)
 {
@@ -391,6 +406,7 @@ static void write_include(const struct sending *s)
     jw_cstr(w, "reasoning.encrypted_content");
     if (s->in->logprobs > 0)
         jw_cstr(w, "message.output_text.logprobs");
+    write_include_tools(s, asked);
     jw_array_end(w);
 }
 

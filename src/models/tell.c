@@ -63,7 +63,7 @@ bool said_other(struct said_reader *r, struct str where, struct str name, struct
     if (!r->others)
         return err_arena(err, r->arena);
     buf_init_fixed(&full, memory, sizeof memory);
-    buf_str(&full, str_slice(where, 0, 20));
+    buf_str(&full, str_slice(where, 0, 40));
     buf_str(&full, str_slice(name, 0, NAME_MAX - full.len));
     if (!note_name(r->arena, r->others, buf_view(&full)) || r->others->more)
         return true;
@@ -107,7 +107,8 @@ static const struct {
 
 static struct str name_of_kind(const struct said *said)
 {
-    if (said->kind == SAID_OTHER || said->kind == SAID_SEARCHED)
+    if (said->kind == SAID_OTHER || said->kind == SAID_SEARCHED || said->kind == SAID_FOUND ||
+        said->kind == SAID_RAN || said->kind == SAID_PRINTED)
         return said->name;
     for (size_t i = 0; i < ARRAY_LEN(kind_names); i++)
         if (kind_names[i].kind == said->kind)
@@ -209,12 +210,26 @@ static bool finish_weir(struct said_writer *w, struct err *err)
     return buf_finish(&out, &w->weir, err);
 }
 
+/* Code that was run and what it printed, for who has no place for either but is to see them. */
+static bool show_code(struct said_writer *w, struct said *said, struct err *err)
+{
+    bool ran = said->kind == SAID_RAN;
+
+    said->kind = SAID_TEXT;
+    said->text = arena_fmt(w->arena, "\n```" STR_FMT "\n" STR_FMT "\n```\n",
+                           STR_ARG(ran ? said->language : STR("")), STR_ARG(said->text));
+    return said->text.ptr || err_arena(err, w->arena);
+}
+
 bool said_tell(const struct dialect *client, struct said_writer *w, const struct said *said,
                struct buf *out, struct err *err)
 {
     uint64_t carries = client->carries | CARRIES_ALWAYS;
     struct said told = *said;
 
+    if ((said->kind == SAID_RAN || said->kind == SAID_PRINTED) && !said->name.len &&
+        !(carries & CARRIES(said->kind)) && !show_code(w, &told, err))
+        return false;
     if (!has_place(carries, w, &told))
         return true;
     if (told.signature.len) {
@@ -239,6 +254,8 @@ void said_measure(struct chat_meter *meter, const struct said *said)
     switch (said->kind) {
     case SAID_TEXT:
     case SAID_REASONING:
+    case SAID_RAN:
+    case SAID_PRINTED:
     case SAID_ARGUMENTS: meter->content_bytes += said->text.len; break;
     case SAID_REFUSAL:
         meter->content_bytes += said->text.len;

@@ -39,6 +39,7 @@ bool builtin_tool(struct arena *arena, const struct tool *tool, size_t at, const
 
 /* May it be one that runs code? Anthropic wants to be told in the head. */
 bool builtin_may_run_code(const struct tool *tool);
+bool builtin_may_search(const struct tool *tool);
 
 /* Where a part of a tool's result stands: "messages.2.content.1.content.0"; "input.2.output.0" of Responses. */
 struct str inner_path(struct arena *arena, struct str result, size_t at);

@@ -109,7 +109,11 @@ static const struct fact responses_facts[] = {
     {"wToken", "logprobs"},
     {"flex", "service_tier"},
     {"wQuery", "output.web_search_call"},
+    {"https://w.example/source", "output.web_search_call.action.sources"},
     {"wCode", "output.code_interpreter_call"},
+    {"wLogs", "output.code_interpreter_call"},
+    {"wPicture", "code_interpreter_call.outputs"},
+    {"wHouse", "code_interpreter_call.container_id"},
     {"wFile", "output.file_search_call"},
     {"wMcp", "output.mcp_call"},
     {"wComputer", "output.computer_call"},
@@ -123,33 +127,36 @@ static const struct fact responses_facts[] = {
     {"wNew", "wNewField"},
     {NULL, NULL},
 };
-#define RESPONSES_OUTPUT                                                                           \
-    "[{\"type\":\"reasoning\",\"id\":\"rs\",\"summary\":[{\"type\":\"summary_text\",\"text\":"     \
-    "\"wReason\"}],\"encrypted_content\":\"wEncrypted\"},"                                         \
-    "{\"type\":\"web_search_call\",\"id\":\"ws\",\"status\":\"completed\",\"action\":{\"type\":"   \
-    "\"search\",\"query\":\"wQuery\"}},"                                                           \
-    "{\"type\":\"code_interpreter_call\",\"id\":\"ci\",\"code\":\"wCode\",\"container_id\":\"x\"," \
-    "\"outputs\":[]},"                                                                             \
-    "{\"type\":\"file_search_call\",\"id\":\"fs\",\"queries\":[\"wFile\"],\"results\":null},"      \
-    "{\"type\":\"mcp_call\",\"id\":\"mc\",\"name\":\"wMcp\",\"arguments\":\"{}\",\"server_"        \
-    "label\":\"s\"},"                                                                              \
-    "{\"type\":\"computer_call\",\"id\":\"cc\",\"call_id\":\"wComputer\",\"action\":{\"type\":"    \
-    "\"wait\"}},"                                                                                  \
-    "{\"type\":\"local_shell_call\",\"id\":\"ls\",\"call_id\":\"wSHELL\"},"                        \
-    "{\"type\":\"custom_tool_call\",\"id\":\"ct\",\"call_id\":\"wCustom\",\"name\":\"n\","         \
-    "\"input\":\"i\"},"                                                                            \
-    "{\"type\":\"image_generation_call\",\"id\":\"ig\",\"result\":\"d0ltYWdl\"},"                  \
-    "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"status\":\"completed\","          \
-    "\"phase\":\"commentary\","                                                                    \
-    "\"content\":[{\"type\":\"output_text\",\"text\":\"wText\","                                   \
-    "\"annotations\":[{\"type\":\"url_citation\",\"url\":\"https://w.example/"                     \
-    "url\",\"title\":\"T\",\"start_index\":0,\"end_index\":5},"                                    \
-    "{\"type\":\"file_citation\",\"file_id\":\"f1\",\"filename\":\"wCited.pdf\",\"index\":3}],"    \
-    "\"logprobs\":[{\"token\":\"wToken\",\"logprob\":-0.5,\"bytes\":[],\"top_logprobs\":[]}]},"    \
-    "{\"type\":\"refusal\",\"refusal\":\"wRefusal\"}]},"                                           \
-    "{\"type\":\"function_call\",\"id\":\"fc\",\"call_id\":\"wCall1\",\"name\":\"f\","             \
-    "\"arguments\":\"{\\\"c\\\":\\\"wCity\\\"}\",\"namespace\":\"wSpace\",\"caller\":{\"type\":"   \
-    "\"program\","                                                                                 \
+#define RESPONSES_OUTPUT                                                                          \
+    "[{\"type\":\"reasoning\",\"id\":\"rs\",\"summary\":[{\"type\":\"summary_text\",\"text\":"    \
+    "\"wReason\"}],\"encrypted_content\":\"wEncrypted\"},"                                        \
+    "{\"type\":\"web_search_call\",\"id\":\"ws\",\"status\":\"completed\",\"action\":{\"type\":"  \
+    "\"search\",\"query\":\"wQuery\",\"sources\":[{\"type\":\"url\",\"url\":\"https://w.example/" \
+    "source\"}]}},"                                                                               \
+    "{\"type\":\"code_interpreter_call\",\"id\":\"ci\",\"code\":\"wCode\",\"container_id\":"      \
+    "\"wHouse\","                                                                                 \
+    "\"outputs\":[{\"type\":\"logs\",\"logs\":\"wLogs\"},{\"type\":\"image\",\"url\":"            \
+    "\"wPicture\"}]},"                                                                            \
+    "{\"type\":\"file_search_call\",\"id\":\"fs\",\"queries\":[\"wFile\"],\"results\":null},"     \
+    "{\"type\":\"mcp_call\",\"id\":\"mc\",\"name\":\"wMcp\",\"arguments\":\"{}\",\"server_"       \
+    "label\":\"s\"},"                                                                             \
+    "{\"type\":\"computer_call\",\"id\":\"cc\",\"call_id\":\"wComputer\",\"action\":{\"type\":"   \
+    "\"wait\"}},"                                                                                 \
+    "{\"type\":\"local_shell_call\",\"id\":\"ls\",\"call_id\":\"wSHELL\"},"                       \
+    "{\"type\":\"custom_tool_call\",\"id\":\"ct\",\"call_id\":\"wCustom\",\"name\":\"n\","        \
+    "\"input\":\"i\"},"                                                                           \
+    "{\"type\":\"image_generation_call\",\"id\":\"ig\",\"result\":\"d0ltYWdl\"},"                 \
+    "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"status\":\"completed\","         \
+    "\"phase\":\"commentary\","                                                                   \
+    "\"content\":[{\"type\":\"output_text\",\"text\":\"wText\","                                  \
+    "\"annotations\":[{\"type\":\"url_citation\",\"url\":\"https://w.example/"                    \
+    "url\",\"title\":\"T\",\"start_index\":0,\"end_index\":5},"                                   \
+    "{\"type\":\"file_citation\",\"file_id\":\"f1\",\"filename\":\"wCited.pdf\",\"index\":3}],"   \
+    "\"logprobs\":[{\"token\":\"wToken\",\"logprob\":-0.5,\"bytes\":[],\"top_logprobs\":[]}]},"   \
+    "{\"type\":\"refusal\",\"refusal\":\"wRefusal\"}]},"                                          \
+    "{\"type\":\"function_call\",\"id\":\"fc\",\"call_id\":\"wCall1\",\"name\":\"f\","            \
+    "\"arguments\":\"{\\\"c\\\":\\\"wCity\\\"}\",\"namespace\":\"wSpace\",\"caller\":{\"type\":"  \
+    "\"program\","                                                                                \
     "\"caller_id\":\"wCaller\"}}]"
 #define RESPONSES_OBJECT(status, output, usage)                                        \
     "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"status\":\"" status \
@@ -190,6 +197,12 @@ static const struct fact anthropic_facts[] = {
     {"wCaller", "content.caller"},
     {"wSearch", "content.server_tool_use"},
     {"wFound", "content.web_search_tool_result"},
+    {"wFound", "content.web_search_tool_result.title"},
+    {"wOnlyThere", "content.web_search_tool_result.encrypted_content"},
+    {"wPython", "content.server_tool_use"},
+    {"wShell", "content.server_tool_use"},
+    {"wPrinted", "content.bash_code_execution_tool_result"},
+    {"wDrawn", "content.bash_code_execution_tool_result.content"},
     {"wFetched", "content.web_fetch_tool_result"},
     {"wStdout", "content.code_execution_tool_result"},
     {"wMcpUse", "content.mcp_tool_use"},
@@ -222,10 +235,20 @@ static const struct fact anthropic_facts[] = {
     "\"wSearch\"}}"
 #define FOUND                                                                                   \
     "{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s1\",\"content\":[{\"type\":\"web_" \
-    "search_result\",\"title\":\"wFound\",\"url\":\"u\"}]}"
+    "search_result\",\"title\":\"wFound\",\"url\":\"u\",\"encrypted_content\":\"wOnlyThere\"}]}"
 #define FETCHED                                                                        \
     "{\"type\":\"web_fetch_tool_result\",\"tool_use_id\":\"s2\",\"content\":{\"url\":" \
     "\"wFetched\"}}"
+#define CODE(id, name, member, text)                                                             \
+    "{\"type\":\"server_tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":{\"" member \
+    "\":\"" text "\"}}"
+#define PYTHON CODE("s3", "code_execution", "code", "wPython")
+#define SHELL  CODE("s4", "bash_code_execution", "command", "wShell")
+#define PRINTED                                                                            \
+    "{\"type\":\"bash_code_execution_tool_result\",\"tool_use_id\":\"s4\",\"content\":{"   \
+    "\"type\":\"bash_code_execution_result\",\"stdout\":\"wPrinted\",\"stderr\":\"\","     \
+    "\"return_code\":0,\"content\":[{\"type\":\"bash_code_execution_output\",\"file_id\":" \
+    "\"wDrawn\"}]}}"
 #define RAN                                                                                  \
     "{\"type\":\"code_execution_tool_result\",\"tool_use_id\":\"s3\",\"content\":{\"type\":" \
     "\"code_execution_result\",\"stdout\":\"wStdout\"}}"
@@ -240,8 +263,8 @@ static const char anthropic_whole[] =
     "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"r\",\"content\":"
     "[" THINKING(
         "wThought",
-        "wSigned") "," REDACTED "," SEARCH "," FOUND "," FETCHED "," RAN "," MCP_USE "," MCP_RESULT
-                   "," UPLOAD ","
+        "wSigned") "," REDACTED "," SEARCH "," FOUND "," FETCHED "," PYTHON "," RAN "," SHELL
+                   "," PRINTED "," MCP_USE "," MCP_RESULT "," UPLOAD ","
                    "{\"type\":\"text\",\"text\":\"wText\",\"citations\":[" CITED_URL "," CITED_TEXT
                    "]},"
                    "{\"type\":\"tool_use\",\"id\":\"wCall1\",\"name\":\"f\",\"input\":{\"c\":"
@@ -266,20 +289,28 @@ static const char *const anthropic_stream[] = {
     BLOCK(2, SEARCH),
     BLOCK(3, FOUND),
     BLOCK(4, FETCHED),
-    BLOCK(5, RAN),
-    BLOCK(6, MCP_USE),
-    BLOCK(7, MCP_RESULT),
-    BLOCK(8, UPLOAD),
-    "{\"type\":\"content_block_start\",\"index\":9,\"content_block\":{\"type\":\"text\",\"text\":"
+    "{\"type\":\"content_block_start\",\"index\":5,\"content_block\":{\"type\":\"server_tool_use\","
+    "\"id\":\"s3\","
+    "\"name\":\"code_execution\",\"input\":{}}}",
+    DELTA(5, "\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"code\\\":\\\"wPy\""),
+    DELTA(5, "\"type\":\"input_json_delta\",\"partial_json\":\"thon\\\"}\""),
+    "{\"type\":\"content_block_stop\",\"index\":5}",
+    BLOCK(6, RAN),
+    BLOCK(7, SHELL),
+    BLOCK(8, PRINTED),
+    BLOCK(9, MCP_USE),
+    BLOCK(10, MCP_RESULT),
+    BLOCK(11, UPLOAD),
+    "{\"type\":\"content_block_start\",\"index\":12,\"content_block\":{\"type\":\"text\",\"text\":"
     "\"\"}}",
-    DELTA(9, "\"type\":\"citations_delta\",\"citation\":" CITED_URL),
-    DELTA(9, "\"type\":\"text_delta\",\"text\":\"wText\""),
-    DELTA(9, "\"type\":\"citations_delta\",\"citation\":" CITED_TEXT),
-    "{\"type\":\"content_block_stop\",\"index\":9}",
-    "{\"type\":\"content_block_start\",\"index\":10,\"content_block\":{\"type\":\"tool_use\","
+    DELTA(12, "\"type\":\"citations_delta\",\"citation\":" CITED_URL),
+    DELTA(12, "\"type\":\"text_delta\",\"text\":\"wText\""),
+    DELTA(12, "\"type\":\"citations_delta\",\"citation\":" CITED_TEXT),
+    "{\"type\":\"content_block_stop\",\"index\":12}",
+    "{\"type\":\"content_block_start\",\"index\":13,\"content_block\":{\"type\":\"tool_use\","
     "\"id\":\"wCall1\",\"name\":\"f\",\"input\":{}}}",
-    DELTA(10, "\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"c\\\":\\\"wCity\\\"}\""),
-    "{\"type\":\"content_block_stop\",\"index\":10}",
+    DELTA(13, "\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"c\\\":\\\"wCity\\\"}\""),
+    "{\"type\":\"content_block_stop\",\"index\":13}",
     "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":"
     "\"wStop\",\"container\":{\"id\":\"wContainer\"}},\"usage\":" ANTHROPIC_USAGE "}",
     "{\"type\":\"message_stop\"}",
