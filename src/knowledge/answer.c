@@ -122,7 +122,7 @@ bool inquire_in(const struct span_request *with, const struct lexical_hits *hits
         q->confidence = confidence_of(&q->question, q->signs);
         q->answerable = answerable_of(&q->question, q->signs);
     }
-    if (is_of_one_word(&q->question) && inquiry_lacks_thing(q))
+    if ((is_of_one_word(&q->question) && inquiry_lacks_thing(q)) || inquiry_has_other_row(q))
         q->answerable = 0;
     return true;
 }
@@ -188,7 +188,8 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
     struct lexical_hits hits;
 
     text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
-    if (!analyser_open_kept(knowledge->analysers, &analyser, err))
+    if (!(knowledge ? analyser_open_kept(knowledge->analysers, &analyser, err)
+                    : analyser_open(&analyser, err)))
         return false;
     request.analyser = analyser;
     request.text = text;
@@ -303,6 +304,32 @@ bool cite_passage(struct arena *arena, const struct found *found, struct citatio
     struct sentence last = {.block = end, .to = (uint32_t)found->passage.blocks[end].text.len};
 
     return cite_between(arena, found, first, last, out, err);
+}
+
+static bool is_listed(const struct found *found, uint32_t block)
+{
+    enum block_kind kind = found->passage.blocks[block].kind;
+
+    return kind == BLOCK_ITEM || kind == BLOCK_ROW;
+}
+
+/* As an answer says it: items and rows a line each, without what ends them in their list. */
+static bool say(struct arena *arena, const struct found *found, size_t first, size_t last,
+                struct citation *c, struct err *err)
+{
+    const struct sentence *from = &found->sentences[first], *to = &found->sentences[last];
+    struct buf b;
+
+    buf_init(&b, arena, TEXT_MAX);
+    for (uint32_t i = from->block; i <= to->block; i++) {
+        const struct block *block = &found->passage.blocks[i];
+        struct str text = str_slice(block->text, i == from->block ? from->from : 0,
+                                    i == to->block ? to->to : block->text.len);
+
+        answer_write_block(&b, block->kind, text, from->block == to->block);
+    }
+    c->is_listed = is_listed(found, from->block) || is_listed(found, to->block);
+    return buf_finish(&b, &c->said, err);
 }
 
 static enum block_kind kind_of(const struct found *found, size_t sentence)
@@ -464,12 +491,45 @@ static void mark_words(const struct inquiry *q, const struct cited *cited, struc
                                        .quote_end = (uint32_t)(at + best->to - best->from)};
 }
 
-static void tell_way(const struct inquiry *q, const struct found *found, struct citation *c)
+void inquiry_tell_way(const struct inquiry *q, const struct found *found, struct citation *c)
 {
     if (!q->ways)
         return;
     c->steps = q->ways[found - q->found].steps;
     c->step_count = q->ways[found - q->found].step_count;
+}
+
+/* "What special leave is there?" is answered by the list, not by a sentence beside it: the one in the passage of the best
+ * sentence, if there is one alone. */
+static bool find_list(const struct candidate *best, struct cited *out)
+{
+    const struct found *found = best->found;
+    size_t lists = 0;
+
+    for (size_t i = 0; i + 1 < found->sentence_count; i++) {
+        size_t last = last_of_list(found, i);
+
+        if (last == i || kind_of(found, i + 1) != BLOCK_ITEM)
+            continue;
+        *out = (struct cited){found, i, last};
+        lists++;
+        i = last;
+    }
+    return lists == 1;
+}
+
+static void take_list(const struct inquiry *q, const struct candidate *best, struct cited *at)
+{
+    struct cited list;
+
+    if (kind_of(best->found, best->sentence) != BLOCK_ROW && asks_for_list(q->question.text) &&
+        find_list(best, &list))
+        *at = list;
+}
+
+static bool lies_within(const struct cited *one, const struct cited *other)
+{
+    return one->found == other->found && one->first >= other->first && one->last <= other->last;
 }
 
 static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
@@ -480,11 +540,19 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
     size_t count = choose_sentences(q, chosen);
 
     for (size_t i = 0; i < count; i++) {
-        cited[i].found = chosen[i]->found;
-        widen(q, chosen[i], &cited[i].first, &cited[i].last);
-        if (!cite(arena, cited[i].found, cited[i].first, cited[i].last, &out->citations[i], err))
+        struct citation *c = &out->citations[out->citation_count];
+        struct cited *at = &cited[out->citation_count];
+
+        *at = (struct cited){.found = chosen[i]->found};
+        widen(q, chosen[i], &at->first, &at->last);
+        if (i == 0)
+            take_list(q, chosen[0], at);
+        else if (lies_within(at, &cited[0]))
+            continue;
+        if (!cite(arena, at->found, at->first, at->last, c, err) ||
+            !say(arena, at->found, at->first, at->last, c, err))
             return false;
-        tell_way(q, cited[i].found, &out->citations[i]);
+        inquiry_tell_way(q, at->found, c);
         out->citation_count++;
     }
     mark_words(q, cited, out);
@@ -506,7 +574,7 @@ static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct gr
             if (!cite(arena, &q->found[i], q->ranked[k].sentence, q->ranked[k].sentence,
                       &out->citations[out->citation_count], err))
                 return false;
-            tell_way(q, &q->found[i], &out->citations[out->citation_count]);
+            inquiry_tell_way(q, &q->found[i], &out->citations[out->citation_count]);
             out->citation_count++;
             break;
         }
@@ -514,84 +582,7 @@ static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct gr
     return true;
 }
 
-/* --- words ------------------------------------------------------------------------------------ */
-
-static const struct words {
-    const char *sources, *refusal, *nearest, *nothing, *empty;
-    const char *verdicts[3]; /* by enum polarity */
-} words[LANGUAGES] = {
-    {.sources = "Sources:",
-     .refusal = "The documents do not answer this question.",
-     .nearest = "The nearest passages are:",
-     .nothing = "Nothing in them is near it.",
-     .empty = "There are no documents yet. Add some with `weir ingest FOLDER`.",
-     .verdicts = {"", "Yes: ", "No: "}},
-    {.sources = "来源：",
-     .refusal = "文档没有回答这个问题。",
-     .nearest = "最接近的段落是：",
-     .nothing = "文档中没有与之相近的内容。",
-     .empty = "还没有任何文档。请用 `weir ingest 文件夹` 添加。",
-     .verdicts = {"", "是：", "否："}},
-};
-
-static void write_lines(struct buf *b, const struct citation *c, bool zh)
-{
-    if (c->place.label.len)
-        buf_fmt(b, zh ? "，" STR_FMT : ", " STR_FMT, STR_ARG(c->place.label));
-    else if (c->place.page)
-        buf_fmt(b, zh ? "，第 %u 页" : ", page %u", c->place.page);
-    else if (c->line_first == c->line_last)
-        buf_fmt(b, zh ? "，第 %u 行" : ", line %u", c->line_first);
-    else
-        buf_fmt(b, zh ? "，第 %u-%u 行" : ", lines %u-%u", c->line_first, c->line_last);
-}
-
-void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh)
-{
-    buf_fmt(b, "[%zu] " STR_FMT, number, STR_ARG(c->path));
-    write_lines(b, c, zh);
-    if (!c->title.len && !c->heading.len)
-        return;
-    buf_str(b, zh ? STR("（") : STR(" ("));
-    buf_str(b, c->title);
-    if (c->title.len && c->heading.len)
-        buf_str(b, STR(" > "));
-    buf_str(b, c->heading);
-    buf_str(b, zh ? STR("）") : STR(")"));
-}
-
-static void write_sources(struct buf *b, const struct grounded *g, bool zh)
-{
-    for (size_t i = 0; i < g->citation_count; i++) {
-        buf_char(b, '\n');
-        citation_write_source(b, &g->citations[i], i + 1, zh);
-    }
-}
-
-static void write_answer(struct buf *b, const struct grounded *g, bool zh)
-{
-    buf_str(b, str_from(words[zh].verdicts[g->verdict]));
-    for (size_t i = 0; i < g->citation_count; i++) {
-        if (i > 0)
-            buf_char(b, ' ');
-        buf_str(b, g->citations[i].quote);
-        buf_fmt(b, " [%zu]", i + 1);
-    }
-    buf_fmt(b, "\n\n%s", words[zh].sources);
-    write_sources(b, g, zh);
-}
-
-static void write_refusal(struct buf *b, const struct grounded *g, bool empty, bool zh)
-{
-    if (empty) {
-        buf_str(b, str_from(words[zh].empty));
-        return;
-    }
-    buf_str(b, str_from(words[zh].refusal));
-    buf_str(b, zh ? STR("") : STR(" "));
-    buf_str(b, str_from(g->citation_count ? words[zh].nearest : words[zh].nothing));
-    write_sources(b, g, zh);
-}
+/* --- the whole ------------------------------------------------------------------------------------ */
 
 /* Also where there are documents that this one may not see: it must not matter whether there are. */
 static bool is_empty(const struct access *access)
@@ -618,69 +609,11 @@ bool ground(const struct access *access, struct arena *arena, const struct inqui
     if (q->read_as.len)
         buf_fmt(&b, STR_FMT "\n\n", STR_ARG(q->read_as));
     if (g.answered)
-        write_answer(&b, &g, zh);
+        answer_write(&b, &g, zh);
     else
-        write_refusal(&b, &g, is_empty(access), zh);
+        refusal_write(&b, &g, is_empty(access), zh);
     if (!buf_finish(&b, &g.text, err))
         return false;
     *out = g;
-    return true;
-}
-
-/* --- for a model ------------------------------------------------------------------------------ */
-
-const char *refusal_in(struct str language)
-{
-    return words[language_number(language)].refusal;
-}
-
-/* What the passages say, for who checks an answer: numbered as they are cited. */
-static bool source_of(struct arena *arena, const struct found *found, const struct citation *cited,
-                      struct evidence_source *out, struct err *err)
-{
-    struct str *sentences = arena_array(arena, found->sentence_count + 1, sizeof *sentences);
-
-    out->above = arena_fmt(arena, STR_FMT "; " STR_FMT "; " STR_FMT, STR_ARG(cited->path),
-                           STR_ARG(cited->title), STR_ARG(cited->heading));
-    if (!sentences || !out->above.ptr)
-        return err_arena(err, arena);
-    for (size_t i = 0; i < found->sentence_count; i++) {
-        sentences[i] = arena_str(arena, words_of(found, i));
-        if (!sentences[i].ptr)
-            return err_arena(err, arena);
-    }
-    out->sentences = sentences;
-    out->count = found->sentence_count;
-    return true;
-}
-
-bool brief(struct arena *arena, const struct inquiry *q, struct briefing *out, struct err *err)
-{
-    struct briefing b = {.language = q->question.language, .confidence = q->confidence};
-    bool zh = str_eq(b.language, STR("zh"));
-    struct buf text;
-
-    b.citations = arena_array(arena, q->found_count + 1, sizeof *b.citations);
-    struct evidence_source *sources = arena_array(arena, q->found_count + 1, sizeof *sources);
-    if (!b.citations || !sources)
-        return err_arena(err, arena);
-    buf_init(&text, arena, 4 * TEXT_MAX);
-    for (size_t i = 0; i < q->found_count; i++) {
-        const struct found *found = &q->found[i];
-        struct citation *c = &b.citations[b.count];
-
-        if (!found->sentence_count)
-            continue;
-        if (!cite(arena, found, 0, found->sentence_count - 1, c, err) ||
-            !source_of(arena, found, c, &sources[b.count], err))
-            return false;
-        tell_way(q, found, c);
-        citation_write_source(&text, c, ++b.count, zh);
-        buf_fmt(&text, "\n" STR_FMT "\n\n", STR_ARG(c->quote));
-    }
-    b.sources = sources;
-    if (!buf_finish(&text, &b.text, err))
-        return false;
-    *out = b;
     return true;
 }

@@ -60,6 +60,9 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
 /* What a question asks the value of, or kin of it that people would take for it, stands in none of the passage that would
  * answer: it answers something else. */
 bool inquiry_lacks_thing(const struct inquiry *inquiry);
+/* A row of a table would answer that is of another than the question names: 深圳分公司的负责人 by Beijing's. Chinese; elsewhere
+ * the signs see it. */
+bool inquiry_has_other_row(const struct inquiry *inquiry);
 /* The passages that `hits` found, read and ranked; question and span weights (NULL: those that ship) are
  * given. What inquire() does, for measuring. */
 bool inquire_in(const struct span_request *with, const struct lexical_hits *hits,
@@ -103,6 +106,10 @@ bool cite_passage(struct arena *arena, const struct found *found, struct citatio
 bool ground(const struct access *access, struct arena *arena, const struct inquiry *inquiry,
             struct grounded *out, struct err *err) MUST_CHECK;
 
+/* By which steps of the graph the passage was found, when it was. */
+void inquiry_tell_way(const struct inquiry *inquiry, const struct found *found,
+                      struct citation *citation);
+
 /* Whole passages for a model to write from, numbered from 1; each citation is one of them. Empty when
  * nothing was found. */
 struct briefing {
@@ -119,6 +126,13 @@ bool brief(struct arena *arena, const struct inquiry *inquiry, struct briefing *
            struct err *err) MUST_CHECK;
 const char *refusal_in(struct str language); /* the sentence that says no */
 
+/* What answers say: answer_text.c. A block of a citation; `alone`: the only one of it. */
+void answer_write_block(struct buf *b, enum block_kind kind, struct str text, bool alone);
+/* "... [1] ... [2]", the first of them with this number. */
+void answer_write_citations(struct buf *b, const struct citation *list, size_t count,
+                            size_t number);
+void answer_write(struct buf *b, const struct grounded *g, bool zh);
+void refusal_write(struct buf *b, const struct grounded *g, bool empty, bool zh);
 /* "[1] path, line 12 (Title > Heading)" */
 void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh);
 

@@ -7,6 +7,7 @@
 
 #define TEXT_MAX    ((size_t)1 * MIB)
 #define A_PART_MOST 2 /* citations */
+#define WIDE_WORD   6 /* bytes: two characters */
 #define THING_STEM  4 /* letters by which a word and its stem are known */
 
 bool parts_of(const struct access *access, struct arena *arena, struct str question, enum way *way,
@@ -62,11 +63,9 @@ static void take_part(struct parts_writer *w, struct str question, struct str re
     if (read_as.len)
         buf_fmt(&w->text, "%s" STR_FMT "%s", one->answered ? "" : " ", STR_ARG(read_as),
                 one->answered ? "\n" : "");
-    for (size_t i = 0; i < count; i++) {
-        buf_fmt(&w->text, "%s" STR_FMT " [%zu]", i ? " " : "", STR_ARG(one->citations[i].quote),
-                w->g.citation_count + 1);
+    answer_write_citations(&w->text, one->citations, count, w->g.citation_count + 1);
+    for (size_t i = 0; i < count; i++)
         w->g.citations[w->g.citation_count++] = one->citations[i];
-    }
     if (one->answered)
         w->g.confidence =
             w->g.answered ? MIN_OF(w->g.confidence, one->confidence) : one->confidence;
@@ -105,6 +104,40 @@ bool inquiry_lacks_thing(const struct inquiry *q)
         if (thing_stands(found->passage.blocks[i].text, thing))
             return false;
     return !thing_stands(found->passage.heading, thing) && !thing_stands(found->title, thing);
+}
+
+/* What the question is about: "X" of "X的...", else the word it begins with. */
+static struct str subject_of(const struct question *q)
+{
+    size_t end = str_find(q->text, STR("的"));
+
+    if (end < q->text.len)
+        return str_slice(q->text, 0, end);
+    for (size_t i = 0; i < q->asked_count; i++)
+        if (q->asked[i].term.field == TERM_WORD && str_starts(q->text, q->asked[i].term.text))
+            return q->asked[i].term.text;
+    return STR_NONE;
+}
+
+bool inquiry_has_other_row(const struct inquiry *q)
+{
+    const struct candidate *best = q->ranked_count ? &q->ranked[0] : NULL;
+    const struct question *asked = &q->question;
+    struct str subject;
+
+    if (!best || !str_eq(asked->language, STR("zh")) ||
+        best->found->passage.blocks[best->found->sentences[best->sentence].block].kind != BLOCK_ROW)
+        return false;
+    subject = subject_of(asked);
+    for (size_t i = 0; i < asked->asked_count; i++) {
+        const struct term *term = &asked->asked[i].term;
+
+        if (term->field == TERM_WORD && term->text.len >= WIDE_WORD &&
+            (uint8_t)term->text.ptr[0] >= 0x80 && str_find(subject, term->text) < subject.len &&
+            !((best->words | best->kin | best->above) >> asked->asked[i].number & 1))
+            return true;
+    }
+    return false;
 }
 
 static bool speaks_of_a_person(struct str part)

@@ -197,7 +197,8 @@ bool is_of_family(struct str stem, size_t family);
 bool is_surname(struct str s); /* the character a Chinese name begins with */
 bool is_polar(struct str question, struct str language);
 bool is_negated(struct str text);
-bool is_asking(struct str sentence);   /* a question, or tells what is asked */
-bool refers_back(struct str sentence); /* begins with a pronoun for what was said before */
+bool is_asking(struct str sentence);     /* a question, or tells what is asked */
+bool asks_for_list(struct str question); /* "what ... are there", 有哪些 */
+bool refers_back(struct str sentence);   /* begins with a pronoun for what was said before */
 
 #endif

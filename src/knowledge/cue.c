@@ -416,6 +416,27 @@ void stop_cue_words(struct terms *terms)
     }
 }
 
+bool asks_for_list(struct str question)
+{
+    static const char *const ends[] = {"are there", "is there", "有哪些",
+                                       "是哪些",    "包括什么", "包括哪些"};
+    static const char *const begins[] = {"list ",      "which kinds ", "what kinds ", "which types",
+                                         "what types", "列出",         "列举"};
+
+    question = str_trim(question);
+    while (str_ends(question, STR("?")) || str_ends(question, STR(".")))
+        question = str_trim(str_slice(question, 0, question.len - 1));
+    if (str_ends(question, STR("？")) || str_ends(question, STR("。")))
+        question = str_slice(question, 0, question.len - STR("？").len);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (str_ends(question, str_from(ends[i])))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if (str_eq_nocase(str_slice(question, 0, str_from(begins[i]).len), str_from(begins[i])))
+            return true;
+    return false;
+}
+
 bool refers_back(struct str s)
 {
     for (size_t i = 0; i < ARRAY_LEN(back_words); i++) {

@@ -256,6 +256,8 @@ struct citation {
         place;        /* page and box, in files that have them: then lines and bytes are of the text
                          * that was read from the file */
     struct str quote; /* the text of these bytes: markup taken out, white space folded */
+    struct str said;  /* ... as an answer says it: items and rows a line each; empty: as it is */
+    bool is_listed;   /* ... an item or row: a line of its own */
     float score;
     struct citation_words words;       /* of at most one citation of an answer, or of each part */
     const struct citation_step *steps; /* how the graph came here; none: by the question's words */

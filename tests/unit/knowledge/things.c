@@ -1,6 +1,8 @@
 /* The thing a question asks the value of, and whether a text has it. */
 #include "knowledge/thing.h"
 
+#include "knowledge/answer.h"
+
 #include "test.h"
 
 static const struct {
@@ -57,4 +59,65 @@ TEST(things_that_stand_in_a_text)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         EXPECT(thing_stands(str_from(cases[i].text), str_from(cases[i].thing)) == cases[i].stands,
                "%s / %s", cases[i].text, cases[i].thing);
+}
+
+TEST(questions_that_ask_for_a_list)
+{
+    static const struct {
+        const char *question;
+        bool list;
+    } cases[] = {
+        {"What special leave is there?", true},
+        {"Which plans are there", true},
+        {"List the limits.", true},
+        {"What kinds of cover can be had?", true},
+        {"特别假有哪些？", true},
+        {"列出需要的文件", true},
+        {"Is there a limit?", false},
+        {"What is the limit?", false},
+        {"Listings of which year count?", false},
+        {"哪些营业部周六营业？", false},
+        {"", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        EXPECT(asks_for_list(str_from(cases[i].question)) == cases[i].list, "%s",
+               cases[i].question);
+}
+
+TEST(items_and_rows_are_lines_of_their_own)
+{
+    static const struct citation citations[] = {
+        {.quote = STR("You need: a card, a form;"),
+         .said = STR("You need:\n- a card\n- a form"),
+         .is_listed = true},
+        {.quote = STR("It is free.")},
+        {.quote = STR("Nobody pays.")},
+        {.quote = STR("up to 5 euros,"), .said = STR("up to 5 euros"), .is_listed = true},
+    };
+    static const struct {
+        enum block_kind kind;
+        const char *text;
+        bool alone;
+        const char *said;
+    } blocks[] = {
+        {BLOCK_PARAGRAPH, "You need,", true, "You need,"},
+        {BLOCK_ITEM, "a card; ", true, "a card"},
+        {BLOCK_ITEM, "搬家：1 天；", false, "- 搬家：1 天"},
+        {BLOCK_ROW, "Fee: 3", false, "- Fee: 3"},
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct buf b;
+
+    buf_init(&b, arena, 4 * KIB);
+    answer_write_citations(&b, citations, ARRAY_LEN(citations), 3);
+    EXPECT(
+        str_eq(buf_view(&b), STR("You need:\n- a card\n- a form [3]\nIt is free. [4] Nobody pays. "
+                                 "[5]\nup to 5 euros [6]")),
+        STR_FMT, STR_ARG(buf_view(&b)));
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+        buf_init(&b, arena, 4 * KIB);
+        answer_write_block(&b, blocks[i].kind, str_from(blocks[i].text), blocks[i].alone);
+        EXPECT(str_eq(buf_view(&b), str_from(blocks[i].said)), STR_FMT, STR_ARG(buf_view(&b)));
+    }
 }
