@@ -17,10 +17,12 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/sanitize.h"
 #include "sys/sock_internal.h"
 
 #define RATE_PERIOD      (10 * MILLISECOND)
@@ -95,19 +97,34 @@ static struct timespec to_timespec(dur_ns d)
     return (struct timespec){.tv_sec = d / SECOND, .tv_nsec = d % SECOND};
 }
 
+/* Without the library's points of cancellation, like the calls of sock.c. */
+static int wait_exactly(struct loop_body *body, const struct timespec *timeout)
+{
+    return SANITIZE_CALLS ? epoll_pwait2(body->epoll, body->events, LOOP_EVENTS_MAX, timeout, NULL)
+                          : (int)syscall(SYS_epoll_pwait2, body->epoll, body->events,
+                                         LOOP_EVENTS_MAX, timeout, NULL, (size_t)0);
+}
+
+static int wait_ms(struct loop_body *body, int timeout)
+{
+    return SANITIZE_CALLS ? epoll_wait(body->epoll, body->events, LOOP_EVENTS_MAX, timeout)
+                          : (int)syscall(SYS_epoll_pwait, body->epoll, body->events,
+                                         LOOP_EVENTS_MAX, timeout, NULL, (size_t)0);
+}
+
 /* timeout < 0: none. */
 static int wait_events(struct loop_body *body, dur_ns timeout)
 {
     if (timeout > 0 && !body->no_pwait2) {
         struct timespec t = to_timespec(timeout);
-        int n = epoll_pwait2(body->epoll, body->events, LOOP_EVENTS_MAX, &t, NULL);
+        int n = wait_exactly(body, &t);
 
         if (n >= 0 || (errno != ENOSYS && errno != EPERM))
             return n;
         body->no_pwait2 = true;
     }
     int ms = timeout < 0 ? -1 : (int)MIN_OF((timeout + MILLISECOND - 1) / MILLISECOND, 3600000);
-    return epoll_wait(body->epoll, body->events, LOOP_EVENTS_MAX, ms);
+    return wait_ms(body, ms);
 }
 
 static void measure_rate(struct loop_body *body, mono_ns now, int count)

@@ -28,4 +28,7 @@
 #    define SANITIZE_THREAD 0
 #endif
 
+/* What the kernel writes must be told to all of them: the library's functions do. */
+#define SANITIZE_CALLS (SANITIZE_ADDRESS || SANITIZE_THREAD || SANITIZE_HAS(memory_sanitizer))
+
 #endif
