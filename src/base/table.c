@@ -83,6 +83,12 @@ void *table_get(const struct table *t, struct str key)
     return t->count ? t->slots[find(t, key, siphash(key))].value : NULL;
 }
 
+void table_expect(const struct table *t, struct str key)
+{
+    if (t->cap)
+        __builtin_prefetch(&t->slots[siphash(key) & (t->cap - 1)], 1);
+}
+
 bool table_put(struct table *t, struct str key, void *value, void **old)
 {
     uint64_t hash = siphash(key);

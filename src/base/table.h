@@ -17,6 +17,8 @@ struct table {
 void table_init(struct table *t, struct arena *arena, size_t max);
 void table_done(struct table *t);
 void *table_get(const struct table *t, struct str key);
+void table_expect(const struct table *t,
+                  struct str key); /* asked for soon: fetched into the processor's cache */
 /* Replaces; *old gets what stood there (old may be NULL). value may not be NULL. */
 bool table_put(struct table *t, struct str key, void *value, void **old) MUST_CHECK;
 void *table_remove(struct table *t, struct str key); /* what stood there, or NULL */

@@ -50,6 +50,7 @@ void cache_close(struct cache **at)
     pool_free(&c->pool); /* what is being written is */
     if (c->disk)
         keep_write_waiting(c);
+    disk_batch_free(&c->waiting.spare);
     mutex_done(&c->waiting.lock);
     disk_close(&c->disk);
     flights_free(c->flights);
@@ -187,6 +188,10 @@ static void release(void *ticket)
 bool cache_look_up(struct cache *cache, struct arena *arena, const struct cache_ask *ask,
                    struct cache_ticket **out, struct err *err)
 {
+    memory_expect(cache->memory, &ask->key);
+    if (cache->disk)
+        disk_expect(cache->disk, &ask->key);
+
     struct cache_ticket *t = arena_alloc(arena, sizeof *t);
 
     if (!t)

@@ -20,8 +20,9 @@ struct cache {
     struct disk *disk; /* NULL: none */
     struct pool *pool; /* for the files; NULL: none */
     struct {
-        struct mutex lock; /* over all of this */
-        struct entry *first, *last;
+        struct mutex lock;               /* over all of this */
+        struct disk_batch *first, *last; /* oldest first; the last is being filled */
+        struct disk_batch *spare;        /* written and kept for what comes next */
         size_t bytes;
         bool called;             /* somebody writes them soon */
     } waiting;                   /* for the disk */

@@ -1,5 +1,6 @@
 #include "cache/disk.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,39 +14,84 @@ struct str disk_item_key(const struct disk_item *item)
     return (struct str){(const char *)item->key.bytes, sizeof item->key.bytes};
 }
 
+static atomic_uchar *count_of(struct disk *d, const struct cache_key *key)
+{
+    uint64_t n;
+
+    memcpy(&n, key->bytes + 8, sizeof n);
+    return &d->filter.counts[n & d->filter.mask];
+}
+
+static void count_in(struct disk *d, const struct cache_key *key)
+{
+    atomic_uchar *at = count_of(d, key);
+    unsigned char n = atomic_load_explicit(at, memory_order_relaxed);
+
+    if (n < UCHAR_MAX)
+        atomic_store_explicit(at, (unsigned char)(n + 1), memory_order_relaxed);
+}
+
+static void count_out(struct disk *d, const struct cache_key *key)
+{
+    atomic_uchar *at = count_of(d, key);
+    unsigned char n = atomic_load_explicit(at, memory_order_relaxed);
+
+    ASSERT(n > 0);
+    if (n < UCHAR_MAX) /* so many that nobody knows how many there are */
+        atomic_store_explicit(at, (unsigned char)(n - 1), memory_order_relaxed);
+}
+
 struct disk_item *disk_find(struct disk *d, const struct cache_key *key)
 {
     return table_get(&d->by_key, (struct str){(const char *)key->bytes, sizeof key->bytes});
 }
 
-void disk_unindex(struct disk *d, struct disk_item *item)
+static void leave_segment(struct disk *d, struct disk_item *item)
 {
-    table_remove(&d->by_key, disk_item_key(item));
+    count_out(d, &item->key);
     ring_remove(&item->link);
     item->segment->live -= (int64_t)(sizeof(struct record_head) + item->bytes);
     item->segment->entries--;
     stock_give(&d->items, item);
 }
 
+void disk_unindex(struct disk *d, struct disk_item *item)
+{
+    table_remove(&d->by_key, disk_item_key(item));
+    leave_segment(d, item);
+}
+
+static bool no_place(struct disk *d, const struct disk_item *from, struct disk_item *old)
+{
+    struct disk_item *before = disk_find(d, &from->key);
+
+    if (before) {
+        *old = *before;
+        disk_unindex(d, before);
+    }
+    return false;
+}
+
 /* False: no memory. What stood there under the same key is not in the index any more: *old says where. */
 bool disk_index(struct disk *d, const struct disk_item *from, struct disk_item *old)
 {
-    struct disk_item *item = disk_find(d, &from->key);
+    struct disk_item *item = stock_take(&d->items);
+    void *before = NULL;
 
     *old = (struct disk_item){0};
-    if (item) {
-        *old = *item;
-        disk_unindex(d, item);
-    }
-    item = stock_take(&d->items);
     if (!item)
-        return false;
+        return no_place(d, from, old);
     *item = *from;
     ring_init(&item->link);
-    if (!table_put(&d->by_key, disk_item_key(item), item, NULL)) {
+    if (!table_put(&d->by_key, disk_item_key(item), item, &before)) {
         stock_give(&d->items, item);
-        return false;
+        return no_place(d, from, old);
     }
+    if (before) {
+        *old = *(struct disk_item *)before;
+        leave_segment(d, before);
+    }
+    count_in(d, &item->key);
     ring_append(&item->segment->items, &item->link);
     item->segment->live += (int64_t)(sizeof(struct record_head) + item->bytes);
     item->segment->entries++;
@@ -132,8 +178,16 @@ bool disk_wipe(const struct disk_item *item, struct err *err)
 
 /* ---- the door ---- */
 
+void disk_expect(struct disk *d, const struct cache_key *key)
+{
+    __builtin_prefetch(count_of(d, key));
+}
+
+/* Who is just being put there is perhaps not seen yet: as if the question had come a moment earlier. */
 bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now)
 {
+    if (!atomic_load_explicit(count_of(d, key), memory_order_relaxed))
+        return false;
     mutex_lock(&d->lock);
     const struct disk_item *item = disk_find(d, key);
     bool has = item && now < item->expires;

@@ -10,7 +10,7 @@
 #ifndef WEIR_CACHE_DISK_H
 #define WEIR_CACHE_DISK_H
 
-#include "cache/entry.h"
+#include "cache/disk_batch.h"
 
 struct disk;
 
@@ -27,11 +27,13 @@ struct disk_stats {
 bool disk_open(const struct disk_options *options, struct disk **out, struct err *err)
     MUST_CHECK; /* blocks */
 void disk_close(struct disk **disk);
-bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now); /* from the index alone */
+void disk_expect(struct disk *d, const struct cache_key *key);           /* asked for soon */
+bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now); /* from memory alone */
 struct entry *disk_get(struct disk *d, const struct cache_key *key, wall_ms now, dur_ns max_age)
     MUST_CHECK; /* blocks */
-/* One after the other, as few writes as possible. How many are kept; *err has the last reason why one is not. */
-size_t disk_put(struct disk *d, struct entry *const *entries, size_t count, struct err *err)
+/* Those with this mark, one after the other, as few writes as possible. How many are kept; *err has the last reason
+ * why one is not. */
+size_t disk_put(struct disk *d, const struct disk_batch *batch, uint64_t mark, struct err *err)
     MUST_CHECK; /* blocks */
 bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gone, struct err *err)
     MUST_CHECK; /* blocks */

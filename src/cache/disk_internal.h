@@ -3,6 +3,8 @@
 #ifndef WEIR_CACHE_DISK_INTERNAL_H
 #define WEIR_CACHE_DISK_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "base/table.h"
 #include "cache/disk.h"
 #include "net/ring.h"
@@ -45,9 +47,27 @@ struct disk_item {    /* of the index */
     bool tagged, recent;
 };
 
+/* What is written at once: records of a batch that follow each other. */
+struct disk_run {
+    struct segment *segment;
+    const struct disk_batch *batch;
+    size_t first, count, len;
+    struct disk_item old[DISK_BATCH_ITEMS]; /* what stood under the same keys */
+    bool lost[DISK_BATCH_ITEMS];            /* no memory for it in the index */
+};
+
+/* How many keys of the index end in the same bits: none for most that are asked for and not there, which then cost
+ * neither the lock nor a cold line of the index. Written with the lock held, read without; 255 stays. */
+struct disk_filter {
+    atomic_uchar *counts;
+    size_t mask, got;
+};
+
 struct disk {
     struct disk_options options;
-    struct arena *arena;  /* holds this struct */
+    struct arena *arena; /* holds this struct */
+    struct disk_filter filter;
+    struct disk_run run;  /* of who holds `writing` */
     struct mutex writing; /* one writes, makes room or purges; taken before `lock` */
     struct mutex lock;    /* index and segments; held for a moment */
     struct table by_key;  /* key -> struct disk_item */
@@ -60,6 +80,7 @@ struct disk {
 };
 
 uint32_t record_head_crc(const struct record_head *head);
+void record_head_fill(struct record_head *head, const struct entry *e);
 uint64_t disk_name_hash(struct str name); /* the same in every process */
 struct str disk_item_key(const struct disk_item *item);
 struct disk_item *disk_find(struct disk *d, const struct cache_key *key);

@@ -6,12 +6,11 @@
 #include "cache/disk_internal.h"
 #include "sys/clock.h"
 
-#define OWN_MEMORY    (64 * KIB)
+#define OWN_MEMORY    (128 * KIB)
 #define SEGMENTS_MAX  100000
 #define ITEMS_AT_ONCE 64
 #define PATH_BYTES    1024
-#define STAGE_BYTES   (128 * KIB) /* written at once */
-#define STAGE_ITEMS   64
+#define FILTER_MOST   (16 * MIB)
 
 uint32_t record_head_crc(const struct record_head *head)
 {
@@ -77,8 +76,7 @@ static struct segment *open_segment(struct disk *d, uint64_t number, struct err 
 
 /* ---- writing; with `writing` held ---- */
 
-static void describe(const struct entry *e, struct segment *s, int64_t at, struct disk_item *item,
-                     struct record_head *head)
+void record_head_fill(struct record_head *head, const struct entry *e)
 {
     *head = (struct record_head){.magic = RECORD_LIVE,
                                  .bytes = (uint32_t)e->text.len,
@@ -89,24 +87,29 @@ static void describe(const struct entry *e, struct segment *s, int64_t at, struc
                                  .model = disk_name_hash(e->facts.model),
                                  .tagged = e->facts.tag_count > 0};
     head->head_crc = record_head_crc(head);
-    *item = (struct disk_item){.key = head->key,
-                               .segment = s,
-                               .at = at,
-                               .expires = head->expires,
-                               .space = head->space,
-                               .model = head->model,
-                               .bytes = head->bytes,
-                               .tagged = head->tagged};
+}
+
+static struct disk_item item_of(const struct record_head *head, struct segment *s, int64_t at)
+{
+    return (struct disk_item){.key = head->key,
+                              .segment = s,
+                              .at = at,
+                              .expires = head->expires,
+                              .space = head->space,
+                              .model = head->model,
+                              .bytes = head->bytes,
+                              .tagged = head->tagged};
 }
 
 /* The text before its head: a record that was not finished has no head that fits. */
 static bool append(struct disk *d, struct segment *s, const struct entry *e, struct err *err)
 {
-    struct disk_item item, old;
     struct record_head head;
     bool indexed;
 
-    describe(e, s, s->bytes, &item, &head);
+    record_head_fill(&head, e);
+    struct disk_item old, item = item_of(&head, s, s->bytes);
+
     if (!file_write_at(s->file, item.at + (int64_t)sizeof head, e->text.ptr, e->text.len, err) ||
         !file_write_at(s->file, item.at, &head, sizeof head, err)) {
         struct err lost = {0};
@@ -228,129 +231,141 @@ static bool make_room(struct disk *d, int64_t need, struct err *err)
     return d->newest || start_segment(d, err);
 }
 
-/* ---- many at once; with `writing` held ---- */
+/* ---- a batch; with `writing` held ---- */
 
-/* Records that stand one after the other behind the end of a file, before they are written. */
-struct stage {
-    struct segment *segment;
-    size_t len, count;
-    struct disk_item items[STAGE_ITEMS];
-    struct disk_item old[STAGE_ITEMS]; /* what stood under the same keys */
-    bool lost[STAGE_ITEMS];            /* no memory for it in the index */
-    char bytes[STAGE_BYTES];
-};
-
-static void index_stage(struct disk *d, struct stage *stage)
+static size_t record_bytes(const struct disk_batch_item *item)
 {
+    return sizeof(struct record_head) + item->text_bytes;
+}
+
+static struct disk_item item_in(const struct disk_run *run, size_t number, int64_t start)
+{
+    const struct disk_batch_item *item = &run->batch->items[run->first + number];
+
+    return (struct disk_item){.key = item->key,
+                              .segment = run->segment,
+                              .at = start + (int64_t)(item->at - run->batch->items[run->first].at),
+                              .expires = item->expires,
+                              .space = item->space,
+                              .model = item->model,
+                              .bytes = item->text_bytes,
+                              .tagged = item->tagged};
+}
+
+/* The lines of the index that will be asked for are fetched together. */
+static void index_run(struct disk *d, struct disk_run *run, int64_t start)
+{
+    const struct disk_batch_item *items = run->batch->items + run->first;
+
     mutex_lock(&d->lock);
-    stage->segment->bytes += (int64_t)stage->len;
-    d->bytes += (int64_t)stage->len;
-    for (size_t i = 0; i < stage->count; i++) {
-        stage->lost[i] = !disk_index(d, &stage->items[i], &stage->old[i]);
-        if (stage->old[i].segment)
-            stage->old[i].segment->users++;
+    for (size_t i = 0; i < run->count; i++)
+        table_expect(&d->by_key,
+                     (struct str){(const char *)items[i].key.bytes, sizeof items[i].key.bytes});
+    run->segment->bytes += (int64_t)run->len;
+    d->bytes += (int64_t)run->len;
+    for (size_t i = 0; i < run->count; i++) {
+        struct disk_item item = item_in(run, i, start);
+
+        run->lost[i] = !disk_index(d, &item, &run->old[i]);
+        if (run->old[i].segment)
+            run->old[i].segment->users++;
     }
     mutex_unlock(&d->lock);
 }
 
 /* One record a key: so that a purge finds every copy. */
-static size_t wipe_stage(struct disk *d, struct stage *stage, struct err *err)
+static size_t wipe_run(struct disk *d, struct disk_run *run, int64_t start, struct err *err)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < stage->count; i++) {
-        struct disk_item *old = &stage->old[i];
+    for (size_t i = 0; i < run->count; i++) {
+        struct disk_item *old = &run->old[i], item = item_in(run, i, start);
         bool ok = !old->segment || disk_wipe(old, err);
 
         if (old->segment)
             disk_release(d, old->segment);
-        if (stage->lost[i] && disk_wipe(&stage->items[i], err))
+        if (run->lost[i] && disk_wipe(&item, err))
             err_no_room(err, "no memory for the index of the cache");
-        kept += ok && !stage->lost[i];
+        kept += ok && !run->lost[i];
     }
     return kept;
 }
 
-/* How many of what is staged are kept. */
-static size_t write_stage(struct disk *d, struct stage *stage, struct err *err)
+/* How many of what it has are kept. */
+static size_t write_run(struct disk *d, struct disk_run *run, struct err *err)
 {
-    struct segment *s = stage->segment;
+    struct segment *s = run->segment;
+    int64_t start = run->count ? s->bytes : 0;
     size_t kept = 0;
 
-    if (stage->count == 0)
+    if (run->count == 0)
         return 0;
-    if (file_write_at(s->file, s->bytes, stage->bytes, stage->len, err)) {
-        index_stage(d, stage);
-        kept = wipe_stage(d, stage, err);
+    if (file_write_at(s->file, start, run->batch->bytes + run->batch->items[run->first].at,
+                      run->len, err)) {
+        index_run(d, run, start);
+        kept = wipe_run(d, run, start, err);
     } else {
         struct err lost = {0};
 
-        if (!file_cut(s->file, s->bytes, &lost))
+        if (!file_cut(s->file, start, &lost))
             log_warn("a file of the cache could not be cut: %s", lost.text);
     }
-    stage->len = stage->count = 0;
+    run->len = run->count = 0;
     return kept;
 }
 
 /* Without a new file and without making room, which writes, too. */
-static bool fits_stage(const struct disk *d, const struct stage *stage, size_t need)
+static bool fits_run(const struct disk *d, const struct disk_run *run, size_t need)
 {
-    int64_t all = (int64_t)(stage->len + need);
+    int64_t all = (int64_t)(run->len + need);
 
-    return stage->count < STAGE_ITEMS && stage->len + need <= STAGE_BYTES &&
-           stage->segment == d->newest && stage->segment->bytes + all <= d->options.segment_bytes &&
+    return run->segment == d->newest && run->segment->bytes + all <= d->options.segment_bytes &&
            d->bytes + all <= d->options.bytes_max &&
-           d->by_key.count + stage->count < d->options.entries_max;
+           d->by_key.count + run->count < d->options.entries_max;
 }
 
-static void add_to_stage(struct stage *stage, const struct entry *e)
+/* How many are kept now: of those that the run had before. */
+static size_t put_one(struct disk *d, struct disk_run *run, size_t number, struct err *err)
 {
-    struct record_head head;
+    size_t need = record_bytes(&run->batch->items[number]), kept = 0;
+    bool is_small = (int64_t)need <= d->options.bytes_max / 2;
 
-    describe(e, stage->segment, stage->segment->bytes + (int64_t)stage->len,
-             &stage->items[stage->count++], &head);
-    memcpy(stage->bytes + stage->len, &head, sizeof head);
-    memcpy(stage->bytes + stage->len + sizeof head, e->text.ptr, e->text.len);
-    stage->len += sizeof head + e->text.len;
-}
-
-/* How many are kept now: of those that were staged before, and a large one by itself. */
-static size_t put_one(struct disk *d, struct stage *stage, const struct entry *e, struct err *err)
-{
-    size_t need = sizeof(struct record_head) + e->text.len, kept = 0;
-
-    if (stage->count > 0 && !fits_stage(d, stage, need))
-        kept = write_stage(d, stage, err);
-    if ((int64_t)need > d->options.bytes_max / 2 || e->text.len > UINT32_MAX) {
+    if (run->count > 0 && (!is_small || !fits_run(d, run, need)))
+        kept = write_run(d, run, err);
+    if (!is_small) {
         err_set(err, ERR_TOO_LARGE, "an answer is larger than half the cache on disk");
         return kept;
     }
-    if (stage->count == 0 && !make_room(d, (int64_t)need, err))
-        return kept;
-    if (need > STAGE_BYTES)
-        return kept + append(d, d->newest, e, err);
-    stage->segment = d->newest;
-    add_to_stage(stage, e);
+    if (run->count == 0) {
+        if (!make_room(d, (int64_t)need, err))
+            return kept;
+        run->segment = d->newest;
+        run->first = number;
+    }
+    run->count++;
+    run->len += need;
     return kept;
 }
 
-size_t disk_put(struct disk *d, struct entry *const *entries, size_t count, struct err *err)
+size_t disk_put(struct disk *d, const struct disk_batch *batch, uint64_t mark, struct err *err)
 {
-    size_t got, kept = 0;
-    struct stage *stage = pages_take(sizeof *stage, &got);
+    struct disk_run *run = &d->run;
+    size_t wanted = 0, kept = 0;
 
-    if (!stage) {
-        err_no_room(err, "no memory to keep answers on disk");
-        return 0;
-    }
-    stage->len = stage->count = 0;
     mutex_lock(&d->writing);
-    for (size_t i = 0; i < count; i++)
-        kept += put_one(d, stage, entries[i], err);
-    kept += write_stage(d, stage, err);
+    run->batch = batch;
+    run->count = run->len = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->items[i].mark != mark) {
+            kept += write_run(d, run, err);
+            continue;
+        }
+        wanted++;
+        kept += put_one(d, run, i, err);
+    }
+    kept += write_run(d, run, err);
     mutex_unlock(&d->writing);
-    pages_give(stage, got);
-    if (kept < count)
+    if (kept < wanted)
         err_wrap(err, "keep an answer on disk");
     return kept;
 }
@@ -375,14 +390,7 @@ static bool body_is_whole(struct segment *s, const struct record_head *head, int
 static bool take_record(struct disk *d, struct segment *s, const struct record_head *head,
                         int64_t at, struct err *err)
 {
-    struct disk_item old, item = {.key = head->key,
-                                  .segment = s,
-                                  .at = at,
-                                  .expires = head->expires,
-                                  .space = head->space,
-                                  .model = head->model,
-                                  .bytes = head->bytes,
-                                  .tagged = head->tagged};
+    struct disk_item old, item = item_of(head, s, at);
 
     if (head->magic == RECORD_DEAD || head->expires <= clock_wall()) /* wiped, or wiped half-way */
         return disk_wipe(&item, err);
@@ -421,6 +429,21 @@ static bool scan(struct disk *d, struct segment *s, struct err *err)
             return false;
         at += (int64_t)sizeof head + head.bytes;
     }
+    return true;
+}
+
+/* Four places for each key: most that are not there find a place that nobody has. */
+static bool make_filter(struct disk_filter *filter, uint32_t entries_max, struct err *err)
+{
+    size_t places = PAGE_BYTES;
+
+    while (places / 4 < entries_max && places < FILTER_MOST)
+        places *= 2;
+    filter->counts = pages_take(places, &filter->got);
+    if (!filter->counts)
+        return err_no_room(err, "no memory for the index of the cache");
+    filter->mask = places - 1;
+    memset(filter->counts, 0, places);
     return true;
 }
 
@@ -471,7 +494,8 @@ bool disk_open(const struct disk_options *options, struct disk **out, struct err
     mutex_init(&d->lock);
     mutex_init(&d->writing);
     table_init(&d->by_key, NULL, options->entries_max + 1);
-    if (!file_make_dir(d->options.dir, 0700, err) || !open_all(d, err)) {
+    if (!make_filter(&d->filter, options->entries_max, err) ||
+        !file_make_dir(d->options.dir, 0700, err) || !open_all(d, err)) {
         disk_close(&d);
         return err_wrap(err, "the cache on disk");
     }
@@ -491,6 +515,8 @@ void disk_close(struct disk **at)
     for (size_t slot = 0; table_next(&d->by_key, &slot, &name, &value);)
         stock_give(&d->items, value);
     table_done(&d->by_key);
+    if (d->filter.counts)
+        pages_give(d->filter.counts, d->filter.got);
     for (struct segment *s = d->oldest, *newer; s; s = newer) {
         newer = s->newer;
         ASSERT(s->users == 1); /* the list's */

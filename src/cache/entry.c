@@ -6,10 +6,11 @@
 
 /* The form, in the machine's own byte order (a file that moves to another kind of machine is refused by
  * its magic): a head of fixed size, the lengths of the texts, the texts. */
-#define FORM_MAGIC 0x32455743u /* "CWE2" */
-#define NOTES_MAX  4096
-#define NAME_BYTES 1024
-#define TEXTS      (7 + ENTRY_TAGS_MAX)
+#define FORM_MAGIC   0x32455743u /* "CWE2" */
+#define NOTES_MAX    4096
+#define NAME_BYTES   1024
+#define TEXTS        (7 + ENTRY_TAGS_MAX)
+#define NOTES_NUMBER 6 /* among the texts */
 
 struct form_head {
     uint32_t magic, head_bytes;
@@ -23,6 +24,7 @@ struct form_head {
     uint32_t lengths[TEXTS];
     uint64_t body_bytes;
 };
+static_assert(sizeof(struct entry) % _Alignof(struct form_head) == 0, "the head stands behind it");
 static_assert(sizeof(struct form_head) % 8 == 0, "no hole at the end: it goes to disk as it is");
 
 static_assert(offsetof(struct entry, facts.key) <= 80,
@@ -74,7 +76,11 @@ static struct entry *take_block(size_t text_bytes, struct err *err)
         err_no_room(err, "no memory for an answer of %zu bytes in the cache", text_bytes);
         return NULL;
     }
-    *e = (struct entry){.block_bytes = got, .text = {(char *)(e + 1), text_bytes}};
+    memset(e, 0, offsetof(struct entry, facts)); /* facts are the caller's to fill */
+    e->block_bytes = got;
+    e->text = (struct str){(char *)(e + 1), text_bytes};
+    e->writer = NULL;
+    e->purges = 0;
     atomic_init(&e->refs, 1);
     return e;
 }
@@ -105,39 +111,62 @@ static char *put(char *to, struct str s)
     return to + s.len;
 }
 
+/* A name longer than any is cut: names are for people. */
+static size_t cut_at(size_t number)
+{
+    return number == NOTES_NUMBER ? NOTES_MAX : NAME_BYTES;
+}
+
+static size_t cut(struct str s, size_t number)
+{
+    return MIN_OF(s.len, cut_at(number));
+}
+
+static size_t text_bytes_of(const struct entry_facts *f)
+{
+    size_t bytes = sizeof(struct form_head) + cut(f->space, 0) + cut(f->model, 1) +
+                   cut(f->content_type, 2) + cut(f->provider, 3) + cut(f->remote_model, 4) +
+                   cut(f->request_id, 5) + cut(f->notes, NOTES_NUMBER) + f->body.len;
+
+    for (uint32_t i = 0; i < f->tag_count; i++)
+        bytes += cut(f->tags[i], NOTES_NUMBER + 1 + i);
+    return bytes;
+}
+
+size_t entry_bytes(const struct entry_facts *facts)
+{
+    size_t need = sizeof(struct entry) + text_bytes_of(facts), bytes = PAGE_BYTES;
+
+    while (bytes < need && bytes < PAGE_BYTES_MAX)
+        bytes *= 2;
+    return bytes;
+}
+
 struct entry *entry_new(const struct entry_facts *facts, struct err *err)
 {
-    struct entry_facts from = *facts;
-    struct form_head head;
     struct str *texts[TEXTS];
-    size_t bytes = sizeof head;
 
     ASSERT(facts->tag_count <= ENTRY_TAGS_MAX);
-    for (uint32_t i = from.tag_count; i < ENTRY_TAGS_MAX; i++)
-        from.tags[i] = STR_NONE;
-    list_texts(&from, texts);
-    fill_head(&head, &from);
-    for (size_t i = 0; i < TEXTS; i++) { /* a name longer than any is cut: names are for people */
-        *texts[i] = str_slice(*texts[i], 0, texts[i] == &from.notes ? NOTES_MAX : NAME_BYTES);
-        head.lengths[i] = (uint32_t)texts[i]->len;
-        bytes += texts[i]->len;
-    }
-    struct entry *e = take_block(bytes + from.body.len, err);
+    struct entry *e = take_block(text_bytes_of(facts), err);
     if (!e)
         return NULL;
-    char *at = (char *)(e + 1);
+    struct form_head *head = (void *)(e + 1);
+    char *at = (char *)(head + 1);
 
-    memcpy(at, &head, sizeof head);
-    at += sizeof head;
+    e->facts = *facts;
+    for (uint32_t i = facts->tag_count; i < ENTRY_TAGS_MAX; i++)
+        e->facts.tags[i] = STR_NONE;
+    fill_head(head, facts);
+    list_texts(&e->facts, texts);
     for (size_t i = 0; i < TEXTS; i++) {
-        char *text = at;
+        struct str kept = {at, cut(*texts[i], i)};
 
-        at = put(at, *texts[i]);
-        *texts[i] = (struct str){text, texts[i]->len};
+        at = put(at, (struct str){texts[i]->ptr, kept.len});
+        *texts[i] = kept;
+        head->lengths[i] = (uint32_t)kept.len;
     }
-    put(at, from.body);
-    from.body.ptr = at;
-    e->facts = from;
+    put(at, facts->body);
+    e->facts.body.ptr = at;
     return e;
 }
 
@@ -152,7 +181,7 @@ static bool check_head(const struct form_head *head, size_t text_bytes)
         head->expires < head->stored || head->body_bytes > text_bytes)
         return false;
     for (size_t i = 0; i < TEXTS; i++) {
-        if (head->lengths[i] > (i == 6 ? NOTES_MAX : NAME_BYTES))
+        if (head->lengths[i] > cut_at(i))
             return false;
         bytes += head->lengths[i];
     }
@@ -177,6 +206,7 @@ struct entry *entry_parse(struct str text, struct err *err)
 
     memcpy(at, text.ptr, text.len);
     at += sizeof head;
+    memset(&e->facts, 0, sizeof e->facts);
     list_texts(&e->facts, texts);
     for (size_t i = 0; i < TEXTS; at += head.lengths[i++])
         *texts[i] = (struct str){at, head.lengths[i]};

@@ -49,12 +49,12 @@ struct entry {
     struct tenant_pool *tenant;
     struct str text; /* the form, in the block; facts view it */
     struct entry_facts facts;
-    /* while it waits to be written to disk */
-    struct entry *next_waiting;
-    void *writer; /* and to Redis */
+    /* while it waits to be written to Redis */
+    void *writer;
     uint64_t purges;
 };
 
+size_t entry_bytes(const struct entry_facts *facts); /* what entry_cost() will be */
 /* One reference is the caller's. NULL: no memory. */
 struct entry *entry_new(const struct entry_facts *facts, struct err *err) MUST_CHECK;
 /* From bytes of disk or Redis; they are copied. ERR_INVALID for what was never written by entry_new(). */

@@ -14,8 +14,7 @@
 #define SHARING_MAX 256 /* answers that may be on their way to Redis; more are not sent */
 #define WAITING_MAX \
     (16 * MIB) /* bytes of answers that may wait for the disk; more are not written */
-#define WRITE_AFTER   (10 * MILLISECOND)
-#define WRITE_AT_ONCE 64
+#define WRITE_AFTER (10 * MILLISECOND)
 
 /* ---- what may be kept ---- */
 
@@ -51,73 +50,81 @@ static struct entry *new_entry(struct cache_ticket *t, const struct answer *answ
     facts.events = meter.events;
     facts.expires = facts.stored + t->ask.plan.ttl / MILLISECOND;
     memcpy(facts.tags, t->ask.tags, sizeof facts.tags);
+    if (is_good(t, answer))
+        memory_room(t->cache->memory, facts.space, entry_bytes(&facts));
     return entry_new(&facts, err);
 }
 
-/* What waits, oldest first, up to `max`; out of the list. */
-static size_t take_waiting(struct cache *c, struct entry **out, size_t max)
+/* What waits longest. */
+static struct disk_batch *take_waiting(struct cache *c)
 {
-    size_t count = 0;
-
     mutex_lock(&c->waiting.lock);
-    while (count < max && c->waiting.first) {
-        struct entry *e = c->waiting.first;
+    struct disk_batch *b = c->waiting.first;
 
-        c->waiting.first = e->next_waiting;
-        c->waiting.bytes -= e->text.len;
-        out[count++] = e;
+    if (b) {
+        c->waiting.first = b->next;
+        c->waiting.bytes -= b->len;
+        if (!b->next)
+            c->waiting.last = NULL;
     }
-    if (!c->waiting.first)
-        c->waiting.last = NULL;
     mutex_unlock(&c->waiting.lock);
-    return count;
+    return b;
+}
+
+/* The next answers find it warm. */
+static void put_spare(struct cache *c, struct disk_batch *b)
+{
+    mutex_lock(&c->waiting.lock);
+    if (!c->waiting.spare && b->got == DISK_BATCH_BYTES) {
+        b->len = b->count = 0;
+        b->next = NULL;
+        c->waiting.spare = b;
+        b = NULL;
+    }
+    mutex_unlock(&c->waiting.lock);
+    disk_batch_free(&b);
 }
 
 /* A purge that came meanwhile has not seen them: then it goes again. */
-static void purge_late(struct cache *c, struct entry *const *entries, size_t count)
+static void purge_late(struct cache *c, const struct disk_batch *b)
 {
     struct err err = {0};
 
-    for (size_t i = 0; i < count; i++) {
-        struct cache_selector same = {.key = &entries[i]->facts.key};
+    for (size_t i = 0; i < b->count; i++) {
+        struct cache_selector same = {.key = &b->items[i].key};
         uint64_t gone = 0;
 
-        if (entries[i]->purges != atomic_load(&c->purges) &&
-            !disk_purge(c->disk, &same, &gone, &err))
+        if (!disk_purge(c->disk, &same, &gone, &err))
             log_error("an answer that was purged on its way is still on disk: %s", err.text);
     }
 }
 
-static void write_some(struct cache *c, struct entry *const *entries, size_t count)
+static void write_batch(struct cache *c, const struct disk_batch *b)
 {
-    struct entry *current[WRITE_AT_ONCE];
+    uint64_t purges = atomic_load(&c->purges);
+    size_t wanted = 0, kept;
     struct err err = {0};
-    size_t some = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (entries[i]->purges == atomic_load(&c->purges))
-            current[some++] = entries[i];
-
-    size_t kept = some ? disk_put(c->disk, current, some, &err) : 0;
-
-    if (kept < some) {
-        atomic_fetch_add(&c->dropped, some - kept);
-        log_warn("%zu answers are not kept: %s", some - kept, err.text);
+    for (size_t i = 0; i < b->count; i++)
+        wanted += b->items[i].mark == purges;
+    kept = disk_put(c->disk, b, purges, &err);
+    if (kept < wanted) {
+        atomic_fetch_add(&c->dropped, wanted - kept);
+        log_warn("%zu answers are not kept: %s", wanted - kept, err.text);
     }
-    purge_late(c, current, some);
+    if (purges != atomic_load(&c->purges))
+        purge_late(c, b);
 }
 
 /* In the pool, or when the cache closes. */
 void keep_write_waiting(void *cache)
 {
     struct cache *c = cache;
-    struct entry *entries[WRITE_AT_ONCE];
-    size_t count;
+    struct disk_batch *b;
 
-    while ((count = take_waiting(c, entries, WRITE_AT_ONCE)) > 0) {
-        write_some(c, entries, count);
-        for (size_t i = 0; i < count; i++)
-            entry_unref(&entries[i]);
+    while ((b = take_waiting(c)) != NULL) {
+        write_batch(c, b);
+        put_spare(c, b);
     }
 }
 
@@ -141,20 +148,41 @@ static void write_soon(void *cache)
     call_writer(cache);
 }
 
-static void send_to_disk(struct cache_ticket *t, struct entry *e)
+/* With the lock held: in the batch that is being filled, or a new one. An answer that is longer than what is left
+ * stands in the next, so that two of the same key are written in their order. */
+static bool put_waiting(struct cache *c, const struct entry *e, uint64_t purges)
+{
+    struct disk_batch *b = c->waiting.last;
+    size_t bytes = disk_record_bytes(e);
+
+    if (c->waiting.bytes + bytes > WAITING_MAX)
+        return false;
+    if (!b || !disk_batch_fits(b, e)) {
+        b = c->waiting.spare;
+        c->waiting.spare = NULL;
+        if (!b || !disk_batch_fits(b, e)) {
+            disk_batch_free(&b);
+            b = disk_batch_new(e);
+        }
+        if (!b)
+            return false;
+        *(c->waiting.last ? &c->waiting.last->next : &c->waiting.first) = b;
+        c->waiting.last = b;
+    }
+    disk_batch_add(b, e, purges);
+    c->waiting.bytes += bytes;
+    return true;
+}
+
+static void send_to_disk(struct cache_ticket *t, const struct entry *e)
 {
     struct cache *c = t->cache;
     struct err err = {0};
     bool call = false, fits;
 
-    e->purges = t->purges;
     mutex_lock(&c->waiting.lock);
-    fits = c->waiting.bytes + e->text.len <= WAITING_MAX;
+    fits = put_waiting(c, e, t->purges);
     if (fits) {
-        e->next_waiting = NULL;
-        *(c->waiting.last ? &c->waiting.last->next_waiting : &c->waiting.first) = entry_ref(e);
-        c->waiting.last = e;
-        c->waiting.bytes += e->text.len;
         call = !c->waiting.called;
         c->waiting.called = true;
     }

@@ -9,14 +9,22 @@
 #define SWEEP_STEPS    32
 #define TENANTS_MAX    1024           /* with a ring of their own; the others share one */
 #define BYTES_AN_ENTRY ((size_t)4096) /* the least a block has */
-#define BUCKETS_MIN    16
+#define BUCKETS_MIN    4
+#define EXPECT_BYTES   ((size_t)2048) /* of a block that is written next */
 
-/* `seen` has a bit of each key that stands in the chain, perhaps of some that stood there: who asks for what is
- * not there touches no entry, each of which is a page far away. */
+#define WAYS           6
+#define ENTRIES_A_LINE 4 /* on average, when the cache is full */
+
+/* One line of the processor's cache says of each entry where it is and one byte of its key: who asks for what is not
+ * there touches no entry, each of which is a page far away, and who throws one out touches no other. The few that find no
+ * place stand in a chain; `more_seen` has a bit of each key that stands there, perhaps of some that stood there. */
 struct bucket {
-    struct entry *first;
-    uint64_t seen;
+    struct entry *at[WAYS];
+    struct entry *more;
+    uint8_t mark[WAYS];
+    uint16_t more_seen;
 };
+static_assert(sizeof(struct bucket) == 64, "a line of the processor's cache");
 
 struct shard {
     struct spin lock;
@@ -27,18 +35,20 @@ struct shard {
 };
 
 struct tenant_pool {
+    struct str space;
     struct spin lock;
-    struct entry *hand; /* the next to be looked at; a ring */
-    atomic_size_t bytes, entries;
+    struct entry *hand;           /* the next to be looked at; a ring */
+    atomic_size_t bytes, entries; /* written with the lock held */
 };
 
 struct memory {
     struct memory_options options;
     struct arena *arena;
     struct shard shards[SHARDS];
-    atomic_size_t bytes, entries;
+    atomic_size_t bytes;
     atomic_uint_fast64_t evictions;
-    struct mutex tenants_lock; /* for by_name; the pools stay for ever */
+    struct tenant_pool *_Atomic latest; /* whose answer came last: most often the next one's, too */
+    struct mutex tenants_lock;          /* for by_name; the pools stay for ever */
     struct table by_name;
     struct tenant_pool *tenants[TENANTS_MAX + 1]; /* the last: whoever came too late */
     atomic_size_t tenant_count;
@@ -53,13 +63,15 @@ struct memory *memory_new(struct arena *arena, const struct memory_options *opti
         return NULL;
     m->options = *options;
     m->arena = arena;
-    while (buckets < options->bytes_max / BYTES_AN_ENTRY / SHARDS && buckets < MIB)
+    while (buckets * ENTRIES_A_LINE < options->bytes_max / BYTES_AN_ENTRY / SHARDS && buckets < MIB)
         buckets *= 2;
     for (size_t i = 0; i < SHARDS; i++) {
-        m->shards[i].buckets = arena_array(arena, buckets, sizeof *m->shards[i].buckets);
-        m->shards[i].mask = buckets - 1;
-        if (!m->shards[i].buckets)
+        char *lines = arena_array(arena, buckets + 1, sizeof(struct bucket));
+
+        if (!lines)
             return NULL;
+        m->shards[i].buckets = (void *)(lines + -(uintptr_t)lines % sizeof(struct bucket));
+        m->shards[i].mask = buckets - 1;
     }
     m->tenants[TENANTS_MAX] = arena_alloc(arena, sizeof *m->tenants[0]);
     if (!m->tenants[TENANTS_MAX])
@@ -76,9 +88,14 @@ static struct shard *shard_of(struct memory *m, const struct cache_key *key)
     return &m->shards[key->bytes[0] % SHARDS];
 }
 
-static uint64_t bit_of(const struct cache_key *key)
+static uint8_t mark_of(const struct cache_key *key)
 {
-    return (uint64_t)1 << key->bytes[16] % 64;
+    return key->bytes[16];
+}
+
+static uint16_t bit_of(const struct cache_key *key)
+{
+    return (uint16_t)(1u << key->bytes[17] % 16);
 }
 
 static struct bucket *bucket_of(const struct shard *s, const struct cache_key *key)
@@ -89,27 +106,58 @@ static struct bucket *bucket_of(const struct shard *s, const struct cache_key *k
     return &s->buckets[n & s->mask];
 }
 
-/* With the lock held. The chain's reference becomes the caller's. */
-static struct entry *unchain(struct bucket *b, struct entry **at)
+static void put_into(struct bucket *b, struct entry *e)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (!b->at[i]) {
+            b->at[i] = e;
+            b->mark[i] = mark_of(&e->facts.key);
+            return;
+        }
+    e->chain = b->more;
+    b->more = e;
+    b->more_seen |= bit_of(&e->facts.key);
+}
+
+/* With the lock held. The bucket's reference becomes the caller's. */
+static struct entry *take_out(struct bucket *b, struct entry **at)
 {
     struct entry *e = *at;
 
-    *at = e->chain;
+    *at = e->chain; /* NULL for who stands in the line itself */
     e->chain = NULL;
     e->in_shard = false;
-    if (!b->first)
-        b->seen = 0;
+    if (!b->more)
+        b->more_seen = 0;
     return e;
 }
 
+static bool has_key(const struct entry *e, const struct cache_key *key)
+{
+    return memcmp(&e->facts.key, key, sizeof *key) == 0;
+}
+
+/* NULL: it is not there. */
 static struct entry **find(struct bucket *b, const struct cache_key *key)
 {
-    static struct entry *none;
-    struct entry **at = &b->first;
+    for (size_t i = 0; i < WAYS; i++)
+        if (b->mark[i] == mark_of(key) && b->at[i] && has_key(b->at[i], key))
+            return &b->at[i];
+    if (b->more_seen & bit_of(key))
+        for (struct entry **at = &b->more; *at; at = &(*at)->chain)
+            if (has_key(*at, key))
+                return at;
+    return NULL;
+}
 
-    if (!(b->seen & bit_of(key)))
-        return &none;
-    while (*at && memcmp(&(*at)->facts.key, key, sizeof *key) != 0)
+static struct entry **place_of(struct bucket *b, const struct entry *e)
+{
+    struct entry **at = &b->more;
+
+    for (size_t i = 0; i < WAYS; i++)
+        if (b->at[i] == e)
+            return &b->at[i];
+    while (*at != e)
         at = &(*at)->chain;
     return at;
 }
@@ -137,12 +185,14 @@ static void ring_take(struct tenant_pool *t, struct entry *e)
     e->ring_before = e->ring_after = NULL;
 }
 
-static void count_out(struct memory *m, struct tenant_pool *t, const struct entry *e)
+/* With the lock held: nobody else writes these. */
+static void count(struct tenant_pool *t, size_t bytes, bool in)
 {
-    atomic_fetch_sub(&t->bytes, entry_cost(e));
-    atomic_fetch_sub(&t->entries, 1);
-    atomic_fetch_sub(&m->bytes, entry_cost(e));
-    atomic_fetch_sub(&m->entries, 1);
+    size_t all = atomic_load_explicit(&t->bytes, memory_order_relaxed),
+           entries = atomic_load_explicit(&t->entries, memory_order_relaxed);
+
+    atomic_store_explicit(&t->bytes, in ? all + bytes : all - bytes, memory_order_relaxed);
+    atomic_store_explicit(&t->entries, in ? entries + 1 : entries - 1, memory_order_relaxed);
 }
 
 /* Out of its ring, if nobody was faster; e is held by the caller. */
@@ -154,11 +204,12 @@ static void leave_ring(struct memory *m, struct entry *e)
     spin_lock(&t->lock);
     if (e->ring_after) {
         ring_take(t, e);
+        count(t, entry_cost(e), false);
         rings = e;
     }
     spin_unlock(&t->lock);
     if (rings) {
-        count_out(m, t, e);
+        atomic_fetch_sub(&m->bytes, entry_cost(e));
         entry_unref(&rings);
     }
 }
@@ -167,17 +218,23 @@ static void leave_shard(struct memory *m, struct entry *e)
 {
     struct shard *s = shard_of(m, &e->facts.key);
     struct bucket *b = bucket_of(s, &e->facts.key);
-    struct entry *chained = NULL;
+    struct entry *stood = NULL;
 
     spin_lock(&s->lock);
     if (e->in_shard)
-        for (struct entry **at = &b->first; *at; at = &(*at)->chain)
-            if (*at == e) {
-                chained = unchain(b, at);
-                break;
-            }
+        stood = take_out(b, place_of(b, e));
     spin_unlock(&s->lock);
-    entry_unref(&chained);
+    entry_unref(&stood);
+}
+
+/* The next to go, long before it does: what says so, and its block, which is the next answer's. */
+static void expect_victim(const struct entry *e)
+{
+    size_t bytes = MIN_OF(e->block_bytes, EXPECT_BYTES);
+
+    for (size_t at = 0; at < bytes; at += sizeof(struct bucket))
+        __builtin_prefetch((const char *)e + at, 1);
+    __builtin_prefetch(e->ring_after, 1);
 }
 
 /* The hand goes on by a few entries; *victim is out of the ring and its reference the caller's. False:
@@ -192,17 +249,17 @@ static bool sweep(struct tenant_pool *t, struct entry **victim)
     for (int i = 0; i < SWEEP_STEPS && t->hand && !*victim; i++) {
         struct entry *e = t->hand;
 
-        if (atomic_exchange_explicit(&e->recent, false, memory_order_relaxed)) {
+        if (atomic_load_explicit(&e->recent, memory_order_relaxed)) {
+            atomic_store_explicit(&e->recent, false, memory_order_relaxed);
             t->hand = e->ring_after;
         } else {
             ring_take(t, e);
+            count(t, entry_cost(e), false);
             *victim = e;
         }
     }
-    if (t->hand) { /* the next to go, long before it does */
-        __builtin_prefetch(&t->hand->facts.key);
-        __builtin_prefetch(t->hand->ring_after, 1);
-    }
+    if (t->hand)
+        expect_victim(t->hand);
     spin_unlock(&t->lock);
     return any;
 }
@@ -215,7 +272,7 @@ static bool evict_one(struct memory *m, struct tenant_pool *t)
         if (!sweep(t, &victim))
             return false;
     } while (!victim);
-    count_out(m, t, victim);
+    atomic_fetch_sub(&m->bytes, entry_cost(victim));
     atomic_fetch_add(&m->evictions, 1);
     leave_shard(m, victim);
     entry_unref(&victim);
@@ -235,8 +292,10 @@ static struct tenant_pool *largest(struct memory *m)
 
 static struct tenant_pool *tenant_of(struct memory *m, struct str space)
 {
-    struct tenant_pool *t;
+    struct tenant_pool *t = atomic_load_explicit(&m->latest, memory_order_acquire);
 
+    if (t && str_eq(t->space, space))
+        return t;
     mutex_lock(&m->tenants_lock);
     t = table_get(&m->by_name, space);
     size_t count = atomic_load(&m->tenant_count);
@@ -245,12 +304,15 @@ static struct tenant_pool *tenant_of(struct memory *m, struct str space)
 
         t = arena_alloc(m->arena, sizeof *t);
         if (t && name.ptr && table_put(&m->by_name, name, t, NULL)) {
+            t->space = name;
             m->tenants[count] = t;
             atomic_store(&m->tenant_count, count + 1);
         } else {
             t = NULL;
         }
     }
+    if (t)
+        atomic_store_explicit(&m->latest, t, memory_order_release);
     mutex_unlock(&m->tenants_lock);
     return t ? t : m->tenants[TENANTS_MAX];
 }
@@ -265,9 +327,9 @@ struct entry *memory_get(struct memory *m, const struct cache_key *key, wall_ms 
 
     spin_lock(&s->lock);
     struct entry **at = find(b, key);
-    if (*at && now >= (*at)->facts.expires)
-        expired = unchain(b, at);
-    else if (*at && entry_is_fresh(*at, now, max_age))
+    if (at && now >= (*at)->facts.expires)
+        expired = take_out(b, at);
+    else if (at && entry_is_fresh(*at, now, max_age))
         found = entry_ref(*at);
     spin_unlock(&s->lock);
     if (expired) {
@@ -280,14 +342,31 @@ struct entry *memory_get(struct memory *m, const struct cache_key *key, wall_ms 
     return found;
 }
 
-static void make_room(struct memory *m, struct tenant_pool *t)
+static bool fits(const struct memory *m, size_t bytes)
 {
-    while (atomic_load(&t->bytes) > m->options.tenant_bytes_max)
+    return bytes <= m->options.tenant_bytes_max && bytes <= m->options.bytes_max;
+}
+
+/* For so much more than there is. */
+static void make_room(struct memory *m, struct tenant_pool *t, size_t bytes)
+{
+    while (atomic_load(&t->bytes) + bytes > m->options.tenant_bytes_max)
         if (!evict_one(m, t))
             break;
-    while (atomic_load(&m->bytes) > m->options.bytes_max)
+    while (atomic_load(&m->bytes) + bytes > m->options.bytes_max)
         if (!evict_one(m, largest(m)))
             break;
+}
+
+void memory_expect(const struct memory *m, const struct cache_key *key)
+{
+    __builtin_prefetch(bucket_of(&m->shards[key->bytes[0] % SHARDS], key), 1);
+}
+
+void memory_room(struct memory *m, struct str space, size_t bytes)
+{
+    if (fits(m, bytes))
+        make_room(m, tenant_of(m, space), bytes);
 }
 
 bool memory_put(struct memory *m, struct entry *e)
@@ -297,27 +376,22 @@ bool memory_put(struct memory *m, struct entry *e)
     struct bucket *b = bucket_of(s, &e->facts.key);
     struct entry *old = NULL;
 
-    if (entry_cost(e) > m->options.tenant_bytes_max || entry_cost(e) > m->options.bytes_max)
+    if (!fits(m, entry_cost(e)))
         return false;
     ASSERT(!e->tenant); /* once only */
     e->tenant = t;
-    atomic_fetch_add(&t->bytes, entry_cost(e));
-    atomic_fetch_add(&t->entries, 1);
+    make_room(m, t, entry_cost(e));
     atomic_fetch_add(&m->bytes, entry_cost(e));
-    atomic_fetch_add(&m->entries, 1);
-    make_room(m, t);
-    entry_ref(e);
+    atomic_fetch_add_explicit(&e->refs, 2, memory_order_relaxed); /* of its ring and its bucket */
     spin_lock(&t->lock);
     ring_add(t, e);
+    count(t, entry_cost(e), true);
     spin_unlock(&t->lock);
-    entry_ref(e);
     spin_lock(&s->lock);
     struct entry **at = find(b, &e->facts.key);
-    if (*at)
-        old = unchain(b, at);
-    e->chain = b->first;
-    b->first = e;
-    b->seen |= bit_of(&e->facts.key);
+    if (at)
+        old = take_out(b, at);
+    put_into(b, e);
     e->in_shard = true;
     spin_unlock(&s->lock);
     if (old)
@@ -328,6 +402,7 @@ bool memory_put(struct memory *m, struct entry *e)
     spin_unlock(&t->lock);
     if (thrown_out)
         leave_shard(m, e);
+    make_room(m, t, 0); /* of several threads each may have found the same room */
     return true;
 }
 
@@ -337,9 +412,12 @@ static struct entry *take_matching(struct shard *s, struct bucket *b,
     struct entry *taken = NULL;
 
     spin_lock(&s->lock);
-    for (struct entry **at = &b->first; *at && !taken;)
+    for (size_t i = 0; i < WAYS && !taken; i++)
+        if (b->at[i] && entry_matches(b->at[i], what))
+            taken = take_out(b, &b->at[i]);
+    for (struct entry **at = &b->more; *at && !taken;)
         if (entry_matches(*at, what))
-            taken = unchain(b, at);
+            taken = take_out(b, at);
         else
             at = &(*at)->chain;
     spin_unlock(&s->lock);
@@ -364,10 +442,12 @@ uint64_t memory_purge(struct memory *m, const struct cache_selector *what)
 struct memory_stats memory_stats(struct memory *m)
 {
     struct memory_stats stats = {.bytes = atomic_load(&m->bytes),
-                                 .entries = atomic_load(&m->entries),
+                                 .entries = atomic_load(&m->tenants[TENANTS_MAX]->entries),
                                  .tenants = atomic_load(&m->tenant_count),
                                  .evictions = atomic_load(&m->evictions)};
 
+    for (size_t i = 0; i < stats.tenants; i++)
+        stats.entries += atomic_load(&m->tenants[i]->entries);
     for (size_t i = 0; i < SHARDS; i++)
         stats.expired += atomic_load(&m->shards[i].expired);
     return stats;

@@ -3,7 +3,7 @@
  *          throws out: what was used since the hand last came by stays for another round.
  * Bounds   bytes of all, bytes of one tenant: real sizes of blocks. Over its own bound a tenant throws
  *          out its own; over the whole bound whoever holds most does.
- * Threads  any; a lock is held for a bucket's chain or SWEEP_STEPS entries, and never two at a time.
+ * Threads  any; a lock is held for a bucket or SWEEP_STEPS entries, and never two at a time.
  * Source   Corbato 1968, "A Paging Experiment with the Multics System". */
 #ifndef WEIR_CACHE_MEMORY_H
 #define WEIR_CACHE_MEMORY_H
@@ -21,6 +21,10 @@ struct memory_stats {
 };
 
 struct memory *memory_new(struct arena *arena, const struct memory_options *options) MUST_CHECK;
+void memory_expect(const struct memory *m, const struct cache_key *key); /* asked for soon */
+/* Throws out what an answer of so many bytes will take the place of: before it is made, so that it stands in a block
+ * that was freed just now and the rest of the process keeps its warm ones. */
+void memory_room(struct memory *m, struct str space, size_t bytes);
 /* A reference for the caller, or NULL. */
 struct entry *memory_get(struct memory *m, const struct cache_key *key, wall_ms now, dur_ns max_age)
     MUST_CHECK;
