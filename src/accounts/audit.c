@@ -16,7 +16,8 @@
 #define SEGMENT_BYTES     (16 * MIB)
 #define SEGMENT_BYTES_MIN (2 * AUDIT_LINE_MAX + AUDIT_HEADER_MAX)
 #define SEGMENT_BYTES_MAX GIB
-#define RETIRED_MAX       4 /* segments that wait to be synced */
+#define RETIRED_MAX       4             /* segments that wait to be synced */
+#define EXPECT_BYTES      ((size_t)128) /* by which the next record may be longer than the last */
 #define SPARE_PREFIX      "next."
 #define FORGET_STEP       ((size_t)64 * KIB) /* at least a page, of whatever size */
 
@@ -107,6 +108,7 @@ static void segment_put(struct segment *s, struct str line)
     memcpy(s->map + s->used + 1, line.ptr + 1, line.len - 1);
     atomic_store_explicit(first, line.ptr[0], memory_order_release);
     s->used += line.len;
+    expect_write(s->map + s->used, MIN_OF(s->bytes - s->used, line.len + EXPECT_BYTES));
 }
 
 /* ---- spares ---- */

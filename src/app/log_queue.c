@@ -10,6 +10,7 @@
 
 #define WRITER_PATIENCE \
     (50 * MILLISECOND)             /* of the pool's thread, before it lets others have a turn */
+#define EXPECT_BYTES  ((size_t)64) /* by which the next line may be longer than the last */
 #define URGENT_ROOM   (64 * KIB)   /* of a half, that requests cannot fill */
 #define LAST_PATIENCE (1 * SECOND) /* of the process, before it ends with lines unwritten */
 
@@ -41,6 +42,7 @@ static bool add(struct str line, bool urgent)
         memcpy(at + *len, line.ptr, line.len);
         at[*len + line.len] = '\n';
         *len += line.len + 1;
+        expect_write(at + *len, MIN_OF(LOG_QUEUE_BYTES / 2 - *len, line.len + EXPECT_BYTES));
     } else {
         queue.dropped++;
     }

@@ -47,6 +47,14 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 /* For our own mistakes only, never for input. Stays on in production. */
 #define ASSERT(cond) ((void)(LIKELY(cond) || (assert_failed(__FILE__, __LINE__, #cond), 0)))
 
+/* So many bytes from here on are written soon: fetched into the processor's cache meanwhile. Else the next lock that is given
+ * back, or any other atomic step, waits until all that was written before it has reached memory that is far away. */
+static inline void expect_write(const void *from, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch((const char *)from + at, 1);
+}
+
 NORETURN COLD void assert_failed(const char *file, int line, const char *what);
 
 #endif

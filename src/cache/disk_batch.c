@@ -5,6 +5,8 @@
 #include "base/pages.h"
 #include "cache/disk_internal.h"
 
+#define EXPECT_BYTES ((size_t)2048) /* of the next record */
+
 size_t disk_record_bytes(const struct entry *e)
 {
     return sizeof(struct record_head) + e->text.len;
@@ -55,4 +57,5 @@ void disk_batch_add(struct disk_batch *b, const struct entry *e, uint64_t mark)
     memcpy(b->bytes + b->len, &head, sizeof head);
     memcpy(b->bytes + b->len + sizeof head, e->text.ptr, e->text.len);
     b->len += sizeof head + e->text.len;
+    expect_write(b->bytes + b->len, MIN_OF(b->cap - b->len, EXPECT_BYTES));
 }

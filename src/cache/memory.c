@@ -10,7 +10,7 @@
 #define TENANTS_MAX    1024           /* with a ring of their own; the others share one */
 #define BYTES_AN_ENTRY ((size_t)4096) /* the least a block has */
 #define BUCKETS_MIN    4
-#define EXPECT_BYTES   ((size_t)2048) /* of a block that is written next */
+#define EXPECT_BYTES   ((size_t)2048) /* of its block: the least one has twice as many */
 
 #define WAYS           6
 #define ENTRIES_A_LINE 4 /* on average, when the cache is full */
@@ -230,10 +230,7 @@ static void leave_shard(struct memory *m, struct entry *e)
 /* The next to go, long before it does: what says so, and its block, which is the next answer's. */
 static void expect_victim(const struct entry *e)
 {
-    size_t bytes = MIN_OF(e->block_bytes, EXPECT_BYTES);
-
-    for (size_t at = 0; at < bytes; at += sizeof(struct bucket))
-        __builtin_prefetch((const char *)e + at, 1);
+    expect_write(e, EXPECT_BYTES);
     __builtin_prefetch(e->ring_after, 1);
 }
 

@@ -19,7 +19,7 @@ struct slot {
 struct ring {
     struct slot *slots;
     uint32_t count;
-    atomic_uint next;
+    atomic_uint next, expected;
 };
 
 enum { USUAL, NOTABLE, RINGS };
@@ -87,9 +87,12 @@ static void keep_entries(struct slot *slot, const struct summary *s)
     slot->started = s->started;
     k->entry_count = count;
     k->entries_missing = trace_count(s->trace) - count + trace_dropped(s->trace);
-    for (uint32_t i = 0; i < count; i++)
-        if (k->entries[i].text.len)
-            k->entries[i].text = keep_text(slot, k->entries[i].text);
+    for (uint32_t i = 0; i < count; i++) { /* the copies are still on their way to memory */
+        struct str text = trace_entry(s->trace, trace_count(s->trace) - count + i)->text;
+
+        if (text.len)
+            k->entries[i].text = keep_text(slot, text);
+    }
 }
 
 static void keep(struct slot *slot, const struct summary *s)
@@ -132,23 +135,27 @@ static void keep(struct slot *slot, const struct summary *s)
     keep_entries(slot, s);
 }
 
-/* As much as most requests write. Others may take the place before us: then ours is the next. */
+/* As much as most requests write. */
 #define EXPECT_BYTES (offsetof(struct slot, trace.entries) + 12 * sizeof(struct trace_entry))
 #define EXPECT_TEXT  512
-#define LINE         64
+#define AHEAD_MAX    64u
 
-void traces_expect(const struct traces *traces)
+/* Of several requests that are answered in one turn each expects a place of its own. They may take them in another order,
+ * and some that were expected do not come: who is too far ahead begins anew with the next. */
+void traces_expect(struct traces *traces)
 {
-    const struct ring *ring = traces ? &traces->rings[USUAL] : NULL;
+    struct ring *ring = traces ? &traces->rings[USUAL] : NULL;
 
     if (!ring || ring->count == 0)
         return;
-    uint32_t next = atomic_load_explicit(&ring->next, memory_order_relaxed);
-    const struct slot *slot = &ring->slots[next % ring->count];
-    for (size_t at = 0; at < EXPECT_BYTES; at += LINE)
-        __builtin_prefetch((const char *)slot + at, 1);
-    for (size_t at = 0; at < EXPECT_TEXT; at += LINE)
-        __builtin_prefetch(slot->text + at, 1);
+    uint32_t next = atomic_load_explicit(&ring->next, memory_order_relaxed),
+             at = atomic_load_explicit(&ring->expected, memory_order_relaxed);
+    if (at - next >= AHEAD_MAX)
+        at = next;
+    atomic_store_explicit(&ring->expected, at + 1, memory_order_relaxed);
+    const struct slot *slot = &ring->slots[at % ring->count];
+    expect_write(slot, EXPECT_BYTES);
+    expect_write(slot->text, EXPECT_TEXT);
 }
 
 void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow)

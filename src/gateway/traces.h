@@ -33,7 +33,7 @@ struct kept_trace {
 bool traces_open(uint32_t count, struct traces **out, struct err *err) MUST_CHECK;
 void traces_close(struct traces **traces);
 /* One will be kept soon: its place, which nobody has touched for thousands of requests, is fetched meanwhile. */
-void traces_expect(const struct traces *traces);                               /* NULL is fine */
+void traces_expect(struct traces *traces);                                     /* NULL is fine */
 void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow); /* NULL is fine */
 /* A copy in the arena; NULL when it is not there any more, or memory is gone. */
 struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena *arena);
