@@ -313,6 +313,24 @@ void span_add(struct span *span, const struct trace_part *parts, size_t count)
         add_parts(span->trace, &span->e, parts, count);
 }
 
+/* Field by field, which volatile makes sure of: a load that is wider than the stores before it has to wait until those, and
+ * all that were made before them, have left for the cache. */
+static void fill_entry(struct trace_entry *entry, struct trace_entry *span, mono_ns at)
+{
+    const volatile struct trace_entry *from = span;
+    const char *spare = entry->text.ptr;
+
+    entry->name = from->name;
+    entry->span = from->span;
+    entry->parent = from->parent;
+    entry->at = from->at;
+    entry->dur = at - from->at;
+    entry->leaf = from->leaf;
+    entry->text.ptr = from->text.ptr;
+    entry->text.len = from->text.len;
+    span->text.ptr = spare;
+}
+
 static void end(struct span *ended, mono_ns at)
 {
     ASSERT(ended->e.name);
@@ -321,13 +339,8 @@ static void end(struct span *ended, mono_ns at)
 
     if (!ended->e.leaf)
         trace->inner = ended->e.parent;
-    if (entry) {
-        const char *spare = entry->text.ptr;
-
-        *entry = ended->e;
-        entry->dur = at - entry->at;
-        ended->e.text.ptr = spare;
-    }
+    if (entry)
+        fill_entry(entry, &ended->e, at);
     ended->e.name = NULL;
 }
 
