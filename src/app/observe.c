@@ -112,7 +112,7 @@ static struct metric rows[] = {
 
 void observe_register(void)
 {
-    trace_set_clock(clock_mono);
+    trace_set_clock(clock_fine);
     metrics_register(rows, ARRAY_LEN(rows));
     gateway_metrics_register();
     cache_metrics_register();

@@ -9,6 +9,11 @@ mono_ns clock_mono(void)
     return sim_world()->now;
 }
 
+mono_ns clock_fine(void)
+{
+    return clock_mono();
+}
+
 wall_ms clock_wall(void)
 {
     struct sim *sim = sim_world();

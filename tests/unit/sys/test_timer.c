@@ -1,3 +1,4 @@
+#include "sys/clock.h"
 #include "sys/slab.h"
 #include "sys/timer.h"
 #include "test.h"
@@ -100,4 +101,21 @@ TEST(a_slab_keeps_the_heads_of_what_was_given_back)
     EXPECT(again[2] == 0 && again[4] == 0, "the rest comes zeroed");
     slab_give(&slab, again);
     slab_done(&slab);
+}
+
+/* However far apart two looks are: what is counted on, what is read anew, and what comes after a rest. */
+TEST(the_fine_clock_keeps_between_readings_of_the_other)
+{
+    mono_ns last = clock_fine(), end = clock_mono() + 200 * MILLISECOND;
+
+    for (uint32_t n = 1; clock_mono() < end; n++) {
+        mono_ns before = clock_mono(), now = clock_fine(), after = clock_mono();
+
+        EXPECT(now >= last && now >= before - MILLISECOND / 10 && now <= after + MILLISECOND / 10,
+               "%" PRId64 " between %" PRId64 " and %" PRId64 ", after %" PRId64, now, before,
+               after, last);
+        last = now;
+        if (n % 100000 == 0)
+            clock_rest(n / 20000 * MILLISECOND);
+    }
 }
