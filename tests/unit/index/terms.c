@@ -87,7 +87,7 @@ TEST(an_analyser_that_was_kept_is_as_good_as_new)
                                         "walking, walkers; 年假 and e-mail"};
     struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
     struct analyser *analyser CLEANUP(analyser_close) = NULL, *other CLEANUP(analyser_close) = NULL;
-    struct analysers all = {0};
+    struct analysers all = {{NULL}};
     struct err err = {0};
     struct terms terms;
 
