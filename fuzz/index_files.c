@@ -210,6 +210,21 @@ static void ask(const struct lexical_view *view, struct arena *arena, const char
     }
 }
 
+/* Whatever the cuts say: the terms of a text, and no more taken than it has. */
+static void recut(struct arena *arena, struct str packed, struct str text)
+{
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct word_cuts cuts = word_cuts_of(packed);
+    struct terms terms;
+    struct err err = {0};
+
+    if (text.len > 4096)
+        return;
+    ASSERT(analyser_open(&analyser, &err));
+    ASSERT(analyser_terms_cut(analyser, arena, text, &cuts, &terms, &err));
+    ASSERT(cuts.at <= text.len);
+}
+
 static void look(const struct lexical_view *view, struct arena *arena)
 {
     struct lexical_filter *filter;
@@ -225,6 +240,8 @@ static void look(const struct lexical_view *view, struct arena *arena)
         struct lexical_hit hit = lexical_hit_at(view, p);
 
         ASSERT(lies_in(view, hit.key) && lies_in(view, hit.record));
+        ASSERT(!hit.cuts.len || lies_in(view, hit.cuts));
+        recut(arena, hit.cuts, hit.record);
     }
     for (uint32_t i = 0; i < view->count; i++)
         check_terms(view->at[i]);

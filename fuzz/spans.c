@@ -1,6 +1,6 @@
 /* Any question of any text: the words marked lie within a sentence, in order, between characters, and none of
  * the best lies within another; scores are numbers; the same question gives the same words; a verdict is only
- * given to what wants one. The first line is the question, the rest the document. */
+ * given to what wants one; sentences are cut into words as the index keeps it or by the dictionary alike. The first line is the question, the rest the document. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +63,43 @@ static void check_choice(const struct span_choice *choice)
     ASSERT(choice->share >= 0 && choice->share <= 1.001f && isfinite(choice->odds));
 }
 
+/* As the index keeps them. */
+static struct str cuts_of(struct arena *arena, const struct found *found)
+{
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct terms terms;
+    struct err err = {0};
+    struct str text, cuts;
+
+    ASSERT(analyser_open(&analyser, &err));
+    ASSERT(passage_text(arena, &found->passage, &text, &err));
+    ASSERT(analyser_cut(analyser, arena, text, &terms, &cuts, &err));
+    return cuts;
+}
+
+/* Read by their cuts sentences are what the dictionary makes of each. */
+static void check_cuts(const struct question *q, struct arena *arena, const struct found *found,
+                       size_t count)
+{
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct found *plain = arena_array(arena, count + 1, sizeof *plain);
+    struct candidate *once, *twice;
+    struct err err = {0};
+    size_t n, m;
+
+    ASSERT(plain && analyser_open(&analyser, &err));
+    for (size_t i = 0; i < count; i++) {
+        plain[i] = found[i];
+        plain[i].cuts = STR_NONE;
+    }
+    ASSERT(candidates_rank(analyser, arena, q, found, count, &once, &n, &err));
+    ASSERT(candidates_rank(analyser, arena, q, plain, count, &twice, &m, &err));
+    ASSERT(n == m);
+    for (size_t i = 0; i < n; i++)
+        ASSERT(once[i].sentence == twice[i].sentence && once[i].words == twice[i].words &&
+               !memcmp(once[i].features, twice[i].features, sizeof once[i].features));
+}
+
 /* The document's passages as if a search had found them. */
 static size_t find_all(struct arena *arena, struct str source, struct found **out)
 {
@@ -81,6 +118,7 @@ static size_t find_all(struct arena *arena, struct str source, struct found **ou
 
         *f = (struct found){.passage = passages[i], .score = 1, .title = STR("Title")};
         ASSERT(sentences_split(arena, &f->passage, &f->sentences, &f->sentence_count, &err));
+        f->cuts = cuts_of(arena, f);
     }
     return count;
 }
@@ -100,6 +138,7 @@ static void ask(const struct lexical_view *view, struct arena *arena, struct str
     ASSERT(analyser_open(&analyser, &err));
     ASSERT(question_read(&access, analyser, arena, question, &q, &err));
     ASSERT(candidates_rank(analyser, arena, &q, found, count, &ranked, &ranked_count, &err));
+    check_cuts(&q, arena, found, count);
     struct span_request r = {.access = &access,
                              .analyser = analyser,
                              .arena = arena,

@@ -70,8 +70,11 @@ bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratc
 
     *out = (struct inverted){0};
     if (!analyser_terms(analyser, scratch, passage->header, &header, err) ||
-        !analyser_terms(analyser, scratch, passage->text, &text, err))
+        !analyser_cut(analyser, scratch, passage->text, &text, &out->cuts, err))
         return false;
+    out->cuts = arena_str(arena, out->cuts);
+    if (!out->cuts.ptr)
+        return err_arena(err, arena);
     size_t most = header.count + text.count;
     while (c.mask < 2 * most)
         c.mask *= 2;

@@ -12,6 +12,7 @@ struct inverted { /* a passage */
     } * terms; /* in order of first use */
     size_t count;
     uint32_t lengths[TERM_FIELDS]; /* terms, repeats included */
+    struct str cuts;               /* of the text: word_cuts_of() */
 };
 /* What it becomes goes into the arena, what is needed for that alone into scratch. */
 bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratch,

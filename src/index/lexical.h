@@ -112,6 +112,7 @@ bool lexical_filter_allows(const struct lexical_filter *filter, uint64_t passage
 
 struct lexical_hit {
     struct str key, document_record, record;
+    struct str cuts;  /* word_cuts_of() the passage's text, or empty */
     uint64_t passage; /* its number in this view */
     float score;
 };

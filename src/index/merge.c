@@ -76,7 +76,8 @@ static bool copy_document(struct merge *m, const struct merge_document *it, stru
         struct passage_entry passage = segment_passage(s, entry.passage_first + n);
 
         m->renumbered[it->input][entry.passage_first + n] = segment_writer_passages(m->to);
-        if (!segment_add_passage(m->to, segment_passage_record(s, &passage), passage.lengths, err))
+        if (!segment_add_passage(m->to, segment_passage_record(s, &passage),
+                                 segment_passage_cuts(s, &passage), passage.lengths, err))
             return false;
     }
     return true;

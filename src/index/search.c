@@ -327,6 +327,7 @@ struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t pass
     return (struct lexical_hit){.key = segment_key(*s, &document),
                                 .document_record = newest_record(view, *s, &document),
                                 .record = segment_passage_record(*s, &entry),
+                                .cuts = segment_passage_cuts(*s, &entry),
                                 .passage = passage};
 }
 

@@ -1,7 +1,8 @@
 /* index/segment.h: one immutable file of documents, passages and postings. Internal to index/.
  *
  *   header     "WEIRLEX1", version, counts, lengths, section table, CRC of all that
- *   RECORDS    keys and records of documents, records of passages, as they came
+ *   RECORDS    keys and records of documents, records of passages, as they came; behind a passage's the number
+ *              of bytes (a varint) of what follows: where the words of its ideographs begin
  *   POSTINGS   for each term: (passage delta, count) as varints; the first delta counts from 0. In front
  *              of more than SKIP_BLOCK of them a skip for each block: what its best score can be, and
  *              where it ends, so that a search need not read it
@@ -78,6 +79,8 @@ struct str segment_key(const struct segment *s, const struct document_entry *doc
 bool segment_find_document(const struct segment *s, struct str key, uint32_t *out);
 struct str segment_document_record(const struct segment *s, const struct document_entry *document);
 struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
+/* word_cuts_of() its text; empty: it has no ideographs, or was written before these were kept. */
+struct str segment_passage_cuts(const struct segment *s, const struct passage_entry *passage);
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
 /* The first term that is not before the text; s->terms: all are. */
 uint32_t segment_first_from(const struct segment *s, struct str text);
@@ -107,7 +110,7 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
     MUST_CHECK;
 bool segment_add_document(struct segment_writer *w, struct str key, struct str record,
                           struct err *err) MUST_CHECK;
-bool segment_add_passage(struct segment_writer *w, struct str record,
+bool segment_add_passage(struct segment_writer *w, struct str record, struct str cuts,
                          const uint32_t lengths[TERM_FIELDS], struct err *err)
     MUST_CHECK; /* belongs to the newest document */
 struct posting {

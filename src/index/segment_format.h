@@ -5,7 +5,7 @@
 #include "index/segment.h"
 
 #define SEGMENT_MAGIC   "WEIRLEX1"
-#define SEGMENT_VERSION 2u /* 1: no skips; still read */
+#define SEGMENT_VERSION 3u /* 1: no skips; 2: no cuts; still read */
 
 struct segment_header {
     char magic[8];
@@ -21,6 +21,8 @@ struct segment_header {
 };
 static_assert(sizeof(struct segment_header) == 192, "part of the file format, no padding");
 
+#define VARINT_MAX 5
+size_t varint_put(uint8_t to[VARINT_MAX], uint32_t value);
 uint32_t segment_header_crc(const struct segment_header *header);
 
 #endif

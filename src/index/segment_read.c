@@ -83,6 +83,37 @@ struct str segment_passage_record(const struct segment *s, const struct passage_
     return section_part(s, RECORDS, passage->at, passage->record_len);
 }
 
+static bool varint_next(const uint8_t **at, const uint8_t *end, uint32_t *out)
+{
+    uint32_t value = 0;
+
+    for (int shift = 0; shift < 35 && *at < end; shift += 7) {
+        uint8_t byte = *(*at)++;
+
+        value |= (uint32_t)(byte & 0x7F) << shift;
+        if (byte < 128) {
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct str segment_passage_cuts(const struct segment *s, const struct passage_entry *passage)
+{
+    struct str rest = s->sections[RECORDS];
+    uint64_t at = passage->at + passage->record_len;
+    uint32_t len;
+
+    if (s->version < 3 || at > rest.len)
+        return STR_NONE;
+    const uint8_t *next = (const uint8_t *)rest.ptr + at,
+                  *end = (const uint8_t *)rest.ptr + rest.len;
+    if (!varint_next(&next, end, &len))
+        return STR_NONE;
+    return section_part(s, RECORDS, (uint64_t)(next - (const uint8_t *)rest.ptr), len);
+}
+
 /* The first eight bytes as a number that is ordered as they are. */
 static uint64_t head_of(struct str text)
 {
@@ -174,33 +205,18 @@ struct skip skip_at(const struct postings *p, uint32_t i)
 }
 static_assert(sizeof(struct skip) == SKIP_BYTES, "part of the file format");
 
-static bool varint_next(struct postings *p, uint32_t *out)
-{
-    uint32_t value = 0;
-
-    for (int shift = 0; shift < 35 && p->at < p->end; shift += 7) {
-        uint8_t byte = *p->at++;
-
-        value |= (uint32_t)(byte & 0x7F) << shift;
-        if (byte < 128) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool postings_next(struct postings *p)
 {
     uint32_t delta;
 
-    if (!varint_next(p, &delta) || !varint_next(p, &p->times) || delta >= p->limit - p->passage)
+    if (!varint_next(&p->at, p->end, &delta) || !varint_next(&p->at, p->end, &p->times) ||
+        delta >= p->limit - p->passage)
         return false;
     p->passage += delta;
     return true;
 }
 
-static size_t varint_put(uint8_t *to, uint32_t value)
+size_t varint_put(uint8_t to[VARINT_MAX], uint32_t value)
 {
     size_t len = 0;
 
@@ -210,7 +226,7 @@ static size_t varint_put(uint8_t *to, uint32_t value)
     return len;
 }
 
-size_t postings_put(uint8_t to[10], uint32_t delta, uint32_t times)
+size_t postings_put(uint8_t to[2 * VARINT_MAX], uint32_t delta, uint32_t times)
 {
     size_t len = varint_put(to, delta);
 

@@ -133,9 +133,10 @@ bool segment_add_document(struct segment_writer *w, struct str key, struct str r
     return put(w, key, err) && put(w, record, err);
 }
 
-bool segment_add_passage(struct segment_writer *w, struct str record,
+bool segment_add_passage(struct segment_writer *w, struct str record, struct str cuts,
                          const uint32_t lengths[TERM_FIELDS], struct err *err)
 {
+    uint8_t len[VARINT_MAX];
     struct passage_entry entry = {.at = w->header.sections[RECORDS].len,
                                   .record_len = (uint32_t)record.len,
                                   .document = w->header.documents - 1};
@@ -150,7 +151,9 @@ bool segment_add_passage(struct segment_writer *w, struct str record,
     }
     buf_put(&w->passages, &entry, sizeof entry);
     w->header.passages++;
-    return put(w, record, err);
+    return put(w, record, err) &&
+           put(w, (struct str){(const char *)len, varint_put(len, (uint32_t)cuts.len)}, err) &&
+           put(w, cuts, err);
 }
 
 static uint32_t length_of(const struct segment_writer *w, uint32_t passage, enum term_field field)

@@ -39,6 +39,12 @@ struct scan {
     struct term *at;
     size_t count, cap;
     uint32_t words;
+    struct word_cuts *known;    /* or NULL */
+    struct making_cuts *making; /* or NULL */
+};
+struct making_cuts {
+    uint8_t *bits;
+    uint32_t count;
 };
 
 static void analyser_end(struct analyser *tools)
@@ -359,8 +365,38 @@ static bool add_pair(struct scan *scan, int32_t at, uint32_t position, struct er
     return add_term(scan, term, err);
 }
 
-/* A run of ideographs [from, to): dictionary words, each followed by the pairs that begin in it. */
-static bool scan_run(struct scan *scan, int32_t from, int32_t to, struct err *err)
+/* --- runs of ideographs ----------------------------------------------------------------------- */
+
+/* A word of a run that ends at `to`, followed by the pairs that begin in it. */
+static bool add_wide(struct scan *scan, int32_t begin, int32_t end, int32_t to, struct err *err)
+{
+    char word[TERM_BYTES_MAX];
+    size_t len = lower(scan, begin, end, word);
+
+    if (!add_word(scan, (struct term){0}, word, len, err))
+        return false;
+    for (int32_t i = begin; i < end;) {
+        int32_t next = i;
+
+        U16_FWD_1(scan->text, next, to);
+        if (next < to && !add_pair(scan, i, scan->words - 1, err))
+            return false;
+        i = next;
+    }
+    return true;
+}
+
+static void note_cut(struct scan *scan, int32_t begin, int32_t end)
+{
+    struct making_cuts *m = scan->making;
+
+    m->bits[m->count / 8] |= (uint8_t)(1u << m->count % 8);
+    for (int32_t i = begin; i < end; m->count++)
+        U16_FWD_1(scan->text, i, end);
+}
+
+/* As the dictionary has them. */
+static bool cut_by_dictionary(struct scan *scan, int32_t from, int32_t to, struct err *err)
 {
     UErrorCode status = U_ZERO_ERROR;
 
@@ -372,20 +408,49 @@ static bool scan_run(struct scan *scan, int32_t from, int32_t to, struct err *er
                        u_errorName(status));
     int32_t begin = 0;
     for (int32_t end; (end = ubrk_next(scan->tools->words)) != UBRK_DONE; begin = end) {
-        char word[TERM_BYTES_MAX];
-        size_t len = lower(scan, from + begin, from + end, word);
-
-        if (!add_word(scan, (struct term){0}, word, len, err))
+        if (scan->making)
+            note_cut(scan, from + begin, from + end);
+        if (!add_wide(scan, from + begin, from + end, to, err))
             return false;
-        for (int32_t i = from + begin; i < from + end;) {
-            int32_t next = i;
-
-            U16_FWD_1(scan->text, next, to);
-            if (next < to && !add_pair(scan, i, scan->words - 1, err))
-                return false;
-            i = next;
-        }
     }
+    return true;
+}
+
+static bool begins_word(const struct word_cuts *cuts, uint32_t i)
+{
+    return cuts->bits[i / 8] >> i % 8 & 1;
+}
+
+static bool cut_as_known(struct scan *scan, int32_t from, int32_t to, struct err *err)
+{
+    uint32_t at = scan->known->at;
+
+    for (int32_t begin = from, end = from; begin < to; begin = end) {
+        do {
+            U16_FWD_1(scan->text, end, to);
+            at++;
+        } while (end < to && !begins_word(scan->known, at));
+        if (!add_wide(scan, begin, end, to, err))
+            return false;
+    }
+    return true;
+}
+
+/* [from, to), dictionary words. */
+static bool scan_run(struct scan *scan, int32_t from, int32_t to, struct err *err)
+{
+    struct word_cuts *known = scan->known;
+    uint32_t count = 0;
+
+    if (!known)
+        return cut_by_dictionary(scan, from, to, err);
+    for (int32_t i = from; i < to; count++)
+        U16_FWD_1(scan->text, i, to);
+    bool holds = known->at < known->count && count <= known->count - known->at &&
+                 begins_word(known, known->at);
+    if (!(holds ? cut_as_known : cut_by_dictionary)(scan, from, to, err))
+        return false;
+    known->at += count;
     return true;
 }
 
@@ -475,18 +540,74 @@ static bool widen(struct scan *scan, struct str text, struct err *err)
     return normalise(scan, wide, len, err);
 }
 
+static bool analyse(struct scan *scan, struct str text, struct terms *out, struct err *err)
+{
+    if (text.len > ANALYSED_BYTES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes is above %zu", text.len,
+                       ANALYSED_BYTES_MAX);
+    if (!widen(scan, text, err))
+        return false;
+    if (scan->making) {
+        scan->making->bits = arena_array(scan->arena, (size_t)scan->len / 8 + 1, 1);
+        if (!scan->making->bits)
+            return no_memory(scan, err);
+    }
+    if (!scan_all(scan, err))
+        return false;
+    *out = (struct terms){scan->at, scan->count, scan->words};
+    return true;
+}
+
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err)
 {
     struct scan scan = {.tools = analyser, .arena = arena};
 
-    if (text.len > ANALYSED_BYTES_MAX)
-        return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes is above %zu", text.len,
-                       ANALYSED_BYTES_MAX);
-    if (!widen(&scan, text, err) || !scan_all(&scan, err))
+    return analyse(&scan, text, out, err);
+}
+
+bool analyser_terms_cut(struct analyser *analyser, struct arena *arena, struct str text,
+                        struct word_cuts *cuts, struct terms *out, struct err *err)
+{
+    struct scan scan = {.tools = analyser, .arena = arena, .known = cuts};
+
+    return analyse(&scan, text, out, err);
+}
+
+/* How many there are, then the bits. */
+bool analyser_cut(struct analyser *analyser, struct arena *arena, struct str text,
+                  struct terms *out, struct str *cuts, struct err *err)
+{
+    struct making_cuts making = {0};
+    struct scan scan = {.tools = analyser, .arena = arena, .making = &making};
+    size_t bytes;
+
+    if (!analyse(&scan, text, out, err))
         return false;
-    *out = (struct terms){scan.at, scan.count, scan.words};
+    *cuts = STR_NONE;
+    if (!making.count)
+        return true;
+    bytes = (making.count + 7) / 8;
+    char *packed = arena_array(arena, sizeof making.count + bytes, 1);
+    if (!packed)
+        return no_memory(&scan, err);
+    memcpy(packed, &making.count, sizeof making.count);
+    memcpy(packed + sizeof making.count, making.bits, bytes);
+    *cuts = (struct str){packed, sizeof making.count + bytes};
     return true;
+}
+
+struct word_cuts word_cuts_of(struct str packed)
+{
+    struct word_cuts cuts = {0};
+
+    if (packed.len < sizeof cuts.count)
+        return cuts;
+    memcpy(&cuts.count, packed.ptr, sizeof cuts.count);
+    cuts.bits = (const uint8_t *)packed.ptr + sizeof cuts.count;
+    if (((uint64_t)cuts.count + 7) / 8 != packed.len - sizeof cuts.count)
+        cuts = (struct word_cuts){0};
+    return cuts;
 }
 
 bool terms_is_repeat(const struct terms *terms, size_t i)

@@ -50,6 +50,21 @@ void analysers_end(struct analysers *all); /* none may be out */
 /* Terms in order of the text; everything in the arena. Bad UTF-8 separates words. */
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err) MUST_CHECK;
+/* Where words begin among a text's ideographs, a bit for each in order: asking the dictionary is most of what
+ * Chinese costs, and of a text that is kept it need be asked once. */
+struct word_cuts {
+    const uint8_t *bits;
+    uint32_t count, at; /* at: those that were taken */
+};
+/* The same, and *cuts to be kept: bytes, empty where there is no ideograph. */
+bool analyser_cut(struct analyser *analyser, struct arena *arena, struct str text,
+                  struct terms *out, struct str *cuts, struct err *err) MUST_CHECK;
+/* Of bytes that make no sense there are none. */
+struct word_cuts word_cuts_of(struct str cuts);
+/* The terms of the next part of a text whose cuts are known: it takes those of its ideographs. A run for which they
+ * cannot be right (it begins within a word, or they are at an end) is the dictionary's. */
+bool analyser_terms_cut(struct analyser *analyser, struct arena *arena, struct str text,
+                        struct word_cuts *cuts, struct terms *out, struct err *err) MUST_CHECK;
 /* An earlier one has the same text, in the same field. */
 bool terms_is_repeat(const struct terms *terms, size_t i);
 

@@ -280,8 +280,8 @@ static bool add_passage(struct lexical_writer *w, const struct lexical_passage *
     if (!add_terms(b, inverted, number, err) || !count_marks(b, passage, number, err) ||
         !vector_run_add(&w->vectors, w->view, number, passage, err))
         return false;
-    b->record_bytes += passage->record.len;
-    return segment_add_passage(b->to, passage->record, inverted->lengths, err);
+    b->record_bytes += passage->record.len + inverted->cuts.len;
+    return segment_add_passage(b->to, passage->record, inverted->cuts, inverted->lengths, err);
 }
 
 /* A document whose passages are inverted; the batch is written when it is full. */

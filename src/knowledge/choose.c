@@ -364,6 +364,7 @@ bool found_read(struct arena *arena, const struct lexical_hits *hits, struct fou
 
         found[i] = (struct found){.key = hit->key,
                                   .document_record = hit->document_record,
+                                  .cuts = hit->cuts,
                                   .score = hit->score,
                                   .number = hit->passage};
         if (!passage_read(arena, hit->record, &found[i].passage))
@@ -438,40 +439,76 @@ static void join(struct gram_set *to, const struct gram_set *from)
         to->bits[i] |= from->bits[i];
 }
 
-static bool match_passage(struct analyser *analyser, struct arena *arena, const struct question *q,
-                          const struct found *found, struct passage_match *out, struct err *err)
+/* What is matched, and with what. */
+struct matching {
+    struct analyser *analyser;
+    struct arena *arena;
+    const struct question *q;
+    const struct found *found;
+};
+
+static bool match_heading(const struct matching *with, struct passage_match *out, struct err *err)
 {
-    struct str above[] = {found->title, found->passage.heading};
+    struct str above[] = {with->found->title, with->found->passage.heading};
 
-    out->grams = arena_array(arena, found->sentence_count + 1, sizeof *out->grams);
-    out->sentences = arena_array(arena, found->sentence_count + 1, sizeof *out->sentences);
-    out->cue = arena_array(arena, found->sentence_count + 1, sizeof *out->cue);
-    out->kin = arena_array(arena, found->sentence_count + 1, sizeof *out->kin);
-    out->all = arena_alloc(arena, sizeof *out->all);
-    if (!out->sentences || !out->cue || !out->kin || !out->grams || !out->all)
-        return err_arena(err, arena);
     for (size_t i = 0; i < ARRAY_LEN(above); i++) {
+        size_t mark = arena_mark(with->arena);
         struct terms terms;
 
-        if (!analyser_terms(analyser, arena, above[i], &terms, err))
+        if (!analyser_terms(with->analyser, with->arena, above[i], &terms, err))
             return false;
-        struct gram_set grams = grams_in(q->grams, &terms);
-        out->heading |= match_terms(q, &terms).terms;
+        struct gram_set grams = grams_in(with->q->grams, &terms);
+        out->heading |= match_terms(with->q, &terms).terms;
         join(out->all, &grams);
+        arena_rewind(with->arena, mark);
     }
-    for (size_t i = 0; i < found->sentence_count; i++) {
-        struct str text = sentence_text(found, i);
+    return true;
+}
+
+static bool match_sentences(const struct matching *with, struct word_cuts *cuts,
+                            struct passage_match *out, struct err *err)
+{
+    const struct question *q = with->q;
+
+    for (size_t i = 0; i < with->found->sentence_count; i++) {
+        struct str text = sentence_text(with->found, i);
+        size_t mark = arena_mark(with->arena);
         struct terms terms;
 
-        if (!analyser_terms(analyser, arena, text, &terms, err))
+        if (!analyser_terms_cut(with->analyser, with->arena, text, cuts, &terms, err))
             return false;
         out->sentences[i] = match_terms(q, &terms);
         out->cue[i] = cue_stands(q->cue, text, &terms, q);
         out->kin[i] = kin_bits(q, out->sentences[i].terms, &terms);
         out->grams[i] = grams_in(q->grams, &terms);
-        join(out->all, &out->grams[i]);
+        arena_rewind(with->arena, mark);
     }
-    weigh(q, found, out);
+    return true;
+}
+
+static bool match_passage(const struct matching *with, struct passage_match *out, struct err *err)
+{
+    struct word_cuts cuts = word_cuts_of(with->found->cuts);
+    struct arena *arena = with->arena;
+    size_t count = with->found->sentence_count;
+
+    out->grams = arena_array(arena, count + 1, sizeof *out->grams);
+    out->sentences = arena_array(arena, count + 1, sizeof *out->sentences);
+    out->cue = arena_array(arena, count + 1, sizeof *out->cue);
+    out->kin = arena_array(arena, count + 1, sizeof *out->kin);
+    out->all = arena_alloc(arena, sizeof *out->all);
+    if (!out->sentences || !out->cue || !out->kin || !out->grams || !out->all)
+        return err_arena(err, arena);
+    if (!match_heading(with, out, err) || !match_sentences(with, &cuts, out, err))
+        return false;
+    /* Sentences are all of the text but white space: if not, the cuts are not theirs. */
+    bool theirs = !cuts.count || cuts.at == cuts.count;
+    cuts = (struct word_cuts){0};
+    if (!theirs && !match_sentences(with, &cuts, out, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        join(out->all, &out->grams[i]);
+    weigh(with->q, with->found, out);
     return true;
 }
 
@@ -625,9 +662,10 @@ bool candidates_rank(struct analyser *analyser, struct arena *arena, const struc
     if (!list)
         return err_arena(err, arena);
     for (size_t i = 0; i < count; i++) {
+        const struct matching with = {analyser, arena, q, &found[i]};
         struct passage_match m = {0};
 
-        if (!match_passage(analyser, arena, q, &found[i], &m, err))
+        if (!match_passage(&with, &m, err))
             return false;
         for (size_t k = 0; k < found[i].sentence_count; k++) {
             struct candidate *c = &list[made++];

@@ -63,6 +63,7 @@ bool asked_has_kin(const struct asked *asked, struct str stem);
 /* A passage found, decoded, cut into sentences. */
 struct found {
     struct str key, document_record, title;
+    struct str cuts; /* of its text, where the index has them */
     struct passage passage;
     struct sentence *sentences;
     size_t sentence_count;

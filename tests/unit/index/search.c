@@ -367,6 +367,48 @@ TEST(an_index_without_a_document_is_as_if_it_never_was)
 
 /* --- the format before this one --------------------------------------------------------------- */
 
+static struct str cuts_of_hit(struct lexical *index, struct arena *arena, const char *question)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct lexical_hits hits = ask(view, NULL, arena, question);
+
+    return hits.count ? arena_str(arena, hits.at[0].cuts) : STR_NONE;
+}
+
+/* Through merges, and until a segment is older than they are. */
+TEST(where_words_begin_is_kept)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *dir = test_dir();
+    struct lexical *index = open_index(dir);
+    struct segment_header header;
+    struct err err = {0};
+    char path[512];
+
+    REQUIRE(index && add_one(index, "a", "员工年假 apples", &err) &&
+            add_one(index, "b", "pears", &err));
+    struct word_cuts cuts = word_cuts_of(cuts_of_hit(index, arena, "apples"));
+    EXPECT(cuts.count == 4 && cuts.bits[0] == 5, "%u", cuts.count);
+    EXPECT(cuts_of_hit(index, arena, "pears").len == 0);
+    REQUIRE(compact(index, NULL, &err), "%s", err.text);
+    cuts = word_cuts_of(cuts_of_hit(index, arena, "apples"));
+    EXPECT(cuts.count == 4 && cuts.bits[0] == 5, "%u", cuts.count);
+    lexical_close(&index);
+    struct str bytes = only_segment(dir, arena);
+    REQUIRE(bytes.len > sizeof header);
+    memcpy(&header, bytes.ptr, sizeof header);
+    EXPECT(header.version == SEGMENT_VERSION);
+    header.version = 2;
+    header.crc = segment_header_crc(&header);
+    memcpy((char *)(uintptr_t)bytes.ptr, &header, sizeof header);
+    segment_path(path, dir, 3);
+    REQUIRE(file_store(path, bytes, 0600, &err), "%s", err.text);
+    index = open_index(dir);
+    REQUIRE(index);
+    EXPECT(cuts_of_hit(index, arena, "apples").len == 0, "a segment of before has none");
+    lexical_close(&index);
+}
+
 TEST(segments_without_skips_are_still_read)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);

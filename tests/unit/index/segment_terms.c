@@ -30,7 +30,7 @@ static struct segment *write_terms(const char *dir, uint64_t number, const struc
     struct err err = {0};
     bool ok = segment_create(dir, number, &w, &err) &&
               segment_add_document(w, STR("key"), STR("record"), &err) &&
-              segment_add_passage(w, STR("passage"), lengths, &err);
+              segment_add_passage(w, STR("passage"), STR_NONE, lengths, &err);
 
     for (uint32_t i = 0; ok && i < made->count; i++)
         ok = segment_add_term(w, str_from(made->texts[i]), &posting, 1, &err);

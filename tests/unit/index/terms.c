@@ -106,6 +106,86 @@ TEST(an_analyser_that_was_kept_is_as_good_as_new)
     REQUIRE(analyser_terms(other, arena, STR("whole"), &terms, &err));
 }
 
+static bool same_terms(const struct terms *a, const struct terms *b)
+{
+    bool same = a->count == b->count && a->words == b->words;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = str_eq(a->at[i].text, b->at[i].text) && a->at[i].field == b->at[i].field &&
+               a->at[i].position == b->at[i].position && a->at[i].stop == b->at[i].stop;
+    return same;
+}
+
+/* A part of the text by the cuts of all of it, and by the dictionary. */
+static void expect_part(struct arena *arena, struct analyser *analyser, struct str part,
+                        struct word_cuts *cuts)
+{
+    struct terms got, want;
+    struct err err = {0};
+
+    EXPECT(analyser_terms_cut(analyser, arena, part, cuts, &got, &err), "%s", err.text);
+    EXPECT(analyser_terms(analyser, arena, part, &want, &err), "%s", err.text);
+    EXPECT(same_terms(&got, &want), STR_FMT, STR_ARG(part));
+}
+
+TEST(parts_are_cut_as_the_whole_was)
+{
+    static const struct {
+        const char *name, *parts[4];
+        uint32_t count; /* ideographs */
+    } cases[] = {
+        {"sentences", {"员工每年有十五天年假。", "保险的赔偿，需要审批！", "谁批准？"}, 22},
+        {"scripts", {"A4纸 and 500 pages。", "サーバー室へ。", "국민 연금"}, 11},
+        {"full-width forms and a letter that becomes two", {"ＡＢＣ，公司㍿。", "ｶﾞｲﾄﾞ"}, 9},
+        {"beyond the basic plane", {"𠮷野家的年假。", "𠀋𠀋"}, 8},
+        {"no ideograph", {"Twelve days of leave.", "None."}, 0},
+    };
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct err err = {0};
+
+    REQUIRE(analyser_open(&analyser, &err), "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct str packed, whole = STR_NONE;
+        struct terms terms;
+
+        for (size_t p = 0; p < 4 && cases[i].parts[p]; p++)
+            whole = arena_fmt(arena, STR_FMT "%s\n", STR_ARG(whole), cases[i].parts[p]);
+        REQUIRE(analyser_cut(analyser, arena, whole, &terms, &packed, &err), "%s", err.text);
+        struct word_cuts cuts = word_cuts_of(packed);
+        EXPECT(cuts.count == cases[i].count, "%s: %u", cases[i].name, cuts.count);
+        EXPECT((packed.len == 0) == (cuts.count == 0), "%s", cases[i].name);
+        for (size_t p = 0; p < 4 && cases[i].parts[p]; p++)
+            expect_part(arena, analyser, str_from(cases[i].parts[p]), &cuts);
+        EXPECT(cuts.at == cuts.count, "%s: %u", cases[i].name, cuts.at);
+    }
+}
+
+/* Cuts are believed only where a word begins, and bytes only where they are as many as they say. */
+TEST(cuts_that_cannot_be_right_are_not_used)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct err err = {0};
+    struct str packed;
+    struct terms terms, want;
+
+    REQUIRE(analyser_open(&analyser, &err));
+    REQUIRE(analyser_cut(analyser, arena, STR("员工年假"), &terms, &packed, &err));
+    for (size_t len = 0; len < packed.len; len++)
+        EXPECT(word_cuts_of(str_slice(packed, 0, len)).count == 0, "%zu", len);
+    struct word_cuts cuts = word_cuts_of(packed);
+    REQUIRE(cuts.count == 4 && cuts.bits[0] == 5);
+    cuts.at = 1; /* within a word, and three are left for four */
+    expect_part(arena, analyser, STR("员工年假"), &cuts);
+    EXPECT(cuts.at == 5);
+    expect_part(arena, analyser, STR("年假"), &cuts); /* none are left */
+    cuts = (struct word_cuts){(const uint8_t[]){15}, 4, 0};
+    REQUIRE(analyser_terms_cut(analyser, arena, STR("员工年假"), &cuts, &terms, &err));
+    REQUIRE(analyser_terms(analyser, arena, STR("员工年假"), &want, &err));
+    EXPECT(terms.words == 4 && want.words == 2, "as they say: %u, %u", terms.words, want.words);
+}
+
 TEST(terms_flags)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
