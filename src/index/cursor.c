@@ -3,11 +3,14 @@
 #define K1 1.2
 #define B  0.75
 
+static double norm_of(const struct worth *w, double length)
+{
+    return K1 * (1.0 - B + B * length / w->average);
+}
+
 static double score(const struct worth *w, double times, double length)
 {
-    double norm = K1 * (1.0 - B + B * length / w->average);
-
-    return w->weight * times * (K1 + 1.0) / (times + norm);
+    return w->weight * times * (K1 + 1.0) / (times + norm_of(w, length));
 }
 
 /* Sums of bounds are compared with sums taken in another order: a hair above keeps them bounds. */
@@ -24,6 +27,13 @@ double cursor_score(const struct cursor *c)
 {
     return score(&c->worth, c->times[c->at],
                  segment_passage(c->segment, c->passage).lengths[c->worth.field]);
+}
+
+double cursor_score_bound(const struct cursor *c)
+{
+    double times = c->times[c->at];
+
+    return c->worth.weight * times * (K1 + 1.0) / (times + c->norm_least) * (1.0 + 1e-9);
 }
 
 static double best_of_block(const struct cursor *c)
@@ -55,10 +65,12 @@ static void read_block(struct cursor *c)
     c->passage = c->passages[0];
     c->block_last = c->passages[c->count - 1];
     c->block_bound = c->bound;
+    c->norm_least = K1 * (1.0 - B);
     if (c->block < c->blocks.skip_count) {
         struct skip skip = skip_at(&c->blocks, c->block);
 
         c->block_bound = bound_of(c, &skip);
+        c->norm_least = norm_of(&c->worth, skip.length_min);
     }
 }
 

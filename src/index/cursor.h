@@ -29,6 +29,7 @@ struct cursor {
     uint32_t passage;   /* passages[at], or CURSOR_END */
     double bound;       /* no passage of the list is worth more */
     double block_bound; /* ... of the block */
+    double norm_least;  /* what length comes to in the shortest passage of the block, at least */
     uint32_t block_last;
 };
 
@@ -38,6 +39,8 @@ void cursor_next(struct cursor *c);
 /* To the first passage that is not before `passage`. */
 void cursor_seek(struct cursor *c, uint32_t passage);
 double cursor_score(const struct cursor *c); /* of the passage it stands on */
+/* Not less than that, and not looking at the passage: how long it is stands somewhere else in memory. */
+double cursor_score_bound(const struct cursor *c);
 /* What the list can be worth at most at `passage`, without reading a block. */
 double cursor_bound_at(const struct cursor *c, uint32_t passage);
 

@@ -224,8 +224,13 @@ static bool skip_blocks(struct search *s, size_t first)
 /* With what the lists that matter say, and then the others, largest first, while it is worth asking. */
 static bool may_exceed(struct search *s, size_t first, uint32_t passage)
 {
-    double known = 0, most = threshold(s);
+    double known = 0, bound = first ? s->sums[first - 1] : 0, most = threshold(s);
 
+    for (size_t i = first; i < s->count; i++)
+        if (s->by_bound[i]->passage == passage)
+            bound += cursor_score_bound(s->by_bound[i]);
+    if (bound * (1.0 + 1e-9) <= most)
+        return false;
     for (size_t i = first; i < s->count; i++)
         if (s->by_bound[i]->passage == passage)
             known += cursor_score(s->by_bound[i]);

@@ -5,7 +5,7 @@
 #include "index/segment_format.h"
 #include "sys/file.h"
 
-#define HEAD_STEP     32 /* terms */
+#define HEAD_STEP     8 /* terms */
 #define HEADS_MAX     ((uint32_t)64 * 1024)
 #define SEGMENT_ARENA (64 * KIB + HEADS_MAX * sizeof(uint64_t))
 
@@ -327,7 +327,7 @@ static bool check(struct segment *s, struct err *err)
     return true;
 }
 
-/* Two bytes for eight terms, up to half a MiB. */
+/* A byte a term, up to half a MiB. */
 static bool read_heads(struct segment *s, struct err *err)
 {
     uint32_t step = HEAD_STEP;

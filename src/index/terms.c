@@ -7,17 +7,19 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
+#include "base/scan.h"
 #include "base/utf8.h"
 #include "index/terms_internal.h"
 
 /* What a word became, remembered: a language has few words, and stemming is most of the work. */
 #define STEMS_KEPT      8192 /* a power of two */
-#define STEM_WORD_MAX   22
+#define STEM_WORD_MAX   16
 #define STEMS_FROM_WORD 500 /* a question has fewer */
 struct kept_stem {
+    uint64_t word[2]; /* scan_load_short() */
     uint8_t word_len, stem_len;
     bool stop;
-    char word[STEM_WORD_MAX], stem[STEM_WORD_MAX];
+    char stem[STEM_WORD_MAX];
 };
 
 struct analyser {
@@ -195,17 +197,17 @@ static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word
 }
 
 /* Where a short word's stem is or would be kept; NULL for others. Without memory nothing is kept. */
-static struct kept_stem *place_of_stem(struct analyser *tools, struct str word)
+static struct kept_stem *place_of_stem(struct analyser *tools, struct str word, uint64_t bytes[2])
 {
-    uint32_t hash = 2166136261u; /* FNV-1a: a collision costs a stemming, no more */
-
     if (word.len > STEM_WORD_MAX || tools->words_seen < STEMS_FROM_WORD)
         return NULL;
     if (!tools->stems)
         tools->stems = arena_array(tools->arena, STEMS_KEPT, sizeof *tools->stems);
-    for (size_t i = 0; i < word.len; i++)
-        hash = (hash ^ (uint8_t)word.ptr[i]) * 16777619u;
-    return tools->stems ? &tools->stems[(hash ^ hash >> 15) & (STEMS_KEPT - 1)] : NULL;
+    scan_load_short(word.ptr, word.len, 0, bytes);
+    /* Which words meet in one place costs a stemming, no more. */
+    uint64_t hash = (bytes[0] ^ word.len) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 32 ^ bytes[1]) * 0xff51afd7ed558ccdu;
+    return tools->stems ? &tools->stems[(hash >> 40) % STEMS_KEPT] : NULL;
 }
 
 static bool stem_word(struct analyser *tools, struct str word, struct str *stem, bool *stop,
@@ -226,11 +228,12 @@ static bool stem_word(struct analyser *tools, struct str word, struct str *stem,
 static bool find_stem(struct analyser *tools, struct str word, struct str *stem, bool *stop,
                       struct err *err)
 {
-    struct kept_stem *kept = place_of_stem(tools, word);
+    uint64_t bytes[2] = {0};
+    struct kept_stem *kept = place_of_stem(tools, word, bytes);
 
     tools->words_seen++;
-    if (kept && word.len > 0 && kept->word_len == word.len &&
-        memcmp(kept->word, word.ptr, word.len) == 0) {
+    if (kept && word.len > 0 && kept->word_len == word.len && kept->word[0] == bytes[0] &&
+        kept->word[1] == bytes[1]) {
         *stem = (struct str){kept->stem, kept->stem_len};
         *stop = kept->stop;
         return true;
@@ -241,7 +244,7 @@ static bool find_stem(struct analyser *tools, struct str word, struct str *stem,
         kept->word_len = (uint8_t)word.len;
         kept->stem_len = (uint8_t)stem->len;
         kept->stop = *stop;
-        memcpy(kept->word, word.ptr, word.len);
+        memcpy(kept->word, bytes, sizeof kept->word);
         memcpy(kept->stem, stem->ptr, stem->len);
     }
     return true;
@@ -316,7 +319,7 @@ static bool is_joining_hyphen(const struct scan *scan, int32_t from, int32_t at)
 }
 
 /* Letters and digits; a possessive 's is dropped, so that "company's" is "company". */
-static bool scan_word(struct scan *scan, int32_t *at, struct err *err)
+static bool scan_letters(struct scan *scan, int32_t *at, struct err *err)
 {
     char word[TERM_BYTES_MAX];
     int32_t from = *at, i = from;
@@ -481,7 +484,7 @@ static bool scan_all(struct scan *scan, struct err *err)
             if (!scan_number(scan, &at, err))
                 return false;
         } else if (is_word_rune(rune)) {
-            if (!scan_word(scan, &at, err))
+            if (!scan_letters(scan, &at, err))
                 return false;
         } else {
             U16_FWD_1(scan->text, at, scan->len);

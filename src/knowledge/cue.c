@@ -5,6 +5,7 @@
 #include "knowledge/choose.h"
 #include "knowledge/numeral.h"
 
+#define CHARACTER  ((size_t)3)    /* bytes of an ideograph that is anybody's name */
 #define BEGINNINGS ((size_t)1024) /* of words, told apart at a look: a power of two */
 
 struct cue_words {
@@ -247,12 +248,13 @@ static const char *const back_words[] = {
     "it",   "its",  "they", "their", "this", "these", "that", "those", "he", "she", "his", "her",
     "such", "both", "其",   "该",    "此",   "这",    "它",   "他",    "她", "該",  "這"};
 
-/* Surnames that a Chinese name begins with: the commonest hundred cover most of the people. */
+/* Surnames that a Chinese name begins with: the commonest hundred cover most of the people. Sorted: looked up by
+ * bisection. */
 static const char surnames[] =
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁"
-    "潘蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱"
-    "江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤方張劉陳楊黃趙吳孫"
-    "馬鄭謝許韓馮鄧蔣葉蘇呂盧鍾譚陸賈韋鄒龍賀顧龔萬錢嚴湯";
+    "丁万严付任何余侯冯刘劉卢史叶向吕吳吴呂周唐嚴夏姚姜孔孙孟孫宋尹崔廖张張彭"
+    "徐戴方曹曾朱李杜杨林梁楊武段毛江汤汪沈湯潘熊王田白盧石秦程罗肖胡苏范莫萬"
+    "葉董蒋蔡蔣薛蘇袁覃許謝譚许谢谭賀賈贺贾赵趙邓邱邵邹郑郝郭鄒鄧鄭金錢鍾钟钱"
+    "闫陆陈陳陶陸雷韋韓韦韩顧顾馬馮马高魏黃黄黎龍龔龙龚";
 
 /* A number or name that the question does not have itself. */
 static bool new_term(const struct terms *terms, const struct question *question, bool number)
@@ -269,9 +271,22 @@ static bool new_term(const struct terms *terms, const struct question *question,
 
 bool is_surname(struct str s)
 {
-    struct str all = {surnames, sizeof surnames - 1};
+    size_t from = 0, to = sizeof surnames / CHARACTER;
 
-    return str_find(all, s) < all.len;
+    if (s.len != CHARACTER)
+        return false;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = memcmp(s.ptr, surnames + CHARACTER * middle, CHARACTER);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return false;
 }
 
 /* A surname standing by itself: the dictionary knows no names and falls back to single characters. */

@@ -401,16 +401,6 @@ static enum span_type english_type(const struct line *line, const struct phrase 
     return type;
 }
 
-static bool is_wide_number(struct str text, const struct token *t)
-{
-    static const char *const digits[] = {"一", "二", "三", "四", "五", "六", "七", "八", "九", "十",
-                                         "百", "千", "万", "萬", "两", "兩", "半", "亿", "億"};
-    struct str word = str_slice(text, t->from, t->to);
-
-    return t->shape == SHAPE_WIDE && word.len >= 3 &&
-           is_one_of_words(str_slice(word, 0, 3), digits, ARRAY_LEN(digits));
-}
-
 static void extend(const struct ranking *k, struct phrase *p)
 {
     const struct token *t = token_at(p->line, p->j++);
@@ -421,7 +411,7 @@ static void extend(const struct ranking *k, struct phrase *p)
     p->marks += t->shape == SHAPE_MARK;
     p->names += t->shape == SHAPE_NAME || t->shape == SHAPE_ACRONYM || t->shape == SHAPE_OPENING;
     p->numbers += t->shape == SHAPE_NUMBER || t->shape == SHAPE_YEAR ||
-                  t->shape == SHAPE_NUMBER_WORD || (k->zh && is_wide_number(p->line->text, t));
+                  t->shape == SHAPE_NUMBER_WORD || (k->zh && t->counts);
     p->idf_max = fmaxf(p->idf_max, t->idf);
     p->weight += t->weight;
     p->has_focus = p->has_focus || (k->asking.focus && t->stem == k->asking.focus);

@@ -42,6 +42,7 @@ struct token {
     uint32_t asked; /* 1 + number in question.asked; 0: none */
     float weight;   /* of the question's words: idf; kin counts in part */
     bool shared;    /* of the question, exactly */
+    bool counts;    /* begins with a Chinese digit */
 };
 struct token_list {
     struct token *at;

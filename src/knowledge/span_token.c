@@ -21,8 +21,8 @@ uint32_t text_hash(struct str s)
 
 bool is_one_of_words(struct str s, const char *const *words, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(s, str_from(words[i])))
+    for (size_t i = 0; i < count && s.len > 0; i++)
+        if (((s.ptr[0] ^ words[i][0]) & ~0x20) == 0 && str_eq_nocase(s, str_from(words[i])))
             return true;
     return false;
 }
@@ -228,6 +228,14 @@ static void compare_with_question(const struct cutter *c, const struct term *ter
         token->weight = PART_WEIGHT * token->idf;
 }
 
+static bool is_wide_number(struct str word)
+{
+    static const char *const digits[] = {"一", "二", "三", "四", "五", "六", "七", "八", "九", "十",
+                                         "百", "千", "万", "萬", "两", "兩", "半", "亿", "億"};
+
+    return word.len >= 3 && is_one_of_words(str_slice(word, 0, 3), digits, ARRAY_LEN(digits));
+}
+
 static bool put_token(struct cutter *c, struct str word, const struct term *term, bool spaced)
 {
     struct token *t = &c->out->at[c->out->count];
@@ -253,6 +261,7 @@ static bool put_token(struct cutter *c, struct str word, const struct term *term
         t->look = t->word;
     else
         t->look = t->shape;
+    t->counts = t->shape == SHAPE_WIDE && is_wide_number(word);
     if (term)
         compare_with_question(c, term, word, t);
     c->out->count++;
