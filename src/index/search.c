@@ -120,7 +120,7 @@ struct search {
 /* What must be exceeded. What equals the worst hit may still come before it. */
 static double threshold(const struct search *s)
 {
-    return s->hits.count == s->query->limit ? nextafter(s->scores[s->hits.count - 1], 0.0) : 0.0;
+    return s->hits.count == s->query->limit ? nextafter(s->scores[0], 0.0) : 0.0;
 }
 
 /* Equals stand by their documents' keys, so that neither what is found nor its order tells how the index came
@@ -135,20 +135,61 @@ static bool comes_before(const struct search *s, double score, uint64_t passage,
     return order ? order < 0 : passage < other;
 }
 
+/* Hits are a heap while they are collected: each stands behind those below it, the worst is the first. */
+static void put_hit(struct search *s, size_t at, double score, uint64_t passage)
+{
+    s->hits.at[at] = (struct lexical_hit){.passage = passage, .score = (float)score};
+    s->scores[at] = score;
+}
+
+static void move_hit(struct search *s, size_t from, size_t to)
+{
+    put_hit(s, to, s->scores[from], s->hits.at[from].passage);
+}
+
+/* The free place moves down from `at` until the hit may stand there. */
+static void sink(struct search *s, size_t at, size_t count, double score, uint64_t passage)
+{
+    for (size_t below; (below = 2 * at + 1) < count; at = below) {
+        if (below + 1 < count &&
+            comes_before(s, s->scores[below], s->hits.at[below].passage, below + 1))
+            below++;
+        if (!comes_before(s, score, passage, below))
+            break;
+        move_hit(s, below, at);
+    }
+    put_hit(s, at, score, passage);
+}
+
+static void rise(struct search *s, size_t at, double score, uint64_t passage)
+{
+    for (size_t above; at > 0 && !comes_before(s, score, passage, above = (at - 1) / 2); at = above)
+        move_hit(s, above, at);
+    put_hit(s, at, score, passage);
+}
+
 static void keep(struct search *s, double score, uint64_t passage)
 {
     struct lexical_hits *hits = &s->hits;
 
-    if (score <= threshold(s) ||
-        (hits->count == s->query->limit && !comes_before(s, score, passage, hits->count - 1)))
+    if (score <= threshold(s))
         return;
-    size_t at = hits->count < s->query->limit ? hits->count++ : hits->count - 1;
-    for (; at > 0 && comes_before(s, score, passage, at - 1); at--) {
-        hits->at[at] = hits->at[at - 1];
-        s->scores[at] = s->scores[at - 1];
+    if (hits->count < s->query->limit)
+        rise(s, hits->count++, score, passage);
+    else if (comes_before(s, score, passage, 0))
+        sink(s, 0, hits->count, score, passage);
+}
+
+/* Best first: the worst goes behind the rest, again and again. */
+static void sort_hits(struct search *s)
+{
+    for (size_t left = s->hits.count; left-- > 1;) {
+        double score = s->scores[left];
+        uint64_t passage = s->hits.at[left].passage;
+
+        move_hit(s, 0, left);
+        sink(s, 0, left, score, passage);
     }
-    hits->at[at] = (struct lexical_hit){.passage = passage, .score = (float)score};
-    s->scores[at] = score;
 }
 
 /* --- one segment ------------------------------------------------------------------------------ */
@@ -350,6 +391,7 @@ bool lexical_search(const struct lexical_view *view, struct arena *arena,
         read_segment(&s);
         s.numbered += view->at[s.segment]->passages;
     }
+    sort_hits(&s);
     for (size_t i = 0; i < s.hits.count; i++) {
         struct lexical_hit *hit = &s.hits.at[i];
         float score = hit->score;

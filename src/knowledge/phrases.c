@@ -31,10 +31,15 @@ static bool is_word_char(char c)
 /* Lower case, white space once, quotation marks of one kind. */
 static bool fold(struct arena *arena, struct str text, struct str *out, struct err *err)
 {
-    struct buf b;
+    char *folded;
+    size_t len = 0;
     bool white = false;
 
-    buf_init(&b, arena, TEXT_MAX);
+    if (text.len >= TEXT_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes is above %zu", text.len, TEXT_MAX);
+    folded = arena_alloc_raw(arena, text.len + 1);
+    if (!folded)
+        return err_arena(err, arena);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
 
@@ -42,12 +47,13 @@ static bool fold(struct arena *arena, struct str text, struct str *out, struct e
             white = true;
             continue;
         }
-        if (white && b.len > 0)
-            buf_char(&b, ' ');
+        if (white && len > 0)
+            folded[len++] = ' ';
         white = false;
-        buf_char(&b, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+        folded[len++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
-    return buf_finish(&b, out, err);
+    *out = (struct str){folded, len};
+    return true;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -48,15 +48,16 @@ static bool read_fields(struct arena *arena, const struct lexical_hit *hit,
 static bool keep_those_that_hold(const struct phrases *phrases, const struct find_wish *wish,
                                  size_t limit, struct lexical_hits *hits, struct err *err)
 {
+    struct arena *scratch CLEANUP(arena_end) = arena_new(8 * MIB);
     size_t kept = 0, looked = 0;
 
+    if (!scratch)
+        return err_no_room(err, "no memory to look for a phrase");
     for (; looked < hits->count && kept < limit; looked++) {
-        struct arena *scratch CLEANUP(arena_end) = arena_new(8 * MIB);
         struct str fields[PHRASE_FIELDS];
         bool hold;
 
-        if (!scratch)
-            return err_no_room(err, "no memory to look for a phrase");
+        arena_rewind(scratch, 0);
         if (!read_fields(scratch, &hits->at[looked], fields, err) ||
             !phrases_hold(scratch, phrases, fields, &hold, err))
             return false;
