@@ -84,20 +84,25 @@ float lexical_idf(const struct lexical_view *view, const struct lexical_filter *
 }
 
 static struct worth worth_of(const struct lexical_view *view, const struct lexical_filter *filter,
-                             const struct term *term, struct str key)
+                             const struct term *term, uint64_t with_term)
 {
     uint64_t passages = passages_in(view, filter);
     uint64_t length = filter ? filter->lengths[term->field] : view->lengths[term->field];
 
     return (struct worth){
-        .weight = idf(passages, passages_with(view, filter, key)) *
-                  (term->field == TERM_PAIR ? PAIR_WEIGHT : 1.0),
+        .weight = idf(passages, with_term) * (term->field == TERM_PAIR ? PAIR_WEIGHT : 1.0),
         .average = passages && length ? (double)length / (double)passages : 1.0,
         .field = term->field,
     };
 }
 
 /* --- the best so far -------------------------------------------------------------------------- */
+
+/* Where a cursor stands: of thirty cursors, too large to be near each other, this is asked for every passage. */
+struct lane {
+    uint32_t passage, block_last;
+    double block_bound;
+};
 
 struct search {
     const struct lexical_view *view;
@@ -106,22 +111,20 @@ struct search {
         char bytes[TERM_BYTES_MAX + 1];
         struct str key;
         struct worth worth;
+        struct term_entry *entries; /* [view->count]; no passages: the segment has no such term */
     } * asked;
     size_t asked_count;
     struct lexical_hits hits;
     double *scores;                     /* of the hits */
+    double most;                        /* what must be exceeded */
     struct cursor *cursors, **by_bound; /* of the segment being read */
+    struct lane *lanes;                 /* of by_bound */
     double *sums;                       /* bounds of by_bound[0..i] */
     size_t count;
+    uint32_t sure_below; /* until this passage skip_blocks() would skip nothing */
     uint32_t segment;
     uint64_t numbered; /* passages of the segments before */
 };
-
-/* What must be exceeded. What equals the worst hit may still come before it. */
-static double threshold(const struct search *s)
-{
-    return s->hits.count == s->query->limit ? nextafter(s->scores[0], 0.0) : 0.0;
-}
 
 /* Equals stand by their documents' keys, so that neither what is found nor its order tells how the index came
  * to be what it is. */
@@ -172,12 +175,14 @@ static void keep(struct search *s, double score, uint64_t passage)
 {
     struct lexical_hits *hits = &s->hits;
 
-    if (score <= threshold(s))
+    if (score <= s->most)
         return;
     if (hits->count < s->query->limit)
         rise(s, hits->count++, score, passage);
     else if (comes_before(s, score, passage, 0))
         sink(s, 0, hits->count, score, passage);
+    if (hits->count == s->query->limit) /* what equals the worst hit may still come before it */
+        s->most = nextafter(s->scores[0], 0.0);
 }
 
 /* Best first: the worst goes behind the rest, again and again. */
@@ -203,32 +208,46 @@ static int compare_bounds(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
+static void look(struct search *s, size_t i)
+{
+    const struct cursor *c = s->by_bound[i];
+
+    s->lanes[i] = (struct lane){c->passage, c->block_last, c->block_bound};
+}
+
+static void seek(struct search *s, size_t i, uint32_t passage)
+{
+    cursor_seek(s->by_bound[i], passage);
+    look(s, i);
+}
+
 static void open_cursors(struct search *s)
 {
     double sum = 0;
 
     s->count = 0;
+    s->sure_below = 0;
     for (size_t i = 0; i < s->asked_count; i++) {
-        struct term_entry entry;
+        const struct term_entry *entry = &s->asked[i].entries[s->segment];
 
-        if (!segment_find_term(s->view->at[s->segment], s->asked[i].key, &entry))
+        if (!entry->passages)
             continue;
         struct cursor *c = &s->cursors[s->count];
         c->order = (uint32_t)i;
-        cursor_open(c, s->view->at[s->segment], &entry, &s->asked[i].worth);
+        cursor_open(c, s->view->at[s->segment], entry, &s->asked[i].worth);
         s->by_bound[s->count++] = c;
     }
     qsort(s->by_bound, s->count, sizeof *s->by_bound, compare_bounds);
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
         s->sums[i] = sum += s->by_bound[i]->bound;
+        look(s, i);
+    }
 }
 
 /* The lists before this one together cannot lift a passage above the threshold. */
 static size_t first_that_matters(const struct search *s, size_t from)
 {
-    double most = threshold(s);
-
-    while (from < s->count && s->sums[from] <= most)
+    while (from < s->count && s->sums[from] <= s->most)
         from++;
     return from;
 }
@@ -238,7 +257,7 @@ static uint32_t next_passage(const struct search *s, size_t first)
     uint32_t next = CURSOR_END;
 
     for (size_t i = first; i < s->count; i++)
-        next = MIN_OF(next, s->by_bound[i]->passage);
+        next = MIN_OF(next, s->lanes[i].passage);
     return next;
 }
 
@@ -250,30 +269,31 @@ static bool skip_blocks(struct search *s, size_t first)
     uint32_t end = CURSOR_END;
 
     for (size_t i = first; i < s->count; i++) {
-        if (s->by_bound[i]->passage == CURSOR_END)
+        if (s->lanes[i].passage == CURSOR_END)
             continue;
-        sum += s->by_bound[i]->block_bound;
-        end = MIN_OF(end, s->by_bound[i]->block_last);
+        sum += s->lanes[i].block_bound;
+        end = MIN_OF(end, s->lanes[i].block_last);
     }
-    if (sum > threshold(s) || end == CURSOR_END)
+    s->sure_below = end;
+    if (sum > s->most || end == CURSOR_END)
         return false;
     for (size_t i = first; i < s->count; i++)
-        cursor_seek(s->by_bound[i], end + 1);
+        seek(s, i, end + 1);
     return true;
 }
 
 /* With what the lists that matter say, and then the others, largest first, while it is worth asking. */
 static bool may_exceed(struct search *s, size_t first, uint32_t passage)
 {
-    double known = 0, bound = first ? s->sums[first - 1] : 0, most = threshold(s);
+    double known = 0, bound = first ? s->sums[first - 1] : 0, most = s->most;
 
     for (size_t i = first; i < s->count; i++)
-        if (s->by_bound[i]->passage == passage)
+        if (s->lanes[i].passage == passage)
             bound += cursor_score_bound(s->by_bound[i]);
     if (bound * (1.0 + 1e-9) <= most)
         return false;
     for (size_t i = first; i < s->count; i++)
-        if (s->by_bound[i]->passage == passage)
+        if (s->lanes[i].passage == passage)
             known += cursor_score(s->by_bound[i]);
     for (size_t i = first; i-- > 0;) {
         struct cursor *c = s->by_bound[i];
@@ -282,7 +302,7 @@ static bool may_exceed(struct search *s, size_t first, uint32_t passage)
         if ((known + s->sums[i]) * (1.0 + 1e-9) <= most ||
             (known + rest + cursor_bound_at(c, passage)) * (1.0 + 1e-9) <= most)
             return false;
-        cursor_seek(c, passage);
+        seek(s, i, passage);
         if (c->passage == passage)
             known += cursor_score(c);
     }
@@ -307,16 +327,20 @@ static void read_segment(struct search *s)
     uint32_t passage;
 
     while ((passage = next_passage(s, first)) != CURSOR_END) {
-        if (skip_blocks(s, first))
+        if (passage >= s->sure_below && skip_blocks(s, first))
             continue;
         if ((!filter || filter_allows(filter, s->segment, passage)) &&
             may_exceed(s, first, passage)) {
             keep(s, score_of(s, passage), s->numbered + passage);
             first = first_that_matters(s, first);
+            s->sure_below = 0;
         }
-        for (size_t i = first; i < s->count; i++)
-            if (s->by_bound[i]->passage == passage)
-                cursor_next(s->by_bound[i]);
+        for (size_t i = first; i < s->count; i++) {
+            if (s->lanes[i].passage != passage)
+                continue;
+            cursor_next(s->by_bound[i]);
+            look(s, i);
+        }
     }
 }
 
@@ -330,6 +354,23 @@ static bool is_repeat(const struct search *s, struct str key)
     return false;
 }
 
+/* How many passages have it, that may be seen. */
+static uint64_t look_up(const struct search *s, const struct asked *asked)
+{
+    const struct lexical_filter *filter = s->query->filter;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < s->view->count; i++) {
+        struct term_entry *entry = &asked->entries[i];
+
+        if (!segment_find_term(s->view->at[i], asked->key, entry))
+            entry->passages = 0;
+        sum +=
+            filter && entry->passages ? allowed_in(filter, i, entry, UINT64_MAX) : entry->passages;
+    }
+    return sum;
+}
+
 static void ask(struct search *s, size_t i)
 {
     const struct term *term = &s->query->terms->at[i];
@@ -338,7 +379,7 @@ static void ask(struct search *s, size_t i)
     asked->key = term_key(term, asked->bytes);
     if (term->stop || is_repeat(s, asked->key))
         return;
-    asked->worth = worth_of(s->view, s->query->filter, term, asked->key);
+    asked->worth = worth_of(s->view, s->query->filter, term, look_up(s, asked));
     asked->worth.weight *= s->query->weights ? (double)s->query->weights[i] : 1.0;
     s->asked_count++;
 }
@@ -352,12 +393,18 @@ static bool prepare(struct search *s, struct arena *arena, struct err *err)
     s->asked = arena_array(arena, terms + 1, sizeof *s->asked);
     if (!s->hits.at || !s->scores || !s->asked)
         return err_arena(err, arena);
+    for (size_t i = 0; i < terms; i++) {
+        s->asked[i].entries = arena_array(arena, s->view->count + 1, sizeof *s->asked[i].entries);
+        if (!s->asked[i].entries)
+            return err_arena(err, arena);
+    }
     for (size_t i = 0; i < terms; i++)
         ask(s, i);
     s->cursors = arena_array(arena, s->asked_count + 1, sizeof *s->cursors);
     s->by_bound = arena_array(arena, s->asked_count + 1, sizeof *s->by_bound);
+    s->lanes = arena_array(arena, s->asked_count + 1, sizeof *s->lanes);
     s->sums = arena_array(arena, s->asked_count + 1, sizeof *s->sums);
-    return (s->cursors && s->by_bound && s->sums) || err_arena(err, arena);
+    return (s->cursors && s->by_bound && s->lanes && s->sums) || err_arena(err, arena);
 }
 
 struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t passage)
