@@ -1,5 +1,7 @@
 #include "cache/cache_internal.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/pages.h"
@@ -185,36 +187,55 @@ static void release(void *ticket)
     flight_unref(&t->flight);
 }
 
-bool cache_look_up(struct cache *cache, struct arena *arena, const struct cache_ask *ask,
-                   struct cache_ticket **out, struct err *err)
+/* Without what is asked, which the caller fills in where there is any. NULL: no memory. */
+static struct cache_ticket *new_ticket(struct cache *cache, struct arena *arena)
 {
-    memory_expect(cache->memory, &ask->key);
-    if (cache->disk)
-        disk_expect(cache->disk, &ask->key);
-
-    struct cache_ticket *t = arena_alloc(arena, sizeof *t);
+    struct cache_ticket *t = arena_alloc_raw(arena, sizeof *t);
 
     if (!t)
-        return err_arena(err, arena);
+        return NULL;
+    memset(t, 0, offsetof(struct cache_ticket, ask));
     t->cache = cache;
     t->arena = arena;
-    t->ask = *ask;
-    if (!arena_defer(arena, release, t))
+    return arena_defer(arena, release, t) ? t : NULL;
+}
+
+bool cache_find(struct cache *cache, struct arena *arena, const struct cache_key *key,
+                const struct cache_plan *plan, struct cache_ticket **out, struct err *err)
+{
+    struct cache_ticket *t;
+    struct entry *e;
+
+    memory_expect(cache->memory, key);
+    t = new_ticket(cache, arena);
+    if (!t)
         return err_arena(err, arena);
     *out = t;
-    if (ask->plan.may_read && find_in_memory(t))
+    e = plan->may_read ? memory_get(cache->memory, key, clock_wall(), plan->max_age) : NULL;
+    if (!e)
         return true;
+    atomic_fetch_add(&cache->hits_memory, 1);
+    return hit(t, e);
+}
+
+void cache_look_up(struct cache_ticket *t, const struct cache_ask *ask)
+{
+    struct cache *cache = t->cache;
+
+    ASSERT(t->part == CACHE_BYPASSES);
+    if (cache->disk)
+        disk_expect(cache->disk, &ask->key);
+    t->ask = *ask;
     if (!ask->plan.may_store) { /* only what is there */
         if (ask->plan.may_read)
             (void)find_below(t);
-        return true;
+        return;
     }
     switch (flight_board(cache->flights, &ask->key, !ask->plan.may_read, &t->flight)) {
     case FLIGHT_LEADS: lead(t); break;
     case FLIGHT_JOINS: (void)join(t); break;
     case FLIGHT_NONE: break;
     }
-    return true;
 }
 
 enum cache_part cache_part(const struct cache_ticket *ticket)

@@ -3,7 +3,7 @@
  *          others share (shared.h). What a lower level has is brought up.
  * A request's way, by its ticket:
  *
- *   cache_look_up --hit--> cache_answer ------------------------------------------.
+ *   cache_find, then cache_look_up --hit--> cache_answer -------------------------.
  *        |--leads--> (the request is called) --> cache_keep: tee, others read on --+--> cache_leave
  *        '--joins--> cache_join --the leader's answer, as it goes------------------'    on every path
  *                        '--again: it failed before it said anything--> cache_look_up
@@ -65,9 +65,13 @@ void cache_recall(struct cache *cache, const struct cache_identity *from, struct
 /* When it was looked up: a key that has an answer is worth remembering, with notes for the next who asks. */
 void cache_remember(struct cache *cache, const struct cache_identity *from,
                     const struct cache_recall *recall, bool hit, struct str notes);
-/* Texts of `ask` are the request's. *out lives in the arena. */
-SUSPENDS bool cache_look_up(struct cache *cache, struct arena *arena, const struct cache_ask *ask,
-                            struct cache_ticket **out, struct err *err) MUST_CHECK;
+/* In memory, for which the key is enough: *out hits, or bypasses and cache_look_up() asks further down. *out lives in
+ * the arena. */
+bool cache_find(struct cache *cache, struct arena *arena, const struct cache_key *key,
+                const struct cache_plan *plan, struct cache_ticket **out, struct err *err)
+    MUST_CHECK;
+/* Texts of `ask` are the request's. */
+SUSPENDS void cache_look_up(struct cache_ticket *ticket, const struct cache_ask *ask);
 enum cache_part cache_part(const struct cache_ticket *ticket); /* NULL: bypasses */
 /* CACHE_HITS: what is kept; valid as long as the arena. NULL: no memory in it. */
 struct answer *cache_answer(struct cache_ticket *ticket) MUST_CHECK;

@@ -35,7 +35,6 @@ struct cache {
 struct cache_ticket {
     struct cache *cache;
     struct arena *arena;
-    struct cache_ask ask;
     enum cache_part part;
     struct entry *entry;   /* HITS, and a whole answer that was led or joined */
     struct flight *flight; /* LEADS, JOINS */
@@ -49,6 +48,7 @@ struct cache_ticket {
     struct scope *work;   /* of the fiber that fetches, while it does */
     struct event fetched; /* it has ended */
     bool fetches, left;
+    struct cache_ask ask; /* last: what was found by its key alone has none */
 };
 
 /* Into every level, if it may be kept at all. True: it is. */

@@ -446,13 +446,22 @@ static void nothing_to_end(struct answer *answer)
     (void)answer;
 }
 
+/* In place: a meter is half a kilobyte, nearly all of it zeros. */
+static void put_meter(struct chat_meter *zeroed, const struct entry *e)
+{
+    zeroed->usage = e->facts.usage;
+    zeroed->finished = true;
+    zeroed->done = true;
+    zeroed->content_bytes = e->facts.content_bytes;
+    zeroed->events = e->facts.events;
+}
+
 struct chat_meter meter_of(const struct entry *e)
 {
-    return (struct chat_meter){.usage = e->facts.usage,
-                               .finished = true,
-                               .done = true,
-                               .content_bytes = e->facts.content_bytes,
-                               .events = e->facts.events};
+    struct chat_meter meter = {0};
+
+    put_meter(&meter, e);
+    return meter;
 }
 
 struct answer *cache_answer(struct cache_ticket *t)
@@ -462,17 +471,17 @@ struct answer *cache_answer(struct cache_ticket *t)
 
     if (!answer)
         return NULL;
-    *answer = (struct answer){.status = f->status,
-                              .streaming = f->streaming,
-                              .content_type = f->content_type,
-                              .provider = f->provider,
-                              .remote_model = f->remote_model,
-                              .request_id = f->request_id,
-                              .citations = f->citations,
-                              .next = next_whole,
-                              .end = nothing_to_end,
-                              .own = t};
-    answer->meter = meter_of(t->entry);
+    answer->status = f->status;
+    answer->streaming = f->streaming;
+    answer->content_type = f->content_type;
+    answer->provider = f->provider;
+    answer->remote_model = f->remote_model;
+    answer->request_id = f->request_id;
+    answer->citations = f->citations;
+    answer->next = next_whole;
+    answer->end = nothing_to_end;
+    answer->own = t;
+    put_meter(&answer->meter, t->entry);
     t->whole = f->body;
     t->notes = f->notes;
     return answer;

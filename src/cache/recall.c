@@ -27,7 +27,7 @@ enum part {
 struct question {
     atomic_uint refs;
     size_t got;      /* bytes of the page */
-    uint64_t number; /* no other has had it */
+    uint64_t number; /* no other has had it; its rest by RECALL_SLOTS is the slot's place */
     struct cache_key key;
     bool stream;
     uint8_t notes_len;
@@ -70,6 +70,9 @@ static uint64_t mix(uint64_t n, uint64_t word)
 /* The same question of two tenants stands in two slots. */
 static struct slot *slot_of(struct recall *all, const struct cache_identity *from)
 {
+    if (from->seen) /* it was looked for already */
+        return &all->slots[from->seen % RECALL_SLOTS];
+
     struct str tenant = from->tenant, body = from->text;
     struct str end = str_slice(tenant, tenant.len - MIN_OF(tenant.len, (size_t)16), tenant.len);
     uint64_t n = body.len, words[2];
@@ -151,9 +154,11 @@ static bool is_same(const struct question *q, const struct str parts[PARTS],
 }
 
 /* NULL: too large, or too much is remembered already. */
-static struct question *new_question(struct recall *all, const struct cache_identity *from,
-                                     const struct cache_key *key, struct str notes)
+static struct question *new_question(struct recall *all, const struct slot *slot,
+                                     const struct cache_identity *from, const struct cache_key *key,
+                                     struct str notes)
 {
+    uint64_t turn = atomic_fetch_add(&all->questions, 1) + 1;
     struct str parts[PARTS];
     size_t need = sizeof(struct question), got;
     struct question *q;
@@ -173,7 +178,7 @@ static struct question *new_question(struct recall *all, const struct cache_iden
     *q = (struct question){.got = got,
                            .key = *key,
                            .stream = from->stream,
-                           .number = atomic_fetch_add(&all->questions, 1) + 1,
+                           .number = turn * RECALL_SLOTS + (uint64_t)(slot - all->slots),
                            .notes_len = (uint8_t)notes.len};
     atomic_init(&q->refs, 1);
     if (notes.len)
@@ -235,7 +240,7 @@ void recall_put(struct recall *all, const struct cache_identity *from, const str
     if (!slot)
         return;
     replace(all, slot, NULL); /* its bytes may be those that are missing */
-    q = new_question(all, from, key, notes);
+    q = new_question(all, slot, from, key, notes);
     if (q)
         replace(all, slot, q);
 }

@@ -57,39 +57,69 @@ bool request_is_sampled(const struct request *req)
 
 /* ---- look_up ---- */
 
-static void put_target(struct buf *to, const struct model *m)
+static size_t target_bytes(const struct model *m)
 {
-    buf_str(to, m->provider ? m->provider->name : STR("weir"));
-    buf_char(to, '\n');
-    buf_str(to, m->provider ? m->provider->url_text : STR(""));
-    buf_char(to, '\n');
-    buf_str(to, m->remote_name);
-    buf_char(to, '\n');
+    return (m->provider ? m->provider->name.len + m->provider->url_text.len : strlen("weir")) +
+           m->remote_name.len + 3;
 }
 
-/* Who may answer this key under the name: when another deployment does, the old one's answers are not found, and
- * what a model made is not given to who may not ask it. */
-static bool target_of(const struct request *req, struct str *out, struct err *err)
+static char *put_line(char *at, struct str text)
+{
+    if (text.len)
+        memcpy(at, text.ptr, text.len);
+    at[text.len] = '\n';
+    return at + text.len + 1;
+}
+
+static char *put_target(char *at, const struct model *m)
+{
+    at = put_line(at, m->provider ? m->provider->name : STR("weir"));
+    at = put_line(at, m->provider ? m->provider->url_text : STR(""));
+    return put_line(at, m->remote_name);
+}
+
+/* Room for all who stand in the row. */
+static size_t row_bytes(const struct route *row)
+{
+    size_t bytes = row->name.len + row->group_count;
+
+    for (size_t g = 0; g < row->group_count; g++)
+        for (size_t i = 0; i < row->groups[g].count; i++)
+            bytes += target_bytes(row->groups[g].candidates[i].model);
+    return bytes;
+}
+
+static char *put_row(const struct request *req, char *at)
 {
     const struct route *row = req->row;
-    struct buf b;
 
-    buf_init(&b, req->arena, 64 * KIB);
-    if (!row) {
-        put_target(&b, req->model);
-        return buf_finish(&b, out, err);
-    }
-    buf_str(&b, row->name);
+    memcpy(at, row->name.ptr, row->name.len);
+    at += row->name.len;
     for (size_t g = 0; g < row->group_count; g++) {
-        buf_char(&b, '>');
+        *at++ = '>';
         for (size_t i = 0; i < row->groups[g].count; i++) {
             const struct model *model = row->groups[g].candidates[i].model;
 
             if (request_may_ask(req, model))
-                put_target(&b, model);
+                at = put_target(at, model);
         }
     }
-    return buf_finish(&b, out, err);
+    return at;
+}
+
+/* Who may answer this key under the name: when another deployment does, the old one's answers are not found, and
+ * what a model made is not given to who may not ask it. Written on the way of every hit: room is counted once. */
+static bool target_of(const struct request *req, struct str *out, struct err *err)
+{
+    size_t room = req->row ? row_bytes(req->row) : target_bytes(req->model);
+    char *text = arena_alloc_raw(req->arena, room), *end;
+
+    if (!text)
+        return err_arena(err, req->arena);
+    end = req->row ? put_row(req, text) : put_target(text, req->model);
+    *out = (struct str){text, (size_t)(end - text)};
+    ASSERT(out->len <= room);
+    return true;
 }
 
 /* What is said beside the body: in the path, what is done with the model and in which framing; in the head, which
@@ -256,20 +286,34 @@ static void name_speaker(struct request *req)
         }
 }
 
+/* Not in memory: further down, or being asked by somebody, or to be asked by us. */
+static NOINLINE SUSPENDS bool look_further(struct request *req, const struct cache_wish *wish,
+                                           const struct cache_plan *plan,
+                                           const struct cache_identity *identity, struct err *err)
+{
+    struct cache_ask ask;
+
+    if (!fill_ask(req, wish, plan, identity, &ask, err))
+        return false;
+    ask.key = req->cache_key;
+    cache_look_up(req->ticket, &ask);
+    return true;
+}
+
 static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_wish *wish,
                                         const struct cache_plan *plan, struct err *err)
 {
     struct cache *cache = settings_of(req)->cache;
     struct cache_identity identity;
     struct cache_recall recall;
-    struct cache_ask ask;
     bool hit;
 
-    if (!identify(req, plan, &identity, err) || !find_key(req, &identity, &recall, err) ||
-        !fill_ask(req, wish, plan, &identity, &ask, err))
+    if (!identify(req, plan, &identity, err) || !find_key(req, &identity, &recall, err))
         return false;
-    ask.key = req->cache_key = recall.key;
-    if (!cache_look_up(cache, req->arena, &ask, &req->ticket, err))
+    req->cache_key = recall.key;
+    if (!cache_find(cache, req->arena, &recall.key, plan, &req->ticket, err))
+        return false;
+    if (cache_part(req->ticket) != CACHE_HITS && !look_further(req, wish, plan, &identity, err))
         return false;
     hit = cache_part(req->ticket) == CACHE_HITS;
     if (hit != recall.known)
@@ -277,10 +321,7 @@ static NOINLINE SUSPENDS bool take_part(struct request *req, const struct cache_
     if (!hit)
         return true;
     req->answer = cache_answer(req->ticket);
-    if (!req->answer)
-        return err_arena(err, req->arena);
-    name_speaker(req);
-    return recall_losses(req, err);
+    return req->answer ? recall_losses(req, err) : err_arena(err, req->arena);
 }
 
 struct str request_cache_control(const struct request *req)
