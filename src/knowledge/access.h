@@ -14,6 +14,7 @@
 struct access {
     const struct lexical_view *view;
     const struct lexical_filter *filter; /* NULL: all of the view */
+    struct readings_memo *memo; /* readings.h; of one question: in a copy of its own, else NULL */
 };
 bool access_borrow(struct knowledge *knowledge, const struct knowledge_question *question,
                    struct access **out, struct err *err) MUST_CHECK;

@@ -17,6 +17,12 @@ static_assert(READINGS_WORDS == 8, "the note says so");
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
+struct looked_up {
+    struct str word;
+    bool family_alone;
+    size_t count;
+    struct near_word near[NEAR_WORDS_MAX];
+};
 struct finding {
     const struct access *access;
     struct arena *arena;
@@ -25,12 +31,47 @@ struct finding {
     size_t words;
 };
 
+/* Without memory nothing is remembered. */
+static void remember(struct readings_memo *memo, const struct near_query *query,
+                     const struct near_word near[NEAR_WORDS_MAX], size_t count)
+{
+    if (!memo->at)
+        memo->at = arena_array(memo->arena, READINGS_REMEMBERED, sizeof *memo->at);
+    if (!memo->at || memo->count == READINGS_REMEMBERED)
+        return;
+    struct looked_up *new = &memo->at[memo->count];
+    *new = (struct looked_up){.word = arena_str(memo->arena, query->term->text),
+                              .family_alone = query->family_alone,
+                              .count = count};
+    memcpy(new->near, near, count * sizeof *near);
+    memo->count += new->word.ptr != NULL;
+}
+
+static size_t look_up(const struct access *access, const struct near_query *query,
+                      struct near_word near[NEAR_WORDS_MAX])
+{
+    struct readings_memo *memo = access->memo;
+
+    for (size_t i = 0; memo && i < memo->count; i++) {
+        const struct looked_up *known = &memo->at[i];
+
+        if (known->family_alone == query->family_alone && str_eq(known->word, query->term->text)) {
+            memcpy(near, known->near, known->count * sizeof *near);
+            return known->count;
+        }
+    }
+    size_t count = lexical_near(access->view, query, near);
+    if (memo)
+        remember(memo, query, near, count);
+    return count;
+}
+
 static bool read_word(struct finding *f, size_t term, bool is_unknown, struct err *err)
 {
     struct near_query query = {
         .term = &f->terms->at[term], .filter = f->access->filter, .family_alone = !is_unknown};
     struct near_word near[NEAR_WORDS_MAX];
-    size_t count = lexical_near(f->access->view, &query, near);
+    size_t count = look_up(f->access, &query, near);
 
     for (size_t i = 0; i < count; i++) {
         struct word_reading *reading = &f->out->at[f->out->count++];

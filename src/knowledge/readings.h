@@ -26,6 +26,14 @@ struct readings {
     size_t count;
     bool limited; /* there were more words than are looked up */
 };
+/* What was looked up for a question, which its parts and its order ask again: a look at near words reads some
+ * thousands of the dictionary's. Zeros and the arena are an empty one; access.memo. */
+#define READINGS_REMEMBERED 32
+struct readings_memo {
+    struct arena *arena;
+    struct looked_up *at;
+    size_t count;
+};
 bool readings_find(const struct access *access, struct arena *arena, const struct terms *terms,
                    struct readings *out, struct err *err) MUST_CHECK;
 /* Behind the question's own terms. */

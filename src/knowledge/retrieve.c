@@ -137,7 +137,9 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
                 size_t limit, struct passages_found *out, struct err *err)
 {
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
-    struct access *access CLEANUP(access_release) = NULL;
+    struct access *borrowed CLEANUP(access_release) = NULL;
+    struct readings_memo memo = {.arena = arena};
+    struct access access;
     struct passages_found found = {0};
     struct way_request request = {
         .arena = arena, .limit = limit, .way = WAY_CHOOSE, .reads = !question->order};
@@ -155,15 +157,16 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
-    if (!access_borrow(k, question, &access, err) ||
+    if (!access_borrow(k, question, &borrowed, err) ||
         !analyser_open_kept(k->analysers, &analyser, err) ||
         !phrases_read(arena, request.text, &phrases, err))
         return false;
-    request.access = access;
+    access = (struct access){borrowed->view, borrowed->filter, &memo};
+    request.access = &access;
     request.analyser = analyser;
     if (!read_terms(&request, &phrases, &terms, &readings, err))
         return false;
-    order.access = access;
+    order.access = &access;
     order.analyser = analyser;
     order.text = request.text;
     if (!find(&request, &phrases, &wish, &ways, err) ||
@@ -173,14 +176,14 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     ways.hits.count = MIN_OF(ways.hits.count, limit);
     if (!tell_readings(&request, &wish, &readings, &ways.hits, err))
         return false;
-    found.retrieval = way_of(&wish, access, ways.way);
+    found.retrieval = way_of(&wish, &access, ways.way);
     found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
     if (!found.list)
         return err_arena(err, arena);
     for (; found.count < ways.hits.count; found.count++)
         if (!cite_hit(arena, &ways.hits.at[found.count], &found.list[found.count], err) ||
             (ways.paths &&
-             !cite_way(access, arena, &ways.paths[found.count], &found.list[found.count], err)))
+             !cite_way(&access, arena, &ways.paths[found.count], &found.list[found.count], err)))
             return false;
     *out = found;
     return true;

@@ -78,6 +78,35 @@ TEST(words_that_are_nowhere_are_read_as_what_they_look_like_and_said_so)
     }
 }
 
+/* What was looked up once is given again, a word that is right and one that is not apart. */
+TEST(what_was_looked_up_for_a_question_is_remembered)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct err err = {0};
+
+    REQUIRE(rig_open(&rig) && write_documents(&rig) && analyser_open(&analyser, &err));
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(rig.knowledge->index);
+    struct readings_memo memo = {.arena = rig.arena};
+    const struct access plain = {.view = view}, remembers = {.view = view, .memo = &memo};
+    for (int round = 0; round < 3; round++) {
+        struct terms terms;
+        struct readings want, got;
+
+        REQUIRE(analyser_terms(analyser, rig.arena, STR("houshold inflationary reciepts times"),
+                               &terms, &err));
+        REQUIRE(readings_find(&plain, rig.arena, &terms, &want, &err), "%s", err.text);
+        REQUIRE(readings_find(&remembers, rig.arena, &terms, &got, &err), "%s", err.text);
+        REQUIRE(want.count >= 3 && got.count == want.count, "%zu", got.count);
+        for (size_t i = 0; i < want.count; i++)
+            EXPECT(str_eq(got.at[i].as.text, want.at[i].as.text) &&
+                       got.at[i].is_spelling == want.at[i].is_spelling &&
+                       got.at[i].term == want.at[i].term,
+                   "%d: " STR_FMT, round, STR_ARG(got.at[i].as.text));
+        EXPECT(memo.count >= 3 && memo.count <= terms.count, "%zu", memo.count);
+    }
+}
+
 /* What somebody insists on is what he means. */
 TEST(quoted_words_are_read_as_nothing_else)
 {
