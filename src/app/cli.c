@@ -413,7 +413,11 @@ static int report(const struct err *err, bool json)
         text[b.len] = 0;
         printf("%s\n", text);
     } else {
-        fprintf(stderr, "weir: %s\n", err->text);
+        char text[sizeof err->text];
+
+        memcpy(text, err->text, sizeof text);
+        cli_disarm(text, strlen(text));
+        fprintf(stderr, "weir: %s\n", text);
     }
     return err->code == ERR_INVALID ? 2 : 1;
 }

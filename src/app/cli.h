@@ -110,6 +110,11 @@ SUSPENDS bool cli_list(struct cli *cli, struct str path, const char *const *colu
 struct str cli_escape(struct cli *cli, struct str text);
 /* Text at a path of the answer, "" when absent. */
 struct str cli_text(struct cli *cli, const struct json *j, json_ref object, const char *key);
+/* As a terminal may be shown it: files and texts are whoever's, and control characters of theirs (but line feed and tab)
+ * would be orders to it. Each byte of one is "?" then; in place. */
+void cli_disarm(char *text, size_t len);
+/* A string of a reply, so; STR_NONE: it is none, or memory is gone. */
+struct str cli_string(struct cli *cli, const struct json *j, json_ref v);
 void cli_print_json(const struct json *j);
 bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line end */
 

@@ -67,13 +67,41 @@ SUSPENDS bool cli_call(struct cli *cli, const char *method, struct str path, str
     return cli_open(cli, method, path, body, &call, err) && read_answer(cli, call, out, err);
 }
 
+void cli_disarm(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)text[i], next = i + 1 < len ? (uint8_t)text[i + 1] : 0;
+
+        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+            text[i] = '?';
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080 to U+009F */
+            text[i] = text[i + 1] = '?';
+    }
+}
+
+struct str cli_string(struct cli *cli, const struct json *j, json_ref v)
+{
+    struct str text;
+
+    if (!v || !json_str(j, v, cli->arena, &text))
+        return STR_NONE;
+    char *shown = arena_alloc_raw(cli->arena, text.len + 1);
+    if (!shown)
+        return STR_NONE;
+    memcpy(shown, text.ptr, text.len);
+    cli_disarm(shown, text.len);
+    return (struct str){shown, text.len};
+}
+
 struct str cli_text(struct cli *cli, const struct json *j, json_ref object, const char *key)
 {
     json_ref v = json_get(j, object, str_from(key));
     struct str text = STR("");
 
-    if (json_kind(j, v) == JSON_STRING)
-        return json_str(j, v, cli->arena, &text) ? text : STR("");
+    if (json_kind(j, v) == JSON_STRING) {
+        text = cli_string(cli, j, v);
+        return text.ptr ? text : STR("");
+    }
     return v && json_kind(j, v) != JSON_NULL ? json_raw(j, v) : text;
 }
 
@@ -463,8 +491,8 @@ static struct str text_of(struct cli *cli, const struct json *j, json_ref v)
 {
     struct str text = json_raw(j, v);
 
-    if (json_kind(j, v) == JSON_STRING && !json_str(j, v, cli->arena, &text))
-        text = STR("");
+    if (json_kind(j, v) == JSON_STRING)
+        text = cli_string(cli, j, v);
     return json_kind(j, v) == JSON_NULL ? STR("-") : text;
 }
 

@@ -147,9 +147,9 @@ static void print_warnings(struct cli *cli, const struct json *j)
     json_ref warnings = json_get(j, json_root(j), STR("warnings"));
 
     for (json_ref w = json_first(j, warnings); w; w = json_next(j, w)) {
-        struct str text;
+        struct str text = cli_string(cli, j, w);
 
-        if (json_str(j, w, cli->arena, &text))
+        if (text.ptr)
             fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(text));
     }
 }

@@ -93,6 +93,7 @@ static struct str vectors_of(const struct watch *w, const struct json *j)
     return text.ptr ? text : STR("");
 }
 
+/* Without wrapping: of a line wider than the terminal the next one would wipe the last row alone. */
 static void draw_bar(struct watch *w, const struct json *j)
 {
     uint64_t known = number_at(w->cli, j, "known"), done = number_at(w->cli, j, "finished");
@@ -102,8 +103,8 @@ static void draw_bar(struct watch *w, const struct json *j)
     for (unsigned i = 0; i < BAR_CELLS; i++)
         bar[i] = i < cells ? '#' : '-';
     fprintf(stderr,
-            "\r\033[K[%s] %" PRIu64 "/%" PRIu64 ", " STR_FMT " passages, " STR_FMT " failed" STR_FMT
-            "  " STR_FMT,
+            "\r\033[K\033[?7l[%s] %" PRIu64 "/%" PRIu64 ", " STR_FMT " passages, " STR_FMT
+            " failed" STR_FMT "  " STR_FMT "\033[?7h",
             bar, done, known, STR_ARG(cli_text(w->cli, j, json_root(j), "passages")),
             STR_ARG(cli_text(w->cli, j, json_root(j), "failed")), STR_ARG(vectors_of(w, j)),
             STR_ARG(tail_of(cli_text(w->cli, j, json_root(j), "current"))));

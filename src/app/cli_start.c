@@ -123,8 +123,8 @@ static bool print_event(struct cli *cli, const struct sse_event *event, bool *do
     if (json_path(j, "error"))
         return err_set(err, ERR_UNAVAILABLE, "the answer broke off: " STR_FMT,
                        STR_ARG(cli_text(cli, j, json_path(j, "error"), "message")));
-    json_ref content = json_path(j, "choices.0.delta.content");
-    if (content && json_str(j, content, cli->arena, &text))
+    text = cli_string(cli, j, json_path(j, "choices.0.delta.content"));
+    if (text.ptr)
         fwrite(text.ptr, 1, text.len, stdout);
     print_words(cli, j);
     fflush(stdout);
@@ -167,8 +167,9 @@ static bool ask(struct cli *cli, struct err *err)
             return false;
         if (cli->json)
             cli_print_json(j);
-        else if (json_str(j, json_path(j, "choices.0.message.content"), cli->arena, &text))
-            printf(STR_FMT, STR_ARG(text)), print_words(cli, j), printf("\n");
+        else
+            printf(STR_FMT, STR_ARG(cli_string(cli, j, json_path(j, "choices.0.message.content")))),
+                print_words(cli, j), printf("\n");
         return true;
     }
     if (!cli_open(cli, "POST", STR("/v1/chat/completions"), body, &call, err))
