@@ -1,4 +1,5 @@
 /* Models that are added, changed, retired and removed while Weir runs; kept in the store. */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/admin_fields.h"
@@ -125,6 +126,23 @@ static void read_prices(const struct admin_call *call, struct prices *prices)
         field_usd(call, name, price);
 }
 
+/* The first that fits holds: one behind another that always fits would bill what nobody meant. */
+static bool no_row_is_hidden(struct admin_call *call, const struct price_rows *rows,
+                             struct err *err)
+{
+    char field[48];
+
+    for (size_t i = 0; i < rows->count; i++)
+        for (size_t above = 0; above < i; above++)
+            if (price_row_hides(&rows->at[above], &rows->at[i])) {
+                snprintf(field, sizeof field, "prices[%zu]", i);
+                return field_wrong(call, field, err,
+                                   "is never used: prices[%zu] before it holds wherever it would",
+                                   above);
+            }
+    return true;
+}
+
 static bool read_price_rows(struct admin_call *call, struct price_rows *out, struct err *err)
 {
     json_ref list = json_get(call->body, json_root(call->body), STR("prices"));
@@ -132,8 +150,10 @@ static bool read_price_rows(struct admin_call *call, struct price_rows *out, str
     struct err why = {0};
     struct str field;
 
-    if (!list || price_rows_read(call->arena, call->body, list, out, &where, &why))
+    if (!list)
         return true;
+    if (price_rows_read(call->arena, call->body, list, out, &where, &why))
+        return no_row_is_hidden(call, out, err);
     if (why.code != ERR_INVALID) {
         *err = why;
         return false;

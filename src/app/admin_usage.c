@@ -124,6 +124,8 @@ static bool read_query(struct admin_call *call, struct usage_query *query, struc
         query->only[by] = query_text(call, usage_by_names[by]);
     return read_groups(call, &query->by, err) && read_day(call, "to", today, &query->to_day, err) &&
            read_day(call, "from", query->to_day - DAYS_SHOWN + 1, &query->from_day, err) &&
+           (query->from_day <= query->to_day ||
+            err_set(err, ERR_INVALID, "from: this day is behind the last, `to`")) &&
            narrow(call, query, err);
 }
 

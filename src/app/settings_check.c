@@ -141,23 +141,51 @@ static void check_names(struct reading *r)
     }
 }
 
+/* The first that fits holds: one behind another that always fits would bill what nobody meant. */
+static void check_hidden_prices(struct reading *r, const struct price_row *rows, size_t i)
+{
+    const struct price_settings *all = r->settings->prices;
+    char path[SETTING_PATH_MAX], text[120];
+
+    for (size_t above = 0; above < i; above++) {
+        if (!str_eq(all[above].model, all[i].model) || rows[above].prompt.from < 0 ||
+            !price_row_hides(&rows[above], &rows[i]))
+            continue;
+        snprintf(path, sizeof path, "prices.%zu", i);
+        snprintf(text, sizeof text, "is never used: prices.%zu above it holds wherever it would",
+                 above);
+        settings_wrong(r, path, text);
+        return;
+    }
+}
+
 static void check_prices(struct reading *r)
 {
     struct settings *s = r->settings;
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct price_row *rows = arena ? arena_array(arena, s->price_count + 1, sizeof *rows) : NULL;
     bool models = names_known(r, "models");
     char path[SETTING_PATH_MAX];
 
-    for (size_t i = 0; i < s->price_count; i++) {
-        struct token_range tokens;
-        struct hours hours;
+    must(r, rows, "prices", "no memory to check them");
+    for (size_t i = 0; rows && i < s->price_count; i++) {
+        struct price_row *row = &rows[i];
         struct err err = {0};
+        bool good;
 
         snprintf(path, sizeof path, "prices.%zu.model", i);
         must(r, !models || has_model(s, s->prices[i].model), path, "no model has this name");
         snprintf(path, sizeof path, "prices.%zu.hours", i);
-        must(r, hours_parse(s->prices[i].hours, &hours, &err), path, err.text);
+        good = hours_parse(s->prices[i].hours, &row->hours, &err);
+        must(r, good, path, err.text);
         snprintf(path, sizeof path, "prices.%zu.prompt_tokens", i);
-        must(r, token_range_parse(s->prices[i].prompt_tokens, &tokens, &err), path, err.text);
+        good = token_range_parse(s->prices[i].prompt_tokens, &row->prompt, &err) && good;
+        must(r, good, path, err.text);
+        row->tenants = s->prices[i].tenants;
+        if (good)
+            check_hidden_prices(r, rows, i);
+        else
+            row->prompt.from = -1; /* of which nothing follows */
     }
 }
 
@@ -192,24 +220,41 @@ static void check_models(struct reading *r)
     }
 }
 
+static bool is_in_service(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->model_count; i++)
+        if (str_eq(s->models[i].name, name))
+            return s->models[i].lifecycle != LIFE_RETIRED;
+    return true; /* the documents' */
+}
+
 /* Candidates may also come from `weir model add`, so that only the start knows all their names. */
 static void check_candidates(struct reading *r, struct str use, const char *path)
 {
     struct str group, item;
+    bool any = false;
 
     for (struct str groups = use; str_split(&groups, '>', &group);)
         for (struct str rest = group; str_split(&rest, ',', &item);) {
             struct str name = str_trim(str_slice(item, 0, str_find_char(item, '*')));
             struct str text;
 
-            if (has_model(r->settings, name))
+            if (has_model(r->settings, name)) {
+                any = any || is_in_service(r->settings, name);
                 continue;
+            }
             text = arena_fmt(r->problems->arena,
                              "no model of this file is called \"" STR_FMT
                              "\": the start fails unless `weir model add` made it",
                              STR_ARG(str_slice(name, 0, 80)));
             settings_doubtful(r, path, text.ptr ? text.ptr : "");
+            any = true;
         }
+    if (!any)
+        settings_doubtful(r, path,
+                          "all models it names are retired: the start fails unless `weir model "
+                          "change` has brought"
+                          " one back");
 }
 
 static void check_routes(struct reading *r)

@@ -306,7 +306,7 @@ static struct attempt_plan *plan_of(struct request *req, struct model_question *
                                   .groups = req->groups,
                                   .group_count = req->group_count,
                                   .policy = req->policy,
-                                  .label = req->row ? req->row->name : req->model->name,
+                                  .label = request_model_shown(req),
                                   .only_first = req->only_first,
                                   .needs = req->row ? req->needs : 0,
                                   .tokens_in = chat_estimate_tokens(req->chat.prompt_bytes),
@@ -337,5 +337,7 @@ bool candidates_ask(struct request *req, struct model_question *question, struct
     *why = plan->why;
     if (!ok && plan->retry_after)
         req->retry_after = plan->retry_after;
+    if (!ok && err->code == ERR_EXHAUSTED) /* of deployments as of keys */
+        req->problem = "rate_limit_exceeded";
     return ok;
 }

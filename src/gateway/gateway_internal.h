@@ -30,6 +30,7 @@ struct str request_model_shown(const struct request *req); /* as asked for, cut 
 /* Who answered or was asked last; "weir": from documents; empty: nobody. */
 struct str request_provider(const struct request *req);
 struct str request_remote_model(const struct request *req); /* its name for the model */
+bool request_is_named_by_routes(const struct request *req);
 struct str request_deployment(
     const struct request *req); /* the catalogue's; empty: nobody was asked */
 

@@ -7,7 +7,25 @@
 #define LIST_PATH   STR("/v1/models")
 #define GEMINI_PATH STR("/v1beta/models")
 
-static void write_model(struct json_writer *w, const struct model *model, int64_t created)
+/* What is no part of OpenAI's shape stands where all of ours does. */
+static void write_lifecycle(struct json_writer *w, const struct catalogue *c,
+                            const struct model *model)
+{
+    const struct model *next = catalogue_successor(c, model);
+
+    jw_key(w, "weir");
+    jw_object(w);
+    jw_key(w, "lifecycle");
+    jw_cstr(w, lifecycle_name(model->lifecycle));
+    if (next) {
+        jw_key(w, "successor");
+        jw_str(w, next->name);
+    }
+    jw_object_end(w);
+}
+
+static void write_model(struct json_writer *w, const struct catalogue *c, const struct model *model,
+                        int64_t created)
 {
     jw_object(w);
     jw_key(w, "id");
@@ -18,6 +36,8 @@ static void write_model(struct json_writer *w, const struct model *model, int64_
     jw_i64(w, created);
     jw_key(w, "owned_by");
     jw_str(w, model->provider ? model->provider->name : STR("weir"));
+    if (model->lifecycle != LIFE_ACTIVE)
+        write_lifecycle(w, c, model);
     jw_object_end(w);
 }
 
@@ -64,12 +84,40 @@ static const struct model *as_model(struct arena *arena, const struct model *lik
     *out = *like;
     out->name = name;
     out->provider = NULL;
+    out->lifecycle = LIFE_ACTIVE; /* the name's: who stands behind it comes and goes */
     return out;
 }
 
 static bool is_plain_name(struct str name)
 {
     return name.len > 0 && name.ptr[name.len - 1] != '*';
+}
+
+/* Under its own name, as a model. */
+static bool is_offered(const struct request *req, const struct model *model)
+{
+    return model && model->lifecycle != LIFE_RETIRED && request_may_ask(req, model);
+}
+
+static bool is_listed(const struct request *req, struct str name)
+{
+    return is_offered(req, catalogue_find(req->config->catalogue, name));
+}
+
+/* Whether rows for this key have the name, so that it is none of theirs that takes the request. */
+bool request_is_named_by_routes(const struct request *req)
+{
+    const struct route_table *routes = req->config->routes;
+
+    for (size_t i = 0; i < route_count(routes); i++) {
+        const struct route_words *names = &route_at(routes, i)->sets[MATCH_MODEL];
+
+        for (size_t n = 0; n < names->count; n++)
+            if (route_name_fits(names->at[n], req->chat.model) &&
+                first_allowed(req, route_at(routes, i)))
+                return true;
+    }
+    return false;
 }
 
 /* Names of rows that this key may ask and that no model has, each once. */
@@ -85,8 +133,7 @@ static bool add_routes(const struct request *req, struct table *seen, const stru
 
         for (size_t n = 0; like && n < names->count && *count < most; n++) {
             if (!is_plain_name(names->at[n]) || table_get(seen, names->at[n]) ||
-                !principal_may_ask(req->who, names->at[n]) ||
-                catalogue_find(req->config->catalogue, names->at[n]))
+                !principal_may_ask(req->who, names->at[n]) || is_listed(req, names->at[n]))
                 continue;
             out[*count] = as_model(req->arena, like, names->at[n]);
             if (!out[*count] || !table_put(seen, names->at[n], (void *)(uintptr_t)like, NULL))
@@ -156,7 +203,7 @@ bool list_offered(struct request *req, const struct model ***out, size_t *count,
     if (!*out)
         return err_arena(err, req->arena);
     for (size_t i = 0; i < c->model_count; i++)
-        if (request_may_ask(req, &c->models[i]))
+        if (is_offered(req, &c->models[i]))
             (*out)[(*count)++] = &c->models[i];
     table_init(&seen, req->arena, of_routes + of_house + 1);
     if (!add_routes(req, &seen, *out, count, *count + of_routes, err))
@@ -181,7 +228,7 @@ static bool write_all(struct json_writer *w, struct request *req, struct err *er
     jw_key(w, "data");
     jw_array(w);
     for (size_t i = 0; i < count; i++)
-        write_model(w, models[i], req->gateway->started);
+        write_model(w, req->config->catalogue, models[i], req->gateway->started);
     jw_array_end(w);
     jw_object_end(w);
     return true;
@@ -227,7 +274,12 @@ static bool write_one(struct request *req, struct json_writer *w, struct str pat
     if (!decode(req->arena, path, &req->chat.model, err) || !find_offered(req, &req->model, err))
         return false;
     if (!req->model) {
+        const struct model *gone = catalogue_find(req->config->catalogue, req->chat.model);
+
         req->problem = "model_not_found";
+        if (gone && request_may_ask(req, gone) &&
+            !model_still_served(req->config->catalogue, gone, err))
+            return false;
         return err_set(err, ERR_NOT_FOUND,
                        "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
                        STR_ARG(request_model_shown(req)));
@@ -235,7 +287,7 @@ static bool write_one(struct request *req, struct json_writer *w, struct str pat
     if (is_gemini)
         gemini_write_model(w, req->model, req->arena);
     else
-        write_model(w, req->model, req->gateway->started);
+        write_model(w, req->config->catalogue, req->model, req->gateway->started);
     return true;
 }
 

@@ -149,9 +149,11 @@ static void add_attempts(struct reply_head *head, const struct request *req)
         add(head, STR("x-weir-route"), req->row->name);
     if (req->attempts)
         add_number(head, STR("x-weir-attempts"), req->attempts->count, STR(""));
-    if (req->model && req->model->lifecycle == LIFE_DEPRECATED)
-        add(head, STR("x-weir-deprecated"),
-            req->model->successor.len ? req->model->successor : STR("true"));
+    if (req->model && req->model->lifecycle == LIFE_DEPRECATED) {
+        const struct model *next = catalogue_successor(req->config->catalogue, req->model);
+
+        add(head, STR("x-weir-deprecated"), next ? next->name : STR("true"));
+    }
 }
 
 static void add_cache(struct reply_head *head, const struct request *req)
@@ -207,6 +209,13 @@ void reply_head_init(struct reply_head *head, const struct request *req, bool co
     }
 }
 
+/* For its spend, or for more tokens than a minute ever has. */
+static bool is_refused_for_long(const struct request *req)
+{
+    return req->hold.refused == LIMIT_SPEND ||
+           (req->hold.refused == LIMIT_TOKENS && !req->retry_after);
+}
+
 void reply_error(struct request *req, const struct err *err)
 {
     struct reply_head head;
@@ -225,9 +234,8 @@ void reply_error(struct request *req, const struct err *err)
         add(&head, STR("www-authenticate"), STR("Bearer"));
     if (req->retry_after)
         add_number(&head, STR("retry-after"), seconds_up(req->retry_after), STR(""));
-    if (req->problem && str_eq(str_from(req->problem), STR("insufficient_quota")))
-        add(&head, STR("x-should-retry"),
-            STR("false")); /* clients would try again within seconds */
+    if (is_refused_for_long(req)) /* clients would try again within seconds */
+        add(&head, STR("x-should-retry"), STR("false"));
     req->head_sent = true;
     if (http_send(req->http, &head.reply, buf_view(&body), &lost))
         req->sent_bytes += body.len;

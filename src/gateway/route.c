@@ -11,6 +11,11 @@ static const struct answerer *find_answerer(const struct config *config, struct 
 static bool no_such_model(struct request *req, struct err *err)
 {
     req->problem = "model_not_found";
+    if (request_is_named_by_routes(req))
+        return err_set(err, ERR_NOT_FOUND,
+                       "no route for \"" STR_FMT "\" takes this request: they go by its tags, data"
+                       " class, hour, size and needs",
+                       STR_ARG(request_model_shown(req)));
     return err_set(err, ERR_NOT_FOUND,
                    "model \"" STR_FMT "\" does not exist; GET /v1/models lists those that do",
                    STR_ARG(request_model_shown(req)));
@@ -28,7 +33,7 @@ bool choose_the_house(struct request *req, const struct model *model, struct err
 static bool is_alone(struct request *req, const struct model *model, struct err *err)
 {
     req->model = model;
-    if (!model_still_served(model, err)) {
+    if (!model_still_served(req->config->catalogue, model, err)) {
         req->problem = "model_not_found";
         return false;
     }

@@ -517,18 +517,24 @@ static SUSPENDS bool pause_before_again(struct attempting *a, struct err *err)
 static bool say_nobody_free(struct attempting *a, mono_ns until, struct err *err)
 {
     dur_ns wait = until ? MAX_OF(until - fiber_now(), MILLISECOND) : 0;
+    const struct str label = str_slice(a->plan->label, 0, 80);
+    bool alone = candidate_count(a->plan) == 1 &&
+                 str_eq(a->plan->groups[0].candidates[0].model->name, a->plan->label);
 
     a->plan->retry_after = wait;
     if (a->plan->log->count)
         return false; /* the last one's words say more */
-    if (!until)
+    if (!until) {
+        a->plan->retry_after = SECOND; /* nobody knows when one ends */
         return err_set(err, ERR_EXHAUSTED,
-                       "every model of \"" STR_FMT "\" has as many requests in flight as it may",
-                       STR_ARG(str_slice(a->plan->label, 0, 80)));
+                       "%s \"" STR_FMT "\" has as many requests in flight as it may",
+                       alone ? "model" : "every model of", STR_ARG(label));
+    }
     return err_set(err, ERR_UNAVAILABLE,
-                   "every model of \"" STR_FMT "\" is resting after failures; the first is tried "
-                   "again in %" PRId64 " ms",
-                   STR_ARG(str_slice(a->plan->label, 0, 80)), wait / MILLISECOND);
+                   "%s \"" STR_FMT "\" is resting, after failures or as its provider asked by"
+                   " Retry-After; %s is tried again in %" PRId64 ".%" PRId64 " s",
+                   alone ? "model" : "every model of", STR_ARG(label), alone ? "it" : "the first",
+                   wait / SECOND, wait % SECOND / (100 * MILLISECOND));
 }
 
 /* Who is next, waiting for them when it is worth it. False: nobody, or no longer wanted. */

@@ -60,7 +60,7 @@ struct attempt_plan {
     const struct route_group *groups;
     size_t group_count;
     const struct route_policy *policy;
-    struct str label;              /* of the route, or the model: for errors */
+    struct str label;              /* the name that was asked for: for errors */
     bool only_first;               /* no retry, no fallback, no hedge: the client said so */
     uint32_t needs;                /* enum ability */
     int64_t tokens_in, tokens_out; /* estimates: what fits into a window */

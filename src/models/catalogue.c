@@ -1,6 +1,8 @@
 #include "models/dialect.h"
 #include "models/models.h"
 
+#define SUCCESSORS_MAX 16 /* one behind the other */
+
 const struct model *catalogue_find(const struct catalogue *c, struct str name)
 {
     return table_get(&c->by_name, name);
@@ -118,15 +120,29 @@ const char *lifecycle_name(enum lifecycle lifecycle)
     return life_names[lifecycle];
 }
 
-bool model_still_served(const struct model *model, struct err *err)
+const struct model *catalogue_successor(const struct catalogue *c, const struct model *model)
 {
+    for (int i = 0; model && i < SUCCESSORS_MAX; i++) {
+        model = model->successor.len ? catalogue_find(c, model->successor) : NULL;
+        if (model && model->lifecycle != LIFE_RETIRED)
+            return model;
+    }
+    return NULL;
+}
+
+bool model_still_served(const struct catalogue *c, const struct model *model, struct err *err)
+{
+    const struct model *next;
+
     if (model->lifecycle != LIFE_RETIRED)
         return true;
-    if (model->successor.len)
+    next = catalogue_successor(c, model);
+    if (next)
         return err_set(err, ERR_NOT_FOUND,
                        "model \"" STR_FMT "\" is retired; ask for its successor \"" STR_FMT "\"",
-                       STR_ARG(model->name), STR_ARG(model->successor));
-    return err_set(err, ERR_NOT_FOUND, "model \"" STR_FMT "\" is retired and has no successor",
+                       STR_ARG(model->name), STR_ARG(next->name));
+    return err_set(err, ERR_NOT_FOUND,
+                   "model \"" STR_FMT "\" is retired and has no successor in service",
                    STR_ARG(model->name));
 }
 

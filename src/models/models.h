@@ -118,9 +118,6 @@ struct model {
     bool pinned;                   /* abilities were measured by `weir model test` */
     struct deployment *deployment; /* NULL: nobody counts */
 };
-/* ERR_NOT_FOUND names the successor of one that is retired. */
-bool model_still_served(const struct model *model, struct err *err) MUST_CHECK;
-
 struct catalogue {
     struct arena *arena;
     struct provider *providers;
@@ -130,6 +127,11 @@ struct catalogue {
     struct table by_name; /* name -> struct model */
 };
 const struct model *catalogue_find(const struct catalogue *c, struct str name); /* NULL */
+/* Who stands in for it, past successors that are retired themselves; NULL: nobody who is in service. */
+const struct model *catalogue_successor(const struct catalogue *c, const struct model *model);
+/* ERR_NOT_FOUND names the successor of one that is retired. */
+bool model_still_served(const struct catalogue *c, const struct model *model, struct err *err)
+    MUST_CHECK;
 /* price_usage() and price_bound() of this model; no tokenizer makes more tokens than bytes. */
 usd_micro price_of(const struct model *model, const struct usage *usage,
                    const struct price_for *buyer);

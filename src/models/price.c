@@ -65,6 +65,30 @@ static bool is_for(const struct price_row *row, struct str tenant)
     return row->tenants.len == 0;
 }
 
+static bool hides_tenants(const struct price_row *earlier, const struct price_row *later)
+{
+    struct str rest = later->tenants, one;
+
+    if (!earlier->tenants.len)
+        return true;
+    while (str_split(&rest, ',', &one))
+        if (!is_for(earlier, str_trim(one)))
+            return false;
+    return later->tenants.len > 0;
+}
+
+bool price_row_hides(const struct price_row *earlier, const struct price_row *later)
+{
+    const struct token_range *a = &earlier->prompt, *b = &later->prompt;
+
+    if (a->from > b->from || (a->to && (!b->to || b->to > a->to)) || !hides_tenants(earlier, later))
+        return false;
+    for (int minute = 0; minute < MINUTES_OF_DAY; minute++)
+        if (hours_hold(later->hours, minute) && !hours_hold(earlier->hours, minute))
+            return false;
+    return true;
+}
+
 struct prices prices_at(const struct price_list *list, int64_t tokens_in,
                         const struct price_for *buyer)
 {

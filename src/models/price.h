@@ -53,6 +53,8 @@ struct price_list {
     size_t row_count;
 };
 
+/* Whether the earlier row holds wherever the later one does, which is then never used. */
+bool price_row_hides(const struct price_row *earlier, const struct price_row *later);
 /* The prices that hold for a prompt of so many tokens, everything said. */
 struct prices prices_at(const struct price_list *list, int64_t tokens_in,
                         const struct price_for *buyer);

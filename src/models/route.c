@@ -55,7 +55,7 @@ static bool is_prefix(struct str pattern)
     return str_ends(pattern, STR("*"));
 }
 
-static bool name_fits(struct str pattern, struct str name)
+bool route_name_fits(struct str pattern, struct str name)
 {
     return is_prefix(pattern) ? str_starts(name, str_slice(pattern, 0, pattern.len - 1))
                               : str_eq(pattern, name);
@@ -64,7 +64,7 @@ static bool name_fits(struct str pattern, struct str name)
 static bool words_fit(const struct route_words *words, enum route_set set, struct str value)
 {
     for (size_t i = 0; i < words->count; i++)
-        if (set == MATCH_MODEL ? name_fits(words->at[i], value) : str_eq(words->at[i], value))
+        if (set == MATCH_MODEL ? route_name_fits(words->at[i], value) : str_eq(words->at[i], value))
             return true;
     return words->count == 0;
 }
@@ -207,8 +207,9 @@ static bool rows_for_name(struct route_table *t, struct str name, struct row_lis
         for (size_t w = 0; w < words->count && !fits; w++) {
             struct str p = words->at[w];
 
-            fits = is_prefix(name) ? is_prefix(p) && name_fits(p, str_slice(name, 0, name.len - 1))
-                                   : name_fits(p, name);
+            fits = is_prefix(name)
+                       ? is_prefix(p) && route_name_fits(p, str_slice(name, 0, name.len - 1))
+                       : route_name_fits(p, name);
         }
         if (fits)
             out->at[out->count++] = (uint16_t)i;

@@ -87,6 +87,7 @@ struct route_ask {
     int64_t prompt_tokens; /* an estimate */
     uint32_t needs;
 };
+bool route_name_fits(struct str pattern, struct str name); /* a name, or a beginning and "*" */
 const struct route *route_find(const struct route_table *table, const struct route_ask *ask);
 
 /* ---- for the files behind this header ---- */

@@ -319,6 +319,7 @@ ROUTE_TEST(one_that_is_full_is_passed_by)
     EXPECT(kit_ask(&kit, false) && kit.fakes[0].requests == 0 && kit.fakes[1].requests == 1);
     EXPECT(deployment_admit(kit.models[1].deployment, 1, fiber_now(), &until) == ADMITTED);
     EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_EXHAUSTED, "%s", kit.err.text);
+    EXPECT(kit.plan.retry_after == SECOND, "who is refused is told when to ask again");
     for (int i = 0; i < 2; i++)
         deployment_done(kit.models[i].deployment, FARED_NEITHER, &(struct breaker_rules){0},
                         fiber_now());

@@ -62,6 +62,12 @@ static const struct {
      "providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - {name: a, provider: p}\n  - "
      "{name: a, provider: p}\n",
      "weir.yaml:6:12: models.1.name: another model has this name"},
+    {"a price that another hides",
+     "providers:\n  - {name: p, url: \"http://h/v1\"}\nmodels:\n  - {name: a, provider: "
+     "p}\nprices:\n"
+     "  - {model: a, hours: 8-18, price_input: 1}\n"
+     "  - {model: a, hours: 9-12, prompt_tokens: 5-, price_input: 2}\n",
+     "weir.yaml:7:13: prices.1: is never used: prices.0 above it holds wherever it would"},
     {"a certificate without its key", "server:\n  tls_certificate: a.pem\n",
      "weir.yaml:2:20: server.tls_certificate: tls_certificate and tls_key go together"},
     {"documents through a stranger", "knowledge:\n  through: gpt\n",
@@ -161,6 +167,41 @@ TEST(a_candidate_that_the_file_does_not_know_is_a_warning)
                       STR("weir.yaml:8:11: routes.0: no model of this file is called \"nobody\": "
                           "the start fails unless `weir model add` made it")),
            STR_FMT, STR_ARG(p.warning_count ? p.warnings[0] : STR("none")));
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
+TEST(a_route_of_retired_models_alone_is_a_warning)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(read("providers:\n  - name: p\n    url: http://h/v1\nmodels:\n  - name: m\n"
+                "    provider: p\n    lifecycle: retired\nroutes:\n  - name: a\n    use: m\n",
+                NULL, &p, &s));
+    EXPECT(p.warning_count == 1 &&
+               str_starts(p.warnings[0], STR("weir.yaml:9:11: routes.0: all models it names are"
+                                             " retired")),
+           STR_FMT, STR_ARG(p.warning_count ? p.warnings[0] : STR("none")));
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
+/* Of the same model alone, and only where the earlier one holds wherever the later would. */
+TEST(prices_that_only_overlap_are_good)
+{
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(read("providers:\n  - {name: p, url: \"http://h/v1\"}\n"
+                "models:\n  - {name: a, provider: p}\n  - {name: b, provider: p}\nprices:\n"
+                "  - {model: a, hours: 22-6, price_input: 1}\n"
+                "  - {model: a, prompt_tokens: 5-, tenants: acme, price_input: 2}\n"
+                "  - {model: a, prompt_tokens: 3-9, tenants: \"acme, other\", price_input: 2}\n"
+                "  - {model: b, hours: 23-5, price_input: 1}\n"
+                "  - {model: a, price_input: 3}\n",
+                NULL, &p, &s),
+           STR_FMT, STR_ARG(p.count ? p.at[0] : STR("none")));
     settings_free(&s);
     settings_problems_free(&p);
 }

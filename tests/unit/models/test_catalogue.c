@@ -62,18 +62,34 @@ TEST(abilities_have_names_both_ways)
 
 TEST(a_retired_model_names_its_successor)
 {
-    struct model model = {.name = STR("old"), .successor = STR("new")};
+    struct model models[] = {{.name = STR("old"), .successor = STR("next")},
+                             {.name = STR("next"), .successor = STR("new")},
+                             {.name = STR("new")}};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct catalogue all = {.models = models, .model_count = ARRAY_LEN(models)};
+    struct model *old = &models[0], *next = &models[1];
     struct err err = {0};
 
-    EXPECT(model_still_served(&model, &err));
-    model.lifecycle = LIFE_DEPRECATED;
-    EXPECT(model_still_served(&model, &err));
-    model.lifecycle = LIFE_RETIRED;
-    EXPECT(!model_still_served(&model, &err) && err.code == ERR_NOT_FOUND);
+    table_init(&all.by_name, arena, ARRAY_LEN(models));
+    for (size_t i = 0; i < ARRAY_LEN(models); i++)
+        REQUIRE(table_put(&all.by_name, models[i].name, &models[i], NULL));
+    EXPECT(model_still_served(&all, old, &err));
+    old->lifecycle = LIFE_DEPRECATED;
+    EXPECT(model_still_served(&all, old, &err) && catalogue_successor(&all, old) == next);
+    old->lifecycle = LIFE_RETIRED;
+    EXPECT(!model_still_served(&all, old, &err) && err.code == ERR_NOT_FOUND);
+    EXPECT(
+        str_eq(str_from(err.text), STR("model \"old\" is retired; ask for its successor \"next\"")),
+        "%s", err.text);
+    next->lifecycle = LIFE_RETIRED; /* who comes behind it */
+    EXPECT(!model_still_served(&all, old, &err));
     EXPECT(
         str_eq(str_from(err.text), STR("model \"old\" is retired; ask for its successor \"new\"")),
         "%s", err.text);
-    model.successor = STR_NONE;
-    EXPECT(!model_still_served(&model, &err));
-    EXPECT(str_eq(str_from(err.text), STR("model \"old\" is retired and has no successor")));
+    next->successor = STR("old"); /* in a circle */
+    EXPECT(!model_still_served(&all, old, &err));
+    EXPECT(str_eq(str_from(err.text),
+                  STR("model \"old\" is retired and has no successor in service")));
+    old->successor = STR_NONE;
+    EXPECT(!catalogue_successor(&all, old));
 }
