@@ -4,6 +4,8 @@
 #include "base/utf8.h"
 #include "knowledge/pdf_content.h"
 
+#include "knowledge/pdf_tags.h"
+
 /* The operators that place text, and those that may draw a table's lines. Everything else is stepped
  * over: colours, shading, pictures. ISO 32000-1 chapters 8.4, 8.5, 9 and 14.6. */
 
@@ -322,9 +324,6 @@ static bool layer_is_off(struct drawer *d, const struct pdf_object *layer)
     return groups->count > 0;
 }
 
-/* Ids within a form are the form's own: they are told from the page's. */
-#define FORM_MARK 0x40000000
-
 static void begin_mark(struct drawer *d, bool with_properties)
 {
     struct mark mark = {.id = -1};
@@ -342,7 +341,7 @@ static void begin_mark(struct drawer *d, bool with_properties)
         mark.id = (int32_t)MIN_OF(pdf_integer(pdf_get(d->pdf, properties, "MCID"), -1),
                                   (int64_t)INT32_MAX);
         if (mark.id >= 0 && d->forms > 0)
-            mark.id |= FORM_MARK;
+            mark.id = pdf_mark_in_form(d->form, mark.id);
         actual = pdf_get(d->pdf, properties, "ActualText");
         mark.replaces = actual->kind == PDF_STRING;
         if (mark.replaces)
@@ -441,6 +440,7 @@ void draw_form(struct drawer *d, const struct pdf_object *form, struct matrix m)
     const struct pdf_object *before = d->resources, *own = pdf_get(d->pdf, form, "Resources");
     struct state state = d->state;
     unsigned marks = d->mark_count, states = d->state_count;
+    uint32_t around = d->form;
     struct str content;
     double numbers[6];
 
@@ -451,6 +451,7 @@ void draw_form(struct drawer *d, const struct pdf_object *form, struct matrix m)
             (struct matrix){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]},
             m);
     d->forms++;
+    d->form = form->kind == PDF_STREAM ? form->stream->number : 0;
     if (pdf_is_dict(own))
         d->resources = own;
     if (pdf_unpack(d->pdf, d->sheet->arena, form, &content)) {
@@ -463,6 +464,7 @@ void draw_form(struct drawer *d, const struct pdf_object *form, struct matrix m)
     d->state = state;
     d->state_count = states;
     d->mark_count = MIN_OF(marks, d->mark_count);
+    d->form = around;
     d->forms--;
 }
 

@@ -47,6 +47,7 @@ struct drawer {
     struct mark marks[MARKS_MAX];
     unsigned mark_count, marks_lost;
     unsigned forms;
+    uint32_t form; /* the innermost: its object's number; 0: the page itself */
     struct pdf_object operands[OPERANDS_MAX];
     unsigned operand_count;
     struct point points[POINTS_MAX]; /* of the path */

@@ -263,6 +263,29 @@ static bool open_element(struct walk *w, const struct pdf_object *element, struc
     return true;
 }
 
+#define FORM_MARK 0x40000000
+#define FORM_BITS \
+    15 /* of the form's number, and of the id in it; files that need more are rare: read by their looks */
+
+int32_t pdf_mark_in_form(uint32_t form, int64_t id)
+{
+    if (form >> FORM_BITS || id < 0 || id >> FORM_BITS)
+        return FORM_MARK; /* of no form: nothing is tagged so */
+    return (int32_t)(FORM_MARK | form << FORM_BITS | (uint32_t)id);
+}
+
+/* Of a reference to marked content, which may be a form's. */
+static void add_reference(struct walk *w, const struct pdf_object *kid, struct at *at)
+{
+    const struct pdf_object *form = pdf_get(w->pdf, kid, "Stm");
+    int64_t id = pdf_integer(pdf_get(w->pdf, kid, "MCID"), -1);
+
+    if (form->kind == PDF_STREAM)
+        id = pdf_mark_in_form(form->stream->number, id);
+    if (id != FORM_MARK)
+        add_mark(w, at, page_of(w, kid, at->page), id, STR_NONE);
+}
+
 static void walk(struct walk *w, const struct pdf_object *kid, struct at *at, unsigned depth);
 
 static void walk_element(struct walk *w, const struct pdf_object *element, const struct at *around,
@@ -289,9 +312,7 @@ static void walk(struct walk *w, const struct pdf_object *kid, struct at *at, un
             walk(w, pdf_at(w->pdf, kid, i), at, depth + 1);
         w->cut |= depth >= PDF_TAGS_DEEP;
     } else if (pdf_is_dict(kid) && pdf_get(w->pdf, kid, "MCID")->kind == PDF_NUMBER) {
-        if (!pdf_is_dict(pdf_get(w->pdf, kid, "Stm"))) /* ids of a form are its own */
-            add_mark(w, at, page_of(w, kid, at->page),
-                     pdf_integer(pdf_get(w->pdf, kid, "MCID"), -1), STR_NONE);
+        add_reference(w, kid, at);
     } else if (pdf_is_dict(kid) && !pdf_is_name(pdf_get(w->pdf, kid, "Type"), "OBJR")) {
         walk_element(w, kid, at, depth);
         if (!at->closed)

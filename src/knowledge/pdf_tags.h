@@ -32,6 +32,8 @@ struct pdf_tags {
     struct pdf_tag_mark **sorted;   /* by page and id */
     bool has_headings, cut;
 };
+/* Ids within a form are the form's own: they are told from the page's, and from those of other forms. */
+int32_t pdf_mark_in_form(uint32_t form, int64_t id);
 /* false: the file is stopped. */
 bool pdf_tags_read(struct pdf *pdf, const struct pdf_pages *pages, struct pdf_tags *out);
 const struct pdf_tag_mark *pdf_tags_find(const struct pdf_tags *tags, uint32_t page, int32_t id);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "knowledge/pdf_tags.h"
 #include "pdf_make.h"
 #include "sys/file.h"
 #include "test.h"
@@ -165,4 +166,55 @@ TEST(each_word_is_read_once)
                    keep, words[w], STR_ARG(got));
         }
     }
+}
+
+/* Two forms drawn in the wrong order, one of them twice deep, each with ids of its own; the page has the same ids. */
+TEST(marks_of_forms_are_told_apart)
+{
+    static const char *const elements[] = {
+        "<< /S /Document /K [13 0 R 14 0 R 15 0 R 16 0 R] >>", /* 12 */
+        "<< /S /H1 /Pg 3 0 R /K << /Type /MCR /Stm 6 0 R /MCID 0 >> >>",
+        "<< /S /P /Pg 3 0 R /K [<< /Type /MCR /Stm 7 0 R /MCID 1 >> << /Type /MCR /Stm 7 0 R /MCID "
+        "0 "
+        ">>] >>",
+        "<< /S /P /Pg 3 0 R /K 0 >>",
+        "<< /S /L /K << /S /LI /K << /Type /MCR /Pg 3 0 R /Stm 8 0 R /MCID 0 >> >> >>",
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct pdf_maker m;
+
+    maker_init(&m, arena);
+    maker_object(&m, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
+    maker_object(&m, "<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 612 792] >>");
+    maker_object(&m,
+                 "<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 1 0 R >> "
+                 "/XObject << /A 6 0 R /B 7 0 R /C 8 0 R >> >> >>");
+    maker_stream(&m, "", STR("/B Do " AT(0, 72, 560, "Nobody else decides.") "/A Do"));
+    maker_object(
+        &m, "<< /Type /Catalog /Pages 2 0 R /MarkInfo << /Marked true >> /StructTreeRoot 9 0 R >>");
+    maker_stream(&m, "/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources " FONTS,
+                 STR(AT(0, 72, 700, "Annual leave")));
+    maker_stream(
+        &m,
+        "/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F1 1 0 R >> "
+        "/XObject << /C 8 0 R >> >>",
+        STR(AT(0, 72, 600, "and never more.") "/C Do " AT(1, 72, 640, "It is fifteen days")));
+    maker_stream(&m, "/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources " FONTS,
+                 STR(AT(0, 72, 500, "Ask early.")));
+    maker_object(&m, "<< /Type /StructTreeRoot /K 12 0 R >>");
+    maker_object(&m, "null");
+    maker_object(&m, "null");
+    for (size_t i = 0; i < ARRAY_LEN(elements); i++)
+        maker_object(&m, "%s", elements[i]);
+    struct str got = read_lines(arena, maker_finish(&m, 5, ""));
+    EXPECT(str_starts(got, STR("#1 Annual leave\n"
+                               "P It is fifteen days and never more.\n"
+                               "P Nobody else decides.\n"
+                               "-1 Ask early.\n")),
+           STR_FMT, STR_ARG(got));
+    EXPECT(str_find(got, STR("of 1 of 1 pages are as the file is tagged")) < got.len, STR_FMT,
+           STR_ARG(got));
+    EXPECT(pdf_mark_in_form(6, 0) != pdf_mark_in_form(7, 0) &&
+           pdf_mark_in_form(6, 1) != pdf_mark_in_form(7, 0) &&
+           pdf_mark_in_form(1u << 15, 0) == pdf_mark_in_form(1, 1 << 15));
 }
