@@ -141,7 +141,8 @@ struct said_writer {
     int64_t created;  /* seconds */
     struct str weir;  /* raw: the member "weir" of the reply, or empty; whole at SAID_END */
     const struct dialect *heard; /* whose steps these are; NULL: nobody else's */
-    struct losses *lost; /* of the answer, what this dialect has no place for; may be NULL */
+    struct losses *lost;  /* of the answer, what this dialect has no place for; may be NULL */
+    bool usage_estimated; /* nobody counted it, or not all of it */
     void *own;
 };
 

@@ -45,8 +45,7 @@ static struct provided *provided_of(struct speech *s)
 
 static NOINLINE bool said_failed(const struct provided *p, const struct said *said, struct err *err)
 {
-    return err_set(err, ERR_UNAVAILABLE, "provider \"" STR_FMT "\" sent an error%s: " STR_FMT,
-                   STR_ARG(p->up.provider->name),
+    return err_set(err, ERR_UNAVAILABLE, "sent an error%s: " STR_FMT,
                    p->reader.streamed && p->events > 1 ? " inside the stream"
                                                        : " in place of an answer",
                    STR_ARG(str_slice(said->text, 0, 140)));

@@ -192,16 +192,22 @@ static void write_lost(struct json_writer *w, const struct losses *lost)
 /* Behind what is in it already. */
 static bool finish_weir(struct said_writer *w, struct err *err)
 {
+    bool has_lost = w->lost && (w->lost->count || w->lost->more);
     struct str was = w->weir;
     struct json_writer jw;
     struct buf out;
 
-    if (!w->lost || (!w->lost->count && !w->lost->more))
+    if (!has_lost && !w->usage_estimated)
         return true;
     buf_init(&out, w->arena, was.len + MEMBER_MAX);
     jw_init(&jw, &out);
     jw_object(&jw);
-    write_lost(&jw, w->lost);
+    if (has_lost)
+        write_lost(&jw, w->lost);
+    if (w->usage_estimated) {
+        jw_key(&jw, "usage_estimated");
+        jw_bool(&jw, true);
+    }
     if (was.len > 2) {
         buf_char(&out, ',');
         buf_str(&out, str_slice(was, 1, was.len - 1));

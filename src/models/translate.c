@@ -14,6 +14,7 @@ struct translation {
     struct losses lost; /* of the answer: what the client's dialect has no place for */
     struct buf out;
     struct err failure; /* found behind good bytes: told at the next call */
+    bool counted;       /* usage has been told */
 };
 
 /* Who speaks may change on the way. */
@@ -34,6 +35,36 @@ static void show_speaker(struct translation *t)
 
 /* ---- pieces ---- */
 
+/* Streams of OpenAI's dialects show it to who asked for it. */
+static bool shows_usage(const struct translation *t)
+{
+    return !t->writer.streamed || t->writer.asked->include_usage || !dialect_is_openai(t->client);
+}
+
+/* What nobody counted is estimated, and said to be. `heard`: what was counted; NULL: nothing. */
+static bool tell_usage(struct translation *t, const struct said *heard, struct err *err)
+{
+    struct chat_meter meter = t->answer.meter;
+    struct said said = {.kind = SAID_USAGE};
+
+    t->counted = true;
+    meter.usage = heard ? heard->usage : usage_unknown;
+    if (!ask_is_whole(t->writer.asked->kind))
+        chat_meter_close(&meter, t->writer.asked->prompt_bytes);
+    t->writer.usage_estimated = meter.usage.estimated && shows_usage(t);
+    said.usage = meter.usage;
+    return said_tell(t->client, &t->writer, &said, &t->out, err);
+}
+
+static bool tell(struct translation *t, const struct said *said, struct err *err)
+{
+    if (said->kind == SAID_USAGE)
+        return tell_usage(t, said, err);
+    if (said->kind == SAID_END && !t->counted && !tell_usage(t, NULL, err))
+        return false;
+    return said_tell(t->client, &t->writer, said, &t->out, err);
+}
+
 /* One more step into the buffer. *last: it was the end. */
 static SUSPENDS bool step(struct translation *t, bool *last, struct err *err)
 {
@@ -44,7 +75,7 @@ static SUSPENDS bool step(struct translation *t, bool *last, struct err *err)
     show_speaker(t);
     said_measure(&t->answer.meter, said);
     t->answer.meter.events++;
-    if (!said_tell(t->client, &t->writer, said, &t->out, err))
+    if (!tell(t, said, err))
         return false;
     *last = said->kind == SAID_END;
     return true;
