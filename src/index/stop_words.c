@@ -50,3 +50,31 @@ bool is_stop_word(struct str word)
     }
     return false;
 }
+
+/* By its length and its last bytes: an ideograph's first says little. */
+static size_t mark_of(struct str word)
+{
+    const uint8_t *end = (const uint8_t *)word.ptr + word.len;
+    uint32_t n = (uint32_t)word.len;
+
+    for (size_t i = 1; i <= MIN_OF(word.len, (size_t)5); i++)
+        n = n * 37 + end[-(ptrdiff_t)i];
+    return (n ^ n >> 11 ^ n >> 22) % STOP_MARKS;
+}
+
+void stop_marks_make(struct stop_marks *marks)
+{
+    *marks = (struct stop_marks){0};
+    for (size_t i = 0; i < ARRAY_LEN(stop_words); i++) {
+        size_t n = mark_of(str_from(stop_words[i]));
+
+        marks->bits[n / 64] |= 1ull << n % 64;
+    }
+}
+
+bool may_be_stop_word(const struct stop_marks *marks, struct str word)
+{
+    size_t n = mark_of(word);
+
+    return marks->bits[n / 64] >> n % 64 & 1;
+}

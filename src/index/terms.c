@@ -12,6 +12,7 @@
 #include "index/terms_internal.h"
 
 /* What a word became, remembered: a language has few words, and stemming is most of the work. */
+#define WIDE_FROM       0xE0 /* first byte of three: no word has a stem from here on */
 #define STEMS_KEPT      8192 /* a power of two */
 #define STEM_WORD_MAX   16
 #define STEMS_FROM_WORD 500 /* a question has fewer */
@@ -28,6 +29,7 @@ struct analyser {
     struct sb_stemmer *stemmer;
     struct kept_stem *stems; /* NULL until a text is long */
     uint32_t words_seen;
+    struct stop_marks stops;
     const UNormalizer2 *nfkc; /* ICU's, shared, immutable; NULL until a text needs it */
     UBreakIterator *words;    /* NULL until a text needs it */
 };
@@ -70,6 +72,7 @@ bool analyser_open(struct analyser **out, struct err *err)
         return err_no_room(err, "no memory for text analysis");
     }
     tools->arena = arena;
+    stop_marks_make(&tools->stops);
     tools->stemmer = sb_stemmer_new("english", "UTF_8");
     if (!tools->stemmer) {
         analyser_end(tools);
@@ -214,8 +217,8 @@ static bool stem_word(struct analyser *tools, struct str word, struct str *stem,
                       struct err *err)
 {
     *stem = word;
-    *stop = is_stop_word(word);
-    if (*stop || (uint8_t)word.ptr[0] >= 0xE0)
+    *stop = may_be_stop_word(&tools->stops, word) && is_stop_word(word);
+    if (*stop || (uint8_t)word.ptr[0] >= WIDE_FROM)
         return true;
     const sb_symbol *found =
         sb_stemmer_stem(tools->stemmer, (const sb_symbol *)word.ptr, (int)word.len);
@@ -229,6 +232,9 @@ static bool find_stem(struct analyser *tools, struct str word, struct str *stem,
                       struct err *err)
 {
     uint64_t bytes[2] = {0};
+
+    if (word.len && (uint8_t)word.ptr[0] >= WIDE_FROM) /* has no stem to be kept */
+        return stem_word(tools, word, stem, stop, err);
     struct kept_stem *kept = place_of_stem(tools, word, bytes);
 
     tools->words_seen++;

@@ -6,4 +6,12 @@
 
 bool is_stop_word(struct str word); /* lower case, not stemmed */
 
+/* What lets most words be told from stop words at a look. */
+#define STOP_MARKS 2048 /* a power of two */
+struct stop_marks {
+    uint64_t bits[STOP_MARKS / 64];
+};
+void stop_marks_make(struct stop_marks *marks);
+bool may_be_stop_word(const struct stop_marks *marks, struct str word);
+
 #endif
