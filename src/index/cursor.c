@@ -3,14 +3,14 @@
 #define K1 1.2
 #define B  0.75
 
-static double norm_of(const struct worth *w, double length)
+double cursor_norm(const struct worth *w, uint32_t length)
 {
-    return K1 * (1.0 - B + B * length / w->average);
+    return K1 * (1.0 - B + B * (double)length / w->average);
 }
 
-static double score(const struct worth *w, double times, double length)
+static double score(const struct worth *w, double times, double norm)
 {
-    return w->weight * times * (K1 + 1.0) / (times + norm_of(w, length));
+    return w->weight * times * (K1 + 1.0) / (times + norm);
 }
 
 /* Sums of bounds are compared with sums taken in another order: a hair above keeps them bounds. */
@@ -18,22 +18,19 @@ static double bound_of(const struct cursor *c, const struct skip *skip)
 {
     double most = skip->times_max == SKIP_ANY_TIMES
                       ? c->worth.weight * (K1 + 1.0)
-                      : score(&c->worth, skip->times_max, skip->length_min);
+                      : score(&c->worth, skip->times_max, cursor_norm(&c->worth, skip->length_min));
 
     return most * (1.0 + 1e-9);
 }
 
-double cursor_score(const struct cursor *c)
+double cursor_score(const struct cursor *c, double norm)
 {
-    return score(&c->worth, c->times[c->at],
-                 segment_passage(c->segment, c->passage).lengths[c->worth.field]);
+    return score(&c->worth, c->times[c->at], norm);
 }
 
 double cursor_score_bound(const struct cursor *c)
 {
-    double times = c->times[c->at];
-
-    return c->worth.weight * times * (K1 + 1.0) / (times + c->norm_least) * (1.0 + 1e-9);
+    return score(&c->worth, c->times[c->at], c->norm_least) * (1.0 + 1e-9);
 }
 
 static double best_of_block(const struct cursor *c)
@@ -43,7 +40,7 @@ static double best_of_block(const struct cursor *c)
     for (uint32_t i = 0; i < c->count; i++) {
         uint32_t length = segment_passage(c->segment, c->passages[i]).lengths[c->worth.field];
 
-        best = MAX_OF(best, score(&c->worth, c->times[i], length));
+        best = MAX_OF(best, score(&c->worth, c->times[i], cursor_norm(&c->worth, length)));
     }
     return best * (1.0 + 1e-9);
 }
@@ -70,7 +67,7 @@ static void read_block(struct cursor *c)
         struct skip skip = skip_at(&c->blocks, c->block);
 
         c->block_bound = bound_of(c, &skip);
-        c->norm_least = norm_of(&c->worth, skip.length_min);
+        c->norm_least = cursor_norm(&c->worth, skip.length_min);
     }
 }
 

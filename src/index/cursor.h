@@ -38,7 +38,10 @@ void cursor_open(struct cursor *c, const struct segment *segment, const struct t
 void cursor_next(struct cursor *c);
 /* To the first passage that is not before `passage`. */
 void cursor_seek(struct cursor *c, uint32_t passage);
-double cursor_score(const struct cursor *c); /* of the passage it stands on */
+/* What a passage's length comes to, above 0, and the score of the passage the cursor stands on: all terms of a field
+ * have the one in common. */
+double cursor_norm(const struct worth *worth, uint32_t length);
+double cursor_score(const struct cursor *c, double norm);
 /* Not less than that, and not looking at the passage: how long it is stands somewhere else in memory. */
 double cursor_score_bound(const struct cursor *c);
 /* What the list can be worth at most at `passage`, without reading a block. */

@@ -121,7 +121,10 @@ struct search {
     struct lane *lanes;                 /* of by_bound */
     double *sums;                       /* bounds of by_bound[0..i] */
     size_t count;
-    uint32_t sure_below; /* until this passage skip_blocks() would skip nothing */
+    uint32_t normed; /* the passage whose norms these are */
+    double norms[TERM_FIELDS];
+    struct worth fields[TERM_FIELDS]; /* of any term of the field */
+    uint32_t sure_below;              /* until this passage skip_blocks() would skip nothing */
     uint32_t segment;
     uint64_t numbered; /* passages of the segments before */
 };
@@ -227,6 +230,7 @@ static void open_cursors(struct search *s)
 
     s->count = 0;
     s->sure_below = 0;
+    s->normed = CURSOR_END;
     for (size_t i = 0; i < s->asked_count; i++) {
         const struct term_entry *entry = &s->asked[i].entries[s->segment];
 
@@ -282,6 +286,19 @@ static bool skip_blocks(struct search *s, size_t first)
     return true;
 }
 
+/* The passage's length is read once for all lists that have it. */
+static double score_here(struct search *s, const struct cursor *c)
+{
+    if (s->normed != c->passage) {
+        struct passage_entry entry = segment_passage(c->segment, c->passage);
+
+        for (int f = 0; f < TERM_FIELDS; f++)
+            s->norms[f] = cursor_norm(&s->fields[f], entry.lengths[f]);
+        s->normed = c->passage;
+    }
+    return cursor_score(c, s->norms[c->worth.field]);
+}
+
 /* With what the lists that matter say, and then the others, largest first, while it is worth asking. */
 static bool may_exceed(struct search *s, size_t first, uint32_t passage)
 {
@@ -294,7 +311,7 @@ static bool may_exceed(struct search *s, size_t first, uint32_t passage)
         return false;
     for (size_t i = first; i < s->count; i++)
         if (s->lanes[i].passage == passage)
-            known += cursor_score(s->by_bound[i]);
+            known += score_here(s, s->by_bound[i]);
     for (size_t i = first; i-- > 0;) {
         struct cursor *c = s->by_bound[i];
         double rest = i ? s->sums[i - 1] : 0;
@@ -304,19 +321,19 @@ static bool may_exceed(struct search *s, size_t first, uint32_t passage)
             return false;
         seek(s, i, passage);
         if (c->passage == passage)
-            known += cursor_score(c);
+            known += score_here(s, c);
     }
     return known * (1.0 + 1e-9) > most;
 }
 
 /* In the order of the question's terms, so that a score does not depend on what was skipped. */
-static double score_of(const struct search *s, uint32_t passage)
+static double score_of(struct search *s, uint32_t passage)
 {
     double sum = 0;
 
     for (size_t i = 0; i < s->count; i++)
         if (s->cursors[i].passage == passage)
-            sum += cursor_score(&s->cursors[i]);
+            sum += score_here(s, &s->cursors[i]);
     return sum;
 }
 
@@ -380,6 +397,7 @@ static void ask(struct search *s, size_t i)
     if (term->stop || is_repeat(s, asked->key))
         return;
     asked->worth = worth_of(s->view, s->query->filter, term, look_up(s, asked));
+    s->fields[term->field] = asked->worth;
     asked->worth.weight *= s->query->weights ? (double)s->query->weights[i] : 1.0;
     s->asked_count++;
 }
@@ -428,6 +446,9 @@ bool lexical_search(const struct lexical_view *view, struct arena *arena,
                     const struct lexical_query *query, struct lexical_hits *out, struct err *err)
 {
     struct search s = {.view = view, .query = query};
+
+    for (int f = 0; f < TERM_FIELDS; f++)
+        s.fields[f].average = 1;
 
     ASSERT(query->limit > 0 && query->limit <= LEXICAL_LIMIT_MAX);
     ASSERT(!query->filter || query->filter->view == view);
