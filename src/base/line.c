@@ -3,32 +3,6 @@
 #include "base/json.h"
 #include "base/scan.h"
 
-/* Names and words are short: their ends overlap, and nobody is called for them. */
-static inline ALWAYS_INLINE char *copy(char *to, const char *from, size_t len)
-{
-    if (len > 32) {
-        memcpy(to, from, len);
-    } else if (len >= 16) {
-        char first[16], last[16];
-
-        memcpy(first, from, 16);
-        memcpy(last, from + len - 16, 16);
-        memcpy(to, first, 16);
-        memcpy(to + len - 16, last, 16);
-    } else if (len >= 8) {
-        uint64_t first, last;
-
-        memcpy(&first, from, 8);
-        memcpy(&last, from + len - 8, 8);
-        memcpy(to, &first, 8);
-        memcpy(to + len - 8, &last, 8);
-    } else {
-        for (size_t i = 0; i < len; i++)
-            to[i] = from[i];
-    }
-    return to + len;
-}
-
 static inline ALWAYS_INLINE bool has_room(struct line *l, size_t len)
 {
     bool fits = (size_t)(l->end - l->at) >= len;
@@ -76,9 +50,9 @@ void line_text(struct line *l, struct str name, struct str text)
 
     if (UNLIKELY(!has_room(l, name.len + text.len + 2 + SCAN_BLOCK)))
         return;
-    to = copy(l->at, name.ptr, name.len);
+    to = line_copy(l->at, name.ptr, name.len);
     *to = '"';
-    (void)copy(to + 1, text.ptr, text.len);
+    (void)line_copy(to + 1, text.ptr, text.len);
     if (LIKELY(is_plain(to + 1, text.len))) {
         to[text.len + 1] = '"';
         l->at = to + text.len + 2;
@@ -120,7 +94,7 @@ static inline ALWAYS_INLINE bool begin_number(struct line *l, struct str name, b
 {
     if (UNLIKELY(!has_room(l, name.len + 1 + LINE_DIGITS + more)))
         return false;
-    l->at = copy(l->at, name.ptr, name.len);
+    l->at = line_copy(l->at, name.ptr, name.len);
     if (UNLIKELY(negative))
         *l->at++ = '-';
     return true;

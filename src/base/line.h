@@ -14,6 +14,39 @@
 
 #define LINE_DIGITS 20 /* of any number, without its sign */
 
+/* Names and words are short: their ends overlap, and nobody is called for them. */
+static inline ALWAYS_INLINE char *line_copy(char *to, const char *from, size_t len)
+{
+    if (len > 32) {
+        memcpy(to, from, len);
+    } else if (len >= 16) {
+        char first[16], last[16];
+
+        memcpy(first, from, 16);
+        memcpy(last, from + len - 16, 16);
+        memcpy(to, first, 16);
+        memcpy(to + len - 16, last, 16);
+    } else if (len >= 8) {
+        uint64_t first, last;
+
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            to[i] = from[i];
+    }
+    return to + len;
+}
+
 struct line {
     char *begin, *at, *end;
     bool over;

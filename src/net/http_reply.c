@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/line.h"
 #include "base/scan.h"
 #include "net/http_server_internal.h"
 #include "net/pen.h"
@@ -13,24 +14,41 @@
 
 /* ---- heads ---- */
 
-static bool has_line_end(struct str s)
+/* Looked at where it was copied to, because the head may be read a block past its end. */
+static inline bool has_line_end(const char *copied, size_t len)
 {
-    if (s.len <= 16 && !scan_short_has_control(s.ptr, s.len, ' '))
-        return false;
-    return scan_line_end(s.ptr, s.ptr + s.len) < s.ptr + s.len;
+    for (size_t at = 0; at < len; at += SCAN_BLOCK) {
+        scan_block b = scan_load(copied + at);
+        size_t end = scan_first(scan_or(scan_equal(b, '\r'), scan_equal(b, '\n')));
+
+        if (UNLIKELY(end < SCAN_BLOCK && at + end < len))
+            return true;
+    }
+    return false;
+}
+
+/* A value with a line end in it would be another field, or another answer. */
+static inline void put_reply_field(struct pen *pen, const struct http_field *f)
+{
+    char *value;
+
+    ASSERT(f->name.len > 0);
+    value = line_copy(pen->at, f->name.ptr, f->name.len) + 2;
+    memcpy(value - 2, ": ", 2);
+    pen->at = line_copy(value, f->value.ptr, f->value.len);
+    ASSERT(!has_line_end(value, f->value.len));
+    put(pen, STR("\r\n"));
 }
 
 static size_t field_bytes(const struct http_field *f)
 {
-    ASSERT(f->name.len > 0);
-    ASSERT(!has_line_end(f->value));
     return f->name.len + f->value.len + 4;
 }
 
 static size_t head_bytes(const struct http_exchange *x, const struct http_reply *reply,
                          struct str reason)
 {
-    size_t bytes = FIXED_BYTES + reason.len + reply->content_type.len;
+    size_t bytes = FIXED_BYTES + SCAN_BLOCK + reason.len + reply->content_type.len;
 
     for (size_t i = 0; i < reply->field_count; i++)
         bytes += field_bytes(&reply->fields[i]);
@@ -40,11 +58,11 @@ static size_t head_bytes(const struct http_exchange *x, const struct http_reply 
 /* The same text in the reply, the log and what is sent to a provider. */
 static void write_id(char out[ID_BYTES], uint64_t id)
 {
-    static const char digits[] = "0123456789abcdef";
+    struct line line;
 
-    memcpy(out, "req_", 4);
-    for (int i = 0; i < 16; i++)
-        out[4 + i] = digits[(id >> (60 - 4 * i)) & 15];
+    line_init(&line, out, ID_BYTES);
+    line_put(&line, STR("req_"));
+    line_id(&line, id);
 }
 
 static void put_id(struct pen *pen, uint64_t id)
@@ -114,9 +132,9 @@ static struct str make_head(struct http_exchange *x, const struct http_reply *re
         put_field(&pen, STR("Content-Type"), reply->content_type);
     put_id(&pen, x->id);
     for (size_t i = 0; i < reply->field_count; i++)
-        put_field(&pen, reply->fields[i].name, reply->fields[i].value);
+        put_reply_field(&pen, &reply->fields[i]);
     if (x->extra.name.len)
-        put_field(&pen, x->extra.name, x->extra.value);
+        put_reply_field(&pen, &x->extra);
     put_framing(&pen, framing);
     put(&pen, STR("\r\n"));
     return (struct str){head, (size_t)(pen.at - head)};
