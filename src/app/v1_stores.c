@@ -1,11 +1,13 @@
 /* /v1/vector_stores: knowledge bases in the words of OpenAI's SDKs. */
 #include "app/v1.h"
+#include "base/table.h"
 #include "models/store_filter.h"
 #include "sys/clock.h"
 
 #define RESULTS       10
 #define RESULTS_MAX   50
 #define METADATA_KEYS 16
+#define QUERIES_MAX   8
 
 static const struct schema_field create_fields[] = {
     {"name", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_TITLE_MAX, NULL, NULL},
@@ -30,7 +32,8 @@ static const struct schema_field change_fields[] = {
 static const struct schema change_schema = {"VectorStoreChange", "What is to be said of it.",
                                             change_fields, NULL};
 static const struct schema_field search_fields[] = {
-    {"query", FIELD_ANY, 0, "A text, or a list of one.", 0, 0, NULL, NULL},
+    {"query", FIELD_ANY, 0, "A text, or a list of at most 8: what each finds, in turn.", 0, 0, NULL,
+     NULL},
     {"max_num_results", FIELD_COUNT, FIELD_OPTIONAL, "10 when not said.", 1, RESULTS_MAX, NULL,
      NULL},
     {"filters", FIELD_ANY, FIELD_OPTIONAL, "eq ne gt gte lt lte in nin, joined by and, or.", 0, 0,
@@ -283,15 +286,23 @@ static bool check_options(struct admin_call *call, struct err *err)
     return responses_check_ranking(call->arena, j, ranking, err);
 }
 
-static bool read_query(struct admin_call *call, struct str *out, struct err *err)
+/* A text, or several. */
+static bool read_queries(struct admin_call *call, struct str out[QUERIES_MAX], size_t *count,
+                         struct err *err)
 {
     const struct json *j = call->body;
     json_ref v = json_get(j, json_root(j), STR("query"));
+    bool several = json_kind(j, v) == JSON_ARRAY;
 
-    if (json_kind(j, v) == JSON_ARRAY && json_count(j, v) == 1)
-        v = json_first(j, v);
-    return (json_str(j, v, call->arena, out) && out->len > 0) ||
-           err_set(err, ERR_INVALID, "query: expected one text");
+    *count = several ? json_count(j, v) : 1;
+    if (*count > 0 && *count <= QUERIES_MAX) {
+        v = several ? json_first(j, v) : v;
+        for (size_t i = 0; i < *count; i++, v = json_next(j, v))
+            if (!json_str(j, v, call->arena, &out[i]) || out[i].len == 0)
+                return err_set(err, ERR_INVALID, "query: expected texts that are not empty");
+        return true;
+    }
+    return err_set(err, ERR_INVALID, "query: expected a text, or a list of 1 to %d", QUERIES_MAX);
 }
 
 static void write_hit(struct admin_call *call, const struct json *j, json_ref hit)
@@ -315,36 +326,108 @@ static void write_hit(struct admin_call *call, const struct json *j, json_ref hi
     jw_object_end(w);
 }
 
+/* What several queries found: scores of two queries have no common scale, so the best of each come first, then the second
+ * of each. A passage that two found is told once. */
+struct found_by {
+    struct json *told;
+    json_ref next;
+};
+
+static bool is_told(struct admin_call *call, struct table *told, const struct json *j, json_ref hit,
+                    bool *out, struct err *err)
+{
+    struct str key = arena_fmt(call->arena, STR_FMT " " STR_FMT,
+                               STR_ARG(json_raw(j, json_get(j, hit, STR("document")))),
+                               STR_ARG(json_raw(j, json_get(j, hit, STR("bytes")))));
+
+    if (!key.ptr)
+        return err_arena(err, call->arena);
+    *out = table_get(told, key) != NULL;
+    return *out || table_put(told, key, told, NULL) || err_arena(err, call->arena);
+}
+
+static bool write_hits(struct admin_call *call, struct found_by *found, size_t count, int64_t most,
+                       struct err *err)
+{
+    struct table told;
+    bool more = true;
+
+    table_init(&told, call->arena, 64);
+    for (int64_t given = 0; more && given < most;) {
+        more = false;
+        for (size_t i = 0; i < count && given < most; i++) {
+            const struct json *j = found[i].told;
+            json_ref hit = found[i].next;
+            bool twice = false;
+
+            if (!hit)
+                continue;
+            more = true;
+            found[i].next = json_next(j, hit);
+            if (!is_told(call, &told, j, hit, &twice, err))
+                return false;
+            if (!twice)
+                write_hit(call, j, hit), given++;
+        }
+    }
+    return true;
+}
+
+static void write_warnings(struct json_writer *w, const struct found_by *found, size_t count)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++)
+        any |= json_path(found[i].told, "weir.warnings") != 0;
+    if (!any)
+        return;
+    jw_key(w, "weir");
+    jw_object(w);
+    jw_key(w, "warnings");
+    jw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        const struct json *j = found[i].told;
+
+        for (json_ref v = json_first(j, json_path(j, "weir.warnings")); v; v = json_next(j, v))
+            jw_raw(w, json_raw(j, v));
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
 static bool search(struct admin_call *call, struct err *err)
 {
     struct asking asking = {.search = RESULTS, .base = call->values[0]};
+    struct str queries[QUERIES_MAX];
+    struct found_by found[QUERIES_MAX];
     struct json_writer *w = &call->reply;
-    struct json *told;
+    size_t count;
 
     field_count(call, "max_num_results", &asking.search);
-    if (!read_query(call, &asking.text, err) || !check_options(call, err) ||
-        !read_filters(call, &asking.filter, err) || !call_ask(call, &asking, &told, err))
+    if (!read_queries(call, queries, &count, err) || !check_options(call, err) ||
+        !read_filters(call, &asking.filter, err))
         return false;
-    json_ref hits = json_path(told, "weir.citations"), warnings = json_path(told, "weir.warnings");
+    for (size_t i = 0; i < count; i++) {
+        asking.text = queries[i];
+        if (!call_ask(call, &asking, &found[i].told, err))
+            return false;
+        found[i].next = json_first(found[i].told, json_path(found[i].told, "weir.citations"));
+    }
     jw_object(w);
     reply_text(w, "object", STR("vector_store.search_results.page"));
     jw_key(w, "search_query");
     jw_array(w);
-    jw_str(w, asking.text);
+    for (size_t i = 0; i < count; i++)
+        jw_str(w, queries[i]);
     jw_array_end(w);
     jw_key(w, "data");
     jw_array(w);
-    for (json_ref hit = json_first(told, hits); hit; hit = json_next(told, hit))
-        write_hit(call, told, hit);
+    if (!write_hits(call, found, count, asking.search, err))
+        return false;
     jw_array_end(w);
     reply_bool(w, "has_more", false);
     jw_key(w, "next_page"), jw_null(w);
-    if (warnings) {
-        jw_key(w, "weir");
-        jw_object(w);
-        jw_key(w, "warnings"), jw_raw(w, json_raw(told, warnings));
-        jw_object_end(w);
-    }
+    write_warnings(w, found, count);
     jw_object_end(w);
     return true;
 }

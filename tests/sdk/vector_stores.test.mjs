@@ -207,6 +207,25 @@ test("batches: some read, some not; pages by cursor; cancelled", async () => {
   assert.deepEqual(kept("files"), []);
 });
 
+test("several queries: what each finds, the best of each first, each passage once", async () => {
+  const store = await client.vectorStores.create({ name: "Several" });
+  const ids = [];
+  for (const [name, text] of [["fees.txt", "The cancellation fee is 12 euros.\n"], ["ships.txt", "The ferry sails on Mondays.\n"], ["both.txt", "A ferry ticket has no cancellation fee on Mondays.\n"]]) {
+    const file = await client.vectorStores.files.uploadAndPoll(store.id, await toFile(Buffer.from(text), name), poll);
+    ids.push(file.id);
+  }
+  const names = async (query, more = {}) => { const page = await app.vectorStores.search(store.id, { query, ...more }); return [page.body?.search_query ?? page.search_query, page.data.map((hit) => hit.filename)]; };
+  const [, fee] = await names("cancellation fee"), [, ferry] = await names("ferry sails");
+  const [asked, found] = await names(["cancellation fee", "ferry sails"]);
+  assert.deepEqual(found.slice(0, 2), [fee[0], ferry[0]]);
+  assert.deepEqual([...found].sort(), ["both.txt", "fees.txt", "ships.txt"]);
+  if (asked) assert.deepEqual(asked, ["cancellation fee", "ferry sails"]);
+  assert.equal((await names(["cancellation fee", "ferry sails"], { max_num_results: 2 }))[1].length, 2);
+  for (const query of [[], ["fee", ""], Array(9).fill("fee"), [1]]) await assert.rejects(app.vectorStores.search(store.id, { query }), (e) => e.status === 400 && /query/.test(e.message));
+  await client.vectorStores.delete(store.id);
+  for (const id of ids) await client.files.delete(id);
+});
+
 test("a file whose readers are others is in no number, list or batch, and its bytes are theirs too", async () => {
   const store = await client.vectorStores.create({ name: "Readers" });
   const send = async (name, text) => (await client.files.create({ file: await toFile(Buffer.from(text), name), purpose: "assistants" })).id;
