@@ -228,13 +228,14 @@ struct page_writes {
     struct arena *arena;
     struct str instance;
     struct statement *at;
-    size_t count;
+    size_t count, most;
 };
 
 static bool put(struct page_writes *w, const char *sql, const struct value *values, size_t count)
 {
     struct value *own = arena_array(w->arena, count, sizeof *own);
 
+    ASSERT(w->count < w->most);
     if (!own)
         return false;
     memcpy(own, values, count * sizeof *own);
@@ -266,7 +267,8 @@ static size_t count_writes(const struct usage_page *page)
 
     for (const struct usage_cell *c = page->cells; c; c = c->next) {
         n += 2;
-        for (size_t i = c->key.len; i-- > sizeof c->day && c->key.ptr[i] != 0;)
+        /* Tags are last, and a zero byte ends them as all names. */
+        for (size_t i = c->key.len - 1; i-- > sizeof c->day && c->key.ptr[i] != 0;)
             n += c->key.ptr[i] == ',';
     }
     return n;
@@ -276,7 +278,8 @@ static bool write_page(struct flush *f, const struct usage_page *page, struct er
 {
     size_t most = count_writes(page);
     struct arena *arena CLEANUP(arena_end) = arena_new(most * CELL_BYTES + (size_t)64 * KIB);
-    struct page_writes w = {.arena = arena, .instance = store_instance(f->accounts->store)};
+    struct page_writes w = {
+        .arena = arena, .instance = store_instance(f->accounts->store), .most = most};
     const struct value seq[] = {V_INT((int64_t)page->to), V_TEXT(w.instance)};
     bool ok = arena && (w.at = arena_array(arena, most, sizeof *w.at));
 

@@ -317,6 +317,31 @@ FIBER_TEST(usage_that_does_not_fit_memory_is_read_from_the_log)
     books_close(&b);
 }
 
+/* Alone in its second: the list of tags has more statements than the cell has by itself. */
+FIBER_TEST(usage_with_many_tags_is_written)
+{
+    struct usage_row *rows;
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+
+    const struct principal *who = tagged_key(&b, "a,b,c,d,e,f,g,h");
+
+    REQUIRE(who);
+    for (int i = 1; i <= 3; i++) {
+        use(&b, who, "m", "complete", 5);
+        rows = read_by(&b, 1u << USAGE_BY_TAG, &count);
+        REQUIRE(count == 8, "%zu", count);
+        for (size_t t = 0; t < count; t++)
+            EXPECT(rows[t].what[USAGE_BY_TAG].ptr[0] == (char)('a' + (int)t) &&
+                   rows[t].counts[USED_COST] == 5 * i);
+    }
+    principal_release(&who);
+    books_close(&b);
+}
+
 FIBER_TEST(usage_comes_in_pages)
 {
     struct usage_query query = {
