@@ -31,6 +31,10 @@ static bool fail(struct err *err, int sys, const char *doing, const char *path)
 }
 
 /* Every call passes here first; `point` is its name for base/fault.h. */
+#ifndef MADV_POPULATE_WRITE
+#    define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 static bool enter(const char *point, const char *doing, const char *path, struct err *err)
 {
     (void)point;
@@ -213,9 +217,30 @@ void file_unmap(void *map, size_t bytes)
         munmap(map, bytes);
 }
 
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool file_sync_part(struct file *f, void *map, size_t from, size_t to, struct err *err)
+{
+    ASSERT(from <= to);
+    if (!enter("file.sync", "sync", f->path, err))
+        return false;
+    from = from / page_bytes() * page_bytes();
+    return msync((char *)map + from, to - from, MS_SYNC) == 0 || fail(err, errno, "sync", f->path);
+}
+
+void file_expect(void *map, size_t from, size_t to)
+{
+    from = from / page_bytes() * page_bytes();
+    if (to > from) /* an older kernel makes them when they are written */
+        madvise((char *)map + from, to - from, MADV_POPULATE_WRITE);
+}
+
 void file_forget(void *map, size_t from, size_t to)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = page_bytes();
 
     from = (from + page - 1) / page * page;
     to = to / page * page;

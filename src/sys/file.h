@@ -34,6 +34,11 @@ bool file_size(struct file *f, int64_t *out, struct err *err) MUST_CHECK;
 /* Map `bytes` from the start, shared. Writable maps survive kill -9 without a system call a write. */
 bool file_map(struct file *f, size_t bytes, bool writable, void **out, struct err *err) MUST_CHECK;
 void file_unmap(void *map, size_t bytes);
+/* As file_sync(), of what stands there in a writable map alone: pages behind it that are not written yet stay as they are. */
+bool file_sync_part(struct file *f, void *map, size_t from, size_t to, struct err *err) MUST_CHECK;
+/* Pages of a writable map that will be written soon: made by this thread, all at once, instead of one by one by whoever writes
+ * first. Nothing in them changes, so others may be writing there. */
+void file_expect(void *map, size_t from, size_t to);
 /* Pages of a map that nobody will look at soon: no memory of this process any more, until somebody does. */
 void file_forget(void *map, size_t from, size_t to);
 bool file_lock(struct file *f, struct err *err)

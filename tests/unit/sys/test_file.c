@@ -188,6 +188,11 @@ TEST(reserved_room_is_real_and_can_be_mapped)
     file_forget(map, 100, 8192); /* of the process's memory, not of the file */
     file_forget(map, 8000, 8100);
     EXPECT(memcmp((char *)map + 5000, "shared", 6) == 0);
+    file_expect(map, 0, 8192); /* what stands there stays */
+    file_expect(map, 5000, 5000);
+    EXPECT(memcmp((char *)map + 5000, "shared", 6) == 0 && !memchr(map, 's', 5000));
+    EXPECT(file_sync_part(f, map, 5000, 5006, &err) && file_sync_part(f, map, 8192, 8192, &err),
+           "%s", err.text);
     file_unmap(map, 8192);
     file_unmap(other, 8192);
     file_unmap(NULL, 0);
@@ -261,6 +266,7 @@ static bool use_every_call(const char *dir, struct err *err)
     int64_t size;
     size_t count;
     void *map;
+    bool ok;
 
     if (!arena)
         return err_arena(err, arena);
@@ -269,7 +275,10 @@ static bool use_every_call(const char *dir, struct err *err)
         !file_append(f, "d", 1, err) || !file_sync(f, err) || !file_size(f, &size, err) ||
         !file_cut(f, 2, err) || !file_reserve(f, 4096, err) || !file_map(f, 4096, true, &map, err))
         return false;
+    ok = file_sync_part(f, map, 0, 100, err);
     file_unmap(map, 4096);
+    if (!ok)
+        return false;
     return file_load(arena, path, 5000, &text, err) && file_stat(path, &info, err) &&
            file_rename(path, other, err) && file_list(arena, dir, 10, &names, &count, err) &&
            file_remove(other, err);
