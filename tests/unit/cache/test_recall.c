@@ -234,11 +234,15 @@ struct churn {
 static void *churn(void *arg)
 {
     struct churn *c = arg;
+    char notes[RECALL_NOTES];
 
     for (unsigned i = 0; i < 20000; i++) {
-        const struct cache_identity *asked = &c->asked[i % 3];
+        struct cache_identity seen = c->asked[i % 3];
+        const struct cache_identity *asked = &seen;
         struct cache_key key;
 
+        if (i % 2 && recall_notes(c->all, asked, notes, strlen(NOTES), &seen.seen))
+            c->wrong += memcmp(notes, NOTES, strlen(NOTES)) != 0;
         if (recall_get(c->all, asked, &key)) {
             c->found++;
             c->wrong += memcmp(&key, &c->keys[i % 3], sizeof key) != 0;
