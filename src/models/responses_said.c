@@ -256,13 +256,14 @@ static bool take_search(const struct event *e, json_ref item, int64_t output, st
                              .name = STR("output.web_search_call")},
               err))
         return false;
-    if (json_kind(e->j, sources) != JSON_ARRAY)
+    if (json_kind(e->j, sources) != JSON_ARRAY) /* then the call is all that can be lost */
         sources = 0;
     return tell(e,
                 &(struct said){.kind = SAID_FOUND,
                                .id = id,
                                .raw = sources ? json_raw(e->j, sources) : STR("[]"),
-                               .name = STR("output.web_search_call.action.sources")},
+                               .name = sources ? STR("output.web_search_call.action.sources")
+                                               : STR("output.web_search_call")},
                 err);
 }
 
