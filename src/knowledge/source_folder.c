@@ -131,6 +131,8 @@ static bool visit(struct folder *f, struct str path, int depth, struct err *err)
         intake_is_incomplete(f->intake);
         return fail(f, path, &why, err);
     }
+    if (!info.is_dir && !info.is_file)
+        return skip(f, path, "a pipe, a socket or a device", err);
     if (!info.is_dir && str_ends(name, STR(LABELS_ENDING)))
         return check_labels(f, path, err);
     if (!info.is_dir)

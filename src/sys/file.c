@@ -334,6 +334,7 @@ bool file_stat(const char *path, struct file_info *out, struct err *err)
         .inode = info.st_ino,
         .mode = info.st_mode,
         .is_dir = S_ISDIR(info.st_mode),
+        .is_file = S_ISREG(info.st_mode),
     };
     return true;
 }

@@ -16,7 +16,7 @@ struct file_info {
     wall_ms touched; /* bytes, name, rights or times were changed: no program can set it back */
     uint64_t device, inode; /* who it is: a rename keeps them */
     uint32_t mode;
-    bool is_dir;
+    bool is_dir, is_file; /* neither: a pipe, a socket, a device */
 };
 
 bool file_open(const char *path, enum file_mode mode, int permissions, struct file **out,

@@ -1,6 +1,7 @@
 /* Folders come, change and go; what is forgotten is gone from every file. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -56,14 +57,16 @@ TEST(bad_files_are_told_and_stop_nothing)
     rig_write(&rig, "photo.jpg", "x");
     rig_write(&rig, "outside/x.md", "x");
     EXPECT(symlink("/etc/hostname", rig_path(&rig, "docs/link.txt")) == 0);
+    EXPECT(mkfifo(rig_path(&rig, "docs/pipe.txt"), 0600) == 0);
     r = rig_ingest(&rig, "");
-    EXPECT(r.added == 2 && r.failed == 2 && r.skipped == 3, "%u %u %u", r.added, r.failed,
+    EXPECT(r.added == 2 && r.failed == 2 && r.skipped == 4, "%u %u %u", r.added, r.failed,
            r.skipped);
     EXPECT(has_problem(&r, "latin.txt", "neither UTF-8"));
     EXPECT(has_problem(&r, "empty.md", "no text"));
     EXPECT(has_problem(&r, ".hidden.md", "hidden"));
     EXPECT(has_problem(&r, "photo.jpg", "not of a type that is read"));
     EXPECT(has_problem(&r, "link.txt", "link"));
+    EXPECT(has_problem(&r, "pipe.txt", "a pipe"));
     rig_write(&rig, "good.md", "\x01\xE9\x02");
     r = rig_ingest(&rig, "");
     EXPECT(r.failed == 3 && rig_documents(&rig) == 1, "what became unreadable does not stay");
