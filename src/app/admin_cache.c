@@ -3,6 +3,8 @@
 #include "app/house_changes.h"
 #include "cache/cache.h"
 
+#define PURGE_NOTE_MAX 2048 /* a model's name, a tenant's and a tag fit */
+
 static const struct schema_field stats_fields[] = {
     {"hits_memory", FIELD_COUNT, 0, "Answers given from memory.", 0, 0, NULL, NULL},
     {"hits_disk", FIELD_COUNT, 0, "Answers given from disk.", 0, 0, NULL, NULL},
@@ -75,6 +77,31 @@ static bool show(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* What was said, and no more. */
+static struct str note_of(struct arena *arena, struct str key, const struct cache_selector *what,
+                          uint64_t gone)
+{
+    const struct {
+        const char *name;
+        struct str value;
+    } said[] = {{"key", key}, {"model", what->model}, {"tenant", what->space}, {"tag", what->tag}};
+    bool any = false;
+    struct str note;
+    struct err none = {0};
+    struct buf b;
+
+    buf_init(&b, arena, PURGE_NOTE_MAX);
+    buf_str(&b, STR("cache purged: "));
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (said[i].value.len) {
+            buf_fmt(&b, "%s%s \"" STR_FMT "\"", any ? ", " : "", said[i].name,
+                    STR_ARG(said[i].value));
+            any = true;
+        }
+    buf_fmt(&b, "%s: %" PRIu64 " copies of answers", any ? "" : "everything", gone);
+    return buf_finish(&b, &note, &none) ? note : STR("cache purged");
+}
+
 static bool purge(struct admin_call *call, struct err *err)
 {
     struct str key = STR_NONE;
@@ -96,11 +123,7 @@ static bool purge(struct admin_call *call, struct err *err)
                            "expected key, model, tenant or tag, or \"all\": true for everything");
     if (!house_purge(call->house, call->arena, &what, &gone, err))
         return false;
-    call->note =
-        arena_fmt(call->arena,
-                  "cache purged: key \"" STR_FMT "\", model \"" STR_FMT "\", tenant \"" STR_FMT
-                  "\", tag \"" STR_FMT "\": %" PRIu64 " answers",
-                  STR_ARG(key), STR_ARG(what.model), STR_ARG(what.space), STR_ARG(what.tag), gone);
+    call->note = note_of(call->arena, key, &what, gone);
     jw_object(&call->reply);
     reply_count(&call->reply, "purged", (int64_t)gone);
     jw_object_end(&call->reply);
