@@ -46,6 +46,22 @@ bool openai_is_original(const struct model *to);
  * none: this provider can be told not to think at all. NONE: nothing is said. */
 bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
                    struct err *err) MUST_CHECK;
+/* A request on its way (openai_write.c); its turns are written in openai_turns.c. */
+struct openai_writing {
+    struct json_writer w;
+    struct arena *arena;
+    const struct conversation *in;
+    const struct model *to;
+    struct losses *losses;
+    bool same_family; /* the client's own parts and tools are the provider's too */
+};
+/* Nothing where there is no value. */
+void openai_member(struct json_writer *w, const char *key, struct str text);
+void openai_raw_member(struct json_writer *w, const char *key, struct str raw);
+/* {"type":"...": the object stays open. */
+void openai_part_begin(struct json_writer *w, const char *type);
+bool openai_write_turn(struct openai_writing *o, const struct turn *turn, struct err *err)
+    MUST_CHECK;
 /* Members for sampling that all of the family have, stop and the stream's options included. */
 bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
                            const struct model *to, struct losses *losses, struct err *err)
