@@ -40,6 +40,31 @@ bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, e
 bool openai_read_extra(struct field_reader *r, json_ref object, const char *const *known,
                        struct str *out, struct err *err) MUST_CHECK;
 
+/* An answer that is read (openai_hear.c); what its choices say is read in openai_deltas.c. */
+struct openai_call {
+    struct openai_call *next;
+    struct str id;
+    int64_t index;
+    uint32_t part;
+};
+
+struct openai_choice {
+    struct openai_choice *next;
+    uint32_t number, parts, call_count;
+    uint32_t text_part;     /* the newest of text: what citations and probabilities are for */
+    bool is_open, finished; /* is_open: part `parts - 1` of kind `open` takes more */
+    enum said_kind open;
+    struct openai_call *calls; /* the newest first */
+};
+COLD bool openai_unreadable(struct err *err, const char *what);
+/* A string in the scratch; absent, null and other kinds: empty. */
+bool openai_text_of(const struct said_reader *r, const struct json *j, json_ref v, struct str *out,
+                    struct err *err) MUST_CHECK;
+bool openai_say_member(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                       json_ref v, enum said_kind kind, struct err *err) MUST_CHECK;
+bool openai_read_message(struct said_reader *r, struct openai_choice *c, const struct json *j,
+                         json_ref m, struct err *err) MUST_CHECK;
+
 /* The provider is OpenAI's own house, which refuses fields that it does not know, or Azure's. */
 bool openai_is_original(const struct model *to);
 /* How much the model is to think, in the family's words; a budget of tokens is told as an effort, and that it was.
