@@ -79,4 +79,10 @@ const char *setting_expects(const struct setting *row,
 /* The value at `base` as it would be written in the file; secrets as where they come from. */
 void setting_print(const struct setting *row, const void *base, struct buf *out);
 
+/* Of the environment; NULL: not set. */
+const char *settings_variable(const char *const *environment, const char *name);
+/* The member of `base` that this row is of. */
+bool settings_set_value(struct reading *r, const struct setting *row, void *base, struct str text,
+                        struct err *err) MUST_CHECK;
+
 #endif

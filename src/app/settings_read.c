@@ -94,190 +94,6 @@ void settings_doubtful(struct reading *r, const char *path, const char *what)
                    path, what));
 }
 
-static const char *environment_get(const char *const *environment, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (; environment && *environment; environment++)
-        if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
-            return *environment + len + 1;
-    return NULL;
-}
-
-/* ---- values ---- */
-
-static bool is_name(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-        if (!letter && !strchr("._-/:@+", c))
-            return false;
-    }
-    return s.len <= 128;
-}
-
-static bool in_bounds(const struct setting *row, int64_t n)
-{
-    return (row->min == 0 && row->max == 0) ? n >= 0 : n >= row->min && n <= row->max;
-}
-
-static bool read_choice(const struct setting *row, struct str text, int *out)
-{
-    struct str rest = str_from(row->choices), choice;
-
-    for (int i = 0; str_split(&rest, '|', &choice); i++)
-        if (str_eq(choice, text)) {
-            *out = i;
-            return true;
-        }
-    return false;
-}
-
-static bool read_number(const struct setting *row, struct str text, int64_t *out)
-{
-    size_t bytes;
-    dur_ns duration;
-    int64_t n;
-
-    if (row->type == SET_BYTES && bytes_parse(text, &bytes) && bytes <= INT64_MAX)
-        n = (int64_t)bytes;
-    else if (row->type == SET_DURATION && duration_parse(text, &duration))
-        n = duration;
-    else if ((row->type == SET_USD || row->type == SET_PERCENT) && usd_parse(text, &n))
-        ;
-    else if (row->type == SET_USD && text.len == 0 && row->fallback && !*row->fallback)
-        n = -1;
-    else if (row->type != SET_COUNT || !i64_parse(text, &n))
-        return false;
-    if (n != -1 && !in_bounds(row, n))
-        return false;
-    *out = n;
-    return true;
-}
-
-/* Known now, and not when the first request fails. */
-static bool set_secret(struct secret *out, struct str text, struct err *err)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
-            return err_set(err, ERR_INVALID,
-                           "the secret holds a byte that no header takes: a "
-                           "blank, a line end or one beyond ASCII");
-    return secret_set(out, text.ptr, text.len, err);
-}
-
-static bool load_secret(struct reading *r, struct str name_or_path, bool from_file,
-                        struct secret *out, struct err *err)
-{
-    struct str name = arena_str(r->problems->arena, name_or_path);
-    struct str text = STR_NONE;
-
-    if (!name.ptr)
-        return err_arena(err, r->problems->arena);
-    if (from_file) {
-        struct arena *scratch CLEANUP(arena_end) = arena_new(256 * KIB);
-
-        if (!scratch)
-            return err_no_room(err, "no memory to read a secret");
-        if (!file_load(scratch, name.ptr, SECRET_BYTES_MAX, &text, err))
-            return err_wrap(err, "cannot read the secret");
-        struct str trimmed = str_trim(text);
-        bool ok = trimmed.len > 0
-                      ? set_secret(out, trimmed, err)
-                      : err_set(err, ERR_INVALID, "the file \"%s\" is empty, expected a secret",
-                                name.ptr);
-        bytes_wipe((void *)(uintptr_t)text.ptr, text.len);
-        return ok;
-    }
-    text = str_trim(str_from(environment_get(r->environment, name.ptr)));
-    if (text.len == 0)
-        return err_set(err, ERR_INVALID, "the environment variable %s is not set or empty",
-                       name.ptr);
-    return set_secret(out, text, err);
-}
-
-/* The value may be the secret itself, put there by mistake: it is never repeated. */
-static bool read_secret(struct reading *r, struct str text, struct secret *out, struct err *err)
-{
-    secret_wipe(out);
-    if (text.len == 0)
-        return true;
-    if (str_starts(text, STR("env:")) && text.len > 4)
-        return load_secret(r, str_slice(text, 4, text.len), false, out, err);
-    if (str_starts(text, STR("file:")) && text.len > 5)
-        return load_secret(r, str_slice(text, 5, text.len), true, out, err);
-    return err_set(
-        err, ERR_INVALID,
-        "expected env:NAME or file:PATH; a secret may not stand in the settings themselves");
-}
-
-static bool expected(const struct setting *row, struct str found, struct err *err)
-{
-    char want[160];
-
-    return err_set(err, ERR_INVALID, "expected %s, found \"" STR_FMT "\"",
-                   setting_expects(row, want), STR_ARG(str_slice(found, 0, 60)));
-}
-
-static bool keep_text(struct reading *r, struct str text, struct str *out, struct err *err)
-{
-    struct str copy = arena_str(r->settings->arena, text);
-
-    if (!copy.ptr)
-        return err_arena(err, r->settings->arena);
-    *out = copy;
-    return true;
-}
-
-static bool read_text(struct reading *r, const struct setting *row, struct str text,
-                      struct str *out, struct err *err)
-{
-    struct addr addr;
-    struct http_url url;
-    struct err why = {0};
-    bool required = !row->fallback;
-
-    if (required && text.len == 0)
-        return expected(row, text, err);
-    if (memchr(text.ptr ? text.ptr : "", 0, text.len) || (row->type == SET_NAME && !is_name(text)))
-        return expected(row, text, err);
-    if (row->type == SET_ADDRESS && text.len > 0 && !addr_parse(text, &addr, &why))
-        return err_set(err, ERR_INVALID, "%s", why.text);
-    if (row->type == SET_URL && text.len > 0 && !http_url_parse(text, &url, &why))
-        return err_set(err, ERR_INVALID, "%s", why.text);
-    return keep_text(r, text, out, err);
-}
-
-static bool set_value(struct reading *r, const struct setting *row, void *base, struct str text,
-                      struct err *err)
-{
-    void *at = (char *)base + row->offset;
-
-    switch (row->type) {
-    case SET_TEXT:
-    case SET_NAME:
-    case SET_ADDRESS:
-    case SET_URL:
-    case SET_PATH:
-    case SET_WORDS: return read_text(r, row, text, at, err);
-    case SET_COUNT:
-    case SET_BYTES:
-    case SET_DURATION:
-    case SET_PERCENT:
-    case SET_USD: return read_number(row, text, at) || expected(row, text, err);
-    case SET_BOOL:
-        if (!str_eq(text, STR("true")) && !str_eq(text, STR("false")))
-            return expected(row, text, err);
-        *(bool *)at = text.ptr[0] == 't';
-        return true;
-    case SET_CHOICE: return read_choice(row, text, at) || expected(row, text, err);
-    case SET_SECRET: return read_secret(r, text, at, err);
-    }
-    return false;
-}
-
 static void keep_origin(struct reading *r, const char *path, struct place from,
                         const struct setting *row, struct str text)
 {
@@ -309,7 +125,7 @@ static void read_row(struct reading *r, const struct setting *row, void *base, c
 {
     struct err err = {0};
 
-    if (!set_value(r, row, base, text, &err))
+    if (!settings_set_value(r, row, base, text, &err))
         problem(r, from, path, err.text);
     else
         keep_origin(r, path, from, row, text);
@@ -320,7 +136,8 @@ static void set_defaults(struct reading *r, const struct section *section, void 
     for (size_t i = 0; i < section->count; i++) {
         struct err err = {0};
         bool ok = !section->rows[i].fallback ||
-                  set_value(r, &section->rows[i], base, str_from(section->rows[i].fallback), &err);
+                  settings_set_value(r, &section->rows[i], base,
+                                     str_from(section->rows[i].fallback), &err);
         ASSERT(ok);
     }
 }
@@ -584,7 +401,7 @@ static void read_variables(struct reading *r, const struct section *section, voi
         char name[ENV_NAME_MAX + 8], path[ENV_NAME_MAX];
 
         variable_name(name, section, item, section->rows[i].name);
-        const char *value = environment_get(r->environment, name);
+        const char *value = settings_variable(r->environment, name);
         if (!value)
             continue;
         setting_path(path, section, item, str_from(section->rows[i].name));
@@ -600,7 +417,7 @@ static bool has_variable(struct reading *r, const struct section *section, long 
 
     for (size_t i = 0; i < section->count; i++) {
         variable_name(name, section, item, section->rows[i].name);
-        if (environment_get(r->environment, name))
+        if (settings_variable(r->environment, name))
             return true;
     }
     return false;

@@ -1,42 +1,9 @@
 /* Answers for clients that speak the OpenAI chat dialect: chunks as steps come, or one body at the end. */
-#include "models/chat.h"
-#include "models/citation.h"
-#include "models/openai_internal.h"
-
-#define TEXT_MAX (64 * MIB) /* of one member of a whole answer; the request's arena is the limit */
-
-struct told_call {
-    struct told_call *next;
-    uint32_t part, index;
-    struct str id, name, signature;
-    struct buf arguments;
-};
-
-/* What has been told of a choice: all of it for a whole answer, the calls' numbers for a stream. */
-struct told {
-    struct told *next;
-    uint32_t number, call_count;
-    struct buf text, reasoning, refusal, citations, documents, images, thoughts;
-    struct openai_logprobs probs;
-    size_t thought_from; /* in reasoning: where the block that is open begins */
-    struct str audio;
-    struct told_call *calls, **calls_tail;
-    bool finished;
-    enum finish_reason finish;
-    struct str stop; /* which of the stop sequences it was */
-};
-
-struct telling {
-    struct told *choices;
-    struct str head; /* of every chunk, up to the list of choices */
-    struct str tier; /* that answered; may be empty */
-    struct usage usage;
-    bool has_usage;
-};
+#include "models/openai_tell.h"
 
 /* ---- small things ---- */
 
-static void member(struct json_writer *w, const char *key, struct str text)
+void openai_member_or_null(struct json_writer *w, const char *key, struct str text)
 {
     jw_key(w, key);
     if (text.ptr)
@@ -45,15 +12,7 @@ static void member(struct json_writer *w, const char *key, struct str text)
         jw_null(w);
 }
 
-static void raw_member(struct json_writer *w, const char *key, struct str raw)
-{
-    if (str_is_empty(raw))
-        return;
-    jw_key(w, key);
-    jw_raw(w, raw);
-}
-
-static void list_member(struct json_writer *w, const char *key, const struct buf *items)
+void openai_list_member(struct json_writer *w, const char *key, const struct buf *items)
 {
     if (!items->len)
         return;
@@ -63,7 +22,7 @@ static void list_member(struct json_writer *w, const char *key, const struct buf
     jw_array_end(w);
 }
 
-static void add_item(struct buf *list, struct str raw)
+void openai_list_add(struct buf *list, struct str raw)
 {
     if (str_is_empty(raw))
         return;
@@ -111,7 +70,7 @@ void openai_write_usage(struct json_writer *w, const struct usage *usage)
     jw_object_end(w);
 }
 
-static void write_top(struct json_writer *w, const struct said_writer *sw, const char *object)
+void openai_write_top(struct json_writer *w, const struct said_writer *sw, const char *object)
 {
     jw_object(w);
     jw_key(w, "id");
@@ -128,7 +87,7 @@ static void write_top(struct json_writer *w, const struct said_writer *sw, const
 
 bool openai_writer_init(struct said_writer *sw, struct err *err)
 {
-    struct telling *own = arena_alloc(sw->arena, sizeof *own);
+    struct openai_telling *own = arena_alloc(sw->arena, sizeof *own);
     struct json_writer w;
     struct buf head;
 
@@ -141,15 +100,15 @@ bool openai_writer_init(struct said_writer *sw, struct err *err)
     buf_init(&head, sw->arena, 6 * sw->model.len + sw->id.len + 256);
     buf_str(&head, STR("data: "));
     jw_init(&w, &head);
-    write_top(&w, sw, "chat.completion.chunk");
+    openai_write_top(&w, sw, "chat.completion.chunk");
     jw_key(&w, "choices");
     return buf_finish(&head, &own->head, err);
 }
 
-static struct told *told_of(const struct said_writer *sw, uint32_t number)
+struct openai_told *openai_told_of(const struct said_writer *sw, uint32_t number)
 {
-    struct telling *own = sw->own;
-    struct told **at = &own->choices, *made;
+    struct openai_telling *own = sw->own;
+    struct openai_told **at = &own->choices, *made;
 
     while (*at && (*at)->number < number)
         at = &(*at)->next;
@@ -162,30 +121,30 @@ static struct told *told_of(const struct said_writer *sw, uint32_t number)
     made->next = *at;
     *at = made;
     made->calls_tail = &made->calls;
-    buf_init(&made->text, sw->arena, TEXT_MAX);
-    buf_init(&made->reasoning, sw->arena, TEXT_MAX);
-    buf_init(&made->refusal, sw->arena, TEXT_MAX);
-    buf_init(&made->citations, sw->arena, TEXT_MAX);
-    buf_init(&made->documents, sw->arena, TEXT_MAX);
-    buf_init(&made->images, sw->arena, TEXT_MAX);
-    buf_init(&made->thoughts, sw->arena, TEXT_MAX);
-    buf_init(&made->probs.content, sw->arena, TEXT_MAX);
-    buf_init(&made->probs.refusal, sw->arena, TEXT_MAX);
+    buf_init(&made->text, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->reasoning, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->refusal, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->citations, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->documents, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->images, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->thoughts, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->probs.content, sw->arena, OPENAI_TEXT_MAX);
+    buf_init(&made->probs.refusal, sw->arena, OPENAI_TEXT_MAX);
     return made;
 }
 
-static struct told_call *find_call(const struct told *told, uint32_t part)
+struct openai_told_call *openai_told_call(const struct openai_told *told, uint32_t part)
 {
-    for (struct told_call *c = told->calls; c; c = c->next)
+    for (struct openai_told_call *c = told->calls; c; c = c->next)
         if (c->part == part)
             return c;
     return NULL;
 }
 
-static bool add_call(const struct said_writer *sw, struct told *told, const struct said *said,
-                     struct told_call **out, struct err *err)
+bool openai_told_call_add(const struct said_writer *sw, struct openai_told *told,
+                          const struct said *said, struct openai_told_call **out, struct err *err)
 {
-    struct told_call *call = arena_alloc(sw->arena, sizeof *call);
+    struct openai_told_call *call = arena_alloc(sw->arena, sizeof *call);
 
     if (!call)
         return err_arena(err, sw->arena);
@@ -196,14 +155,14 @@ static bool add_call(const struct said_writer *sw, struct told *told, const stru
     call->signature = said->signature.len ? arena_str(sw->arena, said->signature) : STR_NONE;
     if (!call->id.ptr || !call->name.ptr || (said->signature.len && !call->signature.ptr))
         return err_arena(err, sw->arena);
-    buf_init(&call->arguments, sw->arena, TEXT_MAX);
+    buf_init(&call->arguments, sw->arena, OPENAI_TEXT_MAX);
     *told->calls_tail = call;
     told->calls_tail = &call->next;
     *out = call;
     return true;
 }
 
-static void write_signature(struct json_writer *w, struct str signature)
+void openai_write_signature(struct json_writer *w, struct str signature)
 {
     if (str_is_empty(signature))
         return;
@@ -211,21 +170,21 @@ static void write_signature(struct json_writer *w, struct str signature)
     jw_object(w);
     jw_key(w, "google");
     jw_object(w);
-    member(w, "thought_signature", signature);
+    openai_member_or_null(w, "thought_signature", signature);
     jw_object_end(w);
     jw_object_end(w);
 }
 
 /* What must come back with the next question goes into a block, whole: clients of the dialect that know
  * them send them back as they are. */
-static void write_thought(struct json_writer *w, struct str text, const struct said *said)
+void openai_write_thought(struct json_writer *w, struct str text, const struct said *said)
 {
     jw_object(w);
     jw_key(w, "type");
     jw_cstr(w, said->is_redacted ? "redacted_thinking" : "thinking");
-    member(w, said->is_redacted ? "data" : "thinking", text.ptr ? text : STR(""));
+    openai_member_or_null(w, said->is_redacted ? "data" : "thinking", text.ptr ? text : STR(""));
     if (said->signature.len)
-        member(w, "signature", said->signature);
+        openai_member_or_null(w, "signature", said->signature);
     jw_object_end(w);
 }
 
@@ -242,7 +201,7 @@ static void put_plain(struct buf *out, struct str text)
     }
 }
 
-static void write_image(struct json_writer *w, const struct said *said)
+void openai_write_image(struct json_writer *w, const struct said *said)
 {
     jw_object(w);
     jw_key(w, "type");
@@ -259,19 +218,19 @@ static void write_image(struct json_writer *w, const struct said *said)
     jw_object_end(w);
 }
 
-static bool is_image(const struct said *said)
+bool openai_is_image(const struct said *said)
 {
     return str_starts(said->media_type, STR("image/"));
 }
 
-static void write_audio(struct json_writer *w, const struct said *said)
+void openai_write_audio(struct json_writer *w, const struct said *said)
 {
     if (said->raw.len) { /* the dialect's own form */
         jw_raw(w, said->raw);
         return;
     }
     jw_object(w);
-    member(w, "data", said->text);
+    openai_member_or_null(w, "data", said->text);
     jw_object_end(w);
 }
 
@@ -280,7 +239,7 @@ static void write_audio(struct json_writer *w, const struct said *said)
 static void chunk_begin(struct json_writer *w, const struct said_writer *sw, uint32_t choice,
                         struct buf *out)
 {
-    const struct telling *own = sw->own;
+    const struct openai_telling *own = sw->own;
 
     buf_str(out, own->head);
     jw_init(w, out);
@@ -321,14 +280,14 @@ static void write_delta_text(const struct said_writer *sw, const struct said *sa
         jw_key(&w, "role");
         jw_cstr(&w, "assistant");
     }
-    member(&w, key, said->text.ptr ? said->text : STR(""));
+    openai_member_or_null(&w, key, said->text.ptr ? said->text : STR(""));
     chunk_end(&w, STR_NONE, NULL);
     event_end(out);
 }
 
 /* Index always; id, type and name with the first fragment only. */
 static void write_delta_call(const struct said_writer *sw, const struct said *said,
-                             const struct told_call *call, struct buf *out)
+                             const struct openai_told_call *call, struct buf *out)
 {
     bool functions = sw->asked->functions, is_first = said->kind == SAID_TOOL;
     struct json_writer w;
@@ -341,7 +300,7 @@ static void write_delta_call(const struct said_writer *sw, const struct said *sa
         jw_key(&w, "index");
         jw_i64(&w, call->index);
         if (is_first) {
-            member(&w, "id", call->id);
+            openai_member_or_null(&w, "id", call->id);
             jw_key(&w, "type");
             jw_cstr(&w, "function");
         }
@@ -349,12 +308,12 @@ static void write_delta_call(const struct said_writer *sw, const struct said *sa
     }
     jw_object(&w);
     if (is_first)
-        member(&w, "name", call->name);
-    member(&w, "arguments", is_first ? STR("") : said->text);
+        openai_member_or_null(&w, "name", call->name);
+    openai_member_or_null(&w, "arguments", is_first ? STR("") : said->text);
     jw_object_end(&w);
     if (!functions) {
         if (is_first)
-            write_signature(&w, call->signature);
+            openai_write_signature(&w, call->signature);
         jw_object_end(&w);
         jw_array_end(&w);
     }
@@ -365,12 +324,12 @@ static void write_delta_call(const struct said_writer *sw, const struct said *sa
 static bool tell_call(struct said_writer *sw, const struct said *said, struct buf *out,
                       struct err *err)
 {
-    struct told *told = told_of(sw, said->choice);
-    struct told_call *call = told ? find_call(told, said->part) : NULL;
+    struct openai_told *told = openai_told_of(sw, said->choice);
+    struct openai_told_call *call = told ? openai_told_call(told, said->part) : NULL;
 
     if (!told)
         return err_arena(err, sw->arena);
-    if (said->kind == SAID_TOOL && !call && !add_call(sw, told, said, &call, err))
+    if (said->kind == SAID_TOOL && !call && !openai_told_call_add(sw, told, said, &call, err))
         return false;
     if (!call)
         return true;
@@ -412,16 +371,16 @@ static void tell_object(const struct said_writer *sw, const struct said *said, s
     if (said->kind == SAID_REASONING) {
         jw_key(&w, "thinking_blocks");
         jw_array(&w);
-        write_thought(&w, said->text, said);
+        openai_write_thought(&w, said->text, said);
         jw_array_end(&w);
-    } else if (is_image(said)) {
+    } else if (openai_is_image(said)) {
         jw_key(&w, "images");
         jw_array(&w);
-        write_image(&w, said);
+        openai_write_image(&w, said);
         jw_array_end(&w);
     } else {
         jw_key(&w, "audio");
-        write_audio(&w, said);
+        openai_write_audio(&w, said);
     }
     chunk_end(&w, STR_NONE, NULL);
     event_end(out);
@@ -446,10 +405,10 @@ static void top_member(struct buf *out, const char *key, struct str raw)
     buf_str(out, raw);
 }
 
-static void tell_finish(const struct said_writer *sw, const struct told *told, bool first,
+static void tell_finish(const struct said_writer *sw, const struct openai_told *told, bool first,
                         struct buf *out)
 {
-    const struct telling *own = sw->own;
+    const struct openai_telling *own = sw->own;
     struct json_writer w;
 
     chunk_begin(&w, sw, told->number, out);
@@ -469,11 +428,11 @@ static void tell_finish(const struct said_writer *sw, const struct told *told, b
 /* The chunks that say why choices ended wait for this: what was lost is known only now. */
 static void tell_end(const struct said_writer *sw, struct buf *out)
 {
-    const struct telling *own = sw->own;
+    const struct openai_telling *own = sw->own;
     struct json_writer w;
     bool first = true;
 
-    for (const struct told *told = own->choices; told; told = told->next) {
+    for (const struct openai_told *told = own->choices; told; told = told->next) {
         if (!told->finished)
             continue;
         tell_finish(sw, told, first, out);
@@ -490,9 +449,9 @@ static void tell_end(const struct said_writer *sw, struct buf *out)
     buf_str(out, STR("data: [DONE]\n\n"));
 }
 
-static bool keep_finish(const struct said_writer *sw, const struct said *said, struct err *err)
+bool openai_keep_finish(const struct said_writer *sw, const struct said *said, struct err *err)
 {
-    struct told *told = told_of(sw, said->choice);
+    struct openai_told *told = openai_told_of(sw, said->choice);
 
     if (!told)
         return err_arena(err, sw->arena);
@@ -519,7 +478,7 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     case SAID_CITATION: return tell_citation(sw, said, out, err);
     case SAID_MEDIA: tell_object(sw, said, out); break;
     case SAID_LOGPROBS: tell_probs(sw, said, out); break;
-    case SAID_FINISH: return keep_finish(sw, said, err);
+    case SAID_FINISH: return openai_keep_finish(sw, said, err);
     case SAID_PING: buf_str(out, STR(": ping\n\n")); break;
     case SAID_END: tell_end(sw, out); break;
     case SAID_USAGE:
@@ -537,232 +496,6 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     return true;
 }
 
-/* ---- a whole answer ---- */
-
-/* Lists of log probabilities of pieces, put together. */
-static bool keep_probs(const struct said_writer *sw, struct told *told, struct str raw,
-                       struct err *err)
-{
-    struct json *j = json_parse(sw->arena, raw, err);
-    const struct {
-        struct buf *to;
-        const char *key;
-    } lists[] = {{&told->probs.content, "content"}, {&told->probs.refusal, "refusal"}};
-
-    if (!j)
-        return err_wrap(err, "logprobs");
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        json_ref list = json_get(j, json_root(j), str_from(lists[i].key));
-
-        if (json_kind(j, list) == JSON_ARRAY)
-            for (json_ref v = json_first(j, list); v; v = json_next(j, v))
-                add_item(lists[i].to, json_raw(j, v));
-    }
-    return true;
-}
-
-static void keep_thought(struct told *told, const struct said *said)
-{
-    struct json_writer w;
-
-    if (!said->signature.len && !said->is_redacted) {
-        buf_str(&told->reasoning, said->text);
-        return;
-    }
-    if (told->thoughts.len)
-        buf_char(&told->thoughts, ',');
-    jw_init(&w, &told->thoughts);
-    write_thought(&w,
-                  said->is_redacted ? said->text
-                                    : str_slice(buf_view(&told->reasoning), told->thought_from,
-                                                told->reasoning.len),
-                  said);
-    told->thought_from = told->reasoning.len;
-}
-
-static bool keep_citation(const struct said_writer *sw, struct told *told, const struct said *said,
-                          struct err *err)
-{
-    struct json_writer w;
-    struct citation c;
-    struct buf *list;
-
-    if (!citation_read(sw->arena, said->raw, &c, err))
-        return false;
-    list = c.url.len ? &told->citations : &told->documents;
-    if (list->len)
-        buf_char(list, ',');
-    jw_init(&w, list);
-    if (c.url.len)
-        citation_write_chat(&w, &c);
-    else
-        citation_write(&w, &c);
-    return true;
-}
-
-static bool keep_media(const struct said_writer *sw, struct told *told, const struct said *said,
-                       struct err *err)
-{
-    struct json_writer w;
-    struct buf audio;
-
-    if (is_image(said)) {
-        if (told->images.len)
-            buf_char(&told->images, ',');
-        jw_init(&w, &told->images);
-        write_image(&w, said);
-        return true;
-    }
-    buf_init(&audio, sw->arena, TEXT_MAX);
-    jw_init(&w, &audio);
-    write_audio(&w, said);
-    return buf_finish(&audio, &told->audio, err);
-}
-
-static bool keep_call(struct said_writer *sw, struct told *told, const struct said *said,
-                      struct err *err)
-{
-    struct told_call *call = find_call(told, said->part);
-
-    if (said->kind == SAID_TOOL && !call && told->call_count > 0 && sw->asked->functions)
-        said_lost(sw, STR("tool_calls"));
-    if (said->kind == SAID_TOOL)
-        return call || add_call(sw, told, said, &call, err);
-    if (call)
-        buf_str(&call->arguments, said->text);
-    return true;
-}
-
-static void write_calls(struct json_writer *w, const struct told *told)
-{
-    jw_key(w, "tool_calls");
-    jw_array(w);
-    for (const struct told_call *c = told->calls; c; c = c->next) {
-        jw_object(w);
-        member(w, "id", c->id);
-        jw_key(w, "type");
-        jw_cstr(w, "function");
-        jw_key(w, "function");
-        jw_object(w);
-        member(w, "name", c->name);
-        member(w, "arguments", c->arguments.len ? buf_view(&c->arguments) : STR("{}"));
-        jw_object_end(w);
-        write_signature(w, c->signature);
-        jw_object_end(w);
-    }
-    jw_array_end(w);
-}
-
-static void write_function_call(struct json_writer *w, const struct told_call *call)
-{
-    jw_key(w, "function_call");
-    jw_object(w);
-    member(w, "name", call->name);
-    member(w, "arguments", call->arguments.len ? buf_view(&call->arguments) : STR("{}"));
-    jw_object_end(w);
-}
-
-static void write_message(struct json_writer *w, const struct said_writer *sw,
-                          const struct told *told)
-{
-    bool no_text = !told->text.len && (told->calls || told->refusal.len || told->audio.len);
-
-    jw_key(w, "message");
-    jw_object(w);
-    jw_key(w, "role");
-    jw_cstr(w, "assistant");
-    member(w, "content", no_text ? STR_NONE : told->text.len ? buf_view(&told->text) : STR(""));
-    member(w, "refusal", told->refusal.len ? buf_view(&told->refusal) : STR_NONE);
-    if (told->reasoning.len)
-        member(w, "reasoning_content", buf_view(&told->reasoning));
-    list_member(w, "thinking_blocks", &told->thoughts);
-    list_member(w, "annotations", &told->citations);
-    list_member(w, "document_citations", &told->documents);
-    list_member(w, "images", &told->images);
-    raw_member(w, "audio", told->audio);
-    if (told->calls && sw->asked->functions)
-        write_function_call(w, told->calls);
-    else if (told->calls)
-        write_calls(w, told);
-    jw_object_end(w);
-}
-
-static void write_probs(struct json_writer *w, const struct openai_logprobs *probs)
-{
-    jw_key(w, "logprobs");
-    if (!probs->content.len && !probs->refusal.len) {
-        jw_null(w);
-        return;
-    }
-    jw_object(w);
-    list_member(w, "content", &probs->content);
-    list_member(w, "refusal", &probs->refusal);
-    jw_object_end(w);
-}
-
-static bool all_fits(const struct told *told)
-{
-    for (const struct told_call *c = told->calls; c; c = c->next)
-        if (!buf_ok(&c->arguments))
-            return false;
-    return buf_ok(&told->text) && buf_ok(&told->reasoning) && buf_ok(&told->refusal) &&
-           buf_ok(&told->citations) && buf_ok(&told->documents) && buf_ok(&told->images) &&
-           buf_ok(&told->thoughts) && buf_ok(&told->probs.content) && buf_ok(&told->probs.refusal);
-}
-
-static bool write_whole(const struct said_writer *sw, struct buf *out, struct err *err)
-{
-    const struct telling *own = sw->own;
-    struct json_writer w;
-
-    jw_init(&w, out);
-    write_top(&w, sw, "chat.completion");
-    jw_key(&w, "choices");
-    jw_array(&w);
-    for (const struct told *told = own->choices; told; told = told->next) {
-        if (!all_fits(told))
-            return err_arena(err, sw->arena);
-        jw_object(&w);
-        jw_key(&w, "index");
-        jw_i64(&w, told->number);
-        write_message(&w, sw, told);
-        write_probs(&w, &told->probs);
-        jw_key(&w, "finish_reason");
-        jw_cstr(&w, openai_finish_name(told->finish, sw->asked->functions));
-        if (told->stop.len)
-            member(&w, "stop_reason", told->stop);
-        jw_object_end(&w);
-    }
-    jw_array_end(&w);
-    raw_member(&w, "service_tier", own->tier);
-    if (own->has_usage)
-        openai_write_usage(&w, &own->usage);
-    raw_member(&w, "weir", sw->weir);
-    jw_object_end(&w);
-    return true;
-}
-
-static bool keep_step(struct said_writer *sw, const struct said *said, struct err *err)
-{
-    struct told *told = told_of(sw, said->choice);
-
-    if (!told)
-        return err_arena(err, sw->arena);
-    switch (said->kind) {
-    case SAID_TEXT: buf_str(&told->text, said->text); break;
-    case SAID_REASONING: keep_thought(told, said); break;
-    case SAID_REFUSAL: buf_str(&told->refusal, said->text); break;
-    case SAID_TOOL:
-    case SAID_ARGUMENTS: return keep_call(sw, told, said, err);
-    case SAID_CITATION: return keep_citation(sw, told, said, err);
-    case SAID_MEDIA: return keep_media(sw, told, said, err);
-    case SAID_LOGPROBS: return keep_probs(sw, told, said->raw, err);
-    case SAID_FINISH: return keep_finish(sw, said, err);
-    default: break;
-    }
-    return true;
-}
-
 bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, struct err *err)
 {
     struct buf text;
@@ -775,7 +508,7 @@ bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, str
 bool openai_write_said(struct said_writer *sw, const struct said *said, struct buf *out,
                        struct err *err)
 {
-    struct telling *own = sw->own;
+    struct openai_telling *own = sw->own;
 
     if (said->kind == SAID_USAGE) {
         own->usage = said->usage;
@@ -787,10 +520,10 @@ bool openai_write_said(struct said_writer *sw, const struct said *said, struct b
     if (sw->streamed)
         return tell(sw, said, out, err);
     if (said->kind == SAID_END)
-        return write_whole(sw, out, err);
+        return openai_write_whole(sw, out, err);
     if (said->kind == SAID_PING || said->kind == SAID_FAILED)
         return true;
-    return keep_step(sw, said, err);
+    return openai_keep_step(sw, said, err);
 }
 
 /* ---- errors ---- */
