@@ -1,6 +1,7 @@
 /* What of a request no writer of the target's dialect looks at: members that the client's reader did not know,
  * names of speakers, names of files, parts of system turns that are no text. Each is named, or refused. */
 #include "models/members.h"
+#include "models/responses.h"
 #include "models/tools.h"
 
 #define NO_FIELD "the provider has no such field"
@@ -138,6 +139,18 @@ static bool note_format(struct looking *l, struct err *err)
                        NO_FIELD, err);
 }
 
+/* What is to be told of the provider's own tools, where nobody there tells it. */
+static bool note_include(struct looking *l, struct err *err)
+{
+    const struct responses_asked *asked = l->in->spoken == &dialect_responses ? l->in->own : NULL;
+    bool sources = l->to == &dialect_responses || l->to == &dialect_anthropic;
+    bool outputs = sources || l->to == &dialect_gemini;
+
+    if (!asked || ((!asked->include_sources || sources) && (!asked->include_outputs || outputs)))
+        return true;
+    return losses_note(l->losses, STR("include"), NO_FIELD, err);
+}
+
 bool leftovers_note(struct arena *arena, const struct conversation *in, const struct dialect *to,
                     struct losses *losses, struct err *err)
 {
@@ -149,7 +162,7 @@ bool leftovers_note(struct arena *arena, const struct conversation *in, const st
     for (const struct turn *t = in->turns; t; t = t->next)
         if (!note_turn(&l, t, err))
             return false;
-    if (!note_format(&l, err))
+    if (!note_format(&l, err) || !note_include(&l, err))
         return false;
     for (const struct extra *e = to == in->spoken ? NULL : in->inside; e; e = e->next)
         if (!losses_note(losses, e->name, NO_FIELD, err))

@@ -160,7 +160,8 @@ static bool has_place(uint64_t carries, struct said_writer *w, struct said *said
         return false;
     }
     if (!(carries & CARRIES(said->kind))) {
-        said_lost(w, name_of_kind(said));
+        if (said->kind != SAID_FOUND || said->raw.len > strlen("[]")) /* else nobody said */
+            said_lost(w, name_of_kind(said));
         return false;
     }
     if (said->kind == SAID_REASONING && said->is_redacted && !(carries & CARRIES_REDACTED)) {
