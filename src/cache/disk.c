@@ -14,12 +14,29 @@ struct str disk_item_key(const struct disk_item *item)
     return (struct str){(const char *)item->key.bytes, sizeof item->key.bytes};
 }
 
+/* With the first answer, so that a cache that is not used takes no memory for it. */
+static bool make_filter(struct disk_filter *filter)
+{
+    atomic_uchar *counts = atomic_load_explicit(&filter->counts, memory_order_relaxed);
+
+    if (counts)
+        return true;
+    counts = pages_take(filter->mask + 1, &filter->got);
+    if (!counts)
+        return false;
+    memset(counts, 0, filter->mask + 1);
+    atomic_store_explicit(&filter->counts, counts, memory_order_release);
+    return true;
+}
+
+/* NULL: nobody has any place. */
 static atomic_uchar *count_of(struct disk *d, const struct cache_key *key)
 {
+    atomic_uchar *counts = atomic_load_explicit(&d->filter.counts, memory_order_acquire);
     uint64_t n;
 
     memcpy(&n, key->bytes + 8, sizeof n);
-    return &d->filter.counts[n & d->filter.mask];
+    return counts ? &counts[n & d->filter.mask] : NULL;
 }
 
 static void count_in(struct disk *d, const struct cache_key *key)
@@ -79,8 +96,10 @@ bool disk_index(struct disk *d, const struct disk_item *from, struct disk_item *
     void *before = NULL;
 
     *old = (struct disk_item){0};
-    if (!item)
+    if (!item || !make_filter(&d->filter)) {
+        stock_give(&d->items, item);
         return no_place(d, from, old);
+    }
     *item = *from;
     ring_init(&item->link);
     if (!table_put(&d->by_key, disk_item_key(item), item, &before)) {
@@ -180,13 +199,18 @@ bool disk_wipe(const struct disk_item *item, struct err *err)
 
 void disk_expect(struct disk *d, const struct cache_key *key)
 {
-    __builtin_prefetch(count_of(d, key));
+    atomic_uchar *count = count_of(d, key);
+
+    if (count)
+        __builtin_prefetch(count);
 }
 
 /* Who is just being put there is perhaps not seen yet: as if the question had come a moment earlier. */
 bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now)
 {
-    if (!atomic_load_explicit(count_of(d, key), memory_order_relaxed))
+    const atomic_uchar *count = count_of(d, key);
+
+    if (!count || !atomic_load_explicit(count, memory_order_relaxed))
         return false;
     mutex_lock(&d->lock);
     const struct disk_item *item = disk_find(d, key);

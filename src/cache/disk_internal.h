@@ -59,7 +59,7 @@ struct disk_run {
 /* How many keys of the index end in the same bits: none for most that are asked for and not there, which then cost
  * neither the lock nor a cold line of the index. Written with the lock held, read without; 255 stays. */
 struct disk_filter {
-    atomic_uchar *counts;
+    atomic_uchar *_Atomic counts; /* NULL: the index has never had a key */
     size_t mask, got;
 };
 

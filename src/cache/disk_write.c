@@ -433,18 +433,13 @@ static bool scan(struct disk *d, struct segment *s, struct err *err)
 }
 
 /* Four places for each key: most that are not there find a place that nobody has. */
-static bool make_filter(struct disk_filter *filter, uint32_t entries_max, struct err *err)
+static size_t filter_mask(uint32_t entries_max)
 {
     size_t places = PAGE_BYTES;
 
     while (places / 4 < entries_max && places < FILTER_MOST)
         places *= 2;
-    filter->counts = pages_take(places, &filter->got);
-    if (!filter->counts)
-        return err_no_room(err, "no memory for the index of the cache");
-    filter->mask = places - 1;
-    memset(filter->counts, 0, places);
-    return true;
+    return places - 1;
 }
 
 static bool open_all(struct disk *d, struct err *err)
@@ -494,8 +489,8 @@ bool disk_open(const struct disk_options *options, struct disk **out, struct err
     mutex_init(&d->lock);
     mutex_init(&d->writing);
     table_init(&d->by_key, NULL, options->entries_max + 1);
-    if (!make_filter(&d->filter, options->entries_max, err) ||
-        !file_make_dir(d->options.dir, 0700, err) || !open_all(d, err)) {
+    d->filter.mask = filter_mask(options->entries_max);
+    if (!file_make_dir(d->options.dir, 0700, err) || !open_all(d, err)) {
         disk_close(&d);
         return err_wrap(err, "the cache on disk");
     }
@@ -515,8 +510,8 @@ void disk_close(struct disk **at)
     for (size_t slot = 0; table_next(&d->by_key, &slot, &name, &value);)
         stock_give(&d->items, value);
     table_done(&d->by_key);
-    if (d->filter.counts)
-        pages_give(d->filter.counts, d->filter.got);
+    if (atomic_load(&d->filter.counts))
+        pages_give(atomic_load(&d->filter.counts), d->filter.got);
     for (struct segment *s = d->oldest, *newer; s; s = newer) {
         newer = s->newer;
         ASSERT(s->users == 1); /* the list's */
