@@ -69,7 +69,8 @@ bool known_find(struct request *req, bool *found, struct err *err)
                                       .include_usage = facts.include_usage,
                                       .max_tokens = facts.max_tokens,
                                       .n = facts.n,
-                                      .prompt_bytes = facts.prompt_bytes};
+                                      .prompt_bytes = facts.prompt_bytes,
+                                      .prompt_extra = facts.prompt_extra};
     *found = true;
     return !facts.weir.len || read_options_of(req, known_text(req, facts.weir), err);
 }
@@ -104,6 +105,7 @@ struct str known_note(const struct request *req, struct body_facts *out)
         return STR_NONE;
     memset(out, 0, sizeof *out); /* its holes too: it is kept as bytes */
     out->prompt_bytes = chat->prompt_bytes;
+    out->prompt_extra = chat->prompt_extra;
     out->max_tokens = chat->max_tokens;
     out->n = chat->n;
     out->needs = req->needs;

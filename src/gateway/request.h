@@ -26,7 +26,7 @@ struct body_place {
     uint32_t at, len;
 };
 struct body_facts {
-    size_t prompt_bytes;
+    size_t prompt_bytes, prompt_extra;
     int64_t max_tokens, n;
     uint32_t needs; /* enum ability */
     struct body_place model, user, weir;

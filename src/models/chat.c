@@ -5,6 +5,13 @@
 #define TOKENS_MAX 1000000000 /* above it a number of tokens is a mistake */
 #define EDITS_MAX  6
 
+/* What providers count beside the words, at most as they were seen: a dozen tokens around the question, or a system
+ * prompt of the model's own (Qwen and Llama some 25, gpt-oss 70); three to six around a message; instructions for
+ * tools (Claude 313 to 530). */
+#define EXTRA_REQUEST 96u
+#define EXTRA_TURN    8u
+#define EXTRA_TOOLS   640u
+
 static_assert(4 * EDITS_MAX + 1 <= CHAT_PIECES_MAX, "pieces of a spliced body");
 
 /* A member that may be absent or null. */
@@ -146,6 +153,7 @@ static bool read_messages(struct chat_request *out, const json_ref at[MEMBERS], 
     for (json_ref m = json_first(j, out->messages); m; m = json_next(j, m))
         if (!read_message(j, m, i++, &out->prompt_bytes, err))
             return false;
+    out->prompt_extra = chat_prompt_extra(i, at[TOOLS] || at[FUNCTIONS]);
     out->prompt_bytes += json_raw(j, at[TOOLS]).len;
     out->prompt_bytes += json_raw(j, at[FUNCTIONS]).len;
     out->prompt_bytes += json_raw(j, at[RESPONSE_FORMAT]).len;
@@ -205,6 +213,20 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
     return true;
 }
 
+size_t chat_prompt_extra(size_t turns, bool tools)
+{
+    return EXTRA_REQUEST + turns * EXTRA_TURN + (tools ? EXTRA_TOOLS : 0);
+}
+
+static size_t count_turns(const struct conversation *c)
+{
+    size_t n = 0;
+
+    for (const struct turn *turn = c->turns; turn; turn = turn->next)
+        n++;
+    return n;
+}
+
 void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
                             struct chat_request *out)
 {
@@ -219,6 +241,8 @@ void chat_from_conversation(const struct conversation *c, struct json *json, str
         .max_tokens = ask_is_whole(c->kind) ? 0 : c->max_tokens,
         .n = conversation_choices(c),
         .prompt_bytes = c->prompt_bytes,
+        .prompt_extra =
+            ask_is_whole(c->kind) ? 0 : chat_prompt_extra(count_turns(c), c->tools != NULL),
         .weir = json_kind(json, weir) == JSON_OBJECT ? weir : 0,
     };
 }

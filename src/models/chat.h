@@ -26,7 +26,9 @@ struct chat_request {
     struct str question; /* chat_read_question(): what documents are asked; empty till then */
     const struct chat_habits *habits; /* of who is asked; NULL: none */
     size_t prompt_bytes;              /* text of messages and tools: for the estimate of tokens */
-    json_ref messages, weir;          /* weir: our own options, removed before it leaves */
+    size_t
+        prompt_extra; /* tokens that nobody wrote and a provider may count: see chat_prompt_extra() */
+    json_ref messages, weir; /* weir: our own options, removed before it leaves */
 };
 
 /* ERR_INVALID names the field: "messages.2.role: expected a string". */
@@ -35,6 +37,8 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
 /* What must be known of a request in another dialect; messages stays 0. */
 void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
                             struct chat_request *out);
+/* What templates put around messages, hidden system prompts and tools' instructions count for at most. */
+size_t chat_prompt_extra(size_t turns, bool tools);
 /* The text of the last user message into chat->question. Apart, because a long prompt that only passes
  * through need not be decoded. */
 bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;

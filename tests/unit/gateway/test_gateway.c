@@ -211,13 +211,13 @@ FIBER_TEST(requests_a_minute_are_limited_and_told)
 
 FIBER_TEST(budget_that_is_used_up_refuses_before_anything_costs)
 {
-    struct limits limits = {.spend_day = 300};
+    struct limits limits = {.spend_day = 400};
     struct small_house h;
 
     house_open(&h, &limits);
     struct fake_move moves[] = {{FAKE_WRITE, json_reply(&h, "200 OK", REPLY), 0}, {0}};
     h.fake.moves = moves;
-    /* At worst 2 bytes in and 100 tokens out: 202 micro-dollars are held, 13 are spent. */
+    /* At worst 2 bytes in, 104 tokens around them and 100 out: 306 micro-dollars are held, 13 are spent. */
     EXPECT(house_chat(&h, ASK(""))->status == 200);
     struct reply *r = house_chat(&h, ASK(",\"max_tokens\":200"));
     EXPECT(r->status == 429, "%d", r->status);
