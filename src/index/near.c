@@ -12,14 +12,14 @@
 #define OTHER_WORD     4 /* as one missing and one too many */
 
 /* What the stemmer leaves of endings by which English makes one word of another: "inflationary", "sovereignty",
- * "Californian", "martyrdom". */
+ * "Californian", "martyrdom". Not "e", which is what it leaves of "employee": the other side of "employer". */
 static const char *const endings[] = {
-    "",    "a",     "ac",   "aci",   "al",       "ali",    "an",   "anc", "ant", "ar",  "ari",
-    "ali", "arili", "at",   "ation", "ationari", "dom",    "e",    "ed",  "en",  "enc", "ent",
-    "er",  "eri",   "es",   "ess",   "est",      "ful",    "hood", "i",   "ia",  "ial", "ian",
-    "ic",  "ici",   "if",   "ifi",   "ion",      "ionari", "ish",  "ism", "ist", "it",  "iti",
-    "iv",  "iz",    "less", "like",  "ment",     "n",      "on",   "or",  "ori", "ous", "ship",
-    "th",  "ti",    "um",   "ur",    "us",       "ward",   "wis",  "y",
+    "",      "a",    "ac",    "aci",      "al",   "ali", "an",  "anc", "ant",  "ar", "ari",
+    "arili", "at",   "ation", "ationari", "dom",  "ed",  "en",  "enc", "ent",  "er", "eri",
+    "es",    "ess",  "est",   "ful",      "hood", "i",   "ia",  "ial", "ian",  "ic", "ici",
+    "if",    "ifi",  "ion",   "ionari",   "ish",  "ism", "ist", "it",  "iti",  "iv", "iz",
+    "less",  "like", "ment",  "n",        "on",   "or",  "ori", "ous", "ship", "th", "ti",
+    "um",    "ur",   "us",    "ward",     "wis",  "y",
 };
 
 /* A word by its letters, without their accents. */

@@ -12,7 +12,7 @@ static const char *const dictionary[] = {
     "church",     "quarter",   "priest",     "shoulder",  "port",           "version 1492 x1y2z",
     "ecxess",     "Медведев",  "house",      "hose",      "horse",          "organ",
     "organist",   "人工智能",  "excess",     "superbowl", "superb",         "passport",
-    "report",     "consent",   "africa",     "though",
+    "report",     "consent",   "africa",     "though",    "employee",
 };
 
 static struct lexical *make_index(struct err *err)
@@ -74,6 +74,7 @@ static const struct {
     {"both: as its family, which is no mistake", "Californian", "F1:california/1", false},
     {"... in five letters", "African", "F1:africa/1", false},
     {"another last letter is another word", "thought", "", false},
+    {"whom it is done to is not who does it", "employer", "", false},
     {"its state", "martyrdom", "F3:martyr/1", false},
     {"names that begin like a word", "churchill", "", true},
     {"... with what is no ending", "quarterback", "", true},
