@@ -197,6 +197,37 @@ static const struct provider_settings *find_provider(const struct settings *s, s
     return NULL;
 }
 
+/* Also one of 0: then somebody has said so. */
+static bool has_price(const struct settings *s, size_t model)
+{
+    char path[SETTING_PATH_MAX];
+
+    snprintf(path, sizeof path, "models.%zu.price_", model);
+    for (size_t i = 0; i < s->origin_count; i++)
+        if (str_starts(s->origins[i].path, str_from(path)))
+            return true;
+    for (size_t i = 0; i < s->price_count; i++)
+        if (str_eq(s->prices[i].model, s->models[model].name))
+            return true;
+    return false;
+}
+
+/* Who wants a key mostly wants money; an engine of one's own mostly neither. */
+static void check_price(struct reading *r, size_t model)
+{
+    const struct provider_settings *p =
+        find_provider(r->settings, r->settings->models[model].provider);
+    char path[SETTING_PATH_MAX];
+
+    if (!p || (secret_is_empty(&p->api_key) && secret_is_empty(&p->aws_secret_key)) ||
+        has_price(r->settings, model))
+        return;
+    snprintf(path, sizeof path, "models.%zu", model);
+    settings_doubtful(r, path,
+                      "no price is given: budgets and usage count what it answers as free; say "
+                      "price_input: 0 if it is");
+}
+
 static void check_models(struct reading *r)
 {
     struct settings *s = r->settings;
@@ -217,6 +248,7 @@ static void check_models(struct reading *r)
         snprintf(path, sizeof path, "models.%zu.successor", i);
         must(r, !models || s->models[i].successor.len == 0 || has_model(s, s->models[i].successor),
              path, "no model has this name");
+        check_price(r, i);
     }
 }
 

@@ -187,6 +187,43 @@ TEST(a_route_of_retired_models_alone_is_a_warning)
     settings_problems_free(&p);
 }
 
+TEST(a_model_without_a_price_at_who_wants_a_key_is_a_warning)
+{
+#define PROVIDER "providers:\n  - name: p\n    url: http://h/v1\n"
+#define KEY      "    api_key: \"env:KEY\"\n"
+#define MODEL    "models:\n  - name: m\n    provider: p\n"
+    static const struct {
+        const char *name, *text;
+        bool warns;
+    } rows[] = {
+        {"none", PROVIDER KEY MODEL, true},
+        {"nothing, and said so", PROVIDER KEY MODEL "    price_input: 0\n", false},
+        {"a request", PROVIDER KEY MODEL "    price_request: 0.01\n", false},
+        {"in a row", PROVIDER KEY MODEL "prices:\n  - model: m\n    price_input: 2\n", false},
+        {"another's row",
+         PROVIDER KEY MODEL "  - name: n\n    provider: p\n    price_input: 1\n"
+                            "prices:\n  - model: n\n    price_input: 2\n",
+         true},
+        {"an engine without a key", PROVIDER MODEL, false},
+    };
+    const char *const environment[] = {"KEY=sk-1", NULL};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct settings_problems p = {0};
+        struct settings *s = NULL;
+
+        EXPECT(read(rows[i].text, environment, &p, &s), "%s: " STR_FMT, rows[i].name,
+               STR_ARG(p.count ? p.at[0] : STR_NONE));
+        EXPECT(p.warning_count == rows[i].warns, "%s: %zu", rows[i].name, p.warning_count);
+        EXPECT(!rows[i].warns ||
+                   str_starts(p.warnings[0], STR("weir.yaml:6:11: models.0: no price is given")),
+               "%s: " STR_FMT, rows[i].name,
+               STR_ARG(p.warning_count ? p.warnings[0] : STR("none")));
+        settings_free(&s);
+        settings_problems_free(&p);
+    }
+}
+
 /* Of the same model alone, and only where the earlier one holds wherever the later would. */
 TEST(prices_that_only_overlap_are_good)
 {
