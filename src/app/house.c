@@ -21,6 +21,8 @@
 #define HOUSE_MEMORY      (4 * MIB)
 #define KEPT_MEMORY       (8 * MIB)
 #define DATABASES_AT_ONCE 8 /* that runs of sources wait for */
+#define LOCK_WAIT         (3 * SECOND)
+#define LOCK_LOOK         (20 * MILLISECOND)
 
 const char *house_path(const struct house *house, const char *name)
 {
@@ -109,16 +111,29 @@ void house_reload(struct house *house, const char *why)
 
 /* ---- open and close ---- */
 
+/* One that was killed holds it until the kernel has taken its memory and its children back. */
+static bool lock_taken(struct house *house)
+{
+    mono_ns until = clock_mono() + LOCK_WAIT;
+    struct err why = {0};
+
+    while (!file_lock(house->lock, &why)) {
+        if (clock_mono() >= until)
+            return false;
+        clock_rest(LOCK_LOOK);
+    }
+    return true;
+}
+
 static bool lock_data(struct house *house, struct err *err)
 {
-    struct err why = {0};
     const char *dir = house_path(house, ".");
 
     if (!file_make_dir(dir, 0700, err))
         return err_wrap(err, "cannot make the data directory");
     if (!file_open(house_path(house, "lock"), FILE_WRITE, 0600, &house->lock, err))
         return err_wrap(err, "cannot write in the data directory");
-    if (file_lock(house->lock, &why))
+    if (lock_taken(house))
         return true;
     return err_set(err, ERR_UNAVAILABLE,
                    "another Weir works in data directory \"" STR_FMT
