@@ -38,8 +38,11 @@ static bool refuse_answer(struct cli *cli, int status, const struct json *j, str
 
     if (text.len == 0)
         text = cli_text(cli, j, json_get(j, json_root(j), STR("error")), "message");
-    return err_set(err, status >= 500 ? ERR_UNAVAILABLE : ERR_DENIED, STR_FMT,
-                   STR_ARG(text.len ? text : str_from(http_reason(status))));
+    return err_set(err,
+                   status >= 500   ? ERR_UNAVAILABLE
+                   : status == 404 ? ERR_NOT_FOUND
+                                   : ERR_DENIED,
+                   STR_FMT, STR_ARG(text.len ? text : str_from(http_reason(status))));
 }
 
 static SUSPENDS bool read_answer(struct cli *cli, struct http_call *call, struct json **out,

@@ -3,6 +3,7 @@
 #include "app/cli.h"
 #include "app/forget.h"
 #include "sys/file.h"
+#include "sys/path.h"
 
 #define SHOWN_MAX 50 /* documents; the receipt lists more */
 
@@ -18,7 +19,7 @@ static struct str hash_text(struct cli *cli, struct str text)
 
 /* ---- forget ---- */
 
-static bool write_body(struct cli *cli, struct str *out, struct err *err)
+static bool write_body(struct cli *cli, struct str what, struct str *out, struct err *err)
 {
     const char *tenant = cli_option(cli, "--tenant");
     bool is_person = cli_given(cli, "--person");
@@ -28,7 +29,7 @@ static bool write_body(struct cli *cli, struct str *out, struct err *err)
     buf_init(&b, cli->arena, 16 * KIB);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, is_person ? "person" : "document"), jw_cstr(&w, cli->words[0]);
+    jw_key(&w, is_person ? "person" : "document"), jw_str(&w, what);
     if (is_person && tenant)
         jw_key(&w, "tenant"), jw_cstr(&w, tenant);
     if (cli_given(cli, "--dry-run"))
@@ -132,16 +133,37 @@ static bool keep_receipt(struct cli *cli, const struct json *j, struct err *err)
     return line.ptr ? file_store(file, line, 0600, err) : err_arena(err, cli->arena);
 }
 
-static SUSPENDS bool order(struct cli *cli, struct err *err)
+static SUSPENDS bool order_of(struct cli *cli, struct str what, struct json **out, struct err *err)
 {
     struct str body;
+
+    return write_body(cli, what, &body, err) &&
+           cli_call(cli, "POST",
+                    cli_given(cli, "--person") ? STR("/api/v1/forget/person")
+                                               : STR("/api/v1/forget/document"),
+                    body, out, err);
+}
+
+/* Weir knows what was ingested by its whole path, as `weir ingest` sent it; here it may be called by another. */
+static SUSPENDS bool order_by_path(struct cli *cli, struct json **out, struct err *err)
+{
+    struct str whole;
+    struct err why = {0};
+
+    if (err->code != ERR_NOT_FOUND || cli->url || cli_given(cli, "--person"))
+        return false;
+    if (path_absolute(cli->arena, cli->words[0], &whole, &why) && order_of(cli, whole, out, &why))
+        return true;
+    if (why.code != ERR_NOT_FOUND) /* else what was said by the word that was given stays */
+        *err = why;
+    return false;
+}
+
+static SUSPENDS bool order(struct cli *cli, struct err *err)
+{
     struct json *j;
 
-    if (!write_body(cli, &body, err) ||
-        !cli_call(cli, "POST",
-                  cli_given(cli, "--person") ? STR("/api/v1/forget/person")
-                                             : STR("/api/v1/forget/document"),
-                  body, &j, err))
+    if (!order_of(cli, str_from(cli->words[0]), &j, err) && !order_by_path(cli, &j, err))
         return false;
     print_summary(cli, j, cli_given(cli, "--dry-run"));
     return keep_receipt(cli, j, err);
