@@ -161,7 +161,7 @@ static void begin_message(struct said_writer *w, const struct said *said, struct
     own->begun = true;
     if (!w->streamed)
         return;
-    anthropic_event_begin(out, &jw, "message_start");
+    said_event_begin(out, &jw, "message_start");
     jw_key(&jw, "message");
     jw_object(&jw);
     write_message_head(&jw, w);
@@ -184,7 +184,7 @@ static void end_stream(struct said_writer *w, struct buf *out)
     struct json_writer jw;
 
     anthropic_blocks_advance(own, out, true);
-    anthropic_event_begin(out, &jw, "message_delta");
+    said_event_begin(out, &jw, "message_delta");
     jw_key(&jw, "delta");
     jw_object(&jw);
     write_stop(&jw, own);
@@ -192,7 +192,7 @@ static void end_stream(struct said_writer *w, struct buf *out)
     jw_key(&jw, "usage");
     anthropic_write_usage(&jw, &own->usage, own->tier);
     anthropic_event_end(out, &jw);
-    anthropic_event_begin(out, &jw, "message_stop");
+    said_event_begin(out, &jw, "message_stop");
     if (!str_is_empty(w->weir)) {
         jw_key(&jw, "weir");
         jw_raw(&jw, w->weir);
@@ -265,7 +265,7 @@ static void write_ping(struct said_writer *w, struct buf *out)
 
     if (!w->streamed || !own->begun)
         return;
-    anthropic_event_begin(out, &jw, "ping");
+    said_event_begin(out, &jw, "ping");
     anthropic_event_end(out, &jw);
 }
 

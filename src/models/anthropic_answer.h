@@ -50,7 +50,6 @@ struct anthropic_telling {
 };
 
 /* ---- anthropic_blocks.c ---- */
-void anthropic_event_begin(struct buf *out, struct json_writer *w, const char *type);
 void anthropic_event_end(struct buf *out, struct json_writer *w);
 /* As a start announces it and a whole message holds it. `input`: raw, of a tool call. The object stays open: what stands
  * on it may follow. */

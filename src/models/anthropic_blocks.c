@@ -7,18 +7,6 @@
 
 /* ---- events ---- */
 
-/* Written in place: their JSON has no line ends, so one data line does. */
-void anthropic_event_begin(struct buf *out, struct json_writer *w, const char *type)
-{
-    buf_str(out, STR("event: "));
-    buf_str(out, str_from(type));
-    buf_str(out, STR("\ndata: "));
-    jw_init(w, out);
-    jw_object(w);
-    jw_key(w, "type");
-    jw_cstr(w, type);
-}
-
 void anthropic_event_end(struct buf *out, struct json_writer *w)
 {
     jw_object_end(w);
@@ -27,7 +15,7 @@ void anthropic_event_end(struct buf *out, struct json_writer *w)
 
 static void delta_begin(struct buf *out, struct json_writer *w, uint32_t index, const char *type)
 {
-    anthropic_event_begin(out, w, "content_block_delta");
+    said_event_begin(out, w, "content_block_delta");
     jw_key(w, "index");
     jw_u64(w, index);
     jw_key(w, "delta");
@@ -146,7 +134,7 @@ static void write_start(struct buf *out, const struct anthropic_block *b, uint32
     struct anthropic_block bare = *b;
 
     bare.signature = STR(""); /* comes as a delta */
-    anthropic_event_begin(out, &w, "content_block_start");
+    said_event_begin(out, &w, "content_block_start");
     jw_key(&w, "index");
     jw_u64(&w, index);
     jw_key(&w, "content_block");
@@ -198,7 +186,7 @@ static void close_block(struct anthropic_telling *own, struct buf *out)
     struct json_writer w;
 
     write_signature(out, own->index - 1, own->open->signature);
-    anthropic_event_begin(out, &w, "content_block_stop");
+    said_event_begin(out, &w, "content_block_stop");
     jw_key(&w, "index");
     jw_u64(&w, own->index - 1);
     anthropic_event_end(out, &w);

@@ -87,3 +87,14 @@ enum auth auth_of_kind(enum provider_kind kind)
            : kind == KIND_BEDROCK   ? AUTH_AWS
                                     : AUTH_BEARER;
 }
+
+void said_event_begin(struct buf *out, struct json_writer *w, const char *type)
+{
+    buf_str(out, STR("event: "));
+    buf_str(out, str_from(type));
+    buf_str(out, STR("\ndata: "));
+    jw_init(w, out);
+    jw_object(w);
+    jw_key(w, "type");
+    jw_cstr(w, type);
+}

@@ -261,11 +261,31 @@ static bool note_transcript(struct said_writer *w, struct str raw, struct err *e
     return true;
 }
 
+/* A part of one member: {"inlineData":{ ... }} */
+static void begin_part(struct json_writer *jw, const char *kind)
+{
+    jw_object(jw);
+    jw_key(jw, kind);
+    jw_object(jw);
+}
+
+static bool end_part(struct said_writer *w, const struct said *said, struct json_writer *jw,
+                     struct buf *out, struct err *err)
+{
+    struct str part;
+
+    jw_object_end(jw);
+    jw_object_end(jw);
+    if (!buf_finish(jw->to, &part, err))
+        return false;
+    put_part(w, said->choice, part, out);
+    return true;
+}
+
 static bool put_media(struct said_writer *w, const struct said *said, struct buf *out,
                       struct err *err)
 {
     struct json_writer jw;
-    struct str part;
     struct buf b;
 
     if (!end_text(w, said->choice, out, err))
@@ -274,19 +294,12 @@ static bool put_media(struct said_writer *w, const struct said *said, struct buf
         return false;
     buf_init(&b, w->arena, 2 * said->text.len + 512);
     jw_init(&jw, &b);
-    jw_object(&jw);
-    jw_key(&jw, "inlineData");
-    jw_object(&jw);
+    begin_part(&jw, "inlineData");
     jw_key(&jw, "mimeType");
     jw_str(&jw, said->media_type);
     jw_key(&jw, "data");
     jw_str(&jw, said->text);
-    jw_object_end(&jw);
-    jw_object_end(&jw);
-    if (!buf_finish(&b, &part, err))
-        return false;
-    put_part(w, said->choice, part, out);
-    return true;
+    return end_part(w, said, &jw, out, err);
 }
 
 static bool put_code(struct said_writer *w, const struct said *said, struct buf *out,
@@ -294,16 +307,13 @@ static bool put_code(struct said_writer *w, const struct said *said, struct buf 
 {
     bool ran = said->kind == SAID_RAN;
     struct json_writer jw;
-    struct str part;
     struct buf b;
 
     if (!end_text(w, said->choice, out, err))
         return false;
     buf_init(&b, w->arena, 6 * said->text.len + 512);
     jw_init(&jw, &b);
-    jw_object(&jw);
-    jw_key(&jw, ran ? "executableCode" : "codeExecutionResult");
-    jw_object(&jw);
+    begin_part(&jw, ran ? "executableCode" : "codeExecutionResult");
     jw_key(&jw, ran ? "language" : "outcome");
     if (ran)
         jw_cstr(&jw, str_eq(said->language, STR("python")) ? "PYTHON" : "LANGUAGE_UNSPECIFIED");
@@ -311,12 +321,7 @@ static bool put_code(struct said_writer *w, const struct said *said, struct buf 
         jw_cstr(&jw, said->failed ? "OUTCOME_FAILED" : "OUTCOME_OK");
     jw_key(&jw, ran ? "code" : "output");
     jw_str(&jw, said->text);
-    jw_object_end(&jw);
-    jw_object_end(&jw);
-    if (!buf_finish(&b, &part, err))
-        return false;
-    put_part(w, said->choice, part, out);
-    return true;
+    return end_part(w, said, &jw, out, err);
 }
 
 static bool begin_call(struct said_writer *w, const struct said *said, struct err *err)

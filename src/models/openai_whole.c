@@ -95,6 +95,18 @@ static bool keep_call(struct said_writer *sw, struct openai_told *told, const st
     return true;
 }
 
+/* {"name":...,"arguments":...} */
+static void write_function(struct json_writer *w, const char *key,
+                           const struct openai_told_call *call)
+{
+    jw_key(w, key);
+    jw_object(w);
+    openai_member_or_null(w, "name", call->name);
+    openai_member_or_null(w, "arguments",
+                          call->arguments.len ? buf_view(&call->arguments) : STR("{}"));
+    jw_object_end(w);
+}
+
 static void write_calls(struct json_writer *w, const struct openai_told *told)
 {
     jw_key(w, "tool_calls");
@@ -104,26 +116,11 @@ static void write_calls(struct json_writer *w, const struct openai_told *told)
         openai_member_or_null(w, "id", c->id);
         jw_key(w, "type");
         jw_cstr(w, "function");
-        jw_key(w, "function");
-        jw_object(w);
-        openai_member_or_null(w, "name", c->name);
-        openai_member_or_null(w, "arguments",
-                              c->arguments.len ? buf_view(&c->arguments) : STR("{}"));
-        jw_object_end(w);
+        write_function(w, "function", c);
         openai_write_signature(w, c->signature);
         jw_object_end(w);
     }
     jw_array_end(w);
-}
-
-static void write_function_call(struct json_writer *w, const struct openai_told_call *call)
-{
-    jw_key(w, "function_call");
-    jw_object(w);
-    openai_member_or_null(w, "name", call->name);
-    openai_member_or_null(w, "arguments",
-                          call->arguments.len ? buf_view(&call->arguments) : STR("{}"));
-    jw_object_end(w);
 }
 
 static void write_message(struct json_writer *w, const struct said_writer *sw,
@@ -148,7 +145,7 @@ static void write_message(struct json_writer *w, const struct said_writer *sw,
     openai_list_member(w, "images", &told->images);
     openai_raw_member(w, "audio", told->audio);
     if (told->calls && sw->asked->functions)
-        write_function_call(w, told->calls);
+        write_function(w, "function_call", told->calls);
     else if (told->calls)
         write_calls(w, told);
     jw_object_end(w);

@@ -326,19 +326,12 @@ void responses_write_object(struct json_writer *w, const struct said_writer *to,
 
 /* ---- events ---- */
 
-/* Written in place: their JSON has no line ends, so one data line does. */
 void responses_event_begin(struct said_writer *to, struct buf *out, struct json_writer *w,
                            const char *type)
 {
     struct responses_telling *own = to->own;
 
-    buf_str(out, STR("event: "));
-    buf_str(out, str_from(type));
-    buf_str(out, STR("\ndata: "));
-    jw_init(w, out);
-    jw_object(w);
-    jw_key(w, "type");
-    jw_cstr(w, type);
+    said_event_begin(out, w, type);
     jw_key(w, "sequence_number");
     jw_u64(w, own->sequence++);
 }
