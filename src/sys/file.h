@@ -63,5 +63,29 @@ bool file_sync_dir(const char *path, struct err *err) MUST_CHECK;
 /* Names in a directory, sorted by bytes, without . and ..; at most max names, else ERR_TOO_LARGE. */
 bool file_list(struct arena *arena, const char *path, size_t max, struct str **names, size_t *count,
                struct err *err) MUST_CHECK;
+/* The same; a directory that is not there has none. */
+static inline MUST_CHECK bool file_list_any(struct arena *arena, const char *path, size_t max,
+                                            struct str **names, size_t *count, struct err *err)
+{
+    struct err why = {0};
+
+    *names = NULL;
+    *count = 0;
+    if (file_list(arena, path, max, names, count, &why) || why.code == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
+}
+
+/* A file that has no name any more and that this process still has open or mapped: its bytes are on the disk until it lets
+ * go. */
+struct file_nameless {
+    struct str name; /* that it had, below the directory */
+    uint64_t inode;
+    int64_t bytes;
+};
+/* Those below a directory, each once; the kernel's word, so that no reader is passed over. */
+bool file_nameless(struct arena *arena, const char *dir, struct file_nameless **out, size_t *count,
+                   struct err *err) MUST_CHECK;
 
 #endif

@@ -648,6 +648,28 @@ bool file_list(struct arena *arena, const char *path, size_t max, struct str **n
     return true;
 }
 
+bool file_nameless(struct arena *arena, const char *dir, struct file_nameless **out, size_t *count,
+                   struct err *err)
+{
+    char normal[PATH_MAX_BYTES];
+    size_t found = 0;
+
+    if (!enter("file.nameless", "look for what is held of", dir, err))
+        return false;
+    normalize(dir, normal);
+    size_t len = strlen(normal);
+    for (const struct node *n = disk.first; n; n = n->next)
+        found += n->removed && (n->opens || n->maps);
+    *out = arena_array(arena, found + 1, sizeof **out);
+    *count = 0;
+    for (const struct node *n = disk.first; n && *out; n = n->next)
+        if (n->removed && (n->opens || n->maps) && strncmp(n->path, normal, len) == 0 &&
+            n->path[len] == '/')
+            (*out)[(*count)++] = (struct file_nameless){
+                arena_str(arena, str_from(n->path + len + 1)), n->inode, n->size};
+    return *out || err_arena(err, arena);
+}
+
 /* ---- the whole disk ---- */
 
 static struct node *copy_node(const struct node *n)

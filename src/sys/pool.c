@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 
@@ -21,12 +22,15 @@ struct waiting {
 struct pool {
     struct pool_options options;
     size_t bytes;
+    /* Posted once for each thread that is taken from `idle`. Not a condition variable: those of glibc before 2.41
+     * can lose a wake-up where several threads wait (its bug 25847). */
+    sem_t work;
     pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t work;
     struct pool_job *first, **end;
     atomic_uint queued;
     struct pool_job *spare; /* for jobs that nobody waits for, those being run included */
-    int idle, started;
+    int idle;               /* threads that wait for a post, or are about to */
+    int started;
     bool ending;
     pthread_t threads[THREADS_MAX];
     struct pool_job spares[];
@@ -39,8 +43,10 @@ static struct pool_job *take_work(struct pool *pool, uint32_t *count)
 {
     while (!pool->first && !pool->ending) {
         pool->idle++;
-        pthread_cond_wait(&pool->work, &pool->lock);
-        pool->idle--;
+        pthread_mutex_unlock(&pool->lock);
+        while (sem_wait(&pool->work) != 0) /* a signal's handler ran */
+            ;
+        pthread_mutex_lock(&pool->lock);
     }
     struct pool_job *taken = pool->first;
 
@@ -54,6 +60,15 @@ static struct pool_job *take_work(struct pool *pool, uint32_t *count)
         pool->end = &pool->first;
     pool->queued -= *count;
     return taken;
+}
+
+/* With the lock held. */
+static void wake_one(struct pool *pool)
+{
+    if (pool->idle > 0) {
+        pool->idle--;
+        sem_post(&pool->work);
+    }
 }
 
 /* After the wake the job may be gone: its fiber goes on. */
@@ -144,7 +159,7 @@ struct pool *pool_new(const struct pool_options *options, struct err *err)
         pool->spare = &pool->spares[i];
     }
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
+    sem_init(&pool->work, 0, 0);
     while (pool->started < options->threads) {
         if (!start_thread(pool, err))
             return NULL;
@@ -163,12 +178,13 @@ void pool_free(struct pool **p)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
-    pthread_cond_broadcast(&pool->work);
+    while (pool->idle > 0)
+        wake_one(pool);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->started; i++)
         pthread_join(pool->threads[i], NULL);
     ASSERT(!pool->first);
-    pthread_cond_destroy(&pool->work);
+    sem_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     pages_give(pool, pool->bytes);
     *p = NULL;
@@ -183,8 +199,7 @@ static void enqueue(struct pool *pool, struct pool_job *job)
     *pool->end = job;
     pool->end = &job->next;
     pool->queued++;
-    if (pool->idle > 0)
-        pthread_cond_signal(&pool->work);
+    wake_one(pool);
 }
 
 static bool is_full(struct pool *pool)

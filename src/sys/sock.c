@@ -11,7 +11,7 @@
 #include "sys/sock_internal.h"
 
 #define POINTER_BITS    48
-#define STARTS_PER_TURN 8    /* connections that wake; each turn looks for events again */
+#define STARTS_PER_TURN 32   /* connections that wake; each turn looks for events again */
 #define WRITE_PIECES    32   /* what sock_write() copies of the caller's list at a time */
 #define WRITE_LIST_MAX  1024 /* IOV_MAX */
 

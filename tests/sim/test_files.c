@@ -114,6 +114,37 @@ TEST(a_map_is_the_file)
     end();
 }
 
+static size_t nameless(const char *dir)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct file_nameless *list;
+    struct err err = {0};
+    size_t count = 99;
+
+    EXPECT(file_nameless(arena, dir, &list, &count, &err), "%s", err.text);
+    EXPECT(count == 0 || str_eq(list[0].name, STR("f")), "its name");
+    return count;
+}
+
+TEST(what_is_held_without_a_name_is_known)
+{
+    struct err err = {0};
+    struct file *f = NULL;
+    void *map = NULL;
+
+    begin(0);
+    EXPECT(file_make_dir("/data", 0700, &err));
+    put("/data/f", "bytes");
+    EXPECT(file_open("/data/f", FILE_READ, 0, &f, &err) && file_map(f, 5, false, &map, &err));
+    EXPECT(nameless("/data") == 0);
+    EXPECT(file_remove("/data/f", &err) && nameless("/data") == 1 && nameless("/dat") == 0);
+    file_close(&f);
+    EXPECT(nameless("/data/") == 1, "mapped alone");
+    file_unmap(map, 5);
+    EXPECT(nameless("/data") == 0);
+    end();
+}
+
 TEST(a_full_disk_takes_what_fits_and_says_so)
 {
     struct err err = {0};

@@ -242,6 +242,49 @@ TEST(directories_are_made_with_their_parents_and_listed_sorted)
            err.code == ERR_NOT_FOUND);
 }
 
+static bool is_nameless(const char *dir, const char *name, int64_t bytes)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct file_nameless *list;
+    struct err err = {0};
+    size_t count, seen = 0;
+
+    EXPECT(file_nameless(arena, dir, &list, &count, &err), "%s", err.text);
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i].name, str_from(name))) {
+            EXPECT(list[i].bytes >= bytes, "%s: %" PRId64, name, list[i].bytes);
+            seen++;
+        }
+    EXPECT(seen < 2, "%s: each once", name);
+    return seen > 0;
+}
+
+TEST(what_is_held_without_a_name_is_known_until_it_is_let_go)
+{
+    struct err err = {0};
+    const char *dir = test_dir(), *path = in_dir(dir, "deep/held one");
+    struct file *f CLEANUP(file_close) = NULL;
+    void *map;
+
+    REQUIRE(file_make_dir(in_dir(dir, "deep"), 0700, &err), "%s", err.text);
+    REQUIRE(file_open(path, FILE_WRITE, 0600, &f, &err) && file_append(f, "hello", 5, &err));
+    REQUIRE(file_map(f, 5, false, &map, &err), "%s", err.text);
+    EXPECT(!is_nameless(dir, "deep/held one", 5), "it has its name");
+    REQUIRE(file_remove(path, &err), "%s", err.text);
+    EXPECT(is_nameless(dir, "deep/held one", 5), "open and mapped");
+    EXPECT(is_nameless(in_dir(dir, "deep/."), "held one", 5), "a directory by another name");
+    EXPECT(!is_nameless("/usr", "deep/held one", 5), "of another directory");
+    file_close(&f);
+    EXPECT(is_nameless(dir, "deep/held one", 5), "mapped alone");
+    file_unmap(map, 5);
+    EXPECT(!is_nameless(dir, "deep/held one", 5), "let go");
+    REQUIRE(file_open(path, FILE_WRITE, 0600, &f, &err) && file_append(f, "hello", 5, &err));
+    REQUIRE(file_store(path, STR("another"), 0600, &err), "%s", err.text);
+    EXPECT(is_nameless(dir, "deep/held one", 5), "open alone, and another stands there");
+    file_close(&f);
+    EXPECT(!is_nameless(dir, "deep/held one", 5), "let go");
+}
+
 TEST(a_rename_keeps_who_the_file_is)
 {
     struct err err = {0};
@@ -262,6 +305,7 @@ static bool use_every_call(const char *dir, struct err *err)
     struct file *f CLEANUP(file_close) = NULL;
     const char *path = in_dir(dir, "sub/f"), *other = in_dir(dir, "sub/g");
     struct str text, *names;
+    struct file_nameless *held;
     struct file_info info;
     int64_t size;
     size_t count;
@@ -281,7 +325,7 @@ static bool use_every_call(const char *dir, struct err *err)
         return false;
     return file_load(arena, path, 5000, &text, err) && file_stat(path, &info, err) &&
            file_rename(path, other, err) && file_list(arena, dir, 10, &names, &count, err) &&
-           file_remove(other, err);
+           file_nameless(arena, dir, &held, &count, err) && file_remove(other, err);
 }
 
 TEST(every_call_can_fail_and_says_what_it_did)
