@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/scan.h"
 
 #define HEADS     ((size_t)64) /* of an arena's block, and the NUL, generously */
@@ -88,7 +89,6 @@ void buf_fmt(struct buf *b, const char *fmt, ...)
     b->len += (size_t)len;
 }
 
-/* Two digits a division. */
 static const uint64_t tens[] = {0,
                                 10,
                                 100,
@@ -118,27 +118,37 @@ static size_t count_digits(uint64_t n)
     return guess + (n >= tens[guess]);
 }
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                            "25262728293031323334353637383940414243444546474849"
-                            "50515253545556575859606162636465666768697071727374"
-                            "75767778798081828384858687888990919293949596979899";
+const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
+                              "25262728293031323334353637383940414243444546474849"
+                              "50515253545556575859606162636465666768697071727374"
+                              "75767778798081828384858687888990919293949596979899";
+
+/* Two digits a division. */
+char *digits_put_long(char *to, uint64_t n)
+{
+    char *end = to + count_digits(n), *at = end;
+
+    for (; n >= 10; n /= 100)
+        digits_put_pair(at -= 2, n % 100);
+    if (at > to)
+        *to = (char)('0' + n);
+    return end;
+}
+
+/* Where it would not fit whatever it is: it may all the same. */
+static NOINLINE void put_u64_at_end(struct buf *b, uint64_t n)
+{
+    char digits[DIGITS_MAX];
+
+    buf_put(b, digits, (size_t)(digits_put(digits, n) - digits));
+}
 
 void buf_u64(struct buf *b, uint64_t n)
 {
-    size_t len = n < 10 ? 1 : count_digits(n);
-    char *to = buf_room(b, len);
-
-    if (UNLIKELY(!to))
-        return;
-    b->len += len;
-    if (len == 1) {
-        *to = (char)('0' + n);
-        return;
-    }
-    for (to += len; n >= 10; n /= 100)
-        memcpy(to -= 2, &pairs[n % 100 * 2], 2);
-    if (len % 2)
-        *--to = (char)('0' + n);
+    if (LIKELY(b->cap >= DIGITS_MAX && b->len <= b->cap - DIGITS_MAX))
+        b->len = (size_t)(digits_put(b->ptr + b->len, n) - b->ptr);
+    else
+        put_u64_at_end(b, n);
 }
 
 void buf_i64(struct buf *b, int64_t n)
@@ -160,22 +170,9 @@ void buf_usd(struct buf *b, usd_micro n)
         return;
     b->len += 7;
     *to = '.';
-    memcpy(to + 1, &pairs[part / 10000 * 2], 2);
-    memcpy(to + 3, &pairs[part / 100 % 100 * 2], 2);
-    memcpy(to + 5, &pairs[part % 100 * 2], 2);
-}
-
-/* The digits of four bytes, the first one lowest: a byte each for eight half bytes, then "0" or "a" on
- * top of each. */
-static uint64_t hex_digits(uint32_t bytes)
-{
-    uint64_t n = bytes, nine;
-
-    n = (n | n << 16) & UINT64_C(0x0000ffff0000ffff);
-    n = (n | n << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    n = (n >> 4 & UINT64_C(0x000f000f000f000f)) | (n & UINT64_C(0x000f000f000f000f)) << 8;
-    nine = (n + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-    return n + UINT64_C(0x3030303030303030) + nine * ('a' - '0' - 10);
+    digits_put_pair(to + 1, part / 10000);
+    digits_put_pair(to + 3, part / 100 % 100);
+    digits_put_pair(to + 5, part % 100);
 }
 
 static void put_hex(char *to, const uint8_t *from, size_t count)
@@ -193,12 +190,12 @@ void buf_hex(struct buf *b, const void *bytes, size_t len)
 
     if (!to)
         return;
-    for (size_t left = len; left >= 4; left -= 4, from += 4, to += 8) {
-        uint64_t digits = hex_digits(load_le32((const char *)from));
-
-        store_le64(to, digits);
-    }
-    put_hex(to, from, len % 4);
+    size_t left = len;
+    for (; left >= SCAN_BLOCK; left -= SCAN_BLOCK, from += SCAN_BLOCK, to += 2 * SCAN_BLOCK)
+        scan_put_hex(to, (const char *)from);
+    for (; left >= 4; left -= 4, from += 4, to += 8)
+        store_le64(to, hex_of_word(load_le32((const char *)from)));
+    put_hex(to, from, left);
     b->len += 2 * len;
 }
 

@@ -2,6 +2,7 @@
 
 /* SHA-256 itself, below the layer that looks for who provides an algorithm: see there. */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -205,6 +206,38 @@ struct sha256 sha256_two(struct str a, struct str b)
 
     ASSERT(ok); /* they know no failure */
     return sum;
+}
+
+static_assert(sizeof(SHA256_CTX) == sizeof(struct sha256_begun) &&
+                  _Alignof(SHA256_CTX) <= _Alignof(struct sha256_begun),
+              "a sum is what OpenSSL takes for one");
+
+static SHA256_CTX *context_of(struct sha256_begun *sum)
+{
+    return (SHA256_CTX *)(void *)sum->inside;
+}
+
+void sha256_begin(struct sha256_begun *sum)
+{
+    int ok = SHA256_Init(context_of(sum));
+
+    ASSERT(ok);
+}
+
+void sha256_add(struct sha256_begun *sum, struct str s)
+{
+    int ok = SHA256_Update(context_of(sum), s.ptr, s.len);
+
+    ASSERT(ok);
+}
+
+struct sha256 sha256_end(struct sha256_begun *sum)
+{
+    struct sha256 out;
+    int ok = SHA256_Final(out.bytes, context_of(sum));
+
+    ASSERT(ok);
+    return out;
 }
 
 struct sha256 sha256(struct str s)

@@ -21,6 +21,13 @@ void siphash128_keyed(const uint8_t key[16], struct str s, uint64_t out[2]);
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
 struct sha256 sha256(struct str s);
 struct sha256 sha256_two(struct str a, struct str b); /* of the concatenation */
+/* In parts. A copy goes on from where it was made: sums of texts that begin alike. */
+struct sha256_begun {
+    _Alignas(8) unsigned char inside[112];
+};
+void sha256_begin(struct sha256_begun *sum);
+void sha256_add(struct sha256_begun *sum, struct str s);
+struct sha256 sha256_end(struct sha256_begun *sum);
 struct sha256 hmac_sha256(const struct secret *key, struct str s);
 
 #endif

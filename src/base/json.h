@@ -102,6 +102,7 @@ void jw_key_str(struct json_writer *w, struct str key);
 void jw_key_raw(struct json_writer *w, struct str raw); /* of json_key_raw(): escapes stay */
 void jw_str(struct json_writer *w, struct str s);       /* bad UTF-8 becomes U+FFFD */
 void jw_cstr(struct json_writer *w, const char *s);
+void jw_text(struct json_writer *w, const char *key, struct str text); /* key and text */
 void jw_i64(struct json_writer *w, int64_t n);
 void jw_u64(struct json_writer *w, uint64_t n);
 void jw_f64(struct json_writer *w,

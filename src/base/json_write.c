@@ -179,6 +179,12 @@ void jw_cstr(struct json_writer *w, const char *s)
     jw_str(w, str_from(s));
 }
 
+void jw_text(struct json_writer *w, const char *key, struct str text)
+{
+    jw_key(w, key);
+    jw_str(w, text);
+}
+
 void jw_i64(struct json_writer *w, int64_t n)
 {
     separate(w);

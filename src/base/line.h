@@ -2,7 +2,7 @@
  * those that buf.h and json.h write; the few functions here are shared by all lines of a request, so that their
  * code is warm when the second one is written.
  * Limit    what does not fit sets `over`, sticky; the line is then worth nothing. A number wants room for
- *          LINE_DIGITS, however short it is, and a text for sixteen bytes more than its own.
+ *          LINE_DIGITS, however short it is.
  * Names    are given with their marks: STR(",\"tenant\":"). */
 #ifndef WEIR_BASE_LINE_H
 #define WEIR_BASE_LINE_H
@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/digits.h"
 #include "base/str.h"
 
-#define LINE_DIGITS 20 /* of any number, without its sign */
+#define LINE_DIGITS DIGITS_MAX /* of any number, without its sign */
 
 /* Names and words are short: their ends overlap, and nobody is called for them. */
 static inline ALWAYS_INLINE char *line_copy(char *to, const char *from, size_t len)

@@ -1,5 +1,5 @@
 /* base/scan.h: find the next byte that matters, sixteen at a time.
- * A few operations on a block of bytes exist for SSE2, NEON and plain 64-bit words; the scanners below
+ * A few operations on a block of bytes exist for SSE2 (for long texts also AVX2), NEON and plain 64-bit words; the scanners below
  * are written once on top of them. Define SCAN_PORTABLE before including to force the plain
  * words (tests do). No scanner reads at or past `end`. */
 #ifndef WEIR_BASE_SCAN_H
@@ -21,6 +21,24 @@ static inline uint64_t load_le64(const char *p)
     return load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
 }
 
+/* The digits of four bytes, the first one lowest: a byte each for eight half bytes, then "0" or "a" on top of each. */
+static inline uint64_t hex_of_word(uint32_t bytes)
+{
+    uint64_t n = bytes, nine;
+
+    n = (n | n << 16) & UINT64_C(0x0000ffff0000ffff);
+    n = (n | n << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    n = (n >> 4 & UINT64_C(0x000f000f000f000f)) | (n & UINT64_C(0x000f000f000f000f)) << 8;
+    nine = (n + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    return n + UINT64_C(0x3030303030303030) + nine * ('a' - '0' - 10);
+}
+
+static inline void store_le32(char *p, uint32_t n)
+{
+    n = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(n) : n;
+    memcpy(p, &n, sizeof n);
+}
+
 static inline void store_le64(char *p, uint64_t n)
 {
     n = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(n) : n;
@@ -31,11 +49,20 @@ static inline void store_le64(char *p, uint64_t n)
 #if defined(__SSE2__) && !defined(SCAN_PORTABLE)
 #    include <emmintrin.h>
 #    define SCAN_BLOCK 16
+#    ifdef __x86_64__
+#        include <immintrin.h>
+#        define SCAN_WIDE
+#    endif
 typedef __m128i scan_block;
 
 static inline scan_block scan_load(const char *p)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline void scan_store(char *p, scan_block b)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, b);
 }
 
 static inline scan_block scan_equal(scan_block b, char c)
@@ -97,6 +124,32 @@ static inline size_t scan_first(scan_block marks)
     return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(marks) | 1u << SCAN_BLOCK);
 }
 
+/* Digits of half bytes: "0" or "a" on top of each. */
+static inline scan_block scan_hex_digits(scan_block halves)
+{
+    scan_block above =
+        _mm_and_si128(_mm_cmpgt_epi8(halves, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+
+    return _mm_add_epi8(_mm_add_epi8(halves, _mm_set1_epi8('0')), above);
+}
+
+/* SCAN_BLOCK bytes as hexadecimal digits, lower case. */
+static inline void scan_put_hex(char *to, const char *from)
+{
+    scan_block b = scan_load(from), half = _mm_set1_epi8(15);
+    scan_block high = _mm_and_si128(_mm_srli_epi16(b, 4), half), low = _mm_and_si128(b, half);
+
+    scan_store(to, scan_hex_digits(_mm_unpacklo_epi8(high, low)));
+    scan_store(to + SCAN_BLOCK, scan_hex_digits(_mm_unpackhi_epi8(high, low)));
+}
+
+/* Does a test mark any byte of the two words? */
+static inline ALWAYS_INLINE bool scan_words_have(const uint64_t word[2],
+                                                 scan_block (*marks)(scan_block))
+{
+    return _mm_movemask_epi8(marks(_mm_set_epi64x((long long)word[1], (long long)word[0]))) != 0;
+}
+
 #elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SCAN_PORTABLE)
 #    include <arm_neon.h>
 #    define SCAN_BLOCK 16
@@ -105,6 +158,11 @@ typedef uint8x16_t scan_block;
 static inline scan_block scan_load(const char *p)
 {
     return vld1q_u8((const uint8_t *)p);
+}
+
+static inline void scan_store(char *p, scan_block b)
+{
+    vst1q_u8((uint8_t *)p, b);
 }
 
 static inline scan_block scan_equal(scan_block b, char c)
@@ -164,6 +222,30 @@ static inline size_t scan_first(scan_block marks)
     uint64_t bits = vget_lane_u64(vreinterpret_u64_u8(narrow), 0);
 
     return bits ? (size_t)__builtin_ctzll(bits) / 4 : SCAN_BLOCK;
+}
+
+static inline scan_block scan_hex_digits(scan_block halves)
+{
+    scan_block above = vandq_u8(vcgtq_u8(halves, vdupq_n_u8(9)), vdupq_n_u8('a' - '0' - 10));
+
+    return vaddq_u8(vaddq_u8(halves, vdupq_n_u8('0')), above);
+}
+
+static inline void scan_put_hex(char *to, const char *from)
+{
+    scan_block b = scan_load(from);
+    uint8x16x2_t halves = vzipq_u8(vshrq_n_u8(b, 4), vandq_u8(b, vdupq_n_u8(15)));
+
+    scan_store(to, scan_hex_digits(halves.val[0]));
+    scan_store(to + SCAN_BLOCK, scan_hex_digits(halves.val[1]));
+}
+
+static inline ALWAYS_INLINE bool scan_words_have(const uint64_t word[2],
+                                                 scan_block (*marks)(scan_block))
+{
+    uint64x2_t both = vcombine_u64(vcreate_u64(word[0]), vcreate_u64(word[1]));
+
+    return vmaxvq_u8(marks(vreinterpretq_u8_u64(both))) != 0;
 }
 
 #else
@@ -233,6 +315,23 @@ static inline bool scan_has_high(scan_block b)
 static inline size_t scan_first(scan_block marks)
 {
     return marks ? (size_t)__builtin_ctzll(marks) / 8 : SCAN_BLOCK;
+}
+
+static inline void scan_store(char *p, scan_block b)
+{
+    store_le64(p, b);
+}
+
+static inline void scan_put_hex(char *to, const char *from)
+{
+    for (int half = 0; half < 2; half++, from += 4, to += 8)
+        store_le64(to, hex_of_word(load_le32(from)));
+}
+
+static inline ALWAYS_INLINE bool scan_words_have(const uint64_t word[2],
+                                                 scan_block (*marks)(scan_block))
+{
+    return (marks(word[0]) | marks(word[1])) != 0;
 }
 #endif
 
@@ -346,23 +445,81 @@ static inline uint64_t scan_any_zero(uint64_t word)
     return (word - SCAN_WORD(1)) & ~word & SCAN_WORD(0x80);
 }
 
-/* Must any byte be escaped in a JSON string, or is it outside ASCII? At most sixteen bytes. */
-static inline bool scan_short_is_plain(const char *p, size_t len)
-{
-    uint64_t word[2], odd = 0;
-
-    scan_load_short(p, len, ' ', word);
-    for (int i = 0; i < 2; i++)
-        odd |= scan_any_zero(word[i] ^ SCAN_WORD('"')) | scan_any_zero(word[i] ^ SCAN_WORD('\\')) |
-               ((word[i] - SCAN_WORD(0x20)) & ~word[i]) | word[i];
-    return (odd & SCAN_WORD(0x80)) == 0;
-}
-
 /* Is any byte of the word below `low`, at most 0x80, or DEL? Bytes outside ASCII are not. */
 static inline uint64_t scan_any_control(uint64_t word, uint8_t low)
 {
     return scan_any_zero(word ^ SCAN_WORD(0x7f)) |
            ((word - SCAN_WORD(low)) & ~word & SCAN_WORD(0x80));
+}
+
+/* What ends a line of a head. */
+static inline scan_block scan_line_marks(scan_block b)
+{
+    return scan_or(scan_equal(b, '\r'), scan_equal(b, '\n'));
+}
+
+/* Marks what is not plain in a JSON string: a quote, a backslash, a control byte, one outside ASCII. */
+static inline scan_block scan_json_marks(scan_block b)
+{
+    return scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20));
+}
+
+/* What has no place in a name of a head, nor a method or path: a blank or a control byte. */
+static inline scan_block scan_blank_marks(scan_block b)
+{
+    return scan_or(scan_below(b, ' ' + 1), scan_equal(b, 0x7f));
+}
+
+/* What has no place in a value, but for a tab. */
+static inline scan_block scan_control_marks(scan_block b)
+{
+    return scan_or(scan_below(b, ' '), scan_equal(b, 0x7f));
+}
+
+/* Must any byte be escaped in a JSON string, or is it outside ASCII? At most sixteen bytes. */
+static inline bool scan_short_is_plain(const char *p, size_t len)
+{
+    uint64_t word[2];
+
+    scan_load_short(p, len, ' ', word);
+    return !scan_words_have(word, scan_json_marks);
+}
+
+static inline void scan_store_short(char *to, size_t len, const uint64_t word[2])
+{
+    if (len >= 8) {
+        store_le64(to, word[0]);
+        store_le64(to + len - 8, word[1]);
+    } else if (len >= 4) {
+        store_le32(to, (uint32_t)word[0]);
+        store_le32(to + len - 4, (uint32_t)(word[0] >> 32));
+    } else if (len > 0) {
+        to[0] = (char)word[0];
+        to[len / 2] = (char)(word[0] >> 8);
+        to[len - 1] = (char)(word[0] >> 16);
+    }
+}
+
+/* Copy, and say whether a test that does not mark "x" marked any byte. It looks at what is in registers: a load
+ * of what was just stored in other pieces would have to wait for these. */
+static inline ALWAYS_INLINE bool scan_copy(char *to, const char *from, size_t len,
+                                           scan_block (*marks)(scan_block))
+{
+    if (LIKELY(len <= 16)) {
+        uint64_t word[2];
+
+        scan_load_short(from, len, 'x', word);
+        scan_store_short(to, len, word);
+        return scan_words_have(word, marks);
+    }
+    scan_block b = scan_load(from + len - SCAN_BLOCK), found = marks(b);
+    scan_store(to + len - SCAN_BLOCK, b);
+    for (size_t at = 0; at < len - SCAN_BLOCK; at += SCAN_BLOCK) {
+        b = scan_load(from + at);
+        scan_store(to + at, b);
+        found = scan_or(found, marks(b));
+    }
+    return scan_first(found) < SCAN_BLOCK;
 }
 
 /* Is any of at most sixteen bytes below `low`, or DEL? */
@@ -376,15 +533,36 @@ static inline bool scan_short_has_control(const char *p, size_t len, uint8_t low
 
 #define SCAN_PLAIN 2 /* so many plain blocks, and it is taken for a long text */
 
-/* Marks what is not plain in a JSON string: a quote, a backslash, a control byte, one outside ASCII. */
-static inline scan_block scan_json_marks(scan_block b)
+#ifdef SCAN_WIDE
+/* scan_json_plain() where the processor has blocks of twice the size. */
+__attribute__((target("avx2"))) static inline const char *scan_json_plain_wide(const char *p,
+                                                                               const char *end)
 {
-    return scan_or(scan_or(scan_equal(b, '"'), scan_equal(b, '\\')), scan_below_or_high(b, 0x20));
+    const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\'),
+                  blank = _mm256_set1_epi8(0x20);
+
+    for (; end - p >= 64; p += 64) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
+        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+        __m256i quotes = _mm256_or_si256(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote));
+        __m256i others =
+            _mm256_or_si256(_mm256_cmpeq_epi8(a, backslash), _mm256_cmpeq_epi8(b, backslash));
+        __m256i below = _mm256_or_si256(_mm256_cmpgt_epi8(blank, a), _mm256_cmpgt_epi8(blank, b));
+
+        if (_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quotes, others), below)))
+            break;
+    }
+    return p;
 }
+#endif
 
 /* Past blocks without anything special or high, four at a time: long texts. */
 static inline const char *scan_json_plain(const char *p, const char *end)
 {
+#ifdef SCAN_WIDE
+    if (__builtin_cpu_supports("avx2"))
+        return scan_json_plain_wide(p, end);
+#endif
     for (; (size_t)(end - p) >= 4 * SCAN_BLOCK; p += 4 * SCAN_BLOCK) {
         scan_block one = scan_json_marks(scan_load(p));
         scan_block two = scan_json_marks(scan_load(p + SCAN_BLOCK));

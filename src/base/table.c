@@ -10,6 +10,7 @@
  * back instead of leaving a mark, so a table that is filled and emptied for years stays short to
  * search. */
 #define FIRST_CAP ((size_t)8)
+#define FEW_CAP   ((size_t)16)
 
 struct table_slot {
     const char *key;
@@ -78,8 +79,23 @@ static bool grow(struct table *t)
     return true;
 }
 
+/* Of few all are looked at: that costs less than a hash of the key, and nobody can make it worse. */
+static void *find_among_few(const struct table *t, struct str key)
+{
+    for (size_t i = 0; i < t->cap; i++) {
+        const struct table_slot *slot = &t->slots[i];
+
+        if (slot->key_len == key.len && slot->value &&
+            (key.len == 0 || memcmp(slot->key, key.ptr, key.len) == 0))
+            return slot->value;
+    }
+    return NULL;
+}
+
 void *table_get(const struct table *t, struct str key)
 {
+    if (t->cap <= FEW_CAP)
+        return find_among_few(t, key);
     return t->count ? t->slots[find(t, key, siphash(key))].value : NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -267,7 +268,7 @@ static size_t part_bytes(const struct trace_part *part)
 
 static uint32_t put_part(char *text, uint32_t len, const struct trace_part *part)
 {
-    struct buf b;
+    char *digits;
 
     if (len)
         text[len++] = ' ';
@@ -278,9 +279,12 @@ static uint32_t put_part(char *text, uint32_t len, const struct trace_part *part
         memcpy(text + len, part->value.ptr, part->value.len);
         return len + (uint32_t)part->value.len;
     }
-    buf_init_fixed(&b, text + len, 20);
-    buf_i64(&b, part->number);
-    return len + (uint32_t)b.len;
+    digits = text + len;
+    if (part->number < 0)
+        *digits++ = '-';
+    digits =
+        digits_put(digits, part->number < 0 ? 0 - (uint64_t)part->number : (uint64_t)part->number);
+    return (uint32_t)(digits - text);
 }
 
 /* The last that has room, cut if need be. */
@@ -560,6 +564,14 @@ const struct trace_entry *trace_entry(const struct trace *trace, uint32_t i)
 {
     ASSERT(i < trace_count(trace));
     return entry_at(trace, oldest(trace) + i);
+}
+
+const struct trace_entry *trace_run(const struct trace *trace, uint32_t i, uint32_t *run)
+{
+    uint32_t count = trace_count(trace), at = i < count ? oldest(trace) + i : 0;
+
+    *run = i < count ? MIN_OF(PIECE_ENTRIES - at % PIECE_ENTRIES, count - i) : 0;
+    return *run ? entry_at(trace, at) : NULL;
 }
 
 uint32_t trace_copy(const struct trace *trace, struct trace_entry *out, uint32_t most)

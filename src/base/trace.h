@@ -85,6 +85,8 @@ struct trace_entry {
 uint32_t trace_count(const struct trace *trace); /* of entries still there */
 /* In the order they ended. */
 const struct trace_entry *trace_entry(const struct trace *trace, uint32_t i);
+/* Entry i and the *run that stand behind each other from there; NULL and 0: there is none. */
+const struct trace_entry *trace_run(const struct trace *trace, uint32_t i, uint32_t *run);
 /* Copies the last `most` of them, their texts remaining the trace's. Returns how many. */
 uint32_t trace_copy(const struct trace *trace, struct trace_entry *out, uint32_t most);
 

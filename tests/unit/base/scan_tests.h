@@ -1,5 +1,6 @@
 /* The tests of base/scan.h, for scan.c (this machine's blocks) and scan_portable.c (plain words): each
  * scanner against the simplest thing that does the same, at every length and place. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,32 @@ static bool is_line_end(uint8_t c)
     return c == '\r' || c == '\n';
 }
 
+/* As a scanner: the place is found by hand where the copy says that there is one. */
+static const char *copied(const char *p, const char *end, scan_block (*marks)(scan_block),
+                          bool (*stops)(uint8_t))
+{
+    size_t len = (size_t)(end - p), at = 0;
+    char to[LEN_MAX + 2];
+
+    memset(to, '#', sizeof to);
+    bool found = scan_copy(to + 1, p, len, marks);
+    EXPECT(memcmp(to + 1, p, len) == 0 && *to == '#' && to[len + 1] == '#', "%zu bytes", len);
+    while (at < len && !stops((uint8_t)p[at]))
+        at++;
+    EXPECT(found == (at < len), "%zu bytes, %zu", len, at);
+    return p + at;
+}
+
+static const char *copied_json(const char *p, const char *end)
+{
+    return copied(p, end, scan_json_marks, is_not_plain);
+}
+
+static const char *copied_line(const char *p, const char *end)
+{
+    return copied(p, end, scan_line_marks, is_line_end);
+}
+
 static bool is_json_special(uint8_t c)
 {
     return c == '"' || c == '\\' || c < 0x20;
@@ -82,6 +109,24 @@ static const char *json_special(const char *p, const char *end)
 static bool is_blank_or_control(uint8_t c)
 {
     return c <= 0x20 || c == 0x7f;
+}
+
+static const char *copied_blank(const char *p, const char *end)
+{
+    return copied(p, end, scan_blank_marks, is_blank_or_control);
+}
+
+static const char *copied_control(const char *p, const char *end)
+{
+    return copied(p, end, scan_control_marks, is_control);
+}
+
+SCAN_TEST(scan_copy_looks_at_what_it_copies)
+{
+    check_everywhere("blank", copied_blank, is_blank_or_control);
+    check_everywhere("control", copied_control, is_control);
+    check_everywhere("json", copied_json, is_not_plain);
+    check_everywhere("line", copied_line, is_line_end);
 }
 
 static const char *first_of(const char *p, const char *end, bool (*stops)(uint8_t c), uint8_t low)
@@ -259,5 +304,19 @@ SCAN_TEST(scan_utf8_texts)
             check_utf8(text, len);
             text[at] = kept;
         }
+    }
+}
+
+SCAN_TEST(scan_hex_is_what_printf_says)
+{
+    char bytes[SCAN_BLOCK], want[2 * SCAN_BLOCK + 1], got[2 * SCAN_BLOCK];
+
+    for (unsigned first = 0; first < 256; first++) {
+        for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+            bytes[i] = (char)(first + i * 37);
+            snprintf(want + 2 * i, 3, "%02x", (unsigned)(uint8_t)bytes[i]);
+        }
+        scan_put_hex(got, bytes);
+        EXPECT(memcmp(got, want, sizeof got) == 0, "%u: %s", first, want);
     }
 }

@@ -147,6 +147,29 @@ TEST(sha256_gives_the_vectors_of_fips_180)
     EXPECT(hex_is(&long_one, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"));
 }
 
+TEST(sha256_in_parts_goes_on_from_a_copy)
+{
+    struct str text = STR("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
+                          "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq");
+
+    for (size_t cut = 0; cut <= text.len; cut++) {
+        struct sha256_begun sum, other;
+
+        sha256_begin(&sum);
+        sha256_add(&sum, str_slice(text, 0, cut));
+        other = sum;
+        sha256_add(&sum, str_slice(text, cut, text.len));
+        sha256_add(&other, STR("x"));
+
+        struct sha256 whole = sha256(text), one = sha256_end(&sum),
+                      two = sha256_two(str_slice(text, 0, cut), STR("x")),
+                      three = sha256_end(&other);
+
+        EXPECT(memcmp(&whole, &one, sizeof one) == 0, "%zu", cut);
+        EXPECT(memcmp(&two, &three, sizeof two) == 0, "%zu", cut);
+    }
+}
+
 /* RFC 4231; bytes given as one that repeats, or as text. */
 static const struct {
     const char *name, *key, *text, *want;
