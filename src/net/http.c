@@ -4,8 +4,8 @@
 
 struct str http_field(const struct http_fields *fields, struct str name)
 {
-    if (fields->lengths && !(fields->lengths >> name.len % 64 & 1))
-        return STR_NONE; /* most of those that are asked for are not there */
+    if (fields->names && !(fields->names & http_name_bit(name)))
+        return STR_NONE;
     for (size_t i = 0; i < fields->count; i++)
         if (fields->at[i].name.len == name.len && str_eq_nocase(fields->at[i].name, name))
             return fields->at[i].value;

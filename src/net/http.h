@@ -13,10 +13,15 @@ struct http_field {
 };
 struct http_fields {
     size_t count;
-    uint64_t lengths; /* a bit for each length of a name, modulo 64; 0: nobody has looked */
+    uint64_t names; /* a bit for each, see http_name_bit(); 0: nobody has looked */
     struct http_field
         at[HTTP_FIELDS_MAX]; /* last: whoever keeps a head may keep count of them only */
 };
+/* By length and first letter, of either case: most names that are asked for are not there, and this says so. */
+static inline uint64_t http_name_bit(struct str name)
+{
+    return UINT64_C(1) << (((unsigned char)name.ptr[0] | 0x20u) + 5 * name.len) % 64;
+}
 /* The first field of that name, or STR_NONE. */
 struct str http_field(const struct http_fields *fields, struct str name);
 const char *http_reason(int status); /* "Not Found"; "Unknown" */

@@ -11,45 +11,6 @@
 
 /* ---- the head of the request ---- */
 
-static bool has_control(struct str s)
-{
-    const char *end = s.ptr + s.len, *at = s.ptr;
-
-    if (s.len == 0 || (s.len <= 16 && !scan_short_has_control(s.ptr, s.len, ' ')))
-        return false;
-    while ((at = scan_control(at, end)) < end && *at == '\t')
-        at++;
-    return at < end;
-}
-
-/* Or a control byte. Names, methods and paths are short. */
-static bool has_blank(struct str s)
-{
-    if (s.len <= 16)
-        return scan_short_has_control(s.ptr, s.len, ' ' + 1);
-    for (size_t i = 0; i < s.len; i++)
-        if ((uint8_t)s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
-            return true;
-    return false;
-}
-
-/* What a caller passes through from somebody else must not end a line here. */
-static bool check_request(const struct http_outgoing *send, struct err *err)
-{
-    if (send->method.len == 0 || has_blank(send->method))
-        return err_set(err, ERR_INVALID, "the method of a request holds a blank or control byte");
-    if (has_blank(send->path))
-        return err_set(err, ERR_INVALID, "the path of a request holds a blank or control byte");
-    for (size_t i = 0; i < send->field_count; i++) {
-        const struct http_field *f = &send->fields[i];
-
-        if (f->name.len == 0 || has_blank(f->name) || has_control(f->value))
-            return err_set(err, ERR_INVALID, "header field %zu of a request holds a control byte",
-                           i + 1);
-    }
-    return true;
-}
-
 static size_t head_bytes(const struct http_url *to, const struct http_outgoing *send)
 {
     size_t bytes = FIXED_BYTES + 2 * PEN_NUMBER_BYTES + send->method.len + to->path.len +
@@ -94,29 +55,74 @@ static bool wants_length(const struct http_outgoing *send)
            str_eq(send->method, STR("PUT")) || str_eq(send->method, STR("PATCH"));
 }
 
-static struct str make_head(struct arena *arena, const struct http_url *to,
-                            const struct http_outgoing *send)
+/* False: a blank or a control byte is in it. */
+static bool put_word(struct pen *pen, struct str s)
+{
+    bool odd = scan_copy(pen->at, s.ptr, s.len, scan_blank_marks);
+
+    pen->at += s.len;
+    return !odd;
+}
+
+static bool has_control(struct str s)
+{
+    const char *end = s.ptr + s.len, *at = s.ptr;
+
+    while ((at = scan_control(at, end)) < end && *at == '\t')
+        at++;
+    return at < end;
+}
+
+/* What a caller passes through from somebody else must not end a line here. */
+static bool put_checked(struct pen *pen, const struct http_field *f)
+{
+    if (f->name.len == 0 || !put_word(pen, f->name))
+        return false;
+    put(pen, STR(": "));
+    bool odd = scan_copy(pen->at, f->value.ptr, f->value.len, scan_control_marks);
+    pen->at += f->value.len;
+    put(pen, STR("\r\n"));
+    return !odd || !has_control(f->value);
+}
+
+static bool put_request_line(struct pen *pen, const struct http_url *to,
+                             const struct http_outgoing *send, struct err *err)
+{
+    if (send->method.len == 0 || !put_word(pen, send->method))
+        return err_set(err, ERR_INVALID, "the method of a request holds a blank or control byte");
+    put(pen, STR(" "));
+    put(pen, to->path);
+    if (!put_word(pen, send->path))
+        return err_set(err, ERR_INVALID, "the path of a request holds a blank or control byte");
+    if (send->path.len == 0 && to->path.len == 0)
+        put(pen, STR("/"));
+    put(pen, STR(" HTTP/1.1\r\n"));
+    return true;
+}
+
+static bool make_head(struct arena *arena, const struct http_url *to,
+                      const struct http_outgoing *send, struct str *out, struct err *err)
 {
     char *head = arena_alloc_raw(arena, head_bytes(to, send));
     struct pen pen = {head};
 
     if (!head)
-        return STR_NONE;
-    put(&pen, send->method);
-    put(&pen, STR(" "));
-    put(&pen, to->path);
-    put(&pen, send->path.len > 0 ? send->path : to->path.len > 0 ? STR("") : STR("/"));
-    put(&pen, STR(" HTTP/1.1\r\n"));
+        return err_arena(err, arena);
+    if (!put_request_line(&pen, to, send, err))
+        return false;
     put_host(&pen, to);
     for (size_t i = 0; i < send->field_count; i++)
-        put_field(&pen, send->fields[i].name, send->fields[i].value);
+        if (!put_checked(&pen, &send->fields[i]))
+            return err_set(err, ERR_INVALID, "header field %zu of a request holds a control byte",
+                           i + 1);
     if (wants_length(send)) {
         put(&pen, STR("Content-Length: "));
         put_number(&pen, body_bytes(send));
         put(&pen, STR("\r\n"));
     }
     put(&pen, STR("\r\n"));
-    return (struct str){head, (size_t)(pen.at - head)};
+    *out = (struct str){head, (size_t)(pen.at - head)};
+    return true;
 }
 
 /* ---- sending ---- */
@@ -130,13 +136,15 @@ struct request {
 static bool make_request(struct arena *arena, const struct http_url *to,
                          const struct http_outgoing *send, struct request *out, struct err *err)
 {
-    struct str head = make_head(arena, to, send);
+    struct str head = STR_NONE;
 
+    if (!make_head(arena, to, send, &head, err))
+        return false;
     out->iov = out->few;
     out->count = (int)send->body_count + 1;
     if (send->body_count >= ARRAY_LEN(out->few))
         out->iov = arena_array(arena, send->body_count + 1, sizeof *out->iov);
-    if (!head.ptr || !out->iov)
+    if (!out->iov)
         return err_arena(err, arena);
     out->iov[0] = (struct iovec){(void *)(uintptr_t)head.ptr, head.len};
     for (size_t i = 0; i < send->body_count; i++)
@@ -295,7 +303,7 @@ bool http_call(struct arena *arena, const struct http_url *to, const struct http
 {
     struct request request;
 
-    if (!check_request(send, err) || !make_request(arena, to, send, &request, err))
+    if (!make_request(arena, to, send, &request, err))
         return false;
     struct http_origin *origin = http_origin_of(to, send->trust, send->public_only, err);
     struct http_call *call = origin ? call_new(arena, origin, send, err) : NULL;

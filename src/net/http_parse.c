@@ -240,7 +240,7 @@ static bool read_fields(struct reading *r, const char *bytes, const struct lines
 {
     struct http_fields *fields = &r->head->fields;
 
-    fields->lengths = 0;
+    fields->names = 0;
     for (fields->count = 0; fields->count + 1 < lines->count; fields->count++) {
         struct http_field *field = &fields->at[fields->count];
         const char *line = bytes + lines->end[fields->count] + 2;
@@ -248,7 +248,7 @@ static bool read_fields(struct reading *r, const char *bytes, const struct lines
         if (!split_field(line, bytes + lines->end[fields->count + 1], field, err) ||
             !take_if_known(r, field, err))
             return err_wrap(err, "header field %zu", fields->count + 1);
-        fields->lengths |= UINT64_C(1) << field->name.len % 64;
+        fields->names |= http_name_bit(field->name);
     }
     return true;
 }

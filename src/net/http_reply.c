@@ -14,29 +14,18 @@
 
 /* ---- heads ---- */
 
-/* Looked at where it was copied to, because the head may be read a block past its end. */
-static inline bool has_line_end(const char *copied, size_t len)
-{
-    for (size_t at = 0; at < len; at += SCAN_BLOCK) {
-        scan_block b = scan_load(copied + at);
-        size_t end = scan_first(scan_or(scan_equal(b, '\r'), scan_equal(b, '\n')));
-
-        if (UNLIKELY(end < SCAN_BLOCK && at + end < len))
-            return true;
-    }
-    return false;
-}
-
 /* A value with a line end in it would be another field, or another answer. */
 static inline void put_reply_field(struct pen *pen, const struct http_field *f)
 {
     char *value;
+    bool has_line_end;
 
     ASSERT(f->name.len > 0);
     value = line_copy(pen->at, f->name.ptr, f->name.len) + 2;
     memcpy(value - 2, ": ", 2);
-    pen->at = line_copy(value, f->value.ptr, f->value.len);
-    ASSERT(!has_line_end(value, f->value.len));
+    has_line_end = scan_copy(value, f->value.ptr, f->value.len, scan_line_marks);
+    ASSERT(!has_line_end);
+    pen->at = value + f->value.len;
     put(pen, STR("\r\n"));
 }
 
@@ -48,7 +37,7 @@ static size_t field_bytes(const struct http_field *f)
 static size_t head_bytes(const struct http_exchange *x, const struct http_reply *reply,
                          struct str reason)
 {
-    size_t bytes = FIXED_BYTES + SCAN_BLOCK + reason.len + reply->content_type.len;
+    size_t bytes = FIXED_BYTES + reason.len + reply->content_type.len;
 
     for (size_t i = 0; i < reply->field_count; i++)
         bytes += field_bytes(&reply->fields[i]);
@@ -119,7 +108,7 @@ static void put_framing(struct pen *pen, const struct framing *framing)
 static struct str make_head(struct http_exchange *x, const struct http_reply *reply,
                             const struct framing *framing)
 {
-    struct str reason = str_from(http_reason(reply->status));
+    struct str reason = reply->status == 200 ? STR("OK") : str_from(http_reason(reply->status));
     char *head = arena_alloc_raw(x->arena, head_bytes(x, reply, reason));
     struct pen pen = {head};
 

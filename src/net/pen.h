@@ -5,9 +5,10 @@
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/str.h"
 
-#define PEN_NUMBER_BYTES 20 /* at most, of put_number() */
+#define PEN_NUMBER_BYTES DIGITS_MAX /* at most, of put_number() */
 
 struct pen {
     char *at;
@@ -30,14 +31,7 @@ static inline void put_field(struct pen *pen, struct str name, struct str value)
 
 static inline void put_number(struct pen *pen, uint64_t n)
 {
-    char digits[PEN_NUMBER_BYTES];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    put(pen, (struct str){digits + at, sizeof digits - at});
+    pen->at = digits_put(pen->at, n);
 }
 
 /* Lower case, without leading zeros. */
