@@ -30,6 +30,10 @@ bool query_open(struct arena *arena, const struct query_options *options, struct
     q->arena = arena;
     q->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
     q->body = postgres ? &query_postgres : &query_sqlite;
+    if (!postgres && !str_starts(database, STR("/"))) /* not repeated: it may hold a password */
+        return err_set(err, ERR_INVALID,
+                       "the database: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or the "
+                       "absolute path of a SQLite file");
     if (!q->body->begin(q, database, sql, err)) {
         query_close(&q);
         return false;

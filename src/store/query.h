@@ -14,7 +14,7 @@
 #define QUERY_COLUMNS_MAX 256
 
 struct query_options {
-    struct str database; /* postgres://..., or the path of a file */
+    struct str database; /* postgres://..., or the absolute path of a file */
     struct str sql;      /* one SELECT, or VALUES or WITH */
     dur_ns timeout;      /* of a step; default 60 s */
 };

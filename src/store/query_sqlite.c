@@ -78,7 +78,8 @@ static bool open_file(struct query *q, struct str database, struct str sql, stru
                      : sqlite3_open_v2(database.ptr, &f->db,
                                        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (status != SQLITE_OK)
-        return err_set(err, ERR_UNAVAILABLE, "the database file cannot be opened: %s",
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the database file \"" STR_FMT "\" cannot be opened: %s", STR_ARG(database),
                        f->db ? sqlite3_errmsg(f->db) : sqlite3_errstr(status));
     return prepare(q, f, sql, err);
 }
