@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accounts/audit_internal.h"
+#include "accounts/audit_merkle.h"
 
 #define RECORDS_MAX 8
 #define HASH_TAIL   (sizeof ",\"hash\":\"\"}" - 1 + (size_t)2 * SHA256_BYTES)
@@ -20,7 +21,8 @@ struct segment {
 struct shown {
     struct sha256 head;
     uint64_t seq;
-    const struct segment *of; /* NULL: nobody knows what was written */
+    enum audit_version version; /* as the header says */
+    const struct segment *of;   /* NULL: nobody knows what was written */
 };
 
 static bool show(void *ctx, uint64_t seq, struct str line, struct err *err)
@@ -33,8 +35,7 @@ static bool show(void *ctx, uint64_t seq, struct str line, struct err *err)
 
     struct str text = str_slice(line, 0, line.len - HASH_TAIL);
     struct str digits = str_slice(line, line.len - 2 - sizeof claimed * 2, line.len - 2);
-    struct sha256 hash =
-        sha256_two((struct str){(const char *)shown->head.bytes, sizeof shown->head.bytes}, text);
+    struct sha256 hash = audit_hash(shown->version, &shown->head, text);
 
     ASSERT(hex_parse(digits, claimed, sizeof claimed));
     ASSERT(memcmp(claimed, hash.bytes, sizeof claimed) == 0);
@@ -49,6 +50,10 @@ static bool check(struct str bytes, bool is_last, struct shown *shown, bool *tor
     struct sha256 prev = {0};
     uint64_t seq = 0;
     struct err err = {0};
+
+    shown->version =
+        str_starts(bytes, STR("{\"weir_audit\":1,")) ? AUDIT_PREV_FIRST : AUDIT_PREV_LAST;
+
     bool ok = audit_check_segment(bytes, "fuzz.log", is_last, &prev, &seq, show, shown, torn, &err);
 
     ASSERT(ok == (err.code == ERR_NONE));
@@ -64,17 +69,22 @@ static void write_segment(struct arena *arena, struct str texts, struct segment 
     struct str text;
 
     buf_init(&out->bytes, arena, MIB);
-    buf_str(&out->bytes, audit_header(header, 1, &head));
+    buf_str(&out->bytes, audit_header(header, AUDIT_PREV_LAST, 1, &head));
     while (out->count < RECORDS_MAX && str_split(&texts, '\n', &text)) {
         const struct audit_record record = {
             .time = 1, .model = text, .note = texts, .cost = (usd_micro)text.len};
         struct audit_line line;
-        struct str whole;
+        struct audit_sealed sealed;
 
         audit_line_format(&record, &line);
-        audit_line_seal(&line, out->count + 1, &head, &whole);
-        buf_str(&out->bytes, whole);
-        out->written[out->count++] = arena_str(arena, str_slice(whole, 0, whole.len - 1));
+        audit_line_seal(&line, out->count + 1, &head, &sealed);
+
+        struct str whole = str_slice(sealed.text, 0, sealed.text.len - 1);
+        struct sha256 leaf = merkle_leaf(whole);
+
+        ASSERT(memcmp(&leaf, &sealed.leaf, sizeof leaf) == 0);
+        buf_str(&out->bytes, sealed.text);
+        out->written[out->count++] = arena_str(arena, whole);
     }
     ASSERT(buf_ok(&out->bytes));
 }

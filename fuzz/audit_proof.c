@@ -57,6 +57,22 @@ static void check_note(struct arena *arena, struct str text)
         ASSERT(err.code == ERR_INVALID);
 }
 
+/* A row is of its line alone, whatever the line before said. */
+static void check_rows(struct str text)
+{
+    static struct audit_memo memo;
+    struct str line;
+
+    memset(&memo, 0, sizeof memo);
+    while (str_split(&text, '\n', &line)) {
+        struct audit_row alone, after;
+
+        audit_row_read(line, &alone);
+        audit_row_read_after(&memo, line, &after);
+        ASSERT(memcmp(&alone, &after, sizeof alone) == 0);
+    }
+}
+
 /* Members of a line stand in it, in order; a row of any line can be made. */
 static void check_line(struct str text)
 {
@@ -71,6 +87,7 @@ static void check_line(struct str text)
     }
     audit_row_read(text, &row);
     ASSERT(row.len == (uint32_t)text.len);
+    check_rows(text);
 }
 
 static void check_holds(struct arena *arena, struct str text)

@@ -220,6 +220,12 @@ const struct migration accounts_migrations[] = {
      " PRIMARY KEY (day, tenant, team, key_id, model, deployment, provider, route, tags,"
      " instance))",
      0},
+    /* An older Weir that runs beside this one counts none of them. */
+    {"books", 4, "usage of parts of tokens",
+     "ALTER TABLE deployment_usage ADD COLUMN tokens_cache_write BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE deployment_usage ADD COLUMN tokens_reasoning BIGINT NOT NULL DEFAULT 0;"
+     "ALTER TABLE deployment_usage ADD COLUMN tokens_audio BIGINT NOT NULL DEFAULT 0",
+     0},
 };
 const size_t accounts_migration_count = ARRAY_LEN(accounts_migrations);
 

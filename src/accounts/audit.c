@@ -16,6 +16,7 @@
 #define SEGMENT_BYTES     (16 * MIB)
 #define SEGMENT_BYTES_MIN (2 * AUDIT_LINE_MAX + AUDIT_HEADER_MAX)
 #define SEGMENT_BYTES_MAX GIB
+#define LEAVES            2048u         /* that wait for the tree; what is older it hashes again */
 #define RETIRED_MAX       4             /* segments that wait to be synced */
 #define EXPECT_BYTES      ((size_t)128) /* by which the next record may be longer than the last */
 #define SPARE_PREFIX      "next."
@@ -45,6 +46,10 @@ struct audit {
     bool dir_dirty; /* names have changed since the last sync */
     uint64_t seq, synced;
     struct sha256 head;
+    bool is_chained_last; /* the segment that was found may be gone on in: AUDIT_PREV_LAST */
+    uint64_t leaves_from; /* the first whose leaf is known */
+    struct sha256
+        *leaves; /* of the records last appended, LEAVES of them, each where its sequence says */
     uint64_t nudge_seq; /* call nudge() with this record; UINT64_MAX: never */
     void (*nudge)(void *ctx);
     void *nudge_ctx;
@@ -195,7 +200,7 @@ static bool roll(struct audit *audit, struct err *err)
         !audit_path(path, audit->dir, audit->seq + 1, ".log", err))
         return false;
     audit->spare.used = 0;
-    segment_put(&audit->spare, audit_header(header, audit->seq + 1, &audit->head));
+    segment_put(&audit->spare, audit_header(header, AUDIT_PREV_LAST, audit->seq + 1, &audit->head));
     if (!file_rename(audit->spare.path, path, err))
         return err_wrap(err, "begin audit file \"%s\"", path);
     if (audit->current.file)
@@ -222,15 +227,16 @@ bool audit_ready(struct audit *audit, struct err *err)
 bool audit_append_line(struct audit *audit, const struct audit_line *line, uint64_t *seq,
                        struct err *err)
 {
-    struct str text;
+    struct audit_sealed sealed;
     bool ok;
 
     mutex_lock(&audit->lock);
     ok = segment_has_room(&audit->current, AUDIT_LINE_MAX) || roll(audit, err);
     if (ok) {
-        audit_line_seal(line, audit->seq + 1, &audit->head, &text);
-        segment_put(&audit->current, text);
+        audit_line_seal(line, audit->seq + 1, &audit->head, &sealed);
+        segment_put(&audit->current, sealed.text);
         *seq = ++audit->seq;
+        audit->leaves[*seq % LEAVES] = sealed.leaf;
         note_room(audit);
         if (UNLIKELY(audit->seq >= audit->nudge_seq)) {
             audit->nudge_seq = UINT64_MAX;
@@ -256,6 +262,18 @@ uint64_t audit_synced_seq(struct audit *audit)
     uint64_t seq = audit->synced;
     mutex_unlock(&audit->lock);
     return seq;
+}
+
+size_t audit_leaves(struct audit *audit, uint64_t first, size_t count, struct sha256 *out)
+{
+    size_t got = 0;
+
+    mutex_lock(&audit->lock);
+    if (first >= audit->leaves_from && first + LEAVES > audit->seq)
+        for (; got < count && first + got <= audit->seq; got++)
+            out[got] = audit->leaves[(first + got) % LEAVES];
+    mutex_unlock(&audit->lock);
+    return got;
 }
 
 bool audit_append(struct audit *audit, struct audit_record *record, struct err *err)
@@ -546,6 +564,7 @@ static bool open_last(struct audit *audit, struct arena *arena, struct err *err)
             *err = (struct err){0};
             audit->seq = audit->synced = chain.seq;
             audit->head = chain.head;
+            audit->is_chained_last = chain.version == AUDIT_PREV_LAST;
             return go_on_in(audit, arena, &end, firsts[count], err);
         }
         log_warn("audit file \"%s\" holds no record; it is removed", audit->current.path);
@@ -581,12 +600,13 @@ static bool open_all(struct audit *audit, const struct audit_options *options, s
     audit->segment_bytes = MIN_OF(MAX_OF(bytes, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
     if (!lock_dir(audit, arena, err) || !open_last(audit, arena, err))
         return false;
-    return audit->current.file || roll(audit, err);
+    audit->leaves_from = audit->seq + 1;
+    return audit->is_chained_last || roll(audit, err);
 }
 
 bool audit_open(const struct audit_options *options, struct audit **out, struct err *err)
 {
-    struct arena *arena = arena_new((size_t)64 * KIB);
+    struct arena *arena = arena_new((size_t)64 * KIB + LEAVES * sizeof(struct sha256));
     struct audit *audit CLEANUP(audit_close) = arena ? arena_alloc(arena, sizeof *audit) : NULL;
 
     if (!audit) {
@@ -594,6 +614,9 @@ bool audit_open(const struct audit_options *options, struct audit **out, struct 
         return err_no_room(err, "no memory for the audit log");
     }
     audit->arena = arena;
+    audit->leaves = arena_alloc_raw(arena, LEAVES * sizeof *audit->leaves);
+    if (!audit->leaves)
+        return err_arena(err, arena);
     audit->nudge_seq = UINT64_MAX;
     mutex_init(&audit->lock);
     mutex_init(&audit->sync_lock);

@@ -1,7 +1,8 @@
 /* accounts/audit.h: the append-only record, one line of JSON a request, chained by hash.
  * Files     audit/NNNNNNNNNNNNNNNN.log, numbered by the first sequence in them; each starts with a
  *           header line that carries the hash of the last record of the file before. A record's "hash"
- *           is SHA-256(previous hash bytes || the line up to and without ,"hash":...}). Segments are
+ *           is SHA-256(0x00 || the line up to and without ,"hash":...} || previous hash bytes); in segments of before,
+ *           which say so, SHA-256(previous hash bytes || the line ...). Segments are
  *           reserved with real blocks and mapped: an append is a copy, survives kill -9, and a full
  *           disk is an error before the request costs anything, never a signal. Zero bytes after the
  *           last record are reservation that is not used yet.

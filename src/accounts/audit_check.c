@@ -47,22 +47,28 @@ static bool read_header(struct str line, uint64_t *first, struct sha256 *prev)
     struct str tail = STR(",\"prev\":\"");
     size_t at = str_find(line, tail);
 
-    return number_after(line, STR("{\"weir_audit\":1,\"first\":"), ',', first) && *first &&
-           at < line.len &&
+    return (number_after(line, STR("{\"weir_audit\":1,\"first\":"), ',', first) ||
+            number_after(line, STR("{\"weir_audit\":2,\"first\":"), ',', first)) &&
+           *first && at < line.len &&
            hex_parse(str_slice(line, at + tail.len, at + tail.len + (size_t)2 * SHA256_BYTES),
                      prev->bytes, sizeof prev->bytes);
 }
 
 /* The header is determined by what went before, so it is compared byte by byte. */
-static bool check_header(const struct audit_chain *chain, struct str line, struct err *err)
+static bool check_header(struct audit_chain *chain, struct str line, struct err *err)
 {
     char text[AUDIT_HEADER_MAX];
-    struct str want = audit_header(text, chain->seq + 1, &chain->head);
     uint64_t first;
     struct sha256 prev;
 
-    if (str_eq(line, str_slice(want, 0, want.len - 1)))
-        return true;
+    for (chain->version = AUDIT_PREV_FIRST; chain->version <= AUDIT_PREV_LAST; chain->version++) {
+        struct str want = audit_header(text, chain->version, chain->seq + 1, &chain->head);
+
+        if (str_eq(line, str_slice(want, 0, want.len - 1)))
+            return true;
+    }
+    if (number_after(line, STR("{\"weir_audit\":"), ',', &first) && first > AUDIT_PREV_LAST)
+        return damage(chain, err, "was written by a newer Weir");
     if (!read_header(line, &first, &prev))
         return damage(chain, err, "is not the header of an audit file");
     if (first != chain->seq + 1)
@@ -74,12 +80,11 @@ static bool check_header(const struct audit_chain *chain, struct str line, struc
 }
 
 /* Hashes the text again and compares the digits, so that no other spelling of the hash passes. */
-static bool check_hash(struct str line, const struct sha256 *prev, struct sha256 *out)
+static bool check_hash(const struct audit_chain *chain, struct str line, struct sha256 *out)
 {
     char digits[HASH_TAIL];
     struct str text = str_slice(line, 0, line.len - HASH_TAIL);
-    struct sha256 hash =
-        sha256_two((struct str){(const char *)prev->bytes, sizeof prev->bytes}, text);
+    struct sha256 hash = audit_hash(chain->version, &chain->head, text);
     struct buf want;
 
     buf_init_fixed(&want, digits, sizeof digits);
@@ -103,7 +108,7 @@ static bool check_record(struct audit_chain *chain, struct str line, struct err 
                        "audit file \"%s\" line %" PRIu64 ": record %" PRIu64
                        " stands where %" PRIu64 " belongs",
                        chain->name, chain->line + 1, seq, chain->seq + 1);
-    if (!check_hash(line, &chain->head, &hash))
+    if (!check_hash(chain, line, &hash))
         return damage(chain, err, "the hash does not fit the record");
     if (chain->fn && seq >= chain->from && !chain->fn(chain->ctx, seq, line, err))
         return false;

@@ -164,6 +164,31 @@ bool audit_cursor_open(struct audit_cursor *c, struct arena *arena, const char *
            err_set(err, ERR_NOT_FOUND, "the audit log ends at record %" PRIu64, c->seq);
 }
 
+bool audit_extent(struct arena *arena, const char *dir, uint64_t *first, uint64_t *last,
+                  struct err *err)
+{
+    struct audit_cursor c = {.dir = dir, .bytes = arena_alloc_raw(arena, WINDOW_BYTES)};
+    uint64_t *firsts;
+    struct str line;
+    size_t count;
+    bool more = true, ok;
+
+    if (!c.bytes)
+        return err_arena(err, arena);
+    if (!audit_segments(arena, dir, &firsts, &count, err))
+        return false;
+    if (!count)
+        return err_set(err, ERR_NOT_FOUND, "there is no audit log in \"%s\"", dir);
+    c.seq = firsts[count - 1] - 1;
+    ok = open_segment(&c, firsts[count - 1], err);
+    while (ok && more)
+        ok = audit_cursor_next(&c, &line, &more, err);
+    audit_cursor_close(&c);
+    *first = firsts[0];
+    *last = c.seq;
+    return ok;
+}
+
 void audit_cursor_close(struct audit_cursor *c)
 {
     file_close(&c->file);

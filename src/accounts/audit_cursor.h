@@ -26,6 +26,10 @@ bool audit_cursor_open(struct audit_cursor *c, struct arena *arena, const char *
 bool audit_cursor_next(struct audit_cursor *c, struct str *line, bool *more, struct err *err)
     MUST_CHECK;
 void audit_cursor_close(struct audit_cursor *c);
+/* The numbers of the first and the last record there are, by the files' names and the last one's lines.
+ * *last *first - 1: a log without records. ERR_NOT_FOUND: no log. */
+bool audit_extent(struct arena *arena, const char *dir, uint64_t *first, uint64_t *last,
+                  struct err *err) MUST_CHECK;
 
 /* One member: raw is the value as it stands, a text with its quotes. */
 struct audit_member {

@@ -18,7 +18,7 @@ static_assert(sizeof(struct audit_row) == 80, "as it stands in the file");
 static_assert(sizeof(struct audit_index_head) % 8 == 0, "rows are aligned behind it");
 
 /* What a row has of a record, by the first letter of its name. */
-enum member { MEMBER_TIME = COLUMNS, MEMBER_REQUEST, MEMBER_COST, MEMBER_STATUS };
+enum member { MEMBER_TIME = COLUMNS, MEMBER_REQUEST, MEMBER_COST, MEMBER_STATUS, MEMBER_OTHER };
 
 static const struct named_member {
     struct str name;
@@ -89,7 +89,7 @@ static void read_time(struct audit_memo *memo, struct str text, wall_ms *out)
 {
     uint64_t ms;
 
-    if (text.len == sizeof memo->second + 4 &&
+    if (memo->second[0] && text.len == sizeof memo->second + 4 &&
         memcmp(text.ptr, memo->second, sizeof memo->second) == 0 && text.ptr[23] == 'Z' &&
         u64_parse(str_slice(text, 20, 23), &ms)) {
         *out = memo->begun + (wall_ms)ms;
@@ -99,29 +99,60 @@ static void read_time(struct audit_memo *memo, struct str text, wall_ms *out)
     }
 }
 
-static void read_member(struct audit_memo *memo, const struct audit_member *m,
-                        struct audit_row *out)
+/* Which member it was, or MEMBER_OTHER. */
+static uint32_t read_member(struct audit_memo *memo, const struct audit_member *m,
+                            struct audit_row *out)
 {
     unsigned letter = m->name.len ? (unsigned char)m->name.ptr[0] - 'a' : 26;
     uint64_t status;
 
     if (letter >= ARRAY_LEN(members))
-        return;
+        return MEMBER_OTHER;
     const struct named_member *at = members[letter], *end = at + ARRAY_LEN(members[letter]);
     while (at < end && !str_eq(at->name, m->name))
         at++;
     if (at == end)
-        return;
+        return MEMBER_OTHER;
     switch (at->is) {
-    case MEMBER_TIME: read_time(memo, unquoted(m->raw), &out->time); return;
-    case MEMBER_REQUEST: out->request = id_of(m->raw); return;
-    case MEMBER_COST: (void)!usd_parse(m->raw, &out->cost); return;
+    case MEMBER_TIME: read_time(memo, unquoted(m->raw), &out->time); break;
+    case MEMBER_REQUEST: out->request = id_of(m->raw); break;
+    case MEMBER_COST: (void)!usd_parse(m->raw, &out->cost); break;
     case MEMBER_STATUS:
         if (u64_parse(m->raw, &status) && status <= UINT32_MAX)
             out->status = (uint32_t)status;
-        return;
+        break;
     default: out->columns[at->is] = hash_as_before(memo, (enum audit_column)at->is, m->raw);
     }
+    return at->is;
+}
+
+/* ---- the middle of a line, from behind the request to the outcome: mostly that of the line before ---- */
+
+/* False: it says something else, and is read. The row has nothing of it yet. */
+static bool take_middle(const struct audit_memo *memo, struct str *rest, struct audit_row *out)
+{
+    size_t len = memo->middle_len;
+
+    if (!len || rest->len <= len || (rest->ptr[len] != ',' && rest->ptr[len] != '}') ||
+        memcmp(rest->ptr, memo->middle, len) != 0)
+        return false;
+    out->status = memo->middle_status;
+    memcpy(out->columns, memo->middle_columns, sizeof out->columns);
+    *rest = str_slice(*rest, len, rest->len);
+    return true;
+}
+
+static void keep_middle(struct audit_memo *memo, const char *begin, const char *end,
+                        const struct audit_row *row)
+{
+    size_t len = (size_t)(end - begin);
+
+    memo->middle_len = len <= sizeof memo->middle ? len : 0;
+    if (!memo->middle_len)
+        return;
+    memcpy(memo->middle, begin, len);
+    memo->middle_status = row->status;
+    memcpy(memo->middle_columns, row->columns, sizeof memo->middle_columns);
 }
 
 /* The hash of the chain is the last member, and the longest; no column wants it. */
@@ -134,21 +165,32 @@ static struct str without_hash(struct str line)
                                                                   : line;
 }
 
-static void read_row(struct audit_memo *memo, struct str line, struct audit_row *out)
+void audit_row_read_after(struct audit_memo *memo, struct str line, struct audit_row *out)
 {
     struct audit_member member;
+    const char *begin = NULL;
+    bool plain = true; /* nothing that a row has, but the time, stands before it */
 
     *out = (struct audit_row){.len = (uint32_t)line.len};
     line = without_hash(line);
-    while (audit_member_next(&line, &member))
-        read_member(memo, &member, out);
+    while (audit_member_next(&line, &member)) {
+        uint32_t is = read_member(memo, &member, out);
+
+        if (is == COLUMN_OUTCOME && begin)
+            keep_middle(memo, begin, line.ptr, out);
+        if (is == MEMBER_TIME || is == MEMBER_REQUEST || is == MEMBER_COST || is == COLUMN_OUTCOME)
+            begin = NULL;
+        if (is == MEMBER_REQUEST && plain && !take_middle(memo, &line, out))
+            begin = line.ptr;
+        plain = plain && (is == MEMBER_TIME || is == MEMBER_OTHER);
+    }
 }
 
 void audit_row_read(struct str line, struct audit_row *out)
 {
     struct audit_memo memo = {0};
 
-    read_row(&memo, line, out);
+    audit_row_read_after(&memo, line, out);
 }
 
 /* ---- from the segment ---- */
@@ -192,7 +234,7 @@ static bool add_row(struct audit_rows *rows, const struct audit_cursor *cursor, 
 
     struct audit_row *row = &rows_of(rows)[rows->count++];
 
-    read_row(&rows->memo, line, row);
+    audit_row_read_after(&rows->memo, line, row);
     row->at = (uint32_t)cursor->line_at;
     return true;
 }

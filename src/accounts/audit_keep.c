@@ -379,7 +379,8 @@ static bool may_go(struct audit_keep *keep, uint64_t first, uint64_t end, wall_m
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(GIB);
     struct audit_table table CLEANUP(audit_table_close) = {0};
-    uint64_t whole = audit_tree_size(keep->tree) / 256 * 256; /* in full tiles, which are synced */
+    uint64_t whole =
+        audit_tree_settled(keep->tree) / 256 * 256; /* in full tiles, which are synced */
 
     if (!arena)
         return err_no_room(err, "no memory to look at old records");

@@ -16,7 +16,8 @@
 #define NOTE_MAX  600u
 #define NAME_MAX  128u     /* deployment: as the catalogue bounds them */
 #define CUT_MARK  STR("…") /* at the end of a text that was cut: never a part taken for the whole */
-#define SEQ_ROOM  32u      /* {"seq":18446744073709551615 */
+#define LEAF_MARK '\0'     /* RFC 6962: what is hashed of a leaf begins so */
+#define SEQ_ROOM  32u      /* the mark, and {"seq":18446744073709551615 */
 #define HASH_ROOM 80u      /* ,"hash":"<64>"}\n */
 
 /* Worst case: each byte becomes \u00XX, but those of `apart`, and 50 names, numbers and marks. */
@@ -164,13 +165,16 @@ void audit_line_format(const struct audit_record *r, struct audit_line *out)
     *out = (struct audit_line){l.begin, line_view(&l).len};
 }
 
+/* Chain and leaf begin alike, so that what is long is hashed once. */
 void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 *head,
-                     struct str *out)
+                     struct audit_sealed *out)
 {
     char prefix[SEQ_ROOM];
+    struct sha256_begun chain, leaf;
     struct buf front, back;
 
     buf_init_fixed(&front, prefix, sizeof prefix);
+    buf_char(&front, LEAF_MARK);
     buf_str(&front, STR("{\"seq\":"));
     buf_u64(&front, seq);
 
@@ -178,22 +182,46 @@ void audit_line_seal(const struct audit_line *line, uint64_t seq, struct sha256 
     size_t len = front.len + line->len;
 
     memcpy(start, prefix, front.len);
-    *head = sha256_two((struct str){(const char *)head->bytes, sizeof head->bytes},
-                       (struct str){start, len});
+    sha256_begin(&leaf);
+    sha256_add(&leaf, (struct str){start, len});
+    chain = leaf;
+    sha256_add(&chain, (struct str){(const char *)head->bytes, sizeof head->bytes});
+    *head = sha256_end(&chain);
     buf_init_fixed(&back, start + len, HASH_ROOM);
     buf_str(&back, STR(",\"hash\":\""));
     buf_hex(&back, head->bytes, sizeof head->bytes);
-    buf_str(&back, STR("\"}\n"));
+    buf_str(&back, STR("\"}"));
+    sha256_add(&leaf, buf_view(&back));
+    out->leaf = sha256_end(&leaf);
+    buf_char(&back, '\n');
     ASSERT(buf_ok(&front) && buf_ok(&back));
-    *out = (struct str){start, len + back.len};
+    out->text = (struct str){start + 1, len - 1 + back.len};
 }
 
-struct str audit_header(char to[AUDIT_HEADER_MAX], uint64_t first, const struct sha256 *prev)
+struct sha256 audit_hash(enum audit_version version, const struct sha256 *prev, struct str text)
+{
+    const struct str mark = {(const char[]){LEAF_MARK}, 1},
+                     before = {(const char *)prev->bytes, sizeof prev->bytes};
+    struct sha256_begun sum;
+
+    if (version == AUDIT_PREV_FIRST)
+        return sha256_two(before, text);
+    sha256_begin(&sum);
+    sha256_add(&sum, mark);
+    sha256_add(&sum, text);
+    sha256_add(&sum, before);
+    return sha256_end(&sum);
+}
+
+struct str audit_header(char to[AUDIT_HEADER_MAX], enum audit_version version, uint64_t first,
+                        const struct sha256 *prev)
 {
     struct buf b;
 
     buf_init_fixed(&b, to, AUDIT_HEADER_MAX);
-    buf_str(&b, STR("{\"weir_audit\":1,\"first\":"));
+    buf_str(&b, STR("{\"weir_audit\":"));
+    buf_u64(&b, version);
+    buf_str(&b, STR(",\"first\":"));
     buf_u64(&b, first);
     buf_str(&b, STR(",\"prev\":\""));
     buf_hex(&b, prev->bytes, sizeof prev->bytes);
@@ -241,6 +269,9 @@ static bool read_numbers(const struct json *j, struct audit_record *r, struct er
         {STR("tokens_in"), &r->tokens_in, false},
         {STR("tokens_out"), &r->tokens_out, false},
         {STR("tokens_cached"), &r->tokens_cached, false},
+        {STR("tokens_cache_write"), &r->tokens_cache_write, false},
+        {STR("tokens_reasoning"), &r->tokens_reasoning, false},
+        {STR("tokens_audio"), &r->tokens_audio, false},
         {STR("cost"), &r->cost, true},
         {STR("cost_hedge"), &r->cost_hedge, true},
         {STR("cost_attempts"), &r->cost_attempts, true},

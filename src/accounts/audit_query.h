@@ -62,6 +62,9 @@ struct audit_table {
 };
 uint32_t audit_column_hash(struct str raw); /* of a value as it stands in the line */
 void audit_row_read(struct str line, struct audit_row *out);
+struct audit_memo;
+/* The same, sooner when the line is much like the one before. */
+void audit_row_read_after(struct audit_memo *memo, struct str line, struct audit_row *out);
 /* From the index, or else from the segment itself. `arena` holds the rows in the second case. */
 bool audit_table_open(struct audit_table *table, struct arena *arena, const char *dir,
                       uint64_t first, struct err *err) MUST_CHECK;
@@ -82,6 +85,10 @@ struct audit_memo {
     } columns[COLUMNS];
     char second[20]; /* 2026-11-22T10:00:00. */
     wall_ms begun;   /* of that second */
+    /* What stands between a record's request and its tokens, and what a row has of it. */
+    size_t middle_len; /* 0: none */
+    uint32_t middle_status, middle_columns[COLUMNS];
+    char middle[768];
 };
 /* Rows of a segment in memory: made while its lines are read for another reason. Zeroed to begin with. */
 struct audit_rows {

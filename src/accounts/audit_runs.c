@@ -8,12 +8,11 @@
 #include "sys/file.h"
 
 /* Leaves come by thousands, what is above them 256 times more rarely. */
-#define LEAVES_PENDING (17 * TILE_WIDTH)
-#define NODES_PENDING  (3 * TILE_WIDTH)
+#define NODES_PENDING (3 * TILE_WIDTH)
 
 static size_t room_of(int level)
 {
-    return level ? NODES_PENDING : LEAVES_PENDING;
+    return level ? NODES_PENDING : AUDIT_LEAVES_WAITING;
 }
 
 static uint64_t whole(uint64_t hashes)
@@ -145,26 +144,34 @@ static bool write_run(struct audit_runs *runs, int level, struct err *err)
     return true;
 }
 
-/* Full tiles are synced, before a file is left, too; what follows them can be made again. */
-static bool write_level(struct audit_runs *runs, int level, struct err *err)
+/* What follows full tiles can be made again. */
+static bool settle_run(struct audit_runs *runs, int level, struct err *err)
+{
+    struct audit_run *run = &runs->at[level];
+    uint64_t done = whole(run->written);
+
+    if (done == run->first)
+        return true;
+    if (!sync_run(runs, level, err))
+        return false;
+    memmove(run->pending, run->pending + (done - run->first),
+            (size_t)(run->have - done) * sizeof *run->pending);
+    run->first = done;
+    return true;
+}
+
+/* A file is synced before it is left. */
+static bool write_level(struct audit_runs *runs, int level, bool settle, struct err *err)
 {
     struct audit_run *run = &runs->at[level];
 
     while (run->written < run->have) {
         if (!write_run(runs, level, err))
             return false;
-
-        uint64_t done = whole(run->written);
-
-        if (done == run->first)
-            continue;
-        if (!sync_run(runs, level, err))
+        if (run->written % AUDIT_RUN_HASHES == 0 && !settle_run(runs, level, err))
             return false;
-        memmove(run->pending, run->pending + (done - run->first),
-                (size_t)(run->have - done) * sizeof *run->pending);
-        run->first = done;
     }
-    return true;
+    return (!settle && level == 0) || settle_run(runs, level, err);
 }
 
 bool audit_runs_add(struct audit_runs *runs, int level, uint64_t index, const struct sha256 *tile,
@@ -176,7 +183,7 @@ bool audit_runs_add(struct audit_runs *runs, int level, uint64_t index, const st
     if (end <= run->have) /* given again */
         return true;
     ASSERT(from <= run->have && from >= run->first);
-    if (end - run->first > room_of(level) && !write_level(runs, level, err))
+    if (end - run->first > room_of(level) && !write_level(runs, level, true, err))
         return err_wrap(err, "write hashes of the audit tree");
     ASSERT(end - run->first <= room_of(level));
     memcpy(run->pending + (run->have - run->first), tile + (run->have - from),
@@ -185,10 +192,10 @@ bool audit_runs_add(struct audit_runs *runs, int level, uint64_t index, const st
     return true;
 }
 
-bool audit_runs_write(struct audit_runs *runs, struct err *err)
+bool audit_runs_write(struct audit_runs *runs, bool settle, struct err *err)
 {
     for (int level = 0; level < TILE_LEVELS; level++)
-        if (!write_level(runs, level, err))
+        if (!write_level(runs, level, settle, err))
             return err_wrap(err, "write hashes of the audit tree");
     return true;
 }

@@ -2,6 +2,9 @@
  * says which). A hash never changes once it is made, so a file only grows, and who reads what a checkpoint
  * covers reads beside us.
  *   first <= written <= have     of each level: on the disk for good, in whole tiles | in the file | known
+ * Synced   leaves when AUDIT_LEAVES_WAITING of them wait, when their file is full, and when somebody says so; above them
+ *          whole tiles, at once. So all below a whole tile is on the disk before it, and leaves that power loss took are
+ *          among the last AUDIT_LEAVES_WAITING: their records were synced before, and a start hashes them again.
  * Memory   what is behind `first`: 136 KiB for leaves, 24 KiB for each level above, as far as it is touched.
  * Threads  one at a time; blocks. */
 #ifndef WEIR_ACCOUNTS_AUDIT_RUNS_H
@@ -10,6 +13,8 @@
 #include "accounts/audit_tree.h"
 
 struct file;
+
+#define AUDIT_LEAVES_WAITING (17 * TILE_WIDTH)
 
 struct audit_run {
     struct sha256 *pending; /* from hash `first` on */
@@ -29,8 +34,8 @@ void audit_runs_begin(struct audit_runs *runs, uint64_t size);
 /* The first `width` hashes of a tile, of which some may have been added before. */
 bool audit_runs_add(struct audit_runs *runs, int level, uint64_t index, const struct sha256 *tile,
                     uint32_t width, struct err *err) MUST_CHECK;
-/* All that was added: into the files, full tiles on the disk. */
-bool audit_runs_write(struct audit_runs *runs, struct err *err) MUST_CHECK;
+/* All that was added: into the files; `settle`: full tiles of leaves to the disk, too. */
+bool audit_runs_write(struct audit_runs *runs, bool settle, struct err *err) MUST_CHECK;
 void audit_runs_done(struct audit_runs *runs);
 
 #endif

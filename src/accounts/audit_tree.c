@@ -24,7 +24,7 @@ static bool keep_tile(void *ctx, int level, uint64_t index, const struct sha256 
 }
 
 /* With what is not in full tiles, so that proofs are made from files alone. */
-bool tree_write(struct audit_tree *tree, struct err *err)
+bool tree_write(struct audit_tree *tree, bool settle, struct err *err)
 {
     for (int level = 0; level < TILE_LEVELS; level++) {
         struct tree_part part = tree_part_of(tree->edge->size, level);
@@ -33,7 +33,8 @@ bool tree_write(struct audit_tree *tree, struct err *err)
             !audit_runs_add(&tree->runs, level, part.index, tree->edge->at[level], part.width, err))
             return false;
     }
-    return audit_runs_write(&tree->runs, err);
+    atomic_store(&tree->unsettled, !settle);
+    return audit_runs_write(&tree->runs, settle, err);
 }
 
 static bool position(struct audit_tree *tree, struct err *err)
@@ -57,6 +58,16 @@ static void add_row(struct audit_tree *tree, struct str line)
     audit_rows_add(&tree->rows, &tree->cursor, line);
 }
 
+/* As it was hashed when the record was appended; else of what stands in the file. */
+static struct sha256 leaf_of(struct audit_tree *tree, uint64_t seq, struct str line)
+{
+    if (seq - tree->leaves_first >= tree->leaves_count) {
+        tree->leaves_first = seq;
+        tree->leaves_count = audit_leaves(tree->audit, seq, ARRAY_LEN(tree->leaves), tree->leaves);
+    }
+    return tree->leaves_count ? tree->leaves[seq - tree->leaves_first] : merkle_leaf(line);
+}
+
 bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
 {
     struct str line;
@@ -75,7 +86,7 @@ bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err)
         if (!more)
             return err_set(err, ERR_INTERNAL, "audit record %" PRIu64 " cannot be read",
                            tree->edge->size + 1);
-        leaf = merkle_leaf(line);
+        leaf = leaf_of(tree, tree->edge->size + 1, line);
         if (!merkle_add(tree->edge, &leaf, keep_tile, tree, err))
             return false;
         add_row(tree, line);
@@ -185,13 +196,13 @@ bool tree_publish(struct audit_tree *tree, struct str note, struct err *err)
     return true;
 }
 
-bool tree_sign(struct audit_tree *tree, struct err *err)
+bool tree_sign(struct audit_tree *tree, bool settle, struct err *err)
 {
     wall_ms now = clock_wall();
     char note[NOTE_MAX];
     struct buf b;
 
-    if (!tree_write(tree, err))
+    if (!tree_write(tree, settle, err))
         return false;
     buf_init_fixed(&b, note, sizeof note);
     tree_make_note(tree, NULL, now, &b);
@@ -211,11 +222,21 @@ static void index_finished(struct audit_tree *tree)
         log_debug("%s", err.text);
 }
 
-bool tree_advance(struct audit_tree *tree, struct err *err)
+/* What was signed before, whose leaves wait in memory. */
+static bool tree_settle(struct audit_tree *tree, struct err *err)
+{
+    if (!audit_runs_write(&tree->runs, true, err))
+        return false;
+    atomic_store(&tree->unsettled, false);
+    return true;
+}
+
+bool tree_advance(struct audit_tree *tree, bool settle, struct err *err)
 {
     bool ok = (!tree->bodies || audit_bodies_sync(tree->bodies, err)) &&
               audit_sync(tree->audit, err) && tree_grow(tree, audit_synced_seq(tree->audit), err) &&
-              (tree->edge->size == tree->signed_size || tree_sign(tree, err));
+              (tree->edge->size == tree->signed_size ? !settle || tree_settle(tree, err)
+                                                     : tree_sign(tree, settle, err));
 
     tree_nudge(tree);
     if (ok)
@@ -223,23 +244,29 @@ bool tree_advance(struct audit_tree *tree, struct err *err)
     return ok;
 }
 
-bool audit_tree_advance(struct audit_tree *tree, struct err *err)
+static bool advance(struct audit_tree *tree, bool settle, struct err *err)
 {
     mutex_lock(&tree->lock);
-    bool ok = tree_advance(tree, err);
+    bool ok = tree_advance(tree, settle, err);
     mutex_unlock(&tree->lock);
     return ok || err_wrap(err, "audit tree");
 }
 
+bool audit_tree_advance(struct audit_tree *tree, struct err *err)
+{
+    return advance(tree, true, err);
+}
+
 /* ---- in the background ---- */
 
+/* Leaves are not synced for each thousand of them: the loop does it, or many that wait. */
 static void advance_unwatched(void *arg)
 {
     struct audit_tree *tree = arg;
     struct err err = {0};
 
     atomic_store(&tree->queued, false);
-    if (!audit_tree_advance(tree, &err))
+    if (!advance(tree, false, &err))
         log_debug("%s", err.text); /* the loop says it, and when it is over */
 }
 
@@ -281,7 +308,8 @@ void audit_tree_loop(void *arg)
     while (fiber_sleep(ADVANCE_EVERY, &over)) {
         struct advance_job job = {.tree = tree};
 
-        if (audit_last_seq(tree->audit) == atomic_load(&tree->done))
+        if (audit_last_seq(tree->audit) == atomic_load(&tree->done) &&
+            !atomic_load(&tree->unsettled))
             continue;
         if (!pool_run(tree->pool, run_advance, &job, &job.err))
             job.ok = false;
@@ -319,6 +347,14 @@ uint64_t audit_tree_size(struct audit_tree *tree)
     uint64_t size = tree->signed_size;
     mutex_unlock(&tree->lock);
     return size;
+}
+
+uint64_t audit_tree_settled(struct audit_tree *tree)
+{
+    mutex_lock(&tree->lock);
+    uint64_t leaves = MIN_OF(tree->runs.at[0].first, tree->signed_size);
+    mutex_unlock(&tree->lock);
+    return leaves;
 }
 
 bool audit_tree_keys(struct audit_tree *tree, struct arena *arena, struct str *out, struct err *err)

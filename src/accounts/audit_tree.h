@@ -39,6 +39,8 @@ bool audit_tree_rotate(struct audit_tree *tree, struct err *err) MUST_CHECK;
 bool audit_tree_note(struct audit_tree *tree, struct arena *arena, struct str *out, struct err *err)
     MUST_CHECK;
 uint64_t audit_tree_size(struct audit_tree *tree); /* records that are signed for */
+uint64_t audit_tree_settled(
+    struct audit_tree *tree); /* whose hashes power loss does not take back either */
 /* The public keys, the one in use first. */
 bool audit_tree_keys(struct audit_tree *tree, struct arena *arena, struct str *out, struct err *err)
     MUST_CHECK;

@@ -21,6 +21,7 @@ struct audit_tree {
     const char *dir, *key_file, *public_file;
     struct pool *pool;
     atomic_bool queued;    /* an advance that nobody waits for */
+    atomic_bool unsettled; /* leaves are in their file that are not synced */
     _Atomic uint64_t done; /* signed_size, for who may not wait for the lock */
 
     struct mutex lock; /* over all below; held through an advance */
@@ -34,6 +35,10 @@ struct audit_tree {
     uint64_t signed_size;
     char note[NOTE_MAX]; /* the newest */
     size_t note_len;
+    struct sha256
+        leaves[TILE_WIDTH]; /* of the records from leaves_first on, as they were appended */
+    uint64_t leaves_first;
+    size_t leaves_count;
     struct audit_rows rows; /* of the segment that the cursor is in */
     uint64_t indexed;       /* segments before the one that begins here have their tables */
     wall_ms kept;           /* when a checkpoint was kept last */
@@ -54,9 +59,10 @@ static inline struct tree_part tree_part_of(uint64_t size, int level)
 
 /* Under the lock, all of them. */
 bool tree_grow(struct audit_tree *tree, uint64_t to, struct err *err) MUST_CHECK;
-bool tree_write(struct audit_tree *tree, struct err *err) MUST_CHECK; /* hashes into files */
-bool tree_sign(struct audit_tree *tree, struct err *err) MUST_CHECK;
-bool tree_advance(struct audit_tree *tree, struct err *err) MUST_CHECK;
+/* Hashes into files. `settle`, here and below: as audit_runs_write() has it. */
+bool tree_write(struct audit_tree *tree, bool settle, struct err *err) MUST_CHECK;
+bool tree_sign(struct audit_tree *tree, bool settle, struct err *err) MUST_CHECK;
+bool tree_advance(struct audit_tree *tree, bool settle, struct err *err) MUST_CHECK;
 /* By the key in use, and, when it is being replaced, by its successor too. */
 void tree_make_note(const struct audit_tree *tree, const struct note_signer *next, wall_ms now,
                     struct buf *note);

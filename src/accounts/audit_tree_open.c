@@ -148,7 +148,7 @@ bool audit_tree_rotate(struct audit_tree *tree, struct err *err)
     buf_init_fixed(&b, note, sizeof note);
     mutex_lock(&tree->lock);
 
-    bool ok = tree_advance(tree, err);
+    bool ok = tree_advance(tree, true, err);
 
     if (ok) {
         tree_make_note(tree, next, clock_wall(), &b);
@@ -250,6 +250,21 @@ static bool fits(const struct audit_tree *tree, const struct checkpoint *checkpo
     return sha256_equal(&root, &checkpoint->root);
 }
 
+/* The last leaves may not have reached the disk: from the records again, as far as these are kept, which are
+ * only removed when their leaves are sure. */
+static bool go_on(struct audit_tree *tree, uint64_t size, uint64_t first, struct err *err)
+{
+    uint64_t sure = size / TILE_WIDTH * TILE_WIDTH,
+             kept = (first - 1 + TILE_WIDTH - 1) / TILE_WIDTH * TILE_WIDTH;
+
+    sure = MAX_OF(sure - MIN_OF(sure, (uint64_t)AUDIT_LEAVES_WAITING), kept);
+    sure = MIN_OF(sure, size);
+    if (!load_edge(tree, sure, first, err))
+        return false;
+    audit_runs_begin(&tree->runs, sure);
+    return tree_grow(tree, size, err);
+}
+
 static bool load_signed(struct audit_tree *tree, const struct checkpoint *checkpoint,
                         uint64_t first, struct err *err)
 {
@@ -261,16 +276,15 @@ static bool load_signed(struct audit_tree *tree, const struct checkpoint *checkp
                        "the checkpoint signs %" PRIu64 " records, but the log ends at record "
                        "%" PRIu64 ": records are missing; bring the log back from a backup",
                        checkpoint->size, last);
-    if (load_edge(tree, checkpoint->size, first, &why) && fits(tree, checkpoint)) {
-        audit_runs_begin(&tree->runs, checkpoint->size);
-        return tree_write(tree, err); /* what is not in full tiles power loss may have taken */
-    }
+    if (go_on(tree, checkpoint->size, first, &why) && fits(tree, checkpoint))
+        return tree_write(tree, true,
+                          err); /* what is not in full tiles power loss may have taken */
     if (!why.code)
         err_set(&why, ERR_INVALID, "the tiles do not give the root that was signed");
     if (!rebuild(tree, checkpoint->size, first, &why, err))
         return false;
     if (fits(tree, checkpoint))
-        return tree_write(tree, err);
+        return tree_write(tree, true, err);
     return err_set(err, ERR_INVALID,
                    "the records up to %" PRIu64 " do not give the root that was signed for them: "
                    "they were changed; `weir audit verify` says more",
@@ -339,7 +353,7 @@ static bool find_kept(struct audit_tree *tree, const char *dir, struct err *err)
 static bool begin(struct audit_tree *tree, struct err *err)
 {
     return audit_sync(tree->audit, err) && tree_grow(tree, audit_synced_seq(tree->audit), err) &&
-           tree_sign(tree, err);
+           tree_sign(tree, true, err);
 }
 
 static bool open_tree(struct audit_tree *tree, struct err *err)
@@ -403,12 +417,15 @@ bool audit_tree_open(struct audit *audit, const struct audit_tree_options *optio
 void audit_tree_close(struct audit_tree **tree)
 {
     struct audit_tree *t = *tree;
+    struct err err = {0};
 
     if (!t)
         return;
     audit_nudge_at(t->audit, UINT64_MAX, NULL, NULL);
     pool_free(&t->pool);
     audit_cursor_close(&t->cursor);
+    if (!audit_runs_write(&t->runs, true, &err))
+        log_debug("%s", err.text); /* a start makes sure of it */
     audit_runs_done(&t->runs);
     audit_rows_drop(&t->rows);
     note_signer_free(&t->signer);

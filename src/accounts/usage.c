@@ -25,6 +25,10 @@ const char *const usage_count_names[USAGE_COUNTS] = {[USED_REQUESTS] = "requests
                                                      [USED_TOKENS_IN] = "tokens_in",
                                                      [USED_TOKENS_OUT] = "tokens_out",
                                                      [USED_TOKENS_CACHED] = "tokens_cached",
+                                                     [USED_TOKENS_CACHE_WRITE] =
+                                                         "tokens_cache_write",
+                                                     [USED_TOKENS_REASONING] = "tokens_reasoning",
+                                                     [USED_TOKENS_AUDIO] = "tokens_audio",
                                                      [USED_ESTIMATED] = "estimated",
                                                      [USED_COST] = "cost_usd",
                                                      [USED_COST_LEFT] = "cost_left_usd",
@@ -122,6 +126,9 @@ static void add(int64_t counts[USAGE_COUNTS], const struct audit_record *r)
     counts[USED_TOKENS_IN] += MAX_OF(r->tokens_in, 0);
     counts[USED_TOKENS_OUT] += MAX_OF(r->tokens_out, 0);
     counts[USED_TOKENS_CACHED] += MAX_OF(r->tokens_cached, 0);
+    counts[USED_TOKENS_CACHE_WRITE] += MAX_OF(r->tokens_cache_write, 0);
+    counts[USED_TOKENS_REASONING] += MAX_OF(r->tokens_reasoning, 0);
+    counts[USED_TOKENS_AUDIO] += MAX_OF(r->tokens_audio, 0);
     counts[USED_ESTIMATED] += r->tokens_estimated;
     counts[USED_COST] += r->cost;
     counts[USED_COST_LEFT] += left ? r->cost - r->cost_hedge - r->cost_attempts : 0;
@@ -232,13 +239,19 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
 
 /* Rows of older Weirs, which may run beside this one, have no deployment: where no route was taken it is the model
  * that was asked for. */
-#define COUNTED                                                                             \
-    " requests, failed, tokens_in, tokens_out, tokens_cached, estimated, cost, cost_left, " \
-    "cost_hedge, cost_attempts FROM "
-#define ALL_USAGE                                                                              \
-    "(SELECT day, tenant, team, key_id, model, deployment, provider, route, tags," COUNTED     \
-    "deployment_usage UNION ALL SELECT day, tenant, team, key_id, model, CASE WHEN route LIKE" \
-    " '% /%' THEN model ELSE '' END, provider, route, tags," COUNTED "instance_usage) usage"
+/* clang-format off */
+#define COUNTED(parts)                                                     \
+    " requests, failed, tokens_in, tokens_out, tokens_cached, " parts ","  \
+    " estimated, cost, cost_left, cost_hedge, cost_attempts"
+#define ALL_USAGE                                                          \
+    "(SELECT day, tenant, team, key_id, model, deployment, provider,"      \
+    " route, tags," COUNTED("tokens_cache_write, tokens_reasoning, tokens_audio") \
+    " FROM deployment_usage UNION ALL"                                     \
+    " SELECT day, tenant, team, key_id, model,"                            \
+    " CASE WHEN route LIKE '% /%' THEN model ELSE '' END, provider,"       \
+    " route, tags," COUNTED("0, 0, 0")                                     \
+    " FROM instance_usage) usage"
+/* clang-format on */
 #define SELECT(names)                                                                         \
     "SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END, CASE WHEN ?2 = 1 THEN tenant ELSE '' END,"  \
     " CASE WHEN ?3 = 1 THEN team ELSE '' END, CASE WHEN ?4 = 1 THEN key_id ELSE '' END,"      \
@@ -247,7 +260,9 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
     " CASE WHEN ?9 = 1 THEN " names " ELSE '' END,"                                           \
     " CAST(SUM(requests) AS BIGINT), CAST(SUM(failed) AS BIGINT),"                            \
     " CAST(SUM(tokens_in) AS BIGINT), CAST(SUM(tokens_out) AS BIGINT),"                       \
-    " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(estimated) AS BIGINT),"                    \
+    " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(tokens_cache_write) AS BIGINT),"           \
+    " CAST(SUM(tokens_reasoning) AS BIGINT), CAST(SUM(tokens_audio) AS BIGINT),"              \
+    " CAST(SUM(estimated) AS BIGINT),"                                                        \
     " CAST(SUM(cost) AS BIGINT), CAST(SUM(cost_left) AS BIGINT),"                             \
     " CAST(SUM(cost_hedge) AS BIGINT), CAST(SUM(cost_attempts) AS BIGINT) FROM " ALL_USAGE
 #define WHERE                                                                                    \

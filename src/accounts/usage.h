@@ -34,6 +34,9 @@ enum usage_count { /* what is counted; money in micro-dollars */
                    USED_TOKENS_IN,
                    USED_TOKENS_OUT,
                    USED_TOKENS_CACHED,
+                   USED_TOKENS_CACHE_WRITE, /* this and the next two: 0 of what older Weirs counted */
+                   USED_TOKENS_REASONING,
+                   USED_TOKENS_AUDIO,
                    USED_ESTIMATED, /* requests whose tokens nobody counted: Weir estimated them */
                    USED_COST,
                    USED_COST_LEFT,     /* of cost: of clients that left before the end */

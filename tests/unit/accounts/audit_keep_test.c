@@ -241,13 +241,13 @@ TEST(audit_csv_is_no_formula)
         struct audit_record r = {.time = 5, .note = str_from(notes[i].note)};
         struct sha256 head = {0};
         struct audit_line line;
-        struct str text;
+        struct audit_sealed sealed;
         struct buf b;
 
         audit_line_format(&r, &line);
-        audit_line_seal(&line, 1, &head, &text);
+        audit_line_seal(&line, 1, &head, &sealed);
         buf_init(&b, arena, 64 * KIB);
-        audit_csv_line(str_trim(text), scratch, &b);
+        audit_csv_line(str_trim(sealed.text), scratch, &b);
         EXPECT(str_find(buf_view(&b), str_from(notes[i].want)) < b.len, "%s: " STR_FMT,
                notes[i].name, STR_ARG(buf_view(&b)));
     }

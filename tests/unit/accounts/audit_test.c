@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accounts/audit_cursor.h"
 #include "accounts/audit_internal.h"
 #include "base/fault.h"
 #include "sys/file.h"
@@ -160,11 +161,11 @@ TEST(audit_line_says_where_a_text_was_cut)
 static struct str line_of(const struct audit_record *r, struct sha256 *head)
 {
     struct audit_line line;
-    struct str text;
+    struct audit_sealed sealed;
 
     audit_line_format(r, &line);
-    audit_line_seal(&line, 18446744073709551615u, head, &text);
-    return text;
+    audit_line_seal(&line, 18446744073709551615u, head, &sealed);
+    return sealed.text;
 }
 
 TEST(audit_line_text)
@@ -501,6 +502,37 @@ TEST(audit_read_stops_when_told)
 /* ---- damage ---- */
 
 /* Whatever happens to one byte is found, unless it looks like the end of an unfinished last record. */
+/* A log of years is gigabytes: who wants its end does not wait for all of it. */
+TEST(audit_extent_reads_the_last_file_alone)
+{
+    const char *dir = test_dir();
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    uint64_t first = 7, last = 7;
+    struct err err = {0};
+
+    REQUIRE(!audit_extent(arena, dir, &first, &last, &err) && err.code == ERR_NOT_FOUND);
+    struct audit *audit CLEANUP(audit_close) = open_log(dir, SMALL_SEGMENT);
+    REQUIRE(audit && audit_extent(arena, dir, &first, &last, &err), "%s", err.text);
+    EXPECT(first == 1 && last == 0);
+    append(audit, 400);
+    REQUIRE(audit_extent(arena, dir, &first, &last, &err), "%s", err.text);
+    EXPECT(first == 1 && last == 400);
+
+    uint64_t *firsts;
+    size_t count;
+    REQUIRE(audit_segments(arena, dir, &firsts, &count, &err) && count > 2, "%s", err.text);
+    store_segment(dir, firsts[0], STR("no log"));
+    REQUIRE(audit_extent(arena, dir, &first, &last, &err), "%s", err.text);
+    EXPECT(first == 1 && last == 400);
+    char path[AUDIT_PATH_MAX];
+    REQUIRE(audit_path(path, dir, firsts[0], ".log", &err) && file_remove(path, &err), "%s",
+            err.text);
+    REQUIRE(audit_extent(arena, dir, &first, &last, &err), "%s", err.text);
+    EXPECT(first == firsts[1] && last == 400);
+    store_segment(dir, firsts[count - 1], STR("{\"log\":1}\n{\"seq\":9999,"));
+    EXPECT(audit_extent(arena, dir, &first, &last, &err) && last == firsts[count - 1] - 1);
+}
+
 TEST(audit_every_changed_byte_is_found)
 {
     static const unsigned char flips[] = {0x01, 0x20, 0x80, 0xff};
@@ -589,6 +621,37 @@ TEST(audit_moved_lines_are_found)
         }
         EXPECT(!check(buf_view(&b), true, &seq, &torn, &err), "%s", surgeries[i].name);
         EXPECT(strstr(err.text, surgeries[i].text), "%s: %s", surgeries[i].name, err.text);
+    }
+}
+
+/* What another version wrote is not called damaged; the version that a header claims must be that of its records. */
+TEST(audit_versions_of_segments)
+{
+    static const struct {
+        const char *name, *from, *to, *text;
+    } headers[] = {
+        {"newer", "\"weir_audit\":2", "\"weir_audit\":3", "was written by a newer Weir"},
+        {"far newer", "\"weir_audit\":2", "\"weir_audit\":20", "was written by a newer Weir"},
+        {"none", "\"weir_audit\":2", "\"weir_audit\":0", "is not the header"},
+        {"that of before", "\"weir_audit\":2", "\"weir_audit\":1", "line 2: the hash does not fit"},
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct str bytes = small_log(arena, test_dir(), 4);
+
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        struct str from = str_from(headers[i].from);
+        size_t at = str_find(bytes, from);
+        struct err err = {0};
+        uint64_t seq;
+        bool torn;
+
+        REQUIRE(at == 1);
+
+        struct str changed = arena_fmt(arena, "{%s" STR_FMT, headers[i].to,
+                                       STR_ARG(str_slice(bytes, at + from.len, bytes.len)));
+
+        EXPECT(!check(changed, true, &seq, &torn, &err), "%s", headers[i].name);
+        EXPECT(strstr(err.text, headers[i].text), "%s: %s", headers[i].name, err.text);
     }
 }
 

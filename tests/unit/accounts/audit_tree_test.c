@@ -235,10 +235,10 @@ TEST(audit_runs_go_on_in_the_next_file)
 
     REQUIRE(audit_runs_init(&runs, arena, dir, &err), "%s", err.text);
     audit_runs_begin(&runs, 65000);
-    EXPECT(add_numbered(&runs, 0, 253, 300, 100, &err) && audit_runs_write(&runs, &err), "%s",
+    EXPECT(add_numbered(&runs, 0, 253, 300, 100, &err) && audit_runs_write(&runs, true, &err), "%s",
            err.text);
     EXPECT(add_numbered(&runs, 0, 300, 301, 1, &err) && add_numbered(&runs, 1, 0, 1, 9, &err) &&
-               audit_runs_write(&runs, &err),
+               audit_runs_write(&runs, true, &err),
            "%s", err.text);
     expect_numbered(dir, 0, 253, 301);
     expect_numbered(dir, 1, 0, 1);
@@ -250,6 +250,34 @@ TEST(audit_runs_go_on_in_the_next_file)
     /* What stood before the first that was written is a hole, not a tile of zeros. */
     EXPECT(!audit_tile_read(dir, 0, 252, TILE_WIDTH, tile, &err) && err.code == ERR_NOT_FOUND);
     EXPECT(!audit_tile_read(dir, 2, 0, 1, tile, &err) && err.code == ERR_NOT_FOUND);
+}
+
+/* first: what power loss takes nothing from. */
+TEST(audit_runs_sync_leaves_when_many_wait)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct audit_runs runs CLEANUP(audit_runs_done) = {0};
+    const char *dir = test_dir();
+    struct err err = {0};
+
+    REQUIRE(audit_runs_init(&runs, arena, dir, &err), "%s", err.text);
+    audit_runs_begin(&runs, 0);
+    for (uint64_t tile = 0; tile < 260; tile++) {
+        EXPECT(add_numbered(&runs, 0, tile, tile + 1, 3, &err) &&
+                   audit_runs_write(&runs, false, &err),
+               "%s", err.text);
+        EXPECT(runs.at[0].written == runs.at[0].have, "all is in the file");
+        EXPECT(runs.at[0].have - runs.at[0].first <= AUDIT_LEAVES_WAITING, "%" PRIu64,
+               runs.at[0].have - runs.at[0].first);
+        if (tile == 255)
+            EXPECT(runs.at[0].first == AUDIT_RUN_HASHES, "a file that is full: %" PRIu64,
+                   runs.at[0].first);
+        if (tile == 3)
+            EXPECT(runs.at[0].first == 0, "few wait: %" PRIu64, runs.at[0].first);
+    }
+    EXPECT(runs.at[0].first == AUDIT_RUN_HASHES);
+    EXPECT(audit_runs_write(&runs, true, &err) && runs.at[0].first == (uint64_t)260 * TILE_WIDTH);
+    expect_numbered(dir, 0, 0, 260);
 }
 
 #ifdef WEIR_FAULT
@@ -272,15 +300,15 @@ TEST(audit_runs_survive_every_fault)
         for (uint64_t tile = 254; tile < 280 && ok; tile++)
             ok = add_numbered(&runs, 0, tile, tile + 1, 3, &err) &&
                  add_numbered(&runs, 1, 0, 0, 30, &err) &&
-                 (tile % 3 || audit_runs_write(&runs, &err));
-        ok = ok && audit_runs_write(&runs, &err);
+                 (tile % 3 || audit_runs_write(&runs, tile % 2, &err));
+        ok = ok && audit_runs_write(&runs, true, &err);
         failed = fault_end();
         EXPECT(ok == !failed, "%s", err.text);
         /* The same once more, from where its owner stands. */
         for (uint64_t tile = 254; tile < 280; tile++)
             if (runs.at[0].have < (tile + 1) * TILE_WIDTH)
                 EXPECT(add_numbered(&runs, 0, tile, tile + 1, 3, &err), "%s", err.text);
-        EXPECT(add_numbered(&runs, 1, 0, 0, 30, &err) && audit_runs_write(&runs, &err), "%s",
+        EXPECT(add_numbered(&runs, 1, 0, 0, 30, &err) && audit_runs_write(&runs, true, &err), "%s",
                err.text);
         expect_numbered(dir, 0, 254, 280);
     }
@@ -315,6 +343,55 @@ TEST(audit_tree_is_made_again_from_the_records)
     append(&log, 1);
     advance(&log);
     expect_signed(&log, 701);
+}
+
+/* Power was lost: of the leaves that were not synced some are not in the file. They are hashed again, also when the
+ * first records are not kept any more, so that nothing could be made anew from the beginning. */
+TEST(audit_tree_makes_good_what_power_loss_took)
+{
+    static const struct {
+        const char *name;
+        uint64_t size, lost; /* leaves, from the end */
+        bool cut, pruned;
+    } cases[] = {
+        {"nothing", 9000, 0, true, true},
+        {"the end", 9000, 500, true, true},
+        {"all that may wait", 9000, AUDIT_LEAVES_WAITING, true, true},
+        {"all that may wait, as zeros", 9001, AUDIT_LEAVES_WAITING, false, true},
+        {"some zeros", 8960, 3000, false, true},
+        {"all of a small tree", 300, 300, true, false},
+        {"more than may be", 9000, 8000, true, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *dir = test_dir(), *path;
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+        struct str leaves;
+
+        REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+        for (uint64_t left = cases[i].size, some; left; left -= some) {
+            some = MIN_OF(left, 1000u);
+            append(&log, some);
+            advance(&log);
+        }
+        close_log(&log);
+        path = path_in(&log, "tree/0/0000000000000000");
+        REQUIRE(file_load(log.arena, path, MIB, &leaves, &err), "%s", err.text);
+        size_t kept = leaves.len - (size_t)cases[i].lost * SHA256_BYTES;
+        if (cases[i].cut)
+            leaves.len = kept;
+        else
+            memset((char *)(uintptr_t)leaves.ptr + kept, 0, 100 * sizeof(struct sha256));
+        REQUIRE(file_store(path, leaves, 0600, &err), "%s", err.text);
+        if (cases[i].pruned)
+            REQUIRE(file_remove(path_in(&log, "0000000000000001.log"), &err), "%s", err.text);
+        REQUIRE(open_log(&log, dir, &err), "%s: %s", cases[i].name, err.text);
+        expect_signed(&log, cases[i].size);
+        append(&log, 300);
+        advance(&log);
+        expect_signed(&log, cases[i].size + 300);
+    }
 }
 
 /* The tiles as versions before wrote them: a file each, and one of the hashes that fill no tile. */
@@ -393,6 +470,76 @@ TEST(audit_tree_of_a_version_before_is_read_and_gone_on_with)
     expect_signed(&log, 1201);
 }
 
+/* A segment as versions before wrote it, without them: records from 1 on, chained the other way round. */
+static void write_old_segment(struct log *log, const char *dir, uint64_t records)
+{
+    char header[AUDIT_HEADER_MAX], path[AUDIT_PATH_MAX];
+    struct sha256 head = {0};
+    struct err err = {0};
+    struct buf b;
+
+    log->arena = log->arena ? log->arena : arena_new(256 * MIB);
+    log->dir = arena_fmt(log->arena, "%s/audit", dir).ptr;
+    buf_init(&b, log->arena, MIB);
+    buf_str(&b, audit_header(header, AUDIT_PREV_FIRST, 1, &head));
+    for (uint64_t seq = 1; seq <= records; seq++) {
+        struct str text = arena_fmt(log->arena,
+                                    "{\"seq\":%" PRIu64 ",\"time\":\"2026-11-21T00:00:00.000Z\","
+                                    "\"model\":\"m\",\"bytes_in\":0,\"bytes_out\":0,\"took_us\":0",
+                                    seq);
+
+        head = audit_hash(AUDIT_PREV_FIRST, &head, text);
+        buf_str(&b, text);
+        buf_str(&b, STR(",\"hash\":\""));
+        buf_hex(&b, head.bytes, sizeof head.bytes);
+        buf_str(&b, STR("\"}\n"));
+    }
+    EXPECT(file_make_dir(log->dir, 0700, &err) && audit_path(path, log->dir, 1, ".log", &err) &&
+               file_store(path, buf_view(&b), 0600, &err),
+           "%s", err.text);
+}
+
+/* It is closed as it is, and the log goes on in a segment of its own: one log, one chain, one tree. */
+TEST(audit_log_of_the_version_before_goes_on)
+{
+    static const uint64_t sizes[] = {0, 1, 300};
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        const char *dir = test_dir();
+        struct log log CLEANUP(log_done) = {0};
+        struct audit_report report = {0};
+        struct err err = {0};
+
+        write_old_segment(&log, dir, sizes[i]);
+        for (uint64_t life = 1; life <= 3; life++) {
+            REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+            append(&log, 10);
+            advance(&log);
+            expect_signed(&log, sizes[i] + 10 * life);
+            close_log(&log);
+        }
+        EXPECT(audit_verify(log.dir, &report, &err), "%s", err.text);
+        EXPECT(report.records == sizes[i] + 30 && report.segments == 1 + (sizes[i] > 0),
+               "%" PRIu64 " of %" PRIu64, report.segments, report.records);
+    }
+}
+
+/* Leaves are those of the lines, also of records that are too many to wait for the tree. */
+TEST(audit_tree_hashes_what_it_was_not_given)
+{
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+    uint64_t size = 0;
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    for (uint64_t more = 1; more < 7000; more = 3 * more + 1) {
+        append(&log, more);
+        advance(&log);
+        size += more;
+        expect_signed(&log, size);
+    }
+}
+
 /* A log of a version that had no tree. */
 TEST(audit_tree_takes_over_an_old_log)
 {
@@ -407,6 +554,50 @@ TEST(audit_tree_takes_over_an_old_log)
     REQUIRE(open_log(&log, dir, &err), "%s", err.text);
     advance(&log);
     expect_signed(&log, 600);
+}
+
+/* Most of a line is like the one before it, and then not read: the row must be that of the line all the same. */
+TEST(audit_row_is_of_its_line_alone)
+{
+    static const char *const lines[] = {
+        "{\"seq\":1,\"time\":\"2026-11-22T10:00:00.001Z\",\"request\":\"0000000000000001\",\"key\":"
+        "\"k\",\"status\":200,\"outcome\":\"complete\",\"cost\":0.000005}",
+        "{\"seq\":2,\"time\":\"2026-11-22T10:00:00.002Z\",\"request\":\"0000000000000002\",\"key\":"
+        "\"k\",\"status\":200,\"outcome\":\"complete\",\"cost\":0.000007}",
+        "{\"seq\":3,\"time\":\"2026-11-22T10:00:00.003Z\",\"request\":\"0000000000000003\",\"key\":"
+        "\"k\",\"status\":429,\"outcome\":\"complete\"}",
+        "{\"seq\":4,\"time\":\"2026-11-22T10:00:00.004Z\",\"request\":\"0000000000000004\",\"key\":"
+        "\"k\",\"status\":429,\"outcome\":\"complete\",\"status\":7}",
+        "{\"seq\":5,\"time\":\"2026-11-22T10:00:00.005Z\",\"key\":\"other\",\"request\":"
+        "\"0000000000000005\",\"key\":\"k\",\"status\":429,\"outcome\":\"complete\"}",
+        "{\"seq\":6,\"time\":\"2026-11-22T10:00:00.006Z\",\"team\":\"t\",\"request\":"
+        "\"0000000000000006\",\"key\":\"k\",\"status\":429,\"outcome\":\"complete\"}",
+        "{\"seq\":7,\"time\":\"2026-11-22T10:00:00.007Z\",\"request\":\"0000000000000007\",\"key\":"
+        "\"k\",\"cost\":0.5,\"outcome\":\"complete\"}",
+        "{\"seq\":8,\"time\":\"2026-11-22T10:00:00.008Z\",\"request\":\"0000000000000008\",\"key\":"
+        "\"k\",\"cost\":0.5,\"outcome\":\"complete\"}",
+        "{\"seq\":9,\"time\":\"2026-11-22T10:00:00.009Z\",\"request\":\"0000000000000009\",\"key\":"
+        "\"k\",\"outcome\":5,\"cost\":1}",
+        "{\"seq\":10,\"time\":\"2026-11-22T10:00:00.010Z\",\"request\":\"0000000000000010\","
+        "\"key\":\"k\",\"outcome\":57,\"cost\":2}",
+        "{\"seq\":11,\"time\":\"2026-11-22T10:00:00.011Z\",\"request\":\"0000000000000011\","
+        "\"key\":\"k\",\"outcome\":5}",
+        "{\"seq\":11,\"time\":\"2026-11-22T10:00:00.011Z\",\"request\":\"0000000000000001\","
+        "\"key\":\"k\",\"request\":\"0000000000000002\",\"outcome\":\"a\"}",
+        "{\"seq\":12,\"time\":\"2026-11-22T10:00:00.012Z\",\"request\":\"0000000000000012\","
+        "\"key\":\"k\",\"outcome\":5",
+    };
+    static struct audit_memo memo;
+
+    for (size_t i = 0; i < 4 * ARRAY_LEN(lines); i++) /* each after itself, and after all others */
+        for (size_t k = 0; k < ARRAY_LEN(lines); k++) {
+            struct str line = str_from(lines[(k * (1 + i % 4) + i) % ARRAY_LEN(lines)]);
+            struct audit_row alone, after;
+
+            audit_row_read(line, &alone);
+            audit_row_read_after(&memo, line, &after);
+            EXPECT(memcmp(&alone, &after, sizeof alone) == 0, STR_FMT, STR_ARG(line));
+        }
 }
 
 /* Tables made while records pass are those made from the segments: byte by byte, whatever the texts are, also
@@ -521,7 +712,7 @@ static void forge(struct arena *arena, const char *dir, uint64_t drop, uint64_t 
 
     EXPECT(audit_path(path, dir, 1, ".log", &err) && file_load(arena, path, MIB, &rest, &err));
     buf_init(&out, arena, MIB);
-    buf_str(&out, audit_header(header, 1, &head));
+    buf_str(&out, audit_header(header, AUDIT_PREV_LAST, 1, &head));
     (void)str_split(&rest, '\n', &line);
     for (uint64_t at = 1; str_split(&rest, '\n', &line) && line.len; at++) {
         struct str text = str_slice(line, str_find_char(line, ','), line.len - 75);
@@ -536,7 +727,7 @@ static void forge(struct arena *arena, const char *dir, uint64_t drop, uint64_t 
         text = arena_fmt(arena, STR_FMT STR_FMT, STR_ARG(buf_view(&front)), STR_ARG(text));
         if (at == change)
             ((char *)(uintptr_t)text.ptr)[str_find(text, STR("\"m\"")) + 1] = 'x';
-        head = sha256_two((struct str){(const char *)head.bytes, sizeof head.bytes}, text);
+        head = audit_hash(AUDIT_PREV_LAST, &head, text);
         buf_str(&out, text);
         buf_str(&out, STR(",\"hash\":\""));
         buf_hex(&out, head.bytes, sizeof head.bytes);

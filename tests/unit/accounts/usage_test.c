@@ -130,6 +130,9 @@ FIBER_TEST(usage_stands_with_who_answered_and_what_failed_with_who_failed)
     static const struct audit_record one = {.tokens_in = 10,
                                             .tokens_out = 5,
                                             .tokens_cached = -1,
+                                            .tokens_cache_write = 6,
+                                            .tokens_reasoning = 4,
+                                            .tokens_audio = 3,
                                             .cost = 100,
                                             .cost_hedge = 20,
                                             .cost_attempts = 7},
@@ -139,8 +142,13 @@ FIBER_TEST(usage_stands_with_who_answered_and_what_failed_with_who_failed)
                                             .cost = 90,
                                             .cost_attempts = 40};
     static const int64_t
-        a[USAGE_COUNTS] =
-            {[USED_REQUESTS] = 1, [USED_TOKENS_IN] = 10, [USED_TOKENS_OUT] = 5, [USED_COST] = 73},
+        a[USAGE_COUNTS] = {[USED_REQUESTS] = 1,
+                           [USED_TOKENS_IN] = 10,
+                           [USED_TOKENS_OUT] = 5,
+                           [USED_TOKENS_CACHE_WRITE] = 6,
+                           [USED_TOKENS_REASONING] = 4,
+                           [USED_TOKENS_AUDIO] = 3,
+                           [USED_COST] = 73},
         b_here[USAGE_COUNTS] = {[USED_COST] = 20, [USED_COST_HEDGE] = 20},
         c[USAGE_COUNTS] =
             {[USED_REQUESTS] = 1, [USED_TOKENS_IN] = 18, [USED_TOKENS_OUT] = 5, [USED_COST] = 50},
