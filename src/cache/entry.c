@@ -144,6 +144,7 @@ size_t entry_bytes(const struct entry_facts *facts)
 
 struct entry *entry_new(const struct entry_facts *facts, struct err *err)
 {
+    const size_t said = NOTES_NUMBER + 1 + facts->tag_count; /* of the texts; the rest is empty */
     struct str *texts[TEXTS];
 
     ASSERT(facts->tag_count <= ENTRY_TAGS_MAX);
@@ -158,7 +159,7 @@ struct entry *entry_new(const struct entry_facts *facts, struct err *err)
         e->facts.tags[i] = STR_NONE;
     fill_head(head, facts);
     list_texts(&e->facts, texts);
-    for (size_t i = 0; i < TEXTS; i++) {
+    for (size_t i = 0; i < said; i++) {
         struct str kept = {at, cut(*texts[i], i)};
 
         at = put(at, (struct str){texts[i]->ptr, kept.len});

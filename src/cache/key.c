@@ -91,7 +91,7 @@ struct member {
 static bool is_ignored(struct str name)
 {
     for (const char *const *at = key_ignored; *at; at++)
-        if (str_eq(name, str_from(*at)))
+        if (str_is(name, *at))
             return true;
     return false;
 }
@@ -136,9 +136,11 @@ static void put_value(struct form *f, json_ref v);
 
 static void put_object(struct form *f, json_ref object, bool is_body)
 {
-    size_t room = json_count(f->json, object), count = 0;
-    struct member *all = arena_array(f->arena, 2 * room + 1, sizeof *all);
+    size_t room = json_count(f->json, object), count = 0, bytes;
+    struct member *all = NULL; /* and room to sort them */
 
+    if (size_mul(2 * room + 1, sizeof *all, &bytes))
+        all = arena_alloc_raw(f->arena, bytes);
     if (!all) {
         f->failed = true;
         return;

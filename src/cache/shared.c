@@ -1,7 +1,12 @@
 #include "cache/shared.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "sys/fiber.h"
+
+#define WARN_EVERY    (60 * SECOND)
 #define PURGE_TIMEOUT (10 * SECOND)
 #define SCAN_COUNT    STR("200")
 #define SCAN_MEMORY   (512 * MIB) /* of a step: what so many answers hold at most */
@@ -14,6 +19,20 @@ static struct str name_of(struct arena *arena, struct str prefix, const struct c
     return arena_fmt(arena, STR_FMT "%.*s", STR_ARG(prefix), CACHE_KEY_TEXT, hex);
 }
 
+/* A server that is full, or lets this user do less than it needs, answers every time: once a minute is enough. */
+static COLD void warn_refused(const char *what, struct str why)
+{
+    static _Atomic int64_t told;
+    int64_t before = atomic_load(&told), now = fiber_now();
+
+    if ((before && now < before + WARN_EVERY) ||
+        !atomic_compare_exchange_strong(&told, &before, now))
+        return;
+    log_warn(
+        "Redis does not %s answers (maxmemory and its policy, or rights of redis_user): " STR_FMT,
+        what, STR_ARG(str_slice(why, 0, 160)));
+}
+
 struct entry *shared_get(struct redis *redis, struct arena *arena, struct str prefix,
                          const struct cache_key *key)
 {
@@ -24,9 +43,12 @@ struct entry *shared_get(struct redis *redis, struct arena *arena, struct str pr
     struct err err = {0};
 
     if (words[1].ptr &&
-        redis_run(redis, arena, 0, &(struct redis_command){words, 2}, 1, &reply, &err) &&
-        reply.kind == REDIS_TEXT)
-        e = entry_parse(reply.text, &err);
+        redis_run(redis, arena, 0, &(struct redis_command){words, 2}, 1, &reply, &err)) {
+        if (reply.kind == REDIS_ERROR)
+            warn_refused("give", reply.text);
+        if (reply.kind == REDIS_TEXT)
+            e = entry_parse(reply.text, &err);
+    }
     if (e && memcmp(&e->facts.key, key, sizeof *key) != 0)
         entry_unref(&e); /* somebody else writes there */
     arena_rewind(arena, mark);
@@ -48,6 +70,8 @@ bool shared_put(struct redis *redis, struct str prefix, const struct entry *e, w
     if (!redis_run(redis, arena, 0, &(struct redis_command){words, ARRAY_LEN(words)}, 1, &reply,
                    err))
         return false;
+    if (reply.kind == REDIS_ERROR)
+        warn_refused("keep", reply.text);
     return reply.kind != REDIS_ERROR ||
            err_set(err, ERR_UNAVAILABLE, "Redis refused an answer: " STR_FMT,
                    STR_ARG(str_slice(reply.text, 0, 100)));

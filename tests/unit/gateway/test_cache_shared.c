@@ -1,7 +1,9 @@
 /* Two Weirs share a real Redis: what one has asked the other has; a purge at one deletes it there. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cache/cache.h"
 #include "net/redis.h"
 #include "small_house.h"
@@ -87,6 +89,35 @@ static void wait_for_a_key(struct redis *redis, struct arena *arena)
     EXPECT(keys_in(redis, arena) == 1);
 }
 
+static char told[2048];
+
+static void keep_line(void *ctx, enum log_level level, struct str line)
+{
+    (void)ctx;
+    if (level == LOG_WARN)
+        snprintf(told, sizeof told, STR_FMT, STR_ARG(str_slice(line, 0, sizeof told - 1)));
+}
+
+/* One that has no room takes nothing: the answer is given all the same, and the log says why. */
+static void fill_up(struct small_house *h, struct cache *cache, struct redis *redis)
+{
+    struct str words[] = {STR("CONFIG"), STR("SET"), STR("maxmemory"), STR("1")};
+    struct redis_value reply = {0};
+    uint64_t before = cache_stats(cache).dropped;
+    struct err err = {0};
+
+    EXPECT(redis_run(redis, h->arena, 0, &(struct redis_command){words, 4}, 1, &reply, &err));
+    log_to(keep_line, NULL);
+    use_cache(h, cache);
+    said(h, "stored");
+    for (int i = 0; i < 2000 && cache_stats(cache).dropped == before; i++)
+        EXPECT(fiber_sleep(5 * MILLISECOND, &err));
+    log_to(NULL, NULL);
+    EXPECT(str_find(str_from(told), STR("Redis does not keep answers")) < strlen(told) &&
+               str_find(str_from(told), STR("OOM command not allowed")) < strlen(told),
+           "%s", told);
+}
+
 FIBER_TEST(two_weirs_share_a_redis)
 {
     struct small_house h;
@@ -132,6 +163,7 @@ FIBER_TEST(two_weirs_share_a_redis)
     EXPECT(cache_purge(other, &(struct cache_selector){.tag = STR("none")}, &gone, &err));
     EXPECT(cache_purge(one, &(struct cache_selector){0}, &gone, &err), "%s", err.text);
     EXPECT(keys_in(redis, h.arena) == 0, "nothing is left in Redis");
+    fill_up(&h, one, redis);
     scope_close(&scope); /* inside the house's */
     house_close(&h);
     cache_close(&one);
