@@ -63,6 +63,8 @@ static bool read_source(const struct field_reader *r, json_ref block, const stru
 {
     const struct at in = {at, "source", 0};
     json_ref source = member(r->json, block, "source");
+    const char *expected;
+    struct str url;
 
     if (json_kind(r->json, source) != JSON_OBJECT)
         return at_error(&in, "expected an object", err);
@@ -70,8 +72,12 @@ static bool read_source(const struct field_reader *r, json_ref block, const stru
         return member_text_needed(r, source, &(struct at){&in, "media_type", 0}, &part->media_type,
                                   err) &&
                member_text_needed(r, source, &(struct at){&in, "data", 0}, &part->data, err);
-    if (member_is(r->json, source, "type", STR("url")))
-        return member_text_needed(r, source, &(struct at){&in, "url", 0}, &part->url, err);
+    if (member_is(r->json, source, "type", STR("url"))) {
+        if (!member_text_needed(r, source, &(struct at){&in, "url", 0}, &url, err))
+            return false;
+        expected = part_take_url(part, url);
+        return !expected || at_expected(&(struct at){&in, "url", 0}, expected, err);
+    }
     if (member_is(r->json, source, "type", STR("file")))
         return member_text_needed(r, source, &(struct at){&in, "file_id", 0}, &part->file_id, err);
     return at_error(&(struct at){&in, "type", 0}, "expected \"base64\", \"url\" or \"file\"", err);

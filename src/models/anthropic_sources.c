@@ -160,12 +160,6 @@ static const struct citation_kind *citation_kind_of(const struct citation *c,
     return c->url.len ? &on_the_web : &citation_kinds[last];
 }
 
-static void put_text(struct json_writer *w, const char *key, struct str text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 /* A block of text is what its citations are for; a place inside the block has none here. */
 static bool make_citation(struct said_writer *w, struct str raw, struct anthropic_block *b,
                           struct err *err)
@@ -186,19 +180,19 @@ static bool make_citation(struct said_writer *w, struct str raw, struct anthropi
     kind = citation_kind_of(&c, rest);
     jw_init(&jw, to);
     jw_object(&jw);
-    put_text(&jw, "type", str_from(kind->type));
-    put_text(&jw, "cited_text", c.cited_text);
-    put_text(&jw, kind->mark && c.url.len == 0 ? "document_title" : "title", c.title);
+    jw_text(&jw, "type", str_from(kind->type));
+    jw_text(&jw, "cited_text", c.cited_text);
+    jw_text(&jw, kind->mark && c.url.len == 0 ? "document_title" : "title", c.title);
     if (c.url.len)
-        put_text(&jw, kind->mark ? "source" : "url", c.url);
+        jw_text(&jw, kind->mark ? "source" : "url", c.url);
     for (size_t i = 0; kind->places[i]; i++) {
         jw_key(&jw, kind->places[i]);
         jw_i64(&jw, citation_place(rest, kind->places[i], &n) ? n : 0);
     }
     if (!kind->mark)
-        put_text(&jw, "encrypted_index", STR("")); /* its provider's own; there is none */
+        jw_text(&jw, "encrypted_index", STR("")); /* its provider's own; there is none */
     else if (c.file_id.len)
-        put_text(&jw, "file_id", c.file_id);
+        jw_text(&jw, "file_id", c.file_id);
     jw_object_end(&jw);
     return true;
 }

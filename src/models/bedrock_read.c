@@ -90,6 +90,27 @@ static bool read_call(struct gathering *g, json_ref block, const struct at *at, 
     return true;
 }
 
+/* Words with what they rest on: elsewhere the words alone. */
+static bool read_cited(struct gathering *g, json_ref block, const struct at *at, struct err *err)
+{
+    const struct at in = {at, "citationsContent", 0}, list = {&in, "content", 0};
+    const struct json *j = g->r->json;
+    json_ref content = member(j, block, "citationsContent");
+    struct part *part = NULL;
+    size_t i = 0;
+
+    for (json_ref v = json_first(j, member(j, content, "content")); v; v = json_next(j, v), i++) {
+        if (!read_text_block(g, v, &(struct at){&list, NULL, i}, err))
+            return false;
+        part = g->last;
+    }
+    if (!part || !member(j, content, "citations"))
+        return true;
+    part->extra = arena_fmt(g->r->arena, "{\"citationsContent.citations\":" STR_FMT "}",
+                            STR_ARG(json_raw(j, member(j, content, "citations"))));
+    return part->extra.ptr || err_arena(err, g->r->arena);
+}
+
 static bool read_block(struct gathering *g, json_ref block, const struct at *at, struct err *err);
 
 /* json is told as the text that it is. */
@@ -183,6 +204,8 @@ static bool read_block(struct gathering *g, json_ref block, const struct at *at,
         return read_call(g, block, at, err);
     if (member(j, block, "toolResult"))
         return read_result(g, block, at, err);
+    if (json_first(j, member(j, member(j, block, "citationsContent"), "content")))
+        return read_cited(g, block, at, err); /* without words it is told as a whole */
     if (member(j, block, "reasoningContent"))
         return read_reasoning(g, block, at, err);
     if (member(j, block, "cachePoint")) {

@@ -5,6 +5,7 @@
 #include "models/bedrock_internal.h"
 #include "models/citation.h"
 #include "models/members.h"
+#include "sys/fiber.h"
 
 #define BLOCKS_MAX 4096 /* of one answer */
 
@@ -451,6 +452,17 @@ static void put_count(struct json_writer *w, const char *key, int64_t n)
     jw_i64(w, MAX_OF(n, 0));
 }
 
+/* From the client's question on: what the caller of Converse has waited. */
+static void write_metrics(struct json_writer *w, const struct said_writer *to)
+{
+    if (!to->asked || !to->asked->started)
+        return;
+    jw_key(w, "metrics");
+    jw_object(w);
+    put_count(w, "latencyMs", (fiber_now() - to->asked->started) / MILLISECOND);
+    jw_object_end(w);
+}
+
 /* inputTokens leaves out what was read from a cache and written to it. */
 static void write_metadata(struct json_writer *w, const struct said_writer *to)
 {
@@ -467,6 +479,7 @@ static void write_metadata(struct json_writer *w, const struct said_writer *to)
     put_count(w, "cacheReadInputTokens", read);
     put_count(w, "cacheWriteInputTokens", written);
     jw_object_end(w);
+    write_metrics(w, to);
     if (own->tier.len) {
         jw_key(w, "serviceTier");
         jw_object(w);

@@ -159,8 +159,7 @@ usd_micro price_worst(const struct model *model, const struct chat_request *requ
 {
     struct price_bounds bounds = {
         .tenant = tenant,
-        /* No tokenizer makes more tokens than bytes. */
-        .tokens_in = request->prompt_bytes + request->prompt_extra,
+        .tokens_in = (uint64_t)chat_prompt_worst(request),
         .tokens_out = (uint64_t)(request->max_tokens >= 0 ? request->max_tokens
                                                           : MAX_OF(model->output_tokens_max, 0)),
         .choices = (uint64_t)MAX_OF(request->n, 1),

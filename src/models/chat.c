@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "models/models.h"
+
 #define TOKENS_MAX 1000000000 /* above it a number of tokens is a mistake */
 #define EDITS_MAX  6
 
@@ -35,6 +37,8 @@ enum {
     TOOLS,
     FUNCTIONS,
     RESPONSE_FORMAT,
+    USER,
+    METADATA,
     MEMBERS,
 };
 
@@ -50,6 +54,8 @@ static const struct str member_names[MEMBERS] = {
     [TOOLS] = {"tools", 5},
     [FUNCTIONS] = {"functions", 9},
     [RESPONSE_FORMAT] = {"response_format", 15},
+    [USER] = {"user", 4},
+    [METADATA] = {"metadata", 8},
 };
 
 static bool read_flag(const struct json *j, json_ref v, const char *name, bool *out,
@@ -101,9 +107,19 @@ static size_t string_bytes(const struct json *j, json_ref v)
     return json_kind(j, v) == JSON_STRING ? json_raw(j, v).len - 2 : 0;
 }
 
-static bool read_parts(const struct json *j, json_ref parts, size_t message, size_t *bytes,
-                       struct err *err)
+/* type: in its quotes. */
+static uint32_t part_needs(struct str type)
 {
+    if (str_eq(type, STR("\"image_url\"")))
+        return CAN_IMAGES;
+    if (str_eq(type, STR("\"input_audio\"")))
+        return CAN_AUDIO;
+    return str_eq(type, STR("\"file\"")) ? CAN_FILES : 0;
+}
+
+static bool read_parts(struct chat_request *out, json_ref parts, size_t message, struct err *err)
+{
+    const struct json *j = out->json;
     size_t i = 0;
 
     for (json_ref part = json_first(j, parts); part; part = json_next(j, part), i++) {
@@ -112,34 +128,45 @@ static bool read_parts(const struct json *j, json_ref parts, size_t message, siz
         if (json_kind(j, json_get(j, part, STR("type"))) != JSON_STRING)
             return err_set(err, ERR_INVALID, "messages.%zu.content.%zu.type: expected a string",
                            message, i);
-        if (!is_text_part(j, part))
-            *bytes += MEDIA_BYTES;
-        else if (json_kind(j, text) == JSON_STRING)
-            *bytes += string_bytes(j, text);
-        else
+        if (!is_text_part(j, part)) {
+            out->prompt_bytes += MEDIA_BYTES;
+            out->needs |= part_needs(json_raw(j, json_get(j, part, STR("type"))));
+        } else if (json_kind(j, text) == JSON_STRING) {
+            out->prompt_bytes += string_bytes(j, text);
+        } else {
             return err_set(err, ERR_INVALID, "messages.%zu.content.%zu.text: expected a string",
                            message, i);
+        }
     }
     return true;
 }
 
-static bool read_message(const struct json *j, json_ref message, size_t i, size_t *bytes,
-                         struct err *err)
+static bool read_message(struct chat_request *out, json_ref message, size_t i, struct err *err)
 {
-    json_ref content = given(j, message, STR("content"));
+    enum { CONTENT, ROLE, CALLS, COUNT };
+    static const struct str names[COUNT] = {
+        [CONTENT] = {"content", 7}, [ROLE] = {"role", 4}, [CALLS] = {"tool_calls", 10}};
+    const struct json *j = out->json;
+    json_ref at[COUNT];
 
     if (json_kind(j, message) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "messages.%zu: expected an object", i);
-    if (json_kind(j, json_get(j, message, STR("role"))) != JSON_STRING)
+    json_pick(j, message, names, at, COUNT);
+    if (json_kind(j, at[ROLE]) != JSON_STRING)
         return err_set(err, ERR_INVALID, "messages.%zu.role: expected a string", i);
-    *bytes += json_raw(j, json_get(j, message, STR("tool_calls"))).len;
-    if (json_kind(j, content) == JSON_ARRAY)
-        return read_parts(j, content, i, bytes, err);
-    if (content && json_kind(j, content) != JSON_STRING)
-        return err_set(err, ERR_INVALID,
-                       "messages.%zu.content: expected a string or an array of parts", i);
-    *bytes += string_bytes(j, content);
-    return true;
+    out->prompt_bytes += json_raw(j, at[CALLS]).len;
+    switch (json_kind(j, at[CONTENT])) {
+    case JSON_STRING: out->prompt_bytes += string_bytes(j, at[CONTENT]); return true;
+    case JSON_ARRAY: return read_parts(out, at[CONTENT], i, err);
+    case JSON_ABSENT:
+    case JSON_NULL: return true;
+    case JSON_FALSE:
+    case JSON_TRUE:
+    case JSON_NUMBER:
+    case JSON_OBJECT: break;
+    }
+    return err_set(err, ERR_INVALID, "messages.%zu.content: expected a string or an array of parts",
+                   i);
 }
 
 static bool read_messages(struct chat_request *out, const json_ref at[MEMBERS], struct err *err)
@@ -151,13 +178,31 @@ static bool read_messages(struct chat_request *out, const json_ref at[MEMBERS], 
     if (json_kind(j, out->messages) != JSON_ARRAY || !json_first(j, out->messages))
         return err_set(err, ERR_INVALID, "messages: expected an array with at least one message");
     for (json_ref m = json_first(j, out->messages); m; m = json_next(j, m))
-        if (!read_message(j, m, i++, &out->prompt_bytes, err))
+        if (!read_message(out, m, i++, err))
             return false;
     out->prompt_extra = chat_prompt_extra(i, at[TOOLS] || at[FUNCTIONS]);
     out->prompt_bytes += json_raw(j, at[TOOLS]).len;
     out->prompt_bytes += json_raw(j, at[FUNCTIONS]).len;
     out->prompt_bytes += json_raw(j, at[RESPONSE_FORMAT]).len;
     return true;
+}
+
+/* Besides what its messages need. */
+static uint32_t needs_of(const struct chat_request *chat, const json_ref at[MEMBERS])
+{
+    const struct json *j = chat->json;
+    uint32_t needs = CAN_CHAT;
+
+    if (json_first(j, at[TOOLS]))
+        needs |= CAN_TOOLS;
+    if (at[RESPONSE_FORMAT]) {
+        struct str type = json_raw(j, json_get(j, at[RESPONSE_FORMAT], STR("type")));
+
+        needs |= str_eq(type, STR("\"json_object\""))   ? CAN_JSON
+                 : str_eq(type, STR("\"json_schema\"")) ? CAN_SCHEMA
+                                                        : 0;
+    }
+    return needs | (chat->n > 1 ? CAN_CHOICES : 0);
 }
 
 static bool read_stream(struct chat_request *out, const json_ref at[MEMBERS], struct err *err)
@@ -183,6 +228,12 @@ static bool read_limits(struct chat_request *out, const json_ref at[MEMBERS], st
            read_count(out->json, at, CHOICES, &out->n, err);
 }
 
+/* OpenAI's "user" where it is said, else Anthropic's metadata.user_id. */
+static json_ref user_of(const struct json *j, json_ref user, json_ref metadata)
+{
+    return user ? user : json_get(j, metadata, STR("user_id"));
+}
+
 bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
                        struct err *err)
 {
@@ -196,6 +247,8 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
     if (json_kind(j, json_root(j)) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "the body is not a chat request: expected an object");
     json_pick(j, json_root(j), member_names, at, MEMBERS);
+    in.weir_said = at[WEIR];
+    in.user = user_of(j, at[USER], at[METADATA]);
     for (int i = 0; i < MEMBERS; i++)
         at[i] = json_kind(j, at[i]) == JSON_NULL ? 0 : at[i];
     if (json_kind(j, at[MODEL]) != JSON_STRING)
@@ -209,6 +262,7 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
         return err_set(err, ERR_INVALID, "weir: expected an object");
     if (!read_messages(&in, at, err) || !read_stream(&in, at, err) || !read_limits(&in, at, err))
         return false;
+    in.needs |= needs_of(&in, at);
     *out = in;
     return true;
 }
@@ -216,6 +270,11 @@ bool chat_read_request(struct arena *arena, struct str body, struct chat_request
 size_t chat_prompt_extra(size_t turns, bool tools)
 {
     return EXTRA_REQUEST + turns * EXTRA_TURN + (tools ? EXTRA_TOOLS : 0);
+}
+
+int64_t chat_prompt_worst(const struct chat_request *chat)
+{
+    return (int64_t)(chat->prompt_bytes + chat->prompt_extra);
 }
 
 static size_t count_turns(const struct conversation *c)
@@ -227,13 +286,21 @@ static size_t count_turns(const struct conversation *c)
     return n;
 }
 
+void chat_take_json(struct chat_request *chat, struct json *json)
+{
+    json_ref root = json_root(json), weir = json_get(json, root, STR("weir"));
+
+    chat->json = json;
+    chat->weir_said = weir;
+    chat->weir = json_kind(json, weir) == JSON_OBJECT ? weir : 0;
+    chat->user =
+        user_of(json, json_get(json, root, STR("user")), json_get(json, root, STR("metadata")));
+}
+
 void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
                             struct chat_request *out)
 {
-    json_ref weir = given(json, json_root(json), STR("weir"));
-
     *out = (struct chat_request){
-        .json = json,
         .body = body,
         .model = c->model,
         .stream = c->stream && !ask_is_whole(c->kind),
@@ -243,8 +310,8 @@ void chat_from_conversation(const struct conversation *c, struct json *json, str
         .prompt_bytes = c->prompt_bytes,
         .prompt_extra =
             ask_is_whole(c->kind) ? 0 : chat_prompt_extra(count_turns(c), c->tools != NULL),
-        .weir = json_kind(json, weir) == JSON_OBJECT ? weir : 0,
     };
+    chat_take_json(out, json);
 }
 
 /* Texts of the parts, a line each. */
@@ -347,7 +414,6 @@ bool chat_write_request(struct arena *arena, const struct chat_request *in, stru
                         struct str pieces[CHAT_PIECES_MAX], size_t *count, struct err *err)
 {
     const struct json *j = in->json;
-    json_ref weir = json_get(j, json_root(j), STR("weir"));
     struct json_edit edits[EDITS_MAX];
     size_t n = 0, made;
 
@@ -357,8 +423,8 @@ bool chat_write_request(struct arena *arena, const struct chat_request *in, stru
         if (!quote(arena, remote_model, &edits[n++].value, err))
             return false;
     }
-    if (weir)
-        edits[n++] = (struct json_edit){.kind = JSON_REMOVE, .at = weir};
+    if (in->weir_said)
+        edits[n++] = (struct json_edit){.kind = JSON_REMOVE, .at = in->weir_said};
     if (in->stream && !in->include_usage)
         edits[n++] = ask_for_usage(j);
     n += add_habits(j, in->habits, edits + n);

@@ -28,17 +28,25 @@ struct chat_request {
     size_t prompt_bytes;              /* text of messages and tools: for the estimate of tokens */
     size_t
         prompt_extra; /* tokens that nobody wrote and a provider may count: see chat_prompt_extra() */
+    uint32_t needs;   /* enum ability */
     json_ref messages, weir; /* weir: our own options, removed before it leaves */
+    json_ref weir_said;      /* the same, also when it is null */
+    json_ref user;           /* "user" or metadata.user_id, of whatever kind; 0: neither */
 };
 
 /* ERR_INVALID names the field: "messages.2.role: expected a string". */
 bool chat_read_request(struct arena *arena, struct str body, struct chat_request *out,
                        struct err *err) MUST_CHECK;
-/* What must be known of a request in another dialect; messages stays 0. */
+/* What must be known of a request in another dialect; messages and needs stay 0. */
 void chat_from_conversation(const struct conversation *c, struct json *json, struct str body,
                             struct chat_request *out);
+/* The body is another: our own options and who asks are looked for again. */
+void chat_take_json(struct chat_request *chat, struct json *json);
 /* What templates put around messages, hidden system prompts and tools' instructions count for at most. */
 size_t chat_prompt_extra(size_t turns, bool tools);
+/* The most tokens that a provider counts for the prompt, for no tokenizer makes more of a text than it has
+ * bytes: what budgets and tokens a minute hold before. */
+int64_t chat_prompt_worst(const struct chat_request *chat);
 /* The text of the last user message into chat->question. Apart, because a long prompt that only passes
  * through need not be decoded. */
 bool chat_read_question(struct arena *arena, struct chat_request *chat, struct err *err) MUST_CHECK;

@@ -121,12 +121,12 @@ static struct str word(const struct json *j, json_ref v)
     return json_kind(j, v) == JSON_STRING ? str_slice(raw, 1, raw.len - 1) : STR_NONE;
 }
 
-static void mark_finished(struct chat_meter *meter, const struct json *j, json_ref choice,
+static void mark_finished(struct chat_meter *meter, const struct json *j, json_ref number,
                           json_ref reason)
 {
     int64_t index = 0;
 
-    if (!json_i64(j, json_get(j, choice, STR("index")), &index))
+    if (!json_i64(j, number, &index))
         index = 0; /* some local servers leave it out */
     chat_meter_finish(meter, index, openai_finish_of(word(j, reason)));
 }
@@ -134,7 +134,7 @@ static void mark_finished(struct chat_meter *meter, const struct json *j, json_r
 static size_t read_choices(const struct json *j, json_ref choices, struct str message_key,
                            struct chat_meter *meter)
 {
-    const struct str keys[] = {message_key, STR("finish_reason")};
+    const struct str keys[] = {message_key, STR("finish_reason"), STR("index")};
     size_t count = 0;
 
     for (json_ref c = json_first(j, choices); c; c = json_next(j, c), count++) {
@@ -143,17 +143,15 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
         json_pick(j, c, keys, found, ARRAY_LEN(keys));
         meter->content_bytes += content_bytes(j, found[0], meter);
         if (json_kind(j, found[1]) == JSON_STRING)
-            mark_finished(meter, j, c, found[1]);
+            mark_finished(meter, j, found[2], found[1]);
     }
     return count;
 }
 
-static void read_names(struct chat_meter *meter, const struct json *j)
+static void read_names(struct chat_meter *meter, const struct json *j,
+                       const struct habits_reply *reply)
 {
-    json_ref root = json_root(j);
-
-    chat_meter_name(meter, word(j, json_get(j, root, STR("id"))),
-                    word(j, json_get(j, root, STR("model"))));
+    chat_meter_name(meter, word(j, reply->id), word(j, reply->model));
 }
 
 /* An error instead of, or in the middle of, an answer. The text is kept in the arena. */
@@ -182,9 +180,9 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
 
     if (!j)
         return err_recast(err, &bad, ERR_UNAVAILABLE, "event %" PRIu32, meter->events + 1);
-    if (meter->events++ == 0)
-        read_names(meter, j);
     habits_reply_read(j, json_root(j), &reply);
+    if (meter->events++ == 0)
+        read_names(meter, j, &reply);
     if (read_error(scratch, j, &reply, meter))
         return true;
     /* Later reports replace earlier ones: where a provider sends several they are running totals. */
@@ -226,7 +224,7 @@ bool chat_read_reply(struct arena *arena, struct str body, struct chat_meter *me
     habits_reply_read(j, json_root(j), &reply);
     if (read_error(arena, j, &reply, meter))
         return true;
-    read_names(meter, j);
+    read_names(meter, j, &reply);
     habits_usage_read(j, &reply, &meter->usage);
     read_choices(j, reply.choices, STR("message"), meter);
     meter->done = true;

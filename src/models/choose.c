@@ -88,7 +88,7 @@ static uint64_t chance(struct attempting *a)
 }
 
 struct draw {
-    double shares[CANDIDATES_MAX]; /* 0: not in it */
+    double shares[CANDIDATES_MAX]; /* of the group's; 0: not in it */
     double sum;
     size_t count; /* that could be drawn, also when they are not free just now */
 };
@@ -96,18 +96,22 @@ struct draw {
 static void gather(struct attempting *a, const struct route_group *group, size_t place,
                    struct draw *draw, bool seen[MISFITS])
 {
-    *draw = (struct draw){0};
+    draw->sum = 0;
+    draw->count = 0;
     for (size_t i = 0; i < group->count; i++) {
         const struct tried *tried = &a->tried[place + i];
         const struct model *model = group->candidates[i].model;
         enum misfit misfit = misfit_of(a, model);
 
+        draw->shares[i] = 0;
         seen[misfit] = true;
         if (misfit != FITS)
             note_passed(a, place + i, model, misfit);
         if (misfit != FITS || tried->never_again || tried->times > a->round)
             continue;
-        draw->shares[i] = (double)group->candidates[i].weight / deployment_load(model->deployment);
+        draw->shares[i] = group->count == 1 ? 1
+                                            : (double)group->candidates[i].weight /
+                                                  deployment_load(model->deployment);
         draw->sum += draw->shares[i];
         draw->count++;
     }
@@ -115,6 +119,9 @@ static void gather(struct attempting *a, const struct route_group *group, size_t
 
 static size_t take(struct attempting *a, struct draw *draw, size_t count)
 {
+    if (count == 1)
+        return 0; /* as most models that are asked by their own name */
+
     double at = (double)(chance(a) >> 11) / (double)((uint64_t)1 << 53) * draw->sum;
     size_t last = 0;
 

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/base64.h"
+
 const struct usage usage_unknown = {.tokens_in = -1,
                                     .tokens_out = -1,
                                     .tokens_cached = -1,
@@ -98,7 +100,7 @@ bool data_url_read(struct str url, struct str *media_type, struct str *data)
     size_t comma = str_find_char(url, ',');
     struct str kind;
 
-    if (!str_starts(url, scheme) || comma == url.len)
+    if (!str_eq_nocase(str_slice(url, 0, scheme.len), scheme) || comma == url.len)
         return false;
     kind = str_slice(url, scheme.len, comma);
     if (!str_ends(kind, base64))
@@ -108,6 +110,41 @@ bool data_url_read(struct str url, struct str *media_type, struct str *data)
         str_slice(kind, 0, str_find_char(kind, ';')); /* parameters say nothing to anybody */
     *data = str_slice(url, comma + 1, url.len);
     return true;
+}
+
+/* Of either alphabet; how whole it is, is for whoever decodes it. */
+static bool is_base64(struct str text)
+{
+    while (text.len && text.ptr[text.len - 1] == '=')
+        text.len--;
+    for (size_t i = 0; i < text.len; i++)
+        if (base64_digit(text.ptr[i]) < 0)
+            return false;
+    return true;
+}
+
+const char *part_take_url(struct part *part, struct str url)
+{
+    const struct str scheme = STR("data:");
+    struct str type, data;
+
+    if (!str_eq_nocase(str_slice(url, 0, scheme.len), scheme)) {
+        part->url = url;
+        return NULL;
+    }
+    if (str_find_char(url, ',') == url.len)
+        return "a comma in a data: URL, as data:image/png;base64,iVBORw0K";
+    if (!data_url_read(url, &type, &data))
+        return "a data: URL in base64, as data:image/png;base64,iVBORw0K";
+    if (str_find_char(type, '/') == type.len)
+        return "a media type in a data: URL, as data:image/png;base64,iVBORw0K";
+    if (str_is_empty(data))
+        return "data behind the comma of a data: URL";
+    if (!is_base64(data))
+        return "base64 behind the comma of a data: URL";
+    part->media_type = type;
+    part->data = data;
+    return NULL;
 }
 
 static int64_t sum(int64_t a, int64_t b)

@@ -40,10 +40,11 @@ struct part {
     struct str
         name; /* TOOL_CALL: the function; TOOL_RESULT: where the dialect needs it, else empty */
     struct str arguments; /* TOOL_CALL: JSON text, an object when the model did as it was told */
-    struct str signature; /* REASONING, TOOL_CALL: opaque, must come back as it was */
-    bool is_redacted;     /* REASONING: text is opaque data */
-    bool is_error;        /* TOOL_RESULT */
-    struct part *inner;   /* TOOL_RESULT: its content */
+    struct str custom; /* TOOL_CALL whose input is text: all of it, raw; arguments: {"input": it} */
+    struct str signature;     /* REASONING, TOOL_CALL: opaque, must come back as it was */
+    bool is_redacted;         /* REASONING: text is opaque data */
+    bool is_error;            /* TOOL_RESULT */
+    struct part *inner;       /* TOOL_RESULT: its content */
     struct str cache_control; /* raw {"type":"ephemeral",...} or empty: cache up to here */
     struct str extra;         /* raw object of members that this house does not know, or empty */
 };
@@ -70,6 +71,9 @@ const struct conversation *conversation_rewrite(struct arena *arena, const struc
     MUST_CHECK;
 /* "data:image/png;base64,AAAA" to its halves; false: no such url. */
 bool data_url_read(struct str url, struct str *media_type, struct str *data) MUST_CHECK;
+/* Where a client says that a part is: a data: URL becomes its media type and data, all else is an address. What was
+ * expected instead, for "expected %s"; NULL: it is taken. */
+const char *part_take_url(struct part *part, struct str url) MUST_CHECK;
 /* What a picture, sound or file counts for in prompt_bytes: its base64 says nothing about its tokens. */
 #define MEDIA_BYTES ((size_t)6000)
 
@@ -148,6 +152,7 @@ struct conversation {
         inside; /* members of known fields that the reader does not know: "thinking.mood"; their own dialect's
                              writer has the field as it came */
     size_t prompt_bytes; /* text of turns and tools: for the estimate of tokens */
+    mono_ns started;     /* when the client asked; 0: nobody did */
 };
 void conversation_init(struct conversation *c); /* everything absent */
 /* How many choices are to come: n, for each prompt. */

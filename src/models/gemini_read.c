@@ -83,9 +83,10 @@ static bool read_media(struct contents *c, json_ref v, bool is_inline, struct pa
                        struct err *err)
 {
     const struct json *j = c->r->json;
-    struct str type = STR_NONE;
+    struct str type = STR_NONE, url = STR_NONE;
     struct part *part;
     enum part_kind kind;
+    const char *what;
 
     if (!read_str(c, either(j, v, "mimeType", "mime_type"), ".mimeType", &type, err))
         return false;
@@ -102,9 +103,10 @@ static bool read_media(struct contents *c, json_ref v, bool is_inline, struct pa
                   err))
         return false;
     if (!is_inline) {
-        if (!read_str(c, either(j, v, "fileUri", "file_uri"), ".fileData.fileUri", &part->url, err))
+        if (!read_str(c, either(j, v, "fileUri", "file_uri"), ".fileData.fileUri", &url, err))
             return false;
-        return part->url.len || expected(c, ".fileData.fileUri", "a string", err);
+        what = url.len ? part_take_url(part, url) : "a string";
+        return !what || expected(c, ".fileData.fileUri", what, err);
     }
     if (!read_str(c, either(j, v, "data", "data"), ".inlineData.data", &part->data, err))
         return false;

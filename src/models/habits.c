@@ -67,12 +67,12 @@ bool habits_path(struct arena *arena, const struct model *model, struct str path
                  struct err *err)
 {
     const struct provider *p = model->provider;
-    bool v1 = str_ends(p->url.path, STR("/v1"));
     struct buf b;
 
     *out = path;
     if (p->kind != KIND_AZURE)
         return true;
+    bool v1 = str_ends(p->url.path, STR("/v1"));
     buf_init(&b, arena, 3 * model->remote_name.len + path.len + p->api_version.len + 64);
     if (!v1) {
         if (!str_ends(p->url.path, STR("/openai")))
@@ -173,11 +173,11 @@ static bool is_zero(const struct json *j, json_ref v)
     return str_eq(json_raw(j, v), STR("0")) || str_eq(json_raw(j, v), STR("\"0\""));
 }
 
-/* In the order of struct habits_reply. */
+/* In the order of struct habits_reply, what nearly all have first: a member is compared with one after the other. */
 static const struct str reply_keys[] = {
-    {"error", 5},  {"error_code", 10}, {"error_msg", 9}, {"message", 7},
-    {"object", 6}, {"choices", 7},     {"data", 4},      {"code", 4},
-    {"type", 4},   {"usage", 5},       {"timings", 7},   {"x_groq", 6},
+    {"id", 2},    {"object", 6},      {"model", 5},     {"choices", 7}, {"usage", 5},
+    {"error", 5}, {"error_code", 10}, {"error_msg", 9}, {"message", 7}, {"data", 4},
+    {"code", 4},  {"type", 4},        {"timings", 7},   {"x_groq", 6},
 };
 _Static_assert(sizeof(struct habits_reply) == ARRAY_LEN(reply_keys) * sizeof(json_ref),
                "a key a member");
@@ -188,7 +188,8 @@ void habits_reply_read(const struct json *j, json_ref root, struct habits_reply 
 
     json_pick(j, root, reply_keys, found, ARRAY_LEN(reply_keys));
     for (size_t i = 0; i < ARRAY_LEN(reply_keys); i++)
-        found[i] = json_kind(j, found[i]) == JSON_NULL ? 0 : found[i];
+        if (found[i] && json_kind(j, found[i]) == JSON_NULL)
+            found[i] = 0;
     memcpy(out, found, sizeof *out);
 }
 

@@ -21,8 +21,8 @@ void habits_write_thinking(struct json_writer *w, const struct conversation *in,
 
 /* What is looked at of an answer, or of an event of one, in one pass: 0 what is absent or null. */
 struct habits_reply {
-    json_ref error, error_code, error_msg, message, object, choices, data, code, type, usage,
-        timings, x_groq;
+    json_ref id, object, model, choices, usage, error, error_code, error_msg, message, data, code,
+        type, timings, x_groq;
 };
 void habits_reply_read(const struct json *j, json_ref root, struct habits_reply *out);
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/spin.h"
 #include "base/table.h"
 
@@ -179,6 +180,43 @@ enum admission deployment_admit(struct deployment *d, int64_t in_flight_max, mon
     return answer;
 }
 
+/* How it stood before something was noted, and stands now: told when the lock is free again. */
+struct turned {
+    enum breaker before, now;
+    mono_ns open_until;
+    uint32_t in_row;
+};
+
+static struct turned turned_from(const struct deployment *d)
+{
+    return (struct turned){.before = d->breaker};
+}
+
+static void note_turned(struct turned *t, const struct deployment *d)
+{
+    t->now = d->breaker;
+    t->open_until = d->open_until;
+    t->in_row = d->in_row;
+}
+
+static COLD void tell_open(const struct deployment *d, const struct turned *t, mono_ns now)
+{
+    int64_t ms = (t->open_until - now) / MILLISECOND;
+
+    log_warn("model \"" STR_FMT "\" rests for %" PRId64 " ms: %" PRIu32
+             " failure%s in a row; whoever has no other candidate is refused",
+             STR_ARG(d->name), ms, t->in_row, t->in_row == 1 ? "" : "s");
+}
+
+/* Once each time that it begins to rest or is back; what half-open probes find is told as one of both. */
+static void tell_turned(const struct deployment *d, const struct turned *t, mono_ns now)
+{
+    if (t->now == BREAKER_OPEN && t->before != BREAKER_OPEN)
+        tell_open(d, t, now);
+    if (t->now == BREAKER_CLOSED && t->before != BREAKER_CLOSED)
+        log_info("model \"" STR_FMT "\" answers again", STR_ARG(d->name));
+}
+
 static void close_now(struct deployment *d)
 {
     d->breaker = BREAKER_CLOSED;
@@ -189,9 +227,12 @@ static void close_now(struct deployment *d)
 void deployment_done(struct deployment *d, enum fared how, const struct breaker_rules *rules,
                      mono_ns now)
 {
+    struct turned turned;
+
     if (!d)
         return;
     spin_lock(&d->lock);
+    turned = turned_from(d);
     ASSERT(d->in_flight > 0);
     d->in_flight--;
     if (how != FARED_NEITHER)
@@ -204,7 +245,10 @@ void deployment_done(struct deployment *d, enum fared how, const struct breaker_
         d->probing = false; /* it proved nothing: the next one is the probe */
     else if (d->breaker == BREAKER_CLOSED && how == FARED_ILL && is_sick(d, rules))
         open_now(d, rules, now);
+    note_turned(&turned, d);
     spin_unlock(&d->lock);
+    if (turned.now != turned.before)
+        tell_turned(d, &turned, now);
 }
 
 /* Open until two probes later at least, so that no request finds out what a probe knows already. */
@@ -221,16 +265,22 @@ static void probed_ill(struct deployment *d, const struct probe_rules *rules, mo
 void deployment_probed(struct deployment *d, bool well, const struct probe_rules *rules,
                        mono_ns now)
 {
+    struct turned turned;
+
     if (!d)
         return;
     spin_lock(&d->lock);
+    turned = turned_from(d);
     if (!well) {
         probed_ill(d, rules, now);
     } else if (d->breaker != BREAKER_CLOSED && !d->probing && now >= d->open_until) {
         close_now(d);
         d->in_row = 0;
     }
+    note_turned(&turned, d);
     spin_unlock(&d->lock);
+    if (turned.now != turned.before)
+        tell_turned(d, &turned, now);
 }
 
 void deployment_park(struct deployment *d, mono_ns until)

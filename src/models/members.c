@@ -1,5 +1,7 @@
 #include "models/members.h"
 
+#include <stdio.h>
+
 #define PLACE_MAX 200 /* of a place in an error's text */
 
 json_ref member(const struct json *j, json_ref object, const char *key)
@@ -29,6 +31,14 @@ bool at_error(const struct at *at, const char *expected, struct err *err)
     buf_init_fixed(&place, memory, sizeof memory);
     put_place(&place, at);
     return err_set(err, ERR_INVALID, STR_FMT ": %s", STR_ARG(buf_view(&place)), expected);
+}
+
+bool at_expected(const struct at *at, const char *what, struct err *err)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "expected %s", what);
+    return at_error(at, text, err);
 }
 
 struct str at_text(struct arena *arena, const struct at *at)

@@ -17,6 +17,7 @@ struct at {
 json_ref member(const struct json *j, json_ref object, const char *key); /* 0: absent or null */
 /* ERR_INVALID "messages.2.role: expected a string". */
 COLD bool at_error(const struct at *at, const char *expected, struct err *err);
+COLD bool at_expected(const struct at *at, const char *what, struct err *err); /* "…: expected …" */
 struct str at_text(struct arena *arena, const struct at *at); /* ptr NULL: no memory */
 
 bool member_text(const struct field_reader *r, json_ref object, const struct at *at,

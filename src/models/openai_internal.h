@@ -142,6 +142,13 @@ bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, str
     MUST_CHECK; /* quoted */
 const char *openai_finish_name(enum finish_reason finish, bool functions);
 void openai_write_usage(struct json_writer *w, const struct usage *usage);
+
+/* ---- usage that a provider left out, for clients whose dialect it speaks (uncounted.c) ---- */
+
+bool usage_is_left_out(const struct chat_meter *meter);
+/* The event of a stream that says the estimate that is charged, and that it is one. */
+bool uncounted_event(struct arena *arena, const struct chat_meter *meter, size_t prompt_bytes,
+                     struct str *out, struct err *err) MUST_CHECK;
 void openai_write_error(struct buf *out, int status, const char *code, const struct err *err);
 void openai_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err);
 /* The list of "logprobs.content" (and "refusal"), of pieces put together. */

@@ -37,15 +37,15 @@ static bool read_image(struct field_reader *r, json_ref v, struct part *part,
     json_ref image = json_get(r->json, v, STR("image_url"));
     json_ref url = json_kind(r->json, image) == JSON_STRING ? image /* some clients write it so */
                                                             : json_get(r->json, image, STR("url"));
+    const char *expected;
     struct str text;
 
     if (!text_of(r, url, true, &text, at, "image_url.url", err) ||
         !text_of(r, json_get(r->json, image, STR("detail")), false, &part->detail, at,
                  "image_url.detail", err))
         return false;
-    if (!data_url_read(text, &part->media_type, &part->data))
-        part->url = text;
-    return true;
+    expected = part_take_url(part, text);
+    return !expected || wrong(at, "image_url.url", expected, err);
 }
 
 static bool read_audio(struct field_reader *r, json_ref v, struct part *part,
@@ -69,6 +69,7 @@ static bool read_file(struct field_reader *r, json_ref v, struct part *part, con
                       struct err *err)
 {
     json_ref file = json_get(r->json, v, STR("file"));
+    const char *expected;
     struct str data = STR_NONE;
 
     if (json_kind(r->json, file) != JSON_OBJECT)
@@ -82,11 +83,15 @@ static bool read_file(struct field_reader *r, json_ref v, struct part *part, con
         return false;
     if (!data.ptr && !part->file_id.ptr)
         return wrong(at, "file", "file_data or file_id", err);
-    if (data.ptr && !data_url_read(data, &part->media_type, &part->data)) {
+    if (!data.ptr)
+        return true;
+    expected = part_take_url(part, data);
+    if (part->url.ptr) {
+        part->url = STR_NONE;
         part->media_type = STR("application/pdf"); /* bare base64: what the field was made for */
         part->data = data;
     }
-    return true;
+    return !expected || wrong(at, "file.file_data", expected, err);
 }
 
 static enum part_kind kind_of(struct str type)
@@ -202,16 +207,39 @@ static bool read_signature(struct field_reader *r, json_ref v, struct part *call
                    at, "extra_content.google.thought_signature", err);
 }
 
+/* A tool whose input is text: a call like any other to who knows no such tools, else as it came. */
+static bool read_custom_call(struct field_reader *r, json_ref v, struct part *call,
+                             const struct place *at, struct err *err)
+{
+    json_ref custom = json_get(r->json, v, STR("custom"));
+    json_ref input = json_get(r->json, custom, STR("input"));
+
+    if (json_kind(r->json, input) != JSON_STRING)
+        return wrong(at, "custom.input", "a string", err);
+    call->custom = json_raw(r->json, v);
+    call->arguments =
+        arena_fmt(r->arena, "{\"input\":" STR_FMT "}", STR_ARG(json_raw(r->json, input)));
+    r->to->prompt_bytes += call->arguments.len;
+    if (!call->arguments.ptr)
+        return err_arena(err, r->arena);
+    return text_of(r, json_get(r->json, v, STR("id")), true, &call->id, at, "id", err) &&
+           text_of(r, json_get(r->json, custom, STR("name")), true, &call->name, at, "custom.name",
+                   err);
+}
+
 static bool read_tool_call(struct field_reader *r, json_ref v, const struct place *at,
                            struct part ***tail, struct err *err)
 {
     json_ref function = openai_given(r->json, v, STR("function"));
     struct str type = json_raw(r->json, json_get(r->json, v, STR("type")));
-    bool is_other = type.len && !str_eq(type, STR("\"function\""));
+    bool is_custom = str_eq(type, STR("\"custom\""));
+    bool is_other = type.len && !is_custom && !str_eq(type, STR("\"function\""));
     struct part *call = part_add(r->arena, tail, is_other ? PART_OTHER : PART_TOOL_CALL);
 
     if (!call)
         return err_arena(err, r->arena);
+    if (is_custom)
+        return read_custom_call(r, v, call, at, err);
     if (is_other) {
         call->extra = json_raw(r->json, v);
         call->name = STR("tool_call");

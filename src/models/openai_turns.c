@@ -204,8 +204,8 @@ static void write_call(struct openai_writing *o, const struct part *call)
 {
     struct json_writer *w = &o->w;
 
-    if (call->kind == PART_OTHER) {
-        jw_raw(w, call->extra);
+    if (call->kind == PART_OTHER || (o->same_family && call->custom.len)) {
+        jw_raw(w, call->kind == PART_OTHER ? call->extra : call->custom);
         return;
     }
     jw_object(w);

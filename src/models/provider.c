@@ -11,6 +11,7 @@
 
 #include "models/dialect.h"
 #include "models/habits.h"
+#include "models/openai_internal.h"
 #include "models/upstream.h"
 
 #define SCRATCH_SLACK MIB         /* beside an event: its index, decoded texts */
@@ -32,7 +33,8 @@ struct ask {
     struct str error_data; /* of the event that said the stream has failed */
     struct err *failure;   /* found behind good bytes: told at the next call */
     bool client_wants_usage;
-    bool relayed; /* some bytes have been given out */
+    size_t prompt_bytes; /* for the estimate of what the provider did not count */
+    bool relayed;        /* some bytes have been given out */
 };
 
 /* ---- listening by the dialect's reader ---- */
@@ -137,6 +139,16 @@ static bool keep(struct ask *ask, struct str raw, struct str *out, struct err *e
     return buf_finish(&ask->gathered, out, err);
 }
 
+/* Who asked for usage is told the estimate where the provider has none. */
+static bool keep_estimate(struct ask *ask, struct str *out, struct err *err)
+{
+    struct str event;
+
+    return ask->dialect || !ask->client_wants_usage || !usage_is_left_out(&ask->answer->meter) ||
+           (uncounted_event(ask->arena, &ask->answer->meter, ask->prompt_bytes, &event, err) &&
+            keep(ask, event, out, err));
+}
+
 static bool take_events(struct answer *answer, struct str *out, struct err *err)
 {
     struct ask *ask = answer->own;
@@ -148,6 +160,8 @@ static bool take_events(struct answer *answer, struct str *out, struct err *err)
                          : !chat_read_event(ask->arena, &event, ask->client_wants_usage,
                                             &answer->meter, &drop, err))
             return err_wrap(err, "provider \"" STR_FMT "\"", STR_ARG(ask->provider->name));
+        if (answer->meter.done && !keep_estimate(ask, out, err))
+            return false;
         if (!drop && !keep(ask, event.raw, out, err))
             return false;
         if (answer->meter.failed)
@@ -230,7 +244,7 @@ static NOINLINE bool give_end(struct answer *answer, struct str *out, bool *last
     if (!at_end(answer, &failure))
         return hold_back(ask, *out, &failure, err);
     *last = true;
-    return true;
+    return keep_estimate(ask, out, err);
 }
 
 /* What has just been read, or the end, to whole events. */
@@ -377,7 +391,8 @@ static struct answer *new_answer(struct arena *arena, const struct model *model,
                         .arena = arena,
                         .provider = provider,
                         .dialect = question->chat ? NULL : provider->dialect,
-                        .client_wants_usage = question->chat && question->chat->include_usage};
+                        .client_wants_usage = question->chat && question->chat->include_usage,
+                        .prompt_bytes = question->chat ? question->chat->prompt_bytes : 0};
     answer->provider = provider->name;
     answer->remote_model = model->remote_name;
     answer->end = end_ask;

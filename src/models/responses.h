@@ -17,7 +17,8 @@ struct responses_search {
     struct str ids;    /* raw array of names or ids */
     struct str filter; /* as knowledge bases have it; may be empty */
     int64_t most;      /* passages; 0: not said */
-    bool shows;        /* the results are part of the answer */
+    struct store_ranking ranking;
+    bool shows; /* the results are part of the answer */
     bool done;
     struct str query;
     struct responses_hit {

@@ -47,34 +47,44 @@ static bool read_words(struct gathering *g, json_ref v, const struct at *at, str
 static bool read_image(struct gathering *g, json_ref v, const struct at *at, struct part *part,
                        struct err *err)
 {
-    if (!member_text(g->r, v, &(struct at){at, "image_url", 0}, &part->url, err) ||
+    struct str url = STR_NONE;
+    const char *expected;
+
+    if (!member_text(g->r, v, &(struct at){at, "image_url", 0}, &url, err) ||
         !member_text(g->r, v, &(struct at){at, "file_id", 0}, &part->file_id, err) ||
         !member_text(g->r, v, &(struct at){at, "detail", 0}, &part->detail, err))
         return false;
-    if (!part->url.ptr && !part->file_id.ptr)
+    if (!url.ptr && !part->file_id.ptr)
         return at_error(&(struct at){at, "image_url", 0}, "expected a string", err);
-    if (part->url.ptr && data_url_read(part->url, &part->media_type, &part->data))
-        part->url = STR_NONE;
     count(g, MEDIA_BYTES);
-    return true;
+    expected = url.ptr ? part_take_url(part, url) : NULL;
+    return !expected || at_expected(&(struct at){at, "image_url", 0}, expected, err);
 }
 
 static bool read_file(struct gathering *g, json_ref v, const struct at *at, struct part *part,
                       struct err *err)
 {
-    struct str data = STR_NONE;
+    struct str data = STR_NONE, url = STR_NONE;
+    const char *expected = NULL, *field = "file_data";
 
     if (!member_text(g->r, v, &(struct at){at, "file_data", 0}, &data, err) ||
-        !member_text(g->r, v, &(struct at){at, "file_url", 0}, &part->url, err) ||
+        !member_text(g->r, v, &(struct at){at, "file_url", 0}, &url, err) ||
         !member_text(g->r, v, &(struct at){at, "file_id", 0}, &part->file_id, err) ||
         !member_text(g->r, v, &(struct at){at, "filename", 0}, &part->file_name, err))
         return false;
-    if (!data.ptr && !part->url.ptr && !part->file_id.ptr)
+    if (!data.ptr && !url.ptr && !part->file_id.ptr)
         return at_error(at, "expected file_data, file_url or file_id", err);
-    if (data.ptr && !data_url_read(data, &part->media_type, &part->data))
-        part->data = data;
+    if (data.ptr)
+        expected = part_take_url(part, data);
+    if (part->url.ptr)
+        part->data = data; /* bare base64 */
+    part->url = STR_NONE;
+    if (!expected && url.ptr) {
+        field = "file_url";
+        expected = part_take_url(part, url);
+    }
     count(g, MEDIA_BYTES);
-    return true;
+    return !expected || at_expected(&(struct at){at, field, 0}, expected, err);
 }
 
 static bool read_audio(struct gathering *g, json_ref v, const struct at *at, struct part *part,

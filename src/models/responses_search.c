@@ -32,6 +32,9 @@ static bool write_comparison(const struct json *j, json_ref v, struct str type,
     json_ref key = json_get(j, v, STR("key")), value = json_get(j, v, STR("value"));
     const char *name = operator_of(type);
 
+    if (json_count(j, v) > 3)
+        return err_set(err, ERR_INVALID,
+                       "filters: expected nothing but \"type\", \"key\" and \"value\"");
     if (!name)
         return err_set(err, ERR_INVALID,
                        "filters: type \"" STR_FMT
@@ -90,20 +93,48 @@ bool responses_filter(struct arena *arena, const struct json *j, json_ref v, str
     return write_filter(arena, j, v, 0, &w, err) && buf_finish(&b, out, err);
 }
 
-bool responses_check_ranking(struct arena *arena, const struct json *j, json_ref ranking,
-                             struct err *err)
+static bool read_ranker(struct arena *arena, const struct json *j, json_ref v,
+                        struct store_ranking *out, struct err *err)
 {
-    json_ref said = json_get(j, ranking, STR("ranker")),
-             bar = json_get(j, ranking, STR("score_threshold"));
-    struct str ranker = STR("auto");
-    double least = 0;
+    struct str name;
 
-    if (said && (!json_str(j, said, arena, &ranker) ||
-                 (!str_eq(ranker, STR("auto")) && !str_eq(ranker, STR("none")))))
-        return err_set(err, ERR_INVALID, "ranking_options.ranker: expected \"auto\" or \"none\"");
-    if (bar && (!json_f64(j, bar, &least) || least > 0))
-        return err_set(err, ERR_INVALID,
-                       "ranking_options.score_threshold: scores have no common scale: expected 0");
+    if (!json_str(j, v, arena, &name) ||
+        (!str_eq(name, STR("auto")) && !str_eq(name, STR("none")) &&
+         !str_eq(name, STR("default-2024-11-15"))))
+        return err_set(
+            err, ERR_INVALID,
+            "ranking_options.ranker: expected \"auto\", \"default-2024-11-15\" or \"none\"");
+    out->unranked = str_eq(name, STR("none"));
+    return true;
+}
+
+bool responses_read_ranking(struct arena *arena, const struct json *j, json_ref v,
+                            struct store_ranking *out, struct err *err)
+{
+    *out = (struct store_ranking){0};
+    if (v && json_kind(j, v) != JSON_NULL && json_kind(j, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "ranking_options: expected an object");
+    for (json_ref m = json_first(j, v); m; m = json_next(j, m)) {
+        struct str key = json_key_raw(j, m);
+
+        if (json_kind(j, m) == JSON_NULL)
+            continue;
+        if (str_eq(key, STR("ranker"))) {
+            if (!read_ranker(arena, j, m, out, err))
+                return false;
+        } else if (str_eq(key, STR("score_threshold"))) {
+            if (!json_f64(j, m, &out->least) || !(out->least >= 0 && out->least <= 1))
+                return err_set(err, ERR_INVALID,
+                               "ranking_options.score_threshold: expected a number from 0 to 1");
+        } else if (str_eq(key, STR("hybrid_search"))) {
+            return err_set(err, ERR_INVALID,
+                           "ranking_options.hybrid_search: words and vectors are weighed as "
+                           "learned, or as knowledge.vector_weight says");
+        } else {
+            return err_set(err, ERR_INVALID, "ranking_options." STR_FMT ": not known",
+                           STR_ARG(str_slice(key, 0, 40)));
+        }
+    }
     return true;
 }
 
@@ -141,7 +172,7 @@ static bool read_members(struct field_reader *r, json_ref v, struct responses_se
             if (!responses_filter(r->arena, j, m, &out->filter, err))
                 return false;
         } else if (str_eq(key, STR("ranking_options"))) {
-            if (!responses_check_ranking(r->arena, j, m, err))
+            if (!responses_read_ranking(r->arena, j, m, &out->ranking, err))
                 return false;
         } else if (str_eq(key, STR("max_num_results"))) {
             if (!json_i64(j, m, &out->most) || out->most < 1 || out->most > RESULTS_MAX)
@@ -200,6 +231,9 @@ bool responses_search_wish(struct arena *arena, const struct responses_search *s
         jw_key(&w, "filter"), jw_raw(&w, search->filter);
     if (search->most > 0)
         jw_key(&w, "passages"), jw_i64(&w, search->most);
+    jw_key(&w, "score_threshold"), jw_f64(&w, search->ranking.least);
+    if (search->ranking.unranked)
+        jw_key(&w, "ranker"), jw_cstr(&w, "none");
     jw_object_end(&w);
     jw_object_end(&w);
     return buf_finish(&b, &text, err) && (*out = json_parse(arena, text, err)) != NULL;
@@ -207,19 +241,13 @@ bool responses_search_wish(struct arena *arena, const struct responses_search *s
 
 /* ---- how it is told ---- */
 
-static void write_text(struct json_writer *w, const char *key, struct str text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 static void write_hit(struct json_writer *w, const struct responses_hit *hit)
 {
     jw_object(w);
-    write_text(w, "file_id", hit->file);
-    write_text(w, "filename", hit->name);
-    jw_key(w, "score"), jw_f64(w, (double)(int64_t)(hit->score * 1000) / 1000);
-    write_text(w, "text", hit->text);
+    jw_text(w, "file_id", hit->file);
+    jw_text(w, "filename", hit->name);
+    jw_key(w, "score"), jw_f64(w, (double)(int64_t)(hit->score * 10000) / 10000);
+    jw_text(w, "text", hit->text);
     jw_key(w, "attributes");
     jw_raw(w, hit->attributes.len > 0 ? hit->attributes : STR("{}"));
     jw_object_end(w);
@@ -262,10 +290,10 @@ bool responses_search_cited(const struct responses_search *search, size_t i, str
     buf_init(&b, arena, 8 * KIB);
     jw_init(&w, &b);
     jw_object(&w);
-    write_text(&w, "type", STR("file_citation"));
+    jw_text(&w, "type", STR("file_citation"));
     jw_key(&w, "index"), jw_u64(&w, utf8_count(str_slice(text, 0, at)));
-    write_text(&w, "file_id", hit->file);
-    write_text(&w, "filename", hit->name);
+    jw_text(&w, "file_id", hit->file);
+    jw_text(&w, "filename", hit->name);
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }

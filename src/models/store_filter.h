@@ -7,7 +7,12 @@
 /* Comparison and compound filters of the dialect as a filter of knowledge bases; "" for none. */
 bool responses_filter(struct arena *arena, const struct json *j, json_ref v, struct str *out,
                       struct err *err) MUST_CHECK;
-bool responses_check_ranking(struct arena *arena, const struct json *j, json_ref ranking,
-                             struct err *err) MUST_CHECK;
+/* "ranking_options": absent, as the dialect has it when nothing is said. */
+struct store_ranking {
+    double least;  /* score_threshold, 0 to 1 */
+    bool unranked; /* ranker: none */
+};
+bool responses_read_ranking(struct arena *arena, const struct json *j, json_ref v,
+                            struct store_ranking *out, struct err *err) MUST_CHECK;
 
 #endif
