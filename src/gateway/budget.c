@@ -9,7 +9,7 @@ static void explain_refusal(struct request *req)
     req->retry_after = req->hold.retry_after;
 }
 
-/* No tokenizer makes more tokens than bytes. */
+/* As many as a budget holds the price of. */
 static int64_t tokens_worst(const struct request *req)
 {
     int64_t out =
@@ -17,7 +17,7 @@ static int64_t tokens_worst(const struct request *req)
 
     if (req->conversation && ask_is_whole(req->conversation->kind))
         out = 0; /* vectors and scores are not made of tokens */
-    return (int64_t)req->chat.prompt_bytes + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
+    return chat_prompt_worst(&req->chat) + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
 }
 
 bool hold_budget(struct request *req, struct err *err)

@@ -10,55 +10,6 @@
 
 /* ---- what it needs ---- */
 
-static uint32_t part_needs(struct str type)
-{
-    if (str_eq(type, STR("image_url")))
-        return CAN_IMAGES;
-    if (str_eq(type, STR("input_audio")))
-        return CAN_AUDIO;
-    return str_eq(type, STR("file")) ? CAN_FILES : 0;
-}
-
-static uint32_t message_needs(const struct json *j, json_ref message)
-{
-    json_ref content = json_get(j, message, STR("content"));
-    uint32_t needs = 0;
-
-    if (json_kind(j, content) != JSON_ARRAY)
-        return 0;
-    for (json_ref part = json_first(j, content); part; part = json_next(j, part)) {
-        struct str type = json_raw(j, json_get(j, part, STR("type")));
-
-        if (type.len > 2)
-            needs |= part_needs(str_slice(type, 1, type.len - 1));
-    }
-    return needs;
-}
-
-static bool has_items(const struct json *j, struct str name)
-{
-    return json_first(j, json_get(j, json_root(j), name)) != 0;
-}
-
-/* Of a chat completion, from its index alone. */
-static uint32_t chat_needs(const struct chat_request *chat)
-{
-    const struct json *j = chat->json;
-    json_ref format = json_get(j, json_root(j), STR("response_format"));
-    struct str type = json_raw(j, json_get(j, format, STR("type")));
-    uint32_t needs = CAN_CHAT;
-
-    for (json_ref m = json_first(j, chat->messages); m; m = json_next(j, m))
-        needs |= message_needs(j, m);
-    if (has_items(j, STR("tools")))
-        needs |= CAN_TOOLS;
-    if (str_eq(type, STR("\"json_object\"")))
-        needs |= CAN_JSON;
-    if (str_eq(type, STR("\"json_schema\"")))
-        needs |= CAN_SCHEMA;
-    return needs | (chat->n > 1 ? CAN_CHOICES : 0);
-}
-
 static uint32_t parts_needs(const struct part *part)
 {
     uint32_t needs = 0;
@@ -195,7 +146,7 @@ bool candidates_find(struct request *req, struct err *err)
 
     req->needs = req->facts          ? req->facts->needs
                  : req->conversation ? conversation_needs(req->conversation)
-                                     : chat_needs(&req->chat);
+                                     : req->chat.needs;
     ask.values[MATCH_MODEL] = req->chat.model;
     ask.values[MATCH_TENANT] = req->who->tenant;
     ask.values[MATCH_TEAM] = req->who->team;

@@ -10,6 +10,12 @@ struct gateway;
 struct telemetry; /* gateway/telemetry.h */
 struct traces;    /* gateway/traces.h */
 
+/* What a kept answer was made from, as it is now for who asks. */
+enum made_from {
+    MADE_STANDS,
+    MADE_CHANGED,    /* gone, changed, or not theirs to read: the answer is not given */
+    MADE_UNREADABLE, /* what is written down of it is damaged: nobody knows, so the answer goes */
+};
 struct gateway_options {
     struct accounts *accounts;
     struct audit_bodies *bodies;       /* NULL: nothing is kept, nobody is named */
@@ -20,7 +26,7 @@ struct gateway_options {
     /* Whether what kept answers were made from still stands, for who asks: `sources`, lines of request.sources. NULL:
      * nobody answers from documents. */
     SUSPENDS bool (*stands)(void *ctx, struct arena *arena, struct str sources,
-                            const struct principal *who, bool *out, struct err *err);
+                            const struct principal *who, enum made_from *out, struct err *err);
     void *stands_ctx;
 };
 bool gateway_new(const struct gateway_options *options, struct gateway **out, struct err *err)

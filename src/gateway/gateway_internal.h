@@ -16,7 +16,7 @@ struct gateway {
     struct snapshot *config;
     struct responses_store *responses; /* NULL: no answers are kept */
     SUSPENDS bool (*stands)(void *ctx, struct arena *arena, struct str sources,
-                            const struct principal *who, bool *out, struct err *err);
+                            const struct principal *who, enum made_from *out, struct err *err);
     void *stands_ctx;
     _Atomic uint64_t requests; /* ids count on from here, mixed with the seed */
     uint64_t id_seed, trace_seed;
@@ -27,16 +27,19 @@ struct gateway {
 
 void request_id_write(char out[REQUEST_ID_TEXT], uint64_t id);
 struct str request_model_shown(const struct request *req); /* as asked for, cut */
-/* Who answered or was asked last; "weir": from documents; empty: nobody. */
-struct str request_provider(const struct request *req);
-struct str request_remote_model(const struct request *req); /* its name for the model */
+/* Who answered or was asked last; provider "weir": from documents; empty: nobody. */
+struct speaker {
+    struct str deployment; /* the catalogue's */
+    struct str provider;
+    struct str remote_model; /* its name for the model */
+};
+struct speaker request_speaker(const struct request *req);
 bool request_is_named_by_routes(const struct request *req);
-struct str request_deployment(
-    const struct request *req); /* the catalogue's; empty: nobody was asked */
 
 /* ---- steps, a file each; the table that orders them is in pipeline.c ---- */
 SUSPENDS bool authenticate(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool parse_body(struct request *req, struct err *err) MUST_CHECK;
+bool may_have_subject(const struct request *req); /* else name_subject() has nothing to do */
 bool name_subject(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool look_up_answer(struct request *req, struct err *err) MUST_CHECK;
@@ -59,12 +62,26 @@ SUSPENDS bool count_gemini(struct request *req, struct err *err) MUST_CHECK;
 /* The prompt's tokens by its bytes as the answer, under this name and marked as an estimate: no tokenizer of a model
  * that may stand anywhere is at hand. */
 bool answer_estimate(struct request *req, struct str name, struct err *err) MUST_CHECK;
-void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena);
+void gemini_write_model(struct json_writer *w, const struct request *req,
+                        const struct model *model);
 bool gemini_write_models(struct json_writer *w, struct request *req, struct err *err) MUST_CHECK;
 bool request_may_ask(const struct request *req, const struct model *model); /* list.c */
 /* What the key may name: models, and names that routes alone have, as models of the house. */
 bool list_offered(struct request *req, const struct model ***out, size_t *count, struct err *err)
     MUST_CHECK;
+struct list {
+    const struct model **models;
+    size_t count;
+};
+size_t list_find(const struct list *list, struct str name); /* its place; count: not in it */
+/* The query's parameter of this name: 1 to 1000, without it 1000. */
+bool list_page_size(struct request *req, struct str name, size_t *out, struct err *err) MUST_CHECK;
+/* "weir" with lifecycle and successor, of who is not simply active. */
+void list_write_lifecycle(struct json_writer *w, const struct catalogue *c,
+                          const struct model *model);
+void anthropic_write_model(struct json_writer *w, const struct request *req,
+                           const struct model *model);
+bool anthropic_write_models(struct json_writer *w, struct request *req, struct err *err) MUST_CHECK;
 
 /* ---- for whoever calls models (call.c) ---- */
 struct model_question question_of(struct request *req);
@@ -141,8 +158,8 @@ SUSPENDS void request_trace_end(struct request *req, const struct err *why);
 /* The fields of our replies; values live in `text` or longer than the reply. */
 struct reply_head {
     struct http_reply reply;
-    struct http_field fields[24];
-    char text[384]; /* id, numbers, times, a price */
+    struct http_field fields[28];
+    char text[512]; /* id, numbers, times, a price */
     struct buf values;
 };
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known);

@@ -75,10 +75,27 @@ static void write_methods(struct json_writer *w, const struct model *model)
     jw_array_end(w);
 }
 
-void gemini_write_model(struct json_writer *w, const struct model *model, struct arena *arena)
+/* Its SDKs keep no members that they do not know: what matters stands in words too. */
+static void write_life(struct json_writer *w, const struct request *req, const struct model *model)
+{
+    const struct model *next = catalogue_successor(req->config->catalogue, model);
+    struct str text = STR("A preview.");
+
+    if (model->lifecycle == LIFE_ACTIVE)
+        return;
+    if (model->lifecycle == LIFE_DEPRECATED)
+        text = next ? arena_fmt(req->arena, "Deprecated: ask for \"" STR_FMT "\" instead.",
+                                STR_ARG(next->name))
+                    : STR("Deprecated.");
+    jw_key(w, "description");
+    jw_str(w, text.ptr ? text : STR("Deprecated."));
+    list_write_lifecycle(w, req->config->catalogue, model);
+}
+
+void gemini_write_model(struct json_writer *w, const struct request *req, const struct model *model)
 {
     jw_object(w);
-    write_name(w, model, arena);
+    write_name(w, model, req->arena);
     jw_key(w, "version");
     jw_cstr(w, "1");
     if (model->window > 0) {
@@ -88,22 +105,36 @@ void gemini_write_model(struct json_writer *w, const struct model *model, struct
     jw_key(w, "outputTokenLimit");
     jw_i64(w, model->output_tokens_max);
     write_methods(w, model);
+    write_life(w, req, model);
     jw_object_end(w);
 }
 
+/* A page's token is the name of the last model before it. */
 bool gemini_write_models(struct json_writer *w, struct request *req, struct err *err)
 {
-    const struct model **models;
-    size_t count;
+    struct str token = http_query(req->arena, http_head(req->http)->query, STR("pageToken"));
+    struct list list;
+    size_t size, from = 0;
 
-    if (!list_offered(req, &models, &count, err))
+    if (!list_offered(req, &list.models, &list.count, err) ||
+        !list_page_size(req, STR("pageSize"), &size, err))
         return false;
+    if (token.len) {
+        from = list_find(&list, token) + 1;
+        if (from > list.count)
+            return err_set(err, ERR_INVALID, "pageToken: not one that this list gave");
+    }
+    size = MIN_OF(size, list.count - from);
     jw_object(w);
     jw_key(w, "models");
     jw_array(w);
-    for (size_t i = 0; i < count; i++)
-        gemini_write_model(w, models[i], req->arena);
+    for (size_t i = from; i < from + size; i++)
+        gemini_write_model(w, req, list.models[i]);
     jw_array_end(w);
+    if (from + size < list.count) {
+        jw_key(w, "nextPageToken");
+        jw_str(w, list.models[from + size - 1]->name);
+    }
     jw_object_end(w);
     return true;
 }

@@ -18,12 +18,27 @@ static struct response_owner owner_of(const struct request *req)
 
 /* ---- what they stand on ---- */
 
+/* It may be of a document that is gone. What went on from it goes too. An item is one of an answer that is asked for
+ * by its own id, and goes then. */
+static SUSPENDS bool drop_unreadable(const struct gateway *g, struct str id, struct err *err)
+{
+    int64_t gone = 0;
+
+    if (!responses_drop(g->responses, id, &gone, err))
+        return false;
+    log_warn("kept answer " STR_FMT " is not given, and %" PRId64 " are gone: what is written down "
+             "of the documents it was made from is damaged",
+             STR_ARG(str_slice(id, 0, 80)), gone);
+    return true;
+}
+
 /* An answer that was made from documents, or that goes on from one, is there for as long as what it was made from stands
  * there and may be read: else it is as one that is not kept. */
 static SUSPENDS bool still_stands(struct request *req, struct str id, bool *out, struct err *err)
 {
     const struct gateway *g = req->gateway;
     struct response_owner owner = owner_of(req);
+    enum made_from found = MADE_STANDS;
     struct str sources;
 
     *out = true;
@@ -31,7 +46,10 @@ static SUSPENDS bool still_stands(struct request *req, struct str id, bool *out,
         return true;
     if (!responses_sources(g->responses, req->arena, &owner, id, &sources, err))
         return false;
-    return sources.len == 0 || g->stands(g->stands_ctx, req->arena, sources, req->who, out, err);
+    if (sources.len > 0 && !g->stands(g->stands_ctx, req->arena, sources, req->who, &found, err))
+        return false;
+    *out = found == MADE_STANDS;
+    return found != MADE_UNREADABLE || drop_unreadable(g, id, err);
 }
 
 static SUSPENDS bool check_stands(struct request *req, struct str id, struct err *err)

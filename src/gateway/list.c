@@ -1,18 +1,21 @@
-/* GET /v1/models and /v1/models/{id}; the same below /v1beta in Gemini's shape. */
+/* GET /v1/models and /v1/models/{id}, in Anthropic's shape for its clients; the same below /v1beta in Gemini's. */
 #include "gateway/gateway_internal.h"
 
 #include "base/table.h"
+#include "models/dialect.h"
 #include "models/route.h"
 
 #define LIST_PATH   STR("/v1/models")
 #define GEMINI_PATH STR("/v1beta/models")
 
-/* What is no part of OpenAI's shape stands where all of ours does. */
-static void write_lifecycle(struct json_writer *w, const struct catalogue *c,
-                            const struct model *model)
+/* What is no part of a dialect's shape stands where all of ours does. */
+void list_write_lifecycle(struct json_writer *w, const struct catalogue *c,
+                          const struct model *model)
 {
     const struct model *next = catalogue_successor(c, model);
 
+    if (model->lifecycle == LIFE_ACTIVE)
+        return;
     jw_key(w, "weir");
     jw_object(w);
     jw_key(w, "lifecycle");
@@ -36,8 +39,7 @@ static void write_model(struct json_writer *w, const struct catalogue *c, const 
     jw_i64(w, created);
     jw_key(w, "owned_by");
     jw_str(w, model->provider ? model->provider->name : STR("weir"));
-    if (model->lifecycle != LIFE_ACTIVE)
-        write_lifecycle(w, c, model);
+    list_write_lifecycle(w, c, model);
     jw_object_end(w);
 }
 
@@ -285,7 +287,9 @@ static bool write_one(struct request *req, struct json_writer *w, struct str pat
                        STR_ARG(request_model_shown(req)));
     }
     if (is_gemini)
-        gemini_write_model(w, req->model, req->arena);
+        gemini_write_model(w, req, req->model);
+    else if (req->dialect == &dialect_anthropic)
+        anthropic_write_model(w, req, req->model);
     else
         write_model(w, req->config->catalogue, req->model, req->gateway->started);
     return true;
@@ -305,7 +309,8 @@ bool list_models(struct request *req, struct err *err)
     bool is_list = str_is_empty(path) || str_eq(path, STR("/"));
     bool ok = !is_list    ? write_one(req, &w, str_slice(path, 1, path.len), is_gemini, err)
               : is_gemini ? gemini_write_models(&w, req, err)
-                          : write_all(&w, req, err);
+              : req->dialect == &dialect_anthropic ? anthropic_write_models(&w, req, err)
+                                                   : write_all(&w, req, err);
     if (!ok)
         return false;
     if (!buf_finish(&text, &body, err))

@@ -20,6 +20,7 @@ enum row {
     DURATION,
     FIRST_BYTE,
     TOKENS,
+    TOKENS_PARTS,
     COST,
     EVENTS,
     IN_FLIGHT,
@@ -54,6 +55,11 @@ static struct metric rows[ROWS] = {
                     {"model"}},
     [TOKENS] =
         {"weir_tokens", METRIC_COUNTER, "", "tokens that were paid for", {"model", "direction"}},
+    [TOKENS_PARTS] = {"weir_tokens_parts",
+                      METRIC_COUNTER,
+                      "",
+                      "of weir_tokens: cached and cache_write (in), reasoning (out), audio (both)",
+                      {"model", "part"}},
     [COST] = {"weir_cost_micro_usd",
               METRIC_COUNTER,
               "",
@@ -246,6 +252,27 @@ static void count_request(const struct request *req, const struct model_series *
     observe(req, find(DURATION, route, model, STR_NONE), took);
 }
 
+/* Few requests have any: their series are looked up when there is something to count. */
+static void count_parts(const struct request *req, struct str model)
+{
+    const struct usage *u = &req->usage;
+    const struct {
+        struct str name;
+        int64_t count;
+    } parts[] = {
+        {STR("cached"), u->tokens_cached},
+        {STR("cache_write"),
+         MAX_OF(u->tokens_cache_write, 0) + MAX_OF(u->tokens_cache_write_long, 0)},
+        {STR("reasoning"), u->tokens_reasoning},
+        {STR("audio"), MAX_OF(u->tokens_audio_in, 0) + MAX_OF(u->tokens_audio_out, 0)},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (parts[i].count > 0)
+            series_add(find(TOKENS_PARTS, model, parts[i].name, STR_NONE),
+                       (uint64_t)parts[i].count);
+}
+
 static void count_tokens(const struct request *req, const struct model_series *s)
 {
     usd_micro apart = req->attempts ? req->attempts->cost_apart : 0;
@@ -304,13 +331,12 @@ static void count_steps(const struct request *req)
     struct loop_series *own = this_loop();
     size_t from = 0;
     uint64_t root = trace_root_span(req->trace);
+    const struct trace_entry *e;
 
-    for (uint32_t i = 0; i < trace_count(req->trace); i++) {
-        const struct trace_entry *e = trace_entry(req->trace, i);
-
-        if (e->dur >= 0 && !e->leaf && e->parent == root)
-            series_observe(step_series(own, e->name, &from), e->dur);
-    }
+    for (uint32_t at = 0, run; (e = trace_run(req->trace, at, &run)); at += run)
+        for (const struct trace_entry *end = e + run; e < end; e++)
+            if (e->dur >= 0 && !e->leaf && e->parent == root)
+                series_observe(step_series(own, e->name, &from), e->dur);
 }
 
 static struct str kind_of_failure(const struct request *req, const struct err *why)
@@ -349,6 +375,8 @@ void metrics_end(const struct request *req, const struct err *why)
 
     count_request(req, s, req->label, model);
     count_tokens(req, s);
+    if (!request_is_cached(req))
+        count_parts(req, model);
     count_pace(req, s);
     count_steps(req);
     count_attempts(req, s);

@@ -31,8 +31,7 @@ static bool wish_for_search(struct request *req, struct err *err)
     if (!responses_search_wish(req->arena, asked->search, req->chat.json, req->chat.weir, &made,
                                err))
         return false;
-    req->chat.json = made;
-    req->chat.weir = json_get(made, json_root(made), STR("weir"));
+    chat_take_json(&req->chat, made);
     return true;
 }
 
@@ -49,6 +48,7 @@ static NOINLINE SUSPENDS bool read_conversation(struct request *req, struct err 
     if (!req->dialect->read_request(req->arena, json, c, err))
         return false;
     req->conversation = c;
+    c->started = req->started;
     if (req->entry && req->entry->prepare && !req->entry->prepare(req, err))
         return false;
     if (str_is_empty(c->model))
@@ -60,9 +60,9 @@ static NOINLINE SUSPENDS bool read_conversation(struct request *req, struct err 
 /* A member with a slip of the pen would do nothing, without a word. */
 static bool check_options(const struct request *req, struct err *err)
 {
-    static const char *const known[] = {"tags",   "data_class", "fallback",
-                                        "cache",  "knowledge",  "filter",
-                                        "search", "passages",   "unsupported"};
+    static const char *const known[] = {"tags",        "data_class", "fallback",       "cache",
+                                        "knowledge",   "filter",     "search",         "passages",
+                                        "unsupported", "ranker",     "score_threshold"};
 
     for (json_ref v = json_first(req->chat.json, req->chat.weir); v;
          v = json_next(req->chat.json, v)) {
@@ -74,7 +74,8 @@ static bool check_options(const struct request *req, struct err *err)
         if (i == ARRAY_LEN(known))
             return err_set(err, ERR_INVALID,
                            "weir: unknown member \"" STR_FMT "\"; it knows tags, data_class, "
-                           "fallback, cache, knowledge, filter, search, passages, unsupported",
+                           "fallback, cache, knowledge, filter, search, passages, unsupported, "
+                           "ranker, score_threshold",
                            STR_ARG(str_slice(name, 0, 40)));
     }
     return true;

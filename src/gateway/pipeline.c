@@ -39,11 +39,11 @@ static bool leads_others(const struct request *req)
 }
 
 static const struct step chat_steps[] = {
-    {"authenticate", authenticate},             /* key -> principal */
-    {"parse", parse_body},                      /* body -> what must be known of it */
-    {"subject", name_subject},                  /* whom it is asked for, and what is kept of it */
-    {"route", choose_route},                    /* name -> model, or who in the house answers it */
-    {"look_up", look_up_answer, may_be_cached}, /* what is kept, or being asked just now */
+    {"authenticate", authenticate},              /* key -> principal */
+    {"parse", parse_body},                       /* body -> what must be known of it */
+    {"subject", name_subject, may_have_subject}, /* whom it is asked for, what is kept of it */
+    {"route", choose_route},                     /* name -> model, or who in the house answers it */
+    {"look_up", look_up_answer, may_be_cached},  /* what is kept, or being asked just now */
     {"budget", hold_budget},              /* set the worst case aside before anything costs money */
     {"join", join_answer, joins_another}, /* wait for whoever asks the same */
     {"call", call_unless_known},          /* opens the answer */
@@ -77,7 +77,7 @@ static const struct step kept_steps[] = {
 /* From inside the house: who and model are given, and who asks pulls the answer (ask.c). */
 static const struct step ask_steps[] = {
     {"parse", parse_body},
-    {"subject", name_subject},
+    {"subject", name_subject, may_have_subject},
     {"budget", hold_budget},
     {"call", call_model},
 };
@@ -230,23 +230,16 @@ static struct str shown_key(const struct http_head *head)
     return value.ptr ? value : http_field(&head->fields, STR("api-key"));
 }
 
-/* Also of what is refused: a client reads errors in its own dialect. */
-static const struct dialect *dialect_of(struct str path)
-{
-    const struct gateway_entry *entry = gateway_entry_find(path);
-
-    return entry ? entry->dialect : &dialect_openai;
-}
-
+/* entry: also of what is refused, as a client reads errors in its own dialect; NULL: nobody's. */
 static void begin(struct request *req, struct http_exchange *x, struct gateway *gateway,
-                  struct str label, struct str route)
+                  const struct gateway_entry *entry, struct str label, struct str route)
 {
     *req = (struct request){.magic = REQUEST_MAGIC,
                             .id = http_request_id(x),
                             .arena = http_arena(x),
                             .gateway = gateway,
                             .http = x,
-                            .dialect = dialect_of(http_head(x)->path),
+                            .dialect = entry ? entry->dialect : &dialect_openai,
                             .route = route,
                             .label = label,
                             .token = shown_key(http_head(x)),
@@ -265,7 +258,7 @@ void gateway_serve(struct http_exchange *x, struct gateway *gateway)
     struct request req;
 
     ASSERT(entry); /* app/routes.c sends only what has a row */
-    begin(&req, x, gateway, entry->label, entry->route);
+    begin(&req, x, gateway, entry, entry->label, entry->route);
     req.entry = entry;
     if (is_gemini_count(&req))
         take_through(&req, count_steps, ARRAY_LEN(count_steps));
@@ -279,7 +272,8 @@ void gateway_responses(struct http_exchange *x, struct gateway *gateway)
 {
     struct request req;
 
-    begin(&req, x, gateway, STR("responses"), STR("/v1/responses/*"));
+    begin(&req, x, gateway, gateway_entry_find(http_head(x)->path), STR("responses"),
+          STR("/v1/responses/*"));
     take_through(&req, kept_steps, ARRAY_LEN(kept_steps));
 }
 
@@ -287,7 +281,11 @@ void gateway_models(struct http_exchange *x, struct gateway *gateway)
 {
     struct request req;
 
-    begin(&req, x, gateway, STR("models"), STR("GET /v1/models"));
+    begin(&req, x, gateway, gateway_entry_find(http_head(x)->path), STR("models"),
+          STR("GET /v1/models"));
+    if (req.dialect == &dialect_openai &&
+        http_field(&http_head(x)->fields, STR("anthropic-version")).ptr)
+        req.dialect = &dialect_anthropic; /* which has the same path */
     take_through(&req, list_steps, ARRAY_LEN(list_steps));
 }
 
@@ -297,7 +295,7 @@ void gateway_refuse(struct http_exchange *x, struct gateway *gateway, int status
     struct err unknown = {0}, lost = {0};
     struct request req;
 
-    begin(&req, x, gateway, STR("refused"), STR("refused"));
+    begin(&req, x, gateway, gateway_entry_find(http_head(x)->path), STR("refused"), STR("refused"));
     req.status = req.problem_status = status;
     if (req.token.ptr && authenticate(&req, &unknown) && !request_record(&req, err, 0, &lost))
         request_unrecorded(&req, &lost);

@@ -117,52 +117,43 @@ static void record_attempts(const struct request *req, struct audit_record *reco
     record->apart = buf_ok(&apart) ? buf_view(&apart) : STR_NONE;
 }
 
-/* Who gave the end of the answer, else who was asked last; of a name without a route, who stands behind it. */
-static const struct model *speaker_of(const struct request *req)
+/* Who gave the end of the answer, also of one that was gone on with, else who was asked last; of a name without a route,
+ * who stands behind it. */
+struct speaker request_speaker(const struct request *req)
 {
-    bool was_asked = req->answer || (req->attempts && req->attempts->count);
+    const struct answer *answer = req->answer;
+    bool attempted = req->attempts && req->attempts->count;
+    const struct model *last = attempts_speaker(req->attempts, req->model);
+    const struct model *model = answer || attempted || !req->row ? last : NULL;
+    struct speaker out = {.deployment = model ? model->name : STR_NONE};
 
-    return was_asked || !req->row ? attempts_speaker(req->attempts, req->model) : NULL;
-}
-
-struct str request_deployment(const struct request *req)
-{
-    const struct model *model = speaker_of(req);
-
-    return model ? model->name : STR_NONE;
-}
-
-struct str request_provider(const struct request *req)
-{
-    if (req->attempts &&
-        req->attempts->count) /* of an answer that was gone on with: who ended it */
-        return speaker_of(req)->provider->name;
-    if (req->answer && req->answer->provider.len > 0)
-        return req->answer->provider;
-    if (!req->model)
-        return STR_NONE;
-    return req->model->provider ? req->model->provider->name : STR("weir"); /* from documents */
-}
-
-struct str request_remote_model(const struct request *req)
-{
-    if (req->attempts && req->attempts->count)
-        return speaker_of(req)->remote_name;
-    if (req->answer)
-        return req->answer->remote_model;
-    return req->model ? req->model->remote_name : STR_NONE;
+    if (attempted) {
+        out.provider = model->provider->name;
+        out.remote_model = model->remote_name;
+        return out;
+    }
+    if (req->model) { /* without a provider: from documents */
+        out.provider = req->model->provider ? req->model->provider->name : STR("weir");
+        out.remote_model = req->model->remote_name;
+    }
+    if (answer && answer->provider.len > 0)
+        out.provider = answer->provider;
+    if (answer)
+        out.remote_model = answer->remote_model;
+    return out;
 }
 
 bool request_record(struct request *req, const struct err *why, size_t last_bytes, struct err *err)
 {
+    const struct speaker speaker = request_speaker(req);
     struct audit_record record = {.time = clock_wall(),
                                   .request_id = req->id,
                                   .parent_id = req->parent_id,
                                   .route = req->route,
                                   .model = request_model_shown(req),
-                                  .deployment = request_deployment(req),
-                                  .provider = request_provider(req),
-                                  .remote_model = request_remote_model(req),
+                                  .deployment = speaker.deployment,
+                                  .provider = speaker.provider,
+                                  .remote_model = speaker.remote_model,
                                   .status = req->status,
                                   .streamed = req->answer && req->answer->streaming,
                                   .bytes_in = req->body.len,
@@ -240,6 +231,7 @@ static inline void put_id(struct line *line, struct str name, uint64_t id)
 
 static inline void put_who(struct line *line, const struct request *req)
 {
+    const struct speaker speaker = request_speaker(req);
     char ts[25];
 
     wall_format(clock_wall(), ts);
@@ -254,9 +246,9 @@ static inline void put_who(struct line *line, const struct request *req)
     }
     put_str(line, STR(",\"route\":"), req->route);
     put_str(line, STR(",\"model\":"), request_model_shown(req));
-    put_str(line, STR(",\"deployment\":"), request_deployment(req));
-    put_str(line, STR(",\"provider\":"), request_provider(req));
-    put_str(line, STR(",\"remote_model\":"), request_remote_model(req));
+    put_str(line, STR(",\"deployment\":"), speaker.deployment);
+    put_str(line, STR(",\"provider\":"), speaker.provider);
+    put_str(line, STR(",\"remote_model\":"), speaker.remote_model);
 }
 
 static inline void put_result(struct line *line, const struct request *req, const struct err *why)

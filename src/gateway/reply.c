@@ -113,6 +113,16 @@ static void add_cost(struct reply_head *head, usd_micro cost)
     add(head, STR("x-weir-cost-usd"), written(head, from));
 }
 
+/* What is charged where nobody counted: the body may be the provider's own, which says nothing of it. */
+static void add_estimate(struct reply_head *head, const struct usage *usage)
+{
+    size_t from = head->values.len;
+
+    buf_fmt(&head->values, "prompt_tokens=%" PRId64 ", completion_tokens=%" PRId64,
+            usage->tokens_in, usage->tokens_out);
+    add(head, STR("x-weir-estimated"), written(head, from));
+}
+
 /* "seed, tools.1": what the model's provider could not be told; of its answer, the client. */
 static void add_losses(struct reply_head *head, const struct request *req, struct str field,
                        const struct losses *losses)
@@ -193,6 +203,8 @@ static void add_answer(struct reply_head *head, const struct request *req, bool 
     add_cache(head, req);
     if (cost_known && req->hold.who)
         add_cost(head, req->cost);
+    if (cost_known && req->usage.estimated)
+        add_estimate(head, &req->usage);
 }
 
 void reply_head_init(struct reply_head *head, const struct request *req, bool cost_known)

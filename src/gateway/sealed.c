@@ -29,19 +29,12 @@ static enum audit_body_policy policy_of(const struct request *req)
 
 struct str body_user(const struct request *req)
 {
-    const struct json *json = req->chat.json;
+    const struct chat_request *chat = &req->chat;
     struct str user = STR_NONE;
 
     if (req->facts)
         return known_text(req, req->facts->user);
-    if (!json)
-        return user;
-
-    json_ref root = json_root(json), v = json_get(json, root, STR("user"));
-
-    if (!v)
-        v = json_get(json, json_get(json, root, STR("metadata")), STR("user_id"));
-    return v && json_str(json, v, req->arena, &user) ? user : STR_NONE;
+    return chat->user && json_str(chat->json, chat->user, req->arena, &user) ? user : STR_NONE;
 }
 
 /* OpenAI's "user", Anthropic's metadata.user_id, or our own header, which decides. */
@@ -75,6 +68,16 @@ static bool open_tap(struct request *req, enum audit_body_policy policy, struct 
     buf_init(&tap->answer, arena, max);
     req->tap = tap;
     return true;
+}
+
+bool may_have_subject(const struct request *req)
+{
+    const struct config *config = req->config;
+    bool by_body = req->facts ? req->facts->user.len > 0 : req->chat.user != 0;
+
+    return req->gateway->bodies &&
+           (by_body || config->body_tenant_count > 0 || config->bodies != BODIES_NONE ||
+            (req->http && http_field(&http_head(req->http)->fields, SUBJECT_FIELD).len > 0));
 }
 
 bool name_subject(struct request *req, struct err *err)

@@ -118,6 +118,7 @@ void summary_make(struct summary *out, const struct request *req, const struct e
 {
     const struct provider *provider = req->model ? req->model->provider : NULL;
     const struct trace_context *context = trace_joined(req->trace);
+    const struct speaker speaker = request_speaker(req);
 
     *out = (struct summary){
         .id = req->id,
@@ -126,9 +127,9 @@ void summary_make(struct summary *out, const struct request *req, const struct e
         .route = req->route,
         .operation = operation_of(req->label),
         .model = request_model_shown(req),
-        .deployment = request_deployment(req),
-        .provider = request_provider(req),
-        .remote_model = request_remote_model(req),
+        .deployment = speaker.deployment,
+        .provider = speaker.provider,
+        .remote_model = speaker.remote_model,
         .provider_kind = provider ? kind_names[provider->kind] : "weir",
         .key_id = req->who ? req->who->key_id : STR(""),
         .tenant = req->who ? req->who->tenant : STR(""),

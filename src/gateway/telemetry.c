@@ -1,5 +1,6 @@
 #include "gateway/telemetry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -84,6 +85,7 @@ struct telemetry {
     struct half sending;   /* the sender's alone */
     bool busy;             /* a batch is on its way; of loop 0 */
     mono_ns warned;
+    uint64_t lost; /* spans, since the collector last took any */
 };
 
 /* ---- open and close ---- */
@@ -312,8 +314,11 @@ static enum sent read_reply(struct telemetry *t, struct http_call *call, dur_ns 
         return AGAIN;
     }
     if (status < 200 || status >= 300) {
-        err_set(err, ERR_INVALID, "it answered %d: " STR_FMT, status,
-                STR_ARG(str_slice(body, 0, 100)));
+        err_set(err, ERR_INVALID, "it answered %d%s%s" STR_FMT, status,
+                status == 401 || status == 403 ? " (telemetry.header and header_value are what it "
+                                                 "is shown)"
+                                               : "",
+                body.len ? ": " : "", STR_ARG(str_slice(body, 0, 100)));
         return NEVER;
     }
     if (otlp_read_rejected(body, &rejected, &message) && rejected > 0) {
@@ -379,6 +384,24 @@ static void swap_halves(struct telemetry *t)
     mutex_unlock(&t->lock);
 }
 
+static void tell_sent(struct telemetry *t, enum sent sent, const struct err *why)
+{
+    char what[120];
+
+    if (sent != SENT) {
+        t->lost += t->sending.spans;
+        snprintf(what, sizeof what,
+                 "spans could not be sent to the collector and are lost (%" PRIu64
+                 " since it last took any)",
+                 t->lost);
+        warn(t, what, why->text);
+        return;
+    }
+    if (t->lost)
+        log_info("telemetry: the collector takes spans again; %" PRIu64 " were lost", t->lost);
+    t->lost = 0;
+}
+
 /* One batch, with patience; what cannot be sent is lost and counted. */
 static SUSPENDS void send_batch(struct telemetry *t, int tries, dur_ns timeout)
 {
@@ -399,8 +422,7 @@ static SUSPENDS void send_batch(struct telemetry *t, int tries, dur_ns timeout)
         count(EXPORTS, sent == SENT ? STR("sent") : STR("failed"), 1);
     }
     count(SPANS, sent == SENT ? STR("exported") : STR("lost"), t->sending.spans);
-    if (sent != SENT)
-        warn(t, "spans could not be sent to the collector", why.text);
+    tell_sent(t, sent, &why);
     t->sending.len = 0;
     t->busy = false;
 }

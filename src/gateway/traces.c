@@ -87,11 +87,14 @@ static void keep_entries(struct slot *slot, const struct summary *s)
     slot->started = s->started;
     k->entry_count = count;
     k->entries_missing = trace_count(s->trace) - count + trace_dropped(s->trace);
-    for (uint32_t i = 0; i < count; i++) { /* the copies are still on their way to memory */
-        struct str text = trace_entry(s->trace, trace_count(s->trace) - count + i)->text;
+    for (uint32_t done = 0, run; done < count; done += run) {
+        /* The copies are still on their way to memory. */
+        const struct trace_entry *from =
+            trace_run(s->trace, trace_count(s->trace) - count + done, &run);
 
-        if (text.len)
-            k->entries[i].text = keep_text(slot, text);
+        for (uint32_t i = 0; i < run; i++)
+            if (from[i].text.len)
+                k->entries[done + i].text = keep_text(slot, from[i].text);
     }
 }
 
