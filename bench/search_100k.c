@@ -1,7 +1,8 @@
 /* 100,000 passages: building, finding and starting again, beside SQLite's FTS5 in the same run.
- *   search_100k DATA [PASSAGES]     DATA as tests/quality/README.md has it; needs 500 MB below /tmp
- * The passages are made of the sentences of the English sets, about 800 bytes each; the questions are the sets'
- * own. Each stage is a process of its own, so that what is said of memory is of that stage alone.
+ *   search_100k DATA [PASSAGES] [en|zh]     DATA as tests/quality/README.md has it; needs 700 MB below /tmp
+ * The passages are made of the sentences of the sets of that language, about 800 bytes each (Chinese 1,200: 400
+ * characters); the questions are the sets' own. FTS5 cuts English with its porter stemmer and is asked for any of
+ * the words; Chinese, which it has no words for, into trigrams, and is asked for any of the question's. Each stage is a process of its own, so that what is said of memory is of that stage alone.
  * Not a test: times depend on the machine. The table of docs/performance.md comes from here. */
 #include <errno.h>
 #include <ftw.h>
@@ -16,23 +17,52 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "index/lexical.h"
 #include "sys/file.h"
 
-#define PASSAGE_BYTES     800
 #define DOCUMENT_PASSAGES 10
 #define QUESTIONS         1000 /* asked of Weir; of FTS5 a tenth, it takes its time */
 #define RATE              200  /* a second */
 #define FOUND             10
 #define LINES_MAX         200000
 
+#define FILES_OF_SETS 8
 struct texts {
     struct str *at;
     size_t count;
 };
 
+static const struct language {
+    const char *name;
+    const char *texts[FILES_OF_SETS], *questions[FILES_OF_SETS];
+    const char *ends[4]; /* of a sentence, what stands behind it included */
+    size_t sentence_min, passage_bytes;
+    const char *between, *tokenizer;
+} languages[] = {
+    {"en",
+     {"squad2-en/passages.jsonl", "squad2-en/distractors.jsonl", "xquad/en.passages.jsonl",
+      "policyqa/passages.jsonl", "cranfield/docs.jsonl", "dragonball/docs.jsonl"},
+     {"squad2-en/questions.jsonl", "xquad/en.questions.jsonl"},
+     {". ", "? "},
+     40,
+     700,
+     " ",
+     "porter unicode61"},
+    {"zh",
+     {"cmrc2018/passages.jsonl", "cmrc2018/trial.passages.jsonl", "drcd/passages.jsonl",
+      "xquad/zh.passages.jsonl"},
+     {"cmrc2018/questions.jsonl", "drcd/questions.jsonl", "xquad/zh.questions.jsonl"},
+     {"。", "！", "？"},
+     30,
+     1140,
+     "",
+     "trigram"},
+};
+
 struct bench {
     struct arena *arena;
+    const struct language *language;
     char dir[64];
     struct texts sentences, questions;
     uint64_t passages;
@@ -62,19 +92,30 @@ static void put_text(struct bench *b, struct texts *to, struct str s)
         to->at[to->count++] = arena_str(b->arena, s);
 }
 
+/* Bytes of the end of a sentence at `at`, or 0. */
+static size_t end_at(const struct bench *b, struct str text, size_t at)
+{
+    for (size_t i = 0; i < ARRAY_LEN(b->language->ends) && b->language->ends[i]; i++)
+        if (str_starts(str_slice(text, at, text.len), str_from(b->language->ends[i])))
+            return str_from(b->language->ends[i]).len;
+    return 0;
+}
+
 static void put_sentences(struct bench *b, struct str text)
 {
-    size_t from = 0;
+    size_t from = 0, least = b->language->sentence_min;
 
     for (size_t i = 0; i + 1 < text.len; i++) {
         if (text.ptr[i] == '\n' || text.ptr[i] == '\r' || text.ptr[i] == '\t')
             ((char *)(uintptr_t)text.ptr)[i] = ' ';
-        if ((text.ptr[i] == '.' || text.ptr[i] == '?') && text.ptr[i + 1] == ' ' && i - from > 40) {
-            put_text(b, &b->sentences, str_trim(str_slice(text, from, i + 1)));
-            from = i + 2;
-        }
+        size_t end = i - from > least ? end_at(b, text, i) : 0;
+
+        if (!end)
+            continue;
+        put_text(b, &b->sentences, str_trim(str_slice(text, from, i + end)));
+        from = i + end;
     }
-    if (text.len > from + 40)
+    if (text.len > from + least)
         put_text(b, &b->sentences, str_trim(str_slice(text, from, text.len)));
 }
 
@@ -103,17 +144,15 @@ static void read_file(struct bench *b, const char *data, const char *name, const
 
 static void read_sets(struct bench *b, const char *data)
 {
-    static const char *const texts[] = {"squad2-en/passages.jsonl", "squad2-en/distractors.jsonl",
-                                        "xquad/en.passages.jsonl",  "policyqa/passages.jsonl",
-                                        "cranfield/docs.jsonl",     "dragonball/docs.jsonl"};
+    const struct language *l = b->language;
 
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        read_file(b, data, texts[i], "text", false);
-    read_file(b, data, "squad2-en/questions.jsonl", "question", true);
-    read_file(b, data, "xquad/en.questions.jsonl", "question", true);
+    for (size_t i = 0; i < FILES_OF_SETS && l->texts[i]; i++)
+        read_file(b, data, l->texts[i], "text", false);
+    for (size_t i = 0; i < FILES_OF_SETS && l->questions[i]; i++)
+        read_file(b, data, l->questions[i], "question", true);
     size_t kept = 0;
     for (size_t i = 0; i < b->sentences.count; i++) /* DragonBall is of two languages */
-        if (str_eq(text_language(b->sentences.at[i]), STR("en")))
+        if (str_eq(text_language(b->sentences.at[i]), str_from(l->name)))
             b->sentences.at[kept++] = b->sentences.at[i];
     b->sentences.count = kept;
     if (!kept || b->questions.count < QUESTIONS)
@@ -127,10 +166,10 @@ static struct str passage_at(const struct bench *b, struct arena *arena, uint64_
     struct buf text;
 
     buf_init(&text, arena, MIB);
-    while (text.len < PASSAGE_BYTES - 100) {
+    while (text.len < b->language->passage_bytes) {
         seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
         buf_str(&text, b->sentences.at[seed % b->sentences.count]);
-        buf_char(&text, ' ');
+        buf_str(&text, str_from(b->language->between));
     }
     return buf_view(&text);
 }
@@ -404,7 +443,9 @@ static void build_fts5(struct bench *b)
     sqlite3_stmt *insert;
     struct start start = start_now();
 
-    sql(db, "CREATE VIRTUAL TABLE p USING fts5(text, tokenize = 'porter unicode61'); BEGIN");
+    sql(db, arena_fmt(b->arena, "CREATE VIRTUAL TABLE p USING fts5(text, tokenize = '%s'); BEGIN",
+                      b->language->tokenizer)
+                .ptr);
     sqlite3_prepare_v2(db, "INSERT INTO p VALUES (?)", -1, &insert, NULL);
     for (uint64_t i = 0; i < b->passages; i++) {
         size_t mark = arena_mark(b->arena);
@@ -419,7 +460,7 @@ static void build_fts5(struct bench *b)
     sqlite3_finalize(insert);
     sql(db, "COMMIT");
     sqlite3_close(db);
-    print_build(b, "FTS5 porter, build", "fts5", &start);
+    print_build(b, "FTS5, build", "fts5", &start);
 }
 
 struct fts5 {
@@ -429,23 +470,50 @@ struct fts5 {
 };
 
 /* Any of the words: "what" OR "is" ... */
-static void ask_fts5(struct bench *b, struct str question, void *to)
+static void match_words(struct bench *b, struct str question, bool stop_words, struct buf *match)
 {
-    struct fts5 *fts5 = to;
-    size_t mark = arena_mark(b->arena);
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct terms terms;
     struct err err = {0};
-    struct buf match;
 
-    buf_init(&match, b->arena, MIB);
     if (!analyser_open(&analyser, &err) ||
         !analyser_terms(analyser, b->arena, question, &terms, &err))
         stop("FTS5", err.text);
     for (size_t i = 0; i < terms.count; i++)
-        if (fts5->stop_words || !terms.at[i].stop)
-            buf_fmt(&match, "%s\"" STR_FMT "\"", match.len ? " OR " : "",
+        if (stop_words || !terms.at[i].stop)
+            buf_fmt(match, "%s\"" STR_FMT "\"", match->len ? " OR " : "",
                     STR_ARG(terms.at[i].text));
+}
+
+/* Any three characters that follow each other. */
+static void match_trigrams(struct str question, struct buf *match)
+{
+    size_t begins[3] = {0}, count = 0;
+    uint32_t rune;
+
+    for (size_t at = 0, from = 0; utf8_next(question, &at, &rune); from = at) {
+        if (!rune_is_ideographic(rune)) {
+            count = 0;
+            continue;
+        }
+        begins[count++ % 3] = from;
+        if (count >= 3)
+            buf_fmt(match, "%s\"" STR_FMT "\"", match->len ? " OR " : "",
+                    STR_ARG(str_slice(question, begins[count % 3], at)));
+    }
+}
+
+static void ask_fts5(struct bench *b, struct str question, void *to)
+{
+    struct fts5 *fts5 = to;
+    size_t mark = arena_mark(b->arena);
+    struct buf match;
+
+    buf_init(&match, b->arena, MIB);
+    if (str_eq(str_from(b->language->tokenizer), STR("trigram")))
+        match_trigrams(question, &match);
+    else
+        match_words(b, question, fts5->stop_words, &match);
     sqlite3_bind_text(fts5->select, 1, match.ptr, (int)match.len, SQLITE_STATIC);
     while (match.len && sqlite3_step(fts5->select) == SQLITE_ROW)
         fts5->found++;
@@ -465,9 +533,13 @@ static void search_fts5(struct bench *b)
     ask_fts5(b, question_at(b, 0), &fts5);
     printf("%-32s %.1f ms\n", "FTS5, start to first answer",
            (seconds(CLOCK_MONOTONIC) - from) * 1e3);
-    ask_all(b, "FTS5, all words", QUESTIONS / 10, ask_fts5, &fts5);
-    fts5.stop_words = false;
-    ask_all(b, "FTS5, no stop words", QUESTIONS / 10, ask_fts5, &fts5);
+    if (str_eq(str_from(b->language->tokenizer), STR("trigram"))) {
+        ask_all(b, "FTS5, all trigrams", QUESTIONS / 10, ask_fts5, &fts5);
+    } else {
+        ask_all(b, "FTS5, all words", QUESTIONS / 10, ask_fts5, &fts5);
+        fts5.stop_words = false;
+        ask_all(b, "FTS5, no stop words", QUESTIONS / 10, ask_fts5, &fts5);
+    }
     printf("%-32s %.0f MB more than before the open; %zu found\n", "FTS5, memory",
            memory_now() - before, fts5.found);
     sqlite3_finalize(fts5.select);
@@ -485,11 +557,15 @@ static int remove_one(const char *path, const struct stat *info, int flag, struc
 int main(int argc, char **argv)
 {
     static struct bench b = {.passages = 100000, .dir = "/tmp/weir-bench-XXXXXX"};
+    const char *language = argc > 3 ? argv[3] : "en";
     char path[128];
     struct err err = {0};
 
-    if (argc < 2 || (argc > 2 && !u64_parse(str_from(argv[2]), &b.passages)))
-        stop("usage", "search_100k DATA [PASSAGES]");
+    for (size_t i = 0; i < ARRAY_LEN(languages); i++)
+        if (strcmp(languages[i].name, language) == 0)
+            b.language = &languages[i];
+    if (argc < 2 || (argc > 2 && !u64_parse(str_from(argv[2]), &b.passages)) || !b.language)
+        stop("usage", "search_100k DATA [PASSAGES] [en|zh]");
     b.arena = arena_new(GIB);
     if (!b.arena || !mkdtemp(b.dir))
         stop("start", strerror(errno));

@@ -6,22 +6,33 @@
 #include "index/latent.h"
 #include "index/lexical_writer.h"
 
+static bool drop(struct lexical_writer *w, const struct segment *s, uint32_t document,
+                 uint8_t **dropped, struct err *err)
+{
+    if (!*dropped && !(*dropped = arena_array(w->arena, s->documents, 1)))
+        return err_arena(err, w->arena);
+    (*dropped)[document] = 1;
+    return true;
+}
+
 /* A byte a document: 1 where this run removes or replaces it. NULL when nothing of it goes. */
 static bool find_gone(struct lexical_writer *w, const struct segment *s, uint8_t **out,
                       struct err *err)
 {
-    uint8_t *drop = NULL;
+    uint32_t document;
+    struct str key;
+    void *value;
 
-    for (uint32_t i = 0; i < s->documents && w->gone.count; i++) {
-        struct document_entry entry = segment_document(s, i);
-
-        if (!table_get(&w->gone, segment_key(s, &entry)))
-            continue;
-        if (!drop && !(drop = arena_array(w->arena, s->documents, 1)))
-            return err_arena(err, w->arena);
-        drop[i] = 1;
+    *out = NULL;
+    if (w->gone.count < s->documents) {
+        for (size_t at = 0; table_next(&w->gone, &at, &key, &value);)
+            if (segment_find_document(s, key, &document) && !drop(w, s, document, out, err))
+                return false;
+        return true;
     }
-    *out = drop;
+    for (document = 0; document < s->documents; document++)
+        if (table_get(&w->gone, segment_key_at(s, document)) && !drop(w, s, document, out, err))
+            return false;
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "index/lexical_internal.h"
 #include "sys/mutex.h"
 #include "sys/pool.h"
@@ -15,57 +16,85 @@
 
 /* The passage's terms so far: places of `terms` by hash, 0 is free. */
 struct counting {
-    struct arena *arena;
     uint32_t *places;
     size_t mask;
+    struct counted {
+        const struct term *term;
+        uint32_t hash, times;
+    } * terms;
+    size_t bytes; /* packed */
     struct inverted *out;
 };
+#define PACKED_HEAD 9 /* hash, times, length of the key */
 
-static uint32_t hash_of(struct str key)
+static void count_term(struct counting *c, const struct term *term)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a: what text can do to it is bounded by one passage */
-
-    for (size_t i = 0; i < key.len; i++)
-        hash = (hash ^ (uint8_t)key.ptr[i]) * 16777619u;
-    return hash ^ hash >> 15;
-}
-
-static bool count_term(struct counting *c, struct str key, struct err *err)
-{
-    size_t at = hash_of(key) & c->mask;
+    char bytes[TERM_BYTES_MAX + 1];
+    struct str key = term_key(term, bytes);
+    uint32_t hash = (uint32_t)siphash(key);
+    size_t at = hash & c->mask;
 
     for (; c->places[at]; at = (at + 1) & c->mask) {
-        struct inverted_term *term = &c->out->terms[c->places[at] - 1];
+        struct counted *counted = &c->terms[c->places[at] - 1];
 
-        if (str_eq(term->key, key)) {
-            term->times++;
-            return true;
+        if (counted->hash == hash && counted->term->field == term->field &&
+            str_eq(counted->term->text, term->text)) {
+            counted->times++;
+            return;
         }
     }
-    struct inverted_term *term = &c->out->terms[c->out->count++];
-    *term = (struct inverted_term){arena_str(c->arena, key), 1};
+    c->terms[c->out->count++] = (struct counted){term, hash, 1};
     c->places[at] = (uint32_t)c->out->count;
-    return term->key.ptr || err_arena(err, c->arena);
+    c->bytes += PACKED_HEAD + key.len;
 }
 
-static bool count_terms(struct counting *c, const struct terms *terms, struct err *err)
+static void count_terms(struct counting *c, const struct terms *terms)
 {
     for (size_t i = 0; i < terms->count; i++) {
-        char bytes[TERM_BYTES_MAX + 1];
-
         if (terms->at[i].stop)
             continue;
         c->out->lengths[terms->at[i].field]++;
-        if (!count_term(c, term_key(&terms->at[i], bytes), err))
-            return false;
+        count_term(c, &terms->at[i]);
     }
+}
+
+/* In as few bytes as may be: many passages wait like this. */
+static bool pack(const struct counting *c, struct arena *arena, struct err *err)
+{
+    char *packed = arena_alloc_raw(arena, c->bytes), *to = packed;
+
+    if (!packed)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < c->out->count; i++) {
+        const struct counted *counted = &c->terms[i];
+        char bytes[TERM_BYTES_MAX + 1];
+        struct str key = term_key(counted->term, bytes);
+
+        memcpy(to, &counted->hash, sizeof counted->hash);
+        memcpy(to + 4, &counted->times, sizeof counted->times);
+        to[8] = (char)key.len;
+        memcpy(to + PACKED_HEAD, key.ptr, key.len);
+        to += PACKED_HEAD + key.len;
+    }
+    c->out->terms = (struct str){packed, c->bytes};
+    return true;
+}
+
+bool inverted_next(struct str *rest, struct inverted_term *out)
+{
+    if (!rest->len)
+        return false;
+    memcpy(&out->hash, rest->ptr, sizeof out->hash);
+    memcpy(&out->times, rest->ptr + 4, sizeof out->times);
+    out->key = (struct str){rest->ptr + PACKED_HEAD, (uint8_t)rest->ptr[8]};
+    *rest = str_slice(*rest, PACKED_HEAD + out->key.len, rest->len);
     return true;
 }
 
 bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratch,
             const struct lexical_passage *passage, struct inverted *out, struct err *err)
 {
-    struct counting c = {.arena = arena, .mask = 64, .out = out};
+    struct counting c = {.mask = 64, .out = out};
     struct terms header, text;
 
     *out = (struct inverted){0};
@@ -79,11 +108,13 @@ bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratc
     while (c.mask < 2 * most)
         c.mask *= 2;
     c.places = arena_array(scratch, c.mask, sizeof *c.places);
-    out->terms = arena_array(arena, most + 1, sizeof *out->terms);
+    c.terms = arena_array(scratch, most + 1, sizeof *c.terms);
     c.mask--;
-    if (!c.places || !out->terms)
-        return err_arena(err, c.places ? arena : scratch);
-    return count_terms(&c, &header, err) && count_terms(&c, &text, err);
+    if (!c.places || !c.terms)
+        return err_arena(err, scratch);
+    count_terms(&c, &header);
+    count_terms(&c, &text);
+    return pack(&c, arena, err);
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */
@@ -151,12 +182,14 @@ void inverting_end(struct inverting **inverting)
     *inverting = NULL;
 }
 
+/* What it may come to while it waits. */
 static size_t bytes_of(const struct lexical_document *document)
 {
     size_t bytes = document->record.len;
 
     for (size_t i = 0; i < document->passage_count; i++)
-        bytes += document->passages[i].header.len + document->passages[i].text.len +
+        bytes += (document->passages[i].header.len + document->passages[i].text.len) *
+                     (1 + WAITING_TERMS) +
                  document->passages[i].record.len;
     return bytes;
 }
@@ -178,6 +211,7 @@ static void drop_taken(struct inverting *q)
     if (!q->taken_last)
         return;
     q->bytes -= q->slots[q->first].bytes;
+    arena_rewind(q->slots[q->first].arena, 0); /* who waits in other slots may be large, too */
     q->first = (q->first + 1) % WAITING_MAX;
     q->count--;
     q->taken_last = 0;

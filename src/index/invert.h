@@ -5,15 +5,18 @@
 
 #include "index/lexical.h"
 
-struct inverted { /* a passage */
-    struct inverted_term {
-        struct str key; /* term_key() */
-        uint32_t times;
-    } * terms; /* in order of first use */
+struct inverted_term {
+    struct str key;       /* term_key() */
+    uint32_t hash, times; /* hash: of the key, by siphash() */
+};
+struct inverted {     /* a passage */
+    struct str terms; /* packed, in order of first use: inverted_next() */
     size_t count;
     uint32_t lengths[TERM_FIELDS]; /* terms, repeats included */
     struct str cuts;               /* of the text: word_cuts_of() */
 };
+/* for (struct str rest = passage.terms; inverted_next(&rest, &term);)  the key views the passage */
+bool inverted_next(struct str *rest, struct inverted_term *out);
 /* What it becomes goes into the arena, what is needed for that alone into scratch. */
 bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratch,
             const struct lexical_passage *passage, struct inverted *out, struct err *err)
@@ -23,12 +26,14 @@ bool invert(struct analyser *analyser, struct arena *arena, struct arena *scratc
 
 /* A queue of documents whose passages are inverted by several threads while the writer goes on, and that
  * come out in the order in which they went in: nothing that is written depends on how many threads there are.
- * Limits   WAITING_MAX documents, WAITING_BYTES of their texts and records together.
+ * Limits   WAITING_MAX documents, WAITING_BYTES of what they come to together: their texts and records, and ten times
+ *          the texts for the terms (an ideograph of 3 bytes is a word and a pair at most, 29 bytes).
  * Threads  the writer's calls from one; the helpers are a pool of the queue's own, started with the fourth
  *          document that waits, so small runs have none. The writer does what no helper has begun. */
 struct inverting;
 #define WAITING_MAX   64
-#define WAITING_BYTES ((size_t)8 * MIB)
+#define WAITING_BYTES ((size_t)16 * MIB)
+#define WAITING_TERMS 10
 
 struct inverted_document {
     struct lexical_document document;

@@ -180,6 +180,12 @@ bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, s
     return true;
 }
 
+void lexical_rest(const struct lexical_view *view)
+{
+    for (uint32_t i = 0; i < view->count; i++)
+        segment_forget(view->at[i]);
+}
+
 uint64_t lexical_view_number(const struct lexical_view *view)
 {
     return view->number;
@@ -366,6 +372,7 @@ static bool new_lexical(const char *dir, struct lexical **out, struct err *err)
     lexical->arena = arena;
     mutex_init(&lexical->mutex);
     lexical->graph_from = VECTOR_GRAPH_FROM;
+    lexical->batch_postings = BATCH_POSTINGS;
     if (!set_dir(lexical, dir, err))
         return false;
     *out = lexical;

@@ -78,6 +78,9 @@ struct lexical_view *lexical_borrow(struct lexical *lexical);
 void lexical_release(struct lexical_view **view); /* CLEANUP-able */
 
 /* Another number for every state of the index in this process. */
+/* Pages that were looked at are no memory of this process any more, until somebody looks again: for who goes through all
+ * documents, and would leave the index in memory. */
+void lexical_rest(const struct lexical_view *view);
 uint64_t lexical_view_number(const struct lexical_view *view);
 
 struct lexical_stats {

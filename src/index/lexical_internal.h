@@ -10,7 +10,8 @@
 #include "sys/file.h"
 #include "sys/mutex.h"
 
-#define SEGMENTS_MAX 8 /* above, a commit merges the smallest */
+#define SEGMENTS_MAX   8                         /* above, a commit merges the smallest */
+#define BATCH_POSTINGS ((size_t)2 * 1024 * 1024) /* in memory before a flush: 24 MiB */
 
 struct lexical_view {
     struct arena *arena; /* owns this struct */
@@ -41,7 +42,8 @@ struct lexical {
     uint64_t views;              /* made so far; the writer's */
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
-    uint32_t graph_from; /* vector_graph_from(); the writer's */
+    uint32_t graph_from;   /* vector_graph_from(); the writer's */
+    size_t batch_postings; /* of a run before they are written as a segment; the writer's */
     /* What the commit that goes on has open already, checked: the view it publishes shares it, for mapped twice it
      * would count twice. The writer's. */
     const struct merge_input *fresh;

@@ -2,33 +2,13 @@
 #ifndef WEIR_INDEX_LEXICAL_WRITER_H
 #define WEIR_INDEX_LEXICAL_WRITER_H
 
-#include "base/buf.h"
 #include "base/table.h"
-#include "index/invert.h"
+#include "index/batch.h"
 #include "index/lexical_internal.h"
 #include "index/vector_run.h"
 
 #define RUN_MAX  1024 /* segments in a manifest or a run */
 #define KEYS_MAX ((size_t)10 * 1000 * 1000)
-
-struct use {
-    uint32_t term, passage, times;
-};
-
-/* What was added since the last flush. */
-struct batch {
-    struct arena *arena;
-    struct segment_writer *to;
-    struct table by_key; /* term key -> struct batch_term */
-    struct batch_term {
-        struct str key;
-        uint32_t number;   /* in order of first use */
-        uint32_t passages; /* lists length so far */
-    } * *terms;            /* by number */
-    size_t term_count, term_cap;
-    struct buf uses; /* struct use, passages rising */
-    size_t record_bytes;
-};
 
 struct lexical_writer {
     struct arena *arena;
@@ -36,11 +16,13 @@ struct lexical_writer {
     struct lexical_view *view; /* what the commit builds on */
     struct analyser *analyser;
     struct inverting
-        *waiting; /* documents that are not in the batch yet; NULL: one thread does all */
-    struct batch batch;
-    struct table gone;  /* keys that old segments lose */
-    struct table added; /* keys of this run */
-    struct table set;   /* keys -> struct str: records set in this run */
+        *waiting;        /* documents that are not in the batch yet; NULL: one thread does all */
+    struct batch *batch; /* what was added since the last flush, or NULL */
+    struct segment_writer *to; /* where it goes; NULL with the batch */
+    size_t batch_records;      /* bytes */
+    struct table gone;         /* keys that old segments lose */
+    struct table added;        /* keys of this run */
+    struct table set;          /* keys -> struct str: records set in this run */
     struct vector_run vectors;
     bool compact;
     bool latent_changes;

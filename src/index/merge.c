@@ -1,6 +1,6 @@
 /* Segments into one: documents in order of their keys, passages renumbered, posting lists joined term by
  * term. So the bytes say what is in the index and not how it came there. Memory is an entry a document, a
- * number a passage and the longest list. */
+ * number a passage, the longest list, and of the segments' own bytes what was read of late. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,16 @@
 #define POSTINGS_MAX ((size_t)1 * GIB)
 #define PASSAGE_GONE UINT32_MAX
 #define ARENA_MAX    ((size_t)2 * GIB)
+#define FORGET_EVERY ((size_t)16 * MIB) /* read */
+
+/* The word at which an input stands: read once, however many inputs it is compared with. */
+struct next_term {
+    uint32_t number;
+    bool is;       /* false: the input has no further one */
+    uint64_t head; /* segment_head() of its text */
+    struct str text;
+    struct term_entry entry;
+};
 
 struct merge {
     const struct merge_input *inputs;
@@ -20,10 +30,11 @@ struct merge {
     struct segment_writer *to;
     struct merge_document *documents;
     size_t document_count;
-    uint32_t **renumbered; /* [input][passage] -> number in the new segment, or PASSAGE_GONE */
-    uint32_t *next_term;   /* [input] */
-    struct buf postings;   /* struct posting */
+    uint32_t **renumbered;  /* [input][passage] -> number in the new segment, or PASSAGE_GONE */
+    struct next_term *next; /* [input] */
+    struct buf postings;    /* struct posting */
     bool in_order;
+    size_t read; /* bytes of the segments since they were let go */
 };
 
 static bool is_dropped(const struct merge_input *input, uint32_t document)
@@ -62,6 +73,17 @@ static bool collect(struct merge *m, struct err *err)
     return true;
 }
 
+/* What is mapped counts as this process's memory for as long as it may be looked at. */
+static void note_read(struct merge *m, size_t bytes)
+{
+    m->read += bytes;
+    if (m->read < FORGET_EVERY)
+        return;
+    for (size_t i = 0; i < m->count; i++)
+        segment_forget(m->inputs[i].segment);
+    m->read = 0;
+}
+
 static bool copy_document(struct merge *m, const struct merge_document *it, struct err *err)
 {
     const struct merge_input *input = &m->inputs[it->input];
@@ -79,6 +101,7 @@ static bool copy_document(struct merge *m, const struct merge_document *it, stru
         if (!segment_add_passage(m->to, segment_passage_record(s, &passage),
                                  segment_passage_cuts(s, &passage), passage.lengths, err))
             return false;
+        note_read(m, passage.record_len);
     }
     return true;
 }
@@ -99,31 +122,32 @@ static bool copy_documents(struct merge *m, struct err *err)
     return true;
 }
 
-static bool term_of(const struct merge *m, size_t i, struct term_entry *entry, struct str *text)
+static void stand_at(struct merge *m, size_t i, uint32_t number)
 {
     const struct segment *s = m->inputs[i].segment;
+    struct next_term *next = &m->next[i];
 
-    if (m->next_term[i] >= s->terms)
-        return false;
-    *entry = segment_term(s, m->next_term[i]);
-    *text = segment_term_text(s, entry);
-    return true;
+    *next = (struct next_term){.number = number, .is = number < s->terms};
+    if (!next->is)
+        return;
+    next->entry = segment_term(s, number);
+    next->text = segment_term_text(s, &next->entry);
+    next->head = segment_head(next->text);
 }
 
-static bool smallest_term(const struct merge *m, struct str *smallest)
+static bool is_before(const struct next_term *a, const struct next_term *b)
 {
-    bool any = false;
+    return a->head != b->head ? a->head < b->head : str_cmp(a->text, b->text) < 0;
+}
 
-    for (size_t i = 0; i < m->count; i++) {
-        struct term_entry entry;
-        struct str text;
+static const struct next_term *smallest_term(const struct merge *m)
+{
+    const struct next_term *smallest = NULL;
 
-        if (!term_of(m, i, &entry, &text) || (any && str_cmp(text, *smallest) >= 0))
-            continue;
-        *smallest = text;
-        any = true;
-    }
-    return any;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->next[i].is && (!smallest || is_before(&m->next[i], smallest)))
+            smallest = &m->next[i];
+    return smallest;
 }
 
 static void join_postings(struct merge *m, size_t i, const struct term_entry *entry)
@@ -149,9 +173,10 @@ static int compare_passages(const void *a, const void *b)
     return (left->passage > right->passage) - (left->passage < right->passage);
 }
 
-static bool merge_term(struct merge *m, struct str text, struct err *err)
+/* term: a copy, as its input goes on. */
+static bool merge_term(struct merge *m, struct next_term term, struct err *err)
 {
-    struct str joined;
+    struct str text = term.text, joined;
 
     if (text.len == 0 || text.len > SEGMENT_TERM_MAX)
         return err_set(
@@ -161,13 +186,13 @@ static bool merge_term(struct merge *m, struct str text, struct err *err)
     m->postings.len = 0;
     m->in_order = true;
     for (size_t i = 0; i < m->count; i++) {
-        struct term_entry entry;
-        struct str own;
+        const struct next_term *own = &m->next[i];
 
-        if (!term_of(m, i, &entry, &own) || !str_eq(own, text))
+        if (!own->is || own->head != term.head || !str_eq(own->text, text))
             continue;
-        join_postings(m, i, &entry);
-        m->next_term[i]++;
+        join_postings(m, i, &own->entry);
+        note_read(m, own->entry.postings_len + sizeof own->entry + own->entry.text_len);
+        stand_at(m, i, own->number + 1);
     }
     if (m->postings.len == 0)
         return true;
@@ -182,12 +207,14 @@ static bool merge_term(struct merge *m, struct str text, struct err *err)
 
 static bool merge_all(struct merge *m, struct err *err)
 {
-    struct str text = STR_NONE;
+    const struct next_term *term;
 
     if (!collect(m, err) || !copy_documents(m, err))
         return false;
-    while (smallest_term(m, &text))
-        if (!merge_term(m, text, err))
+    for (size_t i = 0; i < m->count; i++)
+        stand_at(m, i, 0);
+    while ((term = smallest_term(m)))
+        if (!merge_term(m, *term, err))
             return false;
     return true;
 }
@@ -197,9 +224,9 @@ static bool begin(struct merge *m, const struct merge_plan *plan, struct err *er
     if (plan->count > INPUTS_MAX)
         return err_set(err, ERR_TOO_LARGE, "cannot merge more than %d index segments", INPUTS_MAX);
     m->renumbered = arena_array(m->arena, plan->count + 1, sizeof *m->renumbered);
-    m->next_term = arena_array(m->arena, plan->count + 1, sizeof *m->next_term);
+    m->next = arena_array(m->arena, plan->count + 1, sizeof *m->next);
     buf_init(&m->postings, m->arena, POSTINGS_MAX);
-    return (m->renumbered && m->next_term) || err_arena(err, m->arena);
+    return (m->renumbered && m->next) || err_arena(err, m->arena);
 }
 
 static bool merge_vectors(const struct merge *m, const struct merge_plan *plan,

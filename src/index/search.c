@@ -1,7 +1,8 @@
 /* BM25, a passage at a time (MaxScore with block maxima: Turtle & Flood 1995, Ding & Suel 2011). Lists
  * are sorted by what they can add at most. Those that together cannot lift a passage above the worst
  * hit so far are only asked about passages that the others have found; and where the current blocks
- * together cannot, none of their postings is looked at. What is found is what adding everything up
+ * together cannot, none of their postings is looked at. Where many lists matter they are added up a window of
+ * passages at a time, so that no passage costs a look at each list. What is found is what adding everything up
  * would find: tests compare the two. */
 #include <math.h>
 #include <stdlib.h>
@@ -104,6 +105,27 @@ struct lane {
     double block_bound;
 };
 
+/* So many passages, to which many lists are added up one after the other: cheaper than to ask all of them for each passage
+ * which one comes next. */
+#define WINDOW       2048u
+#define AHEAD        6            /* postings: how long a passage is lies in cold memory */
+#define WINDOW_LISTS 6            /* or more; fewer are read side by side */
+#define WINDOW_FOUND (64u * 1024) /* postings: of more than 32 lists the window is narrower */
+struct window {
+    uint64_t has[WINDOW / 64]; /* those that a list has */
+    double sums[WINDOW];       /* of these lists */
+    double norms[TERM_FIELDS][WINDOW];
+    uint32_t found[WINDOW]; /* the newest of its postings, counted from 1 */
+    struct found {
+        uint32_t before; /* the passage's one before, or 0 */
+        uint32_t cursor;
+        double score;
+    } * all; /* of the lists that matter */
+    uint32_t count;
+    uint32_t width; /* passages, at most WINDOW */
+    double *parts;  /* of a passage's score, by cursor; those that it has are above 0 */
+};
+
 struct search {
     const struct lexical_view *view;
     const struct lexical_query *query;
@@ -125,6 +147,7 @@ struct search {
     double norms[TERM_FIELDS];
     struct worth fields[TERM_FIELDS]; /* of any term of the field */
     uint32_t sure_below;              /* until this passage skip_blocks() would skip nothing */
+    struct window *window;
     uint32_t segment;
     uint64_t numbered; /* passages of the segments before */
 };
@@ -337,6 +360,95 @@ static double score_of(struct search *s, uint32_t passage)
     return sum;
 }
 
+/* --- many lists at once ----------------------------------------------------------------------- */
+
+static void enter(struct search *s, struct window *w, uint32_t at, uint32_t passage)
+{
+    struct passage_entry entry = segment_passage(s->view->at[s->segment], passage);
+
+    w->has[at / 64] |= 1ull << at % 64;
+    w->sums[at] = 0;
+    w->found[at] = 0;
+    for (int f = 0; f < TERM_FIELDS; f++)
+        w->norms[f][at] = cursor_norm(&s->fields[f], entry.lengths[f]);
+}
+
+/* The list's postings from `begin` to the window's end. */
+static void add_list(struct search *s, size_t i, uint32_t begin)
+{
+    struct cursor *c = s->by_bound[i];
+    struct window *w = s->window;
+    uint32_t which = (uint32_t)(c - s->cursors);
+
+    for (; c->passage - begin < w->width; cursor_next(c)) {
+        uint32_t at = c->passage - begin;
+
+        segment_passage_soon(c->segment, c->passages[MIN_OF(c->at + AHEAD, c->count - 1)]);
+        if (!(w->has[at / 64] >> at % 64 & 1))
+            enter(s, w, at, c->passage);
+        double score = cursor_score(c, w->norms[c->worth.field][at]);
+        w->all[w->count] = (struct found){w->found[at], which, score};
+        w->found[at] = ++w->count;
+        w->sums[at] += score;
+    }
+    look(s, i);
+}
+
+/* The others, largest first, while it is worth asking; what they add is put down in parts. */
+static bool others_lift(struct search *s, size_t first, uint32_t passage, double known)
+{
+    for (size_t i = first; i-- > 0;) {
+        struct cursor *c = s->by_bound[i];
+        double rest = i ? s->sums[i - 1] : 0;
+
+        if ((known + s->sums[i]) * (1.0 + 1e-9) <= s->most ||
+            (known + rest + cursor_bound_at(c, passage)) * (1.0 + 1e-9) <= s->most)
+            return false;
+        seek(s, i, passage);
+        if (c->passage == passage)
+            known += s->window->parts[c - s->cursors] = score_here(s, c);
+    }
+    return known * (1.0 + 1e-9) > s->most;
+}
+
+/* In the order of the question's terms, like score_of(). */
+static void weigh(struct search *s, size_t first, uint32_t at, uint32_t passage)
+{
+    struct window *w = s->window;
+    double sum = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        w->parts[i] = 0;
+    for (uint32_t n = w->found[at]; n; n = w->all[n - 1].before)
+        w->parts[w->all[n - 1].cursor] = w->all[n - 1].score;
+    if (!others_lift(s, first, passage, w->sums[at]))
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        sum += w->parts[i];
+    keep(s, sum, s->numbered + passage);
+}
+
+static void read_window(struct search *s, size_t first, uint32_t begin)
+{
+    const struct lexical_filter *filter = s->query->filter;
+    struct window *w = s->window;
+    double others = first ? s->sums[first - 1] : 0;
+
+    w->count = 0;
+    w->width = MIN_OF(WINDOW, WINDOW_FOUND / (uint32_t)(s->count - first));
+    memset(w->has, 0, sizeof w->has);
+    for (size_t i = first; i < s->count; i++)
+        add_list(s, i, begin);
+    for (uint32_t n = 0; n < WINDOW / 64; n++)
+        for (uint64_t bits = w->has[n]; bits; bits &= bits - 1) {
+            uint32_t at = n * 64 + (uint32_t)__builtin_ctzll(bits);
+
+            if ((w->sums[at] + others) * (1.0 + 1e-9) > s->most &&
+                (!filter || filter_allows(filter, s->segment, begin + at)))
+                weigh(s, first, at, begin + at);
+        }
+}
+
 static void read_segment(struct search *s)
 {
     const struct lexical_filter *filter = s->query->filter;
@@ -346,6 +458,12 @@ static void read_segment(struct search *s)
     while ((passage = next_passage(s, first)) != CURSOR_END) {
         if (passage >= s->sure_below && skip_blocks(s, first))
             continue;
+        if (s->count - first >= WINDOW_LISTS) {
+            read_window(s, first, passage);
+            first = first_that_matters(s, first);
+            s->sure_below = 0;
+            continue;
+        }
         if ((!filter || filter_allows(filter, s->segment, passage)) &&
             may_exceed(s, first, passage)) {
             keep(s, score_of(s, passage), s->numbered + passage);
@@ -402,6 +520,22 @@ static void ask(struct search *s, size_t i)
     s->asked_count++;
 }
 
+/* In an arena of its own, which goes with the search: whoever asks keeps what is found. */
+static bool make_window(struct search *s, struct arena **arena, struct err *err)
+{
+    struct window *w;
+
+    *arena =
+        arena_new(sizeof *w + WINDOW_FOUND * sizeof *w->all + ASKED_MAX * sizeof *w->parts + KIB);
+    w = *arena ? arena_alloc_raw(*arena, sizeof *w) : NULL;
+    if (!w)
+        return err_no_room(err, "no memory to search");
+    w->all = arena_alloc_raw(*arena, WINDOW_FOUND * sizeof *w->all);
+    w->parts = arena_array(*arena, ASKED_MAX, sizeof *w->parts);
+    s->window = w;
+    return (w->all && w->parts) || err_arena(err, *arena);
+}
+
 static bool prepare(struct search *s, struct arena *arena, struct err *err)
 {
     size_t terms = MIN_OF(s->query->terms->count, (size_t)ASKED_MAX);
@@ -445,6 +579,7 @@ struct lexical_hit lexical_hit_at(const struct lexical_view *view, uint64_t pass
 bool lexical_search(const struct lexical_view *view, struct arena *arena,
                     const struct lexical_query *query, struct lexical_hits *out, struct err *err)
 {
+    struct arena *own CLEANUP(arena_end) = NULL;
     struct search s = {.view = view, .query = query};
 
     for (int f = 0; f < TERM_FIELDS; f++)
@@ -452,7 +587,7 @@ bool lexical_search(const struct lexical_view *view, struct arena *arena,
 
     ASSERT(query->limit > 0 && query->limit <= LEXICAL_LIMIT_MAX);
     ASSERT(!query->filter || query->filter->view == view);
-    if (!prepare(&s, arena, err))
+    if (!prepare(&s, arena, err) || (s.asked_count >= WINDOW_LISTS && !make_window(&s, &own, err)))
         return false;
     for (; s.segment < view->count; s.segment++) {
         open_cursors(&s);

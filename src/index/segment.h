@@ -58,7 +58,12 @@ struct segment {
     uint32_t documents, passages, terms, version, crc;
     const uint64_t *heads; /* of every head_step-th term; segment_narrow() */
     uint32_t head_count, head_step;
-    bool by_key;                   /* its documents stand in order of their keys: it was merged */
+    /* Documents in order of their keys, as merged segments have them anyway: keys stand among the records, so one
+     * look at each costs the index's pages, all of them. */
+    const struct key_head {
+        uint64_t head; /* of the key: segment_head() */
+        uint32_t document;
+    } * keys;
     uint64_t lengths[TERM_FIELDS]; /* sums over the passages */
     struct str sections[SECTIONS];
 };
@@ -73,15 +78,23 @@ void segment_path(char path[SEGMENT_PATH_MAX], const char *dir, uint64_t number)
 
 struct document_entry segment_document(const struct segment *s, uint32_t i);
 struct passage_entry segment_passage(const struct segment *s, uint32_t i);
+/* It will be asked for: fetched into the processor's cache. */
+static inline void segment_passage_soon(const struct segment *s, uint32_t i)
+{
+    __builtin_prefetch(s->sections[PASSAGES].ptr + (size_t)i * sizeof(struct passage_entry));
+}
 struct term_entry segment_term(const struct segment *s, uint32_t i);
 struct str segment_term_text(const struct segment *s, const struct term_entry *term);
 struct str segment_key(const struct segment *s, const struct document_entry *document);
+struct str segment_key_at(const struct segment *s, uint32_t document);
 bool segment_find_document(const struct segment *s, struct str key, uint32_t *out);
 struct str segment_document_record(const struct segment *s, const struct document_entry *document);
 struct str segment_passage_record(const struct segment *s, const struct passage_entry *passage);
 /* word_cuts_of() its text; empty: it has no ideographs, or was written before these were kept. */
 struct str segment_passage_cuts(const struct segment *s, const struct passage_entry *passage);
 bool segment_find_term(const struct segment *s, struct str text, struct term_entry *out);
+/* A text's first eight bytes as a number that is ordered as they are. */
+uint64_t segment_head(struct str text);
 /* The first term that is not before the text; s->terms: all are. */
 uint32_t segment_first_from(const struct segment *s, struct str text);
 

@@ -5,9 +5,10 @@
 #include "index/segment_format.h"
 #include "sys/file.h"
 
+#define CHECK_STEP    ((uint64_t)4 * MIB)
 #define HEAD_STEP     8 /* terms */
 #define HEADS_MAX     ((uint32_t)64 * 1024)
-#define SEGMENT_ARENA (64 * KIB + HEADS_MAX * sizeof(uint64_t))
+#define SEGMENT_ARENA ((size_t)4 * GIB) /* of entries that the file is as large as */
 
 static const size_t entry_bytes[SECTIONS] = {
     [TERMS] = sizeof(struct term_entry),
@@ -114,8 +115,7 @@ struct str segment_passage_cuts(const struct segment *s, const struct passage_en
     return section_part(s, RECORDS, (uint64_t)(next - (const uint8_t *)rest.ptr), len);
 }
 
-/* The first eight bytes as a number that is ordered as they are. */
-static uint64_t head_of(struct str text)
+uint64_t segment_head(struct str text)
 {
     uint8_t bytes[8] = {0};
     uint64_t head = 0;
@@ -145,7 +145,7 @@ static uint32_t heads_before(const struct segment *s, uint64_t head, bool equal)
 /* Terms and their texts are cold; what tells most of them apart is not: the first is one of *from to *to. */
 static void narrow(const struct segment *s, struct str text, uint32_t *from, uint32_t *to)
 {
-    uint64_t head = head_of(text);
+    uint64_t head = segment_head(text);
     uint32_t before = heads_before(s, head, false), behind = heads_before(s, head, true);
 
     *from = before ? (before - 1) * s->head_step : 0;
@@ -233,31 +233,84 @@ size_t postings_put(uint8_t to[2 * VARINT_MAX], uint32_t delta, uint32_t times)
     return len + varint_put(to + len, times);
 }
 
-static bool is_by_key(const struct segment *s)
+struct str segment_key_at(const struct segment *s, uint32_t i)
 {
-    for (uint32_t i = 1; i < s->documents; i++) {
-        struct document_entry before = segment_document(s, i - 1), entry = segment_document(s, i);
+    struct document_entry entry = segment_document(s, i);
 
-        if (str_cmp(segment_key(s, &before), segment_key(s, &entry)) >= 0)
-            return false;
+    return segment_key(s, &entry);
+}
+
+static int compare_key(const struct segment *s, const struct key_head *left, uint64_t head,
+                       struct str key)
+{
+    if (left->head != head)
+        return left->head < head ? -1 : 1;
+    return str_cmp(segment_key_at(s, left->document), key);
+}
+
+/* Heap sort, in place: documents of one run are few, and what is merged stands in order. */
+static void sink(const struct segment *s, struct key_head *keys, uint32_t at, uint32_t count)
+{
+    struct key_head moved = keys[at];
+    struct str key = segment_key_at(s, moved.document);
+
+    for (uint32_t below; (below = 2 * at + 1) < count; at = below) {
+        if (below + 1 < count && compare_key(s, &keys[below], keys[below + 1].head,
+                                             segment_key_at(s, keys[below + 1].document)) < 0)
+            below++;
+        if (compare_key(s, &keys[below], moved.head, key) <= 0)
+            break;
+        keys[at] = keys[below];
     }
+    keys[at] = moved;
+}
+
+static void sort_keys(const struct segment *s, struct key_head *keys)
+{
+    for (uint32_t i = s->documents / 2; i-- > 0;)
+        sink(s, keys, i, s->documents);
+    for (uint32_t left = s->documents; left-- > 1;) {
+        struct key_head last = keys[left];
+
+        keys[left] = keys[0];
+        keys[0] = last;
+        sink(s, keys, 0, left);
+    }
+}
+
+static bool read_keys(struct segment *s, struct err *err)
+{
+    struct key_head *keys = arena_alloc_raw(s->arena, ((size_t)s->documents + 1) * sizeof *keys);
+    bool in_order = true;
+
+    if (!keys)
+        return err_arena(err, s->arena);
+    for (uint32_t i = 0; i < s->documents; i++) {
+        struct str key = segment_key_at(s, i);
+
+        keys[i] = (struct key_head){segment_head(key), i};
+        in_order = in_order && (i == 0 || compare_key(s, &keys[i - 1], keys[i].head, key) < 0);
+    }
+    if (!in_order)
+        sort_keys(s, keys);
+    s->keys = keys;
     return true;
 }
 
 bool segment_find_document(const struct segment *s, struct str key, uint32_t *out)
 {
     uint32_t from = 0, to = s->documents;
+    uint64_t head = segment_head(key);
 
     while (from < to) {
-        uint32_t middle = s->by_key ? from + (to - from) / 2 : from;
-        struct document_entry entry = segment_document(s, middle);
-        int order = str_cmp(key, segment_key(s, &entry));
+        uint32_t middle = from + (to - from) / 2;
+        int order = compare_key(s, &s->keys[middle], head, key);
 
         if (order == 0) {
-            *out = middle;
+            *out = s->keys[middle].document;
             return true;
         }
-        if (order > 0 || !s->by_key)
+        if (order < 0)
             from = middle + 1;
         else
             to = middle;
@@ -269,6 +322,20 @@ static bool damaged(struct err *err, uint64_t number, const char *what)
 {
     return err_set(err, ERR_UNAVAILABLE, "index segment %08" PRIu64 " is damaged: %s", number,
                    what);
+}
+
+/* What was looked at is let go: a process that has checked an index does not hold it. */
+static uint32_t sum(const struct segment *s, uint64_t from, uint64_t to, bool let_go)
+{
+    uint32_t crc = 0;
+
+    for (uint64_t next; from < to; from = next) {
+        next = MIN_OF(to, from + CHECK_STEP);
+        crc = crc32c(crc, s->map + from, next - from);
+        if (let_go)
+            file_forget(s->map, from, next);
+    }
+    return crc;
 }
 
 static bool check_section(struct segment *s, const struct segment_header *header, enum section i,
@@ -283,7 +350,7 @@ static bool check_section(struct segment *s, const struct segment_header *header
         return damaged(err, s->number, "a section is not where it should be");
     *end = at + len;
     s->sections[i] = (struct str){s->map + at, len};
-    if (crc32c(0, s->sections[i].ptr, len) != header->sections[i].crc)
+    if (sum(s, at, at + len, i < TERM_TEXT) != header->sections[i].crc)
         return damaged(err, s->number, "a checksum does not match");
     return true;
 }
@@ -323,7 +390,6 @@ static bool check(struct segment *s, struct err *err)
     for (uint32_t i = 0; i < s->passages; i++)
         if (segment_passage(s, i).document >= s->documents)
             return damaged(err, s->number, "a passage without a document");
-    s->by_key = is_by_key(s);
     return true;
 }
 
@@ -340,7 +406,7 @@ static bool read_heads(struct segment *s, struct err *err)
     for (uint32_t i = 0; i < s->terms; i += step) {
         struct term_entry entry = segment_term(s, i);
 
-        heads[s->head_count++] = head_of(segment_term_text(s, &entry));
+        heads[s->head_count++] = segment_head(segment_term_text(s, &entry));
         if (s->terms - i <= step)
             break;
     }
@@ -379,8 +445,9 @@ bool segment_open(const char *dir, uint64_t number, struct segment **out, struct
     }
     s->arena = arena;
     s->number = number;
-    if (!map_segment(dir, s, err) || !check(s, err) || !read_heads(s, err))
+    if (!map_segment(dir, s, err) || !check(s, err) || !read_heads(s, err) || !read_keys(s, err))
         return err_wrap(err, "open index in \"%s\"", dir);
+    segment_forget(s); /* entries and terms were read once */
     *out = s;
     s = NULL;
     return true;

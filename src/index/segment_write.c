@@ -11,6 +11,17 @@
 #define ARENA_MAX     ((size_t)1 * GIB)
 #define RECORDS_BEGIN ((uint64_t)sizeof(struct segment_header))
 
+/* Bytes for the end of the file: kept in blocks, so that nothing is copied or left behind as they grow. */
+#define BLOCK_BYTES ((size_t)128 * KIB - 64)
+struct pile {
+    struct pile_block {
+        struct pile_block *next;
+        size_t len;
+        char bytes[BLOCK_BYTES];
+    } * first, *newest;
+    size_t len;
+};
+
 struct segment_writer {
     struct arena *arena;
     uint64_t number;
@@ -20,7 +31,9 @@ struct segment_writer {
     struct segment_header header;
     enum section section; /* the one being streamed */
     uint64_t at;          /* bytes of the file so far */
-    struct buf documents, passages, terms, term_text;
+    struct pile documents, terms, term_text;
+    struct buf passages;          /* looked at again, for skips */
+    bool no_room;                 /* a pile could not grow */
     struct buf list, skips;       /* of the term being added */
     struct document_entry newest; /* put when the next one begins */
     bool has_newest;
@@ -55,10 +68,7 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
     segment_path(w->path, dir, number);
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
     buf_init(&w->stage, arena, 2 * STAGE_BYTES);
-    buf_init(&w->documents, arena, TABLES_MAX);
     buf_init(&w->passages, arena, TABLES_MAX);
-    buf_init(&w->terms, arena, TABLES_MAX);
-    buf_init(&w->term_text, arena, TABLES_MAX);
     buf_init(&w->list, arena, TABLES_MAX);
     buf_init(&w->skips, arena, TABLES_MAX);
     if (!open_partial(w, err))
@@ -69,6 +79,25 @@ bool segment_create(const char *dir, uint64_t number, struct segment_writer **ou
     *out = w;
     w = NULL;
     return true;
+}
+
+static void pile_put(struct segment_writer *w, struct pile *to, const void *bytes, size_t len)
+{
+    if (!to->newest || to->newest->len + len > BLOCK_BYTES) {
+        struct pile_block *block = arena_alloc_raw(w->arena, sizeof *block);
+
+        if (!block || to->len + len > TABLES_MAX) {
+            w->no_room = true;
+            return;
+        }
+        block->next = NULL;
+        block->len = 0;
+        *(to->newest ? &to->newest->next : &to->first) = block;
+        to->newest = block;
+    }
+    memcpy(to->newest->bytes + to->newest->len, bytes, len);
+    to->newest->len += len;
+    to->len += len;
 }
 
 static bool flush(struct segment_writer *w, struct err *err)
@@ -115,7 +144,7 @@ static void put_newest(struct segment_writer *w)
     if (!w->has_newest)
         return;
     w->newest.passage_count = w->header.passages - w->newest.passage_first;
-    buf_put(&w->documents, &w->newest, sizeof w->newest);
+    pile_put(w, &w->documents, &w->newest, sizeof w->newest);
     w->has_newest = false;
 }
 
@@ -189,13 +218,17 @@ static bool encode(struct segment_writer *w, const struct posting *postings, uin
     w->list.len = w->skips.len = 0;
     for (uint32_t begin = 0; begin < count; begin += SKIP_BLOCK) {
         uint32_t size = MIN_OF(count - begin, SKIP_BLOCK);
-        struct skip skip = summarise(w, postings + begin, size, field);
+        struct skip skip = {0};
 
+        if (count > SKIP_BLOCK) /* shorter lists have none */
+            skip = summarise(w, postings + begin, size, field);
         for (uint32_t i = begin; i < begin + size; i++) {
-            uint8_t varints[10];
+            char *to = buf_room(&w->list, 2 * VARINT_MAX);
 
-            buf_put(&w->list, varints,
-                    postings_put(varints, postings[i].passage - last, postings[i].times));
+            if (!to)
+                return false;
+            w->list.len +=
+                postings_put((uint8_t *)to, postings[i].passage - last, postings[i].times);
             last = postings[i].passage;
         }
         skip.end = (uint32_t)w->list.len;
@@ -220,8 +253,8 @@ bool segment_add_term(struct segment_writer *w, struct str text, const struct po
                                .passages = count};
 
     ASSERT(w->section == POSTINGS && skips.len + w->list.len < UINT32_MAX);
-    buf_put(&w->terms, &entry, sizeof entry);
-    buf_str(&w->term_text, text);
+    pile_put(w, &w->terms, &entry, sizeof entry);
+    pile_put(w, &w->term_text, text.ptr, text.len);
     w->header.terms++;
     return put(w, skips, err) && put(w, buf_view(&w->list), err);
 }
@@ -231,24 +264,31 @@ uint32_t segment_writer_passages(const struct segment_writer *w)
     return w->header.passages;
 }
 
+static bool put_pile(struct segment_writer *w, enum section which, const struct pile *pile,
+                     struct err *err)
+{
+    if (!begin_section(w, which, err))
+        return false;
+    for (const struct pile_block *b = pile->first; b; b = b->next)
+        if (!put(w, (struct str){b->bytes, b->len}, err))
+            return false;
+    return true;
+}
+
 static bool put_tables(struct segment_writer *w, struct err *err)
 {
-    struct buf *tables[SECTIONS] = {[TERM_TEXT] = &w->term_text,
-                                    [TERMS] = &w->terms,
-                                    [DOCUMENTS] = &w->documents,
-                                    [PASSAGES] = &w->passages};
+    struct str passages;
 
     put_newest(w);
+    if (w->no_room)
+        return err_arena(err, w->arena);
     if (w->section == RECORDS && !begin_section(w, POSTINGS, err))
         return false;
-    for (int i = TERM_TEXT; i < SECTIONS; i++) {
-        struct str bytes;
-
-        if (!buf_finish(tables[i], &bytes, err) || !begin_section(w, (enum section)i, err) ||
-            !put(w, bytes, err))
-            return false;
-    }
-    return flush(w, err);
+    static_assert(TERM_TEXT + 1 == TERMS && TERMS + 1 == DOCUMENTS && DOCUMENTS + 1 == PASSAGES,
+                  "written in their order");
+    return put_pile(w, TERM_TEXT, &w->term_text, err) && put_pile(w, TERMS, &w->terms, err) &&
+           put_pile(w, DOCUMENTS, &w->documents, err) && buf_finish(&w->passages, &passages, err) &&
+           begin_section(w, PASSAGES, err) && put(w, passages, err) && flush(w, err);
 }
 
 static bool seal(struct segment_writer *w, struct err *err)

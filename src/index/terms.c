@@ -2,7 +2,6 @@
 
 #include <libstemmer.h>
 #include <string.h>
-#include <unicode/ubrk.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
@@ -26,29 +25,13 @@ struct kept_stem {
 struct analyser {
     struct arena *arena;
     struct analysers *home; /* where it goes when it is closed, or NULL */
+    uint32_t since;         /* home->dropped when it was opened */
     struct sb_stemmer *stemmer;
     struct kept_stem *stems; /* NULL until a text is long */
     uint32_t words_seen;
     struct stop_marks stops;
     const UNormalizer2 *nfkc; /* ICU's, shared, immutable; NULL until a text needs it */
-    UBreakIterator *words;    /* NULL until a text needs it */
-};
-
-/* One text on its way to terms. */
-struct scan {
-    struct analyser *tools;
-    struct arena *arena;
-    const UChar *text; /* NFKC */
-    int32_t len;
-    struct term *at;
-    size_t count, cap;
-    uint32_t words;
-    struct word_cuts *known;    /* or NULL */
-    struct making_cuts *making; /* or NULL */
-};
-struct making_cuts {
-    uint8_t *bits;
-    uint32_t count;
+    struct cutter cutter;
 };
 
 static void analyser_end(struct analyser *tools)
@@ -57,14 +40,14 @@ static void analyser_end(struct analyser *tools)
 
     if (tools->stemmer)
         sb_stemmer_delete(tools->stemmer);
-    if (tools->words)
-        ubrk_close(tools->words);
+    cutter_end(&tools->cutter);
     arena_end(&arena);
 }
 
 bool analyser_open(struct analyser **out, struct err *err)
 {
-    struct arena *arena = arena_new(64 * KIB + STEMS_KEPT * sizeof(struct kept_stem));
+    struct arena *arena =
+        arena_new(64 * KIB + DICTIONARY_BYTES + STEMS_KEPT * sizeof(struct kept_stem));
     struct analyser *tools = arena ? arena_alloc(arena, sizeof *tools) : NULL;
 
     if (!tools) {
@@ -72,6 +55,7 @@ bool analyser_open(struct analyser **out, struct err *err)
         return err_no_room(err, "no memory for text analysis");
     }
     tools->arena = arena;
+    tools->cutter.arena = arena;
     stop_marks_make(&tools->stops);
     tools->stemmer = sb_stemmer_new("english", "UTF_8");
     if (!tools->stemmer) {
@@ -88,8 +72,12 @@ bool analyser_open_kept(struct analysers *all, struct analyser **out, struct err
 
     for (size_t i = 0; i < ANALYSERS_KEPT && !tools; i++)
         tools = atomic_exchange(&all->closed[i], NULL);
-    if (!tools && !analyser_open(&tools, err))
-        return false;
+    uint32_t since = atomic_load(&all->dropped);
+    if (!tools) {
+        if (!analyser_open(&tools, err))
+            return false;
+        tools->since = since;
+    }
     tools->home = all;
     *out = tools;
     return true;
@@ -100,11 +88,23 @@ void analyser_close(struct analyser **analyser)
     struct analyser *tools = *analyser, *none = NULL;
 
     *analyser = NULL;
-    for (size_t i = 0; tools && tools->home && i < ANALYSERS_KEPT; i++, none = NULL)
-        if (atomic_compare_exchange_strong(&tools->home->closed[i], &none, tools))
+    struct analysers *home = tools ? tools->home : NULL;
+    uint32_t since = tools ? tools->since : 0;
+    for (size_t i = 0; home && since == atomic_load(&home->dropped) && i < ANALYSERS_KEPT;
+         i++, none = NULL)
+        if (atomic_compare_exchange_strong(&home->closed[i], &none, tools)) {
+            if (since != atomic_load(&home->dropped)) /* dropped in between */
+                analysers_end(home);
             return;
+        }
     if (tools)
         analyser_end(tools);
+}
+
+void analysers_drop(struct analysers *all)
+{
+    atomic_fetch_add(&all->dropped, 1);
+    analysers_end(all);
 }
 
 void analysers_end(struct analysers *all)
@@ -145,45 +145,44 @@ struct str text_language(struct str text)
     return ideographs * 3 > letters ? STR("zh") : STR("en");
 }
 
-/* The character at *at, stepping over it. NFKC leaves no lone surrogates; one would stand for itself. */
-static uint32_t next_rune(const struct scan *scan, int32_t *at)
-{
-    uint32_t unit = scan->text[(*at)++];
-
-    if (!U16_IS_LEAD(unit) || *at >= scan->len || !U16_IS_TRAIL(scan->text[*at]))
-        return unit;
-    return 0x10000 + ((unit - 0xD800) << 10) + (scan->text[(*at)++] - 0xDC00u);
-}
-
-static bool no_memory(const struct scan *scan, struct err *err)
+bool scan_no_memory(const struct scan *scan, struct err *err)
 {
     return err_arena(err, scan->arena);
 }
 
-static bool add_term(struct scan *scan, struct term term, struct err *err)
+struct term *scan_room(struct scan *scan, size_t count)
 {
-    if (scan->count == scan->cap) {
-        size_t cap = scan->cap ? scan->cap * 2 : 64;
+    if (scan->cap - scan->count < count) {
+        size_t cap = MAX_OF(scan->cap ? scan->cap * 2 : 64, scan->count + count);
         void *grown =
             arena_grow(scan->arena, scan->at, scan->cap * sizeof *scan->at, cap * sizeof *scan->at);
 
         if (!grown)
-            return no_memory(scan, err);
+            return NULL;
         scan->at = grown;
         scan->cap = cap;
     }
-    scan->at[scan->count++] = term;
+    return scan->at + scan->count;
+}
+
+bool scan_add_term(struct scan *scan, struct term term, struct err *err)
+{
+    struct term *room = scan_room(scan, 1);
+
+    if (!room)
+        return scan_no_memory(scan, err);
+    *room = term;
+    scan->count++;
     return true;
 }
 
-/* Lower case UTF-8 of text[from, to) into word; what does not fit is cut at a character. */
-static size_t lower(const struct scan *scan, int32_t from, int32_t to, char word[TERM_BYTES_MAX])
+size_t scan_lower(const struct scan *scan, int32_t from, int32_t to, char word[TERM_BYTES_MAX])
 {
     size_t len = 0;
 
     while (from < to) {
         char bytes[4];
-        uint32_t rune = next_rune(scan, &from);
+        uint32_t rune = scan_next_rune(scan, &from);
 
         if (rune < 128 && rune != '-' && len < TERM_BYTES_MAX) {
             word[len++] = (char)(rune >= 'A' && rune <= 'Z' ? rune | 0x20 : rune);
@@ -256,9 +255,8 @@ static bool find_stem(struct analyser *tools, struct str word, struct str *stem,
     return true;
 }
 
-/* One word, lower case, in `word`: stop it, stem it, add it. */
-static bool add_word(struct scan *scan, struct term term, const char *word, size_t len,
-                     struct err *err)
+bool scan_add_word(struct scan *scan, struct term term, const char *word, size_t len,
+                   struct err *err)
 {
     struct str text = {word, len};
 
@@ -266,9 +264,9 @@ static bool add_word(struct scan *scan, struct term term, const char *word, size
         return false;
     term.text = arena_str(scan->arena, text);
     if (!term.text.ptr)
-        return no_memory(scan, err);
+        return scan_no_memory(scan, err);
     term.position = scan->words++;
-    return add_term(scan, term, err);
+    return scan_add_term(scan, term, err);
 }
 
 static bool is_word_rune(uint32_t rune)
@@ -282,7 +280,7 @@ static bool is_word_rune(uint32_t rune)
 
 static uint32_t rune_at(const struct scan *scan, int32_t at)
 {
-    return at < scan->len ? next_rune(scan, &at) : 0;
+    return at < scan->len ? scan_next_rune(scan, &at) : 0;
 }
 
 static bool digit_at(const struct scan *scan, int32_t at)
@@ -314,7 +312,7 @@ static bool scan_number(struct scan *scan, int32_t *at, struct err *err)
             word[len++] = (char)u_tolower(c);
     }
     *at = i;
-    return add_word(scan, (struct term){.number = true}, word, len, err);
+    return scan_add_word(scan, (struct term){.number = true}, word, len, err);
 }
 
 /* "e-mail" is "email", "X-ray" is "xray": one letter before a hyphen is no word. */
@@ -333,134 +331,17 @@ static bool scan_letters(struct scan *scan, int32_t *at, struct err *err)
     while (i < scan->len) {
         int32_t next = i;
 
-        if (!is_word_rune(next_rune(scan, &next)) && !is_joining_hyphen(scan, from, i))
+        if (!is_word_rune(scan_next_rune(scan, &next)) && !is_joining_hyphen(scan, from, i))
             break;
         i = next;
     }
-    size_t len = lower(scan, from, i, word);
+    size_t len = scan_lower(scan, from, i, word);
     *at = i;
     if (i + 1 < scan->len && (scan->text[i] == '\'' || scan->text[i] == 0x2019) &&
         (scan->text[i + 1] | 0x20) == 's' && !is_word_rune(rune_at(scan, i + 2)))
         *at = i + 2;
-    return add_word(scan, (struct term){.name = u_isupper((UChar32)rune_at(scan, from))}, word, len,
-                    err);
-}
-
-static bool open_breaker(struct analyser *tools, struct err *err)
-{
-    UErrorCode status = U_ZERO_ERROR;
-
-    if (tools->words)
-        return true;
-    tools->words = ubrk_open(UBRK_WORD, "zh", NULL, 0, &status);
-    if (U_SUCCESS(status))
-        return true;
-    tools->words = NULL;
-    return err_set(err, ERR_UNAVAILABLE, "could not open the word dictionary: %s",
-                   u_errorName(status));
-}
-
-static bool add_pair(struct scan *scan, int32_t at, uint32_t position, struct err *err)
-{
-    int32_t end = at;
-    char word[TERM_BYTES_MAX];
-
-    U16_FWD_1(scan->text, end, scan->len);
-    U16_FWD_1(scan->text, end, scan->len);
-    struct term term = {.field = TERM_PAIR, .position = position};
-    term.text = arena_str(scan->arena, (struct str){word, lower(scan, at, end, word)});
-    if (!term.text.ptr)
-        return no_memory(scan, err);
-    return add_term(scan, term, err);
-}
-
-/* --- runs of ideographs ----------------------------------------------------------------------- */
-
-/* A word of a run that ends at `to`, followed by the pairs that begin in it. */
-static bool add_wide(struct scan *scan, int32_t begin, int32_t end, int32_t to, struct err *err)
-{
-    char word[TERM_BYTES_MAX];
-    size_t len = lower(scan, begin, end, word);
-
-    if (!add_word(scan, (struct term){0}, word, len, err))
-        return false;
-    for (int32_t i = begin; i < end;) {
-        int32_t next = i;
-
-        U16_FWD_1(scan->text, next, to);
-        if (next < to && !add_pair(scan, i, scan->words - 1, err))
-            return false;
-        i = next;
-    }
-    return true;
-}
-
-static void note_cut(struct scan *scan, int32_t begin, int32_t end)
-{
-    struct making_cuts *m = scan->making;
-
-    m->bits[m->count / 8] |= (uint8_t)(1u << m->count % 8);
-    for (int32_t i = begin; i < end; m->count++)
-        U16_FWD_1(scan->text, i, end);
-}
-
-/* As the dictionary has them. */
-static bool cut_by_dictionary(struct scan *scan, int32_t from, int32_t to, struct err *err)
-{
-    UErrorCode status = U_ZERO_ERROR;
-
-    if (!open_breaker(scan->tools, err))
-        return false;
-    ubrk_setText(scan->tools->words, scan->text + from, to - from, &status);
-    if (U_FAILURE(status))
-        return err_set(err, ERR_INTERNAL, "could not cut a text into words: %s",
-                       u_errorName(status));
-    int32_t begin = 0;
-    for (int32_t end; (end = ubrk_next(scan->tools->words)) != UBRK_DONE; begin = end) {
-        if (scan->making)
-            note_cut(scan, from + begin, from + end);
-        if (!add_wide(scan, from + begin, from + end, to, err))
-            return false;
-    }
-    return true;
-}
-
-static bool begins_word(const struct word_cuts *cuts, uint32_t i)
-{
-    return cuts->bits[i / 8] >> i % 8 & 1;
-}
-
-static bool cut_as_known(struct scan *scan, int32_t from, int32_t to, struct err *err)
-{
-    uint32_t at = scan->known->at;
-
-    for (int32_t begin = from, end = from; begin < to; begin = end) {
-        do {
-            U16_FWD_1(scan->text, end, to);
-            at++;
-        } while (end < to && !begins_word(scan->known, at));
-        if (!add_wide(scan, begin, end, to, err))
-            return false;
-    }
-    return true;
-}
-
-/* [from, to), dictionary words. */
-static bool scan_run(struct scan *scan, int32_t from, int32_t to, struct err *err)
-{
-    struct word_cuts *known = scan->known;
-    uint32_t count = 0;
-
-    if (!known)
-        return cut_by_dictionary(scan, from, to, err);
-    for (int32_t i = from; i < to; count++)
-        U16_FWD_1(scan->text, i, to);
-    bool holds = known->at < known->count && count <= known->count - known->at &&
-                 begins_word(known, known->at);
-    if (!(holds ? cut_as_known : cut_by_dictionary)(scan, from, to, err))
-        return false;
-    known->at += count;
-    return true;
+    return scan_add_word(scan, (struct term){.name = u_isupper((UChar32)rune_at(scan, from))}, word,
+                         len, err);
 }
 
 static int32_t run_end(const struct scan *scan, int32_t at)
@@ -468,7 +349,7 @@ static int32_t run_end(const struct scan *scan, int32_t at)
     while (at < scan->len) {
         int32_t next = at;
 
-        if (!rune_is_ideographic(next_rune(scan, &next)))
+        if (!rune_is_ideographic(scan_next_rune(scan, &next)))
             break;
         at = next;
     }
@@ -510,7 +391,7 @@ static bool normalise(struct scan *scan, const UChar *text, int32_t len, struct 
         UChar *to = arena_alloc_raw(scan->arena, (size_t)cap * sizeof *to);
 
         if (!to)
-            return no_memory(scan, err);
+            return scan_no_memory(scan, err);
         int32_t need = unorm2_normalize(scan->tools->nfkc, text, len, to, cap, &status);
         if (U_SUCCESS(status)) {
             scan->text = to;
@@ -533,7 +414,7 @@ static bool widen(struct scan *scan, struct str text, struct err *err)
     int32_t len = 0;
 
     if (!wide)
-        return no_memory(scan, err);
+        return scan_no_memory(scan, err);
     for (size_t i = 0; i < text.len; i++) {
         high |= (uint8_t)text.ptr[i];
         wide[i] = (uint8_t)text.ptr[i];
@@ -559,7 +440,7 @@ static bool analyse(struct scan *scan, struct str text, struct terms *out, struc
     if (scan->making) {
         scan->making->bits = arena_array(scan->arena, (size_t)scan->len / 8 + 1, 1);
         if (!scan->making->bits)
-            return no_memory(scan, err);
+            return scan_no_memory(scan, err);
     }
     if (!scan_all(scan, err))
         return false;
@@ -570,7 +451,8 @@ static bool analyse(struct scan *scan, struct str text, struct terms *out, struc
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err)
 {
-    struct scan scan = {.tools = analyser, .arena = arena};
+    struct scan scan = {
+        .tools = analyser, .cutter = &analyser->cutter, .stops = &analyser->stops, .arena = arena};
 
     return analyse(&scan, text, out, err);
 }
@@ -578,7 +460,11 @@ bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str t
 bool analyser_terms_cut(struct analyser *analyser, struct arena *arena, struct str text,
                         struct word_cuts *cuts, struct terms *out, struct err *err)
 {
-    struct scan scan = {.tools = analyser, .arena = arena, .known = cuts};
+    struct scan scan = {.tools = analyser,
+                        .cutter = &analyser->cutter,
+                        .stops = &analyser->stops,
+                        .arena = arena,
+                        .known = cuts};
 
     return analyse(&scan, text, out, err);
 }
@@ -588,7 +474,11 @@ bool analyser_cut(struct analyser *analyser, struct arena *arena, struct str tex
                   struct terms *out, struct str *cuts, struct err *err)
 {
     struct making_cuts making = {0};
-    struct scan scan = {.tools = analyser, .arena = arena, .making = &making};
+    struct scan scan = {.tools = analyser,
+                        .cutter = &analyser->cutter,
+                        .stops = &analyser->stops,
+                        .arena = arena,
+                        .making = &making};
     size_t bytes;
 
     if (!analyse(&scan, text, out, err))
@@ -599,7 +489,7 @@ bool analyser_cut(struct analyser *analyser, struct arena *arena, struct str tex
     bytes = (making.count + 7) / 8;
     char *packed = arena_array(arena, sizeof making.count + bytes, 1);
     if (!packed)
-        return no_memory(&scan, err);
+        return scan_no_memory(&scan, err);
     memcpy(packed, &making.count, sizeof making.count);
     memcpy(packed + sizeof making.count, making.bits, bytes);
     *cuts = (struct str){packed, sizeof making.count + bytes};

@@ -44,9 +44,12 @@ void analyser_close(struct analyser **analyser);
 #define ANALYSERS_KEPT 4 /* half a MiB each */
 struct analysers {
     struct analyser *_Atomic closed[ANALYSERS_KEPT];
+    _Atomic uint32_t dropped; /* how often */
 };
 bool analyser_open_kept(struct analysers *all, struct analyser **out, struct err *err) MUST_CHECK;
 void analysers_end(struct analysers *all); /* none may be out */
+/* What is kept of words met so far goes; of those that are out, when they are closed. */
+void analysers_drop(struct analysers *all);
 /* Terms in order of the text; everything in the arena. Bad UTF-8 separates words. */
 bool analyser_terms(struct analyser *analyser, struct arena *arena, struct str text,
                     struct terms *out, struct err *err) MUST_CHECK;

@@ -6,12 +6,9 @@
 
 #include "index/lexical_writer.h"
 
-#define BATCH_POSTINGS ((size_t)2 * 1024 * 1024) /* entries in memory before a flush: 24 MiB */
 #define BATCH_RECORDS  ((size_t)32 * MIB)
-#define BATCH_ARENA    ((size_t)512 * MIB)
 #define WRITER_ARENA   ((size_t)256 * MIB)
 #define DOCUMENT_ARENA ((size_t)512 * MIB)
-#define TERMS_MAX      ((size_t)4 * 1024 * 1024)
 #define RECORD_MAX     ((size_t)64 * MIB)
 
 static char present; /* what the tables of keys point to */
@@ -106,150 +103,32 @@ void lexical_compact(struct lexical_writer *w)
 
 static bool open_batch(struct lexical_writer *w, struct err *err)
 {
-    struct batch *b = &w->batch;
-
-    if (b->to)
+    if (w->to)
         return true;
     if (w->flushed_count == RUN_MAX)
         return err_set(err, ERR_TOO_LARGE, "more than %d segments in one run", RUN_MAX);
-    *b = (struct batch){.arena = arena_new(BATCH_ARENA)};
-    if (!b->arena)
-        return err_no_room(err, "no memory to index documents");
-    table_init(&b->by_key, b->arena, TERMS_MAX);
-    buf_init(&b->uses, b->arena, 2 * BATCH_POSTINGS * sizeof(struct use) + RECORD_MAX);
-    return segment_create(w->lexical->dir, w->lexical->next_number, &b->to, err);
-}
-
-static bool new_term(struct batch *b, struct str key, struct batch_term **out, struct err *err)
-{
-    struct batch_term *term = arena_alloc(b->arena, sizeof *term);
-
-    if (b->term_count == b->term_cap) {
-        size_t cap = b->term_cap ? b->term_cap * 2 : 1024;
-        void *grown =
-            arena_grow(b->arena, b->terms, b->term_cap * sizeof(void *), cap * sizeof(void *));
-        if (!grown)
-            return err_arena(err, b->arena);
-        b->terms = grown;
-        b->term_cap = cap;
-    }
-    if (!term)
-        return err_arena(err, b->arena);
-    term->key = arena_str(b->arena, key);
-    term->number = (uint32_t)b->term_count;
-    if (!term->key.ptr || !table_put(&b->by_key, term->key, term, NULL))
-        return err_arena(err, b->arena);
-    b->terms[b->term_count++] = term;
-    *out = term;
-    return true;
-}
-
-/* The passage's terms join those of the batch, each with a posting. */
-static bool add_terms(struct batch *b, const struct inverted *passage, uint32_t number,
-                      struct err *err)
-{
-    for (size_t i = 0; i < passage->count; i++) {
-        struct str key = passage->terms[i].key;
-        struct batch_term *term = table_get(&b->by_key, key);
-        struct use use = {.passage = number, .times = passage->terms[i].times};
-
-        if (!term && !new_term(b, key, &term, err))
-            return false;
-        term->passages++;
-        use.term = term->number;
-        buf_put(&b->uses, &use, sizeof use);
-    }
-    return buf_ok(&b->uses) || err_arena(err, b->arena);
-}
-
-/* A mark is a term nobody analyses and no score counts; times: where it stands in the passage's list. */
-static bool count_marks(struct batch *b, const struct lexical_passage *passage, uint32_t number,
-                        struct err *err)
-{
-    for (size_t i = 0; i < passage->mark_count; i++) {
-        char bytes[TERM_BYTES_MAX + 1];
-        struct str key = mark_key(passage->marks[i], bytes);
-        struct batch_term *term = table_get(&b->by_key, key);
-        struct use use = {.passage = number, .times = (uint32_t)i + 1};
-
-        if (!term && !new_term(b, key, &term, err))
-            return false;
-        term->passages++;
-        use.term = term->number;
-        buf_put(&b->uses, &use, sizeof use);
-    }
-    return buf_ok(&b->uses) || err_arena(err, b->arena);
-}
-
-static struct use *uses_of(const struct batch *b, size_t *count)
-{
-    *count = b->uses.len / sizeof(struct use);
-    return (struct use *)(void *)b->uses.ptr;
+    w->batch_records = 0;
+    return batch_new(&w->batch, err) &&
+           segment_create(w->lexical->dir, w->lexical->next_number, &w->to, err);
 }
 
 /* --- flush ------------------------------------------------------------------------------------ */
 
-static int compare_terms(const void *a, const void *b)
+static void end_batch(struct lexical_writer *w)
 {
-    const struct batch_term *const *left = a, *const *right = b;
-
-    return str_cmp((*left)->key, (*right)->key);
-}
-
-/* Postings sorted by term by counting: places[t] is where term t's next posting goes. */
-static struct posting *by_term(struct batch *b, size_t *begins, struct err *err)
-{
-    size_t count;
-    const struct use *uses = uses_of(b, &count);
-    struct posting *sorted = arena_array(b->arena, count + 1, sizeof *sorted);
-    size_t *places = arena_array(b->arena, b->term_count + 1, sizeof *places);
-    size_t sum = 0;
-
-    if (!sorted || !places) {
-        (void)err_arena(err, b->arena);
-        return NULL;
-    }
-    for (size_t t = 0; t < b->term_count; t++) {
-        begins[t] = places[t] = sum;
-        sum += b->terms[t]->passages;
-    }
-    for (size_t i = 0; i < count; i++)
-        sorted[places[uses[i].term]++] = (struct posting){uses[i].passage, uses[i].times};
-    return sorted;
-}
-
-static bool write_terms(struct batch *b, const struct posting *sorted, const size_t *begins,
-                        struct err *err)
-{
-    if (b->term_count) /* no terms: no text had a word */
-        qsort(b->terms, b->term_count, sizeof(struct batch_term *), compare_terms);
-    for (size_t t = 0; t < b->term_count; t++) {
-        const struct batch_term *term = b->terms[t];
-
-        if (!segment_add_term(b->to, term->key, sorted + begins[term->number], term->passages, err))
-            return false;
-    }
-    return true;
-}
-
-static void end_batch(struct batch *b)
-{
-    segment_abandon(&b->to);
-    arena_end(&b->arena);
-    *b = (struct batch){0};
+    segment_abandon(&w->to);
+    batch_end(&w->batch);
 }
 
 static bool write_batch(struct lexical_writer *w, struct err *err)
 {
-    struct batch *b = &w->batch;
-    size_t *begins = arena_array(b->arena, b->term_count + 1, sizeof *begins);
-    const struct posting *sorted = begins ? by_term(b, begins, err) : NULL;
     struct flushed *flushed = &w->flushed[w->flushed_count];
     struct segment_id id;
 
-    if (!begins)
-        return err_arena(err, b->arena);
-    if (!sorted || !write_terms(b, sorted, begins, err) || !segment_seal(&b->to, &id, err))
+    if (!batch_write(w->batch, w->to, err))
+        return false;
+    batch_end(&w->batch);
+    if (!segment_seal(&w->to, &id, err))
         return false;
     flushed->segment = id.number;
     w->flushed_count++;
@@ -261,10 +140,10 @@ static bool write_batch(struct lexical_writer *w, struct err *err)
 
 static bool flush_batch(struct lexical_writer *w, struct err *err)
 {
-    if (!w->batch.to)
+    if (!w->to)
         return true;
     bool ok = write_batch(w, err);
-    end_batch(&w->batch);
+    end_batch(w);
     vector_run_end_batch(&w->vectors);
     return ok;
 }
@@ -274,14 +153,14 @@ static bool flush_batch(struct lexical_writer *w, struct err *err)
 static bool add_passage(struct lexical_writer *w, const struct lexical_passage *passage,
                         const struct inverted *inverted, struct err *err)
 {
-    struct batch *b = &w->batch;
-    uint32_t number = segment_writer_passages(b->to);
+    uint32_t number = segment_writer_passages(w->to);
 
-    if (!add_terms(b, inverted, number, err) || !count_marks(b, passage, number, err) ||
+    if (!batch_add_terms(w->batch, inverted, number, err) ||
+        !batch_add_marks(w->batch, passage, number, err) ||
         !vector_run_add(&w->vectors, w->view, number, passage, err))
         return false;
-    b->record_bytes += passage->record.len + inverted->cuts.len;
-    return segment_add_passage(b->to, passage->record, inverted->cuts, inverted->lengths, err);
+    w->batch_records += passage->record.len + inverted->cuts.len;
+    return segment_add_passage(w->to, passage->record, inverted->cuts, inverted->lengths, err);
 }
 
 /* A document whose passages are inverted; the batch is written when it is full. */
@@ -289,13 +168,13 @@ static bool add_inverted(struct lexical_writer *w, const struct inverted_documen
                          struct err *err)
 {
     if (!open_batch(w, err) ||
-        !segment_add_document(w->batch.to, d->document.key, d->document.record, err))
+        !segment_add_document(w->to, d->document.key, d->document.record, err))
         return false;
     for (size_t i = 0; i < d->document.passage_count; i++)
         if (!add_passage(w, &d->document.passages[i], &d->passages[i], err))
             return false;
-    if (w->batch.uses.len < BATCH_POSTINGS * sizeof(struct use) &&
-        w->batch.record_bytes < BATCH_RECORDS && !vector_run_is_full(&w->vectors))
+    if (batch_postings(w->batch) < w->lexical->batch_postings && w->batch_records < BATCH_RECORDS &&
+        !vector_run_is_full(&w->vectors))
         return true;
     return flush_batch(w, err);
 }
@@ -391,7 +270,7 @@ void lexical_abandon(struct lexical_writer **writer)
     if (!w)
         return;
     inverting_end(&w->waiting);
-    end_batch(&w->batch);
+    end_batch(w);
     vector_run_end(&w->vectors);
     for (uint64_t i = w->first_number; i < w->lexical->next_number; i++) {
         segment_path(path, w->lexical->dir, i);

@@ -6,6 +6,9 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/hash.h"
+#include "base/pages.h"
+#include "base/utf8.h"
 #include "index/lexical_internal.h"
 #include "sys/file.h"
 #include "test.h"
@@ -112,8 +115,10 @@ TEST(terms_are_counted_in_order_of_first_use)
     struct analyser *analyser CLEANUP(analyser_close) = NULL;
     struct lexical_passage passage = {.header = STR("Apples"),
                                       .text = STR("pears, the apples; apple pie 天天")};
+    struct inverted_term term;
     struct inverted got;
     struct err err = {0};
+    size_t i = 0;
     static const struct {
         const char *key;
         uint32_t times;
@@ -122,10 +127,13 @@ TEST(terms_are_counted_in_order_of_first_use)
     REQUIRE(analyser_open(&analyser, &err) &&
             invert(analyser, arena, scratch, &passage, &got, &err));
     REQUIRE(got.count == ARRAY_LEN(wanted), "%zu terms", got.count);
-    for (size_t i = 0; i < got.count; i++)
-        EXPECT(str_eq(got.terms[i].key, str_from(wanted[i].key)) &&
-                   got.terms[i].times == wanted[i].times,
-               STR_FMT " %u", STR_ARG(got.terms[i].key), got.terms[i].times);
+    for (struct str rest = got.terms; inverted_next(&rest, &term); i++) {
+        REQUIRE(i < ARRAY_LEN(wanted));
+        EXPECT(str_eq(term.key, str_from(wanted[i].key)) && term.times == wanted[i].times &&
+                   term.hash == (uint32_t)siphash(term.key),
+               STR_FMT " %u", STR_ARG(term.key), term.times);
+    }
+    EXPECT(i == got.count);
     EXPECT(got.lengths[TERM_WORD] == 6 && got.lengths[TERM_PAIR] == 1);
 }
 
@@ -177,4 +185,96 @@ TEST(abandoned_and_helpless_runs)
     fault_decide(NULL, NULL);
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
     EXPECT(lexical_stats(view).documents == DOCUMENTS);
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* Ideographs of a vocabulary that does not grow, in an order that does not repeat. */
+static struct str wide_text(struct arena *arena, uint64_t *seed, int characters)
+{
+    struct buf b;
+
+    buf_init(&b, arena, MIB);
+    for (int i = 0; i < characters; i++) {
+        char bytes[4];
+
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        buf_put(&b, bytes, utf8_put(bytes, 0x4E00 + (uint32_t)(*seed >> 33) % 60));
+    }
+    return buf_view(&b);
+}
+
+#ifdef WEIR_FAULT         /* it counts where pages may fail */
+static size_t most_pages; /* of the process at any moment that one is taken */
+
+static bool note_pages(void *ctx, const char *point)
+{
+    (void)ctx;
+    if (strcmp(point, "pages.take") == 0)
+        most_pages = MAX_OF(most_pages, pages_in_use());
+    return false;
+}
+
+static size_t most_while_building(const char *name, unsigned documents)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct err err = {0};
+    uint64_t seed = 1;
+    char dir[256];
+    struct lexical *index CLEANUP(lexical_close) = open_below(name, dir);
+    bool ok = index && lexical_begin(index, &w, &err);
+
+    for (unsigned i = 0; ok && i < documents; i++) {
+        size_t mark = arena_mark(arena);
+        struct lexical_passage passages[5];
+        struct lexical_document d = {arena_fmt(arena, "k%05u", i), STR("r"), passages, 5};
+
+        if (i == 0) {
+            index->batch_postings = 60000;
+            most_pages = 0;
+            fault_decide(note_pages, NULL);
+        }
+        for (size_t p = 0; p < d.passage_count; p++)
+            passages[p] = (struct lexical_passage){.text = wide_text(arena, &seed, 100)};
+        ok = lexical_add(w, &d, &err);
+        arena_rewind(arena, mark);
+    }
+    ok = ok && lexical_commit(&w, &err);
+    fault_decide(NULL, NULL);
+    EXPECT(ok, "%s", err.text);
+    return most_pages;
+}
+
+TEST(memory_of_a_build_does_not_grow_with_its_passages)
+{
+    size_t few = most_while_building("few", 120), many = most_while_building("many", 480);
+
+    /* A passage's entry and where a merge puts it, and a block more where an arena grew: not four times. */
+    EXPECT(few > 500000 && many < few + few / 4, "%zu with 120 documents, %zu with 480", few, many);
+}
+#endif
+
+TEST(terms_that_wait_take_what_the_queue_counts)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct inverted got;
+    struct err err = {0};
+    uint64_t seed = 2;
+
+    REQUIRE(analyser_open(&analyser, &err));
+    const struct str texts[] = {
+        wide_text(arena, &seed, 4000), STR("a b c d e f g h i j k l m n o p q r s t u v w x y z"),
+        STR("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19"),
+        STR("字母漢字かなカナ한글 mixed with words, 人工智能 and 2,500 more")};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const struct lexical_passage passage = {.text = texts[i]};
+
+        REQUIRE(invert(analyser, arena, scratch, &passage, &got, &err));
+        EXPECT(got.terms.len <= WAITING_TERMS * texts[i].len, "text %zu: %zu bytes of %zu", i,
+               got.terms.len, texts[i].len);
+    }
 }

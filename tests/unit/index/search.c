@@ -117,7 +117,7 @@ static bool of_third(void *context, uint64_t i, const struct lexical_document_in
 }
 
 static void compare_with_definition(struct lexical *index, struct analyser *analyser,
-                                    struct rng *rng, bool filtered)
+                                    struct rng *rng, uint32_t words_max, bool filtered)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
@@ -126,11 +126,11 @@ static void compare_with_definition(struct lexical *index, struct analyser *anal
     struct lexical_hits hits;
     struct terms terms;
     struct err err = {0};
-    char question[256];
+    char question[1024];
     size_t len = 0;
     int third = (int)rng_below(rng, 3);
 
-    for (size_t k = 0, words = 1 + rng_below(rng, 8); k < words; k++)
+    for (size_t k = 0, words = 1 + rng_below(rng, words_max); k < words; k++)
         len += (size_t)snprintf(question + len, sizeof question - len, "w%u ", draw(rng));
     REQUIRE(analyser_terms(analyser, arena, str_from(question), &terms, &err));
     REQUIRE(!filtered || lexical_filter_make(view, arena, of_third, &third, &filter, &err));
@@ -157,6 +157,8 @@ static void compare_with_definition(struct lexical *index, struct analyser *anal
 TEST(skipping_finds_what_adding_up_finds)
 {
     static const int runs[] = {1, 3};
+    /* Read side by side, added up window by window, and by narrower windows. */
+    static const uint32_t words[] = {8, 24, 120};
 
     for (size_t r = 0; r < ARRAY_LEN(runs); r++) {
         char dir[256];
@@ -168,8 +170,9 @@ TEST(skipping_finds_what_adding_up_finds)
         struct lexical *index CLEANUP(lexical_close) = open_index(dir);
         REQUIRE(index && fill(index, 11 + r, runs[r], &err), "%s", err.text);
         REQUIRE(analyser_open(&analyser, &err));
-        for (int i = 0; i < 150; i++)
-            compare_with_definition(index, analyser, &rng, i % 3 == 2);
+        for (size_t i = 0; i < 225; i++)
+            compare_with_definition(index, analyser, &rng, words[i / 3 % ARRAY_LEN(words)],
+                                    i % 3 == 2);
     }
 }
 

@@ -1,8 +1,11 @@
 #include "index/terms.h"
 
 #include <string.h>
+#include <unicode/ubrk.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
+#include "index/dictionary.h"
 #include "test.h"
 
 /* Words that are indexed, then pairs after "|", stop words in brackets. */
@@ -87,7 +90,7 @@ TEST(an_analyser_that_was_kept_is_as_good_as_new)
                                         "walking, walkers; 年假 and e-mail"};
     struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
     struct analyser *analyser CLEANUP(analyser_close) = NULL, *other CLEANUP(analyser_close) = NULL;
-    struct analysers all = {{NULL}};
+    struct analysers all = {.closed = {NULL}};
     struct err err = {0};
     struct terms terms;
 
@@ -104,6 +107,26 @@ TEST(an_analyser_that_was_kept_is_as_good_as_new)
     analysers_end(&all);
     EXPECT(!all.closed[0]);
     REQUIRE(analyser_terms(other, arena, STR("whole"), &terms, &err));
+}
+
+/* One that is out when they are dropped holds words that are not to be kept either. */
+TEST(analysers_that_are_dropped_are_not_kept_later)
+{
+    struct analysers all = {.closed = {NULL}};
+    struct analyser *one, *other;
+    struct err err = {0};
+
+    REQUIRE(analyser_open_kept(&all, &one, &err) && analyser_open_kept(&all, &other, &err));
+    analyser_close(&other);
+    EXPECT(atomic_load(&all.closed[0]) != NULL);
+    analysers_drop(&all);
+    EXPECT(atomic_load(&all.closed[0]) == NULL, "it was closed");
+    analyser_close(&one);
+    EXPECT(atomic_load(&all.closed[0]) == NULL, "it was out");
+    REQUIRE(analyser_open_kept(&all, &one, &err));
+    analyser_close(&one);
+    EXPECT(atomic_load(&all.closed[0]) != NULL, "a new one is kept");
+    analysers_end(&all);
 }
 
 static bool same_terms(const struct terms *a, const struct terms *b)
@@ -214,4 +237,109 @@ TEST(language)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         EXPECT(str_eq(text_language(str_from(cases[i].text)), str_from(cases[i].want)), "%s",
                cases[i].text);
+}
+
+/* --- the dictionary ----------------------------------------------------------------------------- */
+
+/* ICU's own way to cut a run, for comparison. */
+static int32_t cut_by_icu(UBreakIterator *icu, const UChar *run, int32_t len,
+                          uint16_t ends[DICTIONARY_RUN_MAX])
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t count = 0;
+
+    ubrk_setText(icu, run, len, &status);
+    for (int32_t end; (end = ubrk_next(icu)) != UBRK_DONE && count < DICTIONARY_RUN_MAX;)
+        ends[count++] = (uint16_t)end;
+    return U_SUCCESS(status) ? count : -1;
+}
+
+/* Words of every kind come about by chance where characters are frequent ones; the others are rarely in any. */
+static UChar some_character(uint64_t *seed)
+{
+    static const UChar frequent[] = u"的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出"
+                                    u"就分对成会可主发年动同工也能下过子说产种面而方后多定"
+                                    u"行学法所民得经十三之进着等部度家电力里如水化高自二理起小物现"
+                                    u"实加量都两体制机当使点从业本去把性好应开它合还因由其"
+                                    u"些然前外天政四日社义事平形相全表间样与关各重新线内数正心反明"
+                                    u"看原利比或但质气第向道命此变条只没结解问意建月公无系"
+                                    u"軍華電國會學東車馬龍";
+
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    uint64_t n = *seed >> 33;
+    if (n % 8 == 0)
+        return (UChar)(0x4E00 + n / 8 % (0x9FFF - 0x4E00 + 1));
+    return frequent[n / 8 % (ARRAY_LEN(frequent) - 1)];
+}
+
+TEST(the_dictionary_cuts_as_icu_does)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct dictionary *dictionary = dictionary_open(arena);
+    UErrorCode status = U_ZERO_ERROR;
+    UBreakIterator *icu = ubrk_open(UBRK_WORD, "zh", NULL, 0, &status);
+    uint64_t seed = 1, words = 0, long_words = 0;
+
+    REQUIRE(dictionary && U_SUCCESS(status));
+    for (int round = 0; round < 2000; round++) {
+        uint16_t ours[DICTIONARY_RUN_MAX], theirs[DICTIONARY_RUN_MAX];
+        int32_t len = 1 + round % (round % 50 ? 60 : DICTIONARY_RUN_MAX);
+        UChar run[DICTIONARY_RUN_MAX];
+
+        for (int32_t i = 0; i < len; i++)
+            run[i] = some_character(&seed);
+        REQUIRE(dictionary_has(run, len));
+        int32_t count = dictionary_cut(dictionary, run, len, ours);
+        REQUIRE(count == cut_by_icu(icu, run, len, theirs), "round %d", round);
+        REQUIRE(memcmp(ours, theirs, (size_t)count * sizeof *ours) == 0, "round %d", round);
+        for (int32_t i = 0; i < count; i++)
+            long_words += ours[i] - (i ? ours[i - 1] : 0) > 1;
+        words += (uint64_t)count;
+    }
+    EXPECT(long_words > words / 20, "%" PRIu64 " of %" PRIu64 " words", long_words, words);
+    ubrk_close(icu);
+    dictionary_close(dictionary);
+}
+
+TEST(the_dictionary_is_for_unified_ideographs_alone)
+{
+    static const UChar kana[] = u"漢かな", hangul[] = u"한글", mark[] = u"人々",
+                       compatible[] = {0xF900}, pair[] = {0xD840, 0xDC00}, chinese[] = u"人工智能",
+                       last[] = {0x9FFF};
+
+    EXPECT(!dictionary_has(kana, 3) && !dictionary_has(hangul, 2) && !dictionary_has(mark, 2));
+    EXPECT(!dictionary_has(compatible, 1) && !dictionary_has(pair, 2));
+    EXPECT(dictionary_has(chinese, 4) && dictionary_has(last, 1));
+}
+
+/* Runs at the bound, beyond it and of several scripts have the same terms with known cuts as without. */
+TEST(cuts_of_any_run_give_its_terms_again)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct err err = {0};
+    uint64_t seed = 3;
+
+    REQUIRE(analyser_open(&analyser, &err));
+    for (int32_t len = DICTIONARY_RUN_MAX - 2; len < DICTIONARY_RUN_MAX + 3; len++) {
+        struct terms asked, known;
+        struct str packed;
+        struct buf b;
+
+        buf_init(&b, arena, MIB);
+        for (int32_t i = 0; i < len; i++) {
+            char bytes[4];
+
+            buf_put(&b, bytes, utf8_put(bytes, some_character(&seed)));
+        }
+        buf_str(&b, STR("，東京タワー、한국어。人々 and 𠀀𠀁 so on"));
+        REQUIRE(analyser_cut(analyser, arena, buf_view(&b), &asked, &packed, &err));
+        struct word_cuts cuts = word_cuts_of(packed);
+        REQUIRE(analyser_terms_cut(analyser, arena, buf_view(&b), &cuts, &known, &err));
+        REQUIRE(asked.count == known.count && asked.words == known.words && cuts.at == cuts.count);
+        for (size_t i = 0; i < asked.count; i++)
+            EXPECT(str_eq(asked.at[i].text, known.at[i].text) &&
+                   asked.at[i].field == known.at[i].field && asked.at[i].stop == known.at[i].stop &&
+                   asked.at[i].position == known.at[i].position);
+    }
 }
