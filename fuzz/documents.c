@@ -1,11 +1,11 @@
 /* Any bytes as text, Markdown, HTML, CSV, JSON and code, in any encoding: refused with a reason, or blocks in order of the file whose runs
  * lie inside it, tile their text, and begin and end between characters; cut into passages they survive
- * the record, and every sentence has an origin. The first byte chooses the format. */
+ * the record, and every sentence has an origin; chunks of a size that is asked for keep to it and lose nothing. The first byte chooses the format. */
 #include <string.h>
 
 #include "base/utf8.h"
 #include "fuzz.h"
-#include "knowledge/passage.h"
+#include "knowledge/chunks.h"
 
 static bool between_characters(struct str s, size_t at)
 {
@@ -59,7 +59,40 @@ static void check_passage(struct arena *arena, const struct passage *p, struct s
     }
 }
 
-static void check_document(struct arena *arena, struct str source, enum document_type type)
+/* Chunks are no larger than asked for, repeat no more than asked for, and without what they repeat they are the text. */
+static void check_chunks(struct arena *arena, const struct document *d, struct str source,
+                         struct chunking chunking)
+{
+    struct buf text, chunks;
+    struct passage *list;
+    struct err err = {0};
+    size_t count;
+
+    buf_init(&text, arena, 16 * MIB);
+    buf_init(&chunks, arena, 16 * MIB);
+    for (size_t i = 0; i < d->count; i++)
+        if (d->blocks[i].kind != BLOCK_HEADING)
+            buf_str(&text, d->blocks[i].text);
+    ASSERT(passages_chunk(arena, d, chunking, &list, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        size_t repeated = i ? passage_repeats(&list[i - 1], &list[i]) : 0;
+        uint32_t weight = 0, again = 0;
+
+        check_passage(arena, &list[i], source);
+        for (size_t k = 0; k < list[i].count; k++) {
+            weight += passage_weight(list[i].blocks[k].text);
+            again += k < repeated ? passage_weight(list[i].blocks[k].text) : 0;
+            if (k >= repeated)
+                buf_str(&chunks, list[i].blocks[k].text);
+        }
+        ASSERT(weight <= chunking.tokens * TOKEN_WEIGHT);
+        ASSERT(again <= chunking.overlap * TOKEN_WEIGHT && repeated < list[i].count);
+    }
+    ASSERT(str_eq(buf_view(&text), buf_view(&chunks)));
+}
+
+static void check_document(struct arena *arena, struct str source, enum document_type type,
+                           struct chunking chunking)
 {
     struct document d;
     struct passage *passages;
@@ -76,6 +109,7 @@ static void check_document(struct arena *arena, struct str source, enum document
     ASSERT(passages_cut(arena, &d, &passages, &count, &err));
     for (size_t i = 0; i < count; i++)
         check_passage(arena, &passages[i], source);
+    check_chunks(arena, &d, source, chunking);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,6 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                DOCUMENT_CSV,  DOCUMENT_JSON,     DOCUMENT_CODE};
 
     if (size > 1 && size < 64 * KIB)
-        check_document(arena, source, types[data[0] % ARRAY_LEN(types)]);
+        check_document(
+            arena, source, types[data[0] % ARRAY_LEN(types)],
+            (struct chunking){CHUNK_TOKENS_MIN, (uint32_t)size % (CHUNK_TOKENS_MIN / 2 + 1)});
     return 0;
 }

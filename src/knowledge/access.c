@@ -96,6 +96,7 @@ void accesses_forget(struct knowledge *knowledge)
     struct lexical_view *newest CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
     struct accesses *all = knowledge->accesses;
 
+    atomic_store(&knowledge->is_stale, true);
     mutex_lock(&all->mutex);
     forget_others(all, newest);
     mutex_unlock(&all->mutex);
@@ -248,11 +249,17 @@ static struct kept *find(struct accesses *all, const struct lexical_view *view, 
     return NULL;
 }
 
+/* What others take over. One of a view that is the newest no more is not kept: a commit has forgotten those that were, and
+ * nobody would forget this one, nor what the commit removed. */
 static void keep(struct accesses *all, struct kept *kept)
 {
+    struct lexical *index = atomic_load(&all->knowledge->index);
+    struct lexical_view *newest CLEANUP(lexical_release) = lexical_borrow(index);
     size_t oldest = 0;
 
-    forget_others(all, kept->view);
+    if (kept->view != newest)
+        return;
+    forget_others(all, newest);
     if (all->count == ACCESSES_MAX) {
         for (size_t i = 1; i < all->count; i++)
             if (all->at[i]->used < all->at[oldest]->used)

@@ -13,12 +13,6 @@ static void write_pair(struct json_writer *w, const char *key, uint64_t first, u
     jw_array_end(w);
 }
 
-static void write_text(struct json_writer *w, const char *key, struct str text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 static uint32_t number_of(const struct account *a, size_t i)
 {
     return a->numbers ? a->numbers[i] : (uint32_t)i + 1;
@@ -34,7 +28,7 @@ static void write_place(struct json_writer *w, const struct place *p)
         jw_u64(w, p->page);
     }
     if (p->label.len)
-        write_text(w, "label", p->label);
+        jw_text(w, "label", p->label);
     if (!p->right)
         return;
     jw_key(w, "box");
@@ -51,7 +45,7 @@ static void write_words(struct json_writer *w, const struct citation *c)
         return;
     jw_key(w, "answer");
     jw_object(w);
-    write_text(w, "text", c->words.text);
+    jw_text(w, "text", c->words.text);
     write_pair(w, "bytes", c->words.byte_first, c->words.byte_end);
     write_pair(w, "characters", utf8_count(str_slice(c->quote, 0, c->words.quote_first)),
                utf8_count(str_slice(c->quote, 0, c->words.quote_end)));
@@ -69,15 +63,15 @@ static void write_steps(struct json_writer *w, const struct citation *c)
         const struct citation_step *step = &c->steps[i];
 
         jw_object(w);
-        write_text(w, "name", step->name);
-        write_text(w, "document", step->document);
-        write_text(w, "path", step->path);
+        jw_text(w, "name", step->name);
+        jw_text(w, "document", step->document);
+        jw_text(w, "path", step->path);
         if (step->line_first) {
             write_pair(w, "lines", step->line_first, step->line_last);
             write_pair(w, "bytes", step->byte_first, step->byte_end);
             write_place(w, &step->place);
         }
-        write_text(w, "quote", step->quote);
+        jw_text(w, "quote", step->quote);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -94,7 +88,7 @@ static void write_parts(struct json_writer *w, const struct account *a)
         const struct answered_part *part = &a->parts[i];
 
         jw_object(w);
-        write_text(w, "question", part->question);
+        jw_text(w, "question", part->question);
         jw_key(w, "answered");
         jw_bool(w, part->answered);
         jw_key(w, "citations");
@@ -125,24 +119,26 @@ static void write_citation(struct json_writer *w, struct str links, const struct
     jw_key(w, "number");
     jw_u64(w, number);
     if (c->base.len > 0)
-        write_text(w, "knowledge", c->base);
-    write_text(w, "document", c->document);
+        jw_text(w, "knowledge", c->base);
+    jw_text(w, "document", c->document);
     if (c->file.len > 0)
-        write_text(w, "file", c->file);
+        jw_text(w, "file", c->file);
     jw_key(w, "version");
     jw_u64(w, c->version);
-    write_text(w, "path", c->path);
-    write_text(w, "title", c->title);
-    write_text(w, "heading", c->heading);
+    jw_text(w, "path", c->path);
+    jw_text(w, "title", c->title);
+    jw_text(w, "heading", c->heading);
     write_url(w, links, c);
     write_pair(w, "lines", c->line_first, c->line_last);
     write_pair(w, "bytes", c->byte_first, c->byte_end);
     write_place(w, &c->place);
-    write_text(w, "quote", c->quote);
+    jw_text(w, "quote", c->quote);
     write_words(w, c);
     write_steps(w, c);
     jw_key(w, "score");
     jw_f64(w, (double)(int64_t)(c->score * 1000) / 1000);
+    if (c->is_scored)
+        jw_key(w, "likely"), jw_f64(w, (double)(int64_t)(c->likely * 10000) / 10000);
     if (c->metadata.len > 0) {
         jw_key(w, "metadata");
         jw_raw(w, c->metadata);
@@ -172,7 +168,7 @@ void write_account(struct buf *to, const struct account *a)
         jw_cstr(&w, a->verdict == POLARITY_YES ? "yes" : "no");
     }
     if (a->question.len)
-        write_text(&w, "question", a->question);
+        jw_text(&w, "question", a->question);
     if (a->through) {
         jw_key(&w, "through");
         jw_cstr(&w, a->through);
@@ -222,7 +218,7 @@ static void write_annotation(struct json_writer *w, const struct account *a, siz
     jw_u64(w, start);
     jw_key(w, "end_index");
     jw_u64(w, start + (at < a->text.len ? m.len : 0));
-    write_text(w, "title", a->citations[i].title);
+    jw_text(w, "title", a->citations[i].title);
     write_url(w, a->links, &a->citations[i]);
     jw_object_end(w);
     jw_object_end(w);

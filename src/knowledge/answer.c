@@ -1,12 +1,7 @@
+/* Which sentences an answer cites, and the answer. */
 #include "knowledge/answer.h"
 
 #include <math.h>
-#include <string.h>
-
-#include "base/utf8.h"
-#include "knowledge/knowledge_internal.h"
-#include "knowledge/settle.h"
-#include "knowledge/vectors.h"
 
 #define TEXT_MAX       ((size_t)256 * KIB)
 #define LIST_ITEMS_MAX 8    /* that follow their introduction into an answer */
@@ -16,321 +11,6 @@
 #define NEAR_SCORE  1.0f /* a further sentence may be this much below the best */
 #define WORDS_SHARE 0.05f /* of all that could be marked: below it the words are a guess */
 #define NEW_SHARE   0.15f /* ... and must cover this much more of the question */
-
-/* --- document records ------------------------------------------------------------------------- */
-
-void document_record_write(struct buf *to, const struct document_record *r)
-{
-    record_put_str(to, r->path);
-    record_put_str(to, r->source);
-    record_put_str(to, r->root);
-    record_put_str(to, r->title);
-    record_put_str(to, r->language);
-    record_put_str(to, (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes});
-    record_put_number(to, r->bytes);
-    record_put_number(to, (uint64_t)r->ingested);
-    record_put_str(to, r->readers);
-    record_put_str(to, r->metadata);
-    record_put_number(to, r->version);
-    record_put_str(to, r->mark);
-}
-
-bool document_record_read(struct str bytes, struct document_record *out)
-{
-    struct document_record r = {.version = 1};
-    struct str rest = bytes, hash;
-    uint64_t ingested;
-
-    if (!record_str(&rest, &r.path) || !record_str(&rest, &r.source) ||
-        !record_str(&rest, &r.root) || !record_str(&rest, &r.title) ||
-        !record_str(&rest, &r.language) || !record_str(&rest, &hash) ||
-        hash.len != sizeof r.hash.bytes || !record_number(&rest, &r.bytes) ||
-        !record_number(&rest, &ingested))
-        return false;
-    /* Records of the first format end here. */
-    if (rest.len > 0 && (!record_str(&rest, &r.readers) || !record_str(&rest, &r.metadata) ||
-                         !record_number(&rest, &r.version)))
-        return false;
-    /* Those of the second end here. */
-    if (rest.len > 0 && !record_str(&rest, &r.mark))
-        return false;
-    memcpy(r.hash.bytes, hash.ptr, hash.len);
-    r.ingested = (wall_ms)ingested;
-    *out = r;
-    return true;
-}
-
-uint64_t document_content_sign(const struct document_record *record)
-{
-    uint64_t sign;
-
-    memcpy(&sign, record->hash.bytes, sizeof sign);
-    return sign;
-}
-
-/* --- inquiry ---------------------------------------------------------------------------------- */
-
-bool found_whole(struct arena *arena, const struct lexical_hits *hits, struct found **out,
-                 struct err *err)
-{
-    if (!found_read(arena, hits, out, err))
-        return false;
-    for (size_t i = 0; i < hits->count; i++) {
-        struct found *found = &(*out)[i];
-        struct document_record record;
-
-        if (!document_record_read(found->document_record, &record))
-            return err_set(err, ERR_INTERNAL,
-                           "could not read the record of document \"" STR_FMT "\"",
-                           STR_ARG(found->key));
-        found->title = record.title;
-    }
-    return true;
-}
-
-/* "What is the deductible?" rests on that word alone: another of its stem ("20 % are deducted") is no answer. */
-static bool is_of_one_word(const struct question *q)
-{
-    return q->asked_count == 1 && str_eq(q->language, STR("en"));
-}
-
-bool inquire_in(const struct span_request *with, const struct lexical_hits *hits, struct inquiry *q,
-                struct err *err)
-{
-    struct span_request r = *with;
-
-    q->ranked_count = 0;
-    q->confidence = q->answerable = 0;
-    q->found_count = hits->count;
-    if (!found_whole(r.arena, hits, &q->found, err) ||
-        !candidates_rank(r.analyser, r.arena, &q->question, q->found, q->found_count, &q->ranked,
-                         &q->ranked_count, err))
-        return false;
-    r.question = &q->question;
-    r.ranked = q->ranked;
-    r.count = q->ranked_count;
-    if (!r.weights)
-        r.weights = &span_weights[language_number(q->question.language)];
-    if (!spans_rank(&r, &q->spans, err))
-        return false;
-    sentences_settle(language_number(q->question.language), q->ranked, q->ranked_count, &q->spans);
-    q->verdict = POLARITY_NONE;
-    if (q->ranked_count && !verdict_of(&r, &q->ranked[0], &q->verdict, err))
-        return false;
-    if (q->ranked_count) {
-        signs_of(&q->question, q->ranked, q->ranked_count, &q->spans, q->signs);
-        q->confidence = confidence_of(&q->question, q->signs);
-        q->answerable = answerable_of(&q->question, q->signs);
-    }
-    if ((is_of_one_word(&q->question) && inquiry_lacks_thing(q)) || inquiry_has_other_row(q))
-        q->answerable = 0;
-    return true;
-}
-
-/* As one list, by words and by what else the base has; or as knowledge/way.h has it. */
-const char *way_of(const struct find_wish *wish, const struct access *access, enum way way)
-{
-    struct vector_field field;
-
-    if (way == WAY_OVERVIEW)
-        way = WAY_WORDS; /* passages of one are found as any */
-    return way == WAY_WORDS && wish->knowledge &&
-                   vectors_field(wish->knowledge, access->view, &field)
-               ? "hybrid"
-               : way_name(way);
-}
-
-static bool find(const struct way_request *request, const struct find_wish *wish, struct inquiry *q,
-                 struct lexical_hits *hits, struct err *err)
-{
-    struct question_parts parts;
-    struct way_found found;
-
-    if (!way_choose(request, &q->way, &parts, err))
-        return false;
-    q->retrieval = way_of(wish, request->access, q->way);
-    if (q->way != WAY_GRAPH)
-        return find_passages(request->access, request->arena, wish, hits, err);
-    if (!ways_find(request, &found, err))
-        return false;
-    if (found.limited)
-        search_note(wish->question->notes, WAY_LIMITED);
-    q->ways = arena_array(request->arena, found.hits.count + 1, sizeof *q->ways);
-    if (!q->ways)
-        return err_arena(err, request->arena);
-    for (size_t i = 0; i < found.hits.count; i++)
-        if (!cite_way(request->access, request->arena, &found.paths[i], &q->ways[i], err))
-            return false;
-    *hits = found.hits;
-    return true;
-}
-
-static bool tell_readings(const struct way_request *r, const struct find_wish *wish,
-                          const struct lexical_hits *hits, struct inquiry *q, struct err *err)
-{
-    return readings_tell(
-        &(struct readings_telling){r->analyser, r->arena, r->text, wish->terms, hits},
-        &q->question.readings, wish->question->notes, &q->read_as, err);
-}
-
-bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
-                const struct knowledge_question *question, struct inquiry *out, struct err *err)
-{
-    struct analyser *analyser CLEANUP(analyser_close) = NULL;
-    struct inquiry q = {0};
-    struct str text = question->text;
-    struct way_request request = {
-        .access = access, .arena = arena, .limit = PASSAGES_ASKED, .way = WAY_CHOOSE};
-    struct find_wish wish = {.knowledge = knowledge,
-                             .question = question,
-                             .terms = &q.question.terms,
-                             .limit = PASSAGES_ASKED};
-    struct lexical_hits hits;
-
-    text = str_trim(str_slice(text, 0, utf8_boundary(text, QUESTION_MAX)));
-    if (!(knowledge ? analyser_open_kept(knowledge->analysers, &analyser, err)
-                    : analyser_open(&analyser, err)))
-        return false;
-    request.analyser = analyser;
-    request.text = text;
-    if (!question_read(access, analyser, arena, text, &q.question, err) ||
-        !find(&request, &wish, &q, &hits, err) || !tell_readings(&request, &wish, &hits, &q, err) ||
-        !inquire_in(&(struct span_request){.access = access, .analyser = analyser, .arena = arena},
-                    &hits, &q, err))
-        return false;
-    *out = q;
-    return true;
-}
-
-bool inquire(const struct access *access, struct arena *arena, struct str text, struct inquiry *out,
-             struct err *err)
-{
-    struct knowledge_question question = {.text = text};
-
-    return inquire_of(NULL, access, arena, &question, out, err);
-}
-
-/* --- citations -------------------------------------------------------------------------------- */
-
-static struct str text_between(const struct found *found, struct sentence first,
-                               struct sentence last, struct buf *b)
-{
-    size_t begin = b->len;
-
-    for (uint32_t i = first.block; i <= last.block; i++) {
-        struct str text = found->passage.blocks[i].text;
-
-        if (b->len > begin)
-            buf_char(b, ' ');
-        buf_str(b, str_slice(text, i == first.block ? first.from : 0,
-                             i == last.block ? last.to : text.len));
-    }
-    return str_slice(buf_view(b), begin, b->len);
-}
-
-/* The first block's page, and the box around all that stand on it. */
-static struct place place_between(const struct passage *passage, uint32_t first, uint32_t last)
-{
-    struct place all = passage->blocks[first].place;
-
-    for (uint32_t i = first + 1; i <= last; i++) {
-        const struct place *p = &passage->blocks[i].place;
-
-        if (p->page != all.page || p->right == 0 || all.right == 0)
-            continue;
-        all.left = MIN_OF(all.left, p->left);
-        all.top = MIN_OF(all.top, p->top);
-        all.right = MAX_OF(all.right, p->right);
-        all.bottom = MAX_OF(all.bottom, p->bottom);
-    }
-    return all;
-}
-
-static void place(const struct found *found, struct sentence first, struct sentence last,
-                  struct citation *c)
-{
-    struct origin begin = block_origin(&found->passage.blocks[first.block], first.from, first.to);
-    struct origin end = block_origin(&found->passage.blocks[last.block], last.from, last.to);
-
-    c->byte_first = begin.byte_first;
-    c->byte_end = end.byte_end;
-    c->line_first = begin.line_first;
-    c->line_last = end.line_last;
-    c->place = place_between(&found->passage, first.block, last.block);
-}
-
-/* Sentences first to last of one passage as a citation, copied out of the view. */
-bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
-                  struct sentence last, struct citation *out, struct err *err)
-{
-    struct document_record record;
-    struct citation c = {.score = found->score};
-    struct buf b;
-
-    if (!document_record_read(found->document_record, &record))
-        return err_set(err, ERR_INTERNAL, "could not read a document's record");
-    buf_init(&b, arena, TEXT_MAX);
-    c.quote = text_between(found, first, last, &b);
-    if (!buf_ok(&b))
-        return err_arena(err, arena);
-    place(found, first, last, &c);
-    c.version = record.version;
-    c.content = document_content_sign(&record);
-    c.document = arena_str(arena, found->key);
-    c.path = arena_str(arena, record.path);
-    if (str_starts(record.source, STR("file/")))
-        c.file = arena_str(arena, str_slice(record.source, 5, record.source.len));
-    c.title = arena_str(arena, record.title);
-    c.heading = arena_str(arena, found->passage.heading);
-    c.place.label = arena_str(arena, c.place.label);
-    c.metadata = arena_str(arena, record.metadata);
-    if (!c.document.ptr || !c.path.ptr || !c.title.ptr || !c.heading.ptr)
-        return err_arena(err, arena);
-    *out = c;
-    return true;
-}
-
-static bool cite(struct arena *arena, const struct found *found, size_t first, size_t last,
-                 struct citation *out, struct err *err)
-{
-    return cite_between(arena, found, found->sentences[first], found->sentences[last], out, err);
-}
-
-bool cite_passage(struct arena *arena, const struct found *found, struct citation *out,
-                  struct err *err)
-{
-    uint32_t end = (uint32_t)found->passage.count - 1;
-    struct sentence first = {.block = 0, .to = (uint32_t)found->passage.blocks[0].text.len};
-    struct sentence last = {.block = end, .to = (uint32_t)found->passage.blocks[end].text.len};
-
-    return cite_between(arena, found, first, last, out, err);
-}
-
-static bool is_listed(const struct found *found, uint32_t block)
-{
-    enum block_kind kind = found->passage.blocks[block].kind;
-
-    return kind == BLOCK_ITEM || kind == BLOCK_ROW;
-}
-
-/* As an answer says it: items and rows a line each, without what ends them in their list. */
-static bool say(struct arena *arena, const struct found *found, size_t first, size_t last,
-                struct citation *c, struct err *err)
-{
-    const struct sentence *from = &found->sentences[first], *to = &found->sentences[last];
-    struct buf b;
-
-    buf_init(&b, arena, TEXT_MAX);
-    for (uint32_t i = from->block; i <= to->block; i++) {
-        const struct block *block = &found->passage.blocks[i];
-        struct str text = str_slice(block->text, i == from->block ? from->from : 0,
-                                    i == to->block ? to->to : block->text.len);
-
-        answer_write_block(&b, block->kind, text, from->block == to->block);
-    }
-    c->is_listed = is_listed(found, from->block) || is_listed(found, to->block);
-    return buf_finish(&b, &c->said, err);
-}
 
 static enum block_kind kind_of(const struct found *found, size_t sentence)
 {
@@ -549,8 +229,8 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
             take_list(q, chosen[0], at);
         else if (lies_within(at, &cited[0]))
             continue;
-        if (!cite(arena, at->found, at->first, at->last, c, err) ||
-            !say(arena, at->found, at->first, at->last, c, err))
+        if (!cite_sentences(arena, at->found, at->first, at->last, c, err) ||
+            !cite_said(arena, at->found, at->first, at->last, c, err))
             return false;
         inquiry_tell_way(q, at->found, c);
         out->citation_count++;
@@ -563,6 +243,48 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
     return true;
 }
 
+/* The sentences of what a rule picked. */
+static struct cited sentences_of(const struct picked *picked)
+{
+    const struct found *found = picked->found;
+    struct cited c = {.found = found};
+
+    while (c.first + 1 < found->sentence_count &&
+           (found->sentences[c.first].block < picked->first.block ||
+            (found->sentences[c.first].block == picked->first.block &&
+             found->sentences[c.first].from < picked->first.from)))
+        c.first++;
+    for (c.last = c.first; c.last + 1 < found->sentence_count; c.last++) {
+        struct sentence next = found->sentences[c.last + 1];
+
+        if (next.block > picked->last.block ||
+            (next.block == picked->last.block && next.to > picked->last.to))
+            break;
+    }
+    return c;
+}
+
+static bool cite_picked(struct arena *arena, const struct inquiry *q, struct grounded *out,
+                        struct err *err)
+{
+    struct cited cited[PICKED_MAX];
+
+    for (size_t i = 0; i < q->pick.count; i++) {
+        struct citation *c = &out->citations[i];
+        struct cited *at = &cited[i];
+
+        *at = sentences_of(&q->pick.at[i]);
+        if (!cite_sentences(arena, at->found, at->first, at->last, c, err) ||
+            !cite_said(arena, at->found, at->first, at->last, c, err))
+            return false;
+        inquiry_tell_way(q, at->found, c);
+        out->citation_count++;
+    }
+    if (q->pick.count == 1 && q->pick.kind != PICK_COUNT)
+        mark_words(q, cited, out);
+    return true;
+}
+
 /* The best sentence of each of the nearest passages. */
 static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct grounded *out,
                          struct err *err)
@@ -571,8 +293,8 @@ static bool cite_nearest(struct arena *arena, const struct inquiry *q, struct gr
         for (size_t k = 0; k < q->ranked_count; k++) {
             if (q->ranked[k].found != &q->found[i])
                 continue;
-            if (!cite(arena, &q->found[i], q->ranked[k].sentence, q->ranked[k].sentence,
-                      &out->citations[out->citation_count], err))
+            if (!cite_sentences(arena, &q->found[i], q->ranked[k].sentence, q->ranked[k].sentence,
+                                &out->citations[out->citation_count], err))
                 return false;
             inquiry_tell_way(q, &q->found[i], &out->citations[out->citation_count]);
             out->citation_count++;
@@ -600,18 +322,22 @@ bool ground(const struct access *access, struct arena *arena, const struct inqui
     struct buf b;
 
     g.answered = q->ranked_count > 0 && q->answerable >= answer_bar;
-    g.citations = arena_array(arena, CITATIONS_MAX, sizeof *g.citations);
+    g.citations = arena_array(arena, CITED_MAX, sizeof *g.citations);
     if (!g.citations)
         return err_arena(err, arena);
-    if (!(g.answered ? cite_chosen : cite_nearest)(arena, q, &g, err))
+    if (!(!g.answered ? cite_nearest : q->pick.kind ? cite_picked : cite_chosen)(arena, q, &g, err))
         return false;
     buf_init(&b, arena, 4 * TEXT_MAX);
     if (q->read_as.len)
         buf_fmt(&b, STR_FMT "\n\n", STR_ARG(q->read_as));
+    if (g.answered && q->pick.kind == PICK_COUNT)
+        answer_write_count(&b, &q->pick, zh);
     if (g.answered)
         answer_write(&b, &g, zh);
+    else if (is_empty(access))
+        refusal_write_empty(&b, zh);
     else
-        refusal_write(&b, &g, is_empty(access), zh);
+        refusal_write(&b, &g, &q->missing, zh);
     if (!buf_finish(&b, &g.text, err))
         return false;
     *out = g;

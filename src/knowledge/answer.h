@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "knowledge/choose.h"
 #include "knowledge/knowledge.h"
+#include "knowledge/missing.h"
+#include "knowledge/pick.h"
 #include "knowledge/span.h"
 #include "knowledge/support.h"
 #include "knowledge/verdict.h"
@@ -13,6 +15,7 @@
 
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
 #define CITATIONS_MAX  3
+#define CITED_MAX      MAX_OF(CITATIONS_MAX, PICKED_MAX)
 #define QUESTION_MAX   4000 /* bytes that are looked at */
 
 /* What the index keeps of a document beside its passages. */
@@ -28,12 +31,14 @@ struct document_record {
     uint64_t version;
     struct str
         mark; /* of its source: as long as it is the same, so is the document; empty: unknown */
+    struct chunking chunking;
 };
 void document_record_write(struct buf *to, const struct document_record *record);
 bool document_record_read(struct str bytes, struct document_record *out) MUST_CHECK;
 uint64_t document_content_sign(const struct document_record *record); /* of its bytes */
-/* wanted: an id, a path as shown, a file, or the folder it came with. */
-bool document_is_meant(struct str wanted, struct str id, const struct document_record *record);
+/* wanted: an id, a path as shown, a file, the folder or source it came with, or a folder it lay in, below that or above. */
+enum document_match document_is_meant(struct str wanted, struct str id,
+                                      const struct document_record *record);
 
 /* Search, read, rank. The access must be held while anything of `out` is used. */
 struct inquiry {
@@ -47,7 +52,9 @@ struct inquiry {
     struct candidate *ranked;
     size_t ranked_count;
     struct span_choice spans;
-    enum polarity verdict; /* of the best sentence, for what wants a yes or no */
+    enum polarity verdict;  /* of the best sentence, for what wants a yes or no */
+    struct missing missing; /* of what is not answered */
+    struct pick pick;       /* by rule: goes before the best sentence */
     float signs[SIGNS];
     float confidence, answerable;
 };
@@ -60,6 +67,8 @@ bool inquire_of(struct knowledge *knowledge, const struct access *access, struct
 /* What a question asks the value of, or kin of it that people would take for it, stands in none of the passage that would
  * answer: it answers something else. */
 bool inquiry_lacks_thing(const struct inquiry *inquiry);
+/* The office of "who is the ..." has a word that the passage does not. */
+bool inquiry_lacks_office(const struct inquiry *inquiry);
 /* A row of a table would answer that is of another than the question names: 深圳分公司的负责人 by Beijing's. Chinese; elsewhere
  * the signs see it. */
 bool inquiry_has_other_row(const struct inquiry *inquiry);
@@ -90,6 +99,12 @@ bool ground_overview(const struct access *access, struct arena *arena, struct st
 /* What a way is called: "hybrid" where vectors stand beside the words. */
 struct find_wish; /* knowledge/vectors.h */
 const char *way_of(const struct find_wish *wish, const struct access *access, enum way way);
+/* The same by their numbers in the passage; and as an answer says them: items and rows a line each, without what ends
+ * them in their list. */
+bool cite_sentences(struct arena *arena, const struct found *found, size_t first, size_t last,
+                    struct citation *out, struct err *err) MUST_CHECK;
+bool cite_said(struct arena *arena, const struct found *found, size_t first, size_t last,
+               struct citation *c, struct err *err) MUST_CHECK;
 /* Sentences first to last of one passage, copied out of the view. */
 bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
                   struct sentence last, struct citation *out, struct err *err) MUST_CHECK;
@@ -132,7 +147,9 @@ void answer_write_block(struct buf *b, enum block_kind kind, struct str text, bo
 void answer_write_citations(struct buf *b, const struct citation *list, size_t count,
                             size_t number);
 void answer_write(struct buf *b, const struct grounded *g, bool zh);
-void refusal_write(struct buf *b, const struct grounded *g, bool empty, bool zh);
+void answer_write_count(struct buf *b, const struct pick *pick, bool zh); /* "5, counted in ..." */
+void refusal_write(struct buf *b, const struct grounded *g, const struct missing *missing, bool zh);
+void refusal_write_empty(struct buf *b, bool zh); /* there is nothing to answer from */
 /* "[1] path, line 12 (Title > Heading)" */
 void citation_write_source(struct buf *b, const struct citation *c, size_t number, bool zh);
 

@@ -106,6 +106,26 @@ bool inquiry_lacks_thing(const struct inquiry *q)
     return !thing_stands(found->passage.heading, thing) && !thing_stands(found->title, thing);
 }
 
+/* "Who is the chief executive officer?" is not answered by what another chief does: each word of the office stands in
+ * the passage, or kin of it. */
+bool inquiry_lacks_office(const struct inquiry *q)
+{
+    const struct found *found = q->ranked_count ? q->ranked[0].found : NULL;
+    struct str office[OFFICE_WORDS];
+    size_t count = office_asked(q->question.text, office, OFFICE_WORDS);
+
+    for (size_t i = 0; found && count > 1 && i < count; i++) {
+        bool stands = thing_stands(found->passage.heading, office[i]) ||
+                      thing_stands(found->title, office[i]);
+
+        for (size_t k = 0; k < found->passage.count && !stands; k++)
+            stands = thing_stands(found->passage.blocks[k].text, office[i]);
+        if (!stands)
+            return true;
+    }
+    return false;
+}
+
 /* What the question is about: "X" of "X的...", else the word it begins with. */
 static struct str subject_of(const struct question *q)
 {
@@ -151,7 +171,19 @@ static bool speaks_of_a_person(struct str part)
     return false;
 }
 
-/* "... and what is her salary?": of whom the part before speaks, or its answer. */
+/* What is left of them when no name stood in front. */
+static bool speaks_of_a_thing(struct str part)
+{
+    static const char *const things[] = {" it ", " its ", " it?", " they ", " them ", "它", "其"};
+
+    for (size_t i = 0; i < ARRAY_LEN(things); i++)
+        if (str_find(part, str_from(things[i])) < part.len)
+            return true;
+    return false;
+}
+
+/* "... and what is her salary?", "... and how many members does it have?": of whom or what the part before speaks, or its
+ * answer. */
 static bool complete_part(struct arena *arena, const struct parts_writer *w, struct str before,
                           struct str part, struct str *out, struct err *err)
 {
@@ -159,7 +191,7 @@ static bool complete_part(struct arena *arena, const struct parts_writer *w, str
     struct utterance said[2] = {{true, before}, {false, STR("")}};
 
     *out = part;
-    if (!last || !speaks_of_a_person(part))
+    if (!last || (!speaks_of_a_person(part) && !speaks_of_a_thing(part)))
         return true;
     if (last->count)
         said[1].text = w->g.citations[last->first].quote;

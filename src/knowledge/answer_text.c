@@ -96,14 +96,32 @@ void answer_write(struct buf *b, const struct grounded *g, bool zh)
     write_sources(b, g, zh);
 }
 
-void refusal_write(struct buf *b, const struct grounded *g, bool empty, bool zh)
+/* What was counted is told with the number, and stands below it. */
+void answer_write_count(struct buf *b, const struct pick *pick, bool zh)
 {
-    if (empty) {
-        buf_str(b, str_from(words[zh].empty));
-        return;
-    }
+    const struct found *found = pick->at[0].found;
+    struct str heading = found->passage.heading.len ? found->passage.heading : found->title;
+
+    for (size_t at; (at = str_find(heading, STR(" > "))) < heading.len;)
+        heading = str_slice(heading, at + 3, heading.len);
+    if (zh)
+        buf_fmt(b, "%zu（“" STR_FMT "”的%s）：\n", pick->counted, STR_ARG(heading),
+                pick->is_table ? "表格行数" : "列表项数");
+    else
+        buf_fmt(b, "%zu, counted as the %s of \"" STR_FMT "\":\n", pick->counted,
+                pick->is_table ? "rows of the table" : "items of the list", STR_ARG(heading));
+}
+
+void refusal_write_empty(struct buf *b, bool zh)
+{
+    buf_str(b, str_from(words[zh].empty));
+}
+
+void refusal_write(struct buf *b, const struct grounded *g, const struct missing *missing, bool zh)
+{
     buf_str(b, str_from(words[zh].refusal));
     buf_str(b, zh ? STR("") : STR(" "));
+    missing_write(b, missing, zh);
     buf_str(b, str_from(g->citation_count ? words[zh].nearest : words[zh].nothing));
     write_sources(b, g, zh);
 }

@@ -96,6 +96,10 @@ bool attached_store(const char *base, const struct attached *a, struct err *err)
     put_text(&w, "code", a->code);
     put_text(&w, "message", a->message);
     put_text(&w, "attributes", a->attributes);
+    if (a->chunking.tokens) {
+        jw_key(&w, "chunk_tokens"), jw_u64(&w, a->chunking.tokens);
+        jw_key(&w, "chunk_overlap"), jw_u64(&w, a->chunking.overlap);
+    }
     jw_key(&w, "created"), jw_i64(&w, a->created);
     jw_object_end(&w);
     return store(arena, base, ATTACHED, a->file, &b, err);
@@ -129,7 +133,8 @@ bool attached_find(const char *base, struct arena *arena, struct str file, struc
             json_str(j, json_get(j, root, STR("code")), arena, &out->code) &&
             json_str(j, json_get(j, root, STR("message")), arena, &out->message) &&
             json_str(j, json_get(j, root, STR("attributes")), arena, &out->attributes) &&
-            json_i64(j, json_get(j, root, STR("created")), &out->created)) ||
+            json_i64(j, json_get(j, root, STR("created")), &out->created) &&
+            chunking_read(j, &out->chunking)) ||
            err_set(err, ERR_UNAVAILABLE, "what is known of file \"" STR_FMT "\" cannot be read",
                    STR_ARG(file));
 }
@@ -138,16 +143,13 @@ bool attached_list(const char *base, struct arena *arena, struct attached **out,
                    struct err *err)
 {
     const char *dir = arena_fmt(arena, "%s/" ATTACHED, base).ptr;
-    struct err why = {0};
     struct str *list;
     size_t named = 0, seen = 0;
 
     if (!dir)
         return err_arena(err, arena);
-    if (!file_list(arena, dir, NAMES_MAX, &list, &named, &why) && why.code != ERR_NOT_FOUND) {
-        *err = why;
+    if (!file_list_any(arena, dir, NAMES_MAX, &list, &named, err))
         return false;
-    }
     *out = arena_array(arena, named + 1, sizeof **out);
     if (!*out)
         return err_arena(err, arena);

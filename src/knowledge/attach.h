@@ -8,7 +8,7 @@
 #ifndef WEIR_KNOWLEDGE_ATTACH_H
 #define WEIR_KNOWLEDGE_ATTACH_H
 
-#include "base/arena.h"
+#include "knowledge/chunks.h"
 
 #define ATTACH_SOURCE   "file/"
 #define BATCH_FILES_MAX 2000u /* of one batch */
@@ -19,6 +19,7 @@ struct attached {
     enum attach_state state;  /* never ATTACH_COMPLETED */
     struct str code, message; /* of one that failed */
     struct str attributes;    /* metadata, or empty */
+    struct chunking chunking;
     wall_ms created;
 };
 bool attached_store(const char *base, const struct attached *attached, struct err *err) MUST_CHECK;

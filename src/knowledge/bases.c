@@ -267,6 +267,7 @@ void bases_close(struct bases **at)
 
     if (!bases)
         return;
+    bases_keep_used_now(bases);
     for (size_t i = 0; i < bases->count; i++)
         base_free(&bases->at[i]);
     readers_close(&bases->readers);
@@ -302,11 +303,14 @@ static bool copy_facts(struct arena *arena, const struct base *base, struct base
     out->title = arena_str(arena, info->title);
     out->tenant = arena_str(arena, info->tenant);
     out->metadata = arena_str(arena, info->metadata);
+    out->life = base_life_now(base);
+    out->life.description = arena_str(arena, info->life.description);
     out->documents = knowledge ? (int64_t)knowledge_documents(knowledge) : -1;
     out->damage = base->facts->unreadable ? BASE_FILE " cannot be read"
                   : knowledge             ? knowledge_damage(knowledge)
                                           : NULL;
-    return out->id.ptr && out->name.ptr && out->title.ptr && out->tenant.ptr && out->metadata.ptr;
+    return out->id.ptr && out->name.ptr && out->title.ptr && out->tenant.ptr && out->metadata.ptr &&
+           out->life.description.ptr;
 }
 
 bool bases_list(struct bases *bases, struct arena *arena, const struct principal *who,

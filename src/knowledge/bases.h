@@ -8,6 +8,9 @@
  * Shared    pool and readers of files; a base is opened when it is first asked, and stays open: a lock file and
  *           the maps of its segments, so `bases_max` bounds them.
  * Damage    of one base costs that base alone: it is listed, and each call to it is refused with the reason.
+ * Life      life.json beside base.json: a description, when it was last used, and when it ends: bases_life.c. One that
+ *           has ended answers nothing and takes nothing; who empties it is the house's business. A Weir of before
+ *           life.json does not know it and leaves it as it is.
  * Delete    exact: the directory is renamed out of sight, and removed file by file; what a crash left of that
  *           is removed at the next start. Who works in the base is waited for.
  * Threads   any; bases_open() blocks. */
@@ -16,10 +19,12 @@
 
 #include "knowledge/knowledge.h"
 
-#define BASE_DEFAULT    STR("default")
-#define BASE_NAME_MAX   64u
-#define BASE_TITLE_MAX  256u
-#define BASES_ASKED_MAX 8u /* by one question */
+#define BASE_DEFAULT         STR("default")
+#define BASE_NAME_MAX        64u
+#define BASE_TITLE_MAX       256u
+#define BASE_DESCRIPTION_MAX 2048u
+#define BASE_DAYS_MAX        365u
+#define BASES_ASKED_MAX      8u /* by one question */
 
 struct bases;
 struct bases_options {
@@ -32,6 +37,15 @@ bool bases_open(const struct bases_options *options, struct bases **out, struct 
                 struct err *err) MUST_CHECK;
 void bases_close(struct bases **bases);
 
+/* How long a base is there. */
+struct base_life {
+    struct str description;   /* free text; may be empty */
+    struct chunking chunking; /* of files that come into it and say none */
+    uint32_t days;            /* after it was last used it expires; 0: never */
+    wall_ms used;             /* asked or changed last; 0: not since it was made, or never noted */
+    wall_ms expired;          /* when that was found; 0: it is not. For good */
+    bool emptied;             /* ... and nothing of what it held is there any more */
+};
 /* What is known of a base beside its documents. */
 struct base_info {
     struct str id, name;
@@ -39,6 +53,7 @@ struct base_info {
     struct str tenant;   /* whose; empty: everyone's */
     struct str metadata; /* JSON object of whoever made it, or empty */
     wall_ms created;
+    struct base_life life;
     bool is_default;
     int64_t documents;  /* -1: not known before it was asked */
     const char *damage; /* what is wrong with it, or NULL; not known before it was asked */
@@ -70,9 +85,32 @@ const char *base_dir(const struct base *base);
 /* Copied. */
 bool base_info(struct base *base, struct arena *arena, struct base_info *out, struct err *err)
     MUST_CHECK;
-/* Title and metadata; STR_NONE leaves one as it is. */
-SUSPENDS bool base_change(struct base *base, struct str title, struct str metadata, struct err *err)
+struct base_changes {
+    struct str title, metadata; /* STR_NONE leaves one as it is */
+    bool says_days;
+    uint32_t days; /* 0: it stays */
+};
+/* ERR_INVALID: it has expired, or it is the default one. Counts as use. */
+SUSPENDS bool base_change(struct base *base, const struct base_changes *changes, struct err *err)
     MUST_CHECK;
+
+/* ---- how long (bases_life.c) ---- */
+wall_ms base_expires_at(const struct base_info *info); /* 0: never */
+bool base_is_expired(const struct base_info *info, wall_ms now);
+/* Somebody asks it, or changes what is in it: it is used now. ERR_INVALID: it has expired. */
+bool base_use(struct base *base, struct err *err) MUST_CHECK;
+bool base_alive(struct base *base, struct err *err)
+    MUST_CHECK; /* the same, and it is no use of it */
+/* One that has expired and is not emptied: its id, or false. */
+bool bases_find_expired(struct bases *bases, struct arena *arena, struct str *id);
+/* What was found of it, for good: that it expired (true as well where somebody used it meanwhile: *out), then that
+ * nothing is in it any more. */
+SUSPENDS bool base_end(struct base *base, bool *out, struct err *err) MUST_CHECK;
+SUSPENDS bool base_emptied(struct base *base, struct err *err) MUST_CHECK;
+/* No run and no call is in it beside who asks; *alone: whether. Runs are told to stop. */
+bool base_is_alone(struct base *base);
+/* Writes down when bases were used, of those that may expire: what a crash takes is a minute of it. */
+SUSPENDS void bases_keep_used(struct bases *bases);
 struct forget_report; /* knowledge/forget.h */
 struct fingerprint_way;
 struct base_report_wish {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "knowledge/bases_internal.h"
+#include "knowledge/dated_id.h"
 #include "knowledge/forget.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -34,8 +35,8 @@ static bool make_now(struct making *m, struct err *err)
     if (!m->made->facts)
         return err_no_room(err, "no memory for a knowledge base");
     return file_make_dir(from, 0700, err) && base_facts_store(from, &m->info, err) &&
-           file_rename(from, to, err) && file_sync_dir(dir, err) &&
-           base_open_now(m->made, &(struct err){0}, err);
+           base_life_store(from, &m->info.life, err) && file_rename(from, to, err) &&
+           file_sync_dir(dir, err) && base_open_now(m->made, &(struct err){0}, err);
 }
 
 static void run_make(void *arg)
@@ -54,23 +55,6 @@ static void run_make(void *arg)
     (void)!tree_remove(path, &removed, &lost);
     path[strlen(path) - sizeof BASE_NEW + 1] = '\0';
     (void)!tree_remove(path, &removed, &lost);
-}
-
-/* The time leads: ids are in the order in which bases were made. */
-static bool new_id(struct arena *arena, wall_ms now, struct str *out, struct err *err)
-{
-    uint8_t bytes[(BASE_ID_LEN - 3) / 2];
-    struct buf b;
-
-    clock_random(bytes, sizeof bytes);
-    for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)((uint64_t)now >> (40 - 8 * i));
-    buf_init(&b, arena, BASE_ID_LEN + 1);
-    buf_str(&b, STR("vs_"));
-    buf_hex(&b, bytes, sizeof bytes);
-    buf_char(&b, '\0'); /* behind its end: a C string too */
-    b.len -= buf_ok(&b);
-    return buf_finish(&b, out, err);
 }
 
 /* Room for one more, which nobody else takes meanwhile. */
@@ -95,10 +79,13 @@ bool bases_create(struct bases *bases, struct arena *arena, const struct base_in
     if (wish->title.len > BASE_TITLE_MAX)
         return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
     m.info.created = clock_wall();
-    if (!new_id(arena, m.info.created, &m.info.id, err) || !reserve(bases, err))
+    if (!dated_id_new(arena, STR("vs_"), m.info.created, &m.info.id, err) || !reserve(bases, err))
         return false;
     if (m.info.name.len == 0)
         m.info.name = m.info.id;
+    if (!m.info.life.description.ptr)
+        m.info.life.description = STR("");
+    m.info.life.used = m.info.created;
     m.info.is_default = false;
     bool ok = pool_run(bases->options.each.pool, run_make, &m, err) && m.ok;
     mutex_lock(&bases->mutex);
@@ -113,55 +100,88 @@ bool bases_create(struct bases *bases, struct arena *arena, const struct base_in
 
 /* ---- changed ---- */
 
-struct changing {
+struct editing {
     struct base *base;
-    struct base_facts *facts;
+    base_edit *edit;
+    const void *with;
     bool ok;
     struct err *err;
 };
 
-static void run_change(void *arg)
+/* What is known of it, as `edit` leaves it, in a copy of its own. */
+static bool edit_copy(struct base *base, struct arena *arena, base_edit *edit, const void *with,
+                      struct base_facts **out, struct err *err)
 {
-    struct changing *c = arg;
-
-    mutex_lock(&c->base->opening); /* one at a time */
-    c->ok = base_facts_store(c->base->dir, &c->facts->info, c->err);
-    mutex_unlock(&c->base->opening);
-}
-
-bool base_change(struct base *base, struct str title, struct str metadata, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(256 * KIB);
-    struct changing c = {.base = base, .err = err};
     struct base_info info;
 
-    if (!arena)
-        return err_no_room(err, "no memory to change a knowledge base");
-    if (!base_info(base, arena, &info, err))
+    if (!base_info(base, arena, &info, err) || !edit(&info, with, err))
         return false;
     if (info.is_default)
         return err_set(err, ERR_INVALID,
-                       "the default knowledge base has neither title nor metadata");
-    if (title.len > BASE_TITLE_MAX)
-        return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
-    if (title.ptr)
-        info.title = title;
-    if (metadata.ptr)
-        info.metadata = metadata;
-    c.facts = base_facts_new(&info);
-    if (!c.facts)
-        return err_no_room(err, "no memory to change a knowledge base");
-    bool ok = pool_run(base->all->options.each.pool, run_change, &c, err) && c.ok;
-    mutex_lock(&base->all->mutex);
-    if (ok) {
-        struct base_facts *old = base->facts;
+                       "the default knowledge base has neither title nor metadata, and stays");
+    *out = base_facts_new(&info);
+    return *out || err_no_room(err, "no memory to change a knowledge base");
+}
 
-        base->facts = c.facts;
-        c.facts = old;
-    }
+static bool edit_alone(struct base *base, base_edit *edit, const void *with, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * KIB);
+    struct base_facts *facts CLEANUP(base_facts_free) = NULL;
+
+    if (!arena)
+        return err_no_room(err, "no memory to change a knowledge base");
+    if (!edit_copy(base, arena, edit, with, &facts, err) ||
+        !base_life_store(base->dir, &facts->info.life, err) ||
+        !base_facts_store(base->dir, &facts->info, err))
+        return false;
+    mutex_lock(&base->all->mutex);
+    struct base_facts *old = base->facts;
+    base->facts = facts;
+    facts = old;
     mutex_unlock(&base->all->mutex);
-    base_facts_free(&c.facts);
+    return true;
+}
+
+bool base_edit_now(struct base *base, base_edit *edit, const void *with, struct err *err)
+{
+    mutex_lock(&base->opening); /* one at a time */
+    bool ok = edit_alone(base, edit, with, err);
+    mutex_unlock(&base->opening);
     return ok;
+}
+
+static void run_edit(void *arg)
+{
+    struct editing *e = arg;
+
+    e->ok = base_edit_now(e->base, e->edit, e->with, e->err);
+}
+
+bool base_edit_on_pool(struct base *base, base_edit *edit, const void *with, struct err *err)
+{
+    struct editing e = {base, edit, with, false, err};
+
+    return pool_run(base->all->options.each.pool, run_edit, &e, err) && e.ok;
+}
+
+static bool change(struct base_info *info, const void *with, struct err *err)
+{
+    const struct base_changes *c = with;
+
+    if (c->title.len > BASE_TITLE_MAX)
+        return err_set(err, ERR_INVALID, "title: more than %u bytes", BASE_TITLE_MAX);
+    if (c->title.ptr)
+        info->title = c->title;
+    if (c->metadata.ptr)
+        info->metadata = c->metadata;
+    if (c->says_days)
+        info->life.days = c->days;
+    return true;
+}
+
+bool base_change(struct base *base, const struct base_changes *changes, struct err *err)
+{
+    return base_use(base, err) && base_edit_on_pool(base, change, changes, err);
 }
 
 /* ---- deleted ---- */
@@ -214,6 +234,7 @@ static bool delete_now(struct deleting *d, struct err *err)
         return false;
     atomic_store(&d->base->knowledge, NULL);
     knowledge_close(&knowledge);
+    analysers_drop(&d->base->all->analysers);
     if (!file_sync_dir(d->base->all->dir, err) || !tree_remove(path, &d->removed, err) ||
         !file_sync_dir(d->base->all->dir, err))
         return err_wrap(err, "the knowledge base is gone, but not yet all of its files");

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "knowledge/bases_internal.h"
 #include "sys/file.h"
 
@@ -21,7 +22,9 @@ static bool copy_info(struct arena *arena, const struct base_info *from, struct 
     to->title = arena_str(arena, from->title);
     to->tenant = arena_str(arena, from->tenant);
     to->metadata = arena_str(arena, from->metadata);
-    return to->id.ptr && to->name.ptr && to->title.ptr && to->tenant.ptr && to->metadata.ptr;
+    to->life.description = arena_str(arena, from->life.description);
+    return to->id.ptr && to->name.ptr && to->title.ptr && to->tenant.ptr && to->metadata.ptr &&
+           to->life.description.ptr;
 }
 
 struct base_facts *base_facts_new(const struct base_info *info)
@@ -48,10 +51,69 @@ void base_facts_free(struct base_facts **at)
     *at = NULL;
 }
 
-static void write_text(struct json_writer *w, const char *key, struct str text)
+/* ---- life.json ---- */
+
+bool base_life_store(const char *dir, const struct base_life *life, struct err *err)
 {
-    jw_key(w, key);
-    jw_str(w, text);
+    struct arena *arena CLEANUP(arena_end) = arena_new(FACTS_ARENA);
+    char path[BASE_PATH_MAX];
+    struct json_writer w;
+    struct str text;
+    struct buf b;
+
+    if (!arena)
+        return err_no_room(err, "no memory to write how long a knowledge base stays");
+    buf_init(&b, arena, FACTS_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_text(&w, "description", life->description);
+    jw_key(&w, "expires_days"), jw_u64(&w, life->days);
+    jw_key(&w, "last_used"), jw_i64(&w, life->used);
+    jw_key(&w, "expired"), jw_i64(&w, life->expired);
+    jw_key(&w, "emptied"), jw_bool(&w, life->emptied);
+    if (life->chunking.tokens) {
+        jw_key(&w, "chunk_tokens"), jw_u64(&w, life->chunking.tokens);
+        jw_key(&w, "chunk_overlap"), jw_u64(&w, life->chunking.overlap);
+    }
+    jw_object_end(&w);
+    (void)snprintf(path, sizeof path, "%s/" BASE_LIFE, dir);
+    return buf_finish(&b, &text, err) && file_store(path, text, 0600, err);
+}
+
+static bool read_life(struct arena *arena, const struct json *j, struct base_life *out)
+{
+    json_ref root = json_root(j);
+    int64_t days = 0;
+
+    if (!json_str(j, json_get(j, root, STR("description")), arena, &out->description) ||
+        !json_i64(j, json_get(j, root, STR("expires_days")), &days) || days < 0 ||
+        days > BASE_DAYS_MAX || !json_i64(j, json_get(j, root, STR("last_used")), &out->used) ||
+        !json_i64(j, json_get(j, root, STR("expired")), &out->expired) ||
+        !json_bool(j, json_get(j, root, STR("emptied")), &out->emptied) ||
+        !chunking_read(j, &out->chunking))
+        return false;
+    out->days = (uint32_t)days;
+    return true;
+}
+
+void base_life_load(const char *dir, struct arena *arena, struct base_life *out, struct err *why)
+{
+    struct base_life life = {.description = STR("")};
+    char path[BASE_PATH_MAX];
+    struct str text;
+
+    *out = life;
+    (void)snprintf(path, sizeof path, "%s/" BASE_LIFE, dir);
+    if (!file_load(arena, path, FACTS_MAX, &text, why)) {
+        if (why->code == ERR_NOT_FOUND)
+            *why = (struct err){0}; /* one from before there were any */
+        return;
+    }
+    struct json *j = json_parse(arena, text, why);
+    if (j && read_life(arena, j, &life))
+        *out = life;
+    else if (j)
+        err_set(why, ERR_INVALID, "\"%s\" does not say how long a knowledge base stays", path);
 }
 
 bool base_facts_store(const char *dir, const struct base_info *info, struct err *err)
@@ -67,10 +129,10 @@ bool base_facts_store(const char *dir, const struct base_info *info, struct err 
     buf_init(&b, arena, FACTS_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    write_text(&w, "id", info->id);
-    write_text(&w, "name", info->name);
-    write_text(&w, "title", info->title);
-    write_text(&w, "tenant", info->tenant);
+    jw_text(&w, "id", info->id);
+    jw_text(&w, "name", info->name);
+    jw_text(&w, "title", info->title);
+    jw_text(&w, "tenant", info->tenant);
     jw_key(&w, "created");
     jw_i64(&w, info->created);
     if (info->metadata.len > 0) {
@@ -112,6 +174,11 @@ bool base_facts_load(const char *dir, struct base_facts **out, struct err *err)
         return err_wrap(err, "\"%s\"", path);
     if (!read_facts(arena, j, &info))
         return err_set(err, ERR_INVALID, "\"%s\" does not say what a knowledge base is", path);
+    struct err why = {0};
+    base_life_load(dir, arena, &info.life, &why);
+    if (why.code)
+        log_error("knowledge base " STR_FMT " stays, whatever was said of when it expires: %s",
+                  STR_ARG(info.id), why.text);
     *out = base_facts_new(&info);
     return *out || err_no_room(err, "no memory to read what is known of a knowledge base");
 }

@@ -9,6 +9,7 @@
 #define BASE_ID_LEN   27u /* "vs_" and 24 hex digits */
 #define BASES_DIR     "bases"
 #define BASE_FILE     "base.json"
+#define BASE_LIFE     "life.json"
 #define BASE_GONE     ".gone" /* ending of a directory that is being removed */
 #define BASE_NEW      ".new"  /* ... that is being made */
 #define BASE_PATH_MAX 1024u   /* an index takes a directory of less than half of that */
@@ -28,6 +29,7 @@ struct base {
     struct knowledge *_Atomic knowledge; /* NULL: not yet asked */
     struct base_facts *facts;            /* under all->mutex, as what follows */
     uint32_t holders;
+    wall_ms used; /* 0: not since the start; newer than facts->info.life.used */
     bool leaving; /* is being deleted: found by nobody */
 };
 struct bases {
@@ -47,6 +49,18 @@ void base_facts_free(struct base_facts **facts);
 bool base_facts_store(const char *dir, const struct base_info *info, struct err *err) MUST_CHECK;
 /* ERR_INVALID, ERR_NOT_FOUND: it says nothing. */
 bool base_facts_load(const char *dir, struct base_facts **out, struct err *err) MUST_CHECK;
+/* life.json: what is not there, or cannot be read (*why says it), leaves the base as one that stays. */
+void base_life_load(const char *dir, struct arena *arena, struct base_life *out, struct err *why);
+bool base_life_store(const char *dir, const struct base_life *life, struct err *err) MUST_CHECK;
+/* Of what base_info() copies; under the mutex: with what was noted since. */
+struct base_life base_life_now(const struct base *base);
+/* Read, changed and written by one at a time. Blocks. */
+typedef bool base_edit(struct base_info *info, const void *with, struct err *err);
+bool base_edit_now(struct base *base, base_edit *edit, const void *with, struct err *err)
+    MUST_CHECK;
+SUSPENDS bool base_edit_on_pool(struct base *base, base_edit *edit, const void *with,
+                                struct err *err) MUST_CHECK;
+void bases_keep_used_now(struct bases *bases); /* all of it, when they are closed; blocks */
 /* A directory and all below it; what was removed is counted on top of *out. */
 bool tree_remove(const char *dir, struct base_removed *out, struct err *err) MUST_CHECK;
 

@@ -67,7 +67,9 @@ struct found {
     struct passage passage;
     struct sentence *sentences;
     size_t sentence_count;
-    float score; /* of the search */
+    float score;  /* of the search */
+    float likely; /* likely_scores(), where they were asked for; and */
+    bool is_scored;
     uint64_t number;
 };
 

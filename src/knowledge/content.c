@@ -118,16 +118,38 @@ static bool find_passages(const struct lexical_view *view, struct looking *l,
     return false;
 }
 
+/* What chunks repeat of the ones before them is told once. `before`: the passage before it, or none. */
+static bool add_text(struct looking *l, const struct lexical_hit *hit, struct passage *before,
+                     struct err *err)
+{
+    struct passages_found *to = &l->passages;
+    struct found found = {.key = hit->key, .document_record = hit->document_record};
+    struct passage whole;
+
+    if (!passage_read(l->arena, hit->record, &whole) || whole.count == 0)
+        return err_set(err, ERR_INTERNAL, "could not read a passage of document \"" STR_FMT "\"",
+                       STR_ARG(hit->key));
+    size_t repeated = before->count ? passage_repeats(before, &whole) : 0;
+    found.passage = whole;
+    found.passage.blocks += repeated;
+    found.passage.count -= repeated;
+    *before = whole;
+    return found.passage.count == 0 ||
+           (cite_passage(l->arena, &found, &to->list[to->count], err) && ++to->count);
+}
+
 static bool read_text(struct looking *l, struct err *err)
 {
     struct lexical *index = index_of(l->knowledge, err);
     struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
     struct lexical_document_info info;
+    struct document_record record;
+    struct passage before = {0};
     uint64_t first;
 
     if (!view)
         return false;
-    if (!find_passages(view, l, &info, &first))
+    if (!find_passages(view, l, &info, &first) || !document_record_read(info.record, &record))
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
                        STR_ARG(str_slice(l->id, 0, 100)));
     l->passages.list = arena_array(l->arena, info.passages + 1, sizeof *l->passages.list);
@@ -137,7 +159,9 @@ static bool read_text(struct looking *l, struct err *err)
         struct lexical_hit hit = lexical_hit_at(view, first + i);
 
         ASSERT(str_eq(hit.key, info.key)); /* documents and their passages are in one order */
-        if (!cite_hit(l->arena, &hit, &l->passages.list[l->passages.count++], err))
+        if (!(record.chunking.overlap
+                  ? add_text(l, &hit, &before, err)
+                  : cite_hit(l->arena, &hit, &l->passages.list[l->passages.count++], err)))
             return false;
     }
     return true;

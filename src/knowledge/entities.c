@@ -371,7 +371,8 @@ bool entities_find(struct arena *arena, const struct document *document,
 
     d.sentences = arena_array(arena, count + 1, sizeof *d.sentences);
     d.sentence_counts = arena_array(arena, count + 1, sizeof *d.sentence_counts);
-    if (!all || !d.sentences || !d.sentence_counts)
+    d.r.marks = wide_marks_make(arena);
+    if (!all || !d.sentences || !d.sentence_counts || !d.r.marks)
         return err_arena(err, arena);
     table_init(&d.r.names, arena, NAMES_PER_DOCUMENT + 1);
     buf_init(&d.r.sightings, arena, SIGHTINGS_BYTES);

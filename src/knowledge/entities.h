@@ -72,7 +72,8 @@ struct recogniser {
     struct buf sightings; /* struct sighting */
     struct buf aliases;   /* struct alias: short forms to be looked for in the whole document */
     uint32_t passage, sentence;
-    struct name_token *tokens; /* room for a sentence */
+    struct name_token *tokens;      /* room for a sentence */
+    const struct wide_marks *marks; /* wide_marks_make() */
 };
 struct sighting {
     uint32_t passage, sentence; /* SIGHTING_HEAD: of title or heading */
@@ -87,6 +88,8 @@ struct alias {
 struct name *sight(struct recogniser *r, struct str text, bool sure);
 void add_alias(struct recogniser *r, struct str text, struct name *means);
 void find_latin_names(struct recogniser *r, struct str sentence);
+/* With what Chinese names begin and end, for a look at each place of a text; NULL: no memory. */
+const struct wide_marks *wide_marks_make(struct arena *arena);
 void find_wide_names(struct recogniser *r, struct str sentence);
 
 #endif

@@ -216,6 +216,28 @@ static bool go_on(struct arena *arena, struct str before, struct str fresh, stru
     return out->ptr || err_arena(err, arena);
 }
 
+/* "What is the address?": of what has an attribute, which stands by itself nowhere. */
+static bool asks_attribute_alone(struct str q)
+{
+    static const char *const attributes[] = {
+        "address", "phone",   "telephone", "number",   "e-mail",   "email",   "manager",
+        "opening", "hours",   "fee",       "price",    "cost",     "limit",   "deadline",
+        "maximum", "minimum", "amount",    "period",   "duration", "contact", "excess",
+        "premium", "name",    "date",      "reason",   "result",   "address", "rate",
+        "exact",   "time",    "place",     "location", "yearly",   "monthly", "daily"};
+    struct str word;
+    size_t full = 0;
+
+    for (size_t at = 0; next_word(q, &at, &word);) {
+        if (is_empty_word(word))
+            continue;
+        if (!is_one(word, attributes, ARRAY_LEN(attributes)))
+            return false;
+        full++;
+    }
+    return full > 0;
+}
+
 static bool complete_latin(struct arena *arena, struct str before, struct str answer, struct str q,
                            struct str *out, struct err *err)
 {
@@ -234,6 +256,10 @@ static bool complete_latin(struct arena *arena, struct str before, struct str an
         return by.len == 0;
     if (thing.len || person.len)
         return put(arena, rest, thing.len ? thing : person, by, out, err);
+    if (asks && asks_attribute_alone(fresh)) {
+        *out = arena_fmt(arena, STR_FMT " of " STR_FMT "?", STR_ARG(fresh), STR_ARG(by));
+        return out->ptr || err_arena(err, arena);
+    }
     if (!asks && count_full(fresh) > 0 && count_full(fresh) <= SHORT_WORDS &&
         str_ends(str_trim(q), STR("?")))
         return go_on(arena, before, fresh, out, err);
@@ -305,6 +331,32 @@ static bool go_on_wide(struct arena *arena, struct str before, struct str fresh,
     return out->ptr || err_arena(err, arena);
 }
 
+/* 需要提前多久申请: what is done and how it is asked, and nothing that it is done with. */
+static bool lacks_subject_wide(struct str q)
+{
+    static const char *const words[] = {
+        "什么时候", "多长时间", "多少天", "多少钱", "多少", "多久", "几天", "几个", "哪里", "哪些",
+        "哪个",     "什么",     "怎么",   "怎样",   "如何", "向谁", "由谁", "找谁", "谁",   "何时",
+        "为什么",   "需要",     "应该",   "必须",   "可以", "最多", "最少", "最长", "至少", "提前",
+        "能",       "要",       "应",     "会",     "在",   "到",   "得",   "吗",   "呢",   "有",
+        "是",       "前",       "后",     "申请",   "提交", "办理", "批准", "审批", "同意", "通知",
+        "支付",     "报销",     "领取",   "使用",   "开始", "结束", "生效", "失效", "决定", "负责",
+        "取消",     "延长",     "登记",   "请问"};
+    struct str rest = without_end(q);
+
+    while (rest.len) {
+        size_t longest = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (str_starts(rest, str_from(words[i])))
+                longest = MAX_OF(longest, str_from(words[i]).len);
+        if (!longest)
+            return false;
+        rest = str_slice(rest, longest, rest.len);
+    }
+    return true;
+}
+
 static bool complete_wide(struct arena *arena, struct str before, struct str q, struct str *out,
                           struct err *err)
 {
@@ -334,7 +386,7 @@ static bool complete_wide(struct arena *arena, struct str before, struct str q, 
     at = find_any(rest, pronouns, ARRAY_LEN(pronouns), &len);
     if (len)
         return put(arena, rest, str_slice(rest, at, at + len), subject, out, err);
-    if (opens || without_end(rest).len <= SHORT_WIDE) {
+    if (opens || without_end(rest).len <= SHORT_WIDE || lacks_subject_wide(rest)) {
         *out = arena_fmt(arena, STR_FMT STR_FMT, STR_ARG(subject), STR_ARG(rest));
         return out->ptr || err_arena(err, arena);
     }

@@ -11,6 +11,7 @@
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/originals.h"
 #include "knowledge/passage.h"
+#include "knowledge/runs.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
@@ -18,6 +19,7 @@
 #define PRINTS_EACH_MAX 256u
 #define SCRATCH         ((size_t)64 * MIB) /* one passage, one record's metadata */
 #define FILES_MAX       100000
+#define FILE_PATH       1024
 #define EVERY_USUAL     5 /* one window in 32 */
 #define EVERY_FEW       3 /* closer only for a document that has none: looking for them costs more */
 #define PRINTS_FEW      8 /* some of so few may stand in other bases too */
@@ -51,7 +53,7 @@ static bool is_wanted(const struct erasure *e, const struct lexical_document_inf
 
         return v && v->version == r->version; /* else it came back meanwhile */
     }
-    return wish->all || document_is_meant(wish->document, info->key, r);
+    return wish->all || document_is_meant(wish->document, info->key, r) != MATCH_NONE;
 }
 
 static bool know_vanished(struct erasure *e, struct err *err)
@@ -66,6 +68,26 @@ static bool know_vanished(struct erasure *e, struct err *err)
             return err_arena(err, e->scratch);
     }
     return true;
+}
+
+/* Who wants it gone may not know that it comes back. Only of a file can be said whether it is there. */
+static enum forgotten_source source_of(const struct document_record *r)
+{
+    char path[FILE_PATH];
+    struct file_info info;
+    struct err gone = {0};
+    struct buf b;
+
+    if (!str_starts(r->source, STR("/")))
+        return r->root.len ? SOURCE_MAY_HAVE_IT : SOURCE_NONE;
+    buf_init_fixed(&b, path, sizeof path - 1);
+    buf_str(&b, r->source);
+    if (!buf_ok(&b))
+        return SOURCE_MAY_HAVE_IT;
+    path[b.len] = '\0';
+    return file_stat(path, &info, &gone) ? SOURCE_HAS_IT
+           : gone.code == ERR_NOT_FOUND  ? SOURCE_NONE
+                                         : SOURCE_MAY_HAVE_IT;
 }
 
 static bool add(struct erasure *e, const struct lexical_document_info *info,
@@ -84,10 +106,14 @@ static bool add(struct erasure *e, const struct lexical_document_info *info,
         .version = r->version,
         .bytes = r->bytes,
         .passages = info->passages,
+        .source = source_of(r),
         .hash = sha256_two((struct str){(const char *)report->prints.way.salt, FINGERPRINT_SALT},
                            (struct str){(const char *)r->hash.bytes, sizeof r->hash.bytes})};
     report->passages += info->passages;
-    if (!f->id.ptr)
+    f->path = e->wish->dry_run ? arena_str(e->arena, r->path) : STR("");
+    if (e->wish->document.len)
+        f->how = document_is_meant(e->wish->document, info->key, r);
+    if (!f->id.ptr || !f->path.ptr)
         return err_arena(err, e->arena);
     return forget_files_of(&e->files, r->source, err);
 }
@@ -350,6 +376,20 @@ static bool hash_index(struct erasure *e, struct index_file **out, size_t *count
 
 /* ---- the run ---- */
 
+/* Of what is kept between questions. */
+static void forget_in_memory(struct erasure *e)
+{
+    for (size_t i = 0; i < e->report->count; i++) {
+        struct lexical_document_info info;
+        struct document_record r;
+
+        if (lexical_find(e->view, e->report->documents[i].id, &info) &&
+            document_record_read(info.record, &r))
+            runs_forget(e->knowledge->runs, r.path, r.source);
+    }
+    analysers_drop(e->knowledge->analysers);
+}
+
 static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct err *err)
 {
     if (!forget_attached(&e->files, err))
@@ -363,6 +403,7 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
         lexical_compact(*writer);
     if (!lexical_commit(writer, err))
         return err_wrap(err, "forget documents");
+    forget_in_memory(e);
     lexical_release(&e->view);
     accesses_forget(e->knowledge);
     return originals_drop(e->knowledge, e->hashes, e->report->count, &e->report->originals, err);

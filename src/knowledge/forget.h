@@ -14,7 +14,7 @@
 #define FORGET_PRINTS_MAX    8192  /* of all of them; of each document at least some */
 
 struct forget_wish {
-    struct str document; /* an id, a path, or a folder with all that came with it; empty: */
+    struct str document; /* an id, a path, a folder with all that lay in it, a source; empty: */
     struct str person;   /* all whose metadata says owner, subject or person: this one; empty: */
     struct vanished *vanished; /* ... these, each as long as it is of this version; NULL: */
     size_t vanished_count;
@@ -25,9 +25,13 @@ struct forget_wish {
     bool dry_run; /* looks, and removes nothing */
     bool compact; /* leaves one segment, whose bytes say nothing of what was in the index */
 };
+enum forgotten_source { SOURCE_NONE, SOURCE_HAS_IT, SOURCE_MAY_HAVE_IT };
 struct forgotten {
     struct str id;
-    struct str base; /* for who has several; empty */
+    struct str path;              /* when it was only looked at; else empty: nothing of it stays */
+    enum document_match how;      /* it was meant by wish.document */
+    enum forgotten_source source; /* when it was looked at */
+    struct str base;              /* for who has several; empty */
     uint64_t version, bytes, passages;
     uint32_t prints;    /* taken of it, that no other document of the base has */
     struct sha256 hash; /* SHA-256 over the receipt's salt and the SHA-256 of the file */

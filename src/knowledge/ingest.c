@@ -86,6 +86,7 @@ static bool fill_record(struct arena *arena, const struct document_source *sourc
                                      .readers = source->readers,
                                      .metadata = source->metadata,
                                      .version = source->version,
+                                     .chunking = source->chunking,
                                      .mark = source->mark};
     struct buf b;
 
@@ -104,7 +105,7 @@ static bool write_document(struct lexical_writer *writer, struct arena *arena,
     char id[DOCUMENT_ID_LEN + 1];
     size_t count;
 
-    if (!passages_cut(arena, document, &cut, &count, err))
+    if (!passages_chunk(arena, document, source->chunking, &cut, &count, err))
         return false;
     if (!count)
         return err_set(err, ERR_INVALID, "no text in it");

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "base/table.h"
 #include "knowledge/access.h"
 #include "knowledge/knowledge_internal.h"
@@ -12,6 +13,7 @@
 #define SEEN_MAX      ((size_t)10 * 1000 * 1000)
 #define SMALL_REMOVAL 10 /* so many are never too many at once */
 #define OTHERS_LOOKS  200
+#define REST_EVERY    256 /* documents gone through */
 #define OTHERS_LOOK   (5 * MILLISECOND)
 
 struct intake {
@@ -29,6 +31,10 @@ struct intake {
     struct table doomed; /* ids of items whose bytes cannot be read any more */
     struct ingest_report report;
     struct buf problems, notes, vanished;
+    struct table
+        forgotten; /* id -> struct str, when; asked for with the first document that is new */
+    bool knows_forgotten;
+    uint32_t returned;
     uint64_t known, done;
     bool incomplete;
 };
@@ -109,11 +115,13 @@ static bool commit(struct intake *in, struct err *err)
     if (!in->writer)
         return true;
     lexical_release(&in->view);
-    bool changed = in->batch.changed;
+    bool changed = in->batch.changed, removed = in->report.vanish != NULL;
     in->batch = (struct batch_state){0};
     if ((changed && !stands_mark(in->with.knowledge, err)) || !lexical_commit(&in->writer, err))
         return false;
     accesses_forget(in->with.knowledge);
+    if (changed || removed)
+        analysers_drop(in->with.knowledge->analysers); /* they keep words of what was taken out */
     if (changed)
         stands_changed(in->with.knowledge);
     return true;
@@ -131,11 +139,11 @@ static bool open_batch(struct intake *in, struct err *err)
 
     if (in->writer)
         return true;
+    lexical_release(&in->view);
     for (int looks = 0; others_wait(in) && looks < OTHERS_LOOKS; looks++)
         clock_rest(OTHERS_LOOK);
     if (!begin_change(k, &in->writer, err) || !lexical_share(in->writer, k->index_threads, err))
         return false;
-    lexical_release(&in->view);
     in->view = lexical_borrow(index_of(k, err));
     in->batch.until = clock_mono() + k->batch.time;
     return true;
@@ -176,7 +184,15 @@ static const struct lexical_view *now(struct intake *in, struct err *err)
     return in->view;
 }
 
-/* Views of the index: good until the next step. */
+/* Between two steps a run may wait for long: what others forget meanwhile must not stay because of it. */
+static bool let_go(struct intake *in, bool ok)
+{
+    if (!in->writer)
+        lexical_release(&in->view);
+    return ok;
+}
+
+/* Views of the index: good until the end of the step, or until a batch is opened. */
 static bool find(struct intake *in, struct str id, struct known *out, bool *found, struct err *err)
 {
     const struct lexical_view *view = now(in, err);
@@ -207,7 +223,7 @@ static bool is_of_this(const struct intake *in, const struct known *known)
     return str_eq(known->record.root, in->with.root);
 }
 
-bool intake_look(struct intake *in, struct arena *arena, const struct item *item,
+static bool look(struct intake *in, struct arena *arena, const struct item *item,
                  struct intake_known *out, struct err *err)
 {
     char id[DOCUMENT_ID_LEN + 1];
@@ -226,6 +242,12 @@ bool intake_look(struct intake *in, struct arena *arena, const struct item *item
     out->mark = arena_str(arena, known.record.mark);
     out->root = arena_str(arena, known.record.root);
     return (out->mark.ptr && out->root.ptr) || err_arena(err, arena);
+}
+
+bool intake_look(struct intake *in, struct arena *arena, const struct item *item,
+                 struct intake_known *out, struct err *err)
+{
+    return let_go(in, look(in, arena, item, out, err));
 }
 
 /* --- the report ------------------------------------------------------------------------------- */
@@ -344,8 +366,8 @@ static bool keep(struct intake *in, const struct item *item, const struct beside
     return settle_record(in, known, item, &labels, err);
 }
 
-bool intake_keep(struct intake *in, const struct item *item, const struct beside *beside,
-                 struct err *err)
+static bool keep_known(struct intake *in, const struct item *item, const struct beside *beside,
+                       struct err *err)
 {
     char id[DOCUMENT_ID_LEN + 1];
     struct known known;
@@ -361,6 +383,12 @@ bool intake_keep(struct intake *in, const struct item *item, const struct beside
         return true;
     }
     return keep(in, item, beside, &known, err) && end_step(in, 0, err);
+}
+
+bool intake_keep(struct intake *in, const struct item *item, const struct beside *beside,
+                 struct err *err)
+{
+    return let_go(in, keep_known(in, item, beside, err));
 }
 
 static bool is_unchanged(const struct intake *in, const struct known *known,
@@ -380,6 +408,35 @@ static bool put_bad(struct intake *in, const struct item *item, const struct kno
         return false;
     in->report.failed++;
     return add_problem(in, item->shown, why->text, err);
+}
+
+/* A document that somebody had forgotten comes back because its source still has it: not without a word. */
+static bool tell_returned(struct intake *in, const struct item *item, struct err *err)
+{
+    const struct vanish_options *with = &in->with.knowledge->vanish;
+    char id[DOCUMENT_ID_LEN + 1];
+
+    if (!with->forgotten)
+        return true;
+    if (!in->knows_forgotten) {
+        table_init(&in->forgotten, in->arena, SEEN_MAX);
+        if (!with->forgotten(with->ctx, in->arena, in->with.knowledge->base, &in->forgotten, err))
+            return err_wrap(err, "look what was forgotten");
+        in->knows_forgotten = true;
+    }
+    document_id(item->source, id);
+    const struct str *when = table_get(&in->forgotten, str_from(id));
+    if (!when)
+        return true;
+    in->returned++;
+    struct str text = arena_fmt(in->arena,
+                                "it was forgotten at " STR_FMT
+                                " and is back, for its source still has it: remove it there too",
+                                STR_ARG(*when));
+    if (!text.ptr)
+        return err_arena(err, in->arena);
+    intake_note(in, item->shown, text);
+    return true;
 }
 
 /* Who may read it is known before a byte of it is indexed. */
@@ -408,7 +465,7 @@ static bool put_new(struct intake *in, const struct item *item, const struct bes
         *(known ? &in->report.changed : &in->report.added) += 1;
         in->batch.changed |= known != NULL;
         in->report.bytes += bytes.len;
-        return true;
+        return known || tell_returned(in, item, err);
     }
     if (!to.no_reader && (why.code == ERR_INVALID || why.code == ERR_TOO_LARGE))
         return put_bad(in, item, known, &why, err);
@@ -420,7 +477,7 @@ static bool put_new(struct intake *in, const struct item *item, const struct bes
     return err_wrap(err, "ingest \"" STR_FMT "\"", STR_ARG(item->shown));
 }
 
-bool intake_put(struct intake *in, const struct item *item, const struct beside *beside,
+static bool put(struct intake *in, const struct item *item, const struct beside *beside,
                 struct str bytes, struct err *err)
 {
     char text[DOCUMENT_ID_LEN + 1];
@@ -439,6 +496,12 @@ bool intake_put(struct intake *in, const struct item *item, const struct beside 
         return false;
     return put_new(in, item, beside, bytes, found ? &known : NULL, err) &&
            end_step(in, bytes.len, err);
+}
+
+bool intake_put(struct intake *in, const struct item *item, const struct beside *beside,
+                struct str bytes, struct err *err)
+{
+    return let_go(in, put(in, item, beside, bytes, err));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -464,6 +527,8 @@ static bool find_gone(struct intake *in, uint32_t *unreadable, uint64_t *all, st
     uint64_t count = lexical_stats(in->view).documents;
 
     for (uint64_t i = 0; i < count; i++) {
+        if (i % REST_EVERY == 0)
+            lexical_rest(in->view);
         struct lexical_document_info info = lexical_document_at(in->view, i);
         struct known known = {.id = info.key};
 
@@ -547,5 +612,9 @@ bool intake_finish(struct intake *in, struct err *err)
         return false;
     in->report.vanished = in->report.vanish != NULL;
     tell(in, STR(""));
-    return true;
+    if (in->returned)
+        log_warn("knowledge base " STR_FMT ": %u documents that were forgotten are back: \"" STR_FMT
+                 "\" still has them",
+                 STR_ARG(in->with.knowledge->base), in->returned, STR_ARG(in->with.root));
+    return let_go(in, true);
 }

@@ -218,6 +218,7 @@ bool document_info_copy(struct arena *arena, const struct lexical_document_info 
                                  .language = arena_str(arena, record.language),
                                  .readers = arena_str(arena, record.readers),
                                  .metadata = arena_str(arena, record.metadata),
+                                 .chunking = record.chunking,
                                  .version = record.version,
                                  .bytes = record.bytes,
                                  .passages = from->passages,
@@ -252,10 +253,28 @@ bool list_now(struct knowledge *k, struct arena *arena, const struct principal *
     return true;
 }
 
-bool document_is_meant(struct str wanted, struct str id, const struct document_record *r)
+static bool lies_below(struct str folder, struct str path)
 {
-    return str_eq(wanted, id) || str_eq(wanted, r->path) || str_eq(wanted, r->source) ||
-           (r->root.len && str_eq(wanted, r->root));
+    return path.len > folder.len && str_starts(path, folder) && path.ptr[folder.len] == '/';
+}
+
+/* Names that were sent have no folders: whoever forgets "upload" does not mean all that ever was. */
+enum document_match document_is_meant(struct str wanted, struct str id,
+                                      const struct document_record *r)
+{
+    bool has_folders =
+        str_starts(r->source, STR("/")) || str_find(r->source, STR("://")) < r->source.len;
+
+    if (str_eq(wanted, id) || str_eq(wanted, r->path) || str_eq(wanted, r->source))
+        return MATCH_DOCUMENT;
+    while (str_ends(wanted, STR("/")))
+        wanted.len--;
+    if (r->root.len && (str_eq(wanted, r->root) || str_eq(wanted, r->path)))
+        return MATCH_SOURCE;
+    if (wanted.len && ((has_folders && lies_below(wanted, r->source)) ||
+                       (r->root.len && lies_below(wanted, r->path))))
+        return MATCH_FOLDER;
+    return MATCH_NONE;
 }
 
 static bool is_meant(struct str wanted, const struct lexical_document_info *info)
@@ -264,7 +283,7 @@ static bool is_meant(struct str wanted, const struct lexical_document_info *info
 
     if (!document_record_read(info->record, &r))
         return str_eq(wanted, info->key);
-    return document_is_meant(wanted, info->key, &r);
+    return document_is_meant(wanted, info->key, &r) != MATCH_NONE;
 }
 
 bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, struct err *err)
@@ -291,6 +310,7 @@ bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, str
         return err_wrap(err, "forget documents");
     lexical_release(&view);
     accesses_forget(k);
+    analysers_drop(k->analysers);
     *documents = gone;
     return originals_sweep(k, NULL, err);
 }
@@ -357,8 +377,17 @@ bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct inquiry inquiry;
 
     if (!access_borrow(k, question, &access, err) ||
-        !parts_of(access, arena, question->text, &way, &parts, err) ||
-        (way == WAY_OVERVIEW && !ground_overview(access, arena, question->text, &each, err)) ||
+        !parts_of(access, arena, question->text, &way, &parts, err))
+        return false;
+    /* A comparison of rows is answered by them, whatever else it may be cut into. */
+    if (parts.count > 1 && parts.compares) {
+        if (!inquire_of(k, access, arena, question, &inquiry, err))
+            return false;
+        if (inquiry.pick.compares)
+            return ground(access, arena, &inquiry, out, err);
+    }
+    if ((way == WAY_OVERVIEW && !question->scored &&
+         !ground_overview(access, arena, question->text, &each, err)) ||
         (way != WAY_OVERVIEW && parts.count > 1 &&
          !ground_parts(&(struct parts_request){k, access, question}, arena, &parts, &each, err)))
         return false;
@@ -461,7 +490,8 @@ static SUSPENDS bool run_asked(struct call *call, void (*job)(void *))
     struct knowledge_question asked = *call->question;
 
     vectors_question(call->knowledge, call->arena, &asked);
-    rerank_question(call->knowledge, call->arena, &asked);
+    if (!asked.unranked)
+        rerank_question(call->knowledge, call->arena, &asked);
     call->question = &asked;
     return pool_run(call->knowledge->pool, job, call, call->err) && call->ok;
 }

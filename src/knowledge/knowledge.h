@@ -11,11 +11,13 @@
 #define WEIR_KNOWLEDGE_KNOWLEDGE_H
 
 #include "gateway/gateway.h"
+#include "knowledge/chunks.h"
 #include "knowledge/readers.h"
 #include "knowledge/review.h"
 #include "sys/pool.h"
 
 struct analysers; /* index/terms.h */
+struct table;     /* base/table.h */
 struct knowledge;
 
 /* What makes vectors of passages and questions: docs/documents.md#vectors */
@@ -66,6 +68,9 @@ struct reranker_options {
     void *ctx;
 };
 
+/* How a name that was given means a document. */
+enum document_match { MATCH_NONE, MATCH_DOCUMENT, MATCH_SOURCE, MATCH_FOLDER };
+
 /* A document as a run knew it whose source no longer has it, or whose bytes cannot be read any more. */
 struct vanished {
     struct str id;
@@ -79,6 +84,9 @@ struct vanish_options {
                   size_t count, struct vanish_order **out, struct err *err);
     /* Afterwards; not removed: nothing is to go. The order ends in any case. */
     SUSPENDS bool (*end)(void *ctx, struct vanish_order *order, bool removed, struct err *err);
+    /* Documents of the base that were forgotten by an order: id -> struct str, when. Blocks. NULL: nobody knows. */
+    bool (*forgotten)(void *ctx, struct arena *arena, struct str base, struct table *out,
+                      struct err *err);
     /* A document has other bytes now, knowledge/stands.h; NULL: nobody keeps answers. Any thread. */
     void (*changed)(void *ctx);
     void *ctx;
@@ -192,6 +200,7 @@ struct document_info {
     struct str id, path, title, language; /* "en", "zh" */
     struct str source;                    /* where it was read: an absolute path, "file/ID" ... */
     struct str readers, metadata;         /* a line each; JSON text or empty */
+    struct chunking chunking;             /* as it was asked for; none: along its structure */
     uint64_t bytes, passages, version;    /* version: 1, and one more for each change of the file */
     wall_ms ingested;
 };
@@ -219,7 +228,10 @@ struct knowledge_question {
     const struct principal *who; /* NULL: no rights are asked for; for tools without a request */
     struct str filter;           /* JSON of a metadata filter (knowledge/metadata.h), or empty */
     size_t passages;             /* that a model writes from; 0: as many as usual */
-    uint64_t request_id;         /* 0: none; what is asked of models for it is recorded beside */
+    bool scored;         /* each passage is told how likely it answers: knowledge/likely.h */
+    float least;         /* ... and those below this are left out */
+    bool unranked;       /* as they were found: neither a reranker nor ranking.h */
+    uint64_t request_id; /* 0: none; what is asked of models for it is recorded beside */
     struct search_notes
         *notes;          /* what went wrong without ending the search is put there; or NULL */
     const float *vector; /* internal: what an embedding model made of the text */
@@ -259,6 +271,8 @@ struct citation {
     struct str said;  /* ... as an answer says it: items and rows a line each; empty: as it is */
     bool is_listed;   /* ... an item or row: a line of its own */
     float score;
+    float likely; /* of a question that is scored: 0 to 1 */
+    bool is_scored;
     struct citation_words words;       /* of at most one citation of an answer, or of each part */
     const struct citation_step *steps; /* how the graph came here; none: by the question's words */
     size_t step_count;

@@ -35,6 +35,9 @@ struct knowledge {
     struct vectors_state *vectors;
     atomic_bool is_marked; /* CHANGED stands on the disk: stands.h */
     atomic_bool closing;   /* long work on the pool looks at it */
+    /* The index is not the one any more of which vectors are being made, or the base closes: what is made is of no use,
+     * and what it is made of is held, though somebody may have forgotten it. */
+    atomic_bool is_stale;
     size_t file_bytes_max;
     uint32_t files_max;
     int index_threads;
@@ -136,7 +139,8 @@ struct document_source {
     struct str readers, metadata;
     struct str title; /* of those that have none; empty: the last part of `shown` */
     struct str mark;  /* of its record */
-    wall_ms since;    /* when it came; 0: now */
+    struct chunking chunking;
+    wall_ms since; /* when it came; 0: now */
     uint64_t version;
     enum document_type type;
 };

@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 
-#define METADATA_BYTES_MAX    ((size_t)8 * KIB)
+#define METADATA_BYTES_MAX    ((size_t)40 * KIB) /* OpenAI's 16 texts of 512 characters fit */
 #define METADATA_KEYS_MAX     64u
 #define FILTER_DEPTH_MAX      5
 #define FILTER_CONDITIONS_MAX 100u

@@ -43,7 +43,7 @@ static bool tell_search(struct request *req, const struct citation *citations, s
                                                  .name = c->path,
                                                  .text = c->quote,
                                                  .attributes = c->metadata,
-                                                 .score = c->score};
+                                                 .score = c->likely};
     }
     search->hit_count = count;
     search->query = req->chat.question;
@@ -277,7 +277,11 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     json_ref filter = json_get(j, req->chat.weir, STR("filter"));
     json_ref limit = json_get(j, req->chat.weir, STR("search"));
     json_ref most = json_get(j, req->chat.weir, STR("passages"));
+    json_ref bar = json_get(j, req->chat.weir, STR("score_threshold"));
+    json_ref said = json_get(j, req->chat.weir, STR("ranker"));
+    struct str ranker = STR("auto");
     int64_t passages = 0;
+    double least = 0;
 
     *search = 0;
     if (filter && json_kind(j, filter) != JSON_OBJECT)
@@ -290,6 +294,11 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
     if (most && (!json_i64(j, most, &passages) || passages < 1 || passages > SEARCH_LIMIT_MAX))
         return err_set(err, ERR_INVALID, "weir.passages: expected a whole number from 1 to %d",
                        SEARCH_LIMIT_MAX);
+    if (bar && (!json_f64(j, bar, &least) || !(least >= 0 && least <= 1)))
+        return err_set(err, ERR_INVALID, "weir.score_threshold: expected a number from 0 to 1");
+    if (said && (!json_str(j, said, req->arena, &ranker) ||
+                 (!str_eq(ranker, STR("auto")) && !str_eq(ranker, STR("none")))))
+        return err_set(err, ERR_INVALID, "weir.ranker: expected \"auto\" or \"none\"");
     struct search_notes *notes = arena_alloc(req->arena, sizeof *notes);
     if (!notes)
         return err_arena(err, req->arena);
@@ -298,6 +307,9 @@ bool knowledge_question_of(struct request *req, struct knowledge_question *out, 
                                        .passages = (size_t)passages,
                                        .request_id = req->id,
                                        .notes = notes,
+                                       .scored = bar != 0,
+                                       .least = (float)least,
+                                       .unranked = str_eq(ranker, STR("none")),
                                        .filter = filter ? json_raw(j, filter) : STR_NONE};
     return true;
 }

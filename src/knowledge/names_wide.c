@@ -68,6 +68,37 @@ static size_t begins_with(struct str text, const char *const *list, size_t count
     return 0;
 }
 
+/* Which lists have an entry that begins with a character like this one: most places of a text are passed at a look. */
+enum {
+    MARK_ENDING = 1,
+    MARK_ROLE_BEFORE = 2,
+    MARK_ROLE_BEHIND = 4,
+    MARK_DEFINED = 8,
+    MARK_UNNAMED = 16
+};
+struct wide_marks {
+    uint8_t of[64 * 64]; /* by the last two bytes of three */
+};
+
+static size_t mark_place(const char *character)
+{
+    return ((size_t)(uint8_t)character[1] & 0x3F) << 6 | ((uint8_t)character[2] & 0x3F);
+}
+
+static void mark_list(struct wide_marks *marks, uint8_t mark, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        marks->of[mark_place(list[i])] |= mark;
+}
+
+/* What may begin at `at`; nothing within a character. */
+static unsigned marks_at(const struct recogniser *r, struct str text, size_t at)
+{
+    return text.len - at < CHARACTER || (uint8_t)text.ptr[at] < 0xE0
+               ? 0
+               : r->marks->of[mark_place(text.ptr + at)];
+}
+
 static size_t ends_with(struct str text, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -144,9 +175,10 @@ static void add_short_form(struct recogniser *r, struct str text, size_t ending,
 static void find_by_ending(struct recogniser *r, struct str text)
 {
     for (size_t at = 0; at < text.len;) {
-        size_t ending = (uint8_t)text.ptr[at] < 0xE0 ? 0
-                                                     : begins_with(str_slice(text, at, text.len),
-                                                                   endings, ARRAY_LEN(endings));
+        size_t ending =
+            marks_at(r, text, at) & MARK_ENDING
+                ? begins_with(str_slice(text, at, text.len), endings, ARRAY_LEN(endings))
+                : 0;
         size_t end = at + ending;
 
         if (!ending) {
@@ -235,8 +267,9 @@ static void find_people(struct recogniser *r, struct str text)
 {
     for (size_t at = 0; at < text.len; at++) {
         struct str rest = str_slice(text, at, text.len);
+        unsigned marks = marks_at(r, text, at);
 
-        if ((uint8_t)text.ptr[at] < 0xE0)
+        if (!(marks & (MARK_ROLE_BEFORE | MARK_ROLE_BEHIND | MARK_UNNAMED)))
             continue;
         size_t role = begins_with(rest, roles_before, ARRAY_LEN(roles_before));
         if (role)
@@ -281,9 +314,9 @@ static void find_defined(struct recogniser *r, struct str text)
     static const char *const closes[] = {"”", "」", "\"", "》", "）", ")", "，", ",", "。", "；"};
 
     for (size_t at = 0; at < text.len; at++) {
-        size_t word = (uint8_t)text.ptr[at] < 0xE0
-                          ? 0
-                          : begins_with(str_slice(text, at, text.len), defined, ARRAY_LEN(defined));
+        size_t word = marks_at(r, text, at) & MARK_DEFINED
+                          ? begins_with(str_slice(text, at, text.len), defined, ARRAY_LEN(defined))
+                          : 0;
         size_t from = at + word, end;
 
         if (!word)
@@ -301,6 +334,21 @@ static void find_defined(struct recogniser *r, struct str text)
             add_alias(r, str_slice(text, from, end), means);
         at = from;
     }
+}
+
+const struct wide_marks *wide_marks_make(struct arena *arena)
+{
+    static const char *const unnamed[] = {"某"};
+    struct wide_marks *marks = arena_alloc(arena, sizeof *marks);
+
+    if (!marks)
+        return NULL;
+    mark_list(marks, MARK_ENDING, endings, ARRAY_LEN(endings));
+    mark_list(marks, MARK_ROLE_BEFORE, roles_before, ARRAY_LEN(roles_before));
+    mark_list(marks, MARK_ROLE_BEHIND, roles_behind, ARRAY_LEN(roles_behind));
+    mark_list(marks, MARK_DEFINED, defined, ARRAY_LEN(defined));
+    mark_list(marks, MARK_UNNAMED, unnamed, ARRAY_LEN(unnamed));
+    return marks;
 }
 
 void find_wide_names(struct recogniser *r, struct str text)

@@ -7,9 +7,7 @@
 
 /* In thirds of a character, so that an ideograph weighs 8/3 of a letter: 600 against 1,600. */
 #define PASSAGE_WEIGHT 4800u
-#define LETTER_WEIGHT  3u
 #define IDEOGRAPH      8u
-#define HEADING_LEVELS 6
 #define HEADING_MAX    400 /* bytes of a heading path */
 
 /* --- cutting ---------------------------------------------------------------------------------- */
@@ -17,13 +15,13 @@
 struct cut {
     struct arena *arena;
     const struct document *document;
-    struct str headings[HEADING_LEVELS + 1];
+    struct headings headings;
     struct buf passages; /* struct passage */
     struct buf blocks;   /* of the open passage */
     uint32_t weight;     /* of the open passage */
 };
 
-static uint32_t weight_of(struct str text)
+uint32_t passage_weight(struct str text)
 {
     uint32_t weight = 0, rune;
 
@@ -32,15 +30,15 @@ static uint32_t weight_of(struct str text)
     return weight;
 }
 
-static struct str heading_path(struct cut *c)
+struct str headings_path(const struct headings *headings, struct arena *arena, struct str title)
 {
     struct buf b;
 
-    buf_init(&b, c->arena, HEADING_LEVELS * (HEADING_MAX + 8));
+    buf_init(&b, arena, HEADING_LEVELS * (HEADING_MAX + 8));
     for (int i = 1; i <= HEADING_LEVELS; i++) {
-        struct str h = c->headings[i];
+        struct str h = headings->at[i];
 
-        if (!h.len || str_eq(h, c->document->title))
+        if (!h.len || str_eq(h, title))
             continue;
         if (b.len)
             buf_str(&b, STR(" > "));
@@ -51,7 +49,7 @@ static struct str heading_path(struct cut *c)
 
 static void end_passage(struct cut *c)
 {
-    struct passage passage = {.heading = heading_path(c),
+    struct passage passage = {.heading = headings_path(&c->headings, c->arena, c->document->title),
                               .blocks = (struct block *)(void *)c->blocks.ptr,
                               .count = c->blocks.len / sizeof(struct block)};
 
@@ -61,21 +59,19 @@ static void end_passage(struct cut *c)
     c->weight = 0;
 }
 
-static void enter_heading(struct cut *c, const struct block *heading)
+void headings_enter(struct headings *headings, const struct block *heading)
 {
     int level = MIN_OF(MAX_OF(heading->level, 1), HEADING_LEVELS);
 
-    end_passage(c);
-    c->headings[level] = heading->text;
+    headings->at[level] = heading->text;
     for (int i = level + 1; i <= HEADING_LEVELS; i++)
-        c->headings[i] = STR_NONE;
+        headings->at[i] = STR_NONE;
 }
 
-/* text[from, to) of a block with its runs: identity runs are cut, others go with their beginning. */
-static bool slice_block(struct cut *c, const struct block *block, uint32_t from, uint32_t to,
-                        struct block *out)
+bool block_slice(struct arena *arena, const struct block *block, uint32_t from, uint32_t to,
+                 struct block *out)
 {
-    struct run *runs = arena_array(c->arena, block->run_count, sizeof *runs);
+    struct run *runs = arena_array(arena, block->run_count, sizeof *runs);
     size_t count = 0;
 
     for (size_t i = 0; runs && i < block->run_count; i++) {
@@ -111,7 +107,7 @@ static size_t piece_end(struct str text, size_t from)
     while (end < text.len) {
         size_t next = sentence_end(text, end);
 
-        if (end > from && weight_of(str_slice(text, from, next)) > PASSAGE_WEIGHT)
+        if (end > from && passage_weight(str_slice(text, from, next)) > PASSAGE_WEIGHT)
             break;
         end = next;
         while (end < text.len && text.ptr[end] == ' ')
@@ -128,9 +124,9 @@ static bool add_long_block(struct cut *c, const struct block *block, struct err 
         size_t end = piece_end(block->text, at);
         struct block piece;
 
-        if (!slice_block(c, block, (uint32_t)at, (uint32_t)end, &piece))
+        if (!block_slice(c->arena, block, (uint32_t)at, (uint32_t)end, &piece))
             return err_arena(err, c->arena);
-        add_block(c, &piece, weight_of(piece.text));
+        add_block(c, &piece, passage_weight(piece.text));
         at = end;
     }
     return true;
@@ -146,10 +142,10 @@ bool passages_cut(struct arena *arena, const struct document *document, struct p
     buf_init(&c.blocks, arena, 64 * MIB);
     for (size_t i = 0; i < document->count; i++) {
         const struct block *block = &document->blocks[i];
-        uint32_t weight = weight_of(block->text);
+        uint32_t weight = passage_weight(block->text);
 
         if (block->kind == BLOCK_HEADING)
-            enter_heading(&c, block);
+            end_passage(&c), headings_enter(&c.headings, block);
         else if (weight <= PASSAGE_WEIGHT)
             add_block(&c, block, weight);
         else if (!add_long_block(&c, block, err))
@@ -165,6 +161,14 @@ bool passages_cut(struct arena *arena, const struct document *document, struct p
     return true;
 }
 
+bool blocks_join(const struct block *block, const struct block *next)
+{
+    if (block->kind != next->kind || block->level != next->level)
+        return false;
+    return block_origin(block, 0, (uint32_t)block->text.len).byte_end ==
+           block_origin(next, 0, (uint32_t)next->text.len).byte_first;
+}
+
 bool passage_text(struct arena *arena, const struct passage *passage, struct str *out,
                   struct err *err)
 {
@@ -173,7 +177,8 @@ bool passage_text(struct arena *arena, const struct passage *passage, struct str
     buf_init(&b, arena, 64 * MIB);
     for (size_t i = 0; i < passage->count; i++) {
         buf_str(&b, passage->blocks[i].text);
-        buf_char(&b, '\n');
+        if (i + 1 == passage->count || !blocks_join(&passage->blocks[i], &passage->blocks[i + 1]))
+            buf_char(&b, '\n');
     }
     return buf_finish(&b, out, err);
 }

@@ -18,6 +18,22 @@ struct passage {
 
 bool passages_cut(struct arena *arena, const struct document *document, struct passage **out,
                   size_t *count, struct err *err) MUST_CHECK;
+
+/* --- parts of cutting, for who cuts otherwise: chunks.c -------------------------------------- */
+
+#define LETTER_WEIGHT 3u /* an ideograph weighs 8/3 of a letter */
+uint32_t passage_weight(struct str text);
+#define HEADING_LEVELS 6
+struct headings { /* those that a block stands below */
+    struct str at[HEADING_LEVELS + 1];
+};
+void headings_enter(struct headings *headings, const struct block *heading);
+struct str headings_path(const struct headings *headings, struct arena *arena, struct str title);
+/* text[from, to) of a block with its runs: identity runs are cut, others go with their beginning. */
+bool block_slice(struct arena *arena, const struct block *block, uint32_t from, uint32_t to,
+                 struct block *out) MUST_CHECK;
+/* Pieces of one block that stand side by side in it: nothing belongs between their texts. */
+bool blocks_join(const struct block *block, const struct block *next);
 /* The blocks' texts, a line each. */
 bool passage_text(struct arena *arena, const struct passage *passage, struct str *out,
                   struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "knowledge/answer.h"
 #include "knowledge/feedback.h"
 #include "knowledge/knowledge_internal.h"
+#include "knowledge/likely.h"
 #include "knowledge/number_forms.h"
 #include "knowledge/phrases.h"
 #include "knowledge/ranking.h"
@@ -113,6 +114,17 @@ static bool put_in_order(const struct ranking_request *order, const struct find_
            (!feedback_wanted(&again) || feedback_find(&again, shares, hits, err));
 }
 
+/* How likely each answers, by what is asked, and those that are not likely enough out of it. */
+static bool score(const struct ranking_request *with, float least, struct lexical_hits *hits,
+                  float **scores, struct err *err)
+{
+    struct question question;
+
+    return question_read(with->access, with->analyser, with->arena, with->text, &question, err) &&
+           likely_keep(&(struct likely_request){with->analyser, with->arena, &question}, hits,
+                       least, scores, err);
+}
+
 /* What is to be found literally is read as nothing else. */
 static bool read_terms(const struct way_request *r, const struct phrases *phrases,
                        struct terms *terms, struct readings *readings, struct err *err)
@@ -148,6 +160,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct readings readings;
     struct terms terms;
     struct ranking_request order = {.arena = arena};
+    float *scores = NULL;
     struct find_wish wish = {
         .knowledge = k,
         .question = question,
@@ -170,21 +183,27 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     order.analyser = analyser;
     order.text = request.text;
     if (!find(&request, &phrases, &wish, &ways, err) ||
-        (ways.way != WAY_GRAPH && !phrases.count && !question->order && ways.hits.count > 1 &&
-         !put_in_order(&order, &wish, &ways.hits, err)))
+        (ways.way != WAY_GRAPH && !phrases.count && !question->order && !question->unranked &&
+         ways.hits.count > 1 && !put_in_order(&order, &wish, &ways.hits, err)))
         return false;
     ways.hits.count = MIN_OF(ways.hits.count, limit);
+    if (question->scored && !score(&order, question->least, &ways.hits, &scores, err))
+        return false;
     if (!tell_readings(&request, &wish, &readings, &ways.hits, err))
         return false;
     found.retrieval = way_of(&wish, &access, ways.way);
     found.list = arena_array(arena, ways.hits.count + 1, sizeof *found.list);
     if (!found.list)
         return err_arena(err, arena);
-    for (; found.count < ways.hits.count; found.count++)
-        if (!cite_hit(arena, &ways.hits.at[found.count], &found.list[found.count], err) ||
-            (ways.paths &&
-             !cite_way(&access, arena, &ways.paths[found.count], &found.list[found.count], err)))
+    for (; found.count < ways.hits.count; found.count++) {
+        struct citation *c = &found.list[found.count];
+
+        if (!cite_hit(arena, &ways.hits.at[found.count], c, err) ||
+            (ways.paths && !cite_way(&access, arena, &ways.paths[found.count], c, err)))
             return false;
+        c->is_scored = scores != NULL;
+        c->likely = scores ? scores[found.count] : 0;
+    }
     *out = found;
     return true;
 }

@@ -190,6 +190,53 @@ void run_finish(struct run_slot **held, const struct ingest_report *report, cons
     *held = NULL;
 }
 
+/* --- forgotten -------------------------------------------------------------------------------- */
+
+static void wipe(struct str text)
+{
+    if (text.len)
+        memset((char *)(uintptr_t)text.ptr, 0, text.len); /* the slot's own copy */
+}
+
+static void leave_out(struct ingest_problem *list, size_t *count, struct str path)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++) {
+        if (str_eq(list[i].path, path)) {
+            wipe(list[i].path);
+            wipe(list[i].reason);
+        } else {
+            list[kept++] = list[i];
+        }
+    }
+    *count = kept;
+}
+
+static void forget_in(struct run_slot *slot, struct str path, struct str source)
+{
+    struct ingest_run *run = &slot->view;
+
+    if (str_eq(run->what, source)) {
+        wipe(run->what);
+        run->what = STR("a document that is forgotten");
+    }
+    if (run->state < RUN_DONE) /* its lists come with its end */
+        return;
+    leave_out(run->report.problems, &run->report.problem_count, path);
+    leave_out(run->report.notes, &run->report.note_count, path);
+    memset(slot->current, 0, sizeof slot->current);
+}
+
+void runs_forget(struct runs *runs, struct str path, struct str source)
+{
+    mutex_lock(&runs->mutex);
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        if (runs->at[i].arena)
+            forget_in(&runs->at[i], path, source);
+    mutex_unlock(&runs->mutex);
+}
+
 /* --- those who look --------------------------------------------------------------------------- */
 
 static bool copy_run(struct arena *arena, const struct run_slot *slot, bool lists,
@@ -272,6 +319,7 @@ bool ingest_run_stop(struct knowledge *k, uint64_t id, struct err *err)
 void ingest_runs_stop(struct knowledge *k)
 {
     atomic_store(&k->closing, true);
+    atomic_store(&k->is_stale, true);
     mutex_lock(&k->runs->mutex);
     k->runs->closing = true;
     for (size_t i = 0; i < RUNS_MAX; i++)

@@ -28,4 +28,7 @@ bool run_is_stopped(const struct run_slot *run); /* asked to stop */
 /* why: NULL, or why it failed. The report's lists are copied. */
 void run_finish(struct run_slot **run, const struct ingest_report *report, const struct err *why);
 
+/* A document is forgotten: nothing that is kept of runs that have ended names it. */
+void runs_forget(struct runs *runs, struct str path, struct str source);
+
 #endif

@@ -51,7 +51,8 @@ bool bases_choose(struct bases *bases, const struct str *names, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct base *base CLEANUP(base_release) = NULL;
 
-        if (!bases_borrow(bases, names[i], who, &base, err) || !base_may_be_asked(base, who, err))
+        if (!bases_borrow(bases, names[i], who, &base, err) || !base_may_be_asked(base, who, err) ||
+            !base_use(base, err))
             return false;
         if (has(&set, base))
             continue;
@@ -86,6 +87,11 @@ static bool name_all(struct base *base, struct arena *arena, struct citation *li
     return true;
 }
 
+static bool is_before(const struct citation *a, const struct citation *b)
+{
+    return a->is_scored ? a->likely > b->likely : a->score > b->score;
+}
+
 /* The next best of lists that are each best first; SIZE_MAX: none is left. */
 static size_t best_of(const struct passages_found *lists, const size_t *taken, size_t count)
 {
@@ -94,7 +100,7 @@ static size_t best_of(const struct passages_found *lists, const size_t *taken, s
     for (size_t i = 0; i < count; i++)
         if (taken[i] < lists[i].count &&
             (best == SIZE_MAX ||
-             lists[i].list[taken[i]].score > lists[best].list[taken[best]].score))
+             is_before(&lists[i].list[taken[i]], &lists[best].list[taken[best]])))
             best = i;
     return best;
 }

@@ -1,11 +1,12 @@
 #include "knowledge/shelf.h"
 
 #include "base/json.h"
+#include "knowledge/dated_id.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
 #define ENDING    ".json"
-#define ID_LEN    29u
+#define MARK      "file-"
 #define FACTS_MAX ((size_t)8 * KIB)
 #define NAMES_MAX 1000000
 
@@ -22,31 +23,7 @@ static const char *facts_path(const char *dir, struct arena *arena, struct str i
 /* Nothing else may become part of a path. */
 static bool is_id(struct str id)
 {
-    bool ok = id.len == ID_LEN && str_starts(id, STR("file-"));
-
-    for (size_t i = 5; ok && i < id.len; i++)
-        ok = (id.ptr[i] >= '0' && id.ptr[i] <= '9') || (id.ptr[i] >= 'a' && id.ptr[i] <= 'f');
-    return ok;
-}
-
-static bool new_id(struct arena *arena, wall_ms now, struct str *out, struct err *err)
-{
-    uint8_t bytes[12];
-
-    clock_random(bytes, sizeof bytes);
-    for (int i = 0; i < 6; i++)
-        bytes[i] = (uint8_t)((uint64_t)now >> (40 - 8 * i));
-    struct buf b;
-    buf_init(&b, arena, ID_LEN + 1);
-    buf_str(&b, STR("file-"));
-    buf_hex(&b, bytes, sizeof bytes);
-    return buf_finish(&b, out, err);
-}
-
-static void put_text(struct json_writer *w, const char *key, struct str text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
+    return dated_id_is(STR(MARK), id);
 }
 
 static bool write_facts(const char *dir, struct arena *arena, const struct shelf_file *file,
@@ -60,49 +37,46 @@ static bool write_facts(const char *dir, struct arena *arena, const struct shelf
     buf_init(&b, arena, FACTS_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    put_text(&w, "id", file->id);
-    put_text(&w, "name", file->name);
-    put_text(&w, "purpose", file->purpose);
-    put_text(&w, "tenant", file->tenant);
+    jw_text(&w, "id", file->id);
+    jw_text(&w, "name", file->name);
+    jw_text(&w, "purpose", file->purpose);
+    jw_text(&w, "tenant", file->tenant);
     jw_key(&w, "bytes"), jw_u64(&w, file->bytes);
     jw_key(&w, "created"), jw_i64(&w, file->created);
+    if (file->expires)
+        jw_key(&w, "expires"), jw_i64(&w, file->expires);
     jw_object_end(&w);
     return (path || err_arena(err, arena)) && buf_finish(&b, &text, err) &&
            file_store(path, text, 0600, err);
+}
+
+bool shelf_is_over(const struct shelf_file *file, wall_ms now)
+{
+    return file->expires && now >= file->expires;
 }
 
 static bool read_facts(const char *path, struct arena *arena, struct shelf_file *out,
                        struct err *err)
 {
     struct str text;
-    int64_t bytes = 0;
+    int64_t bytes = 0, expires = 0;
 
     if (!file_load(arena, path, FACTS_MAX, &text, err))
         return false;
     struct json *j = json_parse(arena, text, err);
     json_ref root = j ? json_root(j) : 0;
+    json_ref ends = j ? json_get(j, root, STR("expires")) : 0;
     if (!j || !json_str(j, json_get(j, root, STR("id")), arena, &out->id) ||
         !json_str(j, json_get(j, root, STR("name")), arena, &out->name) ||
         !json_str(j, json_get(j, root, STR("purpose")), arena, &out->purpose) ||
         !json_str(j, json_get(j, root, STR("tenant")), arena, &out->tenant) ||
         !json_i64(j, json_get(j, root, STR("bytes")), &bytes) ||
-        !json_i64(j, json_get(j, root, STR("created")), &out->created))
+        !json_i64(j, json_get(j, root, STR("created")), &out->created) ||
+        (ends && !json_i64(j, ends, &expires)))
         return err_set(err, ERR_UNAVAILABLE, "\"%s\" does not say what file it is beside", path);
     out->bytes = (uint64_t)bytes;
+    out->expires = expires;
     return true;
-}
-
-static bool names_of(const char *dir, struct arena *arena, struct str **names, size_t *count,
-                     struct err *err)
-{
-    struct err why = {0};
-
-    *names = NULL;
-    *count = 0;
-    if (file_list(arena, dir, NAMES_MAX, names, count, &why) || why.code == ERR_NOT_FOUND)
-        return true;
-    *err = why;
-    return false;
 }
 
 bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wish,
@@ -113,9 +87,11 @@ bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wi
     struct str *names;
     size_t count;
 
-    made.created = clock_wall();
-    if (!file_make_dir(dir, 0700, err) || !names_of(dir, arena, &names, &count, err) ||
-        !new_id(arena, made.created, &made.id, err))
+    if (!made.created)
+        made.created = clock_wall();
+    if (!file_make_dir(dir, 0700, err) ||
+        !file_list_any(arena, dir, NAMES_MAX, &names, &count, err) ||
+        !dated_id_new(arena, STR(MARK), made.created, &made.id, err))
         return false;
     if (count / 2 >= most)
         return err_set(err, ERR_EXHAUSTED,
@@ -167,7 +143,7 @@ bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct 
     struct str *names;
     size_t named, seen = 0;
 
-    if (!names_of(dir, arena, &names, &named, err))
+    if (!file_list_any(arena, dir, NAMES_MAX, &names, &named, err))
         return false;
     struct shelf_file *list = arena_array(arena, named + 1, sizeof *list);
     if (!list)
@@ -208,7 +184,7 @@ bool shelf_clean(const char *dir, struct err *err)
 
     if (!arena)
         return err_no_room(err, "no memory to look for unfinished files");
-    if (!names_of(dir, arena, &names, &count, err))
+    if (!file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
         struct err missing = {0};

@@ -13,8 +13,11 @@ struct shelf_file {
     struct str name, purpose, tenant;
     uint64_t bytes;
     wall_ms created;
+    wall_ms expires; /* 0: it stays */
 };
-/* Takes the file at `from` away. ERR_EXHAUSTED: there are `most`. */
+/* Its time is over: who asks for it is told that there is none, and it is removed. */
+bool shelf_is_over(const struct shelf_file *file, wall_ms now);
+/* Takes the file at `from` away; created 0: now. ERR_EXHAUSTED: there are `most`. */
 bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wish,
                const char *from, uint32_t most, struct shelf_file *out, struct err *err) MUST_CHECK;
 /* ERR_NOT_FOUND: none has this id, or it belongs to another tenant (empty: whosever it is). */

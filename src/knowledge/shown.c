@@ -89,6 +89,17 @@ static void choose_range(const struct lexical_view *view, const struct lexical_d
     }
 }
 
+/* What chunks repeat of the ones before them is shown once. */
+static void drop_repeated(struct shown *shown)
+{
+    for (size_t i = shown->count; i-- > 1;) {
+        size_t repeated = passage_repeats(&shown->passages[i - 1], &shown->passages[i]);
+
+        shown->passages[i].blocks += repeated;
+        shown->passages[i].count -= repeated;
+    }
+}
+
 static bool copy_range(struct showing *s, const struct lexical_view *view,
                        const struct lexical_document_info *info, struct err *err)
 {
@@ -107,6 +118,8 @@ static bool copy_range(struct showing *s, const struct lexical_view *view,
     for (uint64_t i = first; i < end; i++)
         if (!read_one(s, record_at(view, info, i), &s->out.passages[s->out.count++], err))
             return false;
+    if (s->out.document.chunking.overlap)
+        drop_repeated(&s->out);
     return true;
 }
 

@@ -346,6 +346,7 @@ static SUSPENDS bool begin(struct source *s, bool force, uint64_t *run, struct e
     struct ingest_report nothing = {0};
 
     if (!bases_borrow(s->all->with.bases, s->spec->base, NULL, &base, err) ||
+        !base_alive(base, err) ||
         !run_begin(base_knowledge(base)->runs, s->spec->name, true, &slot, err))
         return false;
     mutex_lock(&s->all->mutex);

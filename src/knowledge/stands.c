@@ -89,14 +89,14 @@ static bool read_line(struct str text, struct line *out)
     if (!str_split(&rest, ' ', &place))
         return false;
     out->base = place;
-    if (!str_split(&out->base, '@', &out->document) || out->document.len == 0)
+    if (!str_split(&out->base, '@', &out->document) || !str_starts(out->document, STR("d_")))
         return false;
     if (out->base.len == 0) /* from before there were others */
         out->base = BASE_DEFAULT;
     out->has_text = rest.len > 0;
     return !out->has_text ||
            (read_number(&rest, &out->content) && read_number(&rest, &out->length) &&
-            read_number(&rest, &out->text) && read_number(&rest, &out->head));
+            read_number(&rest, &out->text) && read_number(&rest, &out->head) && !rest.ptr);
 }
 
 /* ---- against a document ---- */
@@ -132,7 +132,8 @@ struct standing {
     struct knowledge *knowledge;
     struct str lines, base;
     const struct principal *who;
-    bool stands, ok;
+    enum made_from found;
+    bool ok;
     struct err *err;
 };
 
@@ -170,16 +171,20 @@ static bool look_at(struct standing *s, const struct lexical_view *view, const s
     struct document_record record;
 
     if (!lexical_find(view, l->document, &info) || !document_record_read(info.record, &record)) {
-        s->stands = !s->who;
+        s->found = s->who ? MADE_CHANGED : MADE_STANDS;
         return true;
     }
     if (s->who && !readers_allow(record.readers, s->who)) {
-        s->stands = false;
+        s->found = MADE_CHANGED;
         return true;
     }
     if (!l->has_text || l->content == document_content_sign(&record))
         return true;
-    return passage_has(view, l->document, l, &s->stands, err);
+    bool has = false;
+    if (!passage_has(view, l->document, l, &has, err))
+        return false;
+    s->found = has ? MADE_STANDS : MADE_CHANGED;
+    return true;
 }
 
 static bool look(struct standing *s, struct err *err)
@@ -191,20 +196,25 @@ static bool look(struct standing *s, struct err *err)
 
     if (!view)
         return false;
-    while (s->stands && str_split(&rest, '\n', &text))
-        if (read_line(text, &line) && str_eq(line.base, s->base) && !look_at(s, view, &line, err))
+    while (s->found == MADE_STANDS && str_split(&rest, '\n', &text)) {
+        if (text.len == 0)
+            continue;
+        if (!read_line(text, &line))
+            s->found = MADE_UNREADABLE;
+        else if (str_eq(line.base, s->base) && !look_at(s, view, &line, err))
             return false;
+    }
     return true;
 }
 
 bool stand_now(struct knowledge *k, struct str lines, struct str base, const struct principal *who,
-               bool *out, struct err *err)
+               enum made_from *out, struct err *err)
 {
-    struct standing s = {.knowledge = k, .lines = lines, .base = base, .who = who, .stands = true};
+    struct standing s = {.knowledge = k, .lines = lines, .base = base, .who = who};
 
     if (!look(&s, err))
         return false;
-    *out = s.stands;
+    *out = s.found;
     return true;
 }
 
@@ -212,22 +222,23 @@ static void run_look(void *arg)
 {
     struct standing *s = arg;
 
-    s->ok = look(s, s->err);
+    s->ok = stand_now(s->knowledge, s->lines, s->base, s->who, &s->found, s->err);
 }
 
-/* A base that is not theirs any more, or that is gone: as a document of it. */
+/* A base that is not theirs any more, that has expired or is gone: as a document of it. Who is given a kept answer uses
+ * what it was made from. */
 static SUSPENDS bool stand_in(struct bases *bases, struct standing *s, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
     struct err why = {0};
 
     if (!bases_borrow(bases, s->base, s->who, &base, &why) ||
-        (s->who && !base_may_be_asked(base, s->who, &why))) {
-        if (why.code != ERR_NOT_FOUND && why.code != ERR_DENIED) {
+        (s->who && (!base_may_be_asked(base, s->who, &why) || !base_use(base, &why)))) {
+        if (why.code != ERR_NOT_FOUND && why.code != ERR_DENIED && why.code != ERR_INVALID) {
             *err = why;
             return false;
         }
-        s->stands = !s->who;
+        s->found = s->who ? MADE_CHANGED : MADE_STANDS;
         return true;
     }
     s->knowledge = base_knowledge(base);
@@ -235,16 +246,22 @@ static SUSPENDS bool stand_in(struct bases *bases, struct standing *s, struct er
 }
 
 bool bases_stand(struct bases *bases, struct arena *arena, struct str lines,
-                 const struct principal *who, bool *out, struct err *err)
+                 const struct principal *who, enum made_from *out, struct err *err)
 {
-    struct standing s = {.lines = lines, .who = who, .stands = true, .err = err};
+    struct standing s = {.lines = lines, .who = who, .err = err};
     struct table seen;
     struct str rest = lines, text;
     struct line line;
 
     table_init(&seen, arena, 16);
-    while (s.stands && str_split(&rest, '\n', &text)) {
-        if (!read_line(text, &line) || table_get(&seen, line.base))
+    while (s.found == MADE_STANDS && str_split(&rest, '\n', &text)) {
+        if (text.len == 0)
+            continue;
+        if (!read_line(text, &line)) {
+            s.found = MADE_UNREADABLE;
+            break;
+        }
+        if (table_get(&seen, line.base))
             continue;
         s.base = line.base;
         if (!table_put(&seen, line.base, &s, NULL))
@@ -252,7 +269,7 @@ bool bases_stand(struct bases *bases, struct arena *arena, struct str lines,
         if (!stand_in(bases, &s, err))
             return false;
     }
-    *out = s.stands;
+    *out = s.found;
     return true;
 }
 

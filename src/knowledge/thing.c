@@ -91,6 +91,35 @@ static struct str latin_thing(struct str s)
     return last;
 }
 
+size_t office_asked(struct str question, struct str *words, size_t max)
+{
+    static const char *const asking[] = {"who is the", "who is our", "who is your", "who is its",
+                                         "who's the"};
+    static const char *const offices[] = {
+        "officer",  "manager",   "director", "head",      "chair",     "president",
+        "chairman", "secretary", "leader",   "counsel",   "treasurer", "auditor",
+        "adviser",  "advisor",   "contact",  "assistant", "engineer",  "controller"};
+    size_t count = 0, at = 0;
+
+    question = str_trim(question);
+    for (size_t i = 0; i < ARRAY_LEN(asking) && !at; i++) {
+        struct str o = str_from(asking[i]);
+
+        if (str_eq_nocase(str_slice(question, 0, o.len), o) && question.len > o.len &&
+            question.ptr[o.len] == ' ')
+            at = o.len;
+    }
+    if (!at)
+        return 0;
+    for (struct str word = next_word(question, &at); word.len && count < max;
+         word = next_word(question, &at)) {
+        if (is_one(word, stops, ARRAY_LEN(stops)))
+            break;
+        words[count++] = word;
+    }
+    return count && is_one(words[count - 1], offices, ARRAY_LEN(offices)) ? count : 0;
+}
+
 static struct str wide_thing(struct str s)
 {
     size_t end = s.len;

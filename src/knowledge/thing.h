@@ -9,6 +9,9 @@
 #include "base/str.h"
 
 struct str thing_asked(struct str question); /* views it; empty: none that must stand */
+/* The words of an office asked for: "chief executive officer" of "Who is the chief executive officer of ...?"; 0: of none. */
+#define OFFICE_WORDS 6
+size_t office_asked(struct str question, struct str *words, size_t max);
 /* Singular and plural are one, upper and lower case too. */
 bool thing_stands(struct str text, struct str thing);
 

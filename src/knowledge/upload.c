@@ -111,7 +111,8 @@ static bool put(struct uploading *u, struct place_of_upload *p, struct lexical_w
     struct sha256 hash = sha256(p->source.bytes);
 
     if (p->known && memcmp(&hash, &p->before.hash, sizeof hash) == 0 &&
-        str_eq(p->before.path, p->source.shown))
+        str_eq(p->before.path, p->source.shown) &&
+        chunking_is(p->before.chunking, p->source.chunking))
         return keep(u, p, writer, err);
     if (!type_of(u->upload->name, p->source.bytes, &p->source.type, err))
         return false;
@@ -144,8 +145,10 @@ static bool write_upload(struct uploading *u, struct str bytes, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct lexical_view *view CLEANUP(lexical_release) = NULL;
-    struct place_of_upload p = {
-        .source = {.bytes = bytes, .shown = u->upload->name, .since = u->upload->since}};
+    struct place_of_upload p = {.source = {.bytes = bytes,
+                                           .shown = u->upload->name,
+                                           .since = u->upload->since,
+                                           .chunking = u->upload->chunking}};
     struct lexical *index = index_of(u->knowledge, err);
 
     p.source.source = u->upload->source.len > 0
@@ -159,6 +162,8 @@ static bool write_upload(struct uploading *u, struct str bytes, struct err *err)
     }
     if (!p.source.source.ptr)
         return err_arena(err, u->arena);
+    if (u->upload->wanted && !u->upload->wanted(u->upload->ctx, err))
+        return false;
     view = lexical_borrow(index);
     (void)find_before(u, view, &p);
     bool ok = put(u, &p, &writer, err);

@@ -19,6 +19,11 @@ struct upload {
     wall_ms since;             /* when it came; 0: now */
     const char *file;          /* where its bytes stand meanwhile; stays the caller's */
     struct ingest_wish labels; /* path: not looked at */
+    struct chunking chunking;  /* another one is another version of it */
+    /* Asked with the index's writer held, before a byte of it is kept: whoever forgets the file holds that too, so that
+     * what is forgotten while it is on its way does not come in behind it. NULL: it is. Blocks. */
+    bool (*wanted)(void *ctx, struct err *err);
+    void *ctx;
 };
 struct upload_report {
     enum became { UPLOAD_ADDED, UPLOAD_CHANGED, UPLOAD_UNCHANGED } became;

@@ -144,6 +144,7 @@ void vectors_question(struct knowledge *k, struct arena *arena, struct knowledge
     struct lexical_view *view CLEANUP(lexical_release) = index ? lexical_borrow(index) : NULL;
     if (!view || !vectors_field(k, view, &field)) /* nothing to compare with yet */
         return;
+    lexical_release(&view); /* not held while a provider takes its time */
     scope_open(&scope, fiber_now() + e->question_limit);
     bool ok = e->ask(e->ctx, &call, &err);
     scope_close(&scope);
@@ -207,6 +208,24 @@ static SUSPENDS bool embed_some(struct round *round, size_t first, size_t count,
     return true;
 }
 
+/* What was forgotten since it was collected is sent to nobody. */
+static bool is_there(const struct round *round, const struct vectors_document *d)
+{
+    struct lexical *index = atomic_load(&round->k->index);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    struct lexical_document_info info;
+
+    return lexical_find(view, d->key, &info) && info.passages == d->passages;
+}
+
+static bool are_there(const struct round *round, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (!is_there(round, &round->r.documents[i]))
+            return false;
+    return true;
+}
+
 /* Texts that are refused together are asked for one by one, to know which it is. */
 static SUSPENDS bool embed_document(struct round *round, struct vectors_document *d,
                                     struct err *err)
@@ -214,6 +233,10 @@ static SUSPENDS bool embed_document(struct round *round, struct vectors_document
     for (uint32_t i = 0; i < d->passages; i += round->k->embedder.batch) {
         uint32_t count = MIN_OF(round->k->embedder.batch, d->passages - i);
 
+        if (!is_there(round, d)) {
+            d->failed = true; /* in this round: there is nothing to be kept of it */
+            return true;
+        }
         if (embed_some(round, d->first + i, count, err))
             continue;
         d->failed = true;
@@ -240,9 +263,9 @@ static SUSPENDS bool embed_all(struct round *round, struct err *err)
         while (to < r->document_count &&
                (to == from || texts + r->documents[to].passages <= round->k->embedder.batch))
             texts += r->documents[to++].passages;
-        bool whole = texts <= round->k->embedder.batch &&
-                     embed_some(round, r->documents[from].first, texts, err);
-        if (!whole && texts <= round->k->embedder.batch && err->code != ERR_INVALID) {
+        bool at_once = texts <= round->k->embedder.batch && are_there(round, from, to);
+        bool whole = at_once && embed_some(round, r->documents[from].first, texts, err);
+        if (!whole && at_once && err->code != ERR_INVALID) {
             r->document_count = from; /* what is done is kept */
             return false;
         }

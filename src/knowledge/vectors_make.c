@@ -34,8 +34,18 @@ static bool begin_making(struct knowledge *k, struct making *m, struct err *err)
     m->arena = arena_new(MAKE_ARENA);
     if (!m->arena)
         return err_no_room(err, "no memory to make vectors");
+    /* Before the view is borrowed: who commits afterwards says so afterwards. */
+    atomic_store(&k->is_stale, false);
+    if (atomic_load(&k->closing))
+        atomic_store(&k->is_stale, true);
     m->view = lexical_borrow(m->index);
     return true;
+}
+
+static bool is_over(const struct making *m, struct err *err)
+{
+    return atomic_load(&m->k->is_stale) &&
+           !err_set(err, ERR_CANCELLED, "the index changed while vectors were made of it");
 }
 
 /* Only onto what was looked at: a run that came between starts the turn anew. */
@@ -172,6 +182,8 @@ static bool make_hashed(struct making *m, bool *more, struct err *err)
     for (struct walk w = {0}; !*more && walk_on(m, &w);) {
         size_t mark = arena_mark(m->arena);
 
+        if (is_over(m, err))
+            return false;
         if (!is_missing(m, &field, scratch, &w))
             continue;
         float *values = arena_array(m->arena, (size_t)w.info.passages * field.dim, sizeof *values);
@@ -219,7 +231,7 @@ static bool learn(struct making *m, bool *learned, struct err *err)
     if (!is_learning_due(m, lexical_filter_passages(open)))
         return true;
     struct latent_lesson lesson = {
-        .view = m->view, .filter = open, .limits = &latent_default, .stop = &m->k->closing};
+        .view = m->view, .filter = open, .limits = &latent_default, .stop = &m->k->is_stale};
     if (!latent_learn(&lesson, m->arena, &bytes, err))
         return false;
     if (!bytes.len)
@@ -239,6 +251,8 @@ static bool make_latent_of(struct making *m, const struct latent *model,
     if (!scratch)
         return err_arena(err, m->arena);
     do {
+        if (is_over(m, err))
+            return false;
         if (!is_missing(m, field, scratch, w))
             continue;
         if (!rows && !latent_passages(model, m->view, segment, m->arena, &rows, err))
@@ -287,7 +301,11 @@ bool vectors_make_now(struct knowledge *k, bool *more, struct err *err)
     *more = *more || (ok && m.written > 0);
     ok = ok && commit(&m, err);
     end_making(&m);
-    return ok;
+    if (ok || err->code != ERR_CANCELLED || atomic_load(&k->closing))
+        return ok;
+    *err = (struct err){0}; /* nothing went wrong: the next turn makes them of what is there now */
+    *more = true;
+    return true;
 }
 
 /* --- for a provider --------------------------------------------------------------------------- */

@@ -259,13 +259,165 @@ FIBER_TEST(a_document_that_is_sent_has_versions_and_its_bytes)
     end(&s);
 }
 
+static bool not_wanted(void *ctx, struct err *err)
+{
+    struct lexical_writer *writer = NULL;
+    struct knowledge *k = ctx;
+    struct err busy = {0};
+
+    EXPECT(!lexical_begin(atomic_load(&k->index), &writer, &busy), "its writer is held");
+    return err_set(err, ERR_NOT_FOUND, "nobody wants it");
+}
+
+/* What is forgotten while it is on its way does not come in behind its receipt. */
+FIBER_TEST(what_nobody_wants_any_more_does_not_come_in)
+{
+    struct upload_report report;
+    struct base *base = NULL;
+    struct err err = {0};
+    struct set s;
+
+    REQUIRE(begin(&s, 10));
+    REQUIRE(bases_borrow(s.bases, BASE_DEFAULT, NULL, &base, &err));
+    struct knowledge *k = base_knowledge(base);
+    const char *file = rig_path(&s.rig, "sent"), *originals = rig_path(&s.rig, "base/originals");
+    REQUIRE(file_store(file, STR("The fee is 12 euros.\n"), 0600, &err), "%s", err.text);
+    const struct upload upload = {
+        .name = STR("a.md"), .file = file, .wanted = not_wanted, .ctx = k};
+    EXPECT(!knowledge_upload(k, s.rig.arena, &upload, &report, &err) && err.code == ERR_NOT_FOUND,
+           "%s", err.text);
+    EXPECT(knowledge_documents(k) == 0 && files_in(&s, originals) == 0);
+    err = (struct err){0};
+    EXPECT(send(&s, base, "a.md", "The fee is 12 euros.\n", &report, &err), "%s", err.text);
+    base_release(&base);
+    end(&s);
+}
+
+#define DAY_MS ((wall_ms)24 * 3600 * 1000)
+static const struct {
+    const char *name;
+    struct base_life life;
+    wall_ms created, want; /* when it expires */
+} lives[] = {
+    {"no days: never", {.used = 5 * DAY_MS}, 1, 0},
+    {"from its last use", {.days = 2, .used = 5 * DAY_MS}, 1, 7 * DAY_MS},
+    {"never noted: from when it was made", {.days = 1}, 3 * DAY_MS, 4 * DAY_MS},
+    {"the longest", {.days = BASE_DAYS_MAX, .used = 1}, 1, 365 * DAY_MS + 1},
+};
+
+TEST(a_base_expires_so_many_days_after_its_last_use)
+{
+    for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+        struct base_info info = {.created = lives[i].created, .life = lives[i].life};
+        wall_ms want = lives[i].want;
+
+        EXPECT(base_expires_at(&info) == want, "%s", lives[i].name);
+        EXPECT(!base_is_expired(&info, want - 1), "%s", lives[i].name);
+        EXPECT(base_is_expired(&info, want ? want : INT64_MAX) == (want > 0), "%s", lives[i].name);
+        info.life.expired = 1;
+        EXPECT(base_is_expired(&info, 0), "for good: %s", lives[i].name);
+    }
+}
+
+static const struct base_info *life_of(struct set *s, struct str id)
+{
+    static struct base_info info;
+    struct base *base = NULL;
+    struct err err = {0};
+
+    info = (struct base_info){0};
+    EXPECT(bases_borrow(s->bases, id, NULL, &base, &err) &&
+               base_info(base, s->rig.arena, &info, &err),
+           "%s", err.text);
+    base_release(&base);
+    return &info;
+}
+
+FIBER_TEST(what_is_said_of_a_base_and_how_long_it_stays_is_found_again)
+{
+    struct base_info wish = {.name = STR("short"),
+                             .title = STR("Short"),
+                             .metadata = STR("{\"a\":\"b\"}"),
+                             .tenant = STR(""),
+                             .life = {.description = STR("of \"one\"\nproject"), .days = 9}};
+    struct base *base = NULL;
+    struct err err = {0};
+    struct base_info out;
+    struct str found;
+    struct set s;
+    bool over;
+
+    REQUIRE(begin(&s, 10));
+    REQUIRE(bases_create(s.bases, s.rig.arena, &wish, &out, &err));
+    EXPECT(life_of(&s, out.id)->life.used == out.created);
+    REQUIRE(bases_borrow(s.bases, out.id, NULL, &base, &err));
+    EXPECT(base_use(base, &err) && base_alive(base, &err) && base_is_alone(base));
+    EXPECT(base_end(base, &over, &err) && !over, "it is in use: %s", err.text);
+    base_release(&base);
+    bases_close(&s.bases);
+    REQUIRE(open_bases(&s, 10));
+    const struct base_info *info = life_of(&s, out.id);
+    EXPECT(str_eq(info->life.description, wish.life.description) && info->life.days == 9 &&
+           info->life.used >= out.created && !info->life.expired);
+    EXPECT(!bases_find_expired(s.bases, s.rig.arena, &found));
+
+    /* Its time is over. */
+    const char *path = arena_fmt(s.rig.arena, "%s/" STR_FMT "/life.json",
+                                 rig_path(&s.rig, "base/bases"), STR_ARG(out.id))
+                           .ptr;
+    bases_close(&s.bases);
+    EXPECT(file_store(path,
+                      STR("{\"description\":\"\",\"expires_days\":9,\"last_used\":1,"
+                          "\"expired\":0,\"emptied\":false}"),
+                      0600, &err));
+    REQUIRE(open_bases(&s, 10));
+    EXPECT(bases_find_expired(s.bases, s.rig.arena, &found) && str_eq(found, out.id));
+    REQUIRE(bases_borrow(s.bases, out.id, NULL, &base, &err));
+    EXPECT(!base_use(base, &err) && err.code == ERR_INVALID && strstr(err.text, "has expired"));
+    err = (struct err){0};
+    EXPECT(!base_change(base, &(struct base_changes){.says_days = true}, &err) &&
+           err.code == ERR_INVALID);
+    err = (struct err){0};
+    EXPECT(base_end(base, &over, &err) && over, "%s", err.text);
+    EXPECT(bases_find_expired(s.bases, s.rig.arena, &found), "nobody has emptied it");
+    EXPECT(base_emptied(base, &err), "%s", err.text);
+    EXPECT(!bases_find_expired(s.bases, s.rig.arena, &found));
+    base_release(&base);
+    bases_close(&s.bases);
+    REQUIRE(open_bases(&s, 10));
+    info = life_of(&s, out.id);
+    EXPECT(info->life.expired > 0 && info->life.emptied && base_is_expired(info, 0));
+    end(&s);
+}
+
+FIBER_TEST(the_default_base_stays)
+{
+    struct base *base = NULL;
+    struct err err = {0};
+    struct str found;
+    struct set s;
+
+    REQUIRE(begin(&s, 10));
+    REQUIRE(bases_borrow(s.bases, BASE_DEFAULT, NULL, &base, &err));
+    EXPECT(!base_change(base, &(struct base_changes){.says_days = true, .days = 1}, &err) &&
+               err.code == ERR_INVALID,
+           "%s", err.text);
+    EXPECT(!bases_find_expired(s.bases, s.rig.arena, &found));
+    base_release(&base);
+    end(&s);
+}
+
 TEST(files_of_the_shelf_are_whole_or_not_there)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
     const char *root = test_dir(), *dir = arena_fmt(arena, "%s/files", root).ptr;
     const char *from = arena_fmt(arena, "%s/sent", root).ptr;
-    const struct shelf_file wish = {
-        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    const struct shelf_file wish = {.name = STR("a.md"),
+                                    .purpose = STR("assistants"),
+                                    .tenant = STR("acme"),
+                                    .bytes = 4,
+                                    .created = 7,
+                                    .expires = 9};
     struct shelf_file one, *list;
     struct err err = {0};
     size_t count;
@@ -273,6 +425,7 @@ TEST(files_of_the_shelf_are_whole_or_not_there)
     EXPECT(file_store(from, STR("text"), 0600, &err));
     EXPECT(shelf_put(dir, arena, &wish, from, 1, &one, &err), "%s", err.text);
     EXPECT(shelf_find(dir, arena, one.id, STR("acme"), &one, &err) && one.bytes == 4);
+    EXPECT(one.created == 7 && !shelf_is_over(&one, 8) && shelf_is_over(&one, 9));
     EXPECT(!shelf_find(dir, arena, one.id, STR("beta"), &one, &err) && err.code == ERR_NOT_FOUND);
     EXPECT(!shelf_find(dir, arena, STR("../sent"), STR(""), &one, &err) &&
            err.code == ERR_NOT_FOUND);

@@ -34,6 +34,12 @@ static const struct {
      "上海的每日补贴是多少？"},
     {"zh: a pronoun", "长期休假最长是多久？", "", "谁决定这个？", "谁决定长期休假最长？"},
     {"zh: a short question", "年假有多少天？", "", "什么时候失效？", "年假什么时候失效？"},
+    {"an attribute alone", "Who manages the Munich branch?", "", "What is the telephone number?",
+     "What is the telephone number of manages Munich branch?"},
+    {"an attribute of something", "Who manages the Munich branch?", "",
+     "What is the fee for a reminder?", "What is the fee for a reminder?"},
+    {"zh: what is done alone", "产假有多少天？", "", "需要提前多久申请？",
+     "产假需要提前多久申请？"},
     {"zh: stands by itself", "年假有多少天？", "", "上海分公司的负责人是谁？",
      "上海分公司的负责人是谁？"},
 };

@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "index/terms.h"
+#include "knowledge/access.h"
+#include "knowledge/runs.h"
 #include "rig.h"
 #include "sys/file.h"
+#include "sys/pool.h"
 #include "test.h"
 
 /* ---- fingerprints ---- */
@@ -298,5 +302,143 @@ TEST(compacting_leaves_one_segment)
     EXPECT(lexical_stats(view).segments == 1 && lexical_stats(view).documents == 5,
            "the file is still there, and came again");
     lexical_release(&view);
+    rig_close(&rig);
+}
+
+/* ---- in memory ---- */
+
+static void finish_run(struct rig *rig, const char *what)
+{
+    struct ingest_problem lists[2][2] = {
+        {{STR("docs/anna.md"), STR("odd")}, {STR("docs/bert.md"), STR("odd")}},
+        {{STR("docs/bert.md"), STR("left out")}, {STR("docs/anna.md"), STR("left out")}}};
+    struct ingest_report report = {
+        .problems = lists[0], .problem_count = 2, .notes = lists[1], .note_count = 2};
+    struct run_slot *run;
+    struct err err = {0};
+
+    REQUIRE(run_begin(rig->knowledge->runs, str_from(what), false, &run, &err), "%s", err.text);
+    run_finish(&run, &report, NULL);
+}
+
+/* What runs are told of is the names of documents; what analysers keep are words of them. */
+TEST(nothing_in_memory_names_what_was_forgotten)
+{
+    struct forget_report report;
+    struct ingest_run *list, run;
+    struct err err = {0};
+    struct rig rig;
+    size_t count;
+
+    REQUIRE(rig_open(&rig));
+    rig_write(&rig, "anna.md", "The fee of Anna is three euros.\n");
+    rig_write(&rig, "bert.md", "The fee of Bert is four euros.\n");
+    (void)rig_ingest(&rig, "");
+    finish_run(&rig, rig_path(&rig, "docs/anna.md"));
+    finish_run(&rig, rig_path(&rig, "docs"));
+    EXPECT(rig_ask(&rig, "How much is the fee of Anna?").answered);
+    EXPECT(atomic_load(&rig.knowledge->analysers->closed[0]) != NULL, "one is kept");
+    REQUIRE(erase(&rig, (struct forget_wish){.document = STR("docs/anna.md")}, &report));
+    EXPECT(atomic_load(&rig.knowledge->analysers->closed[0]) == NULL, "none is kept");
+    REQUIRE(ingest_run_list(rig.knowledge, rig.arena, &list, &count, &err) && count == 2);
+    for (size_t i = 0; i < count; i++) {
+        EXPECT(str_find(list[i].what, STR("anna")) == list[i].what.len, STR_FMT,
+               STR_ARG(list[i].what));
+        REQUIRE(ingest_run_find(rig.knowledge, rig.arena, list[i].id, &run, &err));
+        EXPECT(run.report.problem_count == 1 && run.report.note_count == 1 &&
+               str_eq(run.report.problems[0].path, STR("docs/bert.md")) &&
+               str_eq(run.report.notes[0].path, STR("docs/bert.md")));
+    }
+    rig_close(&rig);
+}
+
+/* ---- beside readers ---- */
+
+#define ROUNDS 12
+#define MANY \
+    600 /* so many documents are looked at by a filter: time for a commit to come between */
+
+static size_t nameless(const struct rig *rig)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct file_nameless *list;
+    struct err err = {0};
+    size_t count = 99;
+
+    EXPECT(file_nameless(arena, rig->dir, &list, &count, &err), "%s", err.text);
+    return count;
+}
+
+struct seeing {
+    struct rig *rig;
+    uint64_t first; /* the view's number before */
+    uint32_t round;
+    struct event done;
+};
+
+static uint64_t number_of(const struct rig *rig)
+{
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(rig->knowledge->index);
+
+    return lexical_view_number(view);
+}
+
+/* Sees what it may, by another filter each time, until the index has changed; then not once more. */
+static void see(void *arg)
+{
+    struct seeing *s = arg;
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+
+    for (uint32_t i = 0; number_of(s->rig) == s->first; i++) {
+        struct knowledge_question q = {.text = STR("fee")};
+        struct access *access = NULL;
+        struct err err = {0};
+
+        q.filter =
+            arena_fmt(arena, "{\"notEquals\":{\"key\":\"kind\",\"value\":\"%u-%u\"}}", s->round, i);
+        EXPECT(access_borrow(s->rig->knowledge, &q, &access, &err), "%s", err.text);
+        access_release(&access);
+    }
+}
+
+static SUSPENDS void run_see(void *arg)
+{
+    struct seeing *s = arg;
+    struct err err = {0};
+
+    EXPECT(pool_run(s->rig->knowledge->pool, see, s, &err), "%s", err.text);
+    event_set(&s->done);
+}
+
+/* What somebody saw while a document was forgotten is kept for nobody: its view would hold the document for ever. */
+FIBER_TEST(no_view_from_before_is_kept)
+{
+    struct pool_options options = {.name = "test", .threads = 2, .queue_max = 10};
+    struct forget_report report;
+    struct err err = {0};
+    struct pool *pool = pool_new(&options, &err);
+    struct rig rig;
+    char name[32];
+
+    REQUIRE(pool && rig_open(&rig));
+    rig.knowledge->pool = pool;
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof name, "%d.txt", i);
+        rig_write(&rig, name, "The fee of something is of some euros.\n");
+    }
+    (void)rig_ingest(&rig, "");
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct seeing s = {.rig = &rig, .first = number_of(&rig), .round = round};
+        struct forget_wish wish = {0};
+
+        (void)snprintf(name, sizeof name, "docs/%u.txt", round);
+        wish.document = str_from(name);
+        REQUIRE(fiber_spawn(run_see, &s, &err), "%s", err.text);
+        REQUIRE(knowledge_erase(rig.knowledge, rig.arena, &wish, &report, &err), "%s", err.text);
+        event_await(&s.done);
+        EXPECT(nameless(&rig) == 0, "round %u", round);
+    }
+    rig.knowledge->pool = NULL;
+    pool_free(&pool);
     rig_close(&rig);
 }

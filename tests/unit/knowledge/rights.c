@@ -84,9 +84,9 @@ static const struct {
     {"leave.md", "# Leave\n\nSabbaticals last up to 90 days.\n", "How long do sabbaticals last?",
      "Sabbaticals", "\"team:acme/leave\",\"key:u_cat\"", BOB | CAT},
     {"board.md", "# Board\n\nThe merger closes in spring.\n", "When does the merger close?",
-     "merger", "\"tag:class-secret\"", DAN},
+     "spring", "\"tag:class-secret\"", DAN},
     {"acme.md", "# Acme\n\nThe strike fund holds two million.\n", "What does the strike fund hold?",
-     "strike", "\"tenant:acme\"", ANN | BOB | DAN},
+     "million", "\"tenant:acme\"", ANN | BOB | DAN},
 };
 
 static bool write_all(struct rig *rig)
@@ -148,6 +148,26 @@ static bool leaks(struct rig *rig, size_t document, const struct principal *who,
     for (size_t i = 0; i < count; i++)
         leaked |= shows(list[i].path, documents[document].file);
     return leaked;
+}
+
+/* What a refusal says of the question's words is of what its asker may read, and the same without the document. */
+TEST(a_refusal_does_not_tell_of_what_is_hidden)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct knowledge_question q = {.text = STR("When does the merger close?"), .who = &askers[0]};
+    struct grounded before = {0}, after = {0};
+    struct err err = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, documents[0].file, documents[0].text));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    REQUIRE(answer_now(rig.knowledge, rig.arena, &q, &before, &err), "%s", err.text);
+    EXPECT(!before.answered && shows(before.text, "They do not mention \"merger\""), STR_FMT,
+           STR_ARG(before.text));
+    REQUIRE(write_all(&rig));
+    (void)rig_ingest(&rig, "");
+    REQUIRE(answer_now(rig.knowledge, rig.arena, &q, &after, &err), "%s", err.text);
+    EXPECT(!after.answered && shows(after.text, "They do not mention \"merger\""), STR_FMT,
+           STR_ARG(after.text));
 }
 
 TEST(nobody_sees_what_he_may_not_read_by_any_way)

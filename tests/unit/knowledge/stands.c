@@ -10,10 +10,10 @@
 static bool stands(struct rig *rig, struct str line)
 {
     struct err err = {0};
-    bool out = false;
+    enum made_from out = MADE_CHANGED;
 
     EXPECT(line.ptr && stand_now(rig->knowledge, line, BASE, NULL, &out, &err), "%s", err.text);
-    return out;
+    return out == MADE_STANDS;
 }
 
 /* As if the document had other bytes since: its text decides. */
@@ -113,12 +113,50 @@ TEST(where_it_stood_counts)
     rig_close(&rig);
 }
 
+/* What a line says that cannot be read, nobody knows: the answer may be of what is gone. */
+TEST(a_damaged_line_is_no_line_that_stands)
+{
+    static const char *const lines[] = {
+        "%s@default 12 x7 9 1\n",
+        "%s@default 12\n",
+        "%s@default 12 7 9\n",
+        "@default\n",
+        " 12 7 9 1\n",
+        "%s@default -1 7 9 1\n",
+        "%s@default 1 2 3 4 5\n",
+        "%s@default 18446744073709551616 7 9 1\n",
+        "%s@default\n\001\n",
+    };
+    struct err err = {0};
+    struct rig rig;
+
+    REQUIRE(rig_open(&rig));
+    REQUIRE(rig_write(&rig, "fees.md", "# Rules\n\nThe fee is 3 euros.\n"));
+    (void)rig_ingest(&rig, "");
+    struct grounded g = rig_ask(&rig, "How much is the fee?");
+    REQUIRE(g.answered);
+    struct str good = stands_line(rig.arena, &g.citations[0], BASE);
+    EXPECT(stands(&rig, good));
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct str id = g.citations[0].document, at = str_from(lines[i]);
+        bool named = str_starts(at, STR("%s"));
+        struct str line =
+            arena_fmt(rig.arena, STR_FMT "\n" STR_FMT STR_FMT, STR_ARG(good),
+                      STR_ARG(named ? id : STR("")), STR_ARG(str_slice(at, named ? 2 : 0, at.len)));
+        enum made_from out = MADE_STANDS;
+
+        EXPECT(stand_now(rig.knowledge, line, BASE, NULL, &out, &err) && out == MADE_UNREADABLE,
+               "%s: %d", lines[i], (int)out);
+    }
+    rig_close(&rig);
+}
+
 TEST(of_no_document_and_of_nothing_known)
 {
     static const struct principal ann = {.key_id = STR("k_ann"), .tenant = STR("acme")};
     struct err err = {0};
     struct rig rig;
-    bool out;
+    enum made_from out;
 
     REQUIRE(rig_open(&rig));
     REQUIRE(rig_write(&rig, "fees.md", "# Rules\n\nThe fee is 3 euros.\n"));
@@ -127,19 +165,20 @@ TEST(of_no_document_and_of_nothing_known)
     REQUIRE(g.answered);
     struct str known =
         arena_fmt(rig.arena, STR_FMT "@default\n\nd_0@other\n", STR_ARG(g.citations[0].document));
-    REQUIRE(stand_now(rig.knowledge, known, BASE, &ann, &out, &err) && out);
+    REQUIRE(stand_now(rig.knowledge, known, BASE, &ann, &out, &err) && out == MADE_STANDS);
     REQUIRE(stand_now(rig.knowledge, STR("d_0000000000000000@default\n"), BASE, &ann, &out, &err) &&
-            !out);
+            out == MADE_CHANGED);
     REQUIRE(stand_now(rig.knowledge, STR("d_0000000000000000@default\n"), BASE, NULL, &out, &err) &&
-            out);
+            out == MADE_STANDS);
     /* As it was written down before there were bases. */
-    REQUIRE(stand_now(rig.knowledge, g.citations[0].document, BASE, &ann, &out, &err) && out);
-    REQUIRE(stand_now(rig.knowledge, STR("d_0"), BASE, &ann, &out, &err) && !out);
+    REQUIRE(stand_now(rig.knowledge, g.citations[0].document, BASE, &ann, &out, &err) &&
+            out == MADE_STANDS);
+    REQUIRE(stand_now(rig.knowledge, STR("d_0"), BASE, &ann, &out, &err) && out == MADE_CHANGED);
     struct ingest_wish wish = {
         .path = g.citations[0].document, .says_readers = true, .readers = STR("tenant:other")};
     uint32_t changed;
     REQUIRE(label_now(rig.knowledge, &wish, &changed, &err) && changed == 1, "%s", err.text);
-    REQUIRE(stand_now(rig.knowledge, known, BASE, &ann, &out, &err) && !out);
-    REQUIRE(stand_now(rig.knowledge, known, BASE, NULL, &out, &err) && out);
+    REQUIRE(stand_now(rig.knowledge, known, BASE, &ann, &out, &err) && out == MADE_CHANGED);
+    REQUIRE(stand_now(rig.knowledge, known, BASE, NULL, &out, &err) && out == MADE_STANDS);
     rig_close(&rig);
 }

@@ -10,6 +10,7 @@
 #include "knowledge/rerank.h"
 #include "rig.h"
 #include "sys/file.h"
+#include "sys/pool.h"
 #include "test.h"
 
 static const struct {
@@ -232,6 +233,63 @@ TEST(a_models_vectors_are_kept)
     EXPECT(status.vectors == ARRAY_LEN(files) - 3 && status.failed == 2 && status.problem[0]);
     EXPECT(vectors_collect_now(rig.knowledge, &rest, &err), "%s", err.text);
     EXPECT(rest.document_count == 1 && str_eq(rest.documents[0].key, round.documents[3].key));
+}
+
+/* A model that gives every text a vector; with its first call every document but one is forgotten. */
+struct forgetful {
+    struct rig *rig;
+    struct str kept; /* id */
+    size_t texts;    /* that were sent since */
+    bool forgot;
+};
+
+static SUSPENDS bool embed_and_forget(void *ctx, struct embed_call *call, struct err *err)
+{
+    struct forgetful *f = ctx;
+    struct document_info *list;
+    size_t count;
+    uint32_t gone;
+
+    f->texts += f->forgot ? call->count : 0;
+    call->dim = 3;
+    call->values = arena_array(call->arena, call->count * 3, sizeof(float));
+    for (size_t i = 0; i < call->count * 3; i++)
+        ((float *)(uintptr_t)call->values)[i] = (float)(i % 3) + 1;
+    if (f->forgot)
+        return true;
+    f->forgot = true;
+    EXPECT(list_now(f->rig->knowledge, f->rig->arena, NULL, &list, &count, err));
+    f->kept = list[count - 1].id;
+    for (size_t i = 0; i + 1 < count; i++)
+        EXPECT(forget_now(f->rig->knowledge, list[i].id, &gone, err), "%s", err->text);
+    return true;
+}
+
+/* Its text is in memory, waiting for its turn: it must not go to a provider behind the receipt. */
+FIBER_TEST(what_is_forgotten_is_embedded_by_nobody)
+{
+    struct pool_options options = {.name = "test", .threads = 1, .queue_max = 10};
+    struct err err = {0};
+    struct pool *pool = pool_new(&options, &err);
+    struct rig rig = {0};
+    struct forgetful f = {.rig = &rig};
+    bool more = false;
+
+    REQUIRE(pool && open_with(&rig, NULL));
+    struct knowledge *k = rig.knowledge;
+    k->pool = k->ingest = pool;
+    k->embedder.kind = EMBEDDER_MODEL;
+    k->embedder.model = STR("m");
+    k->embedder.batch = 1;
+    k->embedder.ask = embed_and_forget;
+    k->embedder.ctx = &f;
+    for (int turn = 0; turn < 2; turn++) /* the first sees that the index is as it was */
+        EXPECT(knowledge_vectors_step(k, &more, &err), "%s", err.text);
+    EXPECT(f.forgot && f.texts == 1, "%zu texts were sent", f.texts);
+    EXPECT(knowledge_documents(k) == 1);
+    k->pool = k->ingest = NULL;
+    pool_free(&pool);
+    rig_close(&rig);
 }
 
 /* --- pure ------------------------------------------------------------------------------------- */

@@ -1,0 +1,116 @@
+/* What is answered by its place: rows, bounds, counts, lists, contacts; and what a refusal names. */
+#include "rig.h"
+#include "test.h"
+
+static const char offices[] =
+    "# Offices\n\n## Our offices\n\n"
+    "| Office | City | Telephone | Opens |\n|---|---|---|---|\n"
+    "| North | Oslo | +47 22 5550 10 | 8:00 |\n| South | Rome | +39 06 5550 20 | 9:00 |\n"
+    "| South East | Athens | +30 21 5550 30 | 7:00 |\n\n"
+    "## Purchases\n\nFor purchases:\n\n"
+    "- up to EUR 500 the buyer signs,\n- up to EUR 5,000 the team lead signs,\n"
+    "- above EUR 5,000 the director signs.\n\n"
+    "## Parking\n\nA space is free for cars that stay less than 3 hours. After a breakdown in the "
+    "garage "
+    "call +47 22 5550 99.\n\n"
+    "## Reasons for absence\n\nPaid time off is given for:\n\n"
+    "- jury duty: 3 days,\n- moving: 1 day,\n- exams: 2 days.\n";
+
+struct asking {
+    const char *question;
+    const char *has[3]; /* of the answer's text; none: refused */
+    const char *lacks;
+};
+
+static bool shows(struct str text, const char *what)
+{
+    return str_find(text, str_from(what)) < text.len;
+}
+
+static void ask_all(struct rig *rig, const struct asking *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct grounded g = rig_ask(rig, cases[i].question);
+
+        EXPECT(g.answered == (cases[i].has[0] != NULL), "%s: " STR_FMT, cases[i].question,
+               STR_ARG(g.text));
+        for (size_t k = 0; k < ARRAY_LEN(cases[i].has) && cases[i].has[k]; k++)
+            EXPECT(shows(g.text, cases[i].has[k]), "%s: no %s in " STR_FMT, cases[i].question,
+                   cases[i].has[k], STR_ARG(g.text));
+        EXPECT(!cases[i].lacks || !shows(g.text, cases[i].lacks), "%s: %s in " STR_FMT,
+               cases[i].question, cases[i].lacks, STR_ARG(g.text));
+    }
+}
+
+TEST(english_picks)
+{
+    static const struct asking cases[] = {
+        {"Compare the telephone of North and South", {"22 5550 10", "06 5550 20"}, "21 5550 30"},
+        {"When do North and South East open?", {"8:00", "7:00"}, "9:00"},
+        {"Who signs a purchase of 300 euros?", {"the buyer"}, "director"},
+        {"Who signs a purchase of EUR 500?", {"the buyer"}, "team lead"},
+        {"Who signs a purchase of 501 euros?", {"the team lead"}, "buyer"},
+        {"Who signs purchases of more than 5k?", {"the director"}, "team lead"},
+        {"Who signs purchases above 400 euros?",
+         {"the buyer", "the team lead", "the director"},
+         NULL},
+        {"How many offices are there?", {"3, counted as the rows", "Athens"}, NULL},
+        {"How many reasons for absence are there?", {"3, counted as the items", "jury duty"}, NULL},
+        {"How many offices are there in Spain?", {NULL}, "counted"},
+        {"Whom do I call after a breakdown in the garage?", {"22 5550 99"}, "5550 10"},
+        {"Do I get time off for moving?", {"moving: 1 day"}, "jury"},
+        {"Do I get time off for a funeral?", {NULL}, NULL},
+    };
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, "offices.md", offices));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    ask_all(&rig, cases, ARRAY_LEN(cases));
+    struct grounded g = rig_ask(&rig, "Do I get time off for a funeral?");
+    EXPECT(shows(g.text, "They do not mention \"funeral\"."), STR_FMT, STR_ARG(g.text));
+}
+
+static const char shops[] =
+    "# 门店\n\n## 我们的门店\n\n"
+    "| 门店 | 电话 | 开门时间 |\n|---|---|---|\n"
+    "| 城东店 | 010-5550-1000 | 8:00 |\n| 城西店 | 010-5550-2000 | 9:00 |\n\n"
+    "## 采购\n\n采购的签字权限：\n\n"
+    "- 5,000 元以下由采购员签字；\n- 5 万元以下由经理签字；\n- 5 万元以上由总监签字。\n\n"
+    "## 请假事由\n\n以下情况给予带薪假：\n\n- 陪审：3 天；\n- 搬家：1 天；\n- 考试：2 天。\n";
+
+TEST(chinese_picks)
+{
+    static const struct asking cases[] = {
+        {"比较城东店和城西店的电话", {"5550-1000", "5550-2000"}, NULL},
+        {"采购金额3000元由谁签字？", {"采购员"}, "总监"},
+        {"2万元的采购由谁签字？", {"由经理"}, "采购员"},
+        {"采购超过6万元由谁签字？", {"总监"}, "由经理"},
+        {"门店一共有几家？", {"2（", "城东店"}, NULL},
+        {"搬家有带薪假吗？", {"搬家：1 天"}, "考试"},
+        {"结婚有带薪假吗？", {NULL}, NULL},
+    };
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, "shops.md", shops));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    ask_all(&rig, cases, ARRAY_LEN(cases));
+    struct grounded g = rig_ask(&rig, "结婚有带薪假吗？");
+    EXPECT(shows(g.text, "文档中没有提到“结婚”。"), STR_FMT, STR_ARG(g.text));
+}
+
+/* A table that is cut into several passages is whole in none of them. */
+TEST(what_is_not_whole_is_not_counted)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct buf b;
+
+    REQUIRE(rig_open(&rig));
+    buf_init(&b, rig.arena, MIB);
+    buf_str(&b, STR("# Depots\n\n## Depots\n\n| Depot | Street |\n|---|---|\n"));
+    for (int i = 0; i < 60; i++)
+        buf_fmt(&b, "| D%d | Long street of many words in the town of number %d, %d |\n", i, i, i);
+    REQUIRE(buf_ok(&b) && rig_write_bytes(&rig, "depots.md", buf_view(&b)));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    struct grounded g = rig_ask(&rig, "How many depots are there?");
+    EXPECT(!shows(g.text, "counted"), STR_FMT, STR_ARG(g.text));
+}
