@@ -75,7 +75,8 @@ extern const struct admin_part admin_status_part, admin_keys_part, admin_teams_p
     admin_knowledge_part, admin_problems_part, admin_traces_part, admin_openapi_part,
     admin_audit_part;
 
-extern const struct admin_part v1_files_part, v1_stores_part, v1_store_files_part; /* app/v1.h */
+extern const struct admin_part v1_files_part, v1_stores_part, v1_store_files_part,
+    v1_uploads_part; /* app/v1.h */
 
 extern const struct admin_part admin_cache_part, admin_bases_part, admin_runs_part,
     admin_sources_part, admin_upload_part, admin_sessions_part, admin_pages_part,

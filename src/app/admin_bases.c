@@ -226,7 +226,8 @@ static bool change(struct admin_call *call, struct err *err)
 
     if (!field_text(call, "title", &title, err) ||
         !call_base(call, call->values[0], true, &base, err) ||
-        !base_change(base, title, STR_NONE, err) || !base_info(base, call->arena, &info, err))
+        !base_change(base, &(struct base_changes){.title = title}, err) ||
+        !base_info(base, call->arena, &info, err))
         return false;
     call->note =
         arena_fmt(call->arena, "knowledge base " STR_FMT ": title set", STR_ARG(info.name));

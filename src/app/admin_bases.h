@@ -23,6 +23,9 @@ struct asking {
     struct str text;
     struct str filter; /* JSON, or empty */
     int64_t search;    /* so many passages; 0: an answer */
+    bool scored;       /* ... with how likely each answers, */
+    double least;      /* ... none below this, */
+    bool unranked;     /* ... as they were found */
 };
 SUSPENDS bool call_ask(struct admin_call *call, const struct asking *asking, struct json **out,
                        struct err *err) MUST_CHECK;

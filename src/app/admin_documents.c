@@ -236,7 +236,7 @@ bool read_ingest(struct admin_call *call, struct base *base, struct ingest_wish 
         return field_wrong(call, "path", err,
                            "expected the absolute path of a file or folder on Weir's machine");
     wish->path = path;
-    if (!read_labels(call, wish, err))
+    if (!read_labels(call, wish, err) || !base_use(base, err))
         return false;
     field_bool(call, "rebuild", &rebuild);
     if (!rebuild)

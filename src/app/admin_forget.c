@@ -5,8 +5,10 @@
 #include "app/forget.h"
 
 static const struct schema_field forget_document_fields[] = {
-    {"document", FIELD_TEXT, 0, "Its id or path, or the folder it came with: then all of it.", 1,
-     4096, NULL, NULL},
+    {"document", FIELD_TEXT, 0,
+     "Its id or path; or a folder, as shown or whole, or the place it came with: then all that lay "
+     "in it.",
+     1, 4096, NULL, NULL},
     {"knowledge", FIELD_TEXT, FIELD_OPTIONAL, "Of which knowledge base; the default one.", 1,
      BASE_NAME_MAX, NULL, NULL},
     {"dry_run", FIELD_BOOL, FIELD_OPTIONAL, "Tell what would go, and remove nothing.", 0, 0, NULL,
@@ -50,6 +52,8 @@ static const struct schema removed_schema = {"ForgetRemoved", "How much went.", 
                                              NULL};
 static const struct schema_field gone_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
+    {"path", FIELD_PROSE, FIELD_OPTIONAL, "Of a dry run alone: a receipt has no names.", 0, 0, NULL,
+     NULL},
     {"base", FIELD_TEXT, 0, "The id of its knowledge base.", 0, 0, NULL, NULL},
     {"version", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -87,6 +91,16 @@ static const struct schema_field print_fields[] = {
 };
 static const struct schema print_schema = {
     "ForgetFingerprints", "By what the text would be found again.", print_fields, NULL};
+static const struct schema_field source_fields[] = {
+    {"there", FIELD_COUNT, 0, "Documents whose file still lies where it was ingested from.", 0, 0,
+     NULL, NULL},
+    {"not_known", FIELD_COUNT, 0, "Of a site, a bucket, a query: those may still have them.", 0, 0,
+     NULL, NULL},
+    {0},
+};
+static const struct schema source_schema = {
+    "ForgetAtSource", "Who brings back, with the next run, what is forgotten.", source_fields,
+    NULL};
 static const struct schema_field found_fields[] = {
     {"file", FIELD_PROSE, 0, "Below the data directory.", 0, 0, NULL, NULL},
     {"fingerprints", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -102,6 +116,13 @@ static const struct schema_field search_fields[] = {
 };
 static const struct schema search_schema = {"ForgetSearch", "What was looked through afterwards.",
                                             search_fields, NULL};
+static const struct schema_field held_fields[] = {
+    {"file", FIELD_PROSE, 0, "The name it had below the data directory.", 0, 0, NULL, NULL},
+    {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema held_schema = {"ForgetStillRead", "A file that somebody still reads.",
+                                          held_fields, NULL};
 static const struct schema_field shelf_fields[] = {
     {"id", FIELD_TEXT, 0, NULL, 0, 0, NULL, NULL},
     {"bytes", FIELD_COUNT, 0, NULL, 0, 0, NULL, NULL},
@@ -128,6 +149,9 @@ static const struct schema_field receipt_fields[] = {
     {"person", FIELD_TEXT, FIELD_OPTIONAL, "The pseudonym.", 0, 0, NULL, NULL},
     {"base", FIELD_TEXT, FIELD_OPTIONAL, "The id of a knowledge base that went whole.", 0, 0, NULL,
      NULL},
+    {"emptied", FIELD_TEXT, FIELD_OPTIONAL,
+     "The id of a vector store that expired: all that was in it went, its name stays.", 0, 0, NULL,
+     NULL},
     {"gone_from_source", FIELD_BOOL, FIELD_OPTIONAL,
      "Nobody called for it: a run did not find the documents at their source any more.", 0, 0, NULL,
      NULL},
@@ -135,6 +159,11 @@ static const struct schema_field receipt_fields[] = {
      NULL, NULL},
     {"removed", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &removed_schema},
     {"documents", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &gone_schema},
+    {"matched", FIELD_CHOICE, FIELD_OPTIONAL,
+     "How the name given was understood: as a document, as what was ingested, or as a folder of "
+     "it.",
+     0, 0, "document|source|folder", NULL},
+    {"at_source", FIELD_OBJECT, FIELD_OPTIONAL, NULL, 0, 0, NULL, &source_schema},
     {"documents_not_listed", FIELD_COUNT, FIELD_OPTIONAL, "More than a receipt lists.", 0, 0, NULL,
      NULL},
     {"files", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &shelf_schema},
@@ -142,6 +171,12 @@ static const struct schema_field receipt_fields[] = {
     {"index", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &index_schema},
     {"fingerprints", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &print_schema},
     {"searched", FIELD_OBJECT, FIELD_OPTIONAL, NULL, 0, 0, NULL, &search_schema},
+    {"still_read", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST,
+     "Files that went while somebody was reading them, who has not ended: their bytes go with that "
+     "reading, and a record of the audit log says so. Empty: nobody reads any of it.",
+     0, 0, NULL, &held_schema},
+    {"still_read_unknown", FIELD_PROSE, FIELD_OPTIONAL, "Why nobody knows which these are.", 0, 0,
+     NULL, NULL},
     {"not_covered", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST,
      "Instances that share the database: each has documents, files and logs of its own.", 0, 0,
      NULL, NULL},

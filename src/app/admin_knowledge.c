@@ -144,6 +144,10 @@ static bool write_body(struct admin_call *call, const struct asking *asking, str
     jw_object(&w);
     if (asking->search > 0)
         jw_key(&w, "search"), jw_i64(&w, asking->search);
+    if (asking->scored)
+        jw_key(&w, "score_threshold"), jw_f64(&w, asking->least);
+    if (asking->unranked)
+        jw_key(&w, "ranker"), jw_cstr(&w, "none");
     if (base.len > 0) {
         jw_key(&w, "knowledge");
         jw_array(&w);

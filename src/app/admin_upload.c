@@ -139,8 +139,8 @@ static bool upload(struct admin_call *call, struct err *err)
     struct upload wish;
 
     /* Before a byte of it is read. */
-    if (!call_base(call, call->values[0], true, &base, err) || !receive_file(call, &got, err) ||
-        !read_wish(call, &got, &wish, err))
+    if (!call_base(call, call->values[0], true, &base, err) || !base_use(base, err) ||
+        !receive_file(call, &got, err) || !read_wish(call, &got, &wish, err))
         return false;
     if (!knowledge_upload(base_knowledge(base), call->arena, &wish, &report, err))
         return err->code == ERR_INVALID &&

@@ -382,6 +382,20 @@ static bool override_environment(struct cli *cli, char **environment, struct err
     return true;
 }
 
+static bool took_settings(struct cli *cli, bool ok, struct settings_problems *problems,
+                          struct err *err)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        fprintf(stderr, STR_FMT "\n", STR_ARG(problems->at[i]));
+    if (problems->beyond > 0)
+        fprintf(stderr, "... and %zu more\n", problems->beyond);
+    size_t count = problems->count + problems->beyond;
+    settings_problems_free(problems);
+    cli->status = ok ? cli->status : 1;
+    return ok || err_set(err, ERR_INVALID, "the settings have %zu mistake%s (above)", count,
+                         count == 1 ? "" : "s");
+}
+
 bool cli_settings(struct cli *cli, struct err *err)
 {
     struct settings_problems problems = {0};
@@ -389,15 +403,22 @@ bool cli_settings(struct cli *cli, struct err *err)
 
     for (size_t i = 0; i < problems.warning_count; i++)
         fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(problems.warnings[i]));
-    for (size_t i = 0; i < problems.count; i++)
-        fprintf(stderr, STR_FMT "\n", STR_ARG(problems.at[i]));
-    if (problems.beyond > 0)
-        fprintf(stderr, "... and %zu more\n", problems.beyond);
+    return took_settings(cli, ok, &problems, err);
+}
+
+bool cli_settings_but_secrets(struct cli *cli, struct err *err)
+{
+    struct settings_problems problems = {0};
+    bool ok = settings_read_but_secrets(cli->config, cli->environment, &problems, &cli->settings);
     size_t count = problems.count + problems.beyond;
+
+    if (!ok)
+        return took_settings(cli, ok, &problems, err);
+    if (count) /* a running Weir has others, and the file may be half written */
+        fprintf(stderr, "weir: " STR_FMT " has %zu mistake%s, which `weir config check` names\n",
+                STR_ARG(cli->settings->file), count, count == 1 ? "" : "s");
     settings_problems_free(&problems);
-    cli->status = ok ? cli->status : 1;
-    return ok || err_set(err, ERR_INVALID, "the settings have %zu mistake%s (above)", count,
-                         count == 1 ? "" : "s");
+    return true;
 }
 
 static int report(const struct err *err, bool json)

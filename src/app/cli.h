@@ -15,7 +15,7 @@
 
 #define CLI_WORDS_MAX   64
 #define CLI_OPTIONS_MAX 32
-#define CLI_COLUMNS_MAX 20
+#define CLI_COLUMNS_MAX 24
 
 struct cli;
 typedef bool cli_fn(struct cli *cli, struct err *err);
@@ -51,6 +51,7 @@ struct cli_command {
     const char *body;           /* "NAME=name WHY=reason": which field each becomes; or NULL */
     const char *const *columns; /* of a list, NULL-ended; else NULL */
     const char *done;           /* said when it is done: "{id} revoked"; NULL: all of the reply */
+    bool begins; /* may be done before any Weir was started here: the data directory is made */
 };
 struct cli_part {
     const char *title; /* over its commands in `weir help` */
@@ -87,6 +88,8 @@ bool cli_given(const struct cli *cli, const char *name);
 /* Whole number of an option of kind CLI_COUNT, which has been checked. */
 uint64_t cli_number(const struct cli *cli, const char *name, uint64_t fallback);
 bool cli_settings(struct cli *cli, struct err *err) MUST_CHECK; /* prints problems itself */
+/* For who asks a running Weir or reads its files: no secrets, no warnings. */
+bool cli_settings_but_secrets(struct cli *cli, struct err *err) MUST_CHECK;
 /* Run fn in a fiber with a Weir to talk to; it may call cli_call() and cli_open(). */
 bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err) MUST_CHECK;
 /* What a command without a function of its own does; needs a Weir to talk to. */

@@ -62,6 +62,8 @@ static const struct cli_option usage_of[] = {
     {"--provider", CLI_TEXT, "PROVIDER", "provider", "only of this provider"},
     {"--route", CLI_TEXT, "ROUTE", "route", "only by this route"},
     {"--tag", CLI_TEXT, "TAG", "tag", "only with this tag"},
+    {"--parts", CLI_SWITCH, NULL, NULL,
+     "too what of the tokens was written to a provider's cache, spent on reasoning, or sound"},
     {"--apart", CLI_SWITCH, NULL, NULL,
      "too what of the cost bought nothing: clients that left, hedges that lost, failed attempts"},
     {0}};
@@ -102,7 +104,7 @@ static const struct cli_command commands[] = {
      "  weir key create 'web shop' --rpm 60 --day 5.00 --month 100\n"
      "  weir key create search --team acme/search --models 'gpt-4*,weir'\n"
      "  weir key create ops --role admin\n",
-     create, make, "POST", "/api/v1/keys", "NAME=name", NULL, "{key}"},
+     create, make, "POST", "/api/v1/keys", "NAME=name", NULL, "{key}", true},
     {"key list", "show keys with limits and what they spent", "", keys_of, NULL, "GET",
      "/api/v1/keys", NULL, key_columns, NULL},
     {"key show ID", "show all there is about a key", "", NULL, NULL, "GET", "/api/v1/keys/{ID}",
@@ -118,7 +120,7 @@ static const struct cli_command commands[] = {
     {"key revoke ID", "make a key useless, at once", "", NULL, NULL, "DELETE", "/api/v1/keys/{ID}",
      NULL, NULL, "{id} revoked"},
     {"tenant create ID", "make a tenant", "  weir tenant create acme --month 1000\n", unit, NULL,
-     "POST", "/api/v1/tenants", "ID=id", NULL, "{id} made"},
+     "POST", "/api/v1/tenants", "ID=id", NULL, "{id} made", true},
     {"tenant list", "show tenants with limits and what they spent", "", NULL, NULL, "GET",
      "/api/v1/tenants", NULL, unit_columns, NULL},
     {"tenant show ID", "show all there is about a tenant", "", NULL, NULL, "GET",
@@ -129,7 +131,7 @@ static const struct cli_command commands[] = {
      "/api/v1/tenants/{ID}", NULL, NULL, "{id} removed with {keys_removed} keys; {note}"},
     {"team create TENANT/TEAM", "make a team of a tenant",
      "  weir team create acme/search --rpm 600\n", unit, NULL, "POST", "/api/v1/teams",
-     "TENANT/TEAM=id", NULL, "{id} made"},
+     "TENANT/TEAM=id", NULL, "{id} made", true},
     {"team list", "show teams with limits and what they spent", "", teams_of, NULL, "GET",
      "/api/v1/teams", NULL, unit_columns, NULL},
     {"team show TENANT TEAM", "show all there is about a team", "", NULL, NULL, "GET",
@@ -161,10 +163,23 @@ static bool make(struct cli *cli, struct err *err)
 
 static SUSPENDS bool list_usage(struct cli *cli, struct err *err)
 {
-    static const char *const counts[] = {
-        "requests",  "failed",   "tokens_in",     "tokens_out",     "tokens_cached",
-        "estimated", "cost_usd", "cost_left_usd", "cost_hedge_usd", "cost_attempts_usd"};
-    size_t shown = ARRAY_LEN(counts) - (cli_given(cli, "--apart") ? 0 : 3);
+    static const struct {
+        const char *name, *asked_by;
+    } counts[] = {
+        {"requests", NULL},
+        {"failed", NULL},
+        {"tokens_in", NULL},
+        {"tokens_out", NULL},
+        {"tokens_cached", NULL},
+        {"tokens_cache_write", "--parts"},
+        {"tokens_reasoning", "--parts"},
+        {"tokens_audio", "--parts"},
+        {"estimated", NULL},
+        {"cost_usd", NULL},
+        {"cost_left_usd", "--apart"},
+        {"cost_hedge_usd", "--apart"},
+        {"cost_attempts_usd", "--apart"},
+    };
     const char *columns[CLI_COLUMNS_MAX] = {0};
     const char *by = cli_option(cli, "--by");
     struct str rest = str_from(by ? by : "day"), name, path;
@@ -176,8 +191,9 @@ static SUSPENDS bool list_usage(struct cli *cli, struct err *err)
             return err_set(err, ERR_INVALID, "--by: there are not so many");
         columns[count++] = arena_str(cli->arena, str_trim(name)).ptr;
     }
-    for (size_t i = 0; i < shown; i++)
-        columns[count++] = counts[i];
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        if (!counts[i].asked_by || cli_given(cli, counts[i].asked_by))
+            columns[count++] = counts[i].name;
     buf_init(&b, cli->arena, 8 * KIB);
     buf_str(&b, STR("/api/v1/usage"));
     for (int i = 0, sent = 0; i < cli->given_count; i++)

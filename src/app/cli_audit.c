@@ -16,7 +16,7 @@ static const char *log_dir(struct cli *cli, int before, struct err *err)
 {
     if (cli->word_count > before)
         return cli->words[before];
-    if (!cli_settings(cli, err))
+    if (!cli_settings_but_secrets(cli, err))
         return NULL;
     return arena_fmt(cli->arena, STR_FMT "/audit", STR_ARG(cli->settings->data.dir)).ptr;
 }
@@ -417,23 +417,22 @@ static bool audit_key(struct cli *cli, struct err *err)
 
 /* ---- tail ---- */
 
-struct tail {
-    uint64_t next;
-};
-
-static bool print_record(void *ctx, uint64_t seq, struct str line, struct err *err)
+static bool print_new(struct audit_cursor *at, struct err *err)
 {
-    (void)err;
-    ((struct tail *)ctx)->next = seq + 1;
-    fwrite(line.ptr, 1, line.len, stdout);
-    if (!str_ends(line, STR("\n")))
-        putchar('\n');
+    struct str line;
+    bool more = true;
+
+    while (more) {
+        if (!audit_cursor_next(at, &line, &more, err))
+            return false;
+        if (more)
+            printf(STR_FMT "\n", STR_ARG(line));
+    }
     return true;
 }
 
 struct following {
-    const char *dir;
-    struct tail tail;
+    struct audit_cursor *at;
     struct err *err;
     bool ok;
 };
@@ -443,31 +442,36 @@ static void follow(void *arg)
     struct following *f = arg;
 
     do {
-        struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
-
-        f->ok = arena && audit_read(arena, f->dir, f->tail.next, print_record, &f->tail, f->err);
+        f->ok = print_new(f->at, f->err);
         fflush(stdout);
     } while (f->ok && fiber_sleep(SECOND / 2, f->err));
 }
 
-static bool audit_tail(struct cli *cli, struct err *err)
+static bool print_and_follow(struct audit_cursor *at, struct err *err)
 {
-    struct audit_report r = {0};
-    uint64_t lines = cli_number(cli, "--lines", 10);
-    const char *dir = log_dir(cli, 0, err);
-
-    if (!dir || !audit_verify(dir, &r, err))
-        return false;
-    struct following f = {
-        .dir = dir, .err = err, .tail = {.next = r.last_seq >= lines ? r.last_seq - lines + 1 : 1}};
-    if (!cli_given(cli, "--follow"))
-        return audit_read(cli->arena, dir, f.tail.next, print_record, &f.tail, err);
+    struct following f = {.at = at, .err = err};
     struct loop *loop = loop_new(NULL, err);
+
     if (!loop)
         return false;
     loop_run(loop, follow, &f);
     loop_free(&loop);
     return f.ok;
+}
+
+static bool audit_tail(struct cli *cli, struct err *err)
+{
+    uint64_t lines = cli_number(cli, "--lines", 10), first, last;
+    const char *dir = log_dir(cli, 0, err);
+    struct audit_cursor at = {0};
+
+    if (!dir || !audit_extent(cli->arena, dir, &first, &last, err))
+        return false;
+    uint64_t from = MAX_OF(first, last >= lines ? last - lines + 1 : 1);
+    bool ok = audit_cursor_open(&at, cli->arena, dir, from, err) &&
+              (cli_given(cli, "--follow") ? print_and_follow(&at, err) : print_new(&at, err));
+    audit_cursor_close(&at);
+    return ok;
 }
 
 static const struct cli_option tail_options[] = {
@@ -553,8 +557,9 @@ static const char *const hold_columns[] = {"id",   "reason", "tenant", "key",  "
 
 static const struct cli_command commands[] = {
     {"audit tail [DIR]", "show the newest records of the audit log",
-     "  weir audit tail --lines 20 --follow\n", tail_options, audit_tail, NULL, NULL, NULL, NULL,
-     NULL},
+     "As they stand: `audit verify` proves them.\n"
+     "  weir audit tail --lines 20 --follow\n",
+     tail_options, audit_tail, NULL, NULL, NULL, NULL, NULL},
     {"audit verify [DIR]", "prove that nobody changed the audit log",
      "From the files alone, also beside a running Weir.\n"
      "  weir audit verify /mnt/copy/audit --public-key audit.pub --checkpoint noted-in-march\n"

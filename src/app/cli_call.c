@@ -159,13 +159,20 @@ bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
 {
     struct errand errand = {.cli = cli, .fn = fn, .err = err};
 
-    if (!cli_settings(cli, err))
-        return false;
-    cli->data_path = arena_str(cli->arena, cli->settings->data.dir);
-    if (!cli->data_path.ptr)
-        return err_arena(err, cli->arena);
+    if (!cli->url) {
+        if (!cli_settings_but_secrets(cli, err))
+            return false;
+        cli->data_path = arena_str(cli->arena, cli->settings->data.dir);
+        if (!cli->data_path.ptr)
+            return err_arena(err, cli->arena);
+    }
     if (!target_of(cli, &errand.nobody, err))
         return false;
+    if (errand.nobody && !cli->command->begins) /* who looks here looks in the wrong place */
+        return err_set(err, ERR_NOT_FOUND,
+                       "there is no data directory \"" STR_FMT
+                       "\": run this where Weir runs, or name it with --data-dir or --config",
+                       STR_ARG(cli->data_path));
     http_client_init(NULL);
     struct loop *loop = loop_new(NULL, err);
     if (!loop)
@@ -177,6 +184,9 @@ bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
         return errand.ok;
 
     struct house *house = NULL;
+    settings_free(&cli->settings);
+    if (!cli_settings(cli, err)) /* now with secrets: the work is done here */
+        return false;
     log_set_level(LOG_WARN);
     cli->settings->log.level = LOG_WARN;
     cli->settings->log.requests = false;

@@ -222,6 +222,6 @@ static const struct cli_command commands[] = {
      "  weir ingest --base claims FOLDER\n"
      "It is asked as model weir/NAME, or with \"weir\": {\"knowledge\": [\"NAME\"]} in the "
      "body.\n",
-     create_options, NULL, "POST", "/api/v1/knowledge", "NAME=name", NULL, "{id} created"},
+     create_options, NULL, "POST", "/api/v1/knowledge", "NAME=name", NULL, "{id} created", true},
 };
 const struct cli_part cli_documents_part = {"Documents", commands, ARRAY_LEN(commands)};

@@ -1,7 +1,7 @@
 /* weir forget: removing for good, and looking from the files alone whether it is still gone. */
 #include "accounts/audit.h"
 #include "app/cli.h"
-#include "app/forget.h"
+#include "app/forget_internal.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -88,6 +88,46 @@ static void print_not_covered(struct cli *cli, const struct json *j)
                 STR_ARG(json_raw(j, i)));
 }
 
+static void print_match(struct cli *cli, const struct json *j)
+{
+    json_ref source = json_path(j, "at_source");
+    struct str how = cli_text(cli, j, json_root(j), "matched");
+
+    if (str_eq(how, STR("folder")))
+        fprintf(stderr, "weir: that is a folder below what was ingested: all that lay in it\n");
+    else if (str_eq(how, STR("source")))
+        fprintf(stderr, "weir: that is what was ingested: all that came with it\n");
+    if (source && !str_eq(number_at(j, "at_source.there"), STR("0")))
+        fprintf(stderr,
+                "weir: " STR_FMT " of their files still lie where they came from: the next run "
+                "brings them back; remove them there too\n",
+                STR_ARG(number_at(j, "at_source.there")));
+    if (source && !str_eq(number_at(j, "at_source.not_known"), STR("0")))
+        fprintf(stderr,
+                "weir: " STR_FMT " came from a source that may still have them: its next run "
+                "brings them back; remove them there too\n",
+                STR_ARG(number_at(j, "at_source.not_known")));
+}
+
+/* Not all is gone before they have ended. */
+static void print_held(struct cli *cli, const struct json *j)
+{
+    json_ref list = json_path(j, "still_read");
+
+    for (json_ref f = json_first(j, list); f; f = json_next(j, f)) {
+        fprintf(stderr,
+                "weir: STILL BEING READ: " STR_FMT " (" STR_FMT
+                " bytes): its bytes go when that reading ends; `weir forget --verify` says when\n",
+                STR_ARG(cli_text(cli, j, f, "file")), STR_ARG(cli_text(cli, j, f, "bytes")));
+        cli->status = 1;
+    }
+    if (json_path(j, "still_read_unknown")) {
+        fprintf(stderr, "weir: whether it is still being read is not known: " STR_FMT "\n",
+                STR_ARG(cli_text(cli, j, json_root(j), "still_read_unknown")));
+        cli->status = 1;
+    }
+}
+
 static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
 {
     json_ref found = json_path(j, "searched.found"), documents = json_path(j, "documents");
@@ -105,17 +145,20 @@ static void print_summary(struct cli *cli, const struct json *j, bool dry_run)
     size_t shown = 0;
     for (json_ref d = json_first(j, documents); d && shown < SHOWN_MAX;
          d = json_next(j, d), shown++)
-        fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "\n",
-                STR_ARG(cli_text(cli, j, d, "id")), STR_ARG(cli_text(cli, j, d, "version")));
+        fprintf(stderr, "weir: " STR_FMT ", version " STR_FMT "%s" STR_FMT "\n",
+                STR_ARG(cli_text(cli, j, d, "id")), STR_ARG(cli_text(cli, j, d, "version")),
+                dry_run ? ": " : "", STR_ARG(cli_text(cli, j, d, "path")));
     if (json_count(j, documents) > shown)
         fprintf(stderr, "weir: and %zu more, which the receipt lists\n",
                 json_count(j, documents) - shown);
+    print_match(cli, j);
     print_files(cli, j, dry_run);
     print_not_covered(cli, j);
     for (json_ref f = json_first(j, found); f; f = json_next(j, f))
         fprintf(stderr,
                 "weir: text of it still stands in " STR_FMT " (fingerprints: " STR_FMT ")\n",
                 STR_ARG(cli_text(cli, j, f, "file")), STR_ARG(cli_text(cli, j, f, "fingerprints")));
+    print_held(cli, j);
     if (found && json_count(j, found) > 0)
         cli->status = 1;
 }
@@ -192,49 +235,73 @@ static bool cli_base_delete(struct cli *cli, struct err *err)
 
 struct wanted_note {
     struct str hash;
-    uint64_t seq; /* 0: not found */
+    uint64_t seq;   /* 0: not found */
+    uint64_t ended; /* the record that says that nobody reads what it left any more */
 };
 
 static bool look_at_record(void *ctx, uint64_t seq, struct str line, struct err *err)
 {
     struct wanted_note *want = ctx;
-    struct str mark = STR("receipt ");
     size_t at = str_find(line, want->hash);
 
     (void)err;
-    if (at < line.len && str_ends(str_slice(line, 0, at), mark))
+    if (at < line.len && str_ends(str_slice(line, 0, at), STR("receipt ")))
         want->seq = seq;
+    if (at < line.len && str_ends(str_slice(line, 0, at), STR(HELD_MARK)))
+        want->ended = seq;
     return true;
 }
 
-static bool find_record(struct cli *cli, struct str dir, struct str hash, uint64_t *seq,
-                        struct err *err)
+static bool find_record(struct cli *cli, struct str dir, struct wanted_note *want, struct err *err)
 {
     struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
-    struct wanted_note want = {.hash = hash};
     struct str audit = arena_fmt(cli->arena, STR_FMT "/audit", STR_ARG(dir));
 
     if (!scratch || !audit.ptr)
         return err_no_room(err, "no memory");
-    if (!audit_read(scratch, audit.ptr, 1, look_at_record, &want, err))
-        return false;
-    *seq = want.seq;
-    return true;
+    return audit_read(scratch, audit.ptr, 1, look_at_record, want, err);
+}
+
+static bool is_read_on(const struct receipt *r, const struct wanted_note *note)
+{
+    return r->held_unknown.len > 0 || (r->held > 0 && !note->ended);
+}
+
+static void print_reading(const struct receipt *r, const struct wanted_note *note)
+{
+    if (r->held_unknown.len)
+        printf("whether it was still being read when the receipt was made is not known: " STR_FMT
+               "\n",
+               STR_ARG(r->held_unknown));
+    if (r->held && note->ended)
+        printf("what was still being read when the receipt was made is gone, says audit record "
+               "%" PRIu64 "\n",
+               note->ended);
+    else if (r->held)
+        printf("NOT GONE: %zu files were still being read when the receipt was made, and no record "
+               "says that this has ended (a running Weir records it within seconds, else its next "
+               "start)\n",
+               r->held);
 }
 
 static void print_verdict(struct cli *cli, const struct receipt *r, const struct file_search *s,
-                          uint64_t seq)
+                          const struct wanted_note *note)
 {
+    uint64_t seq = note->seq;
+    bool read_on = is_read_on(r, note);
+
     if (cli->json) {
         printf("{\"gone\":%s,\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
-               ",\"fingerprints\":%zu,\"record\":%" PRIu64 "}\n",
-               s->found_count ? "false" : "true", s->files, s->bytes, r->prints.count, seq);
+               ",\"fingerprints\":%zu,\"record\":%" PRIu64 ",\"still_read\":%s}\n",
+               s->found_count || read_on ? "false" : "true", s->files, s->bytes, r->prints.count,
+               seq, read_on ? "true" : "false");
         return;
     }
     for (size_t i = 0; i < s->found_count; i++)
         printf("found in " STR_FMT ": %" PRIu64 " of %zu fingerprints\n", STR_ARG(s->found[i].name),
                s->found[i].prints, r->prints.count);
-    if (!s->found_count && r->prints.count)
+    print_reading(r, note);
+    if (!s->found_count && r->prints.count && !read_on)
         printf("gone: none of %zu fingerprints stands in %" PRIu64 " files, %" PRIu64 " bytes\n",
                r->prints.count, s->files, s->bytes);
     if (!r->prints.count)
@@ -254,10 +321,11 @@ static bool verify(struct cli *cli, const char *file, struct err *err)
 {
     struct file_search search;
     struct receipt receipt;
-    uint64_t seq = 0;
+    struct wanted_note note = {0};
     struct str text;
 
-    if (!cli_settings(cli, err) || !file_load(cli->arena, file, RECEIPT_MAX, &text, err))
+    if (!cli_settings_but_secrets(cli, err) ||
+        !file_load(cli->arena, file, RECEIPT_MAX, &text, err))
         return false;
     if (!receipt_read(cli->arena, text, &receipt, err))
         return err_wrap(err, "receipt \"%s\"", file);
@@ -265,11 +333,14 @@ static bool verify(struct cli *cli, const char *file, struct err *err)
     struct search_where where = {.dir = dir.ptr};
     if (!dir.ptr)
         return err_arena(err, cli->arena);
+    note.hash = hash_text(cli, receipt.text);
     if (!search_files(cli->arena, &where, &receipt.prints, &search, err) ||
-        !find_record(cli, dir, hash_text(cli, receipt.text), &seq, err))
+        !find_record(cli, dir, &note, err))
         return false;
-    print_verdict(cli, &receipt, &search, seq);
-    cli->status = search.found_count || !seq || !receipt.prints.count ? 1 : 0;
+    print_verdict(cli, &receipt, &search, &note);
+    cli->status =
+        search.found_count || !note.seq || !receipt.prints.count || is_read_on(&receipt, &note) ? 1
+                                                                                                : 0;
     return true;
 }
 
@@ -309,9 +380,10 @@ static const struct cli_command commands[] = {
      "  weir forget handbook/claims.md --receipt claims.json\n"
      "  weir forget --verify claims.json\n"
      "  weir forget anna --person --tenant acme --dry-run\n"
-     "WHAT is a document's id or path, or the folder it came with. The audit log has the "
-     "receipt's\n"
-     "hash, which `weir audit prove` proves to others.\n",
+     "WHAT is a document's id or path, or a folder: then all that lay in it. What still lies at "
+     "its source\n"
+     "comes back with the next run, which both say. The audit log has the receipt's hash, which "
+     "`weir audit prove` proves to others.\n",
      options, cli_forget, NULL, NULL, NULL, NULL, NULL},
     {"base delete NAME", "delete a knowledge base with all that is in it, with a receipt",
      "  weir base delete claims --receipt claims.json\n"

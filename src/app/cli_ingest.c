@@ -387,7 +387,7 @@ static const struct cli_command commands[] = {
      "not be used is named with the reason, and makes the exit status 1. Ctrl-C ends it at the "
      "next\n"
      "file: what is read stays, and the next `weir ingest` goes on from there.\n",
-     ingest_options, cli_ingest, NULL, NULL, NULL, NULL, NULL},
+     ingest_options, cli_ingest, NULL, NULL, NULL, NULL, NULL, true},
     {"run list", "show ingest runs since Weir started", "", base_options, cli_runs, NULL, NULL,
      NULL, NULL, NULL},
     {"run show ID", "show how far an ingest run is, or what came of it", "", base_options,

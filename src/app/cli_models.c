@@ -74,7 +74,7 @@ static const struct cli_command commands[] = {
      "The file says what a row of the settings' models says, with its rows of prices under "
      "prices.\n"
      "Kept in the store, beside the models of the settings; its provider stands in the settings.\n",
-     add, NULL, "POST", "/api/v1/models", "NAME=name", NULL, "{name} added"},
+     add, NULL, "POST", "/api/v1/models", "NAME=name", NULL, "{name} added", true},
     {"model change NAME", "change one that was added; the lifecycle of any",
      "  weir model change gpt-4o --price-input 2.00\n"
      "  weir model change gpt-4 --lifecycle active       take it back into service\n",

@@ -230,7 +230,7 @@ static struct forget_wish wish_of(const struct forgetting *f, bool look)
     const struct forget_order *o = f->order;
     struct forget_wish wish = {.document = o->document,
                                .person = o->person,
-                               .all = o->whole,
+                               .all = o->whole || o->emptied,
                                .way = way_of(f),
                                .dry_run = look,
                                .compact = o->compact && !look};
@@ -306,6 +306,8 @@ static SUSPENDS bool look(struct forgetting *f, struct err *err)
 {
     if (f->order->whole)
         return look_into_whole(f, err);
+    if (f->order->emptied)
+        f->told->emptied = f->bases[0];
     for (size_t i = 0; i < f->base_count; i++)
         if (!forget_in(f, f->bases[i], true, err))
             return false;
@@ -337,7 +339,7 @@ static SUSPENDS bool choose_bases(struct forgetting *f, struct err *err)
     struct base_info *all;
     size_t count;
 
-    if (o->document.len || o->whole) {
+    if (o->document.len || o->whole || o->emptied) {
         f->bases = arena_array(f->arena, 1, sizeof *f->bases);
         if (!f->bases)
             return err_arena(err, f->arena);
@@ -534,7 +536,8 @@ bool forget_carry_out(struct forgetting *f, struct err *err)
     return forget_documents(f, err) && (!person || on_pool(f, f->house->disk, run_bodies, err)) &&
            purge_cache(f, err) && forget_responses(f, err) && (!person || end_sessions(f, err)) &&
            forget_files(f, err) && store_scrub(f->house->store, &f->told->database_scrubbed, err) &&
-           on_pool(f, f->house->documents, run_search, err) && name_others(f, err);
+           forget_wait(f, err) && on_pool(f, f->house->documents, run_search, err) &&
+           name_others(f, err);
 }
 
 bool forget_receipt(struct forgetting *f, struct err *err)
@@ -580,7 +583,9 @@ bool house_forget(struct house *house, struct arena *arena, const struct forget_
     struct forgetting f = {
         .house = house, .arena = arena, .order = order, .told = &told, .begun = clock_wall()};
 
-    ASSERT(!!order->document.len + !!order->person.len + !!order->file.len + order->whole == 1);
+    ASSERT(!!order->document.len + !!order->person.len + !!order->file.len + order->whole +
+               order->emptied ==
+           1);
     atomic_fetch_add(&house->forgetting, 1);
     bool ok = forget_all(&f, err);
     if (!ok && f.pending && err->code == ERR_NOT_FOUND)
@@ -610,9 +615,16 @@ struct str forget_note(struct arena *arena, const struct forget_told *told)
         buf_fmt(&b, " person " STR_FMT ",", STR_ARG(told->subject));
     if (told->base.len)
         buf_fmt(&b, " knowledge base " STR_FMT ",", STR_ARG(told->base));
-    buf_fmt(&b, " %zu document%s, %" PRId64 " kept and %" PRIu64 " cached answer%s; receipt ",
+    if (told->emptied.len)
+        buf_fmt(&b, " what was in vector store " STR_FMT ", which expired,",
+                STR_ARG(told->emptied));
+    buf_fmt(&b, " %zu document%s, %" PRId64 " kept and %" PRIu64 " cached answer%s",
             told->documents.count, told->documents.count == 1 ? "" : "s", told->responses,
             told->cached, told->cached == 1 ? "" : "s");
+    if (told->held_count)
+        buf_fmt(&b, ", %zu file%s still being read", told->held_count,
+                told->held_count == 1 ? "" : "s");
+    buf_str(&b, STR("; receipt "));
     buf_hex(&b, hash.bytes, sizeof hash.bytes);
     for (size_t i = 0; i < told->documents.count && i < 8; i++)
         buf_fmt(&b, " " STR_FMT, STR_ARG(told->documents.documents[i].id));

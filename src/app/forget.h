@@ -10,6 +10,8 @@
  * Base      its directory with all that is in it, and all of the above of each document.
  * Stays     what docs/forget.md lists: records without content, backups, what clients were given.
  * In flight an answer that was begun before is not kept, here and at the other instances.
+ * Read      what somebody is reading when its name goes is waited for (knowledge.forget_wait); where that is not enough
+ *           the receipt names it, and the audit log says when it has ended (forget_held.c).
  * Whole     what is to go is written down before anything goes (forget_pending.c): when the process ends in the middle
  *           the next start finishes it before it serves, and leaves the receipt in forgotten/ of the data
  *           directory. */
@@ -17,8 +19,10 @@
 #define WEIR_APP_FORGET_H
 
 #include "app/house.h"
+#include "gateway/gateway.h"
 #include "knowledge/forget.h"
 #include "knowledge/shelf.h"
+#include "sys/file.h"
 
 struct forget_order {
     struct str base;           /* of the document, by name or id; empty: the default one */
@@ -27,7 +31,8 @@ struct forget_order {
     struct vanished *vanished; /* documents of `base` that their source no longer has; or NULL: */
     size_t vanished_count;
     struct str file; /* of the shelf, out of every base that `who` may change; or empty: */
-    bool whole;      /* ... the base `base` itself, which is not the default one */
+    bool whole;      /* ... the base `base` itself, which is not the default one; or: */
+    bool emptied;    /* ... all that is in the base `base`, which stays */
     const struct principal *who; /* of a file; NULL: of every base */
     bool keep_files;             /* files of the shelf stay: as OpenAI's dialect has it */
     bool dry_run, compact;
@@ -60,6 +65,7 @@ struct forget_told {
     bool had_bodies;    /* ... there was a key of sealed bodies */
     int64_t sessions;   /* ... that ended */
     struct str base;    /* that went whole: its id */
+    struct str emptied; /* that expired, and of which nothing but its name stays: its id */
     struct base_removed base_removed;
     uint64_t cached; /* answers of the cache, each counted once a level; a dry run does not look */
     int64_t responses; /* kept answers */
@@ -70,9 +76,12 @@ struct forget_told {
     struct file_search search;
     struct str *others; /* instances that share the database: each has documents of its own */
     size_t other_count;
-    bool resumed;       /* the process had ended in the middle of it */
-    bool vanished;      /* nobody called for it: their source no longer has them */
-    struct str receipt; /* one line of JSON: what is recorded is the SHA-256 of these bytes */
+    struct file_nameless *held; /* files that went and that somebody still reads */
+    size_t held_count;
+    struct str held_unknown; /* why that could not be looked at; empty: it was */
+    bool resumed;            /* the process had ended in the middle of it */
+    bool vanished;           /* nobody called for it: their source no longer has them */
+    struct str receipt;      /* one line of JSON: what is recorded is the SHA-256 of these bytes */
 };
 /* Of an order for a whole base: more than a request may have, some 1,000 bytes for each document. */
 #define FORGET_MEMORY ((size_t)1024 * MIB)
@@ -85,10 +94,14 @@ bool house_vanish_begin(void *house, struct knowledge *knowledge, struct str bas
                         struct err *err) MUST_CHECK;
 SUSPENDS bool house_vanish_end(void *house, struct vanish_order *order, bool removed,
                                struct err *err) MUST_CHECK;
+/* The same, vanish_options.forgotten (forget_known.c). */
+bool house_forgotten(void *house, struct arena *arena, struct str base, struct table *out,
+                     struct err *err) MUST_CHECK;
 /* ---- documents that changed (forget_changed.c) ---- */
 /* gateway_options.stands, ctx: the house. */
 SUSPENDS bool house_stands(void *house, struct arena *arena, struct str sources,
-                           const struct principal *who, bool *out, struct err *err) MUST_CHECK;
+                           const struct principal *who, enum made_from *out, struct err *err)
+    MUST_CHECK;
 void house_documents_changed(void *house); /* vanish_options.changed */
 /* A fiber's function: kept answers made from text that a document does not have any more go. */
 SUSPENDS void house_changed_loop(void *house);
@@ -98,9 +111,10 @@ struct str forget_note(struct arena *arena, const struct forget_told *told);
 
 /* ---- what a process before us did not finish (forget_pending.c) ---- */
 SUSPENDS void house_finish_forgetting(struct house *house); /* once, before anybody is served */
-SUSPENDS void house_forget_loop(
-    void *
-        house); /* a fiber's function: what could not be finished then, and indexes that were being written anew */
+/* A fiber's function: what could not be finished then, indexes that were being written anew, and readings that
+ * outlasted an order. */
+SUSPENDS void house_forget_loop(void *house);
+SUSPENDS void house_held_look(struct house *house); /* have any of these ended? */
 
 /* ---- the files (forget_search.c) ---- */
 /* All files below `dir`, as deep as they lie; sockets and what goes meanwhile are passed over. Blocks. */
@@ -120,7 +134,9 @@ void receipt_write(const struct forget_order *order, const struct forget_told *t
 struct receipt {
     struct str text; /* trimmed: what is hashed */
     struct fingerprints prints;
-    bool pending; /* it says what is to go: somebody began */
+    bool pending;            /* it says what is to go: somebody began */
+    size_t held;             /* files that were still being read when it was made */
+    struct str held_unknown; /* why nobody knows whether any was; empty: it is known */
 };
 bool receipt_read(struct arena *arena, struct str text, struct receipt *out, struct err *err)
     MUST_CHECK;

@@ -11,7 +11,7 @@
 #define LOOK_ARENA  ((size_t)64 * MIB)
 
 bool house_stands(void *ctx, struct arena *arena, struct str sources, const struct principal *who,
-                  bool *out, struct err *err)
+                  enum made_from *out, struct err *err)
 {
     struct house *house = ctx;
 
@@ -40,11 +40,15 @@ static SUSPENDS bool look_at_page(struct house *house, struct str base, char las
         return false;
     for (size_t i = 0; i < count; i++) {
         int64_t some = 0;
-        bool stands;
+        enum made_from found;
 
-        if (!bases_stand(house->bases, arena, made[i].sources, NULL, &stands, err) ||
-            (!stands && !responses_drop(house->responses, made[i].id, &some, err)))
+        if (!bases_stand(house->bases, arena, made[i].sources, NULL, &found, err) ||
+            (found != MADE_STANDS && !responses_drop(house->responses, made[i].id, &some, err)))
             return false;
+        if (found == MADE_UNREADABLE)
+            log_warn("kept answer " STR_FMT " goes: what is written down of the documents it was "
+                     "made from is damaged",
+                     STR_ARG(made[i].id));
         *gone += some;
     }
     buf_init_fixed(&b, last, 63);

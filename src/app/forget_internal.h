@@ -27,6 +27,24 @@ bool forget_receipt(struct forgetting *f, struct err *err) MUST_CHECK; /* told->
 /* In the audit log, of what nobody called for: the end of an order that was cut off, what vanished. */
 SUSPENDS bool forget_record(struct forgetting *f, struct err *err) MUST_CHECK;
 
+SUSPENDS bool forget_note_down(struct house *house, struct str route, struct str note,
+                               struct err *err) MUST_CHECK;
+
+/* ---- what is still being read (forget_held.c) ---- */
+#define FORGOTTEN_DIR "forgotten" /* of the data directory */
+#define READING_END   ".reading"
+#define HELD_MARK     "still being read of " /* in the audit log, before a receipt's hash */
+/* Until nobody reads what lost its name, or the time is up: told->held. */
+SUSPENDS bool forget_wait(struct forgetting *f, struct err *err) MUST_CHECK;
+struct held {
+    struct str receipt; /* its SHA-256, in hexadecimal */
+    struct file_nameless *list;
+    size_t count;
+};
+void held_put(const struct held *held, struct buf *to);
+bool held_read(struct arena *arena, struct str text, struct held *out, struct err *err) MUST_CHECK;
+void held_put_files(struct json_writer *w, const struct file_nameless *list, size_t count);
+
 /* ---- files of the shelf (forget_files.c) ---- */
 /* told->files, of the documents that went: removed unless a base needs them; by a dry run only looked at. */
 SUSPENDS bool forget_files(struct forgetting *f, struct err *err) MUST_CHECK;
@@ -51,7 +69,9 @@ bool pending_read(struct arena *arena, struct str text, struct pending_order *ou
     MUST_CHECK;
 
 /* ---- parts of receipts, for both kinds (receipt.c) ---- */
-void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most);
+/* With their paths: what is only looked at. */
+void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most,
+                           bool paths);
 void receipt_put_prints(struct json_writer *w, const struct forget_told *told);
 bool receipt_read_documents(const struct json *j, struct arena *arena, struct forget_report *out,
                             struct err *err) MUST_CHECK;

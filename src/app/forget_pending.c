@@ -9,14 +9,14 @@
 #include "base/log.h"
 #include "sys/clock.h"
 
-#define FOLDER        "forgotten"
 #define PENDING       ".pending"
 #define RECEIPT       ".json"
 #define PENDING_MAX   (256 * MIB)
 #define ARENA         (2 * PENDING_MAX)
 #define RECEIPTS_KEPT 1000 /* the oldest go: the audit log keeps their hashes */
 #define NAMES_MAX     100000
-#define RETRY_EVERY   (30 * SECOND)
+#define LOOK_EVERY    (1 * SECOND)
+#define RETRY_EVERY   30 /* looks */
 
 /* ---- written ---- */
 
@@ -32,6 +32,7 @@ static void put_order(struct json_writer *w, const struct forgetting *f)
     reply_text(w, "tenant", o->tenant);
     reply_text(w, "file", o->file);
     reply_bool(w, "whole", o->whole);
+    reply_bool(w, "emptied", o->emptied);
     reply_bool(w, "keep_files", o->keep_files);
     reply_bool(w, "compact", o->compact);
     reply_bool(w, "unknown_too", o->unknown_too);
@@ -64,14 +65,14 @@ void pending_put(const struct forgetting *f, struct buf *to)
     put_order(&w, f);
     put_list(&w, "bases", f->bases, f->base_count);
     put_list(&w, "shelf", r->files, r->file_count);
-    receipt_put_documents(&w, r, SIZE_MAX);
+    receipt_put_documents(&w, r, SIZE_MAX, false);
     receipt_put_prints(&w, f->told);
     jw_object_end(&w);
 }
 
 static const char *folder_of(const struct house *house, struct arena *arena)
 {
-    return arena_fmt(arena, STR_FMT "/" FOLDER, STR_ARG(house->dir)).ptr;
+    return arena_fmt(arena, STR_FMT "/" FORGOTTEN_DIR, STR_ARG(house->dir)).ptr;
 }
 
 static const char *name_pending(struct forgetting *f, const char *folder)
@@ -140,7 +141,8 @@ bool pending_write_now(struct forgetting *f, struct err *err)
 
 struct ending {
     const char *folder, *pending, *receipt; /* receipt NULL: there was nothing */
-    struct str text;
+    const char *reading;                    /* NULL: nobody reads what went */
+    struct str text, held;
     bool ok;
     struct err err;
 };
@@ -175,6 +177,8 @@ static bool end_now(struct ending *e, struct err *err)
     if (e->receipt &&
         (!file_store(e->receipt, e->text, 0600, err) || !remove_oldest(e, arena, err)))
         return false;
+    if (e->reading && !file_store(e->reading, e->held, 0600, err))
+        return false;
     return file_remove(e->pending, err) && file_sync_dir(e->folder, err);
 }
 
@@ -183,6 +187,24 @@ static void run_end(void *arg)
     struct ending *e = arg;
 
     e->ok = end_now(e, &e->err);
+}
+
+/* Whoever finds it looks until the reading has ended, and says so in the log. */
+static bool name_reading(struct forgetting *f, size_t stem, struct ending *e, struct err *err)
+{
+    struct sha256 hash = sha256(f->told->receipt);
+    struct held held = {.list = f->told->held, .count = f->told->held_count};
+    struct buf hex, text;
+
+    if (!held.count)
+        return true;
+    buf_init(&hex, f->arena, 2 * SHA256_BYTES + 1);
+    buf_hex(&hex, hash.bytes, sizeof hash.bytes);
+    held.receipt = buf_view(&hex);
+    buf_init(&text, f->arena, RECEIPT_MAX);
+    held_put(&held, &text);
+    e->reading = arena_fmt(f->arena, "%.*s" READING_END, (int)stem, f->pending).ptr;
+    return (e->reading || err_arena(err, f->arena)) && buf_finish(&text, &e->held, err);
 }
 
 bool pending_end(struct forgetting *f, struct err *err)
@@ -194,8 +216,10 @@ bool pending_end(struct forgetting *f, struct err *err)
     e.text = arena_fmt(f->arena, STR_FMT "\n", STR_ARG(f->told->receipt));
     if (!e.folder || !e.receipt || !e.text.ptr)
         return err_arena(err, f->arena);
-    if (!pool_run(f->house->documents, run_end, &e, err))
+    if (!name_reading(f, stem, &e, err) || !pool_run(f->house->documents, run_end, &e, err))
         return false;
+    if (e.reading)
+        atomic_store(&f->house->reading, true);
     if (!e.ok)
         *err = e.err;
     return e.ok || err_wrap(err, "all is gone, but the receipt could not be kept");
@@ -256,7 +280,15 @@ static bool read_order(const struct json *j, struct arena *arena, struct pending
 
 static bool is_one_order(const struct forget_order *o)
 {
-    return !!o->document.len + !!o->person.len + !!o->file.len + !!o->vanished + o->whole == 1;
+    return !!o->document.len + !!o->person.len + !!o->file.len + !!o->vanished + o->whole +
+               o->emptied ==
+           1;
+}
+
+/* An order of before this could be said does not say it. */
+static bool read_emptied(const struct json *j, struct forget_order *o)
+{
+    return !json_path(j, "order.emptied") || read_bool(j, "emptied", &o->emptied);
 }
 
 /* They are the documents that were found. An order of before this could be said does not say it. */
@@ -290,13 +322,15 @@ bool pending_read(struct arena *arena, struct str text, struct pending_order *p,
     if (!receipt_read_documents(j, arena, r, err) ||
         !receipt_read_prints(j, arena, &r->prints, err))
         return false;
-    if (!read_order(j, arena, p) || !read_vanished(j, arena, p) || !is_one_order(&p->order) ||
-        !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
+    if (!read_order(j, arena, p) || !read_emptied(j, &p->order) || !read_vanished(j, arena, p) ||
+        !is_one_order(&p->order) || !read_list(j, arena, "bases", &p->f.bases, &p->f.base_count) ||
         !read_list(j, arena, "shelf", &r->files, &r->file_count) ||
-        ((p->order.whole || p->order.vanished) && p->f.base_count != 1))
+        ((p->order.whole || p->order.emptied || p->order.vanished) && p->f.base_count != 1))
         return err_set(err, ERR_INVALID, "it does not say what is to be forgotten");
     if (p->order.whole)
         p->told.base = p->f.bases[0];
+    if (p->order.emptied)
+        p->told.emptied = p->f.bases[0];
     return true;
 }
 
@@ -326,22 +360,26 @@ static void run_load(void *arg)
     l->ok = file_load(l->arena, l->path, PENDING_MAX, &l->text, &l->err);
 }
 
-bool forget_record(struct forgetting *f, struct err *err)
+bool forget_note_down(struct house *house, struct str route, struct str note, struct err *err)
 {
-    const struct principal *house CLEANUP(principal_release) =
-        accounts_local_admin(f->house->accounts);
+    const struct principal *who CLEANUP(principal_release) = accounts_local_admin(house->accounts);
     struct audit_record record = {.time = clock_wall(),
-                                  .key_id = house->key_id,
-                                  .tenant = house->tenant,
-                                  .route = STR("forget"),
+                                  .key_id = who->key_id,
+                                  .tenant = who->tenant,
+                                  .route = route,
                                   .outcome = STR("complete"),
                                   .tokens_in = -1,
                                   .tokens_out = -1,
                                   .tokens_cached = -1,
-                                  .note = forget_note(f->arena, f->told)};
+                                  .note = note};
     struct hold none = {0};
 
-    return accounts_record(f->house->accounts, &none, &record, err);
+    return accounts_record(house->accounts, &none, &record, err);
+}
+
+bool forget_record(struct forgetting *f, struct err *err)
+{
+    return forget_note_down(f->house, STR("forget"), forget_note(f->arena, f->told), err);
 }
 
 /* A run had written down what it was about to remove and did not: then nothing is to go. */
@@ -484,7 +522,13 @@ void house_forget_loop(void *arg)
 {
     struct err err = {0};
 
-    finish_compacting(arg);
-    while (fiber_sleep(RETRY_EVERY, &err))
-        house_finish_forgetting(arg);
+    struct house *house = arg;
+
+    atomic_store(&house->reading, true); /* what the last process left */
+    finish_compacting(house);
+    for (unsigned look = 1; fiber_sleep(LOOK_EVERY, &err); look++) {
+        house_held_look(house);
+        if (look % RETRY_EVERY == 0)
+            house_finish_forgetting(house);
+    }
 }

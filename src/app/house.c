@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "knowledge/pieces.h"
 #include "knowledge/shelf.h"
 #include "knowledge/sources.h"
 #include "models/responses_store.h"
@@ -89,6 +90,7 @@ static SUSPENDS void reload(struct house *house, const char *why)
         settings_need_restart(house->running, fresh, &restart);
         if (restart.len > 0)
             log_warn("settings that wait for a restart: " STR_FMT, STR_ARG(buf_view(&restart)));
+        house_check_names(house, fresh);
         log_info("settings taken over (%s)", why);
         if (house->settings != house->running)
             settings_free(&house->settings);
@@ -314,11 +316,16 @@ static bool open_knowledge(struct house *house, struct err *err)
                     .without_sandbox = house->settings->knowledge.sandbox != 0},
     };
 
+    house->forget_wait = house->settings->knowledge.forget_wait;
     house_embedder(house, &options.each.embedder);
     house_reranker(house, &options.each.reranker);
-    options.each.vanish = (struct vanish_options){house_vanish_begin, house_vanish_end,
-                                                  house_documents_changed, house};
+    options.each.vanish = (struct vanish_options){.begin = house_vanish_begin,
+                                                  .end = house_vanish_end,
+                                                  .forgotten = house_forgotten,
+                                                  .changed = house_documents_changed,
+                                                  .ctx = house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
+        !pieces_clean(house_path(house, "pieces"), err) ||
         !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);
@@ -457,6 +464,7 @@ static bool open_gateway(struct house *house, struct err *err)
     house->cursors = cursors_new(house->arena);
     if (!house->cursors)
         return err_arena(err, house->arena);
+    house_check_names(house, s);
     return publish(house, s, err) && gateway_new(&options, &house->gateway, err);
 }
 

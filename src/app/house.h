@@ -54,10 +54,13 @@ struct house {
     struct logins *logins;   /* NULL: nobody can log in */
     struct str origin; /* of browsers: "https://weir.example.com"; empty when nobody logs in */
     struct bases *bases;
-    atomic_int forgetting;       /* orders to forget something that are on their way */
-    atomic_bool changed;         /* documents have other bytes: house_changed_loop() has work */
-    atomic_bool attaching;       /* files are on their way into bases: v1_attach_loop() has work */
-    struct knowledge *knowledge; /* the default one of the bases */
+    atomic_int forgetting; /* orders to forget something that are on their way */
+    dur_ns forget_wait;    /* knowledge.forget_wait */
+    atomic_bool reading;   /* what was forgotten may be read still: house_held_look() has work */
+    atomic_bool changed;   /* documents have other bytes: house_changed_loop() has work */
+    atomic_bool attaching; /* files are on their way into bases: v1_attach_loop() has work */
+    _Atomic wall_ms file_expires; /* when the next file of /v1/files is due; 0: not looked yet */
+    struct knowledge *knowledge;  /* the default one of the bases */
     struct sources *sources;
     struct cache *cache;
     struct redis *redis;             /* NULL: none */
@@ -90,6 +93,8 @@ void house_put(struct house *house, struct house_config *made);
 void house_unmake(struct house_config *made);
 /* The same settings with what the store says now; under catalogue_hold(). */
 bool house_publish(struct house *house, struct err *err) MUST_CHECK;
+/* Warns of tenants and teams that the settings name and that are not there. */
+void house_check_names(struct house *house, const struct settings *settings);
 /* Read the settings again and take them over, or keep the old ones and say why in the log. */
 SUSPENDS void house_reload(struct house *house, const char *why);
 

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "app/admin.h"
+#include "app/v1.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/pages.h"
@@ -116,6 +117,7 @@ void observe_register(void)
     metrics_register(rows, ARRAY_LEN(rows));
     gateway_metrics_register();
     cache_metrics_register();
+    v1_expire_register();
     admin_register();
 }
 

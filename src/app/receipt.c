@@ -17,7 +17,8 @@ static void write_hex(struct json_writer *w, const char *key, const void *bytes,
     reply_text(w, key, buf_view(&b));
 }
 
-void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most)
+void receipt_put_documents(struct json_writer *w, const struct forget_report *report, size_t most,
+                           bool paths)
 {
     jw_key(w, "documents");
     jw_array(w);
@@ -26,6 +27,8 @@ void receipt_put_documents(struct json_writer *w, const struct forget_report *re
 
         jw_object(w);
         reply_text(w, "id", f->id);
+        if (paths)
+            reply_text(w, "path", f->path);
         reply_text(w, "base", f->base);
         reply_count(w, "version", (int64_t)f->version);
         reply_count(w, "bytes", (int64_t)f->bytes);
@@ -180,6 +183,30 @@ static void write_stores(struct json_writer *w, const struct forget_order *order
     jw_array_end(w);
 }
 
+/* How the name that was given was understood, and who brings back what it named. */
+static void write_match(struct json_writer *w, const struct forget_order *order,
+                        const struct forget_report *report)
+{
+    static const char *const names[] = {[MATCH_NONE] = "document", "document", "source", "folder"};
+    enum document_match match = MATCH_NONE;
+    int64_t there = 0, unknown = 0;
+
+    for (size_t i = 0; i < report->count; i++) {
+        match = MAX_OF(match, report->documents[i].how);
+        there += report->documents[i].source == SOURCE_HAS_IT;
+        unknown += report->documents[i].source == SOURCE_MAY_HAVE_IT;
+    }
+    if (order->document.len)
+        reply_text(w, "matched", str_from(names[match]));
+    if (!there && !unknown)
+        return;
+    jw_key(w, "at_source");
+    jw_object(w);
+    reply_count(w, "there", there);
+    reply_count(w, "not_known", unknown);
+    jw_object_end(w);
+}
+
 static void write_others(struct json_writer *w, const struct forget_told *told)
 {
     if (!told->other_count)
@@ -214,6 +241,12 @@ static void write_stays(struct json_writer *w, const struct forget_order *order,
     if (is_key)
         jw_cstr(w, "the key or person itself, with its name: revoke it, or remove its tenant or "
                    "team; bodies of end users whom its requests named go with them");
+    if (told->held_count)
+        jw_cstr(w, "the files of still_read, which have no name any more: somebody is reading "
+                   "them, and their bytes go when that reading ends; the audit log will say so");
+    if (told->held_unknown.len)
+        jw_cstr(w, "what was being read while it went, if anything, until that reading ends: it "
+                   "could not be looked at, see still_read_unknown");
     if (told->other_count)
         jw_cstr(w, "documents, uploads, files, sealed bodies and logs of the instances in "
                    "not_covered: each has its own; ask each of them too");
@@ -243,12 +276,15 @@ void receipt_write(const struct forget_order *order, const struct forget_told *t
         reply_text(&w, "person", told->subject);
     if (order->whole)
         reply_text(&w, "base", told->base);
+    if (order->emptied)
+        reply_text(&w, "emptied", told->emptied);
     if (told->vanished)
         reply_bool(&w, "gone_from_source", true);
     if (told->resumed)
         reply_bool(&w, "resumed", true);
     write_removed(&w, order, told);
-    receipt_put_documents(&w, report, FORGET_DOCUMENTS_MAX);
+    receipt_put_documents(&w, report, FORGET_DOCUMENTS_MAX, order->dry_run);
+    write_match(&w, order, report);
     if (report->count > FORGET_DOCUMENTS_MAX)
         reply_count(&w, "documents_not_listed", (int64_t)(report->count - FORGET_DOCUMENTS_MAX));
     write_shelf(&w, told);
@@ -259,8 +295,13 @@ void receipt_write(const struct forget_order *order, const struct forget_told *t
     write_files(&w, "after", report->after, report->after_count);
     jw_object_end(&w);
     receipt_put_prints(&w, told);
-    if (!order->dry_run)
+    if (!order->dry_run) {
         write_search(&w, &told->search);
+        jw_key(&w, "still_read");
+        held_put_files(&w, told->held, told->held_count);
+    }
+    if (told->held_unknown.len)
+        reply_text(&w, "still_read_unknown", told->held_unknown);
     write_others(&w, told);
     write_stays(&w, order, told);
     jw_object_end(&w);
@@ -376,6 +417,10 @@ bool receipt_read(struct arena *arena, struct str text, struct receipt *out, str
         return err_set(err, ERR_INVALID, "it is not a receipt that this Weir can read");
     if (json_bool(j, json_path(j, "dry_run"), &dry_run) && dry_run)
         return err_set(err, ERR_INVALID, "it is of a dry run: nothing was removed");
+    r.held = json_count(j, json_path(j, "still_read"));
+    if (json_path(j, "still_read_unknown") &&
+        !json_str(j, json_path(j, "still_read_unknown"), arena, &r.held_unknown))
+        return err_set(err, ERR_INVALID, "it is not a receipt that this Weir can read");
     if (json_bool(j, json_path(j, "pending"), &r.pending) && !r.pending)
         return err_set(err, ERR_INVALID, "it is not a receipt that this Weir can read");
     if (!receipt_read_prints(j, arena, &r.prints, err))

@@ -12,6 +12,7 @@
 
 struct receiving {
     struct admin_call *call;
+    const char *field; /* of the form, that is the file */
     struct received got;
     struct file *file;
     uint64_t bytes_max;
@@ -53,8 +54,9 @@ static bool begin_part(struct receiving *r, const struct multipart_part *part, s
     struct form_field *field = &r->got.fields[r->got.field_count];
 
     if (part->filename.ptr) {
-        if (!str_eq(part->name, STR("file")) || r->got.file)
-            return err_set(err, ERR_INVALID, "the form: expected one file, in the field \"file\"");
+        if (!str_eq(part->name, str_from(r->field)) || r->got.file)
+            return err_set(err, ERR_INVALID, "the form: expected one file, in the field \"%s\"",
+                           r->field);
         r->got.name = part->filename;
         r->in_file = true;
         return open_file(r, err);
@@ -149,8 +151,15 @@ static SUSPENDS bool receive_plain(struct receiving *r, struct err *err)
 
 bool receive_file(struct admin_call *call, struct received *out, struct err *err)
 {
+    return receive_named(call, "file", out, err);
+}
+
+bool receive_named(struct admin_call *call, const char *field, struct received *out,
+                   struct err *err)
+{
     struct str type = http_field(&http_head(call->http)->fields, STR("content-type"));
     struct receiving r = {.call = call,
+                          .field = field,
                           .bytes_max = (uint64_t)call->house->running->knowledge.file_bytes};
     bool is_form = str_eq_nocase(str_trim(str_slice(type, 0, str_find_char(type, ';'))),
                                  STR("multipart/form-data"));
@@ -160,7 +169,7 @@ bool receive_file(struct admin_call *call, struct received *out, struct err *err
     if (!ok && err->code == ERR_TIMEOUT)
         call->status = 408;
     if (ok && !r.got.file)
-        ok = err_set(err, ERR_INVALID, "the form: expected a file in the field \"file\"");
+        ok = err_set(err, ERR_INVALID, "the form: expected a file in the field \"%s\"", field);
     if (ok && r.got.bytes == 0)
         ok = err_set(err, ERR_INVALID, "the file is empty");
     if (!ok) {

@@ -25,6 +25,9 @@ struct received {
 /* The body of the call. A form has one part with a file name, called `file`. */
 SUSPENDS bool receive_file(struct admin_call *call, struct received *out, struct err *err)
     MUST_CHECK;
+/* The same, in a field of another name. */
+SUSPENDS bool receive_named(struct admin_call *call, const char *field, struct received *out,
+                            struct err *err) MUST_CHECK;
 void received_drop(struct received *received); /* CLEANUP-able */
 /* STR_NONE: not given. */
 struct str received_field(const struct received *received, const char *name);

@@ -60,6 +60,7 @@ const struct admin_part *const admin_parts[] = {
     &admin_upload_part,    &admin_knowledge_part, &admin_pages_part,    &admin_forget_part,
     &admin_audit_part,     &admin_traces_part,    &admin_problems_part, &admin_openapi_part,
     &admin_instances_part, &v1_files_part,        &v1_stores_part,      &v1_store_files_part,
+    &v1_uploads_part,
 };
 const size_t admin_part_count = ARRAY_LEN(admin_parts);
 
@@ -116,7 +117,8 @@ static const struct admin_route *find_admin(struct str method, struct str path,
 static bool is_framed(struct str path)
 {
     return str_starts(path, STR("/api/")) || str_starts(path, STR("/documents/")) ||
-           str_starts(path, STR("/v1/files")) || str_starts(path, STR("/v1/vector_stores"));
+           str_starts(path, STR("/v1/files")) || str_starts(path, STR("/v1/uploads")) ||
+           str_starts(path, STR("/v1/vector_stores"));
 }
 
 /* Read by people and administrators, not by clients of models: a problem, in no dialect. */
@@ -156,19 +158,15 @@ void routes_handle(struct http_exchange *x, void *ctx)
     struct buf methods;
 
     buf_init(&methods, http_arena(x), 200);
-    if (is_framed(head->path)) {
-        const struct admin_route *route = find_admin(head->method, head->path, values, &methods);
-
-        if (route)
-            admin_handle(x, house, route, values);
-        else
-            refuse(x, house, &methods);
-        return;
-    }
     const struct client_route *route = find(head->method, head->path, &methods);
+    const struct admin_route *framed = NULL;
 
+    if (!route && is_framed(head->path)) /* no path is in both tables */
+        framed = find_admin(head->method, head->path, values, &methods);
     if (route)
         route->run(x, house);
+    else if (framed)
+        admin_handle(x, house, framed, values);
     else
         refuse(x, house, &methods);
 }

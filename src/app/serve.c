@@ -263,6 +263,7 @@ static bool start_background(struct scope *scope, struct house *house, struct er
            scope_spawn(scope, telemetry_loop, house->telemetry, err) &&
            scope_spawn(scope, observe_house, house, err) &&
            scope_spawn(scope, v1_attach_loop, house, err) &&
+           scope_spawn(scope, v1_expire_loop, house, err) &&
            scope_spawn(scope, house_changed_loop, house, err) &&
            scope_spawn(scope, house_forget_loop, house, err);
 }

@@ -124,7 +124,7 @@ struct settings {
         int64_t bases, uploads, file_bytes, files;
         int64_t threads, queue;
         int64_t batch_files, batch_bytes;
-        dur_ns batch_time;
+        dur_ns batch_time, forget_wait;
         int64_t readers, reader_memory, reader_output;
         dur_ns reader_time;
         int sandbox;     /* 0: required, 1: where the kernel has one */
@@ -164,7 +164,7 @@ struct settings {
     } login;
     struct issuer_settings *issuers;
     size_t issuer_count;
-    struct origin *origins; /* who said what: settings_show() */
+    struct setting_origin *origins; /* who said what: settings_show() */
     size_t origin_count;
 };
 
@@ -183,6 +183,11 @@ struct settings_problems {
  * NAME=VALUE, as environ. False: problems says why, all of it; *out is untouched. */
 bool settings_read(const char *file, const char *const *environment,
                    struct settings_problems *problems, struct settings **out) MUST_CHECK;
+/* The same for a command, which needs to know where the data are and may run where the daemon's secrets are not: what
+ * env:NAME and file:PATH name is not looked at, "unread" stands for it. True with problems, too, of other sections. */
+bool settings_read_but_secrets(const char *file, const char *const *environment,
+                               struct settings_problems *problems, struct settings **out)
+    MUST_CHECK;
 /* The same from text: for tests and fuzzing; nothing outside is read but files named by secrets. */
 bool settings_read_text(struct str text, const char *name, const char *const *environment,
                         struct settings_problems *problems, struct settings **out) MUST_CHECK;
@@ -198,6 +203,8 @@ bool settings_source(const struct source_settings *row, struct arena *arena,
                      struct source_spec *out, struct err *err) MUST_CHECK;
 bool settings_source_check(const struct source_settings *row, struct arena *arena, struct err *err)
     MUST_CHECK;
+/* "weir.yaml:3:5" or "WEIR_SERVER_LISTEN": who says the value at "routes.0.use"; empty: a default. */
+struct str settings_where(const struct settings *settings, const char *path);
 void settings_free(struct settings **settings);
 void settings_problems_free(struct settings_problems *problems);
 

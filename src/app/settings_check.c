@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/audit_body.h"
 #include "app/settings_internal.h"
 
 /* The section, the item or the value itself, as far as the path goes, was read without a problem. */
@@ -33,7 +34,7 @@ static bool is_row(const struct section *section, struct str name)
     return false;
 }
 
-static const struct section *section_named(const char *name)
+const struct section *settings_section(const char *name)
 {
     for (size_t i = 0; i < settings_section_count; i++)
         if (strcmp(settings_sections[i].name, name) == 0)
@@ -59,33 +60,59 @@ static bool item_has_stranger(const struct reading *r, const struct section *sec
     return false;
 }
 
+size_t settings_items(const struct settings *settings, const struct section *section)
+{
+    const char *base = (const char *)settings;
+
+    return section->item_size ? *(const size_t *)(const void *)(base + section->items_count_offset)
+                              : 1;
+}
+
+struct str settings_where(const struct settings *settings, const char *path)
+{
+    for (size_t i = 0; i < settings->origin_count; i++)
+        if (str_eq(settings->origins[i].path, str_from(path)))
+            return settings->origins[i].where;
+    return STR_NONE;
+}
+
+bool settings_said(const struct reading *r, const char *path)
+{
+    return settings_where(r->settings, path).len > 0;
+}
+
+/* A text that was said may be empty; of a choice its first word is as good as none. */
+static bool is_given(const struct reading *r, const struct setting *row, const char *item,
+                     const char *path)
+{
+    if (row->type == SET_CHOICE)
+        return settings_said(r, path);
+    return ((const struct str *)(const void *)(item + row->offset))->len > 0;
+}
+
 static void check_required(struct reading *r, const struct section *section)
 {
-    char *base = (char *)r->settings;
-    char *items = *(char **)(void *)(base + section->items_offset);
-    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
+    const char *base = (const char *)r->settings;
+    const char *items = *(char *const *)(const void *)(base + section->items_offset);
+    size_t count = settings_items(r->settings, section);
+    char path[SETTING_PATH_MAX];
 
     for (size_t item = 0; item < count; item++)
         for (size_t i = 0; i < section->count; i++) {
-            char path[SETTING_PATH_MAX];
-            const struct str *value =
-                (const struct str *)(void *)(items + item * section->item_size +
-                                             section->rows[i].offset);
+            const struct setting *row = &section->rows[i];
 
-            if (section->rows[i].fallback || value->len > 0 ||
-                item_has_stranger(r, section, (long)item))
-                continue;
-            setting_path(path, section, (long)item, str_from(section->rows[i].name));
-            must(r, false, path, "must be given");
+            setting_path(path, section, (long)item, str_from(row->name));
+            if (!row->fallback && !is_given(r, row, items + item * section->item_size, path) &&
+                !item_has_stranger(r, section, (long)item))
+                must(r, false, path, "must be given");
         }
 }
 
 /* Every name of the list is known, so that one which is not found there is wrong. */
 static bool names_known(const struct reading *r, const char *list)
 {
-    const struct section *section = section_named(list);
-    char *base = (char *)r->settings;
-    size_t count = *(size_t *)(void *)(base + section->items_count_offset);
+    const struct section *section = settings_section(list);
+    size_t count = settings_items(r->settings, section);
 
     for (size_t i = 0; i < r->wrong_count; i++)
         if (str_eq(r->wrong[i], str_from(list)))
@@ -125,17 +152,17 @@ static void check_names(struct reading *r)
     for (size_t i = 0; i < s->provider_count; i++)
         for (size_t j = 0; j < i; j++)
             if (str_eq(s->providers[i].name, s->providers[j].name)) {
-                setting_path(path, section_named("providers"), (long)i, STR("name"));
+                setting_path(path, settings_section("providers"), (long)i, STR("name"));
                 must(r, false, path, "another provider has this name");
             }
     for (size_t i = 0; i < s->model_count; i++) {
-        setting_path(path, section_named("models"), (long)i, STR("name"));
+        setting_path(path, settings_section("models"), (long)i, STR("name"));
         for (size_t j = 0; j < i; j++)
             must(r, !str_eq(s->models[i].name, s->models[j].name), path,
                  "another model has this name");
         must(r, !str_eq(s->models[i].name, s->knowledge.model), path,
              "knowledge.model has this name: rename one of them");
-        setting_path(path, section_named("models"), (long)i, STR("provider"));
+        setting_path(path, settings_section("models"), (long)i, STR("provider"));
         must(r, !providers || has_provider(s, s->models[i].provider), path,
              "no provider has this name");
     }
@@ -289,6 +316,35 @@ static void check_candidates(struct reading *r, struct str use, const char *path
                           " one back");
 }
 
+/* Whether this model of the file may do it; one that does not say what it can was perhaps measured. */
+static bool may_do(const struct settings *s, struct str name, uint32_t needs)
+{
+    struct err ignored = {0};
+    uint32_t can;
+
+    for (size_t i = 0; i < s->model_count; i++)
+        if (str_eq(s->models[i].name, name))
+            return s->models[i].abilities.len == 0 ||
+                   !abilities_parse(s->models[i].abilities, &can, &ignored) || (needs & ~can) == 0;
+    return true; /* added beside the file, or missed already */
+}
+
+/* The same is refused at the start and at each reload, without a line of the file. */
+static void check_needs(struct reading *r, const struct route_settings *row, const char *path)
+{
+    struct str group, item;
+    struct err ignored = {0};
+    uint32_t needs;
+
+    if (!abilities_parse(row->needs, &needs, &ignored) || !needs)
+        return;
+    for (struct str groups = row->use; str_split(&groups, '>', &group);)
+        for (struct str rest = group; str_split(&rest, ',', &item);)
+            if (may_do(r->settings, str_trim(str_slice(item, 0, str_find_char(item, '*'))), needs))
+                return;
+    settings_wrong(r, path, "none of its candidates is in service and can do what it needs");
+}
+
 static void check_routes(struct reading *r)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
@@ -303,13 +359,16 @@ static void check_routes(struct reading *r)
         return;
     }
     for (size_t i = 0; i < r->settings->route_count; i++) {
-        setting_path(path, section_named("routes"), (long)i, STR_NONE);
+        setting_path(path, settings_section("routes"), (long)i, STR_NONE);
         if (!sound(r, path))
             continue;
         if (!route_text_check(arena, &rows[i], &err))
             settings_wrong(r, path, err.text);
         else if (models)
             check_candidates(r, rows[i].use, path);
+        setting_path(path, settings_section("routes"), (long)i, STR("needs"));
+        if (models && sound(r, path))
+            check_needs(r, &r->settings->routes[i], path);
     }
     if (sound(r, "routes") &&
         !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
@@ -359,13 +418,40 @@ static void check_sources(struct reading *r)
         char path[SETTING_PATH_MAX];
         struct err err = {0};
 
-        setting_path(path, section_named("sources"), (long)i, STR_NONE);
+        setting_path(path, settings_section("sources"), (long)i, STR_NONE);
         if (sound(r, path) && !settings_source_check(&r->settings->sources[i], arena, &err))
             settings_wrong(r, path, err.text);
-        setting_path(path, section_named("sources"), (long)i, STR("name"));
+        setting_path(path, settings_section("sources"), (long)i, STR("name"));
         for (size_t j = 0; j < i; j++)
             must(r, !str_eq(r->settings->sources[i].name, r->settings->sources[j].name), path,
                  "another source has this name");
+    }
+}
+
+static void check_sealing(struct reading *r)
+{
+    const char *what = "sealed needs audit.master_key";
+    struct settings *s = r->settings;
+    char path[SETTING_PATH_MAX];
+
+    if (!secret_is_empty(&s->audit.master_key) || !sound(r, "audit.master_key"))
+        return;
+    must(r, s->audit.bodies != BODIES_SEALED, "audit.bodies", what);
+    for (size_t i = 0; i < s->audit_tenant_count; i++) {
+        setting_path(path, settings_section("audit_tenants"), (long)i, STR("bodies"));
+        must(r, s->audit_tenants[i].bodies != BODIES_SEALED, path, what);
+    }
+}
+
+static void check_logins(struct reading *r)
+{
+    struct settings *s = r->settings;
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < s->issuer_count; i++) {
+        setting_path(path, settings_section("issuers"), (long)i, STR("client_id"));
+        must(r, s->issuers[i].client_id.len == 0 || s->login.url.len > 0, path,
+             "needs login.url, where browsers reach this Weir");
     }
 }
 
@@ -395,6 +481,10 @@ void settings_check(struct reading *r)
              has_model(s, s->knowledge.reranker),
          "knowledge.reranker", "expected \"none\" or the name of one of `models`");
     check_sources(r);
+    check_sealing(r);
+    check_logins(r);
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
+    if (!r->failed)
+        settings_check_idle(r);
 }

@@ -44,7 +44,7 @@ struct section {
 extern const struct section settings_sections[];
 extern const size_t settings_section_count;
 
-struct origin {
+struct setting_origin {
     struct str path;   /* "server.listen", "providers.0.url" */
     struct str source; /* "weir.yaml:3", "WEIR_SERVER_LISTEN" */
     struct str where;  /* the same with the column, for problems found later */
@@ -61,7 +61,8 @@ struct reading {
     struct str wrong[SETTINGS_PROBLEMS_MAX]; /* paths of the problems so far */
     size_t wrong_count;
     bool failed;
-    bool unreadable; /* the file, as a whole: what it would have said is not known */
+    bool secrets_unread; /* what env:NAME and file:PATH name is not looked at */
+    bool unreadable;     /* the file, as a whole: what it would have said is not known */
 };
 
 #define SETTING_PATH_MAX 128
@@ -73,6 +74,12 @@ void settings_wrong(struct reading *r, const char *path, const char *what);
 void settings_doubtful(struct reading *r, const char *path, const char *what); /* a warning */
 /* What must fit together. Rules about values that were already wrong stay silent: one mistake, one problem. */
 void settings_check(struct reading *r);
+/* What is said and cannot do anything: warnings. */
+void settings_check_idle(struct reading *r);
+bool settings_said(const struct reading *r, const char *path); /* by the file or a variable */
+const struct section *settings_section(const char *name);
+size_t settings_items(const struct settings *settings,
+                      const struct section *section); /* 1: no list */
 
 const char *setting_expects(const struct setting *row,
                             char out[160]); /* "a duration such as 10s, 1ms to 24h" */

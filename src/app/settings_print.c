@@ -143,7 +143,7 @@ const char *setting_expects(const struct setting *row, char out[160])
 
 /* ---- weir config show ---- */
 
-static const struct origin *origin_of(const struct settings *s, struct str path)
+static const struct setting_origin *origin_of(const struct settings *s, struct str path)
 {
     for (size_t i = s->origin_count; i > 0; i--)
         if (str_eq(s->origins[i - 1].path, path))
@@ -156,7 +156,7 @@ static void show_row(const struct settings *s, const struct setting *row, const 
 {
     char text[1024];
     struct buf value;
-    const struct origin *origin = origin_of(s, path);
+    const struct setting_origin *origin = origin_of(s, path);
 
     buf_init_fixed(&value, text, sizeof text);
     if (row->type == SET_SECRET && origin)

@@ -44,7 +44,7 @@ static struct str place_text(struct reading *r, struct place at)
                      at.at_key ? at.yaml->key_column : at.yaml->column);
 }
 
-static const struct origin *origin_below(const struct settings *s, struct str path)
+static const struct setting_origin *origin_below(const struct settings *s, struct str path)
 {
     for (size_t i = 0; s && i < s->origin_count; i++)
         if (str_starts(s->origins[i].path, path))
@@ -56,7 +56,7 @@ static const struct origin *origin_below(const struct settings *s, struct str pa
 static struct str place_of(struct reading *r, struct str path)
 {
     const struct settings *s = r->settings;
-    const struct origin *near;
+    const struct setting_origin *near;
 
     for (size_t i = s ? s->origin_count : 0; i > 0; i--)
         if (str_eq(s->origins[i - 1].path, path))
@@ -112,7 +112,7 @@ static void keep_origin(struct reading *r, const char *path, struct place from,
     struct str source =
         from.variable ? arena_fmt(s->arena, "%s", from.variable)
                       : arena_fmt(s->arena, "%s:%d", r->file, from.yaml ? from.yaml->line : 0);
-    s->origins[s->origin_count++] = (struct origin){
+    s->origins[s->origin_count++] = (struct setting_origin){
         .path = arena_fmt(s->arena, "%s", path),
         .source = source,
         .where = arena_str(s->arena, place_text(r, from)),
@@ -167,9 +167,23 @@ static size_t distance(struct str a, struct str b)
     return row[b.len];
 }
 
+/* "input_price" and "price_input". */
+static bool same_words(struct str a, struct str b)
+{
+    struct str word, other;
+    bool same = a.len == b.len;
+
+    for (struct str rest = a; same && str_split(&rest, '_', &word);) {
+        same = false;
+        for (struct str those = b; !same && str_split(&those, '_', &other);)
+            same = str_eq(word, other);
+    }
+    return same;
+}
+
 static void consider(struct str wrong, const char *name, size_t *best, const char **out)
 {
-    size_t d = distance(wrong, str_from(name));
+    size_t d = same_words(wrong, str_from(name)) ? 0 : distance(wrong, str_from(name));
 
     if (d < *best) {
         *best = d;
@@ -496,6 +510,17 @@ static bool begin(struct reading *r)
     return true;
 }
 
+/* Where the data are is known all the same: no mistake is there, nor of a whole section, which could be that one. */
+static bool place_is_known(const struct reading *r)
+{
+    bool known = !r->unreadable && r->wrong_count < SETTINGS_PROBLEMS_MAX;
+
+    for (size_t i = 0; known && i < r->wrong_count; i++)
+        known = !str_starts(r->wrong[i], STR("data.")) &&
+                str_find_char(r->wrong[i], '.') < r->wrong[i].len;
+    return known;
+}
+
 static bool finish(struct reading *r, struct settings **out)
 {
     if (!r->settings)
@@ -503,7 +528,7 @@ static bool finish(struct reading *r, struct settings **out)
     read_environment(r);
     settings_check(r);
     warn_of_strangers(r);
-    if (r->failed) {
+    if (r->failed && !(r->secrets_unread && place_is_known(r))) {
         settings_free(&r->settings);
         return false;
     }
@@ -523,30 +548,47 @@ bool settings_read_text(struct str text, const char *name, const char *const *en
     return finish(&r, out);
 }
 
-bool settings_read(const char *file, const char *const *environment,
-                   struct settings_problems *problems, struct settings **out)
+static bool read_settings(struct reading *r, bool named, struct settings **out)
 {
-    struct reading r = {
-        .problems = problems, .environment = environment, .file = file ? file : SETTINGS_FILE};
     struct arena *scratch CLEANUP(arena_end) = arena_new(4 * MIB);
     struct file_info info;
     struct str text = STR_NONE;
     struct err err = {0};
 
-    if (!scratch || !begin(&r))
-        return finish(&r, out);
-    bool found = file_stat(r.file, &info, &err);
+    if (!scratch || !begin(r))
+        return finish(r, out);
+    bool found = file_stat(r->file, &info, &err);
 
-    if (!found && !file && err.code == ERR_NOT_FOUND)
-        return finish(&r, out);
-    if (!found || !file_load(scratch, r.file, YAML_BYTES_MAX, &text, &err)) {
-        r.unreadable = true;
-        problem(&r, (struct place){0}, "", err.text);
+    if (!found && !named && err.code == ERR_NOT_FOUND)
+        return finish(r, out);
+    if (!found || !file_load(scratch, r->file, YAML_BYTES_MAX, &text, &err)) {
+        r->unreadable = true;
+        problem(r, (struct place){0}, "", err.text);
     } else {
-        r.settings->file = arena_fmt(r.settings->arena, "%s", r.file);
-        read_file_text(&r, text);
+        r->settings->file = arena_fmt(r->settings->arena, "%s", r->file);
+        read_file_text(r, text);
     }
-    return finish(&r, out);
+    return finish(r, out);
+}
+
+bool settings_read(const char *file, const char *const *environment,
+                   struct settings_problems *problems, struct settings **out)
+{
+    struct reading r = {
+        .problems = problems, .environment = environment, .file = file ? file : SETTINGS_FILE};
+
+    return read_settings(&r, file, out);
+}
+
+bool settings_read_but_secrets(const char *file, const char *const *environment,
+                               struct settings_problems *problems, struct settings **out)
+{
+    struct reading r = {.problems = problems,
+                        .environment = environment,
+                        .file = file ? file : SETTINGS_FILE,
+                        .secrets_unread = true};
+
+    return read_settings(&r, file, out);
 }
 
 static void wipe_provider(struct provider_settings *p)

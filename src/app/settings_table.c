@@ -219,6 +219,10 @@ static const struct setting knowledge_rows[] = {
      "The same, in bytes of files."},
     {"batch_time", SET_DURATION, AT(knowledge.batch_time), "5s", MS(10), S(600), NULL, true,
      "The same, in time: how long somebody who labels or forgets a document may have to wait."},
+    {"forget_wait", SET_DURATION, AT(knowledge.forget_wait), "10s", 0, S(600), NULL, true,
+     "How long forgetting waits for those who are reading what goes: searches, answers, vectors in "
+     "the making. Above it the receipt says what is still being read, and the audit log when that "
+     "has ended. 0s: it does not wait."},
     {"threads", SET_COUNT, AT(knowledge.threads), "2", 1, 64, NULL, true,
      "Threads that search and answer, and as many analyse the texts of a run. Runs have one of "
      "their "

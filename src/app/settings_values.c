@@ -116,13 +116,15 @@ static bool read_secret(struct reading *r, struct str text, struct secret *out, 
     secret_wipe(out);
     if (text.len == 0)
         return true;
-    if (str_starts(text, STR("env:")) && text.len > 4)
-        return load_secret(r, str_slice(text, 4, text.len), false, out, err);
-    if (str_starts(text, STR("file:")) && text.len > 5)
-        return load_secret(r, str_slice(text, 5, text.len), true, out, err);
-    return err_set(
-        err, ERR_INVALID,
-        "expected env:NAME or file:PATH; a secret may not stand in the settings themselves");
+    bool in_variable = str_starts(text, STR("env:")) && text.len > 4;
+    bool in_file = str_starts(text, STR("file:")) && text.len > 5;
+    if (!in_variable && !in_file)
+        return err_set(
+            err, ERR_INVALID,
+            "expected env:NAME or file:PATH; a secret may not stand in the settings themselves");
+    if (r->secrets_unread)
+        return set_secret(out, STR("unread"), err);
+    return load_secret(r, str_slice(text, in_file ? 5 : 4, text.len), in_file, out, err);
 }
 
 static bool expected(const struct setting *row, struct str found, struct err *err)

@@ -2,10 +2,15 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "knowledge/metadata.h"
 
-#define LIMIT_DEFAULT 20
-#define SHELF         "files"
+#define LIMIT_DEFAULT  20
+#define SHELF          "files"
+/* Of metadata and attributes, as the dialect bounds them. */
+#define PAIRS_MAX      16
+#define PAIR_KEY_MAX   64
+#define PAIR_VALUE_MAX 512
 
 /* ---- on the pool ---- */
 
@@ -38,16 +43,26 @@ const char *v1_shelf(struct admin_call *call)
 
 /* ---- lists ---- */
 
-const struct schema_field v1_list_query[] = {
-    {"after", FIELD_TEXT, FIELD_OPTIONAL, "The id behind which the page begins.", 0, 100, NULL,
-     NULL},
-    {"before", FIELD_TEXT, FIELD_OPTIONAL, "The id before which it ends.", 0, 100, NULL, NULL},
-    {"limit", FIELD_COUNT, FIELD_OPTIONAL, "20 when not said.", 1, 10000, NULL, NULL},
-    {"order", FIELD_CHOICE, FIELD_OPTIONAL, "By when they were made; desc when not said.", 0, 0,
-     "asc|desc", NULL},
+#define LIST_QUERY                                                                                  \
+    {"after", FIELD_TEXT, FIELD_OPTIONAL, "The id behind which the page begins.",                   \
+     0,       100,        NULL,           NULL},                                                    \
+        {"before", FIELD_TEXT, FIELD_OPTIONAL, "The id before which it ends.", 0, 100, NULL, NULL}, \
+        {"limit", FIELD_COUNT, FIELD_OPTIONAL, "20 when not said.", 1, 10000, NULL, NULL},          \
+    {                                                                                               \
+        "order", FIELD_CHOICE, FIELD_OPTIONAL, "By when they were made; desc when not said.", 0,    \
+            0, "asc|desc", NULL                                                                     \
+    }
+
+const struct schema_field v1_list_query[] = {LIST_QUERY, {0}};
+const struct schema_field v1_files_query[] = {
+    LIST_QUERY,
+    {"purpose", FIELD_TEXT, FIELD_OPTIONAL, "Files for this purpose.", 0, 100, NULL, NULL},
+    {0},
+};
+const struct schema_field v1_store_files_query[] = {
+    LIST_QUERY,
     {"filter", FIELD_CHOICE, FIELD_OPTIONAL, "Files in this state.", 0, 0,
      "in_progress|completed|failed|cancelled", NULL},
-    {"purpose", FIELD_TEXT, FIELD_OPTIONAL, "Files for this purpose.", 0, 100, NULL, NULL},
     {0},
 };
 
@@ -236,24 +251,173 @@ bool v1_forget(struct admin_call *call, const struct forget_order *order, struct
 
 /* ---- bodies ---- */
 
-bool v1_check_strategy(struct admin_call *call, struct err *err)
+static bool is_none(const struct json *j, json_ref v)
+{
+    return !v || json_kind(j, v) == JSON_NULL;
+}
+
+/* Members of an object that are not among the names: the first of them is named. */
+static bool knows_members(const struct json *j, json_ref object, const char *field,
+                          const char *const *names, struct err *err)
+{
+    for (json_ref m = json_first(j, object); m; m = json_next(j, m)) {
+        struct str key = json_key_raw(j, m);
+        size_t i = 0;
+
+        while (names[i] && !str_eq(key, str_from(names[i])))
+            i++;
+        if (!names[i])
+            return err_set(err, ERR_INVALID, "%s." STR_FMT ": not known", field,
+                           STR_ARG(str_slice(key, 0, 40)));
+    }
+    return true;
+}
+
+bool v1_expires_after(struct admin_call *call, struct v1_expiry *out, struct err *err)
+{
+    static const char *const members[] = {"anchor", "days", NULL};
+    const struct json *j = call->body;
+    json_ref v = json_get(j, json_root(j), STR("expires_after"));
+    struct str anchor;
+    int64_t days = 0;
+
+    *out = (struct v1_expiry){.said = v != 0};
+    if (is_none(j, v))
+        return true;
+    if (json_kind(j, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID,
+                       "expires_after: expected {\"anchor\": \"last_active_at\", \"days\": N}");
+    if (!knows_members(j, v, "expires_after", members, err))
+        return false;
+    if (!json_str(j, json_get(j, v, STR("anchor")), call->arena, &anchor) ||
+        !str_eq(anchor, STR("last_active_at")))
+        return err_set(err, ERR_INVALID, "expires_after.anchor: expected \"last_active_at\"");
+    if (!json_i64(j, json_get(j, v, STR("days")), &days) || days < 1 || days > BASE_DAYS_MAX)
+        return err_set(err, ERR_INVALID, "expires_after.days: expected a whole number from 1 to %u",
+                       BASE_DAYS_MAX);
+    out->days = (uint32_t)days;
+    return true;
+}
+
+/* Characters, as the dialect counts them. */
+static bool is_within(const struct json *j, json_ref v, struct arena *arena, size_t most)
+{
+    struct str text;
+
+    return json_str(j, v, arena, &text) && utf8_count(text) <= most;
+}
+
+/* With its escapes as what they stand for. */
+static bool read_key(const struct json *j, json_ref member, struct arena *arena, struct str *out,
+                     struct err *err)
+{
+    struct str text;
+
+    *out = json_key_raw(j, member);
+    if (str_find_char(*out, '\\') == out->len)
+        return true;
+    text = arena_fmt(arena, "\"" STR_FMT "\"", STR_ARG(*out));
+    struct json *key = text.ptr ? json_parse(arena, text, err) : NULL;
+    return key ? json_str(key, json_root(key), arena, out) || err_arena(err, arena)
+               : err->code == ERR_NONE && err_arena(err, arena);
+}
+
+static bool check_pairs(struct admin_call *call, const struct json *j, json_ref object,
+                        const char *field, struct err *err)
+{
+    if (json_count(j, object) > PAIRS_MAX)
+        return err_set(err, ERR_INVALID, "%s: more than %d pairs", field, PAIRS_MAX);
+    for (json_ref m = json_first(j, object); m; m = json_next(j, m)) {
+        struct str key;
+
+        if (!read_key(j, m, call->arena, &key, err))
+            return false;
+        if (key.len == 0 || utf8_count(key) > PAIR_KEY_MAX)
+            return err_set(err, ERR_INVALID, "%s: a key of %zu characters, expected 1 to %d", field,
+                           utf8_count(key), PAIR_KEY_MAX);
+        if (json_kind(j, m) == JSON_STRING && !is_within(j, m, call->arena, PAIR_VALUE_MAX))
+            return err_set(err, ERR_INVALID, "%s." STR_FMT ": more than %d characters", field,
+                           STR_ARG(str_slice(key, 0, 64)), PAIR_VALUE_MAX);
+    }
+    return true;
+}
+
+bool v1_metadata(struct admin_call *call, struct str *out, struct err *err)
 {
     const struct json *j = call->body;
-    json_ref strategy = json_get(j, json_root(j), STR("chunking_strategy"));
-    json_ref expires = json_get(j, json_root(j), STR("expires_after"));
-    struct str type = STR("auto");
+    json_ref v = json_get(j, json_root(j), STR("metadata"));
 
-    if (expires && json_kind(j, expires) != JSON_NULL)
+    *out = v ? STR("") : STR_NONE;
+    if (is_none(j, v))
+        return true;
+    if (json_kind(j, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "metadata: expected an object of strings");
+    if (!check_pairs(call, j, v, "metadata", err))
+        return false;
+    for (json_ref m = json_first(j, v); m; m = json_next(j, m))
+        if (json_kind(j, m) != JSON_STRING)
+            return err_set(err, ERR_INVALID, "metadata: expected strings as values");
+    *out = json_raw(j, v);
+    return true;
+}
+
+struct tokens_field {
+    const char *name;
+    uint32_t least, most;
+};
+
+static bool read_tokens(const struct json *j, json_ref object, const struct tokens_field *field,
+                        uint32_t *out, struct err *err)
+{
+    json_ref v = json_get(j, object, str_from(field->name));
+    int64_t n = *out;
+
+    if ((v && !json_i64(j, v, &n)) || n < field->least || n > field->most)
         return err_set(err, ERR_INVALID,
-                       "expires_after: vector stores of Weir stay until they are deleted");
-    if (!strategy || json_kind(j, strategy) == JSON_NULL)
+                       "chunking_strategy.static.%s: expected a whole number from %u to %u",
+                       field->name, field->least, field->most);
+    *out = (uint32_t)n;
+    return true;
+}
+
+static bool read_static(const struct json *j, json_ref v, struct chunking *out, struct err *err)
+{
+    static const char *const members[] = {"max_chunk_size_tokens", "chunk_overlap_tokens", NULL};
+    struct tokens_field size = {members[0], CHUNK_TOKENS_MIN, CHUNK_TOKENS_MAX},
+                        overlap = {members[1], 0, 0};
+    struct chunking c = {CHUNK_TOKENS, CHUNK_OVERLAP};
+
+    if (json_kind(j, v) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID,
+                       "chunking_strategy.static: expected {\"max_chunk_size_tokens\": N, "
+                       "\"chunk_overlap_tokens\": N}");
+    if (!knows_members(j, v, "chunking_strategy.static", members, err) ||
+        !read_tokens(j, v, &size, &c.tokens, err))
+        return false;
+    overlap.most = c.tokens / 2;
+    if (!read_tokens(j, v, &overlap, &c.overlap, err))
+        return false;
+    *out = c;
+    return true;
+}
+
+bool v1_chunking(struct admin_call *call, const struct json *j, json_ref object,
+                 struct chunking *out, struct err *err)
+{
+    static const char *const both[] = {"type", "static", NULL}, *const one[] = {"type", NULL};
+    json_ref v = json_get(j, object, STR("chunking_strategy"));
+    struct str type = STR("");
+
+    if (is_none(j, v))
         return true;
-    if (json_str(j, json_get(j, strategy, STR("type")), call->arena, &type) &&
-        str_eq(type, STR("auto")))
-        return true;
-    return err_set(err, ERR_INVALID,
-                   "chunking_strategy: expected {\"type\": \"auto\"}: Weir cuts documents along "
-                   "their structure");
+    *out = (struct chunking){0};
+    (void)!json_str(j, json_get(j, v, STR("type")), call->arena, &type);
+    if (str_eq(type, STR("auto")))
+        return knows_members(j, v, "chunking_strategy", one, err);
+    if (!str_eq(type, STR("static")))
+        return err_set(err, ERR_INVALID, "chunking_strategy.type: expected \"auto\" or \"static\"");
+    return knows_members(j, v, "chunking_strategy", both, err) &&
+           read_static(j, json_get(j, v, STR("static")), out, err);
 }
 
 bool v1_attributes(struct admin_call *call, const struct json *j, json_ref object, struct str *out,
@@ -262,12 +426,22 @@ bool v1_attributes(struct admin_call *call, const struct json *j, json_ref objec
     json_ref v = json_get(j, object, STR("attributes"));
 
     *out = STR("");
-    *said = v && json_kind(j, v) != JSON_NULL;
-    return !*said || metadata_read(call->arena, j, v, out, err) || err_wrap(err, "attributes");
+    *said = !is_none(j, v);
+    if (!*said)
+        return true;
+    if (json_kind(j, v) == JSON_OBJECT && !check_pairs(call, j, v, "attributes", err))
+        return false;
+    for (json_ref m = json_first(j, v); m; m = json_next(j, m))
+        if (json_kind(j, m) == JSON_ARRAY || json_kind(j, m) == JSON_OBJECT ||
+            json_kind(j, m) == JSON_NULL)
+            return err_set(err, ERR_INVALID,
+                           "attributes: expected strings, numbers, true and false as values");
+    return metadata_read(call->arena, j, v, out, err) || err_wrap(err, "attributes");
 }
 
 bool v1_store(struct admin_call *call, bool change, struct base **out, struct err *err)
 {
-    return change ? call_base(call, call->values[0], true, out, err)
-                  : call_base_read(call, call->values[0], false, out, err);
+    if (!change)
+        return call_base_read(call, call->values[0], false, out, err);
+    return call_base(call, call->values[0], true, out, err) && base_use(*out, err);
 }

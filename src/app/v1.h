@@ -15,8 +15,17 @@ SUSPENDS bool v1_block(struct admin_call *call, bool (*fn)(void *arg, struct err
                        struct err *err) MUST_CHECK;
 const char *v1_shelf(struct admin_call *call); /* directory of the files */
 
+/* How long a file may be told to stay, in seconds. */
+#define V1_SECONDS_MIN 3600
+#define V1_SECONDS_MAX 2592000
+/* As lists and uploads show it: a struct shelf_file. */
+void v1_write_file(struct json_writer *w, const void *file);
+bool v1_purpose(struct admin_call *call, struct str purpose, struct err *err) MUST_CHECK;
+
 /* ---- lists: after, before, limit, order ---- */
-extern const struct schema_field v1_list_query[];
+extern const struct schema_field v1_list_query[];        /* of stores */
+extern const struct schema_field v1_files_query[];       /* of files: a purpose */
+extern const struct schema_field v1_store_files_query[]; /* of files in a store: a state */
 struct v1_item {
     struct str id;
     wall_ms created;
@@ -51,8 +60,21 @@ SUSPENDS bool v1_forget(struct admin_call *call, const struct forget_order *orde
                         const char *object, struct err *err) MUST_CHECK;
 
 /* ---- what bodies have in common ---- */
-/* "expires_after", "chunking_strategy", what else is not done: refused unless it says what is done anyway. */
-bool v1_check_strategy(struct admin_call *call, struct err *err) MUST_CHECK;
+/* "expires_after" of a store: *said false when it is not there; null: days 0. */
+struct v1_expiry {
+    bool said;
+    uint32_t days;
+};
+bool v1_expires_after(struct admin_call *call, struct v1_expiry *out, struct err *err) MUST_CHECK;
+/* "metadata" of a store: STR_NONE when it is not there, empty when it is null. */
+bool v1_metadata(struct admin_call *call, struct str *out, struct err *err) MUST_CHECK;
+/* "chunking_strategy" of an object of the body; none for "auto". *out is left where nothing is said. */
+#define V1_CHUNKING_HELP                                                                           \
+    "{\"type\": \"auto\"}, or {\"type\": \"static\", \"static\": {\"max_chunk_size_tokens\": 100 " \
+    "to "                                                                                          \
+    "4096, \"chunk_overlap_tokens\": 0 to half of it}}."
+bool v1_chunking(struct admin_call *call, const struct json *j, json_ref object,
+                 struct chunking *out, struct err *err) MUST_CHECK;
 /* Attributes of the body as metadata: *said false when there are none. */
 bool v1_attributes(struct admin_call *call, const struct json *j, json_ref object, struct str *out,
                    bool *said, struct err *err) MUST_CHECK;
@@ -72,5 +94,11 @@ SUSPENDS bool v1_count(struct admin_call *call, struct base *base, struct v1_cou
 void v1_write_counts(struct json_writer *w, const struct v1_counts *counts);
 /* Brings files on their way into their bases; a background fiber of loop 0. */
 SUSPENDS void v1_attach_loop(void *house);
+
+/* ---- what has had its time (v1_expire.c) ---- */
+void v1_expire_register(void); /* metrics; once, before threads */
+/* Removes what has expired; a background fiber of loop 0. */
+SUSPENDS void v1_expire_loop(void *house);
+void v1_expects(struct house *house, wall_ms expires); /* a file that does then */
 
 #endif

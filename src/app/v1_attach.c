@@ -2,6 +2,7 @@
 #include "app/v1.h"
 #include "base/log.h"
 #include "knowledge/upload.h"
+#include "sys/clock.h"
 
 #define LOOK_EVERY  (100 * MILLISECOND)
 #define RETRY_AFTER (2 * SECOND)
@@ -23,7 +24,8 @@ static bool attach_now(void *arg, struct err *err)
 
     for (size_t i = 0; i < a->count; i++)
         if (!shelf_find(v1_shelf(a->call), a->call->arena, a->files[i].file, a->call->who->tenant,
-                        &file, err))
+                        &file, err) ||
+            (shelf_is_over(&file, clock_wall()) && !shelf_unknown(file.id, err)))
             return false;
     for (size_t i = 0; i < a->count; i++)
         if (!attached_store(a->base, &a->files[i], err))
@@ -36,7 +38,7 @@ bool v1_attach(struct admin_call *call, struct base *base, const struct attached
 {
     struct attaching a = {call, base_dir(base), files, count};
 
-    if (!v1_block(call, attach_now, &a, err))
+    if (!base_use(base, err) || !v1_block(call, attach_now, &a, err))
         return false;
     atomic_store(&call->house->attaching, true);
     return true;
@@ -73,11 +75,37 @@ static void run_find(void *arg)
             shelf_find(w->shelf, w->arena, w->one.file, STR(""), &w->file, w->err);
 }
 
+/* Nothing of what was forgotten meanwhile is written down again. */
 static void run_failed(void *arg)
 {
     struct work *w = arg;
+    struct attached now;
 
-    w->ok = attached_store(base_dir(w->base), &w->one, w->err);
+    w->ok = attached_find(base_dir(w->base), w->arena, w->one.file, &now, w->err) &&
+            attached_store(base_dir(w->base), &w->one, w->err);
+}
+
+/* Nobody took it back, as far as is known. */
+static void run_wanted(void *arg)
+{
+    struct work *w = arg;
+    struct attached now;
+    struct err gone = {0};
+
+    w->ok = attached_find(base_dir(w->base), w->arena, w->one.file, &now, &gone)
+                ? now.state == ATTACH_IN_PROGRESS
+                : gone.code != ERR_NOT_FOUND;
+}
+
+static bool is_wanted(void *ctx, struct err *err)
+{
+    const struct work *w = ctx;
+    struct attached now;
+
+    return attached_find(base_dir(w->base), w->arena, w->one.file, &now, err) &&
+           (now.state == ATTACH_IN_PROGRESS ||
+            err_set(err, ERR_NOT_FOUND, "file \"" STR_FMT "\" is not wanted any more",
+                    STR_ARG(w->one.file)));
 }
 
 static void run_done(void *arg)
@@ -104,6 +132,11 @@ static SUSPENDS bool note_failure(struct work *w, const struct err *why, struct 
     w->one.code = why->code == ERR_INVALID ? STR("unsupported_file") : STR("invalid_file");
     w->one.message = arena_str(w->arena, str_from(why->text));
     return on_pool(w, run_failed, err);
+}
+
+static SUSPENDS bool is_no_more(struct work *w, struct err *err)
+{
+    return !on_pool(w, run_wanted, err) && err->code == ERR_NONE;
 }
 
 /* Deleted or cancelled while it was read: then it must not stay. False with no error: it is out again. */
@@ -144,10 +177,13 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
     upload.file = shelf_path(w->shelf, w->arena, file);
     upload.since = w->one.created; /* on its way and there: one time, one place in lists */
     upload.labels.metadata = w->one.attributes;
+    upload.chunking = w->one.chunking;
     if (!upload.source.ptr || !upload.file)
         return err_arena(err, w->arena);
+    upload.wanted = is_wanted;
+    upload.ctx = w;
     if (!knowledge_upload(base_knowledge(w->base), w->arena, &upload, &report, &why))
-        return note_failure(w, &why, err);
+        return is_no_more(w, err) || (err->code == ERR_NONE && note_failure(w, &why, err));
     return still_wanted(w, upload.source, err) ? on_pool(w, run_done, err) : err->code == ERR_NONE;
 }
 
@@ -162,6 +198,8 @@ static SUSPENDS bool take_all(struct house *house, struct str base, struct err *
         return err_no_room(err, "no memory for files on their way");
     if (!bases_borrow(house->bases, base, NULL, &held, &gone))
         return gone.code == ERR_NOT_FOUND || err_set(err, gone.code, "%s", gone.text);
+    if (!base_alive(held, &gone)) /* what is on its way there goes with the rest of it */
+        return true;
     w.base = held;
     w.shelf = arena_fmt(all, STR_FMT "/files", STR_ARG(house->dir)).ptr;
     if (!w.shelf)

@@ -3,11 +3,15 @@
 #include "app/v1.h"
 #include "knowledge/forget.h"
 #include "knowledge/upload.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
 static const struct schema_field form_fields[] = {
     {"file", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"purpose", FIELD_TEXT, 0, "assistants or user_data.", 0, 0, NULL, NULL},
+    {"expires_after[anchor]", FIELD_TEXT, FIELD_OPTIONAL, "created_at.", 0, 0, NULL, NULL},
+    {"expires_after[seconds]", FIELD_COUNT, FIELD_OPTIONAL, "Then it goes out of every store too.",
+     V1_SECONDS_MIN, V1_SECONDS_MAX, NULL, NULL},
     {0},
 };
 static const struct schema form_schema = {"FileUpload", "A file that is sent.", form_fields, NULL};
@@ -34,7 +38,9 @@ static bool find_now(void *arg, struct err *err)
 {
     struct shelf_call *c = arg;
 
-    return shelf_find(c->dir, c->arena, c->id, c->tenant, &c->file, err);
+    if (!shelf_find(c->dir, c->arena, c->id, c->tenant, &c->file, err))
+        return false;
+    return !shelf_is_over(&c->file, clock_wall()) || shelf_unknown(c->id, err);
 }
 
 static bool list_now(void *arg, struct err *err)
@@ -62,7 +68,7 @@ static struct shelf_call shelf_of(struct admin_call *call)
                                .tenant = call->who->tenant};
 }
 
-static void write_file(struct json_writer *w, const void *what)
+void v1_write_file(struct json_writer *w, const void *what)
 {
     const struct shelf_file *file = what;
 
@@ -74,28 +80,72 @@ static void write_file(struct json_writer *w, const void *what)
     reply_text(w, "filename", file->name);
     reply_text(w, "purpose", file->purpose);
     reply_text(w, "status", STR("processed"));
+    if (file->expires)
+        reply_count(w, "expires_at", file->expires / 1000);
     jw_object_end(w);
+}
+
+/* "expires_after[anchor]" and "expires_after[seconds]", as forms of SDKs say it. */
+static bool read_expiry(struct admin_call *call, const struct received *got, wall_ms now,
+                        wall_ms *out, struct err *err)
+{
+    struct str anchor = received_field(got, "expires_after[anchor]"),
+               seconds = received_field(got, "expires_after[seconds]");
+    uint64_t n = 0;
+
+    *out = 0;
+    if (!anchor.ptr && !seconds.ptr)
+        return true;
+    if (!str_eq(anchor, STR("created_at")))
+        return admin_fail(call, 400, "invalid", err,
+                          "expires_after.anchor: expected \"created_at\"");
+    if (!u64_parse(seconds, &n) || n < V1_SECONDS_MIN || n > V1_SECONDS_MAX)
+        return admin_fail(call, 400, "invalid", err,
+                          "expires_after.seconds: expected a whole number from %d to %d",
+                          V1_SECONDS_MIN, V1_SECONDS_MAX);
+    *out = now + (wall_ms)n * 1000;
+    return true;
+}
+
+static bool is_known(struct str field)
+{
+    return str_eq(field, STR("purpose")) || str_eq(field, STR("expires_after[anchor]")) ||
+           str_eq(field, STR("expires_after[seconds]"));
+}
+
+bool v1_purpose(struct admin_call *call, struct str purpose, struct err *err)
+{
+    return str_eq(purpose, STR("assistants")) || str_eq(purpose, STR("user_data")) ||
+           admin_fail(call, 400, "invalid", err,
+                      "purpose: expected \"assistants\" or \"user_data\"");
 }
 
 static bool read_form(struct admin_call *call, const struct received *got, struct shelf_file *out,
                       struct err *err)
 {
+    wall_ms now = clock_wall(), expires;
+
     for (size_t i = 0; i < got->field_count; i++)
-        if (!str_eq(got->fields[i].name, STR("purpose")))
+        if (!is_known(got->fields[i].name))
             return admin_fail(call, 400, "invalid", err,
-                              STR_FMT ": Weir keeps files until they are deleted, and knows no "
-                                      "other fields than file and purpose",
+                              STR_FMT ": Weir knows no other fields than file, purpose and "
+                                      "expires_after",
                               STR_ARG(str_slice(got->fields[i].name, 0, 60)));
     struct str purpose = received_field(got, "purpose");
 
-    if (!str_eq(purpose, STR("assistants")) && !str_eq(purpose, STR("user_data")))
-        return admin_fail(call, 400, "invalid", err,
-                          "purpose: expected \"assistants\" or \"user_data\"");
+    if (!v1_purpose(call, purpose, err))
+        return false;
     if (got->name.len == 0 || got->name.len > UPLOAD_NAME_MAX)
         return admin_fail(call, 400, "invalid", err, "file: expected a name of 1 to %u bytes",
                           UPLOAD_NAME_MAX);
-    *out = (struct shelf_file){
-        .name = got->name, .purpose = purpose, .tenant = call->who->tenant, .bytes = got->bytes};
+    if (!read_expiry(call, got, now, &expires, err))
+        return false;
+    *out = (struct shelf_file){.name = got->name,
+                               .purpose = purpose,
+                               .tenant = call->who->tenant,
+                               .bytes = got->bytes,
+                               .created = now,
+                               .expires = expires};
     return true;
 }
 
@@ -110,9 +160,11 @@ static bool create(struct admin_call *call, struct err *err)
     c.most = (uint32_t)call->house->running->knowledge.uploads;
     if (!v1_block(call, put_now, &c, err))
         return false;
+    if (c.file.expires)
+        v1_expects(call->house, c.file.expires);
     /* By id: its name may be a person's, and the audit log is never written anew. */
     call->note = arena_fmt(call->arena, "file " STR_FMT " sent", STR_ARG(c.file.id));
-    write_file(&call->reply, &c.file);
+    v1_write_file(&call->reply, &c.file);
     return true;
 }
 
@@ -120,6 +172,7 @@ static bool list(struct admin_call *call, struct err *err)
 {
     struct str purpose = query_text(call, "purpose");
     struct shelf_call c = shelf_of(call);
+    wall_ms now = clock_wall();
     size_t count = 0;
 
     if (!v1_block(call, list_now, &c, err))
@@ -128,9 +181,10 @@ static bool list(struct admin_call *call, struct err *err)
     if (!items)
         return err_arena(err, call->arena);
     for (size_t i = 0; i < c.count; i++)
-        if (purpose.len == 0 || str_eq(purpose, c.list[i].purpose))
+        if ((purpose.len == 0 || str_eq(purpose, c.list[i].purpose)) &&
+            !shelf_is_over(&c.list[i], now))
             items[count++] = (struct v1_item){c.list[i].id, c.list[i].created, &c.list[i]};
-    return v1_list(call, STR(""), items, count, write_file, err);
+    return v1_list(call, STR(""), items, count, v1_write_file, err);
 }
 
 static bool show(struct admin_call *call, struct err *err)
@@ -139,7 +193,7 @@ static bool show(struct admin_call *call, struct err *err)
 
     if (!v1_block(call, find_now, &c, err))
         return false;
-    write_file(&call->reply, &c.file);
+    v1_write_file(&call->reply, &c.file);
     return true;
 }
 
@@ -226,7 +280,7 @@ static bool delete_file(struct admin_call *call, struct err *err)
 static const struct admin_route routes[] = {
     {"POST", "/v1/files", "Send a file", RIGHT_BASES, create, &form_schema, NULL, 0, false, NULL,
      JSON_REPLY, true},
-    {"GET", "/v1/files", "List files", RIGHT_BASES, list, NULL, NULL, 0, false, v1_list_query,
+    {"GET", "/v1/files", "List files", RIGHT_BASES, list, NULL, NULL, 0, false, v1_files_query,
      JSON_REPLY, false},
     {"GET", "/v1/files/{id}", "Show a file", RIGHT_BASES, show, NULL, NULL, 0, false, NULL,
      JSON_REPLY, false},

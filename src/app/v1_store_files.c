@@ -6,8 +6,7 @@
 static const struct schema_field add_fields[] = {
     {"file_id", FIELD_TEXT, 0, NULL, 1, 100, NULL, NULL},
     {"attributes", FIELD_ANY, FIELD_OPTIONAL, "Metadata, for filters.", 0, 0, NULL, NULL},
-    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, "Only {\"type\": \"auto\"}.", 0, 0, NULL,
-     NULL},
+    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, V1_CHUNKING_HELP, 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema add_schema = {"VectorStoreFileAdd", "A file to put into a store.",
@@ -22,8 +21,7 @@ static const struct schema_field batch_fields[] = {
     {"file_ids", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST, NULL, 1, 100, NULL, NULL},
     {"files", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST, NULL, 0, 0, NULL, &add_schema},
     {"attributes", FIELD_ANY, FIELD_OPTIONAL, "Of each of file_ids.", 0, 0, NULL, NULL},
-    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, "Only {\"type\": \"auto\"}.", 0, 0, NULL,
-     NULL},
+    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, V1_CHUNKING_HELP, 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema batch_schema = {"VectorStoreBatch", "Files to put into a store.",
@@ -36,6 +34,7 @@ struct standing {
     enum attach_state state;
     uint64_t bytes;
     wall_ms created;
+    struct chunking chunking;
 };
 struct standings {
     struct standing *at;
@@ -123,8 +122,8 @@ static SUSPENDS bool stand(struct admin_call *call, struct base *base, struct st
         return err_arena(err, call->arena);
     for (size_t i = 0; i < l.count; i++)
         out->at[out->count++] = (struct standing){
-            l.list[i].file,  info.id, l.list[i].code,   l.list[i].message, l.list[i].attributes,
-            l.list[i].state, 0,       l.list[i].created};
+            l.list[i].file,  info.id, l.list[i].code,    l.list[i].message, l.list[i].attributes,
+            l.list[i].state, 0,       l.list[i].created, l.list[i].chunking};
     for (size_t i = 0; i < count; i++)
         if (!is_on_its_way(&l, id_of(&documents[i])))
             out->at[out->count++] = (struct standing){.id = id_of(&documents[i]),
@@ -132,7 +131,8 @@ static SUSPENDS bool stand(struct admin_call *call, struct base *base, struct st
                                                       .attributes = documents[i].metadata,
                                                       .state = ATTACH_COMPLETED,
                                                       .bytes = documents[i].bytes,
-                                                      .created = documents[i].ingested};
+                                                      .created = documents[i].ingested,
+                                                      .chunking = documents[i].chunking};
     return true;
 }
 
@@ -164,6 +164,22 @@ void v1_write_counts(struct json_writer *w, const struct v1_counts *counts)
     jw_object_end(w);
 }
 
+/* "other" is the dialect's word for one that it has no numbers of: along the structure. */
+static void write_chunking(struct json_writer *w, struct chunking chunking)
+{
+    jw_key(w, "chunking_strategy");
+    jw_object(w);
+    reply_text(w, "type", chunking.tokens ? STR("static") : STR("other"));
+    if (chunking.tokens) {
+        jw_key(w, "static");
+        jw_object(w);
+        reply_count(w, "max_chunk_size_tokens", chunking.tokens);
+        reply_count(w, "chunk_overlap_tokens", chunking.overlap);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
 static void write_standing(struct json_writer *w, const void *what)
 {
     const struct standing *s = what;
@@ -184,10 +200,7 @@ static void write_standing(struct json_writer *w, const void *what)
     } else {
         jw_null(w);
     }
-    jw_key(w, "chunking_strategy");
-    jw_object(w);
-    reply_text(w, "type", STR("other"));
-    jw_object_end(w);
+    write_chunking(w, s->chunking);
     jw_key(w, "attributes"), jw_raw(w, s->attributes.len > 0 ? s->attributes : STR("{}"));
     jw_object_end(w);
 }
@@ -231,6 +244,18 @@ static bool write_list(struct admin_call *call, struct str store, const struct s
 
 /* ---- files of a store ---- */
 
+/* Of files that say none. */
+static bool usual_chunking(struct admin_call *call, struct base *base, struct chunking *out,
+                           struct err *err)
+{
+    struct base_info info;
+
+    if (!base_info(base, call->arena, &info, err))
+        return false;
+    *out = info.life.chunking;
+    return true;
+}
+
 static bool add(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
@@ -238,7 +263,8 @@ static bool add(struct admin_call *call, struct err *err)
     struct standing standing;
     bool said;
 
-    if (!v1_store(call, true, &base, err) || !v1_check_strategy(call, err) ||
+    if (!v1_store(call, true, &base, err) || !usual_chunking(call, base, &one.chunking, err) ||
+        !v1_chunking(call, call->body, json_root(call->body), &one.chunking, err) ||
         !field_text(call, "file_id", &one.file, err) ||
         !v1_attributes(call, call->body, json_root(call->body), &one.attributes, &said, err) ||
         !v1_attach(call, base, &one, 1, err))
@@ -248,7 +274,8 @@ static bool add(struct admin_call *call, struct err *err)
     standing = (struct standing){.id = one.file,
                                  .store = base_id(base),
                                  .attributes = one.attributes,
-                                 .created = one.created};
+                                 .created = one.created,
+                                 .chunking = one.chunking};
     write_standing(&call->reply, &standing);
     return true;
 }
@@ -418,18 +445,26 @@ static SUSPENDS bool write_batch(struct admin_call *call, struct base *base,
 }
 
 /* "file_ids" with one set of attributes, or "files" with their own. */
-static bool read_batch(struct admin_call *call, struct attached **out, size_t *count,
-                       struct err *err)
+static bool read_batch(struct admin_call *call, struct base *base, struct attached **out,
+                       size_t *count, struct err *err)
 {
     const struct json *j = call->body;
     json_ref files = json_get(j, json_root(j), STR("files"));
     struct str *ids = NULL, common;
     size_t id_count = 0, file_count = json_count(j, files);
+    struct chunking usual, chunking;
     bool said;
 
-    if (!field_list(call, "file_ids", &ids, &id_count, err) ||
-        !v1_attributes(call, j, json_root(j), &common, &said, err))
+    if (!usual_chunking(call, base, &usual, err))
         return false;
+    chunking = usual;
+    if (!field_list(call, "file_ids", &ids, &id_count, err) ||
+        !v1_attributes(call, j, json_root(j), &common, &said, err) ||
+        !v1_chunking(call, j, json_root(j), &chunking, err))
+        return false;
+    if (file_count > 0 && (said || !chunking_is(chunking, usual)))
+        return err_set(err, ERR_INVALID, "%s: with files, each of them says its own",
+                       said ? "attributes" : "chunking_strategy");
     if ((id_count > 0) == (file_count > 0) || id_count + file_count > BATCH_FILES_MAX)
         return err_set(err, ERR_INVALID, "expected file_ids or files, 1 to %u of them",
                        BATCH_FILES_MAX);
@@ -438,11 +473,15 @@ static bool read_batch(struct admin_call *call, struct attached **out, size_t *c
         return err_arena(err, call->arena);
     *count = 0;
     for (size_t i = 0; i < id_count; i++)
-        list[(*count)++] = (struct attached){.file = ids[i], .attributes = common};
-    for (json_ref v = json_first(j, files); v; v = json_next(j, v), ++*count)
+        list[(*count)++] =
+            (struct attached){.file = ids[i], .attributes = common, .chunking = chunking};
+    for (json_ref v = json_first(j, files); v; v = json_next(j, v), ++*count) {
+        list[*count].chunking = usual;
         if (!json_str(j, json_get(j, v, STR("file_id")), call->arena, &list[*count].file) ||
-            !v1_attributes(call, j, v, &list[*count].attributes, &said, err))
+            !v1_attributes(call, j, v, &list[*count].attributes, &said, err) ||
+            !v1_chunking(call, j, v, &list[*count].chunking, err))
             return err->code ? false : err_arena(err, call->arena);
+    }
     for (size_t i = 0; i < *count; i++) {
         list[i].code = list[i].message = STR("");
         list[i].created = clock_wall();
@@ -457,8 +496,7 @@ static bool add_batch(struct admin_call *call, struct err *err)
     struct batch_call b = {.arena = call->arena};
     struct attached *files = NULL;
 
-    if (!v1_store(call, true, &base, err) || !v1_check_strategy(call, err) ||
-        !read_batch(call, &files, &b.batch.count, err))
+    if (!v1_store(call, true, &base, err) || !read_batch(call, base, &files, &b.batch.count, err))
         return false;
     b.base = base_dir(base);
     b.batch.created = clock_wall();
@@ -527,7 +565,7 @@ static bool content(struct admin_call *call, struct err *err)
     struct passages_found found;
     struct str id = call->values[1];
 
-    if (!call_base_read(call, call->values[0], true, &base, err))
+    if (!call_base_read(call, call->values[0], true, &base, err) || !base_alive(base, err))
         return false;
     if (str_starts(id, STR("file-"))) {
         id = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(id));
@@ -559,7 +597,7 @@ static const struct admin_route routes[] = {
     {"POST", "/v1/vector_stores/{id}/files", "Put a file into a vector store", RIGHT_BASES, add,
      &add_schema, NULL, 0, false, NULL, JSON_REPLY, false},
     {"GET", "/v1/vector_stores/{id}/files", "List the files of a vector store", RIGHT_ASK, list,
-     NULL, NULL, 0, false, v1_list_query, JSON_REPLY, false},
+     NULL, NULL, 0, false, v1_store_files_query, JSON_REPLY, false},
     {"GET", "/v1/vector_stores/{id}/files/{file}", "Show a file of a vector store", RIGHT_ASK, show,
      NULL, NULL, 0, false, NULL, JSON_REPLY, false},
     {"POST", "/v1/vector_stores/{id}/files/{file}", "Set a file's attributes", RIGHT_BASES, label,
@@ -575,7 +613,7 @@ static const struct admin_route routes[] = {
     {"POST", "/v1/vector_stores/{id}/file_batches/{batch}/cancel", "Cancel a batch", RIGHT_BASES,
      cancel_batch, NULL, NULL, 0, false, NULL, JSON_REPLY, false},
     {"GET", "/v1/vector_stores/{id}/file_batches/{batch}/files", "List a batch's files", RIGHT_ASK,
-     list_batch, NULL, NULL, 0, false, v1_list_query, JSON_REPLY, false},
+     list_batch, NULL, NULL, 0, false, v1_store_files_query, JSON_REPLY, false},
 };
 const struct admin_part v1_store_files_part = {"vector_store_files",
                                                "Files of vector stores, alone and in batches.",

@@ -1,32 +1,34 @@
 /* /v1/vector_stores: knowledge bases in the words of OpenAI's SDKs. */
 #include "app/v1.h"
 #include "base/table.h"
+#include "knowledge/likely.h"
 #include "models/store_filter.h"
 #include "sys/clock.h"
 
-#define RESULTS       10
-#define RESULTS_MAX   50
-#define METADATA_KEYS 16
-#define QUERIES_MAX   8
+#define RESULTS     10
+#define RESULTS_MAX 50
+#define QUERIES_MAX 8
+
+#define METADATA_HELP "At most 16 strings, 512 characters each, under keys of at most 64."
+#define EXPIRES_HELP  "{\"anchor\": \"last_active_at\", \"days\": 1 to 365}."
 
 static const struct schema_field create_fields[] = {
     {"name", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_TITLE_MAX, NULL, NULL},
-    {"description", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, "Not kept: only an empty one.", 0, 0,
-     NULL, NULL},
-    {"file_ids", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST, NULL, 1, 100, NULL, NULL},
-    {"metadata", FIELD_ANY, FIELD_OPTIONAL, "An object of strings.", 0, 0, NULL, NULL},
-    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, "Refused: stores stay until they are deleted.", 0,
-     0, NULL, NULL},
-    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, "Only {\"type\": \"auto\"}.", 0, 0, NULL,
+    {"description", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_DESCRIPTION_MAX, NULL,
      NULL},
+    {"file_ids", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST, NULL, 1, 100, NULL, NULL},
+    {"metadata", FIELD_ANY, FIELD_OPTIONAL, METADATA_HELP, 0, 0, NULL, NULL},
+    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, EXPIRES_HELP, 0, 0, NULL, NULL},
+    {"chunking_strategy", FIELD_ANY, FIELD_OPTIONAL, "Of files that say none: " V1_CHUNKING_HELP, 0,
+     0, NULL, NULL},
     {0},
 };
 static const struct schema create_schema = {"VectorStoreCreate", "A vector store to make.",
                                             create_fields, NULL};
 static const struct schema_field change_fields[] = {
     {"name", FIELD_PROSE, FIELD_OPTIONAL | FIELD_NULL, NULL, 0, BASE_TITLE_MAX, NULL, NULL},
-    {"metadata", FIELD_ANY, FIELD_OPTIONAL, "An object of strings.", 0, 0, NULL, NULL},
-    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, "Refused unless null.", 0, 0, NULL, NULL},
+    {"metadata", FIELD_ANY, FIELD_OPTIONAL, METADATA_HELP, 0, 0, NULL, NULL},
+    {"expires_after", FIELD_ANY, FIELD_OPTIONAL, EXPIRES_HELP " null: never.", 0, 0, NULL, NULL},
     {0},
 };
 static const struct schema change_schema = {"VectorStoreChange", "What is to be said of it.",
@@ -41,7 +43,8 @@ static const struct schema_field search_fields[] = {
     {"rewrite_query", FIELD_BOOL, FIELD_OPTIONAL, "Only false: it is asked as it stands.", 0, 0,
      NULL, NULL},
     {"ranking_options", FIELD_ANY, FIELD_OPTIONAL,
-     "Only {\"ranker\": \"auto\" or \"none\", \"score_threshold\": 0}.", 0, 0, NULL, NULL},
+     "{\"ranker\": \"auto\", \"default-2024-11-15\" or \"none\", \"score_threshold\": 0 to 1}.", 0,
+     0, NULL, NULL},
     {0},
 };
 static const struct schema search_schema = {"VectorStoreSearch", "What to look for.", search_fields,
@@ -54,9 +57,30 @@ struct store {
     struct v1_counts counts;
 };
 
+static void write_expiry(struct json_writer *w, const struct base_info *info)
+{
+    wall_ms at = base_expires_at(info);
+
+    jw_key(w, "expires_after");
+    if (at) {
+        jw_object(w);
+        reply_text(w, "anchor", STR("last_active_at"));
+        reply_count(w, "days", info->life.days);
+        jw_object_end(w);
+    } else {
+        jw_null(w);
+    }
+    jw_key(w, "expires_at");
+    if (at)
+        jw_i64(w, at / 1000);
+    else
+        jw_null(w);
+}
+
 static void write_store(struct json_writer *w, const void *what)
 {
     const struct store *s = what;
+    const struct base_life *life = &s->info.life;
     wall_ms created = s->info.created / 1000;
     bool busy = s->counts.states[ATTACH_IN_PROGRESS] > 0;
 
@@ -65,12 +89,19 @@ static void write_store(struct json_writer *w, const void *what)
     reply_text(w, "object", STR("vector_store"));
     reply_count(w, "created_at", created);
     reply_text(w, "name", s->info.title.len > 0 ? s->info.title : s->info.name);
+    jw_key(w, "description");
+    if (life->description.len > 0)
+        jw_str(w, life->description);
+    else
+        jw_null(w);
     reply_count(w, "usage_bytes", (int64_t)s->counts.bytes);
     v1_write_counts(w, &s->counts);
-    reply_text(w, "status", busy ? STR("in_progress") : STR("completed"));
-    jw_key(w, "expires_after"), jw_null(w);
-    jw_key(w, "expires_at"), jw_null(w);
-    reply_count(w, "last_active_at", created);
+    reply_text(w, "status",
+               base_is_expired(&s->info, clock_wall()) ? STR("expired")
+               : busy                                  ? STR("in_progress")
+                                                       : STR("completed"));
+    write_expiry(w, &s->info);
+    reply_count(w, "last_active_at", life->used ? life->used / 1000 : created);
     jw_key(w, "metadata");
     jw_raw(w, s->info.metadata.len > 0 ? s->info.metadata : STR("{}"));
     jw_object_end(w);
@@ -82,27 +113,8 @@ static SUSPENDS bool read_store(struct admin_call *call, struct base *base, stru
     return base_info(base, call->arena, &out->info, err) && v1_count(call, base, &out->counts, err);
 }
 
-/* An object of strings, as the dialect has it. */
-static bool read_words(struct admin_call *call, struct str *out, struct err *err)
-{
-    const struct json *j = call->body;
-    json_ref v = json_get(j, json_root(j), STR("metadata"));
-
-    *out = STR_NONE;
-    if (!v || json_kind(j, v) == JSON_NULL)
-        return true;
-    if (json_kind(j, v) != JSON_OBJECT || json_count(j, v) > METADATA_KEYS)
-        return err_set(err, ERR_INVALID, "metadata: expected an object of at most %d strings",
-                       METADATA_KEYS);
-    for (json_ref m = json_first(j, v); m; m = json_next(j, m))
-        if (json_kind(j, m) != JSON_STRING || json_raw(j, m).len > 514)
-            return err_set(err, ERR_INVALID,
-                           "metadata: expected strings of at most 512 characters");
-    *out = json_raw(j, v);
-    return true;
-}
-
-static SUSPENDS bool attach_all(struct admin_call *call, struct base *base, struct err *err)
+static SUSPENDS bool attach_all(struct admin_call *call, struct base *base,
+                                struct chunking chunking, struct err *err)
 {
     struct str *ids = NULL;
     size_t count = 0;
@@ -117,6 +129,7 @@ static SUSPENDS bool attach_all(struct admin_call *call, struct base *base, stru
                                      .code = STR(""),
                                      .message = STR(""),
                                      .attributes = STR(""),
+                                     .chunking = chunking,
                                      .created = clock_wall()};
     return count == 0 || v1_attach(call, base, files, count, err);
 }
@@ -141,21 +154,22 @@ static bool create(struct admin_call *call, struct err *err)
     struct base *base CLEANUP(base_release) = NULL;
     struct store store;
 
-    struct str description = STR("");
+    struct chunking chunking = {0};
+    struct v1_expiry expiry;
 
-    if (!v1_check_strategy(call, err) || !field_text(call, "name", &wish.title, err) ||
-        !field_text(call, "description", &description, err))
+    if (!v1_chunking(call, call->body, json_root(call->body), &chunking, err) ||
+        !v1_expires_after(call, &expiry, err) || !field_text(call, "name", &wish.title, err) ||
+        !field_text(call, "description", &wish.life.description, err) ||
+        !v1_metadata(call, &wish.metadata, err))
         return false;
-    if (description.len > 0)
-        return err_set(err, ERR_INVALID, "description: Weir keeps none: say it in metadata");
-    if (!read_words(call, &wish.metadata, err))
-        return false;
+    wish.life.days = expiry.days;
+    wish.life.chunking = chunking;
     if (!wish.metadata.ptr)
         wish.metadata = STR("");
     if (!bases_create(call->house->bases, call->arena, &wish, &made, err) ||
         !bases_borrow(call->house->bases, made.id, call->who, &base, err))
         return false;
-    if (!attach_all(call, base, err))
+    if (!attach_all(call, base, chunking, err))
         return unmake(&base, made.id, err);
     call->note = arena_fmt(call->arena, "knowledge base " STR_FMT " created", STR_ARG(made.id));
     if (!read_store(call, base, &store, err))
@@ -231,15 +245,21 @@ static bool show(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* A name that is null is none: it is called by its id again. */
 static bool change(struct admin_call *call, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
-    struct str title = STR_NONE, words;
+    struct base_changes changes = {.title = field_given(call, "name") ? STR("") : STR_NONE};
+    struct v1_expiry expiry;
     struct store store;
 
-    if (!v1_store(call, true, &base, err) || !v1_check_strategy(call, err) ||
-        !field_text(call, "name", &title, err) || !read_words(call, &words, err) ||
-        !base_change(base, title, words, err) || !read_store(call, base, &store, err))
+    if (!v1_store(call, true, &base, err) || !v1_expires_after(call, &expiry, err) ||
+        !field_text(call, "name", &changes.title, err) ||
+        !v1_metadata(call, &changes.metadata, err))
+        return false;
+    changes.says_days = expiry.said;
+    changes.days = expiry.days;
+    if (!base_change(base, &changes, err) || !read_store(call, base, &store, err))
         return false;
     call->note =
         arena_fmt(call->arena, "knowledge base " STR_FMT " changed", STR_ARG(store.info.id));
@@ -253,7 +273,7 @@ static bool delete_store(struct admin_call *call, struct err *err)
     struct forget_order order = {.whole = true, .keep_files = true};
     struct base *base CLEANUP(base_release) = NULL;
 
-    if (!v1_store(call, true, &base, err))
+    if (!call_base(call, call->values[0], true, &base, err)) /* also one that has expired */
         return false;
     order.base = arena_str(call->arena, base_id(base));
     if (!order.base.ptr)
@@ -273,17 +293,23 @@ static bool read_filters(struct admin_call *call, struct str *out, struct err *e
     return responses_filter(call->arena, call->body, v, out, err);
 }
 
-static bool check_options(struct admin_call *call, struct err *err)
+static bool read_options(struct admin_call *call, struct asking *out, struct err *err)
 {
     const struct json *j = call->body;
-    json_ref ranking = json_get(j, json_root(j), STR("ranking_options"));
+    json_ref v = json_get(j, json_root(j), STR("ranking_options"));
+    struct store_ranking ranking;
     bool rewrite = false;
 
     field_bool(call, "rewrite_query", &rewrite);
     if (rewrite)
         return err_set(err, ERR_INVALID,
                        "rewrite_query: the query is asked as it stands: expected false");
-    return responses_check_ranking(call->arena, j, ranking, err);
+    if (!responses_read_ranking(call->arena, j, v, &ranking, err))
+        return false;
+    out->scored = true;
+    out->least = ranking.least;
+    out->unranked = ranking.unranked;
+    return true;
 }
 
 /* A text, or several. */
@@ -305,40 +331,47 @@ static bool read_queries(struct admin_call *call, struct str out[QUERIES_MAX], s
     return err_set(err, ERR_INVALID, "query: expected a text, or a list of 1 to %d", QUERIES_MAX);
 }
 
-static void write_hit(struct admin_call *call, const struct json *j, json_ref hit)
+struct hit {
+    const struct json *j;
+    json_ref at;
+};
+
+static void write_hit(struct json_writer *w, const struct hit *hit, float score)
 {
-    struct json_writer *w = &call->reply;
-    json_ref file = json_get(j, hit, STR("file")), metadata = json_get(j, hit, STR("metadata"));
+    const struct json *j = hit->j;
+    json_ref file = json_get(j, hit->at, STR("file")),
+             metadata = json_get(j, hit->at, STR("metadata"));
 
     jw_object(w);
     jw_key(w, "file_id");
-    jw_raw(w, json_raw(j, file ? file : json_get(j, hit, STR("document"))));
-    jw_key(w, "filename"), jw_raw(w, json_raw(j, json_get(j, hit, STR("path"))));
-    jw_key(w, "score"), jw_raw(w, json_raw(j, json_get(j, hit, STR("score"))));
+    jw_raw(w, json_raw(j, file ? file : json_get(j, hit->at, STR("document"))));
+    jw_key(w, "filename"), jw_raw(w, json_raw(j, json_get(j, hit->at, STR("path"))));
+    jw_key(w, "score"), jw_f64(w, (double)(int64_t)(score * 10000 + 0.5f) / 10000);
     jw_key(w, "attributes"), jw_raw(w, metadata ? json_raw(j, metadata) : STR("{}"));
     jw_key(w, "content");
     jw_array(w);
     jw_object(w);
     reply_text(w, "type", STR("text"));
-    jw_key(w, "text"), jw_raw(w, json_raw(j, json_get(j, hit, STR("quote"))));
+    jw_key(w, "text"), jw_raw(w, json_raw(j, json_get(j, hit->at, STR("quote"))));
     jw_object_end(w);
     jw_array_end(w);
     jw_object_end(w);
 }
 
-/* What several queries found: scores of two queries have no common scale, so the best of each come first, then the second
- * of each. A passage that two found is told once. */
+/* What several queries found: the best of each come first, then the second of each, so that none crowds out another; a
+ * passage that two found is told once. Scores never rise along that either: likely_pool(). */
 struct found_by {
     struct json *told;
     json_ref next;
 };
 
-static bool is_told(struct admin_call *call, struct table *told, const struct json *j, json_ref hit,
-                    bool *out, struct err *err)
+static bool is_told(struct admin_call *call, struct table *told, const struct hit *hit, bool *out,
+                    struct err *err)
 {
+    const struct json *j = hit->j;
     struct str key = arena_fmt(call->arena, STR_FMT " " STR_FMT,
-                               STR_ARG(json_raw(j, json_get(j, hit, STR("document")))),
-                               STR_ARG(json_raw(j, json_get(j, hit, STR("bytes")))));
+                               STR_ARG(json_raw(j, json_get(j, hit->at, STR("document")))),
+                               STR_ARG(json_raw(j, json_get(j, hit->at, STR("bytes")))));
 
     if (!key.ptr)
         return err_arena(err, call->arena);
@@ -346,30 +379,51 @@ static bool is_told(struct admin_call *call, struct table *told, const struct js
     return *out || table_put(told, key, told, NULL) || err_arena(err, call->arena);
 }
 
-static bool write_hits(struct admin_call *call, struct found_by *found, size_t count, int64_t most,
-                       struct err *err)
+/* Places in turn, up to `most` hits. */
+static bool take_turns(struct admin_call *call, struct found_by *found, size_t count, size_t most,
+                       struct hit *hits, size_t *hit_count, struct err *err)
 {
     struct table told;
     bool more = true;
 
     table_init(&told, call->arena, 64);
-    for (int64_t given = 0; more && given < most;) {
+    while (more && *hit_count < most) {
         more = false;
-        for (size_t i = 0; i < count && given < most; i++) {
-            const struct json *j = found[i].told;
-            json_ref hit = found[i].next;
+        for (size_t i = 0; i < count && *hit_count < most; i++) {
+            struct hit hit = {found[i].told, found[i].next};
             bool twice = false;
 
-            if (!hit)
+            if (!hit.at)
                 continue;
             more = true;
-            found[i].next = json_next(j, hit);
-            if (!is_told(call, &told, j, hit, &twice, err))
+            found[i].next = json_next(hit.j, hit.at);
+            if (!is_told(call, &told, &hit, &twice, err))
                 return false;
             if (!twice)
-                write_hit(call, j, hit), given++;
+                hits[(*hit_count)++] = hit;
         }
     }
+    return true;
+}
+
+static bool write_hits(struct admin_call *call, struct found_by *found, size_t count, int64_t most,
+                       struct err *err)
+{
+    struct hit hits[RESULTS_MAX];
+    float scores[RESULTS_MAX];
+    size_t hit_count = 0;
+
+    if (!take_turns(call, found, count, (size_t)most, hits, &hit_count, err))
+        return false;
+    for (size_t i = 0; i < hit_count; i++) {
+        double score = 0;
+
+        (void)!json_f64(hits[i].j, json_get(hits[i].j, hits[i].at, STR("likely")), &score);
+        scores[i] = (float)score;
+    }
+    likely_pool(scores, hit_count);
+    for (size_t i = 0; i < hit_count; i++)
+        write_hit(&call->reply, &hits[i], scores[i]);
     return true;
 }
 
@@ -404,7 +458,7 @@ static bool search(struct admin_call *call, struct err *err)
     size_t count;
 
     field_count(call, "max_num_results", &asking.search);
-    if (!read_queries(call, queries, &count, err) || !check_options(call, err) ||
+    if (!read_queries(call, queries, &count, err) || !read_options(call, &asking, err) ||
         !read_filters(call, &asking.filter, err))
         return false;
     for (size_t i = 0; i < count; i++) {

@@ -39,24 +39,26 @@ static bool find_examples(struct house *house, struct arena *arena, struct str *
     return false;
 }
 
-static void ingest_examples(struct house *house, struct arena *arena)
+/* True: there is a handbook to ask. */
+static bool ingest_examples(struct house *house, struct arena *arena)
 {
     struct ingest_report report;
     struct err err = {0};
     struct str path;
 
     if (!find_examples(house, arena, &path))
-        return;
+        return false;
     if (!knowledge_ingest(house->knowledge, arena, &(struct ingest_wish){.path = path}, &report,
                           &err)) {
         log_error("the example handbook was not ingested: %s", err.text);
-        return;
+        return false;
     }
     for (size_t i = 0; i < report.problem_count; i++)
         log_warn("not ingested: " STR_FMT ": " STR_FMT, STR_ARG(report.problems[i].path),
                  STR_ARG(report.problems[i].reason));
     log_info("ingested the example handbook: %u files, %" PRIu64 " passages", report.added,
              report.passages);
+    return report.added > 0;
 }
 
 static bool make_key(struct house *house, struct arena *arena, const char *name, enum role role,
@@ -90,38 +92,53 @@ static bool make_key(struct house *house, struct arena *arena, const char *name,
     return true;
 }
 
-/* To standard output, not to the log: keys are shown once and kept nowhere. */
-static void say_hello(const struct house *house, const char *base, struct str admin, struct str app)
-{
-    struct str model = house->settings->knowledge.model;
+struct hello {
+    const char *base;
+    struct str admin, app, model;
+    bool has_handbook;
+};
 
-    printf("\n"
-           "Weir %s is ready on %s\n"
-           "\n"
-           "These two keys are shown this once; Weir keeps only their hashes.\n"
-           "  admin key   " STR_FMT "   (makes and revokes keys, ingests documents)\n"
-           "  app key     " STR_FMT "   (asks)\n"
-           "\n"
-           "Ask the example handbook:\n"
+static void say_how_to_ask(const struct hello *h)
+{
+    const char *question = h->has_handbook ? "How many days of annual leave do employees get?"
+                                           : "Say hello.",
+               *second = h->has_handbook ? "年假有多少天？" : "Say hello.";
+
+    printf("%s:\n"
            "\n"
            "  curl %s/v1/chat/completions -H 'Authorization: Bearer " STR_FMT
            "' -H 'Content-Type: application/json' \\\n"
-           "    -d '{\"model\":\"" STR_FMT "\",\"messages\":[{\"role\":\"user\",\"content\":\"How "
-           "many days of annual leave do employees get?\"}]}'\n"
+           "    -d '{\"model\":\"" STR_FMT "\",\"messages\":[{\"role\":\"user\",\"content\":\""
+           "%s\"}]}'\n"
            "\n"
            "The same with the OpenAI SDK (npm install openai):\n"
            "\n"
            "  import OpenAI from \"openai\";\n"
            "  const weir = new OpenAI({ baseURL: \"%s/v1\", apiKey: \"" STR_FMT "\" });\n"
            "  console.log((await weir.chat.completions.create({ model: \"" STR_FMT
-           "\", messages: [{ role: \"user\", content: \"年假有多少天？\" }] "
+           "\", messages: [{ role: \"user\", content: \"%s\" }] "
            "})).choices[0].message.content);\n"
-           "\n"
-           "Your own documents: weir ingest FOLDER     A provider: docs/configuration.md     Help: "
-           "weir help\n"
            "\n",
-           WEIR_VERSION, base, STR_ARG(admin), STR_ARG(app), base, STR_ARG(app), STR_ARG(model),
-           base, STR_ARG(app), STR_ARG(model));
+           h->has_handbook ? "Ask the example handbook" : "Ask a model", h->base, STR_ARG(h->app),
+           STR_ARG(h->model), question, h->base, STR_ARG(h->app), STR_ARG(h->model), second);
+}
+
+/* To standard output, not to the log: keys are shown once and kept nowhere. */
+static void say_hello(const struct hello *h)
+{
+    printf("\n"
+           "Weir %s is ready on %s\n"
+           "\n"
+           "These two keys are shown this once; Weir keeps only their hashes.\n"
+           "  admin key   " STR_FMT "   (makes and revokes keys, ingests documents)\n"
+           "  app key     " STR_FMT "   (asks)\n"
+           "\n",
+           WEIR_VERSION, h->base, STR_ARG(h->admin), STR_ARG(h->app));
+    if (h->model.len)
+        say_how_to_ask(h);
+    printf("Your own documents: weir ingest FOLDER     A provider: docs/configuration.md     Help: "
+           "weir help\n"
+           "\n");
     fflush(stdout);
 }
 
@@ -137,10 +154,18 @@ void welcome(struct house *house, const char *listen)
         log_error("no memory for the first start");
         return;
     }
-    ingest_examples(house, arena);
+    const struct settings *s = house->settings;
+    struct hello hello = {.has_handbook = ingest_examples(house, arena)};
+
+    hello.model = hello.has_handbook   ? s->knowledge.model
+                  : s->model_count > 0 ? s->models[0].name
+                                       : STR_NONE;
     if (!make_key(house, arena, "first admin", ROLE_OWNER, &admin) ||
         !make_key(house, arena, "first app", ROLE_APP, &app))
         return;
     struct str base = arena_fmt(arena, "%s://%s", house->tls ? "https" : "http", listen);
-    say_hello(house, base.ptr, secret_reveal(&admin), secret_reveal(&app));
+    hello.base = base.ptr ? base.ptr : "";
+    hello.admin = secret_reveal(&admin);
+    hello.app = secret_reveal(&app);
+    say_hello(&hello);
 }

@@ -20,6 +20,10 @@ static const struct {
      "weir.yaml:1:1: serer: unknown setting; did you mean \"server\"?"},
     {"unknown setting", "server:\n  lisen: 127.0.0.1:1\n",
      "weir.yaml:2:3: server.lisen: unknown setting; did you mean \"listen\"?"},
+    {"words the other way round",
+     "providers:\n  - {name: p, url: \"http://h/v1\"}\nmodels:\n  - {name: m, provider: p, "
+     "input_price: 1}\n",
+     "weir.yaml:4:28: models.0.input_price: unknown setting; did you mean \"price_input\"?"},
     {"nothing is near", "server:\n  zzzzzzzzzzzz: 1\n",
      "weir.yaml:2:3: server.zzzzzzzzzzzz: unknown setting; `weir config schema` lists them all"},
     {"not a duration", "server:\n  head_timeout: soon\n",
