@@ -32,19 +32,35 @@ ${models}
   - {name: unreachable, provider: down}
 `);
     this.log = fs.openSync(path.join(this.dir, "log"), "a");
+    await this.run();
+    return this;
+  }
+
+  async run() {
     this.process = spawn(program, ["serve", "--config", path.join(this.dir, "weir.yaml"), "--data-dir", path.join(this.dir, "data"), "--listen", `127.0.0.1:${this.port}`],
       { env: { ...process.env, FAKE_KEY: "sk-fake" }, stdio: ["ignore", "pipe", this.log] });
     this.url = `http://127.0.0.1:${this.port}`;
     let said = "";
     this.process.stdout.on("data", (piece) => (said += piece));
-    for (let i = 0; i < 300 && !/app key\s+wr_/.test(said); i++) {
+    for (let i = 0; i < 300 && !/app key\s+wr_/.test(said) && !(this.admin && await this.isReady()); i++) {
       if (this.process.exitCode !== null) throw new Error(`weir ended: ${fs.readFileSync(path.join(this.dir, "log"), "utf8")}`);
       await new Promise((done) => setTimeout(done, 20));
     }
+    if (this.admin) return;
     this.admin = /admin key\s+(wr_\S+)/.exec(said)[1];
     this.key = /app key\s+(wr_\S+)/.exec(said)[1];
     this.said = said;
-    return this;
+  }
+
+  async isReady() {
+    try { return (await fetch(`${this.url}/readyz`)).ok; } catch { return false; }
+  }
+
+  // Stopped, `between` done with the data directory as it lies there, and started again.
+  async restart(between = () => {}) {
+    await this.end();
+    between(path.join(this.dir, "data"));
+    await this.run();
   }
 
   cli(...words) {
@@ -55,9 +71,13 @@ ${models}
     return this.cli("audit", "tail", "--lines", "1000").trim().split("\n").map((line) => JSON.parse(line));
   }
 
-  async stop() {
+  async end() {
     this.process.kill("SIGTERM");
     await new Promise((done) => (this.process.exitCode !== null ? done() : this.process.on("exit", done)));
+  }
+
+  async stop() {
+    await this.end();
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
 }
