@@ -10,8 +10,8 @@
  *   weir_eval DATA --train FILE         the features for train.c beside the figures
  *   weir_eval DATA --spans FILE         instead: the candidates for train_spans.c
  *   weir_eval DATA --ranking FILE         instead: the passages found for train_ranking.c
+ *   weir_eval DATA --likely FILE        instead: the first passages of each question for train_likely.c
  *   weir_eval DATA --unseen FILE        spans by the weights in it that have not seen a question's article */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 #include "documents.h"
 #include "measure.h"
 #include "rgb.h"
+#include "scratch_dir.h"
 
 static bool run(struct eval *e, struct err *err)
 {
@@ -42,7 +43,8 @@ static bool run(struct eval *e, struct err *err)
 
 static bool is_wanted(const struct eval *e, const char *set)
 {
-    return !e->spans && !e->train && !e->ranking && (!e->only || strcmp(e->only, set) == 0);
+    return !e->spans && !e->train && !e->ranking && !e->likely &&
+           (!e->only || strcmp(e->only, set) == 0);
 }
 
 static bool run_noisy(struct eval *e, const char *set, struct err *err)
@@ -145,22 +147,11 @@ static bool is_stage_wanted(const struct eval *e, const struct stage *stage)
 
 static bool run_stage(const char *dir, const struct stage *stage, struct eval *e, struct err *err)
 {
-    char sub[64];
+    char sub[SCRATCH_DIR_MAX + 64];
 
     (void)snprintf(sub, sizeof sub, "%s/%s", dir, stage->name);
     return (stage->load ? eval_passages(sub, stage, e, err) : stage->documents(e, sub, err)) ||
            err_wrap(err, "%s", stage->name);
-}
-
-static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info, (void)flag, (void)ftw;
-    return remove(path);
-}
-
-static void remove_tree(const char *dir)
-{
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static struct span_weights *read_unseen(const char *path)
@@ -208,6 +199,8 @@ static FILE *read_options(struct eval *e, int argc, char **argv)
             e->misses = open_or_stop(value);
         else if (strcmp(argv[i], "--ranking") == 0)
             e->ranking = open_or_stop(value);
+        else if (strcmp(argv[i], "--likely") == 0)
+            e->likely = open_or_stop(value);
         else if (strcmp(argv[i], "--tsv") == 0)
             table = open_or_stop(value);
         else if (strcmp(argv[i], "--unseen") == 0)
@@ -240,19 +233,17 @@ int main(int argc, char **argv)
     static struct figures figures;
     struct err err = {0};
     struct eval e = {.every = 1, .figures = &figures};
-    char dir[] = "/tmp/weir-eval-XXXXXX";
+    char dir[SCRATCH_DIR_MAX];
 
     if (argc > 1 && strcmp(argv[1], READER_WORD) == 0)
         return reader_main(argc, argv); /* PDF files are read in a child, which is this program */
     FILE *table = read_options(&e, argc, argv);
-    if (!mkdtemp(dir)) {
-        perror("mkdtemp");
+    if (!scratch_dir_make(dir))
         return 2;
-    }
     for (size_t i = 0; i < ARRAY_LEN(stages) && err.code == ERR_NONE; i++)
         if (is_stage_wanted(&e, &stages[i]) && !run_stage(dir, &stages[i], &e, &err))
             fprintf(stderr, "weir_eval: %s\n", err.text);
-    if (!e.spans && !e.ranking)
+    if (!e.spans && !e.ranking && !e.likely)
         figures_print(&figures, stdout);
     if (table)
         figures_write(&figures, table);
@@ -260,7 +251,8 @@ int main(int argc, char **argv)
     close_file(e.train);
     close_file(e.spans);
     close_file(e.ranking);
+    close_file(e.likely);
     close_file(e.misses);
-    remove_tree(dir);
+    scratch_dir_remove(dir);
     return err.code != ERR_NONE;
 }

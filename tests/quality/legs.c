@@ -5,7 +5,6 @@
  *   weir_legs DATA --language en|zh|cranfield
  *   weir_legs DATA --train             also weights for each leg, by sets whose licences allow it
  * Vectors are compared exactly, as floats: what a quantised scan loses comes on top of this. */
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "index/embed.h"
 #include "index/latent.h"
 #include "knowledge/fuse.h"
+#include "scratch_dir.h"
 #include "sets.h"
 #include "sys/file.h"
 
@@ -401,16 +401,10 @@ static const char *path_of(struct legs *l, const char *data, const char *file)
     return arena_fmt(l->c->arena, "%s/cranfield/%s.jsonl", data, file).ptr;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static bool run(const char *data, const char *language, uint32_t every, FILE *train,
                 struct err *err)
 {
-    char dir[] = "/tmp/weir-legs-XXXXXX";
+    char dir[SCRATCH_DIR_MAX];
     struct collection c;
     static struct legs l;
 
@@ -422,7 +416,7 @@ static bool run(const char *data, const char *language, uint32_t every, FILE *tr
                       .train = train,
                       .scratch = arena_new(SCRATCH),
                       .vectors = arena_new(4 * VECTORS)};
-    bool ok = l.scratch && l.vectors && mkdtemp(dir) && collection_open(dir, &c, err);
+    bool ok = l.scratch && l.vectors && scratch_dir_make(dir) && collection_open(dir, &c, err);
     if (ok) {
         bool cranfield = strcmp(language, "cranfield") == 0;
 
@@ -440,7 +434,7 @@ static bool run(const char *data, const char *language, uint32_t every, FILE *tr
     }
     arena_end(&l.scratch);
     arena_end(&l.vectors);
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_dir_remove(dir);
     return ok;
 }
 

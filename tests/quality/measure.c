@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "headless.h"
+#include "knowledge/likely.h"
 #include "knowledge/ranking.h"
 #include "knowledge/vectors.h"
 #include "score.h"
@@ -36,6 +37,8 @@ static struct tally *tally_of(struct eval *e, struct str set)
     open_tally(e, set, &e->tallies[e->tally_count]);
     return &e->tallies[e->tally_count++];
 }
+
+#define LIKELY_DEPTH 10 /* passages of a question that are shown to train_likely.c */
 
 /* --- one question ----------------------------------------------------------------------------- */
 
@@ -229,8 +232,8 @@ static bool most_shared_holds(const struct asked_question *q, const struct inqui
     return in->ranked_count && holds_answer(q, candidate_text(best));
 }
 
-static bool ask_given(struct eval *e, const struct asked_question *q, struct tally *t,
-                      struct inquiry in, struct err *err)
+static NOINLINE bool ask_given(struct eval *e, const struct asked_question *q, struct tally *t,
+                               struct inquiry in, struct err *err)
 {
     bool hit = false;
 
@@ -346,6 +349,37 @@ static bool dump_order(struct eval *e, const struct asked_question *q, struct er
         for (int f = 0; f < RANKING_FEATURES; f++)
             fprintf(e->ranking, "\t%.5g", (double)features[i][f]);
         fputc('\n', e->ranking);
+    }
+    return true;
+}
+
+/* What train_likely.c learns from: the first passages of each question, also of those that none answers. */
+static bool dump_likely(struct eval *e, const struct asked_question *q, struct err *err)
+{
+    struct likely_request request = {.analyser = e->analyser, .arena = e->scratch};
+    struct question question;
+    struct lexical_hits hits;
+    struct found *found;
+
+    if (!question_read(&e->access, e->analyser, e->scratch, q->text, &question, err) ||
+        !lexical_search(e->view, e->scratch,
+                        &(struct lexical_query){&question.terms, NULL, LIKELY_DEPTH}, &hits, err) ||
+        !found_whole(e->scratch, &hits, &found, err))
+        return false;
+    request.question = &question;
+    for (size_t i = 0; i < hits.count; i++) {
+        float x[LIKELY_FEATURES];
+        bool any;
+
+        if (!likely_signs(&request, &found[i], x, &any, err))
+            return false;
+        if (!any)
+            continue;
+        fprintf(e->likely, STR_FMT "\t%u\t%u\t%d", STR_ARG(q->set), e->question_number, e->article,
+                q->answer_count && is_passage(e, hits.at[i].key, q));
+        for (int f = 0; f < LIKELY_FEATURES; f++)
+            fprintf(e->likely, "\t%.5g", (double)x[f]);
+        fputc('\n', e->likely);
     }
     return true;
 }
@@ -494,6 +528,8 @@ static bool ask_pieces(struct eval *e, const struct asked_question *q, struct ta
 
 static bool ask(struct eval *e, const struct asked_question *q, struct tally *t, struct err *err)
 {
+    if (e->likely)
+        return dump_likely(e, q, err);
     if (e->ranking)
         return !q->answer_count || dump_order(e, q, err);
     if (e->c->pieces)

@@ -38,7 +38,7 @@ struct eval {
     struct access access; /* all of it */
     struct analyser *analyser;
     struct arena *scratch;
-    FILE *train, *spans, *ranking, *misses;
+    FILE *train, *spans, *ranking, *likely, *misses;
     struct span_weights *unseen; /* [LANGUAGES][SPAN_FOLDS], or NULL: those that ship */
     uint32_t every;
     const char *data, *language, *only; /* NULL: the sample; both; every set */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "feature_line.h"
 #include "knowledge/ranking.h"
 
 #define ROWS_MAX 1000000
@@ -56,24 +56,21 @@ static size_t group_end(const struct examples *rows, size_t from)
 static bool load(const char *path, int language, struct examples *rows)
 {
     FILE *file = fopen(path, "r");
-    static char line[4096];
+    struct feature_line line;
     double count[ARRAY_LEN(sets)] = {0};
 
     *rows = (struct examples){.at = calloc(ROWS_MAX, sizeof(struct row))};
-    while (file && rows->at && rows->count < ROWS_MAX && fgets(line, sizeof line, file)) {
-        unsigned number, article, right;
-        char name[64];
-        int used = 0, set;
+    while (file && rows->at && rows->count < ROWS_MAX &&
+           feature_line_next(file, RANKING_FEATURES, &line)) {
+        int set = find_set(line.set);
 
-        if (sscanf(line, "%63s %u %u %u%n", name, &number, &article, &right, &used) != 4 ||
-            (set = find_set(name)) < 0 || sets[set].language != language)
+        if (set < 0 || sets[set].language != language)
             continue;
         struct row *r = &rows->at[rows->count++];
-        *r = (struct row){number, (uint8_t)(article % FOLDS), right > 0, (uint8_t)set, {0}};
-        char *p = line + used;
-        for (int f = 0; f < RANKING_FEATURES; f++)
-            r->x[f] = strtof(p, &p);
-        count[set] += rows->count == 1 || r[-1].question != number;
+        *r = (struct row){
+            line.question, (uint8_t)(line.article % FOLDS), line.right, (uint8_t)set, {0}};
+        memcpy(r->x, line.x, sizeof r->x);
+        count[set] += rows->count == 1 || r[-1].question != line.question;
     }
     if (file)
         fclose(file);

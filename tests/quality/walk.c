@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "knowledge/way.h"
+#include "scratch_dir.h"
 #include "sets.h"
 
 #define KINDS_MAX 16
@@ -304,9 +305,9 @@ static const struct files sets[] = {
 int main(int argc, char **argv)
 {
     static struct walk_run run = {.every = 1};
-    char dir[] = "/tmp/weir-walk-XXXXXX";
+    char dir[SCRATCH_DIR_MAX];
     struct err err = {0};
-    bool ok = argc > 1 && mkdtemp(dir);
+    bool ok = argc > 1 && scratch_dir_make(dir);
 
     for (int i = 2; ok && i < argc; i++) {
         uint64_t every = 0;
