@@ -70,10 +70,11 @@ struct list_rule {
     size_t count_max, part_max, bytes_max;
 };
 
+static_assert(POLICY_TAGS_MAX <= POLICY_PATTERNS_MAX, "a list of tags has room too");
 static bool one_spelling(struct arena *arena, struct str list, const struct list_rule *rule,
                          struct str *out, struct err *err)
 {
-    struct str parts[MAX_OF(POLICY_PATTERNS_MAX, POLICY_TAGS_MAX)];
+    struct str parts[POLICY_PATTERNS_MAX];
     size_t count = 0;
     struct buf b;
 

@@ -25,8 +25,17 @@ typedef int64_t usd_micro; /* money: micro-dollars */
 
 #define ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
-#define MIN_OF(a, b)                  ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b)                  ((a) > (b) ? (a) : (b))
+
+/* Each argument is evaluated once: a clock that is read twice may have passed the bound in between. */
+#define MIN_OF(a, b)      ONCE(a, b, <, __COUNTER__)
+#define MAX_OF(a, b)      ONCE(a, b, >, __COUNTER__)
+#define ONCE(a, b, is, n) ONCE_NAMED(a, b, is, n)
+#define ONCE_NAMED(a, b, is, n)         \
+    __extension__({                     \
+        const __auto_type a_##n = (a);  \
+        const __auto_type b_##n = (b);  \
+        a_##n is b_##n ? a_##n : b_##n; \
+    })
 
 /* CLEANUP(fn): fn(&variable) runs when the variable leaves scope. fn takes the address, accepts
  * NULL and half-built objects and leaves NULL. */

@@ -130,7 +130,7 @@ static size_t changes_between(const struct shape *a, const struct shape *b, size
 
         now[0] = (uint8_t)least;
         for (size_t k = 1; k <= b->count; k++) {
-            size_t cost = MIN_OF(last[k], now[k - 1]) + (size_t)CHANGE;
+            size_t cost = (size_t)MIN_OF(last[k], now[k - 1]) + (size_t)CHANGE;
             size_t other = other_letter(a, a->runes[i - 1], b->runes[k - 1]);
 
             cost = MIN_OF(cost, last[k - 1] + other);

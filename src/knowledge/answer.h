@@ -15,8 +15,10 @@
 
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
 #define CITATIONS_MAX  3
-#define CITED_MAX      MAX_OF(CITATIONS_MAX, PICKED_MAX)
-#define QUESTION_MAX   4000 /* bytes that are looked at */
+#define CITED_MAX      PICKED_MAX /* of them, or of rows that were picked */
+#define QUESTION_MAX   4000       /* bytes that are looked at */
+
+static_assert(CITATIONS_MAX <= CITED_MAX, "the citations of any answer have room");
 
 /* What the index keeps of a document beside its passages. */
 struct document_record {

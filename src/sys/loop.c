@@ -169,7 +169,7 @@ static dur_ns time_to_wait(struct loop *loop, mono_ns until)
         sleep_through_window(loop, until);
     if (!loop_may_sleep(loop))
         return 0;
-    return until == LOOP_NEVER ? -1 : MAX_OF(until - clock_mono(), 0);
+    return until == LOOP_NEVER ? -1 : MAX_OF(until - clock_mono(), 0); /* below 0 is for ever */
 }
 
 static struct sock *sock_of_event(const struct epoll_event *event)
