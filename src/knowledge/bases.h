@@ -107,7 +107,7 @@ bool bases_find_expired(struct bases *bases, struct arena *arena, struct str *id
  * nothing is in it any more. */
 SUSPENDS bool base_end(struct base *base, bool *out, struct err *err) MUST_CHECK;
 SUSPENDS bool base_emptied(struct base *base, struct err *err) MUST_CHECK;
-/* No run and no call is in it beside who asks; *alone: whether. Runs are told to stop. */
+/* Whether no run and no call is in it beside who asks. Runs are told to stop. */
 bool base_is_alone(struct base *base);
 /* Writes down when bases were used, of those that may expire: what a crash takes is a minute of it. */
 SUSPENDS void bases_keep_used(struct bases *bases);
