@@ -82,14 +82,31 @@ static struct str without_money(struct str front)
     return front;
 }
 
+/* "Not exceeding", "no fewer than", 不得低于: the other side, and the bound itself lies in it. 有没有 only asks. */
+static enum bound negated(struct str front, enum bound bound)
+{
+    static const char *const nots[] = {"not",  "no",   "never", "不", "不得", "不能",
+                                       "不可", "不应", "不会",  "未", "没有"};
+
+    if ((bound != BOUND_BELOW && bound != BOUND_ABOVE) || ends_with(front, STR("有没有")))
+        return bound;
+    for (size_t i = 0; i < ARRAY_LEN(nots); i++)
+        if (ends_with(front, str_from(nots[i])))
+            return bound == BOUND_BELOW ? BOUND_LEAST : BOUND_MOST;
+    return bound;
+}
+
 static enum bound bound_before(struct str text, size_t at)
 {
     struct str front =
         without_money(str_trim(str_slice(text, at > BEFORE_BYTES ? at - BEFORE_BYTES : 0, at)));
 
-    for (size_t i = 0; i < ARRAY_LEN(before); i++)
-        if (ends_with(front, str_from(before[i].text)))
-            return before[i].bound;
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        struct str word = str_from(before[i].text);
+
+        if (ends_with(front, word))
+            return negated(str_trim(str_slice(front, 0, front.len - word.len)), before[i].bound);
+    }
     return BOUND_NONE;
 }
 

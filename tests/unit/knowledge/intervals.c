@@ -35,6 +35,15 @@ TEST(what_numbers_bound)
         {"最多 10 个工作日", -NONE, 10, false, false, true, UNIT_DAY},
         {"10 个工作日以上", 10, NONE, false, false, true, UNIT_DAY},
         {"礼品每年价值不得超过 200 元", -NONE, 200, false, false, true, UNIT_YUAN},
+        {"not exceeding EUR 500", -NONE, 500, false, false, true, UNIT_EURO},
+        {"not above 500 euros", -NONE, 500, false, false, true, UNIT_EURO},
+        {"no fewer than 10 days", 10, NONE, false, false, true, UNIT_DAY},
+        {"not under 18 years", 18, NONE, false, false, true, UNIT_YEAR},
+        {"不高于 5 万元", -NONE, 50000, false, false, true, UNIT_YUAN},
+        {"不得低于 3 天", 3, NONE, false, false, true, UNIT_DAY},
+        {"未超过 200 元", -NONE, 200, false, false, true, UNIT_YUAN},
+        {"不小于 2 年", 2, NONE, false, false, true, UNIT_YEAR},
+        {"有没有超过 200 元", 200, NONE, true, false, true, UNIT_YUAN},
     };
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
 

@@ -114,3 +114,30 @@ TEST(what_is_not_whole_is_not_counted)
     struct grounded g = rig_ask(&rig, "How many depots are there?");
     EXPECT(!shows(g.text, "counted"), STR_FMT, STR_ARG(g.text));
 }
+
+static void ask_in(const char *text, const struct asking *cases, size_t count)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, "text.md", text));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    ask_all(&rig, cases, count);
+}
+
+static const char limits[] =
+    "# Limits\n\n## Purchases\n\nFor purchases:\n\n"
+    "- not exceeding EUR 500 the buyer signs,\n- not exceeding EUR 5,000 the team lead signs,\n"
+    "- above EUR 5,000 the director signs.\n\n"
+    "## 采购\n\n采购的签字权限：\n\n"
+    "- 不高于 5,000 元由采购员签字；\n- 不高于 5 万元由经理签字；\n- 高于 5 万元由总监签字。\n";
+
+TEST(bounds_that_are_said_with_not)
+{
+    static const struct asking cases[] = {
+        {"Who signs a purchase of 300 euros?", {"the buyer"}, "director"},
+        {"Who signs a purchase of 700 euros?", {"the team lead"}, "buyer"},
+        {"2万元的采购由谁签字？", {"由经理"}, "采购员"},
+    };
+
+    ask_in(limits, cases, ARRAY_LEN(cases));
+}
