@@ -211,6 +211,43 @@ static size_t run_end(struct str s, size_t at)
     return at;
 }
 
+/* Behind a space, of any width, and the three digits it parts from those before; `at` itself: there are none. */
+static size_t group_end(struct str s, size_t at, bool *plain)
+{
+    static const char *const spaces[] = {" ", "\xC2\xA0", "\xE2\x80\xAF", "\xE2\x80\x89"};
+    uint32_t value;
+
+    for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
+        size_t from = at + str_from(spaces[i]).len;
+
+        if (starts_at(s, at, spaces[i]) && digits_at(s, from, 3, &value) == from + 3) {
+            *plain = *plain || i == 0;
+            return from + 3;
+        }
+    }
+    return at;
+}
+
+/* "EUR 10 000", "1 250 000.50 euros": with plain spaces only where it is said to be an amount, for columns of numbers
+ * stand like that, too. */
+static size_t grouped_end(struct str s, size_t at, size_t end)
+{
+    size_t to = end, next;
+    bool plain = false;
+    uint32_t first;
+
+    if (end - at > 3 || digits_at(s, at, 3, &first) != end || s.ptr[at] == '0')
+        return end;
+    while ((next = group_end(s, to, &plain)) > to)
+        to = next;
+    if (to == end)
+        return end;
+    if (to + 1 < s.len && s.ptr[to] == '.' && is_digit(s.ptr[to + 1]))
+        for (to++; to < s.len && is_digit(s.ptr[to]);)
+            to++;
+    return plain && !unit_before(s, at) && !unit_behind(s, to) ? end : to;
+}
+
 static size_t count_char(struct str s, char c)
 {
     size_t count = 0;
@@ -220,7 +257,7 @@ static size_t count_char(struct str s, char c)
     return count;
 }
 
-/* "1,500", "1500.5", "3,5" as a value. */
+/* "1,500", "1 500", "1500.5", "3,5" as a value. */
 static bool plain_value(struct str s, double *value)
 {
     size_t commas = count_char(s, ','), last = s.len, kept = 0;
@@ -233,7 +270,7 @@ static bool plain_value(struct str s, double *value)
     if (count_char(s, '.') > 1 || s.len > DIGITS_MAX)
         return false;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == ',' && !decimal_comma)
+        if ((s.ptr[i] == ',' && !decimal_comma) || s.ptr[i] == ' ' || (uint8_t)s.ptr[i] >= 0x80)
             continue;
         plain[kept++] = s.ptr[i] == ',' ? '.' : s.ptr[i];
     }
@@ -254,7 +291,7 @@ static bool time_value(struct str s, double *value)
 
 static size_t take_digits(struct reader *r, size_t at)
 {
-    size_t end = run_end(r->text, at), date = 0;
+    size_t end = grouped_end(r->text, at, run_end(r->text, at)), date = 0;
     struct str run = str_slice(r->text, at, end);
     struct numeral n = {.from = (uint32_t)at, .to = (uint32_t)end}, d = n;
     uint32_t whole;

@@ -44,6 +44,15 @@ TEST(what_numbers_bound)
         {"未超过 200 元", -NONE, 200, false, false, true, UNIT_YUAN},
         {"不小于 2 年", 2, NONE, false, false, true, UNIT_YEAR},
         {"有没有超过 200 元", 200, NONE, true, false, true, UNIT_YUAN},
+        {"up to EUR 5 000", -NONE, 5000, false, false, true, UNIT_EURO},
+        {"10 000 euros", 10000, 10000, false, false, false, UNIT_EURO},
+        {"1\xC2\xA0"
+         "250\xC2\xA0"
+         "000 euros",
+         1250000, 1250000, false, false, false, UNIT_EURO},
+        {"12\xE2\x80\xAF"
+         "500.50 euros",
+         12500.5, 12500.5, false, false, false, UNIT_EURO},
     };
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
 

@@ -141,3 +141,17 @@ TEST(bounds_that_are_said_with_not)
 
     ask_in(limits, cases, ARRAY_LEN(cases));
 }
+
+TEST(amounts_in_groups_behind_spaces)
+{
+    static const char refunds[] =
+        "# Refunds\n\nFor refunds:\n\n- up to EUR 500 the clerk decides,\n"
+        "- up to EUR 5 000 the supervisor decides,\n"
+        "- above EUR 5 000 the board decides.\n";
+    static const struct asking cases[] = {
+        {"Who decides a refund of 10 000 euros?", {"the board"}, "clerk"},
+        {"Who decides a refund of EUR 2 500?", {"the supervisor"}, "clerk"},
+    };
+
+    ask_in(refunds, cases, ARRAY_LEN(cases));
+}
