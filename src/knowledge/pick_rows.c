@@ -189,17 +189,29 @@ static struct interval own_part(const struct members *m, size_t i)
     return v;
 }
 
+/* By another number of the question. */
+static bool is_taken(const struct pick *pick, const struct picked *picked)
+{
+    for (size_t i = 0; i < pick->count; i++)
+        if (pick->at[i].first.block == picked->first.block)
+            return true;
+    return false;
+}
+
 static bool take_members(const struct listing *l, const struct members *m,
                          const struct interval *asked, struct pick *out)
 {
     for (size_t i = 0; i < m->count; i++) {
         struct interval part = own_part(m, i);
+        struct picked picked = pick_blocks(l, (uint32_t)i, (uint32_t)i + 1);
 
         if (!m->has[i] || !intervals_compare(&part, asked) || !intervals_meet(&part, asked))
             continue;
+        if (is_taken(out, &picked))
+            continue;
         if (out->count == PICKED_MAX)
             return false;
-        out->at[out->count++] = pick_blocks(l, (uint32_t)i, (uint32_t)i + 1);
+        out->at[out->count++] = picked;
     }
     return true;
 }

@@ -155,3 +155,13 @@ TEST(amounts_in_groups_behind_spaces)
 
     ask_in(refunds, cases, ARRAY_LEN(cases));
 }
+
+TEST(a_row_is_picked_once)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, "offices.md", offices));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    struct grounded g = rig_ask(&rig, "Who signs a purchase of 300 euros or of 350 euros?");
+    EXPECT(g.answered && g.citation_count == 1, STR_FMT, STR_ARG(g.text));
+}
