@@ -216,6 +216,38 @@ static bool take_members(const struct listing *l, const struct members *m,
     return true;
 }
 
+/* "In 2026": when, and not how much. */
+static bool is_year(struct str text, const struct interval *v)
+{
+    static const char *const words[] = {" in", " since", " during", " until", " year"};
+    struct str front = str_trim(str_slice(text, 0, v->at));
+
+    if (v->unit || v->is_bound || v->end - v->at != 4 || v->from < 1900 || v->from >= 2100)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        struct str word = str_from(words[i]);
+
+        if (front.len >= word.len &&
+            str_eq_nocase(str_slice(front, front.len - word.len, front.len), word))
+            return true;
+    }
+    return false;
+}
+
+static bool read_asked(const struct picking *p, struct intervals *out, struct err *err)
+{
+    struct str text = p->covering.question->text;
+    size_t kept = 0;
+
+    if (!intervals_read(p->covering.arena, text, out, err))
+        return false;
+    for (size_t i = 0; i < out->count; i++)
+        if (!is_year(text, &out->at[i]))
+            out->at[kept++] = out->at[i];
+    out->count = kept;
+    return true;
+}
+
 /* What the question counts: intervals that say nothing else (a day of the year, "24 hours") are left to its words. */
 struct bounding {
     struct intervals asked;
@@ -349,7 +381,7 @@ bool pick_bounded(const struct picking *p, struct pick *out, struct err *err)
     struct bounding b = {.best = 0};
     bool meets;
 
-    if (!intervals_read(p->covering.arena, p->covering.question->text, &b.asked, err))
+    if (!read_asked(p, &b.asked, err))
         return false;
     for (size_t i = 0; i < p->found_count && b.asked.count; i++) {
         struct listing l;

@@ -165,3 +165,12 @@ TEST(a_row_is_picked_once)
     struct grounded g = rig_ask(&rig, "Who signs a purchase of 300 euros or of 350 euros?");
     EXPECT(g.answered && g.citation_count == 1, STR_FMT, STR_ARG(g.text));
 }
+
+TEST(a_year_is_no_amount)
+{
+    static const struct asking cases[] = {
+        {"Who signs a purchase of 300 euros in 2026?", {"the buyer"}, "team lead"},
+    };
+
+    ask_in(offices, cases, ARRAY_LEN(cases));
+}
