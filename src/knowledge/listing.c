@@ -183,3 +183,32 @@ bool listing_is_whole(const struct listing *l, const struct access *access, stru
     return l->end < l->found->passage.count ||
            !goes_on_in(l->found, access, arena, number + 1, true);
 }
+/* Has the row a cell below this label? */
+static bool has_label(struct str row, struct str label)
+{
+    while (row.len) {
+        size_t len, end = first_of(row, STR("; "), STR("；"), &len);
+
+        if (str_eq(row_label(row), label))
+            return true;
+        row = end < row.len ? str_slice(row, end + len, row.len) : STR_NONE;
+    }
+    return false;
+}
+
+/* A row beside it whose first cell is empty begins with the label of another column. */
+static bool goes_on_beside(const struct listing *l, uint32_t block)
+{
+    struct str beside = l->found->passage.blocks[block].text;
+
+    if (!l->is_table || kind_of(l->found, block) != BLOCK_ROW)
+        return false;
+    for (uint32_t i = 0; i < l->end - l->first; i++)
+        if (has_label(listing_row(l, i), row_label(beside)))
+            return true;
+    return has_label(beside, row_label(listing_row(l, 0)));
+}
+
+    if ((l->first > 0 && goes_on_beside(l, l->first - 1)) ||
+        (l->end < l->found->passage.count && goes_on_beside(l, l->end)))
+        return false;

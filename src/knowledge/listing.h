@@ -1,7 +1,7 @@
 /* knowledge/listing.h: the lists and tables of a passage found, as groups of neighbouring items or rows.
  * Row      is read as "Label: cell; Label: cell": its key is the first cell, or each of those it names (北京、上海).
  * Whole    a group goes on in the passage before or behind it where that begins or ends with rows or items under the same
- *          heading; a group of which some is elsewhere is never counted.
+ *          heading, and beside a row whose first cell is empty; a group of which some is elsewhere is never counted.
  * Pure: views of the passage. */
 #ifndef WEIR_KNOWLEDGE_LISTING_H
 #define WEIR_KNOWLEDGE_LISTING_H

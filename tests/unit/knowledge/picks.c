@@ -174,3 +174,17 @@ TEST(a_year_is_no_amount)
 
     ask_in(offices, cases, ARRAY_LEN(cases));
 }
+
+TEST(rows_beside_an_empty_first_cell_are_not_all)
+{
+    static const char depots[] = "# Depots\n\n## Our depots\n\n| Depot | Street |\n|---|---|\n"
+                                 "| Alba | Hill |\n| Bora | Lake |\n| | Mill |\n| Cita | Dock |\n";
+    struct rig rig CLEANUP(rig_close) = {0};
+
+    REQUIRE(rig_open(&rig) && rig_write(&rig, "depots.md", depots));
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    struct grounded g = rig_ask(&rig, "How many depots are there?");
+    EXPECT(!shows(g.text, "counted"), STR_FMT, STR_ARG(g.text));
+    g = rig_ask(&rig, "What are the depots?");
+    EXPECT(!shows(g.text, "Bora") || shows(g.text, "Cita"), STR_FMT, STR_ARG(g.text));
+}
