@@ -89,6 +89,27 @@ static bool keys_differ(const struct listing *l)
     return true;
 }
 
+/* "Total | 45": of the rows above it. */
+static bool sums_up(struct str key)
+{
+    static const char *const sums[] = {"total", "totals",  "grand total", "subtotal",
+                                       "sum",   "average", "合计",        "总计",
+                                       "共计",  "小计",    "平均"};
+
+    for (size_t i = 0; i < ARRAY_LEN(sums); i++)
+        if (str_eq_nocase(key, str_from(sums[i])))
+            return true;
+    return false;
+}
+
+static bool any_sums_up(const struct listing *l)
+{
+    for (uint32_t i = 0; i < l->end - l->first; i++)
+        if (sums_up(row_key(listing_row(l, i))))
+            return true;
+    return false;
+}
+
 /* Items below items are counted with none. */
 static bool is_flat(const struct listing *l)
 {
@@ -173,7 +194,10 @@ bool pick_counted(const struct picking *p, struct pick *out, struct err *err)
     struct listing *l = &whole.of;
     if (!whole.found || whole.tie || !listing_is_whole(l, p->access, p->covering.arena))
         return true;
-    if (counts && (says_how_many(p) || !keys_differ(l) || !is_flat(l)))
+    while (counts && l->is_table && l->end - l->first > 1 &&
+           sums_up(row_key(listing_row(l, l->end - l->first - 1))))
+        l->end--;
+    if (counts && (says_how_many(p) || !keys_differ(l) || !is_flat(l) || any_sums_up(l)))
         return true;
     *out = (struct pick){.kind = counts ? PICK_COUNT : PICK_LIST,
                          .at = {pick_blocks(l, 0, l->end - l->first)},

@@ -188,3 +188,17 @@ TEST(rows_beside_an_empty_first_cell_are_not_all)
     g = rig_ask(&rig, "What are the depots?");
     EXPECT(!shows(g.text, "Bora") || shows(g.text, "Cita"), STR_FMT, STR_ARG(g.text));
 }
+
+TEST(totals_are_not_counted)
+{
+    static const char vans[] =
+        "# Vans\n\n## Our vans\n\n| Van | Seats |\n|---|---|\n| Red | 3 |\n| Blue | 5 |\n"
+        "| Total | 8 |\n\n## 我们的货车\n\n| 货车 | 座位 |\n|---|---|\n| 红车 | 3 |\n| 蓝车 | 5 |\n"
+        "| 合计 | 8 |\n";
+    static const struct asking cases[] = {
+        {"How many vans are there?", {"2, counted as the rows", "Blue"}, "Total"},
+        {"货车一共有几个？", {"2（", "蓝车"}, "合计"},
+    };
+
+    ask_in(vans, cases, ARRAY_LEN(cases));
+}
