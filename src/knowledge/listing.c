@@ -90,12 +90,29 @@ static bool is_wide(struct str s)
     return s.len && (uint8_t)s.ptr[0] >= 0x80;
 }
 
+/* IT, US, May: as a name only where it is written like one. */
+static bool is_everyday(struct str name)
+{
+    static const char *const words[] = {"it",  "us",  "or",  "in",  "on",  "no",  "me", "as",
+                                        "at",  "am",  "be",  "so",  "to",  "do",  "go", "my",
+                                        "is",  "an",  "we",  "he",  "by",  "if",  "of", "up",
+                                        "and", "are", "can", "may", "who", "all", "any"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq_nocase(name, str_from(words[i])))
+            return true;
+    return false;
+}
+
 static size_t find_words(struct str text, struct str what)
 {
+    bool everyday = is_everyday(what);
+
     for (size_t at = 0; at + what.len <= text.len; at++) {
         size_t end = at + what.len;
 
-        if (!str_eq_nocase(str_slice(text, at, end), what))
+        if (!str_eq_nocase(str_slice(text, at, end), what) ||
+            (everyday && !str_eq(str_slice(text, at, end), what)))
             continue;
         if (is_wide(what) || ((at == 0 || !is_word_byte(text.ptr[at - 1])) &&
                               (end == text.len || !is_word_byte(text.ptr[end]))))
@@ -174,15 +191,6 @@ static bool goes_on_in(const struct found *found, const struct access *access, s
            is_listed(p.blocks[behind ? 0 : p.count - 1].kind);
 }
 
-bool listing_is_whole(const struct listing *l, const struct access *access, struct arena *arena)
-{
-    uint64_t number = l->found->number;
-
-    if (l->first == 0 && number > 0 && goes_on_in(l->found, access, arena, number - 1, false))
-        return false;
-    return l->end < l->found->passage.count ||
-           !goes_on_in(l->found, access, arena, number + 1, true);
-}
 /* Has the row a cell below this label? */
 static bool has_label(struct str row, struct str label)
 {
@@ -209,6 +217,15 @@ static bool goes_on_beside(const struct listing *l, uint32_t block)
     return has_label(beside, row_label(listing_row(l, 0)));
 }
 
+bool listing_is_whole(const struct listing *l, const struct access *access, struct arena *arena)
+{
+    uint64_t number = l->found->number;
+
     if ((l->first > 0 && goes_on_beside(l, l->first - 1)) ||
         (l->end < l->found->passage.count && goes_on_beside(l, l->end)))
         return false;
+    if (l->first == 0 && number > 0 && goes_on_in(l->found, access, arena, number - 1, false))
+        return false;
+    return l->end < l->found->passage.count ||
+           !goes_on_in(l->found, access, arena, number + 1, true);
+}

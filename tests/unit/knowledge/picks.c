@@ -202,3 +202,18 @@ TEST(totals_are_not_counted)
 
     ask_in(vans, cases, ARRAY_LEN(cases));
 }
+
+TEST(everyday_words_name_no_row)
+{
+    static const char departments[] =
+        "# Departments\n\n| Department | Head | Floor |\n|---|---|---|\n| IT | Ann Lee | 3 |\n"
+        "| Finance | Bob Ray | 4 |\n| HR | Cy Poe | 5 |\n";
+    static const struct asking cases[] = {
+        {"On which floor is the Finance department and who is the head of it?",
+         {"Bob Ray"},
+         "Ann Lee"},
+        {"Compare the floor of IT and Finance", {"Ann Lee", "Bob Ray"}, "Cy Poe"},
+    };
+
+    ask_in(departments, cases, ARRAY_LEN(cases));
+}
