@@ -224,6 +224,7 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
             return false;
         if (inquiry_lacks_thing(&inquiry))
             inquiry.answerable = 0;
+        asked.order = NULL; /* and so is a reranker's order */
         if (!ground(r->access, arena, &inquiry, &one, err))
             return false;
         if (inquiry.way == WAY_GRAPH || !w.g.retrieval)

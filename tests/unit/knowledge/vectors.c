@@ -354,3 +354,33 @@ TEST(fusing)
             EXPECT(list[k].passage == cases[i].order[k], "%s: %zu", cases[i].name, k);
     }
 }
+
+/* What a reranker put in order was found for the whole question. */
+TEST(a_part_is_not_asked_in_the_order_of_the_whole)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct grounded g = {0};
+    struct err err = {0};
+    uint64_t passage = 0;
+    float score = 1;
+
+    REQUIRE(rig_open(&rig));
+    REQUIRE(rig_write(&rig, "leave.md", "# Leave\n\nEmployees get 30 days of annual leave.\n"));
+    REQUIRE(rig_write(&rig, "contracts.md",
+                      "# Contracts\n\nContracts are signed by the managing director.\n"));
+    REQUIRE(rig_ingest(&rig, "").added == 2);
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(rig.knowledge->index);
+    struct lexical_hit hit = lexical_hit_at(view, 0);
+    struct document_record record;
+    REQUIRE(document_record_read(hit.document_record, &record));
+    passage = str_ends(record.path, STR("leave.md")) ? 0 : 1;
+    struct reranked order = {lexical_view_number(view), &passage, &score, 1};
+    struct knowledge_question q = {
+        .text = STR("How many days of annual leave do employees get, and who signs contracts?"),
+        .order = &order};
+    rig.knowledge->reranker.passages = 20;
+    EXPECT(answer_now(rig.knowledge, rig.arena, &q, &g, &err), "%s", err.text);
+    EXPECT(str_find(g.text, STR("30 days")) < g.text.len &&
+               str_find(g.text, STR("managing director")) < g.text.len,
+           STR_FMT, STR_ARG(g.text));
+}
