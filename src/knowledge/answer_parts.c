@@ -6,7 +6,7 @@
 #include "knowledge/thing.h"
 
 #define TEXT_MAX    ((size_t)1 * MIB)
-#define A_PART_MOST 2 /* citations */
+#define A_PART_MOST 2 /* citations of what words found */
 #define WIDE_WORD   6 /* bytes: two characters */
 #define THING_STEM  4 /* letters by which a word and its stem are known */
 
@@ -49,11 +49,13 @@ static void write_part(struct parts_writer *w, struct str question, bool answere
 }
 
 /* The citations of one part behind those before it. */
-static void take_part(struct parts_writer *w, struct str question, struct str read_as,
+static void take_part(struct parts_writer *w, struct str question, const struct inquiry *inquiry,
                       const struct grounded *one)
 {
     struct answered_part *part = &w->parts[w->g.part_count++];
-    size_t count = one->answered ? MIN_OF(one->citation_count, (size_t)A_PART_MOST) : 0;
+    struct str read_as = inquiry->read_as;
+    size_t most = inquiry->pick.kind ? PICKED_MAX : A_PART_MOST; /* rows are picked all or none */
+    size_t count = one->answered ? MIN_OF(one->citation_count, most) : 0;
 
     *part = (struct answered_part){.question = question,
                                    .answered = one->answered,
@@ -63,6 +65,8 @@ static void take_part(struct parts_writer *w, struct str question, struct str re
     if (read_as.len)
         buf_fmt(&w->text, "%s" STR_FMT "%s", one->answered ? "" : " ", STR_ARG(read_as),
                 one->answered ? "\n" : "");
+    if (one->answered && inquiry->pick.kind == PICK_COUNT)
+        answer_write_count(&w->text, &inquiry->pick, w->zh);
     answer_write_citations(&w->text, one->citations, count, w->g.citation_count + 1);
     for (size_t i = 0; i < count; i++)
         w->g.citations[w->g.citation_count++] = one->citations[i];
@@ -206,7 +210,7 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
 
     w.g.language = text_language(parts->text[0]);
     w.zh = language_number(w.g.language) == 1;
-    w.g.citations = arena_array(arena, PARTS_MAX * A_PART_MOST, sizeof *w.g.citations);
+    w.g.citations = arena_array(arena, PARTS_MAX * PICKED_MAX, sizeof *w.g.citations);
     w.parts = arena_array(arena, PARTS_MAX, sizeof *w.parts);
     buf_init(&w.text, arena, TEXT_MAX);
     if (!w.g.citations || !w.parts)
@@ -220,16 +224,16 @@ bool ground_parts(const struct parts_request *r, struct arena *arena,
             return false;
         asked.vector = NULL; /* a model's is of the whole question */
         asked.dim = 0;
+        asked.order = NULL; /* and so is a reranker's order */
         if (!inquire_of(r->knowledge, r->access, arena, &asked, &inquiry, err))
             return false;
         if (inquiry_lacks_thing(&inquiry))
             inquiry.answerable = 0;
-        asked.order = NULL; /* and so is a reranker's order */
         if (!ground(r->access, arena, &inquiry, &one, err))
             return false;
         if (inquiry.way == WAY_GRAPH || !w.g.retrieval)
             w.g.retrieval = inquiry.retrieval;
-        take_part(&w, parts->text[i], inquiry.read_as, &one);
+        take_part(&w, parts->text[i], &inquiry, &one);
     }
     return finish(&w, out, err);
 }

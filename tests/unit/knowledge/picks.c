@@ -217,3 +217,17 @@ TEST(everyday_words_name_no_row)
 
     ask_in(departments, cases, ARRAY_LEN(cases));
 }
+
+TEST(what_is_picked_for_a_part_is_told_whole)
+{
+    static const struct asking cases[] = {
+        {"How many offices are there, and who signs a purchase of 300 euros?",
+         {"3, counted as the rows", "Athens", "the buyer"},
+         NULL},
+        {"Who signs purchases above 400 euros, and when does North open?",
+         {"the buyer", "the director", "8:00"},
+         NULL},
+    };
+
+    ask_in(offices, cases, ARRAY_LEN(cases));
+}
