@@ -8,6 +8,7 @@
 #include "knowledge/originals.h"
 #include "knowledge/rights.h"
 #include "knowledge/stands.h"
+#include "knowledge/vectors.h"
 #include "sys/file.h"
 
 #define UPLOAD_LOOK (20 * MILLISECOND)
@@ -93,6 +94,8 @@ static bool keep(struct uploading *u, struct place_of_upload *p, struct lexical_
     u->report.became = UPLOAD_UNCHANGED;
     if (labels_equal(&labels, &p->before))
         return true;
+    if (!vectors_rights(*writer, p->before.readers, labels.readers, err))
+        return false;
     p->before.readers = labels.readers;
     p->before.metadata = labels.metadata;
     buf_init(&b, u->arena, MIB);

@@ -8,6 +8,7 @@
 #include "index/latent.h"
 #include "knowledge/fuse.h"
 #include "knowledge/rerank.h"
+#include "knowledge/upload.h"
 #include "rig.h"
 #include "sys/file.h"
 #include "sys/pool.h"
@@ -187,6 +188,33 @@ TEST(what_only_some_may_read_is_not_learned_from)
     EXPECT(str_find(model_file(&rig), STR("merg")) == model_file(&rig).len);
     EXPECT(!strstr(found(&rig, "engine factory merger", &ann), "Merger"));
     EXPECT(strstr(found(&rig, "engine factory merger", NULL), "Merger"));
+}
+
+/* The same bytes under the same name, sent again for fewer. */
+FIBER_TEST(what_is_sent_again_for_some_is_not_learned_from)
+{
+    struct pool *pool CLEANUP(pool_free) = NULL;
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct upload upload = {.name = STR("secret.md")};
+    struct upload_report report = {0};
+    struct vectors_status status;
+    struct err err = {0};
+
+    pool = pool_new(&(struct pool_options){.name = "test", .threads = 1, .queue_max = 10}, &err);
+    REQUIRE(pool && open_with(&rig, "secret.md"));
+    rig.knowledge->pool = pool;
+    upload.file = rig_path(&rig, "sent");
+    REQUIRE(file_store(upload.file, str_from(files[6].text), 0600, &err));
+    EXPECT(knowledge_upload(rig.knowledge, rig.arena, &upload, &report, &err), "%s", err.text);
+    EXPECT(make(&rig).learned_from == 7);
+    upload.labels = (struct ingest_wish){.says_readers = true, .readers = STR("key:k_bob")};
+    EXPECT(knowledge_upload(rig.knowledge, rig.arena, &upload, &report, &err) &&
+               report.became == UPLOAD_CHANGED,
+           "%s", err.text);
+    knowledge_vectors(rig.knowledge, &status);
+    EXPECT(status.learned_from == 0, "its words are in the model");
+    EXPECT(make(&rig).learned_from == 6);
+    EXPECT(str_find(model_file(&rig), STR("merg")) == model_file(&rig).len);
 }
 
 TEST(another_embedder_starts_anew)
