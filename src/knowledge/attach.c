@@ -155,12 +155,16 @@ bool attached_list(const char *base, struct arena *arena, struct attached **out,
         return err_arena(err, arena);
     for (size_t i = 0; i < named; i++) {
         struct str id = str_slice(list[i], 0, list[i].len - MIN_OF(list[i].len, 5u));
+        struct err why = {0};
 
         if (!str_ends(list[i], STR(ENDING)))
             continue;
-        if (!attached_find(base, arena, id, &(*out)[seen], err))
+        if (attached_find(base, arena, id, &(*out)[seen], &why)) {
+            seen++;
+        } else if (why.code != ERR_NOT_FOUND) { /* else done, or taken back, since it was named */
+            *err = why;
             return false;
-        seen++;
+        }
     }
     *count = seen;
     return true;

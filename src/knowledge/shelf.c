@@ -150,13 +150,18 @@ bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct 
         return err_arena(err, arena);
     for (size_t i = 0; i < named; i++) {
         const char *path = shelf_path(dir, arena, names[i]);
+        struct err why = {0};
 
         if (!str_ends(names[i], STR(ENDING)))
             continue;
         if (!path)
             return err_arena(err, arena);
-        if (!read_facts(path, arena, &list[seen], err))
+        if (!read_facts(path, arena, &list[seen], &why)) {
+            if (why.code == ERR_NOT_FOUND) /* removed since it was named */
+                continue;
+            *err = why;
             return false;
+        }
         seen += str_is_empty(tenant) || str_eq(tenant, list[seen].tenant);
     }
     *out = list;

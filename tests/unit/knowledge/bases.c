@@ -2,6 +2,7 @@
 #include "knowledge/bases.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "knowledge/attach.h"
 #include "knowledge/shelf.h"
@@ -436,6 +437,11 @@ TEST(files_of_the_shelf_are_whole_or_not_there)
     EXPECT(file_store(arena_fmt(arena, "%s/file-half", dir).ptr, STR("x"), 0600, &err) &&
            shelf_clean(dir, &err));
     EXPECT(shelf_list(dir, arena, STR(""), &list, &count, &err) && count == 1);
+    /* Named, and gone before it is looked at: as one that is removed meanwhile. */
+    EXPECT(symlink("gone", arena_fmt(arena, "%s/file-gone.json", dir).ptr) == 0);
+    EXPECT(shelf_list(dir, arena, STR(""), &list, &count, &err) && count == 1, "%s", err.text);
+    EXPECT(file_remove(arena_fmt(arena, "%s/file-gone.json", dir).ptr, &err), "%s", err.text);
+    err = (struct err){0};
     EXPECT(shelf_remove(dir, arena, list[0].id, &err), "%s", err.text);
     EXPECT(shelf_list(dir, arena, STR(""), &list, &count, &err) && count == 0);
 }
@@ -460,6 +466,11 @@ TEST(files_on_their_way_are_kept_as_they_stand)
     EXPECT(attached_find(base, arena, STR("file-1"), &one, &err) && one.state == ATTACH_FAILED &&
            str_eq(one.message, failed.message) && str_eq(one.attributes, failed.attributes));
     EXPECT(attached_list(base, arena, &list, &count, &err) && count == 1);
+    const char *gone = arena_fmt(arena, "%s/attached/file-gone.json", base).ptr;
+    EXPECT(symlink("gone", gone) == 0); /* named, and removed before it is looked at */
+    EXPECT(attached_list(base, arena, &list, &count, &err) && count == 1, "%s", err.text);
+    EXPECT(file_remove(gone, &err), "%s", err.text);
+    err = (struct err){0};
     EXPECT(attached_remove(base, STR("file-1"), &err) &&
            attached_remove(base, STR("file-1"), &err));
     EXPECT(!attached_find(base, arena, STR("file-1"), &one, &err) && err.code == ERR_NOT_FOUND);
