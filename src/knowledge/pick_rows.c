@@ -173,7 +173,7 @@ static struct interval own_part(const struct members *m, size_t i)
     for (size_t k = 0; k < m->count; k++) {
         const struct interval *other = &m->of[k];
 
-        if (!m->has[k] || k == i)
+        if (!m->has[k] || k == i || !intervals_compare(&m->of[i], other))
             continue;
         if (m->of[i].from == (double)-INFINITY && other->from == (double)-INFINITY &&
             other->to < v.to && other->to >= v.from) {

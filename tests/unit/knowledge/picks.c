@@ -231,3 +231,17 @@ TEST(what_is_picked_for_a_part_is_told_whole)
 
     ask_in(offices, cases, ARRAY_LEN(cases));
 }
+
+TEST(a_bound_of_another_unit_ends_no_row)
+{
+    static const char leave[] =
+        "# Leave\n\nFor unpaid leave:\n\n- up to 2 weeks the foreman approves,\n"
+        "- up to 3 months the director approves,\n"
+        "- above 3 months the board approves.\n";
+    static const struct asking cases[] = {
+        {"Who approves unpaid leave of 1 month?", {"the director"}, "foreman"},
+        {"Who approves unpaid leave of 2 months?", {"the director"}, "board"},
+    };
+
+    ask_in(leave, cases, ARRAY_LEN(cases));
+}
