@@ -4,7 +4,7 @@
 #include <math.h>
 
 #define TEXT_MAX       ((size_t)256 * KIB)
-#define LIST_ITEMS_MAX 8    /* that follow their introduction into an answer */
+#define LIST_ITEMS_MAX 64   /* that follow their introduction into an answer */
 #define EQUAL_SCORE    0.3f /* as good as the best: which of them answers cannot be told */
 #define EQUAL_ELSEWHERE \
     0.1f                 /* ... in another passage: what is about something else scores well, too */

@@ -245,3 +245,17 @@ TEST(a_bound_of_another_unit_ends_no_row)
 
     ask_in(leave, cases, ARRAY_LEN(cases));
 }
+
+TEST(a_list_is_told_to_its_end)
+{
+    static const char claims[] =
+        "# Claims\n\n## Documents\n\nFor a claim after a theft you need:\n\n- the policy number,\n"
+        "- the police report,\n- a list of the stolen things,\n- the receipts,\n- photographs,\n"
+        "- the keys,\n- your bank account,\n- the name of the landlord,\n- the lease,\n"
+        "- a signed statement.\n";
+    static const struct asking cases[] = {
+        {"What do I need for a claim after a theft?", {"policy number", "signed statement"}, NULL},
+    };
+
+    ask_in(claims, cases, ARRAY_LEN(cases));
+}
