@@ -13,6 +13,10 @@
 #define CURRENT_MAX   400
 #define PROBLEMS_KEPT 10000
 
+/* Instead of why a run failed: not of its arena. */
+static const char no_reason[] = "no memory is left to say why";
+static const char forgotten[] = "it failed at a document that is forgotten";
+
 struct run_slot {
     struct runs *all;
     struct arena *arena; /* NULL: a free place */
@@ -182,7 +186,7 @@ void run_finish(struct run_slot **held, const struct ingest_report *report, cons
         error = arena_str(run->arena, str_from(why->text));
     mutex_lock(&run->all->mutex);
     run->view.report = kept;
-    run->view.error = error.ptr ? error : STR("no memory is left to say why");
+    run->view.error = error.ptr ? error : str_from(no_reason);
     run->view.ended = clock_wall();
     run->view.current = STR("");
     run->view.state = why ? RUN_FAILED : report->stopped ? RUN_STOPPED : RUN_DONE;
@@ -213,6 +217,16 @@ static void leave_out(struct ingest_problem *list, size_t *count, struct str pat
     *count = kept;
 }
 
+static void forget_error(struct ingest_run *run, struct str name)
+{
+    bool own = run->error.ptr != no_reason && run->error.ptr != forgotten;
+
+    if (!own || !name.len || str_find(run->error, name) == run->error.len)
+        return;
+    wipe(run->error);
+    run->error = str_from(forgotten);
+}
+
 static void forget_in(struct run_slot *slot, struct str path, struct str source)
 {
     struct ingest_run *run = &slot->view;
@@ -223,6 +237,8 @@ static void forget_in(struct run_slot *slot, struct str path, struct str source)
     }
     if (run->state < RUN_DONE) /* its lists come with its end */
         return;
+    forget_error(run, path);
+    forget_error(run, source);
     leave_out(run->report.problems, &run->report.problem_count, path);
     leave_out(run->report.notes, &run->report.note_count, path);
     memset(slot->current, 0, sizeof slot->current);

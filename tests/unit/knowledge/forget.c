@@ -318,7 +318,8 @@ static void finish_run(struct rig *rig, const char *what)
     struct err err = {0};
 
     REQUIRE(run_begin(rig->knowledge->runs, str_from(what), false, &run, &err), "%s", err.text);
-    run_finish(&run, &report, NULL);
+    err_set(&err, ERR_INTERNAL, "ingest \"docs/anna.md\": the index is full");
+    run_finish(&run, &report, &err);
 }
 
 /* What runs are told of is the names of documents; what analysers keep are words of them. */
@@ -348,6 +349,8 @@ TEST(nothing_in_memory_names_what_was_forgotten)
         EXPECT(run.report.problem_count == 1 && run.report.note_count == 1 &&
                str_eq(run.report.problems[0].path, STR("docs/bert.md")) &&
                str_eq(run.report.notes[0].path, STR("docs/bert.md")));
+        EXPECT(run.error.len && str_find(run.error, STR("anna")) == run.error.len, STR_FMT,
+               STR_ARG(run.error));
     }
     rig_close(&rig);
 }
