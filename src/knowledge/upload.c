@@ -21,7 +21,8 @@ struct uploading {
     const struct upload *upload;
     struct upload_report report;
     struct buf notes;
-    bool busy; /* another run is writing: nothing was done */
+    bool replaced; /* a document has other bytes than before */
+    bool busy;     /* another run is writing: nothing was done */
     bool ok;
     struct err *err;
 };
@@ -125,6 +126,7 @@ static bool put(struct uploading *u, struct place_of_upload *p, struct lexical_w
         return false;
     if (p->known)
         stands_changed(k);
+    u->replaced = p->known;
     return true;
 }
 
@@ -176,6 +178,8 @@ static bool write_upload(struct uploading *u, struct str bytes, struct err *err)
     lexical_abandon(&writer);
     lexical_release(&view);
     accesses_forget(u->knowledge);
+    if (u->replaced)
+        analysers_drop(u->knowledge->analysers); /* they keep words of what was there before */
     /* Also of what was refused: its original may be there. */
     struct err swept = {0};
     if (!originals_sweep(u->knowledge, NULL, &swept) && ok) {

@@ -8,6 +8,7 @@
 #include "index/terms.h"
 #include "knowledge/access.h"
 #include "knowledge/runs.h"
+#include "knowledge/upload.h"
 #include "rig.h"
 #include "sys/file.h"
 #include "sys/pool.h"
@@ -353,6 +354,33 @@ TEST(nothing_in_memory_names_what_was_forgotten)
                STR_ARG(run.error));
     }
     rig_close(&rig);
+}
+
+/* Words of what a document said before. */
+FIBER_TEST(nothing_in_memory_is_of_what_was_sent_anew)
+{
+    struct pool *pool = NULL;
+    struct upload upload = {.name = STR("fee.md")};
+    struct upload_report report;
+    struct err err = {0};
+    struct rig rig;
+
+    pool = pool_new(&(struct pool_options){.name = "test", .threads = 1, .queue_max = 10}, &err);
+    REQUIRE(pool && rig_open(&rig));
+    rig.knowledge->pool = pool;
+    upload.file = rig_path(&rig, "sent");
+    for (int i = 0; i < 2; i++) {
+        const char *text = i ? "The fee of Bert is four euros.\n" : "The fee of Anna is three.\n";
+
+        EXPECT(file_store(upload.file, str_from(text), 0600, &err) &&
+                   knowledge_upload(rig.knowledge, rig.arena, &upload, &report, &err),
+               "%s", err.text);
+        EXPECT(atomic_load(&rig.knowledge->analysers->closed[0]) == NULL, "none is kept");
+        (void)rig_ask(&rig, "How much is the fee of Anna?");
+        EXPECT(atomic_load(&rig.knowledge->analysers->closed[0]) != NULL, "one is kept");
+    }
+    rig_close(&rig);
+    pool_free(&pool);
 }
 
 /* ---- beside readers ---- */
