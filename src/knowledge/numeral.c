@@ -140,23 +140,55 @@ static size_t percent_behind(struct str s, size_t at)
     return 0;
 }
 
+struct wide_scale {
+    const char *word;
+    double value;
+};
+static const struct wide_scale wide_scales[] = {
+    {"万亿", 1e12}, {"亿", 1e8}, {"億", 1e8}, {"万", 1e4}, {"萬", 1e4}, {"千", 1e3}, {"百", 1e2}};
+
+static const struct wide_scale *wide_scale_at(struct str s, size_t at)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wide_scales); i++)
+        if (starts_at(s, at, wide_scales[i].word))
+            return &wide_scales[i];
+    return NULL;
+}
+
+/* "1万5千", "1亿2000万", "3万5000": what goes on behind a scale, in a smaller one; of no scale four digits are, if they are
+ * no year. */
+static size_t wide_rest(struct str s, size_t at, double scale, double *value)
+{
+    for (;;) {
+        uint32_t digits;
+        size_t end = digits_at(s, at, 4, &digits);
+        const struct wide_scale *next = end > at ? wide_scale_at(s, end) : NULL;
+
+        if (end == at || (next && next->value >= scale))
+            return at;
+        if (!next) {
+            if (end - at != 4 || scale != 1e4 || starts_at(s, end, "年"))
+                return at;
+            *value += digits;
+            return end;
+        }
+        *value += digits * next->value;
+        scale = next->value;
+        at = end + str_from(next->word).len;
+    }
+}
+
 /* "million", "万": what the number is counted in, and where that ends. */
 static size_t scale_behind(struct str s, size_t at, double *value)
 {
-    static const struct {
-        const char *word;
-        double value;
-    } wide[] = {{"万亿", 1e12}, {"亿", 1e8}, {"億", 1e8}, {"万", 1e4},
-                {"萬", 1e4},    {"千", 1e3}, {"百", 1e2}};
     size_t from = skip_spaces(s, at);
+    const struct wide_scale *wide = wide_scale_at(s, from);
     struct str word = word_at(s, from);
     double scale;
 
-    for (size_t i = 0; i < ARRAY_LEN(wide); i++) {
-        if (starts_at(s, from, wide[i].word)) {
-            *value *= wide[i].value;
-            return from + str_from(wide[i].word).len;
-        }
+    if (wide) {
+        *value *= wide->value;
+        return wide_rest(s, from + str_from(wide->word).len, wide->value, value);
     }
     if (!scale_word(word, &scale) || (word.len < 3 && from > at)) /* "5 m" are metres */
         return at;

@@ -45,6 +45,9 @@ TEST(what_numbers_bound)
         {"不小于 2 年", 2, NONE, false, false, true, UNIT_YEAR},
         {"有没有超过 200 元", 200, NONE, true, false, true, UNIT_YUAN},
         {"up to EUR 5 000", -NONE, 5000, false, false, true, UNIT_EURO},
+        {"1万5千元", 15000, 15000, false, false, false, UNIT_YUAN},
+        {"3万5000元以上", 35000, NONE, false, false, true, UNIT_YUAN},
+        {"1亿2000万元", 120000000, 120000000, false, false, false, UNIT_YUAN},
         {"10 000 euros", 10000, 10000, false, false, false, UNIT_EURO},
         {"1\xC2\xA0"
          "250\xC2\xA0"

@@ -259,3 +259,12 @@ TEST(a_list_is_told_to_its_end)
 
     ask_in(claims, cases, ARRAY_LEN(cases));
 }
+
+TEST(amounts_of_several_scales)
+{
+    static const struct asking cases[] = {
+        {"1万5千元的采购由谁签字？", {"由经理"}, "采购员"},
+    };
+
+    ask_in(shops, cases, ARRAY_LEN(cases));
+}
