@@ -276,6 +276,17 @@ static bool is_listed(const struct manifest *manifest, struct str name)
     return false;
 }
 
+static bool is_ours(struct str name)
+{
+    static const char *const endings[] = {".segment", ".part",        ".records",   ".vectors",
+                                          ".latent",  ".records.new", ".latent.new"};
+
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        if (str_ends(name, str_from(endings[i])))
+            return true;
+    return false;
+}
+
 /* A crash leaves segments nobody lists, and half-written ones. */
 static bool sweep(const struct lexical *lexical, struct arena *arena,
                   const struct manifest *manifest, struct err *err)
@@ -287,11 +298,7 @@ static bool sweep(const struct lexical *lexical, struct arena *arena,
     if (!file_list(arena, lexical->dir, FILES_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        bool ours = str_ends(names[i], STR(".segment")) || str_ends(names[i], STR(".part")) ||
-                    str_ends(names[i], STR(".records")) || str_ends(names[i], STR(".vectors")) ||
-                    str_ends(names[i], STR(".latent"));
-
-        if (!ours || is_listed(manifest, names[i]))
+        if (!is_ours(names[i]) || is_listed(manifest, names[i]))
             continue;
         (void)snprintf(path, sizeof path, "%s/" STR_FMT, lexical->dir, STR_ARG(names[i]));
         if (!file_remove(path, err))

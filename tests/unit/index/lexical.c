@@ -273,9 +273,14 @@ TEST(what_a_crash_left_is_swept)
     REQUIRE(file_store(path, STR("half"), 0600, &err));
     (void)snprintf(path, sizeof path, "%s/00000078.segment.part", dir);
     REQUIRE(file_store(path, STR("half"), 0600, &err));
+    (void)snprintf(path, sizeof path, "%s/00000079.records.new", dir);
+    REQUIRE(file_store(path, STR("half"), 0600, &err));
+    (void)snprintf(path, sizeof path, "%s/80.latent.new", dir);
+    REQUIRE(file_store(path, STR("half"), 0600, &err));
     index = open_index(dir);
     REQUIRE(index);
     EXPECT(files_in(dir, ".segment") == 1 && files_in(dir, ".part") == 0);
+    EXPECT(files_in(dir, ".new") == 0, "records and models that were being written");
     EXPECT(stats(index).documents == 1);
     lexical_close(&index);
 }
