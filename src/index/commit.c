@@ -325,7 +325,7 @@ static bool unlink_vectors(const struct lexical_writer *w, uint64_t number, stru
     return file_remove(path, err);
 }
 
-/* Unlink what the manifest does not list. Failing is survivable: open sweeps again. */
+/* Unlink what the manifest does not list. Failing is survivable: the next commit sweeps, or open. */
 static void unlink_others(const struct lexical_writer *w, const struct plan *plan, struct err *err)
 {
     char path[SEGMENT_PATH_MAX];
@@ -356,6 +356,16 @@ static void unlink_others(const struct lexical_writer *w, const struct plan *pla
     (void)!file_sync_dir(w->lexical->dir, err);
 }
 
+/* What earlier commits that failed have left. */
+static bool sweep(const struct lexical_writer *w, const struct manifest *manifest, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+
+    if (!arena)
+        return err_no_room(err, "no memory to list the index");
+    return lexical_sweep(w->lexical, arena, manifest, err) && file_sync_dir(w->lexical->dir, err);
+}
+
 static bool new_manifest(struct lexical_writer *w, struct manifest *out, struct err *err)
 {
     *out = (struct manifest){
@@ -376,14 +386,16 @@ static bool commit(struct lexical_writer *w, struct err *err)
         !plan_model(w, plan, err))
         return false;
     if (!plan->anew_count && !w->flushed_count && !w->set.count &&
-        !vector_run_changes(&w->vectors) && !w->latent_changes)
+        !vector_run_changes(&w->vectors) && !w->latent_changes && !w->lexical->unlisted)
         return true;
     plan->old_records = w->view->records_file;
     if (!write_plan(w, plan, &manifest, err))
         return false;
     /* From here on the new files may be listed, even when storing the manifest reports a failure (the
-     * rename may stand): they stay, and what is not listed in the end is swept at the next start. */
+     * rename may stand): they stay, and what is not listed in the end is swept by the next commit or start. */
     w->first_number = manifest.next_number;
+    bool left = w->lexical->unlisted;
+    w->lexical->unlisted = true;
     if (!manifest_store(w->lexical->dir, &manifest, err))
         return false;
     w->lexical->fresh = plan->opened;
@@ -394,10 +406,13 @@ static bool commit(struct lexical_writer *w, struct err *err)
         return err_wrap(err, "open what was just written");
     struct err unlinked = {0};
     unlink_others(w, plan, &unlinked);
+    if (unlinked.code == ERR_NONE && left)
+        (void)!sweep(w, &manifest, &unlinked);
+    w->lexical->unlisted = unlinked.code != ERR_NONE;
     if (unlinked.code == ERR_NONE)
         return true;
     *err = unlinked;
-    return err_wrap(err, "remove replaced index segments (the next start tries again)");
+    return err_wrap(err, "remove replaced index segments (the next commit or start tries again)");
 }
 
 bool lexical_commit(struct lexical_writer **writer, struct err *err)

@@ -287,9 +287,8 @@ static bool is_ours(struct str name)
     return false;
 }
 
-/* A crash leaves segments nobody lists, and half-written ones. */
-static bool sweep(const struct lexical *lexical, struct arena *arena,
-                  const struct manifest *manifest, struct err *err)
+bool lexical_sweep(const struct lexical *lexical, struct arena *arena,
+                   const struct manifest *manifest, struct err *err)
 {
     struct str *names;
     size_t count;
@@ -302,7 +301,7 @@ static bool sweep(const struct lexical *lexical, struct arena *arena,
             continue;
         (void)snprintf(path, sizeof path, "%s/" STR_FMT, lexical->dir, STR_ARG(names[i]));
         if (!file_remove(path, err))
-            return err_wrap(err, "remove what a crash left in \"%s\"", lexical->dir);
+            return err_wrap(err, "remove what is not listed in \"%s\"", lexical->dir);
     }
     return true;
 }
@@ -351,7 +350,7 @@ static bool open_all(struct lexical *lexical, struct err *err)
     if (!file_make_dir(lexical->dir, 0700, err) || !take_lock(lexical, err) ||
         !begin_manifest(lexical, arena, err) ||
         !manifest_load(lexical->dir, arena, &manifest, err) ||
-        !sweep(lexical, arena, &manifest, err))
+        !lexical_sweep(lexical, arena, &manifest, err))
         return false;
     lexical->next_number = manifest.next_number;
     return lexical_publish(lexical, &manifest, err);
@@ -531,7 +530,8 @@ static bool repair(const struct lexical *lexical, struct arena *arena, uint32_t 
                    drop_damaged_model(lexical->dir, &manifest, *dropped, err)
              : count_segments(lexical->dir, arena, dropped, err)))
         return false;
-    return manifest_store(lexical->dir, &manifest, err) && sweep(lexical, arena, &manifest, err);
+    return manifest_store(lexical->dir, &manifest, err) &&
+           lexical_sweep(lexical, arena, &manifest, err);
 }
 
 bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err)

@@ -42,6 +42,7 @@ struct lexical {
     uint64_t views;              /* made so far; the writer's */
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
+    bool unlisted;         /* a commit failed when its files stood: the next sweeps; the writer's */
     uint32_t graph_from;   /* vector_graph_from(); the writer's */
     size_t batch_postings; /* of a run before they are written as a segment; the writer's */
     /* What the commit that goes on has open already, checked: the view it publishes shares it, for mapped twice it
@@ -71,6 +72,9 @@ bool manifest_store(const char *dir, const struct manifest *manifest, struct err
 /* Open what is not open yet, share what is, publish. */
 bool lexical_publish(struct lexical *lexical, const struct manifest *manifest, struct err *err)
     MUST_CHECK;
+/* A crash, or a commit that failed, leaves files that nobody lists, and half-written ones: they go. */
+bool lexical_sweep(const struct lexical *lexical, struct arena *arena,
+                   const struct manifest *manifest, struct err *err) MUST_CHECK;
 /* Records set anew, in a file of their own that the manifest names: key -> struct str in the arena. */
 bool records_load(const char *dir, uint64_t number, struct arena *arena, struct table *out,
                   struct err *err) MUST_CHECK;

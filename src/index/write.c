@@ -128,11 +128,11 @@ static bool write_batch(struct lexical_writer *w, struct err *err)
     if (!batch_write(w->batch, w->to, err))
         return false;
     batch_end(&w->batch);
+    w->lexical->next_number++; /* also where sealing fails: the file may have its name */
     if (!segment_seal(&w->to, &id, err))
         return false;
     flushed->segment = id.number;
     w->flushed_count++;
-    w->lexical->next_number++;
     flushed->vectors.next_number = &w->lexical->next_number;
     flushed->vectors.graph_from = w->lexical->graph_from;
     return vector_run_flush(&w->vectors, w->lexical->dir, &id, &flushed->vectors, err);
@@ -278,6 +278,8 @@ void lexical_abandon(struct lexical_writer **writer)
         vectors_path(path, w->lexical->dir, i);
         (void)!file_remove(path, &ignored);
         latent_path(path, w->lexical->dir, i);
+        (void)!file_remove(path, &ignored);
+        records_path(path, w->lexical->dir, i);
         (void)!file_remove(path, &ignored);
     }
     analyser_close(&w->analyser);

@@ -454,6 +454,54 @@ TEST(a_failing_commit_changes_all_or_nothing)
     EXPECT(pages_in_use() == pages, "%zu", pages_in_use());
 }
 
+/* Everything that a run can write. */
+static bool change_all(struct lexical *index, const char *text, struct err *err)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+    return lexical_begin(index, &w, err) && add(w, "a", text, err) &&
+           lexical_set_record(w, STR("b"), str_from(text), err) && lexical_commit(&w, err);
+}
+
+static size_t files_of_index(const char *dir)
+{
+    return files_in(dir, ".segment") + files_in(dir, ".records");
+}
+
+/* Each fallible step of a commit fails once. The next commit leaves what it lists and nothing else, whether it has
+ * something to do or not: what was written then may be of documents that are forgotten now. */
+TEST(a_commit_after_one_that_failed_leaves_nothing_unlisted)
+{
+    const char *failed = "";
+
+    for (uint64_t nth = 1; failed; nth++)
+        for (int removes = 0; removes < 2; removes++) {
+            const char *dir = test_dir();
+            struct lexical *index = open_index(dir);
+            struct lexical_writer *w = NULL;
+            struct err err = {0};
+
+            REQUIRE(index && add_one(index, "a", "apples", &err) &&
+                    add_one(index, "b", "pears", &err));
+            fault_begin(nth);
+            (void)!change_all(index, "cherries", &err);
+            failed = fault_end();
+            err = (struct err){0};
+            if (removes)
+                EXPECT(remove_one(index, "a", &err), "%s", err.text);
+            else
+                EXPECT(lexical_begin(index, &w, &err) && lexical_commit(&w, &err), "%s", err.text);
+            size_t before = files_of_index(dir);
+            lexical_close(&index);
+            index = open_index(dir);
+            REQUIRE(index, "after failing %s", failed ? failed : "nothing");
+            EXPECT(files_of_index(dir) == before, "%zu left after failing %s, the %zuth",
+                   before - files_of_index(dir), failed ? failed : "nothing", (size_t)nth);
+            EXPECT(stats(index).documents == (removes ? 1u : 2u));
+            lexical_close(&index);
+        }
+}
+
 /* Each fallible step of a repair fails once: what is whole stays, and the next repair finishes the work. */
 TEST(a_failing_repair_loses_nothing_that_is_whole)
 {
