@@ -511,6 +511,21 @@ static bool count_segments(const char *dir, struct arena *arena, uint32_t *out, 
     return true;
 }
 
+/* Records that were set anew say who may read what: without them nobody knows which documents of the segments are to be
+ * shown to fewer. */
+static bool look_at_records(const char *dir, const struct manifest *manifest, struct err *why)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * RECORDS_BYTES_MAX);
+    struct table records;
+
+    if (!manifest->records)
+        return true;
+    if (!arena)
+        return err_no_room(why, "no memory to look at index records");
+    table_init(&records, arena, SEGMENT_PASSAGES_MAX);
+    return records_load(dir, manifest->records, arena, &records, why);
+}
+
 static bool repair(const struct lexical *lexical, struct arena *arena, uint32_t *dropped,
                    struct err *err)
 {
@@ -521,11 +536,14 @@ static bool repair(const struct lexical *lexical, struct arena *arena, uint32_t 
     bool ok;
 
     manifest_path(path, lexical->dir);
-    ok = file_stat(path, &info, &why) && manifest_load(lexical->dir, arena, &manifest, &why);
+    ok = file_stat(path, &info, &why) && manifest_load(lexical->dir, arena, &manifest, &why) &&
+         look_at_records(lexical->dir, &manifest, &why);
     if (!ok && !is_damage(&why)) {
         *err = why;
         return false;
     }
+    if (!ok)
+        manifest = (struct manifest){.next_number = manifest.next_number};
     if (!(ok ? drop_damaged(lexical->dir, &manifest, dropped, err) &&
                    drop_damaged_model(lexical->dir, &manifest, *dropped, err)
              : count_segments(lexical->dir, arena, dropped, err)))

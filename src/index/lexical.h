@@ -28,7 +28,8 @@ bool lexical_open(const char *dir, struct lexical **out, struct err *err) MUST_C
 void lexical_close(struct lexical **lexical); /* no view may be out */
 /* For a directory that cannot be opened because of damage: removes the segments that are damaged or
  * gone, and keeps those that are whole. Where the manifest is damaged or gone all go: nobody can say any
- * more which of them hold what was deleted. Files that could not be read for another reason (rights, a
+ * more which of them hold what was deleted; and where records that were set anew are: nobody can say whose are of before,
+ * and they hold who may read. Files that could not be read for another reason (rights, a
  * failing disk) are an error, and nothing is removed. A segment whose vectors are damaged keeps its words
  * and loses that field. *dropped: how many segments and fields of segments are gone. */
 bool lexical_repair(const char *dir, uint32_t *dropped, struct err *err) MUST_CHECK;

@@ -33,7 +33,8 @@ static bool take(struct str *rest, uint32_t len, struct str *out)
     return true;
 }
 
-static bool parse(struct str bytes, struct arena *arena, struct table *out)
+/* false with err as it was: the bytes make no sense. */
+static bool parse(struct str bytes, struct arena *arena, struct table *out, struct err *err)
 {
     struct str rest = bytes, seal = str_slice(bytes, bytes.len >= 4 ? bytes.len - 4 : 0, bytes.len);
     uint32_t crc, count;
@@ -48,10 +49,13 @@ static bool parse(struct str bytes, struct arena *arena, struct table *out)
         struct str *record = arena_alloc(arena, sizeof *record), key;
         uint32_t key_len, record_len;
 
-        if (!record || !take_number(&rest, &key_len) || !take_number(&rest, &record_len) ||
-            !take(&rest, key_len, &key) || !take(&rest, record_len, record) ||
-            !table_put(out, key, record, NULL))
+        if (!record)
+            return err_arena(err, arena);
+        if (!take_number(&rest, &key_len) || !take_number(&rest, &record_len) ||
+            !take(&rest, key_len, &key) || !take(&rest, record_len, record))
             return false;
+        if (!table_put(out, key, record, NULL))
+            return err_arena(err, arena);
     }
     return rest.len == 0;
 }
@@ -60,13 +64,19 @@ bool records_load(const char *dir, uint64_t number, struct arena *arena, struct 
                   struct err *err)
 {
     char path[SEGMENT_PATH_MAX];
+    struct err no_room = {0};
     struct str bytes;
 
     records_path(path, dir, number);
     if (!file_load(arena, path, 4 * RECORDS_BYTES_MAX, &bytes, err))
         return err_wrap(err, "open index in \"%s\"", dir);
-    return parse(bytes, arena, out) ||
-           err_set(err, ERR_UNAVAILABLE, "index records \"%s\" are damaged", path);
+    if (parse(bytes, arena, out, &no_room))
+        return true;
+    if (no_room.code != ERR_NONE) {
+        *err = no_room;
+        return err_wrap(err, "open index in \"%s\"", dir);
+    }
+    return err_set(err, ERR_UNAVAILABLE, "index records \"%s\" are damaged", path);
 }
 
 bool records_store(const char *dir, uint64_t number, const struct table *records, struct err *err)

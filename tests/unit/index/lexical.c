@@ -411,6 +411,40 @@ TEST(a_repair_keeps_what_is_whole)
     }
 }
 
+static bool set_record(struct lexical *index, const char *key, const char *record, struct err *err)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+
+    return lexical_begin(index, &w, err) &&
+           lexical_set_record(w, str_from(key), str_from(record), err) && lexical_commit(&w, err);
+}
+
+/* What was set anew may be who may read a document: without it nobody knows, and no document is kept. */
+TEST(a_repair_keeps_no_document_whose_record_may_be_of_before)
+{
+    static const char *const texts[] = {"garbage", "", NULL};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const char *dir = test_dir();
+        struct lexical *index = NULL;
+        uint32_t dropped = 99;
+        struct err err = {0};
+
+        make_two(dir);
+        index = open_index(dir);
+        REQUIRE(index && set_record(index, "a", "another", &err), "%s", err.text);
+        lexical_close(&index);
+        write_file(dir, "00000003.records", texts[i]);
+        EXPECT(!lexical_open(dir, &index, &err));
+        EXPECT(lexical_repair(dir, &dropped, &err) && dropped == 2, "%u %s", dropped, err.text);
+        index = open_index(dir);
+        REQUIRE(index);
+        EXPECT(stats(index).documents == 0 && files_in(dir, ".records") == 0);
+        EXPECT(add_one(index, "c", "plums", &err), "%s", err.text);
+        lexical_close(&index);
+    }
+}
+
 TEST(a_repair_leaves_an_index_that_is_in_use)
 {
     const char *dir = test_dir();
