@@ -78,7 +78,7 @@ static void jump(struct cursor *c, uint32_t i)
 
     c->block = i;
     c->left = c->total - MIN_OF(i * SKIP_BLOCK, c->total);
-    if (before.end > (size_t)(c->blocks.end - c->first)) {
+    if (before.end > (size_t)(c->blocks.end - c->first) || before.last >= c->blocks.limit) {
         c->left = 0; /* cannot be, but for a checksum that lies */
         return;
     }

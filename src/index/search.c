@@ -380,7 +380,8 @@ static void add_list(struct search *s, size_t i, uint32_t begin)
     struct window *w = s->window;
     uint32_t which = (uint32_t)(c - s->cursors);
 
-    for (; c->passage - begin < w->width; cursor_next(c)) {
+    /* A list has a passage once, so there is room, but for a checksum that lies. */
+    for (; c->passage - begin < w->width && w->count < WINDOW_FOUND; cursor_next(c)) {
         uint32_t at = c->passage - begin;
 
         segment_passage_soon(c->segment, c->passages[MIN_OF(c->at + AHEAD, c->count - 1)]);

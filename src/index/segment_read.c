@@ -355,6 +355,21 @@ static bool check_section(struct segment *s, const struct segment_header *header
     return true;
 }
 
+/* Their passages stand one document's behind the other's, and are all there are. */
+static bool check_documents(const struct segment *s, struct err *err)
+{
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < s->documents; i++) {
+        struct document_entry entry = segment_document(s, i);
+
+        if (entry.passage_first != next || entry.passage_count > s->passages - next)
+            return damaged(err, s->number, "a document without its passages");
+        next += entry.passage_count;
+    }
+    return next == s->passages || damaged(err, s->number, "a passage of no document");
+}
+
 static bool check(struct segment *s, struct err *err)
 {
     struct segment_header header;
@@ -390,7 +405,7 @@ static bool check(struct segment *s, struct err *err)
     for (uint32_t i = 0; i < s->passages; i++)
         if (segment_passage(s, i).document >= s->documents)
             return damaged(err, s->number, "a passage without a document");
-    return true;
+    return check_documents(s, err);
 }
 
 /* A byte a term, up to half a MiB. */
