@@ -551,7 +551,7 @@ static bool prepare(struct search *s, struct arena *arena, struct err *err)
         if (!s->asked[i].entries)
             return err_arena(err, arena);
     }
-    for (size_t i = 0; i < terms; i++)
+    for (size_t i = 0; i < s->query->terms->count && s->asked_count < terms; i++)
         ask(s, i);
     s->cursors = arena_array(arena, s->asked_count + 1, sizeof *s->cursors);
     s->by_bound = arena_array(arena, s->asked_count + 1, sizeof *s->by_bound);

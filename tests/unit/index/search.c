@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "index/lexical_internal.h"
 #include "index/segment_format.h"
 #include "sys/file.h"
@@ -315,6 +316,38 @@ TEST(a_record_is_set_without_its_segment)
     EXPECT(str_eq(record_of(index, arena, "a"), STR("record")), "a new version has its own");
     EXPECT(files_with(dir, "second-rights") == 0);
     lexical_close(&index);
+}
+
+/* --- long questions --------------------------------------------------------------------------- */
+
+/* Neither words that say nothing nor repeats take a place among those that count. */
+TEST(the_last_word_of_a_long_question_counts)
+{
+    static const char *const fillings[] = {"the of and ", "pump "};
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct analyser *analyser CLEANUP(analyser_close) = NULL;
+    struct err err = {0};
+
+    REQUIRE(index && add_one(index, "a", "apples", &err) && add_one(index, "b", "pump", &err));
+    REQUIRE(analyser_open(&analyser, &err));
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    for (size_t i = 0; i < ARRAY_LEN(fillings); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+        struct lexical_query query = {.limit = 10};
+        struct lexical_hits hits;
+        struct terms terms;
+        struct buf b;
+
+        buf_init(&b, arena, 64 * KIB);
+        for (int k = 0; k < 600; k++)
+            buf_str(&b, str_from(fillings[i]));
+        buf_str(&b, STR("apples"));
+        REQUIRE(buf_ok(&b) && analyser_terms(analyser, arena, buf_view(&b), &terms, &err));
+        query.terms = &terms;
+        REQUIRE(lexical_search(view, arena, &query, &hits, &err), "%s", err.text);
+        EXPECT(hits.count == 1 + i, "%s: %zu", fillings[i], hits.count);
+        EXPECT(hits.count && str_eq(hits.at[0].key, STR("a")), "%s", fillings[i]);
+    }
 }
 
 /* --- the same bytes --------------------------------------------------------------------------- */
