@@ -124,7 +124,7 @@ static bool choose_words(struct learning *l, struct err *err)
         struct latent_column c = {.text = text, .passages = pass_term(l->lesson, next, text)};
 
         if (c.passages < PASSAGES_WITH || text.ptr[0] != 'w' ||
-            c.passages > all / EVERYWHERE_PART + 1)
+            c.passages > all / EVERYWHERE_PART + 1 || c.passages >= all) /* would weigh nothing */
             continue;
         c.weight = logf((float)all / (float)c.passages);
         buf_put(&list, &c, sizeof c);

@@ -180,6 +180,43 @@ TEST(too_little_to_learn_from)
     lexical_close(&index);
 }
 
+/* A word that all passages have tells none from another: of two passages no word can tell anything. */
+TEST(two_passages_teach_nothing_or_numbers)
+{
+    static const char *const texts[][3] = {
+        {"water pump", "water hose"},
+        {"water pump", "water pump"},
+        {"water pump", "water hose", "garden hose"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+        struct lexical *index CLEANUP(lexical_close) = NULL;
+        struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+        struct latent model = {0};
+        struct err err = {0};
+        float vector[16] = {0};
+
+        REQUIRE(lexical_open(test_dir(), &index, &err) && lexical_begin(index, &w, &err));
+        for (size_t k = 0; k < ARRAY_LEN(texts[i]) && texts[i][k]; k++) {
+            char key[4] = {'d', (char)('0' + k)};
+            struct lexical_passage passage = {.text = str_from(texts[i][k])};
+            struct lexical_document document = {
+                .key = str_from(key), .passages = &passage, .passage_count = 1};
+
+            REQUIRE(lexical_add(w, &document, &err), "%s", err.text);
+        }
+        REQUIRE(lexical_commit(&w, &err), "%s", err.text);
+        struct str bytes = learn(index, arena);
+        if (!bytes.len)
+            continue;
+        REQUIRE(latent_read(bytes, &model, &err), "%s", err.text);
+        vector_of(&model, "water hose", vector);
+        for (uint32_t k = 0; k < model.dimensions; k++)
+            EXPECT(isfinite(vector[k]), "texts %zu, number %u", i, k);
+    }
+}
+
 TEST(learning_can_be_stopped)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
