@@ -162,7 +162,8 @@ void graph_walk_level(struct graph_walk *w, uint32_t level)
         struct near next = near_pop(&w->todo);
         const uint32_t *links = graph_links(w->graph, level, next.row);
 
-        if (!near_is_wanted(&w->found, next))
+        /* It may be the worst of the found itself: what it leads to is still looked at. */
+        if (w->found.count == w->found.limit && near_before(w->found.at[0], next))
             return;
         if (w->looked_at + (size_t)width > w->todo.limit) {
             w->gave_up = true;

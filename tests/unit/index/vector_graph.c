@@ -320,6 +320,32 @@ TEST(a_walk_keeps_what_is_allowed)
     EXPECT(w.gave_up && w.looked_at <= 100, "%u", w.looked_at);
 }
 
+/* The upper levels bring a walk near before it looks at all rows: from where it begins it goes on while something is
+ * nearer. */
+TEST(a_walk_goes_down_the_levels)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir(), 1);
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct err err = {0};
+    uint32_t nearer = 0, asked = 0;
+
+    REQUIRE(index && add_some(index, 0, 1, 2000, 0, &err));
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    const struct vectors *v = view->vectors[0].vectors;
+    const struct graph *g = v->graph;
+    const struct graph_space space = {.rows = &v->rows, .dot = vector_kernel_best().dot};
+    struct graph_walk w = {.graph = g, .space = &space, .stride = v->rows.stride};
+    REQUIRE(g->rows == 2000 && g->levels > 0 && graph_walk_init(&w, arena, 4000, 1, &err));
+    for (uint32_t i = 0; i < g->at[1].count; i++, asked++) {
+        w.query = graph_row(&space, g->at[1].rows[i]);
+        graph_walk_begin(&w);
+        graph_walk_add(&w, g->entry);
+        graph_walk_level(&w, 1);
+        nearer += w.found.at[0].row == g->at[1].rows[i];
+    }
+    EXPECT(nearer * 2 > asked, "%u of %u rows of the level were reached", nearer, asked);
+}
+
 /* --- bytes ------------------------------------------------------------------------------------ */
 
 TEST(a_graph_without_a_row_is_as_if_it_never_was)
