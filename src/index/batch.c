@@ -72,6 +72,11 @@ size_t batch_postings(const struct batch *b)
     return b->uses;
 }
 
+bool batch_has_room(const struct batch *b, size_t postings)
+{
+    return b->uses + postings <= BATCH_USES_MAX && b->terms + postings <= BATCH_TERMS_MAX;
+}
+
 /* --- terms ------------------------------------------------------------------------------------ */
 
 static struct batch_term *term_at(const struct batch *b, uint32_t number)

@@ -23,6 +23,8 @@ bool batch_add_terms(struct batch *batch, const struct inverted *passage, uint32
 bool batch_add_marks(struct batch *batch, const struct lexical_passage *passage, uint32_t number,
                      struct err *err) MUST_CHECK;
 size_t batch_postings(const struct batch *batch);
+/* Is there room for so many more, if each were another term's? */
+bool batch_has_room(const struct batch *batch, size_t postings);
 /* Terms in order, each with its list; the batch is of no more use then. */
 bool batch_write(struct batch *batch, struct segment_writer *to, struct err *err) MUST_CHECK;
 

@@ -382,6 +382,9 @@ static bool commit(struct lexical_writer *w, struct err *err)
 
     if (!plan)
         return err_arena(err, w->arena);
+    if (w->broken)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "a document of this run could not be written: nothing of the run is kept");
     if (!new_manifest(w, &manifest, err) || !lexical_flush(w, err) || !make_plan(w, plan, err) ||
         !plan_model(w, plan, err))
         return false;

@@ -60,6 +60,8 @@ bool lexical_begin(struct lexical *lexical, struct lexical_writer **out, struct 
  * written some calls after they were added: an error can be of an earlier one. The bytes of the index are the
  * same for any number. Before the first document. */
 bool lexical_share(struct lexical_writer *writer, int threads, struct err *err) MUST_CHECK;
+/* Refused with ERR_INVALID or ERR_TOO_LARGE a document leaves nothing, and the run goes on; where it failed with something
+ * written of it already, the commit fails, too. */
 bool lexical_add(struct lexical_writer *writer, const struct lexical_document *document,
                  struct err *err) MUST_CHECK;
 bool lexical_remove(struct lexical_writer *writer, struct str key, struct err *err) MUST_CHECK;

@@ -25,6 +25,7 @@ struct lexical_writer {
     struct table set;          /* keys -> struct str: records set in this run */
     struct vector_run vectors;
     bool compact;
+    bool broken; /* a document was to be written and is not whole: nothing of the run may be kept */
     bool latent_changes;
     struct str latent; /* the model to be, in the arena; empty: none */
     struct flushed {

@@ -163,10 +163,21 @@ static bool add_passage(struct lexical_writer *w, const struct lexical_passage *
     return segment_add_passage(w->to, passage->record, inverted->cuts, inverted->lengths, err);
 }
 
+static size_t postings_of(const struct inverted_document *d)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < d->document.passage_count; i++)
+        sum += d->passages[i].count + d->document.passages[i].mark_count;
+    return sum;
+}
+
 /* A document whose passages are inverted; the batch is written when it is full. */
 static bool add_inverted(struct lexical_writer *w, const struct inverted_document *d,
                          struct err *err)
 {
+    if (w->batch && !batch_has_room(w->batch, postings_of(d)) && !flush_batch(w, err))
+        return false;
     if (!open_batch(w, err) ||
         !segment_add_document(w->to, d->document.key, d->document.record, err))
         return false;
@@ -196,7 +207,19 @@ bool lexical_flush(struct lexical_writer *w, struct err *err)
     return settle(w, 0, err) && flush_batch(w, err);
 }
 
-/* Here and now: its vectors are not copied, or there is one thread. */
+static bool note_added(struct lexical_writer *w, struct str key, struct err *err)
+{
+    return remember(w, &w->gone, key, err) && remember(w, &w->added, key, err);
+}
+
+/* What it was to replace would go at the commit, and it would not be there. */
+static bool break_run(struct lexical_writer *w)
+{
+    w->broken = true;
+    return false;
+}
+
+/* Here and now: its vectors are not copied, it may be too large, or there is one thread. */
 static bool add_now(struct lexical_writer *w, const struct lexical_document *document,
                     struct err *err)
 {
@@ -212,8 +235,13 @@ static bool add_now(struct lexical_writer *w, const struct lexical_document *doc
         if (!invert(w->analyser, arena, scratch, &document->passages[i], &passages[i], err))
             return false;
     }
-    return settle(w, 0, err) &&
-           add_inverted(w, &(struct inverted_document){*document, passages}, err);
+    const struct inverted_document inverted = {*document, passages};
+    if (postings_of(&inverted) > BATCH_USES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "a document has more than %zu words to index",
+                       BATCH_USES_MAX);
+    return (note_added(w, document->key, err) && settle(w, 0, err) &&
+            add_inverted(w, &inverted, err)) ||
+           break_run(w);
 }
 
 static bool add_later(struct lexical_writer *w, const struct lexical_document *document,
@@ -221,8 +249,21 @@ static bool add_later(struct lexical_writer *w, const struct lexical_document *d
 {
     while (!inverting_has_room(w->waiting, document))
         if (!settle(w, inverting_count(w->waiting) - 1, err))
-            return false;
-    return inverting_put(w->waiting, document, err);
+            return break_run(w);
+    return (note_added(w, document->key, err) && inverting_put(w->waiting, document, err)) ||
+           break_run(w);
+}
+
+/* Whether it can have more postings than a batch, which is known when it is inverted: NFKC makes six kana with their
+ * pairs of three bytes. */
+static bool may_be_too_large(const struct lexical_document *document)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < document->passage_count; i++)
+        sum += (document->passages[i].header.len + document->passages[i].text.len) * 4 +
+               document->passages[i].mark_count;
+    return sum > BATCH_USES_MAX;
 }
 
 /* What a document can be refused for is said before anything of it is kept. */
@@ -249,10 +290,10 @@ bool lexical_add(struct lexical_writer *w, const struct lexical_document *docume
 {
     bool has_vectors;
 
-    if (!check_document(w, document, &has_vectors, err) ||
-        !remember(w, &w->gone, document->key, err) || !remember(w, &w->added, document->key, err))
+    if (!check_document(w, document, &has_vectors, err))
         return false;
-    return w->waiting && !has_vectors ? add_later(w, document, err) : add_now(w, document, err);
+    return w->waiting && !has_vectors && !may_be_too_large(document) ? add_later(w, document, err)
+                                                                     : add_now(w, document, err);
 }
 
 bool lexical_share(struct lexical_writer *w, int threads, struct err *err)

@@ -1,6 +1,7 @@
 /* Documents inverted by several threads: the same bytes as by one, whatever the order of the work. */
 #include "index/invert.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,9 @@
 #include "base/hash.h"
 #include "base/pages.h"
 #include "base/utf8.h"
+#include "index/batch.h"
 #include "index/lexical_internal.h"
+#include "index/vector.h"
 #include "sys/file.h"
 #include "test.h"
 
@@ -156,6 +159,73 @@ TEST(a_document_above_the_bound_leaves_nothing_behind)
     REQUIRE(lexical_commit(&w, &err), "%s", err.text);
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
     EXPECT(lexical_stats(view).documents == 1 && lexical_stats(view).passages == 1);
+}
+
+/* One with more postings than a batch holds is refused by itself: what it was to replace stays whole, and the run goes on. */
+TEST(a_document_of_too_many_words_is_refused_alone)
+{
+    static char names[1000][4];
+    static struct str marks[ARRAY_LEN(names)];
+    static struct lexical_passage passages[BATCH_USES_MAX / ARRAY_LEN(names) + 1];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        marks[i] = (struct str){names[i], (size_t)snprintf(names[i], sizeof names[i], "%zu", i)};
+    for (size_t i = 0; i < ARRAY_LEN(passages); i++)
+        passages[i] = (struct lexical_passage){.marks = marks, .mark_count = ARRAY_LEN(marks)};
+    for (int threads = 1; threads < 3; threads++) {
+        struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+        struct lexical_passage small = {.text = STR("apples"), .record = STR("r")};
+        struct lexical_document before = {STR("a"), STR("r"), &small, 1},
+                                other = {STR("b"), STR("r"), &small, 1},
+                                last = {STR("c"), STR("r"), &small, 1},
+                                large = {STR("a"), STR("r"), passages, ARRAY_LEN(passages)};
+        struct lexical_document_info info;
+        struct err err = {0};
+        char dir[256];
+        struct lexical *index CLEANUP(lexical_close) =
+            open_below(threads == 1 ? "alone" : "shared", dir);
+
+        REQUIRE(index && lexical_begin(index, &w, &err) && lexical_add(w, &before, &err) &&
+                lexical_commit(&w, &err));
+        REQUIRE(lexical_begin(index, &w, &err) && lexical_share(w, threads, &err));
+        EXPECT(lexical_add(w, &other, &err), "%s", err.text);
+        EXPECT(!lexical_add(w, &large, &err) && err.code == ERR_TOO_LARGE, "%s", err.text);
+        EXPECT(lexical_add(w, &last, &err), "%s", err.text);
+        EXPECT(lexical_commit(&w, &err), "%s", err.text);
+        struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+        EXPECT(lexical_find(view, STR("a"), &info) && info.passages == 1, "%u", info.passages);
+        EXPECT(lexical_stats(view).documents == 3 && lexical_stats(view).passages == 3);
+    }
+}
+
+/* A run of which a document is half written, for another reason, is none. */
+TEST(a_run_that_lost_a_document_is_not_kept)
+{
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    const uint8_t model[VECTOR_MODEL_BYTES] = {1};
+    struct vector_field field;
+    struct err err = {0};
+    char dir[256];
+    struct lexical *index CLEANUP(lexical_close) = open_below("half", dir);
+    struct lexical_document_info info;
+    float wrong = NAN;
+
+    REQUIRE(vector_field_init(&field, STR("f"), 1, model, &err));
+    struct lexical_vector vector = {&field, &wrong};
+    struct lexical_passage good = {.text = STR("apples"), .record = STR("r")},
+                           both[] = {good, good};
+    struct lexical_document d = {STR("a"), STR("r"), &good, 1};
+    REQUIRE(index && lexical_begin(index, &w, &err) && lexical_add(w, &d, &err) &&
+            lexical_commit(&w, &err));
+    both[1].vectors = &vector;
+    both[1].vector_count = 1;
+    d = (struct lexical_document){STR("a"), STR("r"), both, 2};
+    REQUIRE(lexical_begin(index, &w, &err));
+    EXPECT(!lexical_add(w, &d, &err) && err.code == ERR_INVALID, "%s", err.text);
+    EXPECT(!lexical_commit(&w, &err), "half a document");
+    struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
+    EXPECT(lexical_stats(view).documents == 1 && lexical_stats(view).passages == 1);
+    EXPECT(lexical_find(view, STR("a"), &info) && info.passages == 1);
 }
 
 static bool no_pool(void *ctx, const char *point)
