@@ -99,11 +99,12 @@ static void thin_out(struct plan *plan)
 static bool put_records(struct lexical_writer *w, struct plan *plan, const struct table *from,
                         struct err *err)
 {
+    struct lexical_document_info info;
     struct str key;
     void *record;
 
     for (size_t at = 0; table_next(from, &at, &key, &record);) {
-        if (table_get(&w->gone, key))
+        if (table_get(&w->gone, key) || !lexical_find(w->view, key, &info)) /* lost by a repair */
             continue;
         plan->record_bytes += key.len + ((const struct str *)record)->len;
         if (!table_put(&plan->records, key, record, NULL))

@@ -445,6 +445,29 @@ TEST(a_repair_keeps_no_document_whose_record_may_be_of_before)
     }
 }
 
+/* What was set anew of a document that is lost goes with the next commit: nobody could remove it later. */
+TEST(records_of_lost_documents_are_not_kept)
+{
+    const char *dir = test_dir();
+    struct lexical *index = NULL;
+    uint32_t dropped = 0;
+    struct err err = {0};
+
+    make_two(dir);
+    index = open_index(dir);
+    REQUIRE(index && set_record(index, "a", "another", &err), "%s", err.text);
+    lexical_close(&index);
+    write_file(dir, "00000001.segment", "garbage");
+    REQUIRE(lexical_repair(dir, &dropped, &err) && dropped == 1, "%s", err.text);
+    index = open_index(dir);
+    REQUIRE(index && add_one(index, "c", "plums", &err), "%s", err.text);
+    EXPECT(stats(index).documents == 2 && files_in(dir, ".records") == 0);
+    REQUIRE(set_record(index, "b", "another", &err), "%s", err.text);
+    REQUIRE(add_one(index, "d", "grapes", &err), "%s", err.text);
+    EXPECT(files_in(dir, ".records") == 1, "of those that are there they are");
+    lexical_close(&index);
+}
+
 TEST(a_repair_leaves_an_index_that_is_in_use)
 {
     const char *dir = test_dir();
