@@ -276,6 +276,8 @@ SUSPENDS static bool freshen(struct entry *e, struct err *err)
             return false;
         if (!event_wait(&e->answered, err))
             return err_wrap(err, "resolve host \"%s\"", e->name);
+        if (!e->asking) /* what was waited for, be it good for no longer than that */
+            break;
     }
     return true;
 }

@@ -77,6 +77,7 @@ FIBER_TEST(localhost_is_asked_once_and_remembered)
     struct question q = {&answers};
 
     REQUIRE(resolve_init(NULL, &err), "%s", err.text);
+    uint64_t before = resolve_questions();
     scope_open(&all, fiber_now() + PATIENCE);
     for (int i = 0; i < 5; i++)
         EXPECT(scope_spawn(&all, ask_localhost, &q, &err));
@@ -84,7 +85,7 @@ FIBER_TEST(localhost_is_asked_once_and_remembered)
     scope_close(&all);
     ask_localhost(&q);
     EXPECT(answers == 6);
-    EXPECT(resolve_questions() == 1, "%" PRIu64, resolve_questions());
+    EXPECT(resolve_questions() - before == 1, "%" PRIu64, resolve_questions() - before);
     resolve_done();
 }
 
@@ -170,5 +171,50 @@ FIBER_TEST(who_waits_for_a_silent_name_server_can_leave)
                strcmp(out[0].text, "192.0.2.7:80") == 0,
            "%s", err.text);
     EXPECT(resolve_questions() - before == 1, "asked once, the answer came late and was kept");
+    resolve_done();
+}
+
+enum { ASKED_MANY = 257 }; /* by one thread, and as many as may wait for it */
+
+static void ask_one_of_many(void *arg)
+{
+    struct addr out[RESOLVE_ADDRS_MAX];
+    struct err err = {0};
+    size_t count = 0;
+    char name[32];
+
+    snprintf(name, sizeof name, "late-%d.example", ++*(int *)arg);
+    EXPECT(resolve(str_from(name), 80, out, &count, &err), "%s", err.text);
+}
+
+FIBER_TEST(one_question_too_many_is_refused_at_once)
+{
+    struct resolve_options o = {.ask = answers_late, .threads = 1};
+    struct addr out[RESOLVE_ADDRS_MAX];
+    struct err err = {0};
+    struct scope all, limit;
+    size_t count = 0;
+    int asked = 0;
+
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    uint64_t before = resolve_questions();
+    pthread_mutex_lock(&silence);
+    scope_open(&all, fiber_now() + PATIENCE);
+    EXPECT(scope_spawn(&all, ask_one_of_many, &asked, &err));
+    while (resolve_questions() == before)
+        fiber_yield();
+    for (int i = 1; i < ASKED_MANY; i++)
+        EXPECT(scope_spawn(&all, ask_one_of_many, &asked, &err));
+    for (int i = 0; i < 5; i++)
+        fiber_yield();
+    scope_open(&limit, fiber_now() + 500 * MILLISECOND);
+    EXPECT(!resolve(STR("one-more.example"), 80, out, &count, &err) && err.code == ERR_EXHAUSTED,
+           "%s", err.text);
+    scope_close(&limit);
+    pthread_mutex_unlock(&silence);
+    EXPECT(scope_wait(&all, &err), "%s", err.text);
+    scope_close(&all);
+    err = (struct err){0};
+    EXPECT(resolve(STR("one-more.example"), 80, out, &count, &err), "%s", err.text);
     resolve_done();
 }
