@@ -312,17 +312,22 @@ SUSPENDS static bool connect_any(struct http_origin *origin, struct stream **out
     struct addr *addrs =
         pages_take(RESOLVE_ADDRS_MAX * sizeof *addrs, &bytes); /* not on the stack */
     bool done = false;
+    struct err why = {0}; /* of one address: no error when another answers */
 
     if (!addrs)
         return err_no_room(err, "no memory to connect");
-    if (resolve(str_from(origin->host), origin->port, addrs, &count, err))
+    if (resolve(str_from(origin->host), origin->port, addrs, &count, &why))
         for (size_t i = 0; i < count && !done; i++) {
-            done = connect_one(origin, &addrs[i], out, err);
+            why = (struct err){0};
+            done = connect_one(origin, &addrs[i], out, &why);
             if (!done && !http_still_wanted())
                 break;
         }
     pages_give(addrs, bytes);
-    return done || err_wrap(err, "could not connect");
+    if (done)
+        return true;
+    *err = why;
+    return err_wrap(err, "could not connect");
 }
 
 SUSPENDS static struct http_link *link_new(struct http_origin *origin, struct err *err)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/resolve.h"
 #include "sys/loop.h"
 
 /* ---- URLs ---- */
@@ -598,6 +599,33 @@ static void answer_and_leave(struct sock *s, int number)
     (void)number;
     if (swallow(s, "\r\n\r\n"))
         (void)!say_text(s, OK_HEAD "Content-Length: 2\r\n\r\nok");
+}
+
+static int knows_two(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                     size_t *count)
+{
+    (void)name;
+    memcpy(hosts[(*count)++], "127.0.0.2", sizeof "127.0.0.2"); /* nobody listens there */
+    memcpy(hosts[(*count)++], "127.0.0.1", sizeof "127.0.0.1");
+    return 0;
+}
+
+FIBER_TEST(an_address_that_nobody_is_at_leaves_no_error_behind)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct resolve_options o = {.ask = knows_two};
+    struct err err = {0};
+    struct str body;
+    struct fake f;
+
+    http_client_init(NULL);
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    REQUIRE(fake_start(&f, answer_and_leave));
+    struct str url = arena_fmt(arena, "http://two.example%s", strrchr(f.url, ':'));
+    EXPECT(fetch(arena, url.ptr, "/1", &body, &err) == 200, "%s", err.text);
+    EXPECT(err.code == ERR_NONE, "%s", err.text);
+    fake_stop(&f);
+    resolve_done();
 }
 
 FIBER_TEST(a_kept_connection_that_ends_is_dropped)
