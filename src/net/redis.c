@@ -366,12 +366,14 @@ static SUSPENDS bool borrow(struct lane *lane, struct connection **out, struct e
 
 /* ---- the breaker ---- */
 
-static bool admits(struct lane *lane, struct err *err)
+/* *tries: it is the one call that sees whether the server is back, and takes the mark away when it ends. */
+static bool admits(struct lane *lane, bool *tries, struct err *err)
 {
+    *tries = false;
     if (lane->failures < BREAKER_FAILURES)
         return true;
     if (fiber_now() >= lane->closed_until && !lane->tries) {
-        lane->tries = true;
+        *tries = lane->tries = true;
         return true;
     }
     atomic_fetch_add(&lane->redis->refused, 1);
@@ -413,8 +415,9 @@ bool redis_run(struct redis *redis, struct arena *arena, dur_ns timeout,
     struct connection *c = NULL;
     struct scope limit;
     struct err over = {0};
+    bool tries;
 
-    if (!lane || !admits(lane, err))
+    if (!lane || !admits(lane, &tries, err))
         return false;
     atomic_fetch_add(&redis->calls, 1);
     scope_open(&limit, fiber_now() + (timeout > 0 ? timeout : redis->options.timeout));
@@ -432,7 +435,7 @@ bool redis_run(struct redis *redis, struct arena *arena, dur_ns timeout,
         if (!left && err->code != ERR_EXHAUSTED)
             count_failure(lane, err);
     }
-    if (lane->failures < BREAKER_FAILURES || fiber_now() < lane->closed_until || left)
+    if (tries)
         lane->tries = false;
     return ok || err_wrap(err, "Redis");
 }

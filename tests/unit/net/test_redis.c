@@ -1,6 +1,7 @@
 /* Against the real server, started here on a Unix socket or a port of its own. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "identity.h"
@@ -83,6 +84,32 @@ FIBER_TEST(redis_that_is_away_is_not_asked_again_and_again)
         EXPECT(!redis_run(r, arena, 0, &ping, 1, &reply, &err) && err.code == ERR_UNAVAILABLE, "%s",
                err.text);
     EXPECT(redis_stats(r).calls == 3 && redis_stats(r).refused == 7 && redis_stats(r).open);
+    redis_close(&r);
+    arena_end(&arena);
+}
+
+/* What this machine lacks says nothing of the server: the next call tries again. */
+FIBER_TEST(redis_is_tried_again_after_descriptors_ran_out)
+{
+    struct arena *arena = arena_new(MIB);
+    struct redis *r = open_client(arena, "/nonexistent/redis.sock", 0);
+    struct str words[] = {STR("PING")};
+    struct redis_command ping = {words, 1};
+    struct rlimit files, none;
+    struct redis_value reply;
+    struct err err = {0};
+
+    for (int i = 0; i < 3; i++)
+        EXPECT(!redis_run(r, arena, 0, &ping, 1, &reply, &err) && err.code == ERR_UNAVAILABLE);
+    EXPECT(fiber_sleep(1100 * MILLISECOND, &err), "the breaker's first pause");
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    none = (struct rlimit){0, files.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    bool ran = redis_run(r, arena, 0, &ping, 1, &reply, &err);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    EXPECT(!ran && err.code == ERR_EXHAUSTED, "%s", err.text);
+    EXPECT(!redis_run(r, arena, 0, &ping, 1, &reply, &err) && err.code == ERR_UNAVAILABLE);
+    EXPECT(redis_stats(r).calls == 5 && redis_stats(r).refused == 0, "%s", err.text);
     redis_close(&r);
     arena_end(&arena);
 }
