@@ -417,7 +417,8 @@ bool sock_rest(struct sock *s, fiber_fn *fn, void *arg, struct err *err)
 bool sock_rest_cancel(struct sock *s)
 {
     if (s->is_due) { /* it has something to read: that is not lost, unless no fiber can be had */
-        start_rested(s);
+        if (s->loop->running) /* else the loop has ended, and runs none any more */
+            start_rested(s);
         due_leave(s->loop->body, s);
     }
     bool rested = s->rest_fn != NULL;

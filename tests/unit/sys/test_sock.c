@@ -452,6 +452,45 @@ FIBER_TEST(one_in_line_can_be_closed)
         pair_close(&p[i]);
 }
 
+static struct pair left_over[40];
+static int woke_of[ARRAY_LEN(left_over)];
+
+static void take_down(void *value)
+{
+    (void)value;
+    for (size_t i = 0; i < ARRAY_LEN(left_over); i++) {
+        EXPECT(woke_of[i] || sock_rest_cancel(left_over[i].b), "%zu: nobody will run its fiber", i);
+        pair_close(&left_over[i]);
+    }
+}
+
+static void leave_with_many_in_line(void *slot)
+{
+    struct err err = {0};
+
+    loop_slot_set(*(int *)slot, left_over);
+    for (size_t i = 0; i < ARRAY_LEN(left_over); i++) {
+        REQUIRE(pair_open(&left_over[i]));
+        EXPECT(sock_rest(left_over[i].b, count_rested, &woke_of[i], &err));
+    }
+    fiber_yield();
+    for (size_t i = 0; i < ARRAY_LEN(left_over); i++)
+        EXPECT(send_text(left_over[i].a, "x"));
+    fiber_yield();
+}
+
+/* As kept connections do when their server stops together with us. */
+TEST(a_rest_can_be_cancelled_when_the_loop_has_ended)
+{
+    struct err err = {0};
+    struct loop *loop = loop_new(NULL, &err);
+    int slot = loop_slot_new(take_down);
+
+    REQUIRE(loop);
+    loop_run(loop, leave_with_many_in_line, &slot);
+    loop_free(&loop);
+}
+
 static void wait_at_gate(void *arg)
 {
     struct err err = {0};
