@@ -15,9 +15,10 @@
 #define PAUSE_MAX   (10 * SECOND)
 #define HEALTHY     (60 * SECOND) /* alive this long: the next death counts as the first */
 
-static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent)
+/* What comes before the worker takes signals waits for it, as it waited for us. */
+static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent, const sigset_t *set)
 {
-    sigset_t none;
+    sigset_t passed_on = *set;
     pid_t child = fork();
 
     if (child != 0)
@@ -26,8 +27,8 @@ static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent)
     setpgid(0, 0); /* Ctrl-C goes to the parent alone, which passes it on: once, not twice */
     if (getppid() != parent)
         _exit(0);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigdelset(&passed_on, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &passed_on, NULL);
     int status = worker(arg);
     fflush(NULL);
     _exit(status);
@@ -75,7 +76,7 @@ int supervise(int (*worker)(void *arg), void *arg)
     sigprocmask(SIG_BLOCK, &set, NULL);
     while (!stopping) {
         mono_ns begun = clock_mono();
-        pid_t child = start(worker, arg, getpid());
+        pid_t child = start(worker, arg, getpid(), &set);
 
         if (child < 0) {
             log_error("could not start the worker: %s", strerror(errno));

@@ -1,5 +1,7 @@
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/threads.h"
@@ -88,4 +90,38 @@ FIBER_TEST(a_signal_becomes_a_fiber)
     kill(getpid(), SIGHUP);
     EXPECT(event_wait(&signalled, &err) && signal_seen == SIGHUP, "%d", signal_seen);
     signals_done();
+}
+
+/* ---- the parent ---- */
+
+static int serve_a_moment(void *arg)
+{
+    struct timespec moment = {.tv_nsec = 50 * MILLISECOND};
+
+    (void)arg;
+    signals_block();
+    nanosleep(&moment, NULL);
+    return 7;
+}
+
+/* It was sent before the worker could take any: it waits there, and does not end what has just begun. */
+TEST(a_signal_at_the_very_start_is_kept_for_the_worker)
+{
+    for (int i = 0; i < 20; i++) {
+        int status = 0;
+        pid_t parent = fork();
+
+        REQUIRE(parent >= 0);
+        if (parent == 0) {
+            sigset_t set;
+
+            sigemptyset(&set);
+            sigaddset(&set, SIGTERM);
+            sigprocmask(SIG_BLOCK, &set, NULL);
+            raise(SIGTERM);
+            _exit(supervise(serve_a_moment, NULL));
+        }
+        REQUIRE(waitpid(parent, &status, 0) == parent);
+        EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%d: %d", i, status);
+    }
 }
