@@ -287,17 +287,19 @@ static bool trim(struct instances *in, struct err *err)
     return store_write(in->store, &trim, 1, NULL, err);
 }
 
+/* One that cannot do what it was told beats all the same: it goes on serving, so others must see that it is behind. */
 static bool turn(struct instances *in, struct err *err)
 {
-    bool any = false;
+    bool any = false, followed = follow_changes(in, &any, err);
+    struct err why = {0};
 
-    if (!follow_changes(in, &any, err))
-        return false;
-    if (any || fiber_now() >= in->beat) {
+    if ((followed && any) || fiber_now() >= in->beat) {
         in->beat = fiber_now() + BEAT_EVERY;
-        if (!beat(in, err))
+        if (!beat(in, followed ? err : &why))
             return false;
     }
+    if (!followed)
+        return false;
     if (fiber_now() >= in->trim) {
         in->trim = fiber_now() + TRIM_EVERY;
         return trim(in, err);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "store/instances.h"
 #include "sys/fiber.h"
 #include "sys/file.h"
 #include "test.h"
@@ -579,4 +580,53 @@ FIBER_TEST(store_sheds_what_it_cannot_queue)
     EXPECT(crowd.exhausted > 0);
     EXPECT(crowd.ok + crowd.refused + crowd.exhausted == 100);
     EXPECT(count_now(store) == 2 * crowd.ok);
+}
+
+/* ---- instances ---- */
+
+static bool cannot_follow(void *ctx, struct str what, struct err *err)
+{
+    (void)what;
+    ++*(int *)ctx;
+    return err_set(err, ERR_UNAVAILABLE, "no room");
+}
+
+static bool run_now(struct store *store, const char *sql, struct err *err)
+{
+    const struct statement statement = {sql, NULL, 0};
+
+    return store_write(store, &statement, 1, NULL, err);
+}
+
+/* One that cannot do what it was told goes on serving: others have to hear that it is behind. */
+FIBER_TEST(an_instance_that_cannot_follow_is_behind_and_not_away)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    int tries = 0;
+    const struct follower stuck = {.kind = "purge", .follow = cannot_follow, .ctx = &tries};
+    struct store_options at = {
+        .path = db_path(), .shared = true, .instance = STR("1111111111111111")};
+    struct store *here CLEANUP(store_close) = NULL, *there CLEANUP(store_close) = NULL;
+    struct instances *one = NULL, *two = NULL;
+    struct str behind = STR("");
+    struct err err = {0}, why = {0};
+
+    REQUIRE(store_open(&at, &here, &err), "%s", err.text);
+    at.instance = STR("2222222222222222");
+    REQUIRE(store_open(&at, &there, &err), "%s", err.text);
+    const struct instances_options first = {.store = here, .version = "1"};
+    const struct instances_options second = {
+        .store = there, .version = "1", .followers = &stuck, .follower_count = 1};
+    REQUIRE(instances_open(&first, &one, &err) && instances_open(&second, &two, &err), "%s",
+            err.text);
+    EXPECT(change_write(here, "purge", STR("all"), NULL, 0, NULL, &err), "%s", err.text);
+    /* As long ago as it takes to count as away. */
+    EXPECT(run_now(here, "UPDATE instances SET seen = seen - 60000", &err), "%s", err.text);
+    EXPECT(!instances_catch_up(two, &why) && tries == 1, "%s", why.text);
+    EXPECT(instances_catch_up(one, &err), "%s", err.text);
+    EXPECT(instances_wait(one, MILLISECOND, arena, &behind, &err), "%s", err.text);
+    EXPECT(str_eq(behind, STR("2222222222222222")), "\"" STR_FMT "\"", STR_ARG(behind));
+    EXPECT(instances_alive(one) == 2, "%u", instances_alive(one));
+    instances_close(&two);
+    instances_close(&one);
 }
