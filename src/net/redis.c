@@ -292,14 +292,30 @@ static SUSPENDS bool exchange(struct redis *r, struct connection *c, struct aren
 
 /* ---- connections ---- */
 
+/* The first address that somebody is at; all within the call's time. */
+static SUSPENDS bool connect_any(struct redis *r, struct sock **out, struct err *err)
+{
+    struct addr addrs[RESOLVE_ADDRS_MAX];
+    struct err why = {0};
+    size_t count = 0;
+
+    if (!resolve(r->host, r->port, addrs, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        why = (struct err){0};
+        if (sock_connect(&addrs[i], out, &why))
+            return true;
+    }
+    *err = why;
+    return false;
+}
+
 static SUSPENDS bool connect_stream(struct lane *lane, struct stream **out, struct err *err)
 {
     struct redis *r = lane->redis;
-    struct addr addrs[RESOLVE_ADDRS_MAX];
     struct sock *sock = NULL;
-    size_t count = 0;
 
-    if (!resolve(r->host, r->port, addrs, &count, err) || !sock_connect(&addrs[0], &sock, err))
+    if (!connect_any(r, &sock, err))
         return false;
     return r->tls ? stream_tls_connect(&sock, lane->tls, r->host.ptr, out, err)
                   : stream_plain(&sock, out, err);

@@ -6,6 +6,8 @@
 
 #include "identity.h"
 #include "net/redis.h"
+#include "net/resolve.h"
+#include "net_rig.h"
 #include "sys/process.h"
 #include "sys/sock.h"
 #include "test.h"
@@ -111,6 +113,49 @@ FIBER_TEST(redis_is_tried_again_after_descriptors_ran_out)
     EXPECT(!redis_run(r, arena, 0, &ping, 1, &reply, &err) && err.code == ERR_UNAVAILABLE);
     EXPECT(redis_stats(r).calls == 5 && redis_stats(r).refused == 0, "%s", err.text);
     redis_close(&r);
+    arena_end(&arena);
+}
+
+static int knows_two(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                     size_t *count)
+{
+    (void)name;
+    memcpy(hosts[(*count)++], "127.0.0.2", sizeof "127.0.0.2"); /* nobody listens there */
+    memcpy(hosts[(*count)++], "127.0.0.1", sizeof "127.0.0.1");
+    return 0;
+}
+
+static void say_pong(struct sock *s, int number)
+{
+    (void)number;
+    if (swallow(s, "PING\r\n"))
+        (void)!say_text(s, "+PONG\r\n");
+    (void)!swallow(s, "never");
+}
+
+/* As with localhost, where the server listens on one of its two addresses. */
+FIBER_TEST(redis_is_found_at_any_address_of_its_host)
+{
+    struct arena *arena = arena_new(MIB);
+    struct resolve_options o = {.ask = knows_two};
+    struct redis_options options = {.timeout = 5 * SECOND};
+    struct str words[] = {STR("PING")};
+    struct redis_command ping = {words, 1};
+    struct redis_value reply = {0};
+    struct redis *r = NULL;
+    struct err err = {0};
+    struct fake f;
+
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    REQUIRE(fake_start(&f, say_pong));
+    options.url = arena_fmt(arena, "redis://two.example%s", strrchr(f.url, ':'));
+    REQUIRE(redis_open(&options, &r, &err), "%s", err.text);
+    EXPECT(redis_run(r, arena, 0, &ping, 1, &reply, &err) && str_eq(reply.text, STR("PONG")), "%s",
+           err.text);
+    EXPECT(err.code == ERR_NONE, "%s", err.text);
+    scope_close(&f.scope);
+    redis_close(&r);
+    resolve_done();
     arena_end(&arena);
 }
 
