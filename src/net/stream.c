@@ -114,6 +114,12 @@ static enum io write_what_fits(struct stream *s, struct progress *left, struct e
     return IO_DONE;
 }
 
+static SUSPENDS bool wait_to_write(struct stream *s, struct err *err)
+{
+    return s->tls && tls_half_must_read(s->tls) ? sock_wait_readable(s->sock, err)
+                                                : sock_wait_writable(s->sock, err);
+}
+
 static bool write_slowly(struct stream *s, struct progress *left, dur_ns gap, struct err *err)
 {
     struct scope pace;
@@ -123,7 +129,7 @@ static bool write_slowly(struct stream *s, struct progress *left, dur_ns gap, st
     while (did == IO_AGAIN) {
         size_t pieces_left = (size_t)left->count, skip = left->skip;
 
-        if (!sock_wait_writable(s->sock, err))
+        if (!wait_to_write(s, err))
             did = IO_FAILED;
         else
             did = write_what_fits(s, left, err);

@@ -17,6 +17,8 @@ enum io tls_half_try_read(struct tls_half *tls, void *bytes, size_t size, size_t
                           struct err *err) MUST_CHECK;
 enum io tls_half_try_write(struct tls_half *tls, const struct iovec *iov, int count, size_t *put,
                            struct err *err) MUST_CHECK;
+/* The write that gave IO_AGAIN goes on when more has come, as OpenSSL is in the middle of a message. */
+bool tls_half_must_read(const struct tls_half *tls);
 bool tls_half_holds_bytes(const struct tls_half *tls);
 const char *tls_half_peer_name(const struct tls_half *tls);
 void tls_half_end_writing(struct tls_half *tls);

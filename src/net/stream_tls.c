@@ -177,6 +177,11 @@ enum io tls_half_try_write(struct tls_half *tls, const struct iovec *iov, int co
     return did;
 }
 
+bool tls_half_must_read(const struct tls_half *tls)
+{
+    return SSL_want_read(tls->ssl);
+}
+
 /* With read-ahead OpenSSL may hold part of a record; `drained` tells that from a whole one. */
 bool tls_half_holds_bytes(const struct tls_half *tls)
 {

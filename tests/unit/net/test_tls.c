@@ -1,7 +1,13 @@
+#include <arpa/inet.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "identity.h"
 #include "net/resolve.h"
@@ -461,6 +467,117 @@ static void serve_and_ask(void *arg)
 }
 
 /* One certificate, one resolver, one set of options for all loops; the rest is each loop's own. */
+struct ticketer {
+    const struct identity *id;
+    int listener;
+    atomic_int step; /* 1: begin a ticket, 2: its first record is out, 3: send the rest */
+};
+
+static int fill_ticket(SSL *ssl, void *ctx)
+{
+    static const char much[1500];
+
+    (void)ctx;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), much, sizeof much);
+}
+
+static void wait_for_step(struct ticketer *t, int step)
+{
+    while (t->step < step)
+        usleep(1000);
+}
+
+/* Its ticket is a message of several records, and the first one comes alone. */
+static void *send_long_ticket(void *arg)
+{
+    struct ticketer *t = arg;
+    static char records[16 * 1024];
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    int fd = accept(t->listener, NULL, NULL), len, first;
+    char byte = 0;
+
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_max_send_fragment(context, 512);
+    SSL_CTX_set_session_ticket_cb(context, fill_ticket, NULL, NULL);
+    EXPECT(SSL_CTX_use_certificate_chain_file(context, t->id->certificate) == 1 &&
+           SSL_CTX_use_PrivateKey_file(context, t->id->key, SSL_FILETYPE_PEM) == 1);
+    SSL *ssl = SSL_new(context);
+    EXPECT(SSL_set_fd(ssl, fd) == 1 && SSL_accept(ssl) == 1);
+    wait_for_step(t, 1);
+    BIO *out = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, out);
+    EXPECT(SSL_new_session_ticket(ssl) == 1 && SSL_do_handshake(ssl) == 1);
+    len = BIO_read(out, records, sizeof records);
+    first = 5 + ((unsigned char)records[3] << 8 | (unsigned char)records[4]);
+    EXPECT(len > first && send(fd, records, (size_t)first, MSG_NOSIGNAL) == first, "%d %d", len,
+           first);
+    t->step = 2;
+    wait_for_step(t, 3);
+    EXPECT(send(fd, records + first, (size_t)(len - first), MSG_NOSIGNAL) == len - first);
+    EXPECT(SSL_read(ssl, &byte, 1) == 1 && byte == 'x');
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    close(fd);
+    return NULL;
+}
+
+static bool write_within(struct stream *stream, dur_ns time, struct err *err)
+{
+    struct iovec x = {(void *)(uintptr_t) "x", 1};
+    struct scope limit;
+
+    scope_open(&limit, fiber_now() + time);
+    bool ok = stream_write(stream, &x, 1, err);
+    scope_close(&limit);
+    return ok;
+}
+
+/* OpenSSL writes nothing in the middle of a message that it reads: who writes waits for the rest of it. */
+FIBER_TEST(writing_that_has_to_read_first_waits_for_what_comes)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    socklen_t len = sizeof here;
+    struct tls_client_options trusting;
+    struct tls_client *tls = NULL;
+    struct stream *stream = NULL;
+    struct sock *sock = NULL;
+    struct identity id;
+    struct ticketer t = {.id = &id};
+    struct addr at;
+    struct scope limit;
+    struct err err = {0};
+    pthread_t other;
+    char byte;
+    size_t got;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    trusting = (struct tls_client_options){.ca_file = id.certificate};
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    t.listener = socket(AF_INET, SOCK_STREAM, 0);
+    REQUIRE(bind(t.listener, (struct sockaddr *)&here, sizeof here) == 0 &&
+            listen(t.listener, 1) == 0 &&
+            getsockname(t.listener, (struct sockaddr *)&here, &len) == 0);
+    snprintf(at.text, sizeof at.text, "127.0.0.1:%d", ntohs(here.sin_port));
+    REQUIRE(pthread_create(&other, NULL, send_long_ticket, &t) == 0);
+    REQUIRE(tls_client_new(&trusting, &tls, &err) && sock_connect(&at, &sock, &err) &&
+                stream_tls_connect(&sock, tls, "127.0.0.1", &stream, &err),
+            "%s", err.text);
+    t.step = 1;
+    while (t.step < 2)
+        EXPECT(fiber_sleep(MILLISECOND, &err));
+    scope_open(&limit, fiber_now() + 50 * MILLISECOND);
+    EXPECT(!stream_read(stream, &byte, 1, &got, &err) && err.code == ERR_TIMEOUT, "%s", err.text);
+    scope_close(&limit);
+    EXPECT(!write_within(stream, 50 * MILLISECOND, &err) && err.code == ERR_TIMEOUT, "%s",
+           err.text);
+    t.step = 3;
+    EXPECT(write_within(stream, PATIENCE, &err), "%s", err.text);
+    pthread_join(other, NULL);
+    stream_close(&stream);
+    tls_client_free(&tls);
+    close(t.listener);
+}
+
 TEST(two_loops_share_what_is_shared)
 {
     struct shared shared[2] = {0};
