@@ -20,6 +20,7 @@
 #define VALUES_MAX      64
 #define TRY_AGAIN_AFTER SECOND
 #define MIGRATION_LOCK  "7305" /* any number, the same in every Weir */
+#define STATEMENT_LIMIT "SET statement_timeout = '30s'"
 
 /* Types of results, as the server numbers them (pg_type.dat). */
 enum { T_BOOL = 16, T_BYTEA = 17, T_INT8 = 20, T_INT2 = 21, T_INT4 = 23, T_OID = 26 };
@@ -180,8 +181,7 @@ static bool set_up(struct store_conn *conn, struct err *err)
 {
     forget_statements(conn);
     return plain(conn, "SET client_min_messages = warning", err) &&
-           plain(conn, "SET bytea_output = hex", err) &&
-           plain(conn, "SET statement_timeout = '30s'", err) &&
+           plain(conn, "SET bytea_output = hex", err) && plain(conn, STATEMENT_LIMIT, err) &&
            plain(conn, "SET extra_float_digits = 3", err) &&
            (conn->writer || plain(conn, "SET default_transaction_read_only = on", err));
 }
@@ -555,8 +555,9 @@ static bool in_transaction(const struct store_conn *conn)
 const struct store_body postgres_body = {
     .begin = "BEGIN",
     .shared = true,
-    .lock_migrations = "SELECT pg_advisory_lock(" MIGRATION_LOCK ")",
-    .unlock_migrations = "SELECT pg_advisory_unlock(" MIGRATION_LOCK ")",
+    /* A large table takes as long as it takes, for those who wait for it too. */
+    .lock_migrations = "SET statement_timeout = 0; SELECT pg_advisory_lock(" MIGRATION_LOCK ")",
+    .unlock_migrations = "SELECT pg_advisory_unlock(" MIGRATION_LOCK "); " STATEMENT_LIMIT,
     .attach = attach,
     .detach = detach,
     .run = run,

@@ -271,6 +271,27 @@ TEST(several_can_start_at_once)
     store_close(&store);
 }
 
+/* A large table takes longer to bring up to date than any statement of a request may. */
+TEST(migrations_have_the_time_they_need)
+{
+    static const struct migration slow[] = {
+        {"things", 1, "slow",
+         "CREATE TABLE times AS SELECT current_setting('statement_timeout') AS most"},
+    };
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct store *store CLEANUP(store_close) = NULL;
+    struct err err = {0};
+
+    empty_database();
+    store = open_list(slow, ARRAY_LEN(slow), &err);
+    REQUIRE(store, "%s", err.text);
+    EXPECT(str_eq(ask(store, arena, "SELECT most FROM times").s, STR("0")));
+    EXPECT(
+        now(store, "UPDATE times SET most = current_setting('statement_timeout')", NULL, 0, &err),
+        "%s", err.text);
+    EXPECT(str_eq(ask(store, arena, "SELECT most FROM times").s, STR("30s")), "and no others");
+}
+
 TEST(a_connection_that_broke_is_made_anew)
 {
     struct store *store CLEANUP(store_close) = fresh();
