@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/threads.h"
@@ -32,6 +33,21 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A full mailbox is emptied by its loop; until then a signal waits, as what stands before it are others' letters.
+ * False: it was ended meanwhile. */
+static bool tell_loop(int number)
+{
+    struct timespec moment = {.tv_nsec = MILLISECOND};
+    sigset_t end;
+
+    sigemptyset(&end);
+    sigaddset(&end, SIGUSR2);
+    while (!loop_post(catcher.loop, catcher.fn, (void *)(intptr_t)number))
+        if (sigtimedwait(&end, NULL, &moment) == SIGUSR2)
+            return false;
+    return true;
+}
+
 /* SIGUSR2 to this thread alone ends it: see signals_done(). */
 static void *catch_signals(void *arg)
 {
@@ -49,8 +65,8 @@ static void *catch_signals(void *arg)
             return NULL;
         if (info.si_code == SI_USER && info.si_pid == getppid())
             number |= SIGNAL_BY_PARENT;
-        /* A full mailbox drops a repeated signal: the one before it is still waiting there. */
-        (void)!loop_post(catcher.loop, catcher.fn, (void *)(intptr_t)number);
+        if (!tell_loop(number))
+            return NULL;
     }
 }
 

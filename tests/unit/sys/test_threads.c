@@ -92,6 +92,45 @@ FIBER_TEST(a_signal_becomes_a_fiber)
     signals_done();
 }
 
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+FIBER_TEST(a_signal_waits_for_a_place_in_a_full_mailbox)
+{
+    struct timespec moment = {.tv_nsec = 50 * MILLISECOND};
+    struct scope limit;
+    struct err err = {0};
+
+    event_clear(&signalled);
+    signal_seen = 0;
+    signals_block();
+    REQUIRE(signals_start(loop_self(), take_signal, &err), "%s", err.text);
+    while (loop_post(loop_self(), do_nothing, NULL))
+        ;
+    kill(getpid(), SIGTERM);
+    nanosleep(&moment, NULL); /* the loop stands still: nothing is taken out */
+    scope_open(&limit, fiber_now() + 10 * SECOND);
+    EXPECT(event_wait(&signalled, &err) && signal_seen == SIGTERM, "%s", err.text);
+    scope_close(&limit);
+    signals_done();
+}
+
+FIBER_TEST(waiting_for_a_place_ends_with_the_signals)
+{
+    struct timespec moment = {.tv_nsec = 50 * MILLISECOND};
+    struct err err = {0};
+
+    signals_block();
+    REQUIRE(signals_start(loop_self(), take_signal, &err), "%s", err.text);
+    while (loop_post(loop_self(), do_nothing, NULL))
+        ;
+    kill(getpid(), SIGTERM);
+    nanosleep(&moment, NULL);
+    signals_done();
+}
+
 /* ---- the parent ---- */
 
 static int serve_a_moment(void *arg)
