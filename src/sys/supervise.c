@@ -34,6 +34,21 @@ static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent, const sigs
     _exit(status);
 }
 
+/* All that have ended: the first process of a container is given those that lost their parent, too. True: `child` is
+ * among them. */
+static bool bury(pid_t child, int *status)
+{
+    bool found = false;
+    pid_t one;
+
+    for (int how; (one = waitpid(-1, &how, WNOHANG)) > 0;)
+        if (one == child) {
+            *status = how;
+            found = true;
+        }
+    return found;
+}
+
 /* Until the child has ended; signals for us are passed on to it. */
 static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
 {
@@ -44,7 +59,7 @@ static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
         int number = sigwaitinfo(set, &info);
 
         if (number == SIGCHLD) {
-            if (waitpid(child, &status, WNOHANG) == child)
+            if (bury(child, &status))
                 return status;
         } else if (number > 0) {
             *stopping |= number == SIGTERM || number == SIGINT;
@@ -55,10 +70,18 @@ static int wait_for(pid_t child, const sigset_t *set, bool *stopping)
 
 static void pause_before_restart(dur_ns pause, const sigset_t *set, bool *stopping)
 {
-    struct timespec left = {.tv_sec = (time_t)(pause / SECOND), .tv_nsec = (long)(pause % SECOND)};
-    int number = sigtimedwait(set, NULL, &left);
+    mono_ns until = clock_mono() + pause;
+    int ignored;
 
-    *stopping |= number == SIGTERM || number == SIGINT;
+    for (dur_ns rest; !*stopping && (rest = until - clock_mono()) > 0;) {
+        struct timespec left = {.tv_sec = (time_t)(rest / SECOND),
+                                .tv_nsec = (long)(rest % SECOND)};
+        int number = sigtimedwait(set, NULL, &left);
+
+        *stopping |= number == SIGTERM || number == SIGINT;
+        if (number == SIGCHLD)
+            (void)bury(0, &ignored);
+    }
 }
 
 int supervise(int (*worker)(void *arg), void *arg)

@@ -1,9 +1,12 @@
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
 #include "sys/threads.h"
 #include "test.h"
 
@@ -163,4 +166,47 @@ TEST(a_signal_at_the_very_start_is_kept_for_the_worker)
         REQUIRE(waitpid(parent, &status, 0) == parent);
         EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 7, "%d: %d", i, status);
     }
+}
+
+struct house_of_orphans {
+    mono_ns died;
+    pid_t orphan;
+};
+
+/* Dies and leaves a child of its own, which ends while the parent pauses. */
+static int leave_an_orphan(void *arg)
+{
+    struct house_of_orphans *h = arg;
+    struct timespec moment = {.tv_nsec = 30 * MILLISECOND};
+
+    if (h->died)
+        return (clock_mono() - h->died < 90 * MILLISECOND) | (kill(h->orphan, 0) == 0) << 1;
+    pid_t orphan = fork();
+    if (orphan == 0) {
+        nanosleep(&moment, NULL);
+        _exit(0);
+    }
+    h->orphan = orphan;
+    h->died = clock_mono();
+    raise(SIGKILL);
+    return 4;
+}
+
+/* As the first process of a container it is the parent of all that have none. */
+TEST(orphans_are_buried_and_shorten_no_pause)
+{
+    struct house_of_orphans *h =
+        mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 0;
+
+    REQUIRE(h != MAP_FAILED);
+    pid_t parent = fork();
+    REQUIRE(parent >= 0);
+    if (parent == 0) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        _exit(supervise(leave_an_orphan, h));
+    }
+    REQUIRE(waitpid(parent, &status, 0) == parent);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", WEXITSTATUS(status));
+    munmap(h, sizeof *h);
 }
