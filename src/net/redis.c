@@ -396,11 +396,12 @@ static bool admits(struct lane *lane, bool *tries, struct err *err)
     return err_set(err, ERR_UNAVAILABLE, "Redis is away or slow and is not asked for now");
 }
 
-static void count_failure(struct lane *lane, const struct err *err)
+/* Those that were out already when it opened say nothing new: the pause grows by the one that tries. */
+static void count_failure(struct lane *lane, bool tries, const struct err *err)
 {
     atomic_fetch_add(&lane->redis->failures, 1);
     lane->failures++;
-    if (lane->failures < BREAKER_FAILURES)
+    if (lane->failures < BREAKER_FAILURES || (lane->pause && !tries))
         return;
     if (!lane->pause) {
         atomic_fetch_add(&lane->redis->open, 1);
@@ -449,7 +450,7 @@ bool redis_run(struct redis *redis, struct arena *arena, dur_ns timeout,
         if (c)
             drop_connection(lane, c);
         if (!left && err->code != ERR_EXHAUSTED)
-            count_failure(lane, err);
+            count_failure(lane, tries, err);
     }
     if (tries)
         lane->tries = false;

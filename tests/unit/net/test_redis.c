@@ -159,6 +159,54 @@ FIBER_TEST(redis_is_found_at_any_address_of_its_host)
     arena_end(&arena);
 }
 
+static void say_nothing(struct sock *s, int number)
+{
+    (void)number;
+    (void)!swallow(s, "never");
+}
+
+static void ping_in_vain(void *arg)
+{
+    struct arena *arena = arena_new(MIB);
+    struct str words[] = {STR("PING")};
+    struct redis_value reply;
+    struct err err = {0};
+
+    EXPECT(!redis_run(arg, arena, 0, &(struct redis_command){words, 1}, 1, &reply, &err));
+    arena_end(&arena);
+}
+
+/* Ten that fail together are one reason to pause. */
+FIBER_TEST(redis_that_fails_many_at_once_is_tried_after_the_first_pause)
+{
+    struct arena *arena = arena_new(MIB);
+    struct redis_options options = {.timeout = 50 * MILLISECOND};
+    struct redis *r = NULL;
+    struct scope all;
+    struct err err = {0};
+    struct fake f;
+
+    REQUIRE(fake_start(&f, say_nothing));
+    options.url = arena_fmt(arena, "redis%s", strchr(f.url, ':'));
+    REQUIRE(redis_open(&options, &r, &err), "%s", err.text);
+    scope_open(&all, 0);
+    for (int i = 0; i < 10; i++)
+        EXPECT(scope_spawn(&all, ping_in_vain, r, &err));
+    EXPECT(scope_wait(&all, &err), "%s", err.text);
+    scope_close(&all);
+    EXPECT(redis_stats(r).failures == 10 && redis_stats(r).open);
+    EXPECT(fiber_sleep(1100 * MILLISECOND, &err));
+    ping_in_vain(r);
+    EXPECT(redis_stats(r).calls == 11 && redis_stats(r).refused == 0);
+    ping_in_vain(r);
+    EXPECT(fiber_sleep(1100 * MILLISECOND, &err));
+    ping_in_vain(r);
+    EXPECT(redis_stats(r).calls == 11 && redis_stats(r).refused == 2, "the next is longer");
+    scope_close(&f.scope);
+    redis_close(&r);
+    arena_end(&arena);
+}
+
 /* ---- the real one ---- */
 
 struct server {
