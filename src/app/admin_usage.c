@@ -100,6 +100,14 @@ static bool read_day(struct admin_call *call, const char *name, int64_t fallback
     return true;
 }
 
+static bool only_own(struct str *only, struct str own, const char *what, struct err *err)
+{
+    if (only->len && !str_eq(*only, own))
+        return err_set(err, ERR_DENIED, "usage of another %s is not yours to see", what);
+    *only = own;
+    return true;
+}
+
 /* Who is no operator sees its tenant; who has the right to usage alone, its team. */
 static bool narrow(struct admin_call *call, struct usage_query *query, struct err *err)
 {
@@ -107,18 +115,13 @@ static bool narrow(struct admin_call *call, struct usage_query *query, struct er
     bool all = principal_is_operator(who);
     bool whole_tenant = role_may(who->role, RIGHT_ACCOUNTS) || role_may(who->role, RIGHT_AUDIT);
 
-    if ((!all || !whole_tenant) && query->only[USAGE_BY_TENANT].len &&
-        !str_eq(query->only[USAGE_BY_TENANT], who->tenant))
-        return err_set(err, ERR_DENIED, "usage of another tenant is not yours to see");
-    if (!all || !whole_tenant)
-        query->only[USAGE_BY_TENANT] = who->tenant;
+    if ((!all || !whole_tenant) &&
+        !only_own(&query->only[USAGE_BY_TENANT], who->tenant, "tenant", err))
+        return false;
     if (whole_tenant)
         return true;
-    if (who->team.len)
-        query->only[USAGE_BY_TEAM] = who->team;
-    else
-        query->only[USAGE_BY_KEY] = who->key_id;
-    return true;
+    return who->team.len ? only_own(&query->only[USAGE_BY_TEAM], who->team, "team", err)
+                         : only_own(&query->only[USAGE_BY_KEY], who->key_id, "key", err);
 }
 
 static bool read_query(struct admin_call *call, struct usage_query *query, struct err *err)
