@@ -216,8 +216,11 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
         return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
     if (cost.len && !usd_parse(cost, &q->cost_min))
         return err_set(err, ERR_INVALID, "\"cost_min\": expected US dollars");
-    if (!principal_is_operator(call->who))
-        q->tenant = call->who->tenant;
+    if (principal_is_operator(call->who))
+        return true;
+    if (q->tenant.len && !str_eq(q->tenant, call->who->tenant))
+        return err_set(err, ERR_DENIED, "records of another tenant are not yours to see");
+    q->tenant = call->who->tenant;
     return true;
 }
 
