@@ -210,6 +210,8 @@ SUSPENDS void units_let_go(struct accounts *accounts);            /* of those th
 
 /* ---- borrow.c ---- */
 
+/* Neither revoked nor expired. Of identities as of keys: what says who they are is good for longer. */
+bool key_holds(const struct key_state *key, struct err *err);
 /* The principal of the key's own role, team and tenant; NULL when memory is gone. */
 const struct principal *key_borrow(struct accounts *accounts, struct key_state *key);
 /* One more holder of it, if it still holds: NULL when its key ended or a policy changed. */

@@ -209,13 +209,36 @@ const struct principal *principal_make(struct accounts *accounts, struct key_sta
     return &block->who;
 }
 
+/* ---- whether it still holds ---- */
+
+static COLD bool refuse_late(struct str id, const char *what, wall_ms when, struct err *err)
+{
+    char text[25];
+
+    wall_format(when, text);
+    return err_set(err, ERR_UNAUTHENTICATED, "key \"" STR_FMT "\" %s at %.19sZ", STR_ARG(id), what,
+                   text);
+}
+
+bool key_holds(const struct key_state *key, struct err *err)
+{
+    wall_ms expires = atomic_load_explicit(&key->expires, memory_order_relaxed);
+
+    if (atomic_load_explicit(&key->refused, memory_order_acquire))
+        return err_set(err, ERR_UNAUTHENTICATED, "key \"" STR_FMT "\" is revoked",
+                       STR_ARG(key->account.id));
+    return LIKELY(!expires) || clock_wall() < expires ||
+           refuse_late(key->account.id, "expired", expires, err);
+}
+
 /* ---- borrowing ---- */
 
 const struct principal *principal_share(struct accounts *accounts, const struct principal *who)
 {
     struct principal_block *block = (void *)(uintptr_t)who; /* its first member */
+    struct err over = {0};
 
-    if (atomic_load(&who->key->refused) || block->generation != atomic_load(&accounts->generation))
+    if (!key_holds(who->key, &over) || block->generation != atomic_load(&accounts->generation))
         return NULL;
     atomic_fetch_add_explicit(&block->refs, 1u, memory_order_relaxed);
     return who;
@@ -289,32 +312,14 @@ const struct principal *accounts_local_admin(struct accounts *accounts)
 
 /* ---- authentication ---- */
 
-static COLD bool refuse_late(struct str id, const char *what, wall_ms when, struct err *err)
-{
-    char text[25];
-
-    wall_format(when, text);
-    return err_set(err, ERR_UNAUTHENTICATED, "key \"" STR_FMT "\" %s at %.19sZ", STR_ARG(id), what,
-                   text);
-}
-
 static bool still_holds(const struct credential *c, struct err *err)
 {
-    struct key_state *key = c->key;
     wall_ms until = atomic_load_explicit(&c->until, memory_order_relaxed);
-    wall_ms expires = atomic_load_explicit(&key->expires, memory_order_relaxed);
 
-    if (atomic_load_explicit(&key->refused, memory_order_acquire))
-        return err_set(err, ERR_UNAUTHENTICATED, "key \"" STR_FMT "\" is revoked",
-                       STR_ARG(key->account.id));
-    if (LIKELY(!until && !expires))
-        return true;
-
-    wall_ms now = clock_wall();
-
-    if (until && now >= until)
-        return refuse_late(key->account.id, "was replaced by another", until, err);
-    return !expires || now < expires || refuse_late(key->account.id, "expired", expires, err);
+    if (!key_holds(c->key, err))
+        return false;
+    return LIKELY(!until) || clock_wall() < until ||
+           refuse_late(c->key->account.id, "was replaced by another", until, err);
 }
 
 bool authenticate_key(struct accounts *accounts, struct str token, const struct principal **out,

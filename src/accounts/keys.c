@@ -596,8 +596,8 @@ static bool enter_known(struct accounts *accounts, struct str id, const struct i
                        "the token is of tenant \"" STR_FMT "\", team \"" STR_FMT "\": not there",
                        STR_ARG(str_slice(who->tenant, 0, 64)),
                        STR_ARG(str_slice(who->team, 0, 64)));
-    if (key && atomic_load(&key->refused))
-        return err_set(err, ERR_UNAUTHENTICATED, "\"" STR_FMT "\" is revoked", STR_ARG(id));
+    if (key && !key_holds(key, err))
+        return false;
     *found = key != NULL;
     if (!key)
         return false;

@@ -512,6 +512,34 @@ FIBER_TEST(keys_expire)
     books_close(&b);
 }
 
+FIBER_TEST(identities_expire)
+{
+    const struct identity alice = {.issuer = STR("https://id.example"),
+                                   .subject = STR("alice"),
+                                   .tenant = TENANT_OPERATOR,
+                                   .role = ROLE_DEVELOPER};
+    const struct principal *who = NULL;
+    struct key_info known;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    REQUIRE(identity_enter(b.accounts, &alice, &who, &err), "%s", err.text);
+    REQUIRE(key_find(b.accounts, who->key_id, b.arena, &known, &err), "%s", err.text);
+    principal_release(&who);
+    known.expires = 1;
+    REQUIRE(key_change(b.accounts, known.id, &known, &err), "%s", err.text);
+    EXPECT(!identity_enter(b.accounts, &alice, &who, &err) && err.code == ERR_UNAUTHENTICATED &&
+               strstr(err.text, "expired at 1970"),
+           "%s", err.text);
+    known.expires = 0;
+    err = (struct err){0};
+    REQUIRE(key_change(b.accounts, known.id, &known, &err), "%s", err.text);
+    EXPECT(identity_enter(b.accounts, &alice, &who, &err), "%s", err.text);
+    principal_release(&who);
+    books_close(&b);
+}
+
 /* ---- removal ---- */
 
 static int64_t rows_of(struct books *b, const char *sql)

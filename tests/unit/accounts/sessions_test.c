@@ -195,6 +195,27 @@ FIBER_TEST(session_of_a_person_who_is_revoked_ends_at_once)
     books_close(&b);
 }
 
+FIBER_TEST(session_ends_when_its_person_expires)
+{
+    struct secret cookie CLEANUP(secret_wipe) = {0};
+    struct key_info person;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    struct sessions *s = sessions_of(&b, HOUR, 100, 20);
+    struct session_info info = begin(s, &b, &alice, &cookie);
+
+    REQUIRE(key_find(b.accounts, info.person, b.arena, &person, &err), "%s", err.text);
+    person.expires = clock_wall() + 2000;
+    EXPECT(key_change(b.accounts, info.person, &person, &err), "%s", err.text);
+    EXPECT(enters(s, &cookie) == ERR_NONE && enters(s, &cookie) == ERR_NONE);
+    EXPECT(fiber_sleep(2100 * MILLISECOND, &err));
+    EXPECT(enters(s, &cookie) == ERR_UNAUTHENTICATED, "it is remembered for an hour");
+    sessions_free(&s);
+    books_close(&b);
+}
+
 FIBER_TEST(session_ends_with_its_tenant)
 {
     struct secret cookie CLEANUP(secret_wipe) = {0};
