@@ -5,6 +5,7 @@
 #include "accounts/leases.h"
 #include "accounts/usage_internal.h"
 #include "accounts/windows.h"
+#include "sys/clock.h"
 
 /* ---- spend ---- */
 
@@ -135,6 +136,7 @@ static bool hold_here(struct accounts *accounts, struct account *const levels[LE
         hold->short_share = false;
         if (!lease_wait(accounts, levels, hold->amount, err))
             return false;
+        now = clock_wall(); /* the share is of the day that it is now */
     }
 }
 
@@ -204,6 +206,7 @@ bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wal
         *err = (struct err){0};
         if (!lease_wait(accounts, levels, more, err))
             break;
+        now = clock_wall(); /* as in hold_here() */
     }
     return ok;
 }

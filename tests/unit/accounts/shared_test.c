@@ -299,6 +299,26 @@ FIBER_TEST(shares_of_other_days_are_counted_for_what_they_may_cost)
     }
 }
 
+/* Whoever asked just before midnight and waits for more of a limit has it in the new day: shares are of the day that it
+ * is then. */
+FIBER_TEST(a_request_from_before_midnight_has_its_share_of_the_new_day)
+{
+    struct pair p;
+    struct err err = {0};
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+        wall_ms before = clock_wall() / 86400000 * 86400000 - 1;
+        struct hold hold = {0};
+
+        EXPECT(
+            hold_take(p.at[0].accounts, p.who[0], (struct need){.cost = 1000}, before, &hold, &err),
+            "%s", err.text);
+        EXPECT(hold_more(p.at[0].accounts, &hold, LIMIT / 2 + 1000, before, &err), "%s", err.text);
+        hold_drop(p.at[0].accounts, &hold);
+    }
+    close_pair(&p);
+}
+
 /* ---- a Redis, and a proxy before it ---- */
 
 enum proxy_way {
