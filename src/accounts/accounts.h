@@ -101,6 +101,7 @@ enum limit_kind { LIMIT_NONE, LIMIT_REQUESTS, LIMIT_TOKENS, LIMIT_IN_FLIGHT, LIM
 struct need {
     usd_micro cost;
     int64_t tokens; /* in and out */
+    bool again;     /* the request had a hold before: it is counted in its minute already */
 };
 
 /* Set `worst` aside and count one request, if every limit of key, team and tenant allows and the disk has
@@ -109,6 +110,7 @@ struct hold {
     const struct principal *who;
     usd_micro amount;
     int64_t tokens;
+    bool again;             /* of struct need */
     int64_t second[LEVELS]; /* since 1970, in which the tokens count there; 0: they do not */
     bool open;
     enum limit_kind refused; /* of a hold that was not given */

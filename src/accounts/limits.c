@@ -240,7 +240,7 @@ static bool one_allows(struct account *a, struct need worst, wall_ms now, struct
 
     if (l->in_flight && a->in_flight >= part_of(l->in_flight, out))
         return refuse_in_flight(a, out, err);
-    if (l->requests_per_minute) {
+    if (l->requests_per_minute && !worst.again) {
         window_move(&a->meter->requests, now);
         if (a->meter->requests.sum >= part_of(l->requests_per_minute, out))
             return refuse_requests(a, now, out, err);

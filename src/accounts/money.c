@@ -79,7 +79,7 @@ static void count(struct account *a, struct hold *hold, wall_ms now)
 {
     a->held += hold->amount;
     a->in_flight++;
-    if (a->limits.requests_per_minute)
+    if (a->limits.requests_per_minute && !hold->again)
         window_count(&a->meter->requests, 1);
     if (a->limits.tokens_per_minute) {
         window_move(&a->meter->tokens, now);
@@ -100,7 +100,8 @@ static bool hold_locked(struct account *const levels[LEVELS], struct hold *hold,
         (who->team_unit && atomic_load_explicit(&who->team_unit->removed, memory_order_relaxed)))
         return err_set(err, ERR_UNAUTHENTICATED, "tenant or team of \"" STR_FMT "\" was removed",
                        STR_ARG(who->key_id));
-    if (!limits_allow(levels, (struct need){hold->amount, hold->tokens}, now, hold, err))
+    if (!limits_allow(levels, (struct need){hold->amount, hold->tokens, hold->again}, now, hold,
+                      err))
         return false;
     for (size_t i = 0; i < LEVELS; i++)
         if (levels[i])
@@ -116,7 +117,7 @@ static void uncount(struct accounts *accounts, struct account *const levels[LEVE
 {
     mutex_lock(&accounts->lock);
     for (size_t i = 0; i < LEVELS; i++)
-        if (levels[i] && levels[i]->limits.requests_per_minute && levels[i]->meter)
+        if (levels[i] && levels[i]->limits.requests_per_minute && levels[i]->meter && !hold->again)
             window_correct(&levels[i]->meter->requests, now / 1000, 1, 0);
     close_locked(accounts, hold, 0);
     mutex_unlock(&accounts->lock);
@@ -168,7 +169,8 @@ bool hold_take(struct accounts *accounts, const struct principal *who, struct ne
 {
     struct hold hold = {.who = who,
                         .amount = MIN_OF(worst.cost, HOLD_MAX),
-                        .tokens = MIN_OF(worst.tokens, TOKENS_MAX)};
+                        .tokens = MIN_OF(worst.tokens, TOKENS_MAX),
+                        .again = worst.again};
     struct account *levels[LEVELS];
 
     ASSERT(worst.cost >= 0 && worst.tokens >= 0 && !out->open);

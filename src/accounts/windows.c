@@ -21,10 +21,11 @@
 #define TURN_BYTES    ((size_t)512 * KIB)
 #define NAME_BYTES    40u
 #define NUMBERS       3u
+#define WORDS_MAX     (NUMBERS + NUMBERS * LEVELS + 1)
 
 static const char take_text[] =
     "local now = tonumber(redis.call('TIME')[1])\n"
-    "local tokens = tonumber(ARGV[3])\n"
+    "local tokens, again = tonumber(ARGV[3]), ARGV[#ARGV] == '1'\n"
     "local function wait(at, many)\n" /* until so many are older than a minute */
     "  local seconds = {}\n"
     "  for s in pairs(at) do seconds[#seconds + 1] = s end\n"
@@ -57,13 +58,14 @@ static const char take_text[] =
     "  local rpm, tpm, most = tonumber(ARGV[i * 3 + 1]), tonumber(ARGV[i * 3 + 2]),"
     " tonumber(ARGV[i * 3 + 3])\n"
     "  if most > 0 and sums.f >= most then return {i, 3, 1} end\n"
-    "  if rpm > 0 and sums.r >= rpm then return {i, 1, wait(r, sums.r - rpm + 1)} end\n"
+    "  if rpm > 0 and not again and sums.r >= rpm then return {i, 1, wait(r, sums.r - rpm + 1)} "
+    "end\n"
     "  if tpm > 0 and tokens > 0 and sums.t + tokens > tpm then\n"
     "    return {i, 2, wait(t, sums.t + tokens - tpm)}\n"
     "  end\n"
     "end\n"
     "for _, key in ipairs(KEYS) do\n"
-    "  redis.call('HINCRBY', key, 'r' .. now, 1)\n"
+    "  redis.call('HINCRBY', key, 'r' .. now, again and 0 or 1)\n"
     "  redis.call('HINCRBY', key, 't' .. now, tokens)\n"
     "  redis.call('HINCRBY', key, 'f' .. ARGV[1], 1)\n"
     "  redis.call('EXPIRE', key, 90000)\n"
@@ -269,7 +271,7 @@ static bool refuse(const struct account *a, int64_t kind, int64_t seconds, struc
 /* Key before team before tenant, as limits are looked at elsewhere. */
 static size_t put_words(struct arena *arena, const struct windows *w,
                         struct account *const levels[LEVELS], const struct hold *hold,
-                        struct str keys[LEVELS], struct str args[NUMBERS + NUMBERS * LEVELS],
+                        struct str keys[LEVELS], struct str args[WORDS_MAX],
                         const struct account *who[LEVELS])
 {
     size_t n = 0;
@@ -288,6 +290,7 @@ static size_t put_words(struct arena *arena, const struct windows *w,
     }
     args[1] = arena_fmt(arena, STR_FMT "a:", STR_ARG(w->prefix));
     args[2] = number(arena, hold->tokens);
+    args[NUMBERS + NUMBERS * n] = hold->again ? STR("1") : STR("0");
     return n;
 }
 
@@ -296,7 +299,7 @@ static bool ask(struct accounts *accounts, struct account *const levels[LEVELS],
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(TAKE_BYTES);
     struct windows *w = accounts->windows;
-    struct str keys[LEVELS], args[NUMBERS + NUMBERS * LEVELS];
+    struct str keys[LEVELS], args[WORDS_MAX];
     const struct account *who[LEVELS];
     struct redis_value reply;
     char name[NAME_BYTES];
@@ -309,7 +312,8 @@ static bool ask(struct accounts *accounts, struct account *const levels[LEVELS],
     out->shared_epoch = atomic_load(&w->epoch);
     name_of(w, out->shared_epoch, name);
     args[0] = str_from(name);
-    if (!redis_eval(w->redis, arena, &w->take, keys, n, args, NUMBERS + NUMBERS * n, &reply, err))
+    if (!redis_eval(w->redis, arena, &w->take, keys, n, args, NUMBERS + NUMBERS * n + 1, &reply,
+                    err))
         return false;
     if (reply.kind != REDIS_ARRAY || reply.count != NUMBERS)
         return err_set(err, ERR_UNAVAILABLE, "Redis: " STR_FMT,

@@ -20,10 +20,11 @@ static int64_t tokens_worst(const struct request *req)
     return chat_prompt_worst(&req->chat) + MIN_OF(out, INT32_MAX) * MAX_OF(req->chat.n, 1);
 }
 
-bool hold_budget(struct request *req, struct err *err)
+static SUSPENDS bool hold(struct request *req, bool again, struct err *err)
 {
     struct need worst = {.cost = request_cache_price(req, candidates_price_worst(req)),
-                         .tokens = request_is_cached(req) ? 0 : tokens_worst(req)};
+                         .tokens = request_is_cached(req) ? 0 : tokens_worst(req),
+                         .again = again};
     wall_ms now = clock_wall();
 
     if (hold_take(req->gateway->accounts, req->who, worst, now, &req->hold, err))
@@ -37,4 +38,14 @@ bool hold_budget(struct request *req, struct err *err)
                 "the audit log cannot be written; requests are refused until it can");
     }
     return false;
+}
+
+bool hold_budget(struct request *req, struct err *err)
+{
+    return hold(req, false, err);
+}
+
+bool hold_budget_again(struct request *req, struct err *err)
+{
+    return hold(req, true, err);
 }

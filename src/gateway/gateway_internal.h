@@ -45,6 +45,8 @@ SUSPENDS bool choose_route(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool look_up_answer(struct request *req, struct err *err) MUST_CHECK;
 struct str request_cache_control(const struct request *req); /* the header; empty: none */
 SUSPENDS bool hold_budget(struct request *req, struct err *err) MUST_CHECK;
+/* Of another price: the first hold was dropped, and the limits of requests a minute have it already. */
+SUSPENDS bool hold_budget_again(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool join_answer(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool call_model(struct request *req, struct err *err) MUST_CHECK;
 SUSPENDS bool keep_answer(struct request *req, struct err *err) MUST_CHECK;

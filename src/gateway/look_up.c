@@ -373,7 +373,7 @@ static SUSPENDS bool look_up_again(struct request *req, uint32_t round, struct e
     if (round < ROUNDS_MAX && !look_up_answer(req, err))
         return false;
     hold_drop(req->gateway->accounts, &req->hold); /* it was for a part of the price */
-    return hold_budget(req, err);
+    return hold_budget_again(req, err);
 }
 
 bool join_answer(struct request *req, struct err *err)

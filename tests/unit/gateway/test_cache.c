@@ -30,20 +30,25 @@ struct asker {
     int index;
 };
 
-static void open_with_cache(struct small_house *h, size_t entry_bytes)
+static void open_limited(struct small_house *h, const struct limits *limits, size_t entry_bytes)
 {
     struct cache_options options = {
         .bytes_max = 4 * MIB, .tenant_bytes_max = 4 * MIB, .entry_bytes_max = entry_bytes};
     struct cache *cache = NULL;
     struct err err = {0};
 
-    house_open(h, NULL);
+    house_open(h, limits);
     EXPECT(cache_open(&options, &cache, &err), "%s", err.text);
     h->config.cache = (struct cache_config){.cache = cache,
                                             .rules = {.use = CACHE_ALWAYS,
                                                       .sampled = CACHE_ALWAYS,
                                                       .ttl = 3600 * SECOND,
                                                       .ttl_max = 3600 * SECOND}};
+}
+
+static void open_with_cache(struct small_house *h, size_t entry_bytes)
+{
+    open_limited(h, NULL, entry_bytes);
 }
 
 static void close_with_cache(struct small_house *h)
@@ -214,6 +219,24 @@ FIBER_TEST(the_first_leaves_before_the_answer_and_another_asks)
     EXPECT(h.fake.requests == 2, "%d", h.fake.requests);
     for (int i = 0; i < 5; i++)
         EXPECT(crowd.replies[i]->whole && str_eq(crowd.replies[i]->body, STR(REPLY)), "%d", i);
+    close_with_cache(&h);
+}
+
+/* Six are asked, and no more are counted: who asks in place of the first has been. */
+FIBER_TEST(who_asks_in_place_of_the_first_is_one_request_of_the_minute)
+{
+    const struct limits limits = {.requests_per_minute = 6};
+    struct small_house h;
+    struct crowd crowd = {.h = &h, .body = ASK("")};
+
+    open_limited(&h, &limits, MIB);
+    struct fake_move moves[] = {
+        {FAKE_WAIT, NULL, 150}, {FAKE_WRITE, whole(&h, "200 OK", REPLY), 0}, {0}};
+    h.fake.moves = moves;
+    with_a_leaver(&h, &crowd, 60 * MILLISECOND);
+    for (int i = 0; i < 5; i++)
+        EXPECT(crowd.replies[i]->status == 200, "%d: %d", i, crowd.replies[i]->status);
+    EXPECT(house_chat(&h, ASK(""))->status == 429, "six there were");
     close_with_cache(&h);
 }
 
