@@ -151,22 +151,24 @@ static SUSPENDS bool run_race(struct race *race, struct scope *scope, struct err
     return true;
 }
 
-/* All but the winner are told to stop, and what they may be billed is noted. */
-static SUSPENDS void end_others(struct race *race, struct arm *won)
+/* All but the winner are told to stop. */
+static void stop_others(struct race *race, struct arm *won)
 {
-    struct err ignored = {0};
-
     for (int i = 0; i < ARMS; i++) {
         struct arm *arm = &race->arms[i];
 
         arm->given_up = won && arm->started && !arm->done;
         if (arm->scope)
             scope_cancel(arm->scope);
-        if (arm->how.answer && arm != won) /* both had begun in the same turn */
-            attempt_lost(race->attempting, &arm->how);
     }
-    while (any_running(race) && event_wait(&race->changed, &ignored))
-        ;
+}
+
+/* Who had begun too, or did so all the same: its first token was there when it was told to stop. */
+static SUSPENDS void drop_others(struct race *race, struct arm *won)
+{
+    for (int i = 0; i < ARMS; i++)
+        if (race->arms[i].how.answer && &race->arms[i] != won)
+            attempt_lost(race->attempting, &race->arms[i].how);
 }
 
 static SUSPENDS bool hold_race(struct race *race, struct err *err)
@@ -178,8 +180,9 @@ static SUSPENDS bool hold_race(struct race *race, struct err *err)
     scope_open(&scope, 0);
     ok = start_arm(race, &race->arms[0], &scope, err) && run_race(race, &scope, err);
     won = ok ? winner(race) : NULL;
-    end_others(race, won);
-    scope_close(&scope);
+    stop_others(race, won);
+    scope_close(&scope); /* when both have ended */
+    drop_others(race, won);
     return ok;
 }
 

@@ -61,6 +61,26 @@ ROUTE_TEST(the_first_may_still_win)
     kit_close(&kit);
 }
 
+/* Whichever is told to stop when its first token has just come: of the two one answers, and nobody is in flight then. */
+ROUTE_TEST(who_begins_just_behind_the_winner_is_dropped)
+{
+    const struct fake_move first[] = {WAIT(3000), ANSWER("first")};
+    const struct fake_move second[] = {WAIT(1000), ANSWER("second")};
+
+    for (int us = -1500; us < 1500; us += 5) {
+        struct route_kit kit;
+
+        open_hedged(&kit, 2, 2 * SECOND + us * MICROSECOND);
+        kit.fakes[0].moves = first;
+        kit.fakes[1].moves = second;
+        EXPECT(kit_ask(&kit, true) && kit.log.count == 2, "%d us: %s", us, kit.err.text);
+        EXPECT(attempts_speaker(&kit.log, NULL) == kit.by && kit.log.cost_apart > 0, "%d us", us);
+        EXPECT(str_eq(kit_text(&kit), kit.by == kit.models ? STR("first") : STR("second")), "%d us",
+               us);
+        kit_close(&kit);
+    }
+}
+
 ROUTE_TEST(a_quick_first_is_not_hedged)
 {
     struct route_kit kit;
