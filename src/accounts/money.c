@@ -358,7 +358,7 @@ bool accounts_record(struct accounts *accounts, struct hold *hold, struct audit_
     if (ok)
         usage_follow(accounts->usage, record, known);
     if (ok && hold && hold->open)
-        close_locked(accounts, hold, tokens_of(record));
+        close_locked(accounts, hold, hold->tokens ? tokens_of(record) : 0); /* kept: it took none */
     mutex_unlock(&accounts->lock);
     return ok;
 }

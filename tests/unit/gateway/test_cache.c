@@ -364,3 +364,24 @@ FIBER_TEST(a_purge_also_meets_what_is_on_its_way)
     EXPECT(cache_stats(h.config.cache.cache).memory_entries == 0);
     close_with_cache(&h);
 }
+
+/* ---- limits ---- */
+
+FIBER_TEST(kept_answers_take_no_tokens_of_the_minute)
+{
+    const struct limits limits = {.tokens_per_minute = 200};
+    struct small_house h;
+
+    open_limited(&h, &limits, MIB);
+    struct fake_move moves[] = {{FAKE_WRITE, whole(&h, "200 OK", REPLY), 0}, {0}};
+    h.fake.moves = moves;
+    for (int i = 0; i < 30; i++) {
+        const struct reply *reply = house_chat(&h, ASK(",\"max_tokens\":5"));
+
+        EXPECT(reply->status == 200, "%d: %d " STR_FMT, i, reply->status, STR_ARG(reply->body));
+    }
+    EXPECT(h.fake.requests == 1);
+    const struct reply *other = house_chat(&h, ASK(",\"max_tokens\":6"));
+    EXPECT(other->status == 200, "%d " STR_FMT, other->status, STR_ARG(other->body));
+    close_with_cache(&h);
+}
