@@ -119,6 +119,7 @@ struct hold {
     uint32_t parts;          /* that limits of minutes are divided into; 0: they are whole */
     uint32_t shared_epoch;   /* what is counted for all instances: windows.c */
     int64_t shared_second;   /* 0: it is not */
+    uint32_t shared_levels;  /* a bit each: those that had limits then */
     enum level refused_by;
     dur_ns retry_after; /* until it may be asked again; 0: waiting does not help */
 };

@@ -85,7 +85,7 @@ static const char settle_text[] =
     "return 0\n";
 
 struct settlement {
-    struct account *levels[LEVELS];
+    struct account *levels[LEVELS]; /* NULL: nothing was counted there */
     int64_t second, correction;
     uint32_t epoch;
 };
@@ -179,11 +179,14 @@ void windows_settle(struct accounts *accounts, struct account *const levels[LEVE
         atomic_fetch_add(&w->epoch, 1u);
         w->count = 0;
     }
-    w->queue[(w->first + w->count++) % SETTLE_MAX] =
-        (struct settlement){.levels = {levels[0], levels[1], levels[2]},
-                            .second = hold->shared_second,
-                            .correction = tokens - hold->tokens,
-                            .epoch = hold->shared_epoch};
+
+    struct settlement *s = &w->queue[(w->first + w->count++) % SETTLE_MAX];
+
+    *s = (struct settlement){.second = hold->shared_second,
+                             .correction = tokens - hold->tokens,
+                             .epoch = hold->shared_epoch};
+    for (size_t i = 0; i < LEVELS; i++) /* limits may have come or gone meanwhile */
+        s->levels[i] = hold->shared_levels >> i & 1u ? levels[i] : NULL;
 }
 
 static bool take_settlement(struct accounts *accounts, struct settlement *out)
@@ -211,7 +214,7 @@ static bool settle_one(struct windows *w, struct arena *arena, const struct sett
 
     name_of(w, s->epoch, name);
     for (size_t i = 0; i < LEVELS; i++)
-        if (is_limited(s->levels[i]))
+        if (s->levels[i])
             keys[n++] = key_of(arena, w, s->levels[i]);
     args[0] = str_from(name);
     args[1] = number(arena, s->second);
@@ -309,6 +312,9 @@ static bool ask(struct accounts *accounts, struct account *const levels[LEVELS],
 
     size_t n = put_words(arena, w, levels, out, keys, args, who);
 
+    out->shared_levels = 0;
+    for (size_t i = 0; i < n; i++)
+        out->shared_levels |= 1u << who[i]->level;
     out->shared_epoch = atomic_load(&w->epoch);
     name_of(w, out->shared_epoch, name);
     args[0] = str_from(name);

@@ -606,6 +606,35 @@ FIBER_TEST(a_settlement_that_redis_refuses_is_in_flight_no_longer_than_a_dead_on
     with_redis(settle_refused);
 }
 
+static SUSPENDS void set_limits(struct pair *p, const struct limits *limits)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct key_info key;
+    struct err err = {0};
+
+    EXPECT(key_find(p->at[0].accounts, p->who[0]->key_id, arena, &key, &err), "%s", err.text);
+    key.limits = *limits;
+    EXPECT(key_change(p->at[0].accounts, key.id, &key, &err), "%s", err.text);
+}
+
+static void settle_without_limits(struct pair *p, struct shared_redis *s)
+{
+    struct hold hold;
+    struct err err = {0};
+
+    EXPECT(take(p, 0, &hold) && in_flight(s) == 1);
+    set_limits(p, &(struct limits){0});
+    drop(p, 0, &hold);
+    EXPECT(fiber_sleep(100 * MILLISECOND, &err));
+    set_limits(p, &(struct limits){.in_flight = 3});
+    expect_whole(p, s, "the limit was taken away meanwhile");
+}
+
+FIBER_TEST(a_request_is_in_flight_no_longer_whatever_limits_are_set_meanwhile)
+{
+    with_redis(settle_without_limits);
+}
+
 static void take_lost(struct pair *p, struct shared_redis *s)
 {
     struct hold hold;
