@@ -409,6 +409,13 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
     return originals_drop(e->knowledge, e->hashes, e->report->count, &e->report->originals, err);
 }
 
+/* One that failed behind its commit finds nothing when it is tried again, and files that it could not remove are still
+ * there: they go before anybody is told that nothing is. */
+static bool end_earlier(struct erasure *e, struct lexical_writer **writer, struct err *err)
+{
+    return lexical_commit(writer, err) && originals_sweep(e->knowledge, NULL, err);
+}
+
 /* Under the writer: what is looked at is what the commit changes. */
 static bool erase(struct erasure *e, struct err *err)
 {
@@ -420,8 +427,16 @@ static bool erase(struct erasure *e, struct err *err)
     if (!index || (!e->wish->dry_run && !begin_change(e->knowledge, &writer, err)))
         return false;
     e->view = lexical_borrow(index);
-    if (!forget_files_find(&e->files, err) || !know_vanished(e, err) || !find_documents(e, err) ||
-        !take_prints(e, err) ||
+    if (!forget_files_find(&e->files, err) || !know_vanished(e, err))
+        return false;
+    if (!find_documents(e, err)) {
+        struct err why = {0};
+
+        if (err->code == ERR_NOT_FOUND && !e->wish->dry_run && !end_earlier(e, &writer, &why))
+            *err = why;
+        return false;
+    }
+    if (!take_prints(e, err) ||
         (!e->wish->vanished && !hash_index(e, &report->before, &report->before_count, err)))
         return false;
     report->after = report->before;
@@ -429,8 +444,10 @@ static bool erase(struct erasure *e, struct err *err)
     report->files = e->files.ids;
     report->file_count = e->files.count;
     report->attached = (uint32_t)e->files.attached_count;
-    if (e->wish->dry_run || (!report->count && !e->wish->compact && !e->files.attached_count))
+    if (e->wish->dry_run)
         return true;
+    if (!report->count && !e->wish->compact && !e->files.attached_count)
+        return end_earlier(e, &writer, err);
     return remove_all(e, &writer, err) && hash_index(e, &report->after, &report->after_count, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "index/terms.h"
 #include "knowledge/access.h"
 #include "knowledge/runs.h"
@@ -177,6 +178,52 @@ TEST(a_receipt_says_what_went_and_finds_it_no_more)
     (void)rig_ingest(&rig, "");
     EXPECT(seen_in_base(&rig, &r.prints) == r.prints.count, "and it is found when it is back");
     rig_close(&rig);
+}
+
+/* How many originals the base keeps. */
+static size_t originals_in_base(struct rig *rig)
+{
+    struct str *names;
+    size_t count = 0;
+    struct err err = {0};
+
+    EXPECT(file_list_any(rig->arena, rig_path(rig, "base/originals"), 1000, &names, &count, &err),
+           "%s", err.text);
+    return count;
+}
+
+/* Each fallible step fails once, and the order is given again: whoever is told then that there is no such document, is told
+ * so when nothing of it is there. */
+TEST(what_failed_behind_its_commit_is_gone_when_it_is_tried_again)
+{
+    const char *failed = "";
+
+    for (uint64_t nth = 1; failed; nth++) {
+        const struct forget_wish wish = {.document = STR("docs/gone.md")};
+        struct forget_wish look = wish;
+        struct forget_report before, r;
+        struct err err = {0};
+        struct rig rig;
+
+        look.dry_run = true;
+        REQUIRE(rig_open(&rig));
+        rig_write(&rig, "keep.md", "# Keep\n\nOranges are kept in the yellow house.\n");
+        (void)rig_ingest(&rig, "");
+        size_t originals = originals_in_base(&rig);
+        rig_write(&rig, "gone.md", gone_text);
+        (void)rig_ingest(&rig, "");
+        REQUIRE(erase(&rig, look, &before));
+        fault_begin(nth);
+        bool ok = erase_now(rig.knowledge, rig.arena, &wish, &r, &err);
+        failed = fault_end();
+        err = (struct err){0};
+        EXPECT(ok || erase_now(rig.knowledge, rig.arena, &wish, &r, &err) ||
+                   err.code == ERR_NOT_FOUND,
+               "after failing %s: %s", failed, err.text);
+        EXPECT(seen_in_base(&rig, &before.prints) == 0 && originals_in_base(&rig) == originals,
+               "after failing %s, the %zuth", failed ? failed : "nothing", (size_t)nth);
+        rig_close(&rig);
+    }
 }
 
 TEST(short_documents_have_fingerprints_too)
