@@ -89,9 +89,13 @@ static SUSPENDS bool purge_one(struct redis *redis, struct arena *arena, struct 
         if (!redis_run(redis, arena, PURGE_TIMEOUT, &(struct redis_command){get, 2}, 1, &reply,
                        err))
             return false;
-        if (reply.kind != REDIS_TEXT)
+        if (reply.kind == REDIS_ERROR && !str_starts(reply.text, STR("WRONGTYPE")))
+            return err_set(err, ERR_UNAVAILABLE, "Redis does not show an answer: " STR_FMT,
+                           STR_ARG(str_slice(reply.text, 0, 160)));
+        if (reply.kind == REDIS_NIL)
             return true; /* it has expired meanwhile */
-        struct entry *e CLEANUP(entry_unref) = entry_parse(reply.text, &damaged);
+        struct entry *e CLEANUP(entry_unref) =
+            reply.kind == REDIS_TEXT ? entry_parse(reply.text, &damaged) : NULL;
         if (e && !entry_matches(e, what))
             return true;
     }

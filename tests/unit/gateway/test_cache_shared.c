@@ -118,6 +118,31 @@ static void fill_up(struct small_house *h, struct cache *cache, struct redis *re
            "%s", told);
 }
 
+static void let_read(struct small_house *h, struct redis *redis, bool may)
+{
+    struct str words[] = {STR("ACL"), STR("SETUSER"), STR("default"),
+                          may ? STR("+get") : STR("-get")};
+    struct redis_value reply = {0};
+    struct err err = {0};
+
+    EXPECT(redis_run(redis, h->arena, 0, &(struct redis_command){words, 4}, 1, &reply, &err) &&
+               reply.kind != REDIS_ERROR,
+           "%s" STR_FMT, err.text, STR_ARG(reply.text));
+}
+
+/* Whose rights do not let it look at what is there cannot say that it is gone. */
+static void purge_blindly(struct small_house *h, struct cache *cache, struct redis *redis)
+{
+    uint64_t gone = 0;
+    struct err err = {0};
+
+    let_read(h, redis, false);
+    EXPECT(!cache_purge(cache, &(struct cache_selector){.model = STR("m")}, &gone, &err) &&
+               str_find(str_from(err.text), STR("NOPERM")) < strlen(err.text),
+           "%s", err.text);
+    let_read(h, redis, true);
+}
+
 FIBER_TEST(two_weirs_share_a_redis)
 {
     struct small_house h;
@@ -160,6 +185,7 @@ FIBER_TEST(two_weirs_share_a_redis)
     said(&h, "stored");
     EXPECT(h.fake.requests == 2);
     wait_for_a_key(redis, h.arena);
+    purge_blindly(&h, other, redis);
     EXPECT(cache_purge(other, &(struct cache_selector){.tag = STR("none")}, &gone, &err));
     EXPECT(cache_purge(one, &(struct cache_selector){0}, &gone, &err), "%s", err.text);
     EXPECT(keys_in(redis, h.arena) == 0, "nothing is left in Redis");
