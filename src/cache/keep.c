@@ -490,7 +490,8 @@ struct answer *cache_answer(struct cache_ticket *t)
 /* What ends a leader and says nothing of the question: others ask for themselves. */
 static bool is_own_failure(enum err_code code)
 {
-    return code == ERR_CANCELLED || code == ERR_EXHAUSTED || code == ERR_DENIED;
+    return code == ERR_CANCELLED || code == ERR_EXHAUSTED || code == ERR_DENIED ||
+           code == ERR_UNAUTHENTICATED;
 }
 
 bool cache_join(struct cache_ticket *t, struct answer **out, bool *again, struct err *err)

@@ -1,0 +1,56 @@
+/* Who leads and who joins: what becomes of the others when one leaves. */
+#include "cache/cache.h"
+#include "test.h"
+
+/* ---- the leader fails ---- */
+
+static const struct {
+    const char *name;
+    enum err_code why;
+    bool again;
+} failures[] = {
+    {"its client left", ERR_CANCELLED, true},
+    {"its budget is used up", ERR_EXHAUSTED, true},
+    {"its key may not ask", ERR_DENIED, true},
+    {"its key was revoked meanwhile", ERR_UNAUTHENTICATED, true},
+    {"the provider is not there", ERR_UNAVAILABLE, false},
+    {"the question is none", ERR_INVALID, false},
+};
+
+static struct cache_ticket *board(struct cache *cache, struct arena *arena,
+                                  const struct cache_ask *ask)
+{
+    struct cache_ticket *ticket = NULL;
+    struct err err = {0};
+
+    EXPECT(cache_find(cache, arena, &ask->key, &ask->plan, &ticket, &err), "%s", err.text);
+    cache_look_up(ticket, ask);
+    return ticket;
+}
+
+FIBER_TEST(what_only_the_leader_is_refused_is_no_answer_for_the_others)
+{
+    struct cache_options options = {
+        .bytes_max = MIB, .tenant_bytes_max = MIB, .entry_bytes_max = 64 * KIB};
+    struct cache_ask ask = {.plan = {.may_read = true, .may_store = true, .max_age = -1},
+                            .space = STR("acme"),
+                            .model = STR("m")};
+    struct cache *cache = NULL;
+    struct err err = {0}, none = {0};
+
+    REQUIRE(cache_open(&options, &cache, &err), "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct cache_ticket *leads = board(cache, arena, &ask), *joins = board(cache, arena, &ask);
+        struct err why = {.code = failures[i].why}, got = {0};
+        struct answer *answer = NULL;
+        bool again = false;
+
+        EXPECT(cache_part(leads) == CACHE_LEADS && cache_part(joins) == CACHE_JOINS);
+        cache_leave(leads, &why);
+        EXPECT(!cache_join(joins, &answer, &again, &got));
+        EXPECT(again == failures[i].again, "%s", failures[i].name);
+        cache_leave(joins, &none);
+    }
+    cache_close(&cache);
+}
