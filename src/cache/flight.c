@@ -270,16 +270,27 @@ static void alone_arrives(void *arg)
     flight_unref(&f);
 }
 
-/* With the lock held. The leader waits on its loop until the flight is over, so that loop is alive. */
-static void tell_home(struct flight *f, fiber_fn *letter)
+/* With the lock held. The leader waits on its loop until the flight is over, so that loop is alive. False: its letter
+ * box is full. */
+static bool tell_home(struct flight *f, fiber_fn *letter)
 {
+    bool told;
+
     if (letter == room_arrives && f->home == loop_self()) {
         event_set(&f->room);
-        return;
+        return true;
     }
     atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
-    if (!loop_post(f->home, letter, f))
+    told = loop_post(f->home, letter, f);
+    if (!told)
         atomic_fetch_sub_explicit(&f->refs, 1, memory_order_relaxed);
+    return told;
+}
+
+/* With the lock held. Nobody comes after the last reader who could tell it again: true once it need not be told. */
+static bool tell_alone(struct flight *f)
+{
+    return !f->alone || f->readers > 0 || tell_home(f, alone_arrives);
 }
 
 /* ---- who leads ---- */
@@ -537,6 +548,7 @@ bool flight_attach(struct flight *f, struct flight_reader *r)
 void flight_detach(struct flight_reader *r)
 {
     struct flight *f = r->flight;
+    bool told;
 
     if (!r->port)
         return;
@@ -550,10 +562,15 @@ void flight_detach(struct flight_reader *r)
         f->unplaced--;
     f->readers--;
     if (f->room_wanted)
-        tell_home(f, room_arrives);
-    if (f->alone && f->readers == 0)
-        tell_home(f, alone_arrives);
+        (void)tell_home(f, room_arrives); /* else wait_for_room() looks by itself */
+    told = tell_alone(f);
     mutex_unlock(&f->lock);
+    while (!told) {
+        fiber_yield();
+        mutex_lock(&f->lock);
+        told = tell_alone(f);
+        mutex_unlock(&f->lock);
+    }
 }
 
 /* With the lock held; released. Waits until something has changed. */
@@ -635,7 +652,7 @@ static struct str take_view(struct flight_reader *r)
     if (f->room_wanted) {
         drop_read(f);
         if (!is_behind(f))
-            tell_home(f, room_arrives);
+            (void)tell_home(f, room_arrives);
     }
     return view;
 }

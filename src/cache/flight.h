@@ -71,8 +71,8 @@ struct flight_reader {
     bool waiting;
 };
 bool flight_attach(struct flight *f, struct flight_reader *r)
-    MUST_CHECK;                              /* false: too many loops, or closed */
-void flight_detach(struct flight_reader *r); /* twice is fine */
+    MUST_CHECK;                                       /* false: too many loops, or closed */
+SUSPENDS void flight_detach(struct flight_reader *r); /* twice is fine */
 /* Until the head is known. False: cancelled, or the flight failed before it (then *failed). */
 SUSPENDS bool flight_wait_head(struct flight_reader *r, struct flight_head *out,
                                struct chat_meter *meter, bool *failed, struct err *err) MUST_CHECK;

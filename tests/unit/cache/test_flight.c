@@ -1,5 +1,6 @@
 /* Who leads and who joins: what becomes of the others when one leaves. */
 #include "cache/cache.h"
+#include "cache/flight.h"
 #include "test.h"
 
 /* ---- the leader fails ---- */
@@ -53,4 +54,45 @@ FIBER_TEST(what_only_the_leader_is_refused_is_no_answer_for_the_others)
         cache_leave(joins, &none);
     }
     cache_close(&cache);
+}
+
+/* ---- the last reader leaves ---- */
+
+static void a_letter(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+static void is_alone(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+FIBER_TEST(the_last_to_leave_is_told_of_also_when_the_letter_box_is_full)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct flights *all = flights_new(arena, 64 * KIB);
+    struct cache_key key = {{1}};
+    struct flight_head head = {.status = 200};
+    struct flight_reader reader;
+    struct chat_meter meter = {0};
+    struct flight *f = NULL;
+    bool alone = false;
+    int posted = 0, came = 0;
+    struct err err = {0};
+
+    REQUIRE(all && flight_board(all, &key, false, &f) == FLIGHT_LEADS);
+    REQUIRE(flight_attach(f, &reader) && flight_begin(f, &head, &err));
+    flight_when_alone(f, is_alone, &alone);
+    while (loop_post(loop_self(), a_letter, &came))
+        posted++;
+    flight_detach(&reader);
+    while (came < posted)
+        fiber_yield();
+    fiber_yield();
+    fiber_yield();
+    EXPECT(alone, "the fetch goes on for nobody");
+    flight_fail(f, &(struct err){.code = ERR_CANCELLED}, &meter);
+    flight_unref(&f);
+    flights_free(all);
 }
