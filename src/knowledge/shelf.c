@@ -4,6 +4,7 @@
 #include "knowledge/dated_id.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/mutex.h"
 
 #define ENDING    ".json"
 #define MARK      "file-"
@@ -79,36 +80,51 @@ static bool read_facts(const char *path, struct arena *arena, struct shelf_file 
     return true;
 }
 
-bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wish,
-               const char *from, uint32_t most, struct shelf_file *out, struct err *err)
+/* With the lock held, so that what is counted is what there is. */
+static bool put_down(const char *dir, struct arena *arena, const struct shelf_file *made,
+                     const char *from, uint32_t most, struct err *err)
 {
-    struct file *file CLEANUP(file_close) = NULL;
-    struct shelf_file made = *wish;
+    const char *to = shelf_path(dir, arena, made->id);
     struct str *names;
     size_t count;
 
-    if (!made.created)
-        made.created = clock_wall();
-    if (!file_make_dir(dir, 0700, err) ||
-        !file_list_any(arena, dir, NAMES_MAX, &names, &count, err) ||
-        !dated_id_new(arena, STR(MARK), made.created, &made.id, err))
+    if (!to)
+        return err_arena(err, arena);
+    if (!file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
         return false;
     if (count / 2 >= most)
         return err_set(err, ERR_EXHAUSTED,
                        "there are %u files, as many as there may be (knowledge.uploads)", most);
-    const char *to = shelf_path(dir, arena, made.id);
-    if (!to)
-        return err_arena(err, arena);
-    if (!file_open(from, FILE_WRITE, 0600, &file, err) || !file_sync(file, err) ||
-        !file_rename(from, to, err))
+    if (!file_rename(from, to, err))
         return false;
-    if (!write_facts(dir, arena, &made, err)) {
+    if (!write_facts(dir, arena, made, err)) {
         struct err lost = {0};
         (void)!file_remove(to, &lost); /* else shelf_clean() does */
         return false;
     }
-    *out = made;
     return true;
+}
+
+bool shelf_put(const char *dir, struct arena *arena, const struct shelf_file *wish,
+               const char *from, uint32_t most, struct shelf_file *out, struct err *err)
+{
+    static struct mutex placing = {PTHREAD_MUTEX_INITIALIZER}; /* of all shelves: there is one */
+    struct file *file CLEANUP(file_close) = NULL;
+    struct shelf_file made = *wish;
+    bool ok;
+
+    if (!made.created)
+        made.created = clock_wall();
+    if (!file_make_dir(dir, 0700, err) ||
+        !dated_id_new(arena, STR(MARK), made.created, &made.id, err) ||
+        !file_open(from, FILE_WRITE, 0600, &file, err) || !file_sync(file, err))
+        return false;
+    mutex_lock(&placing);
+    ok = put_down(dir, arena, &made, from, most, err);
+    mutex_unlock(&placing);
+    if (ok)
+        *out = made;
+    return ok;
 }
 
 bool shelf_unknown(struct str id, struct err *err)

@@ -1,9 +1,12 @@
 /* Several bases below one directory: who sees which, what a crash left, what is gone; and documents that are sent. */
 #include "knowledge/bases.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+#include "base/pages.h"
 #include "knowledge/attach.h"
 #include "knowledge/shelf.h"
 #include "knowledge/upload.h"
@@ -444,6 +447,56 @@ TEST(files_of_the_shelf_are_whole_or_not_there)
     err = (struct err){0};
     EXPECT(shelf_remove(dir, arena, list[0].id, &err), "%s", err.text);
     EXPECT(shelf_list(dir, arena, STR(""), &list, &count, &err) && count == 0);
+}
+
+/* ---- many at once ---- */
+
+enum { PUTTERS = 8, PUTS_EACH = 4, SHELF_MOST = 10 };
+
+struct putter {
+    const char *dir;
+    int number, put;
+    pthread_t thread;
+};
+
+static void *put_some(void *arg)
+{
+    struct arena *arena = arena_new(8 * MIB);
+    const struct shelf_file wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct putter *p = arg;
+    struct shelf_file made;
+
+    for (int i = 0; i < PUTS_EACH; i++) {
+        const char *from = arena_fmt(arena, "%s-%d-%d", p->dir, p->number, i).ptr;
+        struct err err = {0};
+
+        EXPECT(file_store(from, STR("text"), 0600, &err), "%s", err.text);
+        bool put = shelf_put(p->dir, arena, &wish, from, SHELF_MOST, &made, &err);
+        EXPECT(put || err.code == ERR_EXHAUSTED, "%s", err.text);
+        p->put += put;
+    }
+    arena_end(&arena);
+    pages_thread_done();
+    return NULL;
+}
+
+TEST(no_more_files_come_onto_the_shelf_at_once_than_it_may_have)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const char *dir = arena_fmt(arena, "%s/files", test_dir()).ptr;
+    struct putter putters[PUTTERS];
+    int put = 0;
+
+    for (int i = 0; i < PUTTERS; i++) {
+        putters[i] = (struct putter){.dir = dir, .number = i};
+        REQUIRE(pthread_create(&putters[i].thread, NULL, put_some, &putters[i]) == 0);
+    }
+    for (int i = 0; i < PUTTERS; i++) {
+        (void)pthread_join(putters[i].thread, NULL);
+        put += putters[i].put;
+    }
+    EXPECT(put == SHELF_MOST, "%d", put);
 }
 
 TEST(files_on_their_way_are_kept_as_they_stand)
