@@ -185,15 +185,21 @@ bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct 
     return true;
 }
 
+/* Its bytes first: as long as any of it stands there, whoever tries again finds it. */
 bool shelf_remove(const char *dir, struct arena *arena, struct str id, struct err *err)
 {
+    struct err why = {0};
     const char *facts = facts_path(dir, arena, id), *path = shelf_path(dir, arena, id);
 
     if (!is_id(id))
         return shelf_unknown(id, err);
     if (!facts || !path)
         return err_arena(err, arena);
-    return file_remove(facts, err) && file_remove(path, err) && file_sync_dir(dir, err);
+    if (!file_remove(path, &why) && why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    return file_sync_dir(dir, err) && file_remove(facts, err) && file_sync_dir(dir, err);
 }
 
 bool shelf_clean(const char *dir, struct err *err)

@@ -499,6 +499,38 @@ TEST(no_more_files_come_onto_the_shelf_at_once_than_it_may_have)
     EXPECT(put == SHELF_MOST, "%d", put);
 }
 
+/* Whatever fails: bytes that are still there can be asked for, and removed by who tries again. */
+TEST(a_file_that_could_not_be_removed_is_still_known)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *root = test_dir(), *dir = arena_fmt(arena, "%s/files", root).ptr;
+    const char *from = arena_fmt(arena, "%s/sent", root).ptr, *failed = "";
+    const struct shelf_file wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+
+    for (uint64_t nth = 1; failed; nth++) {
+        struct err err = {0}, missing = {0};
+        struct shelf_file one, found;
+        struct file_info info;
+
+        REQUIRE(file_store(from, STR("text"), 0600, &err) &&
+                    shelf_put(dir, arena, &wish, from, 9, &one, &err),
+                "%s", err.text);
+        fault_begin(nth);
+        bool removed = shelf_remove(dir, arena, one.id, &err);
+        failed = fault_end();
+        EXPECT(removed == !failed, "%s: %s", failed ? failed : "", err.text);
+        if (file_stat(shelf_path(dir, arena, one.id), &info, &missing))
+            EXPECT(shelf_find(dir, arena, one.id, STR(""), &found, &missing), "%s: %s", failed,
+                   missing.text);
+        err = (struct err){0};
+        EXPECT(removed || shelf_remove(dir, arena, one.id, &err) || err.code == ERR_NOT_FOUND,
+               "%s: %s", failed, err.text);
+        EXPECT(!file_stat(shelf_path(dir, arena, one.id), &info, &missing), "%s", failed);
+        EXPECT(!shelf_find(dir, arena, one.id, STR(""), &found, &missing));
+    }
+}
+
 TEST(files_on_their_way_are_kept_as_they_stand)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
