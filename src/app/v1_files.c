@@ -197,25 +197,35 @@ static bool show(struct admin_call *call, struct err *err)
     return true;
 }
 
-/* Whether a base has a document of the file that the caller may not read. */
+static SUSPENDS bool lists(struct admin_call *call, struct base *base, const struct principal *who,
+                           struct str source, bool *out, struct err *err)
+{
+    struct document_info *list;
+    size_t count;
+
+    if (!knowledge_list(base_knowledge(base), call->arena, who, &list, &count, err))
+        return false;
+    *out = false;
+    for (size_t i = 0; i < count && !*out; i++)
+        *out = str_eq(list[i].source, source);
+    return true;
+}
+
+/* Whether a base has a document of the file that the caller may not read. One that is on its way there, or failed on it,
+ * is none. */
 static SUSPENDS bool hides(struct admin_call *call, struct base *base, struct str file, bool *out,
                            struct err *err)
 {
     struct str source = arena_fmt(call->arena, ATTACH_SOURCE STR_FMT, STR_ARG(file));
-    struct document_info *list;
-    size_t count;
+    bool is_there = false, is_seen = false;
 
-    *out = false;
     if (!source.ptr)
         return err_arena(err, call->arena);
-    if (!knowledge_needs(base_knowledge(base), &file, 1, out, err))
+    if (!knowledge_needs(base_knowledge(base), &file, 1, &is_there, err) ||
+        (is_there && !lists(call, base, NULL, source, &is_there, err)) ||
+        (is_there && !lists(call, base, call->who, source, &is_seen, err)))
         return false;
-    if (!*out)
-        return true;
-    if (!knowledge_list(base_knowledge(base), call->arena, call->who, &list, &count, err))
-        return false;
-    for (size_t i = 0; i < count && *out; i++)
-        *out = !str_eq(list[i].source, source);
+    *out = is_there && !is_seen;
     return true;
 }
 
