@@ -82,6 +82,10 @@ bool v1_attributes(struct admin_call *call, const struct json *j, json_ref objec
 /* The store of the path, for looking or for changing. */
 SUSPENDS bool v1_store(struct admin_call *call, bool change, struct base **out, struct err *err)
     MUST_CHECK;
+/* Whether a base of everyone's that the caller may not change has a document of one of them with other readers: then it
+ * is as if there were no such file. In a base that one may change one says oneself who reads it. */
+SUSPENDS bool v1_may_attach(struct admin_call *call, const struct str *files, size_t count,
+                            struct err *err) MUST_CHECK;
 /* Files of the shelf into the store: in progress from here. */
 SUSPENDS bool v1_attach(struct admin_call *call, struct base *base, const struct attached *files,
                         size_t count, struct err *err) MUST_CHECK;

@@ -37,8 +37,14 @@ bool v1_attach(struct admin_call *call, struct base *base, const struct attached
                size_t count, struct err *err)
 {
     struct attaching a = {call, base_dir(base), files, count};
+    struct str *ids = arena_array(call->arena, count + 1, sizeof *ids);
 
-    if (!base_use(base, err) || !v1_block(call, attach_now, &a, err))
+    if (!ids)
+        return err_arena(err, call->arena);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = files[i].file;
+    if (!v1_may_attach(call, ids, count, err) || !base_use(base, err) ||
+        !v1_block(call, attach_now, &a, err))
         return false;
     atomic_store(&call->house->attaching, true);
     return true;

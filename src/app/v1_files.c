@@ -229,29 +229,49 @@ static SUSPENDS bool hides(struct admin_call *call, struct base *base, struct st
     return true;
 }
 
+static SUSPENDS bool may_read_in(struct admin_call *call, struct str id, const struct str *files,
+                                 size_t count, struct err *err)
+{
+    struct base *base CLEANUP(base_release) = NULL;
+    struct err gone = {0};
+
+    if (!bases_borrow(call->house->bases, id, NULL, &base, &gone))
+        return gone.code == ERR_NOT_FOUND || err_set(err, gone.code, "%s", gone.text);
+    for (size_t i = 0; i < count; i++) {
+        bool hidden = false;
+
+        if (!hides(call, base, files[i], &hidden, err) || (hidden && !shelf_unknown(files[i], err)))
+            return false;
+    }
+    return true;
+}
+
 /* Its bytes have the readers of every document that was made from it. */
 static SUSPENDS bool may_read(struct admin_call *call, struct str file, struct err *err)
 {
     struct base_info *all;
-    bool hidden = false;
     size_t count;
 
     if (!bases_list(call->house->bases, call->arena, NULL, &all, &count, err))
         return false;
-    for (size_t i = 0; i < count && !hidden; i++) {
-        struct base *base CLEANUP(base_release) = NULL;
-        struct err gone = {0};
+    for (size_t i = 0; i < count; i++)
+        if (!may_read_in(call, all[i].id, &file, 1, err))
+            return false;
+    return true;
+}
 
-        if (!bases_borrow(call->house->bases, all[i].id, NULL, &base, &gone)) {
-            if (gone.code == ERR_NOT_FOUND)
-                continue;
-            *err = gone;
+bool v1_may_attach(struct admin_call *call, const struct str *files, size_t count, struct err *err)
+{
+    struct base_info *all;
+    size_t base_count;
+
+    if (!bases_list(call->house->bases, call->arena, NULL, &all, &base_count, err))
+        return false;
+    for (size_t i = 0; i < base_count; i++)
+        if (str_is_empty(all[i].tenant) && !base_may_change(&all[i], call->who) &&
+            !may_read_in(call, all[i].id, files, count, err))
             return false;
-        }
-        if (!hides(call, base, file, &hidden, err))
-            return false;
-    }
-    return !hidden || shelf_unknown(file, err);
+    return true;
 }
 
 static bool content(struct admin_call *call, struct err *err)
