@@ -59,7 +59,9 @@ struct work {
     const char *shelf;
     struct attached *list;
     size_t count;
-    struct attached one;
+    struct attached one; /* as it stands */
+    struct attached taken;
+    bool ended;
     struct shelf_file file;
     struct err *err;
     bool ok;
@@ -85,10 +87,8 @@ static void run_find(void *arg)
 static void run_failed(void *arg)
 {
     struct work *w = arg;
-    struct attached now;
 
-    w->ok = attached_find(base_dir(w->base), w->arena, w->one.file, &now, w->err) &&
-            attached_store(base_dir(w->base), &w->one, w->err);
+    w->ok = attached_end(base_dir(w->base), &w->taken, &w->one, &w->ended, w->err);
 }
 
 /* Nobody took it back, as far as is known. */
@@ -118,7 +118,7 @@ static void run_done(void *arg)
 {
     struct work *w = arg;
 
-    w->ok = attached_remove(base_dir(w->base), w->one.file, w->err);
+    w->ok = attached_end(base_dir(w->base), &w->taken, NULL, &w->ended, w->err);
 }
 
 static SUSPENDS bool on_pool(struct work *w, void (*fn)(void *arg), struct err *err)
@@ -171,7 +171,10 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
     struct err why = {0};
 
     w->one.file = file;
-    if (!on_pool(w, run_find, &why)) {
+    bool found = on_pool(w, run_find, &why);
+
+    w->taken = w->one;
+    if (!found) {
         if (w->one.state == ATTACH_IN_PROGRESS && w->one.created > 0)
             return note_failure(w, &why, err);
         return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
@@ -190,7 +193,10 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
     upload.ctx = w;
     if (!knowledge_upload(base_knowledge(w->base), w->arena, &upload, &report, &why))
         return is_no_more(w, err) || (err->code == ERR_NONE && note_failure(w, &why, err));
-    return still_wanted(w, upload.source, err) ? on_pool(w, run_done, err) : err->code == ERR_NONE;
+    if (!still_wanted(w, upload.source, err) || !on_pool(w, run_done, err))
+        return err->code == ERR_NONE;
+    /* Not ended: cancelled since, or asked for anew, which the next turn takes. */
+    return w->ended || still_wanted(w, upload.source, err) || err->code == ERR_NONE;
 }
 
 static SUSPENDS bool take_all(struct house *house, struct str base, struct err *err)

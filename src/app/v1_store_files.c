@@ -375,8 +375,9 @@ static bool cancel_now(void *arg, struct err *err)
     struct batch_call *b = arg;
 
     for (size_t i = 0; i < b->batch.count; i++) {
-        struct attached one;
+        struct attached one, to;
         struct err gone = {0};
+        bool ended;
 
         if (!attached_find(b->base, b->arena, b->batch.files[i], &one, &gone)) {
             if (gone.code == ERR_NOT_FOUND)
@@ -386,8 +387,9 @@ static bool cancel_now(void *arg, struct err *err)
         }
         if (one.state != ATTACH_IN_PROGRESS)
             continue;
-        one.state = ATTACH_CANCELLED;
-        if (!attached_store(b->base, &one, err))
+        to = one;
+        to.state = ATTACH_CANCELLED;
+        if (!attached_end(b->base, &one, &to, &ended, err)) /* or it was done just now */
             return false;
     }
     b->batch.cancelled = true;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/mutex.h"
 
 #define ATTACHED  "attached"
 #define BATCHES   "batches"
@@ -10,6 +11,9 @@
 #define FACTS_MAX ((size_t)256 * KIB)
 #define ID_MAX    64u
 #define NAMES_MAX 1000000
+
+/* Over what looks at how a file stands and then says otherwise. */
+static struct mutex turn = {PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const names[] = {"in_progress", "completed", "failed", "cancelled"};
 
@@ -79,7 +83,7 @@ static void put_text(struct json_writer *w, const char *key, struct str text)
 
 /* ---- files on their way ---- */
 
-bool attached_store(const char *base, const struct attached *a, struct err *err)
+static bool store_attached(const char *base, const struct attached *a, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
     struct json_writer w;
@@ -103,6 +107,14 @@ bool attached_store(const char *base, const struct attached *a, struct err *err)
     jw_key(&w, "created"), jw_i64(&w, a->created);
     jw_object_end(&w);
     return store(arena, base, ATTACHED, a->file, &b, err);
+}
+
+bool attached_store(const char *base, const struct attached *a, struct err *err)
+{
+    mutex_lock(&turn);
+    bool ok = store_attached(base, a, err);
+    mutex_unlock(&turn);
+    return ok;
 }
 
 static bool read_state(const struct json *j, json_ref v, struct arena *arena,
@@ -170,7 +182,7 @@ bool attached_list(const char *base, struct arena *arena, struct attached **out,
     return true;
 }
 
-bool attached_remove(const char *base, struct str file, struct err *err)
+static bool remove_attached(const char *base, struct str file, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
     struct err why = {0};
@@ -184,6 +196,48 @@ bool attached_remove(const char *base, struct str file, struct err *err)
         return true;
     *err = why;
     return false;
+}
+
+bool attached_remove(const char *base, struct str file, struct err *err)
+{
+    mutex_lock(&turn);
+    bool ok = remove_attached(base, file, err);
+    mutex_unlock(&turn);
+    return ok;
+}
+
+static bool stands_as(const struct attached *now, const struct attached *taken)
+{
+    return now->state == ATTACH_IN_PROGRESS && now->created == taken->created &&
+           str_eq(now->attributes, taken->attributes) &&
+           chunking_is(now->chunking, taken->chunking);
+}
+
+static bool end_attached(const char *base, const struct attached *taken, const struct attached *to,
+                         bool *ended, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct attached now;
+    struct err why = {0};
+
+    *ended = false;
+    if (!arena)
+        return err_no_room(err, "no memory for a file of a knowledge base");
+    if (!attached_find(base, arena, taken->file, &now, &why))
+        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+    if (!stands_as(&now, taken))
+        return true;
+    *ended = to ? store_attached(base, to, err) : remove_attached(base, taken->file, err);
+    return *ended;
+}
+
+bool attached_end(const char *base, const struct attached *taken, const struct attached *to,
+                  bool *ended, struct err *err)
+{
+    mutex_lock(&turn);
+    bool ok = end_attached(base, taken, to, ended, err);
+    mutex_unlock(&turn);
+    return ok;
 }
 
 /* ---- batches ---- */

@@ -28,6 +28,10 @@ bool attached_find(const char *base, struct arena *arena, struct str file, struc
 bool attached_list(const char *base, struct arena *arena, struct attached **out, size_t *count,
                    struct err *err) MUST_CHECK;
 bool attached_remove(const char *base, struct str file, struct err *err) MUST_CHECK; /* or none */
+/* One in progress that still stands as it was taken becomes `to`; NULL: its document is there. *ended false: it was
+ * cancelled, forgotten or asked for anew meanwhile, and is left so. */
+bool attached_end(const char *base, const struct attached *taken, const struct attached *to,
+                  bool *ended, struct err *err) MUST_CHECK;
 
 struct attach_batch {
     struct str id; /* "vsfb_" and 24 hex digits */

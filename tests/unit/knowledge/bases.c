@@ -2,6 +2,7 @@
 #include "knowledge/bases.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -565,4 +566,84 @@ TEST(files_on_their_way_are_kept_as_they_stand)
            "%s", err.text);
     EXPECT(read.count == 2 && str_eq(read.files[1], files[1]) && read.cancelled &&
            read.created == 9);
+}
+
+/* Cancelled by one thread while the other one ends its run: one of them has its way, and the other one hears of it. */
+struct ending {
+    const char *base;
+    const struct attached *taken;
+    bool done;
+    atomic_int *ready;
+};
+
+static void *end_run(void *arg)
+{
+    struct ending *e = arg;
+    struct err err = {0};
+
+    atomic_fetch_add(e->ready, 1);
+    while (atomic_load(e->ready) < 2)
+        ;
+    EXPECT(attached_end(e->base, e->taken, NULL, &e->done, &err), "%s", err.text);
+    pages_thread_done();
+    return NULL;
+}
+
+TEST(a_file_is_cancelled_or_done_and_not_both)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *base = test_dir();
+    struct attached taken = {.file = STR("file-1"),
+                             .code = STR(""),
+                             .message = STR(""),
+                             .attributes = STR(""),
+                             .created = 7};
+    struct attached to = taken, now;
+
+    to.state = ATTACH_CANCELLED;
+    for (int i = 0; i < 500; i++) {
+        atomic_int ready = 0;
+        struct ending e = {.base = base, .taken = &taken, .ready = &ready};
+        bool cancelled = false, there;
+        struct err err = {0}, gone = {0};
+        pthread_t thread;
+
+        REQUIRE(attached_store(base, &taken, &err), "%s", err.text);
+        REQUIRE(pthread_create(&thread, NULL, end_run, &e) == 0);
+        atomic_fetch_add(&ready, 1);
+        while (atomic_load(&ready) < 2)
+            ;
+        EXPECT(attached_end(base, &taken, &to, &cancelled, &err), "%s", err.text);
+        (void)pthread_join(thread, NULL);
+        there = attached_find(base, arena, taken.file, &now, &gone);
+        EXPECT(cancelled != e.done && there == cancelled, "%d: %d %d %d", i, cancelled, e.done,
+               there);
+    }
+}
+
+/* Asked for again while it is on its way: what was said then holds, and is not done with the first. */
+TEST(a_file_that_is_asked_for_anew_is_not_done_with_what_was_taken_before)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const char *base = test_dir();
+    struct attached first = {.file = STR("file-1"),
+                             .code = STR(""),
+                             .message = STR(""),
+                             .attributes = STR("{\"a\":1}"),
+                             .created = 7};
+    struct attached again = first, failed = first, now;
+    struct err err = {0};
+    bool ended = true;
+
+    again.attributes = STR("{\"a\":2}");
+    failed.state = ATTACH_FAILED;
+    REQUIRE(attached_store(base, &first, &err) && attached_store(base, &again, &err));
+    EXPECT(attached_end(base, &first, NULL, &ended, &err) && !ended, "%s", err.text);
+    EXPECT(attached_end(base, &first, &failed, &ended, &err) && !ended, "%s", err.text);
+    EXPECT(attached_find(base, arena, first.file, &now, &err) && now.state == ATTACH_IN_PROGRESS &&
+               str_eq(now.attributes, again.attributes),
+           "%s", err.text);
+    EXPECT(attached_end(base, &again, NULL, &ended, &err) && ended, "%s", err.text);
+    EXPECT(attached_end(base, &again, &failed, &ended, &err) && !ended, "forgotten: it stays so");
+    EXPECT(!attached_find(base, arena, first.file, &now, &err) && err.code == ERR_NOT_FOUND);
 }
