@@ -233,22 +233,30 @@ static SUSPENDS bool take_all(struct house *house, struct str base, struct err *
     return true;
 }
 
-/* A base that has none on their way is not opened for it. */
+/* A base that has none on their way is not opened for it. One that fails holds up no other; what the first says is told. */
 static SUSPENDS bool take_everywhere(struct house *house, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(LOOP_ARENA);
     struct base_info *bases;
     size_t count;
+    bool ok = true;
 
     if (!arena)
         return err_no_room(err, "no memory for files on their way");
     if (!bases_list(house->bases, arena, NULL, &bases, &count, err))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (bases_has_file(house->bases, bases[i].id, "attached") &&
-            !take_all(house, bases[i].id, err))
-            return false;
-    return true;
+    for (size_t i = 0; i < count && fiber_still_wanted(err); i++) {
+        struct err why = {0};
+
+        if (!bases_has_file(house->bases, bases[i].id, "attached") ||
+            take_all(house, bases[i].id, &why))
+            continue;
+        if (ok)
+            err_set(err, why.code, "knowledge base " STR_FMT ": %s", STR_ARG(bases[i].id),
+                    why.text);
+        ok = false;
+    }
+    return ok && !err->code;
 }
 
 void v1_attach_loop(void *arg)
