@@ -300,6 +300,14 @@ static bool is_id(struct str raw, struct str id)
     return str_eq(str_slice(raw, 1, raw.len - 1), id);
 }
 
+static bool has_item(const struct json *j, const json_ref *items, size_t count, struct str id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_id(id_of(j, items[i]), id))
+            return true;
+    return false;
+}
+
 static void write_page(struct json_writer *w, const struct json *j, const json_ref *items,
                        size_t count, const struct listing *listing)
 {
@@ -358,6 +366,9 @@ static SUSPENDS bool list_items(struct request *req, struct str id, struct err *
         return err_arena(err, req->arena);
     for (json_ref i = json_first(j, json_root(j)); i; i = json_next(j, i))
         items[n++] = i;
+    if (listing.after.ptr && !has_item(j, items, n, listing.after))
+        return err_set(err, ERR_INVALID, "after: the list has no \"" STR_FMT "\"",
+                       STR_ARG(str_slice(listing.after, 0, 80)));
     buf_init(&text, req->arena, INPUT_MAX);
     jw_init(&w, &text);
     write_page(&w, j, items, n, &listing);
