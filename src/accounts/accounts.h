@@ -112,6 +112,7 @@ struct hold {
     int64_t tokens;
     bool again;             /* of struct need */
     int64_t second[LEVELS]; /* since 1970, in which the tokens count there; 0: they do not */
+    int64_t asked[LEVELS];  /* the same of the request */
     bool open;
     enum limit_kind refused; /* of a hold that was not given */
     bool short_share;        /* and then: others may have what is missing */

@@ -79,8 +79,10 @@ static void count(struct account *a, struct hold *hold, wall_ms now)
 {
     a->held += hold->amount;
     a->in_flight++;
-    if (a->limits.requests_per_minute && !hold->again)
+    if (a->limits.requests_per_minute && !hold->again) {
         window_count(&a->meter->requests, 1);
+        hold->asked[a->level] = a->meter->requests.second;
+    }
     if (a->limits.tokens_per_minute) {
         window_move(&a->meter->tokens, now);
         window_count(&a->meter->tokens, hold->tokens);
@@ -113,12 +115,14 @@ static void close_locked(struct accounts *accounts, struct hold *hold, int64_t t
 
 /* A refusal counts at none: not here either. */
 static void uncount(struct accounts *accounts, struct account *const levels[LEVELS],
-                    struct hold *hold, wall_ms now)
+                    struct hold *hold)
 {
     mutex_lock(&accounts->lock);
     for (size_t i = 0; i < LEVELS; i++)
-        if (levels[i] && levels[i]->limits.requests_per_minute && levels[i]->meter && !hold->again)
-            window_correct(&levels[i]->meter->requests, now / 1000, 1, 0);
+        if (levels[i] && hold->asked[levels[i]->level]) {
+            window_correct(&levels[i]->meter->requests, hold->asked[levels[i]->level], 1, 0);
+            hold->asked[levels[i]->level] = 0;
+        }
     close_locked(accounts, hold, 0);
     mutex_unlock(&accounts->lock);
 }
@@ -151,7 +155,7 @@ static COLD bool hold_shared(struct accounts *accounts, struct account *const le
             return false;
         if (windows_take(accounts, levels, hold, err))
             return true;
-        uncount(accounts, levels, hold, now);
+        uncount(accounts, levels, hold);
         if (err->code != ERR_UNAVAILABLE)
             return false;
         *err = (struct err){0};

@@ -708,3 +708,29 @@ FIBER_TEST(who_leaves_while_redis_is_asked_is_not_in_flight)
 {
     with_redis(leave_while_asked);
 }
+
+/* A request whose time was taken before others came: it counts in the second of the newest, and is taken back there. */
+static void take_from_before(struct pair *p, struct shared_redis *s)
+{
+    const struct account *key = &p->who[0]->key->account;
+    struct hold holds[2] = {0};
+    struct err err = {0};
+
+    set_limits(p, &(struct limits){.requests_per_minute = 50});
+    EXPECT(take(p, 0, &holds[0]) && key->meter->requests.sum == 1);
+    s->way = PROXY_REFUSES;
+    EXPECT(hold_take(p->at[0].accounts, p->who[0], (struct need){0}, clock_wall() - 2000, &holds[1],
+                     &err),
+           "alone, within its part: %s", err.text);
+    s->way = PROXY_PASSES;
+    EXPECT(key->meter->requests.sum == 2, "%" PRId64, key->meter->requests.sum);
+    for (int i = 0; i < 2; i++)
+        drop(p, 0, &holds[i]);
+    set_limits(p, &(struct limits){.in_flight = 3});
+    expect_whole(p, s, "Redis refused");
+}
+
+FIBER_TEST(a_request_that_redis_did_not_count_is_counted_once)
+{
+    with_redis(take_from_before);
+}
