@@ -61,7 +61,13 @@ static bool walk(struct walk *w, struct str dir, int depth, struct err *err)
 
         if (!path.ptr)
             return err_arena(err, w->arena);
-        if (!file_stat(path.ptr, &info, &gone) || (!info.is_dir && is_passed_over(w, names[i])))
+        if (!file_stat(path.ptr, &info, &gone)) {
+            if (gone.code == ERR_NOT_FOUND)
+                continue;
+            *err = gone;
+            return false;
+        }
+        if (!info.is_dir && is_passed_over(w, names[i]))
             continue;
         if (!(info.is_dir ? walk(w, path, depth + 1, err) : search_file(w, path, err)))
             return false;
