@@ -41,7 +41,9 @@ struct names {
 
 static struct {
     struct resolve_options options;
-    struct pool *pool;
+    /* Names that had an answer the last time, and all others: whoever brings names of silent servers keeps only
+     * others of these waiting. */
+    struct pool *known, *strangers;
     int slot; /* from 1, so that 0 is none */
     atomic_uint_fast64_t questions;
 } resolver;
@@ -245,9 +247,10 @@ static void note_answer(struct entry *e)
 static void ask_for(void *arg)
 {
     struct entry *e = arg;
+    struct pool *pool = e->count > 0 ? resolver.known : resolver.strangers;
 
     e->err = (struct err){0};
-    if (pool_run(resolver.pool, ask, e, &e->err)) {
+    if (pool_run(pool, ask, e, &e->err)) {
         note_answer(e);
     } else { /* not asked: those who wait hear it now, the next to come asks again */
         e->count = 0;
@@ -315,7 +318,7 @@ bool resolve(struct str host, uint16_t port, struct addr out[RESOLVE_ADDRS_MAX],
         *count = 1;
         return true;
     }
-    if (!resolver.pool)
+    if (!resolver.known)
         return err_set(err, ERR_INTERNAL, "cannot resolve host \"%s\" before resolve_init()", name);
     struct names *names = names_here();
     struct entry *e = names ? find_or_add(names, host) : NULL;
@@ -330,7 +333,7 @@ bool resolve_init(const struct resolve_options *options, struct err *err)
 {
     struct resolve_options o = options ? *options : (struct resolve_options){0};
 
-    ASSERT(!resolver.pool);
+    ASSERT(!resolver.known);
     o.ttl = o.ttl ? o.ttl : 60 * SECOND;
     o.ttl_failed = o.ttl_failed ? o.ttl_failed : 5 * SECOND;
     o.names_max = o.names_max ? o.names_max : 1024;
@@ -340,9 +343,13 @@ bool resolve_init(const struct resolve_options *options, struct err *err)
     resolver.options = o;
     if (!resolver.slot)
         resolver.slot = loop_slot_new(names_free) + 1;
-    resolver.pool = pool_new(
-        &(struct pool_options){.name = "names", .threads = o.threads, .queue_max = QUEUE_MAX}, err);
-    return resolver.pool != NULL;
+    const struct pool_options pool = {
+        .name = "names", .threads = o.threads, .queue_max = QUEUE_MAX};
+    resolver.known = pool_new(&pool, err);
+    resolver.strangers = resolver.known ? pool_new(&pool, err) : NULL;
+    if (!resolver.strangers)
+        resolve_done();
+    return resolver.known != NULL;
 }
 
 uint64_t resolve_questions(void)
@@ -352,6 +359,8 @@ uint64_t resolve_questions(void)
 
 void resolve_done(void)
 {
-    if (resolver.pool)
-        pool_free(&resolver.pool);
+    if (resolver.strangers)
+        pool_free(&resolver.strangers);
+    if (resolver.known)
+        pool_free(&resolver.known);
 }

@@ -1,7 +1,7 @@
-/* net/resolve.h: names to addresses by getaddrinfo in a pool of its own, cached per loop, failures
- * too (shorter). Obeys the host's configuration. Concurrent questions of a loop for one name are
- * asked once. A name server that is silent is given up after 2 tries of 2 s, unless RES_OPTIONS says
- * otherwise.
+/* net/resolve.h: names to addresses by getaddrinfo in pools of their own, cached per loop, failures
+ * too (shorter). Names that had an answer the last time have a pool apart from all others, which may be
+ * anybody's. Obeys the host's configuration. Concurrent questions of a loop for one name are asked once.
+ * A name server that is silent is given up after 2 tries of 2 s, unless RES_OPTIONS says otherwise.
  * Names of the form "host-N.sim" (no such top-level domain exists) resolve at once, to 10.x.y.z with
  * the digits of N: they are for the simulator.
  * Limits  names_max a loop, the one asked longest ago goes; names of at most 253 bytes. */
@@ -21,7 +21,7 @@ typedef int resolve_asks(const char *name, char hosts[RESOLVE_ADDRS_MAX][RESOLVE
 struct resolve_options {
     dur_ns ttl, ttl_failed; /* default 60 s, 5 s */
     uint32_t names_max;     /* default 1,024 */
-    int threads;            /* default 4 */
+    int threads;            /* of each pool; default 4 */
     resolve_asks *ask;      /* default: the system */
 };
 /* Before loops run; NULL: defaults. Without it only numeric hosts, "unix:" and .sim are known. */

@@ -218,3 +218,43 @@ FIBER_TEST(one_question_too_many_is_refused_at_once)
     EXPECT(resolve(STR("one-more.example"), 80, out, &count, &err), "%s", err.text);
     resolve_done();
 }
+
+static int answers_late_unless_well(const char *name,
+                                    char hosts[RESOLVE_ADDRS_MAX][RESOLVE_HOST_BYTES],
+                                    size_t *count)
+{
+    if (strncmp(name, "late-", 5) == 0)
+        return answers_late(name, hosts, count);
+    memcpy(hosts[(*count)++], "192.0.2.8", sizeof "192.0.2.8");
+    return 0;
+}
+
+FIBER_TEST(a_name_that_had_an_answer_does_not_wait_for_strangers)
+{
+    struct resolve_options o = {.ask = answers_late_unless_well, .ttl = MILLISECOND};
+    struct addr out[RESOLVE_ADDRS_MAX];
+    struct err err = {0};
+    struct scope all, limit;
+    size_t count = 0;
+    int asked = 0;
+
+    REQUIRE(resolve_init(&o, &err), "%s", err.text);
+    uint64_t before = resolve_questions();
+    EXPECT(resolve(STR("provider.example"), 80, out, &count, &err), "%s", err.text);
+    pthread_mutex_lock(&silence);
+    scope_open(&all, fiber_now() + PATIENCE);
+    for (int i = 0; i < 8; i++)
+        EXPECT(scope_spawn(&all, ask_one_of_many, &asked, &err), "%s", err.text);
+    while (resolve_questions() < before + 1 + 4)
+        fiber_yield();
+    EXPECT(fiber_sleep(2 * MILLISECOND, &err), "%s", err.text);
+    scope_open(&limit, fiber_now() + PATIENCE / 2);
+    EXPECT(resolve(STR("provider.example"), 80, out, &count, &err) &&
+               strcmp(out[0].text, "192.0.2.8:80") == 0,
+           "%s", err.text);
+    scope_close(&limit);
+    pthread_mutex_unlock(&silence);
+    EXPECT(scope_wait(&all, &err), "%s", err.text);
+    scope_close(&all);
+    resolve_done();
+}
