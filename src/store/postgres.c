@@ -34,6 +34,7 @@ struct prepared {
 struct store_conn {
     PGconn *pg;
     bool writer;
+    bool ready;        /* set_up() */
     mono_ns try_again; /* a broken connection is not made anew before */
     size_t prepared_count;
     struct prepared prepared[STATEMENTS_MAX];
@@ -180,10 +181,14 @@ static bool plain(struct store_conn *conn, const char *text, struct err *err)
 static bool set_up(struct store_conn *conn, struct err *err)
 {
     forget_statements(conn);
-    return plain(conn, "SET client_min_messages = warning", err) &&
-           plain(conn, "SET bytea_output = hex", err) && plain(conn, STATEMENT_LIMIT, err) &&
-           plain(conn, "SET extra_float_digits = 3", err) &&
-           (conn->writer || plain(conn, "SET default_transaction_read_only = on", err));
+    conn->ready = false;
+    if (FAULT("store.set_up"))
+        return err_set(err, ERR_UNAVAILABLE, "database: out of memory (53200)");
+    conn->ready = plain(conn, "SET client_min_messages = warning", err) &&
+                  plain(conn, "SET bytea_output = hex", err) && plain(conn, STATEMENT_LIMIT, err) &&
+                  plain(conn, "SET extra_float_digits = 3", err) &&
+                  (conn->writer || plain(conn, "SET default_transaction_read_only = on", err));
+    return conn->ready;
 }
 
 static bool connect_again(struct store_conn *conn, struct err *err)
@@ -207,7 +212,7 @@ static bool is_begin(const char *sql)
 /* A transaction does not outlive its connection: the writer's is made anew only where one begins. */
 static bool be_connected(struct store_conn *conn, const char *sql, struct err *err)
 {
-    if (!is_broken(conn))
+    if (!is_broken(conn) && conn->ready)
         return true;
     if (conn->writer && !is_begin(sql))
         return fail_connection(conn, err);

@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fault.h"
 #include "base/pages.h"
 #include "store/store.h"
 #include "sys/fiber.h"
@@ -308,6 +310,53 @@ TEST(a_connection_that_broke_is_made_anew)
            "%s", err.text);
     EXPECT(now(store, "INSERT INTO things (id) VALUES (?1)", &V_INT(1), 1, &err), "%s", err.text);
     EXPECT(count_of(store, "SELECT COUNT(*) FROM things") == 2);
+}
+
+static bool fails_once(void *ctx, const char *point)
+{
+    int *left = ctx;
+
+    return strcmp(point, "store.set_up") == 0 && (*left)-- > 0;
+}
+
+/* Until a connection that broke is there again. */
+static bool set_timeout_is(struct store *store, struct str want)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct statement read = {"SELECT current_setting('statement_timeout')", NULL, 0};
+
+    for (int i = 0; i < 40; i++) {
+        struct err err = {0};
+        struct rows rows;
+
+        if (store_read_now(store, arena, &read, &rows, &err))
+            return str_eq(rows_at(&rows, 0, 0).s, want);
+        usleep(100 * 1000);
+    }
+    return false;
+}
+
+TEST(a_connection_that_could_not_be_set_up_is_not_used)
+{
+    struct store *store CLEANUP(store_close) = fresh();
+    struct store *other CLEANUP(store_close) = NULL;
+    struct err err = {0};
+    int failures = 1;
+
+    REQUIRE(store);
+    other = open_list(things, ARRAY_LEN(things), &err);
+    REQUIRE(other, "%s", err.text);
+    EXPECT(set_timeout_is(store, STR("30s")));
+    EXPECT(now(other,
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+               " WHERE application_name = 'weir' AND pid <> pg_backend_pid()",
+               NULL, 0, &err),
+           "%s", err.text);
+    fault_decide(fails_once, &failures);
+    bool as_wanted = set_timeout_is(store, STR("30s"));
+    fault_decide(NULL, NULL);
+    EXPECT(failures < 0, "it was set up anew");
+    EXPECT(as_wanted, "statements of a connection that is made anew have their time limit");
 }
 
 /* The server ends our connection while it commits: nobody can know, and doing it again would count twice. */
