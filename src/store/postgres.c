@@ -4,7 +4,9 @@
  * A connection that breaks is made anew at the next BEGIN (writer) or statement (readers), at most once
  * a second. When it breaks during COMMIT nobody knows whether the transaction is there: is_lost() says
  * so, and the door does not try again. */
+#include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,9 @@
 enum { T_BOOL = 16, T_BYTEA = 17, T_INT8 = 20, T_INT2 = 21, T_INT4 = 23, T_OID = 26 };
 enum { T_FLOAT4 = 700, T_FLOAT8 = 701, T_NUMERIC = 1700 };
 
+/* Above what the server gives a statement: one that is frozen, or whose machine is, ends none by itself. */
+dur_ns postgres_answer_limit = 45 * SECOND;
+
 struct prepared {
     const char *sql;
     struct sha256 sum; /* an address may be used again by a text that was no literal after all */
@@ -34,7 +39,9 @@ struct prepared {
 struct store_conn {
     PGconn *pg;
     bool writer;
-    bool ready;        /* set_up() */
+    bool lost;    /* it said nothing for too long: whatever it says now is to an earlier question */
+    bool ready;   /* set_up() */
+    bool patient; /* migrations take as long as they take */
     mono_ns try_again; /* a broken connection is not made anew before */
     size_t prepared_count;
     struct prepared prepared[STATEMENTS_MAX];
@@ -67,7 +74,7 @@ static enum err_code code_of(const char *state)
 
 static bool is_broken(const struct store_conn *conn)
 {
-    return PQstatus(conn->pg) != CONNECTION_OK;
+    return conn->lost || PQstatus(conn->pg) != CONNECTION_OK;
 }
 
 /* libpq ends its texts with a line feed and may use several lines: the first says it. */
@@ -75,6 +82,9 @@ static bool fail_connection(struct store_conn *conn, struct err *err)
 {
     struct str text = str_from(PQerrorMessage(conn->pg));
 
+    if (conn->lost)
+        return err_set(err, ERR_UNAVAILABLE, "database: no answer for %" PRId64 " s",
+                       postgres_answer_limit / SECOND);
     text = str_trim(str_slice(text, 0, str_find_char(text, '\n')));
     return err_set(err, ERR_UNAVAILABLE, "database: " STR_FMT,
                    STR_ARG(text.len ? text : STR("the connection is broken")));
@@ -142,6 +152,65 @@ static bool translate(const char *sql, struct buf *out, struct err *err)
                                   sql, (int)SQL_BYTES_MAX);
 }
 
+/* ---- questions and answers ---- */
+
+static bool wait_for(struct store_conn *conn, short events, mono_ns until)
+{
+    struct pollfd p = {.fd = PQsocket(conn->pg), .events = events};
+    int ready;
+
+    if (p.fd < 0)
+        return false;
+    do {
+        dur_ns left = until - clock_mono();
+
+        ready = poll(&p, 1, conn->patient ? -1 : (int)(MAX_OF(left, 0) / MILLISECOND));
+    } while (ready < 0 && errno == EINTR);
+    conn->lost |= ready <= 0;
+    return ready > 0;
+}
+
+/* What stands in its way may be what the server says meanwhile. */
+static bool send_out(struct store_conn *conn, mono_ns until)
+{
+    int left;
+
+    while ((left = PQflush(conn->pg)) > 0)
+        if (!wait_for(conn, POLLIN | POLLOUT, until) || !PQconsumeInput(conn->pg))
+            return false;
+    return left == 0;
+}
+
+static bool take_in(struct store_conn *conn, mono_ns until)
+{
+    while (PQisBusy(conn->pg)) {
+        if (!wait_for(conn, POLLIN, until))
+            return false;
+        if (!PQconsumeInput(conn->pg))
+            break; /* PQgetResult() says what it was */
+    }
+    return true;
+}
+
+/* The last of what is answered to what was sent, as PQexec() gives it; NULL: the connection says why. */
+static PGresult *answer(struct store_conn *conn, int sent)
+{
+    mono_ns until = clock_mono() + postgres_answer_limit;
+    PGresult *last = NULL, *next;
+
+    if (!sent || !send_out(conn, until))
+        return NULL;
+    while (take_in(conn, until)) {
+        next = PQgetResult(conn->pg);
+        if (!next)
+            return last;
+        PQclear(last);
+        last = next;
+    }
+    PQclear(last);
+    return NULL;
+}
+
 /* ---- the connection ---- */
 
 static void forget_statements(struct store_conn *conn)
@@ -159,7 +228,7 @@ static int64_t rows_touched(PGresult *result)
 
 static bool run_plain(struct store_conn *conn, const char *text, int64_t *changed, struct err *err)
 {
-    PGresult *result = PQexec(conn->pg, text);
+    PGresult *result = answer(conn, PQsendQuery(conn->pg, text));
     ExecStatusType status = PQresultStatus(result);
     bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
@@ -181,9 +250,11 @@ static bool plain(struct store_conn *conn, const char *text, struct err *err)
 static bool set_up(struct store_conn *conn, struct err *err)
 {
     forget_statements(conn);
-    conn->ready = false;
+    conn->lost = conn->ready = false;
     if (FAULT("store.set_up"))
         return err_set(err, ERR_UNAVAILABLE, "database: out of memory (53200)");
+    if (PQsetnonblocking(conn->pg, 1) != 0)
+        return fail_connection(conn, err);
     conn->ready = plain(conn, "SET client_min_messages = warning", err) &&
                   plain(conn, "SET bytea_output = hex", err) && plain(conn, STATEMENT_LIMIT, err) &&
                   plain(conn, "SET extra_float_digits = 3", err) &&
@@ -195,6 +266,7 @@ static bool connect_again(struct store_conn *conn, struct err *err)
 {
     if (clock_mono() < conn->try_again)
         return err_set(err, ERR_UNAVAILABLE, "database: the connection is broken");
+    conn->lost = false;
     PQreset(conn->pg);
     if (!is_broken(conn) && set_up(conn, err)) {
         log_info("the connection to the database is back");
@@ -331,7 +403,7 @@ static bool prepare_anew(struct store_conn *conn, const char *sql, const char *n
     if (!translate(sql, &text, err))
         return false;
 
-    PGresult *result = PQprepare(conn->pg, name, text.ptr, 0, NULL);
+    PGresult *result = answer(conn, PQsendPrepare(conn->pg, name, text.ptr, 0, NULL));
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 
     if (!ok)
@@ -500,8 +572,8 @@ static bool run_prepared(struct store_conn *conn, const struct statement *statem
     if (!prepare(conn, statement->sql, name, err) || !set_values(scratch, statement, p, err))
         return false;
 
-    PGresult *result =
-        PQexecPrepared(conn->pg, name, (int)statement->count, p->values, p->lengths, p->formats, 0);
+    PGresult *result = answer(conn, PQsendQueryPrepared(conn->pg, name, (int)statement->count,
+                                                        p->values, p->lengths, p->formats, 0));
     bool ok = take_result(conn, result, statement->sql, arena, rows, err);
 
     if (ok)
@@ -543,6 +615,9 @@ static bool script(struct store_conn *conn, const char *text, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(4 * SQL_BYTES_MAX);
     struct buf translated;
+
+    conn->patient = text == postgres_body.lock_migrations ||
+                    (conn->patient && text != postgres_body.unlock_migrations);
 
     if (!arena)
         return err_no_room(err, "no memory for a script");

@@ -34,6 +34,7 @@ struct store_body {
 extern const struct store_body sqlite_body;        /* a file */
 extern const struct store_body sqlite_memory_body; /* ":memory:" */
 extern const struct store_body postgres_body;      /* postgres://... */
+extern dur_ns postgres_answer_limit;               /* tests shorten it */
 
 /* What all databases have: the Weirs that work on one, and what they tell each other (instances.h). */
 extern const struct migration store_migrations[];

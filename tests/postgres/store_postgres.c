@@ -2,13 +2,14 @@
  * emptied. tests/postgres/run starts one. */
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/pages.h"
-#include "store/store.h"
+#include "store/store_internal.h"
 #include "sys/fiber.h"
 #include "test.h"
 
@@ -357,6 +358,34 @@ TEST(a_connection_that_could_not_be_set_up_is_not_used)
     fault_decide(NULL, NULL);
     EXPECT(failures < 0, "it was set up anew");
     EXPECT(as_wanted, "statements of a connection that is made anew have their time limit");
+}
+
+static int server_of(struct store *store)
+{
+    return (int)count_of(store, "SELECT pg_backend_pid()");
+}
+
+/* Its machine acknowledges what we send, so no timer of TCP ends this. */
+TEST(a_server_that_says_nothing_any_more_is_given_up)
+{
+    struct store *store CLEANUP(store_close) = fresh();
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct statement read = {"SELECT 1", NULL, 0};
+    dur_ns limit = postgres_answer_limit;
+    struct err err = {0};
+    struct rows rows;
+
+    REQUIRE(store);
+    int frozen = server_of(store);
+    REQUIRE(kill(frozen, SIGSTOP) == 0);
+    postgres_answer_limit = SECOND / 2;
+    alarm(20); /* or the test ends here */
+    EXPECT(store_read_now(store, arena, &read, &rows, &err), "on a connection made anew: %s",
+           err.text);
+    EXPECT(server_of(store) != frozen);
+    alarm(0);
+    postgres_answer_limit = limit;
+    EXPECT(kill(frozen, SIGCONT) == 0);
 }
 
 /* The server ends our connection while it commits: nobody can know, and doing it again would count twice. */
