@@ -257,7 +257,13 @@ static void note_doubled(struct instances *in, bool doubled)
 static bool beat(struct instances *in, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(OWN_BYTES);
-    wall_ms now = clock_wall();
+    wall_ms now;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to say that this instance is alive");
+    if (!store_clock(in->store, &now, err))
+        return false;
+
     const struct value values[] = {V_TEXT(in->id), V_TEXT(in->boot), V_INT(now),
                                    V_INT(in->applied)};
     const struct statement update = {
@@ -269,8 +275,6 @@ static bool beat(struct instances *in, struct err *err)
     struct rows rows;
     int64_t changed = 0;
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory to say that this instance is alive");
     if (!store_write(in->store, &update, 1, &changed, err) ||
         !store_read(in->store, arena, &count, &rows, err))
         return false;
@@ -343,8 +347,12 @@ bool instances_is_doubled(const struct instances *in)
 static bool read_behind(struct instances *in, int64_t upto, struct arena *arena, struct str *out,
                         struct err *err)
 {
-    const struct value values[] = {V_INT(upto), V_INT(clock_wall() - INSTANCE_ALIVE_MS),
-                                   V_TEXT(in->id)};
+    wall_ms now;
+
+    if (!store_clock(in->store, &now, err))
+        return false;
+
+    const struct value values[] = {V_INT(upto), V_INT(now - INSTANCE_ALIVE_MS), V_TEXT(in->id)};
     const struct statement read = {"SELECT id FROM instances WHERE applied < ?1 AND seen > ?2"
                                    " AND stopped = 0 AND id <> ?3 ORDER BY id",
                                    values, ARRAY_LEN(values)};
@@ -408,12 +416,17 @@ static bool read_place(struct instances *in, struct err *err)
 
 static bool announce(struct instances *in, const struct instances_options *options, struct err *err)
 {
+    wall_ms now;
+
+    if (!store_clock_now(in->store, &now, err))
+        return false;
+
     const struct value values[] = {V_TEXT(in->id),
                                    V_TEXT(in->boot),
                                    V_TEXT(str_from(options->version)),
                                    V_TEXT(store_knows(in->store)),
                                    V_TEXT(options->address),
-                                   V_INT(clock_wall()),
+                                   V_INT(now),
                                    V_INT(in->applied)};
     const struct statement upsert = {
         "INSERT INTO instances (id, boot, version, knows, address, started, seen, stopped, applied)"
@@ -481,10 +494,10 @@ bool instance_list(struct store *store, struct arena *arena, struct instance_inf
     const struct statement read = {"SELECT id, version, address, started, seen, stopped"
                                    " FROM instances ORDER BY id LIMIT ?1",
                                    values, 1};
-    wall_ms now = clock_wall();
     struct rows rows;
+    wall_ms now;
 
-    if (!store_read(store, arena, &read, &rows, err))
+    if (!store_read(store, arena, &read, &rows, err) || !store_clock(store, &now, err))
         return false;
 
     struct instance_info *list = arena_array(arena, rows.count, sizeof *list);

@@ -1,6 +1,6 @@
 /* store/instances.h: the Weirs that share a database know of each other, and tell each other what changed.
  * Instance  a data directory, by the id that is kept in it. Each beats once a second; who has not for
- *           INSTANCE_ALIVE_MS counts as away.
+ *           INSTANCE_ALIVE_MS counts as away, by the database's clock: those of machines may be apart.
  * Changes   a row each, numbered without gaps in the order of their commits; written in the transaction of
  *           what they tell of. Everybody asks for new ones every CHANGES_EVERY, and does what is told of
  *           once; who was away catches up from where it was. A row is kept CHANGES_KEPT_MS; who was away

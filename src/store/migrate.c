@@ -162,15 +162,22 @@ static bool note_applied(const struct move *move, const struct migration *m, str
 /* Nobody may be running who would miss what it takes away. */
 static bool check_others(const struct move *move, const struct migration *m, struct err *err)
 {
-    const struct value values[] = {V_INT(clock_wall() - INSTANCE_ALIVE_MS)};
-    const struct statement read = {
-        "SELECT id, version, knows FROM instances WHERE stopped = 0 AND seen > ?1 ORDER BY id",
-        values, ARRAY_LEN(values)};
+    const struct statement clock = {move->body->clock, NULL, 0};
     struct rows rows = {0};
+    wall_ms now = clock_wall();
     int64_t changed;
 
     if (!m->oldest || !move->body->shared)
         return true;
+    if (clock.sql && !move->body->run(move->conn, &clock, move->arena, &rows, &changed, err))
+        return false;
+    if (clock.sql)
+        now = rows_at(&rows, 0, 0).i;
+
+    const struct value values[] = {V_INT(now - INSTANCE_ALIVE_MS)};
+    const struct statement read = {
+        "SELECT id, version, knows FROM instances WHERE stopped = 0 AND seen > ?1 ORDER BY id",
+        values, ARRAY_LEN(values)};
     if (!move->body->run(move->conn, &read, move->arena, &rows, &changed, err))
         return false;
     for (size_t i = 0; i < rows.count; i++)

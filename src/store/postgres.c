@@ -638,6 +638,7 @@ const struct store_body postgres_body = {
     /* A large table takes as long as it takes, for those who wait for it too. */
     .lock_migrations = "SET statement_timeout = 0; SELECT pg_advisory_lock(" MIGRATION_LOCK ")",
     .unlock_migrations = "SELECT pg_advisory_unlock(" MIGRATION_LOCK "); " STATEMENT_LIMIT,
+    .clock = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
     .attach = attach,
     .detach = detach,
     .run = run,

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "store/store_internal.h"
+#include "sys/clock.h"
 #include "sys/mutex.h"
 #include "sys/pool.h"
 
@@ -312,6 +313,40 @@ bool store_read_now(struct store *store, struct arena *arena, const struct state
         return false;
     *out = rows;
     return true;
+}
+
+/* In an arena of its own, which is small. */
+static bool read_clock(struct store *store,
+                       bool (*read)(struct store *store, struct arena *arena,
+                                    const struct statement *statement, struct rows *out,
+                                    struct err *err),
+                       wall_ms *out, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = NULL;
+    const struct statement clock = {store->body->clock, NULL, 0};
+    struct rows rows;
+
+    if (!store->body->clock) {
+        *out = clock_wall();
+        return true;
+    }
+    arena = arena_new(64 * KIB);
+    if (!arena)
+        return err_no_room(err, "no memory to ask for the time");
+    if (!read(store, arena, &clock, &rows, err))
+        return false;
+    *out = rows_at(&rows, 0, 0).i;
+    return true;
+}
+
+bool store_clock(struct store *store, wall_ms *out, struct err *err)
+{
+    return read_clock(store, store_read, out, err);
+}
+
+bool store_clock_now(struct store *store, wall_ms *out, struct err *err)
+{
+    return read_clock(store, store_read_now, out, err);
 }
 
 struct scrub {

@@ -83,6 +83,10 @@ bool store_write_now(struct store *store, const struct statement *statements, si
 bool store_read_now(struct store *store, struct arena *arena, const struct statement *statement,
                     struct rows *out, struct err *err) MUST_CHECK;
 
+/* The clock of the database, which is one for all who share it; this machine's where nobody does. */
+SUSPENDS bool store_clock(struct store *store, wall_ms *out, struct err *err) MUST_CHECK;
+bool store_clock_now(struct store *store, wall_ms *out, struct err *err) MUST_CHECK;
+
 /* What was deleted stands in no file of the database afterwards. PostgreSQL keeps it until its vacuum:
  * *gone is false then. ERR_UNAVAILABLE while a reader still needs it. */
 SUSPENDS bool store_scrub(struct store *store, bool *gone, struct err *err) MUST_CHECK;

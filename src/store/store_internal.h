@@ -13,6 +13,8 @@ struct store_body {
     bool shared;       /* by several Weirs */
     /* Around migrations, where others may open the same database at the same time; NULL: none can. */
     const char *lock_migrations, *unlock_migrations;
+    /* A SELECT that gives the database's own clock as wall_ms; NULL: it has that of this machine. */
+    const char *clock;
     /* The first connection is the writer's: it makes the database and checks it. */
     bool (*attach)(struct arena *arena, const char *path, bool writer, struct store_conn **out,
                    struct err *err);

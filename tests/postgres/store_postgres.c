@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/pages.h"
+#include "store/instances.h"
 #include "store/store_internal.h"
 #include "sys/fiber.h"
 #include "test.h"
@@ -415,6 +416,55 @@ TEST(a_commit_that_may_have_happened_is_not_repeated)
     err = (struct err){0};
     EXPECT(now(store, "INSERT INTO things (id) VALUES (?1)", &V_INT(5), 1, &err), "%s", err.text);
     store_close(&store);
+}
+
+/* The database's clock is an hour behind this machine's, as another machine's may be. */
+static void set_clock_back(void)
+{
+    PGconn *pg = PQconnectdb(url());
+    PGresult *made =
+        PQexec(pg, "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
+                   "'SELECT pg_catalog.clock_timestamp() - interval ''1 hour'''");
+
+    EXPECT(PQresultStatus(made) == PGRES_COMMAND_OK, "%s", PQerrorMessage(pg));
+    PQclear(made);
+    PQfinish(pg);
+}
+
+FIBER_TEST(instances_go_by_the_clock_that_they_share)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct store_options options = {
+        .path = arena_fmt(arena, "%s&options=-csearch_path%%3Dpublic%%2Cpg_catalog", url()).ptr,
+        .instance = STR("1111111111111111")};
+    struct store *store CLEANUP(store_close) = NULL;
+    struct instance_info *list = NULL;
+    struct instances *one = NULL;
+    struct str behind = STR("");
+    struct err err = {0};
+    size_t count = 0;
+
+    empty_database();
+    set_clock_back();
+    REQUIRE(store_open(&options, &store, &err), "%s", err.text);
+    const struct instances_options first = {.store = store, .version = "1"};
+    REQUIRE(instances_open(&first, &one, &err), "%s", err.text);
+    EXPECT(now(store,
+               "INSERT INTO instances (id, boot, version, knows, address, started, seen, stopped,"
+               " applied) SELECT '2222222222222222', 'b', '1', '', '', t, t, 0, 0 FROM"
+               " (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS t) AS x",
+               NULL, 0, &err),
+           "%s", err.text);
+    EXPECT(change_write(store, "purge", STR("all"), NULL, 0, NULL, &err), "%s", err.text);
+    EXPECT(instances_catch_up(one, &err), "%s", err.text);
+    EXPECT(instances_alive(one) == 2, "%u", instances_alive(one));
+    EXPECT(instances_wait(one, MILLISECOND, arena, &behind, &err), "%s", err.text);
+    EXPECT(str_eq(behind, STR("2222222222222222")), "\"" STR_FMT "\"", STR_ARG(behind));
+    EXPECT(instance_list(store, arena, &list, &count, &err) && count == 2 && list[0].alive &&
+               list[1].alive,
+           "%s", err.text);
+    EXPECT(count_of(store, "SELECT MAX(seen) - MIN(seen) FROM instances") < 60000);
+    instances_close(&one);
 }
 
 TEST(who_cannot_connect_is_told_without_the_password)
