@@ -33,12 +33,14 @@ static void join(struct vector_field *fields, uint32_t *count, uint32_t max,
 static bool check_room(const struct vector_run *run, const struct lexical_view *view,
                        const struct vector_field *field, struct err *err)
 {
-    struct vector_field all[4 * VECTOR_FIELDS_MAX];
+    struct vector_field all[5 * VECTOR_FIELDS_MAX];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < view->vector_count; i++)
         if (!is_among(run->dropped, run->dropped_count, &view->vectors[i].vectors->field))
             join(all, &count, ARRAY_LEN(all), &view->vectors[i].vectors->field);
+    for (uint32_t i = 0; i < run->flushed_count; i++)
+        join(all, &count, ARRAY_LEN(all), &run->flushed[i]);
     for (uint32_t i = 0; i < run->added_count; i++)
         join(all, &count, ARRAY_LEN(all), &run->added[i]->field);
     for (uint32_t i = 0; i < run->set_count; i++)
@@ -170,6 +172,8 @@ bool vector_run_changes(const struct vector_run *run)
 
 void vector_run_end_batch(struct vector_run *run)
 {
+    for (uint32_t i = 0; i < run->added_count; i++)
+        join(run->flushed, &run->flushed_count, ARRAY_LEN(run->flushed), &run->added[i]->field);
     arena_end(&run->added_arena);
     run->added_count = 0;
 }

@@ -26,6 +26,8 @@ struct vector_run {
     uint32_t set_count;
     struct vector_field dropped[VECTOR_FIELDS_MAX];
     uint32_t dropped_count;
+    struct vector_field flushed[VECTOR_FIELDS_MAX]; /* of segments that this run has written */
+    uint32_t flushed_count;
 };
 void vector_run_end(struct vector_run *run);
 bool vector_run_changes(const struct vector_run *run); /* of documents that stay */

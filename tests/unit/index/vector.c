@@ -8,7 +8,7 @@
 
 #include "base/fault.h"
 #include "base/pages.h"
-#include "index/lexical_internal.h"
+#include "index/lexical_writer.h"
 #include "index/vector_file.h"
 #include "test.h"
 
@@ -374,6 +374,29 @@ TEST(fields_have_a_number)
     EXPECT(!set_one(index, "a", &field, values, 2, &err) && err.code == ERR_TOO_LARGE);
     EXPECT(!add_one(index, "b", &field, values, &err) && err.code == ERR_TOO_LARGE);
     EXPECT(begin_and(index, compact, &err), "%s", err.text);
+}
+
+/* What a run has written already counts, too: a segment of more fields could never be merged. */
+TEST(fields_have_a_number_also_in_a_run_of_several_segments)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct err err = {0};
+    float values[2] = {1, 1};
+    char key[2] = "a";
+
+    REQUIRE(index && lexical_begin(index, &w, &err), "%s", err.text);
+    index->batch_postings = 1;
+    for (uint8_t i = 0; i < VECTOR_FIELDS_MAX; i++, key[0]++) {
+        const struct vector_field field = field_of("f", 1, i);
+
+        REQUIRE(add(w, key, &field, values, &err), "%u: %s", i, err.text);
+    }
+    const struct vector_field field = field_of("f", 1, 99), first = field_of("f", 1, 0);
+    EXPECT(add(w, "x", &first, values, &err), "%s", err.text);
+    EXPECT(!add(w, "y", &field, values, &err) && err.code == ERR_TOO_LARGE, "%s", err.text);
+    lexical_abandon(&w);
+    EXPECT(add_one(index, "z", &field, values, &err), "a new run begins anew: %s", err.text);
 }
 
 /* --- against the definition ------------------------------------------------------------------- */
