@@ -8,7 +8,7 @@
 #include "base/table.h"
 #include "index/vector_run.h"
 
-#define INPUTS_MAX   1024
+#define INPUTS_MAX   2048 /* RUN_MAX of a run, and as many that were there */
 #define POSTINGS_MAX ((size_t)1 * GIB)
 #define PASSAGE_GONE UINT32_MAX
 #define ARENA_MAX    ((size_t)2 * GIB)

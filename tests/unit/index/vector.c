@@ -399,6 +399,29 @@ TEST(fields_have_a_number_also_in_a_run_of_several_segments)
     EXPECT(add_one(index, "z", &field, values, &err), "a new run begins anew: %s", err.text);
 }
 
+/* As many as a run may write, and those that were there. */
+TEST(a_run_of_as_many_segments_as_there_may_be_can_be_merged)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+
+    REQUIRE(index);
+    for (uint32_t i = 0; i < SEGMENTS_MAX + RUN_MAX; i++) {
+        struct lexical_passage passage = {.text = STR("apples"), .record = STR("p")};
+        struct lexical_document document = {arena_fmt(arena, "k%04u", i), STR("r"), &passage, 1};
+
+        if (!w)
+            REQUIRE(lexical_begin(index, &w, &err), "%s", err.text);
+        index->batch_postings = 1;
+        REQUIRE(lexical_add(w, &document, &err), "%u: %s", i, err.text);
+        if (i < SEGMENTS_MAX)
+            REQUIRE(lexical_commit(&w, &err), "%u: %s", i, err.text);
+    }
+    EXPECT(lexical_commit(&w, &err), "%s", err.text);
+}
+
 /* --- against the definition ------------------------------------------------------------------- */
 
 static bool of_rest(void *context, uint64_t i, const struct lexical_document_info *document)
