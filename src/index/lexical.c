@@ -422,7 +422,8 @@ void lexical_close(struct lexical **held)
 /* What a file's bytes say, and not that they could not be read. */
 static bool is_damage(const struct err *why)
 {
-    return why->code == ERR_NOT_FOUND || (why->code == ERR_UNAVAILABLE && !why->sys);
+    return why->code == ERR_NOT_FOUND || why->code == ERR_TOO_LARGE ||
+           (why->code == ERR_UNAVAILABLE && !why->sys);
 }
 
 /* Those of one segment; none of them when it is gone itself. */

@@ -378,6 +378,7 @@ static void make_two(const char *dir)
 
 TEST(a_repair_keeps_what_is_whole)
 {
+    static char grown[100 * 1000];
     static const struct {
         const char *name, *file, *text; /* NULL: the file is removed */
         uint32_t dropped;
@@ -390,8 +391,10 @@ TEST(a_repair_keeps_what_is_whole)
         {"the manifest", "manifest", "garbage", 2, ""},
         {"no manifest", "manifest", NULL, 2, ""},
         {"a manifest cut short", "manifest", "weir-lexical 1\nnext 3\n", 2, ""},
+        {"a manifest that has grown", "manifest", grown, 2, ""},
     };
 
+    memset(grown, 'x', sizeof grown - 1);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *dir = test_dir();
         uint32_t dropped = 99;
