@@ -165,11 +165,12 @@ static void bind(struct interval *v, enum bound bound, double value)
     v->is_bound = true;
 }
 
-/* "5 to 10", "两到五年": where the first ends and the second begins stands one of the joints alone. */
+/* "5 to 10", "500 EUR to 5,000 EUR", "两到五年": where the first ends and the second begins stands one of the joints alone. */
 static bool joins(struct str text, const struct numeral *a, const struct numeral *b)
 {
+    size_t end = a->unit == b->unit ? numeral_unit_end(text, a) : a->to;
     struct str between =
-        without_money(str_trim(str_slice(text, wide_unit_end(text, a->to), b->from)));
+        without_money(str_trim(str_slice(text, wide_unit_end(text, end), b->from)));
     bool spans = ends_with(str_trim(str_slice(text, 0, a->from)), STR("between")) ||
                  ends_with(str_trim(str_slice(text, 0, a->from)), STR("介于"));
 

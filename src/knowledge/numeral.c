@@ -129,6 +129,20 @@ enum numeral_unit unit_behind(struct str s, size_t at)
     return UNIT_NONE;
 }
 
+size_t numeral_unit_end(struct str text, const struct numeral *n)
+{
+    size_t at = skip_spaces(text, n->to), sign;
+    enum numeral_unit unit = UNIT_NONE;
+    struct str word = word_at(text, at);
+
+    if (!n->unit)
+        return n->to;
+    sign = sign_at(text, at, &unit);
+    if (sign && unit == n->unit)
+        return at + sign;
+    return unit_word(word) == n->unit ? at + word.len : n->to;
+}
+
 static size_t percent_behind(struct str s, size_t at)
 {
     static const char *const signs[] = {"%", "％", "percent", "per cent"};

@@ -47,6 +47,8 @@ void numerals_read(struct str text, struct numerals *out);
 bool numeral_agrees(const struct numeral *claim, const struct numeral *said);
 /* The same thing counted, and another number: "two plans" and "three plans". */
 bool numeral_contradicts(const struct numeral *claim, const struct numeral *said);
+/* Behind its unit, where that stands right behind it: "500 EUR", "5 days"; else its own end. */
+size_t numeral_unit_end(struct str text, const struct numeral *n);
 /* A word alone: "thirty" 30, "三十" 30; false: it is no number. Lower case; stems ("thirti") too. */
 bool numeral_word(struct str word, double *value);
 

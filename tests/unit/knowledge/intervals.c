@@ -53,6 +53,13 @@ TEST(what_numbers_bound)
          "250\xC2\xA0"
          "000 euros",
          1250000, 1250000, false, false, false, UNIT_EURO},
+        {"EUR 500 to EUR 5,000", 500, 5000, false, false, true, UNIT_EURO},
+        {"500 EUR to 5,000 EUR", 500, 5000, false, false, true, UNIT_EURO},
+        {"500 euros to 5,000 euros", 500, 5000, false, false, true, UNIT_EURO},
+        {"500 € - 5,000 €", 500, 5000, false, false, true, UNIT_EURO},
+        {"between 500 EUR and 5,000 EUR", 500, 5000, false, false, true, UNIT_EURO},
+        {"5 days to 10 days", 5, 10, false, false, true, UNIT_DAY},
+        {"5% to 10%", 5, 10, false, false, true, UNIT_NONE},
         {"12\xE2\x80\xAF"
          "500.50 euros",
          12500.5, 12500.5, false, false, false, UNIT_EURO},
