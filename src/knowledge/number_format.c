@@ -374,6 +374,17 @@ static void put_shaped(struct buf *to, double value, struct str code)
     }
 }
 
+/* [Red], [Color10] */
+static struct str without_colour(struct str section)
+{
+    size_t end = str_find_char(section, ']');
+
+    return end > 3 && end < section.len && section.ptr[0] == '[' &&
+                   ((section.ptr[1] | 32) >= 'a' && (section.ptr[1] | 32) <= 'z')
+               ? str_slice(section, end + 1, section.len)
+               : section;
+}
+
 void number_format(struct buf *to, double value, struct str code, bool from_1904)
 {
     struct str section = section_of(code, 0), negative = section_of(code, 1),
@@ -387,8 +398,11 @@ void number_format(struct buf *to, double value, struct str code, bool from_1904
         return;
     }
     if (below && negative.ptr) {
+        struct str plain = without_colour(negative);
+
+        /* What only a colour tells apart, no text would. */
+        below = plain.len < negative.len && str_eq(plain, without_colour(section));
         section = negative;
-        below = false;
     } else if (value == 0 && zero.ptr) {
         section = zero;
     }

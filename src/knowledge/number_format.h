@@ -1,6 +1,7 @@
 /* knowledge/number_format.h: numbers of a sheet as its program shows them: dates, percent, currency, decimals.
  * Source   ECMA-376 part 1, 18.8.30 and 18.8.31. Conditions, colours and fractions are passed over: the
- *          number is then shown whole. Month and day names are English. */
+ *          number is then shown whole, with its sign where another colour stood for that. Month and day
+ *          names are English. */
 #ifndef WEIR_KNOWLEDGE_NUMBER_FORMAT_H
 #define WEIR_KNOWLEDGE_NUMBER_FORMAT_H
 
