@@ -417,6 +417,20 @@ size_t covering_words(const struct covering *c)
 
 /* --- attributes ------------------------------------------------------------------------------- */
 
+/* Not within a word: "call" stands in no "recall". */
+static bool begins_word(struct str text, struct str word)
+{
+    for (size_t from = 0;;) {
+        size_t at = from + str_find(str_slice(text, from, text.len), word);
+
+        if (at >= text.len)
+            return false;
+        if (at == 0 || is_wide(word) || text.ptr[at - 1] < 'a' || text.ptr[at - 1] > 'z')
+            return true;
+        from = at + 1;
+    }
+}
+
 /* "Whom do I call", "the number of ...", 打哪个电话: a line is asked for only where it is no verb of another thing. */
 static bool asks_one_of(struct str question, const char *const *list, size_t count)
 {
@@ -430,7 +444,7 @@ static bool asks_one_of(struct str question, const char *const *list, size_t cou
         buf_char(&b, ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : ch);
     }
     for (size_t i = 0; i < count; i++)
-        if (str_find(buf_view(&b), str_from(list[i])) < b.len)
+        if (begins_word(buf_view(&b), str_from(list[i])))
             return true;
     return false;
 }

@@ -1,4 +1,5 @@
 /* What is answered by its place: rows, bounds, counts, lists, contacts; and what a refusal names. */
+#include "knowledge/covering.h"
 #include "rig.h"
 #include "test.h"
 
@@ -267,4 +268,28 @@ TEST(amounts_of_several_scales)
     };
 
     ask_in(shops, cases, ARRAY_LEN(cases));
+}
+
+/* --- attributes ------------------------------------------------------------------------------- */
+
+TEST(a_line_is_asked_for_by_words_and_not_by_parts_of_them)
+{
+    static const struct {
+        const char *question;
+        enum attribute attribute;
+    } cases[] = {
+        {"Whom do I call about a claim?", ATTRIBUTE_TELEPHONE},
+        {"Who is called after a breakdown?", ATTRIBUTE_TELEPHONE},
+        {"What is the Telephone number of the office in Rome?", ATTRIBUTE_TELEPHONE},
+        {"Who decides on a recall of products?", ATTRIBUTE_NONE},
+        {"Who may systematically inspect parcels?", ATTRIBUTE_NONE},
+        {"Which microphones may be borrowed?", ATTRIBUTE_NONE},
+        {"How long is a radial tyre used?", ATTRIBUTE_NONE},
+        {"该打哪个电话？", ATTRIBUTE_TELEPHONE},
+        {"Which e-mail address is for claims?", ATTRIBUTE_MAIL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        EXPECT(attribute_asked(str_from(cases[i].question)) == cases[i].attribute, "%s: %d",
+               cases[i].question, (int)attribute_asked(str_from(cases[i].question)));
 }
