@@ -302,12 +302,15 @@ bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct st
         return false;
     for (size_t i = 0; i < count && !id->ptr; i++) {
         struct pieces_wish found;
-        struct err why = {0};
+        struct err gone = {0};
+        const char *facts;
 
-        if (!dated_id_is(STR(MARK), names[i]) ||
-            pieces_find(dir, arena, names[i], STR(""), now, &found, &why))
+        if (!dated_id_is(STR(MARK), names[i]))
             continue;
-        if (why.code == ERR_NOT_FOUND)
+        if (!path_of(arena, dir, names[i], STR(FACTS), &facts, err))
+            return false;
+        /* What is not there has ended since it was named. */
+        if (read_facts(arena, facts, &found, &gone) && now >= found.created + PIECES_TIME)
             *id = names[i];
     }
     return true;

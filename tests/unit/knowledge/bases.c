@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/pages.h"
 #include "knowledge/attach.h"
+#include "knowledge/pieces.h"
 #include "knowledge/shelf.h"
 #include "knowledge/upload.h"
 #include "rig.h"
@@ -530,6 +531,23 @@ TEST(a_file_that_could_not_be_removed_is_still_known)
         EXPECT(!file_stat(shelf_path(dir, arena, one.id), &info, &missing), "%s", failed);
         EXPECT(!shelf_find(dir, arena, one.id, STR(""), &found, &missing));
     }
+}
+
+TEST(an_upload_that_ends_while_others_are_looked_for_has_not_expired)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *dir = arena_fmt(arena, "%s/pieces", test_dir()).ptr;
+    struct pieces_wish wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct err err = {0};
+    struct str id;
+
+    REQUIRE(pieces_begin(dir, arena, &wish, &err), "%s", err.text);
+    /* Named, and gone before it is looked at: it was completed, or given up, meanwhile. */
+    REQUIRE(symlink("gone", arena_fmt(arena, "%s/upload_000000000000000000000000", dir).ptr) == 0);
+    EXPECT(pieces_expired(dir, arena, wish.created, &id, &err) && !id.ptr, STR_FMT, STR_ARG(id));
+    EXPECT(pieces_expired(dir, arena, wish.created + PIECES_TIME, &id, &err) && str_eq(id, wish.id),
+           STR_FMT, STR_ARG(id));
 }
 
 TEST(files_on_their_way_are_kept_as_they_stand)
