@@ -122,17 +122,6 @@ static void widen(const struct inquiry *q, const struct candidate *c, size_t *fi
         *last = i + 1;
 }
 
-/* Where byte `at` of a block stands in a quote that begins with sentence `first`. */
-static size_t place_in_quote(const struct found *found, struct sentence first, uint32_t block,
-                             uint32_t at)
-{
-    size_t before = 0;
-
-    for (uint32_t i = first.block; i < block; i++)
-        before += found->passage.blocks[i].text.len + 1;
-    return before + at - first.from;
-}
-
 /* The best words within what is cited. None for "yes or no?", and none when they are as good as guessed. */
 struct cited {
     const struct found *found;
@@ -162,7 +151,7 @@ static void mark_words(const struct inquiry *q, const struct cited *cited, struc
     struct citation *c = &out->citations[where];
     uint32_t block = found->sentences[best->sentence->sentence].block;
     struct origin origin = block_origin(&found->passage.blocks[block], best->from, best->to);
-    size_t at = place_in_quote(found, found->sentences[cited[where].first], block, best->from);
+    size_t at = cite_place(found, found->sentences[cited[where].first], block, best->from);
 
     c->words = (struct citation_words){.text = str_slice(c->quote, at, at + best->to - best->from),
                                        .byte_first = origin.byte_first,

@@ -110,6 +110,8 @@ bool cite_said(struct arena *arena, const struct found *found, size_t first, siz
 /* Sentences first to last of one passage, copied out of the view. */
 bool cite_between(struct arena *arena, const struct found *found, struct sentence first,
                   struct sentence last, struct citation *out, struct err *err) MUST_CHECK;
+/* Where byte `at` of a block stands in the quote of one that begins with sentence `first`. */
+size_t cite_place(const struct found *found, struct sentence first, uint32_t block, uint32_t at);
 /* The way to a citation's passage, copied out of the view. */
 bool cite_way(const struct access *access, struct arena *arena, const struct way_path *path,
               struct citation *out, struct err *err) MUST_CHECK;

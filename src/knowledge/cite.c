@@ -20,6 +20,16 @@ static struct str text_between(const struct found *found, struct sentence first,
     return str_slice(buf_view(b), begin, b->len);
 }
 
+size_t cite_place(const struct found *found, struct sentence first, uint32_t block, uint32_t at)
+{
+    const struct block *blocks = found->passage.blocks;
+    size_t before = 0;
+
+    for (uint32_t i = first.block; i < block; i++)
+        before += blocks[i].text.len + !blocks_join(&blocks[i], &blocks[i + 1]);
+    return before + at - first.from;
+}
+
 /* The first block's page, and the box around all that stand on it. */
 static struct place place_between(const struct passage *passage, uint32_t first, uint32_t last)
 {

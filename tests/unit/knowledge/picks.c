@@ -1,4 +1,5 @@
 /* What is answered by its place: rows, bounds, counts, lists, contacts; and what a refusal names. */
+#include "knowledge/answer.h"
 #include "knowledge/covering.h"
 #include "rig.h"
 #include "test.h"
@@ -292,4 +293,27 @@ TEST(a_line_is_asked_for_by_words_and_not_by_parts_of_them)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         EXPECT(attribute_asked(str_from(cases[i].question)) == cases[i].attribute, "%s: %d",
                cases[i].question, (int)attribute_asked(str_from(cases[i].question)));
+}
+
+/* --- quotes ----------------------------------------------------------------------------------- */
+
+/* An item that was cut in two has no space where it was cut, and the item behind it has one. */
+TEST(a_place_in_a_quote_counts_what_stands_between_blocks)
+{
+    struct run runs[] = {{0, 3, 0, 3, 1, 1, 1}, {0, 4, 3, 4, 1, 1, 1}, {0, 5, 10, 5, 2, 1, 1}};
+    const char *const texts[] = {"one", "two.", "three"};
+    struct block blocks[ARRAY_LEN(runs)];
+    struct found found = {.passage = {.blocks = blocks, .count = ARRAY_LEN(blocks)}};
+    struct sentence first = {.block = 0, .from = 1, .to = 3};
+
+    for (size_t i = 0; i < ARRAY_LEN(runs); i++)
+        blocks[i] = (struct block){.kind = BLOCK_ITEM,
+                                   .level = 1,
+                                   .text = str_from(texts[i]),
+                                   .runs = &runs[i],
+                                   .run_count = 1};
+    /* "netwo. three" */
+    EXPECT(cite_place(&found, first, 0, 2) == 1);
+    EXPECT(cite_place(&found, first, 1, 0) == 2, "%zu", cite_place(&found, first, 1, 0));
+    EXPECT(cite_place(&found, first, 2, 1) == 8, "%zu", cite_place(&found, first, 2, 1));
 }
