@@ -36,13 +36,14 @@ struct batch {
     struct batch_term **slots; /* by hash; NULL is free */
     uint32_t slot_count;
     struct batch_term **lists[BATCH_TERMS_MAX / LIST_TERMS]; /* by number */
-    uint32_t terms;
+    uint32_t terms, terms_max;
     struct use_block *first, *newest;
     size_t uses;
 };
 
-bool batch_new(struct batch **out, struct err *err)
+bool batch_new(uint32_t terms, struct batch **out, struct err *err)
 {
+    ASSERT(terms <= BATCH_TERMS_MAX);
     struct arena *arena = arena_new(ARENA_MAX);
     struct batch *b = arena ? arena_alloc(arena, sizeof *b) : NULL;
 
@@ -51,6 +52,7 @@ bool batch_new(struct batch **out, struct err *err)
         return err_no_room(err, "no memory to index documents");
     }
     b->arena = arena;
+    b->terms_max = terms;
     *out = b;
     return true;
 }
@@ -74,7 +76,7 @@ size_t batch_postings(const struct batch *b)
 
 bool batch_has_room(const struct batch *b, size_t postings)
 {
-    return b->uses + postings <= BATCH_USES_MAX && b->terms + postings <= BATCH_TERMS_MAX;
+    return b->uses + postings <= BATCH_USES_MAX && b->terms + postings <= b->terms_max;
 }
 
 /* --- terms ------------------------------------------------------------------------------------ */
@@ -119,8 +121,9 @@ static bool new_term(struct batch *b, const struct inverted_term *from, struct b
 {
     struct batch_term ***list = &b->lists[b->terms / LIST_TERMS % ARRAY_LEN(b->lists)];
 
-    if (b->terms == BATCH_TERMS_MAX)
-        return err_set(err, ERR_TOO_LARGE, "more than %u words to index at once", BATCH_TERMS_MAX);
+    if (b->terms == b->terms_max)
+        return err_set(err, ERR_TOO_LARGE, "more than %u different words to index at once",
+                       b->terms_max);
     struct batch_term *term = arena_alloc_raw(b->arena, sizeof *term + from->key.len);
     if (!*list)
         *list = arena_array(b->arena, LIST_TERMS, sizeof(struct batch_term *));

@@ -1,7 +1,7 @@
 /* index/batch.h: the postings of a run since its last flush, by term. Internal to index/.
  * Memory   what grows grows by blocks, so nothing is copied and nothing is left behind: some 50 bytes a distinct
  *          term, 12 a posting, and 8 more of each while they are sorted.
- * Limits   BATCH_TERMS_MAX terms, BATCH_USES_MAX postings; past them ERR_TOO_LARGE.
+ * Limits   its terms, BATCH_USES_MAX postings; past them ERR_TOO_LARGE.
  * Threads  one at a time. */
 #ifndef WEIR_INDEX_BATCH_H
 #define WEIR_INDEX_BATCH_H
@@ -13,7 +13,8 @@
 #define BATCH_USES_MAX  ((size_t)10 * 1000 * 1000)
 
 struct batch;
-bool batch_new(struct batch **out, struct err *err) MUST_CHECK;
+/* terms: how many it may have, at most BATCH_TERMS_MAX. */
+bool batch_new(uint32_t terms, struct batch **out, struct err *err) MUST_CHECK;
 void batch_end(struct batch **batch); /* CLEANUP-able */
 
 /* Passages come with rising numbers. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "index/batch.h"
 #include "index/lexical_internal.h"
 #include "index/vector_file.h"
 
@@ -379,6 +380,7 @@ static bool new_lexical(const char *dir, struct lexical **out, struct err *err)
     mutex_init(&lexical->mutex);
     lexical->graph_from = VECTOR_GRAPH_FROM;
     lexical->batch_postings = BATCH_POSTINGS;
+    lexical->batch_terms = BATCH_TERMS_MAX;
     if (!set_dir(lexical, dir, err))
         return false;
     *out = lexical;

@@ -45,6 +45,7 @@ struct lexical {
     bool unlisted;         /* a commit failed when its files stood: the next sweeps; the writer's */
     uint32_t graph_from;   /* vector_graph_from(); the writer's */
     size_t batch_postings; /* of a run before they are written as a segment; the writer's */
+    uint32_t batch_terms;  /* different ones of what is in memory; the writer's */
     /* What the commit that goes on has open already, checked: the view it publishes shares it, for mapped twice it
      * would count twice. The writer's. */
     const struct merge_input *fresh;

@@ -108,7 +108,7 @@ static bool open_batch(struct lexical_writer *w, struct err *err)
     if (w->flushed_count == RUN_MAX)
         return err_set(err, ERR_TOO_LARGE, "more than %d segments in one run", RUN_MAX);
     w->batch_records = 0;
-    return batch_new(&w->batch, err) &&
+    return batch_new(w->lexical->batch_terms, &w->batch, err) &&
            segment_create(w->lexical->dir, w->lexical->next_number, &w->to, err);
 }
 
@@ -172,18 +172,36 @@ static size_t postings_of(const struct inverted_document *d)
     return sum;
 }
 
-/* A document whose passages are inverted; the batch is written when it is full. */
-static bool add_inverted(struct lexical_writer *w, const struct inverted_document *d,
+static bool put_document(struct lexical_writer *w, const struct inverted_document *d,
                          struct err *err)
 {
-    if (w->batch && !batch_has_room(w->batch, postings_of(d)) && !flush_batch(w, err))
-        return false;
-    if (!open_batch(w, err) ||
-        !segment_add_document(w->to, d->document.key, d->document.record, err))
+    if (!segment_add_document(w->to, d->document.key, d->document.record, err))
         return false;
     for (size_t i = 0; i < d->document.passage_count; i++)
         if (!add_passage(w, &d->document.passages[i], &d->passages[i], err))
             return false;
+    return true;
+}
+
+/* A document whose passages are inverted; the batch is written when it is full. *refused: it was too large for a batch of
+ * its own, and nothing of the run went with it. */
+static bool add_inverted(struct lexical_writer *w, const struct inverted_document *d, bool *refused,
+                         struct err *err)
+{
+    *refused = false;
+    if (w->batch && !batch_has_room(w->batch, postings_of(d)) && !flush_batch(w, err))
+        return false;
+    bool alone = !w->to;
+    if (!open_batch(w, err))
+        return false;
+    if (!put_document(w, d, err)) {
+        *refused = alone && err->code == ERR_TOO_LARGE;
+        if (*refused) {
+            end_batch(w);
+            vector_run_end_batch(&w->vectors);
+        }
+        return false;
+    }
     if (batch_postings(w->batch) < w->lexical->batch_postings && w->batch_records < BATCH_RECORDS &&
         !vector_run_is_full(&w->vectors))
         return true;
@@ -195,8 +213,9 @@ static bool settle(struct lexical_writer *w, size_t left, struct err *err)
 {
     while (w->waiting && inverting_count(w->waiting) > left) {
         struct inverted_document d;
+        bool refused; /* none that waits is so large */
 
-        if (!inverting_take(w->waiting, &d, err) || !add_inverted(w, &d, err))
+        if (!inverting_take(w->waiting, &d, err) || !add_inverted(w, &d, &refused, err))
             return false;
     }
     return true;
@@ -239,9 +258,17 @@ static bool add_now(struct lexical_writer *w, const struct lexical_document *doc
     if (postings_of(&inverted) > BATCH_USES_MAX)
         return err_set(err, ERR_TOO_LARGE, "a document has more than %zu words to index",
                        BATCH_USES_MAX);
-    return (note_added(w, document->key, err) && settle(w, 0, err) &&
-            add_inverted(w, &inverted, err)) ||
-           break_run(w);
+    bool was_gone = table_get(&w->gone, document->key) != NULL, refused;
+    if (!note_added(w, document->key, err) || !settle(w, 0, err))
+        return break_run(w);
+    if (add_inverted(w, &inverted, &refused, err))
+        return true;
+    if (!refused)
+        return break_run(w);
+    (void)table_remove(&w->added, document->key);
+    if (!was_gone)
+        (void)table_remove(&w->gone, document->key);
+    return false;
 }
 
 static bool add_later(struct lexical_writer *w, const struct lexical_document *document,

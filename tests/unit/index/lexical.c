@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "base/pages.h"
-#include "index/segment.h"
+#include "index/lexical_internal.h"
 #include "sys/file.h"
 #include "test.h"
 
@@ -364,6 +364,33 @@ static void write_file(const char *dir, const char *name, const char *text)
         EXPECT(file_store(path, str_from(text), 0600, &err), "%s", err.text);
     else
         EXPECT(file_remove(path, &err), "%s", err.text);
+}
+
+/* It alone is refused, what it was to replace stays, and the run goes on. */
+TEST(a_document_of_too_many_words_costs_no_other_one)
+{
+    struct lexical *index CLEANUP(lexical_close) = open_index(test_dir());
+    struct lexical_writer *w CLEANUP(lexical_abandon) = NULL;
+    struct err err = {0};
+    char got[256];
+
+    REQUIRE(index && add_one(index, "b", "plums", &err), "%s", err.text);
+    index->batch_terms = 4;
+    REQUIRE(lexical_begin(index, &w, &err), "%s", err.text);
+    EXPECT(add(w, "a", "apples pears", &err), "%s", err.text);
+    EXPECT(!add(w, "b", "mango papaya quince lychee fig medlar guava", &err) &&
+               err.code == ERR_TOO_LARGE,
+           "%s", err.text);
+    err = (struct err){0};
+    EXPECT(!add(w, "new", "mango papaya quince lychee fig medlar guava", &err) &&
+               err.code == ERR_TOO_LARGE,
+           "%s", err.text);
+    err = (struct err){0};
+    EXPECT(add(w, "c", "grapes", &err), "%s", err.text);
+    EXPECT(lexical_commit(&w, &err), "%s", err.text);
+    search(index, "apples plums grapes guava", got);
+    EXPECT(strcmp(got, "b c a ") == 0, "%s", got);
+    EXPECT(stats(index).documents == 3);
 }
 
 /* Two segments: apples in the first, pears in the second. */
