@@ -53,17 +53,19 @@ static bool read_number(const struct setting *row, struct str text, int64_t *out
     dur_ns duration;
     int64_t n;
 
+    if (row->type == SET_USD && text.len == 0 && row->fallback && !*row->fallback) {
+        *out = -1; /* not said: as another one */
+        return true;
+    }
     if (row->type == SET_BYTES && bytes_parse(text, &bytes) && bytes <= INT64_MAX)
         n = (int64_t)bytes;
     else if (row->type == SET_DURATION && duration_parse(text, &duration))
         n = duration;
     else if ((row->type == SET_USD || row->type == SET_PERCENT) && usd_parse(text, &n))
         ;
-    else if (row->type == SET_USD && text.len == 0 && row->fallback && !*row->fallback)
-        n = -1;
     else if (row->type != SET_COUNT || !i64_parse(text, &n))
         return false;
-    if (n != -1 && !in_bounds(row, n))
+    if (!in_bounds(row, n))
         return false;
     *out = n;
     return true;

@@ -77,6 +77,8 @@ static const struct {
     {"documents through a stranger", "knowledge:\n  through: gpt\n",
      "weir.yaml:2:12: knowledge.through: expected \"auto\", \"none\" or the name of one of "
      "`models`"},
+    {"one below zero", "server:\n  connections: -1\n",
+     "weir.yaml:2:16: server.connections: expected a whole number from 1 to 1000000, found \"-1\""},
     {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
      "weir.yaml:2:19: server.request_memory: must be at least twice server.body_bytes"},
 };
