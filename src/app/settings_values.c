@@ -153,7 +153,9 @@ static bool read_text(struct reading *r, const struct setting *row, struct str t
     struct addr addr;
     struct http_url url;
     struct err why = {0};
-    bool required = !row->fallback;
+    bool is_text = row->type == SET_TEXT || row->type == SET_WORDS;
+    /* What has a name, a place or an address by default is nothing without one. */
+    bool required = !row->fallback || (*row->fallback && !is_text);
 
     if (required && text.len == 0)
         return expected(row, text, err);

@@ -79,6 +79,12 @@ static const struct {
      "`models`"},
     {"one below zero", "server:\n  connections: -1\n",
      "weir.yaml:2:16: server.connections: expected a whole number from 1 to 1000000, found \"-1\""},
+    {"data nowhere", "data:\n  dir:\n", "weir.yaml:2:7: data.dir: expected a path, found \"\""},
+    {"listening nowhere", "server:\n  listen: \"\"\n",
+     "weir.yaml:2:11: server.listen: expected an address such as 127.0.0.1:8080, [::1]:8080 or "
+     "unix:/path, found \"\""},
+    {"a model without a name", "knowledge:\n  model: \"\"\n",
+     "weir.yaml:2:10: knowledge.model: expected a name (letters, digits and ._-/:@+), found \"\""},
     {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
      "weir.yaml:2:19: server.request_memory: must be at least twice server.body_bytes"},
 };
