@@ -176,16 +176,20 @@ static void show_row(const struct settings *s, const struct setting *row, const 
     }
 }
 
+/* Of a list its first item, else all. */
+static const char *first_of(const struct settings *s, const struct section *section)
+{
+    const char *base = (const char *)s;
+
+    return section->item_size ? *(const char *const *)(const void *)(base + section->items_offset)
+                              : base;
+}
+
 static void show_section(const struct settings *s, const struct section *section,
                          struct json_writer *w, struct buf *out)
 {
-    const char *base = (const char *)s;
-    size_t items = section->item_size
-                       ? *(const size_t *)(const void *)(base + section->items_count_offset)
-                       : 1;
-    const char *first = section->item_size
-                            ? *(const char *const *)(const void *)(base + section->items_offset)
-                            : base;
+    size_t items = settings_items(s, section);
+    const char *first = first_of(s, section);
 
     for (size_t item = 0; item < items; item++)
         for (size_t i = 0; i < section->count; i++) {
@@ -370,21 +374,74 @@ void settings_docs(struct buf *out)
     }
 }
 
+/* ---- what waits for a restart ---- */
+
+static bool is_same(const struct setting *row, const void *a, const void *b)
+{
+    const char *was = (const char *)a + row->offset, *is = (const char *)b + row->offset;
+
+    switch (row->type) {
+    case SET_TEXT:
+    case SET_NAME:
+    case SET_ADDRESS:
+    case SET_URL:
+    case SET_WORDS:
+    case SET_PATH:
+        return str_eq(*(const struct str *)(const void *)was,
+                      *(const struct str *)(const void *)is);
+    case SET_COUNT:
+    case SET_BYTES:
+    case SET_DURATION:
+    case SET_PERCENT:
+    case SET_USD: return *(const int64_t *)(const void *)was == *(const int64_t *)(const void *)is;
+    case SET_BOOL: return *(const bool *)(const void *)was == *(const bool *)(const void *)is;
+    case SET_CHOICE: return *(const int *)(const void *)was == *(const int *)(const void *)is;
+    case SET_SECRET:
+        return secret_equal((const struct secret *)(const void *)was,
+                            (const struct secret *)(const void *)is);
+    }
+    return true;
+}
+
+static void tell_rows(const struct section *section, long item, const void *was, const void *is,
+                      struct buf *out)
+{
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < section->count; i++) {
+        const struct setting *row = &section->rows[i];
+
+        if (!row->restart || is_same(row, was, is))
+            continue;
+        setting_path(path, section, item, str_from(row->name));
+        buf_fmt(out, "%s%s", out->len ? ", " : "", path);
+    }
+}
+
+/* Rows that came or went move those behind them: then the list is told, by its name. */
+static void tell_list(const struct section *section, const struct settings *old,
+                      const struct settings *new, struct buf *out)
+{
+    size_t count = settings_items(old, section);
+    const char *was = first_of(old, section), *is = first_of(new, section);
+
+    if (count != settings_items(new, section)) {
+        if (section->rows[0].restart)
+            buf_fmt(out, "%s%s", out->len ? ", " : "", section->name);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        tell_rows(section, (long)i, was + i * section->item_size, is + i * section->item_size, out);
+}
+
 void settings_need_restart(const struct settings *old, const struct settings *new, struct buf *out)
 {
     for (size_t i = 0; i < settings_section_count; i++) {
         const struct section *section = &settings_sections[i];
 
-        for (size_t j = 0; j < section->count && !section->item_size; j++) {
-            char a[1024], b[1024];
-            struct buf was, is;
-
-            buf_init_fixed(&was, a, sizeof a);
-            buf_init_fixed(&is, b, sizeof b);
-            setting_print(&section->rows[j], old, &was);
-            setting_print(&section->rows[j], new, &is);
-            if (section->rows[j].restart && !str_eq(buf_view(&was), buf_view(&is)))
-                buf_fmt(out, "%s%s.%s", out->len ? ", " : "", section->name, section->rows[j].name);
-        }
+        if (section->item_size)
+            tell_list(section, old, new, out);
+        else
+            tell_rows(section, -1, old, new, out);
     }
 }

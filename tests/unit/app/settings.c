@@ -346,19 +346,41 @@ TEST(the_schema_and_the_page_name_every_setting)
     EXPECT(str_find(buf_view(&page), STR("| `gap_timeout` |")) < page.len);
 }
 
+#define ISSUER "issuers: [{name: i, url: \"https://i\", audience: w, client_secret: \"env:S\"}]\n"
+
+static const struct {
+    const char *name, *was, *is, *want; /* want: the names that are told */
+} changes[] = {
+    {"a value", "", "server: {listen: 127.0.0.1:2}\nlog: {level: warn}\n", "server.listen"},
+    {"a secret", "data: {store: \"env:S\"}\n", "data: {store: \"env:T\"}\n", "data.store"},
+    {"a value in a list", ISSUER,
+     "issuers: [{name: i, url: \"https://i\", audience: x, client_secret: \"env:T\"}]\n",
+     "issuers.0.audience, issuers.0.client_secret"},
+    {"a row that came", "", ISSUER "log: {level: warn}\n", "issuers"},
+    {"a row that went", "sources: [{name: a, location: /a}, {name: b, location: /b}]\n",
+     "sources: [{name: b, location: /b}]\n", "sources"},
+    {"rows that are taken over", "", "providers: [{name: p, url: \"http://h/v1\"}]\n", ""},
+};
+
 TEST(a_change_that_waits_for_a_restart_is_told)
 {
-    struct settings_problems p = {0};
-    struct settings *a = NULL, *b = NULL;
-    char text[200];
-    struct buf names;
+    static const char *const environment[] = {"S=one", "T=other", NULL};
 
-    REQUIRE(read("", NULL, &p, &a) &&
-            read("server: {listen: 127.0.0.1:2}\nlog: {level: warn}\n", NULL, &p, &b));
-    buf_init_fixed(&names, text, sizeof text);
-    settings_need_restart(a, b, &names);
-    EXPECT(str_eq(buf_view(&names), STR("server.listen")), STR_FMT, STR_ARG(buf_view(&names)));
-    settings_free(&a);
-    settings_free(&b);
-    settings_problems_free(&p);
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct settings_problems p = {0};
+        struct settings *a = NULL, *b = NULL;
+        char text[200];
+        struct buf names;
+
+        REQUIRE(read(changes[i].was, environment, &p, &a) &&
+                    read(changes[i].is, environment, &p, &b),
+                "%s: " STR_FMT, changes[i].name, STR_ARG(p.count ? p.at[0] : STR("")));
+        buf_init_fixed(&names, text, sizeof text);
+        settings_need_restart(a, b, &names);
+        EXPECT(str_eq(buf_view(&names), str_from(changes[i].want)), "%s: " STR_FMT, changes[i].name,
+               STR_ARG(buf_view(&names)));
+        settings_free(&a);
+        settings_free(&b);
+        settings_problems_free(&p);
+    }
 }
