@@ -591,28 +591,32 @@ bool settings_read_but_secrets(const char *file, const char *const *environment,
     return read_settings(&r, file, out);
 }
 
-static void wipe_provider(struct provider_settings *p)
+static void wipe_rows(const struct section *section, char *base)
 {
-    secret_wipe(&p->api_key);
-    secret_wipe(&p->aws_secret_key);
-    secret_wipe(&p->aws_session_token);
+    for (size_t i = 0; i < section->count; i++)
+        if (section->rows[i].type == SET_SECRET)
+            secret_wipe((struct secret *)(void *)(base + section->rows[i].offset));
 }
 
+static void wipe_section(struct settings *s, const struct section *section)
+{
+    char *base = (char *)s;
+    char *items = section->item_size ? *(char **)(void *)(base + section->items_offset) : base;
+    size_t count = settings_items(s, section);
+
+    for (size_t i = 0; i < count; i++)
+        wipe_rows(section, items + i * section->item_size);
+}
+
+/* By the table: a secret of a new row is not forgotten here. */
 void settings_free(struct settings **settings)
 {
     struct settings *s = *settings;
 
     if (!s)
         return;
-    for (size_t i = 0; i < s->provider_count; i++)
-        wipe_provider(&s->providers[i]);
-    for (size_t i = 0; i < s->source_count; i++) {
-        secret_wipe(&s->sources[i].secret_key);
-        secret_wipe(&s->sources[i].session_token);
-        secret_wipe(&s->sources[i].database);
-    }
-    secret_wipe(&s->audit.master_key);
-    secret_wipe(&s->data.store);
+    for (size_t i = 0; i < settings_section_count; i++)
+        wipe_section(s, &settings_sections[i]);
     struct arena *arena = s->arena;
     arena_end(&arena);
     *settings = NULL;

@@ -267,6 +267,24 @@ TEST(a_secret_is_never_repeated)
     settings_problems_free(&p);
 }
 
+/* They are on the heap: what is not wiped is told as lost when the test ends. */
+TEST(secrets_end_with_the_settings)
+{
+    static const char *const environment[] = {"S=hush", NULL};
+    static const char text[] =
+        "data: {store: \"env:S\"}\naudit: {master_key: \"env:S\"}\n"
+        "telemetry: {header_value: \"env:S\"}\ncache: {redis_password: \"env:S\"}\n"
+        "providers: [{name: p, url: \"http://h/v1\", api_key: \"env:S\"}]\n"
+        "sources: [{name: s, location: /s, database: \"env:S\"}]\n"
+        "issuers: [{name: i, url: \"https://i\", audience: w, client_secret: \"env:S\"}]\n";
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(read(text, environment, &p, &s), STR_FMT, STR_ARG(p.count ? p.at[0] : STR("")));
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
 TEST(the_environment_comes_over_the_file)
 {
     static const char *const environment[] = {"WEIR_SERVER_LISTEN=127.0.0.1:9",
