@@ -1,19 +1,6 @@
 /* app/house_people.c: those whose tokens are believed, and people who log in at them. */
 #include "app/house_people.h"
 
-static bool read_algorithms(struct str list, uint32_t *out, struct err *err)
-{
-    enum jwt_alg alg;
-
-    for (struct str name; str_split(&list, ' ', &name);) {
-        if (!jwt_alg_parse(name, &alg))
-            return err_set(err, ERR_INVALID, "algorithms: \"" STR_FMT "\" is not known",
-                           STR_ARG(str_slice(name, 0, 40)));
-        *out |= 1u << alg;
-    }
-    return true;
-}
-
 static bool read_issuer(struct house *house, const struct issuer_settings *from,
                         struct issuer_options *to, struct err *err)
 {
@@ -50,7 +37,7 @@ static bool read_issuer(struct house *house, const struct issuer_settings *from,
                                   .scopes = arena_str(a, from->scopes),
                                   .has_default_role = from->default_role > 0,
                                   .default_role = roles[from->default_role]};
-    return read_algorithms(from->algorithms, &to->algs, err);
+    return settings_algorithms(from->algorithms, &to->algs, err);
 }
 
 bool house_open_issuers(struct house *house, struct err *err)
@@ -70,39 +57,6 @@ bool house_open_issuers(struct house *house, struct err *err)
     return true;
 }
 
-/* Whoever listens on the way would have the session: in the clear only within this machine. */
-static bool is_private(struct str url)
-{
-    static const char *const own[] = {"localhost", "127.0.0.1", "::1"};
-    struct err ignored = {0};
-    struct http_url to;
-
-    if (!http_url_parse(url, &to, &ignored))
-        return false;
-    for (size_t i = 0; !to.tls && i < ARRAY_LEN(own); i++)
-        if (str_eq(to.host, str_from(own[i])))
-            return true;
-    return to.tls;
-}
-
-/* An origin (RFC 6454): browsers send it as it stands here. */
-static bool check_url(struct str url, struct err *err)
-{
-    struct http_url to;
-
-    if (!url.len)
-        return err_set(err, ERR_INVALID,
-                       "an issuer has a client_id, so login.url has to say where browsers reach "
-                       "this Weir");
-    if (!http_url_parse(url, &to, err))
-        return err_wrap(err, "login.url");
-    if (to.path.len)
-        return err_set(err, ERR_INVALID,
-                       "login.url is scheme, host and port alone, without a path");
-    return is_private(url) ||
-           err_set(err, ERR_INVALID, "login.url has to be https (http for localhost only)");
-}
-
 static bool open_logins(struct house *house, struct err *err)
 {
     const struct settings *s = house->settings;
@@ -116,8 +70,6 @@ static bool open_logins(struct house *house, struct err *err)
         return true;
     while (str_ends(url, STR("/")))
         url.len--;
-    if (!check_url(url, err))
-        return false;
 
     const struct login_options options = {
         .accounts = house->accounts,

@@ -203,6 +203,8 @@ bool settings_source(const struct source_settings *row, struct arena *arena,
                      struct source_spec *out, struct err *err) MUST_CHECK;
 bool settings_source_check(const struct source_settings *row, struct arena *arena, struct err *err)
     MUST_CHECK;
+/* "RS256 ES256" as bits of enum jwt_alg. */
+bool settings_algorithms(struct str list, uint32_t *out, struct err *err) MUST_CHECK;
 /* "weir.yaml:3:5" or "WEIR_SERVER_LISTEN": who says the value at "routes.0.use"; empty: a default. */
 struct str settings_where(const struct settings *settings, const char *path);
 void settings_free(struct settings **settings);

@@ -5,9 +5,10 @@
 
 #include "accounts/audit_body.h"
 #include "app/settings_internal.h"
+#include "net/http_client.h"
+#include "net/redis.h"
 
-/* The section, the item or the value itself, as far as the path goes, was read without a problem. */
-static bool sound(const struct reading *r, const char *path)
+bool settings_is_sound(const struct reading *r, const char *path)
 {
     struct str wanted = str_from(path);
 
@@ -22,7 +23,7 @@ static bool sound(const struct reading *r, const char *path)
 
 static void must(struct reading *r, bool ok, const char *path, const char *what)
 {
-    if (!ok && sound(r, path))
+    if (!ok && settings_is_sound(r, path))
         settings_wrong(r, path, what);
 }
 
@@ -121,7 +122,7 @@ static bool names_known(const struct reading *r, const char *list)
         char path[SETTING_PATH_MAX];
 
         setting_path(path, section, (long)item, STR("name"));
-        if (!sound(r, path) || item_has_stranger(r, section, (long)item))
+        if (!settings_is_sound(r, path) || item_has_stranger(r, section, (long)item))
             return false;
     }
     return true;
@@ -360,17 +361,17 @@ static void check_routes(struct reading *r)
     }
     for (size_t i = 0; i < r->settings->route_count; i++) {
         setting_path(path, settings_section("routes"), (long)i, STR_NONE);
-        if (!sound(r, path))
+        if (!settings_is_sound(r, path))
             continue;
         if (!route_text_check(arena, &rows[i], &err))
             settings_wrong(r, path, err.text);
         else if (models)
             check_candidates(r, rows[i].use, path);
         setting_path(path, settings_section("routes"), (long)i, STR("needs"));
-        if (models && sound(r, path))
+        if (models && settings_is_sound(r, path))
             check_needs(r, &r->settings->routes[i], path);
     }
-    if (sound(r, "routes") &&
+    if (settings_is_sound(r, "routes") &&
         !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
         settings_wrong(r, "routes", err.text);
 }
@@ -391,16 +392,16 @@ static void check_server(struct reading *r)
     struct settings *s = r->settings;
     bool certificate = s->server.tls_certificate.len > 0, key = s->server.tls_key.len > 0;
 
-    if (sound(r, "server.tls_key"))
+    if (settings_is_sound(r, "server.tls_key"))
         must(r, certificate == key, "server.tls_certificate",
              "tls_certificate and tls_key go together");
-    if (sound(r, "server.tls_key"))
+    if (settings_is_sound(r, "server.tls_key"))
         must(r, s->server.tls_client_ca.len == 0 || key, "server.tls_client_ca",
              "needs tls_certificate and tls_key");
     if (s->server.public_url.len > 0)
         must(r, is_origin(s->server.public_url), "server.public_url",
              "is scheme, host and port alone, without a path");
-    if (sound(r, "server.body_bytes"))
+    if (settings_is_sound(r, "server.body_bytes"))
         must(r, s->server.body_bytes <= s->server.request_memory / 2, "server.request_memory",
              "must be at least twice server.body_bytes");
 }
@@ -419,7 +420,8 @@ static void check_sources(struct reading *r)
         struct err err = {0};
 
         setting_path(path, settings_section("sources"), (long)i, STR_NONE);
-        if (sound(r, path) && !settings_source_check(&r->settings->sources[i], arena, &err))
+        if (settings_is_sound(r, path) &&
+            !settings_source_check(&r->settings->sources[i], arena, &err))
             settings_wrong(r, path, err.text);
         setting_path(path, settings_section("sources"), (long)i, STR("name"));
         for (size_t j = 0; j < i; j++)
@@ -434,7 +436,7 @@ static void check_sealing(struct reading *r)
     struct settings *s = r->settings;
     char path[SETTING_PATH_MAX];
 
-    if (!secret_is_empty(&s->audit.master_key) || !sound(r, "audit.master_key"))
+    if (!secret_is_empty(&s->audit.master_key) || !settings_is_sound(r, "audit.master_key"))
         return;
     must(r, s->audit.bodies != BODIES_SEALED, "audit.bodies", what);
     for (size_t i = 0; i < s->audit_tenant_count; i++) {
@@ -443,16 +445,18 @@ static void check_sealing(struct reading *r)
     }
 }
 
-static void check_logins(struct reading *r)
+/* What can only be asked of whoever is there is not asked: a file is checked where no network is. */
+static void check_addresses(struct reading *r)
 {
     struct settings *s = r->settings;
-    char path[SETTING_PATH_MAX];
+    struct err err = {0};
+    struct http_url to;
 
-    for (size_t i = 0; i < s->issuer_count; i++) {
-        setting_path(path, settings_section("issuers"), (long)i, STR("client_id"));
-        must(r, s->issuers[i].client_id.len == 0 || s->login.url.len > 0, path,
-             "needs login.url, where browsers reach this Weir");
-    }
+    if (s->telemetry.endpoint.len > 0)
+        must(r, http_url_parse(s->telemetry.endpoint, &to, &err), "telemetry.endpoint", err.text);
+    err = (struct err){0};
+    if (s->cache.redis.len > 0)
+        must(r, redis_url_check(s->cache.redis, &err), "cache.redis", err.text);
 }
 
 void settings_check(struct reading *r)
@@ -482,7 +486,8 @@ void settings_check(struct reading *r)
          "knowledge.reranker", "expected \"none\" or the name of one of `models`");
     check_sources(r);
     check_sealing(r);
-    check_logins(r);
+    settings_check_people(r);
+    check_addresses(r);
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
     if (!r->failed)

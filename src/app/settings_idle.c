@@ -276,6 +276,14 @@ static bool is_no_login(const struct settings *s, size_t i)
     return s->issuers[i].client_id.len == 0;
 }
 
+static bool issuer_stands_above(const struct settings *s, size_t i)
+{
+    for (size_t above = 0; above < i; above++)
+        if (str_eq(s->issuers[above].url, s->issuers[i].url))
+            return true;
+    return false;
+}
+
 static bool nobody_logs_in(const struct settings *s, size_t none)
 {
     (void)none;
@@ -370,6 +378,9 @@ static const struct idle {
     {"cache", "redis_user redis_password redis_ca redis_timeout redis_prefix", has_no_redis,
      NO_REDIS},
     {"cache", "redis_ca", redis_is_plain, "does nothing: redis speaks TLS only as rediss://"},
+    {"issuers", "url", issuer_stands_above,
+     "is that of a row above: tokens are believed as that one says, and this one is for logins "
+     "alone"},
     {"issuers", "role_prefix", has_no_claim, "does nothing: role_claim is empty"},
     {"issuers", "client_secret client_auth scopes", is_no_login, NO_CLIENT},
     {"login",

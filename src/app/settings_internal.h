@@ -76,6 +76,10 @@ void settings_doubtful(struct reading *r, const char *path, const char *what); /
 void settings_check(struct reading *r);
 /* What is said and cannot do anything: warnings. */
 void settings_check_idle(struct reading *r);
+/* Issuers and logins. */
+void settings_check_people(struct reading *r);
+/* The section, the item or the value itself, as far as the path goes, was read without a problem. */
+bool settings_is_sound(const struct reading *r, const char *path);
 bool settings_said(const struct reading *r, const char *path); /* by the file or a variable */
 const struct section *settings_section(const char *name);
 size_t settings_items(const struct settings *settings,

@@ -92,6 +92,14 @@ static bool read_url(struct redis *r, struct err *err)
     return r->host.ptr || err_arena(err, r->arena);
 }
 
+bool redis_url_check(struct str url, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(OWN_MEMORY);
+    struct redis r = {.arena = arena, .options = {.url = url}};
+
+    return arena ? read_url(&r, err) : err_no_room(err, "no memory to read a url of Redis");
+}
+
 static void drop_connection(struct lane *lane, struct connection *c)
 {
     stream_close(&c->stream);

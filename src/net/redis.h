@@ -42,6 +42,7 @@ struct redis_options {
     uint32_t connections_max; /* a loop; default 32 */
     size_t reply_bytes_max;   /* of one call; default 64 MiB */
 };
+bool redis_url_check(struct str url, struct err *err) MUST_CHECK; /* whether it is one */
 bool redis_open(const struct redis_options *options, struct redis **out, struct err *err)
     MUST_CHECK;
 void redis_close(struct redis **redis); /* when loops have ended */

@@ -127,6 +127,11 @@ static const struct {
      "weir.yaml:1:90: issuers.0.scopes: does nothing: without client_id nobody logs in there"},
     {"nobody logs in", "login:\n  idle: 2h\n",
      "weir.yaml:2:9: login.idle: does nothing: no issuer has a client_id, so nobody logs in"},
+    {"an issuer that stands above",
+     "issuers:\n  - {name: i, url: \"https://i\", audience: w, tenant: t, default_role: app}\n"
+     "  - {name: j, url: \"https://i\", audience: x, tenant: t, default_role: app}\n",
+     "weir.yaml:3:20: issuers.1.url: is that of a row above: tokens are believed as that one says, "
+     "and this one is for logins alone"},
     {"a bucket with links", "sources: [{name: s, kind: s3, location: \"s3://b/x\", depth: 2}]\n",
      "weir.yaml:1:60: sources.0.depth: does nothing: it is for kind web"},
     {"a folder with a query", "sources: [{name: s, location: /x, query: \"SELECT 1\"}]\n",
@@ -164,6 +169,10 @@ TEST(defaults_are_no_reason_for_a_warning)
     settings_problems_free(&p);
 }
 
+#define LOGINS                                                                            \
+    "issuers: [{name: i, url: \"https://i\", audience: w, tenant: t, default_role: app, " \
+    "client_id: c}]\n"
+
 static const struct {
     const char *name, *text, *want;
 } wrong[] = {
@@ -181,6 +190,24 @@ static const struct {
      "issuers: [{name: i, url: \"https://i\", audience: w, tenant: t, default_role: app, "
      "client_id: c}]\n",
      "weir.yaml:1:93: issuers.0.client_id: needs login.url, where browsers reach this Weir"},
+    {"logins in the clear", "login: {url: \"http://weir.example.com\"}\n" LOGINS,
+     "weir.yaml:1:14: login.url: has to be https (http for localhost only)"},
+    {"logins behind a path", "login: {url: \"https://h/weir\"}\n" LOGINS,
+     "weir.yaml:1:14: login.url: is scheme, host and port alone, without a path"},
+    {"algorithms with commas",
+     "issuers: [{name: i, url: \"https://i\", audience: w, tenant: t, default_role: app, "
+     "algorithms: \"RS256, ES256\"}]\n",
+     "weir.yaml:1:94: issuers.0.algorithms: \"RS256,\" is no signature that is known (names stand "
+     "with a blank between)"},
+    {"two issuers of one name",
+     "issuers:\n  - {name: i, url: \"https://i\", audience: w, tenant: t, default_role: app}\n"
+     "  - {name: i, url: \"https://j\", audience: w, tenant: t, default_role: app}\n",
+     "weir.yaml:3:12: issuers.1.name: another issuer has this name"},
+    {"a collector that is no address", "telemetry: {endpoint: \"collector:4318\"}\n",
+     "weir.yaml:1:23: telemetry.endpoint: a URL begins with \"http://\", \"https://\" or "
+     "\"unix:/\""},
+    {"a Redis that is no address", "cache: {mode: on, redis: \"redis:6379\"}\n",
+     "weir.yaml:1:26: cache.redis: expected redis://host:port, rediss://... or unix:/path"},
 };
 
 TEST(settings_that_no_start_would_take_are_refused_before_it)
