@@ -44,6 +44,7 @@ struct lease {
     mono_ns filled;      /* last */
     mono_ns fell_short;  /* last: it could not be filled for */
     usd_micro fell_open; /* and what others had then */
+    bool unwritten;      /* a write failed, or nobody knows: its rows may have more than is here */
 };
 
 /* ---- in memory, under the lock ---- */
@@ -262,6 +263,18 @@ static void note_short(struct accounts *accounts, const struct taking *t, size_t
     mutex_unlock(&accounts->lock);
 }
 
+static bool grow(struct accounts *accounts, struct arena *arena, struct taking *takings,
+                 size_t count, usd_micro *open, struct err *err)
+{
+    bool ok = !count || write_takings(accounts, takings, count, err);
+
+    for (size_t i = 0; ok && i < count; i++)
+        ok = read_taking(accounts, arena, &takings[i], open, err);
+    for (size_t i = 0; !ok && i < count; i++)
+        takings[i].account->lease->unwritten = true;
+    return ok;
+}
+
 /* *enough: nothing falls short any more. *open: what may yet come back from others. */
 static bool take_more(struct accounts *accounts, struct account *const levels[LEVELS],
                       usd_micro worst, bool *enough, usd_micro *open, struct err *err)
@@ -278,11 +291,8 @@ static bool take_more(struct accounts *accounts, struct account *const levels[LE
 
     if (found_short(accounts, takings, count, open))
         return true;
-    if (count && !write_takings(accounts, takings, count, err))
+    if (!grow(accounts, arena, takings, count, open, err))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!read_taking(accounts, arena, &takings[i], open, err))
-            return false;
     count = count ? find_takings(accounts, levels, worst, takings) : 0;
     note_short(accounts, takings, count, *open);
     *enough = !count;
@@ -344,6 +354,7 @@ static bool give_share(struct accounts *accounts, struct account *a, unsigned pe
     usd_micro spent = spent_of(a, period, now), used = spent + a->held;
     int64_t number = number_of(period, now);
     bool differs = share->number && (share->number != number || share->up_to != used);
+    differs |= a->lease->unwritten && (share->number || limit_of(a, period));
     if (differs)
         *share = (struct share){number, used};
     const struct value all[7] = {
@@ -364,7 +375,9 @@ static bool give_back(struct accounts *accounts, struct account *a, struct err *
     for (unsigned period = 0; period < PERIODS; period++)
         if (give_share(accounts, a, period, values[period]))
             all[n++] = (struct statement){give_sql, values[period], 7};
-    return !n || store_write(accounts->store, all, n, NULL, err);
+    bool ok = !n || store_write(accounts->store, all, n, NULL, err);
+    a->lease->unwritten = !ok;
+    return ok;
 }
 
 /* Who has more than it needs and others want some. */
@@ -391,11 +404,11 @@ static bool answer_asks(struct accounts *accounts, struct arena *arena, struct e
 }
 
 /* Not for long in one place: another day has begun, or more was spent than the share, or nobody took any of it
- * for a while, or the limit was changed. */
+ * for a while, or the limit was changed; or the rows do not say what is here. */
 static bool is_stale(struct accounts *accounts, const struct lease *lease, wall_ms now)
 {
     const struct account *a = lease->account;
-    bool stale = false;
+    bool stale = lease->unwritten;
 
     mutex_lock(&accounts->lock);
     for (unsigned period = 0; period < PERIODS; period++) {

@@ -259,6 +259,39 @@ FIBER_TEST(what_a_retired_instance_had_not_spent_is_free)
     close_pair(&p);
 }
 
+static SUSPENDS void run_sql(struct pair *p, const char *sql)
+{
+    const struct statement one = {sql, NULL, 0};
+    struct err err = {0};
+
+    EXPECT(store_write_now(p->at[0].store, &one, 1, NULL, &err), "%s", err.text);
+}
+
+static SUSPENDS void give_back_at_the_second_try(struct pair *p)
+{
+    int more = 0;
+
+    EXPECT(spend(p, 0, 1000, 1000));
+    run_sql(p, "CREATE TRIGGER away BEFORE UPDATE ON shares WHEN NEW.instance = '1111111111111111'"
+               " AND NEW.up_to < OLD.up_to BEGIN SELECT RAISE(ABORT, 'away'); END");
+    while (spend(p, 1, 1000, 1000))
+        more++;
+    EXPECT(more < 150, "%d", more); /* the other one's share could not be given back */
+    run_sql(p, "DROP TRIGGER away");
+    while (spend(p, 1, 1000, 1000))
+        more++;
+    EXPECT(more == 199, "%d", more);
+}
+
+FIBER_TEST(a_share_that_could_not_be_given_back_is_given_back_later)
+{
+    struct pair p;
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT}))
+        with_loops(&p, give_back_at_the_second_try);
+    close_pair(&p);
+}
+
 /* Rows of another instance, whatever its clock says: days before count with what may yet be spent, days to come
  * with all there is. */
 static const struct {
