@@ -581,6 +581,12 @@ static bool make_identity(struct accounts *accounts, const struct identity *who,
            accounts_follow_key(accounts, id, err);
 }
 
+/* Also while it is being removed nobody gets in. */
+static bool is_open(const struct unit *unit)
+{
+    return unit && !atomic_load(&unit->removed);
+}
+
 /* *found: somebody has the id, and *out or err says whether he may. */
 static bool enter_known(struct accounts *accounts, struct str id, const struct identity *who,
                         bool *found, const struct principal **out, struct err *err)
@@ -591,7 +597,8 @@ static bool enter_known(struct accounts *accounts, struct str id, const struct i
     struct unit *team = who->team.len ? units_get(accounts, who->team) : NULL;
     mutex_unlock(&accounts->lock);
     *found = true;
-    if (!tenant || tenant->is_team || (who->team.len && (!team || team->tenant != tenant)))
+    if (!is_open(tenant) || tenant->is_team ||
+        (who->team.len && (!is_open(team) || team->tenant != tenant)))
         return err_set(err, ERR_DENIED,
                        "the token is of tenant \"" STR_FMT "\", team \"" STR_FMT "\": not there",
                        STR_ARG(str_slice(who->tenant, 0, 64)),

@@ -319,6 +319,7 @@ static bool close_unit(struct accounts *accounts, struct str id, struct unit **o
         for (struct key_state *key = accounts->first; key; key = key->next)
             if (belongs(key, unit))
                 atomic_store(&key->refused, true);
+        atomic_fetch_add(&accounts->generation, 1u); /* people whose key is of another tenant */
     }
     mutex_unlock(&accounts->lock);
     *out = unit;
@@ -351,7 +352,8 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
          " (SELECT id FROM keys WHERE tenant = ?1)"),
         ("DELETE FROM instance_balances WHERE level < 2 AND (id = ?1"
          " OR substr(id, 1, length(?1) + 1) = ?1 || '/')"),
-        "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE tenant = ?1)",
+        ("DELETE FROM sessions WHERE tenant = ?1 OR key_id IN"
+         " (SELECT id FROM keys WHERE tenant = ?1)"),
         "DELETE FROM shares WHERE level = 2 AND id IN (SELECT id FROM keys WHERE tenant = ?1)",
         ("DELETE FROM shares WHERE level < 2 AND (id = ?1 OR substr(id, 1, length(?1) + 1) ="
          " ?1 || '/')"),
@@ -367,7 +369,8 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
         ("DELETE FROM instance_balances WHERE level = 2 AND id IN"
          " (SELECT id FROM keys WHERE team = ?1)"),
         "DELETE FROM instance_balances WHERE level = 1 AND id = ?1",
-        "DELETE FROM sessions WHERE key_id IN (SELECT id FROM keys WHERE team = ?1)",
+        ("DELETE FROM sessions WHERE team = ?1 OR key_id IN"
+         " (SELECT id FROM keys WHERE team = ?1)"),
         "DELETE FROM shares WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = ?1)",
         "DELETE FROM shares WHERE level = 1 AND id = ?1",
         "DELETE FROM share_asks WHERE level = 2 AND id IN (SELECT id FROM keys WHERE team = ?1)",

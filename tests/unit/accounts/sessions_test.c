@@ -239,6 +239,41 @@ FIBER_TEST(session_ends_with_its_tenant)
     books_close(&b);
 }
 
+/* Who was met in one tenant and comes from another one now: the key's tenant is not the session's. */
+FIBER_TEST(session_in_another_tenant_than_its_persons_first_ends_with_it)
+{
+    struct secret first CLEANUP(secret_wipe) = {0}, cookie CLEANUP(secret_wipe) = {0};
+    const struct unit_info acme = {.id = STR("acme")};
+    struct identity moved = alice;
+    struct session session;
+    struct hold hold = {0};
+    struct unit_info made;
+    struct books b;
+    struct err err = {0};
+    uint32_t keys;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    struct sessions *s = sessions_of(&b, HOUR, 100, 20);
+
+    moved.tenant = STR("acme");
+    (void)begin(s, &b, &alice, &first);
+    EXPECT(unit_create(b.accounts, &acme, b.arena, &made, &err), "%s", err.text);
+    (void)begin(s, &b, &moved, &cookie);
+    EXPECT(session_enter(s, secret_reveal(&cookie), &session, &err), "%s", err.text);
+    EXPECT(hold_take(b.accounts, session.who, (struct need){.cost = 1}, clock_wall(), &hold, &err));
+    EXPECT(!unit_remove(b.accounts, STR("acme"), &keys, &err));
+    EXPECT(enters(s, &cookie) == ERR_DENIED, "while it waits for a request in progress");
+    hold_drop(b.accounts, &hold);
+    principal_release(&session.who);
+    EXPECT(unit_remove(b.accounts, STR("acme"), &keys, &err), "%s", err.text);
+    EXPECT(enters(s, &cookie) == ERR_UNAUTHENTICATED);
+    EXPECT(unit_create(b.accounts, &acme, b.arena, &made, &err), "%s", err.text);
+    EXPECT(enters(s, &cookie) == ERR_UNAUTHENTICATED, "a namesake is another tenant");
+    EXPECT(enters(s, &first) == ERR_NONE);
+    sessions_free(&s);
+    books_close(&b);
+}
+
 FIBER_TEST(sessions_are_bounded_for_a_person_and_for_all)
 {
     struct secret cookies[4] = {0};
