@@ -18,7 +18,7 @@
 #define SLOTS         1024u /* a power of two */
 #define READ_MEMORY   ((size_t)64 * KIB)
 #define PURGE_EVERY   (60 * SECOND)
-#define USES_OF_IDLE  16 /* uses are written this often within `idle` */
+#define USES_OF_IDLE  16 /* a use is known to this part of `idle` */
 #define ISSUER_MAX    63u
 #define PERSON_MEMORY ((size_t)256 * KIB)
 
@@ -186,7 +186,8 @@ static SUSPENDS bool read_one(struct sessions *s, struct arena *arena, const str
     return true;
 }
 
-/* Written at most USES_OF_IDLE times within `idle`. That it cannot be written ends nobody's session now. */
+/* Written at most 2 * USES_OF_IDLE times within `idle`, so that what is not written, with what is remembered, is no
+ * more than the part of it that USES_OF_IDLE says. That it cannot be written ends nobody's session now. */
 static SUSPENDS void touch(struct sessions *s, const struct session_info *info, wall_ms now)
 {
     const struct value values[] = {V_TEXT(info->id), V_INT(now)};
@@ -194,7 +195,7 @@ static SUSPENDS void touch(struct sessions *s, const struct session_info *info, 
                                      values, ARRAY_LEN(values)};
     struct err err = {0};
 
-    if (now - info->used < s->options.idle / MILLISECOND / USES_OF_IDLE)
+    if (now - info->used < s->options.idle / MILLISECOND / (2 * USES_OF_IDLE))
         return;
     if (!store_write(s->options.store, &update, 1, NULL, &err))
         log_warn("use of a session could not be written, it may seem idle: %s", err.text);
@@ -500,6 +501,8 @@ bool sessions_new(const struct session_options *options, struct sessions **out, 
     }
     s->arena = arena;
     s->options = *options;
+    /* Who is remembered is not seen to be in use. */
+    s->options.remember = MIN_OF(options->remember, options->idle / (2 * USES_OF_IDLE));
     mutex_init(&s->lock);
     clock_random(s->print_key, sizeof s->print_key);
     key = hmac_sha256(&options->accounts->pepper, STR("weir session csrf"));

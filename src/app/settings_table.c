@@ -642,8 +642,8 @@ static const struct setting login_rows[] = {
     {"sessions_per_person", SET_COUNT, AT(login.sessions_per_person), "20", 1, 1000, NULL, true,
      "Sessions of a person at once; the oldest ends when there would be more."},
     {"remember", SET_DURATION, AT(login.remember), "5s", 0, S(60), NULL, true,
-     "How long what the database said of a session is believed. Another Weir over the same "
-     "database "
+     "How long what the database said of a session is believed, at most a thirty-second part of "
+     "idle. Another Weir over the same database "
      "hears of an end within a second; when it cannot, so long it may go on."},
     {"timeout", SET_DURATION, AT(login.timeout), "10m", S(1), S(86400), NULL, true,
      "How long a login may take at the issuer."},

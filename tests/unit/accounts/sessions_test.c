@@ -274,6 +274,35 @@ FIBER_TEST(session_in_another_tenant_than_its_persons_first_ends_with_it)
     books_close(&b);
 }
 
+/* `remember` may be longer than `idle`: who is remembered is in use all the same, and only then. */
+FIBER_TEST(session_that_is_used_is_not_idle)
+{
+    struct secret cookie CLEANUP(secret_wipe) = {0};
+    struct sessions *s = NULL;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    const struct session_options options = {.accounts = b.accounts,
+                                            .store = b.store,
+                                            .lifetime = HOUR,
+                                            .idle = SECOND,
+                                            .remember = 2 * SECOND,
+                                            .total_max = 10,
+                                            .person_max = 10};
+
+    REQUIRE(sessions_new(&options, &s, &err), "%s", err.text);
+    (void)begin(s, &b, &alice, &cookie);
+    for (int i = 0; i < 25; i++) {
+        EXPECT(enters(s, &cookie) == ERR_NONE, "after %d tenths of a second", i);
+        EXPECT(fiber_sleep(100 * MILLISECOND, &err));
+    }
+    EXPECT(fiber_sleep(1100 * MILLISECOND, &err));
+    EXPECT(enters(s, &cookie) == ERR_UNAUTHENTICATED);
+    sessions_free(&s);
+    books_close(&b);
+}
+
 FIBER_TEST(sessions_are_bounded_for_a_person_and_for_all)
 {
     struct secret cookies[4] = {0};
