@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "sys/clock.h"
 
-#define DAYS_SHOWN 30
+#define DAYS_SHOWN  30
+#define FIRST_PLACE 1000000000u /* places of ten digits sort as texts */
+#define PLACES_MAX  ((uint64_t)INT32_MAX)
 
 static const struct schema_field usage_query[] = {
     {"group_by", FIELD_TEXT, FIELD_OPTIONAL,
@@ -93,8 +95,8 @@ static bool read_day(struct admin_call *call, const char *name, int64_t fallback
     *out = fallback;
     if (!text.len)
         return true;
-    whole = arena_fmt(call->arena, STR_FMT "T00:00:00.000Z", STR_ARG(str_slice(text, 0, 10)));
-    if (!wall_parse(whole, &t))
+    whole = arena_fmt(call->arena, STR_FMT "%s", STR_ARG(text), text.len == 10 ? "T00:00:00Z" : "");
+    if (!time_parse(whole, &t))
         return err_set(err, ERR_INVALID, "%s: expected a day such as 2026-11-01", name);
     *out = calendar_day(t);
     return true;
@@ -159,24 +161,36 @@ static void write_row(struct json_writer *w, const struct usage_query *query,
     jw_object_end(w);
 }
 
+static bool read_place(struct admin_call *call, const struct page *page, size_t *skip,
+                       struct err *err)
+{
+    uint64_t before;
+
+    *skip = 0;
+    if (!page->after.len)
+        return true;
+    if (!u64_parse(page->after, &before) || before < FIRST_PLACE ||
+        before - FIRST_PLACE > PLACES_MAX)
+        return admin_fail(call, 400, "bad_cursor", err, "cursor: not one of this list");
+    *skip = (size_t)(before - FIRST_PLACE) + 1;
+    return true;
+}
+
 static bool show(struct admin_call *call, struct err *err)
 {
     struct usage_query query = {0};
     struct usage_row *rows;
-    uint64_t before = 0;
     struct page page;
     size_t count;
 
-    if (!read_query(call, &query, err) || !page_begin(call, &page, err))
+    if (!read_query(call, &query, err) || !page_begin(call, &page, err) ||
+        !read_place(call, &page, &query.skip, err))
         return false;
-    if (page.after.len && !u64_parse(page.after, &before))
-        return err_set(err, ERR_INVALID, "cursor: not one of this list");
-    query.skip = page.after.len ? (size_t)before + 1 - 1000000000 : 0;
     query.most = page.limit + 1;
     if (!usage_read(call->house->accounts, &query, call->arena, &rows, &count, err))
         return false;
-    for (size_t i = 0; i < count && !page_is_full(&page); i++) /* places that sort as texts */
-        if (page_wants(&page, arena_fmt(call->arena, "%zu", 1000000000 + query.skip + i)))
+    for (size_t i = 0; i < count && !page_is_full(&page); i++)
+        if (page_wants(&page, arena_fmt(call->arena, "%zu", FIRST_PLACE + query.skip + i)))
             write_row(&call->reply, &query, &rows[i]);
     page_end(call, &page);
     return true;
