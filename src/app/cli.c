@@ -324,6 +324,32 @@ static bool check_option(const struct cli_option *option, const char *value, str
     return false;
 }
 
+static struct str field_of(const struct cli_option *option)
+{
+    struct str field = str_from(option->field);
+
+    return str_slice(field, 0, str_find_char(field, '='));
+}
+
+/* Which of two would win is nothing to guess. Rows may be several. */
+static bool says_it_once(const struct cli *cli, int at, struct err *err)
+{
+    const struct cli_option *option = cli->given[at].option;
+
+    for (int i = 0; i < at; i++) {
+        const struct cli_option *before = cli->given[i].option;
+
+        if (before == option && option->kind != CLI_ROW &&
+            (option->field || option->kind != CLI_SWITCH))
+            return err_set(err, ERR_INVALID, "%s is given twice", option->name);
+        if (before != option && option->field && before->field &&
+            str_eq(field_of(before), field_of(option)))
+            return err_set(err, ERR_INVALID, "%s and %s say the same: give one of them",
+                           before->name, option->name);
+    }
+    return true;
+}
+
 /* An option that does nothing must not look like one that does. */
 static bool check_options(struct cli *cli, struct err *err)
 {
@@ -337,7 +363,7 @@ static bool check_options(struct cli *cli, struct err *err)
             return err_set(err, ERR_INVALID, "`weir %s` has no option " STR_FMT,
                            cli->command->words, STR_ARG(name));
         cli->given[i].option = own;
-        if (!check_option(own, cli->given[i].value, err))
+        if (!check_option(own, cli->given[i].value, err) || !says_it_once(cli, i, err))
             return false;
     }
     return true;

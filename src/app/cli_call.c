@@ -434,6 +434,8 @@ static void put_option(const struct cli_option *option, const char *value, struc
 {
     struct str field = str_from(option->field);
     size_t equals = str_find_char(field, '=');
+    usd_micro usd = 0;
+    uint64_t n = 0;
 
     jw_key_str(w, str_slice(field, 0, equals));
     switch (option->kind) {
@@ -446,8 +448,14 @@ static void put_option(const struct cli_option *option, const char *value, struc
         break;
     case CLI_TEXT: jw_cstr(w, value); break;
     case CLI_LIST: put_list(str_from(value), w); break;
-    case CLI_COUNT:
-    case CLI_USD: jw_raw(w, str_from(value)); break;
+    case CLI_COUNT: /* "010" is ten, and no number of JSON */
+        (void)!u64_parse(str_from(value), &n);
+        jw_u64(w, n);
+        break;
+    case CLI_USD:
+        (void)!usd_parse(str_from(value), &usd);
+        jw_usd(w, usd);
+        break;
     case CLI_ROW:
     case CLI_FILE: break; /* cli_put_rows() */
     }
