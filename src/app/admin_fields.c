@@ -307,8 +307,7 @@ bool time_parse(struct str s, wall_ms *out)
     int64_t ms = 0, unit = 100;
     size_t at = 19;
 
-    if (s.len < 20 || year < 0 || month < 1 || month > 12 || day < 1 ||
-        day > days_of_month(year, month) || hour < 0 || minute < 0 || second < 0)
+    if (!schema_is_time(s) || month < 1 || day < 1 || day > days_of_month(year, month))
         return false;
     if (s.ptr[at] == '.')
         for (at++; at < s.len && s.ptr[at] >= '0' && s.ptr[at] <= '9'; at++, unit /= 10)

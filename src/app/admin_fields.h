@@ -58,7 +58,7 @@ void reply_usd(struct json_writer *w, const char *name, usd_micro n);
 void reply_bool(struct json_writer *w, const char *name, bool b);
 void reply_time(struct json_writer *w, const char *name, wall_ms t); /* 0: null */
 
-/* RFC 3339 to milliseconds; the caller has checked the shape. False for 31 February and the like. */
+/* RFC 3339 to milliseconds. False for other shapes, and for 31 February and the like. */
 bool time_parse(struct str text, wall_ms *out) MUST_CHECK;
 
 #endif

@@ -47,7 +47,7 @@ static int digits(struct str s, size_t from, size_t count)
 }
 
 /* RFC 3339, section 5.6, with the ranges of its section 5.7 except for leap seconds and months' ends. */
-static bool is_time(struct str s)
+bool schema_is_time(struct str s)
 {
     static const struct {
         uint8_t at, count;
@@ -132,7 +132,7 @@ static bool string_fits(const struct schema_field *f, const struct json *j, json
     if (f->type == FIELD_CHOICE)
         return choice_fits(f, s, where, faults);
     if (f->type == FIELD_TIME)
-        return is_time(s) ||
+        return schema_is_time(s) ||
                fault(faults, where, "expected a time such as 2026-01-31T12:00:00Z", STR_NONE);
     return text_fits(f, s, where, faults);
 }
@@ -262,7 +262,7 @@ bool schema_check_text(const struct schema_field *f, struct str value, struct sc
     case FIELD_PROSE: return text_fits(f, value, where, faults);
     case FIELD_CHOICE: return choice_fits(f, value, where, faults);
     case FIELD_TIME:
-        return is_time(value) ||
+        return schema_is_time(value) ||
                fault(faults, where, "expected a time such as 2026-01-31T12:00:00Z", STR_NONE);
     case FIELD_COUNT: whole = i64_parse(value, &n); return count_fits(f, whole, n, where, faults);
     case FIELD_NUMBER:

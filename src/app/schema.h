@@ -60,6 +60,7 @@ bool schema_check(const struct schema *schema, const struct json *j, json_ref v,
 /* The same for a value that came as text, as parameters of a query do. */
 bool schema_check_text(const struct schema_field *field, struct str value,
                        struct schema_faults *faults) MUST_CHECK;
+bool schema_is_time(struct str text); /* in the shape of RFC 3339 */
 
 /* JSON Schema 2020-12: of the object, with references to "#/components/schemas/NAME"; of one field. */
 void schema_write(const struct schema *schema, struct json_writer *w);
