@@ -119,6 +119,9 @@ void cli_disarm(char *text, size_t len);
 /* A string of a reply, so; STR_NONE: it is none, or memory is gone. */
 struct str cli_string(struct cli *cli, const struct json *j, json_ref v);
 void cli_print_json(const struct json *j);
+/* A text that others wrote, where the line is ours: line ends and tabs as blanks. Printed as it stands, it could make
+ * rows of its own. */
+void cli_print_line(struct str text);
 bool cli_print_buf(struct buf *b, struct err *err) MUST_CHECK; /* with a line end */
 
 #define CLI_LABEL_OPTIONS                                                                      \

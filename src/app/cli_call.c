@@ -266,13 +266,20 @@ static void measure(struct cli *cli, const struct listing *all, const char *cons
     }
 }
 
+void cli_print_line(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        putchar(text.ptr[i] == '\n' || text.ptr[i] == '\t' ? ' ' : text.ptr[i]);
+}
+
 static void print_cell(struct str text, size_t width, bool last)
 {
     if (text.len == 0)
         text = STR("-");
     size_t shown = utf8_count(text);
 
-    printf(STR_FMT "%*s", STR_ARG(text), last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");
+    cli_print_line(text);
+    printf("%*s", last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");
 }
 
 static void print_table(struct cli *cli, const struct listing *all, const char *const *columns)
@@ -527,11 +534,13 @@ static void print_object(struct cli *cli, const struct json *j, json_ref object)
 
         printf("%s" STR_FMT "=", before, STR_ARG(json_key_raw(j, m)));
         if (json_kind(j, m) != JSON_ARRAY) {
-            printf(STR_FMT, STR_ARG(text_of(cli, j, m)));
+            cli_print_line(text_of(cli, j, m));
             continue;
         }
-        for (json_ref v = json_first(j, m); v; v = json_next(j, v), comma = ",")
-            printf("%s" STR_FMT, comma, STR_ARG(text_of(cli, j, v)));
+        for (json_ref v = json_first(j, m); v; v = json_next(j, v), comma = ",") {
+            printf("%s", comma);
+            cli_print_line(text_of(cli, j, v));
+        }
     }
     printf("\n");
 }
@@ -563,8 +572,10 @@ static void print_member(struct cli *cli, const struct json *j, json_ref m, size
         print_label(json_key_raw(j, m), width);
         if (json_kind(j, m) == JSON_OBJECT)
             print_object(cli, j, m);
-        else
-            printf(STR_FMT "\n", STR_ARG(text_of(cli, j, m)));
+        else {
+            cli_print_line(text_of(cli, j, m));
+            printf("\n");
+        }
     }
 }
 

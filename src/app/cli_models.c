@@ -107,10 +107,12 @@ static SUSPENDS bool print_test(struct cli *cli, struct err *err)
         return true;
     }
     root = json_root(j);
-    for (json_ref t = json_first(j, json_get(j, root, STR("trials"))); t; t = json_next(j, t))
-        printf("%-16.*s %-8.*s $" STR_FMT "  " STR_FMT "\n",
-               STR_ARG(cli_text(cli, j, t, "ability")), STR_ARG(cli_text(cli, j, t, "works")),
-               STR_ARG(cli_text(cli, j, t, "cost_usd")), STR_ARG(cli_text(cli, j, t, "detail")));
+    for (json_ref t = json_first(j, json_get(j, root, STR("trials"))); t; t = json_next(j, t)) {
+        printf("%-16.*s %-8.*s $" STR_FMT "  ", STR_ARG(cli_text(cli, j, t, "ability")),
+               STR_ARG(cli_text(cli, j, t, "works")), STR_ARG(cli_text(cli, j, t, "cost_usd")));
+        cli_print_line(cli_text(cli, j, t, "detail"));
+        printf("\n");
+    }
     struct str window = cli_text(cli, j, root, "window_reported");
     if (!str_eq(window, STR("0")))
         printf("window as its provider reports it: " STR_FMT " tokens\n", STR_ARG(window));

@@ -11,8 +11,11 @@ static void line(struct cli *cli, const struct json *j, const char *label, const
 {
     struct str text = member(cli, j, key);
 
-    if (text.len > 0)
-        printf("  %-12s " STR_FMT "%s\n", label, STR_ARG(text), unit);
+    if (text.len == 0)
+        return;
+    printf("  %-12s ", label);
+    cli_print_line(text);
+    printf("%s\n", unit);
 }
 
 static void print_step(struct cli *cli, const struct json *j, json_ref step)
@@ -24,9 +27,10 @@ static void print_step(struct cli *cli, const struct json *j, json_ref step)
 
     if (!json_i64(j, json_get(j, step, STR("depth")), &depth))
         depth = 0;
-    printf("%10.*s %10.*s  %*s%s" STR_FMT "%s" STR_FMT "\n", STR_ARG(at), STR_ARG(ms),
-           (int)(2 * depth), "", str_eq(kind, STR("event")) ? "* " : "", STR_ARG(name),
-           notes.len ? "  " : "", STR_ARG(notes));
+    printf("%10.*s %10.*s  %*s%s" STR_FMT "%s", STR_ARG(at), STR_ARG(ms), (int)(2 * depth), "",
+           str_eq(kind, STR("event")) ? "* " : "", STR_ARG(name), notes.len ? "  " : "");
+    cli_print_line(notes);
+    printf("\n");
 }
 
 static void print_trace(struct cli *cli, const struct json *j)
