@@ -344,14 +344,40 @@ static bool verify(struct cli *cli, const char *file, struct err *err)
     return true;
 }
 
+/* What would be passed over: who says it means something else than what would be done. */
+static bool options_fit(const struct cli *cli, struct err *err)
+{
+    static const struct {
+        const char *name;
+        bool person, document, receipt; /* it is for */
+    } fits[] = {
+        {"--tenant", true, false, false},  {"--base", false, true, false},
+        {"--compact", false, true, false}, {"--dry-run", true, true, false},
+        {"--receipt", true, true, false},  {"--person", true, true, false},
+    };
+    bool receipt = cli_given(cli, "--verify"), person = cli_given(cli, "--person");
+
+    for (size_t i = 0; i < ARRAY_LEN(fits); i++)
+        if (cli_given(cli, fits[i].name) && !(receipt  ? fits[i].receipt
+                                              : person ? fits[i].person
+                                                       : fits[i].document))
+            return err_set(err, ERR_INVALID, "%s does not go %s", fits[i].name,
+                           receipt  ? "with --verify"
+                           : person ? "with --person"
+                                    : "without --person");
+    return true;
+}
+
 static bool cli_forget(struct cli *cli, struct err *err)
 {
     const char *receipt = cli_option(cli, "--verify");
 
-    if (receipt && cli->word_count == 0)
-        return verify(cli, receipt, err);
-    if (receipt || cli->word_count != 1)
+    if ((receipt != NULL) == (cli->word_count == 1))
         return err_set(err, ERR_INVALID, "name what to forget, or a receipt with --verify");
+    if (!options_fit(cli, err))
+        return false;
+    if (receipt)
+        return verify(cli, receipt, err);
     return cli_with_weir(cli, order, err);
 }
 
