@@ -166,8 +166,8 @@ static SUSPENDS const struct model *model_of(struct admin_call *call, const stru
                                              const struct asking *asking, struct str *id,
                                              struct err *err)
 {
-    const struct model *model =
-        catalogue_find(config->catalogue, call->house->settings->knowledge.model);
+    /* Of the snapshot: settings are loop 0's, and may be others by now. */
+    const struct model *model = catalogue_find(config->catalogue, config->answerers[0].model);
     struct base *base CLEANUP(base_release) = NULL;
     struct base_info info;
 

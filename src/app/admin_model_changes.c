@@ -223,6 +223,7 @@ static bool read_facts(struct admin_call *call, struct kept_model *row, struct e
 
 /* ---- what must hold ---- */
 
+/* While the catalogue is held, as with all that looks into the settings. */
 static bool is_house_model(const struct house *house, struct str name)
 {
     return str_eq(name, house->settings->knowledge.model);
@@ -316,12 +317,12 @@ static bool begin_known(struct admin_call *call, struct model_change *change, st
 {
     struct str name = call->values[0];
 
+    if (!model_change_begin(call->house, call->arena, name, change, err))
+        return false;
     if (is_house_model(call->house, name))
         return admin_fail(call, 409, "conflict", err,
                           "model \"" STR_FMT "\" is Weir itself: see the setting knowledge.model",
                           STR_ARG(name));
-    if (!model_change_begin(call->house, call->arena, name, change, err))
-        return false;
     return change->in_settings || (change->is_kept && change->row.added) ||
            err_set(err, ERR_NOT_FOUND, "no model is called \"" STR_FMT "\"",
                    STR_ARG(str_slice(name, 0, 100)));
