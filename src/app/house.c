@@ -45,6 +45,10 @@ static bool publish(struct house *house, const struct settings *settings, struct
     if (!kept_models_read(house->store, arena, &kept, err) ||
         !house_make(house, settings, &kept, &made, err))
         return false;
+    if (!bases_rename(house->bases, settings->knowledge.model, err)) {
+        house_unmake(made);
+        return false;
+    }
     house_put(house, made);
     log_set_level((enum log_level)settings->log.level);
     return true;

@@ -32,7 +32,7 @@ bool base_name_check(const struct bases *bases, struct str name, struct err *err
                        "\"-\", %u at most",
                        BASE_NAME_MAX);
     if (str_starts(name, STR("vs_")) || str_eq(name, BASE_DEFAULT) ||
-        str_eq(name, bases->options.alias))
+        str_eq(name, *atomic_load(&bases->alias)))
         return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is a name of Weir's own", STR_ARG(name));
     return true;
 }
@@ -227,19 +227,37 @@ static bool find_all(struct bases *bases, struct err *err)
     return true;
 }
 
+bool bases_rename(struct bases *bases, struct str alias, struct err *err)
+{
+    const struct str *now = atomic_load(&bases->alias);
+
+    if (now && str_eq(*now, alias))
+        return true;
+    mutex_lock(&bases->mutex);
+    struct str *fresh = arena_alloc(bases->arena, sizeof *fresh);
+    if (fresh)
+        *fresh = arena_str(bases->arena, alias);
+    bool ok = fresh && fresh->ptr;
+    if (ok)
+        atomic_store(&bases->alias, fresh);
+    mutex_unlock(&bases->mutex);
+    return ok || err_arena(err, bases->arena);
+}
+
 static bool fill(struct bases *bases, const struct bases_options *options, struct err *err)
 {
     struct str dir = arena_fmt(bases->arena, "%s/" BASES_DIR, options->each.dir);
 
     bases->options = *options;
     bases->options.bases_max = options->bases_max ? options->bases_max : BASES_DEFAULT;
-    bases->options.alias = arena_str(bases->arena, options->alias);
+    bases->options.alias = STR_NONE;
     bases->options.each.dir = arena_str(bases->arena, str_from(options->each.dir)).ptr;
     bases->dir = dir.ptr;
     bases->at = arena_array(bases->arena, (size_t)bases->options.bases_max + 1, sizeof *bases->at);
-    if (!bases->at || !bases->dir || !bases->options.each.dir || !bases->options.alias.ptr)
+    if (!bases->at || !bases->dir || !bases->options.each.dir)
         return err_arena(err, bases->arena);
-    return readers_open(bases->arena, &options->each.readers, &bases->readers, err);
+    return bases_rename(bases, options->alias, err) &&
+           readers_open(bases->arena, &options->each.readers, &bases->readers, err);
 }
 
 bool bases_open(const struct bases_options *options, struct bases **out, struct err *damage,
@@ -336,7 +354,7 @@ static struct base *find(struct bases *bases, struct str name, const struct prin
 {
     struct base *shared = NULL, *other = NULL;
 
-    if (str_eq(name, BASE_DEFAULT) || str_eq(name, bases->options.alias))
+    if (str_eq(name, BASE_DEFAULT) || str_eq(name, *atomic_load(&bases->alias)))
         return bases->at[0];
     for (size_t i = 1; i < bases->count; i++) {
         struct base *base = bases->at[i];
@@ -372,7 +390,8 @@ static bool has_name(const struct bases *bases, struct str name, struct str tena
 
 struct str bases_model_name(const struct bases *bases, struct arena *arena, struct str name)
 {
-    return arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(bases->options.alias), STR_ARG(name));
+    return arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(*atomic_load(&bases->alias)),
+                     STR_ARG(name));
 }
 
 bool bases_has_name(struct bases *bases, struct str name, struct str tenant)

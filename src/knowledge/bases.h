@@ -36,6 +36,8 @@ struct bases_options {
 bool bases_open(const struct bases_options *options, struct bases **out, struct err *damage,
                 struct err *err) MUST_CHECK;
 void bases_close(struct bases **bases);
+/* The default base's other name, from now on. One at a time. */
+bool bases_rename(struct bases *bases, struct str alias, struct err *err) MUST_CHECK;
 
 /* How long a base is there. */
 struct base_life {

@@ -36,6 +36,8 @@ struct bases {
     struct arena *arena;
     struct mutex mutex; /* never held across a suspension or a file */
     struct bases_options options;
+    _Atomic(const struct str *)
+        alias; /* those of before stay in the arena: who reads has one of them */
     struct readers *readers;
     struct analysers analysers;
     const char *dir; /* <data>/bases */

@@ -26,7 +26,7 @@ bool base_may_be_asked(struct base *base, const struct principal *who, struct er
         return true;
     buf_init_fixed(&name, memory, sizeof memory);
     mutex_lock(&bases->mutex);
-    buf_str(&name, bases->options.alias);
+    buf_str(&name, *atomic_load(&bases->alias));
     buf_char(&name, '/');
     buf_str(&name, base->facts->info.name);
     mutex_unlock(&bases->mutex);
