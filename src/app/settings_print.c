@@ -151,27 +151,36 @@ static const struct setting_origin *origin_of(const struct settings *s, struct s
     return NULL;
 }
 
+static bool is_text(const struct setting *row)
+{
+    return row->type == SET_TEXT || row->type == SET_NAME || row->type == SET_ADDRESS ||
+           row->type == SET_URL || row->type == SET_WORDS || row->type == SET_PATH;
+}
+
 static void show_row(const struct settings *s, const struct setting *row, const void *base,
                      struct str path, struct json_writer *w, struct buf *out)
 {
-    char text[1024];
-    struct buf value;
+    char text[100]; /* of what is no text; a text may be as long as a list of addresses */
+    struct buf b;
     const struct setting_origin *origin = origin_of(s, path);
+    struct str value;
 
-    buf_init_fixed(&value, text, sizeof text);
+    buf_init_fixed(&b, text, sizeof text);
     if (row->type == SET_SECRET && origin)
-        buf_str(&value, origin->shown);
+        value = origin->shown;
+    else if (is_text(row))
+        value = *(const struct str *)(const void *)((const char *)base + row->offset);
     else
-        setting_print(row, base, &value);
+        setting_print(row, base, &b), value = buf_view(&b);
     struct str source = origin ? origin->source : STR("default");
     if (w) {
         jw_key_str(w, path);
         jw_object(w);
-        jw_key(w, "value"), jw_str(w, buf_view(&value));
+        jw_key(w, "value"), jw_str(w, value);
         jw_key(w, "source"), jw_str(w, source);
         jw_object_end(w);
     } else {
-        buf_fmt(out, "%-34.*s %-26.*s # " STR_FMT "\n", STR_ARG(path), STR_ARG(buf_view(&value)),
+        buf_fmt(out, "%-34.*s %-26.*s # " STR_FMT "\n", STR_ARG(path), STR_ARG(value),
                 STR_ARG(source));
     }
 }

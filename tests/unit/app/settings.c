@@ -323,6 +323,29 @@ TEST(the_environment_comes_over_the_file)
     settings_problems_free(&p);
 }
 
+TEST(a_long_value_is_shown_whole)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+    struct buf text, out;
+
+    buf_init(&text, arena, MIB);
+    buf_str(&text, STR("sources: [{name: s, kind: web, location: ["));
+    for (int i = 0; i < 100; i++)
+        buf_fmt(&text, "\"https://docs.example.com/page-%d\", ", i);
+    buf_str(&text, STR("\"https://docs.example.com/the-last\"]}]\n"));
+    REQUIRE(settings_read_text(buf_view(&text), "weir.yaml", NULL, &p, &s), STR_FMT,
+            STR_ARG(p.count ? p.at[0] : STR("")));
+    for (int json = 0; json < 2; json++) {
+        buf_init(&out, arena, MIB);
+        settings_show(s, json, &out);
+        EXPECT(str_find(buf_view(&out), STR("the-last")) < out.len, "json %d", json);
+    }
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
 TEST(defaults_alone_are_good)
 {
     struct settings_problems p = {0};
