@@ -14,7 +14,7 @@
 struct slot {
     struct house *house;
     size_t index;
-    mono_ns due;
+    mono_ns asked; /* last; 0: never. When it is due the settings of now say */
     bool busy;
 };
 
@@ -68,11 +68,12 @@ static bool start_due(struct scope *scope, struct slot slots[PROVIDERS_MAX], str
         dur_ns interval = config->catalogue->providers[i].probe_interval;
 
         any |= interval > 0;
-        if (interval <= 0 || slots[i].busy || fiber_now() < slots[i].due)
+        if (interval <= 0 || slots[i].busy ||
+            (slots[i].asked && fiber_now() < slots[i].asked + interval))
             continue;
         slots[i].house = house;
         slots[i].index = i;
-        slots[i].due = fiber_now() + interval;
+        slots[i].asked = fiber_now();
         slots[i].busy = scope_spawn(scope, probe, &slots[i], &err);
     }
     return any;
