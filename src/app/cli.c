@@ -363,6 +363,10 @@ static bool check_options(struct cli *cli, struct err *err)
             return err_set(err, ERR_INVALID, "`weir %s` has no option " STR_FMT,
                            cli->command->words, STR_ARG(name));
         cli->given[i].option = own;
+        if (cli->command->here && str_eq(name, STR("--url")))
+            return err_set(err, ERR_INVALID,
+                           "`weir %s` goes by files of this machine: it has no --url",
+                           cli->command->words);
         if (!check_option(own, cli->given[i].value, err) || !says_it_once(cli, i, err))
             return false;
     }

@@ -52,6 +52,8 @@ struct cli_command {
     const char *const *columns; /* of a list, NULL-ended; else NULL */
     const char *done;           /* said when it is done: "{id} revoked"; NULL: all of the reply */
     bool begins; /* may be done before any Weir was started here: the data directory is made */
+    bool
+        here; /* by files of this machine: of a Weir elsewhere it says nothing, so --url is refused */
 };
 struct cli_part {
     const char *title; /* over its commands in `weir help` */

@@ -559,16 +559,16 @@ static const struct cli_command commands[] = {
     {"audit tail [DIR]", "show the newest records of the audit log",
      "As they stand: `audit verify` proves them.\n"
      "  weir audit tail --lines 20 --follow\n",
-     tail_options, audit_tail, NULL, NULL, NULL, NULL, NULL},
+     tail_options, audit_tail, NULL, NULL, NULL, NULL, NULL, false, true},
     {"audit verify [DIR]", "prove that nobody changed the audit log",
      "From the files alone, also beside a running Weir.\n"
      "  weir audit verify /mnt/copy/audit --public-key audit.pub --checkpoint noted-in-march\n"
      "  weir audit verify --bundle proof.jsonl --public-key audit.pub\n",
-     verify_options, audit_check, NULL, NULL, NULL, NULL, NULL},
+     verify_options, audit_check, NULL, NULL, NULL, NULL, NULL, false, true},
     {"audit prove ID [DIR]", "prove a record to somebody who does not have the log",
      "ID is the number of a record or the x-request-id of a reply. Prints a bundle for\n"
      "`weir audit verify --bundle`, from the files alone.\n",
-     prove_options, audit_prove, NULL, NULL, NULL, NULL, NULL},
+     prove_options, audit_prove, NULL, NULL, NULL, NULL, NULL, false, true},
     {"audit query", "find records, the newest first",
      "  weir audit query --tenant acme --status-min 400 --from 2026-11-01T00:00:00Z\n",
      query_options, NULL, "GET", "/api/v1/audit/records", NULL, query_columns, NULL},
@@ -582,7 +582,7 @@ static const struct cli_command commands[] = {
      export_options, audit_export, "GET", "/api/v1/audit/export", NULL, NULL, NULL},
     {"audit key [DIR]", "show the public keys of the audit log, the newest first",
      "Keep them elsewhere: they are what others verify with.\n", NULL, audit_key, NULL, NULL, NULL,
-     NULL, NULL},
+     NULL, NULL, false, true},
     {"audit erase SUBJECT", "erase a subject: none of its sealed bodies can be opened any more",
      "  weir audit erase ann@example.com --tenant acme\n"
      "SUBJECT is a user's id as requests named it, or the pseudonym of a record (s_...).\n",

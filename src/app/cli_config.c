@@ -58,9 +58,11 @@ static bool config_dialects(struct cli *cli, struct err *err)
 
 static const struct cli_command commands[] = {
     {"config check", "every mistake with file, line, column and field",
-     "The exit status is 1 if there is one.\n", NULL, config_check, NULL, NULL, NULL, NULL, NULL},
+     "The exit status is 1 if there is one.\n", NULL, config_check, NULL, NULL, NULL, NULL, NULL,
+     false, true},
     {"config show", "what is in force and where each value comes from",
-     "Secrets are shown only by their source.\n", NULL, config_show, NULL, NULL, NULL, NULL, NULL},
+     "Secrets are shown only by their source.\n", NULL, config_show, NULL, NULL, NULL, NULL, NULL,
+     false, true},
     {"config schema", "JSON Schema of the settings, for editors", "", NULL, config_schema, NULL,
      NULL, NULL, NULL, NULL},
     {"config docs", "the page docs/configuration.md", "", NULL, config_docs, NULL, NULL, NULL, NULL,

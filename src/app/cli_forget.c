@@ -354,6 +354,7 @@ static bool options_fit(const struct cli *cli, struct err *err)
         {"--tenant", true, false, false},  {"--base", false, true, false},
         {"--compact", false, true, false}, {"--dry-run", true, true, false},
         {"--receipt", true, true, false},  {"--person", true, true, false},
+        {"--url", true, true, false},
     };
     bool receipt = cli_given(cli, "--verify"), person = cli_given(cli, "--person");
 

@@ -210,7 +210,7 @@ static const struct cli_command commands[] = {
      "makes keys and prints them once. SIGHUP reads the settings again, SIGTERM finishes what is "
      "in\n"
      "progress and stops.\n",
-     serve_options_table, cli_serve, NULL, NULL, NULL, NULL, NULL},
+     serve_options_table, cli_serve, NULL, NULL, NULL, NULL, NULL, false, true},
     {"ask QUESTION...", "ask a model, by default the documents",
      "  weir ask 'How many days of annual leave do employees get?'\n"
      "  weir ask --model gpt-4o-mini 'Write a haiku about rain'\n"
