@@ -72,8 +72,11 @@ bool schema_is_time(struct str s)
     struct str zone = str_slice(s, at, s.len);
     if (str_eq(zone, STR("Z")))
         return true;
-    return zone.len == 6 && (zone.ptr[0] == '+' || zone.ptr[0] == '-') && zone.ptr[3] == ':' &&
-           digits(zone, 1, 2) >= 0 && digits(zone, 4, 2) >= 0;
+    if (zone.len != 6 || (zone.ptr[0] != '+' && zone.ptr[0] != '-') || zone.ptr[3] != ':')
+        return false;
+    int hours = digits(zone, 1, 2), minutes = digits(zone, 4, 2);
+
+    return hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60;
 }
 
 static struct str length_wanted(const struct schema_field *f, struct arena *arena)
