@@ -412,6 +412,19 @@ static bool is_same(const struct setting *row, const void *a, const void *b)
     return true;
 }
 
+/* What there is no room for is told to be missing, and once. */
+static void tell(struct buf *out, const char *path)
+{
+    static const struct str more = {", ...", 5};
+
+    if (str_ends(buf_view(out), more))
+        return;
+    if (out->max - out->len < strlen(path) + 2 * more.len)
+        buf_str(out, more);
+    else
+        buf_fmt(out, "%s%s", out->len ? ", " : "", path);
+}
+
 static void tell_rows(const struct section *section, long item, const void *was, const void *is,
                       struct buf *out)
 {
@@ -423,7 +436,7 @@ static void tell_rows(const struct section *section, long item, const void *was,
         if (!row->restart || is_same(row, was, is))
             continue;
         setting_path(path, section, item, str_from(row->name));
-        buf_fmt(out, "%s%s", out->len ? ", " : "", path);
+        tell(out, path);
     }
 }
 
@@ -436,7 +449,7 @@ static void tell_list(const struct section *section, const struct settings *old,
 
     if (count != settings_items(new, section)) {
         if (section->rows[0].restart)
-            buf_fmt(out, "%s%s", out->len ? ", " : "", section->name);
+            tell(out, section->name);
         return;
     }
     for (size_t i = 0; i < count; i++)

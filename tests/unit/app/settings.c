@@ -403,6 +403,26 @@ static const struct {
     {"rows that are taken over", "", "providers: [{name: p, url: \"http://h/v1\"}]\n", ""},
 };
 
+TEST(more_changes_than_there_is_room_for_are_told_to_be_more)
+{
+    struct settings_problems p = {0};
+    struct settings *a = NULL, *b = NULL;
+    char text[40];
+    struct buf names;
+
+    REQUIRE(read("", NULL, &p, &a) &&
+            read("server: {listen: 127.0.0.1:2, loops: 3, fibers: 500, memory: 2GiB}\n"
+                 "data: {dir: other}\n",
+                 NULL, &p, &b));
+    buf_init_fixed(&names, text, sizeof text);
+    settings_need_restart(a, b, &names);
+    EXPECT(str_eq(buf_view(&names), STR("server.listen, server.loops, ...")), STR_FMT,
+           STR_ARG(buf_view(&names)));
+    settings_free(&a);
+    settings_free(&b);
+    settings_problems_free(&p);
+}
+
 TEST(a_change_that_waits_for_a_restart_is_told)
 {
     static const char *const environment[] = {"S=one", "T=other", NULL};
