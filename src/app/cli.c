@@ -373,13 +373,14 @@ static bool check_options(struct cli *cli, struct err *err)
     return true;
 }
 
+/* One that is empty is as good as none. */
 static const char *variable(char **environment, const char *name)
 {
     size_t len = strlen(name);
 
     for (; *environment; environment++)
         if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
-            return *environment + len + 1;
+            return (*environment)[len + 1] ? *environment + len + 1 : NULL;
     return NULL;
 }
 
