@@ -284,10 +284,7 @@ static bool write_part(struct bedrock_writing *k, const struct turn *t, const st
 {
     switch (p->kind) {
     case PART_TEXT:
-    case PART_REFUSAL:
-        if (!str_is_empty(str_trim(p->text))) /* blank texts are refused */
-            write_text(k, p->text);
-        return true;
+    case PART_REFUSAL: write_text(k, p->text); return true;
     case PART_REASONING: return write_reasoning(k, t, p, err);
     case PART_IMAGE:
     case PART_AUDIO:
@@ -317,9 +314,17 @@ static struct str cache_control_of(const struct part *part)
     return found;
 }
 
+/* Blank texts are refused, and so is a message of which nothing else is left. */
+static bool says_nothing(const struct part *p)
+{
+    return (p->kind == PART_TEXT || p->kind == PART_REFUSAL) && str_is_empty(str_trim(p->text));
+}
+
 static bool write_turn(struct bedrock_writing *k, const struct turn *t, struct err *err)
 {
     for (const struct part *p = t->parts; p; p = p->next) {
+        if (says_nothing(p))
+            continue;
         open_message(k, t->role == TURN_ASSISTANT ? STR("assistant") : STR("user"));
         k->has_calls = k->has_calls || p->kind == PART_TOOL_CALL || p->kind == PART_TOOL_RESULT;
         if (!write_part(k, t, p, err))

@@ -92,6 +92,13 @@ static const struct {
      "{\"tools\":[{\"toolSpec\":{"
      "\"name\":\"f\",\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}]}," CONFIG("") "}",
      0},
+    {"a turn that says nothing is no message", CLAUDE, &dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
+     "\"assistant\","
+     "\"content\":\" \"},{\"role\":\"user\",\"content\":\"Ho\"}]}",
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{\"text\":\"Ho\"}]}]"
+     "," CONFIG("") "}",
+     0},
     {"pictures and files", CLAUDE, &dialect_openai,
      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
      "\"image_url\":{\"url\":"
