@@ -11,7 +11,8 @@
 #define BLOCKS_MAX    4096      /* of one answer */
 #define CITATIONS_MAX (4 * MIB) /* of one block */
 
-enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_TOOL };
+/* BLOCK_CALLED: a tool, and no input yet. */
+enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_CALLED, BLOCK_TOOL };
 
 struct reading {
     struct usage usage;
@@ -200,17 +201,20 @@ static bool say_tool(struct message *e, int64_t index, json_ref tool, struct err
         return false;
     if (!said.id.len || !said.name.len)
         return err_set(err, ERR_UNAVAILABLE, "a toolUse without an id and a name");
-    return part_for(e, index, BLOCK_TOOL, &said.part, err) && take(e, &said, err);
+    return part_for(e, index, BLOCK_CALLED, &said.part, err) && take(e, &said, err);
 }
 
 static bool say_arguments(struct message *e, int64_t index, struct str text, struct err *err)
 {
     struct said said = {.kind = SAID_ARGUMENTS, .text = text};
 
-    if (index < 0 || index >= BLOCKS_MAX || e->own->kind_of[index] != BLOCK_TOOL)
+    if (index < 0 || index >= BLOCKS_MAX || e->own->kind_of[index] < BLOCK_CALLED)
         return err_set(err, ERR_UNAVAILABLE, "input of a toolUse that was not begun");
     said.part = e->own->part_of[index] - 1u;
-    return !text.len || take(e, &said, err);
+    if (!text.len)
+        return true;
+    e->own->kind_of[index] = BLOCK_TOOL;
+    return take(e, &said, err);
 }
 
 /* ---- citations: for the whole block that they stand in ---- */
@@ -465,6 +469,8 @@ static bool read_stop(struct message *e, int64_t index, struct err *err)
         return true;
     if (!say_citations(e, err))
         return false;
+    if (e->own->kind_of[index] == BLOCK_CALLED && !say_arguments(e, index, STR("{}"), err))
+        return false; /* one without input is called with an empty object */
     said.part = e->own->part_of[index] - 1u;
     return take(e, &said, err);
 }

@@ -323,6 +323,37 @@ TEST(bedrock_stream_at_every_cut)
     }
 }
 
+/* A call without input has no delta: its arguments are an empty object all the same. */
+TEST(bedrock_streams_calls_without_input)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got;
+    struct buf b;
+
+    buf_init(&b, arena, MIB);
+    event(&b, "messageStart", "{\"role\":\"assistant\"}");
+    for (int i = 0; i < 2; i++) {
+        event(&b, "contentBlockStart",
+              i ? "{\"start\":{\"toolUse\":{\"toolUseId\":\"u\",\"name\":\"f\"}},"
+                  "\"contentBlockIndex\":1}"
+                : "{\"start\":{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\"}},"
+                  "\"contentBlockIndex\":0}");
+        event(&b, "contentBlockDelta",
+              i ? "{\"delta\":{\"toolUse\":{\"input\":\"{}\"}},\"contentBlockIndex\":1}"
+                : "{\"delta\":{\"toolUse\":{\"input\":\"\"}},\"contentBlockIndex\":0}");
+        event(&b, "contentBlockStop",
+              i ? "{\"contentBlockIndex\":1}" : "{\"contentBlockIndex\":0}");
+    }
+    event(&b, "messageStop", "{\"stopReason\":\"tool_use\"}");
+    got = kit_answer(arena, &dialect_bedrock, &dialect_openai, true, buf_view(&b), 0, &err);
+    REQUIRE(got.ptr, "%s", err.text);
+    EXPECT(str_find(got, STR("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}")) < got.len,
+           STR_FMT, STR_ARG(got));
+    EXPECT(str_find(got, STR("{\"index\":1,\"function\":{\"arguments\":\"{}\"}}")) < got.len,
+           STR_FMT, STR_ARG(got));
+}
+
 TEST(bedrock_streams_that_fail)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
