@@ -170,15 +170,12 @@ static bool read_reasoning(struct gathering *g, json_ref block, const struct at 
            member_text(g->r, text, &(struct at){&in, "signature", 0}, &part->signature, err);
 }
 
-/* For what stands before it, as the house says it of a part. */
-static void read_cache_point(struct gathering *g, json_ref block)
+/* For what stands before it, as the house says it of a part or a tool. */
+static struct str cache_control_of(const struct json *j, json_ref block)
 {
-    json_ref point = member(g->r->json, block, "cachePoint");
-
-    if (g->last)
-        g->last->cache_control = member_is(g->r->json, point, "ttl", STR("1h"))
-                                     ? STR("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}")
-                                     : STR("{\"type\":\"ephemeral\"}");
+    return member_is(j, member(j, block, "cachePoint"), "ttl", STR("1h"))
+               ? STR("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}")
+               : STR("{\"type\":\"ephemeral\"}");
 }
 
 static bool read_block(struct gathering *g, json_ref block, const struct at *at, struct err *err)
@@ -209,7 +206,8 @@ static bool read_block(struct gathering *g, json_ref block, const struct at *at,
     if (member(j, block, "reasoningContent"))
         return read_reasoning(g, block, at, err);
     if (member(j, block, "cachePoint")) {
-        read_cache_point(g, block);
+        if (g->last)
+            g->last->cache_control = cache_control_of(j, block);
         return true;
     }
     part = add_part(g, PART_OTHER, err);
@@ -298,7 +296,7 @@ static bool read_tool(struct field_reader *r, struct tool ***end, struct tool **
 
     if (member(r->json, v, "cachePoint")) {
         if (*last)
-            (*last)->cache_control = STR("{\"type\":\"ephemeral\"}");
+            (*last)->cache_control = cache_control_of(r->json, v);
         return true;
     }
     *last = tool = member_tool(r, end, err);

@@ -266,6 +266,29 @@ TEST(bedrock_answers_that_fail)
     }
 }
 
+/* A point that lasts an hour may not stand behind one of five minutes at Anthropic: both must keep their times. */
+TEST(bedrock_cache_points_keep_their_time)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str got = kit_request(
+        arena, &dialect_bedrock, &dialect_anthropic,
+        "{\"system\":[{\"text\":\"S\"},{\"cachePoint\":{\"type\":\"default\",\"ttl\":\"1h\"}}]," HI
+        ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{}}}},"
+        "{\"cachePoint\":{\"type\":\"default\",\"ttl\":\"1h\"}}]},\"inferenceConfig\":{"
+        "\"maxTokens\":9}}",
+        &losses, &err);
+
+    REQUIRE(got.ptr, "%s", err.text);
+    kit_same_json(
+        arena, "points", got,
+        "{\"model\":\"remote-m\",\"max_tokens\":9,\"system\":[{\"type\":\"text\",\"text\":\"S\","
+        "\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],\"messages\":[{\"role\":"
+        "\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"}]}],\"tools\":[{\"name\":\"f\","
+        "\"input_schema\":{},\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}]}");
+}
+
 /* ---- streams ---- */
 
 static void event(struct buf *b, const char *type, const char *payload)
