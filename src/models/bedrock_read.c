@@ -46,6 +46,7 @@ static bool read_text_block(struct gathering *g, json_ref block, const struct at
 static bool read_media(struct gathering *g, json_ref block, const char *kind, enum part_kind as,
                        const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"format", "name", "source", NULL};
     const struct at in = {at, kind, 0};
     json_ref media = member(g->r->json, block, kind);
     json_ref source = member(g->r->json, media, "source");
@@ -53,7 +54,8 @@ static bool read_media(struct gathering *g, json_ref block, const char *kind, en
     struct part *part = add_part(g, as, err);
     struct str format = STR_NONE;
 
-    if (!part || !member_text(g->r, media, &(struct at){&in, "format", 0}, &format, err) ||
+    if (!part || !members_unknown(g->r, media, known, &part->extra, err) ||
+        !member_text(g->r, media, &(struct at){&in, "format", 0}, &format, err) ||
         !member_text(g->r, media, &(struct at){&in, "name", 0}, &part->file_name, err) ||
         !member_text(g->r, source, &(struct at){&in, "bytes", 0}, &part->data, err) ||
         !member_text(g->r, store, &(struct at){&in, "uri", 0}, &part->url, err))

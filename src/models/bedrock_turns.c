@@ -175,6 +175,8 @@ static bool write_media(struct bedrock_writing *k, const struct turn *t, const s
     bedrock_member(&k->w, "format", str_from(format->name));
     if (format->block[0] == 'd')
         write_document_name(k, p->file_name);
+    if (k->in->spoken == &dialect_bedrock)
+        members_write(&k->w, p->extra);
     jw_key(&k->w, "source");
     jw_object(&k->w);
     if (data.ptr) {

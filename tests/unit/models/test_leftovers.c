@@ -126,6 +126,10 @@ static const struct {
      CLAUDE("",
             CALLED(",\"caller\":{\"type\":\"code_execution_20260120\",\"tool_id\":\"" MARK "\"}",
                    "{\"type\":\"text\",\"text\":\"a\"}"))},
+    {"context of a document of Bedrock", &dialect_bedrock, "messages.0.content.0.context",
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"document\":{\"format\":\"pdf\",\"name\":"
+     "\"d\","
+     "\"source\":{\"bytes\":\"JVBERi0=\"},\"context\":\"" MARK "\"}}]}]}"},
     {"a search result of Bedrock", &dialect_bedrock, "messages.2.content.0",
      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]},{\"role\":\"assistant\","
      "\"content\":[{"
