@@ -180,6 +180,12 @@ static struct str cache_control_of(const struct json *j, json_ref block)
                : STR("{\"type\":\"ephemeral\"}");
 }
 
+/* A document whose text comes in pieces, which nobody else has: told as a whole. */
+static bool is_in_pieces(const struct json *j, json_ref block)
+{
+    return member(j, member(j, member(j, block, "document"), "source"), "content") != 0;
+}
+
 static bool read_block(struct gathering *g, json_ref block, const struct at *at, struct err *err)
 {
     static const struct {
@@ -197,7 +203,7 @@ static bool read_block(struct gathering *g, json_ref block, const struct at *at,
     if (member(j, block, "text"))
         return read_text_block(g, block, at, err);
     for (size_t i = 0; i < ARRAY_LEN(media); i++)
-        if (member(j, block, media[i].name))
+        if (member(j, block, media[i].name) && !is_in_pieces(j, block))
             return read_media(g, block, media[i].name, media[i].kind, at, err);
     if (member(j, block, "toolUse"))
         return read_call(g, block, at, err);

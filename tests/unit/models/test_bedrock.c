@@ -266,6 +266,23 @@ TEST(bedrock_answers_that_fail)
     }
 }
 
+/* A document may come as pieces of text: for Bedrock's own models, and read all the same. */
+TEST(bedrock_documents_in_pieces_are_read)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct outgoing out;
+    struct err err = {0};
+    static const char body[] = "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{"
+                               "\"document\":{\"name\":\"d\","
+                               "\"source\":{\"content\":[{\"text\":\"a\"},{\"text\":\"b\"}]}}}]}]}";
+    struct str got = write_to(arena, &dialect_bedrock, CLAUDE, body, &losses, &out, &err);
+
+    EXPECT(str_eq(got, str_from(body)), "%s: " STR_FMT, err.text, STR_ARG(got));
+    got = kit_request(arena, &dialect_bedrock, &dialect_openai, body, &losses, &err);
+    EXPECT(got.ptr && losses.count == 1, "%s: %u losses", err.text, losses.count);
+}
+
 /* A point that lasts an hour may not stand behind one of five minutes at Anthropic: both must keep their times. */
 TEST(bedrock_cache_points_keep_their_time)
 {
