@@ -1,6 +1,6 @@
 /* A client's body -> conversation. Members may be written camelCase or snake_case, as Google's own servers
  * take them. Calls without an id get one, and results without an id get that of the oldest open call of
- * their function: other dialects want ids. */
+ * their function, whether that came with an id or not: other dialects want ids. */
 #include "models/gemini_internal.h"
 
 #include "models/tools.h"
@@ -17,9 +17,10 @@ static json_ref either(const struct json *j, json_ref object, const char *camel,
 
 /* ---- contents ---- */
 
-struct open_call { /* made without an id, not answered yet */
+struct open_call {
     struct open_call *next;
     struct str id;
+    bool answered; /* by a result with its id */
 };
 
 struct open_calls { /* of one function, oldest first */
@@ -32,6 +33,7 @@ struct contents {
     struct turn *turn;   /* open one, or NULL */
     struct part **parts;
     struct table open; /* name -> struct open_calls */
+    struct table ids;  /* id, where the client said one -> struct open_call */
     unsigned calls;
     size_t at;      /* of the content, from 0 */
     size_t part_at; /* of the part inside it */
@@ -118,14 +120,16 @@ static bool open_call(struct contents *c, struct part *call, struct err *err)
     struct arena *arena = c->r->arena;
     struct open_call *open = arena_alloc(arena, sizeof *open);
     struct open_calls *queue = table_get(&c->open, call->name);
+    bool has_id = call->id.len > 0;
 
-    call->id = arena_fmt(arena, "call_weir_%u", c->calls++);
+    if (!has_id)
+        call->id = arena_fmt(arena, "call_weir_%u", c->calls++);
     if (!queue) {
         queue = arena_alloc(arena, sizeof *queue);
         if (!queue || !table_put(&c->open, call->name, queue, NULL))
             return err_arena(err, arena);
     }
-    if (!open || !call->id.ptr)
+    if (!open || !call->id.ptr || (has_id && !table_put(&c->ids, call->id, open, NULL)))
         return err_arena(err, arena);
     open->id = call->id;
     *(queue->first ? &queue->last->next : &queue->first) = open;
@@ -151,7 +155,7 @@ static bool read_call(struct contents *c, json_ref v, struct part **out, struct 
         return expected(c, ".functionCall.args", "an object", err);
     part->arguments = args ? json_raw(j, args) : STR("{}");
     c->r->to->prompt_bytes += part->arguments.len;
-    return part->id.len ? true : open_call(c, part, err);
+    return open_call(c, part, err);
 }
 
 /* {"output": "text"}, {"result": "text"} and {"error": "text"} are how a text is wrapped. */
@@ -202,11 +206,16 @@ static bool read_response_parts(struct contents *c, json_ref parts, struct part 
     return ok;
 }
 
-static void take_open_call(struct contents *c, struct part *result)
+static void answer_call(struct contents *c, struct part *result)
 {
+    struct open_call *named = result->id.len ? table_get(&c->ids, result->id) : NULL;
     struct open_calls *queue = table_get(&c->open, result->name);
 
-    if (!queue || !queue->first)
+    if (named)
+        named->answered = true;
+    while (queue && queue->first && queue->first->answered)
+        queue->first = queue->first->next;
+    if (result->id.len || !queue || !queue->first)
         return;
     result->id = queue->first->id;
     queue->first = queue->first->next;
@@ -228,8 +237,7 @@ static bool read_result(struct contents *c, json_ref v, struct part **out, struc
         return expected(c, ".functionResponse.name", "a string", err);
     if (response && json_kind(j, response) != JSON_OBJECT)
         return expected(c, ".functionResponse.response", "an object", err);
-    if (!part->id.len)
-        take_open_call(c, part);
+    answer_call(c, part);
     if (!part->id.len)
         return expected(c, ".functionResponse", "a functionCall of that name before it", err);
     return read_response(c, response, part, err) &&
@@ -365,6 +373,7 @@ bool gemini_read_contents(struct field_reader *r, json_ref value, struct err *er
     bool one = json_kind(r->json, value) == JSON_OBJECT;
 
     table_init(&c.open, r->arena, CALLS_MAX);
+    table_init(&c.ids, r->arena, CALLS_MAX);
     while (*c.turns)
         c.turns = &(*c.turns)->next;
     if (!one && (json_kind(r->json, value) != JSON_ARRAY || !json_first(r->json, value)))
@@ -385,6 +394,8 @@ bool gemini_read_system(struct field_reader *r, json_ref value, struct err *err)
     struct contents c = {.r = r, .turns = &first, .where = "systemInstruction"};
     struct turn *rest = r->to->turns;
 
+    table_init(&c.open, r->arena, CALLS_MAX);
+    table_init(&c.ids, r->arena, CALLS_MAX);
     if (json_kind(r->json, value) == JSON_STRING) {
         struct part *part;
 

@@ -228,6 +228,33 @@ TEST(gemini_client_at_openai)
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
 }
 
+/* Google's SDK sends the model's turn back as it came, with ids, and makes results by name alone. */
+TEST(gemini_results_by_name_find_calls_with_ids)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str got = kit_request(
+        arena, &dialect_gemini, &dialect_openai,
+        "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"}]},{\"role\":\"model\","
+        "\"parts\":[{\"functionCall\":{\"id\":\"a\",\"name\":\"f\",\"args\":{}}},"
+        "{\"functionCall\":{\"id\":\"b\",\"name\":\"f\",\"args\":{}}},"
+        "{\"functionCall\":{\"id\":\"c\",\"name\":\"f\",\"args\":{}}}]},"
+        "{\"role\":\"user\",\"parts\":["
+        "{\"functionResponse\":{\"id\":\"b\",\"name\":\"f\",\"response\":{\"output\":\"two\"}}},"
+        "{\"functionResponse\":{\"name\":\"f\",\"response\":{\"output\":\"one\"}}},"
+        "{\"functionResponse\":{\"name\":\"f\",\"response\":{\"output\":\"three\"}}}]}]}",
+        &losses, &err);
+    static const char *const results[] = {"\"tool_call_id\":\"b\",\"content\":\"two\"",
+                                          "\"tool_call_id\":\"a\",\"content\":\"one\"",
+                                          "\"tool_call_id\":\"c\",\"content\":\"three\""};
+
+    REQUIRE(got.ptr, "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(results); i++)
+        EXPECT(str_find(got, str_from(results[i])) < got.len, "%s: " STR_FMT, results[i],
+               STR_ARG(got));
+}
+
 static const struct {
     const char *name, *body, *want;
 } refusals[] = {
