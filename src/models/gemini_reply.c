@@ -27,7 +27,7 @@ struct choice {
     struct str signature; /* of the open text part */
     uint32_t text_part;
     bool text_open, text_is_thought;
-    struct str logprobs;  /* OpenAI's shape, raw */
+    struct buf logprobs;  /* of all pieces, OpenAI's shape, commas between */
     struct buf citations; /* citationSources, commas between */
     struct buf said; /* the text, to count in: places are bytes here and characters elsewhere */
 };
@@ -54,6 +54,7 @@ static bool init(struct said_writer *w, bool is_array, struct err *err)
         buf_init(&own->choices[i].text, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].citations, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].said, w->arena, COUNTED_MAX);
+        buf_init(&own->choices[i].logprobs, w->arena, REPLY_MAX);
     }
     buf_init(&own->vectors, w->arena, REPLY_MAX);
     w->own = own;
@@ -526,19 +527,40 @@ static void write_usage(struct json_writer *jw, const struct usage *u)
     jw_object_end(jw);
 }
 
+static bool add_logprobs(struct said_writer *w, const struct said *said, struct err *err)
+{
+    struct buf *all = &((struct writing *)w->own)->choices[said->choice].logprobs;
+    struct json *j = json_parse(w->arena, said->raw, err);
+    json_ref content;
+
+    if (!j)
+        return false;
+    content = json_get(j, json_root(j), STR("content"));
+    for (json_ref v = json_first(j, content); v; v = json_next(j, v)) {
+        if (all->len)
+            buf_char(all, ',');
+        buf_str(all, json_raw(j, v));
+    }
+    return buf_ok(all) || err_arena(err, w->arena);
+}
+
 /* OpenAI's shape -> logprobsResult. */
 static bool write_logprobs(struct said_writer *w, struct json_writer *jw, const struct choice *c,
                            struct err *err)
 {
+    struct str all;
     struct json *j;
     json_ref content;
 
     if (!c->logprobs.len)
         return true;
-    j = json_parse(w->arena, c->logprobs, err);
+    all = arena_fmt(w->arena, "[" STR_FMT "]", STR_ARG(buf_view(&c->logprobs)));
+    if (!all.ptr)
+        return err_arena(err, w->arena);
+    j = json_parse(w->arena, all, err);
     if (!j)
         return false;
-    content = json_get(j, json_root(j), STR("content"));
+    content = json_root(j);
     jw_key(jw, "logprobsResult");
     jw_object(jw);
     for (int top = 0; top < 2; top++) {
@@ -676,9 +698,7 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
     case SAID_TOOL: return begin_call(w, said, err);
     case SAID_ARGUMENTS: return add_arguments(w, said, err);
     case SAID_MEDIA: return put_media(w, said, out, err);
-    case SAID_LOGPROBS:
-        c->logprobs = arena_str(w->arena, said->raw);
-        return c->logprobs.ptr || err_arena(err, w->arena);
+    case SAID_LOGPROBS: return add_logprobs(w, said, err);
     case SAID_FINISH: return end_choice(w, said, out, err);
     case SAID_USAGE:
         own->usage = said->usage;

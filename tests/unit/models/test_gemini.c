@@ -508,6 +508,31 @@ TEST(gemini_client_gets_a_stream)
     EXPECT(json_count(j, json_root(j)) == 3);
 }
 
+/* A chat stream tells probabilities word by word; here they are told once, at the end. */
+TEST(gemini_client_gets_all_logprobs_of_a_stream)
+{
+    static const char bytes[] =
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":{"
+        "\"content\":[{\"token\":\"a\",\"logprob\":-1,\"bytes\":null,\"top_logprobs\":[{\"token\":"
+        "\"x\",\"logprob\":-3,\"bytes\":null}]}],\"refusal\":null},\"finish_reason\":null}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"b\"},\"logprobs\":{"
+        "\"content\":[{\"token\":\"b\",\"logprob\":-2,\"bytes\":null,\"top_logprobs\":[]}],"
+        "\"refusal\":null},\"finish_reason\":null}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}"
+        "\n\ndata: [DONE]\n\n";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got = kit_answer(arena, &dialect_openai, &dialect_gemini, true,
+                                (struct str){bytes, sizeof bytes - 1}, 0, &err);
+    const struct str want = STR(
+        "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"a\",\"logProbability\":-1},{"
+        "\"token\":\"b\",\"logProbability\":-2}],\"topCandidates\":[{\"candidates\":[{\"token\":"
+        "\"x\",\"logProbability\":-3}]},{\"candidates\":[]}]}");
+
+    REQUIRE(got.ptr, "%s", err.text);
+    EXPECT(str_find(got, want) < got.len, STR_FMT, STR_ARG(got));
+}
+
 /* ---- paths ---- */
 
 static const struct {
