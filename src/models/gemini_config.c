@@ -1,6 +1,7 @@
 /* A client's generationConfig, tools and toolConfig. */
 #include "models/gemini_internal.h"
 
+#include "models/members.h"
 #include "models/tools.h"
 
 static json_ref either(const struct json *j, json_ref object, const char *camel, const char *snake)
@@ -179,13 +180,16 @@ static struct tool *add_tool(struct declarations *d, struct err *err)
 
 static bool read_declaration(struct declarations *d, json_ref v, struct err *err)
 {
+    static const char *const known[] = {
+        "name", "description", "parameters", "parametersJsonSchema", "parameters_json_schema",
+        NULL};
     const struct json *j = d->r->json;
     json_ref schema = either(j, v, "parametersJsonSchema", "parameters_json_schema");
     json_ref subset = either(j, v, "parameters", "parameters");
     json_ref description = either(j, v, "description", "description");
     struct tool *tool = add_tool(d, err);
 
-    if (!tool)
+    if (!tool || !members_unknown(d->r, v, known, &tool->extra, err))
         return false;
     if (!json_str(j, json_get(j, v, STR("name")), d->r->arena, &tool->name) || !tool->name.len)
         return err_set(err, ERR_INVALID, "tools.%zu.functionDeclarations: expected a name for each",

@@ -302,6 +302,8 @@ static bool write_function(struct writing *k, const struct tool *tool, unsigned 
         jw_key(&k->w, "parametersJsonSchema");
         jw_raw(&k->w, schema);
     }
+    if (gemini_is_ours(k->in))
+        members_write(&k->w, tool->extra);
     jw_object_end(&k->w);
     return true;
 }

@@ -130,6 +130,9 @@ static const struct {
      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"document\":{\"format\":\"pdf\",\"name\":"
      "\"d\","
      "\"source\":{\"bytes\":\"JVBERi0=\"},\"context\":\"" MARK "\"}}]}]}"},
+    {"what a function of Google answers", &dialect_gemini, "tools.0.response",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
+     "\"name\":\"f\",\"response\":{\"type\":\"STRING\",\"description\":\"" MARK "\"}}]}]}"},
     {"a search result of Bedrock", &dialect_bedrock, "messages.2.content.0",
      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]},{\"role\":\"assistant\","
      "\"content\":[{"
