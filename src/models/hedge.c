@@ -126,12 +126,12 @@ static bool start_second(struct race *race, struct scope *scope)
     if (a->plan->log->count + 1 >= MAX_OF(a->plan->policy->attempts_max, 2u) ||
         choose_candidate(a, &arm->asking.who, &until, &none) != CHOSE)
         return false;
-    if (a->plan->afford && !a->plan->afford(a->plan->ctx, a->plan->held)) {
+    if (a->plan->afford && !a->plan->afford(a->plan->ctx, a->plan->held))
         let_go(race, arm);
-        a->tried[arm->asking.who.place].times--;
-        return false;
-    }
-    return start_arm(race, arm, scope, &none);
+    else if (start_arm(race, arm, scope, &none))
+        return true;
+    a->tried[arm->asking.who.place].times--; /* it was not asked: it may be later */
+    return false;
 }
 
 static SUSPENDS bool run_race(struct race *race, struct scope *scope, struct err *err)

@@ -1,4 +1,7 @@
 /* Two at once: when the second is asked, who wins, and what becomes of the other. */
+#include <string.h>
+
+#include "base/fault.h"
 #include "route_kit.h"
 #include "test.h"
 
@@ -182,6 +185,35 @@ ROUTE_TEST(without_money_for_two_there_is_one)
     kit.fakes[1].moves = quick;
     EXPECT(kit_ask(&kit, true) && str_eq(kit_text(&kit), STR("first")), "%s", kit.err.text);
     EXPECT(kit.fakes[1].requests == 0 && kit.log.count == 1 && kit.asked_for == 0);
+    kit_close(&kit);
+}
+
+/* Which could not be asked as there was no fiber for it, is asked when the first has failed. */
+static bool no_second_fiber(void *ctx, const char *point)
+{
+    const mono_ns *begun = ctx;
+    dur_ns past = fiber_self() ? fiber_now() - *begun : 0;
+
+    return past >= SECOND && past < 2 * SECOND && strcmp(point, "fiber.spawn") == 0;
+}
+
+ROUTE_TEST(a_second_that_could_not_be_started_is_asked_later)
+{
+    struct route_kit kit;
+    mono_ns begun = fiber_now();
+
+    open_hedged(&kit, 2, SECOND);
+    kit.policy.attempts_max = 2;
+    struct fake_move fails[3] = {WAIT(2000)};
+    fails[1] = refused(&kit, 500)[0];
+    fails[2] = (struct fake_move){FAKE_END, NULL, 0};
+    kit.fakes[0].moves = fails;
+    kit.fakes[1].moves = quick;
+    fault_decide(no_second_fiber, &begun);
+    EXPECT(kit_ask(&kit, true) && str_eq(kit_text(&kit), STR("quick")), "%s", kit.err.text);
+    fault_decide(NULL, NULL);
+    EXPECT(kit.fakes[0].requests == 1 && kit.fakes[1].requests == 1 && kit.log.count == 2, "%d, %d",
+           kit.fakes[0].requests, kit.fakes[1].requests);
     kit_close(&kit);
 }
 
