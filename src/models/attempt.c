@@ -327,10 +327,16 @@ static bool judge_answer(struct attempting *a, const struct asking *asking, cons
     return true;
 }
 
+/* It could not be told what is asked: nobody asked it. */
+static bool was_not_asked(const struct outcome *how)
+{
+    return how->end == ATTEMPT_REFUSED && !how->status && !how->why.is_ours;
+}
+
 static enum fared fared(const struct outcome *how)
 {
     if (how->end == ATTEMPT_LIMITED || how->end == ATTEMPT_LEFT || how->end == ATTEMPT_LOST ||
-        how->request_at_fault || how->too_long)
+        how->request_at_fault || how->too_long || was_not_asked(how))
         return FARED_NEITHER;
     return how->end == ATTEMPT_ANSWERED ? FARED_WELL : FARED_ILL;
 }

@@ -100,6 +100,25 @@ ROUTE_TEST(one_with_a_larger_window_is_asked)
     kit_close(&kit);
 }
 
+/* What a provider cannot be told was never asked of it: it has not failed. */
+ROUTE_TEST(what_a_provider_cannot_be_told_is_no_failure_of_it)
+{
+    struct route_kit kit;
+
+    kit_open(&kit, 1);
+    kit.client = &dialect_embeddings;
+    kit.prompts = "[\"a\"]";
+    kit.providers[0].dialect = &dialect_anthropic;
+    kit.policy.breaker_failures = 1;
+    kit.policy.breaker_time = 30 * SECOND;
+    for (int i = 0; i < 2; i++) {
+        EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_INVALID, "%s", kit.err.text);
+        EXPECT(kit_end(&kit, 0) == ATTEMPT_REFUSED && kit.fakes[0].requests == 0);
+    }
+    EXPECT(deployment_look(kit.models[0].deployment, fiber_now()).failed == 0);
+    kit_close(&kit);
+}
+
 /* ---- an answer that has something in it ---- */
 
 static const struct {
