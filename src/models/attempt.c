@@ -175,12 +175,25 @@ static bool says(struct str body, struct str words)
     return str_find(body, words) < body.len;
 }
 
+/* As OpenAI and vLLM say it, Anthropic in two ways, Gemini, Bedrock, llama.cpp. */
 static bool is_too_long(const struct refusal *why)
 {
-    return why->status == 400 && (str_eq(why->code, STR("context_length_exceeded")) ||
-                                  says(why->body, STR("context_length_exceeded")) ||
-                                  says(why->body, STR("maximum context length")) ||
-                                  says(why->body, STR("prompt is too long")));
+    static const char *const words[] = {
+        "context_length_exceeded",
+        "maximum context length",
+        "prompt is too long",
+        "exceed context limit",
+        "maximum number of tokens allowed",
+        "Input is too long for requested model",
+        "exceed_context_size_error",
+    };
+
+    if (why->status != 400)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (says(why->body, str_from(words[i])))
+            return true;
+    return str_eq(why->code, STR("context_length_exceeded"));
 }
 
 static void judge_status(int status, struct outcome *how)

@@ -100,6 +100,39 @@ ROUTE_TEST(one_with_a_larger_window_is_asked)
     kit_close(&kit);
 }
 
+/* As each house says that a prompt is too long for its window. */
+static const char *const too_long[] = {
+    "{\"error\":{\"message\":\"This model's maximum context length is 8192 tokens.\"}}",
+    "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too "
+    "long: "
+    "210000 tokens > 200000 maximum\"}}",
+    "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"input length "
+    "and "
+    "`max_tokens` exceed context limit: 199000 + 8192 > 200000\"}}",
+    "{\"error\":{\"code\":400,\"message\":\"The input token count (1048577) exceeds the maximum "
+    "number of "
+    "tokens allowed (1048576).\",\"status\":\"INVALID_ARGUMENT\"}}",
+    "{\"message\":\"Input is too long for requested model.\"}",
+    "{\"error\":{\"code\":400,\"message\":\"the request exceeds the available context "
+    "size\",\"type\":"
+    "\"exceed_context_size_error\"}}",
+};
+
+ROUTE_TEST(a_prompt_too_long_is_known_by_each_houses_words)
+{
+    for (size_t i = 0; i < ARRAY_LEN(too_long); i++) {
+        struct route_kit kit;
+
+        kit_open(&kit, 2);
+        kit.models[0].window = 1000, kit.models[1].window = 9000;
+        kit.fakes[0].moves = kit_reply(kit.arena, 400, "", too_long[i]);
+        kit.fakes[1].moves = kit_reply(kit.arena, 200, "", kit_answer);
+        EXPECT(kit_ask(&kit, false) && kit.fakes[1].requests == 1, "%s: %s", too_long[i],
+               kit.err.text);
+        kit_close(&kit);
+    }
+}
+
 /* What a provider cannot be told was never asked of it: it has not failed. */
 ROUTE_TEST(what_a_provider_cannot_be_told_is_no_failure_of_it)
 {
