@@ -571,11 +571,15 @@ SUSPENDS bool attempt_next(struct attempting *a, struct chosen *out, struct err 
             continue;
         }
         dur_ns wait = until ? until - fiber_now() : 0;
-        if (!until || a->plan->only_first || wait > a->plan->policy->retry_after_max ||
-            attempts_time_is_up(a, wait))
+        if (until && !a->plan->only_first && wait <= a->plan->policy->retry_after_max &&
+            !attempts_time_is_up(a, wait)) {
+            if (!fiber_sleep(MAX_OF(wait, MILLISECOND), err))
+                return false;
+            continue;
+        }
+        /* Who cannot be waited for keeps nobody from being asked again. */
+        if (!somebody_asked(a) || !pause_before_again(a, err))
             return say_nobody_free(a, until, err);
-        if (!fiber_sleep(MAX_OF(wait, MILLISECOND), err))
-            return false;
     }
 }
 

@@ -36,6 +36,7 @@ enum choice { CHOSE, NOBODY_LEFT, NOBODY_FREE };
 enum choice choose_candidate(struct attempting *a, struct chosen *out, mono_ns *until,
                              struct err *err) MUST_CHECK;
 bool somebody_again(const struct attempting *a); /* in another round */
+bool somebody_asked(const struct attempting *a); /* in this one, and may be in another */
 size_t candidate_count(const struct attempt_plan *plan);
 
 /* Stands in front of the answer's own functions; the answer itself stays where it is, so that its meter is

@@ -185,14 +185,25 @@ enum choice choose_candidate(struct attempting *a, struct chosen *out, mono_ns *
     return NOBODY_LEFT;
 }
 
-bool somebody_again(const struct attempting *a)
+/* Whom one may ask again, and who was asked more often than `times`. */
+static bool any_again(const struct attempting *a, int64_t times)
 {
     size_t place = 0;
 
     for (size_t g = 0; g < a->plan->group_count; g++)
         for (size_t i = 0; i < a->plan->groups[g].count; i++, place++)
-            if (!a->tried[place].never_again &&
+            if (!a->tried[place].never_again && a->tried[place].times > times &&
                 misfit_of(a, a->plan->groups[g].candidates[i].model) == FITS)
                 return true;
     return false;
+}
+
+bool somebody_again(const struct attempting *a)
+{
+    return any_again(a, -1);
+}
+
+bool somebody_asked(const struct attempting *a)
+{
+    return any_again(a, a->round);
 }

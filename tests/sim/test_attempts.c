@@ -358,6 +358,30 @@ ROUTE_TEST(a_breaker_opens_lets_one_try_and_closes)
     kit_close(&kit);
 }
 
+/* One that rests, or is full, keeps nobody else from being asked again. */
+ROUTE_TEST(who_failed_is_asked_again_beside_one_that_cannot_be)
+{
+    for (int full = 0; full < 2; full++) {
+        struct route_kit kit;
+        mono_ns until;
+
+        kit_open(&kit, 2);
+        kit.fakes[0].moves = kit_reply(kit.arena, 503, "", ERROR_BODY("oops"));
+        kit.models[1].in_flight_max = full;
+        if (full)
+            EXPECT(deployment_admit(kit.models[1].deployment, 0, fiber_now(), &until) == ADMITTED);
+        else
+            deployment_park(kit.models[1].deployment, fiber_now() + 60 * SECOND);
+        EXPECT(!kit_ask(&kit, false) && kit.plan.why.status == 503, "%s", kit.err.text);
+        EXPECT(kit.fakes[0].requests == 3 && kit.fakes[1].requests == 0, "%d times",
+               kit.fakes[0].requests);
+        if (full)
+            deployment_done(kit.models[1].deployment, FARED_NEITHER, &(struct breaker_rules){0},
+                            fiber_now());
+        kit_close(&kit);
+    }
+}
+
 ROUTE_TEST(one_that_is_full_is_passed_by)
 {
     struct route_kit kit;
