@@ -31,9 +31,13 @@ bool provider_answers(struct arena *arena, const struct provider *provider, uint
 {
     const struct upstream_question q = list_question(request_id);
     struct upstream u = {0};
+    struct err why = {0};
 
-    if (!upstream_ask(&u, arena, provider, &q, err))
-        return false;
+    if (!upstream_ask(&u, arena, provider, &q, &why)) {
+        if (!u.refused_us) /* else it is there, and refuses our key or our url */
+            *err = why;
+        return u.refused_us;
+    }
     int status = http_call_head(u.call)->status;
     upstream_end(&u, false);
     return status < 500 || status == 501 ||

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "fake_provider.h"
+#include "models/reported.h"
 #include "sys/clock.h"
 #include "test.h"
 
@@ -241,6 +242,32 @@ FIBER_TEST(provider_answers_are_bounded)
         {0}};
     r = ask_all(&t, ASK(""), chunked);
     EXPECT(!r.whole && r.err.code == ERR_UNAVAILABLE, "%s", r.err.text);
+    close_table(&t);
+}
+
+/* Who is only looked for is there when it answers, whatever it says of our key or our address. */
+FIBER_TEST(provider_that_answers_a_probe_is_there)
+{
+    static const struct {
+        int status;
+        bool there;
+    } probes[] = {{200, true}, {302, true}, {401, true},  {403, true}, {404, true},
+                  {407, true}, {501, true}, {500, false}, {503, false}};
+    struct table_of_one t;
+
+    open_table(&t);
+    for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
+        struct fake_move moves[] = {{FAKE_WRITE, NULL, 0}, {0}};
+        struct err err = {0};
+
+        moves[0].text = arena_fmt(t.arena, "HTTP/1.1 %d Whatever\r\nContent-Length: 0\r\n\r\n",
+                                  probes[i].status)
+                            .ptr;
+        t.fake.moves = moves;
+        EXPECT(provider_answers(t.arena, &t.provider, 7, &err) == probes[i].there, "%d: %s",
+               probes[i].status, err.text);
+        EXPECT((err.code == ERR_NONE) == probes[i].there, "%d", probes[i].status);
+    }
     close_table(&t);
 }
 
