@@ -264,6 +264,17 @@ static bool begin_server(struct event *e, json_ref block, const struct server_to
     return buf_ok(&e->own->asked) || broken("a server_tool_use of more than 256 KiB", err);
 }
 
+static void put_member(const struct event *e, struct json_writer *w, json_ref object,
+                       const char *key)
+{
+    json_ref v = json_get(e->j, object, str_from(key));
+
+    if (!v)
+        return;
+    jw_key(w, key);
+    jw_raw(w, json_raw(e->j, v));
+}
+
 static bool tell_found(struct event *e, json_ref content, struct said *said, struct err *err)
 {
     struct json_writer w;
@@ -275,10 +286,8 @@ static bool tell_found(struct event *e, json_ref content, struct said *said, str
     for (json_ref v = json_kind(e->j, content) == JSON_ARRAY ? json_first(e->j, content) : 0; v;
          v = json_next(e->j, v)) {
         jw_object(&w);
-        jw_key(&w, "url");
-        jw_raw(&w, json_raw(e->j, json_get(e->j, v, STR("url"))));
-        jw_key(&w, "title");
-        jw_raw(&w, json_raw(e->j, json_get(e->j, v, STR("title"))));
+        put_member(e, &w, v, "url");
+        put_member(e, &w, v, "title");
         jw_object_end(&w);
     }
     jw_array_end(&w);

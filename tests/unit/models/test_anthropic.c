@@ -476,6 +476,28 @@ TEST(anthropic_answers_out_of_order)
     }
 }
 
+/* What was found may have no title: the answer is one all the same. */
+TEST(anthropic_sources_without_a_title)
+{
+    static const char body[] =
+        "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"model\":\"x\",\"content\":[{"
+        "\"type\":"
+        "\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{\"query\":"
+        "\"q\"}},{"
+        "\"type\":\"web_search_tool_result\",\"tool_use_id\":\"srvtoolu_1\",\"content\":[{\"type\":"
+        "\"web_search_result\",\"url\":\"https://"
+        "x\"},{\"type\":\"web_search_result\",\"title\":\"T\"}]},{"
+        "\"type\":\"text\",\"text\":\"Hello\"}],\"stop_reason\":\"end_turn\"}";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got =
+        kit_answer(arena, &dialect_anthropic, &dialect_responses, false, str_from(body), 0, &err);
+
+    REQUIRE(got.ptr, "%s", err.text);
+    EXPECT(str_find(got, STR("Hello")) < got.len && str_find(got, STR("https://x")) < got.len,
+           STR_FMT, STR_ARG(got));
+}
+
 TEST(anthropic_error_inside_a_stream)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
