@@ -10,6 +10,7 @@
 #define REFUSAL_BYTES_MAX (256 * KIB)    /* of an error's body that is kept */
 #define PARK_MAX          (300 * SECOND) /* whatever a provider wants */
 #define PAUSE_LEAST       (10 * MILLISECOND)
+#define LOOK_AGAIN        (50 * MILLISECOND) /* at one whose probe is out */
 
 const char *attempt_end_name(enum attempt_end end)
 {
@@ -570,10 +571,10 @@ SUSPENDS bool attempt_next(struct attempting *a, struct chosen *out, struct err 
                 return false;
             continue;
         }
-        dur_ns wait = until ? until - fiber_now() : 0;
+        dur_ns wait = until > fiber_now() ? until - fiber_now() : LOOK_AGAIN;
         if (until && !a->plan->only_first && wait <= a->plan->policy->retry_after_max &&
             !attempts_time_is_up(a, wait)) {
-            if (!fiber_sleep(MAX_OF(wait, MILLISECOND), err))
+            if (!fiber_sleep(wait, err))
                 return false;
             continue;
         }

@@ -358,6 +358,36 @@ ROUTE_TEST(a_breaker_opens_lets_one_try_and_closes)
     kit_close(&kit);
 }
 
+static bool count_looks(void *ctx, const struct model *model)
+{
+    ((struct route_kit *)ctx)->asked_for++; /* the money's own count: nothing is held here */
+    return model != NULL;
+}
+
+/* Nobody knows when a probe is back: who waits for it looks again and again, but does not spin. */
+ROUTE_TEST(a_probe_that_is_out_is_waited_for_in_peace)
+{
+    const struct breaker_rules rules = {1, SECOND};
+    struct route_kit kit;
+    struct scope limit;
+    struct err err = {0};
+    mono_ns until;
+
+    kit_open(&kit, 1);
+    kit.may_ask = count_looks;
+    struct deployment *d = kit.models[0].deployment;
+    EXPECT(deployment_admit(d, 0, fiber_now(), &until) == ADMITTED);
+    deployment_done(d, FARED_ILL, &rules, fiber_now());
+    EXPECT(fiber_sleep(SECOND, &err));
+    EXPECT(deployment_admit(d, 0, fiber_now(), &until) == ADMITTED, "the probe");
+    scope_open(&limit, fiber_now() + 5 * SECOND);
+    EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_TIMEOUT, "%s", kit.err.text);
+    scope_close(&limit);
+    EXPECT(kit.asked_for >= 10 && kit.asked_for <= 200, "%" PRId64 " looks", kit.asked_for);
+    deployment_done(d, FARED_WELL, &rules, fiber_now());
+    kit_close(&kit);
+}
+
 /* One that rests, or is full, keeps nobody else from being asked again. */
 ROUTE_TEST(who_failed_is_asked_again_beside_one_that_cannot_be)
 {
