@@ -408,25 +408,27 @@ static bool read_tier(struct field_reader *r, json_ref v, struct err *err)
     return member_text(r, v, &(struct at){NULL, "type", 0}, &r->to->service_tier, err);
 }
 
-static bool add_extra(struct field_reader *r, json_ref v, struct err *err)
+static bool add_extra(struct field_reader *r, json_ref v, struct extra ***end, struct err *err)
 {
-    struct extra *extra = arena_alloc(r->arena, sizeof *extra), **end = &r->to->extras;
+    struct extra *extra = arena_alloc(r->arena, sizeof *extra);
 
     if (!extra)
         return err_arena(err, r->arena);
-    while (*end)
-        end = &(*end)->next;
+    while (**end)
+        *end = &(**end)->next;
     extra->name = arena_fmt(r->arena, "additionalModelRequestFields." STR_FMT,
                             STR_ARG(json_key_raw(r->json, v)));
     extra->raw = json_raw(r->json, v);
     extra->is_own = true;
-    *end = extra;
+    **end = extra;
     return extra->name.ptr || err_arena(err, r->arena);
 }
 
 /* Claude's thinking and the k likeliest have a meaning elsewhere too. */
 static bool read_additional(struct field_reader *r, json_ref v, struct err *err)
 {
+    struct extra **end = &r->to->extras;
+
     for (json_ref m = json_first(r->json, v); m; m = json_next(r->json, m)) {
         struct str name = json_key_raw(r->json, m);
 
@@ -439,7 +441,7 @@ static bool read_additional(struct field_reader *r, json_ref v, struct err *err)
             if (member_is(r->json, m, "type", STR("disabled")))
                 r->to->reasoning_budget = 0;
             (void)!json_i64(r->json, member(r->json, m, "budget_tokens"), &r->to->reasoning_budget);
-        } else if (!add_extra(r, m, err)) {
+        } else if (!add_extra(r, m, &end, err)) {
             return false;
         }
     }

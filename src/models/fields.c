@@ -108,22 +108,24 @@ static bool read_string(const struct field_reader *r, json_ref v, const struct f
     return json_str(r->json, v, r->arena, text_at(r->to, f->at)) || err_arena(err, r->arena);
 }
 
-static bool keep_extra(const struct field_reader *r, json_ref v, struct err *err)
+/* Behind all there are; *tail stands somewhere in the list and moves on, so that many cost no more than few each. */
+static bool keep_extra(const struct field_reader *r, json_ref v, struct extra ***tail,
+                       struct err *err)
 {
     struct extra *extra = arena_alloc(r->arena, sizeof *extra);
-    struct extra **tail = &r->to->extras;
 
     if (!extra)
         return err_arena(err, r->arena);
     extra->name = json_key_raw(r->json, v);
     extra->raw = json_raw(r->json, v);
-    while (*tail)
-        tail = &(*tail)->next;
-    *tail = extra;
+    while (**tail)
+        *tail = &(**tail)->next;
+    **tail = extra;
     return true;
 }
 
-static bool read_field(struct field_reader *r, json_ref v, const struct field *f, struct err *err)
+static bool read_field(struct field_reader *r, json_ref v, const struct field *f,
+                       struct extra ***tail, struct err *err)
 {
     bool flag;
 
@@ -140,7 +142,7 @@ static bool read_field(struct field_reader *r, json_ref v, const struct field *f
     case FIELD_RAW: *text_at(r->to, f->at) = json_raw(r->json, v); return true;
     case FIELD_OWN: return !f->read || f->read(r, v, err);
     case FIELD_EXTRA:
-    case FIELD_IGNORED: return keep_extra(r, v, err);
+    case FIELD_IGNORED: return keep_extra(r, v, tail, err);
     }
     return true;
 }
@@ -156,13 +158,15 @@ static const struct field *find(const struct field *fields, size_t count, struct
 bool fields_read(struct field_reader *r, json_ref object, const struct field *fields, size_t count,
                  struct err *err)
 {
+    struct extra **tail = &r->to->extras;
+
     for (json_ref v = json_first(r->json, object); v; v = json_next(r->json, v)) {
         struct str name = json_key_raw(r->json, v);
         const struct field *f = find(fields, count, name);
 
         if (json_kind(r->json, v) == JSON_NULL || (!f && str_eq(name, STR("weir"))))
             continue;
-        if (!(f ? read_field(r, v, f, err) : keep_extra(r, v, err)))
+        if (!(f ? read_field(r, v, f, &tail, err) : keep_extra(r, v, &tail, err)))
             return false;
     }
     return true;

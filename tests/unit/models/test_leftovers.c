@@ -1,6 +1,7 @@
 /* Nothing of a request vanishes: a mark that stands anywhere in what a client says is sent to the provider, or its
  * field is named, or the request is refused. And what providers' own tools are called elsewhere. */
 #include <string.h>
+#include <time.h>
 
 #include "dialect_kit.h"
 #include "models/tools.h"
@@ -224,6 +225,53 @@ TEST(nothing_of_a_request_vanishes)
             EXPECT(!sent.ptr && err.code == ERR_INVALID, "%s to %s", marks[i].name,
                    targets[t]->name);
         }
+}
+
+/* Of a kind there may be as many as fit into a body: each costs no more than one of few, as nobody else is served meanwhile. */
+#define MANY 200000
+
+static const struct {
+    const char *name;
+    const struct dialect *from;
+    const char *begin, *item, *end; /* item: with a number, or without */
+} many[] = {
+    {"members nobody knows", &dialect_anthropic,
+     "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[" SAYS("") "]", ",\"u%d\":1", "}"},
+    {"members for the model alone", &dialect_bedrock,
+     "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}],"
+     "\"additionalModelRequestFields\":{\"a\":1",
+     ",\"u%d\":1", "}}"},
+};
+
+TEST(many_of_a_kind_take_their_time_once)
+{
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(GIB);
+        struct losses losses = {0};
+        struct err err = {0};
+        clock_t begun;
+        struct str got;
+        struct buf b;
+
+        buf_init(&b, arena, 64 * MIB);
+        buf_str(&b, str_from(many[i].begin));
+        for (int n = 0; n < MANY; n++) {
+            size_t mark = str_find(str_from(many[i].item), STR("%d"));
+
+            buf_str(&b, str_slice(str_from(many[i].item), 0, mark));
+            if (mark < strlen(many[i].item)) {
+                buf_i64(&b, n);
+                buf_str(&b, str_from(many[i].item + mark + 2));
+            }
+        }
+        buf_str(&b, str_from(many[i].end));
+        buf_char(&b, '\0');
+        begun = clock();
+        got = kit_request(arena, many[i].from, &dialect_gemini, b.ptr, &losses, &err);
+        EXPECT(got.ptr && losses.count == LOSSES_MAX, "%s: %s", many[i].name, err.text);
+        EXPECT(clock() - begun < 10 * CLOCKS_PER_SEC, "%s: %g s", many[i].name,
+               (double)(clock() - begun) / CLOCKS_PER_SEC);
+    }
 }
 
 /* What clients send back as they were given it, and says nothing. */
