@@ -26,6 +26,10 @@ struct losses {
     uint32_t more;                 /* past LOSSES_MAX */
     int64_t
         max_tokens_assumed; /* the target must be told a limit and the client gave none; 0: no */
+    /* part_path(): the part it was asked for last, so that it need not count from the first again. */
+    const struct turn *turn;
+    const struct part *part;
+    uint32_t part_at;
 };
 /* Nothing is lost yet. The list itself is left as it is: it is long, and read as far as `count`. */
 static inline void losses_clear(struct losses *losses, bool refuse)
@@ -33,6 +37,7 @@ static inline void losses_clear(struct losses *losses, bool refuse)
     losses->refuse = refuse;
     losses->count = losses->more = 0;
     losses->max_tokens_assumed = 0;
+    losses->turn = NULL;
 }
 /* false: refused, ERR_INVALID "seed: anthropic has no such field; ...". The field is copied by nobody:
  * it must live as long as the losses. */

@@ -93,7 +93,7 @@ static bool note_part(struct looking *l, const struct turn *turn, const struct p
 
     if (!barred && !extra && !part->file_name.len && !part->inner)
         return true; /* as nearly always: then nobody needs to know where it stands */
-    struct str path = part_path(l->arena, turn, part);
+    struct str path = part_path(l->arena, l->losses, turn, part);
 
     if (!path.ptr)
         return err_arena(err, l->arena);

@@ -119,6 +119,7 @@ static bool keep_losses(struct prompts *p, const struct losses *losses, struct e
         return true;
     p->has_losses = true;
     *to = *losses;
+    to->turn = NULL; /* it ends with the prompt's arena */
     for (uint32_t i = 0; i < to->count; i++) {
         to->fields[i] = arena_str(p->arena, losses->fields[i]);
         if (!to->fields[i].ptr)

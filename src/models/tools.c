@@ -106,16 +106,34 @@ static bool is_item(const struct turn *turn, const struct part *part)
             part->kind == PART_TOOL_RESULT || part->kind == PART_OTHER);
 }
 
-struct str part_path(struct arena *arena, const struct turn *turn, const struct part *part)
+/* Parts are asked for in their order: from the last one on, else from the first. */
+static uint32_t number_in(struct losses *losses, const struct turn *turn, const struct part *part)
 {
-    unsigned at = 0;
+    bool goes_on = losses->turn == turn;
+    const struct part *p = goes_on ? losses->part : turn->parts;
+    uint32_t at = goes_on ? losses->part_at : 0;
 
-    for (const struct part *p = turn->parts; p && p != part; p = p->next)
+    for (; p && p != part; p = p->next)
         at++;
+    if (!p && goes_on) {
+        at = 0;
+        for (p = turn->parts; p && p != part; p = p->next)
+            at++;
+    }
+    losses->turn = p ? turn : NULL;
+    losses->part = p;
+    losses->part_at = at;
+    return at;
+}
+
+struct str part_path(struct arena *arena, struct losses *losses, const struct turn *turn,
+                     const struct part *part)
+{
     if (str_eq(turn->path, STR("prompt")) || is_item(turn, part) ||
         (part->kind == PART_TOOL_RESULT && turn->role == TURN_TOOL)) /* the turn is the result */
         return turn->path;
-    return arena_fmt(arena, STR_FMT ".%s%u", STR_ARG(turn->path), list_of(turn->path), at);
+    return arena_fmt(arena, STR_FMT ".%s%" PRIu32, STR_ARG(turn->path), list_of(turn->path),
+                     number_in(losses, turn, part));
 }
 
 struct str inner_path(struct arena *arena, struct str result, size_t at)
@@ -127,7 +145,7 @@ struct str inner_path(struct arena *arena, struct str result, size_t at)
 bool part_loss(struct arena *arena, const struct turn *turn, const struct part *part,
                const char *member, const char *why, struct losses *losses, struct err *err)
 {
-    struct str path = part_path(arena, turn, part);
+    struct str path = part_path(arena, losses, turn, part);
 
     if (path.ptr && member[0])
         path = arena_fmt(arena, STR_FMT ".%s", STR_ARG(path), member);

@@ -26,7 +26,8 @@ bool call_name(const struct call_names *names, const struct turn *turn, const st
                struct str *out, struct err *err) MUST_CHECK;
 
 /* "messages.2.content.1", for errors and losses; STR_NONE when memory is gone. */
-struct str part_path(struct arena *arena, const struct turn *turn, const struct part *part);
+struct str part_path(struct arena *arena, struct losses *losses, const struct turn *turn,
+                     const struct part *part);
 /* Note the loss of a part, with what of it ("" for all). */
 bool part_loss(struct arena *arena, const struct turn *turn, const struct part *part,
                const char *member, const char *why, struct losses *losses, struct err *err)

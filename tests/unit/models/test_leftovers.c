@@ -241,6 +241,16 @@ static const struct {
      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}],"
      "\"additionalModelRequestFields\":{\"a\":1",
      ",\"u%d\":1", "}}"},
+    {"parts nobody knows", &dialect_anthropic,
+     "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+     "\"text\","
+     "\"text\":\"hi\"}",
+     ",{\"type\":\"zz\"}", "]}]}"},
+    {"members of parts", &dialect_anthropic,
+     "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+     "\"text\","
+     "\"text\":\"hi\"}",
+     ",{\"type\":\"text\",\"text\":\"ho\",\"z\":1}", "]}]}"},
 };
 
 TEST(many_of_a_kind_take_their_time_once)
