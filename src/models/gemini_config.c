@@ -246,17 +246,6 @@ bool gemini_read_tools(struct field_reader *r, json_ref value, struct err *err)
     return true;
 }
 
-static bool is_allowed(const struct json *j, json_ref names, struct str name)
-{
-    for (json_ref v = json_first(j, names); v; v = json_next(j, v)) {
-        struct str raw = json_raw(j, v);
-
-        if (json_kind(j, v) == JSON_STRING && str_eq(str_slice(raw, 1, raw.len - 1), name))
-            return true;
-    }
-    return false;
-}
-
 bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err *err)
 {
     const struct json *j = r->json;
@@ -287,18 +276,29 @@ bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err 
 
 /* Those that may not be called are not shown: every dialect can say that. Last, as tools may stand behind
  * toolConfig in the body. */
-void gemini_allow_tools(struct field_reader *r)
+bool gemini_allow_tools(struct field_reader *r, struct err *err)
 {
     const struct json *j = r->json;
     json_ref config = either(j, either(j, json_root(j), "toolConfig", "tool_config"),
                              "functionCallingConfig", "function_calling_config");
     json_ref names = either(j, config, "allowedFunctionNames", "allowed_function_names");
 
+    struct table allowed;
+
     if (r->to->tool_choice != CHOOSE_ANY || json_count(j, names) == 0)
-        return;
+        return true;
+    table_init(&allowed, r->arena, json_count(j, names));
+    for (json_ref v = json_first(j, names); v; v = json_next(j, v)) {
+        struct str raw = json_raw(j, v);
+
+        if (json_kind(j, v) == JSON_STRING &&
+            !table_put(&allowed, str_slice(raw, 1, raw.len - 1), r, NULL))
+            return err_arena(err, r->arena);
+    }
     for (struct tool **t = &r->to->tools; *t;)
-        if (!(*t)->builtin.ptr && !is_allowed(j, names, (*t)->name))
+        if (!(*t)->builtin.ptr && !table_get(&allowed, (*t)->name))
             *t = (*t)->next;
         else
             t = &(*t)->next;
+    return true;
 }

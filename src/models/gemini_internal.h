@@ -24,7 +24,8 @@ bool gemini_read_contents(struct field_reader *r, json_ref value, struct err *er
 bool gemini_read_system(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_tools(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
-void gemini_allow_tools(struct field_reader *r); /* when all of the body has been read */
+bool gemini_allow_tools(struct field_reader *r, struct err *err)
+    MUST_CHECK; /* when all of the body has been read */
 bool gemini_read_stops(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_mime(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;
 bool gemini_read_schema(struct field_reader *r, json_ref value, struct err *err) MUST_CHECK;

@@ -424,9 +424,9 @@ static bool read_chat(struct field_reader *r, json_ref body, struct err *err)
     out->spoken = &dialect_gemini;
     out->kind = ASK_CHAT;
     out->include_usage = true; /* this dialect always tells */
-    if (!fields_read(r, body, gemini_fields + gemini_config_count, gemini_body_count, err))
+    if (!fields_read(r, body, gemini_fields + gemini_config_count, gemini_body_count, err) ||
+        !gemini_allow_tools(r, err))
         return false;
-    gemini_allow_tools(r);
     for (const struct turn *t = out->turns; t; t = t->next)
         if (t->role != TURN_SYSTEM)
             return true;

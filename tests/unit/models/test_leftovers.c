@@ -284,6 +284,34 @@ TEST(many_of_a_kind_take_their_time_once)
     }
 }
 
+TEST(many_functions_of_which_many_are_allowed)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(GIB);
+    clock_t begun = clock();
+    struct err err = {0};
+    struct conversation *c;
+    struct buf b;
+
+    buf_init(&b, arena, 64 * MIB);
+    buf_str(
+        &b,
+        STR("{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":["
+            "{\"name\":\"b\"}"));
+    for (int n = 0; n < MANY / 2; n++)
+        buf_str(&b, STR(",{\"name\":\"a\"}"));
+    buf_str(&b, STR("]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\","
+                    "\"allowedFunctionNames\":[\"b\""));
+    for (int n = 0; n < MANY; n++)
+        buf_str(&b, STR(",\"c\""));
+    buf_str(&b, STR("]}}}"));
+    buf_char(&b, '\0');
+    c = kit_read(arena, &dialect_gemini, b.ptr, &err);
+    REQUIRE(c, "%s", err.text);
+    EXPECT(c->tools && !c->tools->next && str_eq(c->tools->name, STR("b")));
+    EXPECT(clock() - begun < 10 * CLOCKS_PER_SEC, "%g s",
+           (double)(clock() - begun) / CLOCKS_PER_SEC);
+}
+
 /* What clients send back as they were given it, and says nothing. */
 static const struct {
     const struct dialect *from;
