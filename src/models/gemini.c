@@ -93,7 +93,26 @@ const struct field gemini_fields[] = {
     {"outputDimensionality", FIELD_OWN, AT(dimensions), 0, 0, NULL, "Of embeddings."},
 };
 enum { CONFIG_COUNT = sizeof((const struct field[]){CONFIG_ROWS}) / sizeof(struct field) };
+
+/* The other spelling is read as well, as Google's servers and the examples of its documentation have it. */
+const struct field gemini_config_read[] = {
+    CONFIG_ROWS,
+    {"top_p", FIELD_NUMBER, AT(top_p), 0, 1, NULL, ""},
+    {"top_k", FIELD_INT, AT(top_k), 0, 1000000, NULL, ""},
+    {"candidate_count", FIELD_INT, AT(n), 1, 8, NULL, ""},
+    {"max_output_tokens", FIELD_INT, AT(max_tokens), 0, 1e9, NULL, ""},
+    {"stop_sequences", FIELD_OWN, AT(stops), 0, 0, gemini_read_stops, ""},
+    {"presence_penalty", FIELD_NUMBER, AT(presence_penalty), -2, 2, NULL, ""},
+    {"frequency_penalty", FIELD_NUMBER, AT(frequency_penalty), -2, 2, NULL, ""},
+    {"response_logprobs", FIELD_TRI, AT(logprobs), 0, 0, NULL, ""},
+    {"response_mime_type", FIELD_OWN, AT(format), 0, 0, gemini_read_mime, ""},
+    {"response_schema", FIELD_OWN, AT(schema), 0, 0, gemini_read_schema, ""},
+    {"response_json_schema", FIELD_OWN, AT(schema), 0, 0, gemini_read_json_schema, ""},
+    {"thinking_config", FIELD_OWN, AT(reasoning_budget), 0, 0, gemini_read_thinking, ""},
+    {"response_modalities", FIELD_OWN, AT(modalities), 0, 0, gemini_read_modalities, ""},
+};
 /* clang-format on */
+const size_t gemini_config_read_count = ARRAY_LEN(gemini_config_read);
 const size_t gemini_config_count = CONFIG_COUNT;
 const size_t gemini_body_count = ARRAY_LEN(gemini_fields) - CONFIG_COUNT - 4;
 const size_t gemini_field_count = ARRAY_LEN(gemini_fields);

@@ -44,7 +44,7 @@ bool gemini_read_config(struct field_reader *r, json_ref value, struct err *err)
 
     if (json_kind(r->json, value) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "generationConfig: expected an object");
-    return fields_read(&inner, value, gemini_fields, gemini_config_count, err) &&
+    return fields_read(&inner, value, gemini_config_read, gemini_config_read_count, err) &&
            name_extras(r, before, "generationConfig.", err);
 }
 

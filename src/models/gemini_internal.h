@@ -16,6 +16,9 @@
  * of the same name. */
 extern const struct field gemini_fields[];
 extern const size_t gemini_config_count, gemini_body_count, gemini_field_count;
+/* The rows of generationConfig, in both spellings. */
+extern const struct field gemini_config_read[];
+extern const size_t gemini_config_read_count;
 
 bool gemini_read_request(struct arena *arena, const struct json *json, struct conversation *out,
                          struct err *err) MUST_CHECK;

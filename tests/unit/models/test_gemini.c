@@ -228,6 +228,38 @@ TEST(gemini_client_at_openai)
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
 }
 
+/* As Google's examples for curl write it. */
+TEST(gemini_config_in_either_spelling)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str camel = kit_request(
+        arena, &dialect_gemini, &dialect_openai,
+        "{" HI "," CONFIG(
+            "\"topP\":0.5,\"candidateCount\":2,\"maxOutputTokens\":9,\"stopSequences\":[\"x\"],"
+            "\"presencePenalty\":1,\"frequencyPenalty\":1,\"responseLogprobs\":true,"
+            "\"responseMimeType\":\"application/json\",\"responseSchema\":{\"type\":"
+            "\"OBJECT\"},\"thinkingConfig\":{\"thinkingLevel\":\"low\"},"
+            "\"responseModalities\":[\"TEXT\"]") "}",
+        &losses, &err);
+    uint32_t usual = losses.count;
+    struct str snake = kit_request(
+        arena, &dialect_gemini, &dialect_openai,
+        "{" HI
+        ",\"generation_config\":{\"top_p\":0.5,\"candidate_count\":2,\"max_output_tokens\":9,"
+        "\"stop_sequences\":[\"x\"],\"presence_penalty\":1,\"frequency_penalty\":1,\"response_"
+        "logprobs\":"
+        "true,\"response_mime_type\":\"application/"
+        "json\",\"response_schema\":{\"type\":\"OBJECT\"},"
+        "\"thinking_config\":{\"thinking_level\":\"low\"},\"response_modalities\":[\"TEXT\"]}}",
+        &losses, &err);
+
+    REQUIRE(camel.ptr && snake.ptr, "%s", err.text);
+    EXPECT(str_eq(camel, snake), STR_FMT "\n" STR_FMT, STR_ARG(camel), STR_ARG(snake));
+    EXPECT(losses.count == usual, "%" PRIu32 " losses", losses.count);
+}
+
 /* Google's SDK sends the model's turn back as it came, with ids, and makes results by name alone. */
 TEST(gemini_results_by_name_find_calls_with_ids)
 {
