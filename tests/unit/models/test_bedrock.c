@@ -283,6 +283,33 @@ TEST(bedrock_documents_in_pieces_are_read)
     EXPECT(got.ptr && losses.count == 1, "%s: %u losses", err.text, losses.count);
 }
 
+/* All that Converse's enumerations name. */
+TEST(bedrock_formats_of_media_are_read)
+{
+    static const struct {
+        const char *kind, *formats;
+    } kinds[] = {
+        {"image", "png jpeg gif webp"},
+        {"document", "pdf csv doc docx xls xlsx html txt md"},
+        {"video", "mkv mov mp4 webm flv mpeg mpg wmv three_gp"},
+        {"audio", "mp3 opus wav aac flac mp4 ogg mkv mka x-aac m4a mpeg mpga pcm webm"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        for (struct str rest = str_from(kinds[i].formats), one; str_split(&rest, ' ', &one);) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct err err = {0};
+            struct str body =
+                arena_fmt(arena,
+                          "{\"messages\":[{\"role\":\"user\",\"content\":[{\"%s\":{\"format\":"
+                          "\"" STR_FMT "\",\"source\":{\"bytes\":\"AAAA\"}}}]}]}",
+                          kinds[i].kind, STR_ARG(one));
+
+            EXPECT(kit_read(arena, &dialect_bedrock, body.ptr, &err), "%s " STR_FMT ": %s",
+                   kinds[i].kind, STR_ARG(one), err.text);
+        }
+}
+
 /* A point that lasts an hour may not stand behind one of five minutes at Anthropic: both must keep their times. */
 TEST(bedrock_cache_points_keep_their_time)
 {
