@@ -39,7 +39,7 @@
          0,                                                                                          \
          0,                                                                                          \
          gemini_read_mime,                                                                           \
-         "text/plain or application/json."},                                                         \
+         "text/plain, application/json or text/x.enum."},                                            \
         {"responseSchema",                                                                           \
          FIELD_OWN,                                                                                  \
          AT(schema),                                                                                 \

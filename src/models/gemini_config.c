@@ -67,6 +67,18 @@ bool gemini_read_stops(struct field_reader *r, json_ref value, struct err *err)
     return true;
 }
 
+/* One of a schema's words, bare: no other dialect can ask for it. */
+static bool keep_mime(struct field_reader *r, json_ref value, struct err *err)
+{
+    struct extra *last = last_extra(r->to), *extra = arena_alloc(r->arena, sizeof *extra);
+
+    if (!extra)
+        return err_arena(err, r->arena);
+    *extra = (struct extra){.name = STR("responseMimeType"), .raw = json_raw(r->json, value)};
+    *(last ? &last->next : &r->to->extras) = extra;
+    return true;
+}
+
 bool gemini_read_mime(struct field_reader *r, json_ref value, struct err *err)
 {
     struct str raw = json_raw(r->json, value);
@@ -80,8 +92,11 @@ bool gemini_read_mime(struct field_reader *r, json_ref value, struct err *err)
         r->to->format = FORMAT_TEXT;
         return true;
     }
+    if (str_eq(raw, STR("\"text/x.enum\"")))
+        return keep_mime(r, value, err);
     return err_set(err, ERR_INVALID,
-                   "generationConfig.responseMimeType: expected text/plain or application/json");
+                   "generationConfig.responseMimeType: expected text/plain, application/json or "
+                   "text/x.enum");
 }
 
 bool gemini_read_schema(struct field_reader *r, json_ref value, struct err *err)

@@ -392,6 +392,16 @@ static void write_choice(struct writing *k)
 
 /* ---- generationConfig ---- */
 
+/* A Gemini client's own, which stands among the extras. */
+static bool says_mime(const struct conversation *in)
+{
+    const struct extra *e = gemini_is_ours(in) ? in->extras : NULL;
+
+    while (e && !str_eq(e->name, STR("generationConfig.responseMimeType")))
+        e = e->next;
+    return e != NULL;
+}
+
 static bool write_format(struct writing *k, struct err *err)
 {
     const struct conversation *in = k->in;
@@ -399,8 +409,10 @@ static bool write_format(struct writing *k, struct err *err)
 
     if (in->format != FORMAT_JSON && in->format != FORMAT_SCHEMA)
         return true;
-    jw_key(&k->w, "responseMimeType");
-    jw_cstr(&k->w, "application/json");
+    if (!says_mime(in)) {
+        jw_key(&k->w, "responseMimeType");
+        jw_cstr(&k->w, "application/json");
+    }
     if (in->format == FORMAT_JSON || !in->schema.len)
         return true;
     if (!gemini_schema_write(k->arena, in->schema, STR("response_format.json_schema.schema"),

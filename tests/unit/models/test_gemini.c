@@ -172,6 +172,14 @@ static const struct {
      "\"minItems\":1}},"
      "\"safetySettings\":[{\"category\":\"C\",\"threshold\":\"T\"}]}",
      0},
+    {"one of a schema's words", &dialect_gemini,
+     "{" HI
+     "," CONFIG("\"responseMimeType\":\"text/x.enum\",\"responseSchema\":{\"type\":\"STRING\","
+                "\"enum\":[\"a\",\"b\"]}") "}",
+     "{" HI
+     "," CONFIG("\"responseMimeType\":\"text/x.enum\",\"responseJsonSchema\":{\"type\":\"string\","
+                "\"enum\":[\"a\",\"b\"]}") "}",
+     0},
     {"embeddings", &dialect_embeddings,
      "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"dimensions\":3}",
      "{\"requests\":[{\"model\":\"models/"
@@ -306,7 +314,7 @@ static const struct {
      "generationConfig.temperature: expected a number from 0 to 2"},
     {"a media type nobody makes",
      "{" HI ",\"generationConfig\":{\"responseMimeType\":\"image/png\"}}",
-     "generationConfig.responseMimeType: expected text/plain or application/json"},
+     "generationConfig.responseMimeType: expected text/plain, application/json or text/x.enum"},
     {"a mode nobody knows",
      "{" HI ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"MAYBE\"}}}",
      "toolConfig.functionCallingConfig.mode: expected AUTO, ANY, NONE or VALIDATED"},

@@ -131,6 +131,9 @@ static const struct {
      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"document\":{\"format\":\"pdf\",\"name\":"
      "\"d\","
      "\"source\":{\"bytes\":\"JVBERi0=\"},\"context\":\"" MARK "\"}}]}]}"},
+    {"a bare word of a schema", &dialect_gemini, "generationConfig.responseMimeType",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"responseMimeType\":"
+     "\"text/x.enum\"}}"},
     {"what a function of Google answers", &dialect_gemini, "tools.0.response",
      "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
      "\"name\":\"f\",\"response\":{\"type\":\"STRING\",\"description\":\"" MARK "\"}}]}]}"},
