@@ -243,10 +243,20 @@ static void judge_error(const struct err *err, struct outcome *how)
     how->request_at_fault = true;
 }
 
+/* A filter's rejection is an answer, also without a word: asked once, as one that comes with a status. */
+static bool was_filtered(const struct chat_meter *meter)
+{
+    for (int64_t i = 0; i < MIN_OF(meter->choices, (int64_t)CHAT_CHOICES_MAX); i++)
+        if (meter->finish[i] == FINISH_CONTENT_FILTER || meter->finish[i] == FINISH_REFUSAL)
+            return true;
+    return false;
+}
+
 static bool is_empty(const struct answer *answer, bool held_last, const struct chat_request *chat)
 {
     return held_last && answer->meter.content_bytes == 0 && !answer->meter.spoke &&
-           answer->meter.usage.tokens_out <= 1 && chat->max_tokens != 0;
+           answer->meter.usage.tokens_out <= 1 && chat->max_tokens != 0 &&
+           !was_filtered(&answer->meter);
 }
 
 /* ---- one attempt ---- */

@@ -162,6 +162,7 @@ static const struct {
     {"nothing", "\"content\":\"\"", "stop", false},
     {"null", "\"content\":null", "stop", false},
     {"a refusal", "\"content\":null,\"refusal\":\"No.\"", "stop", true},
+    {"a filter's rejection", "\"content\":\"\"", "content_filter", true},
     {"a call without arguments",
      "\"content\":null,\"tool_calls\":[{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":"
      "\"now\",\"arguments\":\"\"}}]",
