@@ -206,6 +206,7 @@ static void judge_status(int status, struct outcome *how)
     case 429: how->end = ATTEMPT_LIMITED; return;
     case 408:
     case 409:
+    case 424: /* Bedrock's model failed, not what it was asked */
     case 425: how->end = ATTEMPT_FAILED; return;
     case 401:
     case 402:

@@ -6,7 +6,7 @@
  *
  * Begun    a stream has begun with its first token, a whole answer with its last byte: until then the
  *          client has seen nothing, and another may answer instead.
- * Faults   what is wrong with the request itself is never asked twice: 4xx but 408, 409, 425 and 429.
+ * Faults   what is wrong with the request itself is never asked twice: 4xx but 408, 409, 424, 425 and 429.
  *          401, 402, 403 and 404 speak of the deployment: the next candidate is asked, this one not again.
  * Cost     of attempts that came to nothing is noted with them; money beyond the first hold is asked for
  *          before it is spent (afford).

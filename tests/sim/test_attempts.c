@@ -31,6 +31,7 @@ static const struct {
     {409, "busy", true, true, ATTEMPT_FAILED, true},
     {413, "large", false, false, ATTEMPT_REFUSED, false},
     {422, "field", false, false, ATTEMPT_REFUSED, false},
+    {424, "model", true, true, ATTEMPT_FAILED, true},
     {425, "early", true, true, ATTEMPT_FAILED, true},
     {429, "slow", true, true, ATTEMPT_LIMITED, false},
     {500, "oops", true, true, ATTEMPT_FAILED, true},
