@@ -6,18 +6,15 @@
 #include "models/members.h"
 #include "models/tools.h"
 
-struct place { /* of a part, for losses */
+struct place { /* of a part, for losses: of a result, where that stands */
     const struct turn *turn;
-    size_t index;
+    const struct part *part;
 };
 
 static bool lose(struct anthropic_writing *to, struct place at, const char *member, const char *why,
                  struct err *err)
 {
-    struct str field =
-        arena_fmt(to->arena, STR_FMT ".content.%zu%s", STR_ARG(at.turn->path), at.index, member);
-
-    return field.ptr ? losses_note(to->losses, field, why, err) : err_arena(err, to->arena);
+    return part_loss(to->arena, at.turn, at.part, member, why, to->losses, err);
 }
 
 static void write_text_member(struct json_writer *w, const char *key, struct str text)
@@ -89,7 +86,7 @@ static bool write_image(struct anthropic_writing *to, const struct part *part, s
     if (at.turn->role == TURN_ASSISTANT)
         return lose(to, at, "", "the provider takes no images from the assistant", err);
     if (part->detail.ptr && !str_eq(part->detail, STR("auto")) &&
-        !lose(to, at, ".detail", "the provider has no such field", err))
+        !lose(to, at, "detail", "the provider has no such field", err))
         return false;
     block_begin(to->w, "image");
     write_source(to, part, "image/png");
@@ -245,9 +242,9 @@ static struct str without_end(struct str text)
 
 static bool write_blocks(struct anthropic_writing *to, const struct turn *turn, struct err *err)
 {
-    struct place at = {turn, 0};
+    for (const struct part *p = turn->parts; p; p = p->next) {
+        const struct place at = {turn, p};
 
-    for (const struct part *p = turn->parts; p; p = p->next, at.index++) {
         if (is_last_text(turn, p) && !str_is_empty(p->text))
             write_text(to, p, without_end(p->text));
         else if (!write_part(to, p, at, err))

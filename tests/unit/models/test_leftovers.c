@@ -315,6 +315,41 @@ TEST(many_functions_of_which_many_are_allowed)
            (double)(clock() - begun) / CLOCKS_PER_SEC);
 }
 
+/* By the words of the client's own dialect, whichever that is. */
+TEST(lost_parts_are_named_as_their_client_calls_them)
+{
+    static const struct {
+        const struct dialect *from;
+        const char *body, *field;
+    } cases[] = {
+        {&dialect_gemini,
+         "{\"contents\":[{\"parts\":[{\"text\":\"hi\"},{\"inlineData\":{\"mimeType\":\"audio/"
+         "wav\",\"data\":"
+         "\"AAAA\"}}]}]}",
+         "contents.0.parts.1"},
+        {&dialect_bedrock,
+         "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"},{\"audio\":{\"format\":"
+         "\"wav\","
+         "\"source\":{\"bytes\":\"AAAA\"}}}]}]}",
+         "messages.0.content.1"},
+        {&dialect_openai,
+         CHAT("", PART("{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"AAAA\",\"format\":"
+                       "\"wav\"}}")),
+         "messages.0.content.1"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str sent =
+            kit_request(arena, cases[i].from, &dialect_anthropic, cases[i].body, &losses, &err);
+
+        REQUIRE(sent.ptr && losses.count == 1, "%s: %s", cases[i].from->name, err.text);
+        EXPECT(str_is(losses.fields[0], cases[i].field), STR_FMT, STR_ARG(losses.fields[0]));
+    }
+}
+
 /* What clients send back as they were given it, and says nothing. */
 static const struct {
     const struct dialect *from;
