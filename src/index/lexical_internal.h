@@ -42,7 +42,7 @@ struct lexical {
     uint64_t views;              /* made so far; the writer's */
     uint64_t next_number;        /* of the next segment file; the writer's */
     atomic_bool writing;
-    bool unlisted;         /* a commit failed when its files stood: the next sweeps; the writer's */
+    bool unlisted;         /* files were left: the next commit sweeps them; the writer's */
     uint32_t graph_from;   /* vector_graph_from(); the writer's */
     size_t batch_postings; /* of a run before they are written as a segment; the writer's */
     uint32_t batch_terms;  /* different ones of what is in memory; the writer's */

@@ -329,11 +329,19 @@ bool lexical_share(struct lexical_writer *w, int threads, struct err *err)
     return threads == 1 || inverting_new(w->arena, threads, &w->waiting, err);
 }
 
+/* Of a run that is given up, one that does not go now goes with the next commit, or when the index is opened. */
+static void remove_file(struct lexical *lexical, const char *path)
+{
+    struct err err = {0};
+
+    if (!file_remove(path, &err) && err.code != ERR_NOT_FOUND)
+        lexical->unlisted = true;
+}
+
 void lexical_abandon(struct lexical_writer **writer)
 {
     struct lexical_writer *w = *writer;
     char path[SEGMENT_PATH_MAX];
-    struct err ignored = {0};
 
     if (!w)
         return;
@@ -342,13 +350,13 @@ void lexical_abandon(struct lexical_writer **writer)
     vector_run_end(&w->vectors);
     for (uint64_t i = w->first_number; i < w->lexical->next_number; i++) {
         segment_path(path, w->lexical->dir, i);
-        (void)!file_remove(path, &ignored); /* open sweeps what is left */
+        remove_file(w->lexical, path);
         vectors_path(path, w->lexical->dir, i);
-        (void)!file_remove(path, &ignored);
+        remove_file(w->lexical, path);
         latent_path(path, w->lexical->dir, i);
-        (void)!file_remove(path, &ignored);
+        remove_file(w->lexical, path);
         records_path(path, w->lexical->dir, i);
-        (void)!file_remove(path, &ignored);
+        remove_file(w->lexical, path);
     }
     analyser_close(&w->analyser);
     lexical_release(&w->view);

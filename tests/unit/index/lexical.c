@@ -635,3 +635,40 @@ TEST(postings_stop_where_bytes_make_no_sense)
     p = (struct postings){.at = bytes, .end = bytes + len - 1, .limit = 0x7FFFFFFF};
     EXPECT(postings_next(&p) && !postings_next(&p), "cut short");
 }
+
+#ifdef WEIR_FAULT
+static void write_some(struct lexical *index, struct lexical_writer **w)
+{
+    struct err err = {0};
+
+    index->batch_postings = 1;
+    EXPECT(lexical_begin(index, w, &err) && add(*w, "a", "apples", &err) &&
+               add(*w, "b", "pears", &err),
+           "%s", err.text);
+    index->batch_postings = SIZE_MAX;
+    EXPECT(add(*w, "c", "plums", &err), "%s", err.text);
+}
+
+/* Its documents may be forgotten later: a file of a run that was given up holds them as well. */
+TEST(what_could_not_be_removed_of_a_run_goes_with_the_next_commit)
+{
+    const char *failed = "";
+
+    for (uint64_t nth = 1; failed; nth++) {
+        const char *dir = test_dir();
+        struct lexical *index CLEANUP(lexical_close) = open_index(dir);
+        struct lexical_writer *w = NULL;
+        struct err err = {0};
+
+        REQUIRE(index);
+        write_some(index, &w);
+        fault_begin(nth);
+        lexical_abandon(&w);
+        failed = fault_end();
+        EXPECT(add_one(index, "d", "grapes", &err), "%s", err.text);
+        EXPECT(files_in(dir, ".segment") == 1 && files_in(dir, ".part") == 0,
+               "after failing %s, the %zuth: %zu, %zu", failed ? failed : "nothing", (size_t)nth,
+               files_in(dir, ".segment"), files_in(dir, ".part"));
+    }
+}
+#endif
