@@ -142,7 +142,7 @@ static size_t read_choices(const struct json *j, json_ref choices, struct str me
 
         json_pick(j, c, keys, found, ARRAY_LEN(keys));
         meter->content_bytes += content_bytes(j, found[0], meter);
-        if (json_kind(j, found[1]) == JSON_STRING)
+        if (string_bytes(j, found[1]) > 0) /* some servers say "" until it has ended */
             mark_finished(meter, j, found[2], found[1]);
     }
     return count;
