@@ -126,6 +126,11 @@ static void mark_finished(struct chat_meter *meter, const struct json *j, json_r
 {
     int64_t index = 0;
 
+    if (openai_gave_up(word(j, reason))) {
+        meter->failed = true;
+        meter->error_text = STR(OPENAI_GAVE_UP);
+        return;
+    }
     if (!json_i64(j, number, &index))
         index = 0; /* some local servers leave it out */
     chat_meter_finish(meter, index, openai_finish_of(word(j, reason)));

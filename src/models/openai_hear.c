@@ -261,8 +261,7 @@ static bool fail(struct said_reader *r, struct str type, struct str text, struct
     return openai_say(r, &(struct said){.kind = SAID_FAILED, .name = type, .text = text}, err);
 }
 
-/* Servers that gave up say so where the reason stands. */
-static bool gave_up(struct str reason)
+bool openai_gave_up(struct str reason)
 {
     return str_eq(reason, STR("insufficient_system_resource")) || str_eq(reason, STR("abort")) ||
            str_eq(reason, STR("error"));
@@ -281,8 +280,8 @@ static bool read_finish(struct said_reader *r, struct openai_choice *c, const st
         return false;
     if (str_is_empty(reason))
         return true;
-    if (gave_up(reason))
-        return fail(r, reason, STR("the provider gave up before the end of the answer"), err);
+    if (openai_gave_up(reason))
+        return fail(r, reason, STR(OPENAI_GAVE_UP), err);
     return finish(r, c, openai_finish_of(reason), stop, err);
 }
 

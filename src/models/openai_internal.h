@@ -138,6 +138,9 @@ bool openai_writer_init(struct said_writer *w, struct err *err) MUST_CHECK;
 bool openai_write_said(struct said_writer *w, const struct said *said, struct buf *out,
                        struct err *err) MUST_CHECK;
 enum finish_reason openai_finish_of(struct str name);
+/* Servers that gave up say so where the reason stands: that is an error inside a good answer. */
+bool openai_gave_up(struct str reason);
+#define OPENAI_GAVE_UP "the provider gave up before the end of the answer"
 bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, struct err *err)
     MUST_CHECK; /* quoted */
 const char *openai_finish_name(enum finish_reason finish, bool functions);

@@ -169,6 +169,32 @@ TEST(chat_reply_is_metered)
     EXPECT(meter.usage.tokens_in == 9 && !meter.usage.estimated);
 }
 
+/* As the dialect's reader has it: what there is of it is neither whole nor to be kept. */
+TEST(chat_answers_of_a_server_that_gave_up_have_failed)
+{
+    static const char *const reasons[] = {"insufficient_system_resource", "abort", "error"};
+
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct chat_meter event, reply;
+        struct err err = {0};
+        bool drop;
+
+        struct str chunk = arena_fmt(
+            arena, CHUNK("{\"index\":0,\"delta\":{},\"finish_reason\":\"%s\"}"), reasons[i]);
+        struct str whole = arena_fmt(arena,
+                                     "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Ha\"},"
+                                     "\"finish_reason\":\"%s\"}]}",
+                                     reasons[i]);
+        chat_meter_init(&event, 1);
+        REQUIRE(read_one(arena, chunk.ptr, false, &event, &drop, &err), "%s", err.text);
+        EXPECT(event.failed && event.error_text.len && !event.finished, "%s", reasons[i]);
+        chat_meter_init(&reply, 1);
+        REQUIRE(chat_read_reply(arena, whole, &reply, &err), "%s", err.text);
+        EXPECT(reply.failed && reply.error_text.len, "%s", reasons[i]);
+    }
+}
+
 TEST(chat_reply_that_is_no_json_is_the_providers_failure)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
