@@ -193,7 +193,7 @@ static uint32_t needs_of(const struct chat_request *chat, const json_ref at[MEMB
     const struct json *j = chat->json;
     uint32_t needs = CAN_CHAT;
 
-    if (json_first(j, at[TOOLS]))
+    if (json_first(j, at[TOOLS]) || json_first(j, at[FUNCTIONS]))
         needs |= CAN_TOOLS;
     if (at[RESPONSE_FORMAT]) {
         struct str type = json_raw(j, json_get(j, at[RESPONSE_FORMAT], STR("type")));

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "models/chat.h"
+#include "models/models.h"
 #include "test.h"
 
 #define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
@@ -104,6 +105,19 @@ TEST(chat_request_says_what_must_be_known)
     EXPECT(chat.max_tokens == 7, "the newer name wins: %" PRId64, chat.max_tokens);
     EXPECT(chat.prompt_bytes == 5 + 3 + 4, "%zu", chat.prompt_bytes);
     EXPECT(json_kind(chat.json, chat.weir) == JSON_OBJECT);
+}
+
+TEST(chat_request_with_older_functions_needs_tools)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct chat_request chat;
+    struct err err = {0};
+
+    REQUIRE(chat_read_request(arena,
+                              STR("{\"model\":\"m\",\"functions\":[{\"name\":\"f\"}]," HELLO "}"),
+                              &chat, &err),
+            "%s", err.text);
+    EXPECT(chat.needs & CAN_TOOLS);
 }
 
 TEST(chat_request_counts_a_picture_apart_from_its_bytes)
