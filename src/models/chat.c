@@ -107,6 +107,12 @@ static size_t string_bytes(const struct json *j, json_ref v)
     return json_kind(j, v) == JSON_STRING ? json_raw(j, v).len - 2 : 0;
 }
 
+/* The same of what may be an object or a list. */
+static size_t words_bytes(const struct json *j, json_ref v)
+{
+    return json_first(j, v) ? json_raw(j, v).len : string_bytes(j, v);
+}
+
 /* type: in its quotes. */
 static uint32_t part_needs(struct str type)
 {
@@ -115,6 +121,17 @@ static uint32_t part_needs(struct str type)
     if (str_eq(type, STR("\"input_audio\"")))
         return CAN_AUDIO;
     return str_eq(type, STR("\"file\"")) ? CAN_FILES : 0;
+}
+
+/* What goes by another name than text, at the length of a picture at least. */
+static size_t part_bytes(const struct json *j, json_ref part)
+{
+    static const struct str names[] = {{"text", 4}, {"refusal", 7}, {"thinking", 8}};
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        bytes += string_bytes(j, json_get(j, part, names[i]));
+    return MAX_OF(bytes, MEDIA_BYTES);
 }
 
 static bool read_parts(struct chat_request *out, json_ref parts, size_t message, struct err *err)
@@ -129,7 +146,7 @@ static bool read_parts(struct chat_request *out, json_ref parts, size_t message,
             return err_set(err, ERR_INVALID, "messages.%zu.content.%zu.type: expected a string",
                            message, i);
         if (!is_text_part(j, part)) {
-            out->prompt_bytes += MEDIA_BYTES;
+            out->prompt_bytes += part_bytes(j, part);
             out->needs |= part_needs(json_raw(j, json_get(j, part, STR("type"))));
         } else if (json_kind(j, text) == JSON_STRING) {
             out->prompt_bytes += string_bytes(j, text);
@@ -143,9 +160,13 @@ static bool read_parts(struct chat_request *out, json_ref parts, size_t message,
 
 static bool read_message(struct chat_request *out, json_ref message, size_t i, struct err *err)
 {
-    enum { CONTENT, ROLE, CALLS, COUNT };
+    enum { CONTENT, ROLE, CALLS, BESIDE, COUNT = BESIDE + 6 };
     static const struct str names[COUNT] = {
-        [CONTENT] = {"content", 7}, [ROLE] = {"role", 4}, [CALLS] = {"tool_calls", 10}};
+        [CONTENT] = {"content", 7},   [ROLE] = {"role", 4},
+        [CALLS] = {"tool_calls", 10}, [BESIDE] = {"name", 4}, /* what is read beside them */
+        {"reasoning_content", 17},    {"reasoning", 9},
+        {"thinking_blocks", 15},      {"refusal", 7},
+        {"function_call", 13}};
     const struct json *j = out->json;
     json_ref at[COUNT];
 
@@ -155,6 +176,8 @@ static bool read_message(struct chat_request *out, json_ref message, size_t i, s
     if (json_kind(j, at[ROLE]) != JSON_STRING)
         return err_set(err, ERR_INVALID, "messages.%zu.role: expected a string", i);
     out->prompt_bytes += json_raw(j, at[CALLS]).len;
+    for (int k = BESIDE; k < COUNT; k++)
+        out->prompt_bytes += words_bytes(j, at[k]);
     switch (json_kind(j, at[CONTENT])) {
     case JSON_STRING: out->prompt_bytes += string_bytes(j, at[CONTENT]); return true;
     case JSON_ARRAY: return read_parts(out, at[CONTENT], i, err);

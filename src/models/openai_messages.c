@@ -158,11 +158,11 @@ static bool read_parts(struct field_reader *r, json_ref parts, struct place *at,
         part->name = part->kind == PART_OTHER ? type : STR_NONE;
         if (mark)
             part->cache_control = json_raw(j, mark);
-        if (part->kind != PART_TEXT)
-            r->to->prompt_bytes += MEDIA_BYTES;
         if (!read_part(r, v, part, at, err) ||
             (part->kind != PART_OTHER && !openai_read_extra(r, v, known, &part->extra, err)))
             return false;
+        if (part->kind != PART_TEXT)
+            r->to->prompt_bytes += MAX_OF(MEDIA_BYTES, part->text.len);
     }
     at->list = NULL;
     return true;
@@ -308,6 +308,7 @@ static bool read_reasoning(struct field_reader *r, json_ref message, struct plac
                 !text_of(r, json_get(j, v, STR("signature")), false, &part->signature, at,
                          "signature", err))
                 return false;
+            r->to->prompt_bytes += part->text.len;
         }
         at->list = NULL;
         return true;
@@ -336,6 +337,7 @@ static bool read_assistant(struct field_reader *r, json_ref message, struct plac
             return err_arena(err, r->arena);
         if (!text_of(r, refusal, true, &part->text, at, "refusal", err))
             return false;
+        r->to->prompt_bytes += part->text.len;
     }
     return read_tool_calls(r, message, at, tail, err) &&
            read_function_call(r, message, at, tail, err);
@@ -422,10 +424,11 @@ static bool read_message(struct field_reader *r, json_ref message, size_t i, str
         ok = read_result(r, message, str_eq(role, STR("function")), &at, &tail, err);
     else
         ok = read_content(r, openai_given(r->json, message, STR("content")), &at, &tail, err);
-    return ok &&
-           text_of(r, json_get(r->json, message, STR("name")), false, &turn->name, &at, "name",
-                   err) &&
-           read_marks(r, message, turn, err);
+    if (!ok ||
+        !text_of(r, json_get(r->json, message, STR("name")), false, &turn->name, &at, "name", err))
+        return false;
+    r->to->prompt_bytes += turn->name.len;
+    return read_marks(r, message, turn, err);
 }
 
 bool openai_read_messages(struct field_reader *r, json_ref v, struct err *err)

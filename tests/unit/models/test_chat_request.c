@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "models/chat.h"
+#include "models/dialect.h"
 #include "models/models.h"
 #include "test.h"
 
@@ -118,6 +119,44 @@ TEST(chat_request_with_older_functions_needs_tools)
                               &chat, &err),
             "%s", err.text);
     EXPECT(chat.needs & CAN_TOOLS);
+}
+
+/* What stands before 8000 bytes of text, and behind them. */
+static const struct {
+    const char *before, *after;
+} worded[] = {
+    {"{\"role\":\"assistant\",\"reasoning_content\":\"", "\"}"},
+    {"{\"role\":\"assistant\",\"reasoning\":\"", "\"}"},
+    {"{\"role\":\"assistant\",\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"",
+     "\"}]}"},
+    {"{\"role\":\"assistant\",\"refusal\":\"", "\"}"},
+    {"{\"role\":\"user\",\"content\":\"\",\"name\":\"", "\"}"},
+    {"{\"role\":\"assistant\",\"function_call\":{\"name\":\"f\",\"arguments\":\"", "\"}}"},
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"", "\"}]}"},
+    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"", "\"}]}"},
+    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"", "\"}]}"},
+};
+
+/* Providers read and count them too, whatever they are called. */
+TEST(chat_request_counts_all_words_of_a_message)
+{
+    char text[8001];
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    for (size_t i = 0; i < ARRAY_LEN(worded); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+        struct str body = arena_fmt(arena, "{\"model\":\"m\",\"messages\":[%s%s%s]}",
+                                    worded[i].before, text, worded[i].after);
+        struct chat_request chat;
+        struct conversation c;
+        struct err err = {0};
+
+        REQUIRE(chat_read_request(arena, body, &chat, &err), "%zu: %s", i, err.text);
+        EXPECT(chat.prompt_bytes >= sizeof text - 1, "%zu: %zu", i, chat.prompt_bytes);
+        REQUIRE(dialect_openai.read_request(arena, chat.json, &c, &err), "%zu: %s", i, err.text);
+        EXPECT(c.prompt_bytes >= sizeof text - 1, "%zu: %zu as a conversation", i, c.prompt_bytes);
+    }
 }
 
 TEST(chat_request_counts_a_picture_apart_from_its_bytes)
