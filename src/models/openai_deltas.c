@@ -39,8 +39,8 @@ static bool new_call(struct said_reader *r, struct openai_choice *c, int64_t ind
 static struct openai_call *find_call(const struct openai_choice *c, int64_t index, struct str id)
 {
     for (struct openai_call *call = c->calls; call; call = call->next)
-        if (index < 0 || call->index == index)
-            return str_is_empty(id) || str_eq(call->id, id) ? call : NULL;
+        if ((index < 0 || call->index == index) && (str_is_empty(id) || str_eq(call->id, id)))
+            return call;
     return NULL;
 }
 

@@ -422,6 +422,15 @@ static const struct {
              "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"b\","
              "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]",
              "tool_calls")},
+    {"calls that all say index 0, side by side, told apart by their ids",
+     D(CALL("0", "\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}"))
+         D(CALL("0", "\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{\"}")) D(
+             CALL("0", "\"id\":\"a\",\"function\":{\"arguments\":\"{}\"}"))
+             D(CALL("0", "\"id\":\"b\",\"function\":{\"arguments\":\"}\"}")) FIN("tool_calls") DONE,
+     MESSAGE("\"content\":null,\"refusal\":null,\"tool_calls\":[{\"id\":\"a\",\"type\":"
+             "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":"
+             "\"b\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]",
+             "tool_calls")},
     {"calls without index and id, arguments as an object",
      D("\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]") FIN("stop"),
      MESSAGE("\"content\":null,\"refusal\":null,\"tool_calls\":[{\"id\":\"call_c1_0_0\",\"type\":"
