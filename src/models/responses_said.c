@@ -10,7 +10,7 @@ struct heard { /* a part that has begun */
     struct heard *next;
     int64_t output, inner;
     uint32_t part;
-    bool has_text, ended;
+    bool has_text, is_signed, ended;
 };
 
 struct reading {
@@ -211,8 +211,10 @@ static bool take_reasoning(const struct event *e, json_ref item, int64_t output,
         for (json_ref t = json_first(e->j, list); t; t = json_next(e->j, t))
             if (!tell_piece(e, h, SAID_REASONING, text_of(e, t, "text"), err))
                 return false;
-    return str_is_empty(signature) ||
-           tell(e, &(struct said){.kind = SAID_REASONING, .part = h->part, .signature = signature},
+    if (str_is_empty(signature) || h->is_signed) /* the response's end repeats it */
+        return true;
+    h->is_signed = true;
+    return tell(e, &(struct said){.kind = SAID_REASONING, .part = h->part, .signature = signature},
                 err);
 }
 

@@ -351,6 +351,43 @@ TEST(responses_whole_and_back)
            STR_FMT, STR_ARG(message));
 }
 
+#define THOUGHT                                                                               \
+    "{\"id\":\"rs\",\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":" \
+    "\"hm\"}],\"encrypted_content\":\"SIGNED\"}"
+
+/* As OpenAI streams it: the end of an item says it, and the end of the response repeats it. */
+static const char thought_twice[] =
+    EVENT("response.created", ",\"response\":{\"id\":\"r\",\"model\":\"m\"}")
+        EVENT("response.reasoning_summary_text.delta",
+              ",\"output_index\":0,\"summary_index\":0,\"delta\":\"hm\"")
+            EVENT("response.output_item.done", ",\"output_index\":0,\"item\":" THOUGHT)
+                EVENT("response.output_text.delta",
+                      ",\"output_index\":1,\"content_index\":0,\"delta\":\"Hi\"")
+                    EVENT("response.completed",
+                          ",\"response\":{\"status\":\"completed\",\"output\":[" THOUGHT
+                          ",{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":"
+                          "\"Hi\"}]}]}");
+
+TEST(responses_reasoning_is_signed_once)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str stream = str_from(thought_twice), last = STR_NONE, got;
+    struct err err = {0};
+    struct json *j;
+
+    got = kit_answer(arena, &dialect_responses, &dialect_openai, true, stream, 0, &err);
+    REQUIRE(got.ptr, "%s", err.text);
+    size_t at = str_find(got, STR("\"signature\":"));
+    EXPECT(at < got.len && !has(str_slice(got, at + 1, got.len), "\"signature\":"), STR_FMT,
+           STR_ARG(got));
+    got = kit_answer(arena, &dialect_responses, &dialect_responses, true, stream, 0, &err);
+    REQUIRE(got.ptr, "%s", err.text);
+    (void)types_of(arena, got, &last);
+    j = json_parse(arena, last, &err);
+    REQUIRE(j, "%s", err.text);
+    EXPECT(json_count(j, json_path(j, "response.output")) == 2, STR_FMT, STR_ARG(last));
+}
+
 TEST(responses_failures)
 {
     static const struct {
