@@ -371,17 +371,22 @@ static bool write_reasoning_config(const struct sending *s, struct err *err)
 
 static bool write_extras(struct sending *s, struct err *err)
 {
-    if (s->same) {
-        extras_write(s->w, s->in->extras);
-        return true;
-    }
-    return extras_losses(s->in, s->losses, err);
+    for (const struct extra *e = s->same ? s->in->extras : NULL; e; e = e->next)
+        if (!str_eq(e->name, STR("include"))) /* write_include() has it */
+            extras_write(s->w, &(struct extra){.name = e->name, .raw = e->raw});
+    return s->same || extras_losses(s->in, s->losses, err);
+}
+
+static void include(const struct sending *s, struct str asked, const char *what)
+{
+    if (str_find(asked, str_from(what)) == asked.len)
+        jw_cstr(s->w, what);
 }
 
 /* Others tell without being asked what their own tools found and printed. */
-static void write_include_tools(const struct sending *s, const struct responses_asked *asked)
+static void write_include_tools(const struct sending *s)
 {
-    bool search = asked && asked->include_sources, code = asked && asked->include_outputs;
+    bool search = false, code = false;
 
     for (const struct tool *t = s->same ? NULL : s->in->tools; t; t = t->next) {
         search = search || (t->builtin.len && builtin_may_search(t));
@@ -393,20 +398,22 @@ static void write_include_tools(const struct sending *s, const struct responses_
         jw_cstr(s->w, "code_interpreter_call.outputs");
 }
 
-/* What the client asked for of it, and what must come back as the provider keeps nothing. */
+/* What the client asked for, as it came, and what must come back as the provider keeps nothing. */
 static void write_include(const struct sending *s)
 {
     const struct responses_asked *asked = s->same ? s->in->own : NULL;
+    struct str given = asked ? asked->include : STR_NONE;
     struct json_writer *w = s->w;
 
-    if (asked && asked->include.ptr && s->in->extras) /* more than we know: it is among those */
-        return;
+    given = str_trim(str_slice(given, 1, MAX_OF(given.len, 1u) - 1));
     jw_key(w, "include");
     jw_array(w);
-    jw_cstr(w, "reasoning.encrypted_content");
+    if (given.len)
+        jw_raw(w, given);
+    include(s, given, "reasoning.encrypted_content");
     if (s->in->logprobs > 0)
-        jw_cstr(w, "message.output_text.logprobs");
-    write_include_tools(s, asked);
+        include(s, given, "message.output_text.logprobs");
+    write_include_tools(s);
     jw_array_end(w);
 }
 

@@ -72,6 +72,17 @@ static const struct {
      "\"verbosity\":\"low\"},\"reasoning\":{\"effort\":\"high\",\"summary\":\"auto\"},\"user\":"
      "\"u\","
      "\"prompt_cache_key\":\"k\"" END},
+    {"what is to be included, beside a field that Weir does not know",
+     "{\"model\":\"m\",\"input\":\"Hi\",\"prompt_cache_key\":\"k\",\"include\":[\"reasoning."
+     "encrypted_content\",\"message.output_text.logprobs\"]}",
+     "{\"model\":\"remote-m\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{"
+     "\"type\":\"input_text\",\"text\":\"Hi\"}]}],\"prompt_cache_key\":\"k\",\"include\":["
+     "\"reasoning.encrypted_content\",\"message.output_text.logprobs\"],\"store\":false}"},
+    {"what Weir does not know of it, and what must come back as nothing is kept there",
+     "{\"model\":\"m\",\"input\":\"Hi\",\"include\":[\"computer_call_output.output.image_url\"]}",
+     "{\"model\":\"remote-m\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{"
+     "\"type\":\"input_text\",\"text\":\"Hi\"}]}],\"include\":[\"computer_call_output.output.image_"
+     "url\",\"reasoning.encrypted_content\"],\"store\":false}"},
 };
 
 TEST(responses_request_to_its_own_kind)
