@@ -217,6 +217,8 @@ static bool say_reasoning(struct said_writer *w, const struct said *said, struct
         if (!it)
             return false;
         it->is_redacted = said->is_redacted;
+        if (it->is_redacted)
+            buf_str(&it->text, STR(RESPONSES_REDACTED));
         announce(w, it, out);
     }
     if (!str_is_empty(said->signature)) {

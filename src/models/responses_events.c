@@ -77,16 +77,12 @@ static void write_reasoning(struct json_writer *w, const struct responses_item *
     if (empty || !sign)
         return;
     jw_key(w, "encrypted_content");
-    if (it->is_redacted) {
-        buf_str(w->to, STR("\"" RESPONSES_REDACTED));
-        buf_str(w->to, buf_view(&it->text)); /* base64 */
-        buf_char(w->to, '"');
-        w->after_key = false;
-    } else if (it->signature.ptr) {
+    if (it->is_redacted)
+        jw_str(w, buf_view(&it->text));
+    else if (it->signature.ptr)
         jw_str(w, it->signature);
-    } else {
+    else
         jw_null(w);
-    }
 }
 
 /* Of what was found the addresses have a place. */

@@ -399,6 +399,30 @@ TEST(responses_reasoning_is_signed_once)
     EXPECT(json_count(j, json_path(j, "response.output")) == 2, STR_FMT, STR_ARG(last));
 }
 
+/* What calls itself base64 came from outside. */
+TEST(responses_redacted_reasoning_is_escaped)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str text = STR_NONE;
+    struct kit_client k;
+    struct err err = {0};
+    struct json *j;
+
+    kit_wants_all = true;
+    kit_client_init(&k, arena, &dialect_responses, false);
+    kit_wants_all = false;
+    kit_say(&k, &dialect_responses, &(struct said){.kind = SAID_BEGIN});
+    kit_say(&k, &dialect_responses,
+            &(struct said){.kind = SAID_REASONING, .is_redacted = true, .text = STR("a\"b\\")});
+    kit_say(&k, &dialect_responses, &(struct said){.kind = SAID_FINISH, .finish = FINISH_STOP});
+    kit_say(&k, &dialect_responses, &(struct said){.kind = SAID_END});
+    j = json_parse(arena, buf_view(&k.out), &err);
+    REQUIRE(j, "%s", err.text);
+    EXPECT(json_str(j, json_path(j, "output.0.encrypted_content"), arena, &text) &&
+               str_eq(text, STR("weir-redacted:a\"b\\")),
+           STR_FMT, STR_ARG(text));
+}
+
 TEST(responses_failures)
 {
     static const struct {
