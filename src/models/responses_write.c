@@ -157,16 +157,37 @@ static void write_call(struct sending *s, const struct part *part)
     jw_object_end(s->w);
 }
 
-/* The dialect has no mark for a call that failed: models read it in the words. */
-static bool write_failure(struct sending *s, const struct part *result, struct err *err)
+static bool is_words(const struct part *part)
 {
-    struct str text = STR_NONE;
+    return part->kind == PART_TEXT || part->kind == PART_REFUSAL;
+}
 
-    if (!parts_text(s->arena, result->inner, &text, err))
+/* The dialect has no mark for a call that failed: models read it in the words. What is none follows them. */
+static bool write_failure(struct sending *s, const struct turn *turn, const struct part *result,
+                          size_t index, struct err *err)
+{
+    const struct part *inner = result->inner;
+    struct part words = {.kind = PART_TEXT};
+
+    if (!parts_text(s->arena, inner, &words.text, err))
         return false;
-    text = arena_fmt(s->arena, "Error: " STR_FMT, STR_ARG(text));
-    jw_str(s->w, text);
-    return text.ptr || err_arena(err, s->arena);
+    words.text = arena_fmt(s->arena, "Error: " STR_FMT, STR_ARG(words.text));
+    if (!words.text.ptr)
+        return err_arena(err, s->arena);
+    while (inner && is_words(inner))
+        inner = inner->next;
+    if (!inner) {
+        jw_str(s->w, words.text);
+        return true;
+    }
+    jw_array(s->w);
+    write_words(s, &words, false);
+    for (; inner; inner = inner->next)
+        if (!is_words(inner) && inner->kind != PART_OTHER &&
+            !write_content(s, turn, inner, index, err))
+            return false;
+    jw_array_end(s->w);
+    return true;
 }
 
 static bool write_call_output(struct sending *s, const struct turn *turn, const struct part *part,
@@ -178,7 +199,7 @@ static bool write_call_output(struct sending *s, const struct turn *turn, const 
     write_text_member(s->w, "call_id", part->id);
     jw_key(s->w, "output");
     if (part->is_error) {
-        if (!write_failure(s, part, err))
+        if (!write_failure(s, turn, part, index, err))
             return false;
     } else if (!inner || (!inner->next && inner->kind == PART_TEXT && !inner->extra.len)) {
         jw_str(s->w, inner ? inner->text : STR(""));

@@ -429,6 +429,12 @@ TEST(a_failed_call_is_told_as_one)
         {&dialect_openai, "\"no such city\"", "Error: no such city"},
         {&dialect_responses, "[]", "\"output\":\"Error: \""},
         {&dialect_responses, "\"no such city\"", "\"output\":\"Error: no such city\""},
+        {&dialect_responses,
+         "[{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image\",\"source\":{\"type\":"
+         "\"base64\","
+         "\"media_type\":\"image/png\",\"data\":\"AAAA\"}}]",
+         "\"output\":[{\"type\":\"input_text\",\"text\":\"Error: see\"},{\"type\":\"input_image\","
+         "\"detail\":\"auto\",\"image_url\":\"data:image/png;base64,AAAA\"}]"},
         {&dialect_gemini, "[]", "{\"error\":\"\"}"},
         {&dialect_gemini, "\"no such city\"", "{\"error\":\"no such city\"}"},
         {&dialect_gemini, "\"{\\\"code\\\":7}\"", "{\"error\":{\"code\":7}}"},
