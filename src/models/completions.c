@@ -82,6 +82,7 @@ static const struct field fields[] = {
     {"logit_bias", FIELD_RAW, AT(logit_bias), 0, 0, NULL, "token id to bias"},
     {"logprobs", FIELD_OWN, AT(logprobs), 0, 0, read_logprobs,
      "with log probabilities of so many alternatives"},
+    {"logprobs", FIELD_OWN, AT(top_logprobs), 0, 0, NULL, "so many of each token"},
     {"max_tokens", FIELD_INT, AT(max_tokens), 0, 1e9, NULL, "limit of the answer"},
     {"min_p", FIELD_NUMBER, AT(min_p), 0, 1, NULL,
      "vLLM, SGLang, llama.cpp: least share of the likeliest token"},

@@ -605,3 +605,22 @@ TEST(openai_stream_has_index_always_and_id_and_name_once_and_one_finish)
         EXPECT(n == counts[i].times, "%s: %zu", counts[i].what, n);
     }
 }
+
+/* ---- the older completions ---- */
+
+TEST(completions_alternatives_are_told_and_no_loss)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {.refuse = true};
+    struct outgoing out = {0};
+    struct err err = {0};
+    struct conversation *c =
+        kit_read(arena, &dialect_completions,
+                 "{\"model\":\"m\",\"prompt\":\"Hi\",\"logprobs\":3,\"max_tokens\":5}", &err);
+
+    REQUIRE(c, "%s", err.text);
+    EXPECT(dialect_openai.write_request(arena, c, &at_other, &losses, &out, &err), "%s", err.text);
+    EXPECT(str_eq(out.path, STR("/completions")));
+    kit_same_json(arena, "alternatives", out.body,
+                  "{\"model\":\"remote-m\",\"prompt\":\"Hi\",\"max_tokens\":5,\"logprobs\":3}");
+}
