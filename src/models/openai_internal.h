@@ -71,6 +71,9 @@ bool openai_is_original(const struct model *to);
  * none: this provider can be told not to think at all. NONE: nothing is said. */
 bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
                    struct err *err) MUST_CHECK;
+/* All tools were left out: that one of them must be called cannot be told. */
+bool openai_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
+    MUST_CHECK;
 /* A request on its way (openai_write.c); its turns are written in openai_turns.c. */
 struct openai_writing {
     struct json_writer w;

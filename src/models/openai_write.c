@@ -56,7 +56,8 @@ static void write_tool(struct openai_writing *o, const struct tool *tool)
     jw_object_end(w);
 }
 
-static bool write_tools(struct openai_writing *o, struct err *err)
+/* *any: there are some. */
+static bool write_tools(struct openai_writing *o, bool *any, struct err *err)
 {
     bool open = false;
     size_t i = 0;
@@ -83,7 +84,15 @@ static bool write_tools(struct openai_writing *o, struct err *err)
     }
     if (open)
         jw_array_end(&o->w);
+    *any = open;
     return true;
+}
+
+bool openai_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
+{
+    if (in->tool_choice != CHOOSE_ANY && in->tool_choice != CHOOSE_NAMED)
+        return true;
+    return fields_lose(in, "tool_choice", "none of the tools is left", losses, err);
 }
 
 static void write_choice(struct openai_writing *o)
@@ -92,7 +101,7 @@ static void write_choice(struct openai_writing *o)
         [CHOOSE_AUTO] = "auto", [CHOOSE_NONE] = "none", [CHOOSE_ANY] = "required"};
     struct json_writer *w = &o->w;
 
-    if (o->in->tool_choice == CHOOSE_UNSAID || !o->in->tools)
+    if (o->in->tool_choice == CHOOSE_UNSAID)
         return;
     jw_key(w, "tool_choice");
     if (o->in->tool_choice != CHOOSE_NAMED) {
@@ -276,14 +285,18 @@ static bool write_fields(struct openai_writing *o, struct err *err)
 {
     const struct conversation *in = o->in;
     struct json_writer *w = &o->w;
+    bool any;
 
     /* OpenAI's newer models refuse the older name, older servers do not know the newer. */
     write_count(w, openai_is_original(o->to) ? "max_completion_tokens" : "max_tokens",
                 in->max_tokens);
-    if (!openai_write_sampling(w, in, o->to, o->losses, err) || !write_tools(o, err))
+    if (!openai_write_sampling(w, in, o->to, o->losses, err) || !write_tools(o, &any, err))
         return false;
-    write_choice(o);
-    if (in->parallel_tools >= 0 && in->tools) {
+    if (any)
+        write_choice(o);
+    else if (in->tools && !openai_choice_is_lost(in, o->losses, err))
+        return false;
+    if (in->parallel_tools >= 0 && any) {
         jw_key(w, "parallel_tool_calls");
         jw_bool(w, in->parallel_tools > 0);
     }

@@ -298,26 +298,37 @@ static void write_tool(struct sending *s, const struct tool *tool)
     jw_object_end(w);
 }
 
-static bool write_tools(struct sending *s, struct err *err)
+static void open_tools(struct sending *s, bool *any)
+{
+    if (*any)
+        return;
+    *any = true;
+    jw_key(s->w, "tools");
+    jw_array(s->w);
+}
+
+/* *any: there are some. */
+static bool write_tools(struct sending *s, bool *any, struct err *err)
 {
     size_t i = 0;
 
-    if (!s->in->tools)
-        return true;
-    jw_key(s->w, "tools");
-    jw_array(s->w);
+    *any = false;
     for (const struct tool *tool = s->in->tools; tool; tool = tool->next, i++) {
         struct str own = tool->builtin;
 
         if (own.ptr && !s->same &&
             !builtin_tool(s->arena, tool, i, &dialect_responses, s->losses, &own, err))
             return false;
+        if (!own.ptr && tool->builtin.ptr)
+            continue;
+        open_tools(s, any);
         if (own.ptr)
             jw_raw(s->w, own);
-        else if (!tool->builtin.ptr)
+        else
             write_tool(s, tool);
     }
-    jw_array_end(s->w);
+    if (*any)
+        jw_array_end(s->w);
     return true;
 }
 
@@ -326,7 +337,7 @@ static void write_tool_choice(struct json_writer *w, const struct conversation *
     static const char *const names[] = {
         [CHOOSE_AUTO] = "auto", [CHOOSE_NONE] = "none", [CHOOSE_ANY] = "required"};
 
-    if (!in->tools || in->tool_choice == CHOOSE_UNSAID)
+    if (in->tool_choice == CHOOSE_UNSAID)
         return;
     jw_key(w, "tool_choice");
     if (in->tool_choice != CHOOSE_NAMED) {
@@ -456,15 +467,19 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
 {
     const struct responses_asked *asked = s->same ? s->in->own : NULL;
     struct json_writer *w = s->w;
+    bool any;
 
     jw_object(w);
     write_text_member(w, "model", to->remote_name);
     if (!write_input(s, err))
         return false;
     fields_write(w, s->in, responses_fields, responses_field_count);
-    if (!write_tools(s, err))
+    if (!write_tools(s, &any, err))
         return false;
-    write_tool_choice(w, s->in);
+    if (any)
+        write_tool_choice(w, s->in);
+    else if (s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
+        return false;
     if (!write_as_asked(s, "text", asked ? asked->text : STR_NONE))
         write_text(w, s->in);
     if (!write_as_asked(s, "reasoning", asked ? asked->reasoning : STR_NONE) &&

@@ -563,3 +563,32 @@ TEST(providers_own_tools_in_other_words)
         EXPECT(losses.count == lost, "%s: %" PRIu32 " lost", tools[i].name, losses.count);
     }
 }
+
+/* Providers refuse a choice among tools where there are none. */
+TEST(no_tool_is_chosen_where_all_were_left_out)
+{
+    static const struct dialect *const targets[] = {&dialect_openai, &dialect_responses};
+
+    for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str sent = kit_request(
+            arena, &dialect_anthropic, targets[t],
+            CLAUDE(
+                "\"tools\":[{\"type\":\"computer_20250124\",\"name\":\"computer\",\"display_width_"
+                "px\":9,\"display_height_px\":9}],\"tool_choice\":{\"type\":\"any\",\"disable_"
+                "parallel_tool_use\":true},",
+                SAYS("")),
+            &losses, &err);
+
+        REQUIRE(sent.ptr, "%s", err.text);
+        EXPECT(str_find(sent, STR("\"tool_choice\"")) == sent.len &&
+                   str_find(sent, STR("\"tools\"")) == sent.len,
+               "%s: " STR_FMT, targets[t]->name, STR_ARG(sent));
+        EXPECT(losses.count == 2 && str_eq(losses.fields[0], STR("tools.0")) &&
+                   str_eq(losses.fields[1], STR("tool_choice")),
+               "%s: %" PRIu32 " " STR_FMT, targets[t]->name, losses.count,
+               STR_ARG(losses.fields[losses.count ? losses.count - 1 : 0]));
+    }
+}
