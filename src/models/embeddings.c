@@ -1,4 +1,6 @@
 /* POST /v1/embeddings: texts to vectors, as numbers or as base64 of 32-bit floats. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -123,8 +125,8 @@ bool embeddings_read_data(struct said_reader *r, const struct json *j, struct er
 
 /* ---- numbers and base64 ---- */
 
-/* "[0.1,-2e-3]" to the base64 of little-endian floats. Numbers that are none count as 0. */
-static void numbers_to_base64(struct buf *out, struct str array)
+/* "[0.1,-2e-3]" to the base64 of little-endian floats. False: something in it is no finite number. */
+static bool numbers_to_base64(struct buf *out, struct str array)
 {
     uint8_t waiting[8];
     size_t count = 0;
@@ -137,7 +139,9 @@ static void numbers_to_base64(struct buf *out, struct str array)
 
         if (str_is_empty(str_trim(cell)))
             continue;
-        f = f64_parse(str_trim(cell), &n) ? (float)n : 0;
+        if (!f64_parse(str_trim(cell), &n) || !(fabs(n) <= (double)FLT_MAX))
+            return false;
+        f = (float)n;
         memcpy(&bits, &f, sizeof bits);
         for (size_t i = 0; i < 4; i++)
             waiting[count++] = (uint8_t)(bits >> (8 * i));
@@ -148,6 +152,7 @@ static void numbers_to_base64(struct buf *out, struct str array)
     }
     if (count)
         buf_base64(out, waiting, count);
+    return true;
 }
 
 static bool put_number(struct json_writer *w, const uint8_t bytes[4])
@@ -229,7 +234,9 @@ static bool write_vector(struct said_writer *sw, const struct said *said, struct
     jw_key(&w, "embedding");
     if (said->raw.len > 1 && wants_base64) {
         jw_raw(&w, STR("\""));
-        numbers_to_base64(&own->data, said->raw);
+        if (!numbers_to_base64(&own->data, said->raw))
+            return err_set(err, ERR_UNAVAILABLE,
+                           "the answer cannot be read: a vector holds what is no number");
         buf_char(&own->data, '"');
     } else if (said->raw.len) {
         jw_raw(&w, said->raw);

@@ -624,3 +624,36 @@ TEST(completions_alternatives_are_told_and_no_loss)
     kit_same_json(arena, "alternatives", out.body,
                   "{\"model\":\"remote-m\",\"prompt\":\"Hi\",\"max_tokens\":5,\"logprobs\":3}");
 }
+
+/* ---- embeddings ---- */
+
+static struct str vector_in_base64(struct arena *arena, const char *vector, struct err *err)
+{
+    struct kit_client k;
+
+    kit_client_init(&k, arena, &dialect_embeddings, false);
+    k.asked.encoding = STR("base64");
+    if (!said_tell(&dialect_embeddings, &k.writer,
+                   &(struct said){.kind = SAID_VECTOR, .raw = str_from(vector)}, &k.out, err) ||
+        !said_tell(&dialect_embeddings, &k.writer, &(struct said){.kind = SAID_END}, &k.out, err))
+        return STR_NONE;
+    return buf_view(&k.out);
+}
+
+/* A vector with holes would be kept and searched with for years. */
+TEST(embeddings_of_what_is_no_number_are_errors)
+{
+    static const char *const broken[] = {"[0.5,null]", "[[0.5,1],[2,3]]", "[1e39]", "[\"0.5\"]",
+                                         "[0.5,{\"a\":1}]"};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got = vector_in_base64(arena, "[0.5, -2e-3]", &err);
+
+    EXPECT(str_find(got, STR("\"embedding\":\"AAAAP28SA7s=\"")) < got.len, "%s " STR_FMT, err.text,
+           STR_ARG(got));
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        err = (struct err){0};
+        got = vector_in_base64(arena, broken[i], &err);
+        EXPECT(!got.ptr && err.code == ERR_UNAVAILABLE, "%s: " STR_FMT, broken[i], STR_ARG(got));
+    }
+}
