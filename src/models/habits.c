@@ -127,6 +127,13 @@ static int wants_thinking(const struct conversation *in)
     return in->reasoning_adaptive ? 1 : -1;
 }
 
+bool habits_takes_budget(const struct model *model)
+{
+    const struct dialect *spoken = model->provider->dialect;
+
+    return habit_of(model)->thinking == THINKING_FLAG && (!spoken || spoken == &dialect_openai);
+}
+
 void habits_write_thinking(struct json_writer *w, const struct conversation *in,
                            const struct model *to)
 {

@@ -18,6 +18,8 @@ void habits_of_request(const struct model *model, const struct chat_request *req
 /* The same for a body that is written: how this kind of server turns reasoning on and off. */
 void habits_write_thinking(struct json_writer *w, const struct conversation *in,
                            const struct model *to);
+/* It writes a number of tokens to think with. */
+bool habits_takes_budget(const struct model *model);
 
 /* What is looked at of an answer, or of an event of one, in one pass: 0 what is absent or null. */
 struct habits_reply {

@@ -67,10 +67,10 @@ bool openai_read_message(struct said_reader *r, struct openai_choice *c, const s
 
 /* The provider is OpenAI's own house, which refuses fields that it does not know, or Azure's. */
 bool openai_is_original(const struct model *to);
-/* How much the model is to think, in the family's words; a budget of tokens is told as an effort, and that it was.
- * none: this provider can be told not to think at all. NONE: nothing is said. */
-bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
-                   struct err *err) MUST_CHECK;
+/* How much the model is to think, in the family's words; a budget of tokens is told as an effort, and that it was lost,
+ * but for who takes one. NONE: nothing is said. */
+bool openai_effort(const struct conversation *in, const struct model *to, struct losses *losses,
+                   struct str *out, struct err *err) MUST_CHECK;
 /* All tools were left out: that one of them must be called cannot be told. */
 bool openai_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
     MUST_CHECK;

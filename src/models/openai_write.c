@@ -224,19 +224,21 @@ bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
     return write_sampling_extras(w, in, to, losses, err);
 }
 
-bool openai_effort(const struct conversation *in, bool none, struct losses *losses, struct str *out,
-                   struct err *err)
+bool openai_effort(const struct conversation *in, const struct model *to, struct losses *losses,
+                   struct str *out, struct err *err)
 {
-    int64_t budget = in->reasoning_effort.ptr ? -1 : in->reasoning_budget;
+    int64_t budget = in->reasoning_budget;
 
-    *out = str_eq(in->reasoning_effort, STR("max")) ? STR("xhigh") : in->reasoning_effort;
-    if (budget == 0 && none)
-        *out = STR("none");
-    if (budget <= 0)
+    if (in->reasoning_effort.ptr)
+        *out = str_eq(in->reasoning_effort, STR("max")) ? STR("xhigh") : in->reasoning_effort;
+    else
+        *out = budget < 0                 ? STR_NONE
+               : budget == 0              ? openai_is_original(to) ? STR("none") : STR_NONE
+               : budget <= REASONING_LOW  ? STR("low")
+               : budget <= REASONING_HIGH ? STR("medium")
+                                          : STR("high");
+    if (budget <= 0 || habits_takes_budget(to))
         return true;
-    *out = budget <= REASONING_LOW    ? STR("low")
-           : budget <= REASONING_HIGH ? STR("medium")
-                                      : STR("high");
     return fields_lose(in, "reasoning_budget",
                        "the provider takes an effort, not a number of tokens", losses, err);
 }
@@ -246,7 +248,7 @@ static bool write_effort(struct openai_writing *o, struct err *err)
 {
     struct str effort;
 
-    if (!openai_effort(o->in, openai_is_original(o->to), o->losses, &effort, err))
+    if (!openai_effort(o->in, o->to, o->losses, &effort, err))
         return false;
     openai_member(&o->w, "reasoning_effort", effort);
     habits_write_thinking(&o->w, o->in, o->to);

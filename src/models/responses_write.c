@@ -387,7 +387,7 @@ static bool write_reasoning_config(const struct sending *s, struct err *err)
     struct json_writer *w = s->w;
     struct str effort;
 
-    if (!openai_effort(s->in, openai_is_original(s->to), s->losses, &effort, err))
+    if (!openai_effort(s->in, s->to, s->losses, &effort, err))
         return false;
     if (!effort.ptr && !s->in->reasoning_summary.ptr)
         return true;

@@ -151,6 +151,39 @@ TEST(habits_of_bodies_that_are_written)
     }
 }
 
+/* A number of tokens is told to who takes one, and named where an effort stands for it. */
+TEST(habits_budgets_of_thinking_are_named_where_they_are_lost)
+{
+    static const struct {
+        enum provider_kind kind;
+        const char *effort; /* what stands beside the budget */
+        bool lost;
+    } cases[] = {{KIND_DASHSCOPE, "", false},
+                 {KIND_OPENAI, "", true},
+                 {KIND_OPENAI, "\"output_config\":{\"effort\":\"high\"},", true},
+                 {KIND_DASHSCOPE, "\"output_config\":{\"effort\":\"high\"},", false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+        struct provider p;
+        struct model m = model_of(&p, cases[i].kind, "http://h/v1", "m");
+        struct losses losses = {0};
+        struct outgoing out = {0};
+        struct err err = {0};
+        struct str body = arena_fmt(arena,
+                                    "{\"model\":\"m\",\"max_tokens\":4000,\"stream\":true,%s"
+                                    "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},"
+                                    "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+                                    cases[i].effort);
+        struct conversation *c = kit_read(arena, &dialect_anthropic, body.ptr, &err);
+
+        REQUIRE(c && dialect_openai.write_request(arena, c, &m, &losses, &out, &err), "%zu: %s", i,
+                err.text);
+        EXPECT(losses.count == (cases[i].lost ? 1u : 0u), "%zu: %" PRIu32 " " STR_FMT, i,
+               losses.count, STR_ARG(losses.fields[0]));
+    }
+}
+
 /* ---- errors that call themselves 200 ---- */
 
 static const struct {
