@@ -226,22 +226,6 @@ static struct turn *add_turn(struct arena *arena, struct turn ***at, enum turn_r
     return turn;
 }
 
-/* Open servers want to be told that the last turn is to be gone on with. */
-static bool add_habits(struct arena *arena, const struct model *to, struct conversation *c)
-{
-    bool wants = to->provider->kind == KIND_VLLM || to->provider->kind == KIND_SGLANG;
-    struct extra *more = wants ? arena_array(arena, 2, sizeof *more) : NULL;
-
-    if (!wants)
-        return true;
-    if (!more)
-        return false;
-    more[0] = (struct extra){&more[1], STR("continue_final_message"), STR("true")};
-    more[1] = (struct extra){c->extras, STR("add_generation_prompt"), STR("false")};
-    c->extras = more;
-    return true;
-}
-
 /* The turns before what was said, copied so that others may still use the list. */
 static bool copy_turns(struct going_on *g, struct conversation *c, struct turn ***at,
                        struct str *prefill)
@@ -283,8 +267,8 @@ static struct conversation *ask_to_go_on(struct going_on *g, const struct model 
     all = arena_fmt(g->arena, STR_FMT STR_FMT, STR_ARG(prefill), STR_ARG(said));
     if (!all.ptr || !add_turn(g->arena, &at, TURN_ASSISTANT, all))
         goto out;
-    if (to->abilities & CAN_CONTINUE ? !add_habits(g->arena, to, c)
-                                     : !add_turn(g->arena, &at, TURN_USER, str_from(go_on_words)))
+    c->goes_on = to->abilities & CAN_CONTINUE;
+    if (!c->goes_on && !add_turn(g->arena, &at, TURN_USER, str_from(go_on_words)))
         goto out;
     if (c->max_tokens > 0)
         c->max_tokens = MAX_OF(c->max_tokens - chat_estimate_tokens(said.len), 1);

@@ -146,7 +146,8 @@ struct conversation {
     uint32_t prompt_count;  /* ASK_COMPLETION: how many prompts; each gets n choices */
     int64_t dimensions;     /* ASK_EMBEDDING */
     struct str encoding;    /* ASK_EMBEDDING: float, base64 */
-    bool functions;         /* asked with the older `functions`: told with `function_call` */
+    bool goes_on;   /* the last turn is the assistant's, and its words are to be gone on with */
+    bool functions; /* asked with the older `functions`: told with `function_call` */
     struct extra *extras;
     struct extra *
         inside; /* members of known fields that the reader does not know: "thinking.mood"; their own dialect's

@@ -166,6 +166,15 @@ void habits_write_thinking(struct json_writer *w, const struct conversation *in,
     }
 }
 
+void habits_write_going_on(struct json_writer *w, const struct conversation *in,
+                           const struct model *to)
+{
+    if (!in->goes_on || (to->provider->kind != KIND_VLLM && to->provider->kind != KIND_SGLANG))
+        return;
+    write_flag(w, "continue_final_message", true);
+    write_flag(w, "add_generation_prompt", false);
+}
+
 /* ---- errors with a good status ---- */
 
 static json_ref given(const struct json *j, json_ref object, const char *key)

@@ -18,6 +18,9 @@ void habits_of_request(const struct model *model, const struct chat_request *req
 /* The same for a body that is written: how this kind of server turns reasoning on and off. */
 void habits_write_thinking(struct json_writer *w, const struct conversation *in,
                            const struct model *to);
+/* That the last turn is to be gone on with, to servers that want to be told. */
+void habits_write_going_on(struct json_writer *w, const struct conversation *in,
+                           const struct model *to);
 /* It writes a number of tokens to think with. */
 bool habits_takes_budget(const struct model *model);
 

@@ -252,6 +252,7 @@ static bool write_effort(struct openai_writing *o, struct err *err)
         return false;
     openai_member(&o->w, "reasoning_effort", effort);
     habits_write_thinking(&o->w, o->in, o->to);
+    habits_write_going_on(&o->w, o->in, o->to);
     return true;
 }
 
