@@ -13,6 +13,7 @@
  * A cut behind FINISH is an end: everything was said, only the count of tokens is missing.
  * One choice only: with n > 1 a cut stays an error. */
 #include "models/attempt_internal.h"
+#include "models/openai_internal.h"
 #include "models/overlap.h"
 #include "models/speech.h"
 
@@ -53,10 +54,17 @@ struct going_on {
     mono_ns first_by; /* a speaker who goes on has said something by then; 0: it has, or may wait */
 };
 
+/* Behind tokens no words can stand, and where the answer repeats its prompt nobody knows where that ends. */
+static bool has_end(const struct conversation *c)
+{
+    return !c || c->kind != ASK_COMPLETION || (c->turns && !str_eq(c->echo, STR("true")));
+}
+
 bool attempt_goes_on(const struct attempting *a)
 {
     return a->plan->policy->on_cut == CUT_CONTINUE && a->plan->chat->stream &&
-           !a->plan->only_first && a->plan->chat->n <= 1;
+           !a->plan->only_first && a->plan->chat->n <= 1 &&
+           has_end(a->plan->question->conversation);
 }
 
 /* ---- steps that wait ---- */
@@ -249,26 +257,63 @@ static bool copy_turns(struct going_on *g, struct conversation *c, struct turn *
     return true;
 }
 
+/* It takes the prompt as it is: what was said stands right behind it. */
+static bool takes_prompt(const struct going_on *g, const struct model *to)
+{
+    const struct dialect *spoken = to->provider->dialect;
+
+    return g->asked->kind == ASK_COMPLETION && (!spoken || spoken == &dialect_openai) &&
+           completions_are_native(to);
+}
+
+/* Nothing that was said is to be repeated. */
+static bool is_prefilled_for(const struct going_on *g, const struct model *to)
+{
+    return (to->abilities & CAN_CONTINUE) || takes_prompt(g, to);
+}
+
+static bool prompt_goes_on(struct going_on *g, struct conversation *c, struct str said)
+{
+    const struct str prompt = g->asked->turns->parts->text;
+    struct str all = arena_fmt(g->arena, STR_FMT STR_FMT, STR_ARG(prompt), STR_ARG(said));
+    struct err full = {0};
+    struct buf raw;
+
+    if (!all.ptr)
+        return false;
+    buf_init(&raw, g->arena, 6 * all.len + 2);
+    buf_json_str(&raw, all);
+    return buf_finish(&raw, &c->inputs, &full);
+}
+
+static bool turns_go_on(struct going_on *g, struct conversation *c, const struct model *to,
+                        struct str said)
+{
+    struct str prefill = STR_NONE, all;
+    struct turn **at;
+
+    if (!copy_turns(g, c, &at, &prefill))
+        return false;
+    all = arena_fmt(g->arena, STR_FMT STR_FMT, STR_ARG(prefill), STR_ARG(said));
+    if (!all.ptr || !add_turn(g->arena, &at, TURN_ASSISTANT, all))
+        return false;
+    c->goes_on = to->abilities & CAN_CONTINUE;
+    return c->goes_on || add_turn(g->arena, &at, TURN_USER, str_from(go_on_words));
+}
+
 /* What the next one is asked: the conversation, and what was said so far as the assistant's turn. */
 static struct conversation *ask_to_go_on(struct going_on *g, const struct model *to,
                                          struct err *err)
 {
     struct conversation *c = arena_alloc(g->arena, sizeof *c);
-    struct str said = buf_view(&g->text), prefill = STR_NONE, all;
-    struct turn **at;
+    struct str said = buf_view(&g->text);
 
     if (!c)
         goto out;
     *c = *g->asked;
     if (!said.len)
         return c; /* only thoughts, or calls that were held back: from the start */
-    if (!copy_turns(g, c, &at, &prefill))
-        goto out;
-    all = arena_fmt(g->arena, STR_FMT STR_FMT, STR_ARG(prefill), STR_ARG(said));
-    if (!all.ptr || !add_turn(g->arena, &at, TURN_ASSISTANT, all))
-        goto out;
-    c->goes_on = to->abilities & CAN_CONTINUE;
-    if (!c->goes_on && !add_turn(g->arena, &at, TURN_USER, str_from(go_on_words)))
+    if (takes_prompt(g, to) ? !prompt_goes_on(g, c, said) : !turns_go_on(g, c, to, said))
         goto out;
     if (c->max_tokens > 0)
         c->max_tokens = MAX_OF(c->max_tokens - chat_estimate_tokens(said.len), 1);
@@ -326,7 +371,7 @@ static mono_ns first_token_by(const struct going_on *g)
 static void hand_to(struct going_on *g, struct speech *next, struct outcome *how)
 {
     const struct model *to = how->who.model;
-    bool prefilled = to->abilities & CAN_CONTINUE;
+    bool prefilled = is_prefilled_for(g, to);
 
     attempt_note(g->attempting, how, 0, false);
     attempt_moved(g->tended, to, how->note);
