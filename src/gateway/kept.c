@@ -70,22 +70,6 @@ static bool no_such_previous(struct request *req, struct err *err)
     return err_set(err, ERR_INVALID, "previous_response_id: %.200s", why.text);
 }
 
-static SUSPENDS bool add_before(struct request *req, const struct responses_asked *asked,
-                                struct buf *to, struct err *err)
-{
-    struct response_owner owner = owner_of(req);
-    struct str items;
-
-    if (!asked->previous_response_id.ptr)
-        return true;
-    if (!check_stands(req, asked->previous_response_id, err) ||
-        !responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
-                           &items, err))
-        return err->code == ERR_NOT_FOUND ? no_such_previous(req, err) : false;
-    buf_str(to, str_slice(items, 1, items.len - 1));
-    return true;
-}
-
 static SUSPENDS bool add_item(struct request *req, const struct json *j, json_ref item,
                               struct buf *to, struct err *err)
 {
@@ -98,7 +82,7 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
         if (!check_stands(req, id, err) ||
             !responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err)) {
             if (err->code == ERR_NOT_FOUND)
-                err_set(err, ERR_INVALID, "input: item \"" STR_FMT "\" is not kept",
+                err_set(err, ERR_NOT_FOUND, "item \"" STR_FMT "\" is not kept",
                         STR_ARG(str_slice(id, 0, 80)));
             return false;
         }
@@ -109,7 +93,8 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
     return true;
 }
 
-static SUSPENDS bool add_own(struct request *req, struct str items, struct buf *to, struct err *err)
+static SUSPENDS bool add_items(struct request *req, struct str items, struct buf *to,
+                               struct err *err)
 {
     struct json *j = json_parse(req->arena, items, err);
 
@@ -119,6 +104,44 @@ static SUSPENDS bool add_own(struct request *req, struct str items, struct buf *
         if (!add_item(req, j, i, to, err))
             return false;
     return true;
+}
+
+/* What was only named then is kept as a name, and looked up again. */
+static SUSPENDS bool add_history(struct request *req, struct str items, struct buf *to,
+                                 struct err *err)
+{
+    if (str_find(items, STR("\"item_reference\"")) < items.len)
+        return add_items(req, items, to, err);
+    buf_str(to, str_slice(items, 1, items.len - 1));
+    return true;
+}
+
+static SUSPENDS bool add_before(struct request *req, const struct responses_asked *asked,
+                                struct buf *to, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct str items;
+
+    if (!asked->previous_response_id.ptr)
+        return true;
+    if (!check_stands(req, asked->previous_response_id, err) ||
+        !responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
+                           &items, err) ||
+        !add_history(req, items, to, err))
+        return err->code == ERR_NOT_FOUND ? no_such_previous(req, err) : false;
+    return true;
+}
+
+static SUSPENDS bool add_own(struct request *req, struct str items, struct buf *to, struct err *err)
+{
+    struct err why = {0};
+
+    if (add_items(req, items, to, &why))
+        return true;
+    if (why.code == ERR_NOT_FOUND)
+        return err_set(err, ERR_INVALID, "input: %.200s", why.text);
+    *err = why;
+    return false;
 }
 
 bool prepare_response(struct request *req, struct err *err)
