@@ -1,12 +1,14 @@
 /* What has had its time: vector stores that nobody used, files that were sent for so long, uploads that were not
  * completed. Each goes as by an order to forget, with a receipt in forgotten/, a record and a line of log. It is tried
- * again until it is done, also by the next start. */
+ * again until it is done, also by the next start. Kept answers of Responses are counted alone, as those that go
+ * because there are too many. */
 #include "accounts/accounts.h"
 #include "app/forget_internal.h"
 #include "app/v1.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "knowledge/pieces.h"
+#include "models/responses_store.h"
 #include "sys/clock.h"
 
 #define LOOK_EVERY  SECOND
@@ -22,7 +24,7 @@ static struct metric rows[] = {
                  METRIC_COUNTER,
                  "",
                  "What has expired and is removed: vector stores that were not used, files whose "
-                 "time was over, uploads that were not completed.",
+                 "time was over, uploads that were not completed, kept answers of /v1/responses.",
                  {"kind", NULL},
                  0},
 };
@@ -32,11 +34,16 @@ void v1_expire_register(void)
     metrics_register(rows, ARRAY_LEN(rows));
 }
 
-static void count(const char *kind)
+static void count_all(const char *kind, uint64_t n)
 {
     struct str value = str_from(kind);
 
-    series_add(metrics_series(&rows[EXPIRED], &value), 1);
+    series_add(metrics_series(&rows[EXPIRED], &value), n);
+}
+
+static void count(const char *kind)
+{
+    count_all(kind, 1);
 }
 
 static SUSPENDS bool record(struct house *house, struct str note, struct err *err)
@@ -235,12 +242,25 @@ static SUSPENDS bool expire_uploads(struct house *house, struct err *err)
     return true;
 }
 
+/* ---- kept answers ---- */
+
+static SUSPENDS bool expire_responses(struct house *house, struct err *err)
+{
+    int64_t gone = 0;
+
+    if (!responses_expire(house->responses, &gone, err))
+        return err_wrap(err, "kept answers have expired");
+    if (gone > 0)
+        count_all("response", (uint64_t)gone);
+    return true;
+}
+
 /* ---- the loop ---- */
 
-static SUSPENDS bool expire_all(struct house *house, bool uploads, struct err *err)
+static SUSPENDS bool expire_all(struct house *house, bool minute, struct err *err)
 {
     return expire_stores(house, err) && expire_files(house, err) &&
-           (!uploads || expire_uploads(house, err));
+           (!minute || (expire_uploads(house, err) && expire_responses(house, err)));
 }
 
 void v1_expire_loop(void *arg)

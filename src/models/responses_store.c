@@ -204,6 +204,15 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
     return evict(store, err) || err_wrap(err, "make room for answers");
 }
 
+bool responses_expire(struct responses_store *store, int64_t *gone, struct err *err)
+{
+    const struct value old[] = {V_INT(clock_wall() - store->age_max / MILLISECOND)};
+
+    return store_write(store->store,
+                       &(struct statement){"DELETE FROM responses WHERE created < ?1", old, 1}, 1,
+                       gone, err);
+}
+
 /* ---- finding ---- */
 
 bool responses_unknown(struct str id, struct err *err)

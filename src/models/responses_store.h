@@ -29,6 +29,10 @@ bool responses_store_open(const struct responses_options *options, struct respon
 void responses_store_close(struct responses_store **store);
 bool responses_store_keeps(const struct responses_store *store); /* whether anything is kept */
 
+/* What is older than answers are kept goes, also when no other comes. */
+SUSPENDS bool responses_expire(struct responses_store *store, int64_t *gone, struct err *err)
+    MUST_CHECK;
+
 struct kept_response {
     struct str id;               /* "resp_..." */
     struct str previous;         /* what it went on from, or "" */

@@ -241,6 +241,30 @@ FIBER_TEST(responses_survive_every_fault)
 }
 #endif
 
+/* Nobody need keep anything for it, nor is anything kept from then on. */
+FIBER_TEST(responses_that_are_too_old_go_by_themselves)
+{
+    struct kept_books b;
+    struct err err = {0};
+    int64_t gone = -1;
+
+    REQUIRE(open_books(&b, "expire", 1000, MEMORY, &err), "%s", err.text);
+    REQUIRE(keep(&b, "resp_a", "", "first words", &err), "%s", err.text);
+    REQUIRE(keep(&b, "resp_b", "resp_a", "last words", &err), "%s", err.text);
+    REQUIRE(fiber_sleep(5 * MILLISECOND, &err), "%s", err.text);
+    REQUIRE(responses_expire(b.responses, &gone, &err), "%s", err.text);
+    EXPECT(gone == 0, "%" PRId64, gone);
+    responses_store_close(&b.responses);
+    REQUIRE(responses_store_open(
+                &(struct responses_options){
+                    .store = b.store, .age_max = 0, .count_max = 1000, .bytes_max = MEMORY},
+                &b.responses, &err),
+            "%s", err.text);
+    REQUIRE(responses_expire(b.responses, &gone, &err), "%s", err.text);
+    EXPECT(gone == 2, "%" PRId64, gone);
+    close_books(&b);
+}
+
 /* ---- forgetting ---- */
 
 struct said {
