@@ -186,7 +186,8 @@ static bool read_data(struct arena *scratch, struct str data, bool client_wants_
     if (!j)
         return err_recast(err, &bad, ERR_UNAVAILABLE, "event %" PRIu32, meter->events + 1);
     habits_reply_read(j, json_root(j), &reply);
-    if (meter->events++ == 0)
+    meter->events++;
+    if (!meter->id_len && !meter->model_len) /* Azure's first event has neither */
         read_names(meter, j, &reply);
     if (read_error(scratch, j, &reply, meter))
         return true;

@@ -23,6 +23,7 @@ bool openai_reader_init(struct said_reader *r, struct err *err)
     if (!own)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
+    own->id = STR("");
     r->own = own;
     return true;
 }
@@ -353,12 +354,12 @@ static bool read_head(struct said_reader *r, const struct json *j, struct err *e
     json_ref root = json_root(j);
     struct str text;
 
-    if (own->id.ptr)
+    if (own->id.len || own->model.len) /* Azure's first event has neither */
         return true;
     if (!openai_text_of(r, j, json_get(j, root, STR("id")), &text, err) ||
-        !keep(r, text.ptr ? text : STR(""), &own->id, err) ||
+        (text.len && !keep(r, text, &own->id, err)) ||
         !openai_text_of(r, j, json_get(j, root, STR("model")), &text, err) ||
-        !keep(r, text, &own->model, err))
+        (text.len && !keep(r, text, &own->model, err)))
         return false;
     own->created = MAX_OF(count_of(j, root, STR("created")), 0);
     return true;

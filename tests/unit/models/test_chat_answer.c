@@ -169,6 +169,26 @@ TEST(chat_reply_is_metered)
     EXPECT(meter.usage.tokens_in == 9 && !meter.usage.estimated);
 }
 
+/* Azure's first event has its filters alone, and empty names. */
+TEST(chat_streams_are_called_by_the_first_event_that_has_a_name)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    static const char *const events[] = {
+        "{\"choices\":[],\"id\":\"\",\"model\":\"\",\"prompt_filter_results\":[]}",
+        "{\"id\":\"c1\",\"model\":\"gpt\",\"choices\":[{\"index\":0,\"delta\":{}}]}",
+        "{\"id\":\"c2\",\"model\":\"other\",\"choices\":[]}"};
+    struct chat_meter meter;
+    struct err err = {0};
+    bool drop;
+
+    chat_meter_init(&meter, 1);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        EXPECT(read_one(arena, events[i], false, &meter, &drop, &err), "%s", err.text);
+    EXPECT(str_eq((struct str){meter.id, meter.id_len}, STR("c1")) &&
+               str_eq((struct str){meter.model, meter.model_len}, STR("gpt")),
+           "%.*s %.*s", (int)meter.id_len, meter.id, (int)meter.model_len, meter.model);
+}
+
 /* As the dialect's reader has it: what there is of it is neither whole nor to be kept. */
 TEST(chat_answers_of_a_server_that_gave_up_have_failed)
 {

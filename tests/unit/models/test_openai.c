@@ -441,6 +441,12 @@ static const struct {
      MESSAGE("\"content\":\"Hi\",\"refusal\":null,\"reasoning_content\":\"hm\"", "stop")},
     {"a refusal", D("\"refusal\":\"No\"") D("\"refusal\":\".\"") FIN("stop"),
      MESSAGE("\"content\":null,\"refusal\":\"No.\"", "stop")},
+    {"an event without a name, then calls without ids",
+     "data: {\"id\":\"\",\"model\":\"\",\"choices\":[],\"prompt_filter_results\":[]}\n\n" D(
+         "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]") FIN("stop"),
+     MESSAGE("\"content\":null,\"refusal\":null,\"tool_calls\":[{\"id\":\"call_c1_0_0\",\"type\":"
+             "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]",
+             "tool_calls")},
     {"the older call",
      D("\"function_call\":{\"name\":\"f\",\"arguments\":\"\"}")
          D("\"function_call\":{\"arguments\":\"{}\"}") FIN("function_call"),
