@@ -164,7 +164,8 @@ bool leftovers_note(struct arena *arena, const struct conversation *in, const st
             return false;
     if (!note_format(&l, err) || !note_include(&l, err))
         return false;
-    for (const struct extra *e = to == in->spoken ? NULL : in->inside; e; e = e->next)
+    for (const struct extra *e = in->inside; e && (to != in->spoken || to == &dialect_openai);
+         e = e->next)
         if (!losses_note(losses, e->name, NO_FIELD, err))
             return false;
     if (in->pad_events && in->stream && to != &dialect_openai &&

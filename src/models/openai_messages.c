@@ -135,6 +135,51 @@ static bool read_part(struct field_reader *r, json_ref v, struct part *part, con
     }
 }
 
+/* The object that a part is made of, and what is read of it. */
+static const struct {
+    enum part_kind kind;
+    const char *name;
+    const char *known[4];
+} objects[] = {
+    {PART_IMAGE, "image_url", {"url", "detail", NULL}},
+    {PART_AUDIO, "input_audio", {"data", "format", NULL}},
+    {PART_FILE, "file", {"file_data", "file_id", "filename", NULL}},
+};
+
+/* What nobody knows of it, named by its place in the part, beside what is unknown of the part. */
+static bool read_inside(struct field_reader *r, json_ref v, struct part *part, struct err *err)
+{
+    const struct json *j = r->json;
+    struct buf text = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        json_ref object = json_get(j, v, str_from(objects[i].name));
+
+        if (objects[i].kind != part->kind || json_kind(j, object) != JSON_OBJECT)
+            continue;
+        for (json_ref m = json_first(j, object); m; m = json_next(j, m)) {
+            size_t k = 0;
+
+            while (objects[i].known[k] &&
+                   !str_eq(json_key_raw(j, m), str_from(objects[i].known[k])))
+                k++;
+            if (objects[i].known[k] || json_kind(j, m) == JSON_NULL)
+                continue;
+            if (!text.arena) {
+                buf_init(&text, r->arena, OPENAI_BODY_MAX);
+                buf_str(&text, str_slice(part->extra, 0, MAX_OF(part->extra.len, 1u) - 1));
+            }
+            buf_fmt(&text, "%s\"%s." STR_FMT "\":", text.len ? "," : "{", objects[i].name,
+                    STR_ARG(json_key_raw(j, m)));
+            buf_str(&text, json_raw(j, m));
+        }
+    }
+    if (!text.arena)
+        return true;
+    buf_char(&text, '}');
+    return buf_finish(&text, &part->extra, err);
+}
+
 static bool read_parts(struct field_reader *r, json_ref parts, struct place *at,
                        struct part ***tail, struct err *err)
 {
@@ -159,7 +204,8 @@ static bool read_parts(struct field_reader *r, json_ref parts, struct place *at,
         if (mark)
             part->cache_control = json_raw(j, mark);
         if (!read_part(r, v, part, at, err) ||
-            (part->kind != PART_OTHER && !openai_read_extra(r, v, known, &part->extra, err)))
+            (part->kind != PART_OTHER &&
+             (!openai_read_extra(r, v, known, &part->extra, err) || !read_inside(r, v, part, err))))
             return false;
         if (part->kind != PART_TEXT)
             r->to->prompt_bytes += MAX_OF(MEDIA_BYTES, part->text.len);

@@ -1,5 +1,6 @@
 /* POST /v1/chat/completions, read: the fields of a request, its tools; messages in openai_messages.c. */
 #include "models/chat.h"
+#include "models/members.h"
 #include "models/openai_internal.h"
 
 /* ---- small things ---- */
@@ -167,12 +168,15 @@ static bool choose(struct field_reader *r, json_ref v, struct err *err)
 
 static bool read_tool_choice(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"type", "function", "custom", "allowed_tools", NULL};
     const struct json *j = r->json;
     json_ref name = json_get(j, json_get(j, v, STR("function")), STR("name"));
     json_ref allowed = json_get(j, v, STR("allowed_tools"));
 
     if (json_kind(j, v) != JSON_OBJECT)
         return choose(r, v, err);
+    if (!members_inside(r, v, known, "tool_choice", err))
+        return false;
     if (json_kind(j, allowed) ==
         JSON_OBJECT) /* which of them: forget_others(), when all are read */
         return choose(r, json_get(j, allowed, STR("mode")), err);
@@ -229,6 +233,7 @@ static void forget_others(const struct field_reader *r)
 
 static bool read_schema(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"name", "schema", "description", "strict", NULL};
     const struct json *j = r->json;
     json_ref schema = json_get(j, v, STR("schema")), name = json_get(j, v, STR("name"));
     json_ref about = openai_given(j, v, STR("description"));
@@ -249,15 +254,19 @@ static bool read_schema(struct field_reader *r, json_ref v, struct err *err)
     r->to->schema = schema ? json_raw(j, schema) : STR("{}");
     r->to->schema_strict = strict ? flag : -1;
     r->to->prompt_bytes += json_raw(j, v).len;
-    return (json_str(j, name, r->arena, &r->to->schema_name) &&
-            (!about || json_str(j, about, r->arena, &r->to->schema_description))) ||
-           err_arena(err, r->arena);
+    if (!json_str(j, name, r->arena, &r->to->schema_name) ||
+        (about && !json_str(j, about, r->arena, &r->to->schema_description)))
+        return err_arena(err, r->arena);
+    return members_inside(r, v, known, "response_format.json_schema", err);
 }
 
 static bool read_format(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"type", "json_schema", NULL};
     struct str type = json_raw(r->json, json_get(r->json, v, STR("type")));
 
+    if (!members_inside(r, v, known, "response_format", err))
+        return false;
     if (str_eq(type, STR("\"text\"")))
         r->to->format = FORMAT_TEXT;
     else if (str_eq(type, STR("\"json_object\"")))
@@ -297,10 +306,13 @@ bool openai_read_stop(struct field_reader *r, json_ref v, struct err *err)
 
 bool openai_read_stream_options(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"include_usage", "include_obfuscation", NULL};
     json_ref flag = openai_given(r->json, v, STR("include_usage"));
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "stream_options: expected an object");
+    if (!members_inside(r, v, known, "stream_options", err))
+        return false;
     if (flag && !json_bool(r->json, flag, &r->to->include_usage))
         return err_set(err, ERR_INVALID, "stream_options.include_usage: expected true or false");
     flag = openai_given(r->json, v, STR("include_obfuscation"));
@@ -327,10 +339,15 @@ static bool read_thinking(struct field_reader *r, json_ref v, struct err *err)
 {
     static const struct field budget = {
         .name = "thinking.budget_tokens", .kind = FIELD_INT, .max = 1e9};
+    static const char *const known[] = {"type",   "budget_tokens", "max_tokens",
+                                        "effort", "enabled",       NULL};
+    bool is_reasoning = str_eq(json_key_raw(r->json, v), STR("reasoning"));
     json_ref effort = openai_given(r->json, v, STR("effort"));
     json_ref tokens = openai_given(r->json, v, STR("budget_tokens"));
     struct str type = json_raw(r->json, json_get(r->json, v, STR("type")));
 
+    if (!members_inside(r, v, known, is_reasoning ? "reasoning" : "thinking", err))
+        return false;
     if (!tokens)
         tokens = openai_given(r->json, v, STR("max_tokens"));
     if (json_kind(r->json, effort) == JSON_STRING &&

@@ -258,10 +258,13 @@ static bool join_thoughts(struct gathering *g, json_ref v, struct str *out, stru
 static bool read_reasoning_item(struct gathering *g, json_ref v, const struct at *at,
                                 struct err *err)
 {
+    static const char *const known[] = {"type",   "id", "summary", "content", "encrypted_content",
+                                        "status", NULL};
     struct part *part = add_part(g, TURN_ASSISTANT, PART_REASONING, at, err);
     struct str mark = STR(RESPONSES_REDACTED);
 
-    if (!part || !member_text(g->r, v, &(struct at){at, "id", 0}, &part->id, err) ||
+    if (!part || !members_unknown(g->r, v, known, &part->extra, err) ||
+        !member_text(g->r, v, &(struct at){at, "id", 0}, &part->id, err) ||
         !member_text(g->r, v, &(struct at){at, "encrypted_content", 0}, &part->signature, err))
         return false;
     if (!str_starts(part->signature, mark))

@@ -77,6 +77,7 @@ static bool keep_as_extra(struct field_reader *r, const char *name, json_ref v, 
 
 bool responses_read_tool_choice(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"type", "name", NULL};
     const struct at at = {NULL, "tool_choice", 0};
     struct str raw = json_raw(r->json, v);
 
@@ -95,17 +96,21 @@ bool responses_read_tool_choice(struct field_reader *r, json_ref v, struct err *
         return at_error(&at, "expected \"auto\", \"none\", \"required\" or an object", err);
     if (r->to->tool_choice != CHOOSE_NAMED)
         return true;
-    return member_text_needed(r, v, &(struct at){&at, "name", 0}, &r->to->tool_name, err);
+    return members_inside(r, v, known, "tool_choice", err) &&
+           member_text_needed(r, v, &(struct at){&at, "name", 0}, &r->to->tool_name, err);
 }
 
 /* ---- what to answer with, and how ---- */
 
 static bool read_format(struct field_reader *r, json_ref v, const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"type", "name", "description", "strict", "schema", NULL};
     struct conversation *to = r->to;
 
     if (!v)
         return true;
+    if (!members_inside(r, v, known, "text.format", err))
+        return false;
     if (member_is(r->json, v, "type", STR("text"))) {
         to->format = FORMAT_TEXT;
         return true;
@@ -235,12 +240,14 @@ bool responses_read_unkept(struct field_reader *r, json_ref v, struct err *err)
 
 bool responses_read_stream_options(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"include_obfuscation", NULL};
     const struct at at = {NULL, "stream_options", 0};
     int pad = 0;
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "stream_options: expected an object");
-    if (!member_flag(r, v, &(struct at){&at, "include_obfuscation", 0}, &pad, err))
+    if (!members_inside(r, v, known, "stream_options", err) ||
+        !member_flag(r, v, &(struct at){&at, "include_obfuscation", 0}, &pad, err))
         return false;
     r->to->pad_events = pad > 0;
     return true;

@@ -233,6 +233,7 @@ static bool write_reasoning(struct sending *s, const struct turn *turn, const st
     jw_array_end(s->w);
     if (part->signature.ptr)
         write_text_member(s->w, "encrypted_content", part->signature);
+    members_write(s->w, part->extra);
     jw_object_end(s->w);
     return true;
 }
@@ -476,9 +477,9 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
     fields_write(w, s->in, responses_fields, responses_field_count);
     if (!write_tools(s, &any, err))
         return false;
-    if (any)
+    if (any && !write_as_asked(s, "tool_choice", asked ? asked->tool_choice : STR_NONE))
         write_tool_choice(w, s->in);
-    else if (s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
+    if (!any && s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
         return false;
     if (!write_as_asked(s, "text", asked ? asked->text : STR_NONE))
         write_text(w, s->in);

@@ -53,6 +53,43 @@ static const struct {
     {"audio of an answer", &dialect_openai, "messages.1.audio",
      CHAT("", SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\",\"audio\":{\"id\":\"" MARK
                        "\"}}," SAYS(""))},
+    {"member of reasoning", &dialect_openai, "reasoning.mood",
+     CHAT("\"reasoning\":{\"effort\":\"low\",\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"member of thinking", &dialect_openai, "thinking.mood",
+     CHAT("\"thinking\":{\"type\":\"enabled\",\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"member of a format", &dialect_openai, "response_format.mood",
+     CHAT("\"response_format\":{\"type\":\"json_object\",\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"member beside a schema", &dialect_openai, "response_format.json_schema.mood",
+     CHAT("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\","
+          "\"schema\":{\"type\":\"object\"},\"mood\":\"" MARK "\"}},",
+          SAYS(""))},
+    {"option of a stream", &dialect_openai, "stream_options.mood",
+     CHAT("\"stream\":true,\"stream_options\":{\"mood\":\"" MARK "\"},", SAYS(""))},
+    {"member of a choice", &dialect_openai, "tool_choice.mood",
+     CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"tool_choice\":{"
+          "\"type\":\"function\",\"function\":{\"name\":\"f\"},\"mood\":\"" MARK "\"},",
+          SAYS(""))},
+    {"member of a picture", &dialect_openai, "messages.0.content.1.image_url.mood",
+     CHAT("", PART("{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\","
+                   "\"mood\":\"" MARK "\"}}"))},
+    {"member of a file", &dialect_openai, "messages.0.content.1.file.mood",
+     CHAT("",
+          PART("{\"type\":\"file\",\"file\":{\"file_data\":\"" PDF "\",\"mood\":\"" MARK "\"}}"))},
+    {"member of a sound", &dialect_openai, "messages.0.content.1.input_audio.mood",
+     CHAT("",
+          PART("{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"AAAA\",\"format\":\"wav\","
+               "\"mood\":\"" MARK "\"}}"))},
+    {"member of a response's format", &dialect_responses, "text.format.mood",
+     "{\"model\":\"m\",\"input\":\"a\",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":"
+     "\"n\",\"schema\":{\"type\":\"object\"},\"mood\":\"" MARK "\"}}}"},
+    {"member of a response's choice", &dialect_responses, "tool_choice.mood",
+     "{\"model\":\"m\",\"input\":\"a\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],"
+     "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\",\"mood\":\"" MARK "\"}}"},
+    {"option of a response's stream", &dialect_responses, "stream_options.mood",
+     "{\"model\":\"m\",\"input\":\"a\",\"stream\":true,\"stream_options\":{\"mood\":\"" MARK
+     "\"}}"},
+    {"member of a thought", &dialect_responses, "input.0.mood",
+     ITEMS("{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[],\"mood\":\"" MARK "\"}," SAYS(""))},
     {"member of a tool", &dialect_openai, "tools.0.mood",
      CHAT("\"tools\":[{\"type\":\"function\",\"mood\":\"" MARK
           "\",\"function\":{\"name\":\"f\"}}],",
@@ -385,18 +422,37 @@ TEST(members_nobody_knows_reach_their_own_dialect)
         arena, &dialect_responses, &dialect_responses,
         "{\"model\":\"m\",\"input\":[{\"role\":\"assistant\",\"phase\":\"commentary\",\"content\":"
         "\"a\"},"
+        "{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[],\"mood\":\"calm\"},"
         "{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\","
         "\"namespace\":\"space\"},{\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":"
         "\"r\"}],"
+        "\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],"
+        "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\",\"mood\":\"calm\"},"
         "\"reasoning\":{\"effort\":\"low\",\"mode\":\"pro\"}}",
         &losses, &err);
-    static const char *const wanted[] = {"\"phase\":\"commentary\"", "\"namespace\":\"space\"",
-                                         "\"reasoning\":{\"effort\":\"low\",\"mode\":\"pro\"}"};
+    static const char *const wanted[] = {
+        "\"phase\":\"commentary\"", "\"namespace\":\"space\"", "\"summary\":[],\"mood\":\"calm\"",
+        "\"name\":\"f\",\"mood\":\"calm\"", "\"reasoning\":{\"effort\":\"low\",\"mode\":\"pro\"}"};
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         EXPECT(sent.ptr && str_find(sent, str_from(wanted[i])) < sent.len, "%s: " STR_FMT,
                wanted[i], STR_ARG(sent));
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
+
+/* A chat request that is written anew: its objects are made of what is known of them. */
+TEST(members_that_a_chat_request_loses_are_named)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str sent = kit_request(
+        arena, &dialect_openai, &dialect_openai,
+        CHAT("\"response_format\":{\"type\":\"json_object\",\"mood\":\"" MARK "\"},", SAYS("")),
+        &losses, &err);
+
+    EXPECT(sent.ptr && str_find(sent, STR(MARK)) == sent.len, "%s", err.text);
+    EXPECT(is_named(&losses, "response_format.mood"), "%" PRIu32 " lost", losses.count);
 }
 
 TEST(what_says_nothing_is_not_named)
