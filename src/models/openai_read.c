@@ -341,19 +341,23 @@ static bool read_thinking(struct field_reader *r, json_ref v, struct err *err)
         .name = "thinking.budget_tokens", .kind = FIELD_INT, .max = 1e9};
     static const char *const known[] = {"type",   "budget_tokens", "max_tokens",
                                         "effort", "enabled",       NULL};
-    bool is_reasoning = str_eq(json_key_raw(r->json, v), STR("reasoning"));
+    bool is_reasoning = str_eq(json_key_raw(r->json, v), STR("reasoning")), on = true;
     json_ref effort = openai_given(r->json, v, STR("effort"));
+    json_ref enabled = openai_given(r->json, v, STR("enabled"));
     json_ref tokens = openai_given(r->json, v, STR("budget_tokens"));
     struct str type = json_raw(r->json, json_get(r->json, v, STR("type")));
 
     if (!members_inside(r, v, known, is_reasoning ? "reasoning" : "thinking", err))
         return false;
+    if (enabled && !json_bool(r->json, enabled, &on))
+        return err_set(err, ERR_INVALID, "%s.enabled: expected true or false",
+                       is_reasoning ? "reasoning" : "thinking");
     if (!tokens)
         tokens = openai_given(r->json, v, STR("max_tokens"));
     if (json_kind(r->json, effort) == JSON_STRING &&
         !json_str(r->json, effort, r->arena, &r->to->reasoning_effort))
         return err_arena(err, r->arena);
-    if (str_eq(type, STR("\"disabled\"")))
+    if (str_eq(type, STR("\"disabled\"")) || !on)
         r->to->reasoning_budget = 0;
     else if (tokens)
         return fields_read_int(r, tokens, &budget, &r->to->reasoning_budget, err);

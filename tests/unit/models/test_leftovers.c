@@ -455,6 +455,30 @@ TEST(members_that_a_chat_request_loses_are_named)
     EXPECT(is_named(&losses, "response_format.mood"), "%" PRIu32 " lost", losses.count);
 }
 
+/* As routers have it. */
+TEST(reasoning_that_is_switched_off_is_off)
+{
+    static const struct {
+        const char *reasoning;
+        int64_t budget;
+        bool adaptive;
+    } cases[] = {{"{\"enabled\":false}", 0, false},
+                 {"{\"enabled\":false,\"max_tokens\":500}", 0, false},
+                 {"{\"enabled\":true}", -1, true},
+                 {"{\"enabled\":true,\"max_tokens\":500}", 500, false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str body = arena_fmt(arena, CHAT("\"reasoning\":%s,", SAYS("")), cases[i].reasoning);
+        const struct conversation *c = kit_read(arena, &dialect_openai, body.ptr, &err);
+
+        REQUIRE(c, "%s: %s", cases[i].reasoning, err.text);
+        EXPECT(c->reasoning_budget == cases[i].budget && c->reasoning_adaptive == cases[i].adaptive,
+               "%s: %" PRId64, cases[i].reasoning, c->reasoning_budget);
+    }
+}
+
 TEST(what_says_nothing_is_not_named)
 {
     static const struct dialect *const targets[] = {
