@@ -9,8 +9,9 @@
 struct heard { /* a part that has begun */
     struct heard *next;
     int64_t output, inner;
+    int64_t thought; /* of reasoning: which of its parts came last */
     uint32_t part;
-    bool has_text, is_signed, ended;
+    bool has_text, is_signed, is_cited, has_probs, ended;
 };
 
 struct reading {
@@ -90,6 +91,19 @@ static bool tell_piece(const struct event *e, struct heard *h, enum said_kind ki
     return tell(e, &(struct said){.kind = kind, .part = h->part, .text = text}, err);
 }
 
+/* Parts of what was thought are paragraphs: elsewhere they are one text. */
+static bool tell_thought(const struct event *e, struct heard *h, int64_t index, struct str text,
+                         struct err *err)
+{
+    if (!h)
+        return false;
+    if (h->has_text && index != h->thought && !str_is_empty(text) &&
+        !tell_piece(e, h, SAID_REASONING, STR("\n\n"), err))
+        return false;
+    h->thought = index;
+    return tell_piece(e, h, SAID_REASONING, text, err);
+}
+
 static bool end_part(const struct event *e, struct heard *h, struct err *err)
 {
     if (h->ended)
@@ -105,6 +119,7 @@ static bool tell_annotations(const struct event *e, struct heard *h, json_ref li
     for (json_ref a = json_first(e->j, list); a; a = json_next(e->j, a)) {
         struct said said = {.kind = SAID_CITATION, .part = h->part, .raw = json_raw(e->j, a)};
 
+        h->is_cited = true;
         if (!tell(e, &said, err)) /* flat already */
             return false;
     }
@@ -112,13 +127,13 @@ static bool tell_annotations(const struct event *e, struct heard *h, json_ref li
 }
 
 /* In the chat dialect's shape. */
-static bool tell_logprobs(const struct event *e, const struct heard *h, json_ref list,
-                          struct err *err)
+static bool tell_logprobs(const struct event *e, struct heard *h, json_ref list, struct err *err)
 {
     struct said said = {.kind = SAID_LOGPROBS, .part = h->part};
 
     if (!json_first(e->j, list))
         return true;
+    h->has_probs = true;
     said.raw = arena_fmt(e->r->scratch, "{\"content\":" STR_FMT ",\"refusal\":null}",
                          STR_ARG(json_raw(e->j, list)));
     return said.raw.ptr ? tell(e, &said, err) : err_arena(err, e->r->scratch);
@@ -138,12 +153,14 @@ static bool take_message(const struct event *e, json_ref item, int64_t output, s
 
         if (!h)
             return false;
-        if (h->has_text)
-            continue; /* its pieces have come */
-        if (!tell_piece(e, h, refusal ? SAID_REFUSAL : SAID_TEXT,
-                        text_of(e, c, refusal ? "refusal" : "text"), err) ||
-            !tell_annotations(e, h, json_get(e->j, c, STR("annotations")), err) ||
-            !tell_logprobs(e, h, json_get(e->j, c, STR("logprobs")), err))
+        if (h->ended)
+            continue; /* all of it has come */
+        if (!h->has_text && !tell_piece(e, h, refusal ? SAID_REFUSAL : SAID_TEXT,
+                                        text_of(e, c, refusal ? "refusal" : "text"), err))
+            return false;
+        if (!h->is_cited && !tell_annotations(e, h, json_get(e->j, c, STR("annotations")), err))
+            return false;
+        if (!h->has_probs && !tell_logprobs(e, h, json_get(e->j, c, STR("logprobs")), err))
             return false;
     }
     return true;
@@ -198,6 +215,7 @@ static bool take_reasoning(const struct event *e, json_ref item, int64_t output,
 {
     struct str signature = text_of(e, item, "encrypted_content");
     json_ref list = json_get(e->j, item, STR("summary"));
+    int64_t index = 0;
     struct heard *h;
 
     if (!json_first(e->j, list))
@@ -209,7 +227,7 @@ static bool take_reasoning(const struct event *e, json_ref item, int64_t output,
         return false;
     if (!h->has_text)
         for (json_ref t = json_first(e->j, list); t; t = json_next(e->j, t))
-            if (!tell_piece(e, h, SAID_REASONING, text_of(e, t, "text"), err))
+            if (!tell_thought(e, h, index++, text_of(e, t, "text"), err))
                 return false;
     if (str_is_empty(signature) || h->is_signed) /* the response's end repeats it */
         return true;
@@ -474,8 +492,10 @@ static bool on_refusal(struct event *e, json_ref root, struct err *err)
 static bool on_thought(struct event *e, json_ref root, struct err *err)
 {
     struct heard *h = part_at(e, number_of(e, root, "output_index"), -1, err);
+    bool is_summary = json_get(e->j, root, STR("summary_index")) != 0;
 
-    return tell_piece(e, h, SAID_REASONING, text_of(e, root, "delta"), err);
+    return tell_thought(e, h, number_of(e, root, is_summary ? "summary_index" : "content_index"),
+                        text_of(e, root, "delta"), err);
 }
 
 static bool on_arguments(struct event *e, json_ref root, struct err *err)
@@ -498,6 +518,7 @@ static bool on_annotation(struct event *e, json_ref root, struct err *err)
 
     if (!h)
         return false;
+    h->is_cited = true;
     said.part = h->part;
     return str_is_empty(said.raw) || tell(e, &said, err);
 }

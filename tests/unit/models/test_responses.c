@@ -1,5 +1,7 @@
 /* The Responses dialect: requests read and written, answers read and written, and beside the other
  * dialects. */
+#include <string.h>
+
 #include "dialect_kit.h"
 #include "models/responses.h"
 #include "test.h"
@@ -421,6 +423,63 @@ TEST(responses_redacted_reasoning_is_escaped)
     EXPECT(json_str(j, json_path(j, "output.0.encrypted_content"), arena, &text) &&
                str_eq(text, STR("weir-redacted:a\"b\\")),
            STR_FMT, STR_ARG(text));
+}
+
+/* Two parts of a summary, and sources that only the end of an item says: as servers beside OpenAI's stream it. */
+static const char parts_and_sources[] = EVENT("response.created",
+                                              ",\"response\":{\"id\":\"r\",\"model\":\"m\"}")
+    EVENT("response.reasoning_summary_text.delta",
+          ",\"output_index\":0,\"summary_index\":0,\"delta\":\"On\"")
+        EVENT("response.reasoning_summary_text.delta",
+              ",\"output_index\":0,\"summary_index\":0,\"delta\":\"e\"")
+            EVENT("response.reasoning_summary_text.delta",
+                  ",\"output_index\":0,\"summary_index\":1,\"delta\":\"Two\"")
+                EVENT("response.output_text.delta",
+                      ",\"output_index\":1,\"content_index\":0,\"delta\":\"Hi\"")
+                    EVENT(
+                        "response.output_item.done",
+                        ",\"output_index\":1,\"item\":{\"type\":\"message\",\"content\":[{\"type\":"
+                        "\"output_text\",\"text\":\"Hi\",\"annotations\":[{\"type\":\"url_"
+                        "citation\",\"url\":\"https://a.b/\",\"title\":\"A\",\"start_index\":0,"
+                        "\"end_index\":2}],\"logprobs\":[{\"token\":\"Hi\",\"logprob\":-0.5,"
+                        "\"bytes\":[72,105],\"top_logprobs\":[]}]}]}")
+                        EVENT("response.completed",
+                              ",\"response\":{\"status\":\"completed\",\"output\":[{\"type\":"
+                              "\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":"
+                              "\"One\"},{\"type\":\"summary_text\",\"text\":\"Two\"}]},{\"type\":"
+                              "\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hi\","
+                              "\"annotations\":[{\"type\":\"url_citation\",\"url\":\"https://a.b/"
+                              "\",\"title\":\"A\",\"start_index\":0,\"end_index\":2}],"
+                              "\"logprobs\":[{\"token\":\"Hi\",\"logprob\":-0.5,\"bytes\":[72,105],"
+                              "\"top_logprobs\":[]}]}]}]}");
+
+TEST(responses_streams_say_as_much_as_whole_answers)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str stream = str_from(parts_and_sources), body, streamed, last = STR_NONE, whole;
+    struct err err = {0};
+    struct json *a, *b, *completed;
+
+    streamed = kit_answer(arena, &dialect_responses, &dialect_responses, true, stream, 0, &err);
+    REQUIRE(streamed.ptr, "%s", err.text);
+    (void)types_of(arena, streamed, &last);
+    size_t at = str_find(stream, STR("\"response\":{\"status\""));
+    body = str_slice(stream, at + strlen("\"response\":"), stream.len - strlen("}\n\n"));
+    whole = kit_answer(arena, &dialect_responses, &dialect_responses, false, body, 0, &err);
+    REQUIRE(whole.ptr, "%s", err.text);
+    completed = json_parse(arena, last, &err);
+    a = json_parse(arena, json_raw(completed, json_path(completed, "response.output")), &err);
+    b = json_parse(arena, whole, &err);
+    b = json_parse(arena, json_raw(b, json_path(b, "output")), &err);
+    EXPECT(json_equal(a, json_root(a), b, json_root(b)), "streamed " STR_FMT "\nwhole " STR_FMT,
+           STR_ARG(last), STR_ARG(whole));
+    EXPECT(has(whole, "\"text\":\"One\\n\\nTwo\"") && has(whole, "https://a.b/") &&
+               has(whole, "\"logprob\":-0.5"),
+           STR_FMT, STR_ARG(whole));
+    struct str chat = kit_answer(arena, &dialect_responses, &dialect_openai, true, stream, 0, &err);
+    EXPECT(has(chat, "\"reasoning_content\":\"\\n\\n\"") ||
+               has(chat, "\"reasoning_content\":\"\\n\\nTwo\""),
+           STR_FMT, STR_ARG(chat));
 }
 
 TEST(responses_failures)
