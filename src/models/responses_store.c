@@ -158,6 +158,11 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
 
     if (!arena)
         return err_no_room(err, "no memory to keep the answer");
+    if (bytes > store->bytes_max)
+        return err_set(err, ERR_TOO_LARGE,
+                       "it has %" PRId64 " bytes, all answers together may have %" PRId64
+                       " (responses.bytes)",
+                       bytes, store->bytes_max);
     if (!join_lines(arena, response->documents, response->document_count, &documents, err) ||
         !join_lines(arena, response->sources, response->source_count, &sources, err))
         return err_wrap(err, "keep the answer");

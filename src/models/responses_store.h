@@ -3,8 +3,9 @@
  * Owner    each belongs to the key it was made with: to every other key it does not exist. Ids can be
  *          guessed, keys cannot.
  * At rest  as text in the database, like the rest of it; not encrypted by Weir.
- * Limits   age, count and bytes by settings; above them the oldest go. Deleting removes the row: nothing
- *          else holds what was said, but for backups and the audit log's hashes.
+ * Limits   age, count and bytes by settings; above them the oldest go. One that is larger than all may be is not
+ *          kept. Deleting removes the row: nothing else holds what was said, but for backups and the audit
+ *          log's hashes.
  * Threads  any; it calls the store. */
 #ifndef WEIR_MODELS_RESPONSES_STORE_H
 #define WEIR_MODELS_RESPONSES_STORE_H

@@ -241,6 +241,29 @@ FIBER_TEST(responses_survive_every_fault)
 }
 #endif
 
+/* One that is larger than all that may be kept takes nobody else's place. */
+FIBER_TEST(responses_that_are_too_large_push_nothing_out)
+{
+    struct kept_books b;
+    struct err err = {0};
+    char large[600];
+
+    REQUIRE(open_books(&b, "large", 1000, 500, &err), "%s", err.text);
+    REQUIRE(keep(&b, "resp_a", "", "first words", &err), "%s", err.text);
+    memset(large, 'x', sizeof large);
+    EXPECT(!responses_keep(b.responses, &others[0],
+                           &(struct kept_response){.id = STR("resp_b"),
+                                                   .body = {large, sizeof large},
+                                                   .input = STR("[]"),
+                                                   .output = STR("[]")},
+                           &err) &&
+               err.code == ERR_TOO_LARGE,
+           "%s", err.text);
+    EXPECT(is_kept(&b, &mine, "resp_a"));
+    EXPECT(!is_kept(&b, &others[0], "resp_b"));
+    close_books(&b);
+}
+
 /* Nobody need keep anything for it, nor is anything kept from then on. */
 FIBER_TEST(responses_that_are_too_old_go_by_themselves)
 {
