@@ -8,7 +8,8 @@
 
 #include "models/openai_internal.h"
 
-#define REPLY_MAX (256 * MIB) /* the request's arena is the limit */
+#define REPLY_MAX  (256 * MIB)   /* the request's arena is the limit */
+#define TOKENS_MAX 1000000000000 /* a count above it is a mistake and taken as not reported */
 
 /* ---- requests ---- */
 
@@ -177,7 +178,7 @@ bool rerank_read_results(struct said_reader *r, const struct json *j, struct err
 
 static bool count_in(const struct json *j, json_ref object, const char *name, int64_t *out)
 {
-    return json_i64(j, json_get(j, object, str_from(name)), out) && *out >= 0;
+    return json_i64(j, json_get(j, object, str_from(name)), out) && *out >= 0 && *out <= TOKENS_MAX;
 }
 
 /* What was read: "usage" as vLLM and Jina have it, "meta.tokens" as Cohere. */

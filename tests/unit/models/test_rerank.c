@@ -127,6 +127,10 @@ TEST(rerank_tells_the_scores_of_every_kind_of_provider)
          "{\"index\":2,\"relevance_score\":0.3}]}",
          HEAD "[{\"index\":2,\"relevance_score\":0.3},{\"index\":1,\"relevance_score\":0.2}],"
               "\"usage\":{\"prompt_tokens\":9,\"total_tokens\":9}}"},
+        {"a count that nobody believes",
+         "{\"usage\":{\"total_tokens\":9000000000000000000},\"results\":[{\"index\":0,\"score\":1}]"
+         "}",
+         HEAD "[{\"index\":0,\"relevance_score\":1}]}"},
         {"a list alone; equal scores keep their order",
          "[{\"score\":-1,\"index\":2},{\"score\":-1,\"index\":1}]",
          HEAD "[{\"index\":1,\"relevance_score\":-1},{\"index\":2,\"relevance_score\":-1}]}"},
