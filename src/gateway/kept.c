@@ -1,5 +1,7 @@
 /* Answers of the Responses dialect that are kept: what a question goes on from, what is kept of its answer,
  * and GET, DELETE /v1/responses/{id}, GET .../input_items, POST .../cancel. */
+#include <string.h>
+
 #include "base/log.h"
 #include "gateway/gateway_internal.h"
 #include "models/responses.h"
@@ -70,6 +72,48 @@ static bool no_such_previous(struct request *req, struct err *err)
     return err_set(err, ERR_INVALID, "previous_response_id: %.200s", why.text);
 }
 
+static bool add_line(struct str *list, size_t *count, struct str line)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (str_eq(list[i], line))
+            return false;
+    list[(*count)++] = line;
+    return true;
+}
+
+static struct str *grown(struct arena *arena, const struct str *list, size_t count, size_t more)
+{
+    struct str *all = arena_array(arena, count + more + 1, sizeof *all);
+
+    if (all && count)
+        memcpy(all, list, count * sizeof *all);
+    return all;
+}
+
+/* What a named item was made from, the answer is made from too: "ID@BASE ..." a line. */
+static SUSPENDS bool stand_on_item(struct request *req, struct str id, struct err *err)
+{
+    struct response_owner owner = owner_of(req);
+    struct str sources, rest, line;
+    size_t more = 0;
+
+    if (!responses_sources(req->gateway->responses, req->arena, &owner, id, &sources, err))
+        return false;
+    for (rest = sources; str_split(&rest, '\n', &line);)
+        more++;
+    struct str *all = grown(req->arena, req->sources, req->source_count, more);
+    struct str *documents = grown(req->arena, req->documents, req->document_count, more);
+    if (!all || !documents)
+        return err_arena(err, req->arena);
+    for (rest = sources; str_split(&rest, '\n', &line);)
+        if (line.len && add_line(all, &req->source_count, line))
+            (void)add_line(documents, &req->document_count,
+                           str_slice(line, 0, str_find_char(line, ' ')));
+    req->sources = all;
+    req->documents = documents;
+    return true;
+}
+
 static SUSPENDS bool add_item(struct request *req, const struct json *j, json_ref item,
                               struct buf *to, struct err *err)
 {
@@ -80,7 +124,8 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
         if (!json_str(j, json_get(j, item, STR("id")), req->arena, &id))
             return err_arena(err, req->arena);
         if (!check_stands(req, id, err) ||
-            !responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err)) {
+            !responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err) ||
+            !stand_on_item(req, id, err)) {
             if (err->code == ERR_NOT_FOUND)
                 err_set(err, ERR_NOT_FOUND, "item \"" STR_FMT "\" is not kept",
                         STR_ARG(str_slice(id, 0, 80)));
