@@ -167,14 +167,16 @@ static bool hear_finish(struct going_on *g, const struct said *said, struct err 
     return end_overlap(g, err) && push(g, said, err);
 }
 
-/* Nobody counted: what this speaker said is estimated, so that the sum is one. */
+/* What nobody counted of this speaker is estimated, so that the sum is one. */
 static bool hear_end(struct going_on *g, const struct said *said, struct err *err)
 {
     struct said counted = {.kind = SAID_USAGE};
 
-    if (g->cuts && g->usage.tokens_in < 0) {
-        g->usage.tokens_in = chat_estimate_tokens(g->asked->prompt_bytes + g->text_before);
-        g->usage.tokens_out = chat_estimate_tokens(g->text.len - g->text_before);
+    if (g->cuts && (g->usage.tokens_in < 0 || g->usage.tokens_out < 0)) {
+        if (g->usage.tokens_in < 0)
+            g->usage.tokens_in = chat_estimate_tokens(g->asked->prompt_bytes + g->text_before);
+        if (g->usage.tokens_out < 0)
+            g->usage.tokens_out = chat_estimate_tokens(g->text.len - g->text_before);
         g->usage.estimated = true;
         counted.usage = usage_sum(&g->usage, &g->carried);
         if (!push(g, &counted, err))
