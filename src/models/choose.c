@@ -2,6 +2,7 @@
  * and not the least loaded, so that weights mean something while nobody is busy, and so that many
  * gateways do not all run to the same one. */
 #include "models/attempt_internal.h"
+#include "models/openai_internal.h"
 
 #define WINDOW_DOUBT 2 /* tokens are estimated: nobody is too small before twice its window */
 
@@ -20,6 +21,17 @@ size_t candidate_count(const struct attempt_plan *plan)
     return count;
 }
 
+/* Who takes prompts as they are need not chat to go on with one. */
+static bool can_all(const struct attempt_plan *plan, const struct model *m)
+{
+    const struct conversation *c = plan->question ? plan->question->conversation : NULL;
+    uint32_t needs = plan->needs;
+
+    if (c && c->kind == ASK_COMPLETION && m->provider && completions_are_native(m))
+        needs &= ~(uint32_t)CAN_CHAT;
+    return !m->abilities || (needs & ~m->abilities) == 0;
+}
+
 static enum misfit misfit_of(const struct attempting *a, const struct model *m)
 {
     const struct attempt_plan *plan = a->plan;
@@ -31,7 +43,7 @@ static enum misfit misfit_of(const struct attempting *a, const struct model *m)
         return MODEL_DENIED;
     if (!(plan->zones & 1u << m->zone))
         return ZONE_DENIED;
-    if (m->abilities && (plan->needs & ~m->abilities))
+    if (!can_all(plan, m))
         return CANNOT;
     if (m->window > 0 && (tokens / a->window_doubt > m->window || m->window <= a->window_above))
         return TOO_LONG;
