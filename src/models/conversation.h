@@ -144,6 +144,7 @@ struct conversation {
     int64_t top_n;          /* ASK_RERANK */
     bool return_documents;  /* ASK_RERANK */
     uint32_t prompt_count;  /* ASK_COMPLETION: how many prompts; each gets n choices */
+    uint32_t input_count;   /* ASK_EMBEDDING: how many vectors are to come; 0: not known */
     int64_t dimensions;     /* ASK_EMBEDDING */
     struct str encoding;    /* ASK_EMBEDDING: float, base64 */
     bool goes_on;   /* the last turn is the assistant's, and its words are to be gone on with */

@@ -28,6 +28,7 @@ static bool read_input(struct field_reader *r, json_ref v, struct err *err)
     if (count > INPUTS_MAX)
         return err_set(err, ERR_INVALID, "input: expected at most %d", INPUTS_MAX);
     r->to->inputs = json_raw(j, v);
+    r->to->input_count = first == JSON_NUMBER ? 1 : (uint32_t)count;
     r->to->prompt_bytes += json_raw(j, v).len;
     return true;
 }
@@ -201,6 +202,7 @@ static bool base64_to_numbers(struct json_writer *w, struct str text)
 
 struct telling {
     struct buf data;
+    uint32_t count; /* of vectors */
     struct usage usage;
 };
 
@@ -223,6 +225,7 @@ static bool write_vector(struct said_writer *sw, const struct said *said, struct
     bool wants_base64 = str_eq(sw->asked->encoding, STR("base64"));
     struct json_writer w;
 
+    own->count++;
     if (own->data.len)
         buf_char(&own->data, ',');
     jw_init(&w, &own->data);
@@ -256,6 +259,11 @@ static bool write_all(const struct said_writer *sw, struct buf *out, struct err 
     struct json_writer w;
     struct str data;
 
+    if (sw->asked->input_count && own->count != sw->asked->input_count)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the answer cannot be read: it has %" PRIu32 " vectors for %" PRIu32
+                       " texts",
+                       own->count, sw->asked->input_count);
     if (!buf_finish(&own->data, &data, err))
         return false;
     jw_init(&w, out);

@@ -663,3 +663,45 @@ TEST(embeddings_of_what_is_no_number_are_errors)
         EXPECT(!got.ptr && err.code == ERR_UNAVAILABLE, "%s: " STR_FMT, broken[i], STR_ARG(got));
     }
 }
+
+static bool tell_vectors(struct arena *arena, const char *body, uint32_t vectors, struct err *err)
+{
+    struct conversation *c = kit_read(arena, &dialect_embeddings, body, err);
+    struct kit_client k;
+
+    EXPECT(c, "%s", err->text);
+    if (!c)
+        return false;
+    kit_client_init(&k, arena, &dialect_embeddings, false);
+    k.asked = *c;
+    if (!dialect_embeddings.writer_init(&k.writer, err))
+        return false;
+    for (uint32_t i = 0; i < vectors; i++)
+        if (!said_tell(&dialect_embeddings, &k.writer,
+                       &(struct said){.kind = SAID_VECTOR, .choice = i, .raw = STR("[0.5]")},
+                       &k.out, err))
+            return false;
+    return said_tell(&dialect_embeddings, &k.writer, &(struct said){.kind = SAID_END}, &k.out, err);
+}
+
+/* Clients take them for their texts in order. */
+TEST(embeddings_are_as_many_as_the_texts)
+{
+    static const struct {
+        const char *body;
+        uint32_t want;
+    } cases[] = {{"{\"model\":\"m\",\"input\":\"a\"}", 1},
+                 {"{\"model\":\"m\",\"input\":[\"a\",\"b\"]}", 2},
+                 {"{\"model\":\"m\",\"input\":[1,2,3]}", 1},
+                 {"{\"model\":\"m\",\"input\":[[1,2],[3],[4]]}", 3}};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (uint32_t vectors = 0; vectors < 5; vectors++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct err err = {0};
+            bool ok = tell_vectors(arena, cases[i].body, vectors, &err);
+
+            EXPECT(ok == (vectors == cases[i].want) && (ok || err.code == ERR_UNAVAILABLE),
+                   "%s: %" PRIu32 " %s", cases[i].body, vectors, err.text);
+        }
+}
