@@ -64,6 +64,8 @@ struct field_reader { /* what functions of a dialect get */
     const struct json *json;
     struct conversation *to;
     const char *path; /* in front of names in errors: "generationConfig."; NULL: nothing */
+    const struct part *old_call; /* the newest call in the older form, which has no ids */
+    uint32_t old_calls;
 };
 
 struct field {

@@ -313,7 +313,8 @@ static bool read_tool_calls(struct field_reader *r, json_ref message, struct pla
     return true;
 }
 
-/* The older form of a call has no id: its name does, as one at most is open. */
+/* The older form of a call has no id: the first one's is its name. Others are counted, as some houses refuse an id that
+ * comes twice in a conversation. */
 static bool read_function_call(struct field_reader *r, json_ref message, struct place *at,
                                struct part ***tail, struct err *err)
 {
@@ -328,8 +329,11 @@ static bool read_function_call(struct field_reader *r, json_ref message, struct 
     if (!text_of(r, json_get(r->json, v, STR("name")), true, &call->name, at, "function_call.name",
                  err))
         return false;
-    call->id = call->name;
-    return read_arguments(r, v, call, at, err);
+    call->id = r->old_calls++ == 0 ? call->name
+                                   : arena_fmt(r->arena, "call_%" PRIu32 "_" STR_FMT, r->old_calls,
+                                               STR_ARG(str_slice(call->name, 0, 40)));
+    r->old_call = call;
+    return call->id.ptr ? read_arguments(r, v, call, at, err) : err_arena(err, r->arena);
 }
 
 /* What a model thought in an earlier turn goes by three names. */
@@ -402,7 +406,8 @@ static bool read_result(struct field_reader *r, json_ref message, bool is_functi
         if (!text_of(r, json_get(r->json, message, STR("name")), true, &part->name, at, "name",
                      err))
             return false;
-        part->id = part->name;
+        part->id =
+            r->old_call && str_eq(r->old_call->name, part->name) ? r->old_call->id : part->name;
     } else if (!text_of(r, json_get(r->json, message, STR("tool_call_id")), true, &part->id, at,
                         "tool_call_id", err))
         return false;

@@ -93,6 +93,19 @@ static const struct {
      "\"f\",\"content\":\"4\"}],\"max_completion_tokens\":5,\"stop\":[\"END\"],\"tools\":[{"
      "\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}],"
      "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}"},
+    {"older calls of one function are told apart", &at_original,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":"
+     "\"assistant\",\"content\":null,\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}},{"
+     "\"role\":\"function\",\"name\":\"f\",\"content\":\"4\"},{\"role\":\"assistant\",\"content\":"
+     "null,\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"role\":\"function\","
+     "\"name\":"
+     "\"f\",\"content\":\"5\"}]}",
+     "{\"model\":\"remote-m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":"
+     "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"f\",\"type\":\"function\","
+     "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
+     "\"f\",\"content\":\"4\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":"
+     "\"call_2_f\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{"
+     "\"role\":\"tool\",\"tool_call_id\":\"call_2_f\",\"content\":\"5\"}]}"},
     {"allowed_tools leaves the others out", &at_original,
      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"type\":"
      "\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"function\",\"function\":{\"name\":"
