@@ -92,28 +92,44 @@ bool openai_choice_is_lost(const struct conversation *in, struct losses *losses,
 {
     if (in->tool_choice != CHOOSE_ANY && in->tool_choice != CHOOSE_NAMED)
         return true;
-    return fields_lose(in, "tool_choice", "none of the tools is left", losses, err);
+    return fields_lose(in, "tool_choice", "what it chooses was left out", losses, err);
 }
 
-static void write_choice(struct openai_writing *o)
+bool openai_choice_is_a_function(const struct conversation *in)
+{
+    bool others = false;
+
+    for (const struct tool *t = in->tools; t; t = t->next) {
+        if (!t->builtin.ptr && str_eq(t->name, in->tool_name))
+            return true;
+        others = others || t->builtin.ptr;
+    }
+    return !others; /* a slip of the client's, which the provider names */
+}
+
+static bool write_choice(struct openai_writing *o, struct err *err)
 {
     static const char *const words[] = {
         [CHOOSE_AUTO] = "auto", [CHOOSE_NONE] = "none", [CHOOSE_ANY] = "required"};
+    bool is_function = openai_choice_is_a_function(o->in);
     struct json_writer *w = &o->w;
 
     if (o->in->tool_choice == CHOOSE_UNSAID)
-        return;
+        return true;
+    if (o->in->tool_choice == CHOOSE_NAMED && !is_function && !o->same_family)
+        return openai_choice_is_lost(o->in, o->losses, err);
     jw_key(w, "tool_choice");
     if (o->in->tool_choice != CHOOSE_NAMED) {
         jw_cstr(w, words[o->in->tool_choice]);
-        return;
+        return true;
     }
-    openai_part_begin(w, "function");
-    jw_key(w, "function");
+    openai_part_begin(w, is_function ? "function" : "custom");
+    jw_key(w, is_function ? "function" : "custom");
     jw_object(w);
     openai_member(w, "name", o->in->tool_name);
     jw_object_end(w);
     jw_object_end(w);
+    return true;
 }
 
 /* ---- the other fields ---- */
@@ -295,9 +311,7 @@ static bool write_fields(struct openai_writing *o, struct err *err)
                 in->max_tokens);
     if (!openai_write_sampling(w, in, o->to, o->losses, err) || !write_tools(o, &any, err))
         return false;
-    if (any)
-        write_choice(o);
-    else if (in->tools && !openai_choice_is_lost(in, o->losses, err))
+    if (any ? !write_choice(o, err) : in->tools && !openai_choice_is_lost(in, o->losses, err))
         return false;
     if (in->parallel_tools >= 0 && any) {
         jw_key(w, "parallel_tool_calls");

@@ -477,10 +477,12 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
     fields_write(w, s->in, responses_fields, responses_field_count);
     if (!write_tools(s, &any, err))
         return false;
-    if (any && !write_as_asked(s, "tool_choice", asked ? asked->tool_choice : STR_NONE))
-        write_tool_choice(w, s->in);
-    if (!any && s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
+    bool is_lost = !any || (s->in->tool_choice == CHOOSE_NAMED && !s->same &&
+                            !openai_choice_is_a_function(s->in));
+    if (is_lost && s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
         return false;
+    if (!is_lost && !write_as_asked(s, "tool_choice", asked ? asked->tool_choice : STR_NONE))
+        write_tool_choice(w, s->in);
     if (!write_as_asked(s, "text", asked ? asked->text : STR_NONE))
         write_text(w, s->in);
     if (!write_as_asked(s, "reasoning", asked ? asked->reasoning : STR_NONE) &&

@@ -672,3 +672,47 @@ TEST(no_tool_is_chosen_where_all_were_left_out)
                STR_ARG(losses.fields[losses.count ? losses.count - 1 : 0]));
     }
 }
+
+/* Nor one that was left out, or goes by another name there, beside others that are left. */
+TEST(a_choice_of_what_was_left_out_is_named)
+{
+    static const struct dialect *const targets[] = {&dialect_openai, &dialect_responses};
+
+    for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str sent = kit_request(
+            arena, &dialect_anthropic, targets[t],
+            CLAUDE(
+                "\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},{\"name\":"
+                "\"f\",\"input_schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"tool\","
+                "\"name\":\"web_search\"},",
+                SAYS("")),
+            &losses, &err);
+
+        REQUIRE(sent.ptr, "%s", err.text);
+        EXPECT(str_find(sent, STR("\"tool_choice\"")) == sent.len &&
+                   is_named(&losses, "tool_choice"),
+               "%s: " STR_FMT, targets[t]->name, STR_ARG(sent));
+    }
+}
+
+TEST(a_choice_of_a_custom_tool_is_one)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str sent = kit_request(
+        arena, &dialect_openai, &dialect_openai,
+        CHAT("\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"x\"}}],\"tool_choice\":{"
+             "\"type\":\"custom\",\"custom\":{\"name\":\"x\"}},",
+             SAYS("")),
+        &losses, &err);
+
+    EXPECT(sent.ptr &&
+               str_find(sent, STR("\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":"
+                                  "\"x\"}}")) < sent.len,
+           "%s " STR_FMT, err.text, STR_ARG(sent));
+    EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
