@@ -268,7 +268,7 @@ static void write_offsets(struct json_writer *w, const struct said_writer *sw, c
 static bool old_probs(const struct said_writer *sw, struct told *told, struct str raw,
                       struct str *out, struct err *err)
 {
-    struct json *j = json_parse(sw->arena, raw, err);
+    struct json *j = said_json(sw->arena, raw, err);
     json_ref content = j ? json_get(j, json_root(j), STR("content")) : 0;
     struct json_writer w;
     struct buf b;

@@ -163,6 +163,8 @@ bool said_tell(const struct dialect *client, struct said_writer *w, const struct
 void said_measure(struct chat_meter *meter, const struct said *said);
 /* For writers: something of this name was left out. */
 void said_lost(struct said_writer *w, struct str name);
+/* What a provider has said, raw, read as kindly as its reader did. NULL: err. */
+struct json *said_json(struct arena *arena, struct str raw, struct err *err) MUST_CHECK;
 /* "event: TYPE", and its data's object as far as "type": written in place, as JSON has no line ends. */
 void said_event_begin(struct buf *out, struct json_writer *w, const char *type);
 /* For readers: members of the object that `known` (a list ended by NULL) does not name and that hold

@@ -5,7 +5,7 @@
 static bool keep_probs(const struct said_writer *sw, struct openai_told *told, struct str raw,
                        struct err *err)
 {
-    struct json *j = json_parse(sw->arena, raw, err);
+    struct json *j = said_json(sw->arena, raw, err);
     const struct {
         struct buf *to;
         const char *key;

@@ -303,7 +303,7 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
 static bool say_logprobs(struct said_writer *w, const struct said *said, struct err *err)
 {
     struct responses_item *it = told_text(w, said->part);
-    struct json *j = json_parse(w->arena, said->raw, err);
+    struct json *j = said_json(w->arena, said->raw, err);
     json_ref list;
 
     if (!j)
@@ -415,7 +415,7 @@ static bool tell_tool(struct said_writer *w, const struct said *said, struct buf
 static bool read_sources(struct said_writer *w, const struct said *said, struct str *out,
                          struct err *err)
 {
-    struct json *j = json_parse(w->arena, said->raw, err);
+    struct json *j = said_json(w->arena, said->raw, err);
     struct json_writer jw;
     struct buf list;
     bool titles = false;

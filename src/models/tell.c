@@ -29,6 +29,14 @@ void said_lost(struct said_writer *w, struct str name)
         (void)note_name(w->arena, w->lost, name);
 }
 
+struct json *said_json(struct arena *arena, struct str raw, struct err *err)
+{
+    static const struct json_limits kindly = {
+        .depth = 128, .nodes = 4000000, .lone_surrogates = true};
+
+    return json_parse_within(arena, raw, &kindly, err);
+}
+
 /* ---- readers: members that nobody here knows ---- */
 
 static bool holds_nothing(const struct json *j, json_ref v)

@@ -718,3 +718,26 @@ TEST(embeddings_are_as_many_as_the_texts)
                    "%s: %" PRIu32 " %s", cases[i].body, vectors, err.text);
         }
 }
+
+/* ---- probabilities ---- */
+
+/* Half a character is a token, too. */
+TEST(probabilities_of_half_characters_reach_every_client)
+{
+    static const struct dialect *const clients[] = {&dialect_openai, &dialect_completions,
+                                                    &dialect_responses};
+    static const char body[] =
+        "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\","
+        "\"logprobs\":{\"content\":[{\"token\":\"\\ud83d\",\"logprob\":-0.5,\"bytes\":[240,159],"
+        "\"top_logprobs\":[]}]}}]}";
+
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str got =
+            kit_answer(arena, &dialect_openai, clients[i], false, str_from(body), 0, &err);
+
+        EXPECT(str_find(got, STR("-0.5")) < got.len, "%s: %s " STR_FMT, clients[i]->name, err.text,
+               STR_ARG(got));
+    }
+}
