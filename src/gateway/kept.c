@@ -141,7 +141,7 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
 static SUSPENDS bool add_items(struct request *req, struct str items, struct buf *to,
                                struct err *err)
 {
-    struct json *j = json_parse(req->arena, items, err);
+    struct json *j = said_json(req->arena, items, err);
 
     if (!j)
         return false;
@@ -425,7 +425,7 @@ static SUSPENDS bool list_items(struct request *req, struct str id, struct err *
     if (!read_listing(req, &listing, err) ||
         !responses_find(req->gateway->responses, req->arena, &owner, id, &kept, err))
         return false;
-    j = json_parse(req->arena, kept.input, err);
+    j = said_json(req->arena, kept.input, err);
     if (!j)
         return err_wrap(err, "a kept answer cannot be read");
     count = json_count(j, json_root(j));

@@ -380,7 +380,7 @@ bool responses_replace_input(struct arena *arena, struct conversation *c, struct
                              struct err *err)
 {
     struct responses_asked *asked = c->own;
-    struct json *j = json_parse(arena, items, err);
+    struct json *j = said_json(arena, items, err); /* among them answers of providers */
     struct field_reader r = {.arena = arena, .json = j, .to = c};
 
     ASSERT(c->spoken == &dialect_responses);

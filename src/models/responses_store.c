@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "models/dialect.h"
 #include "sys/clock.h"
 
 #define OWN_MEMORY       (16 * KIB)
@@ -451,12 +452,12 @@ bool responses_item(struct responses_store *store, struct arena *arena,
         return responses_unknown(item_id, err);
     if (!responses_find(store, arena, owner, id, &kept, err))
         return err->code == ERR_NOT_FOUND ? responses_unknown(item_id, err) : false;
-    j = json_parse(arena, kept.output, err);
+    j = said_json(arena, kept.output, err);
     if (!j)
         return err_wrap(err, "a kept answer cannot be read");
     item = item_with(j, arena, item_id);
     if (!item) {
-        j = json_parse(arena, kept.input, err);
+        j = said_json(arena, kept.input, err);
         if (!j)
             return err_wrap(err, "a kept answer cannot be read");
         item = item_with(j, arena, item_id);

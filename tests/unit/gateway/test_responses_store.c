@@ -241,6 +241,21 @@ FIBER_TEST(responses_survive_every_fault)
 }
 #endif
 
+/* Tokens that are half a character stand in what a provider said. */
+FIBER_TEST(responses_are_read_as_kindly_as_they_were_heard)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct str raw = STR_NONE;
+    struct kept_books b;
+    struct err err = {0};
+
+    REQUIRE(open_books(&b, "kindly", 1000, MEMORY, &err), "%s", err.text);
+    REQUIRE(keep(&b, "resp_a", "", "half \\ud83d", &err), "%s", err.text);
+    EXPECT(responses_item(b.responses, arena, &mine, STR("msg_a_0"), &raw, &err), "%s", err.text);
+    EXPECT(responses_item(b.responses, arena, &mine, STR("in_a"), &raw, &err), "%s", err.text);
+    close_books(&b);
+}
+
 /* One that is larger than all that may be kept takes nobody else's place. */
 FIBER_TEST(responses_that_are_too_large_push_nothing_out)
 {

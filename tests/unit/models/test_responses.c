@@ -604,4 +604,11 @@ TEST(responses_items_are_kept_and_read_again)
     EXPECT(c->turns && c->turns->role == TURN_SYSTEM && c->turns->next &&
            str_eq(c->turns->next->parts->text, STR("Other")) && !c->turns->next->next);
     EXPECT(c->prompt_bytes == 6, "%zu", c->prompt_bytes);
+    EXPECT(
+        responses_replace_input(
+            arena, c,
+            STR("[{\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hi\","
+                "\"logprobs\":[{\"token\":\"\\ud83d\",\"logprob\":-1}]}]}]"),
+            &err),
+        "a token of half a character: %s", err.text);
 }
