@@ -107,6 +107,8 @@ void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
     if (json_kind(j, usage) != JSON_OBJECT)
         return;
     json_pick(j, usage, keys, at, USAGE_KEYS);
+    if (count_at(j, at[IN]) < 0 && count_at(j, at[MADE]) < 0 && count_at(j, at[ALL]) < 0)
+        return; /* it counts nothing: what was said before stands */
     *out = usage_unknown;
     out->tokens_in = count_at(j, at[IN]);
     out->tokens_out = count_at(j, at[MADE]);

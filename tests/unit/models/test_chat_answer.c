@@ -100,6 +100,23 @@ TEST(chat_events_leave_no_memory_behind)
     EXPECT(meter.events == 1000 && meter.content_bytes == 3000);
 }
 
+TEST(chat_usage_that_counts_nothing_takes_nothing_back)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    static const char *const events[] = {"{\"choices\":[]," USAGE "}",
+                                         "{\"choices\":[],\"usage\":{}}",
+                                         "{\"choices\":[],\"usage\":{\"prompt_tokens\":null}}"};
+    struct chat_meter meter;
+    struct err err = {0};
+    bool drop;
+
+    chat_meter_init(&meter, 1);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        EXPECT(read_one(arena, events[i], false, &meter, &drop, &err), "%s", err.text);
+    EXPECT(meter.usage.tokens_in == 25 && meter.usage.tokens_out == 35, "%" PRId64 " %" PRId64,
+           meter.usage.tokens_in, meter.usage.tokens_out);
+}
+
 TEST(chat_comment_passes_uncounted)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
