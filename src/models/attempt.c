@@ -64,7 +64,7 @@ static void settle(struct tended *t, enum fared how)
     t->settled = true;
     if (how == FARED_WELL)
         deployment_took(t->deployment, now - t->started, now);
-    deployment_done(t->deployment, how, &t->rules, now);
+    deployment_done(t->deployment, t->turn, how, &t->rules, now);
 }
 
 static void note_cut(struct tended *t, const struct err *err)
@@ -371,7 +371,7 @@ void attempt_settle(const struct attempting *a, struct deployment *deployment,
 {
     struct breaker_rules rules = breaker_rules_of(a->plan->policy);
 
-    deployment_done(deployment, fared(how), &rules, fiber_now());
+    deployment_done(deployment, how->who.turn, fared(how), &rules, fiber_now());
     if (how->why.retry_after > 0 && a->plan->policy->attempts_max > 1)
         deployment_park(deployment, fiber_now() + MIN_OF(how->why.retry_after, PARK_MAX));
 }
@@ -448,23 +448,25 @@ bool attempt_once(struct attempting *a, const struct asking *asking, struct outc
     *how = (struct outcome){.who = asking->who};
     if (!t) {
         how->request_at_fault = true;
-        deployment_done(deployment, FARED_NEITHER, &rules, fiber_now());
+        deployment_done(deployment, asking->who.turn, FARED_NEITHER, &rules, fiber_now());
         return err_arena(err, asking->arena);
     }
     memset(t, 0, offsetof(struct tended, losses));
     t->deployment = deployment;
+    t->turn = asking->who.turn;
     t->rules = rules;
     t->started = fiber_now();
     return attempt_with(a, asking, t, how, err);
 }
 
-void attempt_moved(struct tended *t, const struct model *to, struct attempt *note)
+void attempt_moved(struct tended *t, const struct chosen *to, struct attempt *note)
 {
     if (t->note)
         t->note->end = ATTEMPT_CUT;
     settle(t, FARED_ILL);
     t->settled = false;
-    t->deployment = to->deployment;
+    t->deployment = to->model->deployment;
+    t->turn = to->turn;
     t->started = fiber_now();
     t->note = note;
 }

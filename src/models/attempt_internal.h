@@ -28,6 +28,7 @@ struct attempting {
 struct chosen {
     const struct model *model;
     size_t place;
+    uint32_t turn; /* of deployment_admit() */
 };
 enum choice { CHOSE, NOBODY_LEFT, NOBODY_FREE };
 /* Somebody who has not been asked in this round and is let in now; deployment_done() is owed.
@@ -47,6 +48,7 @@ struct tended {
     SUSPENDS void (*end)(struct answer *answer);
     void *own;
     struct deployment *deployment;
+    uint32_t turn; /* in which it was let in */
     struct breaker_rules rules;
     mono_ns started;
     struct str held; /* what was read until it had begun */
@@ -58,7 +60,7 @@ struct tended {
     struct losses losses; /* last: large, and not cleared */
 };
 /* Another goes on with the answer: the first one has failed. */
-void attempt_moved(struct tended *t, const struct model *to, struct attempt *note);
+void attempt_moved(struct tended *t, const struct chosen *to, struct attempt *note);
 
 /* How one attempt ended. */
 struct outcome {

@@ -159,8 +159,11 @@ static bool choose_in(struct attempting *a, const struct route_group *group, siz
         const struct model *m = group->candidates[i].model;
         mono_ns when = 0;
 
-        if (deployment_admit(m->deployment, m->in_flight_max, fiber_now(), &when) == ADMITTED) {
-            *out = (struct chosen){m, place + i};
+        uint32_t turn;
+
+        if (deployment_admit(m->deployment, m->in_flight_max, fiber_now(), &when, &turn) ==
+            ADMITTED) {
+            *out = (struct chosen){m, place + i, turn};
             a->tried[place + i].times++;
             return true;
         }

@@ -376,7 +376,7 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
     bool prefilled = is_prefilled_for(g, to);
 
     attempt_note(g->attempting, how, 0, false);
-    attempt_moved(g->tended, to, how->note);
+    attempt_moved(g->tended, &how->who, how->note);
     speech_end(&g->inner);
     g->inner = next;
     g->speech.model = to;

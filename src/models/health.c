@@ -30,6 +30,7 @@ struct deployment {
     uint32_t doublings;
     mono_ns open_until;
     bool probing;
+    uint32_t turn;
     mono_ns parked_until;
     /* latency */
     double latency; /* nanoseconds; 0: not known */
@@ -124,6 +125,7 @@ static void open_now(struct deployment *d, const struct breaker_rules *rules, mo
     d->breaker = BREAKER_OPEN;
     d->open_until = now + (rules->open_time << MIN_OF(d->doublings, OPEN_DOUBLINGS));
     d->doublings++;
+    d->turn++;
     d->recent_count = 0;
     d->recent = 0;
 }
@@ -162,20 +164,23 @@ static enum admission admit(struct deployment *d, int64_t in_flight_max, mono_ns
     if (in_flight_max > 0 && d->in_flight >= in_flight_max)
         return NOT_ROOM;
     d->probing = d->breaker == BREAKER_HALF_OPEN;
+    d->turn += d->probing;
     d->in_flight++;
     d->asked++;
     return ADMITTED;
 }
 
 enum admission deployment_admit(struct deployment *d, int64_t in_flight_max, mono_ns now,
-                                mono_ns *until)
+                                mono_ns *until, uint32_t *turn)
 {
     enum admission answer;
 
+    *turn = 0;
     if (!d)
         return ADMITTED;
     spin_lock(&d->lock);
     answer = admit(d, in_flight_max, now, until);
+    *turn = d->turn;
     spin_unlock(&d->lock);
     return answer;
 }
@@ -224,17 +229,10 @@ static void close_now(struct deployment *d)
     d->probing = false;
 }
 
-void deployment_done(struct deployment *d, enum fared how, const struct breaker_rules *rules,
-                     mono_ns now)
+/* What it proves of the breaker; the lock is held. */
+static void judge(struct deployment *d, enum fared how, const struct breaker_rules *rules,
+                  mono_ns now)
 {
-    struct turned turned;
-
-    if (!d)
-        return;
-    spin_lock(&d->lock);
-    turned = turned_from(d);
-    ASSERT(d->in_flight > 0);
-    d->in_flight--;
     if (how != FARED_NEITHER)
         remember(d, how == FARED_ILL);
     if (d->breaker == BREAKER_HALF_OPEN && how == FARED_WELL)
@@ -245,6 +243,23 @@ void deployment_done(struct deployment *d, enum fared how, const struct breaker_
         d->probing = false; /* it proved nothing: the next one is the probe */
     else if (d->breaker == BREAKER_CLOSED && how == FARED_ILL && is_sick(d, rules))
         open_now(d, rules, now);
+}
+
+void deployment_done(struct deployment *d, uint32_t turn, enum fared how,
+                     const struct breaker_rules *rules, mono_ns now)
+{
+    struct turned turned;
+
+    if (!d)
+        return;
+    spin_lock(&d->lock);
+    turned = turned_from(d);
+    ASSERT(d->in_flight > 0);
+    d->in_flight--;
+    if (turn == d->turn)
+        judge(d, how, rules, now);
+    else
+        d->failed += how == FARED_ILL; /* of before the breaker opened */
     note_turned(&turned, d);
     spin_unlock(&d->lock);
     if (turned.now != turned.before)
@@ -257,6 +272,7 @@ static void probed_ill(struct deployment *d, const struct probe_rules *rules, mo
     d->in_row++;
     if (d->breaker == BREAKER_CLOSED && d->in_row < rules->failures)
         return;
+    d->turn += d->breaker != BREAKER_OPEN;
     d->breaker = BREAKER_OPEN;
     d->probing = false;
     d->open_until = MAX_OF(d->open_until, now + 2 * rules->interval);

@@ -7,6 +7,7 @@
  *
  *   OPEN       nobody is let in
  *   HALF_OPEN  one request is the probe; nobody else is let in until it is back
+ *   turn       counts each opening and each probe: who was let in before it proves nothing of what is now
  *
  * Load     peak EWMA (Twitter Finagle): a slow answer counts at once, fast ones bring it down over
  *          seconds; times requests in flight.
@@ -40,17 +41,17 @@ struct breaker_rules {
 
 enum admission { ADMITTED, NOT_ROOM, NOT_YET, NOT_OPEN };
 /* Let a request in, or say why not; *until is when that may change (NOT_YET, NOT_OPEN). A deployment of
- * NULL admits all. Each ADMITTED is followed by one deployment_done(). */
+ * NULL admits all. Each ADMITTED is followed by one deployment_done(), which is given its *turn. */
 enum admission deployment_admit(struct deployment *d, int64_t in_flight_max, mono_ns now,
-                                mono_ns *until);
+                                mono_ns *until, uint32_t *turn);
 
 enum fared {
     FARED_WELL,
     FARED_ILL,    /* its failure: counts for the breaker */
     FARED_NEITHER /* the client left, or the request was wrong */
 };
-void deployment_done(struct deployment *d, enum fared how, const struct breaker_rules *rules,
-                     mono_ns now);
+void deployment_done(struct deployment *d, uint32_t turn, enum fared how,
+                     const struct breaker_rules *rules, mono_ns now);
 /* Somebody looked whether it is there (not a request). Failures count as those of requests and keep an
  * open breaker open; success closes one whose time is over, and proves nothing of one that is closed. */
 struct probe_rules {

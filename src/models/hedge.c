@@ -54,7 +54,8 @@ static void let_go(struct race *race, const struct arm *arm)
 {
     struct breaker_rules rules = breaker_rules_of(race->attempting->plan->policy);
 
-    deployment_done(arm->asking.who.model->deployment, FARED_NEITHER, &rules, fiber_now());
+    deployment_done(arm->asking.who.model->deployment, arm->asking.who.turn, FARED_NEITHER, &rules,
+                    fiber_now());
 }
 
 static bool start_arm(struct race *race, struct arm *arm, struct scope *scope, struct err *err)
@@ -202,8 +203,8 @@ bool attempt_hedged(struct attempting *a, const struct asking *first, struct out
 
     *how = (struct outcome){.who = first->who, .request_at_fault = true};
     if (!race) {
-        deployment_done(first->who.model->deployment, FARED_NEITHER, &(struct breaker_rules){0},
-                        fiber_now());
+        deployment_done(first->who.model->deployment, first->who.turn, FARED_NEITHER,
+                        &(struct breaker_rules){0}, fiber_now());
         return err_arena(err, a->plan->arena);
     }
     race->attempting = a;

@@ -14,6 +14,7 @@ struct asker {
     struct prompts *of;
     struct scope *scope; /* of its fiber, while that runs */
     bool is_beside;      /* not the first: counts as one more in flight */
+    uint32_t turn;       /* in which that one was let in */
     uint32_t prompt;     /* which it asks now */
     struct said step;    /* for the reader */
     bool has_step;       /* not read yet */
@@ -232,8 +233,8 @@ static void leave(struct asker *a)
     const struct model_question *q = p->question;
 
     if (a->is_beside) {
-        deployment_done(p->speech.model->deployment, FARED_NEITHER, &(struct breaker_rules){0},
-                        fiber_now());
+        deployment_done(p->speech.model->deployment, a->turn, FARED_NEITHER,
+                        &(struct breaker_rules){0}, fiber_now());
         if (q->narrow)
             q->narrow(q->room);
     }
@@ -286,8 +287,8 @@ static bool start_asker(struct prompts *p, struct err *err)
     if (a->is_beside) {
         if (q->widen && !q->widen(q->room))
             return false;
-        if (deployment_admit(model->deployment, model->in_flight_max, fiber_now(), &until) !=
-            ADMITTED) {
+        if (deployment_admit(model->deployment, model->in_flight_max, fiber_now(), &until,
+                             &a->turn) != ADMITTED) {
             if (q->narrow)
                 q->narrow(q->room);
             return false;

@@ -374,19 +374,20 @@ ROUTE_TEST(a_probe_that_is_out_is_waited_for_in_peace)
     struct scope limit;
     struct err err = {0};
     mono_ns until;
+    uint32_t turn = 0;
 
     kit_open(&kit, 1);
     kit.may_ask = count_looks;
     struct deployment *d = kit.models[0].deployment;
-    EXPECT(deployment_admit(d, 0, fiber_now(), &until) == ADMITTED);
-    deployment_done(d, FARED_ILL, &rules, fiber_now());
+    EXPECT(deployment_admit(d, 0, fiber_now(), &until, &turn) == ADMITTED);
+    deployment_done(d, turn, FARED_ILL, &rules, fiber_now());
     EXPECT(fiber_sleep(SECOND, &err));
-    EXPECT(deployment_admit(d, 0, fiber_now(), &until) == ADMITTED, "the probe");
+    EXPECT(deployment_admit(d, 0, fiber_now(), &until, &turn) == ADMITTED, "the probe");
     scope_open(&limit, fiber_now() + 5 * SECOND);
     EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_TIMEOUT, "%s", kit.err.text);
     scope_close(&limit);
     EXPECT(kit.asked_for >= 10 && kit.asked_for <= 200, "%" PRId64 " looks", kit.asked_for);
-    deployment_done(d, FARED_WELL, &rules, fiber_now());
+    deployment_done(d, turn, FARED_WELL, &rules, fiber_now());
     kit_close(&kit);
 }
 
@@ -396,20 +397,22 @@ ROUTE_TEST(who_failed_is_asked_again_beside_one_that_cannot_be)
     for (int full = 0; full < 2; full++) {
         struct route_kit kit;
         mono_ns until;
+        uint32_t turn = 0;
 
         kit_open(&kit, 2);
         kit.fakes[0].moves = kit_reply(kit.arena, 503, "", ERROR_BODY("oops"));
         kit.models[1].in_flight_max = full;
         if (full)
-            EXPECT(deployment_admit(kit.models[1].deployment, 0, fiber_now(), &until) == ADMITTED);
+            EXPECT(deployment_admit(kit.models[1].deployment, 0, fiber_now(), &until, &turn) ==
+                   ADMITTED);
         else
             deployment_park(kit.models[1].deployment, fiber_now() + 60 * SECOND);
         EXPECT(!kit_ask(&kit, false) && kit.plan.why.status == 503, "%s", kit.err.text);
         EXPECT(kit.fakes[0].requests == 3 && kit.fakes[1].requests == 0, "%d times",
                kit.fakes[0].requests);
         if (full)
-            deployment_done(kit.models[1].deployment, FARED_NEITHER, &(struct breaker_rules){0},
-                            fiber_now());
+            deployment_done(kit.models[1].deployment, turn, FARED_NEITHER,
+                            &(struct breaker_rules){0}, fiber_now());
         kit_close(&kit);
     }
 }
@@ -418,18 +421,19 @@ ROUTE_TEST(one_that_is_full_is_passed_by)
 {
     struct route_kit kit;
     mono_ns until;
+    uint32_t turn = 0;
 
     kit_open(&kit, 2);
     kit.models[0].in_flight_max = kit.models[1].in_flight_max = 1;
     for (int i = 0; i < 2; i++)
         kit.fakes[i].moves = kit_reply(kit.arena, 200, "", kit_answer);
-    EXPECT(deployment_admit(kit.models[0].deployment, 1, fiber_now(), &until) == ADMITTED);
+    EXPECT(deployment_admit(kit.models[0].deployment, 1, fiber_now(), &until, &turn) == ADMITTED);
     EXPECT(kit_ask(&kit, false) && kit.fakes[0].requests == 0 && kit.fakes[1].requests == 1);
-    EXPECT(deployment_admit(kit.models[1].deployment, 1, fiber_now(), &until) == ADMITTED);
+    EXPECT(deployment_admit(kit.models[1].deployment, 1, fiber_now(), &until, &turn) == ADMITTED);
     EXPECT(!kit_ask(&kit, false) && kit.err.code == ERR_EXHAUSTED, "%s", kit.err.text);
     EXPECT(kit.plan.retry_after == SECOND, "who is refused is told when to ask again");
     for (int i = 0; i < 2; i++)
-        deployment_done(kit.models[i].deployment, FARED_NEITHER, &(struct breaker_rules){0},
+        deployment_done(kit.models[i].deployment, turn, FARED_NEITHER, &(struct breaker_rules){0},
                         fiber_now());
     kit_close(&kit);
 }

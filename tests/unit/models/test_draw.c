@@ -51,8 +51,8 @@ static const struct model *draw(struct lottery *f, uint64_t chance)
 
     if (choose_candidate(&a, &chosen, &until, &err) != CHOSE)
         return NULL;
-    deployment_done(chosen.model->deployment, FARED_NEITHER, &(struct breaker_rules){0},
-                    fiber_now());
+    deployment_done(chosen.model->deployment, chosen.turn, FARED_NEITHER,
+                    &(struct breaker_rules){0}, fiber_now());
     return chosen.model;
 }
 
@@ -102,6 +102,7 @@ TEST(candidates_under_load_are_drawn_less)
     struct lottery f;
     int slow[MOST] = {0}, busy[MOST] = {0};
     mono_ns until;
+    uint32_t turn = 0;
 
     lottery_open(&f, (const uint32_t[MOST]){1, 1, 0});
     deployment_took(f.models[0].deployment, 300 * MILLISECOND, fiber_now());
@@ -114,7 +115,7 @@ TEST(candidates_under_load_are_drawn_less)
 
     lottery_open(&f, (const uint32_t[MOST]){1, 1, 0});
     for (int i = 0; i < 3; i++)
-        EXPECT(deployment_admit(f.models[1].deployment, 0, fiber_now(), &until) == ADMITTED);
+        EXPECT(deployment_admit(f.models[1].deployment, 0, fiber_now(), &until, &turn) == ADMITTED);
     a = deployment_load(f.models[0].deployment), b = deployment_load(f.models[1].deployment);
     EXPECT(b > 2 * a, "%f %f", a, b);
     count(&f, busy);
@@ -128,6 +129,7 @@ TEST(who_is_full_is_not_drawn_and_the_next_group_is_for_when_all_are)
     struct model other;
     struct lottery f;
     mono_ns until;
+    uint32_t turn = 0;
 
     lottery_open(&f, (const uint32_t[MOST]){1, 1, 0});
     other = (struct model){.name = STR("spare"), .deployment = deployment_of(f.all, STR("spare"))};
@@ -135,10 +137,10 @@ TEST(who_is_full_is_not_drawn_and_the_next_group_is_for_when_all_are)
     f.groups[1] = (struct route_group){&spare, 1};
     f.plan.group_count = 2;
     f.models[0].in_flight_max = f.models[1].in_flight_max = 1;
-    EXPECT(deployment_admit(f.models[0].deployment, 1, fiber_now(), &until) == ADMITTED);
+    EXPECT(deployment_admit(f.models[0].deployment, 1, fiber_now(), &until, &turn) == ADMITTED);
     for (uint64_t i = 0; i < 100; i++)
         EXPECT(draw(&f, i) == &f.models[1]);
-    EXPECT(deployment_admit(f.models[1].deployment, 1, fiber_now(), &until) == ADMITTED);
+    EXPECT(deployment_admit(f.models[1].deployment, 1, fiber_now(), &until, &turn) == ADMITTED);
     for (uint64_t i = 0; i < 100; i++)
         EXPECT(draw(&f, i) == &other);
     deployments_free(&f.all);

@@ -16,23 +16,52 @@ static struct deployment *fresh(const char *name)
     return deployment_of(all, str_from(name));
 }
 
+static uint32_t turn; /* of who was let in last */
+
 static bool let_in(struct deployment *d, mono_ns now)
 {
     mono_ns until;
 
-    return deployment_admit(d, 0, now, &until) == ADMITTED;
+    return deployment_admit(d, 0, now, &until, &turn) == ADMITTED;
 }
 
 static void ask(struct deployment *d, enum fared how, mono_ns now)
 {
     EXPECT(let_in(d, now));
-    deployment_done(d, how, &rules, now);
+    deployment_done(d, turn, how, &rules, now);
 }
 
 TEST(a_name_is_one_deployment)
 {
     EXPECT(fresh("one") && fresh("one") == fresh("one"));
     EXPECT(fresh("one") != fresh("two"));
+    deployments_free(&all);
+}
+
+/* Long answers of before the breaker opened come to their ends while a probe is out. */
+TEST(who_was_let_in_before_the_breaker_opened_proves_nothing_of_now)
+{
+    static const enum fared ends[] = {FARED_WELL, FARED_ILL, FARED_NEITHER};
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct deployment *d = fresh((const char *const[]){"well", "ill", "neither"}[i]);
+        uint64_t failed = 3 + (ends[i] == FARED_ILL);
+
+        EXPECT(let_in(d, S(0)));
+        uint32_t old = turn;
+        for (int n = 0; n < 3; n++)
+            ask(d, FARED_ILL, S(0));
+        EXPECT(deployment_look(d, S(0)).breaker == BREAKER_OPEN);
+        EXPECT(let_in(d, S(10)), "the probe");
+        uint32_t probe = turn;
+        deployment_done(d, old, ends[i], &rules, S(11));
+        EXPECT(deployment_look(d, S(11)).breaker == BREAKER_HALF_OPEN, "the probe is still out");
+        EXPECT(deployment_look(d, S(11)).failed == failed, "but it counts");
+        EXPECT(!let_in(d, S(11)), "one probe at a time");
+        deployment_done(d, probe, FARED_WELL, &rules, S(12));
+        EXPECT(deployment_look(d, S(12)).breaker == BREAKER_CLOSED);
+        EXPECT(deployment_look(d, S(12)).in_flight == 0);
+    }
     deployments_free(&all);
 }
 
@@ -50,22 +79,23 @@ TEST(the_breaker_opens_probes_and_closes)
     EXPECT(deployment_look(d, S(0)).breaker == BREAKER_CLOSED);
     ask(d, FARED_ILL, S(0));
     EXPECT(deployment_look(d, S(0)).breaker == BREAKER_OPEN);
-    EXPECT(deployment_admit(d, 0, S(9), &until) == NOT_OPEN && until == S(10));
+    EXPECT(deployment_admit(d, 0, S(9), &until, &turn) == NOT_OPEN && until == S(10));
 
     EXPECT(let_in(d, S(10)), "the probe");
     EXPECT(!let_in(d, S(10)), "only one");
-    deployment_done(d, FARED_ILL, &rules, S(11));
-    EXPECT(deployment_admit(d, 0, S(30), &until) == NOT_OPEN && until == S(31), "twice as long");
+    deployment_done(d, turn, FARED_ILL, &rules, S(11));
+    EXPECT(deployment_admit(d, 0, S(30), &until, &turn) == NOT_OPEN && until == S(31),
+           "twice as long");
 
     EXPECT(let_in(d, S(31)));
-    deployment_done(d, FARED_NEITHER, &rules, S(32));
+    deployment_done(d, turn, FARED_NEITHER, &rules, S(32));
     EXPECT(deployment_look(d, S(32)).breaker == BREAKER_HALF_OPEN, "proved nothing");
     EXPECT(let_in(d, S(32)));
-    deployment_done(d, FARED_WELL, &rules, S(33));
+    deployment_done(d, turn, FARED_WELL, &rules, S(33));
     EXPECT(deployment_look(d, S(33)).breaker == BREAKER_CLOSED);
     for (int i = 0; i < 3; i++)
         ask(d, FARED_ILL, S(34));
-    EXPECT(deployment_admit(d, 0, S(34), &until) == NOT_OPEN && until == S(44),
+    EXPECT(deployment_admit(d, 0, S(34), &until, &turn) == NOT_OPEN && until == S(44),
            "its patience is new");
     deployments_free(&all);
 }
@@ -78,7 +108,7 @@ TEST(open_time_has_an_end_to_its_doubling)
     for (int i = 0; i < 3; i++)
         ask(d, FARED_ILL, now);
     for (int i = 0; i < 10; i++) {
-        EXPECT(deployment_admit(d, 0, now, &until) == NOT_OPEN);
+        EXPECT(deployment_admit(d, 0, now, &until, &turn) == NOT_OPEN);
         EXPECT(until - now <= 80 * SECOND, "%" PRId64, (until - now) / SECOND);
         now = until;
         ask(d, FARED_ILL, now);
@@ -107,7 +137,7 @@ TEST(without_rules_it_never_opens)
 
     for (int i = 0; i < 100; i++) {
         EXPECT(let_in(d, S(0)));
-        deployment_done(d, FARED_ILL, &none, S(0));
+        deployment_done(d, turn, FARED_ILL, &none, S(0));
     }
     EXPECT(deployment_look(d, S(0)).failed == 100);
     deployments_free(&all);
@@ -125,7 +155,7 @@ TEST(probes_open_and_close_without_requests)
     deployment_probed(d, false, &probes, S(3));
     EXPECT(deployment_look(d, S(3)).breaker == BREAKER_OPEN);
     deployment_probed(d, false, &probes, S(4));
-    EXPECT(deployment_admit(d, 0, S(5), &until) == NOT_OPEN && until == S(6), "kept open");
+    EXPECT(deployment_admit(d, 0, S(5), &until, &turn) == NOT_OPEN && until == S(6), "kept open");
     deployment_probed(d, true, &probes, S(5));
     EXPECT(deployment_look(d, S(5)).breaker == BREAKER_OPEN, "its time is not over");
     deployment_probed(d, true, &probes, S(6));
@@ -157,18 +187,18 @@ TEST(in_flight_is_bounded_and_parking_holds)
     struct deployment *d = fresh("b");
     mono_ns until = 0;
 
-    EXPECT(deployment_admit(d, 2, S(0), &until) == ADMITTED);
-    EXPECT(deployment_admit(d, 2, S(0), &until) == ADMITTED);
-    EXPECT(deployment_admit(d, 2, S(0), &until) == NOT_ROOM);
-    deployment_done(d, FARED_WELL, &rules, S(0));
-    EXPECT(deployment_admit(d, 2, S(0), &until) == ADMITTED);
+    EXPECT(deployment_admit(d, 2, S(0), &until, &turn) == ADMITTED);
+    EXPECT(deployment_admit(d, 2, S(0), &until, &turn) == ADMITTED);
+    EXPECT(deployment_admit(d, 2, S(0), &until, &turn) == NOT_ROOM);
+    deployment_done(d, turn, FARED_WELL, &rules, S(0));
+    EXPECT(deployment_admit(d, 2, S(0), &until, &turn) == ADMITTED);
     deployment_park(d, S(5));
     deployment_park(d, S(3)); /* the later one counts */
-    EXPECT(deployment_admit(d, 0, S(4), &until) == NOT_YET && until == S(5));
-    EXPECT(deployment_admit(d, 0, S(5), &until) == ADMITTED);
+    EXPECT(deployment_admit(d, 0, S(4), &until, &turn) == NOT_YET && until == S(5));
+    EXPECT(deployment_admit(d, 0, S(5), &until, &turn) == ADMITTED);
     EXPECT(deployment_look(d, S(5)).in_flight == 3);
-    EXPECT(deployment_admit(NULL, 1, S(0), &until) == ADMITTED);
-    deployment_done(NULL, FARED_ILL, &rules, S(0));
+    EXPECT(deployment_admit(NULL, 1, S(0), &until, &turn) == ADMITTED);
+    deployment_done(NULL, turn, FARED_ILL, &rules, S(0));
     deployments_free(&all);
 }
 
