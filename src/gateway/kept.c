@@ -90,8 +90,8 @@ static struct str *grown(struct arena *arena, const struct str *list, size_t cou
     return all;
 }
 
-/* What a named item was made from, the answer is made from too: "ID@BASE ..." a line. */
-static SUSPENDS bool stand_on_item(struct request *req, struct str id, struct err *err)
+/* What a named item or answer was made from, this answer is made from too: "ID@BASE ..." a line. */
+static SUSPENDS bool stand_on(struct request *req, struct str id, struct err *err)
 {
     struct response_owner owner = owner_of(req);
     struct str sources, rest, line;
@@ -125,7 +125,7 @@ static SUSPENDS bool add_item(struct request *req, const struct json *j, json_re
             return err_arena(err, req->arena);
         if (!check_stands(req, id, err) ||
             !responses_item(req->gateway->responses, req->arena, &owner, id, &raw, err) ||
-            !stand_on_item(req, id, err)) {
+            !stand_on(req, id, err)) {
             if (err->code == ERR_NOT_FOUND)
                 err_set(err, ERR_NOT_FOUND, "item \"" STR_FMT "\" is not kept",
                         STR_ARG(str_slice(id, 0, 80)));
@@ -161,6 +161,7 @@ static SUSPENDS bool add_history(struct request *req, struct str items, struct b
     return true;
 }
 
+/* One that is kept stands by the row of the one before it; the cache knows no rows. */
 static SUSPENDS bool add_before(struct request *req, const struct responses_asked *asked,
                                 struct buf *to, struct err *err)
 {
@@ -170,6 +171,7 @@ static SUSPENDS bool add_before(struct request *req, const struct responses_aske
     if (!asked->previous_response_id.ptr)
         return true;
     if (!check_stands(req, asked->previous_response_id, err) ||
+        (!asked->store && !stand_on(req, asked->previous_response_id, err)) ||
         !responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
                            &items, err) ||
         !add_history(req, items, to, err))
