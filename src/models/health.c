@@ -24,8 +24,9 @@ struct deployment {
     uint64_t asked, failed;
     /* breaker */
     enum breaker breaker;
-    uint32_t in_row; /* failures */
-    uint32_t recent; /* the last outcomes, a bit each, 1 failed */
+    uint32_t in_row;        /* failures */
+    uint32_t probes_in_row; /* of those, what was only looked at */
+    uint32_t recent;        /* the last outcomes, a bit each, 1 failed */
     uint32_t recent_count;
     uint32_t doublings;
     mono_ns open_until;
@@ -135,6 +136,7 @@ static void remember(struct deployment *d, bool failed)
     d->recent = (d->recent << 1 | failed) & ((1u << RECENT) - 1);
     d->recent_count = MIN_OF(d->recent_count + 1, (uint32_t)RECENT);
     d->in_row = failed ? d->in_row + 1 : 0;
+    d->probes_in_row = failed ? d->probes_in_row : 0;
     d->failed += failed;
 }
 
@@ -270,12 +272,23 @@ void deployment_done(struct deployment *d, uint32_t turn, enum fared how,
 static void probed_ill(struct deployment *d, const struct probe_rules *rules, mono_ns now)
 {
     d->in_row++;
+    d->probes_in_row++;
     if (d->breaker == BREAKER_CLOSED && d->in_row < rules->failures)
         return;
     d->turn += d->breaker != BREAKER_OPEN;
     d->breaker = BREAKER_OPEN;
     d->probing = false;
     d->open_until = MAX_OF(d->open_until, now + 2 * rules->interval);
+}
+
+static void probed_well(struct deployment *d, mono_ns now)
+{
+    d->in_row -= d->probes_in_row;
+    d->probes_in_row = 0;
+    if (d->breaker != BREAKER_CLOSED && !d->probing && now >= d->open_until) {
+        close_now(d);
+        d->in_row = 0;
+    }
 }
 
 void deployment_probed(struct deployment *d, bool well, const struct probe_rules *rules,
@@ -287,12 +300,10 @@ void deployment_probed(struct deployment *d, bool well, const struct probe_rules
         return;
     spin_lock(&d->lock);
     turned = turned_from(d);
-    if (!well) {
+    if (!well)
         probed_ill(d, rules, now);
-    } else if (d->breaker != BREAKER_CLOSED && !d->probing && now >= d->open_until) {
-        close_now(d);
-        d->in_row = 0;
-    }
+    else
+        probed_well(d, now);
     note_turned(&turned, d);
     spin_unlock(&d->lock);
     if (turned.now != turned.before)

@@ -53,7 +53,8 @@ enum fared {
 void deployment_done(struct deployment *d, uint32_t turn, enum fared how,
                      const struct breaker_rules *rules, mono_ns now);
 /* Somebody looked whether it is there (not a request). Failures count as those of requests and keep an
- * open breaker open; success closes one whose time is over, and proves nothing of one that is closed. */
+ * open breaker open; success ends their row, closes a breaker whose time is over, and proves nothing of what requests
+ * found. */
 struct probe_rules {
     uint32_t failures; /* in a row that open the breaker */
     dur_ns interval;   /* of looking */

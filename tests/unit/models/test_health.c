@@ -150,8 +150,9 @@ TEST(probes_open_and_close_without_requests)
     mono_ns until = 0;
 
     deployment_probed(d, false, &probes, S(1));
-    deployment_probed(d, true, &probes, S(2)); /* takes nothing back */
-    EXPECT(deployment_look(d, S(2)).breaker == BREAKER_CLOSED);
+    deployment_probed(d, true, &probes, S(1));
+    deployment_probed(d, false, &probes, S(2));
+    EXPECT(deployment_look(d, S(2)).breaker == BREAKER_CLOSED, "not two in a row");
     deployment_probed(d, false, &probes, S(3));
     EXPECT(deployment_look(d, S(3)).breaker == BREAKER_OPEN);
     deployment_probed(d, false, &probes, S(4));
@@ -162,8 +163,10 @@ TEST(probes_open_and_close_without_requests)
     EXPECT(deployment_look(d, S(6)).breaker == BREAKER_CLOSED);
     EXPECT(deployment_look(d, S(6)).asked == 0, "a probe is no request");
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        deployment_probed(d, true, &probes, S(10)); /* takes nothing back of what requests found */
         ask(d, FARED_ILL, S(10));
+    }
     deployment_probed(d, true, &probes, S(19));
     EXPECT(deployment_look(d, S(19)).breaker == BREAKER_OPEN, "what requests opened rests");
     deployment_probed(d, true, &probes, S(20));
