@@ -110,7 +110,7 @@ bool member_is(const struct json *j, json_ref object, const char *key, struct st
     return raw.len == word.len + 2 && str_eq(str_slice(raw, 1, raw.len - 1), word);
 }
 
-static bool is_known(const char *const *known, struct str key)
+bool member_is_known(const char *const *known, struct str key)
 {
     for (; *known; known++)
         if (str_eq(key, str_from(*known)))
@@ -128,7 +128,7 @@ bool members_unknown(const struct field_reader *r, json_ref object, const char *
     for (json_ref v = json_first(r->json, object); v; v = json_next(r->json, v)) {
         struct str key = json_key_raw(r->json, v);
 
-        if (is_known(known, key))
+        if (member_is_known(known, key))
             continue;
         buf_str(&text, text.len ? STR(",\"") : STR("{\""));
         buf_str(&text, key);

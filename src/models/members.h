@@ -32,6 +32,7 @@ bool member_raw(const struct field_reader *r, json_ref object, const struct at *
                 enum json_kind kind, struct str *out, struct err *err) MUST_CHECK;
 /* Whether the string member is this word; no decoding. */
 bool member_is(const struct json *j, json_ref object, const char *key, struct str word);
+bool member_is_known(const char *const *known, struct str key); /* known: a list ended by NULL */
 /* All members that `known` (a list ended by NULL) does not name, as a raw object; nothing: empty. */
 bool members_unknown(const struct field_reader *r, json_ref object, const char *const *known,
                      struct str *out, struct err *err) MUST_CHECK;

@@ -1,4 +1,5 @@
 /* The messages of a chat request and their parts, read. */
+#include "models/members.h"
 #include "models/openai_internal.h"
 
 #define MESSAGES_MAX 100000 /* of one request: above it a client is lost in a loop */
@@ -136,7 +137,7 @@ static bool read_part(struct field_reader *r, json_ref v, struct part *part, con
 }
 
 /* The object that a part is made of, and what is read of it. */
-static const struct {
+static const struct made_of {
     enum part_kind kind;
     const char *name;
     const char *known[4];
@@ -146,33 +147,34 @@ static const struct {
     {PART_FILE, "file", {"file_data", "file_id", "filename", NULL}},
 };
 
+static const struct made_of *made_of(enum part_kind kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++)
+        if (objects[i].kind == kind)
+            return &objects[i];
+    return NULL;
+}
+
 /* What nobody knows of it, named by its place in the part, beside what is unknown of the part. */
 static bool read_inside(struct field_reader *r, json_ref v, struct part *part, struct err *err)
 {
     const struct json *j = r->json;
+    const struct made_of *of = made_of(part->kind);
+    json_ref object = of ? json_get(j, v, str_from(of->name)) : 0;
     struct buf text = {0};
 
-    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
-        json_ref object = json_get(j, v, str_from(objects[i].name));
-
-        if (objects[i].kind != part->kind || json_kind(j, object) != JSON_OBJECT)
+    if (json_kind(j, object) != JSON_OBJECT)
+        return true;
+    for (json_ref m = json_first(j, object); m; m = json_next(j, m)) {
+        if (member_is_known(of->known, json_key_raw(j, m)) || json_kind(j, m) == JSON_NULL)
             continue;
-        for (json_ref m = json_first(j, object); m; m = json_next(j, m)) {
-            size_t k = 0;
-
-            while (objects[i].known[k] &&
-                   !str_eq(json_key_raw(j, m), str_from(objects[i].known[k])))
-                k++;
-            if (objects[i].known[k] || json_kind(j, m) == JSON_NULL)
-                continue;
-            if (!text.arena) {
-                buf_init(&text, r->arena, OPENAI_BODY_MAX);
-                buf_str(&text, str_slice(part->extra, 0, MAX_OF(part->extra.len, 1u) - 1));
-            }
-            buf_fmt(&text, "%s\"%s." STR_FMT "\":", text.len ? "," : "{", objects[i].name,
-                    STR_ARG(json_key_raw(j, m)));
-            buf_str(&text, json_raw(j, m));
+        if (!text.arena) {
+            buf_init(&text, r->arena, OPENAI_BODY_MAX);
+            buf_str(&text, str_slice(part->extra, 0, MAX_OF(part->extra.len, 1u) - 1));
         }
+        buf_fmt(&text, "%s\"%s." STR_FMT "\":", text.len ? "," : "{", of->name,
+                STR_ARG(json_key_raw(j, m)));
+        buf_str(&text, json_raw(j, m));
     }
     if (!text.arena)
         return true;

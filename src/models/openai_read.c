@@ -13,11 +13,7 @@ bool openai_read_extra(struct field_reader *r, json_ref object, const char *cons
     struct buf text = {0};
 
     for (json_ref v = json_first(j, object); v; v = json_next(j, v)) {
-        size_t i = 0;
-
-        while (known[i] && !str_eq(json_key_raw(j, v), str_from(known[i])))
-            i++;
-        if (known[i] || json_kind(j, v) == JSON_NULL)
+        if (member_is_known(known, json_key_raw(j, v)) || json_kind(j, v) == JSON_NULL)
             continue;
         if (!text.arena) {
             buf_init(&text, r->arena, json_raw(j, object).len + 2);
