@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "identity.h"
@@ -239,6 +241,20 @@ static SUSPENDS void run_server(void *arg)
                STR_ARG(result.errors));
 }
 
+/* Its file is there a moment before anybody listens at it. */
+static bool is_listening(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok;
+
+    EXPECT(strlen(path) < sizeof at.sun_path);
+    memcpy(at.sun_path, path, MIN_OF(strlen(path) + 1, sizeof at.sun_path));
+    ok = connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return ok;
+}
+
 static struct redis *start(struct server *s, const char *name, dur_ns timeout)
 {
     struct redis_options options = {.timeout = timeout};
@@ -252,7 +268,7 @@ static struct redis *start(struct server *s, const char *name, dur_ns timeout)
     EXPECT(scope_spawn(&s->scope, run_server, s, &err) &&
                secret_set(&options.password, "secret", 6, &err) && redis_open(&options, &r, &err),
            "%s", err.text);
-    for (int i = 0; i < 500 && access(s->path, F_OK) != 0; i++)
+    for (int i = 0; i < 500 && !is_listening(s->path); i++)
         EXPECT(fiber_sleep(10 * MILLISECOND, &err));
     secret_wipe(&options.password);
     return r;
