@@ -195,7 +195,7 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
     ASSERT(responses_store_keeps(store));
     if (is_overtaken(store, response))
         return overtaken(err);
-    if (!store_write(store->store, statements, ARRAY_LEN(statements), NULL, err))
+    if (!store_write_relaxed(store->store, statements, ARRAY_LEN(statements), NULL, err))
         return err_wrap(err, "keep the answer");
     if (is_overtaken(store, response)) {
         struct err ignored = {0}; /* then what is forgotten just now has found it */

@@ -634,6 +634,7 @@ static bool in_transaction(const struct store_conn *conn)
 
 const struct store_body postgres_body = {
     .begin = "BEGIN",
+    .relax_inside = "SET LOCAL synchronous_commit = off",
     .shared = true,
     /* A large table takes as long as it takes, for those who wait for it too. */
     .lock_migrations = "SET statement_timeout = 0; SELECT pg_advisory_lock(" MIGRATION_LOCK ")",

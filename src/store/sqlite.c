@@ -1,5 +1,5 @@
 /* store/sqlite.c: the SQLite body. WAL and synchronous=FULL: a commit that returned survives power
- * loss. Prepared statements are kept per connection, found by the address of their text. */
+ * loss, but for those that are asked not to wait (NORMAL: the log is synced before it is folded in). Prepared statements are kept per connection, found by the address of their text. */
 #include <sqlite3.h>
 #include <string.h>
 
@@ -379,6 +379,8 @@ static bool open_memory(struct arena *arena, const char *path, bool writer, stru
 
 const struct store_body sqlite_body = {
     .begin = "BEGIN IMMEDIATE",
+    .relax = "PRAGMA synchronous = NORMAL",
+    .tighten = "PRAGMA synchronous = FULL",
     .scrub = "PRAGMA wal_checkpoint(TRUNCATE)",
     .attach = open_file,
     .detach = close_conn,

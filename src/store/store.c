@@ -27,6 +27,7 @@ struct store {
 
     struct mutex writer_lock; /* over writer: the pool's thread and the _now calls */
     struct store_conn *writer;
+    bool relaxed;             /* its commits do not wait for the disk */
     struct mutex reader_lock; /* over idle */
     struct store_conn *idle[READERS_MAX];
     int idle_count;
@@ -46,6 +47,7 @@ struct job {
     size_t count;
     struct arena *arena; /* of a read */
     struct rows *rows;   /* NULL: a write */
+    bool relaxed;        /* a write that need not wait for the disk */
     int64_t changed;
     bool ok;
     struct err err;
@@ -65,6 +67,19 @@ static bool command(struct store *store, const char *sql, struct err *err)
     int64_t changed;
 
     return store->body->run(store->writer, &statement, NULL, NULL, &changed, err);
+}
+
+static bool begin(struct store *store, bool relaxed, struct err *err)
+{
+    const struct store_body *body = store->body;
+    const char *change = relaxed ? body->relax : body->tighten;
+
+    if (change && relaxed != store->relaxed && !body->script(store->writer, change, err))
+        return false;
+    store->relaxed = relaxed;
+    return command(store, body->begin, err) &&
+           (!relaxed || !body->relax_inside ||
+            body->script(store->writer, body->relax_inside, err));
 }
 
 static bool is_lost(const struct store *store)
@@ -119,7 +134,7 @@ static void run_alone(struct job *job)
     bool unsure;
 
     job->err = (struct err){0};
-    job->ok = command(store, store->body->begin, &job->err) && run_statements(job, &job->err) &&
+    job->ok = begin(store, job->relaxed, &job->err) && run_statements(job, &job->err) &&
               commit(store, &unsure, &job->err);
     if (!job->ok)
         roll_back(store);
@@ -147,12 +162,21 @@ static struct job *job_of(struct pool_job *at)
     return at->arg;
 }
 
+/* One that waits for the disk makes all wait. */
+static bool all_relaxed(struct pool_job *at, size_t count)
+{
+    for (; count; count--, at = at->next)
+        if (!job_of(at)->rows && !job_of(at)->relaxed)
+            return false;
+    return true;
+}
+
 static bool try_group(struct store *store, struct pool_job *first, size_t count, bool *unsure,
                       struct err *err)
 {
     struct pool_job *at = first;
 
-    if (!command(store, store->body->begin, err))
+    if (!begin(store, all_relaxed(first, count), err))
         return false;
     for (size_t i = 0; i < count; i++, at = at->next)
         if (!job_of(at)->rows && !run_in_savepoint(job_of(at)))
@@ -266,6 +290,14 @@ bool store_write(struct store *store, const struct statement *statements, size_t
                  int64_t *changed, struct err *err)
 {
     struct job job = {.store = store, .statements = statements, .count = count};
+
+    return pool_run(store->writing, run_in_batch, &job, err) && finish(&job, changed, err);
+}
+
+bool store_write_relaxed(struct store *store, const struct statement *statements, size_t count,
+                         int64_t *changed, struct err *err)
+{
+    struct job job = {.store = store, .statements = statements, .count = count, .relaxed = true};
 
     return pool_run(store->writing, run_in_batch, &job, err) && finish(&job, changed, err);
 }

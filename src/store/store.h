@@ -2,7 +2,8 @@
  * Statements keep to their common subset, parameters are ?1..?n, types TEXT, BIGINT, INTEGER, REAL and
  * BLOB, texts without zero bytes; nothing outside store/ sees a back end.
  * Writes   one writer; everything that queued up while it committed goes into the next transaction
- *          (group commit); store_write() returns after the commit is durable.
+ *          (group commit); store_write() returns after the commit is durable, store_write_relaxed()
+ *          after everybody sees it.
  * Reads    beside it, in a pool; a read sees every write that returned before it began.
  * Limits   rows and bytes of a result by the arena; jobs waiting by settings: ERR_EXHAUSTED.
  * Errors   ERR_INTERNAL for statements that do not fit; ERR_INVALID for a broken constraint (a key that
@@ -74,6 +75,11 @@ struct statement {
 /* All statements in one transaction or none; *changed (may be NULL) sums the rows touched. */
 SUSPENDS bool store_write(struct store *store, const struct statement *statements, size_t count,
                           int64_t *changed, struct err *err) MUST_CHECK;
+/* The same without waiting for the disk: SQL's asynchronous commit. What it wrote outlives a kill -9 of Weir, and is on the
+ * disk with the next store_write() of anybody (PostgreSQL: within its wal_writer_delay): until then power loss, or a crash of
+ * PostgreSQL, takes it whole, and nothing written before it. Never for what somebody may spend, or was promised to be gone. */
+SUSPENDS bool store_write_relaxed(struct store *store, const struct statement *statements,
+                                  size_t count, int64_t *changed, struct err *err) MUST_CHECK;
 SUSPENDS bool store_read(struct store *store, struct arena *arena,
                          const struct statement *statement, struct rows *out, struct err *err)
     MUST_CHECK;

@@ -9,8 +9,11 @@ struct store_conn; /* a body's own */
 
 struct store_body {
     const char *begin; /* opens a transaction that will write */
-    bool one_conn;     /* reads go through the writer's connection */
-    bool shared;       /* by several Weirs */
+    /* Scripts around transactions whose commit does not wait for the disk: before `begin`, behind it, and before the next
+     * one that does wait. NULL: nothing to say. */
+    const char *relax, *relax_inside, *tighten;
+    bool one_conn; /* reads go through the writer's connection */
+    bool shared;   /* by several Weirs */
     /* Around migrations, where others may open the same database at the same time; NULL: none can. */
     const char *lock_migrations, *unlock_migrations;
     /* A SELECT that gives the database's own clock as wall_ms; NULL: it has that of this machine. */

@@ -177,6 +177,32 @@ TEST(a_write_is_all_or_nothing_and_counted)
     EXPECT(store_write_now(store, good, 3, &changed, &err) && changed == 4, "%s", err.text);
 }
 
+/* What a write says of itself: whether its commit waits for the disk. */
+static void write_and_say(struct store *store, int64_t id, bool relaxed)
+{
+    const struct statement insert = {
+        "INSERT INTO things (id, name) VALUES (?1, current_setting('synchronous_commit'))",
+        &V_INT(id), 1};
+    struct err err = {0};
+
+    EXPECT(relaxed ? store_write_relaxed(store, &insert, 1, NULL, &err)
+                   : store_write(store, &insert, 1, NULL, &err),
+           "%s", err.text);
+}
+
+FIBER_TEST(a_write_waits_for_the_disk_unless_it_is_asked_not_to)
+{
+    struct store *store CLEANUP(store_close) = fresh();
+
+    REQUIRE(store);
+    write_and_say(store, 1, false);
+    write_and_say(store, 2, true);
+    write_and_say(store, 3, true);
+    write_and_say(store, 4, false);
+    EXPECT(count_of(store, "SELECT COUNT(*) FROM things WHERE name = 'off' AND id IN (2, 3)") == 2);
+    EXPECT(count_of(store, "SELECT COUNT(*) FROM things WHERE name = 'on' AND id IN (1, 4)") == 2);
+}
+
 struct adding {
     struct store *store;
     int64_t id;

@@ -1,5 +1,7 @@
 #include "store/store.h"
 
+#include <sqlite3.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -496,14 +498,14 @@ static void write_one(void *arg)
     }
 }
 
-static void run_crowd(struct crowd *crowd, int count)
+static void run_crowd(struct crowd *crowd, fiber_fn *write, int count)
 {
     struct scope scope;
     struct err err = {0};
 
     scope_open(&scope, 0);
     for (int i = 0; i < count; i++)
-        EXPECT(scope_spawn(&scope, write_one, crowd, &err), "%s", err.text);
+        EXPECT(scope_spawn(&scope, write, crowd, &err), "%s", err.text);
     EXPECT(scope_wait(&scope, &err), "%s", err.text);
     scope_close(&scope);
 }
@@ -514,7 +516,7 @@ static void check_groups(const char *path)
     struct crowd crowd = {.store = store};
 
     REQUIRE(store);
-    run_crowd(&crowd, 300);
+    run_crowd(&crowd, write_one, 300);
     EXPECT(crowd.ok == 270 && crowd.refused == 30, "%d %d", crowd.ok, crowd.refused);
     EXPECT(count_now(store) == 2 * 270); /* nothing is left of those that failed half-way */
 
@@ -576,10 +578,98 @@ FIBER_TEST(store_sheds_what_it_cannot_queue)
 
     struct crowd crowd = {.store = store};
 
-    run_crowd(&crowd, 100);
+    run_crowd(&crowd, write_one, 100);
     EXPECT(crowd.exhausted > 0);
     EXPECT(crowd.ok + crowd.refused + crowd.exhausted == 100);
     EXPECT(count_now(store) == 2 * crowd.ok);
+}
+
+/* ---- the disk ---- */
+
+/* SQLite's own files, which count how often its log was synced. */
+struct counted_file {
+    sqlite3_file base;
+    sqlite3_io_methods methods;
+    int (*sync)(sqlite3_file *file, int flags);
+};
+static sqlite3_vfs *plain_vfs;
+static atomic_int log_syncs;
+
+static struct counted_file *counted(sqlite3_file *file)
+{
+    return (struct counted_file *)((char *)file + plain_vfs->szOsFile);
+}
+
+static int count_sync(sqlite3_file *file, int flags)
+{
+    atomic_fetch_add(&log_syncs, 1);
+    return counted(file)->sync(file, flags);
+}
+
+static int open_counted(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                        int *out)
+{
+    int rc = plain_vfs->xOpen(plain_vfs, name, file, flags, out);
+
+    (void)vfs;
+    if (rc == SQLITE_OK && (flags & SQLITE_OPEN_WAL)) {
+        counted(file)->methods = *file->pMethods;
+        counted(file)->sync = file->pMethods->xSync;
+        counted(file)->methods.xSync = count_sync;
+        file->pMethods = &counted(file)->methods;
+    }
+    return rc;
+}
+
+static bool write_so(struct store *store, bool relaxed, struct err *err)
+{
+    const struct statement insert = {"INSERT INTO things (name) VALUES ('a')", NULL, 0};
+
+    return relaxed ? store_write_relaxed(store, &insert, 1, NULL, err)
+                   : store_write(store, &insert, 1, NULL, err);
+}
+
+static void write_either(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct err err = {0};
+
+    EXPECT(write_so(crowd->store, crowd->next++ != 7, &err), "%s", err.text);
+}
+
+/* What need not wait for the disk does not, what must does, whoever else is in its group, and takes the others along. */
+FIBER_TEST(store_syncs_for_those_who_asked)
+{
+    plain_vfs = sqlite3_vfs_find(NULL);
+    sqlite3_vfs counting = *plain_vfs;
+    const bool rounds[] = {true, true, false, true, false, false, true};
+    struct store *store CLEANUP(store_close) = NULL;
+    struct err err = {0};
+
+    counting.zName = "counting";
+    counting.szOsFile += (int)sizeof(struct counted_file);
+    counting.xOpen = open_counted;
+    REQUIRE(sqlite3_vfs_register(&counting, 1) == SQLITE_OK);
+    store = open_things(db_path());
+    sqlite3_vfs_unregister(&counting);
+    REQUIRE(store);
+    for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
+        int before = log_syncs;
+
+        EXPECT(write_so(store, rounds[i], &err), "%s", err.text);
+        EXPECT((log_syncs > before) == !rounds[i], "%zu: %d", i, log_syncs - before);
+        EXPECT(count_now(store) == (int64_t)i + 1);
+    }
+
+    struct crowd mixed = {.store = store}, relaxed = {.store = store, .next = 100};
+    int before = log_syncs;
+
+    run_crowd(&mixed, write_either, 20);
+    EXPECT(log_syncs > before && count_now(store) == 27);
+    before = log_syncs;
+    run_crowd(&relaxed, write_either, 20);
+    EXPECT(log_syncs == before && count_now(store) == 47);
+    store_close(&store); /* while its files' methods are there */
 }
 
 /* ---- instances ---- */
