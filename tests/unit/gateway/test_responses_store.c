@@ -1,5 +1,6 @@
 /* Answers that are kept: whose they are, how long and how many, and that what is deleted is gone. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -20,19 +21,18 @@ static const struct response_owner others[] = {
 struct kept_books {
     struct store *store;
     struct responses_store *responses;
+    char path[512];
 };
 
 static bool open_books(struct kept_books *b, const char *name, int64_t count, int64_t bytes,
                        struct err *err)
 {
-    char path[512];
-
-    snprintf(path, sizeof path, "%s/%s.db", test_dir(), name);
-    const struct store_options options = {.path = path,
+    const struct store_options options = {.path = b->path,
                                           .migrations = responses_migrations,
                                           .migration_count = responses_migration_count};
 
     *b = (struct kept_books){0};
+    snprintf(b->path, sizeof b->path, "%s/%s.db", test_dir(), name);
     if (!store_open(&options, &b->store, err))
         return false;
     return responses_store_open(
@@ -45,6 +45,25 @@ static void close_books(struct kept_books *b)
 {
     responses_store_close(&b->responses);
     store_close(&b->store);
+}
+
+/* In a copy: whoever closes a file of a database that his own process has open takes that one's locks away. */
+static bool stands_in(const char *path, const char *ending, const char *word)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err missing = {0};
+    struct str bytes;
+    char command[1200];
+
+    snprintf(command, sizeof command, "cp '%s%s' '%s.copy' 2>&-", path, ending, path);
+    return system(command) == 0 &&
+           file_load(arena, arena_fmt(arena, "%s.copy", path).ptr, MEMORY / 2, &bytes, &missing) &&
+           str_find(bytes, str_from(word)) < bytes.len;
+}
+
+static bool stands_in_files(const struct kept_books *b, const char *word)
+{
+    return stands_in(b->path, "", word) || stands_in(b->path, "-wal", word);
 }
 
 static SUSPENDS bool keep(const struct kept_books *b, const char *id, const char *previous,
@@ -120,11 +139,9 @@ FIBER_TEST(responses_belong_to_the_key_they_were_made_with)
 FIBER_TEST(responses_that_are_deleted_are_gone)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
-    static char bytes[4 << 20];
     struct kept_books b;
     struct err err = {0};
     struct str items;
-    const char *const files[] = {"gone.db", "gone.db-wal"};
 
     REQUIRE(open_books(&b, "gone", 100, MIB, &err), "%s", err.text);
     EXPECT(keep(&b, "resp_1", "", "Zanzibar-secret", &err) &&
@@ -142,20 +159,7 @@ FIBER_TEST(responses_that_are_deleted_are_gone)
                err.code == ERR_NOT_FOUND && strstr(err.text, "resp_1"),
            "%s", err.text);
     close_books(&b);
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        char path[512];
-        FILE *f;
-        size_t n;
-
-        snprintf(path, sizeof path, "%s/%s", test_dir(), files[i]);
-        f = fopen(path, "rb");
-        if (!f) /* the log is gone with the last connection */
-            continue;
-        n = fread(bytes, 1, sizeof bytes, f);
-        fclose(f);
-        EXPECT(str_find((struct str){bytes, n}, STR("Zanzibar-secret")) == n, "%s", files[i]);
-        EXPECT(i > 0 || str_find((struct str){bytes, n}, STR("third")) < n, "the rest is there");
-    }
+    EXPECT(!stands_in_files(&b, "Zanzibar-secret") && stands_in_files(&b, "third"));
 }
 
 FIBER_TEST(responses_are_bounded_by_count_and_bytes)
@@ -399,27 +403,14 @@ static SUSPENDS void check_gone(struct kept_books *b, const char *gone, struct e
            err->text);
 }
 
-static bool stands_in(const char *path, const char *word)
+static void check_files(const struct kept_books *b, const char *secrets)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
-    struct err missing = {0};
-    struct str bytes;
-
-    return file_load(arena, path, MEMORY / 2, &bytes, &missing) &&
-           str_find(bytes, str_from(word)) < bytes.len;
-}
-
-static void check_files(const char *name, const char *secrets)
-{
-    char path[512], word[32];
-    static const char *const endings[] = {"", "-wal"};
+    char word[32];
 
     for (const char *at = secrets; sscanf(at, "%31s", word) == 1;
          at += strspn(at, " "), at += strcspn(at, " "))
-        for (size_t e = 0; e < ARRAY_LEN(endings); e++) {
-            snprintf(path, sizeof path, "%s/%s.db%s", test_dir(), name, endings[e]);
-            EXPECT(!stands_in(path, word), "%s in %s", word, path);
-        }
+        EXPECT(!stands_in_files(b, word), "%s", word);
+    EXPECT(stands_in_files(b, "s_zoe"), "the rest is there");
 }
 
 FIBER_TEST(what_is_to_be_forgotten_is_in_no_file_of_the_database)
@@ -442,7 +433,7 @@ FIBER_TEST(what_is_to_be_forgotten_is_in_no_file_of_the_database)
                "%s: %" PRId64 " of %" PRId64, forgettings[i].name, gone, count);
         EXPECT(store_scrub(b.store, &scrubbed, &err) && scrubbed, "%s", err.text);
         check_gone(&b, forgettings[i].gone, &err);
-        check_files(name, forgettings[i].secrets);
+        check_files(&b, forgettings[i].secrets);
         close_books(&b);
     }
 }
