@@ -210,9 +210,7 @@ static void run_uploads(void *arg)
 {
     struct uploads *u = arg;
 
-    u->ok = pieces_expired(u->dir, u->arena, clock_wall(), &u->id, u->err) &&
-            (!u->id.ptr || (pieces_take(u->dir, u->arena, u->id, u->err) &&
-                            pieces_drop(u->dir, u->arena, u->id, u->err)));
+    u->ok = end_one(u, u->err);
 }
 
 static SUSPENDS bool expire_uploads(struct house *house, struct err *err)
@@ -231,6 +229,25 @@ static SUSPENDS bool expire_uploads(struct house *house, struct err *err)
         if (!u.id.ptr)
             return true;
         log_info("upload " STR_FMT " was not completed in time: it is removed", STR_ARG(u.id));
+/* What is removed is swept by the next turn, together with what could not be removed before. */
+static bool end_one(struct uploads *u, struct err *err)
+{
+    struct err why = {0};
+
+    if (!pieces_sweep(u->dir, u->arena, err) ||
+        !pieces_expired(u->dir, u->arena, clock_wall(), &u->id, err))
+        return false;
+    if (!u->id.ptr ||
+        (pieces_take(u->dir, u->arena, u->id, &why) && pieces_end(u->dir, u->arena, u->id, &why)))
+        return true;
+    if (why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    u->id = STR_NONE; /* it was put together just now */
+    return true;
+}
+
         count("upload");
         struct str note = arena_fmt(
             arena, "upload " STR_FMT " expired: it was not completed in time", STR_ARG(u.id));

@@ -2,6 +2,7 @@
  * file of /v1/files like any other. */
 #include "app/receive.h"
 #include "app/v1.h"
+#include "base/log.h"
 #include "knowledge/pieces.h"
 #include "knowledge/upload.h"
 #include "sys/clock.h"
@@ -78,8 +79,11 @@ static bool drop_now(void *arg, struct err *err)
 {
     struct work *w = arg;
 
-    return find_now(w, err) && pieces_take(w->dir, w->arena, w->id, err) &&
-           pieces_drop(w->dir, w->arena, w->id, err);
+    if (!find_now(w, err) || !pieces_take(w->dir, w->arena, w->id, err) ||
+        !pieces_end(w->dir, w->arena, w->id, err))
+        return false;
+    return pieces_sweep(w->dir, w->arena, err) ||
+           err_wrap(err, "it is cancelled, and not yet all of it gone, which is tried again");
 }
 
 static bool put_together(struct work *w, struct err *err)
@@ -95,18 +99,36 @@ static bool put_together(struct work *w, struct err *err)
     return shelf_put(w->shelf, w->arena, &w->file, w->from, w->most, &w->file, err);
 }
 
+/* With the file on the shelf the pieces have ended, or there is neither. */
+static bool become_file(struct work *w, struct err *err)
+{
+    struct err lost = {0};
+
+    if (!put_together(w, err)) {
+        (void)!file_remove(w->from, &lost); /* what is left of it the next start removes, */
+        (void)!pieces_give_back(w->dir, w->arena, w->id, &lost); /* ... and gives this back */
+        return false;
+    }
+    if (pieces_end(w->dir, w->arena, w->id, err))
+        return true;
+    if (!shelf_remove(w->shelf, w->arena, w->file.id, &lost))
+        return err_wrap(err, "it is file " STR_FMT " and still an upload, too",
+                        STR_ARG(w->file.id));
+    return false;
+}
+
 static bool complete_now(void *arg, struct err *err)
 {
     struct work *w = arg;
-    struct err lost = {0};
+    struct err left = {0};
 
-    if (!pieces_take(w->dir, w->arena, w->id, err))
+    if (!pieces_take(w->dir, w->arena, w->id, err) || !become_file(w, err))
         return false;
-    if (put_together(w, err))
-        return pieces_drop(w->dir, w->arena, w->id, err);
-    (void)!file_remove(w->from, &lost); /* what is left of it the next start removes, */
-    (void)!pieces_give_back(w->dir, w->arena, w->id, &lost); /* ... and gives this back */
-    return false;
+    if (!pieces_sweep(w->dir, w->arena, &left))
+        log_warn("upload " STR_FMT " is a file, and its parts are not yet all gone, which is tried "
+                 "again: %s",
+                 STR_ARG(w->id), left.text);
+    return true;
 }
 
 static bool begin_work(struct admin_call *call, struct work *out, struct err *err)

@@ -31,3 +31,14 @@ bool dated_id_is(struct str mark, struct str id)
         ok = (id.ptr[i] >= '0' && id.ptr[i] <= '9') || (id.ptr[i] >= 'a' && id.ptr[i] <= 'f');
     return ok;
 }
+
+wall_ms dated_id_time(struct str mark, struct str id)
+{
+    uint8_t bytes[BYTES];
+    uint64_t at = 0;
+
+    ASSERT(dated_id_is(mark, id) && hex_parse(str_slice(id, mark.len, id.len), bytes, BYTES));
+    for (int i = 0; i < TIME_BYTES; i++)
+        at = at << 8 | bytes[i];
+    return (wall_ms)at;
+}

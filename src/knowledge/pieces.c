@@ -5,6 +5,7 @@
 #include "knowledge/pdf_cipher.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/mutex.h"
 
 #define FACTS     "upload.json"
 #define GONE      ".gone"
@@ -14,6 +15,9 @@
 #define FACTS_MAX ((size_t)8 * KIB)
 #define NAMES_MAX 100000
 #define MD5_BYTES 16
+
+/* Over what counts how much there is and then adds to it: of all uploads, there is one directory. */
+static struct mutex turn = {PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- names ---- */
 
@@ -29,6 +33,35 @@ static bool path_of(struct arena *arena, const char *dir, struct str id, struct 
 static bool unknown(struct str id, struct err *err)
 {
     return err_set(err, ERR_NOT_FOUND, "no upload \"" STR_FMT "\"", STR_ARG(str_slice(id, 0, 100)));
+}
+
+/* Of two who remove it each finds some of it gone. */
+static bool remove_any(const char *path, struct err *err)
+{
+    struct err why = {0};
+
+    if (file_remove(path, &why) || why.code == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
+}
+
+static bool remove_dir(const char *own, struct arena *arena, struct err *err)
+{
+    struct str *names;
+    size_t count;
+
+    if (!file_list_any(arena, own, NAMES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *path = arena_fmt(arena, "%s/" STR_FMT, own, STR_ARG(names[i])).ptr;
+
+        if (!path)
+            return err_arena(err, arena);
+        if (!remove_any(path, err))
+            return false;
+    }
+    return remove_any(own, err);
 }
 
 /* ---- what is to come ---- */
@@ -76,28 +109,45 @@ static bool read_facts(struct arena *arena, const char *path, struct pieces_wish
     return true;
 }
 
-bool pieces_begin(const char *dir, struct arena *arena, struct pieces_wish *wish, struct err *err)
+/* With the turn held. Until it is whole it has the name of one that has ended: what a crash leaves goes. */
+static bool make(const char *dir, struct arena *arena, struct pieces_wish *wish, const char *made,
+                 const char *own, struct err *err)
 {
-    const char *own, *made, *facts;
+    const char *facts = arena_fmt(arena, "%s/" FACTS, made).ptr;
     struct str *names;
     size_t count;
 
-    wish->created = clock_wall();
-    if (!file_make_dir(dir, 0700, err) ||
-        !file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
+    if (!facts)
+        return err_arena(err, arena);
+    if (!file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
         return false;
     if (count >= PIECES_OPEN_MAX)
         return err_set(err, ERR_EXHAUSTED, "%u uploads are on their way, as many as there may be",
                        PIECES_OPEN_MAX);
-    if (!dated_id_new(arena, STR(MARK), wish->created, &wish->id, err) ||
-        !path_of(arena, dir, wish->id, STR(""), &own, err))
-        return false;
-    made = arena_fmt(arena, "%s" GONE, own).ptr; /* until it is whole: what a crash leaves goes */
-    facts = arena_fmt(arena, "%s" GONE "/" FACTS, own).ptr;
-    if (!made || !facts)
-        return err_arena(err, arena);
     return file_make_dir(made, 0700, err) && write_facts(arena, facts, wish, err) &&
            file_rename(made, own, err) && file_sync_dir(dir, err);
+}
+
+bool pieces_begin(const char *dir, struct arena *arena, struct pieces_wish *wish, struct err *err)
+{
+    struct err lost = {0};
+    const char *made, *own;
+    bool ok;
+
+    wish->created = clock_wall();
+    if (!file_make_dir(dir, 0700, err) ||
+        !dated_id_new(arena, STR(MARK), wish->created, &wish->id, err) ||
+        !path_of(arena, dir, wish->id, STR(""), &own, err))
+        return false;
+    made = arena_fmt(arena, "%s" GONE, own).ptr;
+    if (!made)
+        return err_arena(err, arena);
+    mutex_lock(&turn);
+    ok = make(dir, arena, wish, made, own, err);
+    if (!ok) /* else pieces_sweep() does, or its time is over */
+        (void)(!remove_dir(made, arena, &lost) || !remove_dir(own, arena, &lost));
+    mutex_unlock(&turn);
+    return ok;
 }
 
 bool pieces_find(const char *dir, struct arena *arena, struct str id, struct str tenant,
@@ -151,29 +201,42 @@ static bool sum_parts(const char *own, struct arena *arena, uint64_t *bytes, siz
     return true;
 }
 
-/* Of pieces that come again what came first may be left out later: twice the size has room for all of them once more. */
-bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *wish,
-                const char *from, struct str *part, struct err *err)
+/* With the turn held, so that pieces that come at once are all counted. Of pieces that come again what came first may be
+ * left out later: twice the size has room for all of them once more. */
+static bool place(const char *own, struct arena *arena, const struct pieces_wish *wish,
+                  uint64_t more, const char *from, const char *to, struct err *err)
 {
-    const char *own, *to;
-    struct file_info info;
     uint64_t bytes;
     size_t parts;
 
-    if (!path_of(arena, dir, wish->id, STR(""), &own, err) || !file_stat(from, &info, err) ||
-        !sum_parts(own, arena, &bytes, &parts, err))
+    if (!sum_parts(own, arena, &bytes, &parts, err))
         return false;
     if (parts >= PIECES_MAX)
         return err_set(err, ERR_EXHAUSTED, "an upload has at most %u parts", PIECES_MAX);
-    if (bytes + (uint64_t)info.bytes > 2 * wish->bytes)
+    if (bytes + more > 2 * wish->bytes)
         return err_set(err, ERR_TOO_LARGE,
                        "data: with this part there are %" PRIu64 " bytes, of a file of %" PRIu64,
-                       bytes + (uint64_t)info.bytes, wish->bytes);
+                       bytes + more, wish->bytes);
+    return file_rename(from, to, err) && file_sync_dir(own, err);
+}
+
+bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *wish,
+                const char *from, struct str *part, struct err *err)
+{
     struct file *file CLEANUP(file_close) = NULL;
-    return dated_id_new(arena, STR(PART), clock_wall(), part, err) &&
-           path_of(arena, dir, wish->id, *part, &to, err) &&
-           file_open(from, FILE_WRITE, 0600, &file, err) && file_sync(file, err) &&
-           file_rename(from, to, err) && file_sync_dir(own, err);
+    const char *own, *to;
+    struct file_info info;
+    bool ok;
+
+    if (!path_of(arena, dir, wish->id, STR(""), &own, err) || !file_stat(from, &info, err) ||
+        !dated_id_new(arena, STR(PART), clock_wall(), part, err) ||
+        !path_of(arena, dir, wish->id, *part, &to, err) ||
+        !file_open(from, FILE_WRITE, 0600, &file, err) || !file_sync(file, err))
+        return false;
+    mutex_lock(&turn);
+    ok = place(own, arena, wish, (uint64_t)info.bytes, from, to, err);
+    mutex_unlock(&turn);
+    return ok;
 }
 
 static bool check_md5(struct str bytes, struct str md5, struct err *err)
@@ -238,26 +301,8 @@ bool pieces_join(const char *dir, const struct pieces_wish *wish, const struct s
 
 /* ---- ends ---- */
 
-static bool remove_dir(const char *own, struct arena *arena, struct err *err)
-{
-    struct str *names;
-    size_t count;
-
-    if (!file_list_any(arena, own, NAMES_MAX, &names, &count, err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        const char *path = arena_fmt(arena, "%s/" STR_FMT, own, STR_ARG(names[i])).ptr;
-
-        if (!path)
-            return err_arena(err, arena);
-        if (!file_remove(path, err))
-            return false;
-    }
-    return file_remove(own, err);
-}
-
-static bool rename_dir(const char *dir, struct arena *arena, struct str id, const char *from,
-                       const char *to, struct err *err)
+static bool move(const char *dir, struct arena *arena, struct str id, const char *from,
+                 const char *to, struct err *err)
 {
     const char *was = arena_fmt(arena, "%s/" STR_FMT "%s", dir, STR_ARG(id), from).ptr;
     const char *is = arena_fmt(arena, "%s/" STR_FMT "%s", dir, STR_ARG(id), to).ptr;
@@ -266,29 +311,72 @@ static bool rename_dir(const char *dir, struct arena *arena, struct str id, cons
     if (!was || !is)
         return err_arena(err, arena);
     if (file_rename(was, is, &why))
-        return file_sync_dir(dir, err);
+        return true;
     return why.code == ERR_NOT_FOUND ? unknown(id, err) : err_set(err, why.code, "%s", why.text);
+}
+
+/* All of it or nothing: one whose new name may not stay has its old one. */
+static bool move_surely(const char *dir, struct arena *arena, struct str id, const char *from,
+                        const char *to, struct err *err)
+{
+    struct err lost = {0};
+
+    if (!move(dir, arena, id, from, to, err))
+        return false;
+    if (file_sync_dir(dir, err))
+        return true;
+    (void)!move(dir, arena, id, to, from, &lost);
+    return false;
 }
 
 bool pieces_take(const char *dir, struct arena *arena, struct str id, struct err *err)
 {
-    return dated_id_is(STR(MARK), id) ? rename_dir(dir, arena, id, "", TAKEN, err)
+    return dated_id_is(STR(MARK), id) ? move_surely(dir, arena, id, "", TAKEN, err)
                                       : unknown(id, err);
 }
 
 bool pieces_give_back(const char *dir, struct arena *arena, struct str id, struct err *err)
 {
-    return rename_dir(dir, arena, id, TAKEN, "", err);
+    return move(dir, arena, id, TAKEN, "", err) && file_sync_dir(dir, err);
 }
 
-bool pieces_drop(const char *dir, struct arena *arena, struct str id, struct err *err)
+bool pieces_end(const char *dir, struct arena *arena, struct str id, struct err *err)
 {
-    const char *gone = arena_fmt(arena, "%s/" STR_FMT GONE, dir, STR_ARG(id)).ptr;
+    struct err lost = {0};
 
-    if (!gone)
-        return err_arena(err, arena);
-    return rename_dir(dir, arena, id, TAKEN, GONE, err) && remove_dir(gone, arena, err) &&
-           file_sync_dir(dir, err);
+    if (move_surely(dir, arena, id, TAKEN, GONE, err))
+        return true;
+    (void)!pieces_give_back(dir, arena, id, &lost);
+    return false;
+}
+
+/* With the turn held, so that none is one that is being made. */
+static bool sweep(const char *dir, struct arena *arena, struct err *err)
+{
+    struct str *names;
+    size_t count;
+    bool some = false;
+
+    if (!file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *path;
+
+        if (!str_ends(names[i], STR(GONE)))
+            continue;
+        if (!path_of(arena, dir, names[i], STR(""), &path, err) || !remove_dir(path, arena, err))
+            return false;
+        some = true;
+    }
+    return !some || file_sync_dir(dir, err);
+}
+
+bool pieces_sweep(const char *dir, struct arena *arena, struct err *err)
+{
+    mutex_lock(&turn);
+    bool ok = sweep(dir, arena, err);
+    mutex_unlock(&turn);
+    return ok || err_wrap(err, "remove an upload that had ended");
 }
 
 bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct str *id,
@@ -309,8 +397,12 @@ bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct st
             continue;
         if (!path_of(arena, dir, names[i], STR(FACTS), &facts, err))
             return false;
-        /* What is not there has ended since it was named. */
-        if (read_facts(arena, facts, &found, &gone) && now >= found.created + PIECES_TIME)
+        if (!read_facts(arena, facts, &found, &gone)) {
+            if (gone.code == ERR_NOT_FOUND) /* ... has ended since it was named */
+                continue;
+            found.created = dated_id_time(STR(MARK), names[i]);
+        }
+        if (now >= found.created + PIECES_TIME)
             *id = names[i];
     }
     return true;
@@ -324,17 +416,13 @@ bool pieces_clean(const char *dir, struct err *err)
 
     if (!arena)
         return err_no_room(err, "no memory to look for uploads");
-    if (!file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
+    if (!pieces_sweep(dir, arena, err) ||
+        !file_list_any(arena, dir, NAMES_MAX, &names, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        const char *path = arena_fmt(arena, "%s/" STR_FMT, dir, STR_ARG(names[i])).ptr;
-
-        if (!path)
-            return err_arena(err, arena);
-        if (str_ends(names[i], STR(GONE)) && !remove_dir(path, arena, err))
-            return err_wrap(err, "remove an upload that had ended");
         struct str id =
             str_slice(names[i], 0, names[i].len - MIN_OF(names[i].len, sizeof TAKEN - 1));
+
         if (str_ends(names[i], STR(TAKEN)) && !pieces_give_back(dir, arena, id, err))
             return err_wrap(err, "go on with an upload");
     }

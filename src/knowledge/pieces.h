@@ -3,8 +3,9 @@
  * Whole    it is put together in memory, checked against the size that was said and an MD5 if there is one, and only then
  *          becomes a file of the shelf. What is wrong leaves all pieces as they were. Who does it has it alone:
  *          of two one finds that there is none.
- * Ends     by being put together, given up, or after PIECES_TIME; then nothing of it is left. What a crash left in the
- *          middle of that goes at pieces_clean(); what was on its way goes on.
+ * Ends     by being put together, given up, or after PIECES_TIME, also one of which nobody can read any more what was to
+ *          come; then nothing of it is left. What a crash left in the middle of that goes at pieces_clean(); what was
+ *          on its way goes on.
  * These block. */
 #ifndef WEIR_KNOWLEDGE_PIECES_H
 #define WEIR_KNOWLEDGE_PIECES_H
@@ -38,8 +39,10 @@ bool pieces_give_back(const char *dir, struct arena *arena, struct str id, struc
 /* The pieces of one that is taken, in this order, into a file at `to`. md5: 32 hex digits, or empty. ERR_INVALID says what does not fit. */
 bool pieces_join(const char *dir, const struct pieces_wish *wish, const struct str *parts,
                  size_t count, struct str md5, const char *to, struct err *err) MUST_CHECK;
-/* Of one that is taken nothing is left. */
-bool pieces_drop(const char *dir, struct arena *arena, struct str id, struct err *err) MUST_CHECK;
+/* One that is taken has ended, for good: pieces_sweep() removes what is left of it. Where that fails it is given back. */
+bool pieces_end(const char *dir, struct arena *arena, struct str id, struct err *err) MUST_CHECK;
+/* Nothing is left of those that have ended. */
+bool pieces_sweep(const char *dir, struct arena *arena, struct err *err) MUST_CHECK;
 /* Of those whose time is over one, or none. */
 bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct str *id,
                     struct err *err) MUST_CHECK;

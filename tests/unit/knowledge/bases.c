@@ -563,6 +563,152 @@ TEST(files_on_their_way_are_kept_as_they_stand)
     struct str files[] = {STR("file-1"), STR("file-2")};
     struct attach_batch batch = {.files = files, .count = 2, .created = 9, .cancelled = true}, read;
     struct attached one, *list;
+/* What stands there of uploads, whatever it is called. */
+static size_t pieces_left(struct arena *arena, const char *dir)
+{
+    struct err err = {0};
+    struct str *list;
+    size_t count = 0;
+
+    EXPECT(file_list_any(arena, dir, 100000, &list, &count, &err), "%s", err.text);
+    return count;
+}
+
+TEST(an_upload_of_which_nobody_can_read_what_was_to_come_expires)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *dir = arena_fmt(arena, "%s/pieces", test_dir()).ptr;
+    struct pieces_wish wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct err err = {0};
+    struct str id;
+
+    REQUIRE(pieces_begin(dir, arena, &wish, &err), "%s", err.text);
+    REQUIRE(file_store(arena_fmt(arena, "%s/" STR_FMT "/upload.json", dir, STR_ARG(wish.id)).ptr,
+                       STR("{\"id\":"), 0600, &err));
+    EXPECT(pieces_expired(dir, arena, wish.created, &id, &err) && !id.ptr, "%s", err.text);
+    EXPECT(pieces_expired(dir, arena, wish.created + PIECES_TIME, &id, &err) && str_eq(id, wish.id),
+           "%s", err.text);
+}
+
+/* Whatever fails: what is left of an upload that could not be begun or ended goes while the program runs. */
+TEST(nothing_is_left_of_an_upload_that_could_not_be_begun_or_ended)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *dir = arena_fmt(arena, "%s/pieces", test_dir()).ptr, *failed = "";
+
+    for (uint64_t nth = 1; failed; nth++) {
+        struct pieces_wish wish = {
+            .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+        struct err err = {0}, lost = {0};
+        struct str id;
+
+        fault_begin(nth);
+        bool ended = pieces_begin(dir, arena, &wish, &err) &&
+                     pieces_take(dir, arena, wish.id, &err) &&
+                     pieces_end(dir, arena, wish.id, &err) && pieces_sweep(dir, arena, &err);
+        failed = fault_end();
+        EXPECT(ended == !failed, "%s: %s", failed ? failed : "", err.text);
+        EXPECT(pieces_sweep(dir, arena, &lost), "%s", lost.text);
+        EXPECT(pieces_expired(dir, arena, wish.created + PIECES_TIME, &id, &lost), "%s", lost.text);
+        if (id.ptr)
+            EXPECT(pieces_take(dir, arena, id, &lost) && pieces_end(dir, arena, id, &lost) &&
+                       pieces_sweep(dir, arena, &lost),
+                   "%s: %s", failed, lost.text);
+        EXPECT(pieces_left(arena, dir) == 0, "%s", failed);
+    }
+}
+
+enum { BEGINNERS = 8, BEGUN_BEFORE = 990 };
+
+static void *begin_some(void *arg)
+{
+    struct arena *arena = arena_new(64 * MIB);
+    struct pieces_wish wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+
+    for (int i = 0; i < 4; i++) {
+        struct err err = {0};
+
+        EXPECT(pieces_begin(arg, arena, &wish, &err) || err.code == ERR_EXHAUSTED, "%s", err.text);
+    }
+    arena_end(&arena);
+    pages_thread_done();
+    return NULL;
+}
+
+TEST(no_more_uploads_are_begun_at_once_than_there_may_be)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct str dir = arena_fmt(arena, "%s/pieces", test_dir());
+    pthread_t threads[BEGINNERS];
+    struct err err = {0};
+
+    for (int i = 0; i < BEGUN_BEFORE; i++)
+        REQUIRE(file_make_dir(arena_fmt(arena, STR_FMT "/upload_%024d", STR_ARG(dir), i).ptr, 0700,
+                              &err));
+    for (int i = 0; i < BEGINNERS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, begin_some, (void *)(uintptr_t)dir.ptr) == 0);
+    for (int i = 0; i < BEGINNERS; i++)
+        (void)pthread_join(threads[i], NULL);
+    EXPECT(pieces_left(arena, dir.ptr) == PIECES_OPEN_MAX, "%zu", pieces_left(arena, dir.ptr));
+}
+
+/* ---- parts at once ---- */
+
+enum { SENDERS = 8, PART_BYTES = 4 };
+
+struct sending {
+    const char *dir;
+    const struct pieces_wish *wish;
+    int number, sent;
+    pthread_t thread;
+};
+
+static void *send_some(void *arg)
+{
+    struct arena *arena = arena_new(8 * MIB);
+    struct sending *s = arg;
+    struct str part;
+
+    for (int i = 0; i < 4; i++) {
+        const char *from = arena_fmt(arena, "%s-%d-%d", s->dir, s->number, i).ptr;
+        struct err err = {0};
+
+        EXPECT(file_store(from, STR("text"), 0600, &err), "%s", err.text);
+        bool sent = pieces_add(s->dir, arena, s->wish, from, &part, &err);
+        EXPECT(sent || err.code == ERR_TOO_LARGE, "%s", err.text);
+        s->sent += sent;
+    }
+    arena_end(&arena);
+    pages_thread_done();
+    return NULL;
+}
+
+TEST(parts_that_come_at_once_have_no_more_bytes_than_they_may)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *dir = arena_fmt(arena, "%s/pieces", test_dir()).ptr;
+    struct pieces_wish wish = {.name = STR("a.md"),
+                               .purpose = STR("assistants"),
+                               .tenant = STR("acme"),
+                               .bytes = 5 * PART_BYTES};
+    struct sending senders[SENDERS];
+    struct err err = {0};
+    int sent = 0;
+
+    REQUIRE(pieces_begin(dir, arena, &wish, &err), "%s", err.text);
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sending){.dir = dir, .wish = &wish, .number = i};
+        REQUIRE(pthread_create(&senders[i].thread, NULL, send_some, &senders[i]) == 0);
+    }
+    for (int i = 0; i < SENDERS; i++) {
+        (void)pthread_join(senders[i].thread, NULL);
+        sent += senders[i].sent;
+    }
+    EXPECT(sent == 2 * 5, "%d", sent);
+}
+
     struct err err = {0};
     size_t count;
 
