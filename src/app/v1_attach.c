@@ -62,6 +62,7 @@ struct work {
     struct attached one; /* as it stands */
     struct attached taken;
     bool ended;
+    bool damaged; /* what failed is what is known of this file: others may get on */
     struct shelf_file file;
     struct err *err;
     bool ok;
@@ -175,6 +176,7 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
 
     w->taken = w->one;
     if (!found) {
+        w->damaged = why.code != ERR_EXHAUSTED && why.code != ERR_CANCELLED;
         if (w->one.state == ATTACH_IN_PROGRESS && w->one.created > 0)
             return note_failure(w, &why, err);
         return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
@@ -199,6 +201,34 @@ static SUSPENDS bool take(struct work *w, struct str file, struct err *err)
     return w->ended || still_wanted(w, upload.source, err) || err->code == ERR_NONE;
 }
 
+/* One whose own facts are damaged holds up none behind it; what the first says is told. */
+static SUSPENDS bool take_each(struct work *w, struct err *err)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < w->count; i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(LOOP_ARENA);
+        const struct attached *one = &w->list[i];
+        struct err why = {0};
+
+        if (one->state != ATTACH_IN_PROGRESS && !one->unreadable)
+            continue;
+        if (!arena)
+            return err_no_room(err, "no memory for a file on its way");
+        w->arena = arena;
+        w->one = (struct attached){0};
+        w->damaged = false;
+        if (take(w, one->file, &why))
+            continue;
+        if (ok)
+            *err = why;
+        ok = false;
+        if (!w->damaged)
+            break;
+    }
+    return ok;
+}
+
 static SUSPENDS bool take_all(struct house *house, struct str base, struct err *err)
 {
     struct arena *all CLEANUP(arena_end) = arena_new(LOOP_ARENA);
@@ -216,21 +246,7 @@ static SUSPENDS bool take_all(struct house *house, struct str base, struct err *
     w.shelf = arena_fmt(all, STR_FMT "/files", STR_ARG(house->dir)).ptr;
     if (!w.shelf)
         return err_arena(err, all);
-    if (!on_pool(&w, run_list, err))
-        return false;
-    for (size_t i = 0; i < w.count; i++) {
-        struct arena *arena CLEANUP(arena_end) = arena_new(LOOP_ARENA);
-
-        if (w.list[i].state != ATTACH_IN_PROGRESS)
-            continue;
-        if (!arena)
-            return err_no_room(err, "no memory for a file on its way");
-        w.arena = arena;
-        w.one = (struct attached){0};
-        if (!take(&w, w.list[i].file, err))
-            return false;
-    }
-    return true;
+    return on_pool(&w, run_list, err) && take_each(&w, err);
 }
 
 /* A base that has none on their way is not opened for it. One that fails holds up no other; what the first says is told. */

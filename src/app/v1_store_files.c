@@ -380,7 +380,7 @@ static bool cancel_now(void *arg, struct err *err)
         bool ended;
 
         if (!attached_find(b->base, b->arena, b->batch.files[i], &one, &gone)) {
-            if (gone.code == ERR_NOT_FOUND)
+            if (gone.code != ERR_EXHAUSTED) /* of which nobody can read how it stands has failed */
                 continue;
             *err = gone;
             return false;

@@ -151,6 +151,30 @@ bool attached_find(const char *base, struct arena *arena, struct str file, struc
                    STR_ARG(file));
 }
 
+static bool list_one(const char *base, struct arena *arena, struct str id, struct attached *out,
+                     size_t *seen, struct err *err)
+{
+    struct attached one = {0};
+    struct err why = {0};
+
+    if (!attached_find(base, arena, id, &one, &why)) {
+        if (why.code == ERR_NOT_FOUND) /* done, or taken back, since it was named */
+            return true;
+        if (why.code == ERR_EXHAUSTED) {
+            *err = why;
+            return false;
+        }
+        one = (struct attached){.file = id,
+                                .state = ATTACH_FAILED,
+                                .code = STR("server_error"),
+                                .message = STR("what is known of it on its way cannot be read"),
+                                .attributes = STR(""),
+                                .unreadable = true};
+    }
+    out[(*seen)++] = one;
+    return true;
+}
+
 bool attached_list(const char *base, struct arena *arena, struct attached **out, size_t *count,
                    struct err *err)
 {
@@ -167,16 +191,9 @@ bool attached_list(const char *base, struct arena *arena, struct attached **out,
         return err_arena(err, arena);
     for (size_t i = 0; i < named; i++) {
         struct str id = str_slice(list[i], 0, list[i].len - MIN_OF(list[i].len, 5u));
-        struct err why = {0};
 
-        if (!str_ends(list[i], STR(ENDING)))
-            continue;
-        if (attached_find(base, arena, id, &(*out)[seen], &why)) {
-            seen++;
-        } else if (why.code != ERR_NOT_FOUND) { /* else done, or taken back, since it was named */
-            *err = why;
+        if (str_ends(list[i], STR(ENDING)) && !list_one(base, arena, id, *out, &seen, err))
             return false;
-        }
     }
     *count = seen;
     return true;

@@ -21,10 +21,12 @@ struct attached {
     struct str attributes;    /* metadata, or empty */
     struct chunking chunking;
     wall_ms created;
+    bool unreadable; /* in a list: nobody can read how it stands; it counts as one that failed */
 };
 bool attached_store(const char *base, const struct attached *attached, struct err *err) MUST_CHECK;
 bool attached_find(const char *base, struct arena *arena, struct str file, struct attached *out,
                    struct err *err) MUST_CHECK; /* ERR_NOT_FOUND */
+/* One that cannot be read is in it by its id, and holds up no others. */
 bool attached_list(const char *base, struct arena *arena, struct attached **out, size_t *count,
                    struct err *err) MUST_CHECK;
 bool attached_remove(const char *base, struct str file, struct err *err) MUST_CHECK; /* or none */

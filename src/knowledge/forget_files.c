@@ -68,15 +68,21 @@ bool forget_files_of(struct forget_files *f, struct str source, struct err *err)
     return !id.len || add_file(f, id, err);
 }
 
-static bool is_meant(const struct forget_files *f, const struct attached *a)
+/* Nobody can say whom the attributes of one that cannot be read name. */
+static bool is_meant(const struct forget_files *f, const struct attached *a, bool *out,
+                     struct err *err)
 {
     const struct forget_wish *wish = f->wish;
 
-    if (wish->all)
-        return true;
-    if (wish->person.len)
-        return metadata_names(a->attributes, wish->person, f->scratch);
-    return str_eq(file_of(wish->document), a->file);
+    if (wish->person.len && a->unreadable)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "what is known of file \"" STR_FMT
+                       "\" on its way cannot be read, it may name "
+                       "the person: remove that file",
+                       STR_ARG(a->file));
+    *out = wish->all || (wish->person.len ? metadata_names(a->attributes, wish->person, f->scratch)
+                                          : str_eq(file_of(wish->document), a->file));
+    return true;
 }
 
 bool forget_files_find(struct forget_files *f, struct err *err)
@@ -87,7 +93,11 @@ bool forget_files_find(struct forget_files *f, struct err *err)
     if (!attached_list(f->dir, f->arena, &list, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!is_meant(f, &list[i]))
+        bool meant;
+
+        if (!is_meant(f, &list[i], &meant, err))
+            return false;
+        if (!meant)
             continue;
         f->attached_count++;
         if (!add_file(f, list[i].file, err))
@@ -134,8 +144,8 @@ static bool is_needed(struct needing *n, struct lexical_view *view, struct str f
            attached_find(n->knowledge->dir, arena, file, &attached, &why);
     if (*out || why.code == ERR_NOT_FOUND)
         return true;
-    *err = why;
-    return false;
+    *out = why.code != ERR_EXHAUSTED; /* it stands there, and nobody can read how */
+    return *out || err_set(err, why.code, "%s", why.text);
 }
 
 static void run_needs(void *arg)

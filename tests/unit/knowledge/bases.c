@@ -745,6 +745,29 @@ static void *end_run(void *arg)
     struct ending *e = arg;
     struct err err = {0};
 
+TEST(a_file_on_its_way_that_cannot_be_read_hides_no_others)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *base = test_dir();
+    const struct attached other = {.file = STR("file-2"),
+                                   .code = STR(""),
+                                   .message = STR(""),
+                                   .attributes = STR(""),
+                                   .created = 7};
+    struct attached *list;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(attached_store(base, &other, &err), "%s", err.text);
+    const char *torn = arena_fmt(arena, "%s/attached/file-1.json", base).ptr;
+    REQUIRE(file_store(torn, STR("{\"file\":"), 0600, &err), "%s", err.text);
+    REQUIRE(attached_list(base, arena, &list, &count, &err) && count == 2, "%s", err.text);
+    EXPECT(str_eq(list[0].file, STR("file-1")) && list[0].unreadable &&
+           list[0].state == ATTACH_FAILED);
+    EXPECT(str_eq(list[1].file, STR("file-2")) && !list[1].unreadable &&
+           list[1].state == ATTACH_IN_PROGRESS);
+}
+
     atomic_fetch_add(e->ready, 1);
     while (atomic_load(e->ready) < 2)
         ;
