@@ -98,9 +98,12 @@ static void run_files(void *arg)
             file->removed = goes(f, file);
         } else if (why.code == ERR_NOT_FOUND) {
             file->removed = f->resumed; /* before the process ended */
-        } else {
+        } else if (why.code == ERR_EXHAUSTED) {
             f->err = why;
             f->ok = false;
+        } else { /* nobody can read what it is: it can be removed all the same */
+            file->there = true;
+            file->removed = goes(f, file);
         }
         if (f->ok && file->there && file->removed && !f->order->dry_run)
             f->ok = shelf_remove(dir.ptr, f->arena, file->id, &f->err);

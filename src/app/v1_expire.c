@@ -51,6 +51,15 @@ static SUSPENDS bool record(struct house *house, struct str note, struct err *er
     return forget_note_down(house, STR("expire"), note, err);
 }
 
+/* It holds up no others: *late, it is tried again. */
+static void put_off(const struct err *why, bool *late)
+{
+    if (why->code != ERR_CANCELLED)
+        log_error("%s, and is not removed yet: it is tried again in %" PRId64 " s", why->text,
+                  RETRY_AFTER / SECOND);
+    *late = true;
+}
+
 /* ---- vector stores ---- */
 
 static SUSPENDS bool wait_alone(struct base *base, struct err *err)
@@ -99,16 +108,24 @@ static SUSPENDS bool expire_store(struct house *house, struct str id, struct err
     return base_end(base, &over, err) && (!over || empty(house, arena, base, err));
 }
 
-static SUSPENDS bool expire_stores(struct house *house, struct err *err)
+static SUSPENDS bool expire_stores(struct house *house, bool *late, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
-    struct str id;
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct str *ids;
+    size_t count;
 
     if (!arena)
         return err_no_room(err, "no memory to look which vector stores have expired");
-    while (bases_find_expired(house->bases, arena, &id))
-        if (!expire_store(house, id, err))
-            return err_wrap(err, "vector store " STR_FMT " has expired", STR_ARG(id));
+    if (!bases_find_expired(house->bases, arena, &ids, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct err why = {0};
+
+        if (expire_store(house, ids[i], &why))
+            continue;
+        err_wrap(&why, "vector store " STR_FMT " has expired", STR_ARG(ids[i]));
+        put_off(&why, late);
+    }
     return true;
 }
 
@@ -165,8 +182,22 @@ void v1_expects(struct house *house, wall_ms expires)
         ;
 }
 
+static SUSPENDS void expire_listed(struct house *house, const struct shelf_file *file, wall_ms now,
+                                   bool *late)
+{
+    struct err why = {0};
+
+    if (!shelf_is_over(file, now))
+        v1_expects(house, file->expires);
+    else if (!expire_file(house, file, &why)) {
+        err_wrap(&why, "file " STR_FMT " has expired", STR_ARG(file->id));
+        put_off(&why, late);
+        atomic_store(&house->file_expires, 0);
+    }
+}
+
 /* The shelf is read when the next of its files is due, and at the start. */
-static SUSPENDS bool expire_files(struct house *house, struct err *err)
+static SUSPENDS bool expire_files(struct house *house, bool *late, struct err *err)
 {
     wall_ms now = clock_wall();
 
@@ -181,15 +212,9 @@ static SUSPENDS bool expire_files(struct house *house, struct err *err)
         return err_arena(err, arena);
     atomic_store(&house->file_expires, INT64_MAX); /* one that comes meanwhile lowers it */
     bool ok = pool_run(house->documents, run_list, &l, err) && l.ok;
-    for (size_t i = 0; ok && i < l.count; i++) {
-        const struct shelf_file *file = &l.list[i];
-
-        if (!shelf_is_over(file, now) && file->expires)
-            v1_expects(house, file->expires);
-        else if (file->expires)
-            ok = expire_file(house, file, err) ||
-                 err_wrap(err, "file " STR_FMT " has expired", STR_ARG(file->id));
-    }
+    for (size_t i = 0; ok && i < l.count; i++)
+        if (l.list[i].expires)
+            expire_listed(house, &l.list[i], now, late);
     if (!ok)
         atomic_store(&house->file_expires, 0);
     return ok;
@@ -206,29 +231,6 @@ struct uploads {
     struct err *err;
 };
 
-static void run_uploads(void *arg)
-{
-    struct uploads *u = arg;
-
-    u->ok = end_one(u, u->err);
-}
-
-static SUSPENDS bool expire_uploads(struct house *house, struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(LIST_ARENA);
-    struct uploads u = {.arena = arena, .err = err};
-
-    if (!arena)
-        return err_no_room(err, "no memory to look which uploads have expired");
-    u.dir = arena_fmt(arena, STR_FMT "/pieces", STR_ARG(house->dir)).ptr;
-    if (!u.dir)
-        return err_arena(err, arena);
-    do {
-        if (!pool_run(house->documents, run_uploads, &u, err) || !u.ok)
-            return err_wrap(err, "an upload has expired");
-        if (!u.id.ptr)
-            return true;
-        log_info("upload " STR_FMT " was not completed in time: it is removed", STR_ARG(u.id));
 /* What is removed is swept by the next turn, together with what could not be removed before. */
 static bool end_one(struct uploads *u, struct err *err)
 {
@@ -248,6 +250,30 @@ static bool end_one(struct uploads *u, struct err *err)
     return true;
 }
 
+static void run_uploads(void *arg)
+{
+    struct uploads *u = arg;
+
+    u->ok = end_one(u, u->err);
+}
+
+static SUSPENDS bool expire_uploads(struct house *house, bool *late, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(LIST_ARENA);
+    struct uploads u = {.arena = arena, .err = err};
+
+    (void)late;
+    if (!arena)
+        return err_no_room(err, "no memory to look which uploads have expired");
+    u.dir = arena_fmt(arena, STR_FMT "/pieces", STR_ARG(house->dir)).ptr;
+    if (!u.dir)
+        return err_arena(err, arena);
+    do {
+        if (!pool_run(house->documents, run_uploads, &u, err) || !u.ok)
+            return err_wrap(err, "an upload has expired");
+        if (!u.id.ptr)
+            return true;
+        log_info("upload " STR_FMT " was not completed in time: it is removed", STR_ARG(u.id));
         count("upload");
         struct str note = arena_fmt(
             arena, "upload " STR_FMT " expired: it was not completed in time", STR_ARG(u.id));
@@ -261,10 +287,11 @@ static bool end_one(struct uploads *u, struct err *err)
 
 /* ---- kept answers ---- */
 
-static SUSPENDS bool expire_responses(struct house *house, struct err *err)
+static SUSPENDS bool expire_responses(struct house *house, bool *late, struct err *err)
 {
     int64_t gone = 0;
 
+    (void)late;
     if (!responses_expire(house->responses, &gone, err))
         return err_wrap(err, "kept answers have expired");
     if (gone > 0)
@@ -274,10 +301,25 @@ static SUSPENDS bool expire_responses(struct house *house, struct err *err)
 
 /* ---- the loop ---- */
 
-static SUSPENDS bool expire_all(struct house *house, bool minute, struct err *err)
+/* Of each kind, whatever the others say. */
+static SUSPENDS bool expire_all(struct house *house, bool minute)
 {
-    return expire_stores(house, err) && expire_files(house, err) &&
-           (!minute || (expire_uploads(house, err) && expire_responses(house, err)));
+    static const struct {
+        SUSPENDS bool (*run)(struct house *house, bool *late, struct err *err);
+        bool each_minute;
+    } kinds[] = {{expire_stores, false},
+                 {expire_files, false},
+                 {expire_uploads, true},
+                 {expire_responses, true}};
+    bool late = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct err why = {0};
+
+        if ((!kinds[i].each_minute || minute) && !kinds[i].run(house, &late, &why))
+            put_off(&why, &late);
+    }
+    return !late;
 }
 
 void v1_expire_loop(void *arg)
@@ -288,17 +330,12 @@ void v1_expire_loop(void *arg)
 
     while (fiber_sleep(LOOK_EVERY, &err)) {
         bool minute = !kept || fiber_now() >= kept + KEEP_EVERY; /* ... is over, or at the start */
-        struct err why = {0};
 
         if (minute) {
             bases_keep_used(house->bases);
             kept = fiber_now();
         }
-        if (expire_all(house, minute, &why) || why.code == ERR_CANCELLED)
-            continue;
-        log_error("%s, and is not removed yet: it is tried again in %" PRId64 " s", why.text,
-                  RETRY_AFTER / SECOND);
-        if (!fiber_sleep(RETRY_AFTER, &err))
+        if (!expire_all(house, minute) && !fiber_sleep(RETRY_AFTER, &err))
             return;
     }
 }

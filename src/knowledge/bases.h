@@ -103,8 +103,9 @@ bool base_is_expired(const struct base_info *info, wall_ms now);
 bool base_use(struct base *base, struct err *err) MUST_CHECK;
 bool base_alive(struct base *base, struct err *err)
     MUST_CHECK; /* the same, and it is no use of it */
-/* One that has expired and is not emptied: its id, or false. */
-bool bases_find_expired(struct bases *bases, struct arena *arena, struct str *id);
+/* Those that have expired and are not emptied: their ids. */
+bool bases_find_expired(struct bases *bases, struct arena *arena, struct str **ids, size_t *count,
+                        struct err *err) MUST_CHECK;
 /* What was found of it, for good: that it expired (true as well where somebody used it meanwhile: *out), then that
  * nothing is in it any more. */
 SUSPENDS bool base_end(struct base *base, bool *out, struct err *err) MUST_CHECK;

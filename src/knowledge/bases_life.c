@@ -67,20 +67,27 @@ bool base_use(struct base *base, struct err *err)
 
 /* ---- its end ---- */
 
-bool bases_find_expired(struct bases *bases, struct arena *arena, struct str *id)
+bool bases_find_expired(struct bases *bases, struct arena *arena, struct str **ids, size_t *count,
+                        struct err *err)
 {
+    struct str *list = arena_array(arena, (size_t)bases->options.bases_max + 1, sizeof *list);
     wall_ms now = clock_wall();
+    bool ok = list != NULL;
+    size_t found = 0;
 
-    *id = STR_NONE;
     mutex_lock(&bases->mutex);
-    for (size_t i = 1; i < bases->count && !id->ptr; i++) {
+    for (size_t i = 1; i < bases->count && ok; i++) {
         struct base *base = bases->at[i];
 
-        if (!base->leaving && !base->facts->info.life.emptied && is_over(base, now))
-            *id = arena_str(arena, str_from(base->id));
+        if (base->leaving || base->facts->info.life.emptied || !is_over(base, now))
+            continue;
+        list[found] = arena_str(arena, str_from(base->id));
+        ok = list[found++].ptr != NULL;
     }
     mutex_unlock(&bases->mutex);
-    return id->ptr != NULL;
+    *ids = list;
+    *count = found;
+    return ok || err_arena(err, arena);
 }
 
 static bool end(struct base_info *info, const void *with, struct err *err)

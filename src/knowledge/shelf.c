@@ -1,6 +1,7 @@
 #include "knowledge/shelf.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "knowledge/dated_id.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -173,10 +174,13 @@ bool shelf_list(const char *dir, struct arena *arena, struct str tenant, struct 
         if (!path)
             return err_arena(err, arena);
         if (!read_facts(path, arena, &list[seen], &why)) {
-            if (why.code == ERR_NOT_FOUND) /* removed since it was named */
-                continue;
-            *err = why;
-            return false;
+            if (why.code == ERR_EXHAUSTED) {
+                *err = why;
+                return false;
+            }
+            if (why.code != ERR_NOT_FOUND) /* else removed since it was named */
+                log_error("a file of /v1/files is not listed, and does not expire: %s", why.text);
+            continue;
         }
         seen += str_is_empty(tenant) || str_eq(tenant, list[seen].tenant);
     }
