@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/table.h"
 #include "gateway/gateway_internal.h"
 #include "models/responses.h"
 #include "models/responses_store.h"
@@ -72,28 +73,53 @@ static bool no_such_previous(struct request *req, struct err *err)
     return err_set(err, ERR_INVALID, "previous_response_id: %.200s", why.text);
 }
 
-static bool add_line(struct str *list, size_t *count, struct str line)
+/* Lines, each once. */
+struct lines {
+    struct str *at;
+    size_t count;
+    struct table known;
+};
+
+static bool add_line(struct lines *to, struct str line, bool *is_new)
 {
-    for (size_t i = 0; i < *count; i++)
-        if (str_eq(list[i], line))
-            return false;
-    list[(*count)++] = line;
-    return true;
+    *is_new = !table_get(&to->known, line);
+    if (*is_new)
+        to->at[to->count++] = line;
+    return !*is_new || table_put(&to->known, line, to, NULL);
 }
 
-static struct str *grown(struct arena *arena, const struct str *list, size_t count, size_t more)
+static bool begin_lines(struct arena *arena, const struct str *list, size_t count, size_t more,
+                        struct lines *out)
 {
-    struct str *all = arena_array(arena, count + more + 1, sizeof *all);
+    bool is_new, ok = true;
 
-    if (all && count)
-        memcpy(all, list, count * sizeof *all);
-    return all;
+    *out = (struct lines){.at = arena_array(arena, count + more + 1, sizeof *out->at)};
+    table_init(&out->known, arena, count + more + 1);
+    for (size_t i = 0; out->at && ok && i < count; i++)
+        ok = add_line(out, list[i], &is_new);
+    return out->at && ok;
+}
+
+static bool add_lines(struct lines *sources, struct lines *documents, struct str all)
+{
+    struct str line;
+    bool is_new, ok = true;
+
+    while (ok && str_split(&all, '\n', &line)) {
+        if (!line.len)
+            continue;
+        ok =
+            add_line(sources, line, &is_new) &&
+            (!is_new || add_line(documents, str_slice(line, 0, str_find_char(line, ' ')), &is_new));
+    }
+    return ok;
 }
 
 /* What a named item or answer was made from, this answer is made from too: "ID@BASE ..." a line. */
 static SUSPENDS bool stand_on(struct request *req, struct str id, struct err *err)
 {
     struct response_owner owner = owner_of(req);
+    struct lines all, documents;
     struct str sources, rest, line;
     size_t more = 0;
 
@@ -101,16 +127,14 @@ static SUSPENDS bool stand_on(struct request *req, struct str id, struct err *er
         return false;
     for (rest = sources; str_split(&rest, '\n', &line);)
         more++;
-    struct str *all = grown(req->arena, req->sources, req->source_count, more);
-    struct str *documents = grown(req->arena, req->documents, req->document_count, more);
-    if (!all || !documents)
+    if (!begin_lines(req->arena, req->sources, req->source_count, more, &all) ||
+        !begin_lines(req->arena, req->documents, req->document_count, more, &documents) ||
+        !add_lines(&all, &documents, sources))
         return err_arena(err, req->arena);
-    for (rest = sources; str_split(&rest, '\n', &line);)
-        if (line.len && add_line(all, &req->source_count, line))
-            (void)add_line(documents, &req->document_count,
-                           str_slice(line, 0, str_find_char(line, ' ')));
-    req->sources = all;
-    req->documents = documents;
+    req->sources = all.at;
+    req->source_count = all.count;
+    req->documents = documents.at;
+    req->document_count = documents.count;
     return true;
 }
 
@@ -161,7 +185,7 @@ static SUSPENDS bool add_history(struct request *req, struct str items, struct b
     return true;
 }
 
-/* One that is kept stands by the row of the one before it; the cache knows no rows. */
+/* What the one before it was made from is this one's own from here: that one may be deleted, or too old, first. */
 static SUSPENDS bool add_before(struct request *req, const struct responses_asked *asked,
                                 struct buf *to, struct err *err)
 {
@@ -171,7 +195,7 @@ static SUSPENDS bool add_before(struct request *req, const struct responses_aske
     if (!asked->previous_response_id.ptr)
         return true;
     if (!check_stands(req, asked->previous_response_id, err) ||
-        (!asked->store && !stand_on(req, asked->previous_response_id, err)) ||
+        !stand_on(req, asked->previous_response_id, err) ||
         !responses_history(req->gateway->responses, req->arena, &owner, asked->previous_response_id,
                            &items, err) ||
         !add_history(req, items, to, err))
@@ -266,6 +290,7 @@ void keep_response(struct request *req)
                                .document_count = req->document_count,
                                .sources = req->sources,
                                .source_count = req->source_count,
+                               .inherits = true,
                                .begun = req->started};
     struct response_owner owner = owner_of(req);
     if (!kept.id.ptr || !responses_own_items(req->arena, asked, buf_view(&id), &kept.input, &err) ||

@@ -12,7 +12,7 @@
 #define PAGE             200         /* answers that are looked through at once */
 #define EVICT_SHARE      16          /* a sixteenth goes at once: each look costs a walk over all */
 #define ITEMS_MAX        (256 * MIB) /* the request's arena is the limit */
-#define DOCUMENTS_MEMORY (256 * KIB)
+#define DOCUMENTS_MEMORY (16 * MIB)  /* a long talk is made from many */
 
 const struct migration responses_migrations[] = {
     {"responses", 1, "answers that are kept",
@@ -33,6 +33,8 @@ const struct migration responses_migrations[] = {
     {"responses", 3, "what of the documents they are made from, and which house made them",
      "ALTER TABLE responses ADD COLUMN sources TEXT NOT NULL DEFAULT '';"
      "ALTER TABLE responses ADD COLUMN instance TEXT NOT NULL DEFAULT ''"},
+    {"responses", 4, "whether that is also what all before them were made from",
+     "ALTER TABLE responses ADD COLUMN inherits BIGINT NOT NULL DEFAULT 0"},
 };
 const size_t responses_migration_count = ARRAY_LEN(responses_migrations);
 
@@ -181,13 +183,14 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
         V_TEXT(documents),
         V_TEXT(sources),
         V_TEXT(store_instance(store->store)),
+        V_INT(response->inherits),
     };
     const struct value old[] = {V_INT(now - store->age_max / MILLISECOND)};
     const struct statement statements[] = {
         {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, "
          "output, "
-         "subject, documents, sources, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-         "?11, ?12, ?13)",
+         "subject, documents, sources, instance, inherits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+         "?9, ?10, ?11, ?12, ?13, ?14)",
          row, ARRAY_LEN(row)},
         {"DELETE FROM responses WHERE created < ?1", old, 1},
     };
@@ -259,7 +262,7 @@ bool responses_find(struct responses_store *store, struct arena *arena,
 
 static bool response_of(struct arena *arena, struct str item_id, struct str *out);
 
-/* Each row as it says it, with its line's end. */
+/* Each row as it says it, with its line's end. One from before rows said it of all before them, too, says it with those. */
 static bool join_rows(struct arena *arena, const struct rows *rows, struct str *out,
                       struct err *err)
 {
@@ -287,11 +290,12 @@ bool responses_sources(struct responses_store *store, struct arena *arena,
     return store_read(
                store->store, arena,
                &(struct statement){
-                   "WITH RECURSIVE chain (id, previous, depth) AS ("
-                   "SELECT id, previous, 0 FROM responses WHERE id = ?1 AND tenant = ?2 AND "
-                   "key_id = ?3 UNION ALL "
-                   "SELECT r.id, r.previous, c.depth + 1 FROM chain c JOIN responses r ON r.id = "
-                   "c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND c.depth < ?4) "
+                   "WITH RECURSIVE chain (id, previous, inherits, depth) AS ("
+                   "SELECT id, previous, inherits, 0 FROM responses WHERE id = ?1 AND tenant = ?2 "
+                   "AND key_id = ?3 UNION ALL "
+                   "SELECT r.id, r.previous, r.inherits, c.depth + 1 FROM chain c JOIN responses r "
+                   "ON r.id = c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND c.inherits = 0 "
+                   "AND c.depth < ?4) "
                    "SELECT CASE WHEN r.sources = '' THEN r.documents ELSE r.sources END FROM "
                    "chain c JOIN responses r ON r.id = c.id WHERE r.documents <> ''",
                    values, ARRAY_LEN(values)},

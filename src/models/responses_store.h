@@ -45,6 +45,7 @@ struct kept_response {
     size_t document_count;
     const struct str *sources; /* ... and what of them: a line each; of no use when read back */
     size_t source_count;
+    bool inherits; /* these are also what all before it were made from */
     mono_ns begun; /* when it was asked; one asked before something was forgotten is not kept */
 };
 struct response_owner {
