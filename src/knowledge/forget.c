@@ -401,11 +401,12 @@ static bool remove_all(struct erasure *e, struct lexical_writer **writer, struct
             return false;
     if (e->wish->compact)
         lexical_compact(*writer);
-    if (!lexical_commit(writer, err))
-        return err_wrap(err, "forget documents");
+    bool ok = lexical_commit(writer, err); /* one that fails may hold all the same */
     forget_in_memory(e);
     lexical_release(&e->view);
     accesses_forget(e->knowledge);
+    if (!ok)
+        return err_wrap(err, "forget documents");
     return originals_drop(e->knowledge, e->hashes, e->report->count, &e->report->originals, err);
 }
 

@@ -117,14 +117,15 @@ static bool commit(struct intake *in, struct err *err)
     lexical_release(&in->view);
     bool changed = in->batch.changed, removed = in->report.vanish != NULL;
     in->batch = (struct batch_state){0};
-    if ((changed && !stands_mark(in->with.knowledge, err)) || !lexical_commit(&in->writer, err))
+    if (changed && !stands_mark(in->with.knowledge, err))
         return false;
+    bool ok = lexical_commit(&in->writer, err); /* one that fails may hold all the same */
     accesses_forget(in->with.knowledge);
     if (changed || removed)
         analysers_drop(in->with.knowledge->analysers); /* they keep words of what was taken out */
     if (changed)
         stands_changed(in->with.knowledge);
-    return true;
+    return ok;
 }
 
 static bool others_wait(const struct intake *in)
@@ -604,13 +605,29 @@ static bool remove_gone(struct intake *in, struct err *err)
     return true;
 }
 
+/* A commit may fail behind the place from which it holds: then what went with it is gone all the same. They went with one
+ * commit: one of them stands for all. */
+static bool are_gone(struct intake *in)
+{
+    const struct vanished *first = (const struct vanished *)(const void *)in->vanished.ptr;
+    struct err ignored = {0};
+    struct known known;
+    bool found = true;
+
+    lexical_abandon(&in->writer);
+    return find(in, first->id, &known, &found, &ignored) &&
+           (!found || known.record.version != first->version);
+}
+
 bool intake_finish(struct intake *in, struct err *err)
 {
     in->report.stopped = intake_is_stopped(in);
     /* The last batch and what goes are one commit: a small run is seen as a whole. */
-    if ((!in->report.stopped && !remove_gone(in, err)) || !commit(in, err))
-        return false;
-    in->report.vanished = in->report.vanish != NULL;
+    bool ok = (in->report.stopped || remove_gone(in, err)) && commit(in, err);
+
+    in->report.vanished = in->report.vanish && (ok || are_gone(in));
+    if (!ok)
+        return let_go(in, false);
     tell(in, STR(""));
     if (in->returned)
         log_warn("knowledge base " STR_FMT ": %u documents that were forgotten are back: \"" STR_FMT

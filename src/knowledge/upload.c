@@ -122,12 +122,13 @@ static bool put(struct uploading *u, struct place_of_upload *p, struct lexical_w
         return false;
     u->report.became = p->known ? UPLOAD_CHANGED : UPLOAD_ADDED;
     if (!add_document(&in, &p->source, err) || !original_put(k, &hash, p->source.bytes, err) ||
-        (p->known && !stands_mark(k, err)) || !lexical_commit(writer, err))
+        (p->known && !stands_mark(k, err)))
         return false;
+    bool ok = lexical_commit(writer, err); /* one that fails may hold all the same */
     if (p->known)
         stands_changed(k);
     u->replaced = p->known;
-    return true;
+    return ok;
 }
 
 static bool describe(struct uploading *u, const char *id, struct err *err)

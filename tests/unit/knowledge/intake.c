@@ -282,6 +282,75 @@ TEST(labels_set_during_a_run_hold)
 }
 
 #ifdef WEIR_FAULT
+/* What was written down of documents that go. */
+struct watched {
+    int begun, changed;
+};
+
+static bool begin_vanish(void *ctx, struct knowledge *knowledge, struct str base,
+                         struct vanished *list, size_t count, struct vanish_order **out,
+                         struct err *err)
+{
+    struct watched *w = ctx;
+
+    (void)knowledge, (void)base, (void)list, (void)count, (void)err;
+    w->begun++;
+    *out = (struct vanish_order *)(void *)w;
+    return true;
+}
+
+static void note_changed(void *ctx)
+{
+    struct watched *w = ctx;
+
+    w->changed++;
+}
+
+static bool is_there(struct rig *rig, const char *text)
+{
+    struct str answer = rig_ask(rig, "How much is the fee of kind 0?").text;
+
+    return str_find(answer, str_from(text)) < answer.len;
+}
+
+/* Each fallible step fails once: what a commit that failed has taken out all the same goes from everything else too. */
+TEST(what_a_failed_run_has_taken_out_is_told)
+{
+    const char *failed = "";
+    size_t behind = 0;
+
+    for (uint64_t nth = 1; failed; nth++) {
+        struct watched watched = {0};
+        struct ingest_report r = {0};
+        struct err err = {0};
+        struct rig rig;
+
+        REQUIRE(rig_open(&rig));
+        write_many(&rig, 3);
+        (void)rig_ingest(&rig, "");
+        remove_many(&rig, 1, 2);
+        rig_write(&rig, "f00.md", "The fee of kind 0 is 999 euros.\n");
+        rig.knowledge->vanish.begin = begin_vanish;
+        rig.knowledge->vanish.changed = note_changed;
+        rig.knowledge->vanish.ctx = &watched;
+        struct str docs = str_from(rig_path(&rig, "docs"));
+        fault_begin(nth);
+        bool ok =
+            ingest_now(rig.knowledge, rig.arena, &(struct ingest_wish){.path = docs}, &r, &err);
+        failed = fault_end();
+        bool gone = rig_documents(&rig) == 2;
+        EXPECT(!ok || gone || r.failed + r.skipped > 0, "after failing %s", failed ? failed : "");
+        EXPECT(!gone || (r.vanish && r.vanished), "after failing %s, the %zuth", failed,
+               (size_t)nth);
+        EXPECT(gone || !r.vanished, "after failing %s, the %zuth", failed, (size_t)nth);
+        EXPECT(!gone || !is_there(&rig, "999") || watched.changed, "after failing %s, the %zuth",
+               failed, (size_t)nth);
+        behind += !ok && gone;
+        rig_close(&rig);
+    }
+    EXPECT(behind > 0, "some run failed behind its commit");
+}
+
 /* Each fallible step fails once, a batch a file: what was committed is found unchanged by the next run,
  * which brings the rest, so that in the end everything is there once. */
 TEST(a_run_that_fails_is_taken_up_where_it_stood)
