@@ -190,8 +190,12 @@ static SUSPENDS bool read_page(struct admin_call *call, struct v1_page *page, st
         struct base *base CLEANUP(base_release) = NULL;
         struct err gone = {0};
 
-        if (!bases_borrow(call->house->bases, page->items[i].id, call->who, &base, &gone))
-            continue; /* deleted meanwhile */
+        if (!bases_borrow(call->house->bases, page->items[i].id, call->who, &base, &gone)) {
+            if (gone.code == ERR_NOT_FOUND) /* deleted meanwhile */
+                continue;
+            *err = gone;
+            return false;
+        }
         if (!read_store(call, base, &stores[seen], err))
             return false;
         page->items[seen] = page->items[i];
