@@ -253,7 +253,7 @@ bool bases_stand(struct bases *bases, struct arena *arena, struct str lines,
     struct str rest = lines, text;
     struct line line;
 
-    table_init(&seen, arena, 16);
+    table_init(&seen, arena, SIZE_MAX / 2); /* a talk may have gone through many bases */
     while (s.found == MADE_STANDS && str_split(&rest, '\n', &text)) {
         if (text.len == 0)
             continue;

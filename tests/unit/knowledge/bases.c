@@ -11,6 +11,7 @@
 #include "knowledge/attach.h"
 #include "knowledge/pieces.h"
 #include "knowledge/shelf.h"
+#include "knowledge/stands.h"
 #include "knowledge/upload.h"
 #include "rig.h"
 #include "sys/file.h"
@@ -403,6 +404,24 @@ FIBER_TEST(what_is_said_of_a_base_and_how_long_it_stays_is_found_again)
     REQUIRE(open_bases(&s, 10));
     info = life_of(&s, out.id);
     EXPECT(info->life.expired > 0 && info->life.emptied && base_is_expired(info, 0));
+    end(&s);
+}
+
+/* An answer of a talk that went through many bases. */
+FIBER_TEST(what_was_made_from_many_bases_is_looked_at)
+{
+    enum made_from found = MADE_UNREADABLE;
+    struct err err = {0};
+    struct buf lines;
+    struct set s;
+
+    REQUIRE(begin(&s, 10));
+    buf_init(&lines, s.rig.arena, 64 * KIB);
+    for (int i = 0; i < 100; i++)
+        buf_fmt(&lines, "d_0000000000000001@vs_%024d\n", i);
+    EXPECT(bases_stand(s.bases, s.rig.arena, buf_view(&lines), NULL, &found, &err) &&
+               found == MADE_STANDS,
+           "%s", err.text);
     end(&s);
 }
 
