@@ -42,7 +42,7 @@ struct docx {
     struct buf aside; /* const struct xml_node *: text boxes and notes met inside a paragraph */
     struct buf cell;  /* text of the table cell being read */
     const char *label;
-    uint32_t pictures, charts, comments;
+    uint32_t pictures, charts, comments, diagrams, symbols;
     bool in_cell;
     int depth; /* of tables */
 };
@@ -58,6 +58,7 @@ struct docx_paragraph {
     bool is_title, is_contents;
 };
 struct docx_paragraph docx_paragraph_of(struct docx *d, const struct xml_node *p);
+bool docx_is_on(const struct xml_node *flag); /* NULL: it is not there */
 /* Counts the item and writes its number, "2.1." or "b)"; nothing for bullets. false: not a list. */
 bool docx_number(struct docx *d, int list, int level, struct buf *to);
 

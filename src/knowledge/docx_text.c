@@ -1,4 +1,5 @@
 /* The text of a paragraph of a DOCX file: what a reader of the printed page sees. */
+#include "base/utf8.h"
 #include "knowledge/docx_internal.h"
 
 static void put_aside(struct docx *d, const struct xml_node *node)
@@ -83,6 +84,58 @@ static void chart(struct docx *d, const struct xml_node *node, struct buf *to)
     d->charts++;
 }
 
+static void diagram(struct docx *d, const struct xml_node *node, struct buf *to)
+{
+    (void)node, (void)to;
+    d->diagrams++;
+}
+
+static bool is_private(uint32_t rune)
+{
+    return rune >= 0xE000 && rune <= 0xF8FF;
+}
+
+/* A character of a font; of most symbol fonts only the font knows what it means. */
+static void symbol(struct docx *d, const struct xml_node *node, struct buf *to)
+{
+    struct str hex = xml_get(node, "char");
+    uint8_t bytes[2];
+    char text[4];
+    uint32_t rune;
+    size_t len;
+
+    rune = hex.len == 4 && hex_parse(hex, bytes, 2) ? (uint32_t)bytes[0] << 8 | bytes[1] : 0;
+    len = rune >= ' ' && !is_private(rune) ? utf8_put(text, rune) : 0;
+    buf_put(to, text, len);
+    d->symbols += !len;
+}
+
+/* Fields of forms from before there were others: their value stands nowhere else. */
+static void check_box(struct docx *d, const struct xml_node *node, struct buf *to)
+{
+    const struct xml_node *checked = xml_child(node, "checked");
+
+    (void)d;
+    buf_str(to,
+            docx_is_on(checked ? checked : xml_child(node, "default")) ? STR("[x]") : STR("[ ]"));
+}
+
+static void drop_down(struct docx *d, const struct xml_node *node, struct buf *to)
+{
+    const struct xml_node *result = xml_child(node, "result");
+    uint64_t chosen = 0;
+
+    (void)d;
+    if (!result)
+        result = xml_child(node, "default");
+    (void)!u64_parse(xml_get(result, "val"), &chosen);
+    for (const struct xml_node *n = node->first; n; n = n->next)
+        if (str_eq(n->name, STR("listEntry")) && chosen-- == 0) {
+            buf_str(to, xml_get(n, "val"));
+            return;
+        }
+}
+
 /* The same content twice, for new programs and for old ones. */
 static void alternate(struct docx *d, const struct xml_node *node, struct buf *to)
 {
@@ -120,6 +173,10 @@ void docx_text(struct docx *d, const struct xml_node *node, struct buf *to)
         {"blip", picture},
         {"imagedata", picture},
         {"chart", chart},
+        {"relIds", diagram},
+        {"sym", symbol},
+        {"checkBox", check_box},
+        {"ddList", drop_down},
         {"commentReference", comment},
         {"AlternateContent", alternate},
         {"ruby", ruby},

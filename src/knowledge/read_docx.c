@@ -130,7 +130,7 @@ static void extend_above(struct grid *g, uint32_t row, uint32_t column)
         }
 }
 
-static bool is_on(const struct xml_node *flag)
+bool docx_is_on(const struct xml_node *flag)
 {
     struct str v = xml_get(flag, "val");
 
@@ -156,23 +156,37 @@ static bool read_table_cell(struct docx *d, struct grid *g, const struct xml_nod
     return true;
 }
 
+/* Rows and cells stand in marks of other programs, too. */
+static bool is_around(const struct xml_node *n)
+{
+    return str_eq(n->name, STR("sdt")) || str_eq(n->name, STR("sdtContent")) ||
+           str_eq(n->name, STR("customXml")) || str_eq(n->name, STR("ins"));
+}
+
+static bool read_cells(struct docx *d, struct grid *g, const struct xml_node *in,
+                       struct grid_cell *at, struct err *err)
+{
+    for (const struct xml_node *n = in->first; n; n = n->next) {
+        bool is_cell = str_eq(n->name, STR("tc"));
+
+        if ((is_cell && !read_table_cell(d, g, n, at, err)) ||
+            (is_around(n) && !read_cells(d, g, n, at, err)))
+            return false;
+    }
+    return true;
+}
+
 static bool read_row(struct docx *d, struct grid *g, const struct xml_node *tr, uint32_t row,
                      struct err *err)
 {
     const struct xml_node *properties = xml_child(tr, "trPr");
     struct grid_cell at = {.row = row, .column = span_of(properties, "gridBefore", 0)};
 
-    if (is_on(xml_child(properties, "tblHeader")) && g->header_rows == row) {
+    if (docx_is_on(xml_child(properties, "tblHeader")) && g->header_rows == row) {
         g->header = GRID_HEADER_MARKED;
         g->header_rows = row + 1;
     }
-    for (const struct xml_node *n = tr->first; n; n = n->next) {
-        const struct xml_node *tc = str_eq(n->name, STR("sdt")) ? xml_path(n, "sdtContent/tc") : n;
-
-        if (tc && str_eq(tc->name, STR("tc")) && !read_table_cell(d, g, tc, &at, err))
-            return false;
-    }
-    return true;
+    return read_cells(d, g, tr, &at, err);
 }
 
 static bool read_rows(struct docx *d, struct grid *g, const struct xml_node *table, uint32_t *row,
@@ -181,11 +195,8 @@ static bool read_rows(struct docx *d, struct grid *g, const struct xml_node *tab
     for (const struct xml_node *n = table->first; n; n = n->next) {
         const struct xml_node *deleted = xml_path(n, "trPr/del");
 
-        if (str_eq(n->name, STR("sdt"))) {
-            const struct xml_node *content = xml_child(n, "sdtContent");
-            if (content && !read_rows(d, g, content, row, err))
-                return false;
-        }
+        if (is_around(n) && !read_rows(d, g, n, row, err))
+            return false;
         if (str_eq(n->name, STR("tr")) && !deleted && !read_row(d, g, n, (*row)++, err))
             return false;
     }
@@ -303,6 +314,10 @@ static void say_what_is_missing(const struct docx *d)
         rendering_note(d->to, "%u pictures are not read", d->pictures);
     if (d->charts)
         rendering_note(d->to, "%u charts are not read", d->charts);
+    if (d->diagrams)
+        rendering_note(d->to, "%u diagrams are not read", d->diagrams);
+    if (d->symbols)
+        rendering_note(d->to, "%u characters of symbol fonts are not read", d->symbols);
     if (d->comments)
         rendering_note(d->to, "%u review comments are left out", d->comments);
 }

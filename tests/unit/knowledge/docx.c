@@ -139,6 +139,21 @@ static const struct {
     {"pictures and comments are said",
      "<w:p><w:r><w:drawing><a:blip/></w:drawing><w:t>T</w:t><w:commentReference/></w:r></w:p>",
      "T\n! 1 pictures are not read\n! 1 review comments are left out\n"},
+    {"diagrams and characters of symbol fonts are said",
+     "<w:p><w:r><w:drawing><dgm:relIds r:dm='r9'/></w:drawing><w:sym w:font='Wingdings' "
+     "w:char='F0FC'/><w:sym w:font='Arial' w:char='2713'/><w:t> done</w:t></w:r></w:p>",
+     "✓ done\n! 1 diagrams are not read\n! 1 characters of symbol fonts are not read\n"},
+    {"boxes and lists of an old form",
+     "<w:p><w:r><w:fldChar><w:ffData><w:checkBox><w:default w:val='0'/><w:checked/></w:checkBox></"
+     "w:ffData></w:fldChar><w:t> yes </w:t><w:fldChar><w:ffData><w:checkBox><w:default "
+     "w:val='0'/></w:checkBox></w:ffData></w:fldChar><w:t> no, </w:t><w:fldChar><w:ffData>"
+     "<w:ddList><w:result w:val='1'/><w:listEntry w:val='Bonn'/><w:listEntry "
+     "w:val='Ulm'/></w:ddList></w:ffData></w:fldChar></w:r></w:p>",
+     "[x] yes [ ] no, Ulm\n"},
+    {"rows and cells in marks of other programs",
+     TABLE("<w:customXml>" TR("<w:sdt><w:sdtContent>" TC("A") TC("B") "</w:sdtContent></w:sdt>")
+               TR("<w:customXml>" TC("1") "</w:customXml>" TC("2")) "</w:customXml>"),
+     "| A: 1; B: 2\n"},
     {"ruby",
      "<w:p><w:r><w:ruby><w:rt><w:r><w:t>とう</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>東</w:t></"
      "w:r></w:rubyBase></w:ruby></w:r></w:p>",
