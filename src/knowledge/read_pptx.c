@@ -14,7 +14,7 @@ struct pptx {
     struct relations relations; /* of the presentation */
     struct relations beside;    /* of the slide being read */
     struct place place;
-    uint32_t pictures, others;
+    uint32_t pictures, others, commented;
     bool titled; /* this slide has had its heading */
 };
 
@@ -152,6 +152,7 @@ static bool read_chart(struct pptx *p, const struct xml_node *reference, struct 
     g.header_rows = 1;
     if (root)
         find_series(&g, root, &column);
+    p->others += !column; /* of a kind from after 2013 */
     return !column || grid_write(&g, p->to, &p->place, NULL, NULL, err);
 }
 
@@ -217,6 +218,7 @@ static bool read_slide(struct pptx *p, struct str part, uint32_t number, struct 
     if (!package_tree(&p->zip, part, &root, err) ||
         !package_relations(&p->zip, part, &p->beside, err))
         return false;
+    p->commented += relation_of_type(&p->beside, "comments").len > 0;
     struct str show = xml_get(root, "show");
     if (str_eq(show, STR("0")) || str_eq(show, STR("false")))
         rendering_note(p->to, "slide %u is hidden; it is read", number);
@@ -272,6 +274,8 @@ bool read_pptx(struct str bytes, struct rendering *to, struct err *err)
         return false;
     if (p->pictures)
         rendering_note(to, "%u pictures are not read", p->pictures);
+    if (p->commented)
+        rendering_note(to, "review comments of %u slides are left out", p->commented);
     if (p->others)
         rendering_note(to, "%u diagrams or embedded objects are not read", p->others);
     return true;

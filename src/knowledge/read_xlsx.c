@@ -1,5 +1,6 @@
 /* XLSX (ECMA-376 part 1, SpreadsheetML): each sheet's cells as they are shown, cut into tables where rows or
  * columns are empty, each row with its reference. Formulas give the value that was stored with them. */
+#include "knowledge/drawing.h"
 #include "knowledge/number_format.h"
 #include "knowledge/package.h"
 #include "knowledge/readers.h"
@@ -237,6 +238,59 @@ static bool read_sheet(struct xlsx *b, struct str part, struct sheet *sheet, str
     return true;
 }
 
+/* --- what hangs on a sheet -------------------------------------------------------------------- */
+
+struct hanging {
+    struct xlsx *book;
+    struct place place;
+    uint32_t pictures, others;
+};
+
+/* Boxes with text are read; how much else there is is counted. */
+static bool read_hanging(struct hanging *h, const struct xml_node *node, struct err *err)
+{
+    for (const struct xml_node *n = node ? node->first : NULL; n; n = n->next) {
+        bool ok = true;
+
+        if (str_eq(n->name, STR("sp")))
+            ok = drawing_body(h->book->to, xml_child(n, "txBody"), DRAWING_PLAIN, &h->place, err);
+        else if (str_eq(n->name, STR("pic")))
+            h->pictures++;
+        else if (str_eq(n->name, STR("graphicFrame")))
+            h->others++;
+        else if (str_eq(n->name, STR("AlternateContent")))
+            ok = read_hanging(h, xml_child(n, xml_child(n, "Choice") ? "Choice" : "Fallback"), err);
+        else if (n->name.len)
+            ok = read_hanging(h, n, err);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool read_beside(struct xlsx *b, struct str part, struct str name, uint32_t number,
+                        struct err *err)
+{
+    struct hanging h = {.book = b, .place = {.page = number, .label = name}};
+    const struct xml_node *root;
+    struct relations beside;
+
+    if (!package_relations(&b->zip, part, &beside, err) ||
+        !package_tree_if_any(&b->zip, relation_of_type(&beside, "drawing"), &root, err) ||
+        !read_hanging(&h, root, err))
+        return false;
+    if (h.pictures)
+        rendering_note(b->to, "sheet \"" STR_FMT "\": %u pictures are not read", STR_ARG(name),
+                       h.pictures);
+    if (h.others)
+        rendering_note(b->to, "sheet \"" STR_FMT "\": %u charts or diagrams are not read",
+                       STR_ARG(name), h.others);
+    if (relation_of_type(&beside, "comments").len ||
+        relation_of_type(&beside, "threadedComment").len)
+        rendering_note(b->to, "sheet \"" STR_FMT "\": review comments are left out", STR_ARG(name));
+    return true;
+}
+
 /* --- the book --------------------------------------------------------------------------------- */
 
 static bool read_named_sheet(struct xlsx *b, const struct xml_node *node, uint32_t number,
@@ -253,7 +307,8 @@ static bool read_named_sheet(struct xlsx *b, const struct xml_node *node, uint32
     if (state.len && !str_eq(state, STR("visible")))
         rendering_note(b->to, "sheet \"" STR_FMT "\" is hidden; it is read", STR_ARG(name));
     sheet_init(&sheet, b->arena, name, number);
-    if (!read_sheet(b, part, &sheet, err) || !sheet_write(&sheet, b->to, err))
+    if (!read_sheet(b, part, &sheet, err) || !sheet_write(&sheet, b->to, err) ||
+        !read_beside(b, part, name, number, err))
         return err_wrap(err, "sheet \"" STR_FMT "\"", STR_ARG(str_slice(name, 0, 60)));
     return true;
 }

@@ -178,6 +178,36 @@ TEST(xlsx_reads_as_it_is_seen)
     }
 }
 
+TEST(what_hangs_on_a_sheet_is_read_or_said)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const struct kit_part parts[] = {
+        {.name = "_rels/.rels",
+         .text = RELATIONS(RELATION("r1", "officeDocument", "xl/workbook.xml"))},
+        {.name = "xl/workbook.xml",
+         .text = "<workbook><sheets><sheet name='Fees' r:id='r1'/></sheets></workbook>"},
+        {.name = "xl/_rels/workbook.xml.rels",
+         .text = RELATIONS(RELATION("r1", "worksheet", "worksheets/s.xml"))},
+        {.name = "xl/worksheets/s.xml",
+         .text = "<worksheet><sheetData>" ROW("1", I("A1", "Fee")) "</sheetData></worksheet>"},
+        {.name = "xl/worksheets/_rels/s.xml.rels",
+         .text = RELATIONS(RELATION("r1", "drawing", "../drawings/d.xml")
+                               RELATION("r2", "comments", "../comments1.xml"))},
+        {.name = "xl/drawings/d.xml",
+         .text = "<xdr:wsDr><xdr:twoCellAnchor><xdr:sp><xdr:txBody><a:p><a:r><a:t>Since "
+                 "May.</a:t></a:r></a:p></xdr:txBody></xdr:sp></xdr:twoCellAnchor>"
+                 "<xdr:twoCellAnchor><xdr:pic/></xdr:twoCellAnchor><xdr:twoCellAnchor>"
+                 "<xdr:graphicFrame/></xdr:twoCellAnchor></xdr:wsDr>"},
+    };
+    struct str got = kit_lines(arena, read_xlsx, kit_zip(arena, parts, ARRAY_LEN(parts)));
+
+    EXPECT(str_eq(got, STR("## Fees (page 1) [Fees]\nFee (page 1) [Fees!A1]\nSince May. (page 1) "
+                           "[Fees]\n! sheet \"Fees\": 1 pictures are not read\n! sheet \"Fees\": "
+                           "1 charts or diagrams are not read\n! sheet \"Fees\": review comments "
+                           "are left out\n")),
+           STR_FMT, STR_ARG(got));
+}
+
 /* --- PPTX ------------------------------------------------------------------------------------- */
 
 #define AP(text)       "<a:p><a:r><a:t>" text "</a:t></a:r></a:p>"
@@ -220,6 +250,12 @@ static const struct {
                     "r:id='r9'/></a:graphicData></a:graphic></p:graphicFrame>",
      "# T (page 1) [slide 1]\n| Q1; Sales: 10 (page 1) [slide 1]\n| Q2; Sales: 12 (page 1) [slide "
      "1]\nSaid aloud. (page 1) [slide 1, notes]\n"},
+    {"a chart whose points nobody can read",
+     SHAPE("<p:ph type='title'/>",
+           AP("T")) "<p:graphicFrame><a:graphic><a:graphicData><cx:chart "
+                    "r:id='r8'/></a:graphicData></a:graphic></p:graphicFrame>",
+     "# T (page 1) [slide 1]\nSaid aloud. (page 1) [slide 1, notes]\n! 1 diagrams or embedded "
+     "objects are not read\n"},
 };
 
 TEST(pptx_reads_slide_by_slide)
