@@ -65,8 +65,13 @@ static bool read_spine(struct zip *zip, struct str main, struct rendering *to, s
     for (const struct xml_node *n = spine->first; n; n = n->next) {
         struct str href = manifest_item(xml_child(root, "manifest"), xml_get(n, "idref")), part;
 
-        if (!href.len || !str_eq(n->name, STR("itemref")))
+        if (!str_eq(n->name, STR("itemref")))
             continue;
+        if (!href.len) {
+            rendering_note(to, "chapter \"" STR_FMT "\" is not there",
+                           STR_ARG(xml_get(n, "idref")));
+            continue;
+        }
         if (++count > CHAPTERS_MAX)
             return err_set(err, ERR_TOO_LARGE, "more than %u chapters", CHAPTERS_MAX);
         if (!package_resolve(to->arena, main, unescaped(to->arena, href), &part))

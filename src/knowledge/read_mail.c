@@ -111,6 +111,15 @@ static bool read_attachment(struct mail *m, const struct mime_part *part, struct
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
+/* Without its boundary nobody knows where its parts begin. */
+static bool say_uncut(struct mail *m, struct str body)
+{
+    if (!str_is_empty(str_trim(body)))
+        rendering_note(m->to, "a part of the mail is not read: it has no parts inside, or they are "
+                              "not marked as it says");
+    return true;
+}
+
 /* The one to read of several that say the same: plain text, else the last, which is the richest. */
 static bool read_alternative(struct mail *m, struct str body, struct str boundary, struct err *err)
 {
@@ -125,7 +134,7 @@ static bool read_alternative(struct mail *m, struct str body, struct str boundar
         chosen = part;
         found = true;
     }
-    return !found || read_part(m, &chosen, err);
+    return found ? read_part(m, &chosen, err) : say_uncut(m, body);
 }
 
 static bool read_multipart(struct mail *m, const struct mime_part *part, struct str type,
@@ -136,10 +145,12 @@ static bool read_multipart(struct mail *m, const struct mime_part *part, struct 
 
     if (str_eq(type, STR("multipart/alternative")))
         return read_alternative(m, part->body, boundary, err);
-    for (struct str rest = part->body; mime_next(&rest, boundary, &inner);)
+    bool found = false;
+
+    for (struct str rest = part->body; mime_next(&rest, boundary, &inner); found = true)
         if (!read_part(m, &inner, err))
             return false;
-    return true;
+    return found || say_uncut(m, part->body);
 }
 
 static struct str file_name(struct mail *m, const struct mime_part *part)

@@ -1,4 +1,5 @@
 /* OpenDocument 1.3: text, sheets and presentations. One content.xml for all three kinds. */
+#include "base/table.h"
 #include "knowledge/grid.h"
 #include "knowledge/package.h"
 #include "knowledge/readers.h"
@@ -7,6 +8,7 @@
 #define TEXT_BYTES_MAX ((size_t)4 * MIB)
 #define REPEAT_MAX     1024u /* of a row or cell with something in it */
 #define LIST_DEEP_MAX  60
+#define MARGINS_MAX    1000
 
 struct odf {
     struct arena *arena;
@@ -14,7 +16,7 @@ struct odf {
     struct place place;
     int list; /* depth; 0: none */
     uint32_t pages;
-    uint32_t pictures;
+    uint32_t pictures, comments;
     struct buf aside; /* const struct xml_node *: notes and boxes inside a paragraph */
 };
 
@@ -36,6 +38,18 @@ static bool is_aside(struct str name)
     return str_eq(name, STR("note")) || str_eq(name, STR("text-box"));
 }
 
+static bool is_paragraph(const struct xml_node *n)
+{
+    return str_eq(n->name, STR("p")) || str_eq(n->name, STR("h"));
+}
+
+/* The title of a drawing says what it is called; in a paragraph it is a field that shows the document's. */
+static bool is_field(const struct xml_node *in, const struct xml_node *n)
+{
+    return str_eq(n->name, STR("title")) &&
+           (is_paragraph(in) || str_eq(in->name, STR("span")) || str_eq(in->name, STR("a")));
+}
+
 static bool is_silent(struct str name)
 {
     return str_eq(name, STR("annotation")) || str_eq(name, STR("tracked-changes")) ||
@@ -43,10 +57,18 @@ static bool is_silent(struct str name)
            str_eq(name, STR("title"));
 }
 
+static void count_silent(struct odf *o, const struct xml_node *n)
+{
+    o->pictures += str_eq(n->name, STR("image"));
+    o->comments += str_eq(n->name, STR("annotation"));
+}
+
 static void put_text(struct odf *o, const struct xml_node *node, struct buf *to)
 {
     for (const struct xml_node *n = node->first; n; n = n->next) {
-        o->pictures += str_eq(n->name, STR("image"));
+        count_silent(o, n);
+        if (is_paragraph(n) && to->len) /* of a list, or of a table, in a cell */
+            buf_char(to, ' ');
         if (!n->name.len)
             buf_str(to, n->text);
         else if (str_eq(n->name, STR("s")) || str_eq(n->name, STR("tab")) ||
@@ -54,7 +76,7 @@ static void put_text(struct odf *o, const struct xml_node *node, struct buf *to)
             buf_char(to, ' ');
         else if (is_aside(n->name))
             buf_put(&o->aside, &n, sizeof(n));
-        else if (!is_silent(n->name))
+        else if (!is_silent(n->name) || is_field(node, n))
             put_text(o, n, to);
     }
 }
@@ -114,6 +136,7 @@ static bool cell_text(struct odf *o, const struct xml_node *cell, struct str *ou
 
     buf_init(&b, o->arena, TEXT_BYTES_MAX);
     for (const struct xml_node *n = cell->first; n; n = n->next) {
+        count_silent(o, n);
         if (!n->name.len || is_silent(n->name))
             continue;
         if (b.len)
@@ -132,32 +155,75 @@ struct odf_rows {
     uint32_t row;
 };
 
+static void put_cell(struct odf_rows *t, const struct grid_cell *cell, bool covered)
+{
+    if (t->grid && !covered)
+        grid_put(t->grid, cell);
+    if (!t->sheet)
+        return;
+    sheet_put(t->sheet, cell->row, cell->column, cell->text);
+    if (!covered && (cell->rows > 1 || cell->columns > 1))
+        sheet_span(t->sheet, (struct sheet_cell){cell->row, cell->column, cell->rows, cell->columns,
+                                                 STR_NONE});
+}
+
 /* What is repeated is written out, but not the million empty cells behind the last. */
-static bool read_row(struct odf *o, struct odf_rows *t, const struct xml_node *row, struct err *err)
+static uint32_t repeated(struct odf *o, const char *what, uint32_t repeat)
+{
+    if (repeat > REPEAT_MAX)
+        rendering_note(o->to, "a %s that is repeated %u times is read %u times", what, repeat,
+                       REPEAT_MAX);
+    return MIN_OF(repeat, REPEAT_MAX);
+}
+
+/* *some: there is something in it. */
+static bool read_row(struct odf *o, struct odf_rows *t, const struct xml_node *row, bool *some,
+                     struct err *err)
 {
     struct grid_cell cell = {.row = t->row};
 
     for (const struct xml_node *n = row->first; n; n = n->next) {
         uint32_t repeat = count_of(n, "number-columns-repeated");
+        bool covered = str_eq(n->name, STR("covered-table-cell"));
 
-        if (!str_eq(n->name, STR("table-cell")) && !str_eq(n->name, STR("covered-table-cell")))
+        if (!str_eq(n->name, STR("table-cell")) && !covered)
             continue;
         cell.rows = count_of(n, "number-rows-spanned");
         cell.columns = count_of(n, "number-columns-spanned");
         if (!cell_text(o, n, &cell.text, err))
             return false;
-        if (!cell.text.len)
-            cell.column = repeat > SHEET_COLUMNS_MAX ? SHEET_COLUMNS_MAX : cell.column + repeat;
-        for (uint32_t i = 0; cell.text.len && i < MIN_OF(repeat, REPEAT_MAX); i++) {
-            if (t->grid && n->name.ptr[0] == 't')
-                grid_put(t->grid, &cell);
-            else if (t->sheet)
-                sheet_put(t->sheet, cell.row, cell.column, cell.text);
-            cell.column++;
-        }
+        uint32_t first = cell.column, last = cell.text.len ? repeated(o, "cell", repeat) : 0;
+        for (uint32_t i = 0; i < last; i++, cell.column++)
+            put_cell(t, &cell, covered);
+        *some = *some || last > 0;
+        cell.column = repeat > SHEET_COLUMNS_MAX ? SHEET_COLUMNS_MAX : first + repeat;
         if (cell.column >= SHEET_COLUMNS_MAX)
             break;
     }
+    return true;
+}
+
+/* Rows that are alike stand in the file once. Their notes do so, too. */
+static bool read_row_times(struct odf *o, struct odf_rows *t, const struct xml_node *row,
+                           struct err *err)
+{
+    uint32_t repeat = count_of(row, "number-rows-repeated"), first = t->row, times = 1;
+    bool some = false;
+
+    if (!read_row(o, t, row, &some, err))
+        return false;
+    struct odf before = *o;
+    if (some)
+        times = repeated(o, "row", repeat);
+    for (uint32_t i = 1; i < times; i++) {
+        t->row = first + i;
+        if (!read_row(o, t, row, &some, err))
+            return false;
+        o->aside.len = before.aside.len;
+    }
+    o->pictures = before.pictures;
+    o->comments = before.comments;
+    t->row = repeat > SHEET_ROWS_MAX ? SHEET_ROWS_MAX : first + repeat;
     return true;
 }
 
@@ -165,12 +231,11 @@ static bool read_rows(struct odf *o, struct odf_rows *t, const struct xml_node *
                       struct err *err)
 {
     for (const struct xml_node *n = table->first; n; n = n->next) {
-        uint32_t repeat = count_of(n, "number-rows-repeated");
-
         if (str_eq(n->name, STR("table-row"))) {
-            if (!read_row(o, t, n, err))
+            if (!read_row_times(o, t, n, err))
                 return false;
-            t->row = repeat > SHEET_ROWS_MAX ? SHEET_ROWS_MAX : t->row + repeat;
+        } else if (str_eq(n->name, STR("shapes"))) { /* boxes that hang on the sheet */
+            buf_put(&o->aside, &n, sizeof(n));
         } else if (n->name.len) { /* header rows, groups */
             if (!read_rows(o, t, n, err))
                 return false;
@@ -191,7 +256,8 @@ static bool read_table(struct odf *o, const struct xml_node *table, struct err *
     struct odf_rows rows = {.grid = &g};
 
     grid_init(&g, o->arena);
-    return read_rows(o, &rows, table, err) && grid_write(&g, o->to, &o->place, NULL, NULL, err);
+    return read_rows(o, &rows, table, err) && grid_write(&g, o->to, &o->place, NULL, NULL, err) &&
+           (!o->aside.len || read_aside(o, err)); /* notes and boxes of its cells */
 }
 
 static bool read_sheet(struct odf *o, const struct xml_node *table, struct err *err)
@@ -202,7 +268,10 @@ static bool read_sheet(struct odf *o, const struct xml_node *table, struct err *
     sheet_init(&sheet, o->arena, xml_get(table, "name"), ++o->pages);
     if (!read_rows(o, &rows, table, err) || !sheet_write(&sheet, o->to, err))
         return err_wrap(err, "sheet %u", o->pages);
-    return true;
+    o->place = (struct place){.page = o->pages, .label = xml_get(table, "name")};
+    bool ok = !o->aside.len || read_aside(o, err);
+    o->place = (struct place){0};
+    return ok;
 }
 
 /* --- the body --------------------------------------------------------------------------------- */
@@ -233,8 +302,8 @@ static bool read_blocks(struct odf *o, const struct xml_node *node, struct err *
     for (const struct xml_node *n = node->first; n; n = n->next) {
         bool ok = true;
 
-        o->pictures += str_eq(n->name, STR("image"));
-        if (str_eq(n->name, STR("p")) || str_eq(n->name, STR("h")))
+        count_silent(o, n);
+        if (is_paragraph(n))
             ok = read_paragraph(o, n, err);
         else if (str_eq(n->name, STR("list")))
             ok = read_list(o, n, err);
@@ -265,10 +334,45 @@ static bool read_body(struct odf *o, const struct xml_node *body, struct err *er
     return true;
 }
 
+/* Headers and footers of pages: often the same text several times. */
+static bool read_margin(struct odf *o, const struct xml_node *n, struct table *seen,
+                        struct err *err)
+{
+    bool header = str_starts(n->name, STR("header"));
+    struct place place = {.label = header ? STR("page header") : STR("page footer")};
+    struct str text;
+
+    if (!header && !str_starts(n->name, STR("footer")))
+        return true;
+    if (!cell_text(o, n, &text, err))
+        return false;
+    o->aside.len = 0;
+    if (!text.len || table_get(seen, text))
+        return true;
+    if (!table_put(seen, text, o, NULL))
+        return err_set(err, ERR_TOO_LARGE, "more than %d page headers and footers", MARGINS_MAX);
+    rendering_begin(o->to, ELEMENT_PARAGRAPH, 1, &place);
+    rendering_text(o->to, text);
+    return true;
+}
+
+static bool read_margins(struct odf *o, const struct xml_node *styles, struct err *err)
+{
+    const struct xml_node *masters = xml_child(styles, "master-styles");
+    struct table seen;
+
+    table_init(&seen, o->arena, MARGINS_MAX);
+    for (const struct xml_node *m = masters ? masters->first : NULL; m; m = m->next)
+        for (const struct xml_node *n = m->first; n; n = n->next)
+            if (!read_margin(o, n, &seen, err))
+                return false;
+    return true;
+}
+
 bool read_odf(struct str bytes, struct rendering *to, struct err *err)
 {
     struct odf *o = arena_alloc(to->arena, sizeof *o);
-    const struct xml_node *content, *meta;
+    const struct xml_node *content, *meta, *styles;
     struct zip zip;
 
     if (!o)
@@ -278,16 +382,19 @@ bool read_odf(struct str bytes, struct rendering *to, struct err *err)
     buf_init(&o->aside, o->arena, MIB);
     if (!zip_open(&zip, o->arena, bytes, err) ||
         !package_tree(&zip, STR("content.xml"), &content, err) ||
-        !package_tree_if_any(&zip, STR("meta.xml"), &meta, err))
+        !package_tree_if_any(&zip, STR("meta.xml"), &meta, err) ||
+        !package_tree_if_any(&zip, STR("styles.xml"), &styles, err))
         return false;
     const struct xml_node *title = xml_path(meta, "meta/title"), *body = xml_child(content, "body");
     if (title && title->first)
         rendering_title(to, title->first->text);
     if (!body)
         return err_set(err, ERR_INVALID, "not an OpenDocument file: it has no body");
-    if (!read_body(o, body, err))
+    if (!read_body(o, body, err) || (xml_child(body, "text") && !read_margins(o, styles, err)))
         return false;
     if (o->pictures)
         rendering_note(to, "%u pictures are not read", o->pictures);
+    if (o->comments)
+        rendering_note(to, "%u review comments are left out", o->comments);
     return true;
 }

@@ -52,6 +52,15 @@ void sheet_merge(struct sheet *s, struct str reference)
     buf_put(&s->merges, &m, sizeof m);
 }
 
+void sheet_span(struct sheet *s, struct sheet_cell cell)
+{
+    if (cell.row >= SHEET_ROWS_MAX || cell.column >= SHEET_COLUMNS_MAX)
+        return;
+    cell.rows = MIN_OF(cell.rows, SHEET_ROWS_MAX - cell.row);
+    cell.columns = MIN_OF(cell.columns, SHEET_COLUMNS_MAX - cell.column);
+    buf_put(&s->merges, &cell, sizeof cell);
+}
+
 /* --- cells in order --------------------------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b)

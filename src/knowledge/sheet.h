@@ -23,7 +23,8 @@ struct sheet {
 };
 void sheet_init(struct sheet *sheet, struct arena *arena, struct str name, uint32_t number);
 void sheet_put(struct sheet *sheet, uint32_t row, uint32_t column, struct str text);
-void sheet_merge(struct sheet *sheet, struct str reference); /* "A1:B3" */
+void sheet_merge(struct sheet *sheet, struct str reference);  /* "A1:B3" */
+void sheet_span(struct sheet *sheet, struct sheet_cell cell); /* the same, as numbers */
 /* "BC12" counted from 0; false: none, and nothing is changed. */
 bool sheet_reference(struct str reference, uint32_t *row, uint32_t *column) MUST_CHECK;
 bool sheet_write(struct sheet *sheet, struct rendering *to, struct err *err) MUST_CHECK;

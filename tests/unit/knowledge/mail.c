@@ -55,6 +55,11 @@ static const struct {
      "| From: a\nBegun\n"},
     {"eight bits in a header", "Subject: Caf\xE9\nFrom: a\n\nx\n",
      "= Café\n# Café\n| From: a\nx\n"},
+    {"parts that are not marked as it says",
+     "From: a\nContent-Type: multipart/mixed; boundary=y\n\n--x\n\nBegun\n--x--\n",
+     "| From: a\n! a part of the mail is not read: it has no parts inside, or they are not marked "
+     "as "
+     "it says\n"},
     {"no mail", "This is some text.\n", "error: not a mail: without headers"},
 };
 
@@ -171,7 +176,42 @@ static const struct {
          "Said<text:note><text:note-citation>1</text:note-citation><text:note-body>" P(
              "Source.") "</text:note-body></text:note>"
                         "<office:annotation>" P("why?") "</office:annotation>") "</office:text>",
-     "= T\nSaid\nSource.\n"},
+     "= T\nSaid\nSource.\n! 1 review comments are left out\n"},
+    {"a note of the last table's last cell",
+     "<office:text><table:table><table:table-row>" CELL("Item") "<table:table-cell>" P(
+         "Fee<text:note><text:note-body>" P(
+             "Since May.") "</text:note-body></text:note>") "</table:table-cell></"
+                                                            "table:table-row></table:table></"
+                                                            "office:text>",
+     "= T\n| Item; Fee\nSince May.\n"},
+    {"a list in a cell",
+     "<office:text><table:table><table:table-row><table:table-cell><text:list><text:list-item>" P(
+         "Apples") "</text:list-item><text:list-item>" P("Pears") "</text:list-item></text:list></"
+                                                                  "table:table-cell></"
+                                                                  "table:table-row></table:table></"
+                                                                  "office:text>",
+     "= T\n| Apples Pears\n"},
+    {"a field that shows the title",
+     "<office:text>" P("See <text:title>The Rules</text:title>.") "</office:text>",
+     "= T\nSee The Rules.\n"},
+    {"rows that are alike stand there once, and merged cells in one",
+     "<office:spreadsheet><table:table table:name='Fees'><table:table-row>" CELL("Item") CELL(
+         "Fee") "</table:table-row><table:table-row table:number-rows-repeated='2'>" CELL("Bag")
+         CELL("35") "</table:table-row><table:table-row><table:table-cell "
+                    "table:number-rows-spanned='2'>" P("Skis") "</table:table-cell>" CELL(
+                        "1") "</table:table-row><table:table-row><table:covered-table-cell/"
+                             ">" CELL("2") "</table:table-row></table:table></"
+                                           "office:spreadsheet>",
+     "= T\n## Fees (page 1) [Fees]\n| Item: Bag; Fee: 35 (page 1) [Fees!A2:B2]\n| Item: Bag; Fee: "
+     "35 (page 1) [Fees!A3:B3]\n| Item: Skis; Fee: 1 (page 1) [Fees!A4:B4]\n| Item: Skis; Fee: 2 "
+     "(page 1) [Fees!A5:B5]\n"},
+    {"a box in a sheet",
+     "<office:spreadsheet><table:table table:name='Fees'><table:table-row><table:table-cell>" P(
+         "Fee") "<draw:frame><draw:text-box>" P("Since May.") "</draw:text-box></draw:frame></"
+                                                              "table:table-cell></"
+                                                              "table:table-row></table:table></"
+                                                              "office:spreadsheet>",
+     "= T\n## Fees (page 1) [Fees]\nFee (page 1) [Fees!A1]\nSince May. (page 1) [Fees]\n"},
     {"a table with a header",
      "<office:text><table:table><table:table-header-rows><table:table-row>" CELL("Item")
          CELL("Fee") "</table:table-row></table:table-header-rows><table:table-row>" CELL("Bag")
@@ -216,6 +256,28 @@ TEST(opendocument_reads_as_it_is_seen)
     }
 }
 
+TEST(opendocument_has_headers_and_footers_once)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const struct kit_part parts[] = {
+        {.name = "content.xml",
+         .text = "<office:document-content><office:body><office:text>" P(
+             "Text") "</office:text></office:body></office:document-content>"},
+        {.name = "styles.xml",
+         .text =
+             "<office:document-styles><office:master-styles><style:master-page><style:header>" P(
+                 "Acme")
+                 P("Rules") "</style:header><style:footer/></style:master-page><style:master-page>"
+                            "<style:header>" P("Acme") P("Rules") "</style:header><style:footer>" P(
+                                "Confidential") "</style:footer></style:master-page></"
+                                                "office:master-styles></office:document-styles>"},
+    };
+    struct str got = kit_lines(arena, read_odf, kit_zip(arena, parts, ARRAY_LEN(parts)));
+
+    EXPECT(str_eq(got, STR("Text\nAcme Rules [page header]\nConfidential [page footer]\n")),
+           STR_FMT, STR_ARG(got));
+}
+
 TEST(epub_reads_chapter_by_chapter)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
@@ -235,5 +297,6 @@ TEST(epub_reads_chapter_by_chapter)
     };
     struct str got = kit_lines(arena, read_epub, kit_zip(arena, parts, ARRAY_LEN(parts)));
 
-    EXPECT(str_eq(got, STR("= Poems\n# One\nFirst.\n# Two\n- x\n")), STR_FMT, STR_ARG(got));
+    EXPECT(str_eq(got, STR("= Poems\n# One\nFirst.\n# Two\n- x\n! chapter \"c\" is not there\n")),
+           STR_FMT, STR_ARG(got));
 }
