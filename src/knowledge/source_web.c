@@ -253,10 +253,18 @@ static SUSPENDS bool read_robots(struct web *w, struct site *site, struct arena 
     }
     if (q.got.status < 200 || q.got.status >= 300)
         return true;
-    struct str text = arena_str(w->arena, str_slice(q.got.body, 0, ROBOTS_BYTES_MAX));
-    return text.ptr
-               ? robots_read(w->arena, text, web_product(w->spec->web.agent), &site->robots, err)
-               : err_arena(err, w->arena);
+    struct str text = arena_str(w->arena, q.got.body);
+    if (!text.ptr)
+        return err_arena(err, w->arena);
+    if (!robots_read(w->arena, text, web_product(w->spec->web.agent), &site->robots, err))
+        return false;
+    if (!site->robots.cut)
+        return true;
+    w->cut = arena_fmt(w->arena,
+                       STR_FMT "/robots.txt has more than %zu KiB or %u rules: what is behind "
+                               "them is not read, and not kept to",
+                       STR_ARG(site->name), ROBOTS_BYTES_MAX / KIB, ROBOTS_RULES_MAX);
+    return w->cut.ptr || err_arena(err, w->arena);
 }
 
 /* Sitemaps are named in robots.txt; a crawl that follows links reads them, too. */

@@ -38,6 +38,8 @@ struct web {
     size_t site_count, seed_sites;
     struct entry now;      /* the one that was given out */
     const char *forbidden; /* why it is not asked; or NULL */
+    struct str
+        cut; /* of a robots.txt that was not read to its end: told with the next page; or empty */
     bool full;
     bool led_inside;         /* a redirect was not followed that leads to what is ours */
     struct buf *keeping;     /* links of the page that is read, for its next visit; or NULL */

@@ -293,8 +293,14 @@ bool web_fetch_page(void *self, struct arena *scratch, struct source_item *item,
 
     if (!site)
         return false;
+    if (!w->forbidden && !ask_page(w, site, scratch, item, out, err))
+        return false;
+    if (w->cut.len && !out->note.len) {
+        out->note = w->cut;
+        w->cut = STR("");
+    }
     if (!w->forbidden)
-        return ask_page(w, site, scratch, item, out, err);
+        return true;
     refuse(out, site->state == ROBOTS_FORBID ? OUTCOME_FAIL : OUTCOME_SKIP, w->forbidden);
     return true;
 }

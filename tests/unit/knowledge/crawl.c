@@ -168,6 +168,36 @@ FIBER_TEST(a_crawl_comes_to_its_end)
     crawl_close(&c);
 }
 
+/* Rules that are not read are not kept to: who crawls a site hears of it. */
+FIBER_TEST(a_robots_txt_that_is_too_long_is_told)
+{
+    struct ingest_run run;
+    struct ingest_run *runs;
+    struct buf text;
+    struct crawl c;
+    size_t count;
+
+    REQUIRE(crawl_open(&c));
+    three_pages();
+    buf_init(&text, c.rig.arena, MIB);
+    buf_str(&text, STR("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nUser-agent: *\n"));
+    for (int i = 0; i < 10001; i++)
+        buf_fmt(&text, "Disallow: /no/%d\n", i);
+    buf_char(&text, 0);
+    REQUIRE(buf_ok(&text));
+    page_is("/robots.txt", text.ptr);
+    c.spec.web.robots = true;
+    crawl_now(&c);
+    EXPECT(c.ok && c.report.added == 3, "%s", c.err.text);
+    REQUIRE(ingest_run_list(c.rig.knowledge, c.rig.arena, &runs, &count, &c.err) && count == 1);
+    REQUIRE(ingest_run_find(c.rig.knowledge, c.rig.arena, runs[0].id, &run, &c.err));
+    EXPECT(run.report.note_count == 1 &&
+               str_find(run.report.notes[0].reason, STR("/robots.txt has more than")) <
+                   run.report.notes[0].reason.len,
+           "%zu", run.report.note_count);
+    crawl_close(&c);
+}
+
 /* Others write while a page is waited for, however long that takes. */
 FIBER_TEST(nobody_waits_to_write_while_a_site_is_slow)
 {
