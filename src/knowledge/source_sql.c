@@ -118,14 +118,20 @@ static struct str row_mark(const struct sql *s, struct arena *scratch)
     return ok && buf_ok(&hex) ? buf_view(&hex) : STR("");
 }
 
+/* "007" and "-012" are codes: no number is written so. */
+static bool is_number(struct str cell)
+{
+    struct str digits = str_slice(cell, str_starts(cell, STR("-")), cell.len);
+    double number;
+
+    return cell.len < 16 && f64_parse(cell, &number) &&
+           (digits.ptr[0] != '0' || digits.len == 1 || digits.ptr[1] < '0' || digits.ptr[1] > '9');
+}
+
 /* Whole numbers, other numbers and truths as such, so that filters can compare them; else text. */
 static void put_value(struct json_writer *w, struct str cell)
 {
-    double number;
-    bool plain = cell.len > 0 && cell.len < 16 && f64_parse(cell, &number) &&
-                 (cell.ptr[0] != '0' || cell.len == 1 || cell.ptr[1] == '.');
-
-    if (plain && (cell.ptr[0] == '-' || (cell.ptr[0] >= '0' && cell.ptr[0] <= '9')))
+    if (is_number(cell))
         jw_raw(w, cell);
     else if (str_eq(cell, STR("true")) || str_eq(cell, STR("false")))
         jw_raw(w, cell);
