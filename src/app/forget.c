@@ -533,11 +533,11 @@ bool forget_carry_out(struct forgetting *f, struct err *err)
 {
     bool person = f->order->person.len > 0;
 
-    return forget_documents(f, err) && (!person || on_pool(f, f->house->disk, run_bodies, err)) &&
-           purge_cache(f, err) && forget_responses(f, err) && (!person || end_sessions(f, err)) &&
-           forget_files(f, err) && store_scrub(f->house->store, &f->told->database_scrubbed, err) &&
-           forget_wait(f, err) && on_pool(f, f->house->documents, run_search, err) &&
-           name_others(f, err);
+    return forget_file_first(f, err) && forget_documents(f, err) &&
+           (!person || on_pool(f, f->house->disk, run_bodies, err)) && purge_cache(f, err) &&
+           forget_responses(f, err) && (!person || end_sessions(f, err)) && forget_files(f, err) &&
+           store_scrub(f->house->store, &f->told->database_scrubbed, err) && forget_wait(f, err) &&
+           on_pool(f, f->house->documents, run_search, err) && name_others(f, err);
 }
 
 bool forget_receipt(struct forgetting *f, struct err *err)

@@ -92,6 +92,11 @@ static void run_files(void *arg)
         struct shelf_file found;
         struct err why = {0};
 
+        if (f->off_shelf) { /* forget_file_first() */
+            file->there = file->removed = true;
+            file->bytes = f->file_bytes;
+            continue;
+        }
         if (shelf_find(dir.ptr, f->arena, file->id, STR(""), &found, &why)) {
             file->there = true;
             file->bytes = found.bytes;
@@ -108,6 +113,33 @@ static void run_files(void *arg)
         if (f->ok && file->there && file->removed && !f->order->dry_run)
             f->ok = shelf_remove(dir.ptr, f->arena, file->id, &f->err);
     }
+}
+
+static void run_first(void *arg)
+{
+    struct forgetting *f = arg;
+    struct str dir = shelf_of(f);
+    struct shelf_file found = {0};
+    struct err why = {0};
+
+    f->ok = dir.ptr || err_arena(&f->err, f->arena);
+    if (!f->ok)
+        return;
+    bool known = shelf_find(dir.ptr, f->arena, f->order->file, STR(""), &found, &why);
+    f->off_shelf = known || why.code != ERR_NOT_FOUND;
+    f->file_bytes = found.bytes;
+    f->ok = !f->off_shelf || shelf_remove(dir.ptr, f->arena, f->order->file, &f->err);
+}
+
+bool forget_file_first(struct forgetting *f, struct err *err)
+{
+    if (!f->order->file.len || f->order->keep_files)
+        return true;
+    if (!pool_run(f->house->documents, run_first, f, err))
+        return false;
+    if (!f->ok)
+        *err = f->err;
+    return f->ok || err_wrap(err, "files of /v1/files");
 }
 
 static bool list_files(struct forgetting *f, struct err *err)

@@ -15,7 +15,9 @@ struct forgetting {
     struct str *bases; /* ids of those it works in */
     size_t base_count;
     wall_ms begun;
-    bool resumed;        /* what is to go was read from `pending`; some of it may be gone */
+    bool resumed;   /* what is to go was read from `pending`; some of it may be gone */
+    bool off_shelf; /* the file of an order for one was on the shelf, and went from there first */
+    uint64_t file_bytes; /* ... with so many */
     const char *pending; /* file that says what is to go; NULL: not yet written */
     bool ok;
     struct err err;
@@ -48,6 +50,9 @@ void held_put_files(struct json_writer *w, const struct file_nameless *list, siz
 /* ---- files of the shelf (forget_files.c) ---- */
 /* told->files, of the documents that went: removed unless a base needs them; by a dry run only looked at. */
 SUSPENDS bool forget_files(struct forgetting *f, struct err *err) MUST_CHECK;
+/* Of an order for a file: it goes from the shelf before it goes out of any base, so that nobody puts it into one behind
+ * that. Of other orders nothing. */
+SUSPENDS bool forget_file_first(struct forgetting *f, struct err *err) MUST_CHECK;
 
 /* ---- what is to go, on disk (forget_pending.c) ---- */
 SUSPENDS bool pending_write(struct forgetting *f, struct err *err) MUST_CHECK;
