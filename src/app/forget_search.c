@@ -47,13 +47,18 @@ static bool is_passed_over(const struct walk *w, struct str name)
 static bool walk(struct walk *w, struct str dir, int depth, struct err *err)
 {
     struct str *names;
+    struct err none = {0};
     size_t count;
 
     if (depth > DEPTH_MAX)
         return err_set(err, ERR_TOO_LARGE, "folders below \"%s\" are nested too deep",
                        w->where->dir);
-    if (!file_list(w->arena, dir.ptr, NAMES_MAX, &names, &count, err))
+    if (!file_list(w->arena, dir.ptr, NAMES_MAX, &names, &count, &none)) {
+        if (depth > 0 && none.code == ERR_NOT_FOUND) /* gone since it was named */
+            return true;
+        *err = none;
         return false;
+    }
     for (size_t i = 0; i < count; i++) {
         struct str path = arena_fmt(w->arena, STR_FMT "/" STR_FMT, STR_ARG(dir), STR_ARG(names[i]));
         struct file_info info;
