@@ -329,7 +329,7 @@ static bool open_knowledge(struct house *house, struct err *err)
                                                   .changed = house_documents_changed,
                                                   .ctx = house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
-        !pieces_clean(house_path(house, "pieces"), err) ||
+        !pieces_clean(house_path(house, "pieces"), house_path(house, "files"), err) ||
         !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);

@@ -94,7 +94,8 @@ static bool put_together(struct work *w, struct err *err)
                                   .purpose = w->wish.purpose,
                                   .tenant = w->wish.tenant,
                                   .bytes = w->wish.bytes,
-                                  .created = clock_wall()};
+                                  .created = clock_wall(),
+                                  .upload = w->wish.id};
     w->file.expires = w->wish.stays ? w->file.created + w->wish.stays : 0;
     return shelf_put(w->shelf, w->arena, &w->file, w->from, w->most, &w->file, err);
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "knowledge/dated_id.h"
 #include "knowledge/pdf_cipher.h"
+#include "knowledge/shelf.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/mutex.h"
@@ -408,9 +409,34 @@ bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct st
     return true;
 }
 
-bool pieces_clean(const char *dir, struct err *err)
+/* Its file is there, and the process ended before it had: who goes on with it would have the file twice. */
+static bool is_a_file(const char *shelf, struct arena *arena, struct str id, bool *out,
+                      struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct shelf_file *files;
+    size_t count;
+
+    *out = false;
+    if (!shelf_list(shelf, arena, STR(""), &files, &count, err))
+        return false;
+    for (size_t i = 0; i < count && !*out; i++)
+        *out = str_eq(files[i].upload, id);
+    return true;
+}
+
+static bool settle_taken(const char *dir, const char *shelf, struct arena *arena, struct str id,
+                         struct err *err)
+{
+    bool ended;
+
+    return is_a_file(shelf, arena, id, &ended, err) &&
+           (ended ? pieces_end(dir, arena, id, err) && pieces_sweep(dir, arena, err)
+                  : pieces_give_back(dir, arena, id, err));
+}
+
+bool pieces_clean(const char *dir, const char *shelf, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
     struct str *names;
     size_t count;
 
@@ -422,9 +448,11 @@ bool pieces_clean(const char *dir, struct err *err)
     for (size_t i = 0; i < count; i++) {
         struct str id =
             str_slice(names[i], 0, names[i].len - MIN_OF(names[i].len, sizeof TAKEN - 1));
+        size_t mark = arena_mark(arena);
 
-        if (str_ends(names[i], STR(TAKEN)) && !pieces_give_back(dir, arena, id, err))
+        if (str_ends(names[i], STR(TAKEN)) && !settle_taken(dir, shelf, arena, id, err))
             return err_wrap(err, "go on with an upload");
+        arena_rewind(arena, mark);
     }
     return true;
 }

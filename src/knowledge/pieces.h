@@ -46,6 +46,7 @@ bool pieces_sweep(const char *dir, struct arena *arena, struct err *err) MUST_CH
 /* Of those whose time is over one, or none. */
 bool pieces_expired(const char *dir, struct arena *arena, wall_ms now, struct str *id,
                     struct err *err) MUST_CHECK;
-bool pieces_clean(const char *dir, struct err *err) MUST_CHECK;
+/* At a start. shelf: where files are that may have been put together from some that had not ended yet. */
+bool pieces_clean(const char *dir, const char *shelf, struct err *err) MUST_CHECK;
 
 #endif

@@ -47,6 +47,8 @@ static bool write_facts(const char *dir, struct arena *arena, const struct shelf
     jw_key(&w, "created"), jw_i64(&w, file->created);
     if (file->expires)
         jw_key(&w, "expires"), jw_i64(&w, file->expires);
+    if (file->upload.len)
+        jw_text(&w, "upload", file->upload);
     jw_object_end(&w);
     return (path || err_arena(err, arena)) && buf_finish(&b, &text, err) &&
            file_store(path, text, 0600, err);
@@ -68,13 +70,17 @@ static bool read_facts(const char *path, struct arena *arena, struct shelf_file 
     struct json *j = json_parse(arena, text, err);
     json_ref root = j ? json_root(j) : 0;
     json_ref ends = j ? json_get(j, root, STR("expires")) : 0;
+    json_ref upload = j ? json_get(j, root, STR("upload")) : 0;
+
+    out->upload = STR("");
     if (!j || !json_str(j, json_get(j, root, STR("id")), arena, &out->id) ||
         !json_str(j, json_get(j, root, STR("name")), arena, &out->name) ||
         !json_str(j, json_get(j, root, STR("purpose")), arena, &out->purpose) ||
         !json_str(j, json_get(j, root, STR("tenant")), arena, &out->tenant) ||
         !json_i64(j, json_get(j, root, STR("bytes")), &bytes) ||
         !json_i64(j, json_get(j, root, STR("created")), &out->created) ||
-        (ends && !json_i64(j, ends, &expires)))
+        (ends && !json_i64(j, ends, &expires)) ||
+        (upload && !json_str(j, upload, arena, &out->upload)))
         return err_set(err, ERR_UNAVAILABLE, "\"%s\" does not say what file it is beside", path);
     out->bytes = (uint64_t)bytes;
     out->expires = expires;

@@ -13,7 +13,8 @@ struct shelf_file {
     struct str name, purpose, tenant;
     uint64_t bytes;
     wall_ms created;
-    wall_ms expires; /* 0: it stays */
+    wall_ms expires;   /* 0: it stays */
+    struct str upload; /* that it was put together from (pieces.h), or empty */
 };
 /* Its time is over: who asks for it is told that there is none, and it is removed. */
 bool shelf_is_over(const struct shelf_file *file, wall_ms now);

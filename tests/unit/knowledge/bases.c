@@ -638,6 +638,36 @@ TEST(nothing_is_left_of_an_upload_that_could_not_be_begun_or_ended)
     }
 }
 
+/* The process ended when the file was whole, or before: an upload becomes one file, or goes on. */
+TEST(an_upload_whose_file_is_there_does_not_go_on)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *root = test_dir(), *dir = arena_fmt(arena, "%s/pieces", root).ptr;
+    const char *shelf = arena_fmt(arena, "%s/files", root).ptr;
+    const char *from = arena_fmt(arena, "%s/whole", root).ptr;
+    struct pieces_wish done = {.name = STR("a.md"),
+                               .purpose = STR("assistants"),
+                               .tenant = STR("acme"),
+                               .bytes = 4},
+                       going = done, found;
+    struct shelf_file file = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct err err = {0};
+
+    REQUIRE(pieces_begin(dir, arena, &done, &err) && pieces_begin(dir, arena, &going, &err) &&
+                pieces_take(dir, arena, done.id, &err) && pieces_take(dir, arena, going.id, &err),
+            "%s", err.text);
+    file.upload = done.id;
+    REQUIRE(file_store(from, STR("text"), 0600, &err) &&
+                shelf_put(shelf, arena, &file, from, 9, &file, &err),
+            "%s", err.text);
+    REQUIRE(pieces_clean(dir, shelf, &err), "%s", err.text);
+    EXPECT(!pieces_find(dir, arena, done.id, STR(""), done.created, &found, &err) &&
+           err.code == ERR_NOT_FOUND);
+    EXPECT(pieces_find(dir, arena, going.id, STR(""), going.created, &found, &err));
+    EXPECT(pieces_left(arena, dir) == 1);
+}
+
 enum { BEGINNERS = 8, BEGUN_BEFORE = 990 };
 
 static void *begin_some(void *arg)
