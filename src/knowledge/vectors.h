@@ -45,6 +45,8 @@ struct vectors_round {
     struct arena *arena;
     struct vectors_document {
         struct str key;
+        uint64_t version;         /* ... and what it was: */
+        uint64_t content;         /* document_content_sign() */
         uint32_t passages, first; /* of `texts` */
         bool failed;
     } * documents;

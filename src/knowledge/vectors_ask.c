@@ -208,14 +208,13 @@ static SUSPENDS bool embed_some(struct round *round, size_t first, size_t count,
     return true;
 }
 
-/* What was forgotten since it was collected is sent to nobody. */
+/* What was forgotten, or is another text, since it was collected is sent to nobody. */
 static bool is_there(const struct round *round, const struct vectors_document *d)
 {
     struct lexical *index = atomic_load(&round->k->index);
     struct lexical_view *view CLEANUP(lexical_release) = lexical_borrow(index);
-    struct lexical_document_info info;
 
-    return lexical_find(view, d->key, &info) && info.passages == d->passages;
+    return vectors_is_there(view, d);
 }
 
 static bool are_there(const struct round *round, size_t from, size_t to)

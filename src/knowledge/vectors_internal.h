@@ -26,6 +26,8 @@ struct vectors_state {
 /* The model would not take it: not tried again before the next start. */
 void vectors_fail(struct knowledge *knowledge, struct str key, const char *why);
 void vectors_problem(struct knowledge *knowledge, const char *text); /* "": none */
+/* Whether a document of a round is there as it was when it was collected. */
+bool vectors_is_there(const struct lexical_view *view, const struct vectors_document *document);
 bool vectors_field_make(const struct knowledge *knowledge, uint32_t dim, struct vector_field *out,
                         struct err *err) MUST_CHECK;
 bool vectors_is_ours(const struct knowledge *knowledge, const struct lexical_view *view,

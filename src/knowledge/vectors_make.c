@@ -318,12 +318,29 @@ static bool has_failed(struct knowledge *k, struct str key)
     return failed;
 }
 
+/* Another text under the same id may have as many passages. */
+bool vectors_is_there(const struct lexical_view *view, const struct vectors_document *d)
+{
+    struct lexical_document_info info;
+    struct document_record record;
+
+    return lexical_find(view, d->key, &info) && info.passages == d->passages &&
+           document_record_read(info.record, &record) && record.version == d->version &&
+           document_content_sign(&record) == d->content;
+}
+
 static bool collect_document(struct making *m, const struct walk *w, struct vectors_round *r,
                              struct err *err)
 {
     struct vectors_document *d = &r->documents[r->document_count++];
+    struct document_record record;
 
+    if (!document_record_read(w->info.record, &record))
+        return err_set(err, ERR_INTERNAL, "could not read the record of document \"" STR_FMT "\"",
+                       STR_ARG(w->info.key));
     *d = (struct vectors_document){.key = arena_str(r->arena, w->info.key),
+                                   .version = record.version,
+                                   .content = document_content_sign(&record),
                                    .passages = w->info.passages,
                                    .first = (uint32_t)r->text_count};
     if (!d->key.ptr)
@@ -400,14 +417,18 @@ static bool are_vectors(const float *values, uint32_t passages, uint32_t dim)
 bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct err *err)
 {
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
+    struct lexical_view *view CLEANUP(lexical_release) = NULL;
     struct vector_field field;
 
     if (!vectors_field_make(k, r->dim, &field, err) || !begin_change(k, &writer, err))
         return false;
+    view = lexical_borrow(index_of(k, err)); /* with the writer held nothing changes in it */
     for (size_t i = 0; i < r->document_count; i++) {
         const struct vectors_document *d = &r->documents[i];
         struct err why = {0};
 
+        if (!vectors_is_there(view, d))
+            continue;
         if (!d->failed &&
             !are_vectors(r->values + (size_t)d->first * r->dim, d->passages, r->dim)) {
             vectors_fail(k, d->key, "the model gave a vector of zeros, or of what are no numbers");
@@ -421,6 +442,7 @@ bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct
             return false;
         }
     }
+    lexical_release(&view);
     bool ok = lexical_commit(&writer, err);
     accesses_forget(k);
     return ok;

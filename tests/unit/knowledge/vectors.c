@@ -263,6 +263,34 @@ TEST(a_models_vectors_are_kept)
     EXPECT(rest.document_count == 1 && str_eq(rest.documents[0].key, round.documents[3].key));
 }
 
+/* As many passages as before, and another text: what was made of the old one is not kept for it. */
+TEST(a_document_that_changed_meanwhile_gets_no_vectors_of_what_it_was)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct vectors_round round = {0}, rest = {0};
+    struct vectors_status status;
+    struct err err = {0};
+
+    if (!open_with(&rig, NULL))
+        return;
+    rig.knowledge->embedder.kind = EMBEDDER_MODEL;
+    rig.knowledge->embedder.model = STR("m");
+    round.arena = rest.arena = rig.arena;
+    REQUIRE(vectors_collect_now(rig.knowledge, &round, &err), "%s", err.text);
+    rig_write(&rig, "cake.md", "# Cake\n\nA cake is bought from the shop around the corner.\n");
+    EXPECT(rig_ingest(&rig, "").changed == 1);
+    round.dim = 3;
+    round.values = arena_array(rig.arena, round.text_count * 3, sizeof(float));
+    for (size_t i = 0; i < round.text_count * 3; i++)
+        round.values[i] = (float)(i % 7) + 1;
+    REQUIRE(vectors_keep_now(rig.knowledge, &round, &err), "%s", err.text);
+    knowledge_vectors(rig.knowledge, &status);
+    EXPECT(status.vectors == ARRAY_LEN(files) - 1, "%" PRIu64, (uint64_t)status.vectors);
+    REQUIRE(vectors_collect_now(rig.knowledge, &rest, &err), "%s", err.text);
+    EXPECT(rest.document_count == 1 &&
+           str_find(rest.texts[0], STR("shop around")) < rest.texts[0].len);
+}
+
 /* A model that gives every text a vector; with its first call every document but one is forgotten. */
 struct forgetful {
     struct rig *rig;
