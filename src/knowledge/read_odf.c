@@ -6,7 +6,8 @@
 #include "knowledge/sheet.h"
 
 #define TEXT_BYTES_MAX ((size_t)4 * MIB)
-#define REPEAT_MAX     1024u /* of a row or cell with something in it */
+#define REPEAT_MAX     1024u /* of a cell with something in it */
+#define REPEAT_CELLS   8192u /* of a row: cells with something in them */
 #define LIST_DEEP_MAX  60
 #define MARGINS_MAX    1000
 
@@ -168,16 +169,16 @@ static void put_cell(struct odf_rows *t, const struct grid_cell *cell, bool cove
 }
 
 /* What is repeated is written out, but not the million empty cells behind the last. */
-static uint32_t repeated(struct odf *o, const char *what, uint32_t repeat)
+static uint32_t repeated(struct odf *o, const char *what, uint32_t repeat, uint32_t most)
 {
-    if (repeat > REPEAT_MAX)
+    if (repeat > most)
         rendering_note(o->to, "a %s that is repeated %u times is read %u times", what, repeat,
-                       REPEAT_MAX);
-    return MIN_OF(repeat, REPEAT_MAX);
+                       most);
+    return MIN_OF(repeat, most);
 }
 
-/* *some: there is something in it. */
-static bool read_row(struct odf *o, struct odf_rows *t, const struct xml_node *row, bool *some,
+/* *cells: with something in them. */
+static bool read_row(struct odf *o, struct odf_rows *t, const struct xml_node *row, uint32_t *cells,
                      struct err *err)
 {
     struct grid_cell cell = {.row = t->row};
@@ -192,10 +193,11 @@ static bool read_row(struct odf *o, struct odf_rows *t, const struct xml_node *r
         cell.columns = count_of(n, "number-columns-spanned");
         if (!cell_text(o, n, &cell.text, err))
             return false;
-        uint32_t first = cell.column, last = cell.text.len ? repeated(o, "cell", repeat) : 0;
+        uint32_t first = cell.column,
+                 last = cell.text.len ? repeated(o, "cell", repeat, REPEAT_MAX) : 0;
         for (uint32_t i = 0; i < last; i++, cell.column++)
             put_cell(t, &cell, covered);
-        *some = *some || last > 0;
+        *cells += last;
         cell.column = repeat > SHEET_COLUMNS_MAX ? SHEET_COLUMNS_MAX : first + repeat;
         if (cell.column >= SHEET_COLUMNS_MAX)
             break;
@@ -208,16 +210,16 @@ static bool read_row_times(struct odf *o, struct odf_rows *t, const struct xml_n
                            struct err *err)
 {
     uint32_t repeat = count_of(row, "number-rows-repeated"), first = t->row, times = 1;
-    bool some = false;
+    uint32_t cells = 0;
 
-    if (!read_row(o, t, row, &some, err))
+    if (!read_row(o, t, row, &cells, err))
         return false;
     struct odf before = *o;
-    if (some)
-        times = repeated(o, "row", repeat);
+    if (cells)
+        times = repeated(o, "row", repeat, MAX_OF(REPEAT_CELLS / cells, 1u));
     for (uint32_t i = 1; i < times; i++) {
         t->row = first + i;
-        if (!read_row(o, t, row, &some, err))
+        if (!read_row(o, t, row, &cells, err))
             return false;
         o->aside.len = before.aside.len;
     }
