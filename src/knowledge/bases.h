@@ -130,6 +130,9 @@ struct base_removed {
 SUSPENDS bool base_delete(struct base **base, const struct base_report_wish *report,
                           struct base_removed *out, struct err *err) MUST_CHECK;
 
+/* What base_delete() left of its files, where it could not remove them all; of a base that is there nothing. */
+SUSPENDS bool bases_sweep(struct bases *bases, struct str id, struct err *err) MUST_CHECK;
+
 /* Is there a file of that name in the directory of the base with this id? Without opening it. */
 bool bases_has_file(struct bases *bases, struct str id, const char *name);
 struct knowledge *bases_default(struct bases *bases);

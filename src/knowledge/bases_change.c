@@ -324,3 +324,42 @@ bool base_delete(struct base **at, const struct base_report_wish *report, struct
     *out = d.removed;
     return d.ok;
 }
+
+/* ---- what is left ---- */
+
+struct sweeping {
+    struct bases *bases;
+    struct str id;
+    bool ok;
+    struct err *err;
+};
+
+static bool sweep_now(const struct sweeping *s, struct err *err)
+{
+    struct base_removed removed = {0};
+    struct file_info info;
+    struct err none = {0};
+    char path[BASE_PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/" STR_FMT BASE_GONE, s->bases->dir, STR_ARG(s->id));
+
+    if (len < 0 || (size_t)len >= sizeof path)
+        return err_set(err, ERR_INVALID, "a path below \"%s\" is too long", s->bases->dir);
+    if (!file_stat(path, &info, &none))
+        return none.code == ERR_NOT_FOUND || err_set(err, none.code, "%s", none.text);
+    return tree_remove(path, &removed, err) && file_sync_dir(s->bases->dir, err);
+}
+
+static void run_sweep(void *arg)
+{
+    struct sweeping *s = arg;
+
+    s->ok = sweep_now(s, s->err);
+}
+
+bool bases_sweep(struct bases *bases, struct str id, struct err *err)
+{
+    struct sweeping s = {.bases = bases, .id = id, .err = err};
+
+    return pool_run(bases->options.each.pool, run_sweep, &s, err) &&
+           (s.ok || err_wrap(err, "remove what is left of a knowledge base"));
+}

@@ -197,6 +197,41 @@ FIBER_TEST(what_is_deleted_is_gone_and_the_rest_opens_again)
     end(&s);
 }
 
+/* Each step of a deletion fails once: the base is there as it was, or nothing is when it is tried again. */
+FIBER_TEST(what_is_left_of_a_base_goes_when_it_is_tried_again)
+{
+    const char *failed = "";
+    size_t left = 0;
+
+    for (uint64_t nth = 1; failed; nth++) {
+        struct base_removed removed = {0};
+        struct upload_report report;
+        struct base *base = NULL;
+        struct err err = {0}, why = {0};
+        struct set s;
+
+        REQUIRE(begin(&s, 10));
+        struct base_info gone = made(&s, "gone", "");
+        const char *dir = rig_path(&s.rig, "base/bases");
+        REQUIRE(bases_borrow(s.bases, gone.id, NULL, &base, &err));
+        EXPECT(send(&s, base, "fees.md", "The fee is 12 euros.\n", &report, &err), "%s", err.text);
+        fault_begin(nth);
+        bool deleted = base_delete(&base, NULL, &removed, &err);
+        failed = fault_end();
+        if (!deleted && bases_borrow(s.bases, gone.id, NULL, &base, &why)) {
+            EXPECT(!str_eq(found(&s, STR("gone"), NULL), STR("")), "%s", failed);
+            base_release(&base);
+        } else {
+            left += files_in(&s, dir) > 0;
+            err = (struct err){0};
+            EXPECT(bases_sweep(s.bases, gone.id, &err), "%s: %s", failed, err.text);
+            EXPECT(files_in(&s, dir) == 0, "%s", failed);
+        }
+        end(&s);
+    }
+    EXPECT(left > 0, "some deletion left files");
+}
+
 FIBER_TEST(a_damaged_base_is_its_own_trouble)
 {
     struct upload_report report;
