@@ -16,6 +16,7 @@
 #define KEEP_EVERY  (60 * SECOND)
 #define ALONE_LOOK  (20 * MILLISECOND)
 #define ALONE_WAIT  (10 * SECOND) /* for runs and calls that are in an expired store */
+#define SCRUB_LOOKS 10
 #define LIST_ARENA  ((size_t)256 * MIB)
 
 enum { EXPIRED };
@@ -299,6 +300,20 @@ static SUSPENDS bool expire_responses(struct house *house, bool *late, struct er
     return true;
 }
 
+/* Also of those that their clients delete. */
+static SUSPENDS bool scrub_responses(struct house *house, bool *late, struct err *err)
+{
+    (void)late;
+    for (int look = 1; !responses_scrub(house->responses, err); look++) {
+        if (err->code != ERR_UNAVAILABLE || look == SCRUB_LOOKS)
+            return err_wrap(err, "what was said in kept answers is deleted");
+        *err = (struct err){0}; /* somebody reads */
+        if (!fiber_sleep(ALONE_LOOK, err))
+            return false;
+    }
+    return true;
+}
+
 /* ---- the loop ---- */
 
 /* Of each kind, whatever the others say. */
@@ -310,7 +325,8 @@ static SUSPENDS bool expire_all(struct house *house, bool minute)
     } kinds[] = {{expire_stores, false},
                  {expire_files, false},
                  {expire_uploads, true},
-                 {expire_responses, true}};
+                 {expire_responses, true},
+                 {scrub_responses, false}};
     bool late = false;
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

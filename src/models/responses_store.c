@@ -45,6 +45,7 @@ struct responses_store {
     int64_t count_max, bytes_max;
     _Atomic mono_ns forgot;       /* when somebody or something was forgotten last; 0: never */
     _Atomic int64_t count, bytes; /* about: what others delete is seen at the next look */
+    atomic_bool unscrubbed;       /* rows went, and their bytes may stand in the database's log */
 };
 
 static const char *const sums = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM responses";
@@ -76,6 +77,7 @@ bool responses_store_open(const struct responses_options *options, struct respon
         return err_wrap(err, "kept answers");
     }
     remember_sums(store, &rows);
+    store->unscrubbed = true; /* what the last process left */
     *out = store;
     return true;
 }
@@ -120,6 +122,7 @@ static SUSPENDS bool evict(struct responses_store *store, struct err *err)
                          1, NULL, err) ||
             !store_read(store->store, arena, &(struct statement){.sql = sums}, &rows, err))
             return false;
+        store->unscrubbed = true;
         remember_sums(store, &rows);
     }
     return true;
@@ -185,14 +188,12 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
         V_TEXT(store_instance(store->store)),
         V_INT(response->inherits),
     };
-    const struct value old[] = {V_INT(now - store->age_max / MILLISECOND)};
     const struct statement statements[] = {
         {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, "
          "output, "
          "subject, documents, sources, instance, inherits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
          "?9, ?10, ?11, ?12, ?13, ?14)",
          row, ARRAY_LEN(row)},
-        {"DELETE FROM responses WHERE created < ?1", old, 1},
     };
 
     ASSERT(responses_store_keeps(store));
@@ -217,9 +218,23 @@ bool responses_expire(struct responses_store *store, int64_t *gone, struct err *
 {
     const struct value old[] = {V_INT(clock_wall() - store->age_max / MILLISECOND)};
 
-    return store_write(store->store,
-                       &(struct statement){"DELETE FROM responses WHERE created < ?1", old, 1}, 1,
-                       gone, err);
+    if (!store_write(store->store,
+                     &(struct statement){"DELETE FROM responses WHERE created < ?1", old, 1}, 1,
+                     gone, err))
+        return false;
+    if (*gone > 0)
+        store->unscrubbed = true;
+    return true;
+}
+
+bool responses_scrub(struct responses_store *store, struct err *err)
+{
+    bool gone;
+
+    if (!atomic_exchange(&store->unscrubbed, false) || store_scrub(store->store, &gone, err))
+        return true;
+    store->unscrubbed = true;
+    return false;
 }
 
 /* ---- finding ---- */
@@ -333,13 +348,16 @@ bool responses_drop(struct responses_store *store, struct str id, int64_t *gone,
 {
     const struct value values[] = {V_TEXT(id)};
 
-    return store_write(
-        store->store,
-        &(struct statement){"WITH RECURSIVE gone(id) AS (SELECT ?1 UNION SELECT r.id FROM "
-                            "responses r JOIN gone g ON r.previous = g.id) "
-                            "DELETE FROM responses WHERE id IN (SELECT id FROM gone)",
-                            values, 1},
-        1, gone, err);
+    if (!store_write(
+            store->store,
+            &(struct statement){"WITH RECURSIVE gone(id) AS (SELECT ?1 UNION SELECT r.id FROM "
+                                "responses r JOIN gone g ON r.previous = g.id) "
+                                "DELETE FROM responses WHERE id IN (SELECT id FROM gone)",
+                                values, 1},
+            1, gone, err))
+        return false;
+    store->unscrubbed = true;
+    return true;
 }
 
 bool responses_delete(struct responses_store *store, const struct response_owner *owner,
@@ -354,6 +372,7 @@ bool responses_delete(struct responses_store *store, const struct response_owner
                          values, ARRAY_LEN(values)},
                      1, &gone, err))
         return false;
+    store->unscrubbed = true;
     return gone > 0 || responses_unknown(id, err);
 }
 

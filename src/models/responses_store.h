@@ -4,8 +4,8 @@
  *          guessed, keys cannot.
  * At rest  as text in the database, like the rest of it; not encrypted by Weir.
  * Limits   age, count and bytes by settings; above them the oldest go. One that is larger than all may be is not
- *          kept. Deleting removes the row: nothing else holds what was said, but for backups and the audit
- *          log's hashes.
+ *          kept. Deleting removes the row: nothing else holds what was said once responses_scrub() is through, but for
+ *          backups and the audit log's hashes.
  * Threads  any; it calls the store. */
 #ifndef WEIR_MODELS_RESPONSES_STORE_H
 #define WEIR_MODELS_RESPONSES_STORE_H
@@ -30,9 +30,11 @@ bool responses_store_open(const struct responses_options *options, struct respon
 void responses_store_close(struct responses_store **store);
 bool responses_store_keeps(const struct responses_store *store); /* whether anything is kept */
 
-/* What is older than answers are kept goes, also when no other comes. */
+/* What is older than answers are kept goes. */
 SUSPENDS bool responses_expire(struct responses_store *store, int64_t *gone, struct err *err)
     MUST_CHECK;
+/* Where rows went since the last time, their bytes go from the database's files too: store_scrub(). */
+SUSPENDS bool responses_scrub(struct responses_store *store, struct err *err) MUST_CHECK;
 
 struct kept_response {
     struct str id;               /* "resp_..." */

@@ -195,6 +195,7 @@ FIBER_TEST(responses_expire)
     const struct value old[] = {V_INT(3600 * 1000 + 1), V_TEXT(STR("resp_1"))};
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
     struct rows rows;
+    int64_t gone = 0;
 
     REQUIRE(open_books(&b, "age", 100, MIB, &err), "%s", err.text);
     EXPECT(keep(&b, "resp_1", "", "x", &err) && keep(&b, "resp_2", "resp_1", "y", &err), "%s",
@@ -206,7 +207,8 @@ FIBER_TEST(responses_expire)
            "%s", err.text);
     EXPECT(!is_kept(&b, &mine, "resp_1"), "too old, though the row is there");
     EXPECT(is_kept(&b, &mine, "resp_2"));
-    EXPECT(keep(&b, "resp_3", "", "z", &err), "%s", err.text); /* takes old rows along */
+    EXPECT(keep(&b, "resp_3", "", "z", &err), "%s", err.text);
+    EXPECT(responses_expire(b.responses, &gone, &err) && gone == 1, "%s", err.text);
     EXPECT(store_read(b.store, arena,
                       &(struct statement){"SELECT COUNT(*) FROM responses", NULL, 0}, &rows, &err),
            "%s", err.text);
