@@ -227,6 +227,7 @@ bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *
     struct file *file CLEANUP(file_close) = NULL;
     const char *own, *to;
     struct file_info info;
+    struct err why = {0};
     bool ok;
 
     if (!path_of(arena, dir, wish->id, STR(""), &own, err) || !file_stat(from, &info, err) ||
@@ -235,9 +236,12 @@ bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *
         !file_open(from, FILE_WRITE, 0600, &file, err) || !file_sync(file, err))
         return false;
     mutex_lock(&turn);
-    ok = place(own, arena, wish, (uint64_t)info.bytes, from, to, err);
+    ok = place(own, arena, wish, (uint64_t)info.bytes, from, to, &why);
     mutex_unlock(&turn);
-    return ok;
+    if (ok)
+        return true;
+    *err = why;
+    return why.code == ERR_NOT_FOUND ? unknown(wish->id, err) : false; /* it ended meanwhile */
 }
 
 static bool check_md5(struct str bytes, struct str md5, struct err *err)

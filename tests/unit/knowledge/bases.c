@@ -673,6 +673,24 @@ TEST(nothing_is_left_of_an_upload_that_could_not_be_begun_or_ended)
     }
 }
 
+TEST(a_part_that_comes_when_its_upload_has_ended_is_of_none)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *root = test_dir(), *dir = arena_fmt(arena, "%s/pieces", root).ptr;
+    const char *from = arena_fmt(arena, "%s/part", root).ptr;
+    struct pieces_wish wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct err err = {0};
+    struct str part;
+
+    REQUIRE(pieces_begin(dir, arena, &wish, &err) && pieces_take(dir, arena, wish.id, &err) &&
+                file_store(from, STR("text"), 0600, &err),
+            "%s", err.text);
+    EXPECT(!pieces_add(dir, arena, &wish, from, &part, &err) && err.code == ERR_NOT_FOUND &&
+               strstr(err.text, "no upload") && !strstr(err.text, root),
+           "%s", err.text);
+}
+
 /* The process ended when the file was whole, or before: an upload becomes one file, or goes on. */
 TEST(an_upload_whose_file_is_there_does_not_go_on)
 {
