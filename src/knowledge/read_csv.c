@@ -12,10 +12,16 @@ struct cell {
     uint32_t next; /* where the next cell or row begins */
 };
 
+/* Behind the quotes something stands: then they are part of the text, as in "M8" bolts. */
+static bool is_more(struct str s, uint32_t at, uint32_t to)
+{
+    return !str_is_empty(str_trim(str_slice(s, at, to)));
+}
+
 static struct cell cell_at(struct str s, uint32_t at, uint32_t to, char delimiter)
 {
     struct cell c = {.at = at, .last = true, .next = to};
-    uint32_t i = at;
+    uint32_t i = at, behind;
 
     c.quoted = i < to && s.ptr[i] == '"';
     if (c.quoted) {
@@ -25,8 +31,13 @@ static struct cell cell_at(struct str s, uint32_t at, uint32_t to, char delimite
         c.to = i;
         i += i < to;
     }
+    behind = i;
     while (i < to && s.ptr[i] != delimiter && s.ptr[i] != '\n')
         i++;
+    if (c.quoted && is_more(s, behind, i)) {
+        c.quoted = false;
+        c.at = at;
+    }
     if (!c.quoted)
         c.to = i;
     if (i < to) {

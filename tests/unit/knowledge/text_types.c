@@ -131,6 +131,8 @@ static const struct {
     {"tabs", DOCUMENT_CSV, "a\tb\n1\t2\n", "| a: 1; b: 2\n"},
     {"quotes, doubled, over lines", DOCUMENT_CSV, "k,v\n\"a, b\",\"say \"\"hi\"\"\nthere\"\n",
      "| k: a, b; v: say \"hi\" there\n"},
+    {"text behind quotes", DOCUMENT_CSV, "k,v\n\"M8, long\" bolts,35\n\"a\" ,1\n",
+     "| k: \"M8, long\" bolts; v: 35\n| k: a; v: 1\n"},
     {"numbers are no header", DOCUMENT_CSV, "1,2\n3,4\n", "| 1; 2\n| 3; 4\n"},
     {"years are one beside words", DOCUMENT_CSV, "Plan,2023,2024\nBasic,1,2\n",
      "| Plan: Basic; 2023: 1; 2024: 2\n"},
