@@ -203,6 +203,28 @@ static size_t enter(struct reader *r, struct str key, int64_t index)
     return was;
 }
 
+/* A name as it is meant: programs that write ASCII alone escape what is none. */
+static struct str unescaped(struct reader *r, struct str key)
+{
+    struct buf b;
+
+    if (str_find_char(key, '\\') == key.len)
+        return key;
+    buf_init(&b, r->w->arena, 2 * key.len + 4);
+    for (size_t at = 0; at < key.len;) {
+        char text[4];
+        size_t len;
+
+        if (key.ptr[at] != '\\') {
+            buf_char(&b, key.ptr[at++]);
+            continue;
+        }
+        at += escape_at(str_slice(key, at, key.len), text, &len);
+        buf_put(&b, text, len);
+    }
+    return buf_ok(&b) ? buf_view(&b) : key;
+}
+
 static bool read_member(struct reader *r)
 {
     struct str key;
@@ -214,6 +236,7 @@ static bool read_member(struct reader *r)
     if (peek(r) != ':')
         return fail(r, "not JSON: a member without a value");
     r->at++;
+    key = unescaped(r, key);
     key = str_slice(key, 0, utf8_boundary(key, KEY_MAX));
     return read_value(r, key);
 }

@@ -140,6 +140,9 @@ static const struct {
     {"what Excel writes above", DOCUMENT_CSV, "sep=|\nx|y\n1|2\n", "| x: 1; y: 2\n"},
     {"a quote without an end", DOCUMENT_CSV, "a,b\n\"1,2\n3,4", "| a: 1,2 3,4\n"},
     {"Chinese labels", DOCUMENT_CSV, "项目,金额\n餐费,50\n", "| 项目：餐费；金额：50\n"},
+    {"names that are escaped", DOCUMENT_JSON,
+     "{\"\\u00fcber\":{\"a\\\"b\":1,\"\\ud83d\\ude00 \\n\":2}}",
+     "| \u00fcber.a\"b: 1; \U0001F600  : 2 [\u00fcber]\n"},
     {"ways lead the values", DOCUMENT_JSON,
      "{\"order\":{\"items\":[{\"name\":\"Bag\",\"price\":35},{\"name\":\"Ski\"}],\"paid\":true}}",
      "| order.items[0].name: Bag; price: 35 [order.items[0]]\n"
