@@ -9,7 +9,7 @@
 /* In the arena, a C string too. */
 bool dated_id_new(struct arena *arena, struct str mark, wall_ms now, struct str *out,
                   struct err *err) MUST_CHECK;
-bool dated_id_is(struct str mark, struct str id); /* digits in small letters alone */
+bool dated_id_is(struct str mark, struct str id);      /* digits in small letters alone */
 wall_ms dated_id_time(struct str mark, struct str id); /* of one that is */
 
 #endif
