@@ -44,7 +44,8 @@ struct docx {
     const char *label;
     uint32_t pictures, charts, comments, diagrams, symbols;
     bool in_cell;
-    int depth; /* of tables */
+    int depth;  /* of tables */
+    int asides; /* notes and boxes within each other */
 };
 
 /* --- styles and lists ------------------------------------------------------------------------- */

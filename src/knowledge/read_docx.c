@@ -8,6 +8,7 @@
 #define PARAGRAPH_BYTES_MAX ((size_t)16 * MIB)
 #define HEADING_BYTES_MAX   500 /* longer ones are paragraphs in a heading's dress */
 #define TABLES_DEEP_MAX     20
+#define ASIDES_DEEP_MAX     20
 
 static bool read_blocks(struct docx *d, const struct xml_node *node, struct err *err);
 
@@ -18,6 +19,10 @@ static bool read_aside(struct docx *d, struct err *err)
     struct buf aside = d->aside;
     const char *label = d->label;
 
+    if (d->asides >= ASIDES_DEEP_MAX) /* a note may refer to itself */
+        return err_set(err, ERR_TOO_LARGE, "notes and boxes nested deeper than %d",
+                       ASIDES_DEEP_MAX);
+    d->asides++;
     buf_init(&d->aside, d->arena, MIB);
     for (size_t i = 0; i < aside.len / sizeof(struct xml_node *); i++) {
         const struct xml_node *n = ((const struct xml_node **)(void *)aside.ptr)[i];
@@ -31,6 +36,7 @@ static bool read_aside(struct docx *d, struct err *err)
             return false;
         d->label = label;
     }
+    d->asides--;
     return buf_ok(&aside) || err_arena(err, d->arena);
 }
 

@@ -195,6 +195,27 @@ TEST(docx_reads_as_it_is_seen)
     }
 }
 
+TEST(docx_notes_that_go_in_a_ring_end)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
+    const struct kit_part parts[] = {
+        {.name = "_rels/.rels",
+         .text = RELATIONS(RELATION("r1", "officeDocument", "word/document.xml"))},
+        {.name = "word/_rels/document.xml.rels",
+         .text = RELATIONS(RELATION("r3", "footnotes", "footnotes.xml"))},
+        {.name = "word/footnotes.xml",
+         .text = "<w:footnotes><w:footnote w:id='2'><w:p><w:r><w:t>Again</w:t><w:footnoteReference "
+                 "w:id='2'/></w:r></w:p></w:footnote></w:footnotes>"},
+        {.name = "word/document.xml",
+         .text = "<w:document><w:body><w:p><w:r><w:t>Said</w:t><w:footnoteReference "
+                 "w:id='2'/></w:r></w:p></w:body></w:document>"},
+    };
+    struct str got = kit_lines(arena, read_docx, kit_zip(arena, parts, ARRAY_LEN(parts)));
+
+    EXPECT(str_eq(got, STR("error: notes and boxes nested deeper than 20")), STR_FMT,
+           STR_ARG(str_slice(got, 0, 200)));
+}
+
 TEST(docx_title_headers_and_footers)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
