@@ -406,6 +406,17 @@ static void check_server(struct reading *r)
              "must be at least twice server.body_bytes");
 }
 
+/* Answers stay until others come: what they hold no request ever gets. */
+static void check_cache(struct reading *r)
+{
+    const struct settings *s = r->settings;
+
+    if (settings_keeps_something(s) && settings_is_sound(r, "server.memory"))
+        must(r, s->cache.memory <= s->server.memory / 2, "cache.memory",
+             "is more than half of server.memory, of which it is part: once it is full, requests "
+             "find none");
+}
+
 static bool is_own_embedder(struct str name)
 {
     return str_eq(name, STR("none")) || str_eq(name, STR("latent")) || str_eq(name, STR("hashed"));
@@ -468,6 +479,7 @@ void settings_check(struct reading *r)
     if (r->unreadable)
         return;
     check_server(r);
+    check_cache(r);
     for (size_t i = 0; i < settings_section_count; i++)
         if (settings_sections[i].item_size > 0)
             check_required(r, &settings_sections[i]);

@@ -65,13 +65,18 @@ static bool breaks_never(const struct settings *s, size_t i)
 
 /* ---- cache ---- */
 
+bool settings_keeps_something(const struct settings *s)
+{
+    for (size_t i = 0; i < s->model_count; i++)
+        if (s->models[i].cache > 1 + CACHE_NEVER) /* 0: as cache.mode says */
+            return true;
+    return s->cache.mode != CACHE_NEVER;
+}
+
 static bool keeps_nothing(const struct settings *s, size_t none)
 {
     (void)none;
-    for (size_t i = 0; i < s->model_count; i++)
-        if (s->models[i].cache > 1 + CACHE_NEVER) /* 0: as cache.mode says */
-            return false;
-    return s->cache.mode == CACHE_NEVER;
+    return !settings_keeps_something(s);
 }
 
 static bool ttl_is_cut(const struct settings *s, size_t i)

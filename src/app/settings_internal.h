@@ -81,6 +81,7 @@ void settings_check_people(struct reading *r);
 /* The section, the item or the value itself, as far as the path goes, was read without a problem. */
 bool settings_is_sound(const struct reading *r, const char *path);
 bool settings_said(const struct reading *r, const char *path); /* by the file or a variable */
+bool settings_keeps_something(const struct settings *settings); /* a cache is on, for some model */
 const struct section *settings_section(const char *name);
 size_t settings_items(const struct settings *settings,
                       const struct section *section); /* 1: no list */

@@ -87,6 +87,10 @@ static const struct {
      "weir.yaml:2:10: knowledge.model: expected a name (letters, digits and ._-/:@+), found \"\""},
     {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
      "weir.yaml:2:19: server.request_memory: must be at least twice server.body_bytes"},
+    {"a cache that leaves requests no memory", "cache:\n  mode: on\n  memory: 1GiB\n",
+     "weir.yaml:3:11: cache.memory: is more than half of server.memory, of which it is part: once "
+     "it "
+     "is full, requests find none"},
 };
 
 TEST(mistakes_are_named)
