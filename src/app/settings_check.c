@@ -346,6 +346,25 @@ static void check_needs(struct reading *r, const struct route_settings *row, con
     settings_wrong(r, path, "none of its candidates is in service and can do what it needs");
 }
 
+/* The first row that does not go with those above it. */
+static size_t row_too_many(struct arena *arena, const struct route_text *rows, size_t count)
+{
+    size_t good = 0, bad = count, mark = arena_mark(arena);
+
+    while (bad - good > 1) {
+        size_t half = good + (bad - good) / 2;
+        struct route_table *table;
+        struct err ignored = {0};
+
+        if (route_table_read(arena, rows, half, NULL, &table, &ignored))
+            good = half;
+        else
+            bad = half;
+        arena_rewind(arena, mark);
+    }
+    return bad - 1;
+}
+
 static void check_routes(struct reading *r)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(256 * MIB);
@@ -372,8 +391,11 @@ static void check_routes(struct reading *r)
             check_needs(r, &r->settings->routes[i], path);
     }
     if (settings_is_sound(r, "routes") &&
-        !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err))
-        settings_wrong(r, "routes", err.text);
+        !route_table_read(arena, rows, r->settings->route_count, NULL, &table, &err)) {
+        setting_path(path, settings_section("routes"),
+                     (long)row_too_many(arena, rows, r->settings->route_count), STR_NONE);
+        settings_wrong(r, path, err.text);
+    }
 }
 
 /* Scheme, host and port: what stands behind them is Weir's. */

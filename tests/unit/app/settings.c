@@ -87,6 +87,12 @@ static const struct {
      "weir.yaml:2:10: knowledge.model: expected a name (letters, digits and ._-/:@+), found \"\""},
     {"a body that cannot fit", "server:\n  request_memory: 1MiB\n",
      "weir.yaml:2:19: server.request_memory: must be at least twice server.body_bytes"},
+    {"a route that is never reached",
+     "providers:\n  - {name: p, url: \"http://h/v1\"}\nmodels:\n  - {name: m, provider: p}\n"
+     "routes:\n  - {name: a, models: x, use: m}\n  - {name: b, models: y, use: m}\n"
+     "  - {name: c, models: y, use: m}\n  - {name: d, models: z, use: m}\n",
+     "weir.yaml:8:12: routes.2: route \"c\" is never reached: \"b\" above it takes every request "
+     "that fits it"},
     {"a cache that leaves requests no memory", "cache:\n  mode: on\n  memory: 1GiB\n",
      "weir.yaml:3:11: cache.memory: is more than half of server.memory, of which it is part: once "
      "it "
