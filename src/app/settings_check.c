@@ -478,6 +478,25 @@ static void check_sealing(struct reading *r)
     }
 }
 
+static void check_resource(struct reading *r)
+{
+    struct str rest = r->settings->telemetry.resource, one;
+
+    while (str_split(&rest, ',', &one)) {
+        size_t equals = str_find_char(one, '=');
+        char text[160];
+
+        if (str_trim(one).len == 0 || (str_trim(str_slice(one, 0, equals)).len > 0 &&
+                                       str_trim(str_slice(one, equals + 1, one.len)).len > 0))
+            continue;
+        snprintf(text, sizeof text,
+                 "\"" STR_FMT "\" is no attribute: expected NAME=VALUE, with commas between",
+                 STR_ARG(str_slice(str_trim(one), 0, 60)));
+        settings_wrong(r, "telemetry.resource", text);
+        return;
+    }
+}
+
 /* What can only be asked of whoever is there is not asked: a file is checked where no network is. */
 static void check_addresses(struct reading *r)
 {
@@ -522,6 +541,7 @@ void settings_check(struct reading *r)
     check_sealing(r);
     settings_check_people(r);
     check_addresses(r);
+    check_resource(r);
     must(r, fixed || !names_known(r, "models") || has_model(s, s->knowledge.through),
          "knowledge.through", "expected \"auto\", \"none\" or the name of one of `models`");
     if (!r->failed)

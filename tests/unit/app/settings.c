@@ -97,6 +97,11 @@ static const struct {
      "weir.yaml:3:11: cache.memory: is more than half of server.memory, of which it is part: once "
      "it "
      "is full, requests find none"},
+    {"an attribute without a value",
+     "telemetry:\n  endpoint: http://h:4318\n  resource: \"team=search, prod\"\n",
+     "weir.yaml:3:13: telemetry.resource: \"prod\" is no attribute: expected NAME=VALUE, with "
+     "commas "
+     "between"},
 };
 
 TEST(mistakes_are_named)
