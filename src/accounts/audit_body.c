@@ -16,7 +16,6 @@
 #define NONCE_BYTES   12u
 #define TAG_BYTES     16u
 #define SUBJECT_BYTES 16u
-#define MASTER_MIN    32u
 #define OTHERS        077u
 #define KEYS_MAGIC    "weirkey1"
 #define BODY_MAGIC    "wbd1"
@@ -548,9 +547,9 @@ static bool use_master(struct audit_bodies *b, struct keys_head *head, const str
 
     if (secret_is_empty(master))
         return true;
-    if (master->len < MASTER_MIN)
+    if (master->len < AUDIT_MASTER_KEY_MIN)
         return err_set(err, ERR_INVALID, "the master key has %zu bytes, at least %u are needed",
-                       master->len, MASTER_MIN);
+                       master->len, AUDIT_MASTER_KEY_MIN);
     kek = hmac_sha256(master, bytes_of(head->salt, sizeof head->salt));
 
     bool ok = secret_set(&b->kek, kek.bytes, sizeof kek.bytes, err);

@@ -17,8 +17,9 @@
 #include "base/buf.h"
 #include "base/hash.h"
 
-#define AUDIT_SUBJECT_TEXT 35 /* with its NUL */
-#define AUDIT_PLACE_TEXT   64
+#define AUDIT_SUBJECT_TEXT   35 /* with its NUL */
+#define AUDIT_PLACE_TEXT     64
+#define AUDIT_MASTER_KEY_MIN 32u /* bytes */
 
 enum audit_body_policy { BODIES_NONE, BODIES_HASH, BODIES_SEALED };
 
@@ -27,7 +28,7 @@ struct audit_bodies;
 struct audit_bodies_options {
     const char *dir;             /* of the segments */
     const char *key_file;        /* made at first start, mode 0600 */
-    const struct secret *master; /* at least 32 bytes, or empty: nothing can be sealed */
+    const struct secret *master; /* or empty: nothing can be sealed */
     uint32_t subjects_max;       /* default 1,000,000 */
     size_t segment_bytes;        /* default 64 MiB */
 };

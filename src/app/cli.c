@@ -430,7 +430,7 @@ static bool took_settings(struct cli *cli, bool ok, struct settings_problems *pr
 bool cli_settings(struct cli *cli, struct err *err)
 {
     struct settings_problems problems = {0};
-    bool ok = settings_read(cli->config, cli->environment, &problems, &cli->settings);
+    bool ok = settings_read_to_start(cli->config, cli->environment, &problems, &cli->settings);
 
     for (size_t i = 0; i < problems.warning_count; i++)
         fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(problems.warnings[i]));

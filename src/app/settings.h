@@ -183,6 +183,9 @@ struct settings_problems {
  * NAME=VALUE, as environ. False: problems says why, all of it; *out is untouched. */
 bool settings_read(const char *file, const char *const *environment,
                    struct settings_problems *problems, struct settings **out) MUST_CHECK;
+/* The same, and certificates that it names are looked at: what is good here can start. */
+bool settings_read_to_start(const char *file, const char *const *environment,
+                            struct settings_problems *problems, struct settings **out) MUST_CHECK;
 /* The same for a command, which needs to know where the data are and may run where the daemon's secrets are not: what
  * env:NAME and file:PATH name is not looked at, "unread" stands for it. True with problems, too, of other sections. */
 bool settings_read_but_secrets(const char *file, const char *const *environment,

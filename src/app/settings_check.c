@@ -467,8 +467,12 @@ static void check_sealing(struct reading *r)
 {
     const char *what = "sealed needs audit.master_key";
     struct settings *s = r->settings;
-    char path[SETTING_PATH_MAX];
+    char path[SETTING_PATH_MAX], text[80];
 
+    snprintf(text, sizeof text, "has %zu bytes, at least %u are needed", s->audit.master_key.len,
+             AUDIT_MASTER_KEY_MIN);
+    if (!secret_is_empty(&s->audit.master_key) && !r->secrets_unread)
+        must(r, s->audit.master_key.len >= AUDIT_MASTER_KEY_MIN, "audit.master_key", text);
     if (!secret_is_empty(&s->audit.master_key) || !settings_is_sound(r, "audit.master_key"))
         return;
     must(r, s->audit.bodies != BODIES_SEALED, "audit.bodies", what);

@@ -62,6 +62,7 @@ struct reading {
     size_t wrong_count;
     bool failed;
     bool secrets_unread; /* what env:NAME and file:PATH name is not looked at */
+    bool files_read;     /* certificates that are named are looked at */
     bool unreadable;     /* the file, as a whole: what it would have said is not known */
 };
 
@@ -76,11 +77,13 @@ void settings_doubtful(struct reading *r, const char *path, const char *what); /
 void settings_check(struct reading *r);
 /* What is said and cannot do anything: warnings. */
 void settings_check_idle(struct reading *r);
+/* Certificates, of the server and of authorities: one that cannot be used is a mistake. */
+void settings_check_files(struct reading *r);
 /* Issuers and logins. */
 void settings_check_people(struct reading *r);
 /* The section, the item or the value itself, as far as the path goes, was read without a problem. */
 bool settings_is_sound(const struct reading *r, const char *path);
-bool settings_said(const struct reading *r, const char *path); /* by the file or a variable */
+bool settings_said(const struct reading *r, const char *path);  /* by the file or a variable */
 bool settings_keeps_something(const struct settings *settings); /* a cache is on, for some model */
 const struct section *settings_section(const char *name);
 size_t settings_items(const struct settings *settings,

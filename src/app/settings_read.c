@@ -527,6 +527,8 @@ static bool finish(struct reading *r, struct settings **out)
         return false;
     read_environment(r);
     settings_check(r);
+    if (r->files_read && !r->failed)
+        settings_check_files(r);
     warn_of_strangers(r);
     if (r->failed && !(r->secrets_unread && place_is_known(r))) {
         settings_free(&r->settings);
@@ -576,6 +578,17 @@ bool settings_read(const char *file, const char *const *environment,
 {
     struct reading r = {
         .problems = problems, .environment = environment, .file = file ? file : SETTINGS_FILE};
+
+    return read_settings(&r, file, out);
+}
+
+bool settings_read_to_start(const char *file, const char *const *environment,
+                            struct settings_problems *problems, struct settings **out)
+{
+    struct reading r = {.problems = problems,
+                        .environment = environment,
+                        .file = file ? file : SETTINGS_FILE,
+                        .files_read = true};
 
     return read_settings(&r, file, out);
 }

@@ -1,6 +1,7 @@
 /* Settings: what is read, and that every mistake is named with file, line, column and field. */
 #include "app/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -270,6 +271,23 @@ TEST(prices_that_only_overlap_are_good)
     settings_problems_free(&p);
 }
 
+TEST(a_master_key_that_is_too_short_is_a_mistake)
+{
+    static const char *const environment[] = {"SHORT=0123456789012345678901234567890",
+                                              "LONG=01234567890123456789012345678901", NULL};
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+
+    EXPECT(!read("audit:\n  master_key: env:SHORT\n", environment, &p, &s));
+    EXPECT(p.count == 1 && str_eq(p.at[0], STR("weir.yaml:2:15: audit.master_key: has 31 bytes, at "
+                                               "least 32 are needed")),
+           STR_FMT, STR_ARG(p.count ? p.at[0] : STR("none")));
+    settings_problems_free(&p);
+    EXPECT(read("audit:\n  master_key: env:LONG\n", environment, &p, &s));
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
 TEST(a_secret_is_never_repeated)
 {
     struct settings_problems p = {0};
@@ -285,7 +303,7 @@ TEST(a_secret_is_never_repeated)
 /* They are on the heap: what is not wiped is told as lost when the test ends. */
 TEST(secrets_end_with_the_settings)
 {
-    static const char *const environment[] = {"S=hush", NULL};
+    static const char *const environment[] = {"S=hush-and-so-on-to-thirty-two-bytes", NULL};
     static const char text[] =
         "data: {store: \"env:S\"}\naudit: {master_key: \"env:S\"}\n"
         "telemetry: {header_value: \"env:S\"}\ncache: {redis_password: \"env:S\"}\n"
@@ -373,6 +391,40 @@ TEST(defaults_alone_are_good)
     EXPECT(s->log.level == 2 && s->log.requests && s->provider_count == 0);
     settings_free(&s);
     settings_problems_free(&p);
+}
+
+/* At a reload the old certificates go on, so only a start and `weir config check` look. */
+TEST(certificates_that_cannot_be_used_are_mistakes)
+{
+    static const char text[] =
+        "server:\n  tls_certificate: /nowhere/a.pem\n  tls_key: /nowhere/a.key\n"
+        "telemetry:\n  endpoint: https://h\n  ca_file: /nowhere/b.pem\n"
+        "cache:\n  mode: on\n  redis: rediss://h:1\n  redis_ca: /nowhere/c.pem\n"
+        "providers:\n  - name: p\n    url: https://h/v1\n"
+        "    ca_file: /nowhere/d.pem\n"
+        "issuers:\n  - name: i\n    url: https://i\n    audience: w\n"
+        "    tenant: t\n    default_role: app\n    ca_file: /nowhere/e.pem\n";
+    static const char *const want[] = {
+        ":2:20: server.tls_certificate: ", ":6:12: telemetry.ca_file: ", ":10:13: cache.redis_ca: ",
+        ":14:14: providers.0.ca_file: ", ":21:14: issuers.0.ca_file: "};
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+    struct err err = {0};
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/weir.yaml", test_dir());
+    REQUIRE(file_store(path, str_from(text), 0600, &err), "%s", err.text);
+    EXPECT(!settings_read_to_start(path, NULL, &p, &s));
+    EXPECT(p.count == ARRAY_LEN(want), "%zu", p.count);
+    for (size_t i = 0; i < MIN_OF(p.count, ARRAY_LEN(want)); i++)
+        EXPECT(str_find(p.at[i], str_from(want[i])) < p.at[i].len &&
+                   str_find(p.at[i], STR("/nowhere/")) < p.at[i].len,
+               STR_FMT, STR_ARG(p.at[i]));
+    settings_problems_free(&p);
+    EXPECT(settings_read(path, NULL, &p, &s), STR_FMT, STR_ARG(p.count ? p.at[0] : STR_NONE));
+    settings_free(&s);
+    settings_problems_free(&p);
+    EXPECT(file_remove(path, &err), "%s", err.text);
 }
 
 TEST(a_file_that_was_named_must_exist)
