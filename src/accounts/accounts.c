@@ -345,6 +345,30 @@ static bool own_rows(struct accounts *accounts, bool has_log, struct err *err)
            (has_log || store_write_now(accounts->store, &make, 1, NULL, err));
 }
 
+/* The file that says who one is was lost, or is another's: whose it may be is in the database. */
+static bool unknown_here(struct accounts *accounts, struct arena *arena, uint64_t last,
+                         struct err *err)
+{
+    const struct statement read = {"SELECT instance FROM instance_ledger ORDER BY audit_seq DESC"
+                                   " LIMIT 2",
+                                   NULL, 0};
+    struct err ignored = {0};
+    struct rows rows = {0};
+    char text[80];
+    struct buf known;
+
+    buf_init_fixed(&known, text, sizeof text);
+    if (store_read_now(accounts->store, arena, &read, &rows, &ignored))
+        for (size_t i = 0; i < rows.count; i++)
+            buf_fmt(&known, "%s" STR_FMT, i ? ", " : "", STR_ARG(rows_at(&rows, i, 0).s));
+    return err_set(err, ERR_NOT_FOUND,
+                   "the database does not know instance " STR_FMT ", whose audit log has %" PRIu64
+                   " records: it is another database, or the file \"instance\" is wrong; it "
+                   "knows " STR_FMT,
+                   STR_ARG(store_instance(accounts->store)), last,
+                   STR_ARG(known.len ? buf_view(&known) : STR("none")));
+}
+
 static bool load_ledger(struct accounts *accounts, const struct accounts_options *options,
                         struct err *err)
 {
@@ -374,12 +398,7 @@ static bool load_ledger(struct accounts *accounts, const struct accounts_options
                        "begin without its keys",
                        last);
     if (rows_at(&rows, 0, 0).kind == VALUE_NULL)
-        return err_set(err, ERR_NOT_FOUND,
-                       "the database does not know instance " STR_FMT
-                       ", whose audit log has %" PRIu64
-                       " records: it is another database, or the file \"instance\" is not the one "
-                       "that belongs to this data directory",
-                       STR_ARG(instance), last);
+        return unknown_here(accounts, arena, last, err);
     if (!open_pepper(accounts, options->pepper_file, check, err) ||
         !match_pepper(accounts, check, err))
         return err_wrap(err, "pepper file \"%s\"", options->pepper_file);

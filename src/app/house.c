@@ -229,7 +229,7 @@ static bool open_instances(struct house *house, struct err *err)
     return instances_open(&options, &house->instances, err);
 }
 
-static bool open_accounts(struct house *house, struct err *err)
+static bool open_audit(struct house *house, struct err *err)
 {
     struct audit_options audit = {.dir = house_path(house, "audit"),
                                   .segment_bytes =
@@ -248,10 +248,13 @@ static bool open_accounts(struct house *house, struct err *err)
     if (!audit_bodies_open(&bodies, &house->audit_bodies, err))
         return false;
     tree.bodies = house->audit_bodies;
-    if (!audit_open(&audit, &house->audit, err) ||
-        !audit_tree_open(house->audit, &tree, &house->audit_tree, err) ||
-        !audit_keep_open(house->audit, house->audit_tree, &keep, &house->audit_keep, err))
-        return false;
+    return audit_open(&audit, &house->audit, err) &&
+           audit_tree_open(house->audit, &tree, &house->audit_tree, err) &&
+           audit_keep_open(house->audit, house->audit_tree, &keep, &house->audit_keep, err);
+}
+
+static bool open_accounts(struct house *house, struct err *err)
+{
     struct accounts_options accounts = {
         .store = house->store, .audit = house->audit, .pepper_file = house_path(house, "pepper")};
     if (!accounts_open(&accounts, &house->accounts, err))
@@ -482,9 +485,9 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
         {open_pools, NULL},
         {open_store, NULL},
         {open_instances, NULL},
-        {open_accounts,
-         "`weir audit verify` says what is wrong with the audit log; keep it for those "
-         "who look into it, and bring what is damaged back from a backup"},
+        {open_audit, "`weir audit verify` says what is wrong with the audit log; keep it for those "
+                     "who look into it, and bring what is damaged back from a backup"},
+        {open_accounts, NULL},
         {house_open_issuers, NULL},
         {house_open_sessions, NULL},
         {open_knowledge, NULL},
@@ -515,7 +518,7 @@ bool house_open(struct settings **settings, struct house **out, struct err *err)
     pages_limit((size_t)house->settings->server.memory);
     bool ok = resolve_init(NULL, err);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++)
-        if (!(ok = steps[i].run(house, err)) && steps[i].help)
+        if (!(ok = steps[i].run(house, err)) && steps[i].help && err->code != ERR_NOT_FOUND)
             log_error("%s", steps[i].help);
     if (!ok)
         house_close(&house);
