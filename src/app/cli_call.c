@@ -146,7 +146,7 @@ static bool target_of(struct cli *cli, bool *nobody, struct err *err)
     struct err missing = {0};
 
     if (cli->url && !cli->key)
-        return err_set(err, ERR_INVALID, "--url needs an admin key: --key or WEIR_KEY");
+        return err_set(err, ERR_INVALID, "--url needs a key: --key or WEIR_KEY");
     if (!cli->url) {
         *nobody = !path_absolute(cli->arena, cli->data_path.ptr, &dir, &missing);
         url =
