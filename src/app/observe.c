@@ -21,6 +21,7 @@ static atomic_bool is_ready;
 enum {
     INFO,
     START,
+    READY,
     PAGES,
     FIBERS,
     SOCKETS,
@@ -46,8 +47,19 @@ static struct metric rows[] = {
                "When the worker started, since 1970.",
                {NULL},
                0},
-    [PAGES] =
-        {"weir_request_memory", METRIC_GAUGE, "bytes", "Memory that requests hold now.", {NULL}, 0},
+    [READY] = {"weir_ready",
+               METRIC_GAUGE,
+               "",
+               "1 while requests are taken; 0: /readyz says why not, most often that the audit log "
+               "cannot be written.",
+               {NULL},
+               0},
+    [PAGES] = {"weir_request_memory",
+               METRIC_GAUGE,
+               "bytes",
+               "What is taken of server.memory now: by requests, kept answers and all else.",
+               {NULL},
+               0},
     [FIBERS] = {"weir_fibers", METRIC_GAUGE, "", "Fibers alive.", {NULL}, 0},
     [SOCKETS] = {"weir_sockets", METRIC_GAUGE, "", "Sockets open.", {NULL}, 0},
     [STORE_COMMITS] = {"weir_store_commits",
@@ -163,6 +175,16 @@ static void show_deployments(const struct house *house)
     }
 }
 
+static bool takes_requests(const struct house *house, struct err *err)
+{
+    if (!atomic_load(&is_ready))
+        return err_set(err, ERR_UNAVAILABLE, "starting or stopping");
+    if (!audit_ready(house->audit, err))
+        return false;
+    return !instances_is_doubled(house->instances) ||
+           err_set(err, ERR_UNAVAILABLE, "another Weir runs with the id of this one");
+}
+
 void observe_house(void *arg)
 {
     struct house *house = arg;
@@ -173,7 +195,9 @@ void observe_house(void *arg)
     series_set(metrics_series(&rows[START], NULL), house->started / 1000);
     do {
         struct store_stats store = store_stats(house->store);
+        struct err why = {0};
 
+        series_set(metrics_series(&rows[READY], NULL), takes_requests(house, &why));
         series_set(metrics_series(&rows[PAGES], NULL), (int64_t)pages_in_use());
         series_set(metrics_series(&rows[STORE_COMMITS], NULL), (int64_t)store.commits);
         series_set(metrics_series(&rows[STORE_WRITES], NULL), (int64_t)store.writes);
@@ -247,12 +271,8 @@ void observe_readiness(struct http_exchange *x, struct house *house)
     struct err err = {0};
     struct str type = STR("text/plain; charset=utf-8");
 
-    if (!atomic_load(&is_ready))
-        answer(x, 503, type, STR("not ready: starting or stopping\n"));
-    else if (!audit_ready(house->audit, &err))
+    if (!takes_requests(house, &err))
         answer(x, 503, type, arena_fmt(http_arena(x), "not ready: %s\n", err.text));
-    else if (instances_is_doubled(house->instances))
-        answer(x, 503, type, STR("not ready: another Weir runs with the id of this one\n"));
     else if (store_stats(house->store).away)
         answer(x, 200, type,
                STR("ready, but the database is away: keys that are known work, changes do not\n"));
