@@ -29,7 +29,7 @@ static SUSPENDS bool hold(struct request *req, bool again, struct err *err)
 
     if (hold_take(req->gateway->accounts, req->who, worst, now, &req->hold, err))
         return true;
-    if (err->code == ERR_EXHAUSTED)
+    if (err->code == ERR_EXHAUSTED && !err->sys)
         explain_refusal(req);
     if (err->code == ERR_UNAVAILABLE &&
         req->hold.refused == LIMIT_NONE) { /* which file on which disk is the operator's to know */

@@ -288,7 +288,7 @@ bool candidates_ask(struct request *req, struct model_question *question, struct
     *why = plan->why;
     if (!ok && plan->retry_after)
         req->retry_after = plan->retry_after;
-    if (!ok && err->code == ERR_EXHAUSTED) /* of deployments as of keys */
+    if (!ok && err->code == ERR_EXHAUSTED && !err->sys) /* of deployments as of keys */
         req->problem = "rate_limit_exceeded";
     return ok;
 }
