@@ -31,7 +31,9 @@ static const struct cli_option common[] = {
     {"--config", CLI_TEXT, "FILE", NULL,
      "settings file (WEIR_CONFIG); default weir.yaml if it exists"},
     {"--data-dir", CLI_TEXT, "DIR", NULL, "data directory (WEIR_DATA_DIR)"},
-    {"--url", CLI_TEXT, "URL", NULL, "a Weir elsewhere (WEIR_URL); needs --key"},
+    {"--url", CLI_TEXT, "URL", NULL,
+     "a Weir elsewhere (WEIR_URL); needs --key; SSL_CERT_FILE: a PEM file of authorities of one's "
+     "own"},
     {"--key", CLI_TEXT, "KEY", NULL,
      "key for --url; better in WEIR_KEY, where no process list shows it"},
     {"--json", CLI_SWITCH, NULL, NULL, "answer as JSON"},

@@ -6,6 +6,7 @@
 #include "app/serve.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "net/resolve.h"
 #include "sys/loop.h"
 #include "sys/path.h"
 #include "sys/threads.h"
@@ -174,12 +175,16 @@ bool cli_with_weir(struct cli *cli, cli_fn *fn, struct err *err)
                        "\": run this where Weir runs, or name it with --data-dir or --config",
                        STR_ARG(cli->data_path));
     http_client_init(NULL);
+    if (cli->url && !resolve_init(NULL, err)) /* without it only numeric hosts are known */
+        return false;
     struct loop *loop = loop_new(NULL, err);
     if (!loop)
         return false;
     if (!errand.nobody)
         loop_run(loop, probe_then_run, &errand);
     loop_free(&loop);
+    if (cli->url)
+        resolve_done();
     if (!errand.nobody)
         return errand.ok;
 
