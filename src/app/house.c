@@ -61,6 +61,19 @@ bool house_publish(struct house *house, struct err *err)
 
 /* ---- reload ---- */
 
+/* In the terminal where it was set since, `weir config check` says that all is good. */
+static void tell_of_variables(const struct settings_problems *problems)
+{
+    struct str what = STR("the environment variable ");
+
+    for (size_t i = 0; i < problems->count; i++)
+        if (str_find(problems->at[i], what) < problems->at[i].len) {
+            log_error("a variable counts that was set where Weir was started: start it again with "
+                      "it, or write file:PATH, which needs no restart");
+            return;
+        }
+}
+
 static SUSPENDS void reload(struct house *house, const char *why)
 {
     struct settings_problems problems = {0};
@@ -81,6 +94,7 @@ static SUSPENDS void reload(struct house *house, const char *why)
         log_error("settings: " STR_FMT, STR_ARG(problems.at[i]));
     if (problems.beyond > 0)
         log_error("settings: ... and %zu more", problems.beyond);
+    tell_of_variables(&problems);
     if (ok && !publish(house, fresh, &err)) {
         log_error("settings: %s", err.text);
         ok = false;
