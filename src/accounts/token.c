@@ -36,6 +36,8 @@ bool token_check(struct str token, struct err *err)
 {
     char sum[CHECKSUM_LEN];
 
+    if (token.len == 0 || str_eq_nocase(token, STR("Bearer"))) /* of a variable that is not set */
+        return err_set(err, ERR_UNAUTHENTICATED, "the key that was sent is empty");
     if (!str_starts(token, STR("wr_")))
         return err_set(err, ERR_UNAUTHENTICATED, "key does not begin with \"wr_\"");
     if (token.len != TOKEN_LEN)

@@ -128,11 +128,27 @@ static bool is_own(struct str path)
            str_starts(path, STR("/documents/"));
 }
 
+/* SDKs differ in whether the base URL ends with /v1, and who takes the other one's is here. NONE: no idea. */
+static struct str meant(struct http_exchange *x)
+{
+    const struct http_head *head = http_head(x);
+    struct str path = head->path;
+    struct buf ignored;
+
+    if (str_starts(path, STR("/v1/v1")))
+        path = str_slice(path, 3, path.len);
+    else if (path.len <= 100)
+        path = arena_fmt(http_arena(x), "/v1" STR_FMT, STR_ARG(path));
+    buf_init(&ignored, http_arena(x), 200);
+    return path.ptr && find(head->method, path, &ignored) ? path : STR_NONE;
+}
+
 static void refuse(struct http_exchange *x, struct house *house, const struct buf *methods)
 {
     const struct http_head *head = http_head(x);
     bool known = methods->len > 0;
     int status = known ? 405 : 404;
+    struct str near = known ? STR_NONE : meant(x);
     struct err err = {0};
 
     if (known && buf_ok(methods))
@@ -140,6 +156,12 @@ static void refuse(struct http_exchange *x, struct house *house, const struct bu
     if (known)
         err_set(&err, ERR_INVALID, "method " STR_FMT " does not go with " STR_FMT,
                 STR_ARG(str_slice(head->method, 0, 20)), STR_ARG(str_slice(head->path, 0, 100)));
+    else if (near.ptr)
+        err_set(&err, ERR_NOT_FOUND,
+                "nothing is served at " STR_FMT ", but at " STR_FMT
+                ": the base URL of this client %s",
+                STR_ARG(str_slice(head->path, 0, 80)), STR_ARG(str_slice(near, 0, 80)),
+                near.len > head->path.len ? "ends with /v1" : "ends without /v1");
     else
         err_set(&err, ERR_NOT_FOUND,
                 "nothing is served at " STR_FMT "; see docs/api.md for what is",

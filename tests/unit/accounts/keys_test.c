@@ -83,7 +83,8 @@ FIBER_TEST(key_revoked_is_refused_at_once_and_for_ever)
 static const struct {
     const char *name, *token, *text;
 } strangers[] = {
-    {"nothing", "", "does not begin with"},
+    {"nothing", "", "is empty"},
+    {"nothing behind the scheme", "Bearer", "is empty"},
     {"other house", "sk-proj-123", "does not begin with"},
     {"cut", "wr_0123456789abcdefghjkm", "characters, not 42"},
     {"mistyped", "wr_0123456789abcdefghjkmnpqrstvwxyz0000000", "checksum does not fit"},
