@@ -511,7 +511,12 @@ static void check_addresses(struct reading *r)
     if (s->telemetry.endpoint.len > 0)
         must(r, http_url_parse(s->telemetry.endpoint, &to, &err), "telemetry.endpoint", err.text);
     err = (struct err){0};
-    if (s->cache.redis.len > 0)
+    if (!str_starts(s->cache.redis, STR("unix:")) &&
+        str_find_char(s->cache.redis, '@') < s->cache.redis.len)
+        must(
+            r, false, "cache.redis",
+            "a URL with user or password is not taken: redis_user and redis_password are for them");
+    else if (s->cache.redis.len > 0)
         must(r, redis_url_check(s->cache.redis, &err), "cache.redis", err.text);
 }
 

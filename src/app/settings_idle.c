@@ -429,6 +429,23 @@ static void check_rule(struct reading *r, const struct idle *rule)
     }
 }
 
+/* AWS answers 403 to what is not signed, and does not say why. */
+static void check_signing(struct reading *r)
+{
+    char path[SETTING_PATH_MAX];
+
+    for (size_t i = 0; i < r->settings->provider_count; i++) {
+        const struct provider_settings *p = &r->settings->providers[i];
+
+        setting_path(path, settings_section("providers"), (long)i, STR_NONE);
+        if (!signs_nothing(r->settings, i) &&
+            (secret_is_empty(&p->api_key) || secret_is_empty(&p->aws_secret_key) || !p->region.len))
+            settings_doubtful(r, path,
+                              "requests cannot be signed without api_key, aws_secret_key and "
+                              "region; with a key of Bedrock's own say auth: bearer");
+    }
+}
+
 static void check_issuers(struct reading *r)
 {
     char path[SETTING_PATH_MAX];
@@ -450,5 +467,6 @@ void settings_check_idle(struct reading *r)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         check_rule(r, &table[i]);
+    check_signing(r);
     check_issuers(r);
 }

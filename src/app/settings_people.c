@@ -48,6 +48,23 @@ static void check_url(struct reading *r)
         settings_wrong(r, "login.url", "has to be https (http for localhost only)");
 }
 
+/* The keys decide who is believed. */
+static void check_way_of_keys(struct reading *r, size_t i)
+{
+    const struct issuer_settings *from = &r->settings->issuers[i];
+    bool apart = from->jwks_url.len > 0;
+    char path[SETTING_PATH_MAX];
+    struct err ignored = {0};
+    struct http_url to;
+
+    setting_path(path, settings_section("issuers"), (long)i, apart ? STR("jwks_url") : STR("url"));
+    if (http_url_parse(apart ? from->jwks_url : from->url, &to, &ignored) && !is_private(&to) &&
+        !str_starts(to.host, STR("unix:")))
+        settings_doubtful(r, path,
+                          "its keys are fetched in the clear: whoever is on the way can make "
+                          "tokens; use https");
+}
+
 static void check_issuer(struct reading *r, size_t i)
 {
     const struct settings *s = r->settings;
@@ -68,6 +85,7 @@ static void check_issuer(struct reading *r, size_t i)
     setting_path(path, section, (long)i, STR("client_id"));
     if (s->issuers[i].client_id.len && !s->login.url.len && settings_is_sound(r, "login.url"))
         settings_wrong(r, path, "needs login.url, where browsers reach this Weir");
+    check_way_of_keys(r, i);
 }
 
 void settings_check_people(struct reading *r)

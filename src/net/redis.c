@@ -69,6 +69,8 @@ static bool read_url(struct redis *r, struct err *err)
     if (!r->tls && !str_starts(rest, STR("redis://")))
         return err_set(err, ERR_INVALID, "expected redis://host:port, rediss://... or unix:/path");
     rest = str_slice(rest, r->tls ? 9 : 8, rest.len);
+    if (str_find_char(rest, '@') < rest.len) /* what is a secret is in no address, and in no log */
+        return err_set(err, ERR_INVALID, "an address with user or password is not taken");
     size_t slash = str_find_char(rest, '/');
     db = str_slice(rest, slash + 1, rest.len);
     rest = str_slice(rest, 0, slash);

@@ -136,18 +136,37 @@ static const struct {
      "weir.yaml:1:60: sources.0.depth: does nothing: it is for kind web"},
     {"a folder with a query", "sources: [{name: s, location: /x, query: \"SELECT 1\"}]\n",
      "weir.yaml:1:42: sources.0.query: does nothing: it is for kind sql"},
+    {"Bedrock without a region",
+     "providers: [{name: b, kind: bedrock, url: \"https://h\", api_key: \"env:S\", aws_secret_key: "
+     "\"env:S\"}]\n",
+     "weir.yaml:1:20: providers.0: requests cannot be signed without api_key, aws_secret_key and "
+     "region; with a key of Bedrock's own say auth: bearer"},
+    {"Bedrock with a key of its own",
+     "providers: [{name: b, kind: bedrock, url: \"https://h\", auth: bearer, api_key: "
+     "\"env:S\"}]\n",
+     NULL},
+    {"keys of an issuer in the clear",
+     "issuers: [{name: i, url: \"http://id\", audience: w, tenant: t, default_role: app}]\n",
+     "weir.yaml:1:26: issuers.0.url: its keys are fetched in the clear: whoever is on the way can "
+     "make tokens; use https"},
+    {"an issuer of this machine",
+     "issuers: [{name: i, url: \"http://127.0.0.1:9\", audience: w, tenant: t, default_role: "
+     "app}]\n",
+     NULL},
     {"the file needs what nobody has, stated",
      MODELS "routes:\n  - {name: r, use: b, needs: chat}\n", NULL},
 };
 
 TEST(settings_that_are_said_and_do_nothing_are_told)
 {
+    static const char *const environment[] = {"S=hush", NULL};
+
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct settings_problems p = {0};
         struct settings *s = NULL;
 
-        EXPECT(settings_read_text(str_from(rows[i].text), "weir.yaml", NULL, &p, &s), "%s: %.*s",
-               rows[i].name, STR_ARG(p.count ? p.at[0] : STR("")));
+        EXPECT(settings_read_text(str_from(rows[i].text), "weir.yaml", environment, &p, &s),
+               "%s: %.*s", rows[i].name, STR_ARG(p.count ? p.at[0] : STR("")));
         EXPECT(p.warning_count == (rows[i].want ? 1 : 0), "%s: %zu", rows[i].name, p.warning_count);
         if (rows[i].want)
             EXPECT(p.warning_count && str_eq(p.warnings[0], str_from(rows[i].want)), "%s: " STR_FMT,
@@ -206,6 +225,9 @@ static const struct {
     {"a collector that is no address", "telemetry: {endpoint: \"collector:4318\"}\n",
      "weir.yaml:1:23: telemetry.endpoint: a URL begins with \"http://\", \"https://\" or "
      "\"unix:/\""},
+    {"a Redis with its password", "cache: {mode: on, redis: \"redis://:hush@h:6379\"}\n",
+     "weir.yaml:1:26: cache.redis: a URL with user or password is not taken: redis_user and "
+     "redis_password are for them"},
     {"a Redis that is no address", "cache: {mode: on, redis: \"redis:6379\"}\n",
      "weir.yaml:1:26: cache.redis: expected redis://host:port, rediss://... or unix:/path"},
 };
