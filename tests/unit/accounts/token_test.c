@@ -72,7 +72,7 @@ TEST(token_with_swapped_neighbours_is_mistyped)
 static const struct {
     const char *name, *token, *text;
 } refusals[] = {
-    {"empty", "", "does not begin"},
+    {"empty", "", "is empty"},
     {"of another house", "sk-0123456789abcdefghjkmnpqrstvwxyz0000000", "does not begin"},
     {"prefix alone", "wr_", "has 3 characters, not 42"},
     {"cut", "wr_0123456789abcdefghjkmnpqrstvwxyz", "has 35 characters"},
