@@ -82,17 +82,18 @@ static const struct schema_field record_fields[] = {
 static const struct schema record_schema = {"AuditRecord", "A record as it stands in the log.",
                                             record_fields, NULL};
 
-#define FILTERS                                                                                \
-    TEXT("key", "Id of a key."), TEXT("tenant", NULL), TEXT("team", NULL),                     \
-        TEXT("subject", "Pseudonym."), TEXT("model", NULL), TEXT("provider", NULL),            \
-        TEXT("route", "Method and path."), TEXT("outcome", NULL), TEXT("error", NULL),         \
-        TEXT("cache", NULL), TEXT("route_name", NULL), TEXT("deployment", NULL),               \
-        TEXT("tag", "One of the tags."), TEXT("request", "An x-request-id."),                  \
-        {"from", FIELD_TIME, FIELD_OPTIONAL, "Not before.", 0, 0, NULL, NULL},                 \
-        {"until", FIELD_TIME, FIELD_OPTIONAL, "Before.", 0, 0, NULL, NULL},                    \
-        COUNT("status_min", NULL), COUNT("status_max", NULL), USD("cost_min", NULL),           \
-    {                                                                                          \
-        "oldest_first", FIELD_BOOL, FIELD_OPTIONAL, "Else the newest first.", 0, 0, NULL, NULL \
+#define FILTERS                                                                                    \
+    TEXT("key", "Id of a key."), TEXT("tenant", NULL), TEXT("team", NULL),                         \
+        TEXT("subject", "A pseudonym (s_...), or the name of a user of the tenant."),              \
+        TEXT("model", NULL), TEXT("provider", NULL), TEXT("route", "Method and path."),            \
+        TEXT("outcome", NULL), TEXT("error", NULL), TEXT("cache", NULL), TEXT("route_name", NULL), \
+        TEXT("deployment", NULL), TEXT("tag", "One of the tags."),                                 \
+        TEXT("request", "An x-request-id."),                                                       \
+        {"from", FIELD_TIME, FIELD_OPTIONAL, "Not before.", 0, 0, NULL, NULL},                     \
+        {"until", FIELD_TIME, FIELD_OPTIONAL, "Before.", 0, 0, NULL, NULL},                        \
+        COUNT("status_min", NULL), COUNT("status_max", NULL), USD("cost_min", NULL),               \
+    {                                                                                              \
+        "oldest_first", FIELD_BOOL, FIELD_OPTIONAL, "Else the newest first.", 0, 0, NULL, NULL     \
     }
 
 static const struct schema_field record_query[] = {FILTERS, {0}};
@@ -120,7 +121,7 @@ static const struct schema_field hold_new_fields[] = {
     {"reason", FIELD_TEXT, 0, "Why.", 1, 200, NULL, NULL},
     TEXT("tenant", NULL),
     TEXT("key", "Id of a key."),
-    TEXT("subject", "Pseudonym."),
+    TEXT("subject", "A pseudonym (s_...), or the name of a user of the tenant."),
     TEXT("request", "An x-request-id."),
     {"from", FIELD_TIME, FIELD_OPTIONAL, "Records not before.", 0, 0, NULL, NULL},
     {"until", FIELD_TIME, FIELD_OPTIONAL, "Records before.", 0, 0, NULL, NULL},
@@ -190,6 +191,40 @@ static bool read_id(struct str text, uint64_t *out)
     return true;
 }
 
+static bool is_pseudonym(struct str text)
+{
+    uint8_t bytes[16];
+
+    return str_starts(text, STR("s_")) &&
+           hex_parse(str_slice(text, 2, text.len), bytes, sizeof bytes);
+}
+
+/* No record has a user's name: what is looked for, or held, by one is her pseudonym. Whose user an operator
+ * means is not guessed, for the wrong tenant's would be nobody. */
+static bool name_to_pseudonym(struct admin_call *call, struct str tenant, struct str *subject,
+                              struct err *err)
+{
+    const struct audit_bodies *bodies = call->house->audit_bodies;
+    char former[AUDIT_SUBJECT_TEXT], *text;
+
+    if (subject->len == 0 || is_pseudonym(*subject))
+        return true;
+    if (tenant.len == 0)
+        return err_set(err, ERR_INVALID,
+                       "\"subject\": say whose user this is (tenant), or the pseudonym (s_...)");
+    text = arena_alloc(call->arena, AUDIT_SUBJECT_TEXT);
+    if (!text)
+        return err_arena(err, call->arena);
+    audit_subject(bodies, tenant, *subject, STR(""), text);
+    if (audit_former_subject(bodies, tenant, *subject, STR(""), former))
+        return err_set(err, ERR_INVALID,
+                       "\"subject\": this user has two pseudonyms, %s and, from before the "
+                       "database was shared, %s: say one of them",
+                       text, former);
+    *subject = str_from(text);
+    return true;
+}
+
 bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct err *err)
 {
     struct str request = query_text(call, "request"), cost = query_text(call, "cost_min");
@@ -216,12 +251,12 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
         return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
     if (cost.len && !usd_parse(cost, &q->cost_min))
         return err_set(err, ERR_INVALID, "\"cost_min\": expected US dollars");
-    if (principal_is_operator(call->who))
-        return true;
-    if (q->tenant.len && !str_eq(q->tenant, call->who->tenant))
-        return err_set(err, ERR_DENIED, "records of another tenant are not yours to see");
-    q->tenant = call->who->tenant;
-    return true;
+    if (!principal_is_operator(call->who)) {
+        if (q->tenant.len && !str_eq(q->tenant, call->who->tenant))
+            return err_set(err, ERR_DENIED, "records of another tenant are not yours to see");
+        q->tenant = call->who->tenant;
+    }
+    return name_to_pseudonym(call, q->tenant, &q->subject, err);
 }
 
 /* One piece of work with files, away from the loop. */
@@ -427,14 +462,6 @@ static void run_erase(struct work *work)
                audit_body_erase(house->audit_bodies, work->body.subject, &work->had, &work->err);
 }
 
-static bool is_pseudonym(struct str text)
-{
-    uint8_t bytes[16];
-
-    return str_starts(text, STR("s_")) &&
-           hex_parse(str_slice(text, 2, text.len), bytes, sizeof bytes);
-}
-
 static bool erase_subject(struct admin_call *call, struct err *err)
 {
     struct work *work = new_work(call, run_erase, err);
@@ -582,7 +609,8 @@ static bool make_hold(struct admin_call *call, struct err *err)
         return false;
     if (request.len && !read_id(request, &hold.request))
         return field_wrong(call, "request", err, "expected an x-request-id");
-    if (!audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
+    if (!name_to_pseudonym(call, hold.tenant, &hold.subject, err) ||
+        !audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
         return false;
     call->note = arena_fmt(call->arena, "hold " STR_FMT " on audit records: " STR_FMT,
                            STR_ARG(hold.id), STR_ARG(hold.reason));

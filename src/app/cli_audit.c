@@ -288,6 +288,10 @@ static bool read_export(struct cli *cli, struct audit_query *q, struct exporting
                               .limit = cli_number(cli, "--limit", 0),
                               .after =
                                   MAX_OF(cli_number(cli, "--after", 0), first > 0 ? first - 1 : 0)};
+    if (q->subject.len && !str_starts(q->subject, STR("s_")))
+        return err_set(err, ERR_INVALID,
+                       "--subject: no record has a name, and the files alone do not say whose "
+                       "pseudonym is whose: name the pseudonym (s_...), or ask a Weir");
     return time_option(cli, "--from", &q->from, err) && time_option(cli, "--until", &q->until, err);
 }
 
@@ -497,7 +501,8 @@ static const struct cli_option export_options[] = {
     {"--of-key", CLI_TEXT, "ID", "key", "records of this key"},
     {"--tenant", CLI_TEXT, "NAME", "tenant", "of this tenant"},
     {"--team", CLI_TEXT, "NAME", "team", "of this team"},
-    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--subject", CLI_TEXT, "WHO", "subject",
+     "of this end user, by pseudonym, or by name with --tenant"},
     {"--model", CLI_TEXT, "NAME", "model", "for this model"},
     {"--deployment", CLI_TEXT, "NAME", "deployment", "answered by this model of the catalogue"},
     {"--outcome", CLI_TEXT, "NAME", "outcome", "complete, refused, failed, cancelled, cut"},
@@ -514,7 +519,8 @@ static const struct cli_option query_options[] = {
     {"--of-key", CLI_TEXT, "ID", "key", "records of this key"},
     {"--tenant", CLI_TEXT, "NAME", "tenant", "of this tenant"},
     {"--team", CLI_TEXT, "NAME", "team", "of this team"},
-    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--subject", CLI_TEXT, "WHO", "subject",
+     "of this end user, by pseudonym, or by name with --tenant"},
     {"--model", CLI_TEXT, "NAME", "model", "for this model"},
     {"--deployment", CLI_TEXT, "NAME", "deployment", "answered by this model of the catalogue"},
     {"--provider", CLI_TEXT, "NAME", "provider", "answered by this provider"},
@@ -543,7 +549,8 @@ static const struct cli_option erase_options[] = {
 static const struct cli_option hold_options[] = {
     {"--tenant", CLI_TEXT, "NAME", "tenant", "records of this tenant"},
     {"--of-key", CLI_TEXT, "ID", "key", "of this key"},
-    {"--subject", CLI_TEXT, "ID", "subject", "of this subject"},
+    {"--subject", CLI_TEXT, "WHO", "subject",
+     "of this end user, by pseudonym, or by name with --tenant"},
     {"--request", CLI_TEXT, "ID", "request", "of this request"},
     {"--from", CLI_TEXT, "TIME", "from", "not before"},
     {"--until", CLI_TEXT, "TIME", "until", "before"},
