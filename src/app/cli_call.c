@@ -1,12 +1,14 @@
 /* Reaching a Weir, and what most commands are: one call of /api/v1, its reply shown. */
 #include "app/cli.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "app/serve.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "net/resolve.h"
+#include "sys/file.h"
 #include "sys/loop.h"
 #include "sys/path.h"
 #include "sys/threads.h"
@@ -140,6 +142,22 @@ static void probe_then_run(void *arg)
         run_errand(e);
 }
 
+/* Whoever may not look in there would do Weir's work beside it, and be told that no directory can be made. */
+static bool may_look(struct cli *cli, struct str dir, int missing, struct err *err)
+{
+    struct file_info info;
+    struct err why = {.sys = missing};
+
+    if (dir.len > 0)
+        (void)!file_stat(arena_fmt(cli->arena, STR_FMT "/weir.sock", STR_ARG(dir)).ptr, &info,
+                         &why);
+    return why.sys == 0 || why.sys == ENOENT ||
+           err_set(err, ERR_DENIED,
+                   "cannot look for Weir in \"" STR_FMT "\": %s: run this as Weir's user, or say "
+                   "--url and --key",
+                   STR_ARG(cli->data_path), strerror(why.sys));
+}
+
 /* *nobody: there is no data directory yet, so no daemon works in it. */
 static bool target_of(struct cli *cli, bool *nobody, struct err *err)
 {
@@ -150,6 +168,8 @@ static bool target_of(struct cli *cli, bool *nobody, struct err *err)
         return err_set(err, ERR_INVALID, "--url needs a key: --key or WEIR_KEY");
     if (!cli->url) {
         *nobody = !path_absolute(cli->arena, cli->data_path.ptr, &dir, &missing);
+        if (!may_look(cli, dir, missing.sys, err))
+            return false;
         url =
             arena_fmt(cli->arena, "unix:" STR_FMT "/weir.sock", STR_ARG(*nobody ? STR("/") : dir));
     }
