@@ -362,7 +362,7 @@ static const struct setting cache_rows[] = {
     {"price_percent", SET_COUNT, AT(cache.price_percent), "0", 0, 100, NULL, false,
      "What an answer from the cache is charged, of what it would cost from its provider."},
     {"memory", SET_BYTES, AT(cache.memory), "64MiB", 65536, 1099511627776, NULL, true,
-     "Memory for kept answers; part of server.memory."},
+     "Memory for kept answers; part of server.memory, at most half of it."},
     {"memory_tenant", SET_BYTES, AT(cache.memory_tenant), "32MiB", 65536, 1099511627776, NULL, true,
      "Of it, what one tenant may have."},
     {"entry", SET_BYTES, AT(cache.entry), "4MiB", 1024, 33554432, NULL, true,
