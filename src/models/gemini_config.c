@@ -67,21 +67,41 @@ bool gemini_read_stops(struct field_reader *r, json_ref value, struct err *err)
     return true;
 }
 
-/* One of a schema's words, bare: no other dialect can ask for it. */
-static bool keep_mime(struct field_reader *r, json_ref value, struct err *err)
+/* What no other dialect can ask for: where it stands, and as it came. *end moves on, so that many cost no more than few
+ * each. */
+static bool keep(struct field_reader *r, struct extra ***end, const char *path, struct str name,
+                 struct str raw, struct err *err)
 {
-    struct extra *last = last_extra(r->to), *extra = arena_alloc(r->arena, sizeof *extra);
+    struct extra *extra = arena_alloc(r->arena, sizeof *extra);
 
     if (!extra)
         return err_arena(err, r->arena);
-    *extra = (struct extra){.name = STR("responseMimeType"), .raw = json_raw(r->json, value)};
-    *(last ? &last->next : &r->to->extras) = extra;
+    *extra =
+        (struct extra){.name = arena_fmt(r->arena, "%s" STR_FMT, path, STR_ARG(name)), .raw = raw};
+    while (**end)
+        *end = &(**end)->next;
+    **end = extra;
+    return extra->name.ptr || err_arena(err, r->arena);
+}
+
+/* Likewise all members that `known` (a list ended by NULL) does not name. */
+static bool keep_others(struct field_reader *r, json_ref object, const char *const *known,
+                        const char *path, struct err *err)
+{
+    struct extra **end = &r->to->extras;
+    const struct json *j = r->json;
+
+    for (json_ref v = json_first(j, object); v; v = json_next(j, v))
+        if (!member_is_known(known, json_key_raw(j, v)) && json_kind(j, v) != JSON_NULL &&
+            !keep(r, &end, path, json_key_raw(j, v), json_raw(j, v), err))
+            return false;
     return true;
 }
 
 bool gemini_read_mime(struct field_reader *r, json_ref value, struct err *err)
 {
     struct str raw = json_raw(r->json, value);
+    struct extra **end = &r->to->extras;
 
     if (str_eq(raw, STR("\"application/json\""))) {
         if (r->to->format != FORMAT_SCHEMA)
@@ -93,7 +113,7 @@ bool gemini_read_mime(struct field_reader *r, json_ref value, struct err *err)
         return true;
     }
     if (str_eq(raw, STR("\"text/x.enum\"")))
-        return keep_mime(r, value, err);
+        return keep(r, &end, "", STR("responseMimeType"), raw, err);
     return err_set(err, ERR_INVALID,
                    "generationConfig.responseMimeType: expected text/plain, application/json or "
                    "text/x.enum");
@@ -119,9 +139,34 @@ bool gemini_read_json_schema(struct field_reader *r, json_ref value, struct err 
     return true;
 }
 
-/* A budget of -1 leaves it to the model; a level comes in upper or lower case. */
+/* A level comes in upper or lower case; the one that is called unspecified says nothing. */
+static bool read_level(struct field_reader *r, json_ref level, struct err *err)
+{
+    static const char *const levels[] = {"minimal", "low", "medium", "high"};
+    struct str raw = json_raw(r->json, level), word = str_slice(raw, 1, raw.len - 1);
+
+    if (str_eq_nocase(word, STR("THINKING_LEVEL_UNSPECIFIED")))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (str_eq_nocase(word, str_from(levels[i]))) {
+            r->to->reasoning_effort = str_from(levels[i]);
+            return true;
+        }
+    return err_set(err, ERR_INVALID,
+                   "generationConfig.thinkingConfig.thinkingLevel: expected minimal, low, medium "
+                   "or high");
+}
+
+/* A budget of -1 leaves it to the model. */
 bool gemini_read_thinking(struct field_reader *r, json_ref value, struct err *err)
 {
+    static const char *const known[] = {"thinkingBudget",
+                                        "thinking_budget",
+                                        "thinkingLevel",
+                                        "thinking_level",
+                                        "includeThoughts",
+                                        "include_thoughts",
+                                        NULL};
     const struct json *j = r->json;
     json_ref budget = either(j, value, "thinkingBudget", "thinking_budget");
     json_ref level = either(j, value, "thinkingLevel", "thinking_level");
@@ -129,6 +174,8 @@ bool gemini_read_thinking(struct field_reader *r, json_ref value, struct err *er
     struct conversation *c = r->to;
     bool wanted = false;
 
+    if (json_kind(j, value) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "generationConfig.thinkingConfig: expected an object");
     if (budget && (!json_i64(j, budget, &c->reasoning_budget) || c->reasoning_budget < -1))
         return err_set(
             err, ERR_INVALID,
@@ -140,19 +187,8 @@ bool gemini_read_thinking(struct field_reader *r, json_ref value, struct err *er
                        "generationConfig.thinkingConfig.includeThoughts: expected true or false");
     if (wanted)
         c->reasoning_summary = STR("auto");
-    if (level) {
-        static const char *const levels[] = {"minimal", "low", "medium", "high"};
-        struct str raw = json_raw(j, level), word = str_slice(raw, 1, raw.len - 1);
-
-        for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-            if (str_eq_nocase(word, str_from(levels[i])))
-                c->reasoning_effort = str_from(levels[i]);
-        if (!c->reasoning_effort.ptr)
-            return err_set(err, ERR_INVALID,
-                           "generationConfig.thinkingConfig.thinkingLevel: expected minimal, low, "
-                           "medium or high");
-    }
-    return true;
+    return (!level || read_level(r, level, err)) &&
+           keep_others(r, value, known, "thinkingConfig.", err);
 }
 
 /* ["TEXT","IMAGE"] -> ["text","image"] */
@@ -244,6 +280,8 @@ bool gemini_read_tools(struct field_reader *r, json_ref value, struct err *err)
         return err_set(err, ERR_INVALID, "tools: expected an array");
     r->to->prompt_bytes += json_raw(j, value).len;
     for (json_ref t = json_first(j, value); t; t = json_next(j, t), d.at++) {
+        if (json_kind(j, t) != JSON_OBJECT)
+            return err_set(err, ERR_INVALID, "tools.%zu: expected an object", d.at);
         for (json_ref m = json_first(j, t); m; m = json_next(j, m)) {
             struct str key = json_key_raw(j, m);
 
@@ -261,17 +299,21 @@ bool gemini_read_tools(struct field_reader *r, json_ref value, struct err *err)
     return true;
 }
 
-bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err *err)
+#define CALLING "toolConfig.functionCallingConfig."
+
+/* What is validated is so by Gemini alone, so the mode is kept beside. Names in another mode are what Google refuses. */
+static bool read_calling(struct field_reader *r, json_ref config, struct err *err)
 {
+    static const char *const known[] = {"mode", "allowedFunctionNames", "allowed_function_names",
+                                        NULL};
     const struct json *j = r->json;
-    json_ref config = either(j, value, "functionCallingConfig", "function_calling_config");
     struct str mode = json_raw(j, json_get(j, config, STR("mode")));
     json_ref names = either(j, config, "allowedFunctionNames", "allowed_function_names");
+    bool validated = str_eq(mode, STR("\"VALIDATED\""));
     struct conversation *c = r->to;
+    struct extra **end = &c->extras;
 
-    if (!config)
-        return true;
-    if (!mode.len || str_eq(mode, STR("\"AUTO\"")) || str_eq(mode, STR("\"VALIDATED\"")) ||
+    if (!mode.len || str_eq(mode, STR("null")) || str_eq(mode, STR("\"AUTO\"")) || validated ||
         str_eq(mode, STR("\"MODE_UNSPECIFIED\"")))
         c->tool_choice = CHOOSE_AUTO;
     else if (str_eq(mode, STR("\"NONE\"")))
@@ -279,14 +321,30 @@ bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err 
     else if (str_eq(mode, STR("\"ANY\"")))
         c->tool_choice = json_count(j, names) == 1 ? CHOOSE_NAMED : CHOOSE_ANY;
     else
-        return err_set(
-            err, ERR_INVALID,
-            "toolConfig.functionCallingConfig.mode: expected AUTO, ANY, NONE or VALIDATED");
+        return err_set(err, ERR_INVALID, CALLING "mode: expected AUTO, ANY, NONE or VALIDATED");
     if (c->tool_choice == CHOOSE_NAMED &&
         !json_str(j, json_first(j, names), r->arena, &c->tool_name))
-        return err_set(err, ERR_INVALID,
-                       "toolConfig.functionCallingConfig.allowedFunctionNames: expected strings");
-    return true;
+        return err_set(err, ERR_INVALID, CALLING "allowedFunctionNames: expected strings");
+    if (validated && !keep(r, &end, CALLING, STR("mode"), mode, err))
+        return false;
+    if (names && !validated && !str_eq(mode, STR("\"ANY\"")) &&
+        !keep(r, &end, CALLING, STR("allowedFunctionNames"), json_raw(j, names), err))
+        return false;
+    return keep_others(r, config, known, CALLING, err);
+}
+
+bool gemini_read_tool_config(struct field_reader *r, json_ref value, struct err *err)
+{
+    static const char *const known[] = {"functionCallingConfig", "function_calling_config", NULL};
+    const struct json *j = r->json;
+    json_ref config = either(j, value, "functionCallingConfig", "function_calling_config");
+
+    if (json_kind(j, value) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "toolConfig: expected an object");
+    if (config && json_kind(j, config) != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "toolConfig.functionCallingConfig: expected an object");
+    return (!config || read_calling(r, config, err)) &&
+           keep_others(r, value, known, "toolConfig.", err);
 }
 
 /* Those that may not be called are not shown: every dialect can say that. Last, as tools may stand behind
@@ -297,10 +355,11 @@ bool gemini_allow_tools(struct field_reader *r, struct err *err)
     json_ref config = either(j, either(j, json_root(j), "toolConfig", "tool_config"),
                              "functionCallingConfig", "function_calling_config");
     json_ref names = either(j, config, "allowedFunctionNames", "allowed_function_names");
-
+    struct str mode = json_raw(j, json_get(j, config, STR("mode")));
+    bool validated = str_eq(mode, STR("\"VALIDATED\"")), any = false, left = false;
     struct table allowed;
 
-    if (r->to->tool_choice != CHOOSE_ANY || json_count(j, names) == 0)
+    if ((r->to->tool_choice != CHOOSE_ANY && !validated) || json_count(j, names) == 0)
         return true;
     table_init(&allowed, r->arena, json_count(j, names));
     for (json_ref v = json_first(j, names); v; v = json_next(j, v)) {
@@ -310,10 +369,16 @@ bool gemini_allow_tools(struct field_reader *r, struct err *err)
             !table_put(&allowed, str_slice(raw, 1, raw.len - 1), r, NULL))
             return err_arena(err, r->arena);
     }
-    for (struct tool **t = &r->to->tools; *t;)
-        if (!(*t)->builtin.ptr && !table_get(&allowed, (*t)->name))
+    for (struct tool **t = &r->to->tools; *t;) {
+        bool hidden = !(*t)->builtin.ptr && !table_get(&allowed, (*t)->name);
+
+        any = any || hidden;
+        left = left || (!hidden && !(*t)->builtin.ptr);
+        if (hidden)
             *t = (*t)->next;
         else
             t = &(*t)->next;
-    return true;
+    }
+    return left || !any ||
+           err_set(err, ERR_INVALID, CALLING "allowedFunctionNames: none of them is declared");
 }

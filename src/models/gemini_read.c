@@ -3,6 +3,7 @@
  * their function, whether that came with an id or not: other dialects want ids. */
 #include "models/gemini_internal.h"
 
+#include "models/members.h"
 #include "models/tools.h"
 
 /* A member by either spelling; null is absent. */
@@ -182,6 +183,8 @@ static bool read_response(struct contents *c, json_ref response, struct part *re
     return true;
 }
 
+static bool keep_beside(struct contents *c, json_ref v, struct part *part, struct err *err);
+
 /* Pictures and files of a result: parts of its own. */
 static bool read_response_parts(struct contents *c, json_ref parts, struct part *result,
                                 struct err *err)
@@ -200,7 +203,8 @@ static bool read_response_parts(struct contents *c, json_ref parts, struct part 
         if (!data && !file)
             ok = expected(c, ".functionResponse.parts", "inlineData or fileData", err);
         else
-            ok = read_media(c, data ? data : file, data != 0, &part, err);
+            ok = read_media(c, data ? data : file, data != 0, &part, err) &&
+                 keep_beside(c, v, part, err);
     }
     c->parts = outside;
     return ok;
@@ -273,32 +277,65 @@ static bool read_other(struct contents *c, json_ref v, struct part **out, struct
     return true;
 }
 
-/* Members beside the part itself, kept for Gemini providers. */
+/* Members of a part, or of the object it is made of, that `known` does not name: kept for Gemini providers, by their place
+ * in the part, and a loss to all others. A thought that is none is what absent means. */
+static void keep_members(const struct json *j, json_ref object, const char *const *known,
+                         struct str inside, struct buf *to)
+{
+    for (json_ref v = json_first(j, object); v; v = json_next(j, v)) {
+        struct str key = json_key_raw(j, v);
+        bool is_dull = json_kind(j, v) == JSON_NULL ||
+                       (str_eq(key, STR("thought")) && str_eq(json_raw(j, v), STR("false")));
+
+        if (is_dull || member_is_known(known, key))
+            continue;
+        buf_fmt(to, "%s\"" STR_FMT "%s" STR_FMT "\":", to->len ? "," : "{", STR_ARG(inside),
+                inside.len ? "." : "", STR_ARG(key));
+        buf_str(to, json_raw(j, v));
+    }
+}
+
+/* What a part is made of, by either spelling, and what is read of it. */
+static const struct made_of {
+    const char *camel, *snake;
+    const char *known[7], *beside[6];
+} objects[] = {
+    {"functionCall",
+     "function_call",
+     {"id", "name", "args", NULL},
+     {"functionCall", "function_call", "thoughtSignature", "thought_signature", NULL}},
+    {"functionResponse",
+     "function_response",
+     {"id", "name", "response", "parts", NULL},
+     {"functionResponse", "function_response", "thoughtSignature", "thought_signature", NULL}},
+    {"inlineData",
+     "inline_data",
+     {"mimeType", "mime_type", "data", "displayName", "display_name", NULL},
+     {"inlineData", "inline_data", "thoughtSignature", "thought_signature", NULL}},
+    {"fileData",
+     "file_data",
+     {"mimeType", "mime_type", "fileUri", "file_uri", "displayName", "display_name", NULL},
+     {"fileData", "file_data", "thoughtSignature", "thought_signature", NULL}},
+};
+
 static bool keep_beside(struct contents *c, json_ref v, struct part *part, struct err *err)
 {
-    static const char *const names[] = {"videoMetadata", "video_metadata", "mediaResolution",
-                                        "media_resolution", "partMetadata"};
+    static const char *const of_text[] = {"text", "thought", "thoughtSignature",
+                                          "thought_signature", NULL};
     const struct json *j = c->r->json;
-    struct json_writer w;
     struct buf b;
-    bool any = false;
+    size_t i = 0;
 
-    buf_init(&b, c->r->arena, json_raw(j, v).len + 2);
-    jw_init(&w, &b);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        json_ref member = json_get(j, v, str_from(names[i]));
-
-        if (!member)
-            continue;
-        if (!any)
-            jw_object(&w);
-        any = true;
-        jw_key(&w, names[i]);
-        jw_raw(&w, json_raw(j, member));
-    }
-    if (!any)
-        return true;
-    jw_object_end(&w);
+    while (i < ARRAY_LEN(objects) && !either(j, v, objects[i].camel, objects[i].snake))
+        i++;
+    buf_init(&b, c->r->arena, MADE_BYTES_MAX);
+    if (i < ARRAY_LEN(objects))
+        keep_members(j, either(j, v, objects[i].camel, objects[i].snake), objects[i].known,
+                     str_from(objects[i].camel), &b);
+    keep_members(j, v, i < ARRAY_LEN(objects) ? objects[i].beside : of_text, STR(""), &b);
+    if (!b.len)
+        return buf_ok(&b) || err_arena(err, c->r->arena);
+    buf_char(&b, '}');
     return buf_finish(&b, &part->extra, err);
 }
 
@@ -335,6 +372,7 @@ static bool read_part(struct contents *c, json_ref v, enum turn_role role, struc
 static bool read_parts(struct contents *c, json_ref content, enum turn_role role, struct err *err)
 {
     const struct json *j = c->r->json;
+    static const char *const known[] = {"role", "parts", NULL};
     json_ref parts = json_get(j, content, STR("parts"));
     bool one = json_kind(j, parts) == JSON_OBJECT;
 
@@ -347,7 +385,7 @@ static bool read_parts(struct contents *c, json_ref content, enum turn_role role
             return false;
         c->part_at++;
     }
-    return true;
+    return !c->turn || members_unknown(c->r, content, known, &c->turn->extra, err);
 }
 
 static bool read_content(struct contents *c, json_ref content, struct err *err)

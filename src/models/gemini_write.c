@@ -6,6 +6,7 @@
 #include "models/tools.h"
 
 #include <math.h>
+#include <string.h>
 
 #define BODY_MAX     ((size_t)256 * 1024 * 1024) /* the request's arena ends before */
 #define STOPS_MAX    5
@@ -21,6 +22,7 @@ struct writing {
     struct call_names calls;
     struct str open;     /* role of the content that is open, or empty */
     bool unsigned_calls; /* those without a signature need a stand-in */
+    bool functions;      /* among the tools; they alone can be chosen */
 };
 
 bool gemini_is_ours(const struct conversation *in)
@@ -29,6 +31,8 @@ bool gemini_is_ours(const struct conversation *in)
 }
 
 /* ---- contents ---- */
+
+static const char *const made_of[] = {"functionCall", "functionResponse", "inlineData", "fileData"};
 
 /* Contents of one role that follow each other are one; opened with their first part. */
 static void open_content(struct writing *k, struct str role)
@@ -55,15 +59,27 @@ static void write_member(struct json_writer *w, const char *key, struct str valu
     jw_str(w, value);
 }
 
-/* Beside a part: what a Gemini client had there. */
-static void write_beside(struct writing *k, const struct part *p, struct err *err)
+/* What a Gemini client had inside the object that the part is made of ("functionCall"), or beside it (NULL). */
+static bool write_kept(struct writing *k, const struct part *p, const char *object, struct err *err)
 {
-    struct json *j = p->extra.len ? json_parse(k->arena, p->extra, err) : NULL;
+    bool ours = gemini_is_ours(k->in) && p->extra.len;
+    struct json *j = ours ? json_parse(k->arena, p->extra, err) : NULL;
 
+    if (ours && !j)
+        return false;
     for (json_ref v = j ? json_first(j, json_root(j)) : 0; v; v = json_next(j, v)) {
-        jw_key_raw(&k->w, json_key_raw(j, v));
+        struct str key = json_key_raw(j, v), inside = STR_NONE;
+
+        for (size_t i = 0; i < ARRAY_LEN(made_of) && !inside.ptr; i++)
+            if (str_starts(key, str_from(made_of[i])) && key.len > strlen(made_of[i]) &&
+                key.ptr[strlen(made_of[i])] == '.')
+                inside = str_from(made_of[i]);
+        if (object ? !str_is(inside, object) : inside.ptr != NULL)
+            continue;
+        jw_key_raw(&k->w, str_slice(key, inside.len ? inside.len + 1 : 0, key.len));
         jw_raw(&k->w, json_raw(j, v));
     }
+    return true;
 }
 
 static bool write_media(struct writing *k, const struct turn *t, const struct part *p,
@@ -86,9 +102,11 @@ static bool write_media(struct writing *k, const struct turn *t, const struct pa
                                                                  : STR("application/octet-stream")
                             : STR_NONE);
     write_member(&k->w, data.ptr ? "data" : "fileUri", data.ptr ? data : where);
+    if (!write_kept(k, p, data.ptr ? "inlineData" : "fileData", err))
+        return false;
     jw_object_end(&k->w);
-    if (gemini_is_ours(k->in))
-        write_beside(k, p, err);
+    if (!write_kept(k, p, NULL, err))
+        return false;
     jw_object_end(&k->w);
     if (p->detail.len && !str_eq(p->detail, STR("auto")))
         return part_loss(k->arena, t, p, "detail", "gemini has no such field", k->losses, err);
@@ -109,7 +127,11 @@ static bool write_call(struct writing *k, const struct part *p, struct err *err)
     write_member(&k->w, "name", p->name);
     jw_key(&k->w, "args");
     jw_raw(&k->w, args);
+    if (!write_kept(k, p, "functionCall", err))
+        return false;
     jw_object_end(&k->w);
+    if (!write_kept(k, p, NULL, err))
+        return false;
     if (p->signature.len)
         write_member(&k->w, "thoughtSignature", p->signature);
     else if (k->unsigned_calls)
@@ -149,7 +171,11 @@ static bool write_result(struct writing *k, const struct turn *t, const struct p
     write_member(&k->w, "name", name);
     jw_key(&k->w, "response");
     jw_raw(&k->w, response);
+    if (!write_kept(k, p, "functionResponse", err))
+        return false;
     jw_object_end(&k->w);
+    if (!write_kept(k, p, NULL, err))
+        return false;
     jw_object_end(&k->w);
     for (const struct part *inner = p->inner; inner; inner = inner->next)
         if ((inner->kind == PART_IMAGE || inner->kind == PART_AUDIO || inner->kind == PART_FILE) &&
@@ -158,7 +184,7 @@ static bool write_result(struct writing *k, const struct turn *t, const struct p
     return true;
 }
 
-static void write_text(struct writing *k, const struct part *p, bool thought)
+static bool write_text(struct writing *k, const struct part *p, bool thought, struct err *err)
 {
     jw_object(&k->w);
     write_member(&k->w, "text", p->text.ptr ? p->text : STR(""));
@@ -168,7 +194,10 @@ static void write_text(struct writing *k, const struct part *p, bool thought)
     }
     if (p->signature.len && gemini_is_ours(k->in))
         write_member(&k->w, "thoughtSignature", p->signature);
+    if (!write_kept(k, p, NULL, err))
+        return false;
     jw_object_end(&k->w);
+    return true;
 }
 
 static bool write_part(struct writing *k, const struct turn *t, const struct part *p,
@@ -176,13 +205,12 @@ static bool write_part(struct writing *k, const struct turn *t, const struct par
 {
     switch (p->kind) {
     case PART_TEXT:
-    case PART_REFUSAL: write_text(k, p, false); return true;
+    case PART_REFUSAL: return write_text(k, p, false, err);
     case PART_REASONING:
         if (p->is_redacted)
             return part_loss(k->arena, t, p, "", "reasoning that only its own provider can read",
                              k->losses, err);
-        write_text(k, p, true);
-        return true;
+        return write_text(k, p, true, err);
     case PART_IMAGE:
     case PART_AUDIO:
     case PART_FILE: return write_media(k, t, p, err);
@@ -257,12 +285,12 @@ static bool write_contents(struct writing *k, struct err *err)
     return true;
 }
 
-static void write_system(struct writing *k)
+static bool write_system(struct writing *k, struct err *err)
 {
     bool any = false;
 
     if (!has_others(k->in))
-        return;
+        return true;
     for (const struct turn *t = k->in->turns; t; t = t->next) {
         for (const struct part *p = is_system(t) ? t->parts : NULL; p; p = p->next) {
             if (p->kind != PART_TEXT || !p->text.len)
@@ -274,13 +302,15 @@ static void write_system(struct writing *k)
                 jw_array(&k->w);
             }
             any = true;
-            write_text(k, p, false);
+            if (!write_text(k, p, false, err))
+                return false;
         }
     }
     if (any) {
         jw_array_end(&k->w);
         jw_object_end(&k->w);
     }
+    return true;
 }
 
 /* ---- tools ---- */
@@ -308,37 +338,45 @@ static bool write_function(struct writing *k, const struct tool *tool, unsigned 
     return true;
 }
 
-static bool write_builtin(struct writing *k, const struct tool *tool, unsigned at, struct err *err)
+/* *any: there are some already, in the list that the first opens. */
+static void begin_tool(struct writing *k, bool *any)
+{
+    if (!*any) {
+        jw_key(&k->w, "tools");
+        jw_array(&k->w);
+    }
+    *any = true;
+}
+
+static bool write_builtin(struct writing *k, const struct tool *tool, unsigned at, bool *any,
+                          struct err *err)
 {
     struct str own = tool->builtin;
 
     if (!gemini_is_ours(k->in) &&
         !builtin_tool(k->arena, tool, at, &dialect_gemini, k->losses, &own, err))
         return false;
-    if (own.ptr)
-        jw_raw(&k->w, own);
+    if (!own.ptr || (k->in->tool_choice == CHOOSE_NONE && !gemini_is_ours(k->in)))
+        return true; /* a mode is for functions alone: what may not be used is not shown */
+    begin_tool(k, any);
+    jw_raw(&k->w, own);
     return true;
 }
 
 static bool write_tools(struct writing *k, struct err *err)
 {
-    bool functions = false;
+    bool any = false;
     unsigned at = 0;
 
-    if (!k->in->tools)
-        return true;
-    jw_key(&k->w, "tools");
-    jw_array(&k->w);
     for (const struct tool *t = k->in->tools; t; t = t->next, at++) {
-        if (!t->builtin.ptr) {
-            functions = true;
-            continue;
-        }
-        if (!write_builtin(k, t, at, err))
+        if (!t->builtin.ptr)
+            k->functions = true;
+        else if (!write_builtin(k, t, at, &any, err))
             return false;
     }
     at = 0;
-    if (functions) {
+    if (k->functions) {
+        begin_tool(k, &any);
         jw_object(&k->w);
         jw_key(&k->w, "functionDeclarations");
         jw_array(&k->w);
@@ -348,7 +386,8 @@ static bool write_tools(struct writing *k, struct err *err)
         jw_array_end(&k->w);
         jw_object_end(&k->w);
     }
-    jw_array_end(&k->w);
+    if (any)
+        jw_array_end(&k->w);
     return true;
 }
 
@@ -368,39 +407,115 @@ static const char *choice_of(const struct conversation *in)
     return in->tool_choice == CHOOSE_AUTO ? "AUTO" : NULL;
 }
 
-static void write_choice(struct writing *k)
-{
-    const char *mode = k->in->tools ? choice_of(k->in) : NULL;
+/* Where an extra of a Gemini client stood, the inner places first; of others, those that only Gemini can mean. */
+enum place { IN_THINKING, IN_CONFIG, IN_CALLING, IN_TOOL_CONFIG, IN_BODY };
+static const char *const places[] = {
+    [IN_THINKING] = "generationConfig.thinkingConfig.",
+    [IN_CONFIG] = "generationConfig.",
+    [IN_CALLING] = "toolConfig.functionCallingConfig.",
+    [IN_TOOL_CONFIG] = "toolConfig.",
+    [IN_BODY] = "",
+};
 
-    if (!mode)
-        return;
-    jw_key(&k->w, "toolConfig");
-    jw_object(&k->w);
+static enum place place_of(const struct extra *e)
+{
+    size_t i = 0;
+
+    while (i < IN_BODY && !str_starts(e->name, str_from(places[i])))
+        i++;
+    return (enum place)i;
+}
+
+static bool has_extras(const struct writing *k, enum place place)
+{
+    const struct extra *e = gemini_is_ours(k->in) ? k->in->extras : NULL;
+
+    while (e && place_of(e) != place)
+        e = e->next;
+    return e != NULL;
+}
+
+static bool write_extras(struct writing *k, enum place place, struct err *err)
+{
+    static const char *const known[] = {"safetySettings",  "safety_settings", "cachedContent",
+                                        "cached_content",  "labels",          "speechConfig",
+                                        "mediaResolution", "imageConfig"};
+
+    for (const struct extra *e = k->in->extras; e; e = e->next) {
+        bool ours = gemini_is_ours(k->in);
+        enum place own = ours ? place_of(e) : IN_BODY;
+
+        for (size_t i = 0; i < ARRAY_LEN(known) && !ours; i++) {
+            if (str_eq(e->name, str_from(known[i]))) {
+                ours = true;
+                own = i >= 5 ? IN_CONFIG : IN_BODY;
+            }
+        }
+        if (own != place)
+            continue;
+        if (!ours) {
+            if (!losses_note(k->losses, e->name, "gemini has no such field", err))
+                return false;
+            continue;
+        }
+        jw_key_raw(&k->w, str_slice(e->name, gemini_is_ours(k->in) ? strlen(places[place]) : 0,
+                                    e->name.len));
+        jw_raw(&k->w, e->raw);
+    }
+    return true;
+}
+
+/* A Gemini client's own, which stands among the extras. */
+static bool says(const struct conversation *in, const char *name)
+{
+    const struct extra *e = gemini_is_ours(in) ? in->extras : NULL;
+
+    while (e && !str_is(e->name, name))
+        e = e->next;
+    return e != NULL;
+}
+
+static bool write_calling(struct writing *k, const char *mode, struct err *err)
+{
     jw_key(&k->w, "functionCallingConfig");
     jw_object(&k->w);
-    jw_key(&k->w, "mode");
-    jw_cstr(&k->w, mode);
-    if (k->in->tool_choice == CHOOSE_NAMED) {
+    if (mode && !says(k->in, "toolConfig.functionCallingConfig.mode")) {
+        jw_key(&k->w, "mode");
+        jw_cstr(&k->w, mode);
+    }
+    if (mode && k->in->tool_choice == CHOOSE_NAMED) {
         jw_key(&k->w, "allowedFunctionNames");
         jw_array(&k->w);
         jw_str(&k->w, k->in->tool_name);
         jw_array_end(&k->w);
     }
+    if (!write_extras(k, IN_CALLING, err))
+        return false;
     jw_object_end(&k->w);
+    return true;
+}
+
+static bool write_choice(struct writing *k, struct err *err)
+{
+    bool ours = gemini_is_ours(k->in) && k->in->tools;
+    bool named = k->in->tool_choice == CHOOSE_NAMED;
+    bool lost = !ours && (!k->functions || (named && !tool_choice_is_a_function(k->in)));
+    const char *mode = lost ? NULL : choice_of(k->in);
+    bool calling = mode || has_extras(k, IN_CALLING);
+
+    if (lost && !tool_choice_is_lost(k->in, k->losses, err))
+        return false;
+    if (!calling && !has_extras(k, IN_TOOL_CONFIG))
+        return true;
+    jw_key(&k->w, "toolConfig");
+    jw_object(&k->w);
+    if ((calling && !write_calling(k, mode, err)) || !write_extras(k, IN_TOOL_CONFIG, err))
+        return false;
     jw_object_end(&k->w);
+    return true;
 }
 
 /* ---- generationConfig ---- */
-
-/* A Gemini client's own, which stands among the extras. */
-static bool says_mime(const struct conversation *in)
-{
-    const struct extra *e = gemini_is_ours(in) ? in->extras : NULL;
-
-    while (e && !str_eq(e->name, STR("generationConfig.responseMimeType")))
-        e = e->next;
-    return e != NULL;
-}
 
 static bool write_format(struct writing *k, struct err *err)
 {
@@ -409,7 +524,7 @@ static bool write_format(struct writing *k, struct err *err)
 
     if (in->format != FORMAT_JSON && in->format != FORMAT_SCHEMA)
         return true;
-    if (!says_mime(in)) {
+    if (!says(in, "generationConfig.responseMimeType")) {
         jw_key(&k->w, "responseMimeType");
         jw_cstr(&k->w, "application/json");
     }
@@ -462,15 +577,21 @@ static bool thinks_in_levels(struct str remote)
            !str_starts(remote, STR("gemini-robotics"));
 }
 
-static void write_thinking(struct writing *k)
+static bool write_thinking(struct writing *k, struct err *err)
 {
     const struct conversation *in = k->in;
     const struct effort *effort = effort_of(in->reasoning_effort);
     int64_t budget = in->reasoning_budget;
     bool levels = thinks_in_levels(k->remote) && effort && budget < 0;
 
-    if (!effort && budget < 0 && !in->reasoning_adaptive && !in->reasoning_summary.ptr)
-        return;
+    if (in->reasoning_effort.ptr && (!effort || budget >= 0) &&
+        !fields_lose(in, "reasoning_effort",
+                     effort ? "gemini takes an effort or a budget" : "gemini knows no such effort",
+                     k->losses, err))
+        return false;
+    if (!effort && budget < 0 && !in->reasoning_adaptive && !in->reasoning_summary.ptr &&
+        !has_extras(k, IN_THINKING))
+        return true;
     jw_key(&k->w, "thinkingConfig");
     jw_object(&k->w);
     if (levels) {
@@ -483,7 +604,10 @@ static void write_thinking(struct writing *k)
     jw_key(&k->w, "includeThoughts");
     jw_bool(&k->w, gemini_is_ours(in) ? in->reasoning_summary.ptr != NULL
                                       : budget != 0 && !(effort && effort->budget == 0));
+    if (!write_extras(k, IN_THINKING, err))
+        return false;
     jw_object_end(&k->w);
+    return true;
 }
 
 /* ["text","image"] -> ["TEXT","IMAGE"] */
@@ -503,37 +627,6 @@ static bool write_modalities(struct writing *k, struct err *err)
     return true;
 }
 
-/* Extras of a Gemini client go where they stood; of others, those that only Gemini can mean. */
-static bool write_extras(struct writing *k, bool in_config, struct err *err)
-{
-    static const char *const known[] = {"safetySettings",  "safety_settings", "cachedContent",
-                                        "cached_content",  "labels",          "speechConfig",
-                                        "mediaResolution", "imageConfig"};
-    const struct str prefix = STR("generationConfig.");
-
-    for (const struct extra *e = k->in->extras; e; e = e->next) {
-        bool inner = str_starts(e->name, prefix), ours = gemini_is_ours(k->in);
-
-        for (size_t i = 0; i < ARRAY_LEN(known) && !ours; i++) {
-            if (str_eq(e->name, str_from(known[i]))) {
-                ours = true;
-                inner = i >= 5;
-            }
-        }
-        if (inner != in_config)
-            continue;
-        if (!ours) {
-            if (!losses_note(k->losses, e->name, "gemini has no such field", err))
-                return false;
-            continue;
-        }
-        jw_key_raw(&k->w, str_starts(e->name, prefix) ? str_slice(e->name, prefix.len, e->name.len)
-                                                      : e->name);
-        jw_raw(&k->w, e->raw);
-    }
-    return true;
-}
-
 static bool write_config(struct writing *k, struct err *err)
 {
     jw_key(&k->w, "generationConfig");
@@ -541,8 +634,7 @@ static bool write_config(struct writing *k, struct err *err)
     fields_write(&k->w, k->in, gemini_fields, gemini_config_count);
     if (!write_stops(k, err) || !write_format(k, err) || !write_modalities(k, err))
         return false;
-    write_thinking(k);
-    if (!write_extras(k, true, err))
+    if (!write_thinking(k, err) || !write_extras(k, IN_CONFIG, err))
         return false;
     jw_object_end(&k->w);
     return true;
@@ -553,11 +645,8 @@ static bool write_config(struct writing *k, struct err *err)
 static bool write_body(struct writing *k, struct err *err)
 {
     jw_object(&k->w);
-    write_system(k);
-    if (!write_contents(k, err) || !write_tools(k, err))
-        return false;
-    write_choice(k);
-    if (!write_config(k, err) || !write_extras(k, false, err))
+    if (!write_system(k, err) || !write_contents(k, err) || !write_tools(k, err) ||
+        !write_choice(k, err) || !write_config(k, err) || !write_extras(k, IN_BODY, err))
         return false;
     jw_object_end(&k->w);
     return true;

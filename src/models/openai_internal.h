@@ -71,11 +71,6 @@ bool openai_is_original(const struct model *to);
  * but for who takes one. NONE: nothing is said. */
 bool openai_effort(const struct conversation *in, const struct model *to, struct losses *losses,
                    struct str *out, struct err *err) MUST_CHECK;
-/* What is chosen was left out: that it must be called cannot be told. */
-bool openai_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
-    MUST_CHECK;
-/* Of CHOOSE_NAMED: no tool of a provider's own, which goes by another name or is left out. */
-bool openai_choice_is_a_function(const struct conversation *in);
 /* A request on its way (openai_write.c); its turns are written in openai_turns.c. */
 struct openai_writing {
     struct json_writer w;

@@ -4,6 +4,7 @@
 #include "models/habits.h"
 #include "models/openai_internal.h"
 #include "models/rerank.h"
+#include "models/tools.h"
 
 #define STOPS_OF_OPENAI 4
 #define REASONING_LOW   4096  /* tokens of a budget that are called a low effort, */
@@ -88,36 +89,17 @@ static bool write_tools(struct openai_writing *o, bool *any, struct err *err)
     return true;
 }
 
-bool openai_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
-{
-    if (in->tool_choice != CHOOSE_ANY && in->tool_choice != CHOOSE_NAMED)
-        return true;
-    return fields_lose(in, "tool_choice", "what it chooses was left out", losses, err);
-}
-
-bool openai_choice_is_a_function(const struct conversation *in)
-{
-    bool others = false;
-
-    for (const struct tool *t = in->tools; t; t = t->next) {
-        if (!t->builtin.ptr && str_eq(t->name, in->tool_name))
-            return true;
-        others = others || t->builtin.ptr;
-    }
-    return !others; /* a slip of the client's, which the provider names */
-}
-
 static bool write_choice(struct openai_writing *o, struct err *err)
 {
     static const char *const words[] = {
         [CHOOSE_AUTO] = "auto", [CHOOSE_NONE] = "none", [CHOOSE_ANY] = "required"};
-    bool is_function = openai_choice_is_a_function(o->in);
+    bool is_function = tool_choice_is_a_function(o->in);
     struct json_writer *w = &o->w;
 
     if (o->in->tool_choice == CHOOSE_UNSAID)
         return true;
     if (o->in->tool_choice == CHOOSE_NAMED && !is_function && !o->same_family)
-        return openai_choice_is_lost(o->in, o->losses, err);
+        return tool_choice_is_lost(o->in, o->losses, err);
     jw_key(w, "tool_choice");
     if (o->in->tool_choice != CHOOSE_NAMED) {
         jw_cstr(w, words[o->in->tool_choice]);
@@ -311,7 +293,7 @@ static bool write_fields(struct openai_writing *o, struct err *err)
                 in->max_tokens);
     if (!openai_write_sampling(w, in, o->to, o->losses, err) || !write_tools(o, &any, err))
         return false;
-    if (any ? !write_choice(o, err) : in->tools && !openai_choice_is_lost(in, o->losses, err))
+    if (any ? !write_choice(o, err) : !tool_choice_is_lost(in, o->losses, err))
         return false;
     if (in->parallel_tools >= 0 && any) {
         jw_key(w, "parallel_tool_calls");

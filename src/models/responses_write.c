@@ -478,8 +478,8 @@ static bool write_body(struct sending *s, const struct model *to, struct err *er
     if (!write_tools(s, &any, err))
         return false;
     bool is_lost = !any || (s->in->tool_choice == CHOOSE_NAMED && !s->same &&
-                            !openai_choice_is_a_function(s->in));
-    if (is_lost && s->in->tools && !openai_choice_is_lost(s->in, s->losses, err))
+                            !tool_choice_is_a_function(s->in));
+    if (is_lost && !tool_choice_is_lost(s->in, s->losses, err))
         return false;
     if (!is_lost && !write_as_asked(s, "tool_choice", asked ? asked->tool_choice : STR_NONE))
         write_tool_choice(w, s->in);

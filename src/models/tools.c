@@ -154,6 +154,27 @@ bool part_loss(struct arena *arena, const struct turn *turn, const struct part *
     return losses_note(losses, path, why, err);
 }
 
+/* ---- what is chosen among them ---- */
+
+bool tool_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
+{
+    if (in->tool_choice != CHOOSE_ANY && in->tool_choice != CHOOSE_NAMED)
+        return true;
+    return fields_lose(in, "tool_choice", "what it chooses was left out", losses, err);
+}
+
+bool tool_choice_is_a_function(const struct conversation *in)
+{
+    bool others = false;
+
+    for (const struct tool *t = in->tools; t; t = t->next) {
+        if (!t->builtin.ptr && str_eq(t->name, in->tool_name))
+            return true;
+        others = others || t->builtin.ptr;
+    }
+    return !others; /* a slip of the client's, which the provider names */
+}
+
 /* ---- embeddings ---- */
 
 static bool no_text(struct err *err)

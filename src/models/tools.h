@@ -38,6 +38,12 @@ bool part_loss(struct arena *arena, const struct turn *turn, const struct part *
 bool builtin_tool(struct arena *arena, const struct tool *tool, size_t at, const struct dialect *to,
                   struct losses *losses, struct str *out, struct err *err) MUST_CHECK;
 
+/* What is chosen was left out: that it must be called cannot be told. */
+bool tool_choice_is_lost(const struct conversation *in, struct losses *losses, struct err *err)
+    MUST_CHECK;
+/* Of CHOOSE_NAMED: no tool of a provider's own, which goes by another name or is left out. */
+bool tool_choice_is_a_function(const struct conversation *in);
+
 /* May it be one that runs code? Anthropic wants to be told in the head. */
 bool builtin_may_run_code(const struct tool *tool);
 bool builtin_may_search(const struct tool *tool);

@@ -318,6 +318,8 @@ static const struct {
     {"a mode nobody knows",
      "{" HI ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"MAYBE\"}}}",
      "toolConfig.functionCallingConfig.mode: expected AUTO, ANY, NONE or VALIDATED"},
+    {"a toolConfig that is none", "{" HI ",\"toolConfig\":1}", "toolConfig: expected an object"},
+    {"a tool that is none", "{" HI ",\"tools\":[1]}", "tools.0: expected an object"},
     {"a function without a name", "{" HI ",\"tools\":[{\"functionDeclarations\":[{}]}]}",
      "tools.0.functionDeclarations: expected a name for each"},
 };
@@ -660,4 +662,39 @@ TEST(gemini_says_in_the_body_when_to_ask_again)
 
         EXPECT(str_eq(got, str_from(rows[i].want)), "%s: " STR_FMT, rows[i].details, STR_ARG(got));
     }
+}
+
+/* Rewritten for a provider of the same dialect, as where another goes on. */
+TEST(gemini_keeps_what_only_gemini_knows)
+{
+    static const char *const kept[] = {
+        "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"VALIDATED\",\"streamed\":true},"
+        "\"retrievalConfig\":{\"languageCode\":\"de\"}}",
+        "\"scheduling\":\"SILENT\",\"willContinue\":true}",
+        "\"functionCall\":{\"name\":\"f\",\"args\":{},\"mood\":1},\"tempo\":2",
+        "\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AAAA\",\"mood\":3},\"tempo\":4",
+        "\"text\":\"hi\",\"partMetadata\":{}",
+        "\"includeThoughts\":false,\"mood\":5"};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str got = kit_request(
+        arena, &dialect_gemini, &dialect_gemini,
+        "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"hi\",\"partMetadata\":{}},{"
+        "\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AAAA\",\"mood\":3},\"tempo\":4}]},"
+        "{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"f\",\"mood\":1},\"tempo\":2}"
+        "]},{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"f\",\"response\":{},"
+        "\"scheduling\":\"SILENT\",\"willContinue\":true}}]}],\"tools\":[{\"functionDeclarations\":"
+        "[{"
+        "\"name\":\"f\"},{\"name\":\"g\"}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":"
+        "\"VALIDATED\",\"allowedFunctionNames\":[\"f\"],\"streamed\":true},\"retrievalConfig\":{"
+        "\"languageCode\":\"de\"}},\"generationConfig\":{\"thinkingConfig\":{\"thinkingLevel\":"
+        "\"THINKING_LEVEL_UNSPECIFIED\",\"mood\":5}}}",
+        &losses, &err);
+
+    REQUIRE(got.ptr && losses.count == 0, "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        EXPECT(str_find(got, str_from(kept[i])) < got.len, "%s: " STR_FMT, kept[i], STR_ARG(got));
+    EXPECT(str_find(got, STR("\"g\"")) == got.len, "one that may not be called: " STR_FMT,
+           STR_ARG(got));
 }

@@ -171,6 +171,21 @@ static const struct {
     {"a bare word of a schema", &dialect_gemini, "generationConfig.responseMimeType",
      "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"responseMimeType\":"
      "\"text/x.enum\"}}"},
+    {"where a client of Google is", &dialect_gemini, "toolConfig.retrievalConfig",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"toolConfig\":{\"retrievalConfig\":{"
+     "\"languageCode\":\"" MARK "\"}}}"},
+    {"names without a mode that takes some", &dialect_gemini,
+     "toolConfig.functionCallingConfig.allowedFunctionNames",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
+     "\"name\":\"f\"}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"AUTO\","
+     "\"allowedFunctionNames\":[\"" MARK "\"]}}}"},
+    {"calls that are validated", &dialect_gemini, "toolConfig.functionCallingConfig.mode",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
+     "\"name\":\"f\"}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"VALIDATED\"}}}"},
+    {"when a result is told", &dialect_gemini, "contents.2.functionResponse.scheduling",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]},{\"role\":\"model\",\"parts\":[{"
+     "\"functionCall\":{\"name\":\"f\"}}]},{\"parts\":[{\"functionResponse\":{\"name\":\"f\","
+     "\"response\":{},\"scheduling\":\"" MARK "\"}}]}]}"},
     {"what a function of Google answers", &dialect_gemini, "tools.0.response",
      "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
      "\"name\":\"f\",\"response\":{\"type\":\"STRING\",\"description\":\"" MARK "\"}}]}]}"},
@@ -715,4 +730,30 @@ TEST(a_choice_of_a_custom_tool_is_one)
                                   "\"x\"}}")) < sent.len,
            "%s " STR_FMT, err.text, STR_ARG(sent));
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
+
+TEST(an_effort_that_cannot_be_told_is_named)
+{
+    static const struct {
+        const struct dialect *from;
+        const char *body, *field;
+    } cases[] = {
+        {&dialect_openai, CHAT("\"reasoning_effort\":\"ultra\",", SAYS("")), "reasoning_effort"},
+        {&dialect_anthropic,
+         CLAUDE("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"output_config\":{"
+                "\"effort\":\"low\"},",
+                SAYS("")),
+         "output_config.effort"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct losses losses = {0};
+        struct err err = {0};
+        struct str sent =
+            kit_request(arena, cases[i].from, &dialect_gemini, cases[i].body, &losses, &err);
+
+        EXPECT(sent.ptr && losses.count == 1 && str_is(losses.fields[0], cases[i].field),
+               "%zu: %s " STR_FMT, i, err.text, STR_ARG(losses.fields[0]));
+    }
 }
