@@ -395,5 +395,6 @@ bool anthropic_write_tools(struct anthropic_writing *to, struct err *err)
     }
     if (any)
         jw_array_end(to->w);
+    to->has_tools = any;
     return true;
 }

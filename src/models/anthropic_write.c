@@ -62,16 +62,22 @@ static void write_output_config(struct json_writer *w, const struct conversation
 
 /* ---- what is narrower here ---- */
 
-static void write_tool_choice(struct json_writer *w, const struct conversation *in)
+static bool write_tool_choice(struct anthropic_writing *to, struct err *err)
 {
     static const char *const names[] = {[CHOOSE_UNSAID] = "auto",
                                         [CHOOSE_AUTO] = "auto",
                                         [CHOOSE_NONE] = "none",
                                         [CHOOSE_ANY] = "any",
                                         [CHOOSE_NAMED] = "tool"};
+    const struct conversation *in = to->in;
+    struct json_writer *w = to->w;
 
-    if (!in->tools || (in->tool_choice == CHOOSE_UNSAID && in->parallel_tools != 0))
-        return;
+    if (to->same) /* as it came */
+        return true;
+    if (!to->has_tools || (in->tool_choice == CHOOSE_NAMED && !tool_choice_is_a_function(in)))
+        return tool_choice_is_lost(in, to->losses, err);
+    if (in->tool_choice == CHOOSE_UNSAID && in->parallel_tools != 0)
+        return true;
     jw_key(w, "tool_choice");
     jw_object(w);
     jw_key(w, "type");
@@ -85,6 +91,7 @@ static void write_tool_choice(struct json_writer *w, const struct conversation *
         jw_bool(w, true);
     }
     jw_object_end(w);
+    return true;
 }
 
 static void write_rest(struct json_writer *w, const struct conversation *in)
@@ -163,7 +170,6 @@ static bool write_foreign(struct json_writer *w, const struct conversation *in,
     fields_write(w, &fitted, anthropic_fields, anthropic_field_count);
     write_thinking(w, in, &thinking);
     write_output_config(w, in, thinking.effort);
-    write_tool_choice(w, in);
     return write_tier(w, in, losses, err);
 }
 
@@ -190,7 +196,8 @@ static bool write_body(struct anthropic_writing *to, const struct model *model, 
             return false;
         write_rest(w, to->in);
     }
-    if (!anthropic_write_turns(to, err) || !anthropic_write_tools(to, err))
+    if (!anthropic_write_turns(to, err) || !anthropic_write_tools(to, err) ||
+        !write_tool_choice(to, err))
         return false;
     jw_object_end(w);
     return true;

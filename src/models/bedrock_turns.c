@@ -437,7 +437,8 @@ static void write_choice(struct bedrock_writing *k)
 {
     const struct conversation *in = k->in;
 
-    if (in->tool_choice != CHOOSE_ANY && in->tool_choice != CHOOSE_NAMED)
+    if (in->tool_choice != CHOOSE_ANY &&
+        (in->tool_choice != CHOOSE_NAMED || !tool_choice_is_a_function(in)))
         return;
     jw_key(&k->w, "toolChoice");
     jw_object(&k->w);
@@ -470,6 +471,9 @@ bool bedrock_write_tools(struct bedrock_writing *k, struct err *err)
 
     if (!lose_builtins(k, &functions, err))
         return false;
+    if ((!functions || (k->in->tool_choice == CHOOSE_NAMED && !tool_choice_is_a_function(k->in))) &&
+        !tool_choice_is_lost(k->in, k->losses, err))
+        return false;
     if (!k->has_calls && (!functions || none))
         return true; /* not to be called: not shown */
     if (none && functions &&
@@ -486,7 +490,8 @@ bool bedrock_write_tools(struct bedrock_writing *k, struct err *err)
     if (!functions)
         write_called(k);
     jw_array_end(&k->w);
-    write_choice(k);
+    if (functions)
+        write_choice(k);
     jw_object_end(&k->w);
     return true;
 }

@@ -313,14 +313,21 @@ static bool covers(const struct field *fields, size_t count, uint16_t at)
     return false;
 }
 
-/* The client's own word for it, where its table has one. */
+/* The client's own word for it, where its table has one: of several the usual one, but for who asks in the older form. */
 static struct str name_for(const struct conversation *c, uint16_t at, const char *usual)
 {
-    for (size_t i = 0; c->spoken && i < c->spoken->field_count; i++)
-        if (c->spoken->fields[i].at == at && c->spoken->fields[i].kind != FIELD_EXTRA &&
-            c->spoken->fields[i].kind != FIELD_IGNORED)
-            return str_from(c->spoken->fields[i].name);
-    return str_from(usual);
+    const struct field *first = NULL;
+
+    for (size_t i = 0; c->spoken && i < c->spoken->field_count; i++) {
+        const struct field *f = &c->spoken->fields[i];
+
+        if (f->at != at || f->kind == FIELD_EXTRA || f->kind == FIELD_IGNORED)
+            continue;
+        if (!c->functions && strcmp(f->name, usual) == 0)
+            return str_from(usual);
+        first = first ? first : f;
+    }
+    return str_from(first ? first->name : usual);
 }
 
 #define NO_FIELD "the model's provider has no such field"

@@ -1,4 +1,5 @@
 /* POST /v1/chat/completions, read: the fields of a request, its tools; messages in openai_messages.c. */
+#include "base/table.h"
 #include "models/chat.h"
 #include "models/members.h"
 #include "models/openai_internal.h"
@@ -196,33 +197,39 @@ static bool read_old_choice(struct field_reader *r, json_ref v, struct err *err)
     return json_str(r->json, name, r->arena, &r->to->tool_name) || err_arena(err, r->arena);
 }
 
-static bool is_allowed(const struct field_reader *r, json_ref list, struct str name)
-{
-    struct str text;
-
-    for (json_ref v = json_first(r->json, list); v; v = json_next(r->json, v)) {
-        json_ref n = json_get(r->json, json_get(r->json, v, STR("function")), STR("name"));
-
-        if (json_str(r->json, n, r->arena, &text) && str_eq(text, name))
-            return true;
-    }
-    return false;
-}
-
 /* "allowed_tools" narrows the list: elsewhere one says it by leaving the others out. */
-static void forget_others(const struct field_reader *r)
+static bool forget_others(const struct field_reader *r, struct err *err)
 {
-    json_ref choice = json_get(r->json, json_root(r->json), STR("tool_choice"));
-    json_ref allowed =
-        json_get(r->json, json_get(r->json, choice, STR("allowed_tools")), STR("tools"));
+    const struct json *j = r->json;
+    json_ref choice = json_get(j, json_root(j), STR("tool_choice"));
+    json_ref list = json_get(j, json_get(j, choice, STR("allowed_tools")), STR("tools"));
+    bool any = false, left = false;
+    struct table allowed;
+    struct str name;
 
-    if (json_kind(r->json, allowed) != JSON_ARRAY)
-        return;
-    for (struct tool **at = &r->to->tools; *at;)
-        if ((*at)->name.ptr && !is_allowed(r, allowed, (*at)->name))
+    if (json_kind(j, list) != JSON_ARRAY)
+        return true;
+    table_init(&allowed, r->arena, json_count(j, list));
+    for (json_ref v = json_first(j, list); v; v = json_next(j, v)) {
+        json_ref n = json_get(j, json_get(j, v, STR("function")), STR("name"));
+
+        if (json_kind(j, n) == JSON_STRING &&
+            (!json_str(j, n, r->arena, &name) || !table_put(&allowed, name, r->to, NULL)))
+            return err_arena(err, r->arena);
+    }
+    for (struct tool **at = &r->to->tools; *at;) {
+        bool hidden = (*at)->name.ptr && !table_get(&allowed, (*at)->name);
+
+        any = any || hidden;
+        left = left || !hidden;
+        if (hidden)
             *at = (*at)->next;
         else
             at = &(*at)->next;
+    }
+    return left || !any ||
+           err_set(err, ERR_INVALID,
+                   "tool_choice.allowed_tools.tools: none of them is among the tools");
 }
 
 /* ---- the other fields ---- */
@@ -448,7 +455,8 @@ static bool read_request(struct arena *arena, const struct json *json, struct co
         return false;
     if (!c.turns)
         return err_set(err, ERR_INVALID, "messages: expected an array with at least one message");
-    forget_others(&r);
+    if (!forget_others(&r, err))
+        return false;
     *out = c;
     return true;
 }

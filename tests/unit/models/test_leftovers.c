@@ -171,6 +171,27 @@ static const struct {
     {"a bare word of a schema", &dialect_gemini, "generationConfig.responseMimeType",
      "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"responseMimeType\":"
      "\"text/x.enum\"}}"},
+    {"member of a call", &dialect_openai, "messages.1.tool_calls.0.mood",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"t\",\"type\":"
+                       "\"function\",\"mood\":\"" MARK "\",\"function\":{\"name\":\"f\","
+                       "\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"t\","
+                       "\"content\":\"r\"}")},
+    {"member of a called function", &dialect_openai, "messages.1.tool_calls.0.function.mood",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"t\",\"type\":"
+                       "\"function\",\"function\":{\"name\":\"f\",\"mood\":\"" MARK "\","
+                       "\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"t\","
+                       "\"content\":\"r\"}")},
+    {"member of a call in the older form", &dialect_openai, "messages.1.function_call.mood",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"function_call\":{\"name\":\"f\",\"mood\":\"" MARK
+                       "\",\"arguments\":\"{}\"}},{\"role\":\"function\",\"name\":\"f\","
+                       "\"content\":\"r\"}")},
+    {"member of a block of thoughts", &dialect_openai, "messages.1.thinking_blocks.0.mood",
+     CHAT("", SAYS("") ",{\"role\":\"assistant\",\"content\":\"a\",\"thinking_blocks\":[{\"type\":"
+                       "\"thinking\",\"thinking\":\"t\",\"mood\":\"" MARK "\"}]}," SAYS(""))},
+    {"member of what is chosen in the older form", &dialect_openai, "function_call.mood",
+     CHAT("\"functions\":[{\"name\":\"f\"}],\"function_call\":{\"name\":\"f\",\"mood\":\"" MARK
+          "\"},",
+          SAYS(""))},
     {"where a client of Google is", &dialect_gemini, "toolConfig.retrievalConfig",
      "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"toolConfig\":{\"retrievalConfig\":{"
      "\"languageCode\":\"" MARK "\"}}}"},
@@ -730,6 +751,102 @@ TEST(a_choice_of_a_custom_tool_is_one)
                                   "\"x\"}}")) < sent.len,
            "%s " STR_FMT, err.text, STR_ARG(sent));
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
+}
+
+/* ---- what is chosen among tools that were left out ---- */
+
+TEST(a_choice_does_not_outlive_its_tools)
+{
+    static const struct dialect *const targets[] = {
+        &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, &dialect_bedrock};
+    static const struct {
+        const struct dialect *from;
+        const char *body;
+    } cases[] = {
+        {&dialect_openai,
+         CHAT("\"tools\":[{\"type\":\"mood\",\"mood\":{}}],\"tool_choice\":\"required\",",
+              SAYS(""))},
+        {&dialect_openai,
+         CHAT("\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"g\"}},{\"type\":"
+              "\"function\",\"function\":{\"name\":\"f\"}}],\"tool_choice\":{\"type\":\"custom\","
+              "\"custom\":{\"name\":\"g\"}},",
+              SAYS(""))},
+        {&dialect_responses,
+         "{\"model\":\"m\",\"input\":\"hi\",\"tools\":[{\"type\":\"mood\"}],\"tool_choice\":"
+         "\"required\"}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct losses losses = {0};
+            struct err err = {0};
+            struct str sent;
+
+            if (targets[t] == cases[i].from)
+                continue;
+            sent = kit_request(arena, cases[i].from, targets[t], cases[i].body, &losses, &err);
+            REQUIRE(sent.ptr, "%zu to %s: %s", i, targets[t]->name, err.text);
+            EXPECT(is_named(&losses, "tool_choice"), "%zu to %s", i, targets[t]->name);
+            EXPECT(str_find(sent, STR("hoice")) == sent.len &&
+                       str_find(sent, STR("functionCallingConfig")) == sent.len &&
+                       str_find(sent, STR("\"tools\":[]")) == sent.len,
+                   "%zu to %s: " STR_FMT, i, targets[t]->name, STR_ARG(sent));
+        }
+}
+
+/* Of those that are there none may be called: a slip that OpenAI and Google name too. */
+TEST(names_of_no_tool_are_refused)
+{
+    static const struct {
+        const struct dialect *from;
+        const char *body;
+    } cases[] = {
+        {&dialect_openai,
+         CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"tool_choice\":{"
+              "\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"required\",\"tools\":[{"
+              "\"type\":\"function\",\"function\":{\"name\":\"g\"}}]}},",
+              SAYS(""))},
+        {&dialect_gemini,
+         "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"tools\":[{\"functionDeclarations\":[{"
+         "\"name\":\"f\"}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\","
+         "\"allowedFunctionNames\":[\"g\",\"h\"]}}}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+
+        EXPECT(!kit_read(arena, cases[i].from, cases[i].body, &err) && err.code == ERR_INVALID,
+               "%zu: %s", i, err.text);
+    }
+}
+
+TEST(many_tools_of_which_many_are_allowed)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(GIB);
+    clock_t begun = clock();
+    struct err err = {0};
+    struct conversation *c;
+    struct buf b;
+
+    buf_init(&b, arena, 64 * MIB);
+    buf_str(&b, STR("{\"model\":\"m\",\"messages\":[" SAYS(
+                    "") "],\"tools\":[{\"type\":"
+                        "\"function\",\"function\":{\"name\":\"b\"}}"));
+    for (int n = 0; n < MANY / 2; n++)
+        buf_str(&b, STR(",{\"type\":\"function\",\"function\":{\"name\":\"a\"}}"));
+    buf_str(&b, STR("],\"tool_choice\":{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":"
+                    "\"auto\",\"tools\":[{\"function\":{\"name\":\"b\"}}"));
+    for (int n = 0; n < MANY / 2; n++)
+        buf_str(&b, STR(",{\"function\":{\"name\":\"c\"}}"));
+    buf_str(&b, STR("]}}}"));
+    buf_char(&b, '\0');
+    c = kit_read(arena, &dialect_openai, b.ptr, &err);
+    REQUIRE(c, "%s", err.text);
+    EXPECT(c->tools && !c->tools->next && str_eq(c->tools->name, STR("b")));
+    EXPECT(clock() - begun < 10 * CLOCKS_PER_SEC, "%g s",
+           (double)(clock() - begun) / CLOCKS_PER_SEC);
 }
 
 TEST(an_effort_that_cannot_be_told_is_named)
