@@ -58,9 +58,10 @@ static bool read_text_block(struct gathering *g, json_ref block, const struct at
 }
 
 /* source: {"type":"base64","media_type","data"}, {"type":"url","url"}, {"type":"file","file_id"}. */
-static bool read_source(const struct field_reader *r, json_ref block, const struct at *at,
+static bool read_source(struct field_reader *r, json_ref block, const struct at *at,
                         struct part *part, struct err *err)
 {
+    static const char *const known[] = {"type", "media_type", "data", "url", "file_id", NULL};
     const struct at in = {at, "source", 0};
     json_ref source = member(r->json, block, "source");
     const char *expected;
@@ -68,6 +69,8 @@ static bool read_source(const struct field_reader *r, json_ref block, const stru
 
     if (json_kind(r->json, source) != JSON_OBJECT)
         return at_error(&in, "expected an object", err);
+    if (!members_lost(r, source, known, &in, err))
+        return false;
     if (member_is(r->json, source, "type", STR("base64")))
         return member_text_needed(r, source, &(struct at){&in, "media_type", 0}, &part->media_type,
                                   err) &&
@@ -146,9 +149,10 @@ static bool read_document(struct gathering *g, json_ref block, const struct at *
 static bool read_thinking_block(struct gathering *g, json_ref block, const struct at *at,
                                 struct err *err)
 {
+    static const char *const known[] = {"type", "thinking", "signature", NULL};
     struct part *part = add_part(g, PART_REASONING, err);
 
-    if (!part ||
+    if (!part || !members_lost(g->r, block, known, at, err) ||
         !member_text_needed(g->r, block, &(struct at){at, "thinking", 0}, &part->text, err) ||
         !member_text(g->r, block, &(struct at){at, "signature", 0}, &part->signature, err))
         return false;
@@ -158,9 +162,10 @@ static bool read_thinking_block(struct gathering *g, json_ref block, const struc
 
 static bool read_redacted(struct gathering *g, json_ref block, const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"type", "data", NULL};
     struct part *part = add_part(g, PART_REASONING, err);
 
-    if (!part)
+    if (!part || !members_lost(g->r, block, known, at, err))
         return false;
     part->is_redacted = true;
     return member_text_needed(g->r, block, &(struct at){at, "data", 0}, &part->text, err);
@@ -381,6 +386,7 @@ bool anthropic_read_tools(struct field_reader *r, json_ref v, struct err *err)
 
 bool anthropic_read_tool_choice(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"type", "name", "disable_parallel_tool_use", NULL};
     const struct at at = {NULL, "tool_choice", 0};
     struct conversation *to = r->to;
     int disable = -1;
@@ -388,6 +394,8 @@ bool anthropic_read_tool_choice(struct field_reader *r, json_ref v, struct err *
     asked_of(r)->tool_choice = json_raw(r->json, v);
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&at, "expected an object", err);
+    if (!members_inside(r, v, known, "tool_choice", err))
+        return false;
     if (member_is(r->json, v, "type", STR("auto")))
         to->tool_choice = CHOOSE_AUTO;
     else if (member_is(r->json, v, "type", STR("any")))
@@ -447,6 +455,8 @@ bool anthropic_read_thinking(struct field_reader *r, json_ref v, struct err *err
 
 static bool read_format(struct field_reader *r, json_ref v, const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"type", "schema", NULL};
+
     if (!v)
         return true;
     if (json_kind(r->json, v) != JSON_OBJECT)
@@ -458,7 +468,8 @@ static bool read_format(struct field_reader *r, json_ref v, const struct at *at,
     r->to->format = FORMAT_SCHEMA;
     r->to->schema_strict = 1;
     r->to->prompt_bytes += json_raw(r->json, v).len;
-    return member_raw(r, v, &(struct at){at, "schema", 0}, JSON_OBJECT, &r->to->schema, err);
+    return members_inside(r, v, known, at->up ? "output_config.format" : "output_format", err) &&
+           member_raw(r, v, &(struct at){at, "schema", 0}, JSON_OBJECT, &r->to->schema, err);
 }
 
 bool anthropic_read_output_config(struct field_reader *r, json_ref v, struct err *err)
@@ -501,12 +512,14 @@ bool anthropic_read_stops(struct field_reader *r, json_ref v, struct err *err)
 
 bool anthropic_read_metadata(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"user_id", NULL};
     const struct at at = {NULL, "metadata", 0};
 
     asked_of(r)->metadata = json_raw(r->json, v);
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&at, "expected an object", err);
-    return member_text(r, v, &(struct at){&at, "user_id", 0}, &r->to->user, err);
+    return members_inside(r, v, known, "metadata", err) &&
+           member_text(r, v, &(struct at){&at, "user_id", 0}, &r->to->user, err);
 }
 
 bool anthropic_read_service_tier(struct field_reader *r, json_ref v, struct err *err)

@@ -34,12 +34,23 @@ static struct part *add_part(struct gathering *g, enum part_kind kind, struct er
 static bool read_text_block(struct gathering *g, json_ref block, const struct at *at,
                             struct err *err)
 {
+    static const char *const known[] = {"text", NULL};
     struct part *part = add_part(g, PART_TEXT, err);
 
-    if (!part || !member_text_needed(g->r, block, &(struct at){at, "text", 0}, &part->text, err))
+    if (!part || !members_lost(g->r, block, known, at, err) ||
+        !member_text_needed(g->r, block, &(struct at){at, "text", 0}, &part->text, err))
         return false;
     g->r->to->prompt_bytes += part->text.len;
     return true;
+}
+
+/* Of a block that is made of one member, what stands beside that. */
+static bool note_beside(struct gathering *g, json_ref block, const char *kind, const struct at *at,
+                        struct err *err)
+{
+    const char *const known[] = {kind, NULL};
+
+    return members_lost(g->r, block, known, at, err);
 }
 
 /* image, document, video, audio: a format and a source. */
@@ -47,6 +58,7 @@ static bool read_media(struct gathering *g, json_ref block, const char *kind, en
                        const struct at *at, struct err *err)
 {
     static const char *const known[] = {"format", "name", "source", NULL};
+    static const char *const sources[] = {"bytes", "s3Location", "text", "content", NULL};
     const struct at in = {at, kind, 0};
     json_ref media = member(g->r->json, block, kind);
     json_ref source = member(g->r->json, media, "source");
@@ -54,7 +66,9 @@ static bool read_media(struct gathering *g, json_ref block, const char *kind, en
     struct part *part = add_part(g, as, err);
     struct str format = STR_NONE;
 
-    if (!part || !members_unknown(g->r, media, known, &part->extra, err) ||
+    if (!part || !note_beside(g, block, kind, at, err) ||
+        !members_lost(g->r, source, sources, &(struct at){&in, "source", 0}, err) ||
+        !members_unknown(g->r, media, known, &part->extra, err) ||
         !member_text(g->r, media, &(struct at){&in, "format", 0}, &format, err) ||
         !member_text(g->r, media, &(struct at){&in, "name", 0}, &part->file_name, err) ||
         !member_text(g->r, source, &(struct at){&in, "bytes", 0}, &part->data, err) ||
@@ -81,7 +95,8 @@ static bool read_call(struct gathering *g, json_ref block, const struct at *at, 
     static const char *const known[] = {"toolUseId", "name", "input", NULL};
     struct part *part = add_part(g, PART_TOOL_CALL, err);
 
-    if (!part || !members_unknown(g->r, call, known, &part->extra, err) ||
+    if (!part || !note_beside(g, block, "toolUse", at, err) ||
+        !members_unknown(g->r, call, known, &part->extra, err) ||
         !member_text_needed(g->r, call, &(struct at){&in, "toolUseId", 0}, &part->id, err) ||
         !member_text_needed(g->r, call, &(struct at){&in, "name", 0}, &part->name, err) ||
         !member_raw(g->r, call, &(struct at){&in, "input", 0}, JSON_OBJECT, &part->arguments, err))
@@ -125,7 +140,7 @@ static bool read_result_part(struct gathering *g, json_ref block, const struct a
     if (!object)
         return read_block(g, block, at, err);
     part = add_part(g, PART_TEXT, err);
-    if (!part)
+    if (!part || !note_beside(g, block, "json", at, err))
         return false;
     part->text = json_raw(g->r->json, object);
     g->r->to->prompt_bytes += part->text.len;
@@ -142,7 +157,8 @@ static bool read_result(struct gathering *g, json_ref block, const struct at *at
     struct gathering inside = {.r = g->r};
     size_t i = 0;
 
-    if (!part || !members_unknown(g->r, result, known, &part->extra, err) ||
+    if (!part || !note_beside(g, block, "toolResult", at, err) ||
+        !members_unknown(g->r, result, known, &part->extra, err) ||
         !member_text_needed(g->r, result, &(struct at){&in, "toolUseId", 0}, &part->id, err))
         return false;
     part->is_error = member_is(g->r->json, result, "status", STR("error"));
@@ -159,9 +175,13 @@ static bool read_reasoning(struct gathering *g, json_ref block, const struct at 
     const struct at in = {at, "reasoningContent", 0};
     json_ref reasoning = member(g->r->json, block, "reasoningContent");
     json_ref text = member(g->r->json, reasoning, "reasoningText");
+    static const char *const kinds[] = {"reasoningText", "redactedContent", NULL};
+    static const char *const known[] = {"text", "signature", NULL};
     struct part *part = add_part(g, PART_REASONING, err);
 
-    if (!part)
+    if (!part || !note_beside(g, block, "reasoningContent", at, err) ||
+        !members_lost(g->r, reasoning, kinds, &in, err) ||
+        !members_lost(g->r, text, known, &(struct at){&in, "reasoningText", 0}, err))
         return false;
     part->is_redacted = !text;
     if (!text)
@@ -259,6 +279,7 @@ static struct turn **last_turn(struct conversation *c)
 
 static bool read_messages(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"role", "content", NULL};
     const struct at messages = {NULL, "messages", 0};
     struct reading_turns to = {r, last_turn(r->to)};
     size_t i = 0;
@@ -271,6 +292,8 @@ static bool read_messages(struct field_reader *r, json_ref v, struct err *err)
                               : member_is(r->json, m, "role", STR("system"))  ? TURN_SYSTEM
                                                                               : TURN_USER;
 
+        if (!members_lost(r, m, known, &at, err))
+            return false;
         if (role == TURN_USER && !member_is(r->json, m, "role", STR("user")))
             return at_error(&(struct at){&at, "role", 0}, "expected user or assistant", err);
         if (!read_content(&to, member(r->json, m, "content"), role, &content, err))
@@ -298,6 +321,8 @@ static bool read_system(struct field_reader *r, json_ref v, struct err *err)
 static bool read_tool(struct field_reader *r, struct tool ***end, struct tool **last, json_ref v,
                       const struct at *at, struct err *err)
 {
+    static const char *const known[] = {"toolSpec", NULL}, *const known_schema[] = {"json", NULL};
+    static const char *const known_spec[] = {"name", "description", "inputSchema", "strict", NULL};
     json_ref spec = member(r->json, v, "toolSpec");
     const struct at in = {at, "toolSpec", 0};
     struct tool *tool;
@@ -315,7 +340,10 @@ static bool read_tool(struct field_reader *r, struct tool ***end, struct tool **
         tool->builtin = json_raw(r->json, v);
         return true;
     }
-    return member_text_needed(r, spec, &(struct at){&in, "name", 0}, &tool->name, err) &&
+    return members_lost(r, v, known, at, err) && members_lost(r, spec, known_spec, &in, err) &&
+           members_lost(r, member(r->json, spec, "inputSchema"), known_schema,
+                        &(struct at){&in, "inputSchema", 0}, err) &&
+           member_text_needed(r, spec, &(struct at){&in, "name", 0}, &tool->name, err) &&
            member_text(r, spec, &(struct at){&in, "description", 0}, &tool->description, err) &&
            member_flag(r, spec, &(struct at){&in, "strict", 0}, &tool->strict, err) &&
            member_raw(r, member(r->json, spec, "inputSchema"), &(struct at){&in, "json", 0},
@@ -324,7 +352,11 @@ static bool read_tool(struct field_reader *r, struct tool ***end, struct tool **
 
 static bool read_tool_config(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"tools", "toolChoice", NULL}, *const names[] = {"name",
+                                                                                        NULL};
+    static const char *const choices[] = {"auto", "any", "tool", NULL};
     const struct at config = {NULL, "toolConfig", 0}, tools = {&config, "tools", 0};
+    const struct at in = {&config, "toolChoice", 0};
     json_ref choice = member(r->json, v, "toolChoice"), named = member(r->json, choice, "tool");
     json_ref list = member(r->json, v, "tools");
     struct tool **end = &r->to->tools, *last = NULL;
@@ -332,6 +364,9 @@ static bool read_tool_config(struct field_reader *r, json_ref v, struct err *err
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return at_error(&config, "expected an object", err);
+    if (!members_lost(r, v, known, &config, err) || !members_lost(r, choice, choices, &in, err) ||
+        !members_lost(r, named, names, &(struct at){&in, "tool", 0}, err))
+        return false;
     for (json_ref t = json_first(r->json, list); t; t = json_next(r->json, t), i++)
         if (!read_tool(r, &end, &last, t, &(struct at){&tools, NULL, i}, err))
             return false;

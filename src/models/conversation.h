@@ -100,7 +100,8 @@ static inline bool ask_is_whole(enum ask_kind kind)
 struct extra { /* a top-level field that the reader's table does not know */
     struct extra *next;
     struct str name, raw;
-    bool is_own; /* its dialect alone knows it, not the family */
+    bool is_own;  /* its dialect alone knows it, not the family */
+    bool is_lost; /* of `inside`: its own dialect's writer has no place for it either */
 };
 
 struct dialect; /* models/dialect.h */

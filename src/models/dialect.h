@@ -63,7 +63,8 @@ struct field_reader { /* what functions of a dialect get */
     struct arena *arena;
     const struct json *json;
     struct conversation *to;
-    const char *path; /* in front of names in errors: "generationConfig."; NULL: nothing */
+    const char *path;          /* in front of names in errors: "generationConfig."; NULL: nothing */
+    struct extra **inside_end; /* of to->inside, or on the way there; NULL: nobody went yet */
     const struct part *old_call; /* the newest call in the older form, which has no ids */
     uint32_t old_calls;
 };

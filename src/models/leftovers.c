@@ -164,9 +164,10 @@ bool leftovers_note(struct arena *arena, const struct conversation *in, const st
             return false;
     if (!note_format(&l, err) || !note_include(&l, err))
         return false;
-    for (const struct extra *e = in->inside; e && (to != in->spoken || to == &dialect_openai);
-         e = e->next)
-        if (!losses_note(losses, e->name, NO_FIELD, err))
+    /* Bedrock's own clients' bodies pass whole. */
+    for (const struct extra *e = in->inside; e; e = e->next)
+        if ((to != in->spoken || to == &dialect_openai || (e->is_lost && to != &dialect_bedrock)) &&
+            !losses_note(losses, e->name, NO_FIELD, err))
             return false;
     if (in->pad_events && in->stream && to != &dialect_openai &&
         !losses_note(losses, STR("stream_options.include_obfuscation"), "events are not padded",

@@ -150,27 +150,56 @@ static void begin_members(struct json_writer *w)
     w->has_items |= (uint64_t)1 << w->depth;
 }
 
+/* Behind all there are: many cost no more than few each. */
+static struct extra *add_inside(struct field_reader *r)
+{
+    struct extra *extra = arena_alloc(r->arena, sizeof *extra), **end = r->inside_end;
+
+    for (end = end ? end : &r->to->inside; *end;)
+        end = &(*end)->next;
+    *end = extra;
+    r->inside_end = end;
+    return extra;
+}
+
 bool members_inside(struct field_reader *r, json_ref object, const char *const *known,
                     const char *field, struct err *err)
 {
-    struct extra **end = &r->to->inside;
-
-    while (*end)
-        end = &(*end)->next;
     for (json_ref v = json_first(r->json, object); v; v = json_next(r->json, v)) {
         struct str name = json_key_raw(r->json, v);
-        const char *const *at = known;
+        struct extra *extra;
 
-        while (*at && !str_eq(name, str_from(*at)))
-            at++;
-        if (*at || json_kind(r->json, v) == JSON_NULL)
+        if (member_is_known(known, name) || json_kind(r->json, v) == JSON_NULL)
             continue;
-        *end = arena_alloc(r->arena, sizeof **end);
+        extra = add_inside(r);
         name = arena_fmt(r->arena, "%s." STR_FMT, field, STR_ARG(str_slice(name, 0, 60)));
-        if (!*end || !name.ptr)
+        if (!extra || !name.ptr)
             return err_arena(err, r->arena);
-        **end = (struct extra){.name = name, .raw = json_raw(r->json, v)};
-        end = &(*end)->next;
+        *extra = (struct extra){.name = name, .raw = json_raw(r->json, v)};
+    }
+    return true;
+}
+
+bool members_lost(struct field_reader *r, json_ref object, const char *const *known,
+                  const struct at *at, struct err *err)
+{
+    if (json_kind(r->json, object) != JSON_OBJECT)
+        return true;
+    for (json_ref v = json_first(r->json, object); v; v = json_next(r->json, v)) {
+        struct str key = json_key_raw(r->json, v), place;
+        struct extra *extra;
+
+        if (member_is_known(known, key) || json_kind(r->json, v) == JSON_NULL)
+            continue;
+        extra = add_inside(r);
+        place = at_text(r->arena, at);
+        if (!extra || !place.ptr)
+            return err_arena(err, r->arena);
+        *extra = (struct extra){.raw = json_raw(r->json, v), .is_lost = true};
+        extra->name = arena_fmt(r->arena, STR_FMT "." STR_FMT, STR_ARG(place),
+                                STR_ARG(str_slice(key, 0, 60)));
+        if (!extra->name.ptr)
+            return err_arena(err, r->arena);
     }
     return true;
 }

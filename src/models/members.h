@@ -39,6 +39,9 @@ bool members_unknown(const struct field_reader *r, json_ref object, const char *
 /* The same of a field of the top, to be named where the field is told in other words: conversation.inside. */
 bool members_inside(struct field_reader *r, json_ref object, const char *const *known,
                     const char *field, struct err *err) MUST_CHECK;
+/* The same of an object anywhere, where no writer has a place for it, its own dialect's neither. */
+bool members_lost(struct field_reader *r, json_ref object, const char *const *known,
+                  const struct at *at, struct err *err) MUST_CHECK;
 /* The members of a raw object that members_unknown() made, into one that is being written. */
 void members_write(struct json_writer *w, struct str extra);
 /* Fields of the top that no table knows, as they came. */

@@ -7,6 +7,7 @@
 /* Where a value stands, for errors: "messages.2" + ".content.1" + ".image_url.url". */
 struct place {
     const struct turn *turn;
+    size_t message;
     const char *list; /* "content", "tool_calls"; NULL: of the message itself */
     size_t index;
 };
@@ -30,6 +31,18 @@ static bool text_of(const struct field_reader *r, json_ref v, bool required, str
     if (json_kind(r->json, v) != JSON_STRING)
         return wrong(at, member, "a string", err);
     return json_str(r->json, v, r->arena, out) || err_arena(err, r->arena);
+}
+
+/* Members that nobody knows, of the value itself or of an object in it (NULL: none): no writer has a place for them. */
+static bool note_others(struct field_reader *r, json_ref object, const char *const *known,
+                        const struct place *place, const char *inside, struct err *err)
+{
+    const struct at messages = {NULL, "messages", 0}, message = {&messages, NULL, place->message};
+    const struct at list = {&message, place->list, 0}, value = {&list, NULL, place->index};
+    const struct at *at = place->list ? &value : &message;
+    const struct at in = {at, inside, 0};
+
+    return members_lost(r, object, known, inside ? &in : at, err);
 }
 
 static bool read_image(struct field_reader *r, json_ref v, struct part *part,
@@ -259,6 +272,7 @@ static bool read_signature(struct field_reader *r, json_ref v, struct part *call
 static bool read_custom_call(struct field_reader *r, json_ref v, struct part *call,
                              const struct place *at, struct err *err)
 {
+    static const char *const known[] = {"name", "input", NULL};
     json_ref custom = json_get(r->json, v, STR("custom"));
     json_ref input = json_get(r->json, custom, STR("input"));
 
@@ -272,7 +286,26 @@ static bool read_custom_call(struct field_reader *r, json_ref v, struct part *ca
         return err_arena(err, r->arena);
     return text_of(r, json_get(r->json, v, STR("id")), true, &call->id, at, "id", err) &&
            text_of(r, json_get(r->json, custom, STR("name")), true, &call->name, at, "custom.name",
-                   err);
+                   err) &&
+           note_others(r, custom, known, at, "custom", err);
+}
+
+/* A stream's index says nothing in a conversation. */
+static bool note_call(struct field_reader *r, json_ref v, const struct place *at, struct err *err)
+{
+    static const char *const known[] = {"id",     "type",          "function", "index",
+                                        "custom", "extra_content", NULL};
+    static const char *const known_function[] = {"name", "arguments", NULL};
+    static const char *const known_extra[] = {"google", NULL}, *const known_google[] = {
+                                                                   "thought_signature", NULL};
+    json_ref extra = json_get(r->json, v, STR("extra_content"));
+
+    return note_others(r, v, known, at, NULL, err) &&
+           note_others(r, json_get(r->json, v, STR("function")), known_function, at, "function",
+                       err) &&
+           note_others(r, extra, known_extra, at, "extra_content", err) &&
+           note_others(r, json_get(r->json, extra, STR("google")), known_google, at,
+                       "extra_content.google", err);
 }
 
 static bool read_tool_call(struct field_reader *r, json_ref v, const struct place *at,
@@ -286,13 +319,15 @@ static bool read_tool_call(struct field_reader *r, json_ref v, const struct plac
 
     if (!call)
         return err_arena(err, r->arena);
-    if (is_custom)
-        return read_custom_call(r, v, call, at, err);
     if (is_other) {
         call->extra = json_raw(r->json, v);
         call->name = STR("tool_call");
         return true;
     }
+    if (!note_call(r, v, at, err))
+        return false;
+    if (is_custom)
+        return read_custom_call(r, v, call, at, err);
     return text_of(r, json_get(r->json, v, STR("id")), true, &call->id, at, "id", err) &&
            text_of(r, json_get(r->json, function, STR("name")), true, &call->name, at,
                    "function.name", err) &&
@@ -320,11 +355,14 @@ static bool read_tool_calls(struct field_reader *r, json_ref message, struct pla
 static bool read_function_call(struct field_reader *r, json_ref message, struct place *at,
                                struct part ***tail, struct err *err)
 {
+    static const char *const known[] = {"name", "arguments", NULL};
     json_ref v = openai_given(r->json, message, STR("function_call"));
     struct part *call;
 
     if (!v)
         return true;
+    if (!note_others(r, v, known, at, "function_call", err))
+        return false;
     call = part_add(r->arena, tail, PART_TOOL_CALL);
     if (!call)
         return err_arena(err, r->arena);
@@ -342,6 +380,7 @@ static bool read_function_call(struct field_reader *r, json_ref message, struct 
 static bool read_reasoning(struct field_reader *r, json_ref message, struct place *at,
                            struct part ***tail, struct err *err)
 {
+    static const char *const known[] = {"type", "thinking", "signature", "data", NULL};
     const struct json *j = r->json;
     json_ref blocks = openai_given(j, message, STR("thinking_blocks"));
     json_ref text = openai_given(j, message, STR("reasoning_content"));
@@ -358,7 +397,8 @@ static bool read_reasoning(struct field_reader *r, json_ref message, struct plac
             if (!text_of(r, json_get(j, v, part->is_redacted ? STR("data") : STR("thinking")), true,
                          &part->text, at, "thinking", err) ||
                 !text_of(r, json_get(j, v, STR("signature")), false, &part->signature, at,
-                         "signature", err))
+                         "signature", err) ||
+                !note_others(r, v, known, at, NULL, err))
                 return false;
             r->to->prompt_bytes += part->text.len;
         }
@@ -451,7 +491,7 @@ static bool read_message(struct field_reader *r, json_ref message, size_t i, str
                          struct err *err)
 {
     struct turn *turn = turn_add(r->arena, turns, TURN_USER);
-    struct place at = {.turn = turn};
+    struct place at = {.turn = turn, .message = i};
     struct part **tail;
     struct str role;
     struct buf path;

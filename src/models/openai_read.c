@@ -163,6 +163,21 @@ static bool choose(struct field_reader *r, json_ref v, struct err *err)
     return err_set(err, ERR_INVALID, "tool_choice: expected auto, none, required or an object");
 }
 
+/* What nobody knows of what is chosen. */
+static bool note_chosen(struct field_reader *r, json_ref v, struct err *err)
+{
+    static const char *const known[] = {"name", NULL}, *const allowed[] = {"mode", "tools", NULL};
+    const struct json *j = r->json;
+    const struct at at = {NULL, "tool_choice", 0};
+
+    return members_lost(r, json_get(j, v, STR("function")), known, &(struct at){&at, "function", 0},
+                        err) &&
+           members_lost(r, json_get(j, v, STR("custom")), known, &(struct at){&at, "custom", 0},
+                        err) &&
+           members_lost(r, json_get(j, v, STR("allowed_tools")), allowed,
+                        &(struct at){&at, "allowed_tools", 0}, err);
+}
+
 static bool read_tool_choice(struct field_reader *r, json_ref v, struct err *err)
 {
     static const char *const known[] = {"type", "function", "custom", "allowed_tools", NULL};
@@ -172,7 +187,7 @@ static bool read_tool_choice(struct field_reader *r, json_ref v, struct err *err
 
     if (json_kind(j, v) != JSON_OBJECT)
         return choose(r, v, err);
-    if (!members_inside(r, v, known, "tool_choice", err))
+    if (!members_inside(r, v, known, "tool_choice", err) || !note_chosen(r, v, err))
         return false;
     if (json_kind(j, allowed) ==
         JSON_OBJECT) /* which of them: forget_others(), when all are read */
@@ -187,12 +202,15 @@ static bool read_tool_choice(struct field_reader *r, json_ref v, struct err *err
 
 static bool read_old_choice(struct field_reader *r, json_ref v, struct err *err)
 {
+    static const char *const known[] = {"name", NULL};
     json_ref name = json_get(r->json, v, STR("name"));
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return choose(r, v, err);
     if (json_kind(r->json, name) != JSON_STRING)
         return err_set(err, ERR_INVALID, "function_call.name: expected a string");
+    if (!members_inside(r, v, known, "function_call", err))
+        return false;
     r->to->tool_choice = CHOOSE_NAMED;
     return json_str(r->json, name, r->arena, &r->to->tool_name) || err_arena(err, r->arena);
 }

@@ -235,16 +235,23 @@ static bool read_call_output(struct gathering *g, json_ref v, const struct at *a
 }
 
 /* What was thought in clear: its content, or else its summary. */
-static bool join_thoughts(struct gathering *g, json_ref v, struct str *out, struct err *err)
+static bool join_thoughts(struct gathering *g, json_ref v, const struct at *at, struct str *out,
+                          struct err *err)
 {
+    static const char *const known[] = {"type", "text", NULL};
     json_ref list = member(g->r->json, v, "content");
+    bool summary = !json_first(g->r->json, list);
+    struct at in = {at, summary ? "summary" : "content", 0}, element = {&in, NULL, 0};
     struct str piece;
     struct buf text;
 
-    if (!json_first(g->r->json, list))
+    if (summary)
         list = member(g->r->json, v, "summary");
     buf_init(&text, g->r->arena, MADE_BYTES_MAX);
-    for (json_ref t = json_first(g->r->json, list); t; t = json_next(g->r->json, t)) {
+    for (json_ref t = json_first(g->r->json, list); t;
+         t = json_next(g->r->json, t), element.index++) {
+        if (!members_lost(g->r, t, known, &element, err))
+            return false;
         if (!json_str(g->r->json, json_get(g->r->json, t, STR("text")), g->r->arena, &piece))
             continue;
         if (text.len)
@@ -268,7 +275,7 @@ static bool read_reasoning_item(struct gathering *g, json_ref v, const struct at
         !member_text(g->r, v, &(struct at){at, "encrypted_content", 0}, &part->signature, err))
         return false;
     if (!str_starts(part->signature, mark))
-        return join_thoughts(g, v, &part->text, err);
+        return join_thoughts(g, v, at, &part->text, err);
     part->is_redacted = true;
     part->text = str_slice(part->signature, mark.len, part->signature.len);
     part->signature = STR_NONE;

@@ -246,7 +246,7 @@ bool responses_read_stream_options(struct field_reader *r, json_ref v, struct er
 
     if (json_kind(r->json, v) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "stream_options: expected an object");
-    if (!members_inside(r, v, known, "stream_options", err) ||
+    if (!members_lost(r, v, known, &at, err) ||
         !member_flag(r, v, &(struct at){&at, "include_obfuscation", 0}, &pad, err))
         return false;
     r->to->pad_events = pad > 0;

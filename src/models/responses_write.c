@@ -54,6 +54,21 @@ static bool write_data_url(struct sending *s, const char *key, const struct part
     return true;
 }
 
+/* What Weir does not know of a piece, as it came; but its sources, which may be another house's. */
+static bool write_extra(struct sending *s, const struct part *part, struct err *err)
+{
+    bool same = s->same && part->extra.len;
+    struct json *j = same ? said_json(s->arena, part->extra, err) : NULL;
+
+    for (json_ref v = j ? json_first(j, json_root(j)) : 0; v; v = json_next(j, v)) {
+        if (str_eq(json_key_raw(j, v), STR("annotations")))
+            continue;
+        jw_key_raw(s->w, json_key_raw(j, v));
+        jw_raw(s->w, json_raw(j, v));
+    }
+    return j || !same;
+}
+
 static bool write_image(struct sending *s, const struct part *part, struct err *err)
 {
     typed(s->w, "input_image");
@@ -64,6 +79,8 @@ static bool write_image(struct sending *s, const struct part *part, struct err *
     else if (part->url.ptr)
         write_text_member(s->w, "image_url", part->url);
     else if (!write_data_url(s, "image_url", part, "image/png", err))
+        return false;
+    if (!write_extra(s, part, err))
         return false;
     jw_object_end(s->w);
     return true;
@@ -82,11 +99,14 @@ static bool write_file(struct sending *s, const struct part *part, struct err *e
         if (!write_data_url(s, "file_data", part, "application/pdf", err))
             return false;
     }
+    if (!write_extra(s, part, err))
+        return false;
     jw_object_end(s->w);
     return true;
 }
 
-static void write_words(struct sending *s, const struct part *part, bool by_assistant)
+static bool write_words(struct sending *s, const struct part *part, bool by_assistant,
+                        struct err *err)
 {
     bool refusal = part->kind == PART_REFUSAL && by_assistant;
 
@@ -97,7 +117,10 @@ static void write_words(struct sending *s, const struct part *part, bool by_assi
         jw_array(s->w);
         jw_array_end(s->w);
     }
+    if (!write_extra(s, part, err))
+        return false;
     jw_object_end(s->w);
+    return true;
 }
 
 static bool write_content(struct sending *s, const struct turn *turn, const struct part *part,
@@ -105,10 +128,8 @@ static bool write_content(struct sending *s, const struct turn *turn, const stru
 {
     bool by_assistant = turn->role == TURN_ASSISTANT;
 
-    if (part->kind == PART_TEXT || part->kind == PART_REFUSAL) {
-        write_words(s, part, by_assistant);
-        return true;
-    }
+    if (part->kind == PART_TEXT || part->kind == PART_REFUSAL)
+        return write_words(s, part, by_assistant, err);
     if (by_assistant || part->kind == PART_AUDIO)
         return lose(s, turn, index, "the provider takes no such part here", err);
     return part->kind == PART_IMAGE ? write_image(s, part, err) : write_file(s, part, err);
@@ -181,7 +202,8 @@ static bool write_failure(struct sending *s, const struct turn *turn, const stru
         return true;
     }
     jw_array(s->w);
-    write_words(s, &words, false);
+    if (!write_words(s, &words, false, err))
+        return false;
     for (; inner; inner = inner->next)
         if (!is_words(inner) && inner->kind != PART_OTHER &&
             !write_content(s, turn, inner, index, err))

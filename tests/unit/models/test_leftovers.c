@@ -753,6 +753,131 @@ TEST(a_choice_of_a_custom_tool_is_one)
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
 }
 
+/* ---- anywhere ---- */
+
+/* What every dialect can be told whole. */
+static const struct {
+    const struct dialect *from;
+    const char *body;
+} plain[] = {
+    {&dialect_openai,
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":"
+     "\"s\"}]},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},{\"type\":"
+     "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}]},{\"role\":"
+     "\"assistant\",\"content\":\"a\",\"tool_calls\":[{\"id\":\"t\",\"type\":\"function\","
+     "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
+     "\"t\",\"content\":[{\"type\":\"text\",\"text\":\"r\"}]},{\"role\":\"assistant\","
+     "\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}}],\"tools\":[{\"type\":"
+     "\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}],"
+     "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
+     "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{"
+     "\"type\":\"object\"}}},\"stream\":true,\"stream_options\":{\"include_usage\":true}}"},
+    {&dialect_responses,
+     "{\"model\":\"m\",\"input\":[{\"role\":\"system\",\"content\":[{\"type\":\"input_text\","
+     "\"text\":\"s\"}]},{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":"
+     "\"hi\"},{\"type\":\"input_image\",\"image_url\":\"data:image/png;base64,AAAA\"}]},{\"type\":"
+     "\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"a\"}]},"
+     "{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\"},{"
+     "\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":[{\"type\":\"input_text\","
+     "\"text\":\"r\"}]}],\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{"
+     "\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"},\"text\":{"
+     "\"format\":{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":{\"type\":\"object\"}}},"
+     "\"stream\":true,\"stream_options\":{}}"},
+    {&dialect_anthropic,
+     "{\"model\":\"m\",\"max_tokens\":9,\"system\":[{\"type\":\"text\",\"text\":\"s\"}],"
+     "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},{"
+     "\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":"
+     "\"AAAA\"}}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{"
+     "\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\","
+     "\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":[{\"type\":"
+     "\"text\",\"text\":\"r\"}]}]}],\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":"
+     "\"object\"}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\"},\"output_config\":{"
+     "\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}"},
+    {&dialect_gemini,
+     "{\"systemInstruction\":{\"parts\":[{\"text\":\"s\"}]},\"contents\":[{\"role\":\"user\","
+     "\"parts\":[{\"text\":\"hi\"},{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AAAA\""
+     "}}]},{\"role\":\"model\",\"parts\":[{\"text\":\"a\"},{\"functionCall\":{\"name\":\"f\","
+     "\"args\":{}}}]},{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"f\","
+     "\"response\":{\"output\":\"r\"},\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\","
+     "\"data\":\"AAAA\"}}]}}]}],\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\","
+     "\"parameters\":{\"type\":\"OBJECT\"}}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":"
+     "\"ANY\",\"allowedFunctionNames\":[\"f\"]}},\"generationConfig\":{\"responseSchema\":{"
+     "\"type\":\"OBJECT\"},\"thinkingConfig\":{}}}"},
+    {&dialect_bedrock,
+     "{\"system\":[{\"text\":\"s\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":"
+     "\"hi\"},{\"image\":{\"format\":\"png\",\"source\":{\"bytes\":\"AAAA\"}}}]},{\"role\":"
+     "\"assistant\",\"content\":[{\"text\":\"a\"},{\"toolUse\":{\"toolUseId\":\"t\",\"name\":"
+     "\"f\",\"input\":{}}}]},{\"role\":\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":"
+     "\"t\",\"content\":[{\"text\":\"r\"}]}}]}],\"toolConfig\":{\"tools\":[{\"toolSpec\":{"
+     "\"name\":\"f\",\"inputSchema\":{\"json\":{\"type\":\"object\"}}}}],\"toolChoice\":{"
+     "\"tool\":{\"name\":\"f\"}}},\"inferenceConfig\":{\"maxTokens\":9}}"},
+};
+
+#define OBJECTS_MAX 64
+
+static size_t find_objects(const struct json *j, json_ref v, json_ref *out, size_t n)
+{
+    enum json_kind kind = json_kind(j, v);
+
+    if (kind == JSON_OBJECT && n < OBJECTS_MAX)
+        out[n++] = v;
+    for (json_ref c = kind == JSON_OBJECT || kind == JSON_ARRAY ? json_first(j, v) : 0; c;
+         c = json_next(j, c))
+        n = find_objects(j, c, out, n);
+    return n;
+}
+
+static bool any_is_named(const struct losses *losses)
+{
+    for (uint32_t i = 0; i < losses->count; i++)
+        if (str_find(losses->fields[i], STR("mood")) < losses->fields[i].len)
+            return true;
+    return false;
+}
+
+/* Its own dialect too: a conversation is written anew where another goes on, or a signature is taken out. */
+static void expect_told(const struct dialect *from, const struct dialect *to, struct str where,
+                        const char *usual, const char *body)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0}, before = {0};
+    struct err err = {0};
+    struct str sent = kit_request(arena, from, to, usual, &before, &err);
+
+    EXPECT(sent.ptr, "%s to %s: %s", from->name, to->name, err.text);
+    sent = kit_request(arena, from, to, body, &losses, &err);
+
+    EXPECT(err.code == ERR_INVALID || str_find(sent, STR(MARK)) < sent.len ||
+               any_is_named(&losses) || losses.count > before.count,
+           "%s to %s: lost without a word: in " STR_FMT, from->name, to->name, STR_ARG(where));
+}
+
+TEST(members_nobody_knows_are_told_or_named_wherever_they_stand)
+{
+    static const struct dialect *const targets[] = {
+        &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, &dialect_bedrock};
+
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct json *j = json_parse(arena, str_from(plain[i].body), &err);
+        json_ref objects[OBJECTS_MAX];
+        size_t count = j ? find_objects(j, json_root(j), objects, 0) : 0;
+
+        EXPECT(count > 15, "%s: %s", plain[i].from->name, err.text);
+        for (size_t k = 0; k < count; k++) {
+            struct json_edit edit = {JSON_ADD_MEMBER, objects[k], STR("mood"), STR("\"" MARK "\"")};
+            struct str body, text;
+
+            REQUIRE(json_splice(arena, j, &edit, 1, &body, &err), "%s", err.text);
+            text = arena_fmt(arena, STR_FMT "%c", STR_ARG(body), 0);
+            for (size_t t = 0; text.ptr && t < ARRAY_LEN(targets); t++)
+                expect_told(plain[i].from, targets[t], json_raw(j, objects[k]), plain[i].body,
+                            text.ptr);
+        }
+    }
+}
+
 /* ---- what is chosen among tools that were left out ---- */
 
 TEST(a_choice_does_not_outlive_its_tools)
