@@ -45,7 +45,7 @@ const char *summary_kind_name(enum provider_kind kind)
 
 static void ask_as_conversation(struct summary_asked *out, const struct conversation *c)
 {
-    out->seed = c->seed;
+    out->seed = MAX_OF(c->seed, -1);
     out->top_k = c->top_k;
     out->dimensions = c->dimensions;
     out->temperature = c->temperature;

@@ -20,7 +20,7 @@ void conversation_init(struct conversation *c)
                                .schema_strict = -1,
                                .max_tokens = -1,
                                .n = -1,
-                               .seed = -1,
+                               .seed = SEED_UNSAID,
                                .top_k = -1,
                                .logprobs = -1,
                                .top_logprobs = -1,

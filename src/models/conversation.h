@@ -4,7 +4,7 @@
  * Shapes   lists in the order of the text; texts are views of the client's body or of the arena.
  *          Raw is JSON text, kept as it came.
  * Owner    the request's arena.
- * Absent   numbers -1 (double: NAN), enums 0, texts with ptr NULL. */
+ * Absent   numbers -1 (double: NAN; a seed: SEED_UNSAID), enums 0, texts with ptr NULL. */
 #ifndef WEIR_MODELS_CONVERSATION_H
 #define WEIR_MODELS_CONVERSATION_H
 
@@ -105,6 +105,8 @@ struct extra { /* a top-level field that the reader's table does not know */
 };
 
 struct dialect; /* models/dialect.h */
+
+#define SEED_UNSAID INT64_MIN /* -1 is a seed like any other */
 
 struct conversation {
     enum ask_kind kind;

@@ -23,6 +23,14 @@ PLACE(int)
 PLACE(int64_t)
 PLACE(double)
 
+#define AT(member) offsetof(struct conversation, member)
+
+/* The integer that says nothing. */
+static int64_t unsaid(uint16_t at)
+{
+    return at == AT(seed) ? SEED_UNSAID : -1;
+}
+
 static struct str *text_at(struct conversation *c, uint16_t at)
 {
     return (struct str *)(void *)((char *)c + at);
@@ -201,7 +209,7 @@ static void write_field(struct json_writer *w, const struct conversation *c, con
         break;
     case FIELD_TRI: write_tri(w, f, int_of(c, f->at)); break;
     case FIELD_INT:
-        if (int64_t_of(c, f->at) == -1)
+        if (int64_t_of(c, f->at) == unsaid(f->at))
             break;
         jw_key(w, f->name);
         jw_i64(w, int64_t_of(c, f->at));
@@ -229,8 +237,6 @@ void fields_write(struct json_writer *w, const struct conversation *from,
 
 /* ---- losses ---- */
 
-#define AT(member) offsetof(struct conversation, member)
-
 /* What may be asked beside turns, by its place; `dull` is what asks for nothing that would not happen
  * anyway. */
 static const struct member {
@@ -243,7 +249,7 @@ static const struct member {
     {"parallel_tool_calls", FIELD_TRI, AT(parallel_tools), 1, NULL},
     {"max_tokens", FIELD_INT, AT(max_tokens), -1, NULL},
     {"n", FIELD_INT, AT(n), 1, NULL},
-    {"seed", FIELD_INT, AT(seed), -1, NULL},
+    {"seed", FIELD_INT, AT(seed), (double)SEED_UNSAID, NULL},
     {"top_k", FIELD_INT, AT(top_k), -1, NULL},
     {"logprobs", FIELD_TRI, AT(logprobs), 0, NULL},
     {"top_logprobs", FIELD_INT, AT(top_logprobs), 0, NULL},
@@ -285,7 +291,8 @@ static bool asks(const struct conversation *c, const struct member *m)
 
     switch (m->kind) {
     case FIELD_TRI: return int_of(c, m->at) >= 0 && int_of(c, m->at) != (int)m->dull;
-    case FIELD_INT: return int64_t_of(c, m->at) != -1 && int64_t_of(c, m->at) != (int64_t)m->dull;
+    case FIELD_INT:
+        return int64_t_of(c, m->at) != unsaid(m->at) && int64_t_of(c, m->at) != (int64_t)m->dull;
     case FIELD_NUMBER: return !isnan(double_of(c, m->at)) && double_of(c, m->at) != m->dull;
     default:
         text = text_of(c, m->at);

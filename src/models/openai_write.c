@@ -208,7 +208,10 @@ bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
     write_number(w, "frequency_penalty", in->frequency_penalty);
     write_number(w, "presence_penalty", in->presence_penalty);
     write_count(w, "n", in->n);
-    write_count(w, "seed", in->seed);
+    if (in->seed != SEED_UNSAID) {
+        jw_key(w, "seed");
+        jw_i64(w, in->seed);
+    }
     if (!write_stops(w, in, openai_is_original(to) ? STOPS_OF_OPENAI : in->stop_count, losses, err))
         return false;
     openai_raw_member(w, "logit_bias", in->logit_bias);

@@ -974,6 +974,27 @@ TEST(many_tools_of_which_many_are_allowed)
            (double)(clock() - begun) / CLOCKS_PER_SEC);
 }
 
+/* ---- at the edge ---- */
+
+TEST(a_seed_of_minus_one_is_a_seed)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    const char *body = CHAT("\"seed\":-1,", SAYS(""));
+    struct str chat = kit_request(arena, &dialect_openai, &dialect_openai, body, &losses, &err);
+    struct str gemini = kit_request(arena, &dialect_openai, &dialect_gemini, body, &losses, &err);
+    struct str none =
+        kit_request(arena, &dialect_openai, &dialect_gemini, CHAT("", SAYS("")), &losses, &err);
+
+    EXPECT(str_find(chat, STR("\"seed\":-1")) < chat.len, STR_FMT, STR_ARG(chat));
+    EXPECT(str_find(gemini, STR("\"seed\":-1")) < gemini.len, STR_FMT, STR_ARG(gemini));
+    EXPECT(str_find(none, STR("seed")) == none.len, STR_FMT, STR_ARG(none));
+    EXPECT(losses.count == 0);
+    EXPECT(kit_request(arena, &dialect_openai, &dialect_anthropic, body, &losses, &err).ptr &&
+           is_named(&losses, "seed"));
+}
+
 TEST(an_effort_that_cannot_be_told_is_named)
 {
     static const struct {
