@@ -45,6 +45,12 @@ bool gemini_splice_request(struct arena *arena, const struct model_question *que
 bool gemini_is_ours(const struct conversation *in); /* the client speaks it */
 
 bool gemini_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
+/* Of a request for embeddings: what stands beside each text. */
+struct gemini_embed_asked {
+    struct str *beside; /* raw objects of members, or empty: taskType, title */
+    size_t count;
+};
+
 bool gemini_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
     MUST_CHECK;
 bool gemini_at_end(struct said_reader *r, struct err *err) MUST_CHECK;

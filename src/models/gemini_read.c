@@ -471,7 +471,34 @@ static bool read_chat(struct field_reader *r, json_ref body, struct err *err)
     return err_set(err, ERR_INVALID, "contents: expected an array with at least one content");
 }
 
+#define TASKS_MAX 65536 /* names of members beside texts */
+
 /* ---- embeddings: {"content":...} or {"requests":[{"content":...},...]} ---- */
+
+/* What a task of the vectors is, and the like: for Gemini providers, by text; a loss to all others, by name. */
+static bool keep_task(struct field_reader *r, json_ref request, struct table *seen, struct err *err)
+{
+    static const char *const known[] = {
+        "model", "content", "requests", "outputDimensionality", "output_dimensionality",
+        "weir",  NULL};
+    struct gemini_embed_asked *own = r->to->own;
+    const struct json *j = r->json;
+
+    for (json_ref v = json_first(j, request); v; v = json_next(j, v)) {
+        struct extra *extra;
+
+        if (member_is_known(known, json_key_raw(j, v)) || json_kind(j, v) == JSON_NULL ||
+            table_get(seen, json_key_raw(j, v)))
+            continue;
+        extra = arena_alloc(r->arena, sizeof *extra);
+        if (!extra || !table_put(seen, json_key_raw(j, v), extra, NULL))
+            return err_arena(err, r->arena);
+        *extra = (struct extra){
+            .next = r->to->extras, .name = json_key_raw(j, v), .raw = json_raw(j, v)};
+        r->to->extras = extra;
+    }
+    return members_unknown(r, request, known, &own->beside[own->count++], err);
+}
 
 static bool put_input(struct json_writer *w, struct field_reader *r, json_ref request,
                       const char *where, struct err *err)
@@ -504,16 +531,26 @@ static bool read_embed(struct field_reader *r, struct err *err)
     struct conversation *out = r->to;
     const struct json *json = r->json;
     json_ref requests = json_get(json, json_root(json), STR("requests"));
+    struct gemini_embed_asked *own = arena_alloc(r->arena, sizeof *own);
     struct json_writer w;
+    struct table seen;
     struct buf b;
 
     out->spoken = &dialect_gemini_embed;
     out->kind = ASK_EMBEDDING;
     out->encoding = STR("float");
+    out->own = own;
+    table_init(&seen, r->arena, TASKS_MAX);
+    if (own)
+        own->beside = arena_array(r->arena, MAX_OF(json_count(json, requests), (size_t)1),
+                                  sizeof *own->beside);
+    if (!own || !own->beside)
+        return err_arena(err, r->arena);
     buf_init(&b, r->arena, 8 * json_raw(json, json_root(json)).len + 64);
     jw_init(&w, &b);
     if (!requests) {
-        if (!put_input(&w, r, json_root(json), "", err))
+        if (!put_input(&w, r, json_root(json), "", err) ||
+            !keep_task(r, json_root(json), &seen, err))
             return false;
         return buf_finish(&b, &out->inputs, err);
     }
@@ -521,7 +558,7 @@ static bool read_embed(struct field_reader *r, struct err *err)
         return err_set(err, ERR_INVALID, "requests: expected an array with at least one request");
     jw_array(&w);
     for (json_ref q = json_first(json, requests); q; q = json_next(json, q))
-        if (!put_input(&w, r, q, "requests: ", err))
+        if (!put_input(&w, r, q, "requests: ", err) || !keep_task(r, q, &seen, err))
             return false;
     jw_array_end(&w);
     return buf_finish(&b, &out->inputs, err);

@@ -652,16 +652,15 @@ static bool write_body(struct writing *k, struct err *err)
     return true;
 }
 
-static void write_embed(struct writing *k, struct str text, bool with_model)
+/* beside: what a Gemini client said of this text. */
+static void write_embed(struct writing *k, struct str text, struct str beside)
 {
     jw_object(&k->w);
-    if (with_model) {
-        jw_key(&k->w, "model");
-        buf_str(k->w.to, STR("\"models/"));
-        buf_str(k->w.to, k->remote);
-        buf_char(k->w.to, '"');
-        k->w.after_key = false;
-    }
+    jw_key(&k->w, "model");
+    buf_str(k->w.to, STR("\"models/"));
+    buf_str(k->w.to, k->remote);
+    buf_char(k->w.to, '"');
+    k->w.after_key = false;
     jw_key(&k->w, "content");
     jw_object(&k->w);
     jw_key(&k->w, "parts");
@@ -675,12 +674,14 @@ static void write_embed(struct writing *k, struct str text, bool with_model)
         jw_key(&k->w, "outputDimensionality");
         jw_i64(&k->w, k->in->dimensions);
     }
+    members_write(&k->w, beside);
     jw_object_end(&k->w);
 }
 
 /* Always the batch: one text is a batch of one. */
 static bool write_embeds(struct writing *k, struct err *err)
 {
+    const struct gemini_embed_asked *own = gemini_is_ours(k->in) ? k->in->own : NULL;
     struct str *texts;
     size_t count;
 
@@ -690,10 +691,10 @@ static bool write_embeds(struct writing *k, struct err *err)
     jw_key(&k->w, "requests");
     jw_array(&k->w);
     for (size_t i = 0; i < count; i++)
-        write_embed(k, texts[i], true);
+        write_embed(k, texts[i], own && i < own->count ? own->beside[i] : STR_NONE);
     jw_array_end(&k->w);
     jw_object_end(&k->w);
-    return extras_losses(k->in, k->losses, err);
+    return own || extras_losses(k->in, k->losses, err);
 }
 
 static bool write_path(struct writing *k, struct outgoing *out, struct err *err)

@@ -698,3 +698,26 @@ TEST(gemini_keeps_what_only_gemini_knows)
     EXPECT(str_find(got, STR("\"g\"")) == got.len, "one that may not be called: " STR_FMT,
            STR_ARG(got));
 }
+
+/* A vector is made for its task: another task, another vector. */
+TEST(gemini_embeddings_keep_their_task)
+{
+    static const char body[] =
+        "{\"requests\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"taskType\":"
+        "\"RETRIEVAL_DOCUMENT\",\"title\":\"A\"},{\"content\":{\"parts\":[{\"text\":\"b\"}]},"
+        "\"taskType\":\"RETRIEVAL_QUERY\"}]}";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str got =
+        kit_request(arena, &dialect_gemini_embed, &dialect_gemini, body, &losses, &err);
+
+    kit_same_json(arena, "to Gemini", got,
+                  "{\"requests\":[{\"model\":\"models/remote-m\",\"content\":{\"parts\":[{\"text\":"
+                  "\"a\"}]},\"taskType\":\"RETRIEVAL_DOCUMENT\",\"title\":\"A\"},{\"model\":"
+                  "\"models/remote-m\",\"content\":{\"parts\":[{\"text\":\"b\"}]},\"taskType\":"
+                  "\"RETRIEVAL_QUERY\"}]}");
+    EXPECT(losses.count == 0);
+    got = kit_request(arena, &dialect_gemini_embed, &dialect_openai, body, &losses, &err);
+    EXPECT(got.ptr && losses.count == 2, "%s: %" PRIu32, err.text, losses.count);
+}
