@@ -375,7 +375,7 @@ static bool end_server(struct event *e, struct err *err)
 {
     const struct server_tool *tool = e->own->tool;
     struct str asked = buf_view(&e->own->asked), text = STR_NONE;
-    struct json *j = asked.len ? json_parse(e->arena, asked, err) : NULL;
+    struct json *j = asked.len ? said_json(e->arena, asked, err) : NULL;
 
     if (asked.len && !j)
         return broken("the input of a server_tool_use is no JSON", err);

@@ -50,7 +50,7 @@ bool anthropic_say_server(struct said_writer *w, const struct said *said, struct
 /* Others do not say how old a page is, and what only this house can read again there is none. */
 static bool write_sources(struct said_writer *w, struct buf *to, struct str raw, struct err *err)
 {
-    struct json *j = json_parse(w->arena, raw, err);
+    struct json *j = said_json(w->arena, raw, err);
     struct json_writer jw;
 
     if (!j)
@@ -173,7 +173,7 @@ static bool make_citation(struct said_writer *w, struct str raw, struct anthropi
 
     if (!citation_read(w->arena, raw, &c, err))
         return false;
-    if (c.rest.len && !(rest = json_parse(w->arena, c.rest, err)))
+    if (c.rest.len && !(rest = said_json(w->arena, c.rest, err)))
         return false;
     if (c.start >= 0 && (c.start != b->from || c.end != b->from + b->characters))
         said_lost(w, STR("citations.start_index"));

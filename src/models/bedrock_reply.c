@@ -355,7 +355,7 @@ static void write_place(struct json_writer *w, const struct json *rest)
 static bool write_citation(struct json_writer *w, struct arena *arena, const struct citation *c,
                            struct err *err)
 {
-    struct json *rest = c->rest.len ? json_parse(arena, c->rest, err) : NULL;
+    struct json *rest = c->rest.len ? said_json(arena, c->rest, err) : NULL;
     int64_t n;
 
     if (c->rest.len && !rest)

@@ -24,8 +24,7 @@ bool citation_read(struct arena *arena, struct str raw, struct citation *out, st
     static const char *const known[] = {"type",      "url",   "title",   "start_index",
                                         "end_index", "index", "file_id", "cited_text",
                                         "filename",  NULL};
-    const struct json_limits kindly = {.depth = 64, .nodes = 100000, .lone_surrogates = true};
-    struct json *j = json_parse_within(arena, raw, &kindly, err);
+    struct json *j = said_json(arena, raw, err); /* of a provider: as deep as its answer may be */
     json_ref from, nested;
 
     if (!j)

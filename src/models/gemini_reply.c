@@ -253,7 +253,7 @@ static bool put_text(struct said_writer *w, const struct said *said, struct buf 
 /* Chat's form of a sound may hold its words too. */
 static bool note_transcript(struct said_writer *w, struct str raw, struct err *err)
 {
-    struct json *j = raw.len ? json_parse(w->arena, raw, err) : NULL;
+    struct json *j = raw.len ? said_json(w->arena, raw, err) : NULL;
 
     if (raw.len && !j)
         return false;
@@ -530,7 +530,7 @@ static void write_usage(struct json_writer *jw, const struct usage *u)
 static bool add_logprobs(struct said_writer *w, const struct said *said, struct err *err)
 {
     struct buf *all = &((struct writing *)w->own)->choices[said->choice].logprobs;
-    struct json *j = json_parse(w->arena, said->raw, err);
+    struct json *j = said_json(w->arena, said->raw, err);
     json_ref content;
 
     if (!j)
@@ -557,7 +557,7 @@ static bool write_logprobs(struct said_writer *w, struct json_writer *jw, const 
     all = arena_fmt(w->arena, "[" STR_FMT "]", STR_ARG(buf_view(&c->logprobs)));
     if (!all.ptr)
         return err_arena(err, w->arena);
-    j = json_parse(w->arena, all, err);
+    j = said_json(w->arena, all, err);
     if (!j)
         return false;
     content = json_root(j);

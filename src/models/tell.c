@@ -34,7 +34,12 @@ struct json *said_json(struct arena *arena, struct str raw, struct err *err)
     static const struct json_limits kindly = {
         .depth = 128, .nodes = 4000000, .lone_surrogates = true};
 
-    return json_parse_within(arena, raw, &kindly, err);
+    struct err bad = {0};
+    struct json *j = json_parse_within(arena, raw, &kindly, &bad);
+
+    if (!j)
+        err_recast(err, &bad, ERR_UNAVAILABLE, "what the provider said cannot be read");
+    return j;
 }
 
 /* ---- readers: members that nobody here knows ---- */

@@ -567,3 +567,61 @@ TEST(replies_nothing_of_an_answer_is_lost_without_a_word)
                 if (to->writer_init && to != &dialect_embeddings && to != &dialect_rerank)
                     check(&answers[i], to, streamed);
 }
+
+/* ---- what a provider says is read kindly, wherever it is read again ---- */
+
+TEST(half_characters_and_deep_members_fail_no_answer)
+{
+    static const struct dialect *const clients[] = {
+        &dialect_openai, &dialect_responses, &dialect_anthropic, &dialect_gemini, &dialect_bedrock};
+    static const struct {
+        const char *name;
+        const struct dialect *from;
+        const char *begin, *end;
+        int depth;
+    } cases[] = {
+        {"a token", &dialect_openai,
+         "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\","
+         "\"logprobs\":{\"content\":[{\"token\":\"\\ud83d\",\"logprob\":-0.5,\"bytes\":[240],"
+         "\"top_logprobs\":[]}]}}]}",
+         "", 0},
+        {"a member of a source", &dialect_openai,
+         "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\",\"annotations\":[{\"type\":"
+         "\"url_citation\",\"url_citation\":{\"url\":\"https://"
+         "a.b\",\"title\":\"T\",\"start_index\""
+         ":0,\"end_index\":2,\"mood\":\"\\ud83d\"}}]},\"finish_reason\":\"stop\"}]}",
+         "", 0},
+        {"a member that is deep", &dialect_openai,
+         "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\",\"annotations\":[{\"type\":"
+         "\"url_citation\",\"url_citation\":{\"url\":\"https://"
+         "a.b\",\"title\":\"T\",\"start_index\""
+         ":0,\"end_index\":2,\"mood\":",
+         "}}]},\"finish_reason\":\"stop\"}]}", 70},
+        {"a search", &dialect_anthropic,
+         "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"content\":[{\"type\":"
+         "\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{\"query\":"
+         "\"\\ud83d\"}},{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"srvtoolu_1\","
+         "\"content\":[{\"type\":\"web_search_result\",\"url\":\"https://a.b\",\"title\":"
+         "\"\\ud83d\"}]},{\"type\":\"text\",\"text\":\"Hi\"}],\"stop_reason\":\"end_turn\"}",
+         "", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t k = 0; k < ARRAY_LEN(clients); k++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            struct err err = {0};
+            struct buf body;
+            struct str got;
+
+            buf_init(&body, arena, MIB);
+            buf_str(&body, str_from(cases[i].begin));
+            for (int n = 0; n < cases[i].depth; n++)
+                buf_char(&body, '[');
+            for (int n = 0; n < cases[i].depth; n++)
+                buf_char(&body, ']');
+            buf_str(&body, str_from(cases[i].end));
+            got = kit_answer(arena, cases[i].from, clients[k], false, buf_view(&body), 0, &err);
+            EXPECT(str_find(got, STR("Hi")) < got.len, "%s to %s: %s", cases[i].name,
+                   clients[k]->name, err.text);
+        }
+}
