@@ -39,18 +39,21 @@ const size_t anthropic_field_count = ARRAY_LEN(anthropic_fields);
 
 /* ---- usage ---- */
 
+/* Counts are running totals: a 0 behind a count is none. */
 static void read_count(const struct json *j, json_ref object, struct str key, int64_t *out)
 {
     int64_t n;
 
-    if (json_i64(j, json_get(j, object, key), &n) && n >= 0 && n <= (int64_t)TOKENS_MAX * 1000)
+    if (json_i64(j, json_get(j, object, key), &n) && n >= (*out > 0 ? 1 : 0) &&
+        n <= (int64_t)TOKENS_MAX * 1000)
         *out = n;
 }
 
+/* A prompt of no tokens is one that was not counted. */
 void anthropic_read_usage(const struct json *j, json_ref usage, struct usage *out)
 {
     json_ref created = json_get(j, usage, STR("cache_creation"));
-    int64_t fresh = -1, written = -1;
+    int64_t fresh = -1, written = -1, all;
 
     if (json_kind(j, usage) != JSON_OBJECT)
         return;
@@ -63,14 +66,15 @@ void anthropic_read_usage(const struct json *j, json_ref usage, struct usage *ou
     read_count(j, created, STR("ephemeral_5m_input_tokens"), &out->tokens_cache_write);
     read_count(j, created, STR("ephemeral_1h_input_tokens"), &out->tokens_cache_write_long);
     read_count(j, usage, STR("cache_creation_input_tokens"), &written);
-    if (written >= 0) /* what the split does not explain was written the usual way */
+    if (written > 0 || (written == 0 && out->tokens_cache_write < 0))
+        /* what the split does not explain was written the usual way */
         out->tokens_cache_write = MAX_OF(written - MAX_OF(out->tokens_cache_write_long, 0), 0);
     read_count(j, json_get(j, usage, STR("output_tokens_details")), STR("thinking_tokens"),
                &out->tokens_reasoning);
-    if (fresh >= 0)
-        out->tokens_in = fresh + MAX_OF(out->tokens_cached, 0) +
-                         MAX_OF(out->tokens_cache_write, 0) +
-                         MAX_OF(out->tokens_cache_write_long, 0);
+    all = MAX_OF(fresh, 0) + MAX_OF(out->tokens_cached, 0) + MAX_OF(out->tokens_cache_write, 0) +
+          MAX_OF(out->tokens_cache_write_long, 0);
+    if (fresh >= 0 && all > 0)
+        out->tokens_in = all;
 }
 
 static void write_count(struct json_writer *w, const char *key, int64_t n)

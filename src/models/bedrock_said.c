@@ -8,8 +8,9 @@
 #include "models/models.h"
 #include "models/rerank.h"
 
-#define BLOCKS_MAX    4096      /* of one answer */
-#define CITATIONS_MAX (4 * MIB) /* of one block */
+#define BLOCKS_MAX    4096          /* of one answer */
+#define CITATIONS_MAX (4 * MIB)     /* of one block */
+#define TOKENS_MAX    1000000000000 /* a count above it is a mistake and taken as not reported */
 
 /* BLOCK_CALLED: a tool, and no input yet. */
 enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_CALLED, BLOCK_TOOL };
@@ -74,7 +75,8 @@ static int64_t count_of(const struct json *j, json_ref object, const char *name)
 {
     int64_t n;
 
-    return json_i64(j, json_get(j, object, str_from(name)), &n) && n >= 0 ? n : -1;
+    return json_i64(j, json_get(j, object, str_from(name)), &n) && n >= 0 && n <= TOKENS_MAX ? n
+                                                                                             : -1;
 }
 
 static void read_usage(struct message *e, json_ref u)
@@ -85,8 +87,8 @@ static void read_usage(struct message *e, json_ref u)
     int64_t write = count_of(j, u, "cacheWriteInputTokens"), hour = 0;
     json_ref details = json_get(j, u, STR("cacheDetails"));
 
-    if (!u)
-        return;
+    if (in < 0 && read < 0 && write < 0 && count_of(j, u, "outputTokens") < 0)
+        return; /* it counts nothing: what was said before stands */
     for (json_ref d = json_first(j, details); d; d = json_next(j, d))
         if (str_eq(json_raw(j, json_get(j, d, STR("ttl"))), STR("\"1h\"")))
             hour += MAX_OF(count_of(j, d, "inputTokens"), 0);

@@ -6,7 +6,8 @@
 #include "models/citation.h"
 
 #define CHOICES_MAX 8
-#define TEXT_MAX    (4 * MIB) /* kept of a choice to count characters for citations */
+#define TEXT_MAX    (4 * MIB)     /* kept of a choice to count characters for citations */
+#define TOKENS_MAX  1000000000000 /* a count above it is a mistake and taken as not reported */
 
 enum open_part { OPEN_NONE, OPEN_TEXT, OPEN_THOUGHT, OPEN_REFUSAL };
 
@@ -64,7 +65,8 @@ static int64_t count_of(const struct json *j, json_ref object, const char *name)
 {
     int64_t n;
 
-    return json_i64(j, json_get(j, object, str_from(name)), &n) && n >= 0 ? n : -1;
+    return json_i64(j, json_get(j, object, str_from(name)), &n) && n >= 0 && n <= TOKENS_MAX ? n
+                                                                                             : -1;
 }
 
 static int64_t of_modality(const struct json *j, json_ref details, struct str modality)
@@ -90,12 +92,12 @@ static void read_usage(struct event *e, json_ref u)
     json_ref in = json_get(j, u, STR("promptTokensDetails"));
     json_ref out = json_get(j, u, STR("candidatesTokensDetails"));
 
-    if (!u)
-        return;
     tools = MAX_OF(count_of(j, u, "toolUsePromptTokenCount"), 0);
     made = count_of(j, u, "candidatesTokenCount");
     thoughts = count_of(j, u, "thoughtsTokenCount");
     total = count_of(j, u, "totalTokenCount");
+    if (prompt < 0 && made < 0 && thoughts < 0 && total < 0)
+        return; /* it counts nothing: what was said before stands */
     e->own->has_usage = true;
     to->tokens_in = prompt < 0 ? -1 : prompt + tools;
     to->tokens_reasoning = thoughts;

@@ -249,3 +249,90 @@ TEST(usage_replies_spliced)
         expect_same(replies[i].name, "spliced", &meter.usage, &replies[i].want);
     }
 }
+
+/* A stream's counts are running totals: what counts nothing takes none back, and what nobody can believe is none. */
+TEST(usage_that_counts_nothing_takes_nothing_back)
+{
+    static const struct {
+        const char *name;
+        const struct dialect *dialect;
+        const char *type[4], *events[4];
+        int64_t in, out;
+    } cases[] = {
+        {"Anthropic, a 0 at the end",
+         &dialect_anthropic,
+         {"", "", ""},
+         {"{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":25,"
+          "\"cache_read_input_tokens\":5,\"output_tokens\":1}}}",
+          "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{"
+          "\"input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":7}}",
+          "{\"type\":\"message_stop\"}"},
+         30,
+         7},
+        {"Anthropic, a prompt that nobody counted",
+         &dialect_anthropic,
+         {"", "", ""},
+         {"{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":0,"
+          "\"output_tokens\":0}}}",
+          "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{"
+          "\"output_tokens\":7}}",
+          "{\"type\":\"message_stop\"}"},
+         -1,
+         7},
+        {"Gemini",
+         &dialect_gemini,
+         {"", ""},
+         {"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]}}],\"usageMetadata\":{"
+          "\"promptTokenCount\":9,\"candidatesTokenCount\":2}}",
+          "{\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{}}"},
+         9,
+         2},
+        {"Gemini, more than there can be",
+         &dialect_gemini,
+         {""},
+         {"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]},\"finishReason\":"
+          "\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":9223372036854775807,"
+          "\"toolUsePromptTokenCount\":9223372036854775807,\"candidatesTokenCount\":2}}"},
+         -1,
+         2},
+        {"Bedrock",
+         &dialect_bedrock,
+         {"messageStop", "metadata", "metadata"},
+         {"{\"stopReason\":\"end_turn\"}", "{\"usage\":{\"inputTokens\":9,\"outputTokens\":2}}",
+          "{\"usage\":{}}"},
+         9,
+         2},
+        {"Bedrock, more than there can be",
+         &dialect_bedrock,
+         {"messageStop", "metadata"},
+         {"{\"stopReason\":\"end_turn\"}",
+          "{\"usage\":{\"inputTokens\":9223372036854775807,\"cacheReadInputTokens\":5,"
+          "\"outputTokens\":2}}"},
+         -1,
+         2},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+        struct conversation asked;
+        struct usage got = usage_unknown;
+        struct said_reader r = {.arena = arena,
+                                .scratch = arena,
+                                .model = &kit_model,
+                                .asked = &asked,
+                                .streamed = true,
+                                .take = keep_usage,
+                                .ctx = &got};
+        struct err err = {0};
+
+        conversation_init(&asked);
+        REQUIRE(cases[i].dialect->reader_init(&r, &err));
+        for (size_t k = 0; k < 4 && cases[i].events[k]; k++)
+            EXPECT(cases[i].dialect->read_said(&r, str_from(cases[i].type[k]),
+                                               str_from(cases[i].events[k]), &err),
+                   "%s: %s", cases[i].name, err.text);
+        EXPECT(cases[i].dialect->at_end(&r, &err), "%s: %s", cases[i].name, err.text);
+        EXPECT(got.tokens_in == cases[i].in && got.tokens_out == cases[i].out,
+               "%s: %" PRId64 " %" PRId64, cases[i].name, got.tokens_in, got.tokens_out);
+    }
+}
