@@ -3,6 +3,7 @@
  *   gemini_read.c    client's body -> conversation
  *   gemini_config.c  its generationConfig and tools
  *   gemini_schema.c  JSON schemas there and back
+ *   gemini_places.c  places of sources: bytes here, characters elsewhere
  *   gemini_write.c   conversation -> provider's body
  *   gemini_said.c    provider's answer -> steps
  *   gemini_reply.c   steps -> client's answer */
@@ -44,13 +45,13 @@ bool gemini_splice_request(struct arena *arena, const struct model_question *que
                            struct outgoing *out, bool *fits, struct err *err) MUST_CHECK;
 bool gemini_is_ours(const struct conversation *in); /* the client speaks it */
 
-bool gemini_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
 /* Of a request for embeddings: what stands beside each text. */
 struct gemini_embed_asked {
     struct str *beside; /* raw objects of members, or empty: taskType, title */
     size_t count;
 };
 
+bool gemini_reader_init(struct said_reader *r, struct err *err) MUST_CHECK;
 bool gemini_read_said(struct said_reader *r, struct str type, struct str data, struct err *err)
     MUST_CHECK;
 bool gemini_at_end(struct said_reader *r, struct err *err) MUST_CHECK;
@@ -61,6 +62,17 @@ bool gemini_write_said(struct said_writer *w, const struct said *said, struct bu
                        struct err *err) MUST_CHECK;
 void gemini_write_stream_error(struct said_writer *w, struct buf *out, const struct err *err);
 void gemini_write_error(struct buf *out, int status, const char *code, const struct err *err);
+
+/* Of one text, of at most GEMINI_TEXT_MAX bytes, that grows at its end. -1: no memory. */
+#define GEMINI_TEXT_MAX (4 * MIB)
+struct gemini_places {
+    uint32_t *marks; /* characters in front of each step of bytes */
+    size_t count;
+};
+int64_t gemini_character_at(struct arena *arena, struct gemini_places *p, struct str text,
+                            size_t byte) MUST_CHECK;
+int64_t gemini_byte_at(struct arena *arena, struct gemini_places *p, struct str text,
+                       int64_t character) MUST_CHECK;
 
 /* The client's schema in Gemini's OpenAPI subset -> JSON schema. */
 bool gemini_schema_read(struct arena *arena, const struct json *json, json_ref schema,

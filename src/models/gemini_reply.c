@@ -2,14 +2,11 @@
  * arguments are an object; how each choice ended waits for the usage and leaves with it, last. */
 #include "models/gemini_internal.h"
 
-#include "base/utf8.h"
 #include "models/citation.h"
 #include "models/tools.h"
 
 #define CHOICES_MAX 16
 #define REPLY_MAX   ((size_t)256 * 1024 * 1024) /* the request's arena ends before */
-#define COUNTED_MAX \
-    (4 * MIB) /* of a text: past it places of citations are left out, and said to be */
 
 struct call { /* between SAID_TOOL and its end */
     struct call *next;
@@ -29,7 +26,9 @@ struct choice {
     bool text_open, text_is_thought;
     struct buf logprobs;  /* of all pieces, OpenAI's shape, commas between */
     struct buf citations; /* citationSources, commas between */
-    struct buf said; /* the text, to count in: places are bytes here and characters elsewhere */
+    struct buf said; /* the text, to count in: places are bytes here and characters elsewhere. Past
+                        its end citations have no places, and are said to have lost them */
+    struct gemini_places places;
 };
 
 struct writing {
@@ -53,7 +52,7 @@ static bool init(struct said_writer *w, bool is_array, struct err *err)
         buf_init(&own->choices[i].parts, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].text, w->arena, REPLY_MAX);
         buf_init(&own->choices[i].citations, w->arena, REPLY_MAX);
-        buf_init(&own->choices[i].said, w->arena, COUNTED_MAX);
+        buf_init(&own->choices[i].said, w->arena, GEMINI_TEXT_MAX);
         buf_init(&own->choices[i].logprobs, w->arena, REPLY_MAX);
     }
     buf_init(&own->vectors, w->arena, REPLY_MAX);
@@ -419,18 +418,11 @@ static void write_count(struct json_writer *jw, const char *name, int64_t n)
 }
 
 /* The byte at which this character begins; -1: it is not known. */
-static int64_t byte_of(const struct choice *c, int64_t character)
+static int64_t byte_of(struct said_writer *w, struct choice *c, int64_t character)
 {
-    struct str text = buf_view(&c->said);
-    uint32_t rune;
-    size_t at = 0;
-
     if (!buf_ok(&c->said) || character < 0)
         return -1;
-    for (int64_t i = 0; i < character; i++)
-        if (!utf8_next(text, &at, &rune))
-            break;
-    return (int64_t)at;
+    return gemini_byte_at(w->arena, &c->places, buf_view(&c->said), character);
 }
 
 /* One with an address becomes a source; its place is counted in bytes here. */
@@ -447,8 +439,8 @@ static bool add_citation(struct said_writer *w, const struct said *said, struct 
         said_lost(w, STR("citations"));
         return true;
     }
-    start = byte_of(c, from.start);
-    end = byte_of(c, from.end);
+    start = byte_of(w, c, from.start);
+    end = byte_of(w, c, from.end);
     if (from.start >= 0 && start < 0)
         said_lost(w, STR("citations.start_index"));
     if (from.cited_text.len)

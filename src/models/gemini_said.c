@@ -2,11 +2,9 @@
  * new; usage counts up and the last one holds. */
 #include "models/gemini_internal.h"
 
-#include "base/utf8.h"
 #include "models/citation.h"
 
 #define CHOICES_MAX 8
-#define TEXT_MAX    (4 * MIB)     /* kept of a choice to count characters for citations */
 #define TOKENS_MAX  1000000000000 /* a count above it is a mistake and taken as not reported */
 
 enum open_part { OPEN_NONE, OPEN_TEXT, OPEN_THOUGHT, OPEN_REFUSAL };
@@ -16,7 +14,8 @@ struct choice {
     enum open_part open;
     uint32_t part, parts; /* the open one; how many have begun */
     uint32_t runs;        /* of code */
-    struct buf text;
+    struct buf text;      /* kept to count characters for citations */
+    struct gemini_places places;
 };
 
 struct reading {
@@ -35,7 +34,7 @@ bool gemini_reader_init(struct said_reader *r, struct err *err)
         return err_arena(err, r->arena);
     own->usage = usage_unknown;
     for (size_t i = 0; i < CHOICES_MAX; i++)
-        buf_init(&own->choices[i].text, r->arena, TEXT_MAX);
+        buf_init(&own->choices[i].text, r->arena, GEMINI_TEXT_MAX);
     r->own = own;
     return true;
 }
@@ -244,11 +243,11 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
 
 /* ---- citations: Gemini counts bytes, clients count characters ---- */
 
-static int64_t characters(struct choice *c, int64_t bytes)
+static int64_t characters(struct event *e, struct choice *c, int64_t bytes)
 {
     if (!buf_ok(&c->text) || bytes < 0)
         return -1;
-    return (int64_t)utf8_count(str_slice(buf_view(&c->text), 0, (size_t)bytes));
+    return gemini_character_at(e->r->arena, &c->places, buf_view(&c->text), (size_t)bytes);
 }
 
 static bool say_citation(struct event *e, uint32_t choice, const int64_t range[2], json_ref source,
@@ -257,7 +256,7 @@ static bool say_citation(struct event *e, uint32_t choice, const int64_t range[2
     static const char *const known[] = {"uri", "title", "startIndex", "endIndex", "text", NULL};
     struct choice *c = &e->own->choices[choice];
     struct said said = {.kind = SAID_CITATION, .choice = choice, .part = c->part};
-    struct citation to = {.start = characters(c, range[0]), .end = characters(c, range[1])};
+    struct citation to = {.start = characters(e, c, range[0]), .end = characters(e, c, range[1])};
 
     if (!text_of(e, json_get(e->j, source, STR("uri")), &to.url, err) ||
         !text_of(e, json_get(e->j, source, STR("title")), &to.title, err) ||
@@ -297,10 +296,16 @@ static bool read_grounding(struct event *e, uint32_t choice, json_ref grounding,
     const struct json *j = e->j;
     json_ref chunks = json_get(j, grounding, STR("groundingChunks"));
     json_ref supports = json_get(j, grounding, STR("groundingSupports"));
+    size_t count = json_count(j, chunks), n = 0;
+    json_ref *sources = arena_array(e->r->scratch, count + 1, sizeof *sources);
     int64_t range[2] = {-1, -1}, at;
 
+    if (!sources)
+        return err_arena(err, e->r->scratch);
     if (!said_others(e->r, j, grounding, known, "groundingMetadata.", err))
         return false;
+    for (json_ref c = json_first(j, chunks); c && n < count; c = json_next(j, c))
+        sources[n++] = c;
     for (json_ref c = json_first(j, supports) ? 0 : json_first(j, chunks); c; c = json_next(j, c))
         if (!say_chunk(e, choice, range, c, err)) /* a source of all of it */
             return false;
@@ -311,7 +316,7 @@ static bool read_grounding(struct event *e, uint32_t choice, json_ref grounding,
         if (!said_others(e->r, j, s, known_support, "groundingMetadata.", err))
             return false;
         for (json_ref i = json_first(j, indices); i; i = json_next(j, i)) {
-            json_ref chunk = json_i64(j, i, &at) && at >= 0 ? json_at(j, chunks, (size_t)at) : 0;
+            json_ref chunk = json_i64(j, i, &at) && at >= 0 && (size_t)at < n ? sources[at] : 0;
 
             if (!say_chunk(e, choice, range, chunk, err))
                 return false;

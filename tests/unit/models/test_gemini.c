@@ -1,5 +1,6 @@
 /* The Gemini dialect: requests read and written, answers read and written. */
 #include <string.h>
+#include <time.h>
 
 #include "dialect_kit.h"
 #include "models/gemini.h"
@@ -720,4 +721,36 @@ TEST(gemini_embeddings_keep_their_task)
     EXPECT(losses.count == 0);
     got = kit_request(arena, &dialect_gemini_embed, &dialect_openai, body, &losses, &err);
     EXPECT(got.ptr && losses.count == 2, "%s: %" PRIu32, err.text, losses.count);
+}
+
+/* Far behind in a long text, and many of them: each is found where it is, and soon. */
+TEST(gemini_places_of_many_sources)
+{
+    static const struct dialect *const clients[] = {&dialect_openai, &dialect_gemini};
+
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(GIB);
+        clock_t begun = clock();
+        struct err err = {0};
+        struct str got;
+        struct buf b;
+
+        buf_init(&b, arena, 64 * MIB);
+        buf_str(&b, STR("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\""));
+        for (int n = 0; n < 500000; n++)
+            buf_str(&b, STR("a\xc3\xa9"));
+        buf_str(&b,
+                STR("\"}]},\"finishReason\":\"STOP\",\"citationMetadata\":{\"citationSources\":["));
+        for (int n = 0; n < 20000; n++)
+            buf_fmt(&b, "%s{\"startIndex\":%d,\"endIndex\":%d,\"uri\":\"https://a.b\"}",
+                    n ? "," : "", 1500000 - 3 * n - 6, 1500000 - 3 * n);
+        buf_str(&b, STR("]}}]}"));
+        got = kit_answer(arena, &dialect_gemini, clients[i], false, buf_view(&b), 0, &err);
+        REQUIRE(got.ptr, "%s: %s", clients[i]->name, err.text);
+        EXPECT(str_find(got, i ? STR("\"startIndex\":1440000,\"endIndex\":1440006")
+                               : STR("\"start_index\":960000,\"end_index\":960004")) < got.len,
+               "%s", clients[i]->name);
+        EXPECT(clock() - begun < 10 * CLOCKS_PER_SEC, "%s: %g s", clients[i]->name,
+               (double)(clock() - begun) / CLOCKS_PER_SEC);
+    }
 }
