@@ -71,13 +71,21 @@ bool prepare_message(struct request *req, struct err *err)
     return true;
 }
 
+/* What another house has signed is taken out of a question before it is asked; its own would refuse the count. */
+static bool is_signed_elsewhere(const struct request *req)
+{
+    struct str body = json_raw(req->chat.json, json_root(req->chat.json));
+
+    return str_find(body, STR(SIGNED_MARK)) < body.len;
+}
+
 bool count_message(struct request *req, struct err *err)
 {
     struct refusal why = {0};
 
     /* A route's first candidate may be one that this key's prompts must not go to. */
     if (!req->model->provider || req->model->provider->dialect != &dialect_anthropic ||
-        !request_may_ask(req, req->model))
+        !request_may_ask(req, req->model) || is_signed_elsewhere(req))
         return answer_estimate(req, STR("input_tokens"), err);
     return ask(req, &why, err) || (why.status && answer_refusal(req, &why, err));
 }
