@@ -116,7 +116,6 @@ static SUSPENDS bool splice_same(struct arena *arena, const struct model *model,
 
 /* ---- translated ---- */
 
-/* "weir":{"dropped":[...],"assumed":{"max_tokens":4096}} */
 static bool tell_losses(struct arena *arena, const struct losses *losses, struct str *out,
                         struct err *err)
 {
@@ -128,24 +127,7 @@ static bool tell_losses(struct arena *arena, const struct losses *losses, struct
     buf_init(&b, arena, WEIR_MEMBER_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    if (losses->count) {
-        jw_key(&w, "dropped");
-        jw_array(&w);
-        for (uint32_t i = 0; i < losses->count; i++)
-            jw_str(&w, str_slice(losses->fields[i], 0, 100));
-        jw_array_end(&w);
-    }
-    if (losses->more) {
-        jw_key(&w, "dropped_more");
-        jw_u64(&w, losses->more);
-    }
-    if (losses->max_tokens_assumed) {
-        jw_key(&w, "assumed");
-        jw_object(&w);
-        jw_key(&w, "max_tokens");
-        jw_i64(&w, losses->max_tokens_assumed);
-        jw_object_end(&w);
-    }
+    losses_tell(&w, losses);
     jw_object_end(&w);
     return buf_finish(&b, out, err);
 }

@@ -18,7 +18,7 @@
 #include "models/speech.h"
 
 #define SAID_MEMORY (64 * MIB) /* held steps and text, at most */
-#define WEIR_MAX    2048
+#define WEIR_MAX    (16 * KIB)
 
 static const char go_on_words[] =
     "Your last message was cut off in transmission. Go on exactly where it ends, from the next "
@@ -348,19 +348,47 @@ static void carry(struct going_on *g)
     g->cuts++;
 }
 
+/* What nobody who spoke could be told; and, after a cut, who goes on (to). */
 static bool tell(struct going_on *g, const struct model *to, struct err *err)
 {
+    const struct losses *losses = &g->tended->losses;
     struct json_writer w;
     struct buf b;
 
+    if (!to && !losses->count && !losses->max_tokens_assumed)
+        return true;
     buf_init(&b, g->arena, WEIR_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, "continued"), jw_u64(&w, g->cuts);
-    jw_key(&w, "continued_by"), jw_str(&w, str_slice(to->name, 0, 128));
-    jw_key(&w, "cut_after_bytes"), jw_u64(&w, g->text.len);
+    losses_tell(&w, losses);
+    if (to) {
+        jw_key(&w, "continued"), jw_u64(&w, g->cuts);
+        jw_key(&w, "continued_by"), jw_str(&w, str_slice(to->name, 0, 128));
+        jw_key(&w, "cut_after_bytes"), jw_u64(&w, g->text.len);
+    }
     jw_object_end(&w);
     return buf_finish(&b, &g->speech.weir, err);
+}
+
+/* The names live as long as the request: what has been lost is told and recorded when the speakers are gone. */
+static bool add_losses(struct going_on *g, const struct losses *from, struct err *err)
+{
+    struct arena *arena = g->attempting->plan->arena;
+    struct losses *to = &g->tended->losses;
+
+    to->refuse = false; /* it was the first one's wish, who was told all */
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct str name = arena_str(arena, from->fields[i]);
+
+        if (!name.ptr)
+            return err_arena(err, arena);
+        if (!losses_note(to, name, "", err))
+            return false;
+    }
+    to->more += from->more;
+    if (from->max_tokens_assumed)
+        to->max_tokens_assumed = from->max_tokens_assumed;
+    return true;
 }
 
 static mono_ns first_token_by(const struct going_on *g)
@@ -402,13 +430,12 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
 }
 
 /* Within the time for a first token. */
-static SUSPENDS bool open_next(struct going_on *g, struct outcome *how, struct speech **out,
-                               struct err *err)
+static SUSPENDS bool open_next(struct going_on *g, struct outcome *how, struct losses *losses,
+                               struct speech **out, struct err *err)
 {
     const struct model *model = how->who.model;
     struct attempting *a = g->attempting;
     struct conversation *c = ask_to_go_on(g, model, err);
-    struct losses *losses = arena_alloc(g->arena, sizeof *losses);
     struct scope limit;
     bool ok;
 
@@ -416,6 +443,7 @@ static SUSPENDS bool open_next(struct going_on *g, struct outcome *how, struct s
         return false;
     if (!losses)
         return err_arena(err, g->arena);
+    losses->refuse = model->provider->refuse_unsupported;
     scope_open(&limit, first_token_by(g));
     ok = speech_open(g->arena, model, c, losses, a->plan->request_id, out, &how->why, err);
     scope_close(&limit);
@@ -428,14 +456,15 @@ static SUSPENDS bool ask_one(struct going_on *g, const struct chosen *who, struc
 {
     struct attempting *a = g->attempting;
     struct outcome how = {.who = *who};
+    struct losses *losses = arena_alloc(g->arena, sizeof *losses);
     mono_ns asked = fiber_now();
     struct speech *next = NULL;
 
-    if (open_next(g, &how, &next, err)) {
+    if (open_next(g, &how, losses, &next, err)) {
         how.end = ATTEMPT_ANSWERED;
         how.status = 200;
         hand_to(g, next, &how);
-        return tell(g, who->model, err);
+        return add_losses(g, losses, err) && tell(g, who->model, err);
     }
     attempt_judge(err, &how);
     attempt_settle(a, who->model->deployment, &how);
@@ -606,7 +635,6 @@ bool attempt_open_going_on(struct attempting *a, const struct asking *asking, st
         arena_end(&g->arena);
         return false;
     }
-    g->asked = t->question.conversation;
     g->speech = (struct speech){.model = asking->who.model,
                                 .request_id = g->inner->request_id,
                                 .retry_after = g->inner->retry_after,
@@ -614,8 +642,10 @@ bool attempt_open_going_on(struct attempting *a, const struct asking *asking, st
                                 .end = end_going_on,
                                 .ready = is_ready,
                                 .own = g};
-    t->answer =
-        answer_from_speech(asking->arena, t->question.client, g->asked, &g->speech, id, err);
+    g->asked = t->question.conversation;
+    if (tell(g, NULL, err))
+        t->answer =
+            answer_from_speech(asking->arena, t->question.client, g->asked, &g->speech, id, err);
     if (t->answer)
         return true;
     end_going_on(&g->speech);

@@ -44,6 +44,9 @@ static inline void losses_clear(struct losses *losses, bool refuse)
 bool losses_note(struct losses *losses, struct str field, const char *why, struct err *err)
     MUST_CHECK;
 
+/* "dropped":[...],"assumed":{"max_tokens":4096}: into the reply's member "weir". */
+void losses_tell(struct json_writer *w, const struct losses *losses);
+
 /* ---- the fields table ---- */
 
 enum field_kind {

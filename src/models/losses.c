@@ -17,3 +17,25 @@ bool losses_note(struct losses *losses, struct str field, const char *why, struc
         losses->more++;
     return true;
 }
+
+void losses_tell(struct json_writer *w, const struct losses *losses)
+{
+    if (losses->count) {
+        jw_key(w, "dropped");
+        jw_array(w);
+        for (uint32_t i = 0; i < losses->count; i++)
+            jw_str(w, str_slice(losses->fields[i], 0, 100));
+        jw_array_end(w);
+    }
+    if (losses->more) {
+        jw_key(w, "dropped_more");
+        jw_u64(w, losses->more);
+    }
+    if (losses->max_tokens_assumed) {
+        jw_key(w, "assumed");
+        jw_object(w);
+        jw_key(w, "max_tokens");
+        jw_i64(w, losses->max_tokens_assumed);
+        jw_object_end(w);
+    }
+}
