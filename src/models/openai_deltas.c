@@ -34,8 +34,9 @@ static bool new_call(struct said_reader *r, struct openai_choice *c, int64_t ind
     return true;
 }
 
-/* The call that a fragment belongs to: by index. A new id under a known index is another call: servers
- * that send whole calls give all of them the index 0, or none. */
+/* The call that a fragment belongs to: by index. A new id under a known index is another call, where it has a name:
+ * servers that send whole calls give all of them the index 0, or none. Without one it goes on: some (older vLLM) make
+ * up an id for every fragment. */
 static struct openai_call *find_call(const struct openai_choice *c, int64_t index, struct str id)
 {
     for (struct openai_call *call = c->calls; call; call = call->next)
@@ -92,6 +93,8 @@ static bool read_call(struct said_reader *r, struct openai_choice *c, const stru
         !openai_text_of(r, j, json_get(j, google, STR("thought_signature")), &signature, err))
         return false;
     call = find_call(c, index, id);
+    if (!call && str_is_empty(name))
+        call = find_call(c, index, STR_NONE);
     if (index < 0 && name.len) /* no index: each whole call stands for itself */
         call = NULL;
     if (!call) {

@@ -574,6 +574,31 @@ TEST(parallel_calls_of_a_chat_provider_cut_at_every_byte)
     }
 }
 
+/* As older vLLM does it: the index says where a fragment belongs, and its name where a call begins. */
+TEST(fragments_of_calls_with_an_id_each)
+{
+    static const char bytes[] =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\","
+        "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":\"}}]},\"finish_reason\":null}]}"
+        "\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"b\","
+        "\"function\":{\"arguments\":\"1}\"}}]},\"finish_reason\":null}]}\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"c\","
+        "\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},\"finish_reason\":null}]}\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"d\","
+        "\"function\":{\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\ndata: "
+        "[DONE]\n\n";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got =
+        kit_answer(arena, &dialect_openai, &dialect_responses, true, str_from(bytes), 0, &err);
+
+    REQUIRE(got.ptr, "%s", err.text);
+    EXPECT(has(got, "\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"") &&
+               has(got, "\"call_id\":\"c\",\"name\":\"g\",\"arguments\":\"{}\""),
+           STR_FMT, STR_ARG(got));
+}
+
 /* ---- what is kept of an answer ---- */
 
 TEST(responses_items_are_kept_and_read_again)
