@@ -93,6 +93,10 @@ bool claude_thinking_choose(const struct conversation *in, struct str model, int
                             struct losses *losses, struct claude_thinking *out, struct err *err)
 {
     *out = (struct claude_thinking){0};
+    if (in->reasoning_budget >= 0 && in->reasoning_effort.ptr &&
+        !fields_lose(in, "reasoning_effort", "the provider is told a budget or an effort", losses,
+                     err))
+        return false;
     if (in->reasoning_budget == 0) {
         out->off = true;
     } else if (in->reasoning_budget > 0) {
@@ -101,7 +105,9 @@ bool claude_thinking_choose(const struct conversation *in, struct str model, int
     } else if (in->reasoning_effort.ptr) {
         if (!choose_effort(in, model, losses, out, err))
             return false;
-    } else if (in->reasoning_adaptive && !wants_budget(model)) {
+    } else if (in->reasoning_adaptive && wants_budget(model)) {
+        return lose_thinking(in, "the model thinks by a budget of tokens alone", losses, err);
+    } else if (in->reasoning_adaptive) {
         out->on = out->adaptive = true;
     }
     if (!out->on)

@@ -56,6 +56,13 @@ static const struct {
      "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\"," TOOL
      ",\"messages\":[" CALLED "]}",
      "", "adaptive", "disabled"},
+    {"as much as the model likes, which must be told", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\"}," HI "}",
+     "thinking ", "9000", "\"thinking\""},
+    {"an effort beside a budget", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"high\",\"thinking\":{"
+     "\"budget_tokens\":2000}," HI "}",
+     "reasoning_effort ", "\"budget_tokens\":2000", "effort"},
     {"what was said before they were asked again", &dialect_openai, "claude-sonnet-4-5",
      "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\",\"messages\":[{\"role\":"
      "\"user\",\"content\":\"hi\"},"
