@@ -51,6 +51,7 @@ struct going_on {
     struct usage carried;            /* of those before */
     uint32_t cuts;
     size_t text_before; /* said by others before this speaker */
+    size_t made;        /* bytes by this one: text, thoughts and calls, heard or not */
     mono_ns first_by; /* a speaker who goes on has said something by then; 0: it has, or may wait */
 };
 
@@ -176,7 +177,7 @@ static bool hear_end(struct going_on *g, const struct said *said, struct err *er
         if (g->usage.tokens_in < 0)
             g->usage.tokens_in = chat_estimate_tokens(g->asked->prompt_bytes + g->text_before);
         if (g->usage.tokens_out < 0)
-            g->usage.tokens_out = chat_estimate_tokens(g->text.len - g->text_before);
+            g->usage.tokens_out = chat_estimate_tokens(g->made);
         g->usage.estimated = true;
         counted.usage = usage_sum(&g->usage, &g->carried);
         if (!push(g, &counted, err))
@@ -190,6 +191,9 @@ static bool hear(struct going_on *g, const struct said *said, bool *give, struct
 {
     g->current = *said;
     *give = false;
+    if (said->kind == SAID_TEXT || said->kind == SAID_REFUSAL || said->kind == SAID_REASONING ||
+        said->kind == SAID_ARGUMENTS)
+        g->made += said->text.len;
     if (said->kind == SAID_TEXT && !g->holding)
         return hear_text(g, said, give, err);
     switch (said->kind) {
@@ -330,7 +334,7 @@ static void carry(struct going_on *g)
 {
     struct attempting *a = g->attempting;
     struct usage used = g->usage;
-    int64_t out = chat_estimate_tokens(g->text.len - g->text_before);
+    int64_t out = chat_estimate_tokens(g->made);
 
     if (used.tokens_in < 0) {
         used.tokens_in = chat_estimate_tokens(g->asked->prompt_bytes + g->text_before);
@@ -411,6 +415,7 @@ static void hand_to(struct going_on *g, struct speech *next, struct outcome *how
     g->is_first_part = true;
     g->first_by = first_token_by(g);
     g->text_before = g->text.len;
+    g->made = 0;
     forget_held(g);
     g->in_overlap = g->text.len > 0;
     overlap_init(&g->overlap, g->arena, buf_view(&g->text), prefilled ? 1 : OVERLAP_LEAST);
