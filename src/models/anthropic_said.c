@@ -199,9 +199,9 @@ static bool begin_redacted(struct event *e, json_ref block, struct err *err)
  * says otherwise. */
 static bool tell_beside(const struct event *e, json_ref block, struct err *err)
 {
-    static const char *const known[] = {"type",      "text",   "citations", "thinking",
-                                        "signature", "data",   "id",        "name",
-                                        "input",     "caller", NULL};
+    static const char *const known[] = {
+        "type", "text",  "citations", "thinking", "signature",   "data", "id",
+        "name", "input", "caller",    "content",  "tool_use_id", NULL};
 
     json_ref caller = json_get(e->j, block, STR("caller"));
 
@@ -345,9 +345,9 @@ static bool begin_server_block(struct event *e, json_ref block, bool *known, str
         const struct server_tool *tool = &server_tools[i];
 
         if (called && member_is(e->j, block, "name", str_from(tool->name)))
-            return begin_server(e, block, tool, err);
+            return begin_server(e, block, tool, err) && tell_beside(e, block, err);
         if (!called && member_is(e->j, block, "type", result_type(tool)))
-            return tell_result(e, block, tool, err);
+            return tell_result(e, block, tool, err) && tell_beside(e, block, err);
     }
     *known = false;
     return true;

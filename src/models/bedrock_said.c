@@ -377,6 +377,29 @@ static bool say_stop(struct message *e, json_ref object, struct err *err)
     return take(e, &said, err);
 }
 
+/* Of a block or a delta and of what it is made of, what nobody here knows. */
+static bool say_beside(struct message *e, json_ref block, const char *where, struct err *err)
+{
+    static const char *const known[] = {
+        "text", "toolUse", "reasoningContent", "citationsContent", "image", "citation", NULL};
+    static const struct {
+        const char *name, *where, *known[5];
+    } objects[] = {
+        {"toolUse", "content.toolUse.", {"toolUseId", "name", "input", NULL}},
+        {"reasoningContent",
+         "content.reasoningContent.",
+         {"reasoningText", "redactedContent", "text", "signature", NULL}},
+        {"citationsContent", "content.citationsContent.", {"content", "citations", NULL}},
+        {"image", "content.image.", {"format", "source", NULL}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++)
+        if (!said_others(e->r, e->j, json_get(e->j, block, str_from(objects[i].name)),
+                         objects[i].known, objects[i].where, err))
+            return false;
+    return said_others(e->r, e->j, block, known, where, err);
+}
+
 /* ---- whole answers ---- */
 
 static bool read_block(struct message *e, int64_t index, json_ref block, struct err *err)
@@ -386,9 +409,10 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
     json_ref reasoning = json_get(j, block, STR("reasoningContent"));
     json_ref cited = json_get(j, block, STR("citationsContent"));
     json_ref image = json_get(j, block, STR("image"));
-    static const char *const known[] = {"text", NULL};
     struct str text;
 
+    if (!say_beside(e, block, "content.", err))
+        return false;
     if (tool) {
         input = json_get(j, tool, STR("input"));
         return say_tool(e, index, tool, err) &&
@@ -402,8 +426,7 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
         return say_cited(e, index, cited, err);
     if (image)
         return say_image(e, image, err);
-    return said_others(e->r, j, block, known, "content.", err) &&
-           text_of(e, block, "text", &text, err) && say_text(e, index, text, err);
+    return text_of(e, block, "text", &text, err) && say_text(e, index, text, err);
 }
 
 static bool read_whole(struct message *e, struct err *err)
@@ -448,9 +471,10 @@ static bool read_delta(struct message *e, int64_t index, json_ref delta, struct 
     json_ref reasoning = json_get(e->j, delta, STR("reasoningContent"));
     json_ref citation = json_get(e->j, delta, STR("citation"));
     json_ref image = json_get(e->j, delta, STR("image"));
-    static const char *const known[] = {"text", NULL};
     struct str text;
 
+    if (!say_beside(e, delta, "delta.", err))
+        return false;
     if (tool)
         return text_of(e, tool, "input", &text, err) && say_arguments(e, index, text, err);
     if (reasoning)
@@ -459,8 +483,7 @@ static bool read_delta(struct message *e, int64_t index, json_ref delta, struct 
         return keep_citation(e, citation, err);
     if (image)
         return say_image(e, image, err);
-    return said_others(e->r, e->j, delta, known, "delta.", err) &&
-           text_of(e, delta, "text", &text, err) && say_text(e, index, text, err);
+    return text_of(e, delta, "text", &text, err) && say_text(e, index, text, err);
 }
 
 static bool read_stop(struct message *e, int64_t index, struct err *err)

@@ -212,6 +212,28 @@ static bool say_code(struct event *e, uint32_t choice, json_ref code, json_ref r
     return said.id.ptr ? take(e, &said, err) : err_arena(err, e->r->scratch);
 }
 
+/* Of a part and of what it is made of, what nobody here knows. */
+static bool say_beside(struct event *e, json_ref part, struct err *err)
+{
+    static const char *const known[] = {
+        "text",         "thought",        "thoughtSignature",    "inlineData",
+        "functionCall", "executableCode", "codeExecutionResult", NULL};
+    static const struct {
+        const char *name, *where, *known[4];
+    } objects[] = {
+        {"functionCall", "parts.functionCall.", {"id", "name", "args", NULL}},
+        {"inlineData", "parts.inlineData.", {"mimeType", "data", NULL}},
+        {"executableCode", "parts.executableCode.", {"id", "language", "code", NULL}},
+        {"codeExecutionResult", "parts.codeExecutionResult.", {"id", "outcome", "output", NULL}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++)
+        if (!said_others(e->r, e->j, json_get(e->j, part, str_from(objects[i].name)),
+                         objects[i].known, objects[i].where, err))
+            return false;
+    return said_others(e->r, e->j, part, known, "parts.", err);
+}
+
 static bool read_part(struct event *e, uint32_t choice, json_ref part, struct err *err)
 {
     json_ref text = json_get(e->j, part, STR("text"));
@@ -219,11 +241,11 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
     json_ref data = json_get(e->j, part, STR("inlineData"));
     json_ref code = json_get(e->j, part, STR("executableCode"));
     json_ref result = json_get(e->j, part, STR("codeExecutionResult"));
-    static const char *const known[] = {"text", "thought", "thoughtSignature", NULL};
     struct str words, signature;
     bool thought = false;
 
-    if (!text_of(e, json_get(e->j, part, STR("thoughtSignature")), &signature, err))
+    if (!text_of(e, json_get(e->j, part, STR("thoughtSignature")), &signature, err) ||
+        !say_beside(e, part, err))
         return false;
     if (call)
         return say_call(e, choice, call, signature, err);
@@ -235,8 +257,6 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
     if (code || result)
         return say_code(e, choice, code, result, err);
     (void)!json_bool(e->j, json_get(e->j, part, STR("thought")), &thought);
-    if (!said_others(e->r, e->j, part, known, "parts.", err))
-        return false;
     return text_of(e, text, &words, err) &&
            say_text(e, choice, thought ? OPEN_THOUGHT : OPEN_TEXT, words, signature, err);
 }
@@ -478,12 +498,14 @@ static bool read_candidate(struct event *e, json_ref candidate, struct err *err)
     int64_t index = MAX_OF(count_of(j, candidate, "index"), 0);
     json_ref content = json_get(j, candidate, STR("content"));
     json_ref parts = json_get(j, content, STR("parts"));
+    static const char *const known_content[] = {"role", "parts", NULL};
     uint32_t choice = (uint32_t)index;
     struct str reason;
 
     if (index >= CHOICES_MAX)
         return err_set(err, ERR_UNAVAILABLE, "a candidate with index %" PRId64, index);
-    if (!begin(e, choice, err) || !said_others(e->r, j, candidate, known, "candidates.", err))
+    if (!begin(e, choice, err) || !said_others(e->r, j, candidate, known, "candidates.", err) ||
+        !said_others(e->r, j, content, known_content, "content.", err))
         return false;
     for (json_ref p = json_first(j, parts); p; p = json_next(j, p))
         if (!read_part(e, choice, p, err))

@@ -75,6 +75,19 @@ static bool say_arguments(struct said_reader *r, const struct openai_choice *c,
     return str_is_empty(said.text) || openai_say(r, &said, err);
 }
 
+/* Of a call, what nobody here knows. */
+static bool say_beside(struct said_reader *r, const struct json *j, json_ref call, struct err *err)
+{
+    static const char *const known[] = {"id",    "type",          "function", "custom",
+                                        "index", "extra_content", NULL};
+    static const char *const function[] = {"name", "arguments", "input", NULL};
+
+    return said_others(r, j, call, known, "tool_calls.", err) &&
+           said_others(r, j, json_get(j, call, STR("function")), function, "tool_calls.function.",
+                       err) &&
+           said_others(r, j, json_get(j, call, STR("custom")), function, "tool_calls.custom.", err);
+}
+
 static bool read_call(struct said_reader *r, struct openai_choice *c, const struct json *j,
                       json_ref v, struct err *err)
 {
@@ -84,6 +97,8 @@ static bool read_call(struct said_reader *r, struct openai_choice *c, const stru
     int64_t index = -1;
     struct openai_call *call;
 
+    if (!say_beside(r, j, v, err))
+        return false;
     if (!function)
         function = json_get(j, v, STR("custom"));
     if (!json_i64(j, json_get(j, v, STR("index")), &index))
@@ -110,10 +125,12 @@ static bool read_call(struct said_reader *r, struct openai_choice *c, const stru
 static bool read_old_call(struct said_reader *r, struct openai_choice *c, const struct json *j,
                           json_ref v, struct err *err)
 {
+    static const char *const known[] = {"name", "arguments", NULL};
     struct openai_call *call = find_call(c, 0, STR_NONE);
     struct str name;
 
-    if (!openai_text_of(r, j, json_get(j, v, STR("name")), &name, err))
+    if (!said_others(r, j, v, known, "function_call.", err) ||
+        !openai_text_of(r, j, json_get(j, v, STR("name")), &name, err))
         return false;
     if (!call) {
         if (str_is_empty(name))
@@ -207,10 +224,13 @@ static bool read_calls(struct said_reader *r, struct openai_choice *c, const str
 static bool read_thoughts(struct said_reader *r, struct openai_choice *c, const struct json *j,
                           json_ref list, struct err *err)
 {
+    static const char *const known[] = {"type", "thinking", "signature", "data", NULL};
+
     for (json_ref v = json_first(j, list); v; v = json_next(j, v)) {
         struct said said = {.kind = SAID_REASONING, .choice = c->number};
 
-        if (!openai_text_of(r, j, json_get(j, v, STR("signature")), &said.signature, err) ||
+        if (!said_others(r, j, v, known, "message.thinking_blocks.", err) ||
+            !openai_text_of(r, j, json_get(j, v, STR("signature")), &said.signature, err) ||
             !openai_text_of(r, j, json_get(j, v, STR("data")), &said.text, err))
             return false;
         said.is_redacted = said.text.len > 0;

@@ -142,12 +142,16 @@ static bool tell_logprobs(const struct event *e, struct heard *h, json_ref list,
 static bool take_message(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
     static const char *const known[] = {"type", "id", "role", "status", "content", NULL};
+    static const char *const known_content[] = {"type",        "text",     "refusal",
+                                                "annotations", "logprobs", NULL};
     json_ref content = json_get(e->j, item, STR("content"));
     int64_t index = 0;
 
     if (!said_others(e->r, e->j, item, known, "message.", err))
         return false;
     for (json_ref c = json_first(e->j, content); c; c = json_next(e->j, c), index++) {
+        if (!said_others(e->r, e->j, c, known_content, "content.", err))
+            return false;
         bool refusal = member_is(e->j, c, "type", STR("refusal"));
         struct heard *h = part_at(e, output, index, err);
 
@@ -213,11 +217,15 @@ static bool take_call(const struct event *e, json_ref item, int64_t output, stru
 
 static bool take_reasoning(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
+    static const char *const known[] = {"type",    "id",     "summary", "encrypted_content",
+                                        "content", "status", NULL};
     struct str signature = text_of(e, item, "encrypted_content");
     json_ref list = json_get(e->j, item, STR("summary"));
     int64_t index = 0;
     struct heard *h;
 
+    if (!said_others(e->r, e->j, item, known, "reasoning.", err))
+        return false;
     if (!json_first(e->j, list))
         list = json_get(e->j, item, STR("content"));
     if (!json_first(e->j, list) && str_is_empty(signature))
@@ -238,12 +246,15 @@ static bool take_reasoning(const struct event *e, json_ref item, int64_t output,
 
 static bool take_image(const struct event *e, json_ref item, int64_t output, struct err *err)
 {
+    static const char *const known[] = {"type", "id", "status", "result", "output_format", NULL};
     struct str format = text_of(e, item, "output_format");
     struct said said = {.kind = SAID_MEDIA, .text = text_of(e, item, "result")};
     struct heard *h = part_at(e, output, -1, err);
 
     if (!h || h->has_text || str_is_empty(said.text))
         return h != NULL;
+    if (!said_others(e->r, e->j, item, known, "image_generation_call.", err))
+        return false;
     h->has_text = true;
     said.part = h->part;
     said.media_type =

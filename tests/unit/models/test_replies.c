@@ -625,3 +625,60 @@ TEST(half_characters_and_deep_members_fail_no_answer)
                    clients[k]->name, err.text);
         }
 }
+
+/* ---- what nobody here knows of an answer ---- */
+
+TEST(members_of_an_answer_that_nobody_knows_are_named)
+{
+    static const struct {
+        const struct dialect *from, *to;
+        const char *name, *body;
+    } cases[] = {
+        {&dialect_openai, &dialect_anthropic, "tool_calls.mood",
+         "{\"choices\":[{\"index\":0,\"message\":{\"tool_calls\":[{\"id\":\"t\",\"type\":"
+         "\"function\",\"mood\":1,\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+         "\"finish_reason\":\"tool_calls\"}]}"},
+        {&dialect_openai, &dialect_gemini, "tool_calls.function.mood",
+         "{\"choices\":[{\"index\":0,\"message\":{\"tool_calls\":[{\"id\":\"t\",\"function\":{"
+         "\"name\":\"f\",\"mood\":1,\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}]}"},
+        {&dialect_openai, &dialect_anthropic, "function_call.mood",
+         "{\"choices\":[{\"index\":0,\"message\":{\"function_call\":{\"name\":\"f\",\"mood\":1,"
+         "\"arguments\":\"{}\"}},\"finish_reason\":\"stop\"}]}"},
+        {&dialect_gemini, &dialect_openai, "parts.mood",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\"},\"mood\":1}]"
+         "},\"finishReason\":\"STOP\"}]}"},
+        {&dialect_gemini, &dialect_openai, "parts.functionCall.mood",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"mood\":1}}]"
+         "},\"finishReason\":\"STOP\"}]}"},
+        {&dialect_gemini, &dialect_anthropic, "content.mood",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}],\"mood\":1},\"finishReason\":"
+         "\"STOP\"}]}"},
+        {&dialect_bedrock, &dialect_openai, "content.mood",
+         "{\"output\":{\"message\":{\"content\":[{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\","
+         "\"input\":{}},\"mood\":1}]}},\"stopReason\":\"tool_use\"}"},
+        {&dialect_bedrock, &dialect_openai, "content.toolUse.mood",
+         "{\"output\":{\"message\":{\"content\":[{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\","
+         "\"input\":{},\"mood\":1}}]}},\"stopReason\":\"tool_use\"}"},
+        {&dialect_anthropic, &dialect_responses, "content.mood",
+         "{\"type\":\"message\",\"id\":\"m\",\"content\":[{\"type\":\"server_tool_use\",\"id\":"
+         "\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{\"query\":\"q\"},\"mood\":1}],"
+         "\"stop_reason\":\"end_turn\"}"},
+        {&dialect_responses, &dialect_openai, "image_generation_call.revised_prompt",
+         "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"image_generation_call\","
+         "\"id\":\"ig\",\"result\":\"AAAA\",\"revised_prompt\":\"p\"}]}"},
+        {&dialect_responses, &dialect_openai, "content.mood",
+         "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"message\",\"id\":\"m\","
+         "\"content\":[{\"type\":\"output_text\",\"text\":\"a\",\"mood\":1}]}]}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str got =
+            kit_answer(arena, cases[i].from, cases[i].to, false, str_from(cases[i].body), 0, &err);
+        struct str want = arena_fmt(arena, "\"reply_dropped\":[\"%s\"]", cases[i].name);
+
+        EXPECT(str_find(got, want) < got.len, "%s of %s: %s " STR_FMT, cases[i].name,
+               cases[i].from->name, err.text, STR_ARG(got));
+    }
+}
