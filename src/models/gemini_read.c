@@ -541,6 +541,7 @@ static bool read_embed(struct field_reader *r, struct err *err)
     out->encoding = STR("float");
     out->own = own;
     table_init(&seen, r->arena, TASKS_MAX);
+    out->input_count = MAX_OF((uint32_t)json_count(json, requests), 1u);
     if (own)
         own->beside = arena_array(r->arena, MAX_OF(json_count(json, requests), (size_t)1),
                                   sizeof *own->beside);

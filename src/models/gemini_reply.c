@@ -35,8 +35,8 @@ struct writing {
     struct choice choices[CHOICES_MAX];
     struct usage usage;
     bool has_usage, is_array, began;
-    struct buf vectors; /* embeddings: JSON, commas between */
-    uint32_t vector_count;
+    struct str *vectors; /* embeddings, in the order of their texts, whatever theirs was */
+    uint32_t vector_count, vector_most;
 };
 
 static bool init(struct said_writer *w, bool is_array, struct err *err)
@@ -55,7 +55,10 @@ static bool init(struct said_writer *w, bool is_array, struct err *err)
         buf_init(&own->choices[i].said, w->arena, GEMINI_TEXT_MAX);
         buf_init(&own->choices[i].logprobs, w->arena, REPLY_MAX);
     }
-    buf_init(&own->vectors, w->arena, REPLY_MAX);
+    own->vector_most = w->asked->kind == ASK_EMBEDDING ? MAX_OF(w->asked->input_count, 1u) : 0;
+    own->vectors = arena_array(w->arena, own->vector_most + (size_t)1, sizeof *own->vectors);
+    if (!own->vectors)
+        return err_arena(err, w->arena);
     w->own = own;
     return true;
 }
@@ -635,12 +638,18 @@ static bool write_vectors(struct said_writer *w, struct buf *out, struct err *er
 {
     struct writing *own = w->own;
     bool one = w->asked->inputs.len && w->asked->inputs.ptr[0] != '[';
-    struct str vectors;
 
-    if (!buf_finish(&own->vectors, &vectors, err))
-        return false;
+    if (own->vector_count != own->vector_most)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the answer cannot be read: it has %" PRIu32 " vectors for %" PRIu32
+                       " texts",
+                       own->vector_count, own->vector_most);
     buf_str(out, one ? STR("{\"embedding\":") : STR("{\"embeddings\":["));
-    buf_str(out, vectors);
+    for (uint32_t i = 0; i < own->vector_most; i++) {
+        buf_str(out, i ? STR(",{\"values\":") : STR("{\"values\":"));
+        buf_str(out, own->vectors[i]);
+        buf_char(out, '}');
+    }
     if (!one)
         buf_char(out, ']');
     if (w->weir.len) {
@@ -657,12 +666,13 @@ static bool add_vector(struct said_writer *w, const struct said *said, struct er
 
     if (!said->raw.len)
         return err_set(err, ERR_UNAVAILABLE, "the provider gave an embedding that is no array");
-    if (own->vector_count++)
-        buf_char(&own->vectors, ',');
-    buf_str(&own->vectors, STR("{\"values\":"));
-    buf_str(&own->vectors, said->raw);
-    buf_char(&own->vectors, '}');
-    return true;
+    if (said->choice >= own->vector_most || own->vectors[said->choice].ptr)
+        return err_set(
+            err, ERR_UNAVAILABLE,
+            "the provider gave an embedding of a text that was not asked, or two of one");
+    own->vectors[said->choice] = arena_str(w->arena, said->raw);
+    own->vector_count++;
+    return own->vectors[said->choice].ptr || err_arena(err, w->arena);
 }
 
 /* ---- steps ---- */

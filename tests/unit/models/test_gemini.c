@@ -754,3 +754,46 @@ TEST(gemini_places_of_many_sources)
                (double)(clock() - begun) / CLOCKS_PER_SEC);
     }
 }
+
+/* Clients take them in order. */
+TEST(gemini_vectors_are_those_of_their_texts)
+{
+    static const struct {
+        uint32_t count, places[2];
+        const char *want;
+    } sets[] = {
+        {2, {1, 0}, "{\"embeddings\":[{\"values\":[11]},{\"values\":[10]}]}"},
+        {1, {1, 0}, NULL}, /* too few */
+        {2, {0, 0}, NULL}, /* two of one */
+        {2, {0, 2}, NULL}, /* of a text that there is not */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct conversation *asked = kit_read(
+            arena, &dialect_gemini_embed,
+            "{\"requests\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}},{\"content\":{\"parts\":[{"
+            "\"text\":\"b\"}]}}]}",
+            &err);
+        struct said_writer w = {.arena = arena, .asked = asked, .model = STR("m")};
+        bool ok = true;
+        struct buf out;
+
+        REQUIRE(asked && dialect_gemini_embed.writer_init(&w, &err), "%s", err.text);
+        buf_init(&out, arena, MIB);
+        for (uint32_t k = 0; k < sets[i].count && ok; k++) {
+            struct said said = {.kind = SAID_VECTOR,
+                                .choice = sets[i].places[k],
+                                .raw = k ? STR("[11]") : STR("[10]")};
+
+            ok = dialect_gemini_embed.write_said(&w, &said, &out, &err);
+        }
+        ok =
+            ok && dialect_gemini_embed.write_said(&w, &(struct said){.kind = SAID_END}, &out, &err);
+        EXPECT(ok == (sets[i].want != NULL), "%zu: %s", i, err.text);
+        if (sets[i].want)
+            kit_same_json(arena, "vectors", buf_view(&out), sets[i].want);
+        EXPECT(ok || err.code == ERR_UNAVAILABLE);
+    }
+}
