@@ -252,11 +252,13 @@ static bool read_part(struct event *e, uint32_t choice, json_ref part, struct er
     if ((data || code || result) && signature.len &&
         !said_other(e->r, STR("parts."), STR("thoughtSignature"), STR("true"), err))
         return false;
+    (void)!json_bool(e->j, json_get(e->j, part, STR("thought")), &thought);
+    if (data && thought) /* a draft: nobody else has a place for pictures among thoughts */
+        return said_other(e->r, STR("parts."), STR("thought"), json_raw(e->j, part), err);
     if (data)
         return say_media(e, choice, data, err);
     if (code || result)
         return say_code(e, choice, code, result, err);
-    (void)!json_bool(e->j, json_get(e->j, part, STR("thought")), &thought);
     return text_of(e, text, &words, err) &&
            say_text(e, choice, thought ? OPEN_THOUGHT : OPEN_TEXT, words, signature, err);
 }

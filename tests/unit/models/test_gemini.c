@@ -797,3 +797,20 @@ TEST(gemini_vectors_are_those_of_their_texts)
         EXPECT(ok || err.code == ERR_UNAVAILABLE);
     }
 }
+
+/* Models of pictures think in pictures: those are no part of the answer. */
+TEST(gemini_drafts_are_no_answer)
+{
+    static const char body[] =
+        "{\"candidates\":[{\"content\":{\"parts\":[{\"thought\":true,\"inlineData\":{\"mimeType\":"
+        "\"image/png\",\"data\":\"DRAFT\"}},{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":"
+        "\"FINAL\"}}]},\"finishReason\":\"STOP\"}]}";
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct err err = {0};
+    struct str got =
+        kit_answer(arena, &dialect_gemini, &dialect_openai, false, str_from(body), 0, &err);
+
+    EXPECT(str_find(got, STR("FINAL")) < got.len && str_find(got, STR("DRAFT")) == got.len &&
+               str_find(got, STR("\"reply_dropped\":[\"parts.thought\"]")) < got.len,
+           "%s " STR_FMT, err.text, STR_ARG(got));
+}
