@@ -41,7 +41,7 @@ static void read_error(struct arena *arena, struct str body, int status, struct 
                        struct str *message, struct str *param, struct str *code)
 {
     struct err ignored = {0};
-    struct json *j = json_parse(arena, body, &ignored);
+    struct json *j = said_json(arena, body, &ignored);
     json_ref root = j ? json_root(j) : 0, text;
     size_t hash;
 

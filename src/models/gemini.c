@@ -188,7 +188,7 @@ static void read_details(struct arena *arena, const struct json *j, json_ref err
 static struct str read_retry(struct arena *arena, struct str body)
 {
     struct err ignored = {0};
-    struct json *j = json_parse(arena, body, &ignored);
+    struct json *j = said_json(arena, body, &ignored);
     json_ref root = j ? json_root(j) : 0, details;
 
     if (!j)
@@ -216,7 +216,7 @@ static void read_error(struct arena *arena, struct str body, int status, struct 
                        struct str *message, struct str *param, struct str *code)
 {
     struct err ignored = {0};
-    struct json *j = json_parse(arena, body, &ignored);
+    struct json *j = said_json(arena, body, &ignored);
     json_ref root = j ? json_root(j) : 0, error;
 
     (void)status;

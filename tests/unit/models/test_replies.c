@@ -682,3 +682,27 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
                cases[i].from->name, err.text, STR_ARG(got));
     }
 }
+
+TEST(errors_with_half_a_character_keep_their_words)
+{
+    static const struct {
+        const struct dialect *dialect;
+        const char *body;
+    } cases[] = {
+        {&dialect_openai, "{\"error\":{\"message\":\"too long: \\ud83d\",\"type\":\"t\"}}"},
+        {&dialect_anthropic,
+         "{\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"too long: \\ud83d\"}}"},
+        {&dialect_gemini, "{\"error\":{\"status\":\"t\",\"message\":\"too long: \\ud83d\"}}"},
+        {&dialect_bedrock, "{\"message\":\"too long: \\ud83d\"}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct str type = STR_NONE, message = STR_NONE, param = STR_NONE, code = STR_NONE;
+
+        cases[i].dialect->read_error(arena, str_from(cases[i].body), 400, &type, &message, &param,
+                                     &code);
+        EXPECT(str_starts(message, STR("too long")), "%s: " STR_FMT, cases[i].dialect->name,
+               STR_ARG(message));
+    }
+}
