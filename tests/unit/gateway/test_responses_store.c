@@ -405,6 +405,30 @@ static SUSPENDS void check_gone(struct kept_books *b, const char *gone, struct e
            err->text);
 }
 
+/* Whoever deletes waits for nobody; what he deleted is in no file a second later, though the database is open. */
+FIBER_TEST(what_was_deleted_or_made_room_leaves_the_files_too)
+{
+    struct kept_books b;
+    struct err err = {0};
+
+    REQUIRE(open_books(&b, "leaves", 3, MIB, &err), "%s", err.text);
+    EXPECT(responses_scrub(b.responses, &err), "%s", err.text); /* as at each start */
+    EXPECT(keep(&b, "resp_1", "", "Zanzibar", &err) && keep(&b, "resp_2", "", "Samarkand", &err) &&
+               keep(&b, "resp_3", "", "Timbuktu", &err),
+           "%s", err.text);
+    EXPECT(responses_delete(b.responses, &mine, STR("resp_1"), &err), "%s", err.text);
+    EXPECT(stands_in_files(&b, "Zanzibar"), "as nobody waits for it");
+    EXPECT(responses_scrub(b.responses, &err), "%s", err.text);
+    EXPECT(!stands_in_files(&b, "Zanzibar") && stands_in_files(&b, "Samarkand"));
+    EXPECT(keep(&b, "resp_4", "", "Ulan Bator", &err) && keep(&b, "resp_5", "", "Tashkent", &err),
+           "%s", err.text); /* one too many */
+    EXPECT(!is_kept(&b, &mine, "resp_2") && is_kept(&b, &mine, "resp_3"));
+    EXPECT(responses_scrub(b.responses, &err), "%s", err.text);
+    EXPECT(!stands_in_files(&b, "Zanzibar") && !stands_in_files(&b, "Samarkand"));
+    EXPECT(stands_in_files(&b, "Timbuktu") && stands_in_files(&b, "Tashkent"));
+    close_books(&b);
+}
+
 static void check_files(const struct kept_books *b, const char *secrets)
 {
     char word[32];
