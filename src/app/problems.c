@@ -4,6 +4,9 @@
 const struct problem problems[] = {
     {"invalid", 400, "Invalid request",
      "The request is wrong in the way the detail says; the same one fails again."},
+    {"refused", 400, "Refused by the model",
+     "The model that was to write the answer gave none; the detail is what its provider said, the "
+     "status too."},
     {"not_json", 400, "Body is not JSON",
      "The body does not parse as JSON; the detail says where."},
     {"wrong_parameters", 400, "Wrong query parameters",
