@@ -13,6 +13,8 @@
 
 #define ADMIN_BODY_MAX  MIB
 #define ADMIN_REPLY_MAX (32 * MIB)
+#define CURSOR_MAX \
+    4352 /* twice a URL and an id, the longest place in a list: they are in hexadecimal */
 
 /* ---- metrics ---- */
 
@@ -185,7 +187,8 @@ static bool tell_faults(struct admin_call *call, struct schema_faults *faults, i
 static const struct schema_field page_query[] = {
     {"limit", FIELD_COUNT, FIELD_OPTIONAL, "Items of a page; 100 when absent.", 1, 1000, NULL,
      NULL},
-    {"cursor", FIELD_TEXT, FIELD_OPTIONAL, "next_cursor of the page before.", 0, 4096, NULL, NULL},
+    {"cursor", FIELD_TEXT, FIELD_OPTIONAL, "next_cursor of the page before.", 0, CURSOR_MAX, NULL,
+     NULL},
     {0},
 };
 

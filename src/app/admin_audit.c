@@ -1,6 +1,9 @@
 /* /api/v1/audit: finding, exporting and proving records, checkpoints and keys, holds. What reads files
  * runs in the pool for disks. An auditor sees the records of their tenant, operators see all. */
 #include "app/admin_audit.h"
+
+#include <stdlib.h>
+
 #include "accounts/audit_cursor.h"
 #include "accounts/audit_keep.h"
 #include "accounts/audit_proof.h"
@@ -578,6 +581,15 @@ static void write_hold(struct admin_call *call, const struct audit_hold *hold)
     jw_object_end(w);
 }
 
+static int by_making(const void *one, const void *other)
+{
+    const struct audit_hold *a = one, *b = other;
+
+    if (a->made != b->made)
+        return a->made < b->made ? -1 : 1;
+    return str_cmp(a->id, b->id);
+}
+
 static bool list_holds(struct admin_call *call, struct err *err)
 {
     struct audit_hold *holds;
@@ -588,8 +600,11 @@ static bool list_holds(struct admin_call *call, struct err *err)
         !audit_hold_list(call->house->audit_keep, call->arena, &holds, &count, err) ||
         !page_begin(call, &page, err))
         return false;
+    if (count > 0)
+        qsort(holds, count, sizeof *holds, by_making);
     for (size_t i = 0; i < count && !page_is_full(&page); i++)
-        if (page_wants(&page, arena_fmt(call->arena, "%08zu", i)))
+        if (page_wants(&page, arena_fmt(call->arena, "%016" PRIx64 STR_FMT, (uint64_t)holds[i].made,
+                                        STR_ARG(holds[i].id))))
             write_hold(call, &holds[i]);
     page_end(call, &page);
     return true;

@@ -122,6 +122,18 @@ static int by_path(const void *one, const void *other)
     return order ? order : str_cmp(a->id, b->id);
 }
 
+/* A path may be that of several, ingested from different places: they go by id then, as above. */
+static struct str place_of(struct arena *arena, const struct document_info *d)
+{
+    struct buf b;
+
+    buf_init(&b, arena, d->path.len + 1 + d->id.len);
+    buf_str(&b, d->path);
+    buf_char(&b, 0); /* in no path, and below all that is */
+    buf_str(&b, d->id);
+    return buf_ok(&b) ? buf_view(&b) : STR_NONE;
+}
+
 /* Of the path, /api/v1/knowledge/{base}/documents/{id}, or /api/v1/documents/{id} of the default one. */
 static SUSPENDS bool borrow(struct admin_call *call, bool change, struct base **out, struct str *id,
                             struct err *err)
@@ -149,9 +161,14 @@ static bool list(struct admin_call *call, struct err *err)
         return false;
     if (count > 0)
         qsort(documents, count, sizeof *documents, by_path);
-    for (size_t i = 0; i < count && !page_is_full(&page); i++)
-        if (page_wants(&page, documents[i].path))
+    for (size_t i = 0; i < count && !page_is_full(&page); i++) {
+        struct str place = place_of(call->arena, &documents[i]);
+
+        if (!place.ptr)
+            return err_arena(err, call->arena);
+        if (page_wants(&page, place))
             reply_document(&call->reply, &documents[i]);
+    }
     page_end(call, &page);
     return true;
 }
