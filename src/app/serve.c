@@ -22,6 +22,7 @@
 #define WATCH_EVERY    (2 * SECOND)
 #define COMMAND_SOCKET "weir.sock"
 #define CUT_TIME       (1 * SECOND) /* to tell clients that they are cut */
+#define LOOK_EVERY     (10 * MILLISECOND)
 
 /* What one loop serves. */
 struct server_loop {
@@ -127,6 +128,26 @@ static SUSPENDS void leave(struct server_loop *own)
     (void)!fiber_sleep(own->all->drain_delay, &err);
 }
 
+static bool others_go_on(struct server_loops *all)
+{
+    bool some = false;
+
+    mutex_lock(&all->ending);
+    for (int i = 1; i < all->count; i++)
+        some |= all->at[i].loop != NULL;
+    mutex_unlock(&all->ending);
+    return some;
+}
+
+/* The first loop is the last to end: what its fibers do, others need to their end. Each has its own drain_timeout. */
+static SUSPENDS void wait_for_others(struct server_loops *all)
+{
+    struct err err = {0};
+
+    while (others_go_on(all) && fiber_sleep(LOOK_EVERY, &err)) {
+    }
+}
+
 static void drain(void *arg)
 {
     struct server_loop *own = arg;
@@ -136,8 +157,10 @@ static void drain(void *arg)
         log_warn("requests were still in progress after drain_timeout: they are cut");
         cut(own);
     }
-    if (own->index == 0)
+    if (own->index == 0) {
+        wait_for_others(own->all);
         telemetry_flush(own->house->telemetry);
+    }
     loop_stop(loop_self());
 }
 

@@ -162,6 +162,9 @@ void telemetry_close(struct telemetry **at)
     if (!t)
         return;
     count(SPANS, STR("lost"), t->gathering.spans);
+    if (t->gathering.spans > 0)
+        log_warn("telemetry: %" PRIu32 " spans still waited when Weir stopped, and are lost",
+                 t->gathering.spans);
     if (t->header)
         bytes_wipe(t->header, t->header_len);
     mutex_done(&t->lock);

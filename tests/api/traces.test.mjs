@@ -171,6 +171,8 @@ test("requests do not wait for a collector that hangs, and what has no room is c
   for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 10 }, () => ask("hi", { at: other })));
   assert.ok(held.length > 0, "a batch is on its way");
   assert.ok((await metric(other, 'weir_telemetry_spans_total{outcome="dropped"}')) > 0);
+  await other.end();
+  assert.match(logOf(other), /telemetry: \d+ spans still waited when Weir stopped, and are lost/);
   await other.stop();
   hanging.stop();
 });
@@ -215,6 +217,21 @@ test("spans that wait leave before a stop", async () => {
   await other.stop();
   assert.equal(last.wrong.length, 0);
   assert.ok(last.spans.some((s) => s.kind === 2));
+  last.stop();
+});
+
+test("spans of requests that end while Weir stops leave too, on whichever loop they end", async () => {
+  const last = await new Collector().start();
+  const houses = await Promise.all(Array.from({ length: 4 }, () => started({ endpoint: last.url, sample_percent: "100", interval: "100ms" })));
+  const asked = houses.flatMap((at) => Array.from({ length: 6 }, async (_, i) => {
+    await new Promise((done) => setTimeout(done, i * 150));
+    return (await ask("long", { at, stream: true })).headers.get("x-request-id").slice(4);
+  }));
+  await new Promise((done) => setTimeout(done, 1200));
+  await Promise.all(houses.map((one) => one.stop()));
+  const told = new Set(last.spans.map((s) => s.attributes["weir.request"])), missing = (await Promise.all(asked)).filter((id) => !told.has(id));
+  assert.deepEqual(missing, []);
+  assert.deepEqual(last.wrong, []);
   last.stop();
 });
 
