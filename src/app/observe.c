@@ -9,6 +9,7 @@
 #include "base/pages.h"
 #include "base/trace.h"
 #include "gateway/metrics.h"
+#include "gateway/telemetry.h"
 #include "models/health.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -213,6 +214,7 @@ void observe_house(void *arg)
                    knowledge_damage(house->knowledge) != NULL);
         show_deployments(house);
         cache_metrics_update(house->cache);
+        telemetry_measure(house->telemetry);
     } while (fiber_sleep(GAUGES_EVERY, &err));
 }
 

@@ -438,6 +438,13 @@ static size_t waiting(struct telemetry *t)
     return len;
 }
 
+void telemetry_measure(struct telemetry *t)
+{
+    if (telemetry_is_on(t))
+        series_set(metrics_series(&rows[QUEUED], NULL),
+                   (int64_t)(waiting(t) + (t->busy ? t->sending.len : 0)));
+}
+
 void telemetry_loop(void *arg)
 {
     struct telemetry *t = arg;
@@ -447,7 +454,6 @@ void telemetry_loop(void *arg)
     while (telemetry_is_on(t) && fiber_sleep(LOOK_EVERY, &err)) {
         size_t len = waiting(t);
 
-        series_set(metrics_series(&rows[QUEUED], NULL), (int64_t)len);
         if (len == 0 || (len < t->options.batch_bytes && fiber_now() < last + t->options.interval))
             continue;
         last = fiber_now();

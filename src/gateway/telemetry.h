@@ -29,6 +29,8 @@ bool telemetry_open(const struct telemetry_options *options, struct telemetry **
                     struct err *err) MUST_CHECK;
 bool telemetry_is_on(const struct telemetry *telemetry); /* NULL is off */
 SUSPENDS void telemetry_loop(void *telemetry); /* a fiber's function: sends until cancelled */
+/* Sets the gauge of what waits, also while the loop's fiber waits for the collector; on loop 0. */
+void telemetry_measure(struct telemetry *telemetry);
 /* What waits, once, without patience: at a stop. */
 SUSPENDS void telemetry_flush(struct telemetry *telemetry);
 void telemetry_close(struct telemetry **telemetry);

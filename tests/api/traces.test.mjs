@@ -171,6 +171,7 @@ test("requests do not wait for a collector that hangs, and what has no room is c
   for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 10 }, () => ask("hi", { at: other })));
   assert.ok(held.length > 0, "a batch is on its way");
   assert.ok((await metric(other, 'weir_telemetry_spans_total{outcome="dropped"}')) > 0);
+  await until(async () => (await metric(other, "weir_telemetry_queue_bytes")) > 100 * 1024);
   await other.end();
   assert.match(logOf(other), /telemetry: \d+ spans still waited when Weir stopped, and are lost/);
   await other.stop();
