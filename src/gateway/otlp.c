@@ -155,25 +155,46 @@ static void put_word(struct buf *b, uint32_t field, struct str key, struct str v
     put_text(b, field, buf_view(&name), value);
 }
 
-/* "key=value key=value"; a word without "=" is the text of nothing and left out. */
-static void put_words(struct buf *b, uint32_t field, struct str text)
+static bool has_key(struct str word)
 {
-    for (struct str rest = text, word; str_split(&rest, ' ', &word);) {
-        size_t equals = str_find_char(word, '=');
+    size_t equals = str_find_char(word, '=');
 
-        if (equals > 0 && equals < word.len)
-            put_word(b, field, str_slice(word, 0, equals), str_slice(word, equals + 1, word.len));
-    }
+    return equals > 0 && equals < word.len;
 }
 
-static struct str word_of(struct str text, struct str key)
+/* The next of "key=value key=value". A value may have blanks and ends before the next key; why something happened is a
+ * sentence, and all that follows. A word before the first key is the text of nothing and left out. */
+static bool next_word(struct str *rest, struct str *key, struct str *value)
 {
-    for (struct str rest = text, word; str_split(&rest, ' ', &word);) {
-        size_t equals = str_find_char(word, '=');
+    struct str word = STR_NONE, next;
+    bool more;
 
-        if (str_eq(str_slice(word, 0, equals), key))
-            return str_slice(word, equals + 1, word.len);
+    while ((more = str_split(rest, ' ', &word)) && !has_key(word)) {
     }
+    if (!more)
+        return false;
+    size_t equals = str_find_char(word, '=');
+    *key = str_slice(word, 0, equals);
+    *value = str_slice(word, equals + 1, word.len);
+    bool all = str_eq(*key, STR("why"));
+    for (struct str ahead = *rest; str_split(&ahead, ' ', &next) && (all || !has_key(next));) {
+        value->len = (size_t)(next.ptr + next.len - value->ptr);
+        *rest = ahead;
+    }
+    return true;
+}
+
+static void put_words(struct buf *b, uint32_t field, struct str text)
+{
+    for (struct str rest = text, key, value; next_word(&rest, &key, &value);)
+        put_word(b, field, key, value);
+}
+
+static struct str word_of(struct str text, struct str wanted)
+{
+    for (struct str rest = text, key, value; next_word(&rest, &key, &value);)
+        if (str_eq(key, wanted))
+            return value;
     return STR_NONE;
 }
 

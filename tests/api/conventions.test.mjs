@@ -56,7 +56,7 @@ before(async () => {
   collector = await new Collector().start();
   const env = { WEIR_TELEMETRY_ENDPOINT: collector.url, WEIR_TELEMETRY_SAMPLE_PERCENT: "100", WEIR_TELEMETRY_INTERVAL: "100ms" };
   Object.assign(process.env, env);
-  weir = await startWeir("routes:\n  - {name: both, models: both, use: strict-openai > strict-anthropic}\n");
+  weir = await startWeir("routes:\n  - {name: both, models: both, use: strict-openai > strict-anthropic}\n  - {name: on, models: on, use: strict-openai > strict-anthropic, on_cut: continue}\n");
   for (const name of Object.keys(env)) delete process.env[name];
 });
 after(async () => {
@@ -149,3 +149,18 @@ test("of two that were asked, each span speaks of its own", async () => {
 });
 
 test("what was sent could be read, all of it", () => assert.deepEqual(collector.wrong, []));
+
+test("an event says in whole why it came to be", async () => {
+  const provider = weir.behind.openai, { stream } = provider;
+  provider.stream = function (said, body) {
+    return stream.call(this, said, body).slice(0, 3);
+  };
+  const reply = await fetch(`${weir.url}/v1/chat/completions`, { method: "POST", headers: { authorization: `Bearer ${weir.key}` }, body: JSON.stringify(clients.chat.body("on", "hello", true)) });
+  await reply.text().catch(() => "");
+  provider.stream = stream;
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  const cut = root.events.find((e) => e.name === "call.cut");
+  const said = Object.fromEntries(cut.attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+  assert.match(said["weir.why"], / /, JSON.stringify(said));
+  assert.deepEqual(Object.keys(said).sort(), ["http.response.body.size", "weir.why"]);
+});
