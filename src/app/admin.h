@@ -48,6 +48,7 @@ struct admin_route {
     bool
         uploads; /* the body is a file or a form with one, which the handler receives: app/receive.h;
                      `takes` describes the form */
+    int also;    /* another status of success, with a reply of the same shape; 0: none */
 };
 struct admin_part {
     const char *name, *help; /* a tag of the OpenAPI document */

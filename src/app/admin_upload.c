@@ -206,7 +206,7 @@ static bool content(struct admin_call *call, struct err *err)
 
 static const struct admin_route routes[] = {
     {"POST", "/api/v1/knowledge/{base}/documents", "Send a document", RIGHT_BASES, upload,
-     &form_schema, &uploaded_schema, 201, false, plain_query, NULL, true},
+     &form_schema, &uploaded_schema, 201, false, plain_query, NULL, true, 200},
     {"GET", "/api/v1/knowledge/{base}/documents/{id}", "Show a document", RIGHT_LOOK, show, NULL,
      &document_schema, 0, false, NULL, NULL, false},
     {"GET", "/api/v1/knowledge/{base}/documents/{id}/content",

@@ -169,16 +169,16 @@ static void write_page(struct json_writer *w, const struct schema *item)
     jw_object_end(w);
 }
 
-static void write_reply(struct json_writer *w, const struct admin_route *row)
+static void write_reply(struct json_writer *w, const struct admin_route *row, int status)
 {
-    char status[8];
+    char text[8];
     struct buf b;
 
-    buf_init_fixed(&b, status, sizeof status - 1);
-    buf_i64(&b, row->status ? row->status : 200);
+    buf_init_fixed(&b, text, sizeof text - 1);
+    buf_i64(&b, status);
     jw_key_str(w, buf_view(&b));
     jw_object(w);
-    jw_key(w, "description"), jw_cstr(w, http_reason(row->status ? row->status : 200));
+    jw_key(w, "description"), jw_cstr(w, http_reason(status));
     if (row->media) {
         open_content(w, row->media);
         write_simple(w,
@@ -195,13 +195,38 @@ static void write_reply(struct json_writer *w, const struct admin_route *row)
     jw_object_end(w);
 }
 
-static void write_failure(struct json_writer *w)
+static const struct schema_field failure_fields[] = {
+    {"message", FIELD_PROSE, 0, "What was wrong this time.", 0, 0, NULL, NULL},
+    {"type", FIELD_TEXT, 0, "The kind of failure.", 0, 0, NULL, NULL},
+    {"param", FIELD_TEXT, FIELD_NULL, NULL, 0, 0, NULL, NULL},
+    {"code", FIELD_TEXT, FIELD_NULL, NULL, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema failure_schema = {"Failure", "A failure in words.", failure_fields,
+                                             NULL};
+static const struct schema_field dialect_error_fields[] = {
+    {"error", FIELD_OBJECT, 0, NULL, 0, 0, NULL, &failure_schema},
+    {0},
+};
+static const struct schema dialect_error_schema = {
+    "DialectError", "Why a request failed, as clients of OpenAI's dialect read it.",
+    dialect_error_fields, NULL};
+
+static bool is_of_dialect(const struct admin_route *row)
 {
+    return strncmp(row->path, "/v1/", 4) == 0;
+}
+
+static void write_failure(struct json_writer *w, const struct admin_route *row)
+{
+    bool dialect = is_of_dialect(row);
+
     jw_key(w, "default");
     jw_object(w);
-    jw_key(w, "description"), jw_cstr(w, "A problem; code says which.");
-    open_content(w, PROBLEM_MEDIA);
-    write_reference(w, problem_schema.name);
+    jw_key(w, "description");
+    jw_cstr(w, dialect ? "A failure." : "A problem; code says which.");
+    open_content(w, dialect ? "application/json" : PROBLEM_MEDIA);
+    write_reference(w, dialect ? dialect_error_schema.name : problem_schema.name);
     close_content(w);
     jw_object_end(w);
 }
@@ -247,8 +272,10 @@ static void write_admin(struct json_writer *w, const struct admin_part *part,
     }
     jw_key(w, "responses");
     jw_object(w);
-    write_reply(w, row);
-    write_failure(w);
+    write_reply(w, row, row->status ? row->status : 200);
+    if (row->also)
+        write_reply(w, row, row->also);
+    write_failure(w, row);
     jw_object_end(w);
     jw_object_end(w);
 }
@@ -368,6 +395,7 @@ static void write_components(struct json_writer *w)
     jw_key(w, "schemas");
     jw_object(w);
     schema_walk(&problem_schema, write_component, &c);
+    schema_walk(&dialect_error_schema, write_component, &c);
     for (size_t n = 0; (row = admin_row(n, &part)); n++) {
         if (row->takes)
             schema_walk(row->takes, write_component, &c);

@@ -368,6 +368,15 @@ test("knowledge bases: made, shown, filled, asked, deleted", async () => {
   await bad("DELETE", "/api/v1/knowledge/default", 409, "conflict");
 });
 
+test("failures of /v1/files and /v1/vector_stores are in the dialect's shape, as the document says", async () => {
+  for (const [method, where, status, options] of [["GET", "/v1/files/none", 404], ["GET", "/v1/files?limit=many", 400], ["POST", "/v1/vector_stores", 400, { body: { name: 3 } }],
+    ["GET", "/v1/vector_stores/none/files", 404], ["GET", "/v1/files", 401, { key: null }]]) {
+    const reply = await call(method, where, options);
+    assert.equal(reply.status, status, reply.text);
+    api.check(method, where, reply.status, reply.type, reply.text);
+  }
+});
+
 test("documents that are sent: added, changed, unchanged, refused, read back, gone", async () => {
   await good("POST", "/api/v1/knowledge", { body: { name: "sent" } }, 201);
   const where = "/api/v1/knowledge/sent/documents";
@@ -389,6 +398,7 @@ test("documents that are sent: added, changed, unchanged, refused, read back, go
   assert.deepEqual([first.body.document.path, first.body.document.version, first.body.document.metadata, first.body.document.readers], ["fees.md", 1, { year: 2026 }, ["everyone"]]);
   assert.equal((await send("# Fees\n\nThe fee is 12 euros.\n", "fees.md")).body.became, "unchanged");
   const second = await send("# Fees\n\nThe fee is 13 euros.\n", "fees.md");
+  api.check("POST", where, second.status, second.type, JSON.stringify(second.body));
   assert.deepEqual([second.status, second.body.became, second.body.document.version, second.body.document.metadata], [200, "changed", 2, { year: 2026 }]);
   assert.equal(originals().length, 1, "the first version's bytes are gone");
   // The file as the body itself.
