@@ -246,29 +246,55 @@ static bool show(struct admin_call *call, struct err *err)
     return true;
 }
 
-static bool list(struct admin_call *call, struct err *err)
+struct wanted {
+    bool failed;
+    dur_ns least;
+};
+
+static bool is_wanted(const struct admin_call *call, const struct kept_trace *k,
+                      const struct wanted *wanted)
 {
-    bool failed = query_bool(call, "failed", false);
-    int64_t least = query_count(call, "ms_min", 0);
-    struct kept_trace **traces;
-    struct page page;
-    size_t count;
+    return may_see(call, k) && (!wanted->failed || k->status >= 400 || k->error.len > 0) &&
+           k->took >= wanted->least;
+}
 
-    if (!traces_list(call->house->traces, call->arena, &traces, &count, err) ||
-        !page_begin(call, &page, err))
+/* The one at that place, if it is wanted: copied, and its memory given back if it is not. */
+static bool put_row(struct admin_call *call, const struct trace_place *at,
+                    const struct wanted *wanted, struct page *page, struct err *err)
+{
+    size_t mark = arena_mark(call->arena);
+    struct kept_trace *k;
+    struct str place = arena_fmt(call->arena, "%016" PRIx64 "%016" PRIx64,
+                                 UINT64_MAX - (uint64_t)at->began, at->id);
+
+    if (!place.ptr)
+        return err_arena(err, call->arena);
+    if (!traces_take(call->house->traces, at, call->arena, &k, err))
         return false;
-    for (size_t i = 0; i < count && !page_is_full(&page); i++) {
-        const struct kept_trace *k = traces[i];
-        struct str place = arena_fmt(call->arena, "%016" PRIx64 "%016" PRIx64,
-                                     UINT64_MAX - (uint64_t)k->began, k->id);
-
-        if (!may_see(call, k) || (failed && k->status < 400 && k->error.len == 0) ||
-            k->took < least * MILLISECOND || !page_wants(&page, place))
-            continue;
+    if (k && is_wanted(call, k, wanted) && page_wants(page, place)) {
         jw_object(&call->reply);
         write_row(call, k);
         jw_object_end(&call->reply);
+    } else {
+        arena_rewind(call->arena, mark); /* nothing of the reply was written meanwhile */
     }
+    return true;
+}
+
+static bool list(struct admin_call *call, struct err *err)
+{
+    struct wanted wanted = {.failed = query_bool(call, "failed", false),
+                            .least = query_count(call, "ms_min", 0) * MILLISECOND};
+    struct trace_place *places;
+    struct page page;
+    size_t count;
+
+    if (!traces_list(call->house->traces, call->arena, &places, &count, err) ||
+        !page_begin(call, &page, err))
+        return false;
+    for (size_t i = 0; i < count && !page_is_full(&page); i++)
+        if (!put_row(call, &places[i], &wanted, &page, err))
+            return false;
     page_end(call, &page);
     return true;
 }

@@ -196,65 +196,75 @@ static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
     }
 }
 
-/* The slot's trace, or NULL when it is empty or (id not 0) another. */
-static struct kept_trace *take(struct slot *slot, uint64_t id, struct arena *arena)
+/* *out: the slot's trace; NULL when it is another. False: there is no memory for it. */
+static bool take(struct slot *slot, uint64_t id, struct arena *arena, struct kept_trace **out)
 {
     size_t mark = arena_mark(arena);
     struct kept_trace *k = arena_alloc(arena, sizeof *k);
     char *text = arena_alloc_raw(arena, TEXT_BYTES);
     bool found;
 
+    *out = NULL;
     if (!k || !text)
-        return NULL;
+        return false;
     spin_lock(&slot->lock);
-    found = slot->trace.id && (id == 0 || slot->trace.id == id);
+    found = slot->trace.id == id;
     if (found)
         copy_out(slot, k, text);
     spin_unlock(&slot->lock);
     if (found)
-        return k;
-    arena_rewind(arena, mark);
-    return NULL;
+        *out = k;
+    else
+        arena_rewind(arena, mark);
+    return true;
 }
 
 struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena *arena)
 {
-    for (int r = 0; traces && r < RINGS; r++)
-        for (uint32_t i = 0; i < traces->rings[r].count; i++) {
-            struct kept_trace *k = take(&traces->rings[r].slots[i], id, arena);
+    struct kept_trace *k = NULL;
 
-            if (k)
+    ASSERT(id);
+    for (int r = 0; traces && r < RINGS; r++)
+        for (uint32_t i = 0; i < traces->rings[r].count; i++)
+            if (!take(&traces->rings[r].slots[i], id, arena, &k) || k)
                 return k;
-        }
     return NULL;
+}
+
+bool traces_take(struct traces *traces, const struct trace_place *place, struct arena *arena,
+                 struct kept_trace **out, struct err *err)
+{
+    return take(&traces->rings[place->ring].slots[place->slot], place->id, arena, out) ||
+           err_arena(err, arena);
 }
 
 static int newest_first(const void *one, const void *other)
 {
-    const struct kept_trace *a = *(const struct kept_trace *const *)one;
-    const struct kept_trace *b = *(const struct kept_trace *const *)other;
+    const struct trace_place *a = one, *b = other;
 
     if (a->began != b->began)
         return a->began > b->began ? -1 : 1;
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-bool traces_list(struct traces *traces, struct arena *arena, struct kept_trace ***out,
+bool traces_list(struct traces *traces, struct arena *arena, struct trace_place **out,
                  size_t *count, struct err *err)
 {
     size_t most = traces ? traces->rings[USUAL].count + traces->rings[NOTABLE].count : 0, have = 0;
-    struct kept_trace **list = arena_array(arena, most + 1, sizeof(void *));
+    struct trace_place *list = arena_array(arena, most + 1, sizeof *list);
 
     if (!list)
         return err_arena(err, arena);
-    for (int r = 0; traces && r < RINGS; r++)
+    for (uint32_t r = 0; traces && r < RINGS; r++)
         for (uint32_t i = 0; i < traces->rings[r].count; i++) {
-            struct kept_trace *k = take(&traces->rings[r].slots[i], 0, arena);
+            struct slot *slot = &traces->rings[r].slots[i];
 
-            if (k)
-                list[have++] = k;
+            spin_lock(&slot->lock);
+            list[have] = (struct trace_place){slot->trace.began, slot->trace.id, r, i};
+            spin_unlock(&slot->lock);
+            have += list[have].id != 0;
         }
-    qsort(list, have, sizeof(void *), newest_first);
+    qsort(list, have, sizeof *list, newest_first);
     *out = list;
     *count = have;
     return true;

@@ -37,8 +37,16 @@ void traces_expect(struct traces *traces);                                     /
 void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow); /* NULL is fine */
 /* A copy in the arena; NULL when it is not there any more, or memory is gone. */
 struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena *arena);
-/* Copies of all, newest first. */
-bool traces_list(struct traces *traces, struct arena *arena, struct kept_trace ***out,
+/* Where all stand, newest first: they may be more than a request has memory for. */
+struct trace_place {
+    wall_ms began;
+    uint64_t id;
+    uint32_t ring, slot;
+};
+bool traces_list(struct traces *traces, struct arena *arena, struct trace_place **out,
                  size_t *count, struct err *err) MUST_CHECK;
+/* A copy of the one at that place; *out NULL: another is there by now. */
+bool traces_take(struct traces *traces, const struct trace_place *place, struct arena *arena,
+                 struct kept_trace **out, struct err *err) MUST_CHECK;
 
 #endif

@@ -281,4 +281,23 @@ test("weir trace tells the same, step by step", async () => {
   assert.equal((await fetch(`${weir.url}/api/v1/traces/${id}`, { headers: { authorization: `Bearer ${weir.key}` } })).status, 403);
 });
 
+test("every recent request is on a page, however little memory a request has", async () => {
+  const limits = { WEIR_SERVER_REQUEST_MEMORY: "1MiB", WEIR_SERVER_BODY_BYTES: "256KiB" };
+  Object.assign(process.env, limits);
+  const other = await started({ traces: "2000" });
+  for (const name of Object.keys(limits)) delete process.env[name];
+  const asked = [], found = [];
+  for (let i = 0; i < 40; i++) asked.push(...(await Promise.all(Array.from({ length: 20 }, () => ask("hi", { at: other })))).map((r) => r.headers.get("x-request-id")));
+  for (let cursor = ""; cursor !== null;) {
+    const reply = await fetch(`${other.url}/api/v1/traces?limit=100${cursor && `&cursor=${cursor}`}`, { headers: { authorization: `Bearer ${other.admin}` } });
+    const page = await reply.json();
+    assert.equal(reply.status, 200, JSON.stringify(page));
+    found.push(...page.items.map((t) => t.id));
+    cursor = page.next_cursor;
+  }
+  await other.stop();
+  assert.equal(found.length, new Set(found).size, "none twice");
+  assert.deepEqual(asked.filter((id) => !found.includes(id)), []);
+});
+
 test("what was sent could be read, all of it", () => assert.deepEqual(collector.wrong, []));
