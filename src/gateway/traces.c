@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/spin.h"
+#include "base/utf8.h"
 
-#define TEXT_BYTES 1536 /* of all names and texts of one request */
+#define TEXT_BYTES 2048 /* of all names and texts of one request */
 #define OWN_MEMORY (64 * KIB)
 
 struct slot {
@@ -78,6 +79,23 @@ static struct str keep_text(struct slot *slot, struct str text)
     return (struct str){to, len};
 }
 
+#define CUT_MARK  STR("...")
+/* Before what every entry may need to say that its text was cut. */
+#define NOTES_END (TEXT_BYTES - 3 * KEPT_ENTRIES_MAX)
+
+/* As much as there is room for, marked where it was cut. */
+static struct str keep_note(struct slot *slot, struct str text)
+{
+    size_t room = NOTES_END - MIN_OF(slot->text_len, (size_t)NOTES_END);
+    struct str part, mark;
+
+    if (text.len <= room)
+        return keep_text(slot, text);
+    part = keep_text(slot, str_slice(text, 0, utf8_boundary(text, room)));
+    mark = keep_text(slot, CUT_MARK);
+    return part.len ? (struct str){part.ptr, part.len + mark.len} : mark;
+}
+
 /* Of too many the last ones say how it ended. */
 static void keep_entries(struct slot *slot, const struct summary *s)
 {
@@ -94,7 +112,7 @@ static void keep_entries(struct slot *slot, const struct summary *s)
 
         for (uint32_t i = 0; i < run; i++)
             if (from[i].text.len)
-                k->entries[done + i].text = keep_text(slot, from[i].text);
+                k->entries[done + i].text = keep_note(slot, from[i].text);
     }
 }
 

@@ -1,8 +1,8 @@
 /* gateway/traces.h: what recent requests did, step by step, in memory: `weir trace`.
  * Two rings of fixed slots: the usual requests, and those that failed or were slow, which the many good
  * ones cannot push out.
- * Limits   the slots, made at the start; a request with more entries or longer names than a slot holds is
- *          kept without the rest, and says how many are missing.
+ * Limits   the slots, made at the start; a request with more entries than a slot holds is kept without the
+ *          rest, and says how many are missing; a text for which there is no room ends with "...".
  * Threads  any: a slot has its own lock, held while it is copied. Cost: well under a microsecond. */
 #ifndef WEIR_GATEWAY_TRACES_H
 #define WEIR_GATEWAY_TRACES_H
