@@ -208,23 +208,36 @@ static const struct schema_field *find_parameter(const struct admin_route *route
     return NULL;
 }
 
+static bool wrong_parameter(struct schema_faults *faults, struct str name, struct str detail)
+{
+    if (faults->count < FAULTS_MAX)
+        faults->at[faults->count++] = (struct schema_fault){name, detail};
+    return false;
+}
+
+/* Before `part` of the query. */
+static bool was_given(struct str query, struct str part, struct str name)
+{
+    struct str before = str_slice(query, 0, (size_t)(part.ptr - query.ptr)), one;
+
+    while (str_split(&before, '&', &one))
+        if (str_eq(str_slice(one, 0, str_find_char(one, '=')), name))
+            return true;
+    return false;
+}
+
 static bool check_parameter(struct admin_call *call, struct str part, struct schema_faults *faults)
 {
     struct str name = str_slice(part, 0, str_find_char(part, '='));
     const struct schema_field *f = find_parameter(call->route, name);
 
-    if (!f) {
-        if (faults->count < FAULTS_MAX)
-            faults->at[faults->count++] =
-                (struct schema_fault){str_slice(name, 0, 100), STR("is not a parameter of this")};
-        return false;
-    }
+    if (!f)
+        return wrong_parameter(faults, str_slice(name, 0, 100), STR("is not a parameter of this"));
+    if (was_given(http_head(call->http)->query, part, name)) /* which of two would count? */
+        return wrong_parameter(faults, name, STR("is given twice"));
     struct str value = http_query(call->arena, part, name);
-    if (value.ptr)
-        return schema_check_text(f, value, faults);
-    if (faults->count < FAULTS_MAX)
-        faults->at[faults->count++] = (struct schema_fault){name, STR("holds a broken %-escape")};
-    return false;
+    return value.ptr ? schema_check_text(f, value, faults)
+                     : wrong_parameter(faults, name, STR("holds a broken %-escape"));
 }
 
 static bool check_query(struct admin_call *call, struct err *err)

@@ -69,6 +69,9 @@ static bool read_joined(struct admin_call *call, const char *name, struct str *o
         return false;
     buf_init(&b, call->arena, 64 * KIB);
     for (size_t i = 0; i < count; i++) {
+        if (str_find_char(list[i], ',') < list[i].len) /* it would be two */
+            return field_wrong(call, name, err, "expected no comma in \"" STR_FMT "\"",
+                               STR_ARG(list[i]));
         if (i)
             buf_char(&b, ',');
         buf_str(&b, list[i]);

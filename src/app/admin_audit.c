@@ -248,8 +248,8 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
                               .status_min = query_count(call, "status_min", 0),
                               .status_max = query_count(call, "status_max", 0),
                               .oldest_first = query_bool(call, "oldest_first", false)};
-    (void)!query_time(call, "from", &q->from);
-    (void)!query_time(call, "until", &q->until);
+    if (!query_time(call, "from", &q->from, err) || !query_time(call, "until", &q->until, err))
+        return false;
     if (request.len && !read_id(request, &q->request))
         return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
     if (cost.len && !usd_parse(cost, &q->cost_min))

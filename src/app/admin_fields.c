@@ -160,9 +160,12 @@ bool query_bool(struct admin_call *call, const char *name, bool fallback)
     return text.ptr ? str_eq(text, STR("true")) : fallback;
 }
 
-bool query_time(struct admin_call *call, const char *name, wall_ms *out)
+bool query_time(struct admin_call *call, const char *name, wall_ms *out, struct err *err)
 {
-    return time_parse(query_text(call, name), out);
+    struct str text = query_text(call, name);
+
+    return !text.ptr || time_parse(text, out) ||
+           err_set(err, ERR_INVALID, "\"%s\": there is no such day", name);
 }
 
 /* ---- pages ---- */

@@ -32,7 +32,8 @@ struct str query_text(struct admin_call *call, const char *name); /* STR_NONE wh
 int64_t query_count(struct admin_call *call, const char *name, int64_t fallback);
 int query_choice(struct admin_call *call, const char *name, int fallback);
 bool query_bool(struct admin_call *call, const char *name, bool fallback);
-bool query_time(struct admin_call *call, const char *name, wall_ms *out); /* false: absent */
+bool query_time(struct admin_call *call, const char *name, wall_ms *out, struct err *err)
+    MUST_CHECK; /* absent: *out is left alone */
 
 /* ---- pages ----
  * Items come in ascending order of a unique key, and a cursor is the key of the last one given, so that
