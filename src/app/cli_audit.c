@@ -370,9 +370,18 @@ static bool export_call(struct cli *cli, struct err *err)
     return true;
 }
 
+/* A directory that is named is one of this machine, whatever WEIR_URL says. */
 static bool audit_export(struct cli *cli, struct err *err)
 {
-    return cli->url ? cli_with_weir(cli, export_call, err) : export_files(cli, err);
+    bool named = cli->word_count > 0;
+
+    if (named && cli_given(cli, "--url"))
+        return err_set(err, ERR_INVALID,
+                       "\"%s\" is of this machine, --url of another: give one of them",
+                       cli->words[0]);
+    if (cli_number(cli, "--limit", 1) == 0)
+        return err_set(err, ERR_INVALID, "--limit: expected a whole number from 1");
+    return cli->url && !named ? cli_with_weir(cli, export_call, err) : export_files(cli, err);
 }
 
 /* ---- show ---- */
