@@ -152,11 +152,10 @@ static bool watch_run(struct watch *w, struct json **j, struct err *err)
 {
     struct cli *cli = w->cli;
     dur_ns pause = LOOK_FIRST;
+    size_t mark = arena_mark(cli->arena); /* what is told later goes with the next look */
     bool told = false;
 
     while (!has_ended(cli, *j)) {
-        size_t mark = arena_mark(cli->arena);
-
         if (atomic_load(&asked_to_leave) > 0 && !told) {
             told = true;
             wipe(w);

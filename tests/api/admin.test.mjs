@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -8,6 +10,7 @@ import { Api } from "./schema.mjs";
 import { Provider } from "../sdk/provider.mjs";
 import { Weir } from "../sdk/weir.mjs";
 
+const program = path.resolve(process.env.WEIR ?? new URL("../../build/weir", import.meta.url).pathname);
 let provider, weir, api;
 
 const call = async (method, where, { body, key = weir.admin, headers = {} } = {}) => {
@@ -589,4 +592,20 @@ test("administration is counted", async () => {
 test("every operation of the document was exercised", () => {
   const own = api.operations.filter((operation) => operation.includes("/api/v1/"));
   assert.deepEqual(own.filter((operation) => !api.exercised.has(operation)), []);
+});
+
+test("weir ingest watches a run for as long as it takes: what it was told earlier does not stay in memory", async () => {
+  const run = (over) => ({ id: 1, what: "/docs", source: false, state: over ? "done" : "working", begun: "2026-11-21T00:00:00Z", ended: over ? "2026-11-21T00:00:01Z" : null, known: 9, finished: 5, left: 4, current: "x".repeat(20 << 20),
+    error: "", added: 9, changed: 0, unchanged: 0, removed: 0, held: 0, stopped: false, failed: 0, skipped: 0, passages: 9, bytes: 9, problems: [], notes: [] });
+  let looks = 0;
+  const far = http.createServer((req, res) => { req.resume(); res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(run(req.method === "GET" && ++looks === 14))); });
+  await new Promise((done) => far.listen(0, "127.0.0.1", done));
+  const child = spawn(program, ["ingest", "/docs", "--url", `http://127.0.0.1:${far.address().port}`, "--key", "x"], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const from of [child.stdout, child.stderr]) from.on("data", (piece) => (said += piece));
+  const status = await new Promise((done) => child.on("exit", done));
+  far.closeAllConnections();
+  far.close();
+  assert.equal(status, 0, said);
+  assert.match(said, /9 added/);
 });
