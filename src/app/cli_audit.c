@@ -454,9 +454,10 @@ static void follow(void *arg)
 {
     struct following *f = arg;
 
-    do {
+    do { /* a loop leaves it to us to see that nobody reads */
         f->ok = print_new(f->at, f->err);
-        fflush(stdout);
+        if (fflush(stdout) != 0 || ferror(stdout))
+            f->ok = err_set(f->err, ERR_UNAVAILABLE, "could not write to standard output");
     } while (f->ok && fiber_sleep(SECOND / 2, f->err));
 }
 

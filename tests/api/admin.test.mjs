@@ -609,3 +609,16 @@ test("weir ingest watches a run for as long as it takes: what it was told earlie
   assert.equal(status, 0, said);
   assert.match(said, /9 added/);
 });
+
+test("weir audit tail --follow ends when nobody reads it any more", async () => {
+  const child = spawn(program, ["audit", "tail", "--follow", "--lines", "1", path.join(weir.dir, "data", "audit")], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (piece) => (said += piece));
+  await new Promise((done) => child.stdout.once("data", done));
+  child.stdout.destroy();
+  const ended = new Promise((done) => child.on("exit", done)), late = setTimeout(() => child.kill("SIGKILL"), 10000);
+  await good("POST", "/api/v1/keys", { body: { name: "one more record" } }, 201);
+  assert.equal(await ended, 1, "it goes on for ever");
+  clearTimeout(late);
+  assert.match(said, /could not write to standard output/);
+});
