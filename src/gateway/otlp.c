@@ -44,7 +44,7 @@ static size_t open_attribute(struct buf *b, uint32_t field, struct str key)
 {
     size_t at = pb_open(b, field);
 
-    pb_bytes(b, KEY_VALUE_KEY, key);
+    pb_text(b, KEY_VALUE_KEY, key);
     return at;
 }
 
@@ -54,7 +54,7 @@ static void put_text(struct buf *b, uint32_t field, struct str key, struct str v
         return;
     size_t at = open_attribute(b, field, key), any = pb_open(b, KEY_VALUE_VALUE);
 
-    pb_bytes(b, ANY_STRING, value);
+    pb_text(b, ANY_STRING, value);
     pb_close(b, any);
     pb_close(b, at);
 }
@@ -115,7 +115,7 @@ static void put_element(struct buf *b, struct str text)
 {
     size_t at = pb_open(b, ARRAY_VALUES);
 
-    pb_bytes(b, ANY_STRING, text);
+    pb_text(b, ANY_STRING, text);
     pb_close(b, at);
 }
 
@@ -228,7 +228,7 @@ static void put_place(const struct placed *p, uint64_t span, uint64_t parent)
              (struct str){(const char *)p->context->trace_id, sizeof p->context->trace_id});
     put_id(p->out, SPAN_ID, span);
     if (p->context->state.len)
-        pb_bytes(p->out, SPAN_STATE, p->context->state);
+        pb_text(p->out, SPAN_STATE, p->context->state);
     put_id(p->out, SPAN_PARENT, parent);
 }
 
@@ -242,7 +242,7 @@ static void put_status(struct buf *b, struct str message)
 {
     size_t at = pb_open(b, SPAN_STATUS);
 
-    pb_bytes(b, STATUS_MESSAGE, message);
+    pb_text(b, STATUS_MESSAGE, message);
     pb_varint(b, STATUS_CODE, STATUS_ERROR);
     pb_close(b, at);
 }
@@ -376,7 +376,7 @@ static void put_root(const struct placed *p)
     buf_hex_u64(&id_text, s->id);
     size_t at = pb_open(b, SCOPE_SPANS_SPANS);
     put_place(p, trace_root_span(s->trace), p->context->parent);
-    pb_bytes(b, SPAN_NAME, s->route);
+    pb_text(b, SPAN_NAME, s->route);
     pb_varint(b, SPAN_KIND, inside ? KIND_INTERNAL : KIND_SERVER);
     put_times(p, s->started, s->took);
     put_http(b, s);
@@ -414,7 +414,7 @@ static void put_client_name(struct buf *b, const struct summary *s, struct str m
     if (model.len > 0)
         buf_char(&name, ' ');
     buf_str(&name, str_slice(model, 0, 128));
-    pb_bytes(b, SPAN_NAME, buf_view(&name));
+    pb_text(b, SPAN_NAME, buf_view(&name));
 }
 
 /* Who was asked in this span, which need not be who answered in the end. */
@@ -486,7 +486,7 @@ static void put_span(const struct placed *p, const struct trace_entry *e)
     if (e->leaf)
         put_client_name(b, p->s, word_of(e->text, STR("model")));
     else
-        pb_bytes(b, SPAN_NAME, str_from(e->name));
+        pb_text(b, SPAN_NAME, str_from(e->name));
     pb_varint(b, SPAN_KIND, e->leaf ? KIND_CLIENT : KIND_INTERNAL);
     put_times(p, e->at, e->dur);
     if (e->leaf)

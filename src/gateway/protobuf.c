@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum wire { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 
 #define VARINT_BYTES_MAX 10
@@ -67,6 +69,22 @@ void pb_bytes(struct buf *b, uint32_t field, struct str bytes)
         return;
     pb_head(b, field, bytes.len);
     buf_str(b, bytes);
+}
+
+void pb_text(struct buf *b, uint32_t field, struct str text)
+{
+    uint32_t rune;
+    char bytes[4];
+
+    if (LIKELY(utf8_valid(text))) {
+        pb_bytes(b, field, text);
+        return;
+    }
+    size_t opened = pb_open(b, field);
+
+    for (size_t at = 0; utf8_next(text, &at, &rune);)
+        buf_put(b, bytes, utf8_put(bytes, rune));
+    pb_close(b, opened);
 }
 
 void pb_head(struct buf *b, uint32_t field, size_t len)

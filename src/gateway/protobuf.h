@@ -10,6 +10,8 @@ void pb_varint(struct buf *b, uint32_t field, uint64_t n);
 void pb_fixed64(struct buf *b, uint32_t field, uint64_t n);
 void pb_fixed32(struct buf *b, uint32_t field, uint32_t n);
 void pb_bytes(struct buf *b, uint32_t field, struct str bytes);
+/* A string, which has to be UTF-8, or nobody reads the message: bytes that are none become U+FFFD. */
+void pb_text(struct buf *b, uint32_t field, struct str text);
 /* A message inside: what is written between the two is its content. */
 size_t pb_open(struct buf *b, uint32_t field);
 void pb_close(struct buf *b, size_t opened);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import http from "node:http";
 import { after, before, test } from "node:test";
 import { Api } from "./schema.mjs";
 import { authority, Collector } from "./collector.mjs";
@@ -141,6 +142,21 @@ test("a failure is marked with its kind", async () => {
   assert.equal(root.status.code, 2);
   const client = collector.trace(root.traceId).find((s) => s.kind === 3);
   assert.equal(client.attributes["http.response.status_code"], 500);
+});
+
+test("what clients send that is no UTF-8 breaks no batch", async () => {
+  const send = (path, headers, body) => new Promise((done, failed) => {
+    const req = http.request(`${weir.url}${path}`, { method: "POST", headers: { authorization: `Bearer ${weir.key}`, "content-type": "application/json", ...headers } }, (res) => (res.resume(), res.on("end", () => done(res.headers["x-request-id"].slice(4)))));
+    req.on("error", failed);
+    req.end(JSON.stringify(body));
+  });
+  const named = await send("/model/a%ffb/converse", {}, { messages: [{ role: "user", content: [{ text: "hi" }] }] });
+  const long = await send(`/model/${"%c3%a9".repeat(127)}x%c3%a9/converse`, {}, { messages: [{ role: "user", content: [{ text: "hi" }] }] });
+  const stated = await send("/v1/chat/completions", { traceparent: parent("01", "1af7651916cd43dd8448eb211c80319c"), tracestate: "a=b\xff" }, { model: "fake", reasoning_effort: "x" + "é".repeat(40), messages: [{ role: "user", content: "hi" }] });
+  const span = (id) => collector.span((s) => s.attributes["weir.request"] === id);
+  assert.equal((await span(named)).attributes["gen_ai.request.model"], "a\ufffdb");
+  assert.ok((await span(long)).attributes["gen_ai.request.model"].startsWith("éé"));
+  await span(stated);
 });
 
 test("what the collector rejects is counted", async () => {
