@@ -18,6 +18,12 @@ void standard_streams_open(void)
 /* A pipe that is writable takes PIPE_BUF bytes without blocking, so no more are put at a time. The
  * descriptor is shared with whoever started us, so it is not ours to make non-blocking. A file takes what
  * it is given, whether it is asked before or not. */
+static bool may_work_later(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ENOSPC || error == EDQUOT ||
+           error == EFBIG;
+}
+
 size_t standard_error_put(struct str bytes, dur_ns patience)
 {
     struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -30,7 +36,7 @@ size_t standard_error_put(struct str bytes, dur_ns patience)
     ssize_t put =
         write(STDERR_FILENO, bytes.ptr, is_file ? bytes.len : MIN_OF(bytes.len, (size_t)PIPE_BUF));
 
-    if (put < 0 && (errno == EAGAIN || errno == EINTR))
+    if (put < 0 && may_work_later(errno))
         return 0;
     return put < 0 ? bytes.len : (size_t)put;
 }
