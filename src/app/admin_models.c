@@ -59,8 +59,10 @@ static const struct schema_field detail_fields[] = {
     {"plain", FIELD_OBJECT, 0, "What is said of its prices, where no row holds.", 0, 0, NULL,
      &price_row_schema},
     {"prices", FIELD_OBJECT, FIELD_LIST,
-     "Rows: the first that fits holds; what it leaves out is as in plain.", 0, 0, NULL,
-     &price_row_schema},
+     "Rows: the first that fits holds; what it leaves out is as in plain. Of tenants, operators "
+     "see "
+     "all rows, others their own.",
+     0, 0, NULL, &price_row_schema},
     {"cache", FIELD_CHOICE, 0, "Whether its answers are kept; default: as cache.mode says.", 0, 0,
      "default|off|asked|on", NULL},
     {"asked", FIELD_COUNT, 0, "Requests since the start.", 0, 0, NULL, NULL},
@@ -79,8 +81,48 @@ static const char *const origins[] =
 
 static const char *const caches[] = {"default", "off", "asked", "on"};
 
-static void write_facts(struct json_writer *w, const struct model *m)
+static bool is_among(struct str list, struct str tenant)
 {
+    for (struct str rest = list, one; str_split(&rest, ',', &one);)
+        if (str_eq(str_trim(one), tenant))
+            return true;
+    return false;
+}
+
+/* What others are charged, and who they are, is theirs. */
+static bool may_see(const struct admin_call *call, const struct price_row *row)
+{
+    return principal_is_operator(call->who) || row->tenants.len == 0 ||
+           is_among(row->tenants, call->who->tenant);
+}
+
+static int64_t count_rows(const struct admin_call *call, const struct model *m)
+{
+    int64_t seen = 0;
+
+    for (size_t i = 0; i < m->prices.row_count; i++)
+        seen += may_see(call, &m->prices.rows[i]);
+    return seen;
+}
+
+static void write_rows(struct admin_call *call, const struct model *m)
+{
+    jw_array(&call->reply);
+    for (size_t i = 0; i < m->prices.row_count; i++) {
+        struct price_row row = m->prices.rows[i];
+
+        if (!may_see(call, &row))
+            continue;
+        if (row.tenants.len > 0 && !principal_is_operator(call->who))
+            row.tenants = call->who->tenant;
+        price_row_write(&call->reply, &row);
+    }
+    jw_array_end(&call->reply);
+}
+
+static void write_facts(struct admin_call *call, const struct model *m)
+{
+    struct json_writer *w = &call->reply;
     struct prices now = prices_at(&m->prices, 0, &(struct price_for){.when = clock_wall()});
     struct deployment_state state = deployment_look(m->deployment, fiber_now());
 
@@ -95,20 +137,21 @@ static void write_facts(struct json_writer *w, const struct model *m)
     reply_text(w, "lifecycle", str_from(lifecycle_name(m->lifecycle)));
     reply_text(w, "breaker", str_from(breaker_name(state.breaker)));
     reply_count(w, "in_flight", state.in_flight);
-    reply_count(w, "price_rows", (int64_t)m->prices.row_count);
+    reply_count(w, "price_rows", count_rows(call, m));
     reply_text(w, "origin", str_from(origins[m->origin]));
 }
 
-static void write_model(struct json_writer *w, const struct model *m)
+static void write_model(struct admin_call *call, const struct model *m)
 {
-    jw_object(w);
-    write_facts(w, m);
-    jw_object_end(w);
+    jw_object(&call->reply);
+    write_facts(call, m);
+    jw_object_end(&call->reply);
 }
 
 /* Those of write_facts() hold now; here are the other kinds, then what holds when. */
-static void write_prices(struct json_writer *w, const struct model *m)
+static void write_prices(struct admin_call *call, const struct model *m)
 {
+    struct json_writer *w = &call->reply;
     struct prices now = prices_at(&m->prices, 0, &(struct price_for){.when = clock_wall()});
 
     reply_usd(w, "price_cache_write_usd", now.cache_write);
@@ -121,11 +164,12 @@ static void write_prices(struct json_writer *w, const struct model *m)
     jw_key(w, "plain");
     price_row_write(w, &(struct price_row){.prices = m->prices.plain});
     jw_key(w, "prices");
-    price_rows_write(w, m->prices.rows, m->prices.row_count);
+    write_rows(call, m);
 }
 
-static void write_detail(struct json_writer *w, const struct model *m)
+static void write_detail(struct admin_call *call, const struct model *m)
 {
+    struct json_writer *w = &call->reply;
     struct deployment_state state = deployment_look(m->deployment, fiber_now());
     char text[256];
     struct buf abilities;
@@ -133,7 +177,7 @@ static void write_detail(struct json_writer *w, const struct model *m)
     buf_init_fixed(&abilities, text, sizeof text);
     abilities_write(&abilities, m->abilities);
     jw_object(w);
-    write_facts(w, m);
+    write_facts(call, m);
     reply_text(w, "abilities", buf_view(&abilities));
     reply_bool(w, "pinned", m->pinned);
     reply_count(w, "window", m->window);
@@ -141,7 +185,7 @@ static void write_detail(struct json_writer *w, const struct model *m)
     reply_count(w, "in_flight_max", m->in_flight_max);
     reply_text(w, "successor", m->successor);
     reply_text(w, "licence", m->licence);
-    write_prices(w, m);
+    write_prices(call, m);
     reply_text(w, "cache", str_from(caches[m->cache]));
     reply_count(w, "asked", (int64_t)state.asked);
     reply_count(w, "failed", (int64_t)state.failed);
@@ -161,7 +205,7 @@ bool model_reply(struct admin_call *call, struct str name, struct err *err)
     if (!m)
         return err_set(err, ERR_NOT_FOUND, "no model is called \"" STR_FMT "\"",
                        STR_ARG(str_slice(name, 0, 100)));
-    write_detail(&call->reply, m);
+    write_detail(call, m);
     return true;
 }
 
@@ -193,7 +237,7 @@ static bool list(struct admin_call *call, struct err *err)
     qsort(models, count, sizeof(void *), by_name);
     for (size_t i = 0; i < count && !page_is_full(&page); i++)
         if (page_wants(&page, models[i]->name))
-            write_model(&call->reply, models[i]);
+            write_model(call, models[i]);
     page_end(call, &page);
     return true;
 }
