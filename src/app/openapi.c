@@ -280,10 +280,58 @@ static void write_admin(struct json_writer *w, const struct admin_part *part,
     jw_object_end(w);
 }
 
+static void write_media(struct json_writer *w, const char *media)
+{
+    struct str rest = str_from(media), one;
+
+    jw_key(w, "content");
+    jw_object(w);
+    while (str_split(&rest, '|', &one)) {
+        jw_key_str(w, one);
+        jw_object(w);
+        jw_key(w, "schema");
+        write_simple(w, str_ends(one, STR("json")) ? "object" : "string");
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
+static void write_outcome(struct json_writer *w, const char *status, const char *what,
+                          const char *media)
+{
+    jw_key(w, status);
+    jw_object(w);
+    jw_key(w, "description"), jw_cstr(w, what);
+    if (media)
+        write_media(w, media);
+    jw_object_end(w);
+}
+
+static bool is_login(const struct client_route *row)
+{
+    return strncmp(row->path, "/auth/", 6) == 0;
+}
+
+static void write_outcomes(struct json_writer *w, const struct client_route *row)
+{
+    jw_key(w, "responses");
+    jw_object(w);
+    write_outcome(w, "200", "OK", row->media ? row->media : "application/json");
+    if (row->redirects)
+        write_outcome(w, "303", "See Other", NULL);
+    if (is_login(row))
+        write_outcome(w, "default", "A problem.", PROBLEM_MEDIA "|text/html");
+    else if (row->access == OPEN)
+        write_outcome(w, "default", "Not now; the text says why.", "text/plain");
+    else
+        write_outcome(w, "default", "A failure, in the dialect's shape.", "application/json");
+    jw_object_end(w);
+}
+
 /* What a dialect's bodies look like is the dialect's own to say: docs/dialects.md. */
 static void write_client(struct json_writer *w, const struct client_route *row)
 {
-    bool posts = row->method[0] == 'P';
+    bool posts = row->method[0] == 'P' && !is_login(row);
 
     write_method(w, row->method);
     jw_object(w);
@@ -291,7 +339,7 @@ static void write_client(struct json_writer *w, const struct client_route *row)
     jw_key(w, "summary"), jw_cstr(w, row->summary);
     jw_key(w, "tags");
     jw_array(w);
-    jw_cstr(w, row->access == OPEN ? "watching" : "dialects");
+    jw_cstr(w, is_login(row) ? "login" : row->access == OPEN ? "watching" : "dialects");
     jw_array_end(w);
     if (row->access == OPEN) {
         jw_key(w, "security");
@@ -301,6 +349,8 @@ static void write_client(struct json_writer *w, const struct client_route *row)
     jw_key(w, "parameters");
     jw_array(w);
     write_path_parameters(w, row->path);
+    for (const struct schema_field *f = row->query; f && f->name; f++)
+        write_parameter(w, f, "query");
     jw_array_end(w);
     if (posts) {
         jw_key(w, "requestBody");
@@ -311,16 +361,7 @@ static void write_client(struct json_writer *w, const struct client_route *row)
         close_content(w);
         jw_object_end(w);
     }
-    jw_key(w, "responses");
-    jw_object(w);
-    jw_key(w, "200");
-    jw_object(w);
-    jw_key(w, "description"), jw_cstr(w, "OK");
-    open_content(w, row->access == OPEN ? "text/plain" : "application/json");
-    write_simple(w, row->access == OPEN ? "string" : "object");
-    close_content(w);
-    jw_object_end(w);
-    jw_object_end(w);
+    write_outcomes(w, row);
     jw_object_end(w);
 }
 
@@ -435,6 +476,7 @@ void openapi_write(struct buf *out)
     jw_array(&w);
     write_tag(&w, "dialects", "What clients ask of models.");
     write_tag(&w, "watching", "What monitoring asks, without a key.");
+    write_tag(&w, "login", "What browsers of people ask.");
     for (size_t i = 0; i < admin_part_count; i++)
         write_tag(&w, admin_parts[i]->name, admin_parts[i]->help);
     jw_array_end(&w);

@@ -21,6 +21,28 @@ static void models(struct http_exchange *x, struct house *house)
     gateway_models(x, house->gateway);
 }
 
+#define SAID(name, help)                                         \
+    {                                                            \
+        name, FIELD_TEXT, FIELD_OPTIONAL, help, 0, 0, NULL, NULL \
+    }
+#define METRICS_MEDIA "application/openmetrics-text|text/plain"
+#define PAGE_OR_JSON  "application/json|text/html"
+
+static const struct schema_field login_query[] = {
+    SAID("issuer", "Which, where there are several; without it a page asks."),
+    SAID("next", "A path of this Weir to come back to."),
+    {0},
+};
+/* As the issuer sends them: OpenID Connect Core 1.0, RFC 9207. */
+static const struct schema_field callback_query[] = {
+    SAID("state", "Of the login that was begun."),
+    SAID("code", "To be exchanged for tokens."),
+    SAID("iss", "Who sends it."),
+    SAID("error", "Why there is no code."),
+    SAID("error_description", "The same in words."),
+    {0},
+};
+
 /* Read these tables first. */
 const struct client_route client_routes[] = {
     {"POST", "/v1/chat/completions", GATEWAY, ask_model, "Ask a model (OpenAI's dialect)"},
@@ -42,13 +64,20 @@ const struct client_route client_routes[] = {
     {"GET", "/v1beta/models/*", GATEWAY, models, "Show a model (Gemini's dialect)"},
     {"GET", "/v1/models", GATEWAY, models, "List models (OpenAI's dialect)"},
     {"GET", "/v1/models/*", GATEWAY, models, "Show a model (OpenAI's dialect)"},
-    {"GET", "/auth/login", OPEN, auth_login, "Log in: to the issuer, and back to ?next="},
-    {"GET", "/auth/callback", OPEN, auth_callback, "Where the issuer sends the browser back"},
-    {"GET", "/auth/me", OPEN, auth_me, "Who is logged in, and the CSRF token"},
-    {"POST", "/auth/logout", OPEN, auth_logout, "End one's session, here and at the issuer"},
-    {"GET", "/metrics", OPEN, observe_metrics, "Read the metrics (OpenMetrics)"},
-    {"GET", "/healthz", OPEN, observe_health, "Does the process answer?"},
-    {"GET", "/readyz", OPEN, observe_readiness, "Does it take requests?"},
+    {"GET", "/auth/login", OPEN, auth_login,
+     "Log in: to the issuer, and back to ?next=", "text/html", login_query, true},
+    {"GET", "/auth/callback", OPEN, auth_callback, "Where the issuer sends the browser back",
+     "text/html", callback_query, true},
+    {"GET", "/auth/me", OPEN, auth_me, "Who is logged in, and the CSRF token", PAGE_OR_JSON, NULL,
+     false},
+    {"POST", "/auth/logout", OPEN, auth_logout, "End one's session, here and at the issuer",
+     PAGE_OR_JSON, NULL, true},
+    {"GET", "/metrics", OPEN, observe_metrics, "Read the metrics (OpenMetrics)", METRICS_MEDIA,
+     NULL, false},
+    {"GET", "/healthz", OPEN, observe_health, "Does the process answer?", "text/plain", NULL,
+     false},
+    {"GET", "/readyz", OPEN, observe_readiness, "Does it take requests?", "text/plain", NULL,
+     false},
 };
 const size_t client_route_count = ARRAY_LEN(client_routes);
 

@@ -3,6 +3,7 @@
 #define WEIR_APP_ROUTES_H
 
 #include "app/house.h"
+#include "app/schema.h"
 #include "net/http_server.h"
 
 /* What clients ask of models, and what monitoring asks; /api/v1 stands in app/admin.h. */
@@ -14,6 +15,10 @@ struct client_route {
     enum access access;
     client_fn *run;
     const char *summary;
+    /* Of the document, where a reply is no JSON or the query says something. */
+    const char *media;                /* of success, "text/html|application/json"; NULL: JSON */
+    const struct schema_field *query; /* parameters, or NULL */
+    bool redirects;                   /* 303 is success too */
 };
 extern const struct client_route client_routes[];
 extern const size_t client_route_count;

@@ -380,6 +380,18 @@ test("failures of /v1/files and /v1/vector_stores are in the dialect's shape, as
   }
 });
 
+test("what needs no key answers as the document says", async () => {
+  for (const [method, where, status, headers] of [["GET", "/metrics", 200], ["GET", "/metrics", 200, { accept: "text/plain" }], ["GET", "/healthz", 200], ["GET", "/readyz", 200],
+    ["GET", "/auth/login?next=/documents/default/x", 404], ["GET", "/auth/login", 404, { accept: "text/html" }], ["GET", "/auth/callback?state=x&code=y", 404], ["GET", "/auth/me", 401], ["POST", "/auth/logout", 401]]) {
+    const reply = await call(method, where, { key: null, headers });
+    assert.equal(reply.status, status, reply.text);
+    api.check(method, where, reply.status, reply.type, reply.text);
+  }
+  const named = (where, method) => api.document.paths[where][method].parameters.map((p) => p.name);
+  assert.deepEqual(named("/auth/login", "get"), ["issuer", "next"]);
+  assert.deepEqual(named("/auth/callback", "get"), ["state", "code", "iss", "error", "error_description"]);
+});
+
 test("documents that are sent: added, changed, unchanged, refused, read back, gone", async () => {
   await good("POST", "/api/v1/knowledge", { body: { name: "sent" } }, 201);
   const where = "/api/v1/knowledge/sent/documents";
