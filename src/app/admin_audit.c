@@ -250,6 +250,8 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
                               .oldest_first = query_bool(call, "oldest_first", false)};
     if (!query_time(call, "from", &q->from, err) || !query_time(call, "until", &q->until, err))
         return false;
+    if (q->until && q->until <= q->from)
+        return err_set(err, ERR_INVALID, "\"until\": no time is from \"from\" until then");
     if (request.len && !read_id(request, &q->request))
         return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
     if (cost.len && !usd_parse(cost, &q->cost_min))
@@ -624,6 +626,8 @@ static bool make_hold(struct admin_call *call, struct err *err)
         return false;
     if (request.len && !read_id(request, &hold.request))
         return field_wrong(call, "request", err, "expected an x-request-id");
+    if (hold.until && hold.until <= hold.from) /* it would keep nothing */
+        return field_wrong(call, "until", err, "expected a time behind \"from\"");
     if (!name_to_pseudonym(call, hold.tenant, &hold.subject, err) ||
         !audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
         return false;

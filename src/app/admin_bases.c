@@ -186,6 +186,8 @@ static bool read_owner(struct admin_call *call, struct str *tenant, struct err *
 {
     bool shared = false, rules = principal_may(call->who, RIGHT_CHANGE);
     struct str said = call->who->tenant;
+    struct unit_info unit;
+    struct err missing = {0};
 
     field_bool(call, "shared", &shared);
     if (shared && !rules)
@@ -196,6 +198,10 @@ static bool read_owner(struct admin_call *call, struct str *tenant, struct err *
         return field_wrong(call, "tenant", err, "only operators make bases of others");
     if (shared && field_given(call, "tenant"))
         return field_wrong(call, "shared", err, "it belongs to a tenant or to everyone");
+    if (!str_eq(said, call->who->tenant) &&
+        (!unit_find(call->house->accounts, said, call->arena, &unit, &missing) || unit.is_team))
+        return field_wrong(call, "tenant", err, "there is no tenant \"" STR_FMT "\"",
+                           STR_ARG(said));
     *tenant = shared ? STR("") : said;
     return true;
 }
