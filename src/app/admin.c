@@ -342,6 +342,7 @@ static bool record(struct admin_call *call, const struct err *err)
         .request_id = http_request_id(call->http),
         .key_id = call->who ? call->who->key_id : STR(""),
         .tenant = call->who ? call->who->tenant : STR(""),
+        .team = call->who ? call->who->team : STR(""),
         .route = arena_fmt(call->arena, STR_FMT " " STR_FMT, STR_ARG(head->method),
                            STR_ARG(str_slice(head->path, 0, 200))),
         .status = call->status,
