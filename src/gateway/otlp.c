@@ -364,12 +364,25 @@ static void put_http(struct buf *b, const struct summary *s)
     }
 }
 
+/* Our own word, or the status where a provider's failure was passed on; a client's mistake is none of the server's. */
+static struct str failure_of_root(const struct summary *s, char memory[12])
+{
+    struct buf b;
+
+    if (s->error.len > 0 || s->status < 500)
+        return s->error;
+    buf_init_fixed(&b, memory, 12);
+    buf_i64(&b, s->status);
+    return buf_view(&b);
+}
+
 static void put_root(const struct placed *p)
 {
     const struct summary *s = p->s;
     bool inside = s->parent_id != 0;
     struct buf *b = p->out;
-    char id[17];
+    char id[17], status[12];
+    struct str error = failure_of_root(s, status);
     struct buf id_text;
 
     buf_init_fixed(&id_text, id, sizeof id);
@@ -393,10 +406,10 @@ static void put_root(const struct placed *p)
     put_count(b, STR("weir.audit_sequence"), (int64_t)s->audit_seq);
     if (s->first_token > 0)
         put_count(b, STR("weir.time_to_first_token_us"), s->first_token / MICROSECOND);
-    put_text(b, SPAN_ATTRIBUTES, STR("error.type"), s->error);
+    put_text(b, SPAN_ATTRIBUTES, STR("error.type"), error);
     put_events(p);
     if (s->status >= 500 || str_eq(s->outcome, STR("cut")))
-        put_status(b, s->error);
+        put_status(b, error);
     pb_fixed32(b, SPAN_FLAGS,
                FLAG_SAMPLED | FLAG_KNOWS_IF |
                    (inside || !p->context->parent ? 0 : FLAG_FROM_REMOTE));

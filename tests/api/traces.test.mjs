@@ -144,6 +144,14 @@ test("a failure is marked with its kind", async () => {
   assert.equal(client.attributes["http.response.status_code"], 500);
 });
 
+test("a provider's 500 that is passed on is the server span's error too", async () => {
+  const reply = await ask("error 500");
+  assert.equal(reply.status, 500);
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  assert.equal(root.attributes["error.type"], "500");
+  assert.equal(root.status.code, 2);
+});
+
 test("what clients send that is no UTF-8 breaks no batch", async () => {
   const send = (path, headers, body) => new Promise((done, failed) => {
     const req = http.request(`${weir.url}${path}`, { method: "POST", headers: { authorization: `Bearer ${weir.key}`, "content-type": "application/json", ...headers } }, (res) => (res.resume(), res.on("end", () => done(res.headers["x-request-id"].slice(4)))));
