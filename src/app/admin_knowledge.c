@@ -270,6 +270,15 @@ static bool vectors(struct admin_call *call, struct err *err)
     return true;
 }
 
+/* 200 of a provider, and no text in it: it refuses in a field of its own, or says nothing. */
+static bool no_words(struct admin_call *call, const struct json *told, struct err *err)
+{
+    struct str why = STR("the model gave no answer in words");
+
+    (void)!json_str(told, json_path(told, "choices.0.message.refusal"), call->arena, &why);
+    return admin_fail(call, 503, "refused", err, STR_FMT, STR_ARG(why));
+}
+
 static bool answer(struct admin_call *call, struct err *err)
 {
     struct json_writer *w = &call->reply;
@@ -277,14 +286,16 @@ static bool answer(struct admin_call *call, struct err *err)
 
     if (!ask(call, "question", 0, &told, err))
         return false;
-    json_ref weir = json_path(told, "weir");
+    json_ref weir = json_path(told, "weir"), text = json_path(told, "choices.0.message.content");
+    if (!weir || json_kind(told, text) != JSON_STRING)
+        return no_words(call, told, err);
     jw_object(w);
     for (json_ref v = json_first(told, weir); v; v = json_next(told, v)) {
         jw_key_raw(w, json_key_raw(told, v));
         jw_raw(w, json_raw(told, v));
     }
     jw_key(w, "text");
-    jw_raw(w, json_raw(told, json_path(told, "choices.0.message.content")));
+    jw_raw(w, json_raw(told, text));
     jw_object_end(w);
     return true;
 }
