@@ -70,6 +70,8 @@ static const struct schema_field citation_fields[] = {
     {"steps", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST,
      "How the graph came from the question to the passage.", 0, 0, NULL, &step_schema},
     {"score", FIELD_NUMBER, 0, NULL, 0, 0, NULL, NULL},
+    {"likely", FIELD_NUMBER, FIELD_OPTIONAL, "How likely it answers, from 0 to 1.", 0, 0, NULL,
+     NULL},
     {"metadata", FIELD_ANY, FIELD_OPTIONAL, NULL, 0, 0, NULL, NULL},
     {"answer", FIELD_ANY, FIELD_OPTIONAL, "Where in the quote the words that answer stand.", 0, 0,
      NULL, NULL},
@@ -85,12 +87,42 @@ static const struct schema_field found_fields[] = {
     {0},
 };
 static const struct schema found_schema = {"KnowledgeFound", "Passages.", found_fields, NULL};
+static const struct schema_field unsupported_fields[] = {
+    {"text", FIELD_PROSE, 0, "The sentence.", 0, 0, NULL, NULL},
+    {"lack", FIELD_TEXT, 0, "What has no support: docs/documents.md lists them.", 0, 0, NULL, NULL},
+    {"what", FIELD_PROSE, FIELD_OPTIONAL, "Of the sentence: what was not found.", 0, 0, NULL, NULL},
+    {"passage", FIELD_COUNT, FIELD_OPTIONAL, "The passage that comes nearest.", 0, 0, NULL, NULL},
+    {"characters", FIELD_COUNT, FIELD_OPTIONAL | FIELD_LIST, "First and end in the text.", 0, 0,
+     NULL, NULL},
+    {"dropped", FIELD_BOOL, FIELD_OPTIONAL, "It is not in the text.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema unsupported_schema = {
+    "UnsupportedSentence", "A sentence that the passages do not say.", unsupported_fields, NULL};
+static const struct schema_field support_fields[] = {
+    {"policy", FIELD_CHOICE, 0, "What becomes of such a sentence.", 0, 0, "mark|drop|refuse", NULL},
+    {"sentences", FIELD_COUNT, 0, "So many were checked.", 0, 0, NULL, NULL},
+    {"only_numbers", FIELD_COUNT, FIELD_OPTIONAL,
+     "Of them by their numbers alone: the passages are in another language.", 0, 0, NULL, NULL},
+    {"unsupported", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &unsupported_schema},
+    {"unsupported_more", FIELD_COUNT, FIELD_OPTIONAL, "More than are told.", 0, 0, NULL, NULL},
+    {0},
+};
+static const struct schema support_schema = {
+    "AnswerSupport", "What of a model's text the passages say.", support_fields, NULL};
 static const struct schema_field answered_fields[] = {
     {"answered", FIELD_BOOL, 0, "False: the documents do not answer this; the nearest are cited.",
      0, 0, NULL, NULL},
     {"confidence", FIELD_NUMBER, 0, "From 0 to 1.", 0, 0, NULL, NULL},
+    {"verdict", FIELD_CHOICE, FIELD_OPTIONAL, "Of a question that wants one.", 0, 0, "yes|no",
+     NULL},
+    {"question", FIELD_PROSE, FIELD_OPTIONAL, "As it was understood, where that is another.", 0, 0,
+     NULL, NULL},
+    {"through", FIELD_TEXT, FIELD_OPTIONAL, "The model that wrote the text.", 0, 0, NULL, NULL},
     {"text", FIELD_PROSE, 0, NULL, 0, 0, NULL, NULL},
     {"citations", FIELD_OBJECT, FIELD_LIST, NULL, 0, 0, NULL, &citation_schema},
+    {"support", FIELD_OBJECT, FIELD_OPTIONAL, "Of a text that a model wrote.", 0, 0, NULL,
+     &support_schema},
     {"retrieval", FIELD_TEXT, FIELD_OPTIONAL, "words, graph or overview.", 0, 0, NULL, NULL},
     {"parts", FIELD_OBJECT, FIELD_OPTIONAL | FIELD_LIST, "Of a question that asks several things.",
      0, 0, NULL, &part_schema},

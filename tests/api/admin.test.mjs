@@ -380,6 +380,25 @@ test("failures of /v1/files and /v1/vector_stores are in the dialect's shape, as
   }
 });
 
+test("answers that a model writes are as the document says, with what of them has no support", async () => {
+  const other = await new Weir().start({ provider, through: "auto" }), says = provider.says;
+  const answer = async (question) => {
+    const where = "/api/v1/knowledge/default/answer";
+    const reply = await fetch(other.url + where, { method: "POST", headers: { authorization: `Bearer ${other.admin}`, "content-type": "application/json" }, body: JSON.stringify({ question }) });
+    assert.equal(reply.status, 200);
+    return api.check("POST", where, reply.status, reply.headers.get("content-type"), await reply.text());
+  };
+  provider.says = "Employees get 28 days of annual leave [1]. Bosses decide on the weather [1].";
+  try {
+    const told = await answer("How many days of annual leave do employees get?");
+    assert.equal(told.through, "fake");
+    assert.equal(told.support.unsupported.at(-1).lack, "words");
+  } finally {
+    provider.says = says;
+    await other.stop();
+  }
+});
+
 test("what needs no key answers as the document says", async () => {
   for (const [method, where, status, headers] of [["GET", "/metrics", 200], ["GET", "/metrics", 200, { accept: "text/plain" }], ["GET", "/healthz", 200], ["GET", "/readyz", 200],
     ["GET", "/auth/login?next=/documents/default/x", 404], ["GET", "/auth/login", 404, { accept: "text/html" }], ["GET", "/auth/callback?state=x&code=y", 404], ["GET", "/auth/me", 401], ["POST", "/auth/logout", 401]]) {
