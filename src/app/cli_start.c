@@ -127,8 +127,8 @@ static bool print_event(struct cli *cli, const struct sse_event *event, bool *do
     if (text.ptr)
         fwrite(text.ptr, 1, text.len, stdout);
     print_words(cli, j);
-    fflush(stdout);
-    return true;
+    return (fflush(stdout) == 0 && !ferror(stdout)) || /* what follows costs, and nobody has it */
+           err_set(err, ERR_UNAVAILABLE, "could not write to standard output");
 }
 
 static bool print_stream(struct cli *cli, struct http_call *call, struct err *err)

@@ -653,3 +653,13 @@ test("weir audit tail --follow ends when nobody reads it any more", async () => 
   clearTimeout(late);
   assert.match(said, /could not write to standard output/);
 });
+
+test("weir ask leaves when nobody reads its answer, and so does Weir", async () => {
+  const closed = provider.closed;
+  const child = spawn(program, ["ask", "--model", "fake", "--data-dir", path.join(weir.dir, "data"), "long"], { stdio: ["ignore", "pipe", "pipe"], cwd: weir.dir });
+  const ended = new Promise((done) => child.on("exit", done));
+  await new Promise((done) => child.stdout.once("data", done));
+  child.stdout.destroy();
+  assert.equal(await ended, 1);
+  await until(() => provider.closed > closed);
+});
