@@ -166,6 +166,7 @@ struct accounts {
 
     atomic_bool flushing;              /* one flush at a time */
     atomic_bool sharing;               /* one fiber at a time takes and gives back shares */
+    atomic_bool changing;              /* one fiber at a time changes store and memory */
     bool shared;                       /* the store */
     struct windows *windows;           /* windows.c; NULL: minutes are this instance's alone */
     const struct instances *instances; /* NULL: nobody said who else there is */
@@ -200,6 +201,9 @@ void keys_link(struct accounts *accounts, struct key_state *key); /* into the li
 struct credential *credential_add(struct accounts *accounts, struct key_state *key,
                                   const struct sha256 *hash, struct err *err) MUST_CHECK;
 struct str hash_str(const struct sha256 *hash);
+/* What the store says last is what memory says last: between the two nobody else changes either. */
+SUSPENDS bool changes_hold(struct accounts *accounts, struct err *err) MUST_CHECK;
+void changes_let_go(struct accounts *accounts);
 
 /* ---- units.c ---- */
 

@@ -11,6 +11,7 @@
 #define ORDINAL_BITS  20
 #define KEYS_A_LOCK   256u /* copied before others may have the lock again */
 #define OVERLAP_MAX   ((dur_ns)400 * 24 * 3600 * SECOND)
+#define CHANGE_STEP   (2 * MILLISECOND)
 
 /* ---- the list ---- */
 
@@ -391,6 +392,19 @@ bool key_create(struct accounts *accounts, const struct key_info *wanted, struct
 
 /* ---- changing ---- */
 
+bool changes_hold(struct accounts *accounts, struct err *err)
+{
+    while (atomic_exchange(&accounts->changing, true))
+        if (!fiber_sleep(CHANGE_STEP, err))
+            return false;
+    return true;
+}
+
+void changes_let_go(struct accounts *accounts)
+{
+    atomic_store(&accounts->changing, false);
+}
+
 static struct key_state *find_by_id(struct accounts *accounts, struct str id, struct err *err)
 {
     mutex_lock(&accounts->lock);
@@ -427,20 +441,12 @@ bool key_revoke(struct accounts *accounts, struct str id, struct err *err)
                     STR_ARG(id));
 }
 
-bool key_change(struct accounts *accounts, struct str id, const struct key_info *wanted,
-                struct err *err)
+static bool write_change(struct accounts *accounts, struct key_state *key,
+                         const struct key_info *made, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
-    struct key_state *key = find_by_id(accounts, id, err);
     struct value values[KEY_VALUES];
-    struct key_info made;
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory to change a key");
-    if (!key || !check(wanted, arena, &made, err))
-        return false;
-    made.id = id;
-    bind_key(&made, key->ordinal, values);
+    bind_key(made, key->ordinal, values);
 
     const struct statement update = {
         "UPDATE keys SET name = ?2, role = ?3, requests_per_minute = ?4, tokens_per_minute = ?5,"
@@ -448,16 +454,33 @@ bool key_change(struct accounts *accounts, struct str id, const struct key_info 
         " expires = ?12 WHERE id = ?1",
         values, 12};
 
-    if (!change_write(accounts->store, CHANGE_KEY, id, &update, 1, NULL, err))
+    if (!change_write(accounts->store, CHANGE_KEY, made->id, &update, 1, NULL, err))
         return false;
     mutex_lock(&accounts->lock);
-    bool ok = kept_set(accounts, &key->name, made.name, err) &&
-              kept_policy_set(accounts, &key->policy, &made.policy, err) &&
-              account_limits_set(accounts, &key->account, &made.limits, err);
-    key->role = made.role;
-    atomic_store(&key->expires, made.expires);
+    bool ok = kept_set(accounts, &key->name, made->name, err) &&
+              kept_policy_set(accounts, &key->policy, &made->policy, err) &&
+              account_limits_set(accounts, &key->account, &made->limits, err);
+    key->role = made->role;
+    atomic_store(&key->expires, made->expires);
     atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
+    return ok;
+}
+
+bool key_change(struct accounts *accounts, struct str id, const struct key_info *wanted,
+                struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
+    struct key_state *key = find_by_id(accounts, id, err);
+    struct key_info made;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to change a key");
+    if (!key || !check(wanted, arena, &made, err) || !changes_hold(accounts, err))
+        return false;
+    made.id = id;
+    bool ok = write_change(accounts, key, &made, err);
+    changes_let_go(accounts);
     return ok;
 }
 
@@ -494,6 +517,31 @@ static void replace_token(struct accounts *accounts, struct key_state *key, stru
     key->current = made;
 }
 
+/* In the store and in memory. */
+static bool put_token(struct accounts *accounts, struct key_state *key, struct str id,
+                      const struct sha256 *hash, wall_ms until, struct err *err)
+{
+    mutex_lock(&accounts->lock);
+    struct credential *made = credential_add(accounts, key, hash, err);
+    if (made)
+        atomic_store(&made->until, (wall_ms)1); /* until the store has it */
+    mutex_unlock(&accounts->lock);
+    if (!made)
+        return false;
+
+    bool ok = store_rotation(accounts, id, hash, until, err);
+
+    mutex_lock(&accounts->lock);
+    if (ok) {
+        atomic_store(&made->until, (wall_ms)0);
+        replace_token(accounts, key, made, until);
+    } else {
+        table_remove(&accounts->by_hash, hash_str(&made->hash));
+    }
+    mutex_unlock(&accounts->lock);
+    return ok;
+}
+
 bool key_rotate(struct accounts *accounts, struct str id, dur_ns overlap, struct secret *token,
                 wall_ms *old_until, struct err *err)
 {
@@ -511,27 +559,10 @@ bool key_rotate(struct accounts *accounts, struct str id, dur_ns overlap, struct
         return err_set(err, ERR_INVALID, "key \"" STR_FMT "\" is revoked", STR_ARG(id));
     if (overlap < 0 || overlap > OVERLAP_MAX)
         return err_set(err, ERR_INVALID, "the old token may live on for 0 to 400 days");
-    if (!make_token(accounts, &made_token, &hash, err))
+    if (!make_token(accounts, &made_token, &hash, err) || !changes_hold(accounts, err))
         return false;
-
-    mutex_lock(&accounts->lock);
-    struct credential *made = credential_add(accounts, key, &hash, err);
-    if (made)
-        atomic_store(&made->until, (wall_ms)1); /* until the store has it */
-    mutex_unlock(&accounts->lock);
-    if (!made)
-        return false;
-
-    bool ok = store_rotation(accounts, id, &hash, until, err);
-
-    mutex_lock(&accounts->lock);
-    if (ok) {
-        atomic_store(&made->until, (wall_ms)0);
-        replace_token(accounts, key, made, until);
-    } else {
-        table_remove(&accounts->by_hash, hash_str(&made->hash));
-    }
-    mutex_unlock(&accounts->lock);
+    bool ok = put_token(accounts, key, id, &hash, until, err);
+    changes_let_go(accounts);
     if (!ok)
         return false;
     *token = made_token;

@@ -222,13 +222,11 @@ static bool follow_unit_row(struct accounts *accounts, struct str id, const stru
     return true;
 }
 
-bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *err)
+static bool follow_unit(struct accounts *accounts, struct arena *arena, struct str id,
+                        struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
     struct rows rows;
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory for a tenant");
     if (!read_one(accounts, arena,
                   "SELECT " UNIT_COLUMNS " FROM units u " UNIT_BALANCE " WHERE u.id = ?2", id,
                   &rows, err))
@@ -239,6 +237,19 @@ bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *
     bool ok = follow_unit_row(accounts, id, &rows, err);
     atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
+    return ok;
+}
+
+bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory for a tenant");
+    if (!changes_hold(accounts, err))
+        return false;
+    bool ok = follow_unit(accounts, arena, id, err);
+    changes_let_go(accounts);
     return ok;
 }
 
@@ -311,14 +322,12 @@ static bool change_key(struct accounts *accounts, struct key_state *key, const s
            change_tokens(accounts, key, rows, err);
 }
 
-bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *err)
+static bool follow_key(struct accounts *accounts, struct arena *arena, struct str id,
+                       struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
     struct rows rows;
     bool ok = true;
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory for a key");
     if (!read_one(accounts, arena,
                   "SELECT " KEY_COLUMNS " FROM keys k " KEY_BALANCE " WHERE k.id = ?2", id, &rows,
                   err))
@@ -333,5 +342,18 @@ bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *e
         ok = load_key(accounts, &rows, 0, err);
     atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
+    return ok;
+}
+
+bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory for a key");
+    if (!changes_hold(accounts, err))
+        return false;
+    bool ok = follow_key(accounts, arena, id, err);
+    changes_let_go(accounts);
     return ok;
 }

@@ -242,59 +242,77 @@ static bool may_be_made(struct accounts *accounts, struct str id, struct err *er
                    accounts->units_max);
 }
 
+static bool make_unit(struct accounts *accounts, const struct unit_info *made, struct arena *arena,
+                      struct unit_info *out, struct err *err)
+{
+    struct unit *unit = NULL;
+
+    if (!store_unit(accounts, made, str_find_char(made->id, '/') < made->id.len, err))
+        return err->code == ERR_INVALID ? err_set(err, ERR_INVALID,
+                                                  "\"" STR_FMT "\" is there already",
+                                                  STR_ARG(made->id))
+                                        : false;
+    mutex_lock(&accounts->lock);
+    bool ok = units_add(accounts, made, &unit, err);
+    if (ok) {
+        unit->account.stored_seq = audit_last_seq(accounts->audit);
+        *out = info_of(unit, arena, made->created);
+    }
+    mutex_unlock(&accounts->lock);
+    return ok || err_wrap(err, "it is there after the next start");
+}
+
 bool unit_create(struct accounts *accounts, const struct unit_info *wanted, struct arena *arena,
                  struct unit_info *out, struct err *err)
 {
     struct unit_info made;
-    struct unit *unit = NULL;
 
-    if (!may_be_made(accounts, wanted->id, err) || !check(wanted, arena, &made, err))
+    if (!check(wanted, arena, &made, err) || !changes_hold(accounts, err))
         return false;
     made.created = clock_wall();
-    if (!store_unit(accounts, &made, str_find_char(made.id, '/') < made.id.len, err))
-        return err->code == ERR_INVALID
-                   ? err_set(err, ERR_INVALID, "\"" STR_FMT "\" is there already", STR_ARG(made.id))
-                   : false;
+    bool ok = may_be_made(accounts, made.id, err) && make_unit(accounts, &made, arena, out, err);
+    changes_let_go(accounts);
+    return ok;
+}
+
+static bool write_change(struct accounts *accounts, const struct unit_info *made, struct err *err)
+{
+    struct value values[UNIT_VALUES];
+    int64_t changed = 0;
+
+    bind(made, values);
+
+    const struct statement update = {
+        "UPDATE units SET name = ?2, models = ?3, zones = ?4, tags = ?5, requests_per_minute = ?6,"
+        " tokens_per_minute = ?7, in_flight = ?8, spend_day = ?9, spend_month = ?10 WHERE id = ?1",
+        values, UNIT_VALUES - 1};
+
+    if (!change_write(accounts->store, CHANGE_UNIT, made->id, &update, 1, &changed, err))
+        return false;
     mutex_lock(&accounts->lock);
-    bool ok = units_add(accounts, &made, &unit, err);
-    if (ok) {
-        unit->account.stored_seq = audit_last_seq(accounts->audit);
-        *out = info_of(unit, arena, made.created);
-    }
+    struct unit *unit = changed ? units_get(accounts, made->id) : NULL;
+    bool ok = unit && kept_set(accounts, &unit->name, made->name, err) &&
+              kept_policy_set(accounts, &unit->policy, &made->policy, err) &&
+              account_limits_set(accounts, &unit->account, &made->limits, err);
+    atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
-    return ok || err_wrap(err, "it is there after the next start");
+    return ok || (unit ? false : not_there(made->id, err));
 }
 
 bool unit_change(struct accounts *accounts, struct str id, const struct unit_info *wanted,
                  struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
-    struct value values[UNIT_VALUES];
     struct unit_info made;
 
     if (!arena)
         return err_set(err, ERR_UNAVAILABLE, "no memory to change \"" STR_FMT "\"", STR_ARG(id));
-    if (!check(wanted, arena, &made, err))
+    if (!check(wanted, arena, &made, err) || !changes_hold(accounts, err))
         return false;
     made.id = id;
-    bind(&made, values);
-
-    const struct statement update = {
-        "UPDATE units SET name = ?2, models = ?3, zones = ?4, tags = ?5, requests_per_minute = ?6,"
-        " tokens_per_minute = ?7, in_flight = ?8, spend_day = ?9, spend_month = ?10 WHERE id = ?1",
-        values, UNIT_VALUES - 1};
-    int64_t changed = 0;
-
-    if (!change_write(accounts->store, CHANGE_UNIT, id, &update, 1, &changed, err))
-        return false;
-    mutex_lock(&accounts->lock);
-    struct unit *unit = changed ? units_get(accounts, id) : NULL;
-    bool ok = unit && kept_set(accounts, &unit->name, made.name, err) &&
-              kept_policy_set(accounts, &unit->policy, &made.policy, err) &&
-              account_limits_set(accounts, &unit->account, &made.limits, err);
-    atomic_fetch_add(&accounts->generation, 1u);
-    mutex_unlock(&accounts->lock);
-    return ok || (unit ? false : not_there(id, err));
+    bool ok = write_change(accounts, &made, err);
+    changes_let_go(accounts);
+    return ok;
 }
 
 /* ---- removing ---- */

@@ -492,6 +492,82 @@ FIBER_TEST(rotation_overlaps_as_long_as_told)
     books_close(&b);
 }
 
+#define CHANGERS 4
+
+struct changer {
+    struct books *books;
+    struct str id;
+    int64_t limit; /* 0: it rotates */
+};
+
+static void make_one(void *arg)
+{
+    struct changer *c = arg;
+    const struct key_info wanted = {.name = STR("x")};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    struct key_info made;
+    struct err err = {0};
+
+    EXPECT(key_create(c->books->accounts, &wanted, c->books->arena, &made, &token, &err), "%s",
+           err.text);
+    c->id = made.id;
+}
+
+static void change_one(void *arg)
+{
+    struct changer *c = arg;
+    const struct key_info wanted = {.name = STR("x"), .limits.requests_per_minute = c->limit};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    struct err err = {0};
+    wall_ms until;
+    bool ok = c->limit ? key_change(c->books->accounts, c->id, &wanted, &err)
+                       : key_rotate(c->books->accounts, c->id, 0, &token, &until, &err);
+
+    EXPECT(ok, "%s", err.text);
+}
+
+/* What is in memory is what a restart would read. */
+static bool is_as_stored(struct books *b, struct str id)
+{
+    const struct statement read = {"SELECT hash, requests_per_minute FROM keys WHERE ordinal > 0",
+                                   NULL, 0};
+    const struct key_state *key = table_get(&b->accounts->by_id, id);
+    char digits[2 * SHA256_BYTES];
+    struct rows rows;
+    struct buf hex;
+    struct err err = {0};
+
+    buf_init_fixed(&hex, digits, sizeof digits);
+    buf_hex(&hex, key->current->hash.bytes, sizeof key->current->hash.bytes);
+    return store_read_now(b->store, b->arena, &read, &rows, &err) && rows.count == 1 &&
+           str_eq(rows_at(&rows, 0, 0).s, buf_view(&hex)) &&
+           rows_at(&rows, 0, 1).i == key->account.limits.requests_per_minute;
+}
+
+TEST(changes_of_one_key_by_several_loops_end_alike_in_memory_and_store)
+{
+    struct changer changers[CHANGERS];
+    void *args[CHANGERS];
+    struct books b;
+    struct err err = {0};
+    int apart = 0;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    changers[0].books = &b;
+    args[0] = &changers[0];
+    REQUIRE(loops_run(1, NULL, make_one, args, &err), "%s", err.text);
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < CHANGERS; i++) {
+            changers[i] = (struct changer){&b, changers[0].id, round % 2 ? i + 1 : 0};
+            args[i] = &changers[i];
+        }
+        REQUIRE(loops_run(CHANGERS, NULL, change_one, args, &err), "%s", err.text);
+        apart += !is_as_stored(&b, changers[0].id);
+    }
+    EXPECT(apart == 0, "%d times", apart);
+    books_close(&b);
+}
+
 FIBER_TEST(keys_expire)
 {
     const struct key_info wanted = {.name = STR("x"), .expires = 1};
