@@ -248,10 +248,10 @@ static bool make_unit(struct accounts *accounts, const struct unit_info *made, s
     struct unit *unit = NULL;
 
     if (!store_unit(accounts, made, str_find_char(made->id, '/') < made->id.len, err))
-        return err->code == ERR_INVALID ? err_set(err, ERR_INVALID,
-                                                  "\"" STR_FMT "\" is there already",
-                                                  STR_ARG(made->id))
-                                        : false;
+        return err->code == ERR_INVALID
+                   ? err_set(err, ERR_INVALID, "\"" STR_FMT "\" is there already",
+                             STR_ARG(made->id))
+                   : false;
     mutex_lock(&accounts->lock);
     bool ok = units_add(accounts, made, &unit, err);
     if (ok) {
@@ -494,6 +494,15 @@ static void forget(struct accounts *accounts, struct unit *unit, uint32_t *keys)
     mutex_unlock(&accounts->lock);
 }
 
+/* Somebody else may have removed it meanwhile, and a namesake may have been made: rows have only the name. */
+static bool is_there(struct accounts *accounts, const struct unit *unit)
+{
+    mutex_lock(&accounts->lock);
+    bool there = units_get(accounts, unit->account.id) == unit;
+    mutex_unlock(&accounts->lock);
+    return there;
+}
+
 /* Flushed first, so that no record before this has to be found again by a restart; and the loop's flush
  * stays away meanwhile, so that no row comes back. */
 static bool erase_and_forget(struct accounts *accounts, struct unit *unit,
@@ -506,7 +515,8 @@ static bool erase_and_forget(struct accounts *accounts, struct unit *unit,
     while (atomic_exchange(&accounts->flushing, true))
         if (!fiber_sleep(REMOVE_STEP, err))
             return false;
-    bool ok = erase(accounts, unit, err);
+    bool ok =
+        is_there(accounts, unit) ? erase(accounts, unit, err) : not_there(unit->account.id, err);
     if (ok)
         forget(accounts, unit, keys);
     atomic_store(&accounts->flushing, false);
@@ -521,7 +531,8 @@ bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struc
     if (!close_unit(accounts, id, &unit, err) || !wait_until_idle(accounts, unit, err))
         return false;
     return erase_and_forget(accounts, unit, erase_rows, keys, err) ||
-           err_wrap(err, "its keys are refused already, remove it again");
+           (err->code != ERR_NOT_FOUND &&
+            err_wrap(err, "its keys are refused already, remove it again"));
 }
 
 /* ---- removed by another instance ---- */

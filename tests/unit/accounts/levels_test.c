@@ -677,6 +677,48 @@ FIBER_TEST(a_tenant_that_is_removed_is_gone_and_its_namesake_is_new)
     books_close(&b);
 }
 
+struct remover {
+    struct books *books;
+    struct err err;
+    bool removed;
+};
+
+static void remove_too(void *arg)
+{
+    struct remover *r = arg;
+    uint32_t keys;
+
+    r->removed = unit_remove(r->books->accounts, STR("acme"), &keys, &r->err);
+}
+
+FIBER_TEST(a_tenant_made_anew_survives_a_second_removal_of_the_one_before)
+{
+    const char *dir = test_dir();
+    struct unit_info found;
+    struct scope scope;
+    struct books b;
+    struct err err = {0};
+    uint32_t keys;
+
+    REQUIRE(books_open(&b, dir, &err), "%s", err.text);
+    REQUIRE(make_unit(&b, "acme", &(struct limits){0}));
+
+    struct remover second = {.books = &b};
+
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, remove_too, &second, &err));
+    REQUIRE(unit_remove(b.accounts, STR("acme"), &keys, &err), "%s", err.text);
+    EXPECT(make_unit(&b, "acme", &(struct limits){0}));
+    EXPECT(scope_wait(&scope, &err));
+    scope_close(&scope);
+    EXPECT(!second.removed && second.err.code == ERR_NOT_FOUND, "%s", second.err.text);
+    books_close(&b);
+
+    REQUIRE(books_open(&b, dir, &err), "%s", err.text);
+    EXPECT(unit_find(b.accounts, STR("acme"), b.arena, &found, &err), "%s", err.text);
+    books_close(&b);
+}
+
 /* ---- identities ---- */
 
 FIBER_TEST(an_identity_is_made_once_and_speaks_with_the_role_of_its_token)
