@@ -129,6 +129,8 @@ SUSPENDS bool hold_take(struct accounts *accounts, const struct principal *who, 
 /* Set so much more aside for the same request: another attempt may cost as much again. */
 SUSPENDS bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wall_ms now,
                         struct err *err) MUST_CHECK;
+/* So much of it is not needed after all. */
+void hold_less(struct accounts *accounts, struct hold *hold, usd_micro less);
 /* The request asks for more than one thing at once: one more in flight at each level, if their limits leave room
  * for it. What is still open when the hold is settled goes with it. */
 bool hold_widen(struct accounts *accounts, struct hold *hold) MUST_CHECK;

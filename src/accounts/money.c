@@ -217,6 +217,21 @@ bool hold_more(struct accounts *accounts, struct hold *hold, usd_micro more, wal
     return ok;
 }
 
+void hold_less(struct accounts *accounts, struct hold *hold, usd_micro less)
+{
+    struct account *levels[LEVELS];
+
+    ASSERT(hold->open && less >= 0);
+    less = MIN_OF(less, hold->amount);
+    accounts_of(hold->who, levels);
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; i < LEVELS; i++)
+        if (levels[i])
+            levels[i]->held -= less;
+    hold->amount -= less;
+    mutex_unlock(&accounts->lock);
+}
+
 bool hold_widen(struct accounts *accounts, struct hold *hold)
 {
     struct account *levels[LEVELS];

@@ -237,6 +237,13 @@ static bool afford(void *ctx, usd_micro more)
     return hold_more(req->gateway->accounts, &req->hold, more, clock_wall(), &err);
 }
 
+static void give_back(void *ctx, usd_micro less)
+{
+    struct request *req = ctx;
+
+    hold_less(req->gateway->accounts, &req->hold, less);
+}
+
 static bool may_ask_named(void *ctx, const struct model *model)
 {
     return principal_may_ask(((struct request *)ctx)->who, model->name);
@@ -269,6 +276,7 @@ static struct attempt_plan *plan_of(struct request *req, struct model_question *
                                   .question = question,
                                   .request_id = req->id,
                                   .afford = afford,
+                                  .give_back = give_back,
                                   .ctx = req,
                                   .held = req->hold.amount,
                                   .trace = req->trace,

@@ -72,6 +72,8 @@ struct attempt_plan {
     uint64_t request_id;
     /* May so much more be spent than was held? NULL: always. */
     bool (*afford)(void *ctx, usd_micro more);
+    void (*give_back)(void *ctx,
+                      usd_micro less); /* of what afford() has allowed; set when that is */
     void *ctx;
     usd_micro held; /* covers one attempt with any candidate */
     struct trace *trace;

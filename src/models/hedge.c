@@ -131,6 +131,8 @@ static bool start_second(struct race *race, struct scope *scope)
         let_go(race, arm);
     else if (start_arm(race, arm, scope, &none))
         return true;
+    else if (a->plan->afford)
+        a->plan->give_back(a->plan->ctx, a->plan->held);
     a->tried[arm->asking.who.place].times--; /* it was not asked: it may be later */
     return false;
 }
@@ -195,6 +197,20 @@ static struct arm *worst_news(struct race *race)
     return &race->arms[1];
 }
 
+/* What was set aside for a second is needed as far as one that is lost has cost something. */
+static void settle_second(struct race *race)
+{
+    struct attempting *a = race->attempting;
+    const struct attempt_plan *plan = a->plan;
+
+    if (!plan->afford || !race->arms[1].started)
+        return;
+    usd_micro cost = MIN_OF(plan->log->cost_apart - a->spent, plan->held);
+
+    a->spent += cost;
+    plan->give_back(plan->ctx, plan->held - cost);
+}
+
 bool attempt_hedged(struct attempting *a, const struct asking *first, struct outcome *how,
                     struct err *err)
 {
@@ -212,6 +228,7 @@ bool attempt_hedged(struct attempting *a, const struct asking *first, struct out
     race->arms[1].asking.is_last = true; /* what is empty here may still be whole there */
     if (!hold_race(race, err))
         return false;
+    settle_second(race);
     for (int i = 0; i < ARMS; i++)
         if (race->arms[i].started && !race->arms[i].how.answer)
             attempt_learn(a, &race->arms[i].how);

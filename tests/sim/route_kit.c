@@ -99,6 +99,11 @@ static bool afford(void *ctx, usd_micro more)
     return true;
 }
 
+static void give_back(void *ctx, usd_micro less)
+{
+    ((struct route_kit *)ctx)->asked_for -= less;
+}
+
 static bool read_question(struct route_kit *kit, bool stream)
 {
     const char *streams = stream ? "\"stream\":true," : "";
@@ -166,6 +171,7 @@ SUSPENDS bool kit_ask(struct route_kit *kit, bool stream)
                                       .question = &kit->question,
                                       .request_id = kit->request_id,
                                       .afford = afford,
+                                      .give_back = give_back,
                                       .ctx = kit,
                                       .held = 1000,
                                       .log = &kit->log};

@@ -67,7 +67,7 @@ struct route_kit {
         prompts; /* of a completion, texts to be embedded: raw JSON; NULL: the question is a conversation */
     struct model_question how; /* prompts_at_once, widen, narrow, room */
     usd_micro money;           /* that may be held beyond the first hold; INT64_MAX: any */
-    usd_micro asked_for;       /* so much was */
+    usd_micro asked_for;       /* so much was, and was not given back */
     uint64_t request_id;
     struct trace *trace;                                   /* NULL: none */
     bool (*may_ask)(void *kit, const struct model *model); /* NULL: any */

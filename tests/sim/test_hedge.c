@@ -42,7 +42,8 @@ ROUTE_TEST(the_second_is_asked_after_the_delay_and_wins)
             EXPECT(at->end == (won ? ATTEMPT_ANSWERED : ATTEMPT_LOST) && at->is_hedge == won);
             EXPECT((at->cost > 0) == !won, "the loser's prompt");
         }
-        EXPECT(kit.log.cost_apart > 0);
+        EXPECT(kit.log.cost_apart > 0 && kit.asked_for == kit.log.cost_apart, "%" PRId64,
+               kit.asked_for);
         EXPECT(event_wait(&kit.fakes[0].left, &err), "the loser's connection is closed");
         EXPECT(deployment_look(kit.models[0].deployment, fiber_now()).failed == 0,
                "to lose is no failure");
@@ -143,6 +144,7 @@ ROUTE_TEST(when_both_fail_the_next_is_asked)
     kit.fakes[2].moves = quick;
     EXPECT(kit_ask(&kit, true) && str_eq(kit_text(&kit), STR("quick")), "%s", kit.err.text);
     EXPECT(kit.log.count == 3);
+    EXPECT(kit.asked_for == 0, "%" PRId64 " are held for those who failed", kit.asked_for);
     kit_close(&kit);
 
     open_hedged(&kit, 2, SECOND);
@@ -214,6 +216,7 @@ ROUTE_TEST(a_second_that_could_not_be_started_is_asked_later)
     fault_decide(NULL, NULL);
     EXPECT(kit.fakes[0].requests == 1 && kit.fakes[1].requests == 1 && kit.log.count == 2, "%d, %d",
            kit.fakes[0].requests, kit.fakes[1].requests);
+    EXPECT(kit.asked_for == 0, "%" PRId64 " are held for nobody", kit.asked_for);
     kit_close(&kit);
 }
 
