@@ -13,9 +13,10 @@
 #include "sys/path.h"
 #include "sys/threads.h"
 
-#define ANSWER_MAX (64 * MIB)
-#define BODY_MAX   MIB
-#define PAGES_MAX  100000 /* of a list: a Weir that never ends one is broken */
+#define ANSWER_MAX  (64 * MIB)
+#define BODY_MAX    MIB
+#define PAGE_MEMORY (256 * MIB)
+#define PAGES_MAX   100000 /* of a list: a Weir that never ends one is broken */
 
 SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, struct str body,
                        struct http_call **out, struct err *err)
@@ -237,38 +238,24 @@ bool cli_print_buf(struct buf *b, struct err *err)
 
 /* ---- lists ---- */
 
-static bool add_page(struct cli *cli, struct str path, struct str cursor, const struct json **out,
-                     struct err *err)
-{
-    bool asks = str_find_char(path, '?') < path.len;
-    struct json *j;
-
-    path = arena_fmt(cli->arena, STR_FMT "%climit=1000%s" STR_FMT, STR_ARG(path), asks ? '&' : '?',
-                     cursor.len ? "&cursor=" : "", STR_ARG(cursor));
-    if (!cli_call(cli, "GET", path, STR_NONE, &j, err))
-        return false;
-    *out = j;
-    return true;
-}
-
+/* A list may be longer than memory is large: it is shown a page at a time. */
 struct listing {
-    const struct json *pages[PAGES_MAX];
-    size_t count;
+    struct str path;
+    const char *const *columns;
+    size_t widths[CLI_COLUMNS_MAX]; /* as wide as the widest cell so far */
+    const char *before;             /* the next item of JSON */
 };
 
-static bool read_pages(struct cli *cli, struct str path, struct listing *all, struct err *err)
+static bool read_page(struct cli *cli, const struct listing *list, struct str cursor,
+                      struct json **out, struct err *err)
 {
-    struct str cursor = STR("");
+    bool asks = str_find_char(list->path, '?') < list->path.len;
+    struct str path = arena_fmt(cli->arena, STR_FMT "%climit=1000%s" STR_FMT, STR_ARG(list->path),
+                                asks ? '&' : '?', cursor.len ? "&cursor=" : "", STR_ARG(cursor));
 
-    do {
-        if (all->count == PAGES_MAX)
-            return err_set(err, ERR_TOO_LARGE, "the list has more than %d pages", PAGES_MAX);
-        if (!add_page(cli, path, cursor, &all->pages[all->count], err))
-            return false;
-        const struct json *j = all->pages[all->count++];
-        cursor = cli_text(cli, j, json_root(j), "next_cursor");
-    } while (cursor.len > 0);
-    return true;
+    if (!path.ptr)
+        return err_arena(err, cli->arena);
+    return cli_call(cli, "GET", path, STR_NONE, out, err);
 }
 
 static json_ref first_item(const struct json *j)
@@ -276,18 +263,15 @@ static json_ref first_item(const struct json *j)
     return json_first(j, json_get(j, json_root(j), STR("items")));
 }
 
-/* As wide as its widest cell; the last column runs free. */
-static void measure(struct cli *cli, const struct listing *all, const char *const *columns,
-                    size_t widths[CLI_COLUMNS_MAX])
+/* The last column runs free. */
+static void measure(struct cli *cli, struct listing *list, const struct json *page)
 {
-    for (size_t c = 0; columns[c]; c++) {
+    for (size_t c = 0; list->columns[c]; c++) {
         ASSERT(c < CLI_COLUMNS_MAX);
-        widths[c] = strlen(columns[c]);
-        for (size_t p = 0; p < all->count; p++)
-            for (json_ref item = first_item(all->pages[p]); item;
-                 item = json_next(all->pages[p], item))
-                widths[c] =
-                    MAX_OF(widths[c], utf8_count(cli_text(cli, all->pages[p], item, columns[c])));
+        list->widths[c] = MAX_OF(list->widths[c], strlen(list->columns[c]));
+        for (json_ref item = first_item(page); item; item = json_next(page, item))
+            list->widths[c] =
+                MAX_OF(list->widths[c], utf8_count(cli_text(cli, page, item, list->columns[c])));
     }
 }
 
@@ -307,48 +291,64 @@ static void print_cell(struct str text, size_t width, bool last)
     printf("%*s", last ? 0 : (int)(width + 2 - MIN_OF(shown, width)), "");
 }
 
-static void print_table(struct cli *cli, const struct listing *all, const char *const *columns)
+static void print_rows(struct cli *cli, struct listing *list, const struct json *page, bool first)
 {
-    size_t widths[CLI_COLUMNS_MAX];
+    const char *const *columns = list->columns;
 
-    measure(cli, all, columns, widths);
-    for (size_t c = 0; columns[c]; c++)
-        print_cell(str_from(columns[c]), widths[c], !columns[c + 1]);
-    printf("\n");
-    for (size_t p = 0; p < all->count; p++)
-        for (json_ref item = first_item(all->pages[p]); item;
-             item = json_next(all->pages[p], item)) {
-            for (size_t c = 0; columns[c]; c++)
-                print_cell(cli_text(cli, all->pages[p], item, columns[c]), widths[c],
-                           !columns[c + 1]);
-            printf("\n");
-        }
+    measure(cli, list, page);
+    for (size_t c = 0; first && columns[c]; c++)
+        print_cell(str_from(columns[c]), list->widths[c], !columns[c + 1]);
+    printf("%s", first ? "\n" : "");
+    for (json_ref item = first_item(page); item; item = json_next(page, item)) {
+        for (size_t c = 0; columns[c]; c++)
+            print_cell(cli_text(cli, page, item, columns[c]), list->widths[c], !columns[c + 1]);
+        printf("\n");
+    }
 }
 
-static void print_items(const struct listing *all)
+static void print_items(struct listing *list, const struct json *page, bool first)
 {
-    const char *before = "";
+    printf("%s", first ? "{\"items\":[" : "");
+    for (json_ref item = first_item(page); item; item = json_next(page, item), list->before = ",")
+        printf("%s" STR_FMT, list->before, STR_ARG(json_raw(page, item)));
+}
 
-    printf("{\"items\":[");
-    for (size_t p = 0; p < all->count; p++)
-        for (json_ref item = first_item(all->pages[p]); item;
-             item = json_next(all->pages[p], item), before = ",")
-            printf("%s" STR_FMT, before, STR_ARG(json_raw(all->pages[p], item)));
-    printf("],\"next_cursor\":null}\n");
+/* In memory of its own, but for where the next one begins. */
+static bool show_page(struct cli *cli, struct listing *list, struct str *cursor, struct err *err)
+{
+    struct arena *own CLEANUP(arena_end) = arena_new(PAGE_MEMORY), *all = cli->arena;
+    bool first = cursor->len == 0;
+    struct json *page;
+
+    if (!own)
+        return err_no_room(err, "no memory for a page of the list");
+    cli->arena = own;
+    bool ok = read_page(cli, list, *cursor, &page, err);
+
+    if (ok && cli->json)
+        print_items(list, page, first);
+    else if (ok)
+        print_rows(cli, list, page, first);
+    if (ok)
+        *cursor = arena_str(all, cli_text(cli, page, json_root(page), "next_cursor"));
+    cli->arena = all;
+    return ok && (cursor->ptr || err_arena(err, all));
 }
 
 bool cli_list(struct cli *cli, struct str path, const char *const *columns, struct err *err)
 {
-    struct listing *all = arena_alloc(cli->arena, sizeof *all);
+    struct listing list = {.path = path, .columns = columns, .before = ""};
+    struct str cursor = STR("");
+    int pages = 0;
 
-    if (!all)
-        return err_arena(err, cli->arena);
-    if (!read_pages(cli, path, all, err))
-        return false;
+    do {
+        if (pages++ == PAGES_MAX)
+            return err_set(err, ERR_TOO_LARGE, "the list has more than %d pages", PAGES_MAX);
+        if (!show_page(cli, &list, &cursor, err))
+            return false;
+    } while (cursor.len > 0);
     if (cli->json)
-        print_items(all);
-    else
-        print_table(cli, all, columns);
+        printf("],\"next_cursor\":null}\n");
     return true;
 }
 
