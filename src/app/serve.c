@@ -174,14 +174,28 @@ static void stop_now(void *arg)
 }
 
 /* A loop that has ended already needs no telling; the lock keeps it from ending meanwhile. */
-static void tell(int index, fiber_fn *fn)
+static bool try_to_tell(struct server_loop *one, fiber_fn *fn)
 {
-    struct server_loop *one = &loops->at[index];
-
     mutex_lock(&loops->ending);
-    if (one->loop && !loop_post(one->loop, fn, one))
-        log_error("loop %d could not be told to stop", index);
+    bool told = !one->loop || loop_post(one->loop, fn, one);
     mutex_unlock(&loops->ending);
+    return told;
+}
+
+/* A full mailbox is emptied by its loop, and nobody else would tell it: until then again and again, also when this
+ * loop itself was told to stop meanwhile. */
+static SUSPENDS void tell_all(fiber_fn *fn)
+{
+    bool told[LOOPS_MAX] = {false};
+    struct err over = {0};
+
+    for (int left = loops->count; left > 0;) {
+        for (int i = 0; i < loops->count; i++)
+            if (!told[i] && (told[i] = try_to_tell(&loops->at[i], fn)))
+                left--;
+        if (left > 0 && !fiber_sleep(MILLISECOND, &over))
+            fiber_yield();
+    }
 }
 
 static void set_loop(struct server_loop *own, struct loop *loop)
@@ -202,7 +216,7 @@ static bool asked_twice(bool by_parent)
     return twice;
 }
 
-static void on_signal(void *arg)
+static SUSPENDS void on_signal(void *arg)
 {
     int what = (int)(intptr_t)arg, number = what & ~SIGNAL_BY_PARENT;
 
@@ -218,8 +232,7 @@ static void on_signal(void *arg)
         if (!twice)
             return;
         log_warn("asked twice to stop: stopping at once");
-        for (int i = 0; i < loops->count; i++)
-            tell(i, stop_now);
+        tell_all(stop_now);
         return;
     }
     loops->drain_timeout = loops->at[0].house->settings->server.drain_timeout;
@@ -229,8 +242,7 @@ static void on_signal(void *arg)
         log_info("stopping: requests are taken for another %" PRId64 " ms, /readyz says 503",
                  loops->drain_delay / MILLISECOND);
     log_info("stopping: requests in progress have %" PRId64 " s", loops->drain_timeout / SECOND);
-    for (int i = 0; i < loops->count; i++)
-        tell(i, drain);
+    tell_all(drain);
 }
 
 /* ---- background fibers of loop 0 ---- */
@@ -322,12 +334,11 @@ static bool command_socket(struct house *house, struct listening *out, struct er
 }
 
 /* None serves without the others. One that has no loop yet looks at `failed` when it has. */
-static void fail_start(struct server_loop *own, const struct err *err)
+static SUSPENDS void fail_start(struct server_loop *own, const struct err *err)
 {
     if (!atomic_exchange(&own->all->failed, true))
         log_error("cannot start: %s", err->text);
-    for (int i = 0; i < own->all->count; i++)
-        tell(i, stop_now);
+    tell_all(stop_now);
 }
 
 static bool serve_first(struct server_loop *own, struct scope *scope, struct listening *tcp,
