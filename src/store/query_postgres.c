@@ -1,18 +1,25 @@
+#include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/fault.h"
 #include "store/query_internal.h"
+#include "sys/clock.h"
 
 #define FETCH_ROWS   "100"
 #define CONNECT_TIME "10"
+/* Above what the server gives a step: one that is frozen, or whose machine is, ends none by itself. */
+#define ANSWER_GRACE (5 * SECOND)
 
 struct server_query {
     PGconn *pg;
     PGresult *rows; /* of the last FETCH */
     int at;
+    dur_ns limit; /* of a step, sent and answered */
+    bool silent;  /* it said nothing for so long */
 };
 
 /* The first line; of connections libpq's own words, which name host and database, not the password. */
@@ -22,6 +29,9 @@ static bool fail(struct server_query *s, const PGresult *result, struct err *err
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     struct str text = str_from(primary ? primary : PQerrorMessage(s->pg));
 
+    if (s->silent)
+        return err_set(err, ERR_TIMEOUT, "database: no answer for %" PRId64 " s",
+                       s->limit / SECOND);
     text = str_trim(str_slice(text, 0, str_find_char(text, '\n')));
     if (state && strcmp(state, "57014") == 0)
         return err_set(err, ERR_TIMEOUT, "the query took too long");
@@ -31,12 +41,58 @@ static bool fail(struct server_query *s, const PGresult *result, struct err *err
                    wrong ? "the query is wrong" : "database", STR_ARG(text));
 }
 
+static bool wait_for(struct server_query *s, short events, mono_ns until)
+{
+    struct pollfd p = {.fd = PQsocket(s->pg), .events = events};
+    int ready;
+
+    if (p.fd < 0)
+        return false;
+    do {
+        dur_ns left = until - clock_mono();
+
+        ready = poll(&p, 1, (int)MIN_OF(MAX_OF(left, 0) / MILLISECOND, (dur_ns)INT32_MAX));
+    } while (ready < 0 && errno == EINTR);
+    s->silent |= ready <= 0;
+    return ready > 0;
+}
+
+/* As PQexecParams() gives it, within the limit; NULL: the connection says why. */
+static PGresult *answer(struct server_query *s, int sent)
+{
+    mono_ns until = clock_mono() + s->limit;
+    PGresult *last = NULL, *next;
+    int left = sent ? PQflush(s->pg) : -1;
+
+    while (left > 0 && wait_for(s, POLLIN | POLLOUT, until) && PQconsumeInput(s->pg))
+        left = PQflush(s->pg);
+    if (left != 0)
+        return NULL;
+    for (;;) {
+        while (PQisBusy(s->pg)) {
+            if (!wait_for(s, POLLIN, until)) {
+                PQclear(last);
+                return NULL;
+            }
+            if (!PQconsumeInput(s->pg))
+                break; /* PQgetResult() says what it was */
+        }
+        next = PQgetResult(s->pg);
+        if (!next)
+            return last;
+        PQclear(last);
+        last = next;
+    }
+}
+
 static bool run(struct server_query *s, const char *text, ExecStatusType wanted, struct err *err)
 {
     PQclear(s->rows);
     s->at = 0;
     /* With parameters, though none: a text of several statements is refused then. */
-    s->rows = FAULT("query.run") ? NULL : PQexecParams(s->pg, text, 0, NULL, NULL, NULL, NULL, 0);
+    s->rows = FAULT("query.run")
+                  ? NULL
+                  : answer(s, PQsendQueryParams(s->pg, text, 0, NULL, NULL, NULL, NULL, 0));
     return (s->rows && PQresultStatus(s->rows) == wanted) || fail(s, s->rows, err);
 }
 
@@ -79,11 +135,12 @@ static bool open_server(struct query *q, struct str database, struct str sql, st
     if (!s)
         return err_arena(err, q->arena);
     q->own = s;
+    s->limit = q->timeout + ANSWER_GRACE;
     s->pg = FAULT("query.open") ? NULL : PQconnectdbParams(names, values, 1);
     if (!s->pg)
         return err_no_room(err, "no memory for a connection");
     (void)PQsetNoticeProcessor(s->pg, quiet, NULL);
-    if (PQstatus(s->pg) != CONNECTION_OK)
+    if (PQstatus(s->pg) != CONNECTION_OK || PQsetnonblocking(s->pg, 1) != 0)
         return fail(s, NULL, err);
     return begin(q, s, sql, err);
 }

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/pages.h"
 #include "store/instances.h"
+#include "store/query.h"
 #include "store/store_internal.h"
 #include "sys/fiber.h"
 #include "test.h"
@@ -413,6 +414,34 @@ TEST(a_server_that_says_nothing_any_more_is_given_up)
     alarm(0);
     postgres_answer_limit = limit;
     EXPECT(kill(frozen, SIGCONT) == 0);
+}
+
+FIBER_TEST(rows_of_a_server_that_says_nothing_any_more_are_given_up)
+{
+    struct store *store CLEANUP(store_close) = fresh();
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    const struct query_options options = {
+        .database = str_from(url()),
+        .sql = STR("SELECT pg_backend_pid(), generate_series(1, 1000)"),
+        .timeout = SECOND / 2};
+    struct query *query CLEANUP(query_close) = NULL;
+    struct str *cells = NULL;
+    struct err err = {0};
+    int64_t frozen = 0;
+    bool more = true;
+
+    REQUIRE(store);
+    REQUIRE(query_open(arena, &options, &query, &err), "%s", err.text);
+    REQUIRE(query_next(query, arena, &cells, &more, &err) && more, "%s", err.text);
+    REQUIRE(i64_parse(cells[0], &frozen) && kill((int)frozen, SIGSTOP) == 0);
+    alarm(30); /* or the test ends here */
+    while (more && query_next(query, arena, &cells, &more, &err))
+        ;
+    EXPECT(more && err.code == ERR_TIMEOUT && strstr(err.text, "no answer for 5 s"), "%s",
+           err.text);
+    query_close(&query);
+    alarm(0);
+    EXPECT(kill((int)frozen, SIGCONT) == 0);
 }
 
 /* The server ends our connection while it commits: nobody can know, and doing it again would count twice. */
