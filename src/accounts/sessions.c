@@ -404,12 +404,19 @@ bool session_end(struct sessions *s, struct str id, struct err *err)
                                   STR_ARG(str_slice(id, 0, 60)));
 }
 
-bool session_end_person(struct sessions *s, struct str person, int64_t *ended, struct err *err)
+bool session_end_person(struct sessions *s, struct str person, const struct session_reach *reach,
+                        int64_t *ended, struct err *err)
 {
-    const struct value values[] = {V_TEXT(person)};
-    const struct statement remove = {"DELETE FROM sessions WHERE key_id = ?1", values,
-                                     ARRAY_LEN(values)};
+    static const struct session_reach all = {.roles = (1u << ROLES) - 1};
+    const struct session_reach *r = reach ? reach : &all;
+    struct value values[2 + ROLES] = {V_TEXT(person), V_TEXT(r->tenant.ptr ? r->tenant : STR(""))};
+    const struct statement remove = {"DELETE FROM sessions WHERE key_id = ?1 AND (?2 = '' OR"
+                                     " tenant = ?2) AND role IN (?3, ?4, ?5, ?6, ?7)",
+                                     values, ARRAY_LEN(values)};
 
+    static_assert(ROLES == 5, "the statement names as many");
+    for (unsigned role = 0; role < ROLES; role++)
+        values[2 + role] = V_INT(r->roles >> role & 1u ? (int64_t)role : -1);
     *ended = 0;
     if (!change_write(s->options.store, CHANGE_SESSION, person, &remove, 1, ended, err))
         return err_wrap(err, "sessions");

@@ -57,8 +57,14 @@ struct str session_csrf(struct sessions *sessions, struct str cookie, char out[S
 
 /* ERR_NOT_FOUND when it is over already. */
 SUSPENDS bool session_end(struct sessions *sessions, struct str id, struct err *err) MUST_CHECK;
-SUSPENDS bool session_end_person(struct sessions *sessions, struct str person, int64_t *ended,
-                                 struct err *err) MUST_CHECK;
+/* Those of a person that are within reach; NULL: all. */
+struct session_reach {
+    struct str tenant; /* empty: any */
+    unsigned roles;    /* bits 1 << enum role */
+};
+SUSPENDS bool session_end_person(struct sessions *sessions, struct str person,
+                                 const struct session_reach *reach, int64_t *ended, struct err *err)
+    MUST_CHECK;
 /* Another Weir ended a session, or all of a person's: CHANGE_SESSION. */
 #define CHANGE_SESSION "session"
 SUSPENDS bool sessions_follow_end(void *sessions, struct str id, struct err *err) MUST_CHECK;

@@ -75,18 +75,21 @@ static bool list_sessions(struct admin_call *call, struct err *err)
     return true;
 }
 
-/* One's own, or of somebody whose role one could hand out. */
-static bool may_end(const struct principal *who, struct str person, struct str tenant,
-                    enum role role)
+/* Nobody ends what they could not hand out. */
+static bool covers(const struct principal *who, enum role role)
 {
-    if (str_eq(who->key_id, person))
-        return true;
-    if (!principal_is_operator(who) && !str_eq(who->tenant, tenant))
-        return false;
     for (unsigned r = 0; r < RIGHTS; r++)
         if (role_may(role, (enum right)r) && !role_may(who->role, (enum right)r))
             return false;
     return true;
+}
+
+/* One's own, or of somebody whose role one could hand out. */
+static bool may_end(const struct principal *who, struct str person, struct str tenant,
+                    enum role role)
+{
+    return str_eq(who->key_id, person) ||
+           ((principal_is_operator(who) || str_eq(who->tenant, tenant)) && covers(who, role));
 }
 
 static bool none_of_yours(struct str id, struct err *err)
@@ -108,15 +111,23 @@ static bool end_one(struct admin_call *call, struct str id, int64_t *ended, stru
     return session_end(call->house->sessions, id, err);
 }
 
+/* A person may be logged in to several tenants, and in other roles than at first: each session counts by itself. */
 static bool end_person(struct admin_call *call, struct str id, int64_t *ended, struct err *err)
 {
+    const struct principal *who = call->who;
+    struct session_reach reach = {.tenant = principal_is_operator(who) ? STR("") : who->tenant};
     struct key_info person;
 
     if (!key_find(call->house->accounts, id, call->arena, &person, err))
         return false;
-    if (person.source != KEY_IDENTITY || !may_end(call->who, person.id, person.tenant, person.role))
+    if (person.source != KEY_IDENTITY)
         return none_of_yours(id, err);
-    return session_end_person(call->house->sessions, id, ended, err);
+    for (unsigned role = 0; role < ROLES; role++)
+        reach.roles |= covers(who, (enum role)role) ? 1u << role : 0u;
+    return session_end_person(call->house->sessions, id, str_eq(who->key_id, id) ? NULL : &reach,
+                              ended, err) &&
+           (*ended || may_end(who, person.id, person.tenant, person.role) ||
+            none_of_yours(id, err));
 }
 
 static bool end_sessions(struct admin_call *call, struct err *err)

@@ -471,7 +471,7 @@ static SUSPENDS bool end_sessions(struct forgetting *f, struct err *err)
     if (!f->key_id.len || !f->house->sessions)
         return true;
     if (!f->order->dry_run)
-        return session_end_person(f->house->sessions, f->key_id, &f->told->sessions, err);
+        return session_end_person(f->house->sessions, f->key_id, NULL, &f->told->sessions, err);
     if (!session_list(f->house->sessions, &filter, f->arena, &list, &count, err))
         return false;
     f->told->sessions = (int64_t)count;

@@ -15,6 +15,7 @@ const people = {
   audrey: { name: "Audrey", tenant: "acme", roles: ["weir-auditor"] },
   lost: { name: "Lost", tenant: "nobody", roles: ["weir-admin"] },
   plain: { name: "Plain", tenant: "acme", roles: [] },
+  wanda: { name: "Wanda", tenant: "default", roles: ["weir-developer"] },
   plain2: { name: "Fay", tenant: "acme", roles: ["weir-developer"] },
 };
 const secret = "a-secret:%&more+";
@@ -449,6 +450,28 @@ test("administrators see who is logged in and end it, within their tenant", asyn
   assert.match(weir.cli("session", "end", his.person), /sessions of u_\w+ ended/);
   assert.equal(await bob.me(weir), 401);
   assert.equal((await olga.me(weir)).tenant, "default");
+});
+
+test("a person who is logged in to several tenants is ended in those within reach, whichever came first", async () => {
+  const alice = new Browser(), first = new Browser(), second = new Browser(), third = new Browser();
+  await alice.login(weir, "alice", one);
+  const { csrf } = await alice.me(weir);
+  await first.login(weir, "wanda", one);
+  people.wanda.tenant = "acme";
+  await second.login(weir, "wanda", one);
+  const { person } = await first.me(weir);
+  assert.equal((await second.me(weir)).person, person);
+  const end = () => alice.go(`${weir.url}/api/v1/sessions/${person}`, { method: "DELETE", headers: { origin: weir.url, "x-weir-csrf": csrf } });
+  const got = await end();
+  assert.equal(got.status, 200, got.text);
+  assert.equal(JSON.parse(got.text).ended, 1);
+  assert.equal(await second.me(weir), 401);
+  assert.equal((await first.me(weir)).tenant, "default");
+  assert.equal((await end()).status, 404); // nothing left within her reach
+  await third.login(weir, "wanda", one);
+  weir.cli("session", "end", person);
+  assert.equal(await first.me(weir), 401);
+  assert.equal(await third.me(weir), 401);
 });
 
 test("a person who is revoked is out at once", async () => {

@@ -329,7 +329,7 @@ FIBER_TEST(sessions_are_bounded_for_a_person_and_for_all)
     other.subject = STR("carol");
     EXPECT(!session_begin(s, &other, b.arena, &info, &cookies[0], &replaced, &err));
     EXPECT(err.code == ERR_EXHAUSTED && err.sys == 0, "%s", err.text);
-    EXPECT(session_end_person(s, info.person, &(int64_t){0}, &err), "%s", err.text);
+    EXPECT(session_end_person(s, info.person, NULL, &(int64_t){0}, &err), "%s", err.text);
     EXPECT(session_begin(s, &other, b.arena, &info, &cookies[0], &replaced, &err), "%s", err.text);
     for (size_t i = 0; i < ARRAY_LEN(cookies); i++)
         secret_wipe(&cookies[i]);
