@@ -252,27 +252,35 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
     " route, tags," COUNTED("0, 0, 0")                                     \
     " FROM instance_usage) usage"
 /* clang-format on */
-#define SELECT(names)                                                                         \
-    "SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END, CASE WHEN ?2 = 1 THEN tenant ELSE '' END,"  \
-    " CASE WHEN ?3 = 1 THEN team ELSE '' END, CASE WHEN ?4 = 1 THEN key_id ELSE '' END,"      \
-    " CASE WHEN ?5 = 1 THEN model ELSE '' END, CASE WHEN ?6 = 1 THEN deployment ELSE '' END," \
-    " CASE WHEN ?7 = 1 THEN provider ELSE '' END, CASE WHEN ?8 = 1 THEN route ELSE '' END,"   \
-    " CASE WHEN ?9 = 1 THEN " names " ELSE '' END,"                                           \
-    " CAST(SUM(requests) AS BIGINT), CAST(SUM(failed) AS BIGINT),"                            \
-    " CAST(SUM(tokens_in) AS BIGINT), CAST(SUM(tokens_out) AS BIGINT),"                       \
-    " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(tokens_cache_write) AS BIGINT),"           \
-    " CAST(SUM(tokens_reasoning) AS BIGINT), CAST(SUM(tokens_audio) AS BIGINT),"              \
-    " CAST(SUM(estimated) AS BIGINT),"                                                        \
-    " CAST(SUM(cost) AS BIGINT), CAST(SUM(cost_left) AS BIGINT),"                             \
+#define SELECT(names)                                                               \
+    "SELECT * FROM (SELECT CASE WHEN ?1 = 1 THEN day ELSE 0 END AS by1,"            \
+    " CASE WHEN ?2 = 1 THEN tenant ELSE '' END AS by2,"                             \
+    " CASE WHEN ?3 = 1 THEN team ELSE '' END AS by3,"                               \
+    " CASE WHEN ?4 = 1 THEN key_id ELSE '' END AS by4,"                             \
+    " CASE WHEN ?5 = 1 THEN model ELSE '' END AS by5,"                              \
+    " CASE WHEN ?6 = 1 THEN deployment ELSE '' END AS by6,"                         \
+    " CASE WHEN ?7 = 1 THEN provider ELSE '' END AS by7,"                           \
+    " CASE WHEN ?8 = 1 THEN route ELSE '' END AS by8,"                              \
+    " CASE WHEN ?9 = 1 THEN " names " ELSE '' END AS by9,"                          \
+    " CAST(SUM(requests) AS BIGINT), CAST(SUM(failed) AS BIGINT),"                  \
+    " CAST(SUM(tokens_in) AS BIGINT), CAST(SUM(tokens_out) AS BIGINT),"             \
+    " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(tokens_cache_write) AS BIGINT)," \
+    " CAST(SUM(tokens_reasoning) AS BIGINT), CAST(SUM(tokens_audio) AS BIGINT),"    \
+    " CAST(SUM(estimated) AS BIGINT),"                                              \
+    " CAST(SUM(cost) AS BIGINT), CAST(SUM(cost_left) AS BIGINT),"                   \
     " CAST(SUM(cost_hedge) AS BIGINT), CAST(SUM(cost_attempts) AS BIGINT) FROM " ALL_USAGE
 #define WHERE                                                                                    \
     " WHERE day >= ?10 AND day <= ?11 AND (?12 = '' OR tenant = ?12)"                            \
     " AND (?13 = '' OR team = ?13) AND (?14 = '' OR key_id = ?14) AND (?15 = '' OR model = ?15)" \
     " AND (?16 = '' OR deployment = ?16) AND (?17 = '' OR provider = ?17)"                       \
     " AND (?18 = '' OR route = ?18)"
-#define GROUP \
-    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9 LIMIT ?20 OFFSET ?21"
-#define READ_VALUES (2 * USAGE_BYS + 3)
+/* What a page begins behind is a row, not a place: rows may come and go between two pages. */
+#define BYS "by1, by2, by3, by4, by5, by6, by7, by8, by9"
+#define GROUP                                                             \
+    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) grouped WHERE ?21 = 0 OR (" BYS \
+    ") > (CAST(?22 AS BIGINT), ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30) ORDER BY " BYS " LIMIT ?20"
+#define AFTER_VALUES (2 * USAGE_BYS + 2) /* where they begin */
+#define READ_VALUES  (AFTER_VALUES + 1 + USAGE_BYS)
 
 static const char *const read_plain = SELECT("usage.tags") WHERE
     " AND (?19 = '' OR EXISTS (SELECT 1 FROM usage_tags t WHERE t.tags = usage.tags"
@@ -292,6 +300,14 @@ static void fill_row(const struct rows *rows, size_t at, struct usage_row *out)
         out->counts[i] = rows_at(rows, at, USAGE_BYS + i).i;
 }
 
+static void bind_after(const struct usage_row *after, struct value values[1 + USAGE_BYS])
+{
+    values[0] = V_INT(after != NULL);
+    values[1] = V_INT(after ? after->day : 0);
+    for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++)
+        values[1 + i] = V_TEXT(after && after->what[i].ptr ? after->what[i] : STR(""));
+}
+
 bool usage_read(struct accounts *accounts, const struct usage_query *query, struct arena *arena,
                 struct usage_row **out, size_t *count, struct err *err)
 {
@@ -305,8 +321,8 @@ bool usage_read(struct accounts *accounts, const struct usage_query *query, stru
     values[USAGE_BYS + 1] = V_INT(query->to_day);
     for (size_t i = USAGE_BY_TENANT; i < USAGE_BYS; i++)
         values[USAGE_BYS + 1 + i] = V_TEXT(query->only[i].ptr ? query->only[i] : STR(""));
-    values[READ_VALUES - 2] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
-    values[READ_VALUES - 1] = V_INT((int64_t)MIN_OF(query->skip, (size_t)INT32_MAX));
+    values[AFTER_VALUES - 1] = V_INT((int64_t)MIN_OF(query->most, (size_t)INT32_MAX));
+    bind_after(query->after, &values[AFTER_VALUES]);
 
     const struct statement read = {by_tag ? read_by_tag : read_plain, values, ARRAY_LEN(values)};
 

@@ -46,16 +46,17 @@ enum usage_count { /* what is counted; money in micro-dollars */
 };
 extern const char *const usage_count_names[USAGE_COUNTS];
 
-struct usage_query {
-    int64_t from_day, to_day;   /* days since 1970, both included */
-    uint32_t by;                /* bits 1 << enum usage_by */
-    struct str only[USAGE_BYS]; /* empty: any; of USAGE_BY_DAY ignored */
-    size_t skip, most;
-};
 struct usage_row {
     int64_t day;                /* when asked by day */
     struct str what[USAGE_BYS]; /* of those asked by; of USAGE_BY_DAY unused */
     int64_t counts[USAGE_COUNTS];
+};
+struct usage_query {
+    int64_t from_day, to_day;      /* days since 1970, both included */
+    uint32_t by;                   /* bits 1 << enum usage_by */
+    struct str only[USAGE_BYS];    /* empty: any; of USAGE_BY_DAY ignored */
+    const struct usage_row *after; /* the last of the page before; NULL: from the first */
+    size_t most;
 };
 /* Up to the last record: what is in memory is written first. */
 SUSPENDS bool usage_read(struct accounts *accounts, const struct usage_query *query,

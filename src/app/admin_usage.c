@@ -3,11 +3,10 @@
 #include "accounts/usage.h"
 #include "app/admin_fields.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "sys/clock.h"
 
-#define DAYS_SHOWN  30
-#define FIRST_PLACE 1000000000u /* places of ten digits sort as texts */
-#define PLACES_MAX  ((uint64_t)INT32_MAX)
+#define DAYS_SHOWN 30
 
 static const struct schema_field usage_query[] = {
     {"group_by", FIELD_TEXT, FIELD_OPTIONAL,
@@ -161,36 +160,54 @@ static void write_row(struct json_writer *w, const struct usage_query *query,
     jw_object_end(w);
 }
 
-static bool read_place(struct admin_call *call, const struct page *page, size_t *skip,
-                       struct err *err)
+/* The names of a row, a zero byte between two, which none of them holds: what the next page begins behind. */
+static struct str place_of(struct admin_call *call, const struct usage_row *row)
 {
-    uint64_t before;
+    struct buf b;
 
-    *skip = 0;
-    if (!page->after.len)
-        return true;
-    if (!u64_parse(page->after, &before) || before < FIRST_PLACE ||
-        before - FIRST_PLACE > PLACES_MAX)
-        return admin_fail(call, 400, "bad_cursor", err, "cursor: not one of this list");
-    *skip = (size_t)(before - FIRST_PLACE) + 1;
-    return true;
+    buf_init(&b, call->arena, 64 * KIB);
+    buf_fmt(&b, "%" PRId64, row->day);
+    for (unsigned by = USAGE_BY_TENANT; by < USAGE_BYS; by++) {
+        buf_char(&b, 0);
+        buf_str(&b, row->what[by]);
+    }
+    return buf_view(&b);
+}
+
+static bool read_place(struct admin_call *call, const struct usage_query *query, struct page *page,
+                       struct usage_row *out, struct err *err)
+{
+    struct str rest = page->after, part;
+    bool ok = str_split(&rest, 0, &part) && i64_parse(part, &out->day);
+
+    for (unsigned by = USAGE_BY_TENANT; ok && by < USAGE_BYS; by++) {
+        ok = str_split(&rest, 0, &out->what[by]) && (!out->what[by].len || query->by >> by & 1u);
+        ok = ok && utf8_valid(out->what[by]);
+    }
+    page->after = STR(""); /* the store compares */
+    return (ok && !rest.ptr) ||
+           admin_fail(call, 400, "bad_cursor", err, "cursor: not one of this list");
 }
 
 static bool show(struct admin_call *call, struct err *err)
 {
     struct usage_query query = {0};
-    struct usage_row *rows;
+    struct usage_row *rows, after = {0};
     struct page page;
     size_t count;
 
-    if (!read_query(call, &query, err) || !page_begin(call, &page, err) ||
-        !read_place(call, &page, &query.skip, err))
+    if (!read_query(call, &query, err) || !page_begin(call, &page, err))
         return false;
+    if (page.after.len) {
+        query.after = &after;
+        if (!read_place(call, &query, &page, &after, err))
+            return false;
+    }
     query.most = page.limit + 1;
     if (!usage_read(call->house->accounts, &query, call->arena, &rows, &count, err))
         return false;
     for (size_t i = 0; i < count && !page_is_full(&page); i++)
-        if (page_wants(&page, arena_fmt(call->arena, "%zu", FIRST_PLACE + query.skip + i)))
+        if (page_wants(&page, place_of(call, &rows[i])))
             write_row(&call->reply, &query, &rows[i]);
     page_end(call, &page);
     return true;

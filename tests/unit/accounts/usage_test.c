@@ -73,6 +73,43 @@ static struct usage_row *read_by(struct books *b, uint32_t by, size_t *count)
     return rows;
 }
 
+static size_t read_page(struct books *b, const struct usage_row *after, size_t most,
+                        struct usage_row **out)
+{
+    const struct usage_query query = {.from_day = DAY,
+                                      .to_day = DAY,
+                                      .by = 1u << USAGE_BY_DAY | 1u << USAGE_BY_MODEL,
+                                      .after = after,
+                                      .most = most};
+    struct err err = {0};
+    size_t count = 0;
+
+    EXPECT(usage_read(b->accounts, &query, b->arena, out, &count, &err), "%s", err.text);
+    return count;
+}
+
+FIBER_TEST(pages_of_usage_neither_double_nor_skip_when_kinds_come_between)
+{
+    struct usage_row *first, *second;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    const struct principal *who = tagged_key(&b, "");
+
+    REQUIRE(who);
+    use(&b, who, "b", "complete", 1);
+    use(&b, who, "c", "complete", 2);
+    use(&b, who, "d", "complete", 3);
+    REQUIRE(read_page(&b, NULL, 2, &first) == 2);
+    use(&b, who, "a", "complete", 4);
+    use(&b, who, "c", "complete", 5);
+    REQUIRE(read_page(&b, &first[1], 2, &second) == 1);
+    EXPECT(str_eq(second[0].what[USAGE_BY_MODEL], STR("d")) && second[0].counts[USED_COST] == 3);
+    principal_release(&who);
+    books_close(&b);
+}
+
 FIBER_TEST(usage_is_counted_by_what_is_asked)
 {
     struct usage_row *rows;
@@ -369,7 +406,7 @@ FIBER_TEST(usage_comes_in_pages)
         REQUIRE(usage_read(b.accounts, &query, b.arena, &rows, &count, &err), "%s", err.text);
         for (size_t i = 0; i < count; i++)
             EXPECT(rows[i].what[USAGE_BY_MODEL].ptr[0] == (char)('a' + (int)seen++));
-        query.skip += count;
+        query.after = count ? &rows[count - 1] : NULL;
     } while (count == query.most);
     EXPECT(seen == 7);
     query = (struct usage_query){
