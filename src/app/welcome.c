@@ -129,12 +129,16 @@ static void say_hello(const struct hello *h)
     printf("\n"
            "Weir %s is ready on %s\n"
            "\n"
-           "These two keys are shown this once; Weir keeps only their hashes.\n"
-           "  admin key   " STR_FMT "   (makes and revokes keys, ingests documents)\n"
-           "  app key     " STR_FMT "   (asks)\n"
-           "\n",
-           WEIR_VERSION, h->base, STR_ARG(h->admin), STR_ARG(h->app));
-    if (h->model.len)
+           "%s shown this once; Weir keeps only %s.\n"
+           "  admin key   " STR_FMT "   (makes and revokes keys, ingests documents)\n",
+           WEIR_VERSION, h->base, h->app.len ? "These two keys are" : "This key is",
+           h->app.len ? "their hashes" : "its hash", STR_ARG(h->admin));
+    if (h->app.len)
+        printf("  app key     " STR_FMT "   (asks)\n\n", STR_ARG(h->app));
+    else /* there is a key now, so the next start makes none */
+        printf(
+            "\nThe app key could not be made, the log says why: weir key create 'first app'\n\n");
+    if (h->model.len && h->app.len)
         say_how_to_ask(h);
     printf("Your own documents: weir ingest FOLDER     A provider: docs/configuration.md     Help: "
            "weir help\n"
@@ -160,12 +164,12 @@ void welcome(struct house *house, const char *listen)
     hello.model = hello.has_handbook   ? s->knowledge.model
                   : s->model_count > 0 ? s->models[0].name
                                        : STR_NONE;
-    if (!make_key(house, arena, "first admin", ROLE_OWNER, &admin) ||
-        !make_key(house, arena, "first app", ROLE_APP, &app))
+    if (!make_key(house, arena, "first admin", ROLE_OWNER, &admin))
         return;
+    bool has_app = make_key(house, arena, "first app", ROLE_APP, &app);
     struct str base = arena_fmt(arena, "%s://%s", house->tls ? "https" : "http", listen);
     hello.base = base.ptr ? base.ptr : "";
     hello.admin = secret_reveal(&admin);
-    hello.app = secret_reveal(&app);
+    hello.app = has_app ? secret_reveal(&app) : STR_NONE;
     say_hello(&hello);
 }
