@@ -235,6 +235,21 @@ void setting_path(char out[SETTING_PATH_MAX], const struct section *section, lon
     out[b.len] = 0;
 }
 
+/* It would be taken for two: words are told apart by commas, patterns of names by blanks too. Groups of candidates are
+ * lists themselves. */
+static const char *is_several(const struct setting *row, struct str word)
+{
+    bool pattern = strcmp(row->name, "include") == 0 || strcmp(row->name, "exclude") == 0;
+
+    if (row->choices || word.len == 0)
+        return NULL;
+    if (!pattern)
+        return memchr(word.ptr, ',', word.len) ? "a word of a list cannot hold a comma" : NULL;
+    if (memchr(word.ptr, ',', word.len) || memchr(word.ptr, ' ', word.len))
+        return "a pattern cannot hold a comma or a blank: ? stands for either";
+    return NULL;
+}
+
 /* [one, two] is "one, two"; groups of candidates are joined by what the row says. */
 static void read_words(struct reading *r, const struct setting *row, void *base, const char *path,
                        const struct yaml *list)
@@ -247,6 +262,11 @@ static void read_words(struct reading *r, const struct setting *row, void *base,
     for (const struct yaml *at = list->first; at; at = at->next) {
         if (at->kind != YAML_SCALAR) {
             problem(r, (struct place){.yaml = at}, path, "expected a list of single values");
+            return;
+        }
+        const char *why = is_several(row, str_trim(at->text));
+        if (why) {
+            problem(r, (struct place){.yaml = at}, path, why);
             return;
         }
         buf_str(&b, at == list->first ? STR("") : joiner);

@@ -46,6 +46,13 @@ static const struct {
      "weir.yaml:2:10: log.level: expected one of error|warn|info|debug, found a list"},
     {"a map where a list is meant", "models:\n  name: x\n",
      "weir.yaml:1:1: models: expected a list: lines that begin with \"- name:\""},
+    {"a comma in a word of a list",
+     "sources:\n  - {name: s, location: /srv, text: [Name, \"Price, EUR\"]}\n",
+     "weir.yaml:2:44: sources.0.text: a word of a list cannot hold a comma"},
+    {"a blank in a pattern of a list",
+     "sources:\n  - {name: s, location: /srv, exclude: [\"our secrets.pdf\"]}\n",
+     "weir.yaml:2:41: sources.0.exclude: a pattern cannot hold a comma or a blank: ? stands for "
+     "either"},
     {"a key twice", "log:\n  level: info\n  level: warn\n",
      "weir.yaml:3:3: \"level\" stands twice, first in line 2"},
     {"an alias", "log: &a\n  level: info\n",
