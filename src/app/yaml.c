@@ -56,7 +56,8 @@ static struct yaml *new_node(struct reader *r, enum yaml_kind kind, yaml_mark_t 
                              struct err *err)
 {
     if (++r->nodes > YAML_NODES_MAX) {
-        refuse(err, mark, "more values than a settings file may have");
+        err_set(err, ERR_INVALID, "%d:%d: more than %d names and values, which is the most here",
+                line_of(mark), column_of(mark), YAML_NODES_MAX);
         return NULL;
     }
     struct yaml *node = arena_alloc(r->arena, sizeof *node);

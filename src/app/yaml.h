@@ -10,7 +10,7 @@
 
 #define YAML_BYTES_MAX MIB
 #define YAML_DEPTH_MAX 16
-#define YAML_NODES_MAX 20000
+#define YAML_NODES_MAX 100000 /* 1,000 models and 2,000 prices are about 60,000 */
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 

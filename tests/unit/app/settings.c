@@ -127,6 +127,34 @@ TEST(mistakes_are_named)
     }
 }
 
+TEST(as_many_models_and_prices_as_lists_may_have_fit_into_a_file)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+    struct buf b;
+
+    buf_init(&b, arena, 2 * MIB);
+    buf_str(&b, STR("providers:\n  - {name: p, url: \"http://127.0.0.1:9/v1\"}\nmodels:\n"));
+    for (int i = 0; i < 1000; i++)
+        buf_fmt(&b,
+                "  - {name: m%d, provider: p, remote_name: r%d, window: 128000, price_input: 1.25,"
+                " price_output: 10, price_cached: 0.1, abilities: [chat, tools], zone: local}\n",
+                i, i);
+    buf_str(&b, STR("prices:\n"));
+    for (int i = 0; i < 2000; i++)
+        buf_fmt(&b,
+                "  - {model: m%d, hours: \"%s\", price_input: 0.5, price_output: 5,"
+                " price_cached: 0.05}\n",
+                i / 2, i % 2 ? "22:00-06:00" : "06:00-07:00");
+    buf_char(&b, 0);
+    REQUIRE(buf_ok(&b));
+    EXPECT(read(b.ptr, NULL, &p, &s), STR_FMT, STR_ARG(p.count ? p.at[0] : STR("")));
+    EXPECT(s && s->model_count == 1000 && s->price_count == 2000);
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
 /* All of them, and nothing that only follows from one of them. */
 static const struct {
     const char *name, *text, *want; /* want: the problems, a line each */
