@@ -16,7 +16,7 @@
 #define FLUSH_EVERY  SECOND
 #define WAIT_STEP    (5 * MILLISECOND)
 #define ROW_VALUES   11u
-#define CELL_VALUES  (USAGE_BYS + USAGE_COUNTS + 1)
+#define CELL_VALUES  (USAGE_BYS + USAGE_COUNTS + 2)
 #define FLUSH_BYTES  ((size_t)FLUSH_ROWS_MAX * 1024 + (size_t)64 * KIB)
 #define CELL_BYTES   (sizeof(struct statement) + CELL_VALUES * sizeof(struct value) + 64)
 #define REREAD_BYTES ((size_t)4 * MIB)
@@ -190,12 +190,24 @@ static bool flush_dirty(struct flush *f, struct err *err)
 
 /* ---- usage ---- */
 
+/* Sums, so once only: a COMMIT of which nobody heard may have happened, or yet happen. Whoever writes holds the row of
+ * the ledger first, and then adds only to what it believes is there. */
+static const char *const hold_ledger =
+    "UPDATE instance_ledger SET usage_seq = usage_seq WHERE instance = ?1";
+static const char *const move_ledger =
+    "UPDATE instance_ledger SET usage_seq = ?1 WHERE instance = ?2 AND usage_seq = ?3";
 static const char *const add_usage =
     "INSERT INTO deployment_usage (day, tenant, team, key_id, model, deployment, provider, route,"
     " tags, requests, failed, tokens_in, tokens_out, tokens_cached, tokens_cache_write,"
     " tokens_reasoning, tokens_audio, estimated, cost, cost_left, cost_hedge, cost_attempts,"
-    " instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-    " ?18, ?19, ?20, ?21, ?22, ?23)"
+    " instance) SELECT CAST(?1 AS BIGINT), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT),"
+    " CAST(?5 AS TEXT), CAST(?6 AS TEXT), CAST(?7 AS TEXT), CAST(?8 AS TEXT), CAST(?9 AS TEXT),"
+    " CAST(?10 AS BIGINT), CAST(?11 AS BIGINT), CAST(?12 AS BIGINT), CAST(?13 AS BIGINT),"
+    " CAST(?14 AS BIGINT), CAST(?15 AS BIGINT), CAST(?16 AS BIGINT), CAST(?17 AS BIGINT),"
+    " CAST(?18 AS BIGINT), CAST(?19 AS BIGINT), CAST(?20 AS BIGINT), CAST(?21 AS BIGINT),"
+    " CAST(?22 AS BIGINT), CAST(?23 AS TEXT)"
+    " WHERE EXISTS"
+    " (SELECT 1 FROM instance_ledger l WHERE l.instance = ?23 AND l.usage_seq = ?24)"
     " ON CONFLICT (day, tenant, team, key_id, model, deployment, provider, route, tags, instance)"
     " DO UPDATE SET requests = deployment_usage.requests + excluded.requests,"
     " failed = deployment_usage.failed + excluded.failed,"
@@ -214,7 +226,7 @@ static const char *const add_usage =
 static const char *const add_tag =
     "INSERT INTO usage_tags (tags, tag) VALUES (?1, ?2) ON CONFLICT (tags, tag) DO NOTHING";
 
-static void bind_cell(const struct usage_cell *cell, struct str instance,
+static void bind_cell(const struct usage_cell *cell, struct str instance, uint64_t stored_seq,
                       struct value values[CELL_VALUES])
 {
     struct str rest = str_slice(cell->key, sizeof cell->day, cell->key.len), part;
@@ -225,12 +237,14 @@ static void bind_cell(const struct usage_cell *cell, struct str instance,
     for (size_t i = 0; i < USAGE_COUNTS; i++)
         values[USAGE_BYS + i] = V_INT(cell->counts[i]);
     values[USAGE_BYS + USAGE_COUNTS] = V_TEXT(instance);
+    values[USAGE_BYS + USAGE_COUNTS + 1] = V_INT((int64_t)stored_seq);
 }
 
 /* What one page becomes: cells, the tags of their lists, the sequence. */
 struct page_writes {
     struct arena *arena;
     struct str instance;
+    uint64_t stored_seq; /* of the ledger, before */
     struct statement *at;
     size_t count, most;
 };
@@ -252,7 +266,7 @@ static bool put_cell(struct page_writes *w, const struct usage_cell *cell)
     struct value values[CELL_VALUES];
     struct str rest, tag;
 
-    bind_cell(cell, w->instance, values);
+    bind_cell(cell, w->instance, w->stored_seq, values);
     if (!put(w, add_usage, values, CELL_VALUES))
         return false;
     rest = values[USAGE_BY_TAG].s;
@@ -267,7 +281,7 @@ static bool put_cell(struct page_writes *w, const struct usage_cell *cell)
 
 static size_t count_writes(const struct usage_page *page)
 {
-    size_t n = 1;
+    size_t n = 2;
 
     for (const struct usage_cell *c = page->cells; c; c = c->next) {
         n += 2;
@@ -282,15 +296,19 @@ static bool write_page(struct flush *f, const struct usage_page *page, struct er
 {
     size_t most = count_writes(page);
     struct arena *arena CLEANUP(arena_end) = arena_new(most * CELL_BYTES + (size_t)64 * KIB);
-    struct page_writes w = {
-        .arena = arena, .instance = store_instance(f->accounts->store), .most = most};
-    const struct value seq[] = {V_INT((int64_t)page->to), V_TEXT(w.instance)};
-    bool ok = arena && (w.at = arena_array(arena, most, sizeof *w.at));
+    struct page_writes w = {.arena = arena,
+                            .instance = store_instance(f->accounts->store),
+                            .stored_seq = f->accounts->usage->stored_seq,
+                            .most = most};
+    const struct value own[] = {V_TEXT(w.instance)};
+    const struct value seq[] = {V_INT((int64_t)page->to), V_TEXT(w.instance),
+                                V_INT((int64_t)w.stored_seq)};
+    bool ok = arena && (w.at = arena_array(arena, most, sizeof *w.at)) &&
+              put(&w, hold_ledger, own, ARRAY_LEN(own));
 
     for (const struct usage_cell *c = page->cells; ok && c; c = c->next)
         ok = put_cell(&w, c);
-    if (!ok || !put(&w, "UPDATE instance_ledger SET usage_seq = ?1 WHERE instance = ?2", seq,
-                    ARRAY_LEN(seq)))
+    if (!ok || !put(&w, move_ledger, seq, ARRAY_LEN(seq)))
         return err_set(err, ERR_UNAVAILABLE, "no memory to write usage");
     if (!sync_log(f, err) || !write(f, w.at, w.count, err))
         return false;
@@ -346,10 +364,32 @@ static bool reread(void *arg, struct err *err)
     return false;
 }
 
+/* What the store has is what counts: a write that failed may have happened. */
+static bool read_ledger(struct flush *f, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
+    struct store *store = f->accounts->store;
+    const struct value values[] = {V_TEXT(store_instance(store))};
+    const struct statement read = {"SELECT usage_seq FROM instance_ledger WHERE instance = ?1",
+                                   values, ARRAY_LEN(values)};
+    struct rows rows;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to write usage");
+    if (!(f->blocking ? store_read_now(store, arena, &read, &rows, err)
+                      : store_read(store, arena, &read, &rows, err)))
+        return false;
+    if (rows.count)
+        f->accounts->usage->stored_seq = (uint64_t)rows_at(&rows, 0, 0).i;
+    return true;
+}
+
 static bool catch_up(struct flush *f, struct usage_page *page, uint64_t to, struct err *err)
 {
     struct usage_book *book = f->accounts->usage;
 
+    if (!read_ledger(f, err))
+        return false;
     while (book->stored_seq < to) {
         usage_page_clear(page, book->cells_max);
         page->from = book->stored_seq + 1;
@@ -361,7 +401,7 @@ static bool catch_up(struct flush *f, struct usage_page *page, uint64_t to, stru
             return err_wrap(err, "read usage from the audit log");
         if (!r.full)
             page->to = to; /* also when retention has removed what was there */
-        if (!write_page(f, page, err))
+        if (!write_page(f, page, err) || !read_ledger(f, err))
             return false;
     }
     return true;

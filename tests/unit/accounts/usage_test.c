@@ -387,6 +387,38 @@ FIBER_TEST(usage_with_many_tags_is_written)
     books_close(&b);
 }
 
+/* The database was lost while it committed: it has what nobody here knows that it has. */
+FIBER_TEST(usage_that_was_written_unheard_counts_once)
+{
+    struct usage_row *rows;
+    struct books b;
+    struct err err = {0};
+    size_t count;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    const struct principal *who = tagged_key(&b, "batch");
+
+    REQUIRE(who);
+    for (int round = 1; round <= 3; round++) {
+        uint64_t known = b.accounts->usage->stored_seq;
+
+        use(&b, who, "m", "complete", 100);
+        rows = read_by(&b, 1u << USAGE_BY_MODEL, &count);
+        REQUIRE(count == 1);
+        EXPECT(rows[0].counts[USED_COST] == 100 * (2 * round - 1), "%" PRId64,
+               rows[0].counts[USED_COST]);
+        b.accounts->usage->stored_seq = known;
+        use(&b, who, "m", "complete", 100);
+        rows = read_by(&b, 1u << USAGE_BY_MODEL, &count);
+        REQUIRE(count == 1);
+        EXPECT(rows[0].counts[USED_COST] == 100 * 2 * round &&
+                   rows[0].counts[USED_REQUESTS] == 2 * round,
+               "%" PRId64, rows[0].counts[USED_COST]);
+    }
+    principal_release(&who);
+    books_close(&b);
+}
+
 FIBER_TEST(usage_comes_in_pages)
 {
     struct usage_query query = {
