@@ -214,7 +214,7 @@ bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now)
         return false;
     mutex_lock(&d->lock);
     const struct disk_item *item = disk_find(d, key);
-    bool has = item && now < item->expires;
+    bool has = item && !item->purged && now < item->expires;
     mutex_unlock(&d->lock);
     return has;
 }
@@ -251,6 +251,10 @@ struct entry *disk_get(struct disk *d, const struct cache_key *key, wall_ms now,
 
     if (!hold_item(d, key, &item))
         return NULL;
+    if (item.purged) {
+        disk_release(d, item.segment);
+        return NULL;
+    }
     if (now < item.expires)
         e = disk_read(&item);
     if (!e) {
@@ -306,10 +310,15 @@ static bool purge_item(struct disk *d, struct disk_item *item, const struct cach
     mutex_lock(&d->lock);
     struct disk_item *now = disk_find(d, &item->key);
     if (now)
-        disk_unindex(d, now);
+        now->purged = true;
     item->segment->dirty = true;
     mutex_unlock(&d->lock);
     ok = disk_wipe(item, err);
+    mutex_lock(&d->lock);
+    now = ok ? disk_find(d, &item->key) : NULL;
+    if (now)
+        disk_unindex(d, now);
+    mutex_unlock(&d->lock);
     *gone += ok;
     return ok;
 }

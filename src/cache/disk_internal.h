@@ -45,6 +45,7 @@ struct disk_item {    /* of the index */
     uint64_t space, model;
     uint32_t bytes;
     bool tagged, recent;
+    bool purged; /* nobody finds it, but it could not be wiped: the next purge tries again */
 };
 
 /* What is written at once: records of a batch that follow each other. */

@@ -183,7 +183,7 @@ static bool next_used(struct disk *d, struct segment *s, uint32_t *left, struct 
 
         ring_remove(&item->link);
         ring_append(&s->items, &item->link);
-        found = item->recent;
+        found = item->recent && !item->purged;
         if (found)
             *out = *item;
     }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/pages.h"
 #include "cache/disk.h"
@@ -307,6 +308,38 @@ TEST(bytes_and_entries_are_bounded_and_the_used_stay)
     }
     EXPECT(has(d, 2999) && !has(d, 1));
     EXPECT(disk_stats(d).evictions > 2000);
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+static bool refuses_writes(void *ctx, const char *point)
+{
+    (void)ctx;
+    return strcmp(point, "file.write") == 0;
+}
+
+TEST(a_purge_that_could_not_write_is_made_good_by_the_next)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "unpurged");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct cache_key key = key_of(7);
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    for (uint64_t n = 0; n < 10; n++)
+        put(d, n, 3000);
+    fault_decide(refuses_writes, NULL);
+    bool purged = disk_purge(d, &(struct cache_selector){.key = &key}, &gone, &err);
+    fault_decide(NULL, NULL);
+    EXPECT(!purged && gone == 0 && err.code != ERR_NONE);
+    EXPECT(!has(d, 7), "it is not given to anybody");
+    EXPECT(disk_purge(d, &(struct cache_selector){.key = &key}, &gone, &err) && gone == 1,
+           "%" PRIu64, gone);
+    EXPECT(grep(dir, "SECRET-000007-") == 0 && grep(dir, "SECRET-") == 9);
+    disk_close(&d);
+    d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    EXPECT(disk_stats(d).entries == 9 && !has(d, 7) && has(d, 8));
     disk_close(&d);
     arena_end(&arena);
 }
