@@ -193,7 +193,7 @@ const struct follower *house_followers(struct house *house, size_t *count)
         {CHANGE_UNIT, follow_unit, NULL, house, false},
         {CHANGE_UNIT_REMOVED, follow_removal, NULL, house, true},
         {CHANGE_SESSION, follow_session, forget_sessions, house, true},
-        {CHANGE_MODEL, follow_model, NULL, house, true},
+        {CHANGE_MODEL, follow_model, NULL, house, false},
         {CHANGE_PURGE, follow_purge, purge_all, house, true},
         {CHANGE_FORGET, follow_forget, overtake_all, house, true},
     };
