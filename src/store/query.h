@@ -1,8 +1,8 @@
 /* store/query.h: rows of somebody else's database, PostgreSQL or a SQLite file, which are only looked at.
  * Read only  PostgreSQL: one SELECT as a cursor inside BEGIN READ ONLY. SQLite: the file opened read-only, and an
  *            authorizer that lets a statement read and nothing else: no ATTACH, no PRAGMA.
- * Bounds     time of each step (statement_timeout; a progress handler), columns QUERY_COLUMNS_MAX, bytes of a
- *            row by the arena it is read into.
+ * Bounds     time of each step (statement_timeout, and 5 s above it for a server that says nothing; a progress
+ *            handler), columns QUERY_COLUMNS_MAX, bytes of a row by the arena it is read into.
  * Errors     ERR_INVALID: the query is wrong; ERR_UNAVAILABLE, ERR_TIMEOUT. Neither user nor password of a URL is
  *            in any of them.
  * Blocks     all of it. Threads: one at a time. */
