@@ -77,7 +77,15 @@ bool shared_put(struct redis *redis, struct str prefix, const struct entry *e, w
                    STR_ARG(str_slice(reply.text, 0, 100)));
 }
 
-/* What is there under the name is deleted if it fits; what is no answer of ours is deleted too. */
+/* Limits of minutes are counted under the same prefix: they are no answers. */
+static bool is_name_of_answer(struct str name, struct str prefix)
+{
+    struct cache_key key;
+
+    return str_starts(name, prefix) && cache_key_read(str_slice(name, prefix.len, name.len), &key);
+}
+
+/* What is there under the name of an answer is deleted if it fits; what cannot be read is deleted too. */
 static SUSPENDS bool purge_one(struct redis *redis, struct arena *arena, struct str name,
                                const struct cache_selector *what, uint64_t *gone, struct err *err)
 {
@@ -110,11 +118,12 @@ static SUSPENDS bool purge_step(struct redis *redis, struct arena *arena, struct
                                 const struct cache_selector *what, struct str *cursor,
                                 uint64_t *gone, struct err *err)
 {
-    struct str words[] = {STR("SCAN"),  *cursor,
-                          STR("MATCH"), arena_fmt(arena, STR_FMT "*", STR_ARG(prefix)),
+    struct str words[] = {STR("SCAN"),  *cursor,   STR("MATCH"), arena_fmt(arena, STR_FMT "*", STR_ARG(prefix)),
                           STR("COUNT"), SCAN_COUNT};
     struct redis_value reply;
 
+    if (!words[3].ptr)
+        return err_arena(err, arena);
     if (!redis_run(redis, arena, PURGE_TIMEOUT, &(struct redis_command){words, ARRAY_LEN(words)}, 1,
                    &reply, err))
         return false;
@@ -122,8 +131,10 @@ static SUSPENDS bool purge_step(struct redis *redis, struct arena *arena, struct
         return err_set(err, ERR_UNAVAILABLE, "Redis did not answer SCAN");
     *cursor = reply.items[0].text;
     for (size_t i = 0; i < reply.items[1].count; i++) {
+        struct str name = reply.items[1].items[i].text;
         size_t mark = arena_mark(arena);
-        bool ok = purge_one(redis, arena, reply.items[1].items[i].text, what, gone, err);
+        bool ok =
+            !is_name_of_answer(name, prefix) || purge_one(redis, arena, name, what, gone, err);
 
         arena_rewind(arena, mark);
         if (!ok)
