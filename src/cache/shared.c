@@ -85,6 +85,21 @@ static bool is_name_of_answer(struct str name, struct str prefix)
     return str_starts(name, prefix) && cache_key_read(str_slice(name, prefix.len, name.len), &key);
 }
 
+/* SCAN takes patterns: the prefix means itself. */
+static struct str pattern_of(struct arena *arena, struct str prefix)
+{
+    struct buf b;
+
+    buf_init(&b, arena, 2 * prefix.len + 1);
+    for (size_t i = 0; i < prefix.len; i++) {
+        if (memchr("*?[]\\^", prefix.ptr[i], 6))
+            buf_char(&b, '\\');
+        buf_char(&b, prefix.ptr[i]);
+    }
+    buf_char(&b, '*');
+    return buf_ok(&b) ? buf_view(&b) : STR_NONE;
+}
+
 /* What is there under the name of an answer is deleted if it fits; what cannot be read is deleted too. */
 static SUSPENDS bool purge_one(struct redis *redis, struct arena *arena, struct str name,
                                const struct cache_selector *what, uint64_t *gone, struct err *err)
@@ -118,7 +133,7 @@ static SUSPENDS bool purge_step(struct redis *redis, struct arena *arena, struct
                                 const struct cache_selector *what, struct str *cursor,
                                 uint64_t *gone, struct err *err)
 {
-    struct str words[] = {STR("SCAN"),  *cursor,   STR("MATCH"), arena_fmt(arena, STR_FMT "*", STR_ARG(prefix)),
+    struct str words[] = {STR("SCAN"),  *cursor,   STR("MATCH"), pattern_of(arena, prefix),
                           STR("COUNT"), SCAN_COUNT};
     struct redis_value reply;
 
