@@ -329,8 +329,8 @@ static bool sync_dirty(struct disk *d, struct err *err)
 
     for (struct segment *s = d->oldest; s; s = s->newer)
         if (s->dirty) {
-            s->dirty = false;
-            ok = file_sync(s->file, err) && ok;
+            s->dirty = !file_sync(s->file, err);
+            ok = ok && !s->dirty;
         }
     return ok;
 }

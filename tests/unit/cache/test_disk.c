@@ -344,6 +344,31 @@ TEST(a_purge_that_could_not_write_is_made_good_by_the_next)
     arena_end(&arena);
 }
 
+static bool refuses_syncs(void *ctx, const char *point)
+{
+    (void)ctx;
+    return strcmp(point, "file.sync") == 0;
+}
+
+TEST(a_purge_that_could_not_be_synced_is_synced_by_the_next)
+{
+    struct arena *arena = arena_new(MIB);
+    struct disk *d = open_disk(fresh_dir(arena, "unsynced"), 8 * (int64_t)MIB, 1000);
+    struct cache_key key = key_of(1);
+    struct cache_selector what = {.key = &key};
+    struct err err = {0};
+    uint64_t gone = 0;
+
+    put(d, 1, 3000);
+    fault_decide(refuses_syncs, NULL);
+    EXPECT(!disk_purge(d, &what, &gone, &err));
+    EXPECT(!disk_purge(d, &what, &gone, &err), "power loss would bring the answer back");
+    fault_decide(NULL, NULL);
+    EXPECT(disk_purge(d, &what, &gone, &err));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
 TEST(purged_bytes_are_gone_from_the_files)
 {
     struct arena *arena = arena_new(MIB);
