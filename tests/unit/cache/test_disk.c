@@ -312,6 +312,7 @@ TEST(bytes_and_entries_are_bounded_and_the_used_stay)
     arena_end(&arena);
 }
 
+#ifdef WEIR_FAULT
 static bool refuses_writes(void *ctx, const char *point)
 {
     (void)ctx;
@@ -368,6 +369,7 @@ TEST(a_purge_that_could_not_be_synced_is_synced_by_the_next)
     disk_close(&d);
     arena_end(&arena);
 }
+#endif
 
 TEST(purged_bytes_are_gone_from_the_files)
 {
