@@ -669,7 +669,7 @@ TEST(gemini_says_in_the_body_when_to_ask_again)
 TEST(gemini_keeps_what_only_gemini_knows)
 {
     static const char *const kept[] = {
-        "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"VALIDATED\",\"streamed\":true},"
+        "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"VALIDATED\",\"streamed\":true}",
         "\"retrievalConfig\":{\"languageCode\":\"de\"}}",
         "\"scheduling\":\"SILENT\",\"willContinue\":true}",
         "\"functionCall\":{\"name\":\"f\",\"args\":{},\"mood\":1},\"tempo\":2",
