@@ -51,7 +51,7 @@ static struct metric rows[] = {
     [READY] = {"weir_ready",
                METRIC_GAUGE,
                "",
-               "1 while requests are taken; 0: /readyz says why not, most often that the audit log "
+               "Whether requests are taken; 0: /readyz says why not, most often that the audit log "
                "cannot be written.",
                {NULL},
                0},
