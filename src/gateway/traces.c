@@ -10,14 +10,20 @@
 #define OWN_MEMORY (64 * KIB)
 
 struct slot {
-    struct spin lock;
-    struct kept_trace trace; /* id 0: empty; its texts are in `text` */
+    struct kept_trace trace; /* its texts are in `text` */
     mono_ns started;         /* which its entries' `at` will count from when they are read */
     size_t text_len;
     char text[TEXT_BYTES];
 };
 
+/* Of a slot. Apart from it, so that one that was never used is no memory yet. */
+struct door {
+    struct spin lock;
+    bool used;
+};
+
 struct ring {
+    struct door *doors;
     struct slot *slots;
     uint32_t count;
     atomic_uint next, expected;
@@ -32,7 +38,8 @@ struct traces {
 
 bool traces_open(uint32_t count, struct traces **out, struct err *err)
 {
-    struct arena *arena = arena_new(OWN_MEMORY + (size_t)count * sizeof(struct slot));
+    struct arena *arena =
+        arena_new(OWN_MEMORY + (size_t)count * (sizeof(struct slot) + sizeof(struct door)));
     struct traces *traces = arena ? arena_alloc(arena, sizeof *traces) : NULL;
 
     if (!traces) {
@@ -44,8 +51,9 @@ bool traces_open(uint32_t count, struct traces **out, struct err *err)
         struct ring *ring = &traces->rings[i];
 
         ring->count = count / RINGS;
-        ring->slots = arena_array(arena, ring->count, sizeof *ring->slots);
-        if (!ring->slots) {
+        ring->doors = arena_array(arena, ring->count, sizeof *ring->doors);
+        ring->slots = arena_alloc_raw(arena, ring->count * sizeof *ring->slots);
+        if (!ring->doors || !ring->slots) {
             arena_end(&arena);
             return err_no_room(err, "no memory for %u traces", count);
         }
@@ -187,9 +195,10 @@ void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow)
     if (!ring || ring->count == 0 || !s->trace)
         return;
     uint32_t at = atomic_fetch_add_explicit(&ring->next, 1, memory_order_relaxed) % ring->count;
-    spin_lock(&ring->slots[at].lock);
+    spin_lock(&ring->doors[at].lock);
+    ring->doors[at].used = true;
     keep(&ring->slots[at], s);
-    spin_unlock(&ring->slots[at].lock);
+    spin_unlock(&ring->doors[at].lock);
 }
 
 /* ---- reading ---- */
@@ -215,8 +224,10 @@ static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
 }
 
 /* *out: the slot's trace; NULL when it is another. False: there is no memory for it. */
-static bool take(struct slot *slot, uint64_t id, struct arena *arena, struct kept_trace **out)
+static bool take(const struct ring *ring, uint32_t at, uint64_t id, struct arena *arena,
+                 struct kept_trace **out)
 {
+    const struct slot *slot = &ring->slots[at];
     size_t mark = arena_mark(arena);
     struct kept_trace *k = arena_alloc(arena, sizeof *k);
     char *text = arena_alloc_raw(arena, TEXT_BYTES);
@@ -225,11 +236,11 @@ static bool take(struct slot *slot, uint64_t id, struct arena *arena, struct kep
     *out = NULL;
     if (!k || !text)
         return false;
-    spin_lock(&slot->lock);
-    found = slot->trace.id == id;
+    spin_lock(&ring->doors[at].lock);
+    found = ring->doors[at].used && slot->trace.id == id;
     if (found)
         copy_out(slot, k, text);
-    spin_unlock(&slot->lock);
+    spin_unlock(&ring->doors[at].lock);
     if (found)
         *out = k;
     else
@@ -244,7 +255,7 @@ struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena 
     ASSERT(id);
     for (int r = 0; traces && r < RINGS; r++)
         for (uint32_t i = 0; i < traces->rings[r].count; i++)
-            if (!take(&traces->rings[r].slots[i], id, arena, &k) || k)
+            if (!take(&traces->rings[r], i, id, arena, &k) || k)
                 return k;
     return NULL;
 }
@@ -252,7 +263,7 @@ struct kept_trace *traces_find(struct traces *traces, uint64_t id, struct arena 
 bool traces_take(struct traces *traces, const struct trace_place *place, struct arena *arena,
                  struct kept_trace **out, struct err *err)
 {
-    return take(&traces->rings[place->ring].slots[place->slot], place->id, arena, out) ||
+    return take(&traces->rings[place->ring], place->slot, place->id, arena, out) ||
            err_arena(err, arena);
 }
 
@@ -275,12 +286,13 @@ bool traces_list(struct traces *traces, struct arena *arena, struct trace_place 
         return err_arena(err, arena);
     for (uint32_t r = 0; traces && r < RINGS; r++)
         for (uint32_t i = 0; i < traces->rings[r].count; i++) {
-            struct slot *slot = &traces->rings[r].slots[i];
+            const struct ring *ring = &traces->rings[r];
+            const struct kept_trace *k = &ring->slots[i].trace;
 
-            spin_lock(&slot->lock);
-            list[have] = (struct trace_place){slot->trace.began, slot->trace.id, r, i};
-            spin_unlock(&slot->lock);
-            have += list[have].id != 0;
+            spin_lock(&ring->doors[i].lock);
+            if (ring->doors[i].used)
+                list[have++] = (struct trace_place){k->began, k->id, r, i};
+            spin_unlock(&ring->doors[i].lock);
         }
     qsort(list, have, sizeof *list, newest_first);
     *out = list;
