@@ -240,17 +240,27 @@ static bool follow_unit(struct accounts *accounts, struct arena *arena, struct s
     return ok;
 }
 
-bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *err)
+/* Nobody here changes it between the read and memory. */
+static bool follow(struct accounts *accounts, struct str id,
+                   bool (*read)(struct accounts *accounts, struct arena *arena, struct str id,
+                                struct err *err),
+                   struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
 
     if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory for a tenant");
+        return err_set(err, ERR_UNAVAILABLE, "no memory for the row of \"" STR_FMT "\"",
+                       STR_ARG(id));
     if (!changes_hold(accounts, err))
         return false;
-    bool ok = follow_unit(accounts, arena, id, err);
+    bool ok = read(accounts, arena, id, err);
     changes_let_go(accounts);
     return ok;
+}
+
+bool accounts_follow_unit(struct accounts *accounts, struct str id, struct err *err)
+{
+    return follow(accounts, id, follow_unit, err);
 }
 
 /* A token that the row has no more works no more. */
@@ -347,13 +357,5 @@ static bool follow_key(struct accounts *accounts, struct arena *arena, struct st
 
 bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
-
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory for a key");
-    if (!changes_hold(accounts, err))
-        return false;
-    bool ok = follow_key(accounts, arena, id, err);
-    changes_let_go(accounts);
-    return ok;
+    return follow(accounts, id, follow_key, err);
 }
