@@ -6,8 +6,9 @@
 #include "models/dialect.h"
 #include "models/models.h"
 
-#define MEMORY  (256 * MIB)
-#define RERANKS 240 /* choices from here on: documents and their scores */
+#define MEMORY    (256 * MIB)
+#define MODERATES 224 /* choices from here on: inputs and their verdicts */
+#define RERANKS   240 /* ... documents and their scores */
 
 static const struct provider provider = {.name = {"p", 1}};
 static const struct model model = {.remote_name = {"r", 1},
@@ -122,11 +123,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = fuzz_text(data, size);
     uint8_t choice = fuzz_choice(&text);
     const struct dialect *dialect = dialect_at((choice >> 1) % 7);
-    enum ask_kind kind = choice >= RERANKS ? ASK_RERANK : ASK_CHAT;
+    enum ask_kind kind = choice >= RERANKS     ? ASK_RERANK
+                         : choice >= MODERATES ? ASK_MODERATION
+                                               : ASK_CHAT;
 
     ASSERT(dialect);
     if (kind == ASK_RERANK)
         dialect = choice & 1 ? &dialect_rerank : &dialect_openai;
+    if (kind == ASK_MODERATION)
+        dialect = choice & 1 ? &dialect_moderation : &dialect_openai;
     if (choice & 1)
         request(dialect, text);
     else

@@ -129,6 +129,13 @@ static bool has_vector(const struct told *told)
     return json_kind(told->json, vector) == JSON_STRING || json_first(told->json, vector) != 0;
 }
 
+static bool has_verdict(const struct told *told)
+{
+    json_ref results = json_get(told->json, json_root(told->json), STR("results"));
+
+    return json_get(told->json, json_at(told->json, results, 0), STR("flagged")) != 0;
+}
+
 static bool ranks_right(const struct told *told)
 {
     json_ref results = json_get(told->json, json_root(told->json), STR("results"));
@@ -195,6 +202,7 @@ static const struct trial trials[] = {
      "the "
      "capital of France.\"]",
      ranks_right, false},
+    {CAN_MODERATE, NULL, "\"input\":\"ready\"", has_verdict, false},
 };
 
 /* ---- the schemas ---- */
@@ -203,7 +211,7 @@ static const struct schema_field test_fields[] = {
     {"dry_run", FIELD_BOOL, FIELD_OPTIONAL, "Nothing is pinned.", 0, 0, NULL, NULL},
     {"only", FIELD_TEXT, FIELD_OPTIONAL | FIELD_LIST,
      "Abilities to try: chat, stream, tools, parallel_tools, json, schema, images, logprobs, seed, "
-     "choices, continue, embeddings, rerank; default: all.",
+     "choices, continue, embeddings, rerank, moderation; default: all.",
      1, 40, NULL, NULL},
     {0},
 };
@@ -319,9 +327,10 @@ static SUSPENDS struct finding ask(struct test *t, const struct trial *trial, si
     struct gateway_asker asker = {.arena = t->call->arena,
                                   .who = t->call->who,
                                   .request_id = http_request_id(t->call->http),
-                                  .kind = trial->ability == CAN_EMBED    ? ASK_EMBEDDING
-                                          : trial->ability == CAN_RERANK ? ASK_RERANK
-                                                                         : ASK_CHAT,
+                                  .kind = trial->ability == CAN_EMBED      ? ASK_EMBEDDING
+                                          : trial->ability == CAN_RERANK   ? ASK_RERANK
+                                          : trial->ability == CAN_MODERATE ? ASK_MODERATION
+                                                                           : ASK_CHAT,
                                   .answer_bytes_max = 4 * MIB};
     struct str body = body_of(t, trial);
     struct err err = {0};

@@ -49,6 +49,8 @@ const struct client_route client_routes[] = {
     {"POST", "/v1/completions", GATEWAY, ask_model, "Complete a text (OpenAI's older dialect)"},
     {"POST", "/v1/embeddings", GATEWAY, ask_model, "Turn texts into vectors (OpenAI's dialect)"},
     {"POST", "/v1/rerank", GATEWAY, ask_model, "Order documents by a query (Cohere's and Jina's)"},
+    {"POST", "/v1/moderations", GATEWAY, ask_model,
+     "What texts and pictures hold that is not wanted (OpenAI's dialect)"},
     {"POST", "/v2/rerank", GATEWAY, ask_model, "The same, where newer clients of Cohere ask"},
     {"POST", "/v1/messages", GATEWAY, ask_model, "Ask a model (Anthropic's dialect)"},
     {"POST", "/v1/messages/count_tokens", GATEWAY, ask_model,

@@ -479,11 +479,9 @@ static const struct setting model_rows[] = {
      "0: not known."},
     {"abilities", SET_WORDS, MODEL(abilities), "", 0, 0, NULL, false,
      "What it can do: stream, tools, parallel_tools, images, audio, files, json, schema, "
-     "reasoning, logprobs, seed, choices, continue, embeddings, rerank, chat; a route skips what "
-     "cannot "
-     "do what a request needs. Empty: what its kind of provider usually can, but rerank. `weir "
-     "model test` "
-     "measures it."},
+     "reasoning, logprobs, seed, choices, continue, embeddings, rerank, moderation, chat; a route "
+     "skips what cannot do what a request needs. Empty: what its kind of provider usually can, but "
+     "rerank and moderation. `weir model test` measures it."},
     {"zone", SET_CHOICE, MODEL(zone), "unsaid", 0, 0, "unsaid|local|trusted|public", false,
      "Where prompts go with it: keys and routes may be bound to zones."},
     {"lifecycle", SET_CHOICE, MODEL(lifecycle), "active", 0, 0, "active|preview|deprecated|retired",

@@ -184,9 +184,10 @@ static SUSPENDS bool ask_and_read(struct request *parent, const struct gateway_a
                                   const struct model *model, struct str body,
                                   struct gateway_told *out, struct err *err)
 {
-    const struct dialect *dialect = asker->kind == ASK_EMBEDDING ? &dialect_embeddings
-                                    : asker->kind == ASK_RERANK  ? &dialect_rerank
-                                                                 : &dialect_openai;
+    const struct dialect *dialect = asker->kind == ASK_EMBEDDING    ? &dialect_embeddings
+                                    : asker->kind == ASK_RERANK     ? &dialect_rerank
+                                    : asker->kind == ASK_MODERATION ? &dialect_moderation
+                                                                    : &dialect_openai;
     struct asked *asked = NULL;
     bool ok = ask(parent, dialect, model, body, &asked, err);
 

@@ -27,9 +27,10 @@ static uint32_t parts_needs(const struct part *part)
 
 static uint32_t conversation_needs(const struct conversation *c)
 {
-    uint32_t needs = c->kind == ASK_EMBEDDING ? CAN_EMBED
-                     : c->kind == ASK_RERANK  ? CAN_RERANK
-                                              : CAN_CHAT;
+    uint32_t needs = c->kind == ASK_EMBEDDING    ? CAN_EMBED
+                     : c->kind == ASK_RERANK     ? CAN_RERANK
+                     : c->kind == ASK_MODERATION ? CAN_MODERATE
+                                                 : CAN_CHAT;
 
     for (const struct turn *turn = c->turns; turn; turn = turn->next)
         needs |= parts_needs(turn->parts);

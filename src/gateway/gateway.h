@@ -77,7 +77,8 @@ struct gateway_asker {
     struct arena *arena;
     const struct principal *who; /* pays */
     uint64_t request_id;         /* what it is recorded beside */
-    enum ask_kind kind;          /* the body is one of /v1/embeddings, /v1/rerank or a chat */
+    enum ask_kind
+        kind; /* the body is one of /v1/embeddings, /v1/rerank, /v1/moderations or a chat */
     size_t answer_bytes_max;
     struct str links; /* gateway_links(), or empty */
 };

@@ -321,7 +321,8 @@ static void put_answer(struct buf *b, const struct summary *s)
     if (meter)
         put_text(b, SPAN_ATTRIBUTES, STR("gen_ai.response.id"),
                  (struct str){meter->id, meter->id_len});
-    if (meter && !str_eq(s->operation, STR("embeddings")) && !str_eq(s->operation, STR("rerank")))
+    if (meter && !str_eq(s->operation, STR("embeddings")) && !str_eq(s->operation, STR("rerank")) &&
+        !str_eq(s->operation, STR("moderations")))
         put_finish_reasons(b, meter);
     put_count(b, STR("gen_ai.usage.input_tokens"), usage->tokens_in);
     put_count(b, STR("gen_ai.usage.output_tokens"), usage->tokens_out);

@@ -41,6 +41,11 @@ static bool is_alone(struct request *req, const struct model *model, struct err 
         return err_set(err, ERR_INVALID,
                        "model \"" STR_FMT "\" does not rerank: \"rerank\" is none of its abilities",
                        STR_ARG(model->name));
+    if ((req->needs & CAN_MODERATE) && !(model->abilities & CAN_MODERATE))
+        return err_set(err, ERR_INVALID,
+                       "model \"" STR_FMT
+                       "\" does not moderate: \"moderation\" is none of its abilities",
+                       STR_ARG(model->name));
     if (!principal_may_zone(req->who, model->zone))
         return err_set(err, ERR_DENIED,
                        "this key may not use the zone of model \"" STR_FMT "\" (%s)",

@@ -306,7 +306,8 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_LOGPROBS:
     case SAID_OTHER:
     case SAID_VECTOR:
-    case SAID_SCORE: return true;
+    case SAID_SCORE:
+    case SAID_VERDICT: return true;
     }
     return true;
 }

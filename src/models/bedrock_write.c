@@ -373,6 +373,7 @@ static bool write_body(struct bedrock_writing *k, struct err *err)
     switch (k->in->kind) {
     case ASK_EMBEDDING: return write_embeds(k, err);
     case ASK_RERANK: return write_rank(k, err);
+    case ASK_MODERATION: return err_set(err, ERR_INVALID, "input: bedrock has no moderation");
     case ASK_CHAT:
     case ASK_COMPLETION: break;
     }

@@ -41,12 +41,23 @@ static const struct {
     const char *name;
     uint32_t bit;
 } abilities[] = {
-    {"stream", CAN_STREAM},     {"tools", CAN_TOOLS},      {"parallel_tools", CAN_PARALLEL_TOOLS},
-    {"images", CAN_IMAGES},     {"audio", CAN_AUDIO},      {"files", CAN_FILES},
-    {"json", CAN_JSON},         {"schema", CAN_SCHEMA},    {"reasoning", CAN_REASON},
-    {"logprobs", CAN_LOGPROBS}, {"seed", CAN_SEED},        {"choices", CAN_CHOICES},
-    {"continue", CAN_CONTINUE}, {"embeddings", CAN_EMBED}, {"chat", CAN_CHAT},
+    {"stream", CAN_STREAM},
+    {"tools", CAN_TOOLS},
+    {"parallel_tools", CAN_PARALLEL_TOOLS},
+    {"images", CAN_IMAGES},
+    {"audio", CAN_AUDIO},
+    {"files", CAN_FILES},
+    {"json", CAN_JSON},
+    {"schema", CAN_SCHEMA},
+    {"reasoning", CAN_REASON},
+    {"logprobs", CAN_LOGPROBS},
+    {"seed", CAN_SEED},
+    {"choices", CAN_CHOICES},
+    {"continue", CAN_CONTINUE},
+    {"embeddings", CAN_EMBED},
+    {"chat", CAN_CHAT},
     {"rerank", CAN_RERANK},
+    {"moderation", CAN_MODERATE},
 };
 
 uint32_t ability_parse(struct str name)
@@ -85,6 +96,11 @@ bool abilities_parse(struct str words, uint32_t *out, struct err *err)
 
 bool abilities_fit(uint32_t bits, const struct dialect *spoken, struct err *err)
 {
+    if ((bits & CAN_MODERATE) && !dialect_is_openai(spoken))
+        return err_set(err, ERR_INVALID,
+                       "moderation: a provider that speaks the %s dialect has no moderation; take "
+                       "one with /moderations (OpenAI, Mistral)",
+                       spoken->name);
     if (!(bits & CAN_RERANK) || (spoken != &dialect_anthropic && spoken != &dialect_gemini))
         return true;
     return err_set(

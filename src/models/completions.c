@@ -125,7 +125,9 @@ bool completions_are_native(const struct model *to)
     case KIND_SGLANG:
     case KIND_LLAMA_CPP:
     case KIND_OLLAMA: return true;
-    default: return to->abilities && !(to->abilities & (CAN_CHAT | CAN_EMBED | CAN_RERANK));
+    default:
+        return to->abilities &&
+               !(to->abilities & (CAN_CHAT | CAN_EMBED | CAN_RERANK | CAN_MODERATE));
     }
 }
 

@@ -90,11 +90,11 @@ struct tool {
 
 enum tool_choice { CHOOSE_UNSAID, CHOOSE_AUTO, CHOOSE_NONE, CHOOSE_ANY, CHOOSE_NAMED };
 enum reply_format { FORMAT_UNSAID, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
-enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDING, ASK_RERANK };
+enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDING, ASK_RERANK, ASK_MODERATION };
 /* Those that are answered whole, and whose answers are not made of tokens. */
 static inline bool ask_is_whole(enum ask_kind kind)
 {
-    return kind == ASK_EMBEDDING || kind == ASK_RERANK;
+    return kind == ASK_EMBEDDING || kind == ASK_RERANK || kind == ASK_MODERATION;
 }
 
 struct extra { /* a top-level field that the reader's table does not know */
@@ -141,13 +141,15 @@ struct conversation {
     struct str echo;                                                /* raw */
     struct str inputs; /* ASK_EMBEDDING: raw array of strings or of token arrays, or one string;
                             ASK_COMPLETION: the prompt, raw; one string is also a turn;
-                            ASK_RERANK: the documents, a raw array of strings and objects */
+                            ASK_RERANK: the documents, a raw array of strings and objects;
+                            ASK_MODERATION: a raw string, or an array of strings or of parts */
     struct str query;  /* ASK_RERANK */
     struct str rank_fields; /* ASK_RERANK: raw array of names, or empty */
     int64_t top_n;          /* ASK_RERANK */
     bool return_documents;  /* ASK_RERANK */
     uint32_t prompt_count;  /* ASK_COMPLETION: how many prompts; each gets n choices */
-    uint32_t input_count;   /* ASK_EMBEDDING: how many vectors are to come; 0: not known */
+    uint32_t input_count;   /* ASK_EMBEDDING: how many vectors are to come; 0: not known;
+                               ASK_MODERATION: how many verdicts */
     int64_t dimensions;     /* ASK_EMBEDDING */
     struct str encoding;    /* ASK_EMBEDDING: float, base64 */
     bool goes_on;   /* the last turn is the assistant's, and its words are to be gone on with */
@@ -208,6 +210,7 @@ enum said_kind {
     SAID_PART_END,  /* of `part`; optional: the next part's first step ends the one before */
     SAID_VECTOR,    /* ASK_EMBEDDING: choice is the index; raw: array of numbers, or text: base64 */
     SAID_SCORE,     /* ASK_RERANK: choice is the document; raw: its score */
+    SAID_VERDICT,   /* ASK_MODERATION: choice is the input; raw: its result, an object */
     SAID_FINISH,    /* finish; stop_sequence in text */
     SAID_USAGE,     /* usage */
     SAID_TIER,      /* text: the service tier that answered, in the chat dialect's words */

@@ -5,8 +5,9 @@
 /* Read this table first: every dialect, for clients, providers or both. */
 /* clang-format off: a row each */
 static const struct dialect *const dialects[] = {
-    &dialect_openai,    &dialect_completions, &dialect_embeddings, &dialect_responses,
-    &dialect_anthropic, &dialect_gemini,      &dialect_bedrock,    &dialect_rerank,
+    &dialect_openai,    &dialect_completions, &dialect_embeddings,
+    &dialect_responses, &dialect_anthropic,   &dialect_gemini,
+    &dialect_bedrock,   &dialect_rerank,      &dialect_moderation,
 };
 /* clang-format on */
 
@@ -51,8 +52,8 @@ bool splice_usual(struct arena *arena, const struct json *json, struct str remot
 
 bool dialect_is_openai(const struct dialect *dialect)
 {
-    static const char *const family[] = {"openai", "completions", "embeddings", "rerank",
-                                         "responses"};
+    static const char *const family[] = {"openai", "completions", "embeddings",
+                                         "rerank", "moderation",  "responses"};
 
     for (size_t i = 0; dialect && i < ARRAY_LEN(family); i++)
         if (str_eq(str_from(dialect->name), str_from(family[i])))

@@ -258,6 +258,7 @@ extern const struct dialect dialect_openai;          /* /v1/chat/completions */
 extern const struct dialect dialect_completions;     /* /v1/completions */
 extern const struct dialect dialect_embeddings;      /* /v1/embeddings */
 extern const struct dialect dialect_rerank;          /* /v1/rerank */
+extern const struct dialect dialect_moderation;      /* /v1/moderations */
 extern const struct dialect dialect_responses;       /* /v1/responses */
 extern const struct dialect dialect_anthropic;       /* /v1/messages */
 extern const struct dialect dialect_gemini;          /* models/M:generateContent */

@@ -14,6 +14,7 @@ static const struct {
     {"completions", "OpenAI completions", "POST /v1/completions"},
     {"embeddings", "OpenAI embeddings", "POST /v1/embeddings"},
     {"rerank", "Rerank (Cohere, Jina)", "POST /v1/rerank"},
+    {"moderation", "OpenAI moderations", "POST /v1/moderations"},
     {"responses", "OpenAI Responses", "POST /v1/responses"},
     {"anthropic", "Anthropic Messages", "POST /v1/messages"},
     {"gemini", "Gemini", "POST /v1beta/models/NAME:generateContent, :streamGenerateContent"},

@@ -720,6 +720,7 @@ static bool write_step(struct said_writer *w, const struct said *said, struct bu
     case SAID_PING:
     case SAID_VECTOR:
     case SAID_SCORE:
+    case SAID_VERDICT:
     case SAID_FAILED: break;
     }
     return true;

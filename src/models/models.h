@@ -81,6 +81,7 @@ enum ability {
     CAN_EMBED = 1 << 13,
     CAN_CHAT = 1 << 14,
     CAN_RERANK = 1 << 15,
+    CAN_MODERATE = 1 << 16,
 };
 
 /* The abilities that one usually finds at such a provider. */

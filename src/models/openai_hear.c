@@ -6,6 +6,7 @@
  *               by their index, or by their id where a server gives all the same index. */
 #include "models/citation.h"
 #include "models/habits.h"
+#include "models/moderation.h"
 #include "models/openai_internal.h"
 #include "models/rerank.h"
 
@@ -427,6 +428,10 @@ static bool read_body(struct said_reader *r, const struct json *j, struct err *e
     }
     if (!keep(r, json_raw(j, openai_given(j, root, STR("weir"))), &own->weir, err))
         return false;
+    if (r->asked->kind == ASK_MODERATION) {
+        own->has_usage = habits_usage_read(j, &reply, &own->usage);
+        return moderation_read_results(r, j, err);
+    }
     if (!read_rest(r, j, root, err))
         return false;
     /* Running totals: the last one counts. */

@@ -34,6 +34,9 @@ bool openai_read_stream_options(struct field_reader *r, json_ref v, struct err *
 /* "model" was there. */
 bool openai_check_model(const struct conversation *c, struct err *err) MUST_CHECK;
 /* All fields of the dialect's table into r->to, which is begun here. `what`: "a completion request". */
+bool openai_begin_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
+                         const char *what, struct err *err) MUST_CHECK;
+/* The same, and a model is among them. */
 bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
                         const char *what, struct err *err) MUST_CHECK;
 /* An object of every member of `object` that is not in the NULL-ended list of names; empty: none. */

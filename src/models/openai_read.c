@@ -41,8 +41,8 @@ bool openai_check_model(const struct conversation *c, struct err *err)
     return true;
 }
 
-bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
-                        const char *what, struct err *err)
+bool openai_begin_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
+                         const char *what, struct err *err)
 {
     json_ref root = json_root(r->json);
 
@@ -51,8 +51,13 @@ bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, e
     conversation_init(r->to);
     r->to->kind = kind;
     r->to->spoken = dialect;
-    return fields_read(r, root, dialect->fields, dialect->field_count, err) &&
-           openai_check_model(r->to, err);
+    return fields_read(r, root, dialect->fields, dialect->field_count, err);
+}
+
+bool openai_read_fields(struct field_reader *r, const struct dialect *dialect, enum ask_kind kind,
+                        const char *what, struct err *err)
+{
+    return openai_begin_fields(r, dialect, kind, what, err) && openai_check_model(r->to, err);
 }
 
 /* ---- tools ---- */

@@ -491,6 +491,7 @@ static bool tell(struct said_writer *sw, const struct said *said, struct buf *ou
     case SAID_PART_END:
     case SAID_VECTOR:
     case SAID_SCORE:
+    case SAID_VERDICT:
     case SAID_FAILED: break;
     }
     return true;

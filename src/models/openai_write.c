@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "models/habits.h"
+#include "models/moderation.h"
 #include "models/openai_internal.h"
 #include "models/rerank.h"
 #include "models/tools.h"
@@ -351,6 +352,8 @@ bool openai_write_request(struct arena *arena, const struct conversation *in,
 {
     if (in->kind == ASK_RERANK)
         return rerank_write_request(arena, in, to, losses, out, err);
+    if (in->kind == ASK_MODERATION)
+        return moderation_write_request(arena, in, to, losses, out, err);
     if (in->kind == ASK_EMBEDDING)
         return embeddings_write_request(arena, in, to, losses, out, err);
     if (in->kind == ASK_COMPLETION && completions_are_native(to))

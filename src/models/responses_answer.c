@@ -604,7 +604,8 @@ static bool say(struct said_writer *w, const struct said *said, struct buf *out,
     case SAID_PING:
     case SAID_OTHER:
     case SAID_VECTOR:
-    case SAID_SCORE: return true;
+    case SAID_SCORE:
+    case SAID_VERDICT: return true;
     }
     return true;
 }

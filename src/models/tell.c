@@ -115,6 +115,7 @@ static const struct {
     {SAID_LOGPROBS, "logprobs"},
     {SAID_VECTOR, "embedding"},
     {SAID_SCORE, "relevance_score"},
+    {SAID_VERDICT, "moderation"},
     {SAID_TIER, "service_tier"},
 };
 
@@ -168,7 +169,7 @@ static bool has_place(uint64_t carries, struct said_writer *w, struct said *said
     bool image = str_starts(said->media_type, STR("image/"));
 
     if (said->choice > 0 && !(carries & CARRIES_CHOICES) && said->kind != SAID_VECTOR &&
-        said->kind != SAID_SCORE) {
+        said->kind != SAID_SCORE && said->kind != SAID_VERDICT) {
         said_lost(w, STR("choices"));
         return false;
     }
@@ -284,7 +285,8 @@ void said_measure(struct chat_meter *meter, const struct said *said)
     case SAID_TOOL:
     case SAID_MEDIA:
     case SAID_VECTOR:
-    case SAID_SCORE: meter->spoke = true; break;
+    case SAID_SCORE:
+    case SAID_VERDICT: meter->spoke = true; break;
     case SAID_USAGE: meter->usage = said->usage; break;
     case SAID_BEGIN: chat_meter_name(meter, said->id, said->model); break;
     case SAID_FINISH: chat_meter_finish(meter, said->choice, said->finish); break;

@@ -97,7 +97,7 @@ test("status, models and the document itself", async () => {
   const status = await good("GET", "/api/v1/status");
   assert.ok(Date.parse(status.started) <= Date.now());
   const models = await good("GET", "/api/v1/models");
-  assert.deepEqual(models.items.map((m) => m.name), ["dear", "fake", "unreachable", "weir"]);
+  assert.deepEqual(models.items.map((m) => m.name), ["dear", "fake", "omni-moderation-latest", "unreachable", "weir"]);
   assert.equal(models.next_cursor, null);
   await good("GET", "/api/v1/openapi.json");
 });

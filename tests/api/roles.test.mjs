@@ -29,6 +29,7 @@ const rows = {
   "POST /v1/embeddings": [ask(400), { body: { model: "fake" } }],
   "POST /v1/rerank": [ask(200), { body: { model: "weir", query: "x", documents: ["x", "y"] } }],
   "POST /v2/rerank": [ask(400), { body: { model: "fake", query: "x", documents: ["x"] } }],
+  "POST /v1/moderations": [ask(400), { body: { model: "fake", input: "x" } }],
   "POST /v1/messages": [ask(400), { body: { model: "fake" } }],
   "POST /v1/messages/count_tokens": [ask(200), { body: chat }],
   "POST /v1/responses": [ask(400), { body: { model: "fake" } }],

@@ -103,7 +103,7 @@ test("a picture as a part", async () => {
 test("models are listed and found", async () => {
   const names = [];
   for await (const model of client.models.list()) names.push(model.id);
-  assert.deepEqual(names.sort(), ["dear", "fake", "unreachable", "weir"]);
+  assert.deepEqual(names.sort(), ["dear", "fake", "omni-moderation-latest", "unreachable", "weir"]);
   assert.equal((await client.models.retrieve("fake")).object, "model");
   await assert.rejects(client.models.retrieve("nobody"), OpenAI.NotFoundError);
 });
@@ -179,6 +179,21 @@ test("a spend limit holds and says so", async () => {
   assert.ok(error instanceof OpenAI.RateLimitError, error.message);
   assert.equal(error.code, "insufficient_quota");
   assert.match(error.message, /spend limit/);
+});
+
+test("moderations of texts and pictures", async () => {
+  const one = await client.moderations.create({ input: "I will kill you" });
+  assert.equal(one.model, "omni-moderation-latest");
+  assert.match(one.id, /^modr-/);
+  assert.equal(one.results[0].flagged, true);
+  assert.equal(one.results[0].category_scores.violence, 0.97);
+  assert.equal(provider.requests.at(-1).body.model, "omni-remote");
+  const many = await client.moderations.create({ model: "omni-moderation-latest", input: ["hello", "kill"] });
+  assert.deepEqual(many.results.map((r) => r.flagged), [false, true]);
+  const input = [{ type: "text", text: "hello" }, { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } }];
+  assert.equal((await client.moderations.create({ input })).results.length, 1);
+  assert.deepEqual(provider.requests.at(-1).body.input, input);
+  await assert.rejects(client.moderations.create({ model: "fake", input: "x" }), OpenAI.BadRequestError);
 });
 
 test("requests a minute hold, with Retry-After", async () => {

@@ -26,6 +26,7 @@ export class Provider {
     for await (const piece of req) text += piece;
     const body = JSON.parse(text);
     this.requests.push({ url: req.url, headers: req.headers, body, text });
+    if (req.url === "/v1/moderations") return this.moderate(res, body);
     const last = body.messages.at(-1);
     const asked = typeof last.content === "string" ? last.content : last.content?.find((p) => p.type === "text")?.text ?? "";
     const status = /^error (\d+)$/.exec(asked);
@@ -38,6 +39,16 @@ export class Provider {
     if (status === 429) headers["retry-after"] = "0";
     res.writeHead(status, headers);
     res.end(JSON.stringify({ error: { message: `fake ${status}`, type: "fake_error", param: "messages", code: "fake_code" } }));
+  }
+
+  moderate(res, body) {
+    const texts = Array.isArray(body.input) && typeof body.input[0] === "string" ? body.input : [body.input];
+    const results = texts.map((text) => {
+      const violence = JSON.stringify(text).includes("kill");
+      return { flagged: violence, categories: { violence }, category_scores: { violence: violence ? 0.97 : 0.0001 }, category_applied_input_types: { violence: ["text"] } };
+    });
+    res.writeHead(200, { "content-type": "application/json" });
+    res.end(JSON.stringify({ id: "modr-1", model: body.model, results }));
   }
 
   whole(res, body, asked) {

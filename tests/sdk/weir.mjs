@@ -30,6 +30,7 @@ ${down}
 models:
 ${models}
   - {name: unreachable, provider: down}
+  - {name: omni-moderation-latest, provider: fake, remote_name: omni-remote, abilities: moderation}
 `);
     this.log = fs.openSync(path.join(this.dir, "log"), "a");
     await this.run();

@@ -168,6 +168,43 @@ struct str kit_answer(struct arena *arena, const struct dialect *from, const str
     return ok && from->at_end(&r, err) ? buf_view(&p.client.out) : STR_NONE;
 }
 
+struct telling {
+    const struct dialect *to;
+    struct said_writer writer;
+    struct buf out;
+};
+
+static bool take_told(void *ctx, const struct said *said, struct err *err)
+{
+    struct telling *t = ctx;
+
+    return said_tell(t->to, &t->writer, said, &t->out, err);
+}
+
+struct str kit_told(struct arena *arena, const struct dialect *client, const char *asked,
+                    const char *reply, struct losses *lost, struct err *err)
+{
+    struct conversation *c = kit_read(arena, client, asked, err);
+    struct telling t = {.to = client,
+                        .writer = {.arena = arena, .asked = c, .id = STR("1"), .lost = lost}};
+    struct said_reader r = {.arena = arena,
+                            .scratch = arena,
+                            .asked = c,
+                            .model = &kit_model,
+                            .take = take_told,
+                            .ctx = &t};
+
+    if (!c)
+        return STR_NONE;
+    t.writer.model = c->model;
+    buf_init(&t.out, arena, MIB);
+    return client->writer_init(&t.writer, err) && dialect_openai.reader_init(&r, err) &&
+                   dialect_openai.read_said(&r, STR_NONE, str_from(reply), err) &&
+                   dialect_openai.at_end(&r, err)
+               ? buf_view(&t.out)
+               : STR_NONE;
+}
+
 bool kit_same_json(struct arena *arena, const char *name, struct str got, const char *want)
 {
     struct err err = {0};

@@ -35,6 +35,10 @@ void kit_say(struct kit_client *k, const struct dialect *dialect, const struct s
 struct str kit_answer(struct arena *arena, const struct dialect *from, const struct dialect *to,
                       bool streamed, struct str bytes, size_t cut, struct err *err);
 
+/* A whole reply of OpenAI's kind to what a client asks in `client`, as it sees it; likewise. */
+struct str kit_told(struct arena *arena, const struct dialect *client, const char *asked,
+                    const char *reply, struct losses *lost, struct err *err);
+
 /* Equal as JSON; records both where they are not. */
 bool kit_same_json(struct arena *arena, const char *name, struct str got, const char *want);
 

@@ -353,7 +353,8 @@ static void tell_and_hear(const struct said *steps, size_t count, bool only_text
 
     for (size_t i = 0; (dialect = dialect_at(i)); i++) {
         if (!dialect->writer_init || !reader_of(dialect) || dialect == &dialect_embeddings ||
-            dialect == &dialect_rerank || (dialect == &dialect_completions && !only_texts))
+            dialect == &dialect_rerank || dialect == &dialect_moderation ||
+            (dialect == &dialect_completions && !only_texts))
             continue;
         for (int streamed = 0; streamed < 2; streamed++) {
             struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);

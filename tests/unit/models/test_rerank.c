@@ -70,41 +70,14 @@ TEST(rerank_asks_a_provider_with_strings_where_that_says_all)
 static const char asked[] =
     "{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\",\"b\",\"c\"],\"top_n\":2}";
 
-struct client {
-    struct said_writer writer;
-    struct buf out;
-};
-
-static bool take(void *ctx, const struct said *said, struct err *err)
-{
-    struct client *client = ctx;
-
-    return said_tell(&dialect_rerank, &client->writer, said, &client->out, err);
-}
-
 /* The provider's reply as the client sees it. */
 static struct str told(struct arena *arena, const char *reply, struct err *err)
 {
-    struct conversation *c = kit_read(arena, &dialect_rerank, asked, err);
     struct losses lost = {0};
-    struct client client = {.writer = {.arena = arena, .asked = c, .id = STR("1"), .lost = &lost}};
-    struct said_reader r = {.arena = arena,
-                            .scratch = arena,
-                            .asked = c,
-                            .model = &kit_model,
-                            .take = take,
-                            .ctx = &client};
+    struct str got = kit_told(arena, &dialect_rerank, asked, reply, &lost, err);
 
-    if (!c)
-        return STR_NONE;
-    client.writer.model = c->model;
-    buf_init(&client.out, arena, MIB);
-    if (!dialect_rerank.writer_init(&client.writer, err) || !dialect_openai.reader_init(&r, err) ||
-        !dialect_openai.read_said(&r, STR_NONE, str_from(reply), err) ||
-        !dialect_openai.at_end(&r, err))
-        return STR_NONE;
     EXPECT(lost.count == 0, "%" PRIu32, lost.count);
-    return buf_view(&client.out);
+    return got;
 }
 
 #define HEAD "{\"object\":\"list\",\"id\":\"rerank-1\",\"model\":\"m\",\"results\":"
