@@ -12,23 +12,47 @@
 
 /* ---- serve ---- */
 
-static int serve_worker(void *arg)
+/* The settings are as the parent read them, at the start of it all. A file that is gone since is no file without
+ * settings; one with mistakes ends it, as it ends any start: nobody knows any more what was in force. */
+static bool read_again(struct cli *cli, struct err *err)
 {
-    return serve(arg);
+    struct settings *before = cli->settings;
+    const char *named = cli->config;
+
+    if (!named && before->file.len > 0)
+        cli->config = before->file.ptr;
+    cli->settings = NULL;
+    bool ok = cli_settings(cli, err);
+    cli->config = named;
+    if (!ok)
+        log_error("cannot start again: %s", err->text);
+    else
+        settings_free(&before);
+    return ok;
+}
+
+static int serve_now(struct cli *cli)
+{
+    struct serve_options options = {
+        .settings = cli->settings, .config_file = cli->config, .environment = cli->environment};
+
+    cli->settings = NULL; /* it takes them over */
+    return serve(&options);
+}
+
+static int serve_worker(void *arg, bool again)
+{
+    struct err err = {0};
+
+    return again && !read_again(arg, &err) ? 1 : serve_now(arg);
 }
 
 static bool cli_serve(struct cli *cli, struct err *err)
 {
     if (!cli_settings(cli, err))
         return false;
-    bool alone = !cli->settings->server.supervise;
-    struct serve_options options = {
-        .settings = cli->settings, .config_file = cli->config, .environment = cli->environment};
-
     log_without_queue();
-    cli->status = alone ? serve(&options) : supervise(serve_worker, &options);
-    if (alone)
-        cli->settings = NULL; /* serve() took them over; under supervise() the child did */
+    cli->status = cli->settings->server.supervise ? supervise(serve_worker, cli) : serve_now(cli);
     return true;
 }
 

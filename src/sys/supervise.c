@@ -15,9 +15,15 @@
 #define PAUSE_MAX   (10 * SECOND)
 #define HEALTHY     (60 * SECOND) /* alive this long: the next death counts as the first */
 
+struct supervised {
+    supervised_fn *worker;
+    void *arg;
+};
+
 /* What comes before the worker takes signals waits for it, as it waited for us. */
-static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent, const sigset_t *set)
+static pid_t start(const struct supervised *what, bool again, const sigset_t *set)
 {
+    pid_t parent = getpid();
     sigset_t passed_on = *set;
     pid_t child = fork();
 
@@ -29,7 +35,7 @@ static pid_t start(int (*worker)(void *arg), void *arg, pid_t parent, const sigs
         _exit(0);
     sigdelset(&passed_on, SIGCHLD);
     sigprocmask(SIG_SETMASK, &passed_on, NULL);
-    int status = worker(arg);
+    int status = what->worker(what->arg, again);
     fflush(NULL);
     _exit(status);
 }
@@ -84,11 +90,12 @@ static void pause_before_restart(dur_ns pause, const sigset_t *set, bool *stoppi
     }
 }
 
-int supervise(int (*worker)(void *arg), void *arg)
+int supervise(supervised_fn *worker, void *arg)
 {
+    struct supervised what = {worker, arg};
     sigset_t set;
     dur_ns pause = PAUSE_FIRST;
-    bool stopping = false;
+    bool stopping = false, again = false;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -99,7 +106,7 @@ int supervise(int (*worker)(void *arg), void *arg)
     sigprocmask(SIG_BLOCK, &set, NULL);
     while (!stopping) {
         mono_ns begun = clock_mono();
-        pid_t child = start(worker, arg, getpid(), &set);
+        pid_t child = start(&what, again, &set);
 
         if (child < 0) {
             log_error("could not start the worker: %s", strerror(errno));
@@ -116,6 +123,7 @@ int supervise(int (*worker)(void *arg), void *arg)
                   WTERMSIG(status), strsignal(WTERMSIG(status)), pause / MILLISECOND);
         pause_before_restart(pause, &set, &stopping);
         pause = MIN_OF(pause * 2, PAUSE_MAX);
+        again = true;
     }
     return 0;
 }

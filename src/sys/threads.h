@@ -23,9 +23,11 @@ void signals_block(void);
 bool signals_start(struct loop *loop, fiber_fn *fn, struct err *err) MUST_CHECK;
 void signals_done(void);
 
+/* again: one before it died. It is a copy of the parent, which knows nothing of what that one has read since. */
+typedef int supervised_fn(void *arg, bool again);
 /* Run worker(arg) in a child and give back its exit status. A child that dies by a signal it was not
  * sent through us is started again, after a pause that grows from 100 ms to 10 s; SIGTERM, SIGINT,
  * SIGHUP and SIGUSR1 are passed on; when the parent dies, so does the child. */
-int supervise(int (*worker)(void *arg), void *arg);
+int supervise(supervised_fn *worker, void *arg);
 
 #endif

@@ -136,11 +136,11 @@ FIBER_TEST(waiting_for_a_place_ends_with_the_signals)
 
 /* ---- the parent ---- */
 
-static int serve_a_moment(void *arg)
+static int serve_a_moment(void *arg, bool again)
 {
     struct timespec moment = {.tv_nsec = 50 * MILLISECOND};
 
-    (void)arg;
+    (void)arg, (void)again;
     signals_block();
     nanosleep(&moment, NULL);
     return 7;
@@ -174,12 +174,14 @@ struct house_of_orphans {
 };
 
 /* Dies and leaves a child of its own, which ends while the parent pauses. */
-static int leave_an_orphan(void *arg)
+static int leave_an_orphan(void *arg, bool again)
 {
     struct house_of_orphans *h = arg;
     struct timespec moment = {.tv_nsec = 30 * MILLISECOND};
 
-    if (h->died)
+    if (again != (h->died != 0))
+        return 8;
+    if (again)
         return (clock_mono() - h->died < 90 * MILLISECOND) | (kill(h->orphan, 0) == 0) << 1;
     pid_t orphan = fork();
     if (orphan == 0) {
