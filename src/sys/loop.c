@@ -32,11 +32,11 @@
 #define POINTER_BITS     48
 #define POINTER_MASK     (((uint64_t)1 << POINTER_BITS) - 1)
 
-/* As many connections as the hard limit allows, and no death by a closed pipe. */
+/* As many connections as the hard limit allows, no death by a closed pipe, and children that are ours to wait for. */
 static void prepare_process(void)
 {
     struct rlimit files;
-    struct sigaction pipe_action;
+    struct sigaction pipe_action, child_action;
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
@@ -45,6 +45,10 @@ static void prepare_process(void)
     if (sigaction(SIGPIPE, NULL, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL) {
         pipe_action.sa_handler = SIG_IGN;
         sigaction(SIGPIPE, &pipe_action, NULL);
+    }
+    if (sigaction(SIGCHLD, NULL, &child_action) == 0 && child_action.sa_handler == SIG_IGN) {
+        child_action.sa_handler = SIG_DFL;
+        sigaction(SIGCHLD, &child_action, NULL);
     }
 }
 

@@ -97,6 +97,8 @@ int supervise(supervised_fn *worker, void *arg)
     dur_ns pause = PAUSE_FIRST;
     bool stopping = false, again = false;
 
+    signal(SIGCHLD,
+           SIG_DFL); /* ignored, as who started us may have left it, no end would be told */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -54,6 +54,30 @@ FIBER_TEST(a_child_gives_back_what_it_wrote)
     }
 }
 
+static void run_a_shell(void *arg)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+    struct process_options options = shell(SHELL("exit 7"));
+
+    EXPECT(process_run(arena, &options, arg, &err), "%s", err.text);
+}
+
+/* Who started us may have left them ignored: then the kernel buries them itself, and their numbers are others' at once. */
+TEST(children_are_waited_for_however_we_were_started)
+{
+    struct process_result r = {.status = -1};
+    struct err err = {0};
+
+    signal(SIGCHLD, SIG_IGN);
+    struct loop *loop = loop_new(NULL, &err);
+    REQUIRE(loop, "%s", err.text);
+    loop_run(loop, run_a_shell, &r);
+    loop_free(&loop);
+    signal(SIGCHLD, SIG_DFL);
+    EXPECT(r.status == 7, "%d", r.status);
+}
+
 FIBER_TEST(large_input_and_output_flow_at_once)
 {
     enum { LARGE = 700000 };

@@ -212,3 +212,35 @@ TEST(orphans_are_buried_and_shorten_no_pause)
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", WEXITSTATUS(status));
     munmap(h, sizeof *h);
 }
+
+/* Dies once; started again, it ends well. */
+static int die_once(void *arg, bool again)
+{
+    (void)arg;
+    if (!again)
+        raise(SIGKILL);
+    return 9;
+}
+
+/* A shell's `trap '' CHLD`, or a launcher written so, is inherited: the kernel then buries children by itself and tells nobody. */
+TEST(a_parent_that_was_started_with_children_ignored_hears_of_its_worker)
+{
+    struct timespec moment = {.tv_nsec = 20 * MILLISECOND};
+    int status = 0;
+    pid_t ended = 0, parent = fork();
+
+    REQUIRE(parent >= 0);
+    if (parent == 0) {
+        signal(SIGCHLD, SIG_IGN);
+        _exit(supervise(die_once, NULL));
+    }
+    for (int i = 0; i < 250 && ended == 0; i++) {
+        nanosleep(&moment, NULL);
+        ended = waitpid(parent, &status, WNOHANG);
+    }
+    if (ended == 0) {
+        kill(parent, SIGKILL);
+        (void)waitpid(parent, &status, 0);
+    }
+    EXPECT(ended == parent && WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d", status);
+}
