@@ -97,8 +97,8 @@ int supervise(supervised_fn *worker, void *arg)
     dur_ns pause = PAUSE_FIRST;
     bool stopping = false, again = false;
 
-    signal(SIGCHLD,
-           SIG_DFL); /* ignored, as who started us may have left it, no end would be told */
+    signal(SIGCHLD, SIG_DFL); /* ignored, as we may have been started, no end would be told */
+    signal(SIGPIPE, SIG_IGN); /* of the log; the worker ignores it, too */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

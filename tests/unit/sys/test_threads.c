@@ -244,3 +244,23 @@ TEST(a_parent_that_was_started_with_children_ignored_hears_of_its_worker)
     }
     EXPECT(ended == parent && WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d", status);
 }
+
+/* `weir serve 2>&1 | tee log`, and the right side is gone: what the parent says must not end it. */
+TEST(a_parent_whose_log_nobody_reads_any_more_starts_its_worker_again)
+{
+    int status = 0, ends[2];
+    pid_t parent;
+
+    REQUIRE(pipe(ends) == 0 && (parent = fork()) >= 0);
+    if (parent == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        _exit(supervise(die_once, NULL));
+    }
+    close(ends[0]);
+    close(ends[1]);
+    REQUIRE(waitpid(parent, &status, 0) == parent);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d", status);
+}
