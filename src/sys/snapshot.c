@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/pages.h"
 
-#define PLACES     256 /* versions that readers may hold at once */
-#define PLACE_BITS 8
+/* Versions that readers may hold at once: more than there is memory for. Of their room only what was ever used is real. */
+#define PLACES     65536
+#define PLACE_BITS 16
 #define COUNT_BITS (64 - PLACE_BITS)
 #define COUNT_MASK (((uint64_t)1 << COUNT_BITS) - 1)
 
@@ -28,9 +30,11 @@ struct snapshot {
     _Atomic uint64_t newest, version;
     pthread_mutex_t publishing;
     size_t bytes;
-    struct place places[PLACES]; /* place 0 stands for "nothing published" and is never freed */
+    uint64_t used;        /* places up to here were taken once; under `publishing` */
+    struct place *places; /* place 0 stands for "nothing published" and is never freed */
 };
 
+#define PLACES_BYTES (PLACES * sizeof(struct place))
 static_assert(PLACES <= 1 << PLACE_BITS, "a place fits its bits");
 
 struct snapshot *snapshot_new(void (*free_object)(void *object))
@@ -41,11 +45,15 @@ struct snapshot *snapshot_new(void (*free_object)(void *object))
     if (!s)
         return NULL;
     memset(s, 0, sizeof *s);
+    s->places = mmap(NULL, PLACES_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s->places == MAP_FAILED) {
+        pages_give(s, bytes);
+        return NULL;
+    }
     s->free_object = free_object;
     s->bytes = bytes;
     pthread_mutex_init(&s->publishing, NULL);
-    for (int i = 0; i < PLACES; i++)
-        s->places[i].home = s;
     s->places[0].is_taken = true;
     return s;
 }
@@ -53,11 +61,13 @@ struct snapshot *snapshot_new(void (*free_object)(void *object))
 static void free_place(struct place *p)
 {
     void *object = p->object;
+    const struct snapshot *home = p->home;
 
     p->object = NULL;
-    atomic_store_explicit(&p->is_taken, false, memory_order_release);
+    atomic_store_explicit(&p->is_taken, false,
+                          memory_order_release); /* from here it may be another's */
     if (object)
-        p->home->free_object(object);
+        home->free_object(object);
 }
 
 static uint64_t take_place(struct snapshot *s, void *object)
@@ -67,7 +77,9 @@ static uint64_t take_place(struct snapshot *s, void *object)
 
         if (atomic_load_explicit(&p->is_taken, memory_order_acquire))
             continue;
+        p->home = s;
         p->object = object;
+        s->used = MAX_OF(s->used, i);
         atomic_store_explicit(&p->readers, 0, memory_order_relaxed);
         atomic_store_explicit(&p->is_taken, true, memory_order_relaxed);
         return i;
@@ -128,8 +140,9 @@ void snapshot_free(struct snapshot **snapshot)
     if (!s)
         return;
     replace(s, 0);
-    for (int i = 1; i < PLACES; i++)
+    for (uint64_t i = 1; i <= s->used; i++)
         ASSERT(!s->places[i].is_taken); /* a reader is left */
+    munmap(s->places, PLACES_BYTES);
     pthread_mutex_destroy(&s->publishing);
     pages_give(s, s->bytes);
     *snapshot = NULL;

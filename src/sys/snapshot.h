@@ -1,5 +1,5 @@
 /* sys/snapshot.h: publish an immutable object; readers keep the one they borrowed until they release
- * it; the last reader of an old one frees it.
+ * it; the last reader of an old one frees it. Readers may hold 65,535 versions at once.
  * Threads  any.  Cost  two atomic operations a borrow. */
 #ifndef WEIR_SYS_SNAPSHOT_H
 #define WEIR_SYS_SNAPSHOT_H

@@ -52,6 +52,31 @@ TEST(a_reader_keeps_what_it_borrowed)
     snapshot_free(&s);
 }
 
+/* Long streams hold the settings they began with, and a script may change a model hundreds of times meanwhile. */
+TEST(as_many_versions_are_held_as_readers_hold)
+{
+    enum { HELD = 3000 };
+    static void *held[HELD];
+    struct snapshot *s = snapshot_new(free_object);
+    long bad = 0;
+
+    REQUIRE(s);
+    for (int i = 0; i < HELD; i++) {
+        snapshot_publish(s, make(i));
+        bad += ((const struct object *)snapshot_borrow(s, &held[i]))->number != i;
+    }
+    for (int i = 0; i < HELD; i += 2)
+        snapshot_release(&held[i]);
+    for (int i = 0; i < HELD - 1; i++)
+        bad += objects[i].freed != (i % 2 == 0);
+    EXPECT(bad == 0, "%ld are not what was borrowed, or freed too early or too late", bad);
+    for (int i = 1; i < HELD; i += 2)
+        snapshot_release(&held[i]);
+    snapshot_free(&s);
+    for (int i = 0; i < HELD; i++)
+        EXPECT(objects[i].freed == 1, "object %d was freed %d times", i, objects[i].freed);
+}
+
 static void *read_on(void *arg)
 {
     struct snapshot *s = arg;
