@@ -90,6 +90,10 @@ static bool load_pair(SSL_CTX *context, const char *certificate, const char *key
         return err_tls(err, ERR_INVALID, "could not load certificate file \"%s\"", certificate);
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
         return err_tls(err, ERR_INVALID, "could not load key file \"%s\"", key);
+    /* Loading it compared it only with a certificate of its own type. */
+    if (SSL_CTX_check_private_key(context) != 1)
+        return err_tls(err, ERR_INVALID, "key file \"%s\" is not that of certificate file \"%s\"",
+                       key, certificate);
     return true;
 }
 

@@ -31,9 +31,9 @@ static bool write_files(struct identity *id, X509 *x, EVP_PKEY *key)
     return ok && chmod(id->key, 0600) == 0;
 }
 
-bool make_identity(struct identity *id, const char *dir, const char *who, const char *names)
+static bool make_with(struct identity *id, const char *dir, const char *who, const char *names,
+                      EVP_PKEY *key)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = X509_new();
 
     snprintf(id->certificate, sizeof id->certificate, "%s/%s.pem", dir, who);
@@ -53,4 +53,14 @@ bool make_identity(struct identity *id, const char *dir, const char *who, const 
     EVP_PKEY_free(key);
     EXPECT(ok, "make certificate");
     return ok;
+}
+
+bool make_identity(struct identity *id, const char *dir, const char *who, const char *names)
+{
+    return make_with(id, dir, who, names, EVP_EC_gen("P-256"));
+}
+
+bool make_rsa_identity(struct identity *id, const char *dir, const char *who, const char *names)
+{
+    return make_with(id, dir, who, names, EVP_RSA_gen(2048));
 }

@@ -9,5 +9,6 @@ struct identity {
 };
 /* Self-signed, its own authority. `names` as in subjectAltName. */
 bool make_identity(struct identity *id, const char *dir, const char *who, const char *names);
+bool make_rsa_identity(struct identity *id, const char *dir, const char *who, const char *names);
 
 #endif

@@ -357,6 +357,32 @@ FIBER_TEST(keys_that_others_can_read_are_refused)
     EXPECT(!tls_server_new(&o, &tls, &err) && tls == NULL, "%s", err.text);
 }
 
+/* OpenSSL has a place for each type of key, and compares a key with the certificate at its own place. */
+FIBER_TEST(a_key_of_another_type_than_the_certificates_is_refused)
+{
+    const char *dir = test_dir();
+    struct identity id, rsa;
+    struct tls_server *tls = NULL;
+    struct tls_client *client = NULL;
+    struct err err = {0};
+
+    REQUIRE(make_identity(&id, dir, "server", "IP:127.0.0.1"));
+    REQUIRE(make_rsa_identity(&rsa, dir, "rsa", "IP:127.0.0.1"));
+    struct tls_server_options o = {id.certificate, rsa.key, NULL};
+    EXPECT(!tls_server_new(&o, &tls, &err) && strstr(err.text, rsa.key), "%s", err.text);
+    err = (struct err){0};
+    o = (struct tls_server_options){rsa.certificate, id.key, NULL};
+    EXPECT(!tls_server_new(&o, &tls, &err) && strstr(err.text, id.key), "%s", err.text);
+    err = (struct err){0};
+    struct tls_client_options c = {
+        .ca_file = id.certificate, .certificate_file = id.certificate, .key_file = rsa.key};
+    EXPECT(!tls_client_new(&c, &client, &err) && strstr(err.text, rsa.key), "%s", err.text);
+    o = (struct tls_server_options){rsa.certificate, rsa.key, NULL};
+    EXPECT(tls_server_new(&o, &tls, &err), "%s", err.text);
+    tls_server_free(&tls);
+    tls_client_free(&client);
+}
+
 /* Bytes in clear at the TLS door, and a handshake that never comes. */
 FIBER_TEST(who_does_not_speak_tls_is_let_go)
 {
