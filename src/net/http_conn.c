@@ -372,7 +372,8 @@ SUSPENDS static bool serve_all(struct http_conn *c)
 void http_conn_serve(void *conn)
 {
     struct http_conn *c = conn;
-    bool goes_on = meet(c) && serve_all(c);
+    bool is_new = !c->stream;
+    bool goes_on = meet(c) && ((is_new && !stream_holds_bytes(c->stream)) || serve_all(c));
 
     http_conn_drop_page(c);
     if (!goes_on || !http_conn_rest(c))

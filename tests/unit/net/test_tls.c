@@ -383,6 +383,45 @@ FIBER_TEST(a_key_of_another_type_than_the_certificates_is_refused)
     tls_client_free(&client);
 }
 
+/* As a browser does, and who warms up a pool: nothing is asked yet, and nothing is late. */
+FIBER_TEST(who_has_shaken_hands_may_be_silent_as_long_as_others)
+{
+    struct identity id;
+    struct tls_server *tls = NULL;
+    struct tls_client *client = NULL;
+    struct stream *stream = NULL;
+    struct sock *sock = NULL;
+    struct err err = {0};
+    struct str text = STR("GET /who HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct iovec iov = {(void *)(uintptr_t)text.ptr, text.len};
+    char heard[2048] = "";
+    size_t got = 0;
+    struct served s;
+
+    REQUIRE(make_identity(&id, test_dir(), "server", "IP:127.0.0.1"));
+    REQUIRE(tls_at(&tls, &id, NULL));
+    REQUIRE(tls_client_new(&(struct tls_client_options){.ca_file = id.certificate}, &client, &err));
+    REQUIRE(served_start(&s, &(struct http_server_options){
+                                 .handler = answer, .tls = tls, .head_timeout = SECOND / 2}));
+    REQUIRE(sock_connect(&s.at, &sock, &err));
+    REQUIRE(stream_tls_connect(&sock, client, "127.0.0.1", &stream, &err), "%s", err.text);
+    EXPECT(fiber_sleep(SECOND, &err));
+    EXPECT(http_server_stats(s.server).refused == 0);
+    EXPECT(stream_write(stream, &iov, 1, &err) &&
+               stream_read(stream, heard, sizeof heard - 1, &got, &err),
+           "%s", err.text);
+    EXPECT(strstr(heard, "HTTP/1.1 200 OK"), "%s", heard);
+    stream_close(&stream);
+    REQUIRE(sock_connect(&s.at, &sock, &err));
+    REQUIRE(stream_tls_connect(&sock, client, "127.0.0.1", &stream, &err), "%s", err.text);
+    mono_ns before = fiber_now();
+    EXPECT(http_server_drain(s.server, &err) && fiber_now() - before < SECOND / 4, "%s", err.text);
+    stream_close(&stream);
+    served_stop(&s);
+    tls_client_free(&client);
+    tls_server_free(&tls);
+}
+
 /* Bytes in clear at the TLS door, and a handshake that never comes. */
 FIBER_TEST(who_does_not_speak_tls_is_let_go)
 {
