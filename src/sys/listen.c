@@ -20,9 +20,14 @@ struct listener {
     char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* of a Unix socket, to remove */
 };
 
-/* A socket file that nobody listens behind was left by a process that died. */
+/* A socket file that nobody listens behind was left by a process that died. Connecting to a file of another kind is refused in
+ * the same way: that one is somebody's. */
 static void remove_stale(const struct addr_bytes *at)
 {
+    struct stat what;
+
+    if (stat(at->local.sun_path, &what) != 0 || !S_ISSOCK(what.st_mode))
+        return;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)

@@ -603,6 +603,28 @@ FIBER_TEST(a_unix_socket_knows_its_peer_and_replaces_a_stale_file)
     EXPECT(stat(path, &info) != 0, "removed");
 }
 
+/* To connect to a file that is no socket is refused, too: only what is one was left by a process. */
+FIBER_TEST(a_file_in_the_place_of_a_socket_is_not_removed)
+{
+    struct listener *l = NULL;
+    struct err err = {0};
+    struct addr at;
+    struct stat info;
+
+    snprintf(at.text, sizeof at.text, "unix:%s/precious", test_dir());
+    const char *path = at.text + strlen("unix:");
+    REQUIRE(sock_listen(&at, NULL, &l, &err), "%s", err.text);
+    bool has_files = stat(path, &info) == 0; /* the simulator's Unix sockets have none */
+    listener_close(&l);
+    if (!has_files)
+        return;
+    FILE *f = fopen(path, "w");
+    REQUIRE(f && fputs("what nobody has twice\n", f) > 0 && fclose(f) == 0);
+    EXPECT(!sock_listen(&at, NULL, &l, &err) && strstr(err.text, "precious"), "%s", err.text);
+    EXPECT(stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 22);
+    listener_close(&l);
+}
+
 FIBER_TEST(unix_sockets_carry_long_lists_too)
 {
     char at[128];
