@@ -134,9 +134,21 @@ static int status_of_bad_head(const struct http_conn *c, const struct err *why)
     return str_find_char(bytes, '\n') > c->run->server->options.limits.target_bytes ? 414 : 431;
 }
 
+/* RFC 9112, 2.2: before a request one empty line is nothing. Some clients send it behind a body, uncounted, and its refusal would be
+ * taken for the answer to what they ask next. It is in no request, so nobody disagrees about where one begins. */
+static void pass_empty_line(struct http_conn *c)
+{
+    if (c->line_passed || c->end - c->at < 2 || memcmp(c->page + c->at, "\r\n", 2) != 0)
+        return;
+    c->line_passed = true;
+    c->at += 2;
+}
+
 static enum http_parse parse_head(struct http_exchange *x, struct err *err)
 {
     struct http_conn *c = x->conn;
+
+    pass_empty_line(c);
     struct str bytes = {c->page + c->at, c->end - c->at};
     size_t used = 0;
     enum http_parse parsed =
@@ -147,6 +159,7 @@ static enum http_parse parse_head(struct http_exchange *x, struct err *err)
                       x->head.fields.count * sizeof(struct http_field);
 
         c->at += used;
+        c->line_passed = false;
         x->received = used;
         ASSERT(arena_grow(x->arena, x, sizeof *x, kept) == x);
     }
@@ -169,7 +182,7 @@ SUSPENDS static bool refuse_late_head(struct http_conn *c)
     return refuse(c, NULL, 408, &late);
 }
 
-/* False: the connection ends; what there was to say has been said. */
+/* False: the connection ends, unless nothing was asked; what there was to say has been said. */
 NOINLINE SUSPENDS static bool receive_head(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
@@ -189,6 +202,10 @@ NOINLINE SUSPENDS static bool receive_head(struct http_exchange *x)
             return false;
         if (is_worth_parsing(c, seen))
             parsed = parse_head(x, &err);
+        if (parsed == HTTP_MORE && c->at == c->end) {
+            x->nothing_asked = true;
+            return false;
+        }
     }
     return parsed == HTTP_OK || refuse(c, NULL, status_of_bad_head(c, &err), &err);
 }
@@ -327,7 +344,7 @@ SUSPENDS static bool serve_one(struct http_conn *c)
     if (!x)
         return refuse_for_memory(c);
     if (!receive_head(x))
-        return false;
+        return x->nothing_asked;
     http_exchange_begin(x);
     if (is_body_too_large(x))
         return refuse_body(x);
@@ -365,6 +382,7 @@ SUSPENDS static bool serve_all(struct http_conn *c)
     do {
         if (!serve_one(c))
             return false;
+        pass_empty_line(c);
     } while (c->at < c->end || stream_holds_bytes(c->stream));
     return true;
 }

@@ -65,6 +65,7 @@ struct http_conn {
     struct http_caller *caller;
     struct http_exchange *exchange; /* while its handler runs */
     uint32_t requests;
+    bool line_passed; /* the empty line that may come before a request */
     /* Bytes received and not yet consumed: page[at..end). No page when there are none. */
     char *page;
     size_t page_bytes, at, end;
@@ -82,7 +83,8 @@ struct http_exchange {
     uint64_t received, sent;
     struct http_field extra; /* http_reply_field() */
 
-    struct str body; /* once whole */
+    struct str body;    /* once whole */
+    bool nothing_asked; /* no more than an empty line has come */
     bool body_whole, continued;
     bool in_pieces, piece_given;   /* http_body_next(): begun; the view of a whole one is out */
     uint64_t body_left;            /* ... with a length: what has not come; else what has */

@@ -235,6 +235,68 @@ FIBER_TEST(a_request_may_be_cut_anywhere)
         STR("POST /pieces HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nwhole" GET("/next")));
 }
 
+/* Some clients send one behind a body, and its length does not count it. */
+FIBER_TEST(an_empty_line_before_a_request_is_passed_over)
+{
+    static const char *const asked[] = {
+        "\r\n" GET("/one") "\r\n" GET("/next"),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n/one\r\n" GET("/next"),
+    };
+    struct served s;
+
+    REQUIRE(served_start(&s, &plain));
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct str text = str_from(asked[i]);
+
+        for (size_t cut = 1; cut < text.len; cut++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+            struct talk *t = talk_open(arena, &s.at);
+
+            if (!t)
+                break;
+            EXPECT(say(t->sock, str_slice(text, 0, cut)));
+            fiber_yield();
+            fiber_yield();
+            EXPECT(say(t->sock, str_slice(text, cut, text.len)));
+            EXPECT(hear(t, "\r\n\r\n/one") && hear(t, "\r\n\r\n/next"), "cut at %zu: %s", cut,
+                   t->heard);
+            talk_close(t);
+        }
+    }
+    EXPECT(http_server_stats(s.server).refused == 0);
+    served_stop(&s);
+}
+
+/* Else the refusal would be taken for the answer to what the client asks next. */
+FIBER_TEST(an_empty_line_behind_a_body_begins_no_request)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct http_server_options o = plain;
+    struct err err = {0};
+    struct served s;
+
+    o.head_timeout = SHORT;
+    REQUIRE(served_start(&s, &o));
+    struct talk *t = talk_open(arena, &s.at);
+    if (t) {
+        EXPECT(say_text(t->sock, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+                                 "/one\r\n"));
+        EXPECT(hear(t, "\r\n\r\n/one"), "%s", t->heard);
+        EXPECT(fiber_sleep(4 * SHORT, &err));
+        EXPECT(say_text(t->sock, GET("/next")));
+        EXPECT(hear(t, "\r\n\r\n/next") && count_of(t, "HTTP/1.1 ") == 2, "%s", t->heard);
+        EXPECT(say_text(t->sock, "\r\n"));
+        EXPECT(fiber_sleep(4 * SHORT, &err));
+        EXPECT(say_text(t->sock, GET("/last")));
+        EXPECT(hear(t, "\r\n\r\n/last") && count_of(t, "HTTP/1.1 ") == 3, "%s", t->heard);
+        EXPECT(say_text(t->sock, "\r\n") && fiber_sleep(SHORT, &err));
+        EXPECT(say_text(t->sock, "\r\n") && hear_end(t) && strstr(t->heard, "HTTP/1.1 400 "), "%s",
+               t->heard);
+    }
+    talk_close(t);
+    served_stop(&s);
+}
+
 /* A body that does not fit the page it came in, and comes in many pieces. */
 FIBER_TEST(large_bodies_arrive_whole)
 {
@@ -406,6 +468,11 @@ static const struct {
     {"not a request", "hello\r\n\r\n", NULL, 0, "HTTP/1.1 400 Bad Request\r\n"},
     {"bare line feeds", "GET / HTTP/1.1\nHost: x\n\n", NULL, 0, "HTTP/1.1 400 "},
     {"no host", "GET / HTTP/1.1\r\n\r\n", NULL, 0, "HTTP/1.1 400 "},
+    {"two empty lines", "\r\n\r\n" GET("/"), NULL, 0, "HTTP/1.1 400 "},
+    {"an empty line of a line feed", "\n" GET("/"), NULL, 0, "HTTP/1.1 400 "},
+    {"many empty lines", "\r\n", "\r\n", 100000, "HTTP/1.1 400 "},
+    {"target of 9 KB behind an empty line", "\r\nGET /", "a", 9000, "HTTP/1.1 414 URI Too Long\r\n",
+     " HTTP/1.1\r\nHost: x\r\n\r\n"},
     {"two framings",
      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", NULL,
      0, "HTTP/1.1 400 "},
