@@ -394,6 +394,20 @@ static void say_serving(const struct server_loops *all, const struct house *hous
              all->count == 1 ? "" : "s", STR_ARG(house->settings->data.dir));
 }
 
+/* One that was told to stop meanwhile has not failed to start. */
+static void judge_start(struct server_loop *own, bool ok, const struct err *err)
+{
+    struct server_loops *all = own->all;
+    bool stopped = atomic_load(&all->stopping);
+
+    if ((!ok && !(stopped && err->code == ERR_CANCELLED)) || atomic_load(&all->failed))
+        fail_start(own, err);
+    else if (ok && atomic_fetch_add(&all->serving, 1) + 1 == all->count && !stopped)
+        say_serving(all, own->house);
+    if (ok && own->index == 0 && !atomic_load(&all->failed))
+        welcome(own->house, all->listen.text);
+}
+
 static void run_loop(void *arg)
 {
     struct server_loop *own = arg;
@@ -402,14 +416,13 @@ static void run_loop(void *arg)
     struct scope scope;
 
     set_loop(own, loop_self());
+    if (atomic_load(
+            &own->all->stopping)) { /* perhaps all were told before there was a loop to tell */
+        set_loop(own, NULL);
+        return;
+    }
     scope_open(&scope, 0);
-    bool ok = start_serving(own, &scope, &tcp, &command, &err);
-    if (!ok || atomic_load(&own->all->failed))
-        fail_start(own, &err);
-    else if (atomic_fetch_add(&own->all->serving, 1) + 1 == own->all->count)
-        say_serving(own->all, own->house);
-    if (ok && own->index == 0 && !atomic_load(&own->all->failed))
-        welcome(own->house, own->all->listen.text);
+    judge_start(own, start_serving(own, &scope, &tcp, &command, &err), &err);
     (void)!scope_wait(&scope, &err);
     scope_close(&scope);
     listener_close(&tcp.listener); /* of a start that failed half-way */
