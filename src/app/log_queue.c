@@ -109,16 +109,26 @@ static void write_job(void *unused)
     write_queued(WRITER_PATIENCE);
 }
 
-static void sink(void *ctx, enum log_level level, struct str line)
+/* Under the lock: the writer leaves, and its pool ends, only behind it. */
+static void call_writer(void)
 {
     struct err err = {0};
+
+    mutex_lock(&queue.lock);
+    if (queue.writer)
+        (void)!pool_submit(queue.writer, write_job, NULL, &err); /* else at its hour */
+    mutex_unlock(&queue.lock);
+}
+
+static void sink(void *ctx, enum log_level level, struct str line)
+{
     bool urgent = level <= LOG_WARN, call = add(line, urgent);
 
     (void)ctx;
     if (urgent)
         write_queued(0); /* what is not taken at once is the writer's */
     if (call)
-        (void)!pool_submit(queue.writer, write_job, NULL, &err); /* else at its hour */
+        call_writer();
 }
 
 /* One line after the other, without a queue; a line that is not taken is lost. */
