@@ -216,6 +216,7 @@ static void wake(void *arg)
     struct http_link *link = arg;
 
     if (link->doomed) {
+        link->origin->users--;
         link_free(link);
         return;
     }
@@ -232,6 +233,7 @@ static bool rouse(struct http_link *link)
     if (sock_rest_cancel(stream_sock(link->stream)))
         return true;
     link->doomed = true;
+    link->origin->users++; /* until it is closed: it is not among the idle ones any more */
     return false;
 }
 

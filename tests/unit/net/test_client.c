@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/http_client_internal.h"
 #include "net/resolve.h"
 #include "sys/loop.h"
 
@@ -626,6 +627,33 @@ FIBER_TEST(an_address_that_nobody_is_at_leaves_no_error_behind)
     EXPECT(err.code == ERR_NONE, "%s", err.text);
     fake_stop(&f);
     resolve_done();
+}
+
+/* It is in no ring any more, and closed in the next turn: until then it needs what it belongs to. */
+FIBER_TEST(an_origin_stays_as_long_as_a_connection_of_it_that_is_being_closed)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    struct err err = {0};
+    struct str body;
+    struct fake f;
+
+    if (!have_kernel()) /* there the goodbye comes later */
+        return;
+    http_client_init(NULL);
+    REQUIRE(fake_start(&f, answer_and_leave));
+    EXPECT(fetch(arena, f.url, "/1", &body, &err) == 200, "%s", err.text);
+    http_client_drop_idle(); /* and its goodbye is here already */
+    EXPECT(http_client_stats().open == 1 && http_client_stats().idle == 0);
+    const struct table *origins = &http_client_here(&err)->origins;
+    for (int i = 0; i < 20000 && table_get(origins, str_from(f.url)); i++) {
+        struct http_url url = url_of(arena_fmt(arena, "http://h%d.example", i).ptr);
+
+        REQUIRE(http_origin_of(&url, NULL, false, &err), "%d: %s", i, err.text);
+    }
+    for (int i = 0; i < 1000 && http_client_stats().open > 0; i++)
+        fiber_yield();
+    EXPECT(http_client_stats().open == 0);
+    fake_stop(&f);
 }
 
 FIBER_TEST(a_kept_connection_that_ends_is_dropped)
