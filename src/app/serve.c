@@ -250,11 +250,11 @@ static SUSPENDS void on_signal(void *arg)
 static void watch_settings(void *arg)
 {
     struct house *house = arg;
-    struct file_info before = {0}, now = {0};
+    struct file_info before = house->settings->seen, now = {0};
     struct err err = {0};
     /* Also when there is none yet: it may come. */
     const char *file = house->config_file ? house->config_file : SETTINGS_FILE;
-    bool known = house->settings->file.len > 0 && file_stat(file, &before, &err);
+    bool known = house->settings->file.len > 0;
 
     while (fiber_sleep(WATCH_EVERY, &err)) {
         bool there = file_stat(file, &now, &err);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/secret.h"
 #include "models/route.h"
+#include "sys/file.h"
 
 struct provider_settings {
     struct str name, url, ca_file, api_version;
@@ -75,7 +76,8 @@ struct source_settings {
 
 struct settings {
     struct arena *arena;
-    struct str file; /* where they came from, or "" */
+    struct str file;       /* where they came from, or "" */
+    struct file_info seen; /* of the file, before it was read */
     struct {
         struct str listen, public_url, tls_certificate, tls_key, tls_client_ca;
         int64_t loops, connections, connections_per_address, requests_per_connection;

@@ -588,6 +588,7 @@ static bool read_settings(struct reading *r, bool named, struct settings **out)
         problem(r, (struct place){0}, "", err.text);
     } else {
         r->settings->file = arena_fmt(r->settings->arena, "%s", r->file);
+        r->settings->seen = info;
         read_file_text(r, text);
     }
     return finish(r, out);
