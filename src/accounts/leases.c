@@ -43,6 +43,7 @@ struct lease {
     int64_t asked;       /* what others wanted when it was given back last */
     mono_ns filled;      /* last */
     mono_ns fell_short;  /* last: it could not be filled for */
+    usd_micro fell_for;  /* so much more */
     usd_micro fell_open; /* and what others had then */
     bool unwritten;      /* a write failed, or nobody knows: its rows may have more than is here */
 };
@@ -232,10 +233,10 @@ static bool read_taking(struct accounts *accounts, struct arena *arena, struct t
     return true;
 }
 
-/* What another fiber has just found out about them counts for this one too: 500 that are refused at once must
- * not ask the database 500 times. */
+/* What another fiber has just found out about them counts for this one too, unless it wants less: 500 that are
+ * refused at once must not ask the database 500 times. */
 static bool found_short(struct accounts *accounts, const struct taking *t, size_t count,
-                        usd_micro *open)
+                        usd_micro worst, usd_micro *open)
 {
     bool found = false;
 
@@ -243,7 +244,8 @@ static bool found_short(struct accounts *accounts, const struct taking *t, size_
     for (size_t i = 0; i < count; i++) {
         const struct lease *lease = t[i].account->lease;
 
-        if (lease->fell_short && fiber_now() - lease->fell_short < RETRY_STEP) {
+        if (lease->fell_short && fiber_now() - lease->fell_short < RETRY_STEP &&
+            worst >= lease->fell_for) {
             found = true;
             *open += lease->fell_open;
         }
@@ -253,11 +255,12 @@ static bool found_short(struct accounts *accounts, const struct taking *t, size_
 }
 
 static void note_short(struct accounts *accounts, const struct taking *t, size_t count,
-                       usd_micro open)
+                       usd_micro worst, usd_micro open)
 {
     mutex_lock(&accounts->lock);
     for (size_t i = 0; i < count; i++) {
         t[i].account->lease->fell_short = fiber_now();
+        t[i].account->lease->fell_for = worst;
         t[i].account->lease->fell_open = open;
     }
     mutex_unlock(&accounts->lock);
@@ -289,12 +292,12 @@ static bool take_more(struct accounts *accounts, struct account *const levels[LE
 
     size_t count = find_takings(accounts, levels, worst, takings);
 
-    if (found_short(accounts, takings, count, open))
+    if (found_short(accounts, takings, count, worst, open))
         return true;
     if (!grow(accounts, arena, takings, count, open, err))
         return false;
     count = count ? find_takings(accounts, levels, worst, takings) : 0;
-    note_short(accounts, takings, count, *open);
+    note_short(accounts, takings, count, worst, *open);
     *enough = !count;
     return true;
 }

@@ -352,6 +352,71 @@ FIBER_TEST(a_request_from_before_midnight_has_its_share_of_the_new_day)
     close_pair(&p);
 }
 
+/* ---- a share that cannot grow ---- */
+
+struct holder {
+    struct pair *pair;
+    int at;
+    usd_micro worst;
+    struct hold hold;
+    bool waits, ok;
+};
+
+static void hold_some(void *arg)
+{
+    struct holder *h = arg;
+    struct err err = {0};
+
+    h->waits = true;
+    h->ok = hold_take(h->pair->at[h->at].accounts, h->pair->who[h->at],
+                      (struct need){.cost = h->worst}, clock_wall(), &h->hold, &err);
+    h->waits = false;
+}
+
+/* One holds 50 and 60 of 200; then `large` wants what is not there, and `small` comes while it waits. */
+static SUSPENDS void hold_beside_large(struct pair *p, struct holder *large, struct holder *small,
+                                       dur_ns after, SUSPENDS void (*fn)(struct pair *p))
+{
+    struct holder own = {.pair = p, .at = 0, .worst = LIMIT / 4},
+                  other = {.pair = p, .at = 1, .worst = 3 * LIMIT / 10};
+    struct scope scope;
+    struct err err = {0};
+
+    hold_some(&own);
+    hold_some(&other);
+    EXPECT(own.ok && other.ok);
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, hold_some, large, &err), "%s", err.text);
+    while (!large->waits)
+        fiber_yield();
+    EXPECT(!after || fiber_sleep(after, &err));
+    hold_some(small);
+    bool waits = large->waits;
+    if (fn)
+        fn(p);
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    large->waits = waits;
+    EXPECT(!large->ok);
+    hold_drop(p->at[0].accounts, &own.hold);
+    hold_drop(p->at[1].accounts, &other.hold);
+}
+
+FIBER_TEST(what_is_left_of_a_limit_does_not_wait_for_who_wants_more)
+{
+    struct pair p;
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+        struct holder large = {.pair = &p, .worst = LIMIT / 2},
+                      small = {.pair = &p, .worst = LIMIT / 5};
+
+        hold_beside_large(&p, &large, &small, 300 * MILLISECOND, NULL);
+        EXPECT(small.ok && large.waits, "at once");
+        hold_drop(p.at[0].accounts, &small.hold);
+    }
+    close_pair(&p);
+}
+
 /* ---- a Redis, and a proxy before it ---- */
 
 enum proxy_way {
