@@ -266,6 +266,22 @@ static void note_short(struct accounts *accounts, const struct taking *t, size_t
     mutex_unlock(&accounts->lock);
 }
 
+/* A row that cannot grow falls to what is used, so memory falls first: what others here hold meanwhile may be given
+ * to another instance already. */
+static void let_fall(struct accounts *accounts, struct taking *t, size_t count, usd_micro worst)
+{
+    wall_ms now = clock_wall();
+
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct share *share = &t[i].account->lease->shares[t[i].period];
+
+        t[i] = taking_of(accounts, t[i].account, t[i].period, worst, now);
+        share->up_to = MIN_OF(share->up_to, t[i].need - worst);
+    }
+    mutex_unlock(&accounts->lock);
+}
+
 static bool grow(struct accounts *accounts, struct arena *arena, struct taking *takings,
                  size_t count, usd_micro *open, struct err *err)
 {
@@ -294,6 +310,7 @@ static bool take_more(struct accounts *accounts, struct account *const levels[LE
 
     if (found_short(accounts, takings, count, worst, open))
         return true;
+    let_fall(accounts, takings, count, worst);
     if (!grow(accounts, arena, takings, count, open, err))
         return false;
     count = count ? find_takings(accounts, levels, worst, takings) : 0;

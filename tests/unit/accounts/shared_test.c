@@ -402,6 +402,35 @@ static SUSPENDS void hold_beside_large(struct pair *p, struct holder *large, str
     hold_drop(p->at[1].accounts, &other.hold);
 }
 
+static usd_micro held(struct pair *p, int i)
+{
+    return p->who[i]->key->account.held;
+}
+
+static SUSPENDS void hold_on_other(struct pair *p)
+{
+    struct holder more = {.pair = p, .at = 1, .worst = 2 * LIMIT / 5};
+
+    hold_some(&more);
+    EXPECT(held(p, 0) + held(p, 1) <= LIMIT, "%" PRId64 " and %" PRId64 " are held", held(p, 0),
+           held(p, 1));
+    hold_drop(p->at[1].accounts, &more.hold);
+}
+
+FIBER_TEST(a_share_that_could_not_grow_is_held_by_one_instance_alone)
+{
+    struct pair p;
+
+    if (open_pair(&p, &(struct limits){.spend_day = LIMIT})) {
+        struct holder large = {.pair = &p, .worst = 9 * LIMIT / 20},
+                      small = {.pair = &p, .worst = 3 * LIMIT / 8};
+
+        hold_beside_large(&p, &large, &small, 0, hold_on_other);
+        hold_drop(p.at[0].accounts, &small.hold);
+    }
+    close_pair(&p);
+}
+
 FIBER_TEST(what_is_left_of_a_limit_does_not_wait_for_who_wants_more)
 {
     struct pair p;
