@@ -37,6 +37,12 @@ struct credential *credential_add(struct accounts *accounts, struct key_state *k
     return NULL;
 }
 
+static COLD bool is_homeless(struct str id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "tenant or team of key \"" STR_FMT "\" is not there",
+                   STR_ARG(id));
+}
+
 bool keys_add(struct accounts *accounts, const struct key_info *made, int64_t ordinal,
               struct key_state **out, struct err *err)
 {
@@ -62,8 +68,7 @@ bool keys_add(struct accounts *accounts, const struct key_info *made, int64_t or
     if (!key->account.id.ptr)
         return err_arena(err, accounts->arena);
     if (!key->tenant || (made->team.len && !key->team))
-        return err_set(err, ERR_NOT_FOUND, "tenant or team of key \"" STR_FMT "\" is not there",
-                       STR_ARG(made->id));
+        return is_homeless(made->id, err);
     if (!kept_set(accounts, &key->name, made->name, err) ||
         !kept_policy_set(accounts, &key->policy, &made->policy, err) ||
         !account_limits_set(accounts, &key->account, &made->limits, err))
@@ -227,6 +232,7 @@ static void bind_key(const struct key_info *k, int64_t ordinal, struct value v[K
     memcpy(v, all, sizeof all);
 }
 
+/* No key outlives its tenant, which somebody may be removing: a start would stop at it. */
 static bool store_key(struct accounts *accounts, const struct key_info *made, int64_t ordinal,
                       const struct sha256 *hash, struct err *err)
 {
@@ -244,11 +250,14 @@ static bool store_key(struct accounts *accounts, const struct key_info *made, in
     const struct statement insert = {
         "INSERT INTO keys (id, name, role, requests_per_minute, tokens_per_minute, in_flight,"
         " spend_day, spend_month, models, zones, tags, expires, ordinal, tenant, team, created,"
-        " kind, hash, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-        " ?14, ?15, ?16, ?17, ?18, 0)",
+        " kind, hash, revoked) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+        " ?14, ?15, ?16, ?17, ?18, 0 WHERE EXISTS (SELECT 1 FROM units t WHERE t.id = ?14)"
+        " AND (?15 = '' OR EXISTS (SELECT 1 FROM units t WHERE t.id = ?15))",
         values, KEY_VALUES};
+    int64_t changed = 0;
 
-    return change_write(accounts->store, CHANGE_KEY, made->id, &insert, 1, NULL, err);
+    return change_write(accounts->store, CHANGE_KEY, made->id, &insert, 1, &changed, err) &&
+           (changed || is_homeless(made->id, err));
 }
 
 /* The order of making. Where several instances make keys it is the time, and a number that tells those of one
@@ -284,15 +293,25 @@ static bool add_unborn(struct accounts *accounts, const struct key_info *made,
     return ok;
 }
 
+/* Under the lock. */
+static bool has_home(struct accounts *accounts, const struct key_state *key)
+{
+    return units_get(accounts, key->tenant->account.id) == key->tenant &&
+           (!key->team || units_get(accounts, key->team->account.id) == key->team);
+}
+
 static bool make_durable(struct accounts *accounts, struct key_state *key,
                          const struct key_info *made, const struct sha256 *hash, struct err *err)
 {
     bool ok = store_key(accounts, made, key->ordinal, hash, err);
 
     mutex_lock(&accounts->lock);
+    if (ok && !has_home(accounts, key)) /* removed since, and its row with it */
+        ok = is_homeless(made->id, err);
     if (ok) {
         keys_link(accounts, key);
-        atomic_store(&key->refused, atomic_load(&key->tenant->removed));
+        atomic_store(&key->refused, atomic_load(&key->tenant->removed) ||
+                                        (key->team && atomic_load(&key->team->removed)));
     } else {
         remove_unlinked(accounts, key);
     }
@@ -339,7 +358,8 @@ static bool place(struct accounts *accounts, struct key_info *made, struct err *
     const struct unit *tenant = units_get(accounts, made->tenant);
     const struct unit *team = made->team.len ? units_get(accounts, made->team) : NULL;
     bool ok = tenant && !tenant->is_team && !atomic_load(&tenant->removed) &&
-              (!made->team.len || (team && team->is_team && team->tenant == tenant));
+              (!made->team.len ||
+               (team && team->is_team && team->tenant == tenant && !atomic_load(&team->removed)));
     mutex_unlock(&accounts->lock);
     if (ok)
         return true;
@@ -453,6 +473,7 @@ static bool write_change(struct accounts *accounts, struct key_state *key,
         " in_flight = ?6, spend_day = ?7, spend_month = ?8, models = ?9, zones = ?10, tags = ?11,"
         " expires = ?12 WHERE id = ?1",
         values, 12};
+
 
     if (!change_write(accounts->store, CHANGE_KEY, made->id, &update, 1, NULL, err))
         return false;

@@ -197,27 +197,33 @@ static void bind(const struct unit_info *u, struct value v[UNIT_VALUES])
     memcpy(v, all, sizeof all);
 }
 
-/* Its balance begins after what the log has: records of a namesake that was removed are not its own. */
-static bool store_unit(struct accounts *accounts, const struct unit_info *made, bool is_team,
+/* Its balance begins after what the log has: records of a namesake that was removed are not its own. A team is not
+ * made in a tenant that somebody has removed: a start would stop at it. */
+static bool store_unit(struct accounts *accounts, const struct unit_info *made, struct str tenant,
                        struct err *err)
 {
-    struct value values[UNIT_VALUES];
-    const struct value begin[] = {V_INT(is_team ? LEVEL_TEAM : LEVEL_TENANT), V_TEXT(made->id),
+    struct value values[UNIT_VALUES + 1];
+    const struct value begin[] = {V_INT(tenant.len ? LEVEL_TEAM : LEVEL_TENANT), V_TEXT(made->id),
                                   V_INT((int64_t)audit_last_seq(accounts->audit)),
                                   V_TEXT(store_instance(accounts->store)), V_INT(clock_wall())};
     const struct statement insert[] = {
         {"INSERT INTO units (id, name, models, zones, tags, requests_per_minute,"
          " tokens_per_minute, in_flight, spend_day, spend_month, created)"
-         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-         values, UNIT_VALUES},
+         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
+         " WHERE ?12 = '' OR EXISTS (SELECT 1 FROM units t WHERE t.id = ?12)",
+         values, UNIT_VALUES + 1},
         {"INSERT INTO instance_balances (level, id, day, in_day, month, in_month, total, last_used,"
-         " audit_seq, instance, written) VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, ?3, ?4, ?5)",
+         " audit_seq, instance, written) SELECT ?1, ?2, 0, 0, 0, 0, 0, 0, ?3, ?4, ?5"
+         " WHERE EXISTS (SELECT 1 FROM units u WHERE u.id = ?2)",
          begin, ARRAY_LEN(begin)},
     };
+    int64_t changed = 0;
 
     bind(made, values);
-    return change_write(accounts->store, CHANGE_UNIT, made->id, insert, ARRAY_LEN(insert), NULL,
-                        err);
+    values[UNIT_VALUES] = V_TEXT(tenant.len ? tenant : STR(""));
+    return change_write(accounts->store, CHANGE_UNIT, made->id, insert, ARRAY_LEN(insert), &changed,
+                        err) &&
+           (changed || not_there(tenant, err));
 }
 
 static bool may_be_made(struct accounts *accounts, struct str id, struct err *err)
@@ -245,9 +251,11 @@ static bool may_be_made(struct accounts *accounts, struct str id, struct err *er
 static bool make_unit(struct accounts *accounts, const struct unit_info *made, struct arena *arena,
                       struct unit_info *out, struct err *err)
 {
+    size_t slash = str_find_char(made->id, '/');
     struct unit *unit = NULL;
 
-    if (!store_unit(accounts, made, str_find_char(made->id, '/') < made->id.len, err))
+    if (!store_unit(accounts, made, slash < made->id.len ? str_slice(made->id, 0, slash) : STR_NONE,
+                    err))
         return err->code == ERR_INVALID
                    ? err_set(err, ERR_INVALID, "\"" STR_FMT "\" is there already",
                              STR_ARG(made->id))

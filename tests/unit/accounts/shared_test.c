@@ -352,6 +352,62 @@ FIBER_TEST(a_request_from_before_midnight_has_its_share_of_the_new_day)
     close_pair(&p);
 }
 
+/* ---- a tenant that another instance has removed ---- */
+
+static SUSPENDS bool make_unit(struct pair *p, int i, const char *id, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct unit_info wanted = {.id = str_from(id)};
+    struct unit_info made;
+
+    return unit_create(p->at[i].accounts, &wanted, arena, &made, err);
+}
+
+/* Of both, and then removed at the first: the second has not heard of it. */
+static SUSPENDS bool open_removed(struct pair *p, struct key_info *key)
+{
+    const struct key_info wanted = {.name = STR("x"), .tenant = STR("acme")};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    struct err err = {0};
+    uint32_t keys;
+
+    bool ok = open_pair(p, &(struct limits){0}) && make_unit(p, 0, "acme", &err) &&
+              key_create(p->at[0].accounts, &wanted, p->arena, key, &token, &err) &&
+              accounts_follow_unit(p->at[1].accounts, STR("acme"), &err) &&
+              accounts_follow_key(p->at[1].accounts, key->id, &err) &&
+              unit_remove(p->at[0].accounts, STR("acme"), &keys, &err);
+    EXPECT(ok, "%s", err.text);
+    return ok;
+}
+
+FIBER_TEST(nothing_is_made_in_a_tenant_that_another_instance_has_removed)
+{
+    const struct identity alice = {.issuer = STR("https://id.example"),
+                                   .subject = STR("alice"),
+                                   .name = STR("Alice"),
+                                   .tenant = STR("acme")};
+    const struct key_info wanted = {.name = STR("y"), .tenant = STR("acme")};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_removed(&p, &key)) {
+        EXPECT(!key_create(p.at[1].accounts, &wanted, p.arena, &key, &token, &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "%s", err.text);
+        EXPECT(!identity_enter(p.at[1].accounts, &alice, &who, &err));
+        principal_release(&who);
+        EXPECT(!make_unit(&p, 1, "acme/a", &err) && err.code == ERR_NOT_FOUND, "%s", err.text);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM keys WHERE tenant = 'acme'") == 0);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM units WHERE id LIKE 'acme%'") == 0);
+        kill_one(&p, 1);
+        EXPECT(open_one(&p, 1, &err), "%s", err.text);
+    }
+    close_pair(&p);
+}
+
 /* ---- a share that cannot grow ---- */
 
 struct holder {
