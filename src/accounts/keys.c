@@ -425,13 +425,18 @@ void changes_let_go(struct accounts *accounts)
     atomic_store(&accounts->changing, false);
 }
 
+static bool not_there(struct str id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "key \"" STR_FMT "\" is not there", STR_ARG(id));
+}
+
 static struct key_state *find_by_id(struct accounts *accounts, struct str id, struct err *err)
 {
     mutex_lock(&accounts->lock);
     struct key_state *key = table_get(&accounts->by_id, id);
     mutex_unlock(&accounts->lock);
     if (!key || !key->ordinal) {
-        err_set(err, ERR_NOT_FOUND, "key \"" STR_FMT "\" is not there", STR_ARG(id));
+        (void)not_there(id, err);
         return NULL;
     }
     return key;
@@ -474,9 +479,12 @@ static bool write_change(struct accounts *accounts, struct key_state *key,
         " expires = ?12 WHERE id = ?1",
         values, 12};
 
+    int64_t changed = 0;
 
-    if (!change_write(accounts->store, CHANGE_KEY, made->id, &update, 1, NULL, err))
+    if (!change_write(accounts->store, CHANGE_KEY, made->id, &update, 1, &changed, err))
         return false;
+    if (!changed)
+        return not_there(made->id, err);
     mutex_lock(&accounts->lock);
     bool ok = kept_set(accounts, &key->name, made->name, err) &&
               kept_policy_set(accounts, &key->policy, &made->policy, err) &&
@@ -520,8 +528,10 @@ static bool store_rotation(struct accounts *accounts, struct str id, const struc
     const struct statement update = {
         "UPDATE keys SET old_hash = hash, old_until = ?3, hash = ?2 WHERE id = ?1", values,
         ARRAY_LEN(values)};
+    int64_t changed = 0;
 
-    return change_write(accounts->store, CHANGE_KEY, id, &update, 1, NULL, err);
+    return change_write(accounts->store, CHANGE_KEY, id, &update, 1, &changed, err) &&
+           (changed || not_there(id, err));
 }
 
 /* Under the lock: the token of before the one before works no more. */

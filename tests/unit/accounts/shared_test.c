@@ -408,6 +408,24 @@ FIBER_TEST(nothing_is_made_in_a_tenant_that_another_instance_has_removed)
     close_pair(&p);
 }
 
+FIBER_TEST(a_key_that_went_with_its_tenant_is_not_changed_elsewhere)
+{
+    struct secret token CLEANUP(secret_wipe) = {0};
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+    wall_ms until;
+
+    if (open_removed(&p, &key)) {
+        EXPECT(!key_change(p.at[1].accounts, key.id, &key, &err) && err.code == ERR_NOT_FOUND, "%s",
+               err.text);
+        EXPECT(!key_rotate(p.at[1].accounts, key.id, 0, &token, &until, &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "a token that is none: %s", err.text);
+    }
+    close_pair(&p);
+}
+
 /* ---- a share that cannot grow ---- */
 
 struct holder {
