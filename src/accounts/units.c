@@ -369,10 +369,12 @@ static bool wait_until_idle(struct accounts *accounts, const struct unit *unit, 
                             busy, STR_ARG(unit->account.id));
 }
 
-/* Names of teams begin with their tenant's and a slash, and no other character of a name stands below it. */
+/* Names of teams begin with their tenant's and a slash, and no other character of a name stands below it. Of a
+ * namesake, made since another instance removed this one, nothing goes: it breaks the first statement, and so all. */
 static bool erase_rows(struct accounts *accounts, const struct unit *unit, struct err *err)
 {
     const struct value one[] = {V_TEXT(unit->account.id)};
+    const struct value this[] = {V_TEXT(unit->account.id), V_INT(unit->created)};
     static const char *const of_tenant[] = {
         ("DELETE FROM instance_balances WHERE level = 2 AND id IN"
          " (SELECT id FROM keys WHERE tenant = ?1)"),
@@ -406,12 +408,19 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
         "DELETE FROM deployment_usage WHERE team = ?1",
         "DELETE FROM units WHERE id = ?1",
     };
-    struct statement all[ARRAY_LEN(of_tenant)];
+    struct statement all[1 + ARRAY_LEN(of_tenant)] = {
+        {"INSERT INTO units (id, name, models, zones, tags, requests_per_minute,"
+         " tokens_per_minute, in_flight, spend_day, spend_month, created)"
+         " SELECT id, name, models, zones, tags, requests_per_minute, tokens_per_minute, in_flight,"
+         " spend_day, spend_month, created FROM units WHERE id = ?1 AND created <> ?2",
+         this, 2},
+    };
 
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        all[i] = (struct statement){unit->is_team ? of_team[i] : of_tenant[i], one, 1};
+    for (size_t i = 0; i < ARRAY_LEN(of_tenant); i++)
+        all[i + 1] = (struct statement){unit->is_team ? of_team[i] : of_tenant[i], one, 1};
     return change_write(accounts->store, CHANGE_UNIT_REMOVED, unit->account.id, all, ARRAY_LEN(all),
-                        NULL, err);
+                        NULL, err) ||
+           (err->code == ERR_INVALID ? not_there(unit->account.id, err) : false);
 }
 
 /* What this instance has written of it after the one that removed it had erased all. */

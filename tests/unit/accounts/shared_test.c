@@ -426,6 +426,33 @@ FIBER_TEST(a_key_that_went_with_its_tenant_is_not_changed_elsewhere)
     close_pair(&p);
 }
 
+FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
+{
+    struct unit_info found;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+    uint32_t keys;
+
+    if (open_removed(&p, &key)) {
+        EXPECT(fiber_sleep(5 * MILLISECOND, &err) && make_unit(&p, 0, "acme", &err), "%s",
+               err.text);
+        EXPECT(!unit_remove(p.at[1].accounts, STR("acme"), &keys, &err) &&
+                   err.code == ERR_NOT_FOUND,
+               "%s", err.text);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM units WHERE id = 'acme'") == 1);
+        EXPECT(number_of(&p, 0,
+                         "SELECT COUNT(*) FROM changes WHERE kind = '" CHANGE_UNIT_REMOVED
+                         "'") == 1);
+        EXPECT(accounts_follow_removal(p.at[1].accounts, STR("acme"), &err));
+        units_let_go(p.at[1].accounts);
+        EXPECT(accounts_follow_unit(p.at[1].accounts, STR("acme"), &err) &&
+                   unit_find(p.at[1].accounts, STR("acme"), p.arena, &found, &err),
+               "%s", err.text);
+    }
+    close_pair(&p);
+}
+
 /* ---- a share that cannot grow ---- */
 
 struct holder {
