@@ -31,6 +31,7 @@ struct lane {
     struct arena *arena; /* holds this struct */
     struct connection *idle;
     struct stock connections;
+    struct semaphore room; /* for calls: as many as connections */
     struct tls_client *tls;
     uint32_t open;
     uint32_t failures; /* in a row */
@@ -195,6 +196,7 @@ static struct lane *lane_of(struct redis *r, struct err *err)
     }
     *lane = (struct lane){.redis = r, .number = r->number, .arena = arena};
     lane->connections.size = sizeof(struct connection);
+    lane->room.free = r->options.connections_max;
     if (r->tls && !tls_client_new(&tls, &lane->tls, err)) {
         arena_end(&arena);
         return NULL;
@@ -363,6 +365,7 @@ static SUSPENDS bool introduce(struct redis *r, struct connection *c, struct err
     return true;
 }
 
+/* In there is room: a connection is idle, or fewer are open than may be. */
 static SUSPENDS bool borrow(struct lane *lane, struct connection **out, struct err *err)
 {
     struct connection *c;
@@ -376,8 +379,7 @@ static SUSPENDS bool borrow(struct lane *lane, struct connection **out, struct e
         }
         drop_connection(lane, c);
     }
-    if (lane->open >= lane->redis->options.connections_max)
-        return err_no_room(err, "all %u connections to Redis are in use", lane->open);
+    ASSERT(lane->open < lane->redis->options.connections_max);
     c = stock_take(&lane->connections);
     if (!c)
         return err_no_room(err, "no memory for a connection to Redis");
@@ -448,10 +450,14 @@ bool redis_run(struct redis *redis, struct arena *arena, dur_ns timeout,
         return false;
     atomic_fetch_add(&redis->calls, 1);
     scope_open(&limit, fiber_now() + (timeout > 0 ? timeout : redis->options.timeout));
-    bool ok = borrow(lane, &c, err) && exchange(redis, c, arena, commands, count, replies, err);
+    bool room = semaphore_take(&lane->room, err);
+    bool ok =
+        room && borrow(lane, &c, err) && exchange(redis, c, arena, commands, count, replies, err);
     scope_close(&limit);
     bool left = !fiber_still_wanted(&over); /* our own end says nothing of the server */
 
+    if (!room && !left)
+        (void)err_no_room(err, "all %u connections to Redis are in use", lane->open);
     if (ok) {
         c->next = lane->idle;
         lane->idle = c;
@@ -462,6 +468,8 @@ bool redis_run(struct redis *redis, struct arena *arena, dur_ns timeout,
         if (!left && err->code != ERR_EXHAUSTED)
             count_failure(lane, tries, err);
     }
+    if (room)
+        semaphore_give(&lane->room);
     if (tries)
         lane->tries = false;
     return ok || err_wrap(err, "Redis");

@@ -1,7 +1,8 @@
 /* net/redis.h: a client of Redis and Valkey on fibers: RESP2, and the values of RESP3.
  * Calls    a batch of commands goes out in one write and its replies are read in order (pipelining) over
  *          a connection of its own from this loop's pool; scripts by EVALSHA, sent once when unknown.
- * Bounds   `timeout` for all of a call, connecting included; connections a loop; bytes of the replies.
+ * Bounds   `timeout` for all of a call, connecting included, and waiting where all connections of the loop are in
+ *          use; connections a loop; bytes of the replies.
  * Breaker  after BREAKER_FAILURES calls in a row that failed nothing is asked for a pause (1 s, doubling
  *          to 30 s), then one call tries: a server that is slow or away costs nobody more than that. Told
  *          in the log when it opens and when it closes.

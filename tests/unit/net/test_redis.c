@@ -330,6 +330,42 @@ FIBER_TEST(redis_scripts_are_sent_once)
     stop(&s, &r);
 }
 
+struct one_of_many {
+    struct redis *redis;
+    int *answered;
+};
+
+static void ping_once(void *arg)
+{
+    struct one_of_many *one = arg;
+    struct arena *arena = arena_new(MIB);
+    struct redis_value reply;
+    struct err err = {0};
+
+    *one->answered += redis_run(one->redis, arena, 0, &WORDS(STR("PING")), 1, &reply, &err);
+    EXPECT(err.code == ERR_NONE, "%s", err.text);
+    arena_end(&arena);
+}
+
+/* More at once than a loop has connections: they wait for each other. */
+FIBER_TEST(redis_answers_more_at_once_than_there_are_connections)
+{
+    struct server s;
+    struct redis *r = start(&s, "many", 2 * SECOND);
+    int answered = 0;
+    struct one_of_many one = {r, &answered};
+    struct scope all;
+    struct err err = {0};
+
+    scope_open(&all, 0);
+    for (int i = 0; i < 100; i++)
+        EXPECT(scope_spawn(&all, ping_once, &one, &err), "%s", err.text);
+    EXPECT(scope_wait(&all, &err), "%s", err.text);
+    scope_close(&all);
+    EXPECT(answered == 100 && redis_stats(r).failures == 0, "%d", answered);
+    stop(&s, &r);
+}
+
 FIBER_TEST(redis_that_is_slow_costs_its_timeout_three_times)
 {
     struct server s;
