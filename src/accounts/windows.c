@@ -364,12 +364,13 @@ bool windows_take(struct accounts *accounts, struct account *const levels[LEVELS
 {
     struct errand e = {.accounts = accounts, .levels = levels, .out = out, .err = err};
 
+    out->refused = LIMIT_NONE; /* for a share that was taken since */
     if (!fiber_spawn(run_errand, &e, err)) {
         err->code = ERR_UNAVAILABLE; /* this request alone: Redis is well */
         return false;
     }
     event_await(&e.done);
-    if (!e.ok && err->code != ERR_EXHAUSTED) {
+    if (!e.ok && !out->refused) { /* by no limit: also when it is this loop that has no room */
         note_away(accounts->windows, true, err->text);
         err->code = ERR_UNAVAILABLE;
     }

@@ -962,3 +962,44 @@ FIBER_TEST(a_request_that_redis_did_not_count_is_counted_once)
 {
     with_redis(take_from_before);
 }
+
+struct taker {
+    struct pair *pair;
+    struct hold hold;
+};
+
+static void take_one(void *arg)
+{
+    struct taker *t = arg;
+
+    EXPECT(take(t->pair, 0, &t->hold));
+}
+
+/* More at once than a slow Redis is asked for by one loop: no limit is used up for that. */
+static void take_many(struct pair *p, struct shared_redis *s)
+{
+    struct taker takers[80] = {0};
+    struct scope scope;
+    struct err err = {0};
+
+    set_limits(p, &(struct limits){.in_flight = 100});
+    s->way = PROXY_WAITS;
+    s->delay = 300 * MILLISECOND;
+    scope_open(&scope, 0);
+    for (size_t i = 0; i < ARRAY_LEN(takers); i++) {
+        takers[i].pair = p;
+        EXPECT(scope_spawn(&scope, take_one, &takers[i], &err), "%s", err.text);
+    }
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    s->way = PROXY_PASSES;
+    for (size_t i = 0; i < ARRAY_LEN(takers); i++)
+        drop(p, 0, &takers[i].hold);
+    set_limits(p, &(struct limits){.in_flight = 3});
+    expect_whole(p, s, "many came at once");
+}
+
+FIBER_TEST(a_redis_that_has_no_connection_free_refuses_nobody)
+{
+    with_redis(take_many);
+}
