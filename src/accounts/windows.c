@@ -15,6 +15,7 @@
 #define ALIVE_SECONDS 10
 #define ALIVE_EVERY   (2 * SECOND)
 #define SETTLE_EVERY  (10 * MILLISECOND)
+#define DRAIN_STEP    MILLISECOND
 #define SETTLE_MAX    16384u
 #define SETTLE_A_TURN 256u
 #define TAKE_BYTES    ((size_t)32 * KIB)
@@ -343,17 +344,39 @@ struct errand {
     bool ok;
 };
 
+/* False: somebody else is at it. */
+static SUSPENDS bool settle_first(struct errand *e)
+{
+    struct windows *w = e->accounts->windows;
+
+    if (atomic_exchange(&w->draining, true))
+        return false;
+    e->ok = settle_all(e->accounts, e->err);
+    atomic_store(&w->draining, false);
+    return true;
+}
+
+/* What somebody else is telling of may reach the server behind this take: a refusal counts when it has. */
+static SUSPENDS void settle_then_ask(struct errand *e)
+{
+    struct err over = {0};
+
+    *e->err = (struct err){0};
+    e->out->refused = LIMIT_NONE;
+    e->ok = true;
+    while (!settle_first(e) && fiber_sleep(DRAIN_STEP, &over))
+        ;
+    e->ok = e->ok && ask(e->accounts, e->levels, e->out, e->err);
+}
+
 static void run_errand(void *arg)
 {
     struct errand *e = arg;
-    struct windows *w = e->accounts->windows;
+    bool first = settle_first(e);
 
-    e->ok = true;
-    if (!atomic_exchange(&w->draining, true)) {
-        e->ok = settle_all(e->accounts, e->err);
-        atomic_store(&w->draining, false);
-    }
     e->ok = e->ok && ask(e->accounts, e->levels, e->out, e->err);
+    if (!e->ok && !first && e->out->refused > LIMIT_REQUESTS)
+        settle_then_ask(e);
     event_set(&e->done);
 }
 
@@ -362,7 +385,7 @@ static void run_errand(void *arg)
 bool windows_take(struct accounts *accounts, struct account *const levels[LEVELS], struct hold *out,
                   struct err *err)
 {
-    struct errand e = {.accounts = accounts, .levels = levels, .out = out, .err = err};
+    struct errand e = {.accounts = accounts, .levels = levels, .out = out, .err = err, .ok = true};
 
     out->refused = LIMIT_NONE; /* for a share that was taken since */
     if (!fiber_spawn(run_errand, &e, err)) {

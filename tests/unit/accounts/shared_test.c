@@ -555,6 +555,7 @@ enum proxy_way {
     PROXY_CLOSES,  /* before the server has it */
     PROXY_REFUSES, /* the server has no memory left */
     PROXY_WAITS,   /* the command is run, its reply comes after `delay` */
+    PROXY_HOLDS,   /* the server has it after `delay` */
 };
 
 struct shared_redis {
@@ -566,7 +567,7 @@ struct shared_redis {
     struct redis *redis; /* of both: a loop has one */
     enum proxy_way way;
     dur_ns delay;
-    int passed;
+    int passed, held;
 };
 
 static SUSPENDS void run_redis(void *arg)
@@ -611,6 +612,9 @@ static SUSPENDS bool pass_one(struct shared_redis *s, struct sock *client, struc
         return false;
     if (way == PROXY_REFUSES)
         return write_bytes(client, refused, sizeof refused - 1);
+    s->held += way == PROXY_HOLDS;
+    if (way == PROXY_HOLDS && !fiber_sleep(s->delay, &err))
+        return false;
     if (!write_bytes(server, bytes, got) || !sock_read(server, bytes, sizeof bytes, &got, &err))
         return false;
     s->passed++;
@@ -961,6 +965,31 @@ static void take_from_before(struct pair *p, struct shared_redis *s)
 FIBER_TEST(a_request_that_redis_did_not_count_is_counted_once)
 {
     with_redis(take_from_before);
+}
+
+/* The end of a request is on its way when the next one comes, which must not meet it still in flight. */
+static void take_behind_an_end(struct pair *p, struct shared_redis *s)
+{
+    struct hold holds[4];
+    struct err err = {0};
+
+    for (int i = 0; i < 3; i++)
+        EXPECT(take(p, 0, &holds[i]));
+    s->way = PROXY_HOLDS;
+    s->delay = 100 * MILLISECOND;
+    drop(p, 0, &holds[0]);
+    while (!s->held)
+        EXPECT(fiber_sleep(MILLISECOND, &err));
+    s->way = PROXY_PASSES;
+    EXPECT(take(p, 0, &holds[3]), "two of three are in progress");
+    for (int i = 1; i < 4; i++)
+        drop(p, 0, &holds[i]);
+    expect_whole(p, s, "it came behind an end");
+}
+
+FIBER_TEST(a_request_that_comes_behind_the_end_of_another_is_not_refused_for_it)
+{
+    with_redis(take_behind_an_end);
 }
 
 struct taker {
