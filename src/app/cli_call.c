@@ -615,14 +615,26 @@ static void print_members(struct cli *cli, const struct json *j)
         print_member(cli, j, m, width);
 }
 
+/* Else Weir would record a change that is none. */
+static bool says_what(const struct cli *cli, struct err *err)
+{
+    bool said = strcmp(cli->command->method, "PATCH") != 0;
+
+    for (int i = 0; i < cli->given_count; i++)
+        said |= cli->given[i].option->field || cli->given[i].option->kind >= CLI_ROW;
+    return said || err_set(err, ERR_INVALID,
+                           "nothing is said that is to change; `weir help %s` has what may",
+                           cli->command->words);
+}
+
 bool cli_send(struct cli *cli, struct json **out, struct err *err)
 {
     const char *method = cli->command->method;
     bool sends = strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
     struct str path, body = STR_NONE;
 
-    return make_path(cli, &path, err) && (!sends || make_body(cli, &body, err)) &&
-           cli_call(cli, method, path, body, out, err);
+    return says_what(cli, err) && make_path(cli, &path, err) &&
+           (!sends || make_body(cli, &body, err)) && cli_call(cli, method, path, body, out, err);
 }
 
 bool cli_plain(struct cli *cli, struct err *err)
