@@ -513,7 +513,10 @@ bool instance_list(struct store *store, struct arena *arena, struct instance_inf
                                          .stopped = rows_at(&rows, i, 5).i};
         list[i].alive = !list[i].stopped && list[i].seen > now - INSTANCE_ALIVE_MS;
         list[i].self = str_eq(list[i].id, store_instance(store));
-        list[i].alive |= list[i].self;
+        if (list[i].self) { /* it answers; one alone beats for nobody */
+            list[i].alive = true;
+            list[i].seen = now;
+        }
     }
     *out = list;
     *count = rows.count;

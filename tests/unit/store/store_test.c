@@ -720,3 +720,23 @@ FIBER_TEST(an_instance_that_cannot_follow_is_behind_and_not_away)
     instances_close(&two);
     instances_close(&one);
 }
+
+FIBER_TEST(who_is_alone_was_heard_of_just_now)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct store_options at = {.path = db_path(), .instance = STR("1111111111111111")};
+    struct store *store CLEANUP(store_close) = NULL;
+    struct instance_info *list = NULL;
+    struct instances *one = NULL;
+    struct err err = {0};
+    size_t count = 0;
+
+    REQUIRE(store_open(&at, &store, &err), "%s", err.text);
+    const struct instances_options options = {.store = store, .version = "1"};
+    REQUIRE(instances_open(&options, &one, &err), "%s", err.text);
+    EXPECT(fiber_sleep(5 * MILLISECOND, &err));
+    EXPECT(instance_list(store, arena, &list, &count, &err) && count == 1 && list[0].alive &&
+               list[0].seen > list[0].started,
+           "%s", err.text);
+    instances_close(&one);
+}
