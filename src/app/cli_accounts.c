@@ -152,13 +152,29 @@ static const struct cli_command commands[] = {
 const struct cli_part cli_keys_part = {"Keys, teams, tenants", commands, ARRAY_LEN(commands)};
 
 /* The key alone on standard output, for scripts. */
+static SUSPENDS bool show_key(struct cli *cli, struct err *err)
+{
+    struct str until;
+    struct json *j;
+
+    if (!cli_send(cli, &j, err))
+        return false;
+    if (cli->json) {
+        cli_print_json(j);
+        return true;
+    }
+    printf(STR_FMT "\n", STR_ARG(cli_text(cli, j, json_root(j), "key")));
+    until = cli_text(cli, j, json_root(j), "old_key_until");
+    fprintf(stderr, "This key is shown this once; `weir key list` shows its id.\n");
+    if (until.len)
+        fprintf(stderr, "The key before it works until " STR_FMT ", older ones no more.\n",
+                STR_ARG(until));
+    return true;
+}
+
 static bool make(struct cli *cli, struct err *err)
 {
-    if (!cli_with_weir(cli, cli_plain, err))
-        return false;
-    if (!cli->json)
-        fprintf(stderr, "This key is shown this once; `weir key list` shows its id.\n");
-    return true;
+    return cli_with_weir(cli, show_key, err);
 }
 
 static SUSPENDS bool list_usage(struct cli *cli, struct err *err)
