@@ -8,6 +8,7 @@
 #include "accounts/audit_keep.h"
 #include "accounts/audit_proof.h"
 #include "accounts/audit_query.h"
+#include "accounts/directory.h"
 #include "app/admin_fields.h"
 #include "base/log.h"
 #include "sys/clock.h"
@@ -612,6 +613,64 @@ static bool list_holds(struct admin_call *call, struct err *err)
     return true;
 }
 
+static bool note_one(void *ctx, uint64_t seq, struct str line, struct err *err)
+{
+    struct work *work = ctx;
+    (void)seq, (void)line, (void)err;
+
+    work->had = true;
+    return true;
+}
+
+static void run_look(struct work *work)
+{
+    work->ok = audit_query(work->dir, &work->query, note_one, work, &work->next, &work->err);
+}
+
+/* A hold on nobody keeps nothing, and would be heard of when the records are gone. Of a tenant or key that was
+ * removed records are left. */
+static SUSPENDS bool has_records(struct admin_call *call, const char *field,
+                                 struct audit_query query, struct err *err)
+{
+    struct work *work = new_work(call, run_look, err);
+
+    if (!work)
+        return false;
+    work->query = query;
+    work->query.limit = 1;
+    if (!do_work(work, err))
+        return false;
+    return work->had ||
+           field_wrong(call, field, err, "there is no such %s, and no record of one", field);
+}
+
+static bool is_tenant(struct admin_call *call, struct str id)
+{
+    struct unit_info unit;
+    struct err none = {0};
+
+    return unit_find(call->house->accounts, id, call->arena, &unit, &none) && !unit.is_team;
+}
+
+static bool is_key(struct admin_call *call, struct str id)
+{
+    struct key_info key;
+    struct err none = {0};
+
+    return key_find(call->house->accounts, id, call->arena, &key, &none);
+}
+
+static SUSPENDS bool is_of_somebody(struct admin_call *call, const struct audit_hold *hold,
+                                    struct err *err)
+{
+    return (!hold->tenant.len || is_tenant(call, hold->tenant) ||
+            has_records(call, "tenant", (struct audit_query){.tenant = hold->tenant}, err)) &&
+           (!hold->key.len || is_key(call, hold->key) ||
+            has_records(call, "key", (struct audit_query){.key = hold->key}, err)) &&
+           (!hold->request ||
+            has_records(call, "request", (struct audit_query){.request = hold->request}, err));
+}
+
 static bool make_hold(struct admin_call *call, struct err *err)
 {
     struct audit_hold hold = {.by = call->who->key_id, .made = clock_wall()};
@@ -628,7 +687,8 @@ static bool make_hold(struct admin_call *call, struct err *err)
         return field_wrong(call, "request", err, "expected an x-request-id");
     if (hold.until && hold.until <= hold.from) /* it would keep nothing */
         return field_wrong(call, "until", err, "expected a time behind \"from\"");
-    if (!name_to_pseudonym(call, hold.tenant, &hold.subject, err) ||
+    if (!is_of_somebody(call, &hold, err) ||
+        !name_to_pseudonym(call, hold.tenant, &hold.subject, err) ||
         !audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
         return false;
     call->note = arena_fmt(call->arena, "hold " STR_FMT " on audit records: " STR_FMT,
