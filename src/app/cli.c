@@ -412,6 +412,9 @@ static bool override_environment(struct cli *cli, char **environment, struct err
     cli->config = config ? config : variable(environment, "WEIR_CONFIG");
     cli->url = url ? url : variable(environment, "WEIR_URL");
     cli->key = key ? key : variable(environment, "WEIR_KEY");
+    if (key && !cli->url) /* it would do nothing, and who meant records of a key would see all */
+        return err_set(err, ERR_INVALID,
+                       "--key is the key for --url; whose records or usage is meant says --of-key");
     return true;
 }
 
