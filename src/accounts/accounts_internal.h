@@ -84,6 +84,7 @@ struct unit {
     atomic_bool removed;
     bool
         leaving; /* another instance removed it: forgotten here when nothing of it is in progress */
+    bool gone;   /* forgotten: what is still recorded of it counts nowhere. Under the lock */
     struct kept name;
     struct kept_policy policy;
     wall_ms created;
@@ -112,6 +113,7 @@ struct key_state {
     struct key_state *next; /* by ordinal */
 
     /* under the lock */
+    bool gone; /* as of a unit */
     enum role role;
     struct kept name;
     struct kept_policy policy;

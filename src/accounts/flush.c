@@ -338,7 +338,9 @@ static bool reread_line(void *ctx, uint64_t seq, struct str line, struct err *er
         return err_wrap(err, "audit record %" PRIu64, seq);
     record.seq = seq;
     mutex_lock(&r->accounts->lock);
-    bool known = record.key_id.len && table_get(&r->accounts->by_id, record.key_id);
+    bool known = record.key_id.len && table_get(&r->accounts->by_id, record.key_id) &&
+                 (!record.tenant.len || units_get(r->accounts, record.tenant)) &&
+                 (!record.team.len || units_get(r->accounts, record.team));
     mutex_unlock(&r->accounts->lock);
     r->full = !usage_follow_record(r->page, &record, known);
     arena_rewind(r->arena, mark);

@@ -336,6 +336,12 @@ static void name_payer(const struct hold *hold, struct audit_record *record)
         record->tags = hold->who->tag_list;
 }
 
+/* Removed while the request was on its way: what is recorded of it counts nowhere, or its rows would be back. */
+static bool is_gone(const struct principal *who)
+{
+    return who->key->gone || who->tenant_unit->gone || (who->team_unit && who->team_unit->gone);
+}
+
 /* Of a record without a hold: refused before it, but of a key. It was used, as the replay will see. */
 static bool find_payer(struct accounts *accounts, const struct audit_record *record,
                        struct account *levels[LEVELS])
@@ -349,7 +355,7 @@ static bool find_payer(struct accounts *accounts, const struct audit_record *rec
     struct unit *tenant = key ? units_get(accounts, record->tenant) : NULL;
 
     levels[LEVEL_TENANT] = tenant ? &tenant->account : NULL;
-    return key != NULL;
+    return key && (tenant || !record->tenant.len) && (team || !record->team.len);
 }
 
 /* The text is made before the lock is taken. Replaying the log runs the same spend_add() in the same
@@ -371,7 +377,7 @@ bool accounts_record(struct accounts *accounts, struct hold *hold, struct audit_
 
     mutex_lock(&accounts->lock);
     bool ok = audit_append_line(accounts->audit, &line, &record->seq, err);
-    known = ok && (known || find_payer(accounts, record, levels));
+    known = ok && (known ? !is_gone(hold->who) : find_payer(accounts, record, levels));
     if (known)
         charge(accounts, levels, record);
     if (ok)

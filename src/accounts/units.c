@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "accounts/accounts_internal.h"
+#include "accounts/usage_internal.h"
 #include "base/log.h"
 #include "store/instances.h"
 #include "sys/clock.h"
@@ -63,6 +64,7 @@ static void unlink_unit(struct accounts *accounts, struct unit *unit)
     while (*at != unit)
         at = &(*at)->next;
     *at = unit->next;
+    unit->gone = true;
     accounts->unit_count--;
     table_remove(&accounts->units, unit->account.id);
 }
@@ -459,6 +461,7 @@ static void forget_keys(struct accounts *accounts, const struct unit *unit, uint
             continue;
         }
         *at = key->next;
+        key->gone = true;
         table_remove(&accounts->by_id, key->account.id);
         if (key->current)
             table_remove(&accounts->by_hash, hash_str(&key->current->hash));
@@ -507,6 +510,8 @@ static void forget(struct accounts *accounts, struct unit *unit, uint32_t *keys)
         forget_dirty(accounts, unit);
         forget_keys(accounts, unit, keys);
         forget_units(accounts, unit);
+        usage_forget(accounts->usage, unit->tenant->account.id,
+                     unit->is_team ? unit->account.id : STR_NONE);
     }
     mutex_unlock(&accounts->lock);
 }

@@ -235,6 +235,25 @@ void usage_follow(struct usage_book *book, const struct audit_record *record, bo
         page->full = true; /* the flush reads the rest from the log */
 }
 
+void usage_forget(struct usage_book *book, struct str tenant, struct str team)
+{
+    struct usage_page *page = book->live;
+
+    for (struct usage_cell **at = &page->cells; *at;) {
+        struct str rest = str_slice((*at)->key, sizeof(*at)->day, (*at)->key.len), of, in;
+        bool ours = str_split(&rest, 0, &of) && str_split(&rest, 0, &in) && str_eq(of, tenant) &&
+                    (!team.len || str_eq(in, team));
+
+        if (ours) {
+            table_remove(&page->by_key, (*at)->key);
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    page->last = NULL;
+}
+
 /* ---- reading ---- */
 
 /* Rows of older Weirs, which may run beside this one, have no deployment: where no route was taken it is the model

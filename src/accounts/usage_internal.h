@@ -39,6 +39,8 @@ void usage_close(struct accounts *accounts);
 void usage_follow(struct usage_book *book, const struct audit_record *record, bool counts);
 /* The same into a page. False: it is full, and the record is not counted. */
 bool usage_follow_record(struct usage_page *page, const struct audit_record *record, bool counts);
+/* A tenant, or a team of it, was removed: what is counted of it and not written yet. Under the lock. */
+void usage_forget(struct usage_book *book, struct str tenant, struct str team);
 void usage_page_clear(struct usage_page *page, uint32_t cells_max);
 
 #endif

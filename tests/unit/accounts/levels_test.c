@@ -4,6 +4,7 @@
 
 #include "accounts/accounts_internal.h"
 #include "books.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/threads.h"
 #include "test.h"
@@ -689,6 +690,56 @@ static void remove_too(void *arg)
     uint32_t keys;
 
     r->removed = unit_remove(r->books->accounts, STR("acme"), &keys, &r->err);
+}
+
+static void refuse_one(struct books *b, const struct principal *who)
+{
+    struct audit_record record = {.time = clock_wall(),
+                                  .route = STR("POST /v1/chat/completions"),
+                                  .outcome = STR("refused"),
+                                  .status = 401};
+    struct hold hold = {0};
+    struct err err = {0};
+
+    if (hold_take(b->accounts, who, nothing, clock_wall(), &hold, &err))
+        hold_drop(b->accounts, &hold);
+    else
+        EXPECT(accounts_record(b->accounts, &hold, &record, &err), "%s", err.text);
+}
+
+/* They had shown their key before, and are refused and recorded at any moment of the removal and after it. */
+FIBER_TEST(requests_that_met_the_removal_of_their_tenant_leave_nothing_of_it)
+{
+    struct scope scope;
+    struct books b;
+    struct err err = {0};
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    REQUIRE(make_unit(&b, "acme", &(struct limits){0}) &&
+            make_unit(&b, "acme/a", &(struct limits){0}));
+
+    const struct key_info wanted = {.name = STR("x"), .team = STR("acme/a")};
+    const struct principal *who = key_of(&b, &wanted);
+    struct remover removal = {.books = &b};
+
+    EXPECT(books_request(&b, who, 1000, 700, NOON));
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, remove_too, &removal, &err));
+    while (!removal.removed && !removal.err.code) {
+        refuse_one(&b, who);
+        EXPECT(fiber_sleep(MILLISECOND / 4, &err));
+    }
+    EXPECT(scope_wait(&scope, &err));
+    scope_close(&scope);
+    EXPECT(removal.removed, "%s", removal.err.text);
+    refuse_one(&b, who);
+    principal_release(&who);
+    EXPECT(accounts_flush_wait(b.accounts, &err), "%s", err.text);
+    EXPECT(rows_of(&b, "SELECT COUNT(*) FROM deployment_usage WHERE tenant = 'acme'") == 0);
+    EXPECT(rows_of(&b, "SELECT COUNT(*) FROM instance_balances WHERE id LIKE 'acme%'") == 0);
+    EXPECT(rows_of(&b, "SELECT COUNT(*) FROM instance_balances WHERE level = 2") <= 1);
+    EXPECT(make_unit(&b, "acme", &(struct limits){0}), "its name is free");
+    books_close(&b);
 }
 
 FIBER_TEST(a_tenant_made_anew_survives_a_second_removal_of_the_one_before)
