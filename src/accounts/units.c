@@ -425,27 +425,33 @@ static bool erase_rows(struct accounts *accounts, const struct unit *unit, struc
            (err->code == ERR_INVALID ? not_there(unit->account.id, err) : false);
 }
 
-/* What this instance has written of it after the one that removed it had erased all. */
-static bool erase_own_rows(struct accounts *accounts, const struct unit *unit, struct err *err)
+/* What this instance has written of it after the one that removed it had erased all. By name: one that was made anew
+ * is known here only when this is done, and has no such rows. */
+static bool erase_own_named(struct accounts *accounts, struct str id, struct err *err)
 {
-    const struct value values[] = {V_TEXT(store_instance(accounts->store)),
-                                   V_TEXT(unit->account.id)};
+    bool team = str_find_char(id, '/') < id.len;
+    const struct value values[] = {V_TEXT(store_instance(accounts->store)), V_TEXT(id)};
     const struct statement all[] = {
         {"DELETE FROM instance_balances WHERE instance = ?1 AND level = 2"
          " AND id NOT IN (SELECT id FROM keys)",
          values, 1},
         {"DELETE FROM instance_balances WHERE instance = ?1 AND level < 2"
-         " AND id NOT IN (SELECT id FROM units)",
-         values, 1},
-        {unit->is_team ? "DELETE FROM instance_usage WHERE instance = ?1 AND team = ?2"
-                       : "DELETE FROM instance_usage WHERE instance = ?1 AND tenant = ?2",
+         " AND (id = ?2 OR substr(id, 1, length(?2) + 1) = ?2 || '/')",
          values, 2},
-        {unit->is_team ? "DELETE FROM deployment_usage WHERE instance = ?1 AND team = ?2"
-                       : "DELETE FROM deployment_usage WHERE instance = ?1 AND tenant = ?2",
+        {team ? "DELETE FROM instance_usage WHERE instance = ?1 AND team = ?2"
+              : "DELETE FROM instance_usage WHERE instance = ?1 AND tenant = ?2",
+         values, 2},
+        {team ? "DELETE FROM deployment_usage WHERE instance = ?1 AND team = ?2"
+              : "DELETE FROM deployment_usage WHERE instance = ?1 AND tenant = ?2",
          values, 2},
     };
 
     return store_write(accounts->store, all, ARRAY_LEN(all), NULL, err);
+}
+
+static bool erase_own_rows(struct accounts *accounts, const struct unit *unit, struct err *err)
+{
+    return erase_own_named(accounts, unit->account.id, err);
 }
 
 static void forget_keys(struct accounts *accounts, const struct unit *unit, uint32_t *keys)
@@ -559,14 +565,40 @@ bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struc
 
 /* ---- removed by another instance ---- */
 
+/* When the one that has the name now was made; 0: none has it. */
+static bool read_created(struct accounts *accounts, struct str id, wall_ms *out, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
+    const struct value values[] = {V_TEXT(id)};
+    const struct statement read = {"SELECT created FROM units WHERE id = ?1", values, 1};
+    struct rows rows;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory for the row of \"" STR_FMT "\"",
+                       STR_ARG(id));
+    if (!store_read(accounts->store, arena, &read, &rows, err))
+        return false;
+    *out = rows.count ? rows_at(&rows, 0, 0).i : 0;
+    return true;
+}
+
+/* Who was away knows the one that was made since, and hears only now that the one before was removed. */
 bool accounts_follow_removal(struct accounts *accounts, struct str id, struct err *err)
 {
     struct unit *unit = NULL;
     struct err gone = {0};
+    wall_ms created = 0;
 
-    (void)err;
-    if (!close_unit(accounts, id, &unit, &gone))
-        return true; /* it was never here, or is not any more */
+    if (!read_created(accounts, id, &created, err))
+        return false;
+    mutex_lock(&accounts->lock);
+    unit = units_get(accounts, id);
+    bool later = unit && created && unit->created == created;
+    mutex_unlock(&accounts->lock);
+    if (later)
+        return true;
+    if (!close_unit(accounts, id, &unit, &gone)) /* it was never here, or is not any more */
+        return erase_own_named(accounts, id, err);
     mutex_lock(&accounts->lock);
     unit->leaving = true;
     mutex_unlock(&accounts->lock);

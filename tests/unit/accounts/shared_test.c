@@ -364,18 +364,19 @@ static SUSPENDS bool make_unit(struct pair *p, int i, const char *id, struct err
 }
 
 /* Of both, and then removed at the first: the second has not heard of it. */
-static SUSPENDS bool open_removed(struct pair *p, struct key_info *key)
+static SUSPENDS bool open_removed(struct pair *p, struct key_info *key, struct secret *token)
 {
     const struct key_info wanted = {.name = STR("x"), .tenant = STR("acme")};
-    struct secret token CLEANUP(secret_wipe) = {0};
+    struct secret unused CLEANUP(secret_wipe) = {0};
     struct err err = {0};
     uint32_t keys;
 
-    bool ok = open_pair(p, &(struct limits){0}) && make_unit(p, 0, "acme", &err) &&
-              key_create(p->at[0].accounts, &wanted, p->arena, key, &token, &err) &&
-              accounts_follow_unit(p->at[1].accounts, STR("acme"), &err) &&
-              accounts_follow_key(p->at[1].accounts, key->id, &err) &&
-              unit_remove(p->at[0].accounts, STR("acme"), &keys, &err);
+    bool ok =
+        open_pair(p, &(struct limits){0}) && make_unit(p, 0, "acme", &err) &&
+        key_create(p->at[0].accounts, &wanted, p->arena, key, token ? token : &unused, &err) &&
+        accounts_follow_unit(p->at[1].accounts, STR("acme"), &err) &&
+        accounts_follow_key(p->at[1].accounts, key->id, &err) &&
+        unit_remove(p->at[0].accounts, STR("acme"), &keys, &err);
     EXPECT(ok, "%s", err.text);
     return ok;
 }
@@ -393,7 +394,7 @@ FIBER_TEST(nothing_is_made_in_a_tenant_that_another_instance_has_removed)
     struct pair p;
     struct err err = {0};
 
-    if (open_removed(&p, &key)) {
+    if (open_removed(&p, &key, NULL)) {
         EXPECT(!key_create(p.at[1].accounts, &wanted, p.arena, &key, &token, &err) &&
                    err.code == ERR_NOT_FOUND,
                "%s", err.text);
@@ -416,7 +417,7 @@ FIBER_TEST(a_key_that_went_with_its_tenant_is_not_changed_elsewhere)
     struct err err = {0};
     wall_ms until;
 
-    if (open_removed(&p, &key)) {
+    if (open_removed(&p, &key, NULL)) {
         EXPECT(!key_change(p.at[1].accounts, key.id, &key, &err) && err.code == ERR_NOT_FOUND, "%s",
                err.text);
         EXPECT(!key_rotate(p.at[1].accounts, key.id, 0, &token, &until, &err) &&
@@ -434,7 +435,7 @@ FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
     struct err err = {0};
     uint32_t keys;
 
-    if (open_removed(&p, &key)) {
+    if (open_removed(&p, &key, NULL)) {
         EXPECT(fiber_sleep(5 * MILLISECOND, &err) && make_unit(&p, 0, "acme", &err), "%s",
                err.text);
         EXPECT(!unit_remove(p.at[1].accounts, STR("acme"), &keys, &err) &&
@@ -449,6 +450,86 @@ FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
         EXPECT(accounts_follow_unit(p.at[1].accounts, STR("acme"), &err) &&
                    unit_find(p.at[1].accounts, STR("acme"), p.arena, &found, &err),
                "%s", err.text);
+    }
+    close_pair(&p);
+}
+
+static SUSPENDS bool follow_anew(struct pair *p, int i, struct unit_info *found, struct err *err)
+{
+    if (!accounts_follow_removal(p->at[i].accounts, STR("acme"), err))
+        return false;
+    units_let_go(p->at[i].accounts);
+    return accounts_follow_unit(p->at[i].accounts, STR("acme"), err) &&
+           unit_find(p->at[i].accounts, STR("acme"), p->arena, found, err);
+}
+
+/* What was spent where the removal was not known yet is the old one's. */
+FIBER_TEST(a_tenant_made_anew_has_spent_nothing_anywhere)
+{
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct unit_info found;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_removed(&p, &key, &token)) {
+        EXPECT(books_authenticate(&p.at[1], &token, &who, &err) &&
+                   books_request(&p.at[1], who, 1000, 700, clock_wall()) &&
+                   accounts_flush_wait(p.at[1].accounts, &err),
+               "%s", err.text);
+        principal_release(&who);
+        EXPECT(make_unit(&p, 0, "acme", &err), "%s", err.text);
+        EXPECT(follow_anew(&p, 1, &found, &err) && found.balance.spent_total == 0, "%s%" PRId64,
+               err.text, found.balance.spent_total);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM deployment_usage WHERE tenant = 'acme'") ==
+               0);
+    }
+    close_pair(&p);
+}
+
+/* It hears of the removal when it has already read the one that was made since. */
+FIBER_TEST(an_instance_that_was_away_goes_on_with_a_tenant_made_anew)
+{
+    struct unit_info found;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_removed(&p, &key, NULL)) {
+        kill_one(&p, 1);
+        EXPECT(make_unit(&p, 0, "acme", &err) && open_one(&p, 1, &err), "%s", err.text);
+        EXPECT(accounts_follow_removal(p.at[1].accounts, STR("acme"), &err) &&
+                   accounts_follow_unit(p.at[1].accounts, STR("acme"), &err),
+               "at a start nobody lets it go: %s", err.text);
+        EXPECT(follow_anew(&p, 1, &found, &err), "%s", err.text);
+    }
+    close_pair(&p);
+}
+
+/* It ended between what it wrote and hearing of the removal. */
+FIBER_TEST(what_a_dead_instance_wrote_of_a_removed_tenant_goes_when_it_is_back)
+{
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_removed(&p, &key, &token)) {
+        EXPECT(books_authenticate(&p.at[1], &token, &who, &err) &&
+                   books_request(&p.at[1], who, 1000, 700, clock_wall()) &&
+                   accounts_flush_wait(p.at[1].accounts, &err),
+               "%s", err.text);
+        principal_release(&who);
+        kill_one(&p, 1);
+        EXPECT(open_one(&p, 1, &err) &&
+                   accounts_follow_removal(p.at[1].accounts, STR("acme"), &err),
+               "%s", err.text);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM deployment_usage WHERE tenant = 'acme'") ==
+               0);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM instance_balances WHERE id LIKE 'acme%'") ==
+               0);
     }
     close_pair(&p);
 }
