@@ -54,7 +54,8 @@ struct instances {
 
     /* the loop's own */
     int64_t applied;
-    bool missed; /* more than what is kept */
+    int64_t newest; /* when it was opened: what is told from there on is followed in any case */
+    bool missed;    /* more than what is kept */
     bool failing;
     mono_ns beat, trim;
 
@@ -228,7 +229,7 @@ static bool follow_changes(struct instances *in, bool *any, struct err *err)
         if (!follow_all(in, err))
             return false;
         in->missed = false;
-        in->applied = newest;
+        in->applied = in->newest;
     }
     while (in->applied < newest) {
         size_t mark = arena_mark(arena), count = 0;
@@ -409,6 +410,7 @@ static bool read_place(struct instances *in, struct err *err)
     int64_t newest = rows_at(&rows, 0, 0).i;
     struct value before = rows_at(&rows, 0, 1), oldest = rows_at(&rows, 0, 2);
 
+    in->newest = newest;
     in->applied = before.kind == VALUE_NULL ? newest : before.i;
     in->missed = in->applied < newest && (oldest.kind == VALUE_NULL || oldest.i > in->applied + 1);
     return true;

@@ -721,6 +721,39 @@ FIBER_TEST(an_instance_that_cannot_follow_is_behind_and_not_away)
     instances_close(&one);
 }
 
+static bool note_change(void *ctx, struct str what, struct err *err)
+{
+    (void)err;
+    *(int *)ctx += str_eq(what, STR("late"));
+    return true;
+}
+
+/* Away for longer than changes are kept: it takes all for changed, and what is told while it starts is followed. */
+FIBER_TEST(who_was_away_too_long_follows_what_is_told_while_it_starts)
+{
+    int late = 0;
+    const struct follower notes = {.kind = "key", .follow = note_change, .ctx = &late};
+    const struct store_options at = {
+        .path = db_path(), .shared = true, .instance = STR("1111111111111111")};
+    struct store *store CLEANUP(store_close) = NULL;
+    struct instances *one = NULL;
+    struct err err = {0};
+
+    REQUIRE(store_open(&at, &store, &err), "%s", err.text);
+    const struct instances_options options = {
+        .store = store, .version = "1", .followers = &notes, .follower_count = 1};
+    REQUIRE(instances_open(&options, &one, &err), "%s", err.text);
+    instances_close(&one);
+    EXPECT(change_write(store, "key", STR("early"), NULL, 0, NULL, &err) &&
+               run_now(store, "DELETE FROM changes", &err),
+           "%s", err.text);
+    REQUIRE(instances_open(&options, &one, &err), "%s", err.text);
+    /* Keys are read here, and then: */
+    EXPECT(change_write(store, "key", STR("late"), NULL, 0, NULL, &err), "%s", err.text);
+    EXPECT(instances_catch_up(one, &err) && late == 1, "%s", err.text);
+    instances_close(&one);
+}
+
 FIBER_TEST(who_is_alone_was_heard_of_just_now)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
