@@ -301,6 +301,7 @@ static SUSPENDS bool end_oldest(struct sessions *s, struct str person, uint32_t 
     return true;
 }
 
+/* Nobody logs in to a tenant that somebody has removed: one made anew by its name would have the session. */
 static SUSPENDS bool store_row(struct sessions *s, const struct session_info *info,
                                struct str cookie, struct err *err)
 {
@@ -318,10 +319,20 @@ static SUSPENDS bool store_row(struct sessions *s, const struct session_info *in
     };
     const struct statement insert = {
         "INSERT INTO sessions (hash, id, key_id, tenant, team, issuer, role, created, used,"
-        " expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+        " expires) SELECT CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT),"
+        " CAST(?5 AS TEXT), CAST(?6 AS TEXT), CAST(?7 AS BIGINT), CAST(?8 AS BIGINT),"
+        " CAST(?8 AS BIGINT), CAST(?9 AS BIGINT)"
+        " WHERE EXISTS (SELECT 1 FROM keys k WHERE k.id = CAST(?3 AS TEXT))"
+        " AND EXISTS (SELECT 1 FROM units t WHERE t.id = CAST(?4 AS TEXT))"
+        " AND (CAST(?5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM units t WHERE t.id ="
+        " CAST(?5 AS TEXT)))",
         values, ARRAY_LEN(values)};
+    int64_t changed = 0;
 
-    return store_write(s->options.store, &insert, 1, NULL, err) || err_wrap(err, "session");
+    if (!store_write(s->options.store, &insert, 1, &changed, err))
+        return err_wrap(err, "session");
+    return changed || err_set(err, ERR_DENIED, "tenant or team \"" STR_FMT "\" was removed",
+                              STR_ARG(info->team.len ? info->team : info->tenant));
 }
 
 static SUSPENDS bool keep(struct sessions *s, const struct session_info *info, struct arena *arena,

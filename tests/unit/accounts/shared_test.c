@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "accounts/leases.h"
+#include "accounts/sessions.h"
 #include "accounts/windows.h"
 #include "books.h"
 #include "net/redis.h"
@@ -450,6 +451,47 @@ FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
         EXPECT(accounts_follow_unit(p.at[1].accounts, STR("acme"), &err) &&
                    unit_find(p.at[1].accounts, STR("acme"), p.arena, &found, &err),
                "%s", err.text);
+    }
+    close_pair(&p);
+}
+
+FIBER_TEST(nobody_logs_in_to_a_tenant_that_another_instance_has_removed)
+{
+    struct identity alice = {.issuer = STR("https://id.example"),
+                             .subject = STR("alice"),
+                             .name = STR("Alice"),
+                             .tenant = TENANT_OPERATOR};
+    struct secret cookie CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct sessions *sessions = NULL;
+    struct session_info session;
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+    uint32_t replaced;
+
+    if (open_removed(&p, &key, NULL)) {
+        const struct session_options options = {.accounts = p.at[1].accounts,
+                                                .store = p.at[1].store,
+                                                .lifetime = 60 * SECOND,
+                                                .idle = 60 * SECOND,
+                                                .remember = SECOND,
+                                                .total_max = 10,
+                                                .person_max = 10};
+
+        EXPECT(identity_enter(p.at[1].accounts, &alice, &who, &err) &&
+                   sessions_new(&options, &sessions, &err),
+               "%s", err.text);
+        principal_release(&who);
+        alice.tenant = STR("acme");
+        EXPECT(!session_begin(sessions, &alice, p.arena, &session, &cookie, &replaced, &err) &&
+                   err.code == ERR_DENIED,
+               "%s", err.text);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM sessions") == 0);
+        alice.tenant = TENANT_OPERATOR;
+        EXPECT(session_begin(sessions, &alice, p.arena, &session, &cookie, &replaced, &err), "%s",
+               err.text);
+        sessions_free(&sessions);
     }
     close_pair(&p);
 }
