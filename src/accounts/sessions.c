@@ -273,14 +273,14 @@ static SUSPENDS bool is_room(struct sessions *s, struct arena *arena, struct err
                    s->options.total_max);
 }
 
-/* The oldest make room: a person who lost a browser must not be shut out by what it left. */
-static SUSPENDS bool end_oldest(struct sessions *s, struct str person, uint32_t *ended,
-                                struct err *err)
+/* The oldest make room, all but `most`: a person who lost a browser must not be shut out by what it left. */
+static SUSPENDS bool end_oldest(struct sessions *s, struct str person, uint32_t most,
+                                uint32_t *ended, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(PERSON_MEMORY);
-    const struct value values[] = {V_TEXT(person), V_INT(s->options.person_max)};
+    const struct value values[] = {V_TEXT(person), V_INT(most)};
     const struct statement read = {"SELECT id FROM sessions WHERE key_id = ?1"
-                                   " ORDER BY created DESC, id LIMIT 1000 OFFSET ?2 - 1",
+                                   " ORDER BY created DESC, id LIMIT 1000 OFFSET ?2",
                                    values, ARRAY_LEN(values)};
     struct rows rows;
 
@@ -390,8 +390,12 @@ bool session_begin(struct sessions *s, const struct identity *identity, struct a
 
     if (!info.name.ptr)
         return err_arena(err, arena);
-    if (!make_texts(arena, &info, &made, err) || !end_oldest(s, info.person, replaced, err) ||
-        !keep(s, &info, arena, secret_reveal(&made), err))
+    uint32_t most = s->options.person_max;
+
+    if (!make_texts(arena, &info, &made, err) ||
+        !end_oldest(s, info.person, most - 1, replaced, err) ||
+        !keep(s, &info, arena, secret_reveal(&made), err) ||
+        !end_oldest(s, info.person, most, replaced, err)) /* of those that began together */
         return false;
     *out = info;
     *cookie = made;

@@ -337,6 +337,42 @@ FIBER_TEST(sessions_are_bounded_for_a_person_and_for_all)
     books_close(&b);
 }
 
+/* In memory of its own, as each request has. */
+static void begin_one(void *arg)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct secret cookie CLEANUP(secret_wipe) = {0};
+    struct session_info info;
+    struct err err = {0};
+    uint32_t replaced;
+
+    EXPECT(session_begin(arg, &alice, arena, &info, &cookie, &replaced, &err), "%s", err.text);
+}
+
+FIBER_TEST(sessions_of_a_person_that_begin_together_are_bounded_too)
+{
+    struct session_info *list;
+    struct scope scope;
+    struct books b;
+    struct err err = {0};
+    size_t count = 0;
+
+    REQUIRE(books_open(&b, test_dir(), &err), "%s", err.text);
+    struct sessions *s = sessions_of(&b, HOUR, 20, 2);
+    const struct session_filter all = {.most = 20};
+
+    begin_one(s); /* who she is is known */
+    scope_open(&scope, 0);
+    for (int i = 0; i < 5; i++)
+        EXPECT(scope_spawn(&scope, begin_one, s, &err), "%s", err.text);
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    EXPECT(session_list(s, &all, b.arena, &list, &count, &err) && count == 2, "%zu %s", count,
+           err.text);
+    sessions_free(&s);
+    books_close(&b);
+}
+
 /* Two of them over one database are two Weirs. */
 FIBER_TEST(session_holds_on_every_weir_and_an_end_arrives_when_what_was_remembered_is_over)
 {
