@@ -124,6 +124,8 @@ static void uncount(struct accounts *accounts, struct account *const levels[LEVE
             hold->asked[levels[i]->level] = 0;
         }
     close_locked(accounts, hold, 0);
+    for (size_t i = 0; i < LEVELS; i++)
+        hold->second[i] = 0; /* where there is no limit any more, nothing counts anew */
     mutex_unlock(&accounts->lock);
 }
 

@@ -1155,3 +1155,45 @@ FIBER_TEST(a_redis_that_has_no_connection_free_refuses_nobody)
 {
     with_redis(take_many);
 }
+
+static void take_tokens(void *arg)
+{
+    struct taker *t = arg;
+    struct err err = {0};
+
+    EXPECT(hold_take(t->pair->at[0].accounts, t->pair->who[0], (struct need){.tokens = 100},
+                     clock_wall(), &t->hold, &err),
+           "%s", err.text);
+}
+
+/* Redis does not answer in time, and there is no limit of tokens any more when the request goes on alone. */
+static void take_without_the_limit(struct pair *p, struct shared_redis *s)
+{
+    const struct account *key = &p->who[0]->key->account;
+    struct taker first = {.pair = p}, second = {.pair = p};
+    struct scope scope;
+    struct err err = {0};
+
+    set_limits(p, &(struct limits){.tokens_per_minute = 1000});
+    take_tokens(&first);
+    s->way = PROXY_WAITS;
+    s->delay = 700 * MILLISECOND;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, take_tokens, &second, &err) && fiber_sleep(100 * MILLISECOND, &err),
+           "%s", err.text);
+    set_limits(p, &(struct limits){.requests_per_minute = 50});
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    s->way = PROXY_PASSES;
+    set_limits(p, &(struct limits){.tokens_per_minute = 1000});
+    drop(p, 0, &second.hold);
+    EXPECT(key->meter->tokens.sum == 100, "those of the first: %" PRId64, key->meter->tokens.sum);
+    drop(p, 0, &first.hold);
+    set_limits(p, &(struct limits){.in_flight = 3});
+    expect_whole(p, s, "a limit went meanwhile");
+}
+
+FIBER_TEST(a_request_that_redis_did_not_count_takes_back_only_its_own)
+{
+    with_redis(take_without_the_limit);
+}
