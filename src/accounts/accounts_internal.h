@@ -61,6 +61,7 @@ struct account {
     struct meter *meter; /* from the first limit of a minute on */
     uint64_t stored_seq; /* the store has every record up to this one */
     bool dirty;
+    bool gone;     /* forgotten: nothing counts here any more, and its name may be another's */
     bool unsummed; /* of a tenant older than sums of tenants: those of its keys, after the replay */
     struct account *next_dirty;
 };
@@ -84,7 +85,6 @@ struct unit {
     atomic_bool removed;
     bool
         leaving; /* another instance removed it: forgotten here when nothing of it is in progress */
-    bool gone;   /* forgotten: what is still recorded of it counts nowhere. Under the lock */
     struct kept name;
     struct kept_policy policy;
     wall_ms created;
@@ -113,7 +113,6 @@ struct key_state {
     struct key_state *next; /* by ordinal */
 
     /* under the lock */
-    bool gone; /* as of a unit */
     enum role role;
     struct kept name;
     struct kept_policy policy;

@@ -184,7 +184,8 @@ static size_t find_takings(struct accounts *accounts, struct account *const leve
     mutex_lock(&accounts->lock);
     for (size_t i = 0; i < LEVELS; i++)
         for (unsigned period = 0; period < PERIODS; period++)
-            if (levels[i] && levels[i]->lease && !share_allows(levels[i], period, worst, now))
+            if (levels[i] && levels[i]->lease && !levels[i]->gone &&
+                !share_allows(levels[i], period, worst, now))
                 out[n++] = taking_of(accounts, levels[i], period, worst, now);
     mutex_unlock(&accounts->lock);
     return n;
@@ -439,6 +440,7 @@ static bool is_stale(struct accounts *accounts, const struct lease *lease, wall_
             share->number && (share->number != number_of(period, now) || used > share->up_to ||
                               (used != share->up_to && fiber_now() - lease->filled > IDLE_AFTER));
     }
+    stale &= !a->gone; /* its rows, if there are any, are of who has the name now */
     mutex_unlock(&accounts->lock);
     return stale;
 }

@@ -341,7 +341,8 @@ static void name_payer(const struct hold *hold, struct audit_record *record)
 /* Removed while the request was on its way: what is recorded of it counts nowhere, or its rows would be back. */
 static bool is_gone(const struct principal *who)
 {
-    return who->key->gone || who->tenant_unit->gone || (who->team_unit && who->team_unit->gone);
+    return who->key->account.gone || who->tenant_unit->account.gone ||
+           (who->team_unit && who->team_unit->account.gone);
 }
 
 /* Of a record without a hold: refused before it, but of a key. It was used, as the replay will see. */

@@ -64,7 +64,7 @@ static void unlink_unit(struct accounts *accounts, struct unit *unit)
     while (*at != unit)
         at = &(*at)->next;
     *at = unit->next;
-    unit->gone = true;
+    unit->account.gone = true;
     accounts->unit_count--;
     table_remove(&accounts->units, unit->account.id);
 }
@@ -467,7 +467,7 @@ static void forget_keys(struct accounts *accounts, const struct unit *unit, uint
             continue;
         }
         *at = key->next;
-        key->gone = true;
+        key->account.gone = true;
         table_remove(&accounts->by_id, key->account.id);
         if (key->current)
             table_remove(&accounts->by_hash, hash_str(&key->current->hash));

@@ -576,6 +576,57 @@ FIBER_TEST(what_a_dead_instance_wrote_of_a_removed_tenant_goes_when_it_is_back)
     close_pair(&p);
 }
 
+static SUSPENDS bool spend_as_acme(struct pair *p, const char *name, struct err *err)
+{
+    const struct key_info wanted = {.name = str_from(name), .tenant = STR("acme")};
+    const struct unit_info acme = {.id = STR("acme"), .limits = {.spend_day = LIMIT}};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct key_info key;
+    struct unit_info made;
+
+    bool ok = unit_create(p->at[0].accounts, &acme, p->arena, &made, err) &&
+              key_create(p->at[0].accounts, &wanted, p->arena, &key, &token, err) &&
+              books_authenticate(&p->at[0], &token, &who, err) &&
+              books_request(&p->at[0], who, 1000, 700, clock_wall());
+    principal_release(&who);
+    return ok;
+}
+
+static const char *const share_of_acme =
+    "SELECT up_to FROM shares WHERE level = 0 AND period = 0 AND id = 'acme'";
+static int64_t share_before;
+
+static SUSPENDS void keep_share(struct pair *p)
+{
+    struct err err = {0};
+
+    EXPECT(fiber_sleep(500 * MILLISECOND, &err));
+    int64_t now = number_of(p, 0, share_of_acme);
+    EXPECT(now == share_before, "%" PRId64 " of %" PRId64, now, share_before);
+}
+
+/* The row of the share has only the name, and the one before had more than it needed. */
+FIBER_TEST(a_tenant_made_anew_keeps_its_share_of_its_limit)
+{
+    const struct unit_info same = {.limits = {.spend_day = LIMIT}};
+    struct pair p;
+    struct err err = {0};
+    uint32_t keys;
+
+    if (open_pair(&p, &(struct limits){0})) {
+        EXPECT(spend_as_acme(&p, "old", &err) &&
+                   unit_change(p.at[0].accounts, STR("acme"), &same, &err) && /* gives back soon */
+                   unit_remove(p.at[0].accounts, STR("acme"), &keys, &err) &&
+                   spend_as_acme(&p, "new", &err),
+               "%s", err.text);
+        share_before = number_of(&p, 0, share_of_acme);
+        EXPECT(share_before > 1000, "%" PRId64, share_before);
+        with_loops(&p, keep_share);
+    }
+    close_pair(&p);
+}
+
 /* ---- a share that cannot grow ---- */
 
 struct holder {
