@@ -257,6 +257,9 @@ struct balance balance_of(const struct account *account, wall_ms now);
 /* ---- load.c ---- */
 
 bool accounts_load(struct accounts *accounts, struct err *err) MUST_CHECK;
+/* Memory as the store says, where others may have changed it; while changes_hold(). */
+SUSPENDS bool key_reread(struct accounts *accounts, struct str id, struct err *err) MUST_CHECK;
+SUSPENDS bool unit_reread(struct accounts *accounts, struct str id, struct err *err) MUST_CHECK;
 
 /* ---- leases.c ---- */
 

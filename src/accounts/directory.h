@@ -43,6 +43,10 @@ SUSPENDS bool unit_create(struct accounts *accounts, const struct unit_info *wan
 /* name, policy and limits are taken over, the rest is ignored. */
 SUSPENDS bool unit_change(struct accounts *accounts, struct str id, const struct unit_info *wanted,
                           struct err *err) MUST_CHECK;
+/* The same of what `edit` makes of it: as it is by now, whoever has changed it since it was shown. */
+typedef bool unit_edit(void *ctx, struct unit_info *unit, struct err *err);
+SUSPENDS bool unit_amend(struct accounts *accounts, struct str id, unit_edit *edit, void *ctx,
+                         struct arena *arena, struct err *err) MUST_CHECK;
 /* A tenant with its teams. Waits a few seconds for what is in progress; ERR_UNAVAILABLE when it goes on: then
  * its keys are refused already, and asking again goes on with the removal. */
 SUSPENDS bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struct err *err)
@@ -81,6 +85,9 @@ SUSPENDS bool key_revoke(struct accounts *accounts, struct str id, struct err *e
 /* name, role, limits, policy and expires are taken over; tenant and team stay what they are. */
 SUSPENDS bool key_change(struct accounts *accounts, struct str id, const struct key_info *wanted,
                          struct err *err) MUST_CHECK;
+typedef bool key_edit(void *ctx, struct key_info *key, struct err *err);
+SUSPENDS bool key_amend(struct accounts *accounts, struct str id, key_edit *edit, void *ctx,
+                        struct arena *arena, struct err *err) MUST_CHECK; /* as of a unit */
 /* Another token for the same key; the old one works for `overlap` longer, and one older than that no more. */
 SUSPENDS bool key_rotate(struct accounts *accounts, struct str id, dur_ns overlap,
                          struct secret *token, wall_ms *old_until, struct err *err) MUST_CHECK;

@@ -513,6 +513,30 @@ bool key_change(struct accounts *accounts, struct str id, const struct key_info 
     return ok;
 }
 
+/* From the store, for others may be other instances; nobody changes it between that and what is written. */
+static bool amend(struct accounts *accounts, struct str id, key_edit *edit, void *ctx,
+                  struct arena *arena, struct err *err)
+{
+    struct key_state *key = find_by_id(accounts, id, err);
+    struct key_info wanted, made;
+
+    if (!key || !key_reread(accounts, id, err) || !key_find(accounts, id, arena, &wanted, err) ||
+        !edit(ctx, &wanted, err) || !check(&wanted, arena, &made, err))
+        return false;
+    made.id = id;
+    return write_change(accounts, key, &made, err);
+}
+
+bool key_amend(struct accounts *accounts, struct str id, key_edit *edit, void *ctx,
+               struct arena *arena, struct err *err)
+{
+    if (!changes_hold(accounts, err))
+        return false;
+    bool ok = amend(accounts, id, edit, ctx, arena, err);
+    changes_let_go(accounts);
+    return ok;
+}
+
 /* ---- rotation ---- */
 
 static bool store_rotation(struct accounts *accounts, struct str id, const struct sha256 *hash,

@@ -240,20 +240,32 @@ static bool follow_unit(struct accounts *accounts, struct arena *arena, struct s
     return ok;
 }
 
-/* Nobody here changes it between the read and memory. */
-static bool follow(struct accounts *accounts, struct str id,
-                   bool (*read)(struct accounts *accounts, struct arena *arena, struct str id,
-                                struct err *err),
-                   struct err *err)
-{
-    struct arena *arena CLEANUP(arena_end) = arena_new(ROW_BYTES);
+typedef bool row_reader(struct accounts *accounts, struct arena *arena, struct str id,
+                        struct err *err);
 
-    if (!arena)
-        return err_set(err, ERR_UNAVAILABLE, "no memory for the row of \"" STR_FMT "\"",
-                       STR_ARG(id));
+static bool reread(struct accounts *accounts, struct str id, row_reader *read, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = NULL;
+
+    if (!store_is_shared(accounts->store))
+        return true;
+    arena = arena_new(ROW_BYTES);
+    return arena ? read(accounts, arena, id, err)
+                 : err_set(err, ERR_UNAVAILABLE, "no memory for the row of \"" STR_FMT "\"",
+                           STR_ARG(id));
+}
+
+bool unit_reread(struct accounts *accounts, struct str id, struct err *err)
+{
+    return reread(accounts, id, follow_unit, err);
+}
+
+/* Nobody here changes it between the read and memory. */
+static bool follow(struct accounts *accounts, struct str id, row_reader *read, struct err *err)
+{
     if (!changes_hold(accounts, err))
         return false;
-    bool ok = read(accounts, arena, id, err);
+    bool ok = reread(accounts, id, read, err);
     changes_let_go(accounts);
     return ok;
 }
@@ -353,6 +365,11 @@ static bool follow_key(struct accounts *accounts, struct arena *arena, struct st
     atomic_fetch_add(&accounts->generation, 1u);
     mutex_unlock(&accounts->lock);
     return ok;
+}
+
+bool key_reread(struct accounts *accounts, struct str id, struct err *err)
+{
+    return reread(accounts, id, follow_key, err);
 }
 
 bool accounts_follow_key(struct accounts *accounts, struct str id, struct err *err)

@@ -325,6 +325,29 @@ bool unit_change(struct accounts *accounts, struct str id, const struct unit_inf
     return ok;
 }
 
+/* From the store, for others may be other instances; nobody changes it between that and what is written. */
+static bool amend(struct accounts *accounts, struct str id, unit_edit *edit, void *ctx,
+                  struct arena *arena, struct err *err)
+{
+    struct unit_info wanted, made;
+
+    if (!unit_reread(accounts, id, err) || !unit_find(accounts, id, arena, &wanted, err) ||
+        !edit(ctx, &wanted, err) || !check(&wanted, arena, &made, err))
+        return false;
+    made.id = id;
+    return write_change(accounts, &made, err);
+}
+
+bool unit_amend(struct accounts *accounts, struct str id, unit_edit *edit, void *ctx,
+                struct arena *arena, struct err *err)
+{
+    if (!changes_hold(accounts, err))
+        return false;
+    bool ok = amend(accounts, id, edit, ctx, arena, err);
+    changes_let_go(accounts);
+    return ok;
+}
+
 /* ---- removing ---- */
 
 static bool belongs(const struct key_state *key, const struct unit *unit)

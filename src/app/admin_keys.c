@@ -238,22 +238,27 @@ static bool show_key(struct admin_call *call, struct err *err)
     return find_key(call, false, &key, err) && reply_key(call, key.id, err);
 }
 
+static bool edit_key(void *ctx, struct key_info *key, struct err *err)
+{
+    struct admin_call *call = ctx;
+    int role = (int)key->role;
+
+    if (!may_touch(call->who, key))
+        return account_too_far(call, key->id, err);
+    if (!field_text(call, "name", &key->name, err) || !field_choice(call, "role", &role, err) ||
+        !account_read_policy(call, &key->policy, err) || !read_expiry(call, &key->expires, err))
+        return false;
+    account_read_limits(call, &key->limits);
+    key->role = (enum role)role;
+    return may_touch(call->who, key) || account_too_far(call, STR("such a key"), err);
+}
+
 static bool change_key(struct admin_call *call, struct err *err)
 {
     struct key_info key;
-    int role;
 
-    if (!find_key(call, true, &key, err))
-        return false;
-    role = (int)key.role;
-    if (!field_text(call, "name", &key.name, err) || !field_choice(call, "role", &role, err) ||
-        !account_read_policy(call, &key.policy, err) || !read_expiry(call, &key.expires, err))
-        return false;
-    account_read_limits(call, &key.limits);
-    key.role = (enum role)role;
-    if (!may_touch(call->who, &key))
-        return account_too_far(call, STR("such a key"), err);
-    if (!key_change(call->house->accounts, key.id, &key, err))
+    if (!find_key(call, true, &key, err) ||
+        !key_amend(call->house->accounts, key.id, edit_key, call, call->arena, err))
         return false;
     call->note = arena_fmt(call->arena, "key " STR_FMT " changed", STR_ARG(key.id));
     return reply_key(call, key.id, err);

@@ -167,15 +167,23 @@ static bool show_unit(struct admin_call *call, struct err *err)
     return true;
 }
 
+static bool edit_unit(void *ctx, struct unit_info *unit, struct err *err)
+{
+    struct admin_call *call = ctx;
+
+    if (!field_text(call, "name", &unit->name, err) ||
+        !account_read_policy(call, &unit->policy, err))
+        return false;
+    account_read_limits(call, &unit->limits);
+    return true;
+}
+
 static bool change_unit(struct admin_call *call, struct err *err)
 {
     struct unit_info unit;
 
     if (!find_unit(call, &unit, err) || !may_change(call, unit.id, unit.is_team, err) ||
-        !field_text(call, "name", &unit.name, err) || !account_read_policy(call, &unit.policy, err))
-        return false;
-    account_read_limits(call, &unit.limits);
-    if (!unit_change(call->house->accounts, unit.id, &unit, err))
+        !unit_amend(call->house->accounts, unit.id, edit_unit, call, call->arena, err))
         return false;
     call->note = arena_fmt(call->arena, "%s " STR_FMT " changed", unit.is_team ? "team" : "tenant",
                            STR_ARG(unit.id));

@@ -627,6 +627,88 @@ FIBER_TEST(a_tenant_made_anew_keeps_its_share_of_its_limit)
     close_pair(&p);
 }
 
+/* ---- two who change one key ---- */
+
+static bool edit_name(void *ctx, struct key_info *key, struct err *err)
+{
+    (void)err;
+    key->name = str_from(ctx);
+    return true;
+}
+
+static bool edit_limit(void *ctx, struct key_info *key, struct err *err)
+{
+    (void)ctx, (void)err;
+    key->limits.requests_per_minute = 10;
+    return true;
+}
+
+static bool edit_unit_limit(void *ctx, struct unit_info *unit, struct err *err)
+{
+    (void)ctx, (void)err;
+    unit->limits.requests_per_minute = 10;
+    return true;
+}
+
+static bool edit_unit_name(void *ctx, struct unit_info *unit, struct err *err)
+{
+    (void)err;
+    unit->name = str_from(ctx);
+    return true;
+}
+
+struct limiter {
+    struct pair *pair;
+    struct str id;
+};
+
+static void limit_it(void *arg)
+{
+    struct limiter *l = arg;
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct err err = {0};
+
+    EXPECT(key_amend(l->pair->at[0].accounts, l->id, edit_limit, NULL, arena, &err), "%s",
+           err.text);
+}
+
+/* Each changes what it names, wherever the other one did so just before or at the same time. */
+FIBER_TEST(changes_of_different_fields_both_hold)
+{
+    struct limiter l = {0};
+    struct key_info key;
+    struct unit_info unit;
+    struct scope scope;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_pair(&p, &(struct limits){0})) {
+        l = (struct limiter){&p, p.who[0]->key_id};
+        scope_open(&scope, 0);
+        EXPECT(scope_spawn(&scope, limit_it, &l, &err));
+        EXPECT(key_amend(p.at[0].accounts, l.id, edit_name, (char[]){"here"}, p.arena, &err), "%s",
+               err.text);
+        EXPECT(scope_wait(&scope, &err));
+        scope_close(&scope);
+        EXPECT(key_find(p.at[0].accounts, l.id, p.arena, &key, &err) &&
+                   key.limits.requests_per_minute == 10 && str_eq(key.name, STR("here")),
+               "%s", err.text);
+        EXPECT(key_amend(p.at[1].accounts, l.id, edit_name, (char[]){"there"}, p.arena, &err) &&
+                   number_of(&p, 0, "SELECT MAX(requests_per_minute) FROM keys") == 10,
+               "%s", err.text);
+        EXPECT(
+            make_unit(&p, 0, "acme", &err) &&
+                accounts_follow_unit(p.at[1].accounts, STR("acme"), &err) &&
+                unit_amend(p.at[0].accounts, STR("acme"), edit_unit_limit, NULL, p.arena, &err) &&
+                unit_amend(p.at[1].accounts, STR("acme"), edit_unit_name, (char[]){"Acme"}, p.arena,
+                           &err) &&
+                unit_find(p.at[1].accounts, STR("acme"), p.arena, &unit, &err) &&
+                unit.limits.requests_per_minute == 10,
+            "%s", err.text);
+    }
+    close_pair(&p);
+}
+
 /* ---- a share that cannot grow ---- */
 
 struct holder {
