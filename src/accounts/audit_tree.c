@@ -107,13 +107,23 @@ bool tree_path(char to[AUDIT_PATH_MAX], struct err *err, const char *dir, const 
     return buf_ok(&b) || err_set(err, ERR_INVALID, "path of audit directory is too long");
 }
 
+/* That of the checkpoint before, and of the first key at the beginning: keys come and go, and which of them are known
+ * may change, but not the log. */
+static struct str origin_of(const struct audit_tree *tree)
+{
+    struct str note = {tree->note, tree->note_len};
+
+    return note.len ? str_slice(note, 0, str_find_char(note, '\n'))
+                    : str_from(tree->keys[tree->key_count - 1].name);
+}
+
 /* By the key in use, and, when it is being replaced, by its successor too. */
 void tree_make_note(const struct audit_tree *tree, const struct note_signer *next, wall_ms now,
                     struct buf *note)
 {
     char text[NOTE_MAX / 2], key[NOTE_KEY_TEXT];
     const struct note_key *in_use = note_signer_key(tree->signer);
-    struct checkpoint checkpoint = {.origin = str_from(tree->keys[tree->key_count - 1].name),
+    struct checkpoint checkpoint = {.origin = origin_of(tree),
                                     .size = tree->edge->size,
                                     .root = merkle_root(tree->edge),
                                     .time = now};

@@ -678,6 +678,41 @@ TEST(audit_tree_key_is_replaced_with_the_old_ones_word)
     expect_signed(&log, 36);
 }
 
+static struct str origin_of(const struct log *log)
+{
+    struct str note, origin = STR_NONE;
+    struct err err = {0};
+
+    EXPECT(audit_tree_note(log->tree, log->arena, &note, &err), "%s", err.text);
+    (void)str_split(&note, '\n', &origin);
+    return origin;
+}
+
+/* The process died when the new key stood among the public ones and the old one still in the signing key's file: the
+ * log keeps its name, or no checkpoint of before could be shown to lead to one of after. */
+TEST(audit_log_keeps_its_name_when_a_new_key_is_lost)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct str was, key;
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 5);
+    advance(&log);
+    was = origin_of(&log);
+    REQUIRE(file_load(log.arena, log.options.key_file, KIB, &key, &err), "%s", err.text);
+    REQUIRE(audit_tree_rotate(log.tree, &err), "%s", err.text);
+    close_log(&log);
+    REQUIRE(file_store(log.options.key_file, key, 0600, &err), "%s", err.text);
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 1);
+    advance(&log);
+    EXPECT(str_eq(origin_of(&log), was), STR_FMT " was " STR_FMT, STR_ARG(origin_of(&log)),
+           STR_ARG(was));
+    expect_signed(&log, 6);
+}
+
 TEST(audit_tree_refuses_a_lost_or_open_key)
 {
     const char *dir = test_dir();
