@@ -127,8 +127,14 @@ static bool replace_key(struct audit_tree *tree, struct note_signer *next, struc
                         struct err *err)
 {
     size_t count = tree->key_count;
+    char suffix[16];
+    struct buf b;
 
-    if (!tree_keep_note(tree, note, "-key", err) || !add_key(tree, note_signer_key(next), err))
+    /* One of its own for each: two keys may come in turn with no record between. */
+    buf_init_fixed(&b, suffix, sizeof suffix);
+    buf_fmt(&b, "-key%02zu", count);
+    buf_char(&b, 0);
+    if (!tree_keep_note(tree, note, suffix, err) || !add_key(tree, note_signer_key(next), err))
         return false;
     if (store_keys(tree, err) && store_key(next, tree->key_file, err))
         return true;

@@ -678,6 +678,25 @@ TEST(audit_tree_key_is_replaced_with_the_old_ones_word)
     expect_signed(&log, 36);
 }
 
+/* Two who replace it at once, or one who does it again because the first try failed behind the key's file. */
+TEST(audit_tree_key_is_replaced_twice_with_no_record_between)
+{
+    static struct audit_trust trust;
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_verdict verdict = {0};
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 5);
+    advance(&log);
+    load_trust(&log, &trust); /* only the first key */
+    EXPECT(audit_tree_rotate(log.tree, &err) && audit_tree_rotate(log.tree, &err), "%s", err.text);
+    append(&log, 1);
+    advance(&log);
+    EXPECT(audit_verify_signed(log.dir, &trust, NULL, 0, &verdict, &err), "%s", err.text);
+    EXPECT(verdict.signed_size == 6 && trust.count == 3, "%zu", trust.count);
+}
+
 static struct str origin_of(const struct log *log)
 {
     struct str note, origin = STR_NONE;
