@@ -282,6 +282,11 @@ static bool load_signed(struct audit_tree *tree, const struct checkpoint *checkp
                        "the checkpoint signs %" PRIu64 " records, but the log ends at record "
                        "%" PRIu64 ": records are missing; bring the log back from a backup",
                        checkpoint->size, last);
+    if (first > checkpoint->size + 1)
+        return err_set(err, ERR_INVALID,
+                       "the checkpoint signs %" PRIu64 " records, but the log begins at record "
+                       "%" PRIu64 ": records are missing; bring the log back from a backup",
+                       checkpoint->size, first);
     if (go_on(tree, checkpoint->size, first, &why) && fits(tree, checkpoint))
         return tree_write(tree, true,
                           err); /* what is not in full tiles power loss may have taken */

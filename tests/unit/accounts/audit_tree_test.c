@@ -908,6 +908,33 @@ TEST(audit_tree_does_not_open_over_a_log_that_was_changed)
     }
 }
 
+/* The newest checkpoint is taken back, and of the records behind it the oldest are gone: what comes next would be hashed
+ * in the place of what is missing, and signed so. */
+TEST(audit_tree_does_not_open_over_a_gap)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct err err = {0};
+    struct str early, path;
+    uint64_t *firsts;
+    size_t count;
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 300);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &early, &err));
+    append(&log, 3000); /* rolls over */
+    advance(&log);
+    close_log(&log);
+    path = arena_fmt(log.arena, "%s/" AUDIT_CHECKPOINT, log.dir);
+    REQUIRE(file_store(path.ptr, early, 0600, &err), "%s", err.text);
+    REQUIRE(audit_segments(log.arena, log.dir, &firsts, &count, &err) && count > 1);
+    for (size_t i = 0; i + 1 < count; i++)
+        REQUIRE(file_remove(arena_fmt(log.arena, "%s/%016" PRIu64 ".log", log.dir, firsts[i]).ptr,
+                            &err));
+    EXPECT(!open_log(&log, dir, &err) && strstr(err.text, "are missing"), "%s", err.text);
+}
+
 /* ---- faults ---- */
 
 #ifdef WEIR_FAULT
