@@ -2,12 +2,15 @@
  * computed once more, from the records and, where they are not kept any more, from their hashes. */
 #include <stdlib.h>
 
+#include "accounts/audit_cursor.h"
 #include "accounts/audit_internal.h"
 #include "accounts/audit_proof.h"
 #include "base/log.h"
 #include "sys/file.h"
 
 #define CHECKPOINTS_MAX 100000u
+#define REMOVAL \
+    STR(",\"note\":\"records ") /* as audit_keep.c writes it: no text of others stands so in a line */
 
 /* A root that somebody signed. */
 struct claim {
@@ -27,6 +30,8 @@ struct check {
     struct merkle_edge *edge;
     struct sha256 *tile; /* TILE_WIDTH, as the file has it */
     bool has_tiles;
+    uint64_t pruned;  /* records that are not there, from the first on */
+    uint64_t removed; /* up to here a record that is signed for says so */
 };
 
 /* ---- checkpoints ---- */
@@ -177,11 +182,30 @@ static bool add_leaf(struct check *check, const struct sha256 *leaf, struct err 
     return merkle_add(check->edge, leaf, compare_tile, check, err) && check_claims(check, err);
 }
 
+/* "records 1 to 700 are removed: ..." is said before it is done, by the house itself. */
+static void note_removal(struct check *check, uint64_t seq, struct str line)
+{
+    size_t at = str_find(line, REMOVAL);
+    struct str text = str_slice(line, at + REMOVAL.len, line.len), from;
+    uint64_t to;
+
+    if (at == line.len || seq > check->claims[check->claim_count - 1].size ||
+        audit_member_raw(line, STR("route")).len)
+        return;
+    (void)str_split(&text, ' ', &from);
+    if (str_starts(text, STR("to ")))
+        text = str_slice(text, 3, text.len);
+    if (u64_parse(str_slice(text, 0, str_find_char(text, ' ')), &to))
+        check->removed = MAX_OF(check->removed, to);
+}
+
 static bool add_record(void *ctx, uint64_t seq, struct str line, struct err *err)
 {
     struct check *check = ctx;
     struct sha256 leaf = merkle_leaf(line);
 
+    if (check->removed < check->pruned)
+        note_removal(check, seq, line);
     if (seq == check->edge->size) /* what does not fit is shown twice, see audit_check.c */
         return check_claims(check, err);
     ASSERT(seq == check->edge->size + 1);
@@ -232,11 +256,16 @@ static bool check_log(struct check *check, struct audit_verdict *out, struct err
 
     if (!audit_segments(check->arena, check->dir, &firsts, &count, err))
         return false;
-    out->pruned = count ? firsts[0] - 1 : 0;
+    check->pruned = out->pruned = count ? firsts[0] - 1 : 0;
     if (!check_claims(check, err) || /* of no records */
         !add_pruned(check, out->pruned, err) ||
         !audit_check_dir(check->arena, check->dir, &chain, &out->chain, err))
         return false;
+    if (check->removed < check->pruned)
+        return err_set(err, ERR_INVALID,
+                       "records %" PRIu64 " to %" PRIu64 " are not there, and no record that was "
+                       "signed for says that they were removed: they were taken away",
+                       check->removed + 1, check->pruned);
     return check->next == check->claim_count || missing_records(check, check->edge->size, err);
 }
 

@@ -62,6 +62,17 @@ static void append(struct log *log, uint64_t count)
     }
 }
 
+/* As it stands in the log before records go, audit_keep.c. */
+static void append_removal(struct log *log)
+{
+    struct audit_record r = {
+        .time = 1795262400123, .outcome = STR("complete"), .tokens_in = -1, .tokens_out = -1};
+    struct err err = {0};
+
+    r.note = STR("records 1 to 5000 are removed: older than 180 days");
+    EXPECT(audit_append(log->audit, &r, &err), "%s", err.text);
+}
+
 static void advance(struct log *log)
 {
     struct err err = {0};
@@ -370,11 +381,13 @@ TEST(audit_tree_makes_good_what_power_loss_took)
         struct str leaves;
 
         REQUIRE(open_log(&log, dir, &err), "%s", err.text);
-        for (uint64_t left = cases[i].size, some; left; left -= some) {
+        for (uint64_t left = cases[i].size - 1, some; left; left -= some) {
             some = MIN_OF(left, 1000u);
             append(&log, some);
             advance(&log);
         }
+        append_removal(&log);
+        advance(&log);
         close_log(&log);
         path = path_in(&log, "tree/0/0000000000000000");
         REQUIRE(file_load(log.arena, path, MIB, &leaves, &err), "%s", err.text);
@@ -880,6 +893,29 @@ TEST(audit_log_taken_back_is_found_by_a_noted_checkpoint)
                strstr(err.text, "checkpoint \"noted\""),
            "%s", err.text);
     EXPECT(strstr(err.text, "50 are missing"), "%s", err.text);
+}
+
+/* Whole files are what retention removes, the oldest first; so does somebody who wants to be rid of records, but no
+ * record that was signed for says so. */
+TEST(audit_records_taken_off_the_front_are_found)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_verdict verdict;
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+    append(&log, 3000); /* rolls over */
+    advance(&log);
+    expect_signed(&log, 3000);
+    REQUIRE(file_remove(arena_fmt(log.arena, "%s/%016d.log", log.dir, 1).ptr, &err));
+    EXPECT(!verify(&log, &verdict, &err) && strstr(err.text, "no record that was signed for says"),
+           "%s", err.text);
+    append_removal(&log); /* as a forger would put it at the end: nothing signs for it */
+    EXPECT(!verify(&log, &verdict, &err) && strstr(err.text, "no record that was signed for says"),
+           "%s", err.text);
+    advance(&log);
+    EXPECT(verify(&log, &verdict, &err) && verdict.pruned > 0, "%s", err.text);
 }
 
 TEST(audit_tree_does_not_open_over_a_log_that_was_changed)
