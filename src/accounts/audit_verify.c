@@ -208,7 +208,10 @@ static bool add_record(void *ctx, uint64_t seq, struct str line, struct err *err
         note_removal(check, seq, line);
     if (seq == check->edge->size) /* what does not fit is shown twice, see audit_check.c */
         return check_claims(check, err);
-    ASSERT(seq == check->edge->size + 1);
+    if (seq != check->edge->size + 1)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "records up to %" PRIu64 " were removed meanwhile: verify once more",
+                       seq - 1);
     return add_leaf(check, &leaf, err);
 }
 
@@ -248,17 +251,24 @@ static bool missing_records(const struct check *check, uint64_t last, struct err
                    STR_ARG(claim->name), time, claim->size, last, claim->size - last);
 }
 
-static bool check_log(struct check *check, struct audit_verdict *out, struct err *err)
+/* Before the checkpoints: what was removed by now these sign for. */
+static bool count_pruned(struct check *check, struct err *err)
 {
-    struct audit_chain chain = {.fn = add_record, .ctx = check};
     uint64_t *firsts;
     size_t count;
 
     if (!audit_segments(check->arena, check->dir, &firsts, &count, err))
         return false;
-    check->pruned = out->pruned = count ? firsts[0] - 1 : 0;
+    check->pruned = count ? firsts[0] - 1 : 0;
+    return true;
+}
+
+static bool check_log(struct check *check, struct audit_verdict *out, struct err *err)
+{
+    struct audit_chain chain = {.fn = add_record, .ctx = check};
+
     if (!check_claims(check, err) || /* of no records */
-        !add_pruned(check, out->pruned, err) ||
+        !add_pruned(check, check->pruned, err) ||
         !audit_check_dir(check->arena, check->dir, &chain, &out->chain, err))
         return false;
     if (check->removed < check->pruned)
@@ -283,8 +293,10 @@ bool audit_verify_signed(const char *dir, struct audit_trust *trust,
     check.tile = arena_array(arena, TILE_WIDTH, sizeof *check.tile);
     if (!check.edge || !check.tile)
         return err_arena(err, arena);
-    if (!load_claims(&check, noted, noted_count, err) || !check_log(&check, &verdict, err))
+    if (!count_pruned(&check, err) || !load_claims(&check, noted, noted_count, err) ||
+        !check_log(&check, &verdict, err))
         return false;
+    verdict.pruned = check.pruned;
     verdict.signed_size = check.newest.size;
     verdict.signed_time = check.newest.time;
     verdict.root = check.newest.root;

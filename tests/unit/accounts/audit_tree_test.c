@@ -1018,6 +1018,39 @@ TEST(audit_tree_survives_every_fault)
     }
     EXPECT(nth > 60, "%" PRIu64, nth);
 }
+struct removing {
+    const char *path;
+    int lists;
+};
+
+/* Retention comes to it when the files are listed for the last time. */
+static bool remove_at_list(void *ctx, const char *point)
+{
+    struct removing *r = ctx;
+    struct err err = {0};
+
+    if (strcmp(point, "file.list") == 0 && ++r->lists == 3)
+        EXPECT(file_remove(r->path, &err), "%s", err.text);
+    return false;
+}
+
+TEST(audit_verify_beside_retention_says_so)
+{
+    struct log log CLEANUP(log_done) = {0};
+    struct removing removing = {0};
+    struct audit_verdict verdict;
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 3000); /* rolls over */
+    append_removal(&log);
+    advance(&log);
+    removing.path = arena_fmt(log.arena, "%s/%016d.log", log.dir, 1).ptr;
+    fault_decide(remove_at_list, &removing);
+    EXPECT(!verify(&log, &verdict, &err) && strstr(err.text, "verify once more"), "%s", err.text);
+    fault_decide(NULL, NULL);
+    EXPECT(removing.lists == 3 && verify(&log, &verdict, &err), "%s", err.text);
+}
 #endif
 
 /* ---- bundles ---- */
