@@ -15,6 +15,7 @@
 
 #define HOLDS_FILE      "holds"
 #define HOLDS_BYTES_MAX (4 * MIB)
+#define PRUNE_FIRST     (60 * SECOND)
 #define PRUNE_EVERY     (3600 * SECOND)
 #define DRIFT_MAX_MS    ((wall_ms)60 * 60 * 1000)
 #define GAP_MAX_MS      (30 * DAY_MS)
@@ -26,6 +27,7 @@ struct audit_keep {
     struct audit_tree *tree;
     const char *dir, *bodies;
     wall_ms retention;
+    dur_ns first_prune;
     struct pool *pool;
     wall_ms opened_wall;
     mono_ns opened_mono;
@@ -559,10 +561,12 @@ void audit_keep_loop(void *arg)
 {
     struct audit_keep *keep = arg;
     struct err over = {0};
+    dur_ns wait = keep->first_prune; /* who starts often gets no further */
 
-    while (fiber_sleep(PRUNE_EVERY, &over)) {
+    while (fiber_sleep(wait, &over)) {
         struct prune_job job = {.keep = keep};
 
+        wait = PRUNE_EVERY;
         if (!pool_run(keep->pool, run_prune, &job, &job.err))
             job.ok = false;
         if (!job.ok)
@@ -612,6 +616,7 @@ bool audit_keep_open(struct audit *audit, struct audit_tree *tree,
     keep->tree = tree;
     keep->dir = audit_dir(audit);
     keep->retention = options->retention;
+    keep->first_prune = options->first_prune ? options->first_prune : PRUNE_FIRST;
     mutex_init(&keep->lock);
     if (options->retention < AUDIT_RETENTION_DAYS_MIN * DAY_MS)
         return err_set(err, ERR_INVALID, "audit records are kept for at least %d days",

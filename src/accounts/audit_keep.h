@@ -29,6 +29,8 @@ struct audit_hold {
 struct audit_keep_options {
     wall_ms retention;  /* of at least AUDIT_RETENTION_DAYS_MIN days */
     const char *bodies; /* directory of body segments, or NULL */
+    /* After opening; default a minute: most clocks that are set at a start are set by then. */
+    dur_ns first_prune;
 };
 bool audit_keep_open(struct audit *audit, struct audit_tree *tree,
                      const struct audit_keep_options *options, struct audit_keep **out,
@@ -44,7 +46,7 @@ bool audit_hold_on_subject(struct audit_keep *keep, struct str subject, struct a
                            struct str *id, struct err *err) MUST_CHECK;
 /* Removes what may go at `now`; *gone: records. */
 bool audit_prune(struct audit_keep *keep, wall_ms now, uint64_t *gone, struct err *err) MUST_CHECK;
-/* A fiber's function: prunes every hour until cancelled. */
+/* A fiber's function: prunes soon after the start, then every hour until cancelled. */
 SUSPENDS void audit_keep_loop(void *keep);
 void audit_keep_close(struct audit_keep **keep);
 

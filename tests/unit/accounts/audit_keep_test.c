@@ -9,7 +9,9 @@
 #include "accounts/audit_query.h"
 #include "accounts/audit_tree.h"
 #include "accounts/calendar.h"
+#include "base/log.h"
 #include "sys/clock.h"
+#include "sys/fiber.h"
 #include "sys/file.h"
 #include "test.h"
 
@@ -22,13 +24,14 @@ struct log {
     struct audit *audit;
     struct audit_tree *tree;
     struct audit_keep *keep;
+    dur_ns first_prune;
 };
 
 static bool open_log(struct log *log, const char *dir, struct err *err)
 {
     struct audit_options options = {.segment_bytes = SMALL_SEGMENT};
     struct audit_tree_options tree;
-    struct audit_keep_options keep = {.retention = RETENTION};
+    struct audit_keep_options keep = {.retention = RETENTION, .first_prune = log->first_prune};
 
     log->arena = arena_new(512 * MIB);
     log->dir = arena_fmt(log->arena, "%s/audit", dir).ptr;
@@ -391,6 +394,30 @@ TEST(audit_prune_does_not_trust_a_clock_that_jumped)
                strstr(err.text, "the clock has jumped"),
            "%s", err.text);
     EXPECT(first_kept(&log) == 1);
+}
+
+static void keep_until_cancelled(void *keep)
+{
+    audit_keep_loop(keep);
+}
+
+/* Whoever starts anew more often than once an hour has no other time for it. */
+FIBER_TEST(audit_old_records_go_soon_after_a_start)
+{
+    struct log log CLEANUP(log_done) = {0};
+    struct scope scope;
+    struct err err = {0};
+
+    log.first_prune = 10 * MILLISECOND;
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 1, 700, clock_wall() - 2 * RETENTION);
+    EXPECT(audit_tree_advance(log.tree, &err), "%s", err.text);
+    scope_open(&scope, 0);
+    REQUIRE(scope_spawn(&scope, keep_until_cancelled, log.keep, &err), "%s", err.text);
+    for (int i = 0; i < 500 && first_kept(&log) == 1; i++)
+        EXPECT(fiber_sleep(20 * MILLISECOND, &err), "%s", err.text);
+    EXPECT(first_kept(&log) > 1);
+    scope_close(&scope);
 }
 
 TEST(audit_retention_has_a_floor)
