@@ -31,7 +31,8 @@ struct audit_keep {
     struct pool *pool;
     wall_ms opened_wall;
     mono_ns opened_mono;
-    bool gap; /* the clock was far behind at the last checkpoint, or nobody has asked for long */
+    bool
+        gap; /* within a day the clock was far behind at a checkpoint, or nobody had asked for long */
 
     struct mutex lock;
     struct arena *holds_arena;
@@ -471,8 +472,8 @@ static bool clock_is_sound(const struct audit_keep *keep, wall_ms now, struct er
                        drift / 60000);
     if (keep->gap && run < GAP_WAIT)
         return err_set(err, ERR_UNAVAILABLE,
-                       "the last checkpoint is more than 30 days old by the clock: nothing is "
-                       "removed in the first day");
+                       "the last checkpoints are more than 30 days apart by the clock: nothing "
+                       "is removed in the first day");
     return true;
 }
 
@@ -579,12 +580,51 @@ void audit_keep_loop(void *arg)
 
 /* ---- opening ---- */
 
+static bool time_of(struct str note, wall_ms *out)
+{
+    struct checkpoint checkpoint;
+    struct err ignored = {0};
+
+    if (!checkpoint_read(str_slice(note, 0, str_find(note, STR("\n\n")) + 1), &checkpoint,
+                         &ignored))
+        return false;
+    *out = checkpoint.time;
+    return true;
+}
+
+/* A start signs by a clock that has jumped, too: so those of the last day are looked at, and the one before them. */
+static bool look_at_kept(struct audit_keep *keep, wall_ms later, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)256 * MIB);
+    struct str folder = arena ? arena_fmt(arena, "%s/" AUDIT_CHECKPOINTS, keep->dir) : STR_NONE;
+    struct str *names, path, note;
+    wall_ms day_ago = keep->opened_wall - DAY_MS, time;
+    size_t count;
+
+    if (!folder.ptr)
+        return err_no_room(err, "no memory to look at the clock");
+    if (!file_list_any(arena, folder.ptr, AUDIT_FILES_MAX, &names, &count, err))
+        return false;
+    while (count-- && later > day_ago && !keep->gap) {
+        path = arena_fmt(arena, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(names[count]));
+        if (!path.ptr)
+            return err_arena(err, arena);
+        if (!file_load(arena, path.ptr, NOTE_MAX, &note, err))
+            return false;
+        if (!time_of(note, &time)) /* was being written when the process died */
+            continue;
+        keep->gap = later - time > GAP_MAX_MS;
+        later = time;
+    }
+    return true;
+}
+
 /* Since the last checkpoint, by its own word. */
 static bool look_at_clock(struct audit_keep *keep, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * KIB);
-    struct checkpoint checkpoint;
     struct str note;
+    wall_ms last;
 
     if (!arena)
         return err_no_room(err, "no memory to look at the clock");
@@ -592,10 +632,10 @@ static bool look_at_clock(struct audit_keep *keep, struct err *err)
     keep->opened_mono = clock_mono();
     if (!audit_tree_note(keep->tree, arena, &note, err))
         return false;
-    if (!checkpoint_read(str_slice(note, 0, str_find(note, STR("\n\n")) + 1), &checkpoint, err))
-        return false;
-    keep->gap = keep->opened_wall - checkpoint.time > GAP_MAX_MS;
-    return true;
+    if (!time_of(note, &last))
+        return err_set(err, ERR_INVALID, "the newest checkpoint of the audit log is not one");
+    keep->gap = keep->opened_wall - last > GAP_MAX_MS;
+    return look_at_kept(keep, last, err);
 }
 
 bool audit_keep_open(struct audit *audit, struct audit_tree *tree,

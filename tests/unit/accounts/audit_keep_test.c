@@ -420,6 +420,56 @@ FIBER_TEST(audit_old_records_go_soon_after_a_start)
     scope_close(&scope);
 }
 
+/* What a checkpoint says of when it was signed, as nobody checks here. */
+static struct str checkpoint_of(const struct log *log, wall_ms time)
+{
+    char text[25];
+
+    wall_format(time, text);
+    return arena_fmt(log->arena,
+                     "weir-audit-x\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\ntime %s\n\n",
+                     text);
+}
+
+/* The first start after the jump signs a checkpoint by the clock that is wrong: the next is not to believe that one. */
+TEST(audit_prune_does_not_trust_a_clock_that_jumped_before_the_last_start)
+{
+    static const struct {
+        const char *name;
+        wall_ms ago[3]; /* of checkpoints that were kept; 0: none */
+        bool goes;
+    } starts[] = {
+        {"in order", {3 * DAY_MS, 20 * 3600000, 3600000}, true},
+        {"an hour ago", {41 * DAY_MS, 40 * DAY_MS, 3600000}, false},
+        {"just now", {41 * DAY_MS, 40 * DAY_MS, 0}, false},
+        {"longer than a day ago", {40 * DAY_MS, 25 * 3600000, 3600000}, true},
+        {"the only one kept", {40 * DAY_MS, 0, 0}, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        const char *dir = test_dir();
+        struct log log CLEANUP(log_done) = {0};
+        struct err err = {0};
+        uint64_t gone = 0;
+        wall_ms now = clock_wall();
+
+        REQUIRE(open_log(&log, dir, &err), "%s", err.text);
+        append(&log, 1, 700, now - 2 * RETENTION);
+        EXPECT(audit_tree_advance(log.tree, &err), "%s", err.text);
+        for (int n = 0; n < 3; n++)
+            if (starts[i].ago[n] || !n)
+                EXPECT(file_store(arena_fmt(log.arena, "%s/checkpoints/%016d", log.dir, n).ptr,
+                                  checkpoint_of(&log, now - starts[i].ago[n]), 0600, &err),
+                       "%s", err.text);
+        log_done(&log);
+        log = (struct log){0};
+        REQUIRE(open_log(&log, dir, &err), "%s: %s", starts[i].name, err.text);
+        EXPECT(audit_prune(log.keep, now, &gone, &err) == starts[i].goes &&
+                   (gone > 0) == starts[i].goes,
+               "%s: %s", starts[i].name, err.text);
+    }
+}
+
 TEST(audit_retention_has_a_floor)
 {
     struct log log CLEANUP(log_done) = {0};
