@@ -154,6 +154,20 @@ static bool is_understood(const struct json *j, struct err *err)
     return true;
 }
 
+/* Whoever noted a checkpoint wants to know of that one. */
+static bool check_noted(const struct audit_bundle *b, const struct json *j, struct arena *arena,
+                        struct err *err)
+{
+    struct str older;
+
+    return !b->noted.len ||
+           (json_str(j, json_get(j, json_root(j), STR("older")), arena, &older) &&
+            str_eq(older, b->noted)) ||
+           err_set(err, ERR_INVALID,
+                   "the bundle does not say that the log goes on from the checkpoint that was "
+                   "noted: make it with --from");
+}
+
 static bool check_head(struct audit_bundle *b, const struct json *j, struct arena *arena,
                        struct err *err)
 {
@@ -162,7 +176,10 @@ static bool check_head(struct audit_bundle *b, const struct json *j, struct aren
 
     if (!proof)
         return err_arena(err, arena);
-    if (!is_understood(j, err) || !read_note(b, j, "checkpoint", arena, &now, err))
+    if (b->has_head) /* the first would be taken for the one that all is proved by, or this */
+        return err_set(err, ERR_INVALID, "the bundle has a second checkpoint");
+    if (!check_noted(b, j, arena, err) || !is_understood(j, err) ||
+        !read_note(b, j, "checkpoint", arena, &now, err))
         return false;
     if (json_get(j, json_root(j), STR("older"))) {
         if (!read_note(b, j, "older", arena, &old, err) ||

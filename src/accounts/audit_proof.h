@@ -56,6 +56,7 @@ bool audit_prove_record(struct audit_prover *p, struct str line, struct buf *to,
 
 struct audit_bundle {
     const struct audit_trust *trust;
+    struct str noted; /* the checkpoint that it has to go on from, or empty */
     bool has_head;
     struct sha256 root;
     uint64_t size, older_size; /* older_size 0: it proves no growth */

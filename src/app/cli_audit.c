@@ -122,6 +122,7 @@ static bool check_bundle(struct cli *cli, const char *path, struct err *err)
     struct audit_trust *trust = arena_alloc(cli->arena, sizeof *trust);
     struct audit_bundle bundle = {.trust = trust};
     struct arena *scratch CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *noted = cli_option(cli, "--checkpoint");
     struct str text, line;
     char time[25];
     bool given;
@@ -131,8 +132,12 @@ static bool check_bundle(struct cli *cli, const char *path, struct err *err)
         return err_no_room(err, "no memory");
     if (!cli_option(cli, "--public-key"))
         return err_set(err, ERR_INVALID, "--bundle needs the public key: --public-key FILE");
-    if (!load_trust(cli, "", trust, &given, err) || !load_file(cli, path, BUNDLE_MAX, &text, err))
+    if (!load_trust(cli, "", trust, &given, err) ||
+        (noted && !load_file(cli, noted, NOTE_MAX, &bundle.noted, err)) ||
+        !load_file(cli, path, BUNDLE_MAX, &text, err))
         return false;
+    if (noted && !bundle.noted.len)
+        return err_set(err, ERR_INVALID, "checkpoint \"%s\" is empty", noted);
     while (str_split(&text, '\n', &line)) {
         number++;
         if (line.len && !audit_bundle_line(&bundle, scratch, line, err))
@@ -158,6 +163,10 @@ static bool audit_check(struct cli *cli, struct err *err)
 {
     const char *bundle = cli_option(cli, "--bundle"), *dir;
 
+    if (bundle && cli->word_count > 0)
+        return err_set(err, ERR_INVALID,
+                       "\"%s\" is a log, --bundle a proof without one: give one of them",
+                       cli->words[0]);
     if (bundle)
         return check_bundle(cli, bundle, err);
     dir = log_dir(cli, 0, err);

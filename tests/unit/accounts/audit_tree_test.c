@@ -1130,3 +1130,27 @@ TEST(audit_bundle_proves_a_record_and_nothing_else)
                strstr(err.text, "whose key is not known"),
            "%s", err.text);
 }
+
+/* Of two that were signed the second would stand for records proved by the first. */
+TEST(audit_bundle_has_one_checkpoint)
+{
+    static struct audit_trust trust;
+    struct log log CLEANUP(log_done) = {0};
+    struct str early, late;
+    struct err err = {0};
+    uint64_t records = 0;
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 40);
+    advance(&log);
+    early = bundle_of(&log, 7, STR_NONE);
+    append(&log, 60);
+    advance(&log);
+    late = bundle_of(&log, 77, STR_NONE);
+    load_trust(&log, &trust);
+    EXPECT(!check_bundle(&trust, log.arena,
+                         arena_fmt(log.arena, STR_FMT STR_FMT, STR_ARG(late), STR_ARG(early)),
+                         &records, &err) &&
+               strstr(err.text, "second checkpoint"),
+           "%s", err.text);
+}
