@@ -180,6 +180,7 @@ static const struct schema erasure_schema = {"AuditErasure", "A subject whose bo
 
 /* ---- queries ---- */
 
+/* Zeros are no request's id: a query has them for "whichever". */
 static bool read_id(struct str text, uint64_t *out)
 {
     uint8_t bytes[8];
@@ -192,7 +193,7 @@ static bool read_id(struct str text, uint64_t *out)
     for (size_t i = 0; i < sizeof bytes; i++)
         id = id << 8 | bytes[i];
     *out = id;
-    return true;
+    return id != 0;
 }
 
 static bool is_pseudonym(struct str text)
@@ -251,7 +252,7 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
                               .oldest_first = query_bool(call, "oldest_first", false)};
     if (!query_time(call, "from", &q->from, err) || !query_time(call, "until", &q->until, err))
         return false;
-    if (q->until && q->until <= q->from)
+    if (query_text(call, "until").ptr && q->until <= q->from)
         return err_set(err, ERR_INVALID, "\"until\": no time is from \"from\" until then");
     if (request.len && !read_id(request, &q->request))
         return err_set(err, ERR_INVALID, "\"request\": expected an x-request-id");
