@@ -108,7 +108,7 @@ SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, str
  * becomes err. */
 SUSPENDS bool cli_send_open(struct cli *cli, struct str more, struct http_call **out,
                             struct err *err) MUST_CHECK;
-/* Every page of a list as a table of those columns, or with --json as one list. */
+/* Every page of a list, or the first of it up to --limit, as a table of those columns, or with --json as one list. */
 SUSPENDS bool cli_list(struct cli *cli, struct str path, const char *const *columns,
                        struct err *err) MUST_CHECK;
 /* A word or text as one segment of a path or one value of a query. */

@@ -552,6 +552,7 @@ static const struct cli_option query_options[] = {
     {"--status-min", CLI_COUNT, "N", "status_min", "HTTP status from"},
     {"--status-max", CLI_COUNT, "N", "status_max", "HTTP status to"},
     {"--cost-min", CLI_USD, "USD", "cost_min", "charged at least"},
+    {"--limit", CLI_COUNT, "N", NULL, "at most so many"},
     {0},
 };
 

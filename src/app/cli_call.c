@@ -16,6 +16,7 @@
 #define ANSWER_MAX  (64 * MIB)
 #define BODY_MAX    MIB
 #define PAGE_MEMORY (256 * MIB)
+#define PAGE_ITEMS  1000
 #define PAGES_MAX   100000 /* of a list: a Weir that never ends one is broken */
 
 SUSPENDS bool cli_open(struct cli *cli, const char *method, struct str path, struct str body,
@@ -244,14 +245,16 @@ struct listing {
     const char *const *columns;
     size_t widths[CLI_COLUMNS_MAX]; /* as wide as the widest cell so far */
     const char *before;             /* the next item of JSON */
+    uint64_t left;                  /* items that are still wanted */
 };
 
 static bool read_page(struct cli *cli, const struct listing *list, struct str cursor,
                       struct json **out, struct err *err)
 {
     bool asks = str_find_char(list->path, '?') < list->path.len;
-    struct str path = arena_fmt(cli->arena, STR_FMT "%climit=1000%s" STR_FMT, STR_ARG(list->path),
-                                asks ? '&' : '?', cursor.len ? "&cursor=" : "", STR_ARG(cursor));
+    struct str path = arena_fmt(
+        cli->arena, STR_FMT "%climit=%" PRIu64 "%s" STR_FMT, STR_ARG(list->path), asks ? '&' : '?',
+        MIN_OF(list->left, (uint64_t)PAGE_ITEMS), cursor.len ? "&cursor=" : "", STR_ARG(cursor));
 
     if (!path.ptr)
         return err_arena(err, cli->arena);
@@ -329,26 +332,36 @@ static bool show_page(struct cli *cli, struct listing *list, struct str *cursor,
         print_items(list, page, first);
     else if (ok)
         print_rows(cli, list, page, first);
-    if (ok)
+    if (ok) {
+        size_t items = json_count(page, json_get(page, json_root(page), STR("items")));
+
+        list->left -= MIN_OF(items, list->left);
         *cursor = arena_str(all, cli_text(cli, page, json_root(page), "next_cursor"));
+    }
     cli->arena = all;
     return ok && (cursor->ptr || err_arena(err, all));
 }
 
 bool cli_list(struct cli *cli, struct str path, const char *const *columns, struct err *err)
 {
-    struct listing list = {.path = path, .columns = columns, .before = ""};
+    struct listing list = {.path = path,
+                           .columns = columns,
+                           .before = "",
+                           .left = cli_number(cli, "--limit", UINT64_MAX)};
     struct str cursor = STR("");
     int pages = 0;
 
+    if (!list.left)
+        return err_set(err, ERR_INVALID, "--limit: expected a whole number from 1");
     do {
         if (pages++ == PAGES_MAX)
             return err_set(err, ERR_TOO_LARGE, "the list has more than %d pages", PAGES_MAX);
         if (!show_page(cli, &list, &cursor, err))
             return false;
-    } while (cursor.len > 0);
+    } while (cursor.len > 0 && list.left > 0);
     if (cli->json)
-        printf("],\"next_cursor\":null}\n");
+        printf("],\"next_cursor\":%s" STR_FMT "%s}\n", cursor.len ? "\"" : "null", STR_ARG(cursor),
+               cursor.len ? "\"" : "");
     return true;
 }
 
