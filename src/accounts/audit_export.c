@@ -14,7 +14,7 @@ bool audit_export_begin(struct audit_export *e, struct arena *arena, const char 
 bool audit_export_record(struct audit_export *e, struct str line, struct buf *to, struct err *err)
 {
     switch (e->format) {
-    case EXPORT_CSV: audit_csv_line(line, e->scratch, to); return true;
+    case EXPORT_CSV: return audit_csv_line(line, e->scratch, to, err);
     case EXPORT_PROOF: return audit_prove_record(&e->prover, line, to, err);
     case EXPORT_JSONL: break;
     }

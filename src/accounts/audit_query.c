@@ -302,13 +302,15 @@ static void put_cell(struct str text, struct buf *to)
     buf_char(to, '"');
 }
 
-void audit_csv_line(struct str line, struct arena *arena, struct buf *to)
+bool audit_csv_line(struct str line, struct arena *arena, struct buf *to, struct err *err)
 {
     size_t mark = arena_mark(arena);
-    struct err ignored = {0};
-    const struct json *j = json_parse(arena, line, &ignored);
+    const struct json *j = json_parse(arena, line, err);
 
-    for (size_t i = 0; j && i < ARRAY_LEN(csv_columns); i++) {
+    if (!j)
+        return err_wrap(err, "the record \"" STR_FMT "\" cannot be read",
+                        STR_ARG(str_slice(line, 0, str_find_char(str_slice(line, 0, 40), ','))));
+    for (size_t i = 0; i < ARRAY_LEN(csv_columns); i++) {
         json_ref v = json_get(j, json_root(j), str_from(csv_columns[i]));
         struct str text = STR_NONE;
 
@@ -320,4 +322,5 @@ void audit_csv_line(struct str line, struct arena *arena, struct buf *to)
     }
     buf_str(to, STR("\r\n"));
     arena_rewind(arena, mark);
+    return true;
 }

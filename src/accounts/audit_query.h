@@ -109,8 +109,9 @@ bool audit_table_check(struct str bytes, uint64_t first, struct audit_table *out
 /* ---- for spreadsheets ---- */
 
 /* The names of all columns, and one record, as RFC 4180. A text that a spreadsheet would take for a
- * formula gets an apostrophe in front. `scratch` may not be the arena that `to` grows in. */
+ * formula gets an apostrophe in front. `scratch` may not be the arena that `to` grows in. ERR_INVALID: no record. */
 void audit_csv_head(struct buf *to);
-void audit_csv_line(struct str line, struct arena *scratch, struct buf *to);
+bool audit_csv_line(struct str line, struct arena *scratch, struct buf *to, struct err *err)
+    MUST_CHECK;
 
 #endif

@@ -245,15 +245,32 @@ TEST(audit_csv_is_no_formula)
         struct sha256 head = {0};
         struct audit_line line;
         struct audit_sealed sealed;
+        struct err err = {0};
         struct buf b;
 
         audit_line_format(&r, &line);
         audit_line_seal(&line, 1, &head, &sealed);
         buf_init(&b, arena, 64 * KIB);
-        audit_csv_line(str_trim(sealed.text), scratch, &b);
+        EXPECT(audit_csv_line(str_trim(sealed.text), scratch, &b, &err), "%s", err.text);
         EXPECT(str_find(buf_view(&b), str_from(notes[i].want)) < b.len, "%s: " STR_FMT,
                notes[i].name, STR_ARG(buf_view(&b)));
     }
+}
+
+/* Of a log that somebody has changed: a row without cells would be a record less, and nobody would be told. */
+TEST(audit_csv_says_what_it_cannot_read)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct arena *scratch CLEANUP(arena_end) = arena_new(4 * MIB);
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, arena, 64 * KIB);
+    EXPECT(!audit_csv_line(
+               STR("{\"seq\":7,\"time\":\"2026-11-23T00:00:00.000Z\",\"tenant\":\"a\"b\"}"),
+               scratch, &b, &err) &&
+               strstr(err.text, "{\"seq\":7\" cannot be read"),
+           "%s", err.text);
 }
 
 /* ---- retention ---- */
