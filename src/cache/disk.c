@@ -174,8 +174,7 @@ struct entry *disk_read(const struct disk_item *item)
     return e;
 }
 
-/* Nothing of the answer is left in the file; the head keeps its length, so that what follows is found. */
-bool disk_wipe(const struct disk_item *item, struct err *err)
+static bool overwrite(const struct disk_item *item, struct err *err)
 {
     static const char zeros[16 * 1024];
     struct record_head head = {.magic = RECORD_DEAD, .bytes = item->bytes};
@@ -193,6 +192,19 @@ bool disk_wipe(const struct disk_item *item, struct err *err)
         left -= some;
     }
     return true;
+}
+
+/* Nothing of the answer is left in the file; the head keeps its length, so that what follows is found. Where that cannot be
+ * written the file is looked through by the next purge, whatever the index knows. */
+bool disk_wipe(struct disk *d, const struct disk_item *item, struct err *err)
+{
+    bool ok = overwrite(item, err);
+
+    mutex_lock(&d->lock);
+    item->segment->dirty = true;
+    item->segment->leftover |= !ok;
+    mutex_unlock(&d->lock);
+    return ok;
 }
 
 /* ---- the door ---- */
@@ -219,20 +231,36 @@ bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now)
     return has;
 }
 
-/* It could not be read or has expired: not asked for again. */
+static struct disk_item *find_same(struct disk *d, const struct disk_item *item)
+{
+    struct disk_item *now = disk_find(d, &item->key);
+
+    return now && now->segment == item->segment && now->at == item->at ? now : NULL;
+}
+
+/* It could not be read or has expired: not asked for again. In the index until it is wiped, so that a purge finds it. */
 static void drop(struct disk *d, const struct disk_item *item)
 {
     struct err err = {0};
 
     mutex_lock(&d->lock);
-    struct disk_item *now = disk_find(d, &item->key);
-    bool same = now && now->segment == item->segment && now->at == item->at;
+    struct disk_item *now = find_same(d, item);
+    bool same = now && !now->purged;
 
     if (same)
+        now->purged = true;
+    mutex_unlock(&d->lock);
+    if (!same)
+        return;
+    if (!disk_wipe(d, item, &err)) {
+        log_warn("an answer in the cache could not be wiped: %s", err.text);
+        return;
+    }
+    mutex_lock(&d->lock);
+    now = find_same(d, item);
+    if (now)
         disk_unindex(d, now);
     mutex_unlock(&d->lock);
-    if (same && !disk_wipe(item, &err))
-        log_warn("an answer in the cache could not be wiped: %s", err.text);
 }
 
 static void mark_used(struct disk *d, const struct cache_key *key)
@@ -311,9 +339,8 @@ static bool purge_item(struct disk *d, struct disk_item *item, const struct cach
     struct disk_item *now = disk_find(d, &item->key);
     if (now)
         now->purged = true;
-    item->segment->dirty = true;
     mutex_unlock(&d->lock);
-    ok = disk_wipe(item, err);
+    ok = disk_wipe(d, item, err);
     mutex_lock(&d->lock);
     now = ok ? disk_find(d, &item->key) : NULL;
     if (now)
@@ -323,16 +350,70 @@ static bool purge_item(struct disk *d, struct disk_item *item, const struct cach
     return ok;
 }
 
+/* In a file where something could not be wiped, or that could not be cut, all goes that the index does not have: nobody
+ * is given it, and a start would take it for an answer that is kept. */
+static bool wipe_leftover(struct disk *d, struct segment *s, struct err *err)
+{
+    struct record_head head;
+
+    if (!file_cut(s->file, s->bytes, err))
+        return false;
+    for (int64_t at = 0; at < s->bytes; at += (int64_t)(sizeof head + head.bytes)) {
+        size_t read = 0;
+
+        if (!file_read_at(s->file, at, &head, sizeof head, &read, err))
+            return false;
+        if (read != sizeof head || head.head_crc != record_head_crc(&head))
+            return err_set(err, ERR_UNAVAILABLE, "file %016" PRIx64 ".seg is damaged", s->number);
+        struct disk_item item = {.segment = s, .at = at, .key = head.key, .bytes = head.bytes};
+        mutex_lock(&d->lock);
+        bool known = find_same(d, &item) != NULL;
+        mutex_unlock(&d->lock);
+        if (!known && !disk_wipe(d, &item, err))
+            return false;
+    }
+    mutex_lock(&d->lock);
+    s->leftover = false;
+    mutex_unlock(&d->lock);
+    return true;
+}
+
+static bool wipe_leftovers(struct disk *d, struct err *err)
+{
+    for (struct segment *s = d->oldest; s; s = s->newer) {
+        mutex_lock(&d->lock);
+        bool leftover = s->leftover;
+        mutex_unlock(&d->lock);
+        if (leftover && !wipe_leftover(d, s, err))
+            return false;
+    }
+    return true;
+}
+
+static bool sync_segment(struct disk *d, struct segment *s, struct err *err)
+{
+    mutex_lock(&d->lock);
+    bool dirty = s->dirty;
+    s->dirty = false;
+    mutex_unlock(&d->lock);
+    if (!dirty || file_sync(s->file, err))
+        return true;
+    mutex_lock(&d->lock);
+    s->dirty = true;
+    mutex_unlock(&d->lock);
+    return false;
+}
+
+/* Also what others wiped before, and files that went to make room: power loss would bring them back. */
 static bool sync_dirty(struct disk *d, struct err *err)
 {
     bool ok = true;
 
     for (struct segment *s = d->oldest; s; s = s->newer)
-        if (s->dirty) {
-            s->dirty = !file_sync(s->file, err);
-            ok = ok && !s->dirty;
-        }
-    return ok;
+        ok = sync_segment(d, s, err) && ok;
+    if (d->removed && file_sync_dir(d->options.dir, err))
+        d->removed = false;
+    return ok && !d->removed;
 }
 
 bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gone, struct err *err)
@@ -357,6 +438,7 @@ bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gon
         ok = purge_item(d, &item, what, gone, err);
         disk_release(d, item.segment);
     }
+    ok = ok && wipe_leftovers(d, err);
     ok = sync_dirty(d, err) && ok;
     mutex_unlock(&d->writing);
     return ok || err_wrap(err, "purge the cache on disk");

@@ -34,7 +34,8 @@ struct segment {
     int64_t bytes, live; /* written; of records in the index */
     uint32_t entries, users;
     struct ring items; /* of the index, that stand in this file */
-    bool gone, dirty;
+    bool gone, dirty;  /* dirty: wiped in it, and not yet synced */
+    bool leftover;     /* what no index has may still be read in it: the next purge wipes that */
 };
 
 struct disk_item {    /* of the index */
@@ -75,6 +76,7 @@ struct disk {
     struct stock items;
     struct segment *oldest, *newest;
     uint32_t segment_count;
+    bool removed; /* a file, and the directory not synced since; `writing` guards it */
     uint64_t next_number, evictions;
     int64_t bytes;
     atomic_uint_fast64_t damaged;
@@ -89,6 +91,6 @@ bool disk_index(struct disk *d, const struct disk_item *from, struct disk_item *
 void disk_unindex(struct disk *d, struct disk_item *item);
 void disk_release(struct disk *d, struct segment *s);
 struct entry *disk_read(const struct disk_item *item) MUST_CHECK;
-bool disk_wipe(const struct disk_item *item, struct err *err) MUST_CHECK;
+bool disk_wipe(struct disk *d, const struct disk_item *item, struct err *err) MUST_CHECK;
 
 #endif

@@ -101,6 +101,19 @@ static struct disk_item item_of(const struct record_head *head, struct segment *
                               .tagged = head->tagged};
 }
 
+/* What was not written whole does not stay behind what was. */
+static void cut_segment(struct disk *d, struct segment *s, int64_t at)
+{
+    struct err lost = {0};
+
+    if (file_cut(s->file, at, &lost))
+        return;
+    log_warn("a file of the cache could not be cut: %s", lost.text);
+    mutex_lock(&d->lock);
+    s->leftover = true;
+    mutex_unlock(&d->lock);
+}
+
 /* The text before its head: a record that was not finished has no head that fits. */
 static bool append(struct disk *d, struct segment *s, const struct entry *e, struct err *err)
 {
@@ -112,10 +125,7 @@ static bool append(struct disk *d, struct segment *s, const struct entry *e, str
 
     if (!file_write_at(s->file, item.at + (int64_t)sizeof head, e->text.ptr, e->text.len, err) ||
         !file_write_at(s->file, item.at, &head, sizeof head, err)) {
-        struct err lost = {0};
-
-        if (!file_cut(s->file, item.at, &lost))
-            log_warn("a file of the cache could not be cut: %s", lost.text);
+        cut_segment(d, s, item.at);
         return false;
     }
     mutex_lock(&d->lock);
@@ -126,14 +136,14 @@ static bool append(struct disk *d, struct segment *s, const struct entry *e, str
         old.segment->users++;
     mutex_unlock(&d->lock);
     if (old.segment) { /* one record a key: so that a purge finds every copy */
-        bool wiped = disk_wipe(&old, err);
+        bool wiped = disk_wipe(d, &old, err);
 
         disk_release(d, old.segment);
         if (!wiped)
             return false;
     }
     return indexed ||
-           (disk_wipe(&item, err) && err_no_room(err, "no memory for the index of the cache"));
+           (disk_wipe(d, &item, err) && err_no_room(err, "no memory for the index of the cache"));
 }
 
 /* Some of its items out of the index; false: none is left. */
@@ -151,12 +161,18 @@ static bool unindex_some(struct disk *d, struct segment *s)
     return more;
 }
 
-/* Nobody finds it any more; its file goes now, its memory with the last who reads it. */
-static void remove_segment(struct disk *d, struct segment *s)
+/* Nobody finds it any more; its file goes now, its memory with the last who reads it. One whose file does not go stays
+ * in the index, so that a purge finds what is in it. */
+static bool remove_segment(struct disk *d, struct segment *s, struct err *err)
 {
     char path[PATH_BYTES];
-    struct err err = {0};
+    struct err why = {0};
 
+    if (!segment_path(d, s->number, path, err))
+        return false;
+    if (!file_remove(path, &why) && why.code != ERR_NOT_FOUND)
+        return err_set(err, why.code, "a file of the cache could not be removed: %s", why.text);
+    d->removed = true;
     while (unindex_some(d, s))
         ;
     mutex_lock(&d->lock);
@@ -167,9 +183,8 @@ static void remove_segment(struct disk *d, struct segment *s)
     d->bytes -= s->bytes;
     s->gone = true;
     mutex_unlock(&d->lock);
-    if (!segment_path(d, s->number, path, &err) || !file_remove(path, &err))
-        log_warn("a file of the cache could not be removed: %s", err.text);
     disk_release(d, s);
+    return true;
 }
 
 /* The next of the items that was asked for; *left of them have not been looked at. */
@@ -213,8 +228,7 @@ static bool evict_oldest(struct disk *d, struct err *err)
             return false;
         moved += (int64_t)item.bytes;
     }
-    remove_segment(d, s);
-    return true;
+    return remove_segment(d, s, err);
 }
 
 static bool make_room(struct disk *d, int64_t need, struct err *err)
@@ -280,11 +294,11 @@ static size_t wipe_run(struct disk *d, struct disk_run *run, int64_t start, stru
 
     for (size_t i = 0; i < run->count; i++) {
         struct disk_item *old = &run->old[i], item = item_in(run, i, start);
-        bool ok = !old->segment || disk_wipe(old, err);
+        bool ok = !old->segment || disk_wipe(d, old, err);
 
         if (old->segment)
             disk_release(d, old->segment);
-        if (run->lost[i] && disk_wipe(&item, err))
+        if (run->lost[i] && disk_wipe(d, &item, err))
             err_no_room(err, "no memory for the index of the cache");
         kept += ok && !run->lost[i];
     }
@@ -305,10 +319,7 @@ static size_t write_run(struct disk *d, struct disk_run *run, struct err *err)
         index_run(d, run, start);
         kept = wipe_run(d, run, start, err);
     } else {
-        struct err lost = {0};
-
-        if (!file_cut(s->file, start, &lost))
-            log_warn("a file of the cache could not be cut: %s", lost.text);
+        cut_segment(d, s, start);
     }
     run->len = run->count = 0;
     return kept;
@@ -393,12 +404,12 @@ static bool take_record(struct disk *d, struct segment *s, const struct record_h
     struct disk_item old, item = item_of(head, s, at);
 
     if (head->magic == RECORD_DEAD || head->expires <= clock_wall()) /* wiped, or wiped half-way */
-        return disk_wipe(&item, err);
+        return disk_wipe(d, &item, err);
     if (d->by_key.count >= d->options.entries_max)
-        return disk_wipe(&item, err);
+        return disk_wipe(d, &item, err);
     if (!disk_index(d, &item, &old))
         return err_no_room(err, "no memory for the index of the cache");
-    return !old.segment || disk_wipe(&old, err);
+    return !old.segment || disk_wipe(d, &old, err);
 }
 
 /* Record after record; what is behind the last that is whole is cut off. */

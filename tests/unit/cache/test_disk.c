@@ -1,6 +1,8 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -366,6 +368,164 @@ TEST(a_purge_that_could_not_be_synced_is_synced_by_the_next)
     EXPECT(!disk_purge(d, &what, &gone, &err), "power loss would bring the answer back");
     fault_decide(NULL, NULL);
     EXPECT(disk_purge(d, &what, &gone, &err));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+struct failing {
+    const char *point, *also;
+    int from, seen; /* the first is 1 */
+};
+
+static bool refuses(void *ctx, const char *point)
+{
+    struct failing *r = ctx;
+
+    return (strcmp(point, r->point) == 0 && ++r->seen >= r->from) ||
+           (r->also && strcmp(point, r->also) == 0);
+}
+
+static bool purge(struct disk *d, const struct cache_key *key)
+{
+    struct err err = {0};
+    uint64_t gone = 0;
+    bool ok = disk_purge(d, &(struct cache_selector){.key = key}, &gone, &err);
+
+    EXPECT(ok || err.code != ERR_NONE);
+    return ok;
+}
+
+TEST(an_older_copy_that_could_not_be_wiped_goes_with_the_next_purge)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "older");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct entry *e CLEANUP(entry_unref) = make(7, 3000, "even", NULL);
+    struct cache_key key = key_of(7);
+    struct failing wiping = {"file.write", NULL, 2, 0}, any = {"file.write", NULL, 1, 0};
+    struct err err = {0};
+
+    for (uint64_t n = 0; n < 10; n++)
+        put(d, n, 3000);
+    fault_decide(refuses, &wiping);
+    EXPECT(put_all(d, &e, 1, &err) == 0 && err.code != ERR_NONE, "the copy before stays");
+    fault_decide(NULL, NULL);
+    EXPECT(grep(dir, "SECRET-000007-") == 2);
+    fault_decide(refuses, &any);
+    EXPECT(!purge(d, &key), "nothing can be written");
+    fault_decide(NULL, NULL);
+    EXPECT(purge(d, &key) && grep(dir, "SECRET-000007-") == 0 && grep(dir, "SECRET-") == 9);
+    disk_close(&d);
+    d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    EXPECT(disk_stats(d).entries == 9 && !has(d, 7) && has(d, 8));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+TEST(an_expired_answer_that_could_not_be_wiped_goes_with_the_next_purge)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "expired");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct cache_key key = key_of(3);
+    struct failing any = {"file.write", NULL, 1, 0};
+
+    put(d, 3, 3000);
+    put(d, 4, 3000);
+    fault_decide(refuses, &any);
+    EXPECT(!disk_get(d, &key, clock_wall() + 200000, -1));
+    fault_decide(NULL, NULL);
+    EXPECT(!has(d, 3) && has(d, 4) && grep(dir, "SECRET-000003-") == 1);
+    EXPECT(purge(d, &key) && grep(dir, "SECRET-000003-") == 0 && has(d, 4));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+TEST(what_a_full_disk_let_in_and_nobody_could_cut_goes_with_the_next_purge)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "uncut");
+    struct disk *d = open_disk(dir, 8 * (int64_t)MIB, 1000);
+    struct failing cutting = {"file.cut", NULL, 1, 0};
+    struct rlimit before, now;
+    struct entry *some[3];
+    struct err err = {0};
+
+    for (uint64_t n = 0; n < 3; n++)
+        some[n] = make(n, 3000, "even", NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    now = before;
+    now.rlim_cur = 8000; /* two of them */
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &now) == 0);
+    fault_decide(refuses, &cutting);
+    EXPECT(put_all(d, some, 3, &err) == 0);
+    fault_decide(NULL, NULL);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    put(d, 5, 100); /* over the beginning of them */
+    EXPECT(grep(dir, "SECRET-") > 1);
+    EXPECT(purge(d, NULL) && grep(dir, "SECRET-") == 0);
+    disk_close(&d);
+    for (size_t n = 0; n < ARRAY_LEN(some); n++)
+        entry_unref(&some[n]);
+    arena_end(&arena);
+}
+
+TEST(a_file_that_could_not_be_removed_is_still_purged)
+{
+    struct arena *arena = arena_new(MIB);
+    const char *dir = fresh_dir(arena, "unremoved");
+    struct disk *d = open_disk(dir, (int64_t)MIB, 4000);
+    struct failing removing = {"file.remove", NULL, 1, 0};
+    struct err err = {0};
+
+    fault_decide(refuses, &removing);
+    for (uint64_t n = 0; n < 600 && !err.code; n++) {
+        struct entry *e CLEANUP(entry_unref) = make(n, 3000, "even", NULL);
+
+        EXPECT(put_all(d, &e, 1, &err) == 1 || err.code != ERR_NONE);
+    }
+    EXPECT(err.code != ERR_NONE, "it has no room");
+    EXPECT(purge(d, NULL) && grep(dir, "SECRET-") == 0);
+    fault_decide(NULL, NULL);
+    EXPECT(put(d, 1, 3000) && has(d, 1));
+    disk_close(&d);
+    arena_end(&arena);
+}
+
+struct syncs {
+    int files, dirs;
+};
+
+static bool counts_syncs(void *ctx, const char *point)
+{
+    struct syncs *s = ctx;
+
+    s->files += strcmp(point, "file.sync") == 0;
+    s->dirs += strcmp(point, "file.sync_dir") == 0;
+    return false;
+}
+
+TEST(a_purge_syncs_what_was_wiped_or_removed_before_it)
+{
+    struct arena *arena = arena_new(MIB);
+    struct disk *d = open_disk(fresh_dir(arena, "synced"), (int64_t)MIB, 4000);
+    struct syncs syncs = {0}, evicted = {0};
+    struct cache_key key = key_of(1);
+
+    put(d, 1, 3000);
+    for (uint64_t n = 2; n < 60; n++) /* more than a file takes */
+        put(d, n, 3000);
+    put(d, 1, 3000);
+    fault_decide(counts_syncs, &syncs);
+    EXPECT(purge(d, &key) && syncs.files == 2 && syncs.dirs == 0,
+           "power loss would bring the older copy back: %d files synced", syncs.files);
+    fault_decide(NULL, NULL);
+    for (uint64_t n = 60; n < 600; n++)
+        put(d, n, 3000);
+    fault_decide(counts_syncs, &evicted);
+    EXPECT(purge(d, &key) && purge(d, &key) && evicted.dirs == 1);
+    fault_decide(NULL, NULL);
     disk_close(&d);
     arena_end(&arena);
 }
