@@ -415,11 +415,11 @@ static SUSPENDS bool forget_responses_of(struct forgetting *f,
     return true;
 }
 
-static SUSPENDS bool forget_responses_from(struct forgetting *f, struct err *err)
+static SUSPENDS bool forget_responses_from(struct forgetting *f, wall_ms since, struct err *err)
 {
     const struct forget_report *report = &f->told->documents;
     struct responses_document some[RESPONSES_DOCUMENTS_MAX];
-    struct responses_selector what = {.documents = some};
+    struct responses_selector what = {.documents = some, .since = since};
 
     for (size_t i = 0; i < report->count; i++) {
         const struct forgotten *d = &report->documents[i];
@@ -437,29 +437,30 @@ static SUSPENDS bool forget_responses_from(struct forgetting *f, struct err *err
     return forget_responses_of(f, &what, err);
 }
 
-/* Others over the same database must not keep what they had begun, nor go on from what is just going. */
+static SUSPENDS bool forget_responses_since(struct forgetting *f, wall_ms since, struct err *err)
+{
+    const struct responses_selector person = {.tenant = f->order->tenant,
+                                              .key_id = f->key_id,
+                                              .subject = f->told->subject,
+                                              .since = since};
+    const struct responses_selector former = {.subject = f->former, .since = since};
+
+    return forget_responses_from(f, since, err) &&
+           (!f->order->person.len || forget_responses_of(f, &person, err)) &&
+           (!f->former.len || forget_responses_of(f, &former, err));
+}
+
+/* Others over the same database must not keep what they had begun. Who began after that, and went on from an answer that was
+ * just going, has read it: what was kept of those goes behind a second time. */
 static SUSPENDS bool forget_responses(struct forgetting *f, struct err *err)
 {
-    const struct responses_selector person = {
-        .tenant = f->order->tenant, .key_id = f->key_id, .subject = f->told->subject};
-    const struct responses_selector former = {.subject = f->former};
-    int64_t orphans = 0;
-
     if (!f->house->responses)
         return true;
-    if (!f->order->dry_run && !house_overtake(f->house, f->arena, err))
-        return false;
-    if (!forget_responses_from(f, err) ||
-        (f->order->person.len && !forget_responses_of(f, &person, err)) ||
-        (f->former.len && !forget_responses_of(f, &former, err)))
-        return false;
     if (f->order->dry_run)
-        return true;
-    if (!house_overtake(f->house, f->arena, err) ||
-        !responses_forget_orphans(f->house->responses, f->begun - CLOCKS_APART, &orphans, err))
-        return false;
-    f->told->responses += orphans;
-    return true;
+        return forget_responses_since(f, 0, err);
+    return house_overtake(f->house, f->arena, err) && forget_responses_since(f, 0, err) &&
+           house_overtake(f->house, f->arena, err) &&
+           forget_responses_since(f, f->begun - CLOCKS_APART, err);
 }
 
 static SUSPENDS bool end_sessions(struct forgetting *f, struct err *err)

@@ -42,14 +42,15 @@ static SUSPENDS bool still_stands(struct request *req, struct str id, bool *out,
     const struct gateway *g = req->gateway;
     struct response_owner owner = owner_of(req);
     enum made_from found = MADE_STANDS;
-    struct str sources;
+    struct responses_origin of;
 
     *out = true;
     if (!g->stands || !g->responses)
         return true;
-    if (!responses_sources(g->responses, req->arena, &owner, id, &sources, err))
+    if (!responses_origin(g->responses, req->arena, &owner, id, &of, err))
         return false;
-    if (sources.len > 0 && !g->stands(g->stands_ctx, req->arena, sources, req->who, &found, err))
+    if (of.sources.len > 0 &&
+        !g->stands(g->stands_ctx, req->arena, of.sources, req->who, &found, err))
         return false;
     *out = found == MADE_STANDS;
     return found != MADE_UNREADABLE || drop_unreadable(g, id, err);
@@ -115,26 +116,49 @@ static bool add_lines(struct lines *sources, struct lines *documents, struct str
     return ok;
 }
 
-/* What a named item or answer was made from, this answer is made from too: "ID@BASE ..." a line. */
+static size_t count_lines(struct str all)
+{
+    size_t count = 0;
+    struct str line;
+
+    while (str_split(&all, '\n', &line))
+        count++;
+    return count;
+}
+
+static bool add_subjects(struct lines *subjects, struct str all)
+{
+    struct str line;
+    bool is_new, ok = true;
+
+    while (ok && str_split(&all, '\n', &line))
+        ok = !line.len || add_line(subjects, line, &is_new);
+    return ok;
+}
+
+/* What a named item or answer was made from, this answer is made from too: "ID@BASE ..." a line; and whom that was asked
+ * for, this answer goes with. */
 static SUSPENDS bool stand_on(struct request *req, struct str id, struct err *err)
 {
     struct response_owner owner = owner_of(req);
-    struct lines all, documents;
-    struct str sources, rest, line;
-    size_t more = 0;
+    struct lines all, documents, subjects;
+    struct responses_origin of;
 
-    if (!responses_sources(req->gateway->responses, req->arena, &owner, id, &sources, err))
+    if (!responses_origin(req->gateway->responses, req->arena, &owner, id, &of, err))
         return false;
-    for (rest = sources; str_split(&rest, '\n', &line);)
-        more++;
+    size_t more = count_lines(of.sources);
     if (!begin_lines(req->arena, req->sources, req->source_count, more, &all) ||
         !begin_lines(req->arena, req->documents, req->document_count, more, &documents) ||
-        !add_lines(&all, &documents, sources))
+        !begin_lines(req->arena, req->subjects, req->subject_count, count_lines(of.subjects),
+                     &subjects) ||
+        !add_lines(&all, &documents, of.sources) || !add_subjects(&subjects, of.subjects))
         return err_arena(err, req->arena);
     req->sources = all.at;
     req->source_count = all.count;
     req->documents = documents.at;
     req->document_count = documents.count;
+    req->subjects = subjects.at;
+    req->subject_count = subjects.count;
     return true;
 }
 
@@ -290,6 +314,8 @@ void keep_response(struct request *req)
                                .document_count = req->document_count,
                                .sources = req->sources,
                                .source_count = req->source_count,
+                               .subjects = req->subjects,
+                               .subject_count = req->subject_count,
                                .inherits = true,
                                .begun = req->started};
     struct response_owner owner = owner_of(req);

@@ -158,13 +158,16 @@ static bool tag_sources(struct request *req, struct cache_ask *ask, struct err *
     struct str sources[ENTRY_TAGS_MAX];
     size_t count = 0, room = ENTRY_TAGS_MAX - ask->tag_count;
 
-    if (req->document_count + 2 > room) {
+    if (req->document_count + req->subject_count + 2 > room) {
         ask->plan.may_store = false;
         return true;
     }
     sources[count++] = with_prefix(req->arena, STR(CACHE_OF_KEY), req->who->key_id);
     if (req->subject.len)
         sources[count++] = with_prefix(req->arena, STR(CACHE_OF_SUBJECT), req->subject);
+    for (size_t i = 0; i < req->subject_count; i++)
+        if (!str_eq(req->subjects[i], req->subject))
+            sources[count++] = with_prefix(req->arena, STR(CACHE_OF_SUBJECT), req->subjects[i]);
     for (size_t i = 0; i < req->document_count; i++)
         sources[count++] = with_prefix(req->arena, STR(CACHE_OF_DOCUMENT), req->documents[i]);
     for (size_t i = 0; i < count; i++) {

@@ -102,6 +102,8 @@ struct request {
     /* ... and of what in them, as whoever answers from documents writes it down and reads it (gateway_options.stands). */
     const struct str *sources;
     size_t source_count;
+    const struct str *subjects; /* parse: whom what it goes on from was asked for */
+    size_t subject_count;
 };
 
 #endif

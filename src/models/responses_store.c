@@ -13,6 +13,7 @@
 #define EVICT_SHARE      16          /* a sixteenth goes at once: each look costs a walk over all */
 #define ITEMS_MAX        (256 * MIB) /* the request's arena is the limit */
 #define DOCUMENTS_MEMORY (16 * MIB)  /* a long talk is made from many */
+#define INHERITS         2           /* 1, by a Weir before: documents and sources only */
 
 const struct migration responses_migrations[] = {
     {"responses", 1, "answers that are kept",
@@ -35,6 +36,8 @@ const struct migration responses_migrations[] = {
      "ALTER TABLE responses ADD COLUMN instance TEXT NOT NULL DEFAULT ''"},
     {"responses", 4, "whether that is also what all before them were made from",
      "ALTER TABLE responses ADD COLUMN inherits BIGINT NOT NULL DEFAULT 0"},
+    {"responses", 5, "whom what they go on from was asked for",
+     "ALTER TABLE responses ADD COLUMN subjects TEXT NOT NULL DEFAULT ''"},
 };
 const size_t responses_migration_count = ARRAY_LEN(responses_migrations);
 
@@ -133,7 +136,7 @@ static bool join_lines(struct arena *arena, const struct str *lines, size_t coun
 {
     struct buf b;
 
-    buf_init(&b, arena, DOCUMENTS_MEMORY / 2);
+    buf_init(&b, arena, DOCUMENTS_MEMORY / 3);
     for (size_t i = 0; i < count; i++) {
         buf_str(&b, lines[i]);
         buf_char(&b, '\n');
@@ -160,7 +163,7 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
     struct arena *arena CLEANUP(arena_end) = arena_new(DOCUMENTS_MEMORY);
     int64_t bytes = (int64_t)(response->body.len + response->input.len + response->output.len);
     wall_ms now = clock_wall();
-    struct str documents, sources;
+    struct str documents, sources, subjects;
 
     if (!arena)
         return err_no_room(err, "no memory to keep the answer");
@@ -170,7 +173,8 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
                        " (responses.bytes)",
                        bytes, store->bytes_max);
     if (!join_lines(arena, response->documents, response->document_count, &documents, err) ||
-        !join_lines(arena, response->sources, response->source_count, &sources, err))
+        !join_lines(arena, response->sources, response->source_count, &sources, err) ||
+        !join_lines(arena, response->subjects, response->subject_count, &subjects, err))
         return err_wrap(err, "keep the answer");
     const struct value row[] = {
         V_TEXT(response->id),
@@ -186,13 +190,14 @@ bool responses_keep(struct responses_store *store, const struct response_owner *
         V_TEXT(documents),
         V_TEXT(sources),
         V_TEXT(store_instance(store->store)),
-        V_INT(response->inherits),
+        V_INT(response->inherits ? INHERITS : 0),
+        V_TEXT(subjects),
     };
     const struct statement statements[] = {
         {"INSERT INTO responses (id, tenant, key_id, previous, created, bytes, body, input, "
          "output, "
-         "subject, documents, sources, instance, inherits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-         "?9, ?10, ?11, ?12, ?13, ?14)",
+         "subject, documents, sources, instance, inherits, subjects) VALUES (?1, ?2, ?3, ?4, ?5, "
+         "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
          row, ARRAY_LEN(row)},
     };
 
@@ -278,30 +283,30 @@ bool responses_find(struct responses_store *store, struct arena *arena,
 static bool response_of(struct arena *arena, struct str item_id, struct str *out);
 
 /* Each row as it says it, with its line's end. One from before rows said it of all before them, too, says it with those. */
-static bool join_rows(struct arena *arena, const struct rows *rows, struct str *out,
+static bool join_rows(struct arena *arena, const struct rows *rows, size_t column, struct str *out,
                       struct err *err)
 {
     struct buf b;
 
     buf_init(&b, arena, ITEMS_MAX);
     for (size_t i = 0; i < rows->count; i++)
-        buf_str(&b, rows_at(rows, i, 0).s);
+        buf_str(&b, rows_at(rows, i, column).s);
     return buf_finish(&b, out, err);
 }
 
-bool responses_sources(struct responses_store *store, struct arena *arena,
-                       const struct response_owner *owner, struct str id, struct str *out,
-                       struct err *err)
+bool responses_origin(struct responses_store *store, struct arena *arena,
+                      const struct response_owner *owner, struct str id,
+                      struct responses_origin *out, struct err *err)
 {
     struct str of = id;
     struct rows rows;
 
     if (!str_starts(id, STR("resp_")) && !response_of(arena, id, &of)) {
-        *out = STR("");
+        *out = (struct responses_origin){STR(""), STR("")};
         return true;
     }
     const struct value values[] = {V_TEXT(of), V_TEXT(owner->tenant), V_TEXT(owner->key_id),
-                                   V_INT(CHAIN_MAX)};
+                                   V_INT(CHAIN_MAX), V_INT(INHERITS)};
     return store_read(
                store->store, arena,
                &(struct statement){
@@ -309,13 +314,15 @@ bool responses_sources(struct responses_store *store, struct arena *arena,
                    "SELECT id, previous, inherits, 0 FROM responses WHERE id = ?1 AND tenant = ?2 "
                    "AND key_id = ?3 UNION ALL "
                    "SELECT r.id, r.previous, r.inherits, c.depth + 1 FROM chain c JOIN responses r "
-                   "ON r.id = c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND c.inherits = 0 "
+                   "ON r.id = c.previous WHERE r.tenant = ?2 AND r.key_id = ?3 AND c.inherits < ?5 "
                    "AND c.depth < ?4) "
-                   "SELECT CASE WHEN r.sources = '' THEN r.documents ELSE r.sources END FROM "
-                   "chain c JOIN responses r ON r.id = c.id WHERE r.documents <> ''",
+                   "SELECT CASE WHEN r.documents = '' THEN '' WHEN r.sources = '' THEN r.documents "
+                   "ELSE r.sources END, CASE WHEN r.subject = '' THEN r.subjects ELSE r.subject || "
+                   "'\n' || r.subjects END FROM chain c JOIN responses r ON r.id = c.id",
                    values, ARRAY_LEN(values)},
                &rows, err) &&
-           join_rows(arena, &rows, out, err);
+           join_rows(arena, &rows, 0, &out->sources, err) &&
+           join_rows(arena, &rows, 1, &out->subjects, err);
 }
 
 bool responses_of_base(struct responses_store *store, struct arena *arena, struct str base,
@@ -498,38 +505,24 @@ bool responses_item(struct responses_store *store, struct arena *arena,
 #define OF_DOCUMENT(with_base, alone, named)                \
     "documents LIKE " with_base " OR documents LIKE " alone \
     " OR (documents = '' AND (body LIKE " named " OR output LIKE " named "))"
-#define MEANT                                                                                      \
-    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE "                                  \
-    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR " OF_DOCUMENT(   \
-        "?4", "?5",                                                                                \
-        "?6") " OR " OF_DOCUMENT("?7", "?8",                                                       \
-                                 "?9") " OR " OF_DOCUMENT("?10", "?11",                            \
-                                                          "?12") " OR " OF_DOCUMENT("?13", "?14",  \
-                                                                                    "?15") " UNIO" \
-                                                                                           "N "    \
-                                                                                           "SELEC" \
-                                                                                           "T "    \
-                                                                                           "r.id " \
-                                                                                           "FROM " \
-                                                                                           "respo" \
-                                                                                           "nses " \
-                                                                                           "r "    \
-                                                                                           "JOIN " \
-                                                                                           "gone " \
-                                                                                           "g ON " \
-                                                                                           "r."    \
-                                                                                           "previ" \
-                                                                                           "ous "  \
-                                                                                           "= "    \
-                                                                                           "g.id)" \
-                                                                                           " "
+#define MEANT                                                                                     \
+    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE created >= ?16 AND ("             \
+    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR subjects LIKE " \
+    "?17 OR " OF_DOCUMENT("?4", "?5", "?6") " OR " OF_DOCUMENT(                                   \
+        "?7", "?8",                                                                               \
+        "?9") " OR " OF_DOCUMENT("?10", "?11",                                                    \
+                                 "?12") " OR " OF_DOCUMENT("?13", "?14",                          \
+                                                           "?15") ") UNION SELECT r.id FROM "     \
+                                                                  "responses r JOIN gone g ON "   \
+                                                                  "r.previous = g.id) "
 
 #define PATTERN_BYTES 128
+#define NOWHERE       "\x01" /* stands in no row */
 #define PATTERNS      (3 * RESPONSES_DOCUMENTS_MAX)
-#define MEANT_VALUES  (3 + PATTERNS)
+#define MEANT_VALUES  (3 + PATTERNS + 2)
 
 struct meant {
-    char patterns[PATTERNS][PATTERN_BYTES];
+    char patterns[PATTERNS + 1][PATTERN_BYTES];
     struct value values[MEANT_VALUES];
 };
 
@@ -540,7 +533,7 @@ static void fill_patterns(const struct responses_document *d, struct meant *out,
 
         buf_init_fixed(&b, out->patterns[at + i], PATTERN_BYTES);
         if (!d || !d->id.len) {
-            buf_str(&b, STR("\x01")); /* stands in no row */
+            buf_str(&b, STR(NOWHERE));
         } else {
             buf_fmt(&b, "%%" STR_FMT, STR_ARG(str_slice(d->id, 0, 40)));
             if (i == 0)
@@ -552,11 +545,26 @@ static void fill_patterns(const struct responses_document *d, struct meant *out,
     }
 }
 
+static void fill_subject(struct str subject, struct meant *out)
+{
+    struct buf b;
+
+    buf_init_fixed(&b, out->patterns[PATTERNS], PATTERN_BYTES);
+    if (subject.len)
+        buf_fmt(&b, "%%" STR_FMT "\n%%", STR_ARG(str_slice(subject, 0, 100)));
+    else
+        buf_str(&b, STR(NOWHERE));
+    ASSERT(buf_ok(&b));
+    out->values[3 + PATTERNS + 1] = V_TEXT(buf_view(&b));
+}
+
 static void fill_selector(const struct responses_selector *what, struct meant *out)
 {
     out->values[0] = V_TEXT(what->key_id.len ? what->tenant : STR(""));
     out->values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
     out->values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
+    out->values[3 + PATTERNS] = V_INT(what->since);
+    fill_subject(what->subject, out);
     ASSERT(what->document_count <= RESPONSES_DOCUMENTS_MAX);
     for (size_t i = 0; i < RESPONSES_DOCUMENTS_MAX; i++)
         fill_patterns(i < what->document_count ? &what->documents[i] : NULL, out, 3 * i);
@@ -598,25 +606,4 @@ bool responses_forget(struct responses_store *store, const struct responses_sele
         &(struct statement){MEANT "DELETE FROM responses WHERE id IN (SELECT id FROM gone)",
                             meant.values, MEANT_VALUES},
         1, gone, err);
-}
-
-bool responses_forget_orphans(struct responses_store *store, wall_ms since, int64_t *gone,
-                              struct err *err)
-{
-    const struct value values[] = {V_INT(since)};
-    int64_t some = 0;
-
-    *gone = 0;
-    responses_overtake(store);
-    do {
-        if (!store_write(store->store,
-                         &(struct statement){
-                             "DELETE FROM responses WHERE created >= ?1 AND previous <> '' AND NOT "
-                             "EXISTS (SELECT 1 FROM responses p WHERE p.id = responses.previous)",
-                             values, 1},
-                         1, &some, err))
-            return false;
-        *gone += some;
-    } while (some > 0);
-    return true;
 }

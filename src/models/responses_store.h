@@ -47,7 +47,10 @@ struct kept_response {
     size_t document_count;
     const struct str *sources; /* ... and what of them: a line each; of no use when read back */
     size_t source_count;
-    bool inherits; /* these are also what all before it were made from */
+    const struct str
+        *subjects; /* whom what it goes on from was asked for; of no use when read back */
+    size_t subject_count;
+    bool inherits; /* these three are also those of all before it */
     mono_ns begun; /* when it was asked; one asked before something was forgotten is not kept */
 };
 struct response_owner {
@@ -60,11 +63,14 @@ SUSPENDS bool responses_keep(struct responses_store *store, const struct respons
 SUSPENDS bool responses_find(struct responses_store *store, struct arena *arena,
                              const struct response_owner *owner, struct str id,
                              struct kept_response *out, struct err *err) MUST_CHECK;
-/* What it and all before it were made from, a line each: of one that is not kept, or nothing of documents: none. An item's
- * id is as good as its answer's. */
-SUSPENDS bool responses_sources(struct responses_store *store, struct arena *arena,
-                                const struct response_owner *owner, struct str id, struct str *out,
-                                struct err *err) MUST_CHECK;
+/* What it and all before it were made from, and whom they were asked for, a line each: of one that is not kept: none. An
+ * item's id is as good as its answer's. */
+struct responses_origin {
+    struct str sources, subjects;
+};
+SUSPENDS bool responses_origin(struct responses_store *store, struct arena *arena,
+                               const struct response_owner *owner, struct str id,
+                               struct responses_origin *out, struct err *err) MUST_CHECK;
 bool responses_unknown(struct str id,
                        struct err *err); /* as it is said of one that is not kept; false */
 SUSPENDS bool responses_delete(struct responses_store *store, const struct response_owner *owner,
@@ -101,17 +107,15 @@ struct responses_selector {
     struct str subject;                         /* ... by pseudonym */
     const struct responses_document *documents; /* at most RESPONSES_DOCUMENTS_MAX */
     size_t document_count;
+    wall_ms since; /* only what was kept since then, and what went on from it; 0: ever */
 };
 SUSPENDS bool responses_count(struct responses_store *store, const struct responses_selector *what,
                               int64_t *count, struct err *err) MUST_CHECK;
 /* Answers that were asked for before now are not kept any more: by this process. Others that share the database have
- * to be told before responses_forget(), and again between it and responses_forget_orphans(). */
+ * to be told before responses_forget(), and again between it and another with `since`: what had begun in between. */
 void responses_overtake(struct responses_store *store);
 /* The rows are gone; store_scrub() sees to the bytes. */
 SUSPENDS bool responses_forget(struct responses_store *store, const struct responses_selector *what,
                                int64_t *gone, struct err *err) MUST_CHECK;
-/* What was kept since `since` and went on from an answer that was just being forgotten. */
-SUSPENDS bool responses_forget_orphans(struct responses_store *store, wall_ms since, int64_t *gone,
-                                       struct err *err) MUST_CHECK;
 
 #endif

@@ -312,13 +312,14 @@ FIBER_TEST(responses_that_are_too_old_go_by_themselves)
 /* ---- forgetting ---- */
 
 struct said {
-    const char *id, *previous, *subject, *document, *body;
+    const char *id, *previous, *subject, *document, *body, *before; /* before: subject of those before it */
 };
 
 static SUSPENDS bool keep_said(const struct kept_books *b, const struct response_owner *owner,
                                const struct said *said, struct err *err)
 {
     struct str document = str_from(said->document);
+    struct str before = str_from(said->before ? said->before : "");
 
     return responses_keep(b->responses, owner,
                           &(struct kept_response){.id = str_from(said->id),
@@ -328,7 +329,10 @@ static SUSPENDS bool keep_said(const struct kept_books *b, const struct response
                                                   .output = STR("[]"),
                                                   .subject = str_from(said->subject),
                                                   .documents = &document,
-                                                  .document_count = document.len > 0},
+                                                  .document_count = document.len > 0,
+                                                  .subjects = &before,
+                                                  .subject_count = before.len > 0,
+                                                  .inherits = before.len > 0},
                           err);
 }
 
@@ -340,6 +344,8 @@ static const struct said all_said[] = {
     {"resp_e", "", "s_bert", "", "{\"document\":\"d_00000000000000cc\",\"secret\":\"elder\"}"},
     {"resp_f", "resp_a", "s_bert", "", "{\"secret\":\"fig\"}"},
     {"resp_g", "", "s_bert", "d_00000000000000ee@vs_1", "{\"secret\":\"grape\"}"},
+    {"resp_h", "resp_deleted", "s_bert", "", "{\"secret\":\"hazel\"}", "s_anna"},
+    {"resp_i", "resp_h", "s_carl", "", "{\"secret\":\"iris\"}", "s_dora"},
 };
 
 static const struct {
@@ -347,7 +353,10 @@ static const struct {
     struct responses_selector what;
     const char *gone, *secrets; /* letters of ids; what stands in no file afterwards */
 } forgettings[] = {
-    {"a person's, and what went on from it", {.subject = {"s_anna", 6}}, "af", "alder fig"},
+    {"a person's, and what went on from it", {.subject = {"s_anna", 6}}, "afhi", "alder fig hazel iris"},
+    {"one's whose answer was deleted before", {.subject = {"s_dora", 6}}, "i", "iris"},
+    {"one's whose name begins like another's", {.subject = {"s_ann", 5}}, "", ""},
+    {"what was kept since tomorrow", {.subject = {"s_anna", 6}, .since = INT64_MAX}, "", ""},
     {"a document's, down the whole chain",
      {.documents = &(struct responses_document){{"d_00000000000000aa", 18}, {"default", 7}},
       .document_count = 1},
@@ -369,7 +378,7 @@ static const struct {
       .document_count = 1},
      "e",
      "elder"},
-    {"a key's", {.tenant = {"t", 1}, .key_id = {"k1", 2}}, "abcdefg", "alder birch elder fig"},
+    {"a key's", {.tenant = {"t", 1}, .key_id = {"k1", 2}}, "abcdefghi", "alder birch elder fig"},
     {"a key of that name elsewhere", {.tenant = {"x", 1}, .key_id = {"k1", 2}}, "", ""},
     {"nobody's", {.tenant = {"t", 1}}, "", ""},
     {"one of a base, by its base",
@@ -388,6 +397,39 @@ static const struct {
      "",
      ""},
 };
+
+/* What goes on from an answer goes with those whom all before it were asked for. */
+FIBER_TEST(an_answer_says_whom_all_before_it_were_asked_for)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    static const struct {
+        const char *id, *subjects;
+    } cases[] = {
+        {"resp_a", "s_anna\n"},
+        {"resp_f", "s_bert\ns_anna\n"},
+        {"resp_h", "s_bert\ns_anna\n"},
+        {"resp_i", "s_carl\ns_dora\n"}, /* it says all, and is believed */
+        {"msg_f_0", "s_bert\ns_anna\n"},
+        {"resp_nowhere", ""},
+        {"nothing", ""},
+    };
+    struct kept_books b;
+    struct err err = {0};
+    struct responses_origin of;
+
+    REQUIRE(open_books(&b, "origin", 1000, MEMORY, &err), "%s", err.text);
+    for (size_t s = 0; s < ARRAY_LEN(all_said); s++)
+        REQUIRE(keep_said(&b, &mine, &all_said[s], &err), "%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        EXPECT(responses_origin(b.responses, arena, &mine, str_from(cases[i].id), &of, &err), "%s",
+               err.text);
+        EXPECT(str_eq(of.subjects, str_from(cases[i].subjects)), "%s: " STR_FMT, cases[i].id,
+               STR_ARG(of.subjects));
+    }
+    EXPECT(responses_origin(b.responses, arena, &others[0], STR("resp_a"), &of, &err) &&
+           !of.subjects.len);
+    close_books(&b);
+}
 
 static SUSPENDS void check_gone(struct kept_books *b, const char *gone, struct err *err)
 {
