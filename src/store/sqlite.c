@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/sqlite_blank.h"
 #include "store/store_internal.h"
 #include "sys/file.h"
 
@@ -252,6 +253,11 @@ static bool script(struct store_conn *conn, const char *text, struct err *err)
     return rc == SQLITE_OK || fail(conn, rc, text, err);
 }
 
+static bool blank(struct store_conn *conn, int64_t *at, struct err *err)
+{
+    return sqlite_blank(conn->db, at, err);
+}
+
 static bool in_transaction(const struct store_conn *conn)
 {
     return sqlite3_get_autocommit(conn->db) == 0;
@@ -385,6 +391,7 @@ const struct store_body sqlite_body = {
     .relax = "PRAGMA synchronous = NORMAL",
     .tighten = "PRAGMA synchronous = FULL",
     .scrub = "PRAGMA wal_checkpoint(TRUNCATE)",
+    .blank = blank,
     .attach = open_file,
     .detach = close_conn,
     .run = run,

@@ -387,27 +387,45 @@ struct scrub {
     struct err err;
 };
 
-/* On a reading thread, which may wait for the writer. */
+/* With the writer: *at as `blank` has it. */
+static bool scrub_some(struct scrub *scrub, struct arena *arena, int64_t *at)
+{
+    struct store *store = scrub->store;
+    const struct statement statement = {store->body->scrub, NULL, 0};
+    struct rows rows = {0};
+    int64_t changed;
+
+    if (!store->body->run(store->writer, &statement, arena, &rows, &changed, &scrub->err))
+        return false;
+    if (rows.count == 0 || rows_at(&rows, 0, 0).i != 0)
+        return err_set(&scrub->err, ERR_UNAVAILABLE,
+                       "the database's log still holds what was deleted, as somebody reads it");
+    if (store->body->blank)
+        return store->body->blank(store->writer, at, &scrub->err);
+    *at = -1;
+    return true;
+}
+
+/* On a reading thread, which may wait for the writer; others write between two parts of it. */
 static void run_scrub(void *arg)
 {
     struct scrub *scrub = arg;
     struct store *store = scrub->store;
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
-    const struct statement statement = {store->body->scrub, NULL, 0};
-    struct rows rows = {0};
-    int64_t changed;
+    int64_t at = 0;
 
     if (!arena) {
         err_no_room(&scrub->err, "no memory to scrub the database");
         return;
     }
-    mutex_lock(&store->writer_lock);
-    scrub->ok = store->body->run(store->writer, &statement, arena, &rows, &changed, &scrub->err);
-    mutex_unlock(&store->writer_lock);
-    if (scrub->ok && (rows.count == 0 || rows_at(&rows, 0, 0).i != 0))
-        scrub->ok =
-            err_set(&scrub->err, ERR_UNAVAILABLE,
-                    "the database's log still holds what was deleted, as somebody reads it");
+    do {
+        size_t mark = arena_mark(arena);
+
+        mutex_lock(&store->writer_lock);
+        scrub->ok = scrub_some(scrub, arena, &at);
+        mutex_unlock(&store->writer_lock);
+        arena_rewind(arena, mark);
+    } while (scrub->ok && at >= 0);
 }
 
 bool store_scrub(struct store *store, bool *gone, struct err *err)

@@ -30,6 +30,9 @@ struct store_body {
     /* One statement outside transactions after which no file of the database holds what was deleted: its first
      * column is 0 when that is so. NULL: nothing to do, or the server's business. */
     const char *scrub;
+    /* Behind `scrub`, on the writer: overwrites what rows that were moved left in a part of the database, from *at; *at: where
+     * to go on, -1: that was all. NULL: as `scrub`. */
+    bool (*blank)(struct store_conn *conn, int64_t *at, struct err *err);
     /* False once a failure has undone the whole transaction by itself. */
     bool (*in_transaction)(const struct store_conn *conn);
     /* The connection broke: whether a COMMIT that failed has happened is not known. NULL: cannot be. */
