@@ -10,6 +10,7 @@
 #include "knowledge/rerank.h"
 #include "knowledge/rights.h"
 #include "knowledge/runs.h"
+#include "knowledge/stands.h"
 #include "knowledge/vectors.h"
 #include "sys/clock.h"
 
@@ -306,7 +307,11 @@ bool forget_now(struct knowledge *k, struct str wanted, uint32_t *documents, str
     if (!gone)
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"",
                        STR_ARG(str_slice(wanted, 0, 100)));
-    if (!lexical_commit(&writer, err))
+    if (!stands_mark(k, err))
+        return false;
+    bool ok = lexical_commit(&writer, err); /* one that fails may hold all the same */
+    stands_changed(k);
+    if (!ok)
         return err_wrap(err, "forget documents");
     lexical_release(&view);
     accesses_forget(k);

@@ -2,7 +2,9 @@
  * passage, and not found once a byte of it, of its heading or of its title is another. */
 #include "knowledge/stands.h"
 
+#include "knowledge/knowledge_internal.h"
 #include "rig.h"
+#include "sys/file.h"
 #include "test.h"
 
 #define BASE STR("default")
@@ -180,5 +182,34 @@ TEST(of_no_document_and_of_nothing_known)
     REQUIRE(label_now(rig.knowledge, &wish, &changed, &err) && changed == 1, "%s", err.text);
     REQUIRE(stand_now(rig.knowledge, known, BASE, &ann, &out, &err) && out == MADE_CHANGED);
     REQUIRE(stand_now(rig.knowledge, known, BASE, NULL, &out, &err) && out == MADE_STANDS);
+    rig_close(&rig);
+}
+
+static void count_changes(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+TEST(a_document_that_is_taken_out_marks_what_was_made_from_it)
+{
+    struct err err = {0}, none = {0};
+    struct file_info info;
+    uint32_t gone = 0;
+    int changes = 0;
+    struct rig rig;
+
+    REQUIRE(rig_open(&rig));
+    struct knowledge_options options = {.dir = rig_path(&rig, "base"),
+                                        .readers = {.argv = rig_reader},
+                                        .vanish = {.changed = count_changes, .ctx = &changes}};
+    knowledge_close(&rig.knowledge);
+    REQUIRE(knowledge_open(&options, &rig.knowledge, &err), "%s", err.text);
+    rig_write(&rig, "a.md", "# Fees\n\nThe fee is 12 euros.\n");
+    rig_write(&rig, "b.md", "# Lunch\n\nLunch is at noon.\n");
+    EXPECT(rig_ingest(&rig, "").added == 2 && changes == 0);
+    EXPECT(!forget_now(rig.knowledge, STR("docs/c.md"), &gone, &none) && changes == 0);
+    EXPECT(forget_now(rig.knowledge, STR("docs/a.md"), &gone, &err) && gone == 1, "%s", err.text);
+    EXPECT(changes == 1 && file_stat(rig_path(&rig, "base/" CHANGED), &info, &err),
+           "kept answers are not looked through: %d", changes);
     rig_close(&rig);
 }
