@@ -51,6 +51,8 @@ SUSPENDS bool unit_amend(struct accounts *accounts, struct str id, unit_edit *ed
  * its keys are refused already, and asking again goes on with the removal. */
 SUSPENDS bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struct err *err)
     MUST_CHECK;
+/* The first half of it: its keys are refused, and nothing of theirs is in progress here. */
+SUSPENDS bool unit_close(struct accounts *accounts, struct str id, struct err *err) MUST_CHECK;
 bool unit_find(struct accounts *accounts, struct str id, struct arena *arena, struct unit_info *out,
                struct err *err) MUST_CHECK;
 /* Those with an id after `after`, in the order of ids: pages. tenant empty: tenants; else its teams. */

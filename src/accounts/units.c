@@ -574,6 +574,13 @@ static bool erase_and_forget(struct accounts *accounts, struct unit *unit,
     return ok;
 }
 
+bool unit_close(struct accounts *accounts, struct str id, struct err *err)
+{
+    struct unit *unit = NULL;
+
+    return close_unit(accounts, id, &unit, err) && wait_until_idle(accounts, unit, err);
+}
+
 bool unit_remove(struct accounts *accounts, struct str id, uint32_t *keys, struct err *err)
 {
     struct unit *unit = NULL;

@@ -1,5 +1,6 @@
 /* /api/v1/tenants and /teams: make, show, change and remove them. */
 #include "app/admin_accounts.h"
+#include "app/forget.h"
 
 /* ---- shapes ---- */
 
@@ -197,16 +198,21 @@ static bool remove_unit(struct admin_call *call, struct err *err)
     uint32_t keys = 0;
 
     if (!find_unit(call, &unit, err) || !may_change(call, unit.id, unit.is_team, err) ||
-        !unit_remove(call->house->accounts, unit.id, &keys, err))
+        !unit_close(call->house->accounts, unit.id, err))
+        return false;
+    if (!house_forget_unit(call->house, call->arena, unit.id, unit.is_team, err))
+        return err_wrap(err, "its keys are refused already, remove it again");
+    if (!unit_remove(call->house->accounts, unit.id, &keys, err))
         return false;
     call->note = arena_fmt(call->arena, "%s " STR_FMT " removed with %" PRIu32 " keys",
                            unit.is_team ? "team" : "tenant", STR_ARG(unit.id), keys);
     jw_object(w);
     reply_text(w, "id", unit.id);
     reply_count(w, "keys_removed", keys);
-    reply_text(w, "note",
-               STR("keys, counters and usage are gone; the audit log keeps its records until its"
-                   " retention ends"));
+    reply_text(
+        w, "note",
+        STR("keys, counters, usage and kept answers are gone; the audit log keeps its records"
+            " until its retention ends"));
     jw_object_end(w);
     return true;
 }

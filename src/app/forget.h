@@ -88,6 +88,9 @@ struct forget_told {
 SUSPENDS bool house_forget(struct house *house, struct arena *arena,
                            const struct forget_order *order, struct forget_told *out,
                            struct err *err) MUST_CHECK;
+/* What is kept of answers that the keys of a tenant or team had, before it is removed (forget_unit.c). */
+SUSPENDS bool house_forget_unit(struct house *house, struct arena *arena, struct str id,
+                                bool is_team, struct err *err) MUST_CHECK;
 /* For knowledge/vanish.h, ctx: the house (forget_vanished.c). The receipt is kept in forgotten/, and recorded. */
 bool house_vanish_begin(void *house, struct knowledge *knowledge, struct str base,
                         struct vanished *list, size_t count, struct vanish_order **out,

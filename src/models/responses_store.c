@@ -505,15 +505,16 @@ bool responses_item(struct responses_store *store, struct arena *arena,
 #define OF_DOCUMENT(with_base, alone, named)                \
     "documents LIKE " with_base " OR documents LIKE " alone \
     " OR (documents = '' AND (body LIKE " named " OR output LIKE " named "))"
-#define MEANT                                                                                     \
-    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE created >= ?16 AND ("             \
-    "(?1 <> '' AND tenant = ?1 AND key_id = ?2) OR (?3 <> '' AND subject = ?3) OR subjects LIKE " \
-    "?17 OR " OF_DOCUMENT("?4", "?5", "?6") " OR " OF_DOCUMENT(                                   \
-        "?7", "?8",                                                                               \
-        "?9") " OR " OF_DOCUMENT("?10", "?11",                                                    \
-                                 "?12") " OR " OF_DOCUMENT("?13", "?14",                          \
-                                                           "?15") ") UNION SELECT r.id FROM "     \
-                                                                  "responses r JOIN gone g ON "   \
+#define MEANT                                                                                    \
+    "WITH RECURSIVE gone(id) AS (SELECT id FROM responses WHERE created >= ?16 AND ("            \
+    "(?1 <> '' AND tenant = ?1 AND (?2 = '' OR key_id = ?2)) OR (?3 <> '' AND subject = ?3) OR " \
+    "subjects LIKE "                                                                             \
+    "?17 OR " OF_DOCUMENT("?4", "?5", "?6") " OR " OF_DOCUMENT(                                  \
+        "?7", "?8",                                                                              \
+        "?9") " OR " OF_DOCUMENT("?10", "?11",                                                   \
+                                 "?12") " OR " OF_DOCUMENT("?13", "?14",                         \
+                                                           "?15") ") UNION SELECT r.id FROM "    \
+                                                                  "responses r JOIN gone g ON "  \
                                                                   "r.previous = g.id) "
 
 #define PATTERN_BYTES 128
@@ -560,7 +561,7 @@ static void fill_subject(struct str subject, struct meant *out)
 
 static void fill_selector(const struct responses_selector *what, struct meant *out)
 {
-    out->values[0] = V_TEXT(what->key_id.len ? what->tenant : STR(""));
+    out->values[0] = V_TEXT(what->key_id.len || what->all_keys ? what->tenant : STR(""));
     out->values[1] = V_TEXT(what->key_id.len ? what->key_id : STR(""));
     out->values[2] = V_TEXT(what->subject.len ? what->subject : STR(""));
     out->values[3 + PATTERNS] = V_INT(what->since);

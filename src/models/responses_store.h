@@ -104,6 +104,7 @@ struct responses_document {
 };
 struct responses_selector {
     struct str tenant, key_id;                  /* of whom, by key */
+    bool all_keys;                              /* ... every one of the tenant */
     struct str subject;                         /* ... by pseudonym */
     const struct responses_document *documents; /* at most RESPONSES_DOCUMENTS_MAX */
     size_t document_count;

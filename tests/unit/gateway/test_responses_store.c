@@ -312,7 +312,8 @@ FIBER_TEST(responses_that_are_too_old_go_by_themselves)
 /* ---- forgetting ---- */
 
 struct said {
-    const char *id, *previous, *subject, *document, *body, *before; /* before: subject of those before it */
+    const char *id, *previous, *subject, *document, *body,
+        *before; /* before: subject of those before it */
 };
 
 static SUSPENDS bool keep_said(const struct kept_books *b, const struct response_owner *owner,
@@ -353,7 +354,10 @@ static const struct {
     struct responses_selector what;
     const char *gone, *secrets; /* letters of ids; what stands in no file afterwards */
 } forgettings[] = {
-    {"a person's, and what went on from it", {.subject = {"s_anna", 6}}, "afhi", "alder fig hazel iris"},
+    {"a person's, and what went on from it",
+     {.subject = {"s_anna", 6}},
+     "afhi",
+     "alder fig hazel iris"},
     {"one's whose answer was deleted before", {.subject = {"s_dora", 6}}, "i", "iris"},
     {"one's whose name begins like another's", {.subject = {"s_ann", 5}}, "", ""},
     {"what was kept since tomorrow", {.subject = {"s_anna", 6}, .since = INT64_MAX}, "", ""},
@@ -380,6 +384,8 @@ static const struct {
      "elder"},
     {"a key's", {.tenant = {"t", 1}, .key_id = {"k1", 2}}, "abcdefghi", "alder birch elder fig"},
     {"a key of that name elsewhere", {.tenant = {"x", 1}, .key_id = {"k1", 2}}, "", ""},
+    {"every key's of a tenant", {.tenant = {"t", 1}, .all_keys = true}, "abcdefghi", "alder iris"},
+    {"every key's of another", {.tenant = {"x", 1}, .all_keys = true}, "", ""},
     {"nobody's", {.tenant = {"t", 1}}, "", ""},
     {"one of a base, by its base",
      {.documents = &(struct responses_document){{"d_00000000000000ee", 18}, {"vs_1", 4}},
@@ -443,7 +449,7 @@ static SUSPENDS void check_gone(struct kept_books *b, const char *gone, struct e
         EXPECT(is_there == !strchr(gone, all_said[i].id[5]), "%s", all_said[i].id);
         *err = (struct err){0};
     }
-    EXPECT(responses_find(b->responses, arena, &others[0], STR("resp_z"), &found, err), "%s",
+    EXPECT(responses_find(b->responses, arena, &others[1], STR("resp_z"), &found, err), "%s",
            err->text);
 }
 
@@ -494,7 +500,7 @@ FIBER_TEST(what_is_to_be_forgotten_is_in_no_file_of_the_database)
         REQUIRE(open_books(&b, name, 1000, MEMORY, &err), "%s", err.text);
         for (size_t s = 0; s < ARRAY_LEN(all_said); s++)
             REQUIRE(keep_said(&b, &mine, &all_said[s], &err), "%s", err.text);
-        REQUIRE(keep_said(&b, &others[0], &(struct said){"resp_z", "", "s_zoe", "", "{}"}, &err));
+        REQUIRE(keep_said(&b, &others[1], &(struct said){"resp_z", "", "s_zoe", "", "{}"}, &err));
         EXPECT(responses_count(b.responses, &forgettings[i].what, &count, &err), "%s", err.text);
         EXPECT(responses_forget(b.responses, &forgettings[i].what, &gone, &err), "%s", err.text);
         EXPECT(count == gone && gone == (int64_t)strlen(forgettings[i].gone),
