@@ -183,6 +183,20 @@ static bool subject_bytes(struct str subject, uint8_t out[SUBJECT_BYTES])
            hex_parse(str_slice(subject, 2, subject.len), out, SUBJECT_BYTES);
 }
 
+bool audit_subject_read(struct str text, char to[AUDIT_SUBJECT_TEXT])
+{
+    uint8_t bytes[SUBJECT_BYTES];
+    struct buf b;
+
+    if (!subject_bytes(text, bytes))
+        return false;
+    buf_init_fixed(&b, to, AUDIT_SUBJECT_TEXT);
+    buf_str(&b, STR("s_"));
+    buf_hex(&b, bytes, sizeof bytes);
+    buf_char(&b, '\0');
+    return true;
+}
+
 static struct entry *find_key(const struct audit_bodies *b, const uint8_t subject[SUBJECT_BYTES])
 {
     return table_get(&b->by_subject, bytes_of(subject, SUBJECT_BYTES));

@@ -42,6 +42,9 @@ void audit_bodies_close(struct audit_bodies **bodies);
 void audit_subject(const struct audit_bodies *bodies, struct str tenant, struct str user,
                    struct str key_id, char to[AUDIT_SUBJECT_TEXT]);
 
+/* One that somebody wrote down, as it is written everywhere; false: it is none. */
+bool audit_subject_read(struct str text, char to[AUDIT_SUBJECT_TEXT]);
+
 /* From here on under this secret, before anybody is served. */
 bool audit_bodies_share(struct audit_bodies *bodies, struct str secret, struct err *err) MUST_CHECK;
 /* The pseudonym from before that; false: there was no before. */

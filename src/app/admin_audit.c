@@ -196,14 +196,6 @@ static bool read_id(struct str text, uint64_t *out)
     return id != 0;
 }
 
-static bool is_pseudonym(struct str text)
-{
-    uint8_t bytes[16];
-
-    return str_starts(text, STR("s_")) &&
-           hex_parse(str_slice(text, 2, text.len), bytes, sizeof bytes);
-}
-
 /* No record has a user's name: what is looked for, or held, by one is her pseudonym. Whose user an operator
  * means is not guessed, for the wrong tenant's would be nobody. */
 static bool name_to_pseudonym(struct admin_call *call, struct str tenant, struct str *subject,
@@ -212,8 +204,12 @@ static bool name_to_pseudonym(struct admin_call *call, struct str tenant, struct
     const struct audit_bodies *bodies = call->house->audit_bodies;
     char former[AUDIT_SUBJECT_TEXT], *text;
 
-    if (subject->len == 0 || is_pseudonym(*subject))
+    if (subject->len == 0)
         return true;
+    if (audit_subject_read(*subject, former)) {
+        *subject = arena_str(call->arena, str_from(former));
+        return subject->ptr || err_arena(err, call->arena);
+    }
     if (tenant.len == 0)
         return err_set(err, ERR_INVALID,
                        "\"subject\": say whose user this is (tenant), or the pseudonym (s_...)");
@@ -479,11 +475,11 @@ static bool erase_subject(struct admin_call *call, struct err *err)
     if (!work || !text || !field_text(call, "subject", &who, err) ||
         !field_text(call, "tenant", &tenant, err))
         return false;
-    if (!principal_is_operator(call->who) &&
-        (is_pseudonym(who) || !str_eq(tenant, call->who->tenant)))
+    bool is_pseudonym = audit_subject_read(who, text);
+    if (!principal_is_operator(call->who) && (is_pseudonym || !str_eq(tenant, call->who->tenant)))
         return err_set(err, ERR_DENIED,
                        "only operators erase by pseudonym, or users of another tenant");
-    if (!is_pseudonym(who)) {
+    if (!is_pseudonym) {
         /* Also under the name from before the database was shared. */
         if (audit_former_subject(call->house->audit_bodies, tenant, who, STR(""), text)) {
             work->body.subject = str_from(text);
@@ -493,7 +489,7 @@ static bool erase_subject(struct admin_call *call, struct err *err)
         former = work->had;
         audit_subject(call->house->audit_bodies, tenant, who, STR(""), text);
     }
-    work->body.subject = is_pseudonym(who) ? who : str_from(text);
+    work->body.subject = str_from(text);
     if (!do_work(work, err))
         return false;
     work->had = work->had || former;

@@ -13,14 +13,6 @@
 
 /* ---- whom ---- */
 
-static bool is_pseudonym(struct str text)
-{
-    uint8_t bytes[16];
-
-    return str_starts(text, STR("s_")) &&
-           hex_parse(str_slice(text, 2, text.len), bytes, sizeof bytes);
-}
-
 static bool is_unknown_id(const struct forget_order *o)
 {
     struct str text = o->document;
@@ -42,9 +34,10 @@ static bool name_person(struct forgetting *f, struct err *err)
         return err_arena(err, f->arena);
     f->key_id = is_key ? person : STR("");
     f->former = STR("");
-    f->told->subject = person;
-    if (is_pseudonym(person))
+    if (audit_subject_read(person, text)) {
+        f->told->subject = str_from(text);
         return true;
+    }
     audit_subject(f->house->audit_bodies, tenant, user, f->key_id, text);
     f->told->subject = str_from(text);
     if (audit_former_subject(f->house->audit_bodies, tenant, user, f->key_id, former))

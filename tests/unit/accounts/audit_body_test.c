@@ -125,6 +125,31 @@ TEST(audit_subjects_are_pseudonyms)
     EXPECT(strcmp(key, again) != 0); /* a user who calls herself like the key */
 }
 
+/* Whoever copies one in capitals means the same person: in holds, answers and the cache it is compared as text. */
+TEST(audit_subjects_are_read_in_one_spelling)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"s_00112233445566778899aabbccddeeff", "s_00112233445566778899aabbccddeeff"},
+        {"s_00112233445566778899AABBccddeEFF", "s_00112233445566778899aabbccddeeff"},
+        {"S_00112233445566778899aabbccddeeff", ""},
+        {"s_00112233445566778899aabbccddeef", ""},
+        {"s_00112233445566778899aabbccddeeff0", ""},
+        {"s_0011223344556677889 aabbccddeeff", ""},
+        {"anna", ""},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[AUDIT_SUBJECT_TEXT] = "";
+        bool is = audit_subject_read(str_from(cases[i].text), got);
+
+        EXPECT(is == (cases[i].want[0] != 0) && strcmp(got, cases[i].want) == 0, "%s: %s",
+               cases[i].text, got);
+    }
+}
+
 /* Two key files, one secret: the same person; and the former pseudonym is still known, to be erased too. */
 TEST(audit_subjects_are_the_same_where_a_secret_is_shared)
 {
