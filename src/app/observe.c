@@ -15,6 +15,7 @@
 #include "sys/loop.h"
 
 #define METRICS_BYTES_MAX (32 * MIB)
+#define READY_BYTES_MAX   (64 * KIB)
 #define GAUGES_EVERY      SECOND
 
 static atomic_bool is_ready;
@@ -119,7 +120,8 @@ static struct metric rows[] = {
         {"weir_knowledge_damaged",
          METRIC_GAUGE,
          "",
-         "1 while the index of documents is damaged; the log and /readyz say where.",
+         "Knowledge bases that are damaged, of those that were asked since the start; the log and "
+         "/readyz say where.",
          {NULL},
          0},
 };
@@ -211,7 +213,7 @@ void observe_house(void *arg)
         series_set(metrics_series(&rows[HOLDS], NULL),
                    (int64_t)accounts_holds_open(house->accounts));
         series_set(metrics_series(&rows[KNOWLEDGE_DAMAGED], NULL),
-                   knowledge_damage(house->knowledge) != NULL);
+                   bases_damaged(house->bases, NULL, NULL));
         show_deployments(house);
         cache_metrics_update(house->cache);
         telemetry_measure(house->telemetry);
@@ -255,17 +257,36 @@ void observe_health(struct http_exchange *x, struct house *house)
     answer(x, 200, STR("text/plain; charset=utf-8"), STR("ok\n"));
 }
 
+static void put_damage(void *to, const struct base_damage *damage)
+{
+    bool is_default = str_eq(damage->id, BASE_DEFAULT);
+    struct buf *b = to;
+
+    if (damage->of_facts) {
+        buf_fmt(b, "but knowledge base " STR_FMT " is shown to operators alone: %s\n",
+                STR_ARG(damage->id), damage->why);
+        return;
+    }
+    buf_str(b, STR("but no documents"));
+    if (!is_default)
+        buf_fmt(b, " of knowledge base " STR_FMT, STR_ARG(damage->id));
+    buf_str(b, STR(" can be found (`weir ingest "));
+    if (!is_default)
+        buf_fmt(b, "--base " STR_FMT " ", STR_ARG(damage->id));
+    buf_fmt(b, "--rebuild PATH` makes the index anew): %s\n", damage->why);
+}
+
 /* Requests are taken, though not all there is may work. */
 static struct str ready_text(struct http_exchange *x, const struct house *house)
 {
-    const char *damage = knowledge_damage(house->knowledge);
-    struct str text = damage ? arena_fmt(http_arena(x),
-                                         "ready\nbut no documents can be found (`weir ingest "
-                                         "--rebuild PATH` makes the index anew): %s\n",
-                                         damage)
-                             : STR_NONE;
+    struct err err = {0};
+    struct str text;
+    struct buf b;
 
-    return text.ptr ? text : STR("ready\n");
+    buf_init(&b, http_arena(x), READY_BYTES_MAX);
+    buf_str(&b, STR("ready\n"));
+    (void)bases_damaged(house->bases, put_damage, &b);
+    return buf_finish(&b, &text, &err) ? text : STR("ready\nbut knowledge bases are damaged\n");
 }
 
 void observe_readiness(struct http_exchange *x, struct house *house)

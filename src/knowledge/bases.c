@@ -310,6 +310,37 @@ void bases_stop_runs(struct bases *bases)
 
 /* ---- looking ---- */
 
+/* NULL: nothing is, or it is not known before it was asked. */
+static const char *damage_of(const struct base *base)
+{
+    struct knowledge *knowledge = atomic_load(&base->knowledge);
+
+    if (base->facts->unreadable)
+        return BASE_FILE " cannot be read";
+    return knowledge ? knowledge_damage(knowledge) : NULL;
+}
+
+uint32_t bases_damaged(struct bases *bases, void (*tell)(void *ctx, const struct base_damage *),
+                       void *ctx)
+{
+    uint32_t count = 0;
+
+    mutex_lock(&bases->mutex);
+    for (size_t i = 0; i < bases->count; i++) {
+        const struct base *base = bases->at[i];
+        const struct base_damage damage = {str_from(base->id), damage_of(base),
+                                           base->facts->unreadable};
+
+        if (base->leaving || !damage.why)
+            continue;
+        count++;
+        if (tell)
+            tell(ctx, &damage);
+    }
+    mutex_unlock(&bases->mutex);
+    return count;
+}
+
 static bool copy_facts(struct arena *arena, const struct base *base, struct base_info *out)
 {
     const struct base_info *info = &base->facts->info;
@@ -324,9 +355,7 @@ static bool copy_facts(struct arena *arena, const struct base *base, struct base
     out->life = base_life_now(base);
     out->life.description = arena_str(arena, info->life.description);
     out->documents = knowledge ? (int64_t)knowledge_documents(knowledge) : -1;
-    out->damage = base->facts->unreadable ? BASE_FILE " cannot be read"
-                  : knowledge             ? knowledge_damage(knowledge)
-                                          : NULL;
+    out->damage = damage_of(base);
     return out->id.ptr && out->name.ptr && out->title.ptr && out->tenant.ptr && out->metadata.ptr &&
            out->life.description.ptr;
 }

@@ -135,6 +135,15 @@ SUSPENDS bool bases_sweep(struct bases *bases, struct str id, struct err *err) M
 
 /* Is there a file of that name in the directory of the base with this id? Without opening it. */
 bool bases_has_file(struct bases *bases, struct str id, const char *name);
+struct base_damage {
+    struct str id;
+    const char *why;
+    bool of_facts; /* base.json; else the index, and no document is found */
+};
+/* How many are damaged, of those that were asked since the start and those whose facts cannot be read. `tell`, or NULL, is
+ * called for each, under a lock: it waits for nothing. */
+uint32_t bases_damaged(struct bases *bases, void (*tell)(void *ctx, const struct base_damage *),
+                       void *ctx);
 struct knowledge *bases_default(struct bases *bases);
 /* Of every base that is open: ingest_runs_stop(). */
 void bases_stop_runs(struct bases *bases);

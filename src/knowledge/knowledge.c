@@ -5,6 +5,7 @@
 
 #include "knowledge/access.h"
 #include "knowledge/answer.h"
+#include "knowledge/bases.h"
 #include "knowledge/knowledge_internal.h"
 #include "knowledge/originals.h"
 #include "knowledge/rerank.h"
@@ -146,10 +147,15 @@ struct lexical *index_of(struct knowledge *k, struct err *err)
 {
     struct lexical *index = atomic_load(&k->index);
 
-    if (!index)
+    if (!index) {
+        bool is_default = k->base.len == 0 || str_eq(k->base, BASE_DEFAULT);
+
         err_set(err, ERR_UNAVAILABLE,
-                "no documents can be found (`weir ingest --rebuild PATH` makes the index anew): %s",
-                k->damage.text);
+                "no documents can be found (`weir ingest %s" STR_FMT "%s"
+                "--rebuild PATH` makes the index anew): %s",
+                is_default ? "" : "--base ", STR_ARG(is_default ? STR("") : k->base),
+                is_default ? "" : " ", k->damage.text);
+    }
     return index;
 }
 

@@ -247,6 +247,7 @@ FIBER_TEST(a_damaged_base_is_its_own_trouble)
     EXPECT(file_store(arena_fmt(s.rig.arena, "%s/manifest", dir).ptr, STR("no"), 0600, &err) &&
            file_store(arena_fmt(s.rig.arena, "%s/base.json", dir).ptr, STR("{"), 0600, &err));
     REQUIRE(open_bases(&s, 10));
+    EXPECT(bases_damaged(s.bases, NULL, NULL) == 1, "told before anybody asks it");
     EXPECT(str_eq(found(&s, hurt.id, &acme), STR("")), "nobody knows whose it is");
     EXPECT(str_eq(found(&s, hurt.id, &chief), hurt.id));
     REQUIRE(bases_borrow(s.bases, fine.id, &acme, &base, &err));
