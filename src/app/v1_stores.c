@@ -55,6 +55,7 @@ static const struct schema search_schema = {"VectorStoreSearch", "What to look f
 struct store {
     struct base_info info;
     struct v1_counts counts;
+    const char *damage; /* why its files cannot be counted; NULL: they are */
 };
 
 static void write_expiry(struct json_writer *w, const struct base_info *info)
@@ -98,19 +99,39 @@ static void write_store(struct json_writer *w, const void *what)
     v1_write_counts(w, &s->counts);
     reply_text(w, "status",
                base_is_expired(&s->info, clock_wall()) ? STR("expired")
-               : busy                                  ? STR("in_progress")
+               : busy || s->damage                     ? STR("in_progress")
                                                        : STR("completed"));
     write_expiry(w, &s->info);
     reply_count(w, "last_active_at", life->used ? life->used / 1000 : created);
     jw_key(w, "metadata");
     jw_raw(w, s->info.metadata.len > 0 ? s->info.metadata : STR("{}"));
+    if (s->damage) {
+        jw_key(w, "weir");
+        jw_object(w);
+        reply_text(w, "damage", str_from(s->damage));
+        jw_object_end(w);
+    }
     jw_object_end(w);
 }
 
+/* Damage of one base is told where that one stands, and holds up none of the others. */
 static SUSPENDS bool read_store(struct admin_call *call, struct base *base, struct store *out,
                                 struct err *err)
 {
-    return base_info(base, call->arena, &out->info, err) && v1_count(call, base, &out->counts, err);
+    struct err why = {0};
+
+    *out = (struct store){0};
+    if (!base_info(base, call->arena, &out->info, err))
+        return false;
+    if (v1_count(call, base, &out->counts, &why))
+        return true;
+    if (why.code != ERR_UNAVAILABLE) {
+        *err = why;
+        return false;
+    }
+    out->counts = (struct v1_counts){0};
+    out->damage = arena_str(call->arena, str_from(why.text)).ptr;
+    return out->damage || err_arena(err, call->arena);
 }
 
 static SUSPENDS bool attach_all(struct admin_call *call, struct base *base,
