@@ -5,6 +5,8 @@
 
 #include "accounts/audit_body.h"
 #include "app/settings_internal.h"
+#include "gateway/otlp.h"
+#include "gateway/traces.h"
 #include "net/http_client.h"
 #include "net/redis.h"
 
@@ -439,6 +441,29 @@ static void check_cache(struct reading *r)
              "find none");
 }
 
+/* Both are taken at the start, and all of a cache is taken in time. */
+static void check_kept(struct reading *r)
+{
+    const struct settings *s = r->settings;
+    bool sound = settings_is_sound(r, "server.memory") && settings_is_sound(r, "cache.memory") &&
+                 settings_is_sound(r, "telemetry");
+    int64_t memory = s->server.memory,
+            queue = s->telemetry.endpoint.len > 0 ? s->telemetry.queue : 0,
+            traces = s->telemetry.traces * (int64_t)TRACE_KEPT_BYTES,
+            cache = settings_keeps_something(s) ? s->cache.memory : 0;
+
+    if (!sound)
+        return;
+    must(r, queue <= memory / 2, "telemetry.queue",
+         "is more than half of server.memory, of which it is part: requests find none");
+    must(r, traces <= memory / 2, "telemetry.traces",
+         "take, with 4 KiB each, more than half of server.memory: requests find none");
+    if (settings_is_sound(r, "telemetry"))
+        must(r, cache + queue + traces <= memory / 4 * 3, "server.memory",
+             "is less than a third more than what telemetry.queue, telemetry.traces (4 KiB each) "
+             "and cache.memory take of it: requests find none");
+}
+
 static bool is_own_embedder(struct str name)
 {
     return str_eq(name, STR("none")) || str_eq(name, STR("latent")) || str_eq(name, STR("hashed"));
@@ -484,8 +509,14 @@ static void check_sealing(struct reading *r)
 
 static void check_resource(struct reading *r)
 {
-    struct str rest = r->settings->telemetry.resource, one;
+    const struct settings *s = r->settings;
+    struct str rest = s->telemetry.resource, one;
+    char most[100];
 
+    snprintf(most, sizeof most, "has with service and instance more than %d bytes",
+             OTLP_RESOURCE_BYTES);
+    must(r, s->telemetry.service.len + s->telemetry.instance.len + rest.len <= OTLP_RESOURCE_BYTES,
+         "telemetry.resource", most);
     while (str_split(&rest, ',', &one)) {
         size_t equals = str_find_char(one, '=');
         char text[160];
@@ -530,6 +561,7 @@ void settings_check(struct reading *r)
         return;
     check_server(r);
     check_cache(r);
+    check_kept(r);
     for (size_t i = 0; i < settings_section_count; i++)
         if (settings_sections[i].item_size > 0)
             check_required(r, &settings_sections[i]);

@@ -1,4 +1,5 @@
 #include "app/settings_internal.h"
+#include "gateway/telemetry.h"
 #include "models/attempt.h"
 #include "models/prompts.h"
 
@@ -149,9 +150,9 @@ static const struct setting telemetry_rows[] = {
      "A client's decision in its traceparent header holds; false: sample_percent decides always."},
     {"propagate", SET_BOOL, AT(telemetry.propagate), "true", 0, 0, NULL, false,
      "Providers get a traceparent header."},
-    {"queue", SET_BYTES, AT(telemetry.queue), "4MiB", 262144, 1073741824, NULL, true,
+    {"queue", SET_BYTES, AT(telemetry.queue), "4MiB", 262144, TELEMETRY_QUEUE_MAX, NULL, true,
      "Spans that may wait for the collector, about 2 KiB a request; further ones are dropped and "
-     "counted."},
+     "counted. Part of server.memory, where there is an endpoint."},
     {"batch", SET_BYTES, AT(telemetry.batch), "256KiB", 1024, 536870912, NULL, true,
      "Spans that make a batch, which leaves at once."},
     {"interval", SET_DURATION, AT(telemetry.interval), "5s", MS(100), S(600), NULL, true,
@@ -159,8 +160,8 @@ static const struct setting telemetry_rows[] = {
     {"timeout", SET_DURATION, AT(telemetry.timeout), "10s", MS(10), S(600), NULL, true,
      "Of one try to send a batch; four are made."},
     {"traces", SET_COUNT, AT(telemetry.traces), "1000", 0, 1000000, NULL, true,
-     "Recent requests that `weir trace` can show, about 4 KiB each; half of the places are for "
-     "those "
+     "Recent requests that `weir trace` can show, 4 KiB of server.memory each; half of the places "
+     "are for those "
      "that failed or were slow. 0: none."},
     {"slow", SET_DURATION, AT(telemetry.slow), "30s", 0, S(86400), NULL, false,
      "From when on a request is slow; 0: none is."},

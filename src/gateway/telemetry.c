@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/pages.h"
 #include "gateway/gateway_internal.h"
 #include "sys/clock.h"
 #include "sys/mutex.h"
@@ -64,12 +65,16 @@ static void make_series(void)
     }
 }
 
-/* Spans gather in one half of the queue while the other is sent. */
+/* Spans gather in one half of the queue while the other is sent. A block of its own each, so that a power of two takes
+ * no more than it says. */
 struct half {
     char *memory;
+    size_t bytes; /* of the block */
     size_t len;
     uint32_t spans;
 };
+
+static_assert(TELEMETRY_QUEUE_MAX / 2 <= PAGE_BYTES_MAX, "a half is one block");
 
 struct telemetry {
     struct arena *arena; /* holds this struct */
@@ -122,10 +127,10 @@ static bool open_endpoint(struct telemetry *t, struct err *err)
     t->trusts = ca_file.len > 0;
     if (t->trusts && !http_trust_read(ca_file.ptr, &t->trust, err))
         return err_wrap(err, "telemetry.ca_file");
-    t->gathering.memory = arena_alloc_raw(t->arena, t->half_bytes);
-    t->sending.memory = arena_alloc_raw(t->arena, t->half_bytes);
+    t->gathering.memory = pages_take(t->half_bytes, &t->gathering.bytes);
+    t->sending.memory = pages_take(t->half_bytes, &t->sending.bytes);
     if (!t->gathering.memory || !t->sending.memory)
-        return err_arena(err, t->arena);
+        return err_no_room(err, "no memory for telemetry.queue");
     return write_header(t, err);
 }
 
@@ -133,7 +138,7 @@ bool telemetry_open(const struct telemetry_options *options, struct telemetry **
                     struct err *err)
 {
     bool on = options->endpoint.len > 0;
-    struct arena *arena = arena_new(OWN_MEMORY + (on ? options->queue_bytes : 0));
+    struct arena *arena = arena_new(OWN_MEMORY);
     struct telemetry *t = arena ? arena_alloc(arena, sizeof *t) : NULL;
 
     if (!t) {
@@ -167,6 +172,10 @@ void telemetry_close(struct telemetry **at)
                  t->gathering.spans);
     if (t->header)
         bytes_wipe(t->header, t->header_len);
+    if (t->gathering.memory)
+        pages_give(t->gathering.memory, t->gathering.bytes);
+    if (t->sending.memory)
+        pages_give(t->sending.memory, t->sending.bytes);
     mutex_done(&t->lock);
     struct arena *arena = t->arena;
     arena_end(&arena);

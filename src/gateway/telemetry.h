@@ -9,6 +9,8 @@
 
 #include "gateway/otlp.h"
 
+#define TELEMETRY_QUEUE_MAX ((size_t)128 * MIB)
+
 struct telemetry;
 
 struct telemetry_options {
@@ -19,7 +21,8 @@ struct telemetry_options {
     const struct secret *secret; /* copied; empty: the header is not sent */
     struct str ca_file;          /* "": the system's authorities */
     struct otlp_resource resource;
-    size_t queue_bytes; /* of spans that wait; half of it is one batch at most */
+    size_t
+        queue_bytes; /* of spans that wait, TELEMETRY_QUEUE_MAX at most; half of it is one batch at most */
     size_t batch_bytes; /* from which a batch leaves before its time */
     dur_ns interval;    /* at most between two batches */
     dur_ns timeout;     /* of one try */

@@ -22,9 +22,15 @@ struct door {
     bool used;
 };
 
+/* No block of memory is larger than 64 MiB, which a setting knows nothing of: slots come in pieces. */
+#define PIECE_SLOTS 256u
+
+static_assert(sizeof(struct slot) + sizeof(struct door) + sizeof(void *) <= TRACE_KEPT_BYTES,
+              "what the settings are checked by");
+
 struct ring {
     struct door *doors;
-    struct slot *slots;
+    struct slot **pieces;
     uint32_t count;
     atomic_uint next, expected;
 };
@@ -36,10 +42,31 @@ struct traces {
     struct ring rings[RINGS];
 };
 
+static struct slot *slot_at(const struct ring *ring, uint32_t at)
+{
+    return &ring->pieces[at / PIECE_SLOTS][at % PIECE_SLOTS];
+}
+
+static bool make_ring(struct ring *ring, uint32_t count, struct arena *arena)
+{
+    uint32_t pieces = (count + PIECE_SLOTS - 1) / PIECE_SLOTS;
+
+    ring->doors = arena_array(arena, count, sizeof *ring->doors);
+    ring->pieces = arena_array(arena, pieces, sizeof *ring->pieces);
+    for (uint32_t i = 0; ring->pieces && i < pieces; i++) {
+        uint32_t slots = MIN_OF(count - i * PIECE_SLOTS, PIECE_SLOTS);
+
+        ring->pieces[i] = arena_alloc_raw(arena, slots * sizeof(struct slot));
+        if (!ring->pieces[i])
+            return false;
+    }
+    ring->count = count;
+    return ring->doors && ring->pieces;
+}
+
 bool traces_open(uint32_t count, struct traces **out, struct err *err)
 {
-    struct arena *arena =
-        arena_new(OWN_MEMORY + (size_t)count * (sizeof(struct slot) + sizeof(struct door)));
+    struct arena *arena = arena_new(OWN_MEMORY + ((size_t)count + RINGS) * TRACE_KEPT_BYTES);
     struct traces *traces = arena ? arena_alloc(arena, sizeof *traces) : NULL;
 
     if (!traces) {
@@ -47,17 +74,11 @@ bool traces_open(uint32_t count, struct traces **out, struct err *err)
         return err_no_room(err, "no memory for %u traces", count);
     }
     traces->arena = arena;
-    for (int i = 0; i < RINGS && count > 1; i++) {
-        struct ring *ring = &traces->rings[i];
-
-        ring->count = count / RINGS;
-        ring->doors = arena_array(arena, ring->count, sizeof *ring->doors);
-        ring->slots = arena_alloc_raw(arena, ring->count * sizeof *ring->slots);
-        if (!ring->doors || !ring->slots) {
+    for (int i = 0; i < RINGS && count > 0; i++)
+        if (!make_ring(&traces->rings[i], (count + RINGS - 1) / RINGS, arena)) {
             arena_end(&arena);
             return err_no_room(err, "no memory for %u traces", count);
         }
-    }
     *out = traces;
     return true;
 }
@@ -182,7 +203,7 @@ void traces_expect(struct traces *traces)
     if (at - next >= AHEAD_MAX)
         at = next;
     atomic_store_explicit(&ring->expected, at + 1, memory_order_relaxed);
-    const struct slot *slot = &ring->slots[at % ring->count];
+    const struct slot *slot = slot_at(ring, at % ring->count);
     expect_write(slot, EXPECT_BYTES);
     expect_write(slot->text, EXPECT_TEXT);
 }
@@ -197,7 +218,7 @@ void traces_keep(struct traces *traces, const struct summary *s, dur_ns slow)
     uint32_t at = atomic_fetch_add_explicit(&ring->next, 1, memory_order_relaxed) % ring->count;
     spin_lock(&ring->doors[at].lock);
     ring->doors[at].used = true;
-    keep(&ring->slots[at], s);
+    keep(slot_at(ring, at), s);
     spin_unlock(&ring->doors[at].lock);
 }
 
@@ -227,7 +248,7 @@ static void copy_out(const struct slot *slot, struct kept_trace *k, char *text)
 static bool take(const struct ring *ring, uint32_t at, uint64_t id, struct arena *arena,
                  struct kept_trace **out)
 {
-    const struct slot *slot = &ring->slots[at];
+    const struct slot *slot = slot_at(ring, at);
     size_t mark = arena_mark(arena);
     struct kept_trace *k = arena_alloc(arena, sizeof *k);
     char *text = arena_alloc_raw(arena, TEXT_BYTES);
@@ -287,7 +308,7 @@ bool traces_list(struct traces *traces, struct arena *arena, struct trace_place 
     for (uint32_t r = 0; traces && r < RINGS; r++)
         for (uint32_t i = 0; i < traces->rings[r].count; i++) {
             const struct ring *ring = &traces->rings[r];
-            const struct kept_trace *k = &ring->slots[i].trace;
+            const struct kept_trace *k = &slot_at(ring, i)->trace;
 
             spin_lock(&ring->doors[i].lock);
             if (ring->doors[i].used)

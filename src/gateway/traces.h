@@ -10,6 +10,7 @@
 #include "gateway/summary.h"
 
 #define KEPT_ENTRIES_MAX 24
+#define TRACE_KEPT_BYTES 4096u /* what a slot takes at most */
 
 struct traces;
 

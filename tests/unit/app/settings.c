@@ -105,6 +105,22 @@ static const struct {
      "weir.yaml:3:11: cache.memory: is more than half of server.memory, of which it is part: once "
      "it "
      "is full, requests find none"},
+    {"spans that leave requests no memory",
+     "server:\n  memory: 64MiB\ntelemetry:\n  endpoint: http://h:4318\n  queue: 33MiB\n",
+     "weir.yaml:5:10: telemetry.queue: is more than half of server.memory, of which it is part: "
+     "requests find none"},
+    {"traces that leave requests no memory", "telemetry:\n  traces: 200000\n",
+     "weir.yaml:2:11: telemetry.traces: take, with 4 KiB each, more than half of server.memory: "
+     "requests find none"},
+    {"a cache, spans and traces that leave requests none together",
+     "server:\n  memory: 64MiB\ncache: {mode: on, memory: 32MiB}\ntelemetry:\n"
+     "  endpoint: http://h:4318\n  queue: 12MiB\n  traces: 2000\n",
+     "weir.yaml:2:11: server.memory: is less than a third more than what telemetry.queue, "
+     "telemetry.traces (4 KiB each) and cache.memory take of it: requests find none"},
+    {"more spans than there is room for in two blocks",
+     "server: {memory: 4GiB}\ntelemetry: {endpoint: \"http://h:4318\", queue: 256MiB}\n",
+     "weir.yaml:2:47: telemetry.queue: expected a size such as 64KiB from 256KiB to 128MiB, "
+     "found \"256MiB\""},
     {"an attribute without a value",
      "telemetry:\n  endpoint: http://h:4318\n  resource: \"team=search, prod\"\n",
      "weir.yaml:3:13: telemetry.resource: \"prod\" is no attribute: expected NAME=VALUE, with "
@@ -151,6 +167,28 @@ TEST(as_many_models_and_prices_as_lists_may_have_fit_into_a_file)
     REQUIRE(buf_ok(&b));
     EXPECT(read(b.ptr, NULL, &p, &s), STR_FMT, STR_ARG(p.count ? p.at[0] : STR("")));
     EXPECT(s && s->model_count == 1000 && s->price_count == 2000);
+    settings_free(&s);
+    settings_problems_free(&p);
+}
+
+TEST(a_resource_that_no_span_has_room_for_is_a_mistake)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct settings_problems p = {0};
+    struct settings *s = NULL;
+    struct buf b;
+
+    buf_init(&b, arena, MIB);
+    buf_str(&b, STR("telemetry:\n  endpoint: http://h:4318\n  resource: \"team="));
+    for (int i = 0; i < 2040; i++)
+        buf_char(&b, 'a');
+    buf_str(&b, STR("\"\n"));
+    buf_char(&b, 0);
+    REQUIRE(buf_ok(&b));
+    EXPECT(!read(b.ptr, NULL, &p, &s));
+    EXPECT(p.count == 1 && str_eq(p.at[0], STR("weir.yaml:3:13: telemetry.resource: has with "
+                                               "service and instance more than 2048 bytes")),
+           STR_FMT, STR_ARG(p.count ? p.at[0] : STR("no problem")));
     settings_free(&s);
     settings_problems_free(&p);
 }
