@@ -12,11 +12,11 @@
 #include "gateway/telemetry.h"
 #include "models/health.h"
 #include "sys/clock.h"
+#include "sys/fiber.h"
 #include "sys/loop.h"
 
-#define METRICS_BYTES_MAX (32 * MIB)
-#define READY_BYTES_MAX   (64 * KIB)
-#define GAUGES_EVERY      SECOND
+#define READY_BYTES_MAX (64 * KIB)
+#define GAUGES_EVERY    SECOND
 
 static atomic_bool is_ready;
 
@@ -229,26 +229,50 @@ static bool wants_plain(const struct http_head *head)
            str_find(accept, STR("text/plain")) < accept.len;
 }
 
+/* As it is written: nothing is as large as the whole. Other requests have their turn between two parts. */
+static SUSPENDS bool send_metrics(struct http_exchange *x, struct metrics_reading *r, char *part,
+                                  struct err *err)
+{
+    struct http_reply reply = {
+        .status = 200,
+        .content_type = r->plain
+                            ? STR("text/plain; version=0.0.4; charset=utf-8")
+                            : STR("application/openmetrics-text; version=1.0.0; charset=utf-8")};
+    struct buf b;
+
+    if (!http_begin(x, &reply, err))
+        return false;
+    for (;;) {
+        buf_init_fixed(&b, part, METRICS_PART);
+        bool more = metrics_reading_next(r, &b);
+        ASSERT(buf_ok(&b));
+        if (!more)
+            return http_end(x, buf_view(&b), err);
+        if (!http_piece(x, buf_view(&b), err))
+            return false;
+        fiber_yield();
+    }
+}
+
+/* Whoever watches takes no answer for a Weir that is down: the log says what it is. */
 void observe_metrics(struct http_exchange *x, struct house *house)
 {
-    bool plain = wants_plain(http_head(x));
-    struct buf b;
-    struct str text;
+    struct metrics_reading r CLEANUP(metrics_reading_done) = {0};
     struct err err = {0};
 
     (void)house;
-    buf_init(&b, http_arena(x), METRICS_BYTES_MAX);
-    if (plain)
-        metrics_write_plain(&b);
-    else
-        metrics_write(&b);
-    if (buf_finish(&b, &text, &err))
-        answer(x, 200,
-               plain ? STR("text/plain; version=0.0.4; charset=utf-8")
-                     : STR("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-               text);
-    else
-        answer(x, 500, STR("text/plain; charset=utf-8"), str_from(err.text));
+    if (metrics_reading_begin(&r, wants_plain(http_head(x)), &err)) {
+        char *part = arena_alloc_raw(http_arena(x), METRICS_PART);
+
+        if (part) {
+            if (!send_metrics(x, &r, part, &err))
+                http_abort(x);
+            return;
+        }
+        err_arena(&err, http_arena(x));
+    }
+    log_warn("the metrics could not be told: %s", err.text);
+    answer(x, 503, STR("text/plain; charset=utf-8"), str_from(err.text));
 }
 
 void observe_health(struct http_exchange *x, struct house *house)

@@ -29,6 +29,7 @@ struct metric {
     uint32_t id;                           /* filled by metrics_register() */
 };
 
+struct label_set;
 struct series; /* one metric with one set of label values, this thread's part */
 
 /* Before threads; twice is an assertion. The rows must outlive metrics_done(). */
@@ -46,7 +47,21 @@ int64_t metrics_read(const struct metric *metric,
                      const struct str *values); /* sum; histograms: count. For tests */
 void metrics_write(struct buf *out);            /* OpenMetrics 1.0 text, ends with # EOF */
 void metrics_write_plain(struct buf *out); /* Prometheus text 0.0.4: the same without examples */
-void metrics_docs(struct buf *out);        /* a Markdown table of what is registered */
+/* The same a part at a time, for who has no memory for the whole, which is some ten megabytes with a thousand models. Of
+ * what changes meanwhile each series says what it is when its part is written. */
+struct metrics_reading {
+    const struct label_set **sets;
+    const struct metric **rows;
+    size_t set_count, row_count;
+    size_t set, row; /* what comes next */
+    bool plain, headed;
+};
+bool metrics_reading_begin(struct metrics_reading *r, bool plain, struct err *err) MUST_CHECK;
+/* More of it into `out`: METRICS_PART bytes at most beyond the first 8 KiB; false: that was the last. */
+#define METRICS_PART ((size_t)40 * KIB)
+bool metrics_reading_next(struct metrics_reading *r, struct buf *out);
+void metrics_reading_done(struct metrics_reading *r); /* CLEANUP-able */
+void metrics_docs(struct buf *out);                   /* a Markdown table of what is registered */
 /* A thread that ends leaves its parts, and what they counted, to the next one that begins. */
 void metrics_thread_done(void);
 void metrics_done(void); /* forgets everything; when the other threads have ended */

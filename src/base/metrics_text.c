@@ -185,41 +185,89 @@ static int by_name_and_values(const void *one, const void *other)
     return order;
 }
 
-static void write_text(const struct text *t)
+#define PART_ENOUGH (8 * KIB)
+
+/* A series has a line for each bucket at most, a line its names and values, each of which escaping may double. */
+static_assert(PART_ENOUGH + (METRIC_BUCKETS + 2) * (2 * METRIC_LABELS * METRIC_LABEL_BYTES + 250) <=
+                  METRICS_PART,
+              "a part holds the series that makes it enough");
+
+bool metrics_reading_begin(struct metrics_reading *r, bool plain, struct err *err)
 {
-    size_t max = metrics_sets_max(), at = 0, metrics;
-    struct metric *const *rows = metrics_registered(&metrics);
+    size_t max = metrics_sets_max();
+    struct metric *const *rows = metrics_registered(&r->row_count);
     bool fault = FAULT("metrics.write");
-    const struct label_set **sets = fault ? NULL : malloc(sizeof(void *) * (max + 1));
-    const struct metric **sorted = fault ? NULL : malloc(sizeof(void *) * (metrics + 1));
 
-    if (sets && sorted) {
-        size_t count = metrics_sets(sets, max);
+    r->plain = plain;
+    r->sets = fault ? NULL : malloc(sizeof(void *) * (max + 1));
+    r->rows = fault ? NULL : malloc(sizeof(void *) * (r->row_count + 1));
+    if (!r->sets || !r->rows)
+        return err_no_room(err, "no memory to tell the metrics");
+    r->set_count = metrics_sets(r->sets, max);
+    memcpy(r->rows, rows, r->row_count * sizeof(void *));
+    qsort(r->rows, r->row_count, sizeof(void *), by_name);
+    qsort(r->sets, r->set_count, sizeof(void *), by_name_and_values);
+    return true;
+}
 
-        memcpy(sorted, rows, metrics * sizeof(void *));
-        qsort(sorted, metrics, sizeof(void *), by_name);
-        qsort(sets, count, sizeof(void *), by_name_and_values);
-        for (size_t i = 0; i < metrics; i++) {
-            put_head(t, sorted[i]);
-            for (; at < count && sets[at]->metric == sorted[i]; at++)
-                put_series(t, sets[at]);
+void metrics_reading_done(struct metrics_reading *r)
+{
+    free(r->sets);
+    free(r->rows);
+    *r = (struct metrics_reading){0};
+}
+
+/* A head, a series, or neither where a metric has no more. */
+static void write_next(struct metrics_reading *r, const struct text *t)
+{
+    const struct metric *row = r->rows[r->row];
+
+    if (!r->headed) {
+        put_head(t, row);
+        r->headed = true;
+    } else if (r->set < r->set_count && r->sets[r->set]->metric == row) {
+        put_series(t, r->sets[r->set++]);
+    } else {
+        r->row++;
+        r->headed = false;
+    }
+}
+
+bool metrics_reading_next(struct metrics_reading *r, struct buf *out)
+{
+    const struct text t = {.out = out, .plain = r->plain};
+    size_t before = out->len;
+
+    while (r->row < r->row_count && buf_ok(out)) {
+        if (out->len - before >= PART_ENOUGH)
+            return true;
+        write_next(r, &t);
+    }
+    if (!t.plain)
+        buf_str(out, STR("# EOF\n"));
+    return false;
+}
+
+static void write_text(struct buf *out, bool plain)
+{
+    struct metrics_reading r CLEANUP(metrics_reading_done) = {0};
+    struct err err = {0};
+
+    if (metrics_reading_begin(&r, plain, &err))
+        while (metrics_reading_next(&r, out)) {
         }
-        if (!t->plain)
-            buf_str(t->out, STR("# EOF\n"));
-    } else
-        t->out->no_memory = true;
-    free(sets);
-    free(sorted);
+    else
+        out->no_memory = true;
 }
 
 void metrics_write(struct buf *out)
 {
-    write_text(&(struct text){.out = out});
+    write_text(out, false);
 }
 
 void metrics_write_plain(struct buf *out)
 {
-    write_text(&(struct text){.out = out, .plain = true});
+    write_text(out, true);
 }
 
 static void put_doc(struct buf *out, const struct metric *metric)

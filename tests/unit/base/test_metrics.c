@@ -225,6 +225,46 @@ TEST(without_memory_counting_goes_on_unseen)
     EXPECT(!fault_arm(2));
 }
 
+/* Names as long as they may be, all of them escaped, and an example in each bucket of a histogram. */
+TEST(parts_are_bounded_and_make_the_whole)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    char name[METRIC_LABEL_BYTES + 1];
+    struct buf whole, parts;
+    struct err err = {0};
+    bool more = true;
+
+    begin();
+    memset(name, '"', sizeof name);
+    for (int i = 0; i < 300; i++) {
+        name[0] = (char)('a' + i / 26);
+        name[1] = (char)('a' + i % 26);
+        struct series *s =
+            metrics_series(&rows[LATENCY], (struct str[]){{name, METRIC_LABEL_BYTES}});
+
+        for (dur_ns took = 1; took < 200 * SECOND; took *= 2)
+            series_observe_traced(s, took, (const uint8_t *)"0123456789abcdef", 1795262400123);
+    }
+    buf_init(&whole, arena, 32 * MIB);
+    metrics_write(&whole);
+    buf_init(&parts, arena, 32 * MIB);
+    char *memory = arena_alloc(arena, METRICS_PART);
+    struct metrics_reading r CLEANUP(metrics_reading_done) = {0};
+    REQUIRE(memory && metrics_reading_begin(&r, false, &err), "%s", err.text);
+    while (more) {
+        struct buf part;
+
+        buf_init_fixed(&part, memory, METRICS_PART);
+        more = metrics_reading_next(&r, &part);
+        EXPECT(buf_ok(&part));
+        buf_str(&parts, buf_view(&part));
+    }
+    EXPECT(whole.len > MIB && str_eq(buf_view(&whole), buf_view(&parts)), "%zu, %zu", whole.len,
+           parts.len);
+    metrics_reading_done(&r);
+    metrics_done();
+}
+
 /* ---- examples ---- */
 
 static struct metric traced_rows[] = {
