@@ -164,17 +164,32 @@ void observe_loop(void *house)
     } while (fiber_sleep(GAUGES_EVERY, &err));
 }
 
+static void show(int row, struct str name, int64_t value, bool is_there)
+{
+    struct series *s = metrics_series(&rows[row], &name);
+
+    if (is_there)
+        series_set(s, value);
+    else
+        series_hide(s);
+}
+
+/* One that the catalogue has no more is shown until its last request is done. */
 static void show_deployments(const struct house *house)
 {
     static const int64_t levels[] = {
         [BREAKER_CLOSED] = 0, [BREAKER_HALF_OPEN] = 1, [BREAKER_OPEN] = 2};
+    void *held CLEANUP(snapshot_release) = NULL;
+    const struct config *config = snapshot_borrow(house->config, &held);
 
     for (struct deployment *d = deployments_first(house->deployments); d; d = deployment_next(d)) {
         struct deployment_state state = deployment_look(d, fiber_now());
         struct str name = deployment_name(d);
+        const struct model *m = catalogue_find(config->catalogue, name);
+        bool is_served = m && m->deployment == d;
 
-        series_set(metrics_series(&rows[BREAKER], &name), levels[state.breaker]);
-        series_set(metrics_series(&rows[IN_FLIGHT], &name), state.in_flight);
+        show(BREAKER, name, levels[state.breaker], is_served);
+        show(IN_FLIGHT, name, state.in_flight, is_served || state.in_flight > 0);
     }
 }
 

@@ -299,6 +299,13 @@ void series_add(struct series *s, uint64_t n)
 void series_set(struct series *s, int64_t n)
 {
     atomic_store_explicit(&s->value, (uint64_t)n, memory_order_relaxed);
+    atomic_store_explicit(&s->hidden, false, memory_order_relaxed);
+}
+
+void series_hide(struct series *s)
+{
+    atomic_store_explicit(&s->value, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->hidden, true, memory_order_relaxed);
 }
 
 void series_shift(struct series *s, int64_t by)
@@ -380,6 +387,16 @@ void metric_sum(const struct label_set *set, struct metric_sum *sum)
     }
     for (size_t i = 0; i < METRIC_BUCKETS; i++)
         sum->count += sum->buckets[i];
+}
+
+bool metric_is_hidden(const struct label_set *set)
+{
+    const struct series *s = atomic_load_explicit(&set->parts, memory_order_acquire);
+    bool hidden = s != NULL;
+
+    for (; hidden && s; s = s->next)
+        hidden = atomic_load_explicit(&s->hidden, memory_order_relaxed);
+    return hidden;
 }
 
 int64_t metrics_read(const struct metric *metric, const struct str *values)

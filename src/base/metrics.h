@@ -36,9 +36,11 @@ struct series; /* one metric with one set of label values, this thread's part */
 void metrics_register(struct metric *rows, size_t count);
 /* NULL never; values has as many entries as the metric has labels. The pointer is this thread's. */
 struct series *metrics_series(const struct metric *metric, const struct str *values);
-void series_add(struct series *s, uint64_t n);   /* counter */
-void series_set(struct series *s, int64_t n);    /* gauge: the last set of each thread is summed */
-void series_shift(struct series *s, int64_t by); /* gauge */
+void series_add(struct series *s, uint64_t n); /* counter */
+void series_set(struct series *s, int64_t n);  /* gauge: the last set of each thread is summed */
+void series_hide(
+    struct series *s); /* gauge of what is not there any more: shown again when it is set */
+void series_shift(struct series *s, int64_t by);     /* gauge */
 void series_observe(struct series *s, dur_ns value); /* histogram, nanoseconds in, seconds out */
 /* The same of something that was traced: the bucket's example from now on. For few observations of many: the
  * first of a series takes memory. NULL: nothing was traced. */

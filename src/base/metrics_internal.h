@@ -29,6 +29,7 @@ struct exemplars {
 struct series {
     struct series *next;                 /* of another thread, same label set */
     struct exemplars *_Atomic exemplars; /* histograms: made by the first that was traced */
+    atomic_bool hidden;                  /* gauges: a set all of whose parts are is not shown */
     _Atomic uint64_t value;     /* counters and gauges; histograms: the sum in nanoseconds */
     _Atomic uint64_t buckets[]; /* histograms: METRIC_BUCKETS, not cumulative */
 };
@@ -53,6 +54,7 @@ struct metric *const *metrics_registered(size_t *count);
 size_t metrics_sets(const struct label_set **out, size_t max);
 size_t metrics_sets_max(void);
 void metric_sum(const struct label_set *set, struct metric_sum *sum);
+bool metric_is_hidden(const struct label_set *set);
 /* The newest of each bucket, over all threads. */
 void metric_exemplars(const struct label_set *set, struct exemplar out[METRIC_BUCKETS]);
 

@@ -150,6 +150,8 @@ static void put_series(const struct text *t, const struct label_set *set)
     struct metric_sum sum;
     struct buf *out = t->out;
 
+    if (metric_is_hidden(set))
+        return;
     metric_sum(set, &sum);
     switch (set->metric->type) {
     case METRIC_COUNTER:

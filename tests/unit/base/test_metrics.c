@@ -126,6 +126,33 @@ TEST(a_series_is_found_again_by_its_values)
     metrics_done();
 }
 
+TEST(a_gauge_of_what_is_gone_is_not_shown_until_it_is_set_again)
+{
+    static struct metric row = {
+        .name = "weir_state", .type = METRIC_GAUGE, .unit = "", .help = "h", .labels = {"model"}};
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    const struct str gone = STR("gone"), there = STR("there");
+
+    begin();
+    metrics_register(&row, 1);
+    for (int i = 0; i < 4; i++) {
+        struct buf out;
+
+        series_set(metrics_series(&row, &there), 1);
+        if (i % 2)
+            series_hide(metrics_series(&row, &gone));
+        else
+            series_set(metrics_series(&row, &gone), 2);
+        buf_init(&out, arena, MIB);
+        metrics_write(&out);
+        EXPECT(str_find(buf_view(&out), STR("weir_state{model=\"there\"} 1\n")) < out.len);
+        EXPECT((str_find(buf_view(&out), STR("weir_state{model=\"gone\"} 2\n")) < out.len) ==
+               (i % 2 == 0));
+        EXPECT((str_find(buf_view(&out), STR("\"gone\"")) < out.len) == (i % 2 == 0));
+    }
+    metrics_done();
+}
+
 TEST(a_long_label_value_is_cut_between_characters)
 {
     char value[METRIC_LABEL_BYTES + 3];
