@@ -39,6 +39,7 @@ struct trace {
     uint64_t root, inner;      /* spans: of the request, the innermost open one */
     uint32_t spans;            /* ever begun */
     uint32_t written, dropped; /* written: entries ever; the ring holds the last of them */
+    uint32_t dropped_spans;    /* of those dropped */
     uint32_t opened;           /* so many of `open` were used */
     struct gone *gone;         /* NULL: nothing was overwritten */
     struct trace_entry *pieces[PIECES];
@@ -116,20 +117,26 @@ static NOINLINE void keep_total(struct trace *trace, const struct trace_entry *l
     }
 }
 
-/* The next entry of the ring, over the oldest if need be; NULL when memory is gone. */
-static struct trace_entry *next_entry(struct trace *trace)
+static NOINLINE void drop(struct trace *trace, bool span)
+{
+    trace->dropped++;
+    trace->dropped_spans += span;
+}
+
+/* The next entry of the ring, for a span or an event, over the oldest if need be; NULL when memory is gone. */
+static struct trace_entry *next_entry(struct trace *trace, bool span)
 {
     struct trace_entry **piece = &trace->pieces[trace->written % TRACE_EVENTS_MAX / PIECE_ENTRIES];
 
     if (!*piece)
         *piece = arena_alloc_raw(trace->arena, PIECE_ENTRIES * sizeof **piece);
     if (!*piece) {
-        trace->dropped++;
+        drop(trace, span);
         return NULL;
     }
     struct trace_entry *entry = entry_at(trace, trace->written);
     if (trace->written++ >= TRACE_EVENTS_MAX) {
-        trace->dropped++;
+        drop(trace, entry->dur >= 0);
         keep_total(trace, entry);
     } else {
         entry->text.ptr = NULL;
@@ -160,7 +167,7 @@ static struct span *begin(struct trace *trace, const char *name, bool leaf, mono
             return span;
         }
     }
-    trace->dropped++;
+    drop(trace, true);
     return NULL;
 }
 
@@ -339,7 +346,7 @@ static void end(struct span *ended, mono_ns at)
 {
     ASSERT(ended->e.name);
     struct trace *trace = ended->trace;
-    struct trace_entry *entry = next_entry(trace);
+    struct trace_entry *entry = next_entry(trace, true);
 
     if (!ended->e.leaf)
         trace->inner = ended->e.parent;
@@ -387,7 +394,7 @@ dur_ns trace_span_total(const struct trace *trace, const char *name)
 
 static struct trace_entry *new_event(struct trace *trace, const char *name)
 {
-    struct trace_entry *entry = trace ? next_entry(trace) : NULL;
+    struct trace_entry *entry = trace ? next_entry(trace, false) : NULL;
 
     if (entry)
         *entry = (struct trace_entry){.name = name,
@@ -423,6 +430,11 @@ void trace_event_add(struct trace *trace, const char *name, const struct trace_p
 uint32_t trace_dropped(const struct trace *trace)
 {
     return trace ? trace->dropped : 0;
+}
+
+uint32_t trace_dropped_spans(const struct trace *trace)
+{
+    return trace ? trace->dropped_spans : 0;
 }
 
 static void put_entry(struct json_writer *w, const struct trace *trace,

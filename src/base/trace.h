@@ -48,6 +48,7 @@ void span_end(struct span **span);                                    /* CLEANUP
 dur_ns trace_span_total(const struct trace *trace, const char *name); /* 0 when it never ran */
 void trace_event(struct trace *trace, const char *name, const char *fmt, ...) PRINTF(3, 4);
 uint32_t trace_dropped(const struct trace *trace);
+uint32_t trace_dropped_spans(const struct trace *trace); /* of them, without the events */
 void trace_json(
     const struct trace *trace,
     struct buf *out); /* array of {name,at_us[,dur_us][,text]}, in the order they ended */

@@ -23,6 +23,7 @@ enum span_field {
     SPAN_END = 8,
     SPAN_ATTRIBUTES = 9,
     SPAN_EVENTS = 11,
+    SPAN_EVENTS_DROPPED = 12,
     SPAN_STATUS = 15,
     SPAN_FLAGS = 16,
 };
@@ -384,6 +385,7 @@ static void put_root(const struct placed *p)
     struct buf *b = p->out;
     char id[17], status[12];
     struct str error = failure_of_root(s, status);
+    uint32_t events_missing = trace_dropped(s->trace) - trace_dropped_spans(s->trace);
     struct buf id_text;
 
     buf_init_fixed(&id_text, id, sizeof id);
@@ -408,7 +410,10 @@ static void put_root(const struct placed *p)
     if (s->first_token > 0)
         put_count(b, STR("weir.time_to_first_token_us"), s->first_token / MICROSECOND);
     put_text(b, SPAN_ATTRIBUTES, STR("error.type"), error);
+    put_part(b, STR("weir.spans_missing"), trace_dropped_spans(s->trace));
     put_events(p);
+    if (events_missing > 0)
+        pb_varint(b, SPAN_EVENTS_DROPPED, events_missing);
     if (s->status >= 500 || str_eq(s->outcome, STR("cut")))
         put_status(b, error);
     pb_fixed32(b, SPAN_FLAGS,

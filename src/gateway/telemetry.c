@@ -29,7 +29,8 @@ static struct metric rows[] = {
          METRIC_COUNTER,
          "",
          "spans by what became of them: exported, dropped (queue full or too large), lost (the "
-         "collector could not be reached), rejected by it",
+         "collector could not be reached), rejected by it, missing (of requests with more than a "
+         "trace has room for)",
          {"outcome", NULL},
          0},
     [EXPORTS] = {"weir_telemetry_exports",
@@ -56,7 +57,7 @@ static void count(int row, struct str outcome, uint64_t n)
 /* Before they are needed: what is dropped for want of memory must still be counted. */
 static void make_series(void)
 {
-    static const char *const outcomes[] = {"exported", "dropped", "lost", "rejected"};
+    static const char *const outcomes[] = {"exported", "dropped", "lost", "rejected", "missing"};
 
     for (size_t i = 0; i < ARRAY_LEN(outcomes) && rows[SPANS].id; i++) {
         struct str outcome = str_from(outcomes[i]);
@@ -276,6 +277,15 @@ static bool take_in(struct telemetry *t, struct str spans, uint32_t span_count)
     return fits;
 }
 
+static uint32_t count_spans(const struct trace *trace)
+{
+    uint32_t count = 1; /* the request's own */
+
+    for (uint32_t i = 0; i < trace_count(trace); i++)
+        count += trace_entry(trace, i)->dur >= 0;
+    return count;
+}
+
 void telemetry_end(struct telemetry *t, const struct summary *s)
 {
     const struct trace_context *context = trace_joined(s->trace);
@@ -285,9 +295,10 @@ void telemetry_end(struct telemetry *t, const struct summary *s)
 
     if (!telemetry_is_on(t) || !context || !context->recorded)
         return;
+    count(SPANS, STR("missing"), trace_dropped_spans(s->trace));
     arena = arena_new(2 * OTLP_REQUEST_BYTES_MAX);
     if (!arena) {
-        count(SPANS, STR("dropped"), 1 + trace_count(s->trace));
+        count(SPANS, STR("dropped"), count_spans(s->trace));
         return;
     }
     buf_init(&spans, arena, OTLP_REQUEST_BYTES_MAX);

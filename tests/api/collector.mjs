@@ -23,7 +23,7 @@ const status = { 2: { name: "message", wire: LEN, decode: text }, 3: { name: "co
 const span = {
   1: { name: "traceId", wire: LEN, decode: hex }, 2: { name: "spanId", wire: LEN, decode: hex }, 3: { name: "traceState", wire: LEN, decode: text }, 4: { name: "parentSpanId", wire: LEN, decode: hex },
   5: { name: "name", wire: LEN, decode: text }, 6: { name: "kind", wire: V, decode: Number }, 7: { name: "start", wire: F64 }, 8: { name: "end", wire: F64 },
-  9: { name: "attributes", ...attributes }, 11: { name: "events", ...repeated((b) => message(b, event)) }, 15: { name: "status", wire: LEN, decode: (b) => message(b, status) },
+  9: { name: "attributes", ...attributes }, 11: { name: "events", ...repeated((b) => message(b, event)) }, 12: { name: "eventsDropped", wire: V, decode: Number }, 15: { name: "status", wire: LEN, decode: (b) => message(b, status) },
   16: { name: "flags", wire: F32, decode: Number },
 };
 const scope = { 1: { name: "name", wire: LEN, decode: text }, 2: { name: "version", wire: LEN, decode: text } };

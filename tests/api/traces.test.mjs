@@ -167,6 +167,18 @@ test("what clients send that is no UTF-8 breaks no batch", async () => {
   await span(stated);
 });
 
+test("what a trace has no room for is told and counted", async () => {
+  const reply = await fetch(`${weir.url}/v1/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${weir.key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "fake", prompt: Array.from({ length: 100 }, (_, i) => `hi ${i}`) }),
+  });
+  assert.equal(reply.status, 200, await reply.text());
+  const root = await collector.span((s) => s.attributes["weir.request"] === reply.headers.get("x-request-id").slice(4));
+  assert.ok(root.attributes["weir.spans_missing"] >= 36, `${root.attributes["weir.spans_missing"]}`);
+  assert.equal(await metric(weir, 'weir_telemetry_spans_total{outcome="missing"}'), root.attributes["weir.spans_missing"]);
+});
+
 test("what the collector rejects is counted", async () => {
   const before = await metric(weir, 'weir_telemetry_spans_total{outcome="rejected"}');
   const normal = collector.answer;

@@ -74,7 +74,9 @@ TEST(totals_add_up_and_outlive_the_ring)
     for (int i = 0; i < TRACE_EVENTS_MAX; i++)
         trace_event(trace, "chunk", "number=%d", i);
     EXPECT(trace_span_total(trace, "deliver") == 3 * SECOND);
-    EXPECT(trace_dropped(trace) == 3);
+    EXPECT(trace_dropped(trace) == 3 && trace_dropped_spans(trace) == 3);
+    trace_event(trace, "chunk", "number=%d", TRACE_EVENTS_MAX);
+    EXPECT(trace_dropped(trace) == 4 && trace_dropped_spans(trace) == 3, "an event is no span");
     trace_set_clock(NULL);
 }
 
