@@ -100,6 +100,7 @@ static NOINLINE SUSPENDS bool ask_house_in_chat(struct request *req, struct err 
         !chat_read_question(req->arena, &req->chat, err) ||
         !req->answerer->ask(req->answerer->ctx, req, &made, err))
         return false;
+    req->paid_inside = made->provider.len > 0;
     return translate(req, made, err);
 }
 
@@ -110,8 +111,11 @@ static SUSPENDS bool ask_house(struct request *req, struct err *err)
         return req->answerer->ask(req->answerer->ctx, req, &req->answer, err);
     if (req->dialect != &dialect_openai)
         return ask_house_in_chat(req, err);
-    return chat_read_question(req->arena, &req->chat, err) &&
-           req->answerer->ask(req->answerer->ctx, req, &req->answer, err);
+    if (!chat_read_question(req->arena, &req->chat, err) ||
+        !req->answerer->ask(req->answerer->ctx, req, &req->answer, err))
+        return false;
+    req->paid_inside = req->answer->provider.len > 0;
+    return true;
 }
 
 /* ---- models that a provider answers ---- */

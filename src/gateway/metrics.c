@@ -273,13 +273,18 @@ static void count_parts(const struct request *req, struct str model)
                        (uint64_t)parts[i].count);
 }
 
+static bool has_used_tokens(const struct request *req)
+{
+    return !request_is_cached(req) && !req->paid_inside;
+}
+
 static void count_tokens(const struct request *req, const struct model_series *s)
 {
     usd_micro apart = req->attempts ? req->attempts->cost_apart : 0;
 
-    if (req->usage.tokens_in > 0 && !request_is_cached(req))
+    if (req->usage.tokens_in > 0 && has_used_tokens(req))
         series_add(s->tokens_in, (uint64_t)req->usage.tokens_in);
-    if (req->usage.tokens_out > 0 && !request_is_cached(req))
+    if (req->usage.tokens_out > 0 && has_used_tokens(req))
         series_add(s->tokens_out, (uint64_t)req->usage.tokens_out);
     if (req->cost > apart) /* attempts' own: count_attempts() */
         series_add(s->cost, (uint64_t)(req->cost - apart));
@@ -375,7 +380,7 @@ void metrics_end(const struct request *req, const struct err *why)
 
     count_request(req, s, req->label, model);
     count_tokens(req, s);
-    if (!request_is_cached(req))
+    if (has_used_tokens(req))
         count_parts(req, model);
     count_pace(req, s);
     count_steps(req);

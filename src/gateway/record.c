@@ -79,6 +79,22 @@ static void settle_usage(struct request *req, const struct err *why)
         req->cost += req->attempts->cost_apart;
 }
 
+/* What was used once is counted once: in the record, the limits and the usage of the request that was asked inside. */
+static void record_usage(const struct request *req, struct audit_record *record)
+{
+    const struct usage *u = req->paid_inside ? &usage_unknown : &req->usage;
+
+    record->tokens_in = u->tokens_in;
+    record->tokens_out = u->tokens_out;
+    record->tokens_cached = u->tokens_cached;
+    record->tokens_estimated = u->estimated;
+    record->tokens_cache_write =
+        MAX_OF(u->tokens_cache_write, 0) + MAX_OF(u->tokens_cache_write_long, 0);
+    record->tokens_reasoning = u->tokens_reasoning;
+    record->tokens_audio = MAX_OF(u->tokens_audio_in, 0) + MAX_OF(u->tokens_audio_out, 0);
+    record->cost = req->cost;
+}
+
 /* What `at` has cost, in the list of who has besides the one that answered. */
 static void record_apart(const struct attempt *at, struct buf *apart)
 {
@@ -172,16 +188,7 @@ bool request_record(struct request *req, const struct err *why, size_t last_byte
     record.outcome = req->outcome;
     record.cache = request_cache_said(req);
     record.error = why->code ? str_from(err_code_name(why->code)) : STR("");
-    record.tokens_in = req->usage.tokens_in;
-    record.tokens_out = req->usage.tokens_out;
-    record.tokens_cached = req->usage.tokens_cached;
-    record.tokens_estimated = req->usage.estimated;
-    record.tokens_cache_write =
-        MAX_OF(req->usage.tokens_cache_write, 0) + MAX_OF(req->usage.tokens_cache_write_long, 0);
-    record.tokens_reasoning = req->usage.tokens_reasoning;
-    record.tokens_audio =
-        MAX_OF(req->usage.tokens_audio_in, 0) + MAX_OF(req->usage.tokens_audio_out, 0);
-    record.cost = req->cost;
+    record_usage(req, &record);
     record_attempts(req, &record);
     record_body(req, &record);
     record.citations = req->answer ? req->answer->citations : 0;

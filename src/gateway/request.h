@@ -76,25 +76,26 @@ struct request {
     bool kept;                   /* keep: the answer is in the cache, before it has left */
     struct hold hold;            /* budget: micro-dollars set aside, settled by record */
     bool asked;                  /* call: the question went to a provider */
-    struct answer *answer;       /* call */
-    struct losses *losses;       /* call: what the model's provider could not be told, or NULL */
-    const char *problem;         /* whoever refuses: the dialect's code, or NULL for the usual */
-    int problem_status;          /* whoever refuses: status, or 0 for the usual */
-    dur_ns retry_after;          /* budget: what a refused client is told; 0: nothing */
-    bool head_sent;              /* deliver: from here an error can only end the stream */
-    bool recorded;               /* record: exactly once, before the last byte leaves */
-    struct str outcome;          /* record: complete, refused, failed, cancelled, cut */
-    struct usage usage;          /* record: reported or estimated */
-    bool prompt_cut;     /* record: the provider read less than was sent, and did not say so */
-    usd_micro cost;      /* record: what the key was charged */
-    int status;          /* deliver, finish: what the client was told */
-    uint64_t sent_bytes; /* deliver: of the body */
-    mono_ns started;     /* entry */
-    dur_ns first_byte;   /* deliver: until the first byte of the answer left, or 0 */
-    dur_ns first_token;  /* deliver: until the first text of the answer was there, or 0 */
-    mono_ns last_piece;  /* deliver: when the last bytes of a stream left */
-    dur_ns gap_max;      /* deliver: the longest time between two pieces of a stream */
-    uint64_t audit_seq;  /* record: number of the audit record, or 0 */
+    bool paid_inside;      /* call: a request asked inside answers, and its record has the tokens */
+    struct answer *answer; /* call */
+    struct losses *losses; /* call: what the model's provider could not be told, or NULL */
+    const char *problem;   /* whoever refuses: the dialect's code, or NULL for the usual */
+    int problem_status;    /* whoever refuses: status, or 0 for the usual */
+    dur_ns retry_after;    /* budget: what a refused client is told; 0: nothing */
+    bool head_sent;        /* deliver: from here an error can only end the stream */
+    bool recorded;         /* record: exactly once, before the last byte leaves */
+    struct str outcome;    /* record: complete, refused, failed, cancelled, cut */
+    struct usage usage;    /* record: reported or estimated */
+    bool prompt_cut;       /* record: the provider read less than was sent, and did not say so */
+    usd_micro cost;        /* record: what the key was charged */
+    int status;            /* deliver, finish: what the client was told */
+    uint64_t sent_bytes;   /* deliver: of the body */
+    mono_ns started;       /* entry */
+    dur_ns first_byte;     /* deliver: until the first byte of the answer left, or 0 */
+    dur_ns first_token;    /* deliver: until the first text of the answer was there, or 0 */
+    mono_ns last_piece;    /* deliver: when the last bytes of a stream left */
+    dur_ns gap_max;        /* deliver: the longest time between two pieces of a stream */
+    uint64_t audit_seq;    /* record: number of the audit record, or 0 */
     /* Whoever puts passages into the question, or answers from them: of which documents, as "ID@BASE". What is
      * kept of the answer goes when one of them does. */
     const struct str *documents;
