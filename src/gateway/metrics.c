@@ -74,7 +74,8 @@ static struct metric rows[ROWS] = {
     [UPSTREAM_ERRORS] = {"weir_upstream_errors",
                          METRIC_COUNTER,
                          "",
-                         "answers that a provider failed to give",
+                         "answers that a provider failed to give, also where another gave one in "
+                         "its place; 4xx: refused, mostly for what the client asked",
                          {"provider", "kind"}},
     [FIRST_TOKEN] = {"weir_time_to_first_token_seconds",
                      METRIC_HISTOGRAM,
@@ -355,6 +356,30 @@ static struct str kind_of_failure(const struct request *req, const struct err *w
     return req->answer->status < 500 ? STR("4xx") : STR("5xx");
 }
 
+/* Also of one for whom another answered in the end. */
+static struct str kind_of_attempt(const struct attempt *at)
+{
+    switch (at->end) {
+    case ATTEMPT_REFUSED:
+        return at->status ? STR("4xx") : at->is_ours ? STR("unavailable") : STR_NONE;
+    case ATTEMPT_LIMITED: return STR("429");
+    case ATTEMPT_FAILED: return at->status >= 500 ? STR("5xx") : STR("unavailable");
+    case ATTEMPT_LATE: return STR("timeout");
+    case ATTEMPT_EMPTY: return STR("empty");
+    case ATTEMPT_CUT: return STR("cut");
+    case ATTEMPT_ANSWERED:
+    case ATTEMPT_LOST:
+    case ATTEMPT_LEFT: break;
+    }
+    return STR_NONE;
+}
+
+static void count_failure(const struct model *model, struct str kind)
+{
+    if (kind.len)
+        series_add(find(UPSTREAM_ERRORS, model->provider->name, kind, STR_NONE), 1);
+}
+
 static void count_attempts(const struct request *req, const struct model_series *s)
 {
     for (uint32_t i = 0; req->attempts && i < req->attempts->count; i++) {
@@ -365,6 +390,7 @@ static void count_attempts(const struct request *req, const struct model_series 
             series_add(s->answered, 1);
         else
             series_add(find(ATTEMPTS, at->model->name, end, STR_NONE), 1);
+        count_failure(at->model, kind_of_attempt(at));
         if (at->cost <= 0)
             continue;
         series_add(find(COST, at->model->name, STR_NONE, STR_NONE), (uint64_t)at->cost);
@@ -375,7 +401,7 @@ static void count_attempts(const struct request *req, const struct model_series 
 void metrics_end(const struct request *req, const struct err *why)
 {
     struct str model = req->model ? req->model->name : STR("_unknown");
-    struct str failure = req->asked ? kind_of_failure(req, why) : STR_NONE;
+    bool has_attempts = req->attempts && req->attempts->count;
     struct model_series memory, *s = series_of(model, &memory);
 
     count_request(req, s, req->label, model);
@@ -387,8 +413,8 @@ void metrics_end(const struct request *req, const struct err *why)
     count_attempts(req, s);
     if (req->prompt_cut)
         series_add(find(PROMPTS_CUT, model, STR_NONE, STR_NONE), 1);
-    if (failure.len)
-        series_add(find(UPSTREAM_ERRORS, req->model->provider->name, failure, STR_NONE), 1);
+    if (req->asked && !has_attempts)
+        count_failure(req->model, kind_of_failure(req, why));
     if (req->http)
         shift_in_flight(-1);
 }

@@ -494,8 +494,12 @@ void attempt_note(struct attempting *a, struct outcome *how, dur_ns took, bool i
     struct attempts *log = a->plan->log;
     struct attempt *at = &log->at[MIN_OF(log->count, (uint32_t)ATTEMPTS_MAX - 1)];
 
-    *at = (struct attempt){
-        .model = model, .end = how->end, .status = how->status, .took = took, .is_hedge = is_hedge};
+    *at = (struct attempt){.model = model,
+                           .end = how->end,
+                           .status = how->status,
+                           .took = took,
+                           .is_hedge = is_hedge,
+                           .is_ours = how->why.is_ours};
     log->count = MIN_OF(log->count + 1, (uint32_t)ATTEMPTS_MAX);
     if (how->billed)
         attempt_bill(a, at, &how->usage);

@@ -39,6 +39,7 @@ struct attempt {
     int status; /* the provider's; 0: there was no reply */
     dur_ns took;
     bool is_hedge;
+    bool is_ours;       /* refused for our key or our url, which is nothing to the client */
     struct usage usage; /* of one that came to nothing: what it may be billed for, an estimate */
     usd_micro cost;     /* of that */
 };
