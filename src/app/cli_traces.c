@@ -54,6 +54,8 @@ static void print_trace(struct cli *cli, const struct json *j)
     line(cli, j, "tokens in", "tokens_in", "");
     line(cli, j, "tokens out", "tokens_out", "");
     line(cli, j, "cached", "tokens_cached", "");
+    if (str_eq(member(cli, j, "estimated"), STR("true")))
+        printf("  %-12s the provider counted no tokens: they are estimated\n", "");
     line(cli, j, "cost", "cost_usd", " USD");
     line(cli, j, "audit", "audit_sequence", "");
     line(cli, j, "parent", "parent", "");
