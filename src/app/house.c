@@ -74,6 +74,17 @@ static void tell_of_variables(const struct settings_problems *problems)
         }
 }
 
+/* What is being written is empty for a moment, and what a full disk had no room for stays so. */
+static bool is_emptied(const struct house *house, const struct settings *fresh)
+{
+    if (!settings_come_of_file(house->settings) || settings_come_of_file(fresh))
+        return false;
+    log_error("settings: " STR_FMT " says nothing any more: taken for a file that was not written "
+              "to its end; a restart takes it as it is",
+              STR_ARG(fresh->file));
+    return true;
+}
+
 static SUSPENDS void reload(struct house *house, const char *why)
 {
     struct settings_problems problems = {0};
@@ -95,6 +106,7 @@ static SUSPENDS void reload(struct house *house, const char *why)
     if (problems.beyond > 0)
         log_error("settings: ... and %zu more", problems.beyond);
     tell_of_variables(&problems);
+    ok = ok && !is_emptied(house, fresh);
     if (ok && !publish(house, fresh, &err)) {
         log_error("settings: %s", err.text);
         ok = false;

@@ -219,6 +219,8 @@ void settings_show(const struct settings *settings, bool json,
                    struct buf *out);   /* values with their source */
 void settings_schema(struct buf *out); /* JSON Schema 2020-12 */
 void settings_docs(struct buf *out);   /* docs/configuration.md */
+/* Something of them stands in their file: else it is empty, or there is none. */
+bool settings_come_of_file(const struct settings *settings);
 /* Names of settings that differ and take effect only after a restart, separated by ", "; may be empty. When
  * `out` has no room for all, "..." is the last. */
 void settings_need_restart(const struct settings *old, const struct settings *new, struct buf *out);

@@ -603,6 +603,18 @@ bool settings_read(const char *file, const char *const *environment,
     return read_settings(&r, file, out);
 }
 
+bool settings_come_of_file(const struct settings *s)
+{
+    for (size_t i = 0; i < s->origin_count; i++) {
+        struct str source = s->origins[i].source;
+
+        if (str_starts(source, s->file) && source.len > s->file.len &&
+            source.ptr[s->file.len] == ':')
+            return true;
+    }
+    return false;
+}
+
 bool settings_read_to_start(const char *file, const char *const *environment,
                             struct settings_problems *problems, struct settings **out)
 {
