@@ -102,9 +102,15 @@ static void forget_held(struct going_on *g)
 
 /* ---- parts: a text goes on in the same one ---- */
 
+/* Sources and probabilities of a text stand in its part. */
+static bool is_of_text(enum said_kind kind)
+{
+    return kind == SAID_TEXT || kind == SAID_CITATION || kind == SAID_LOGPROBS;
+}
+
 static void place(struct going_on *g, struct said *said)
 {
-    bool is_text = said->kind == SAID_TEXT;
+    bool is_text = is_of_text(said->kind);
     uint32_t part = said->part;
 
     if (g->is_first_part) {
@@ -143,12 +149,12 @@ static bool hear_text(struct going_on *g, const struct said *said, bool *give, s
     return buf_ok(&g->text) || err_arena(err, g->arena);
 }
 
-/* What was held to be compared turns out to be new. */
+/* What was held to be compared turns out to be new. In front of its first word there is nothing to tell that by. */
 static bool end_overlap(struct going_on *g, struct err *err)
 {
     struct said rest = {.kind = SAID_TEXT};
 
-    if (!g->in_overlap)
+    if (!g->in_overlap || !g->overlap.held.len)
         return true;
     g->in_overlap = false;
     rest.text = overlap_end(&g->overlap);
@@ -208,7 +214,11 @@ static bool hear(struct going_on *g, const struct said *said, bool *give, struct
     default: break;
     }
     alive(g);
-    if (!end_overlap(g, err))
+    if (said->kind == SAID_TIER || said->kind == SAID_OTHER) { /* of the answer, no part of it */
+        g->begun = g->begun || !g->holding;
+        return push(g, said, err);
+    }
+    if (said->kind != SAID_LOGPROBS && !end_overlap(g, err))
         return false;
     g->holding = g->holding || said->kind == SAID_TOOL || said->kind == SAID_ARGUMENTS;
     g->reasoned = g->reasoned || (said->kind == SAID_REASONING && !g->holding);

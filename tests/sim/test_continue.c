@@ -32,7 +32,8 @@ enum manner { PREFILLED, REPEATS, REPEATS_ALL, STARTS_CLEAN, MANNERS };
 
 struct second {
     enum manner manner;
-    const char *tail; /* behind the text */
+    const char *head; /* in front of the text; NULL: nothing */
+    const char *tail; /* behind it */
     size_t told;      /* bytes that it was shown */
 };
 
@@ -60,8 +61,9 @@ static const struct fake_move *go_on(struct fake_provider *fake)
     if (s->manner == REPEATS_ALL)
         from = 0;
     half = from + (sizeof ALL - 1 - from) / 2;
-    struct str head = arena_fmt(fake->arena, FAKE_STREAM_HEAD_TO_CLOSE TEXT("%.*s") TEXT("%s") "%s",
-                                (int)(half - from), &ALL[from], &ALL[half], s->tail);
+    struct str head =
+        arena_fmt(fake->arena, FAKE_STREAM_HEAD_TO_CLOSE "%s" TEXT("%.*s") TEXT("%s") "%s",
+                  s->head ? s->head : "", (int)(half - from), &ALL[from], &ALL[half], s->tail);
     moves[0] = (struct fake_move){FAKE_WRITE, head.ptr, 0};
     moves[1] = (struct fake_move){FAKE_CLOSE, NULL, 0};
     moves[2] = (struct fake_move){FAKE_END, NULL, 0};
@@ -286,6 +288,38 @@ ROUTE_TEST(going_on_has_a_first_token_s_time_too)
         EXPECT(kit.took < 2 * SECOND, "%" PRId64, kit.took);
         EXPECT(str_eq(kit_text(&kit), STR(ALL)), STR_FMT, STR_ARG(kit_text(&kit)));
         EXPECT(attempts_speaker(&kit.log, NULL) == &kit.models[2]);
+        kit_close(&kit);
+    }
+}
+
+/* What a speaker says in front of its first word does not hide that the word repeats. */
+ROUTE_TEST(words_behind_what_is_no_text_are_compared_too)
+{
+#define HEAD(more)                                                                    \
+    "data: {\"id\":\"c\"," more                                                       \
+    ",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}," \
+    "\"finish_reason\":null}]}\n\n"
+    static const char *const heads[] = {
+        HEAD("\"system_fingerprint\":\"fp\""), HEAD("\"service_tier\":\"default\""),
+        HEAD("\"system_fingerprint\":\"fp\",\"service_tier\":\"default\"") THINK("Well, so."),
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Alpha\"},"
+        "\"logprobs\":{\"content\":[{\"token\":\"Alpha\",\"logprob\":-1,\"bytes\":null,"
+        "\"top_logprobs\":[]}]},\"finish_reason\":null}]}\n\n" TEXT(", beta;")};
+    const struct fake_move first[] = {STREAMED(TEXT("Alpha, beta;"))};
+
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        bool begins = strstr(heads[i], "beta") != NULL; /* the head holds the repetition itself */
+        struct second second = {
+            .manner = begins ? PREFILLED : REPEATS_ALL, .head = heads[i], .tail = STOP USAGE DONE};
+        struct route_kit kit;
+
+        kit_open(&kit, 2);
+        kit.policy.on_cut = CUT_CONTINUE;
+        kit.fakes[0].moves = first;
+        kit.fakes[1].decide = go_on;
+        kit.fakes[1].ctx = &second;
+        EXPECT(kit_ask(&kit, true), "%zu: %s", i, kit.err.text);
+        EXPECT(str_eq(kit_text(&kit), STR(ALL)), "%zu: " STR_FMT, i, STR_ARG(kit_text(&kit)));
         kit_close(&kit);
     }
 }
