@@ -126,6 +126,8 @@ struct outgoing {
 
 /* ---- answers ---- */
 
+struct table; /* base/table.h */
+
 /* What a reader remembers of one answer. `own` is the dialect's. */
 struct said_reader {
     struct arena *arena;   /* lives as long as the answer: for what is remembered */
@@ -135,7 +137,7 @@ struct said_reader {
     bool streamed;
     void *own;
     bool passes; /* the bytes go on as they came: nothing is lost, SAID_OTHER is not said */
-    struct losses *others; /* names of what was told as SAID_OTHER, each once; NULL: nothing yet */
+    struct table *others; /* names of what was told as SAID_OTHER, each once; NULL: nothing yet */
     /* Called for every step, in order. Texts stand in `scratch`, in `arena` or in the event. */
     bool (*take)(void *ctx, const struct said *said, struct err *err);
     void *ctx;
@@ -152,8 +154,9 @@ struct said_writer {
     int64_t created;  /* seconds */
     struct str weir;  /* raw: the member "weir" of the reply, or empty; whole at SAID_END */
     const struct dialect *heard; /* whose steps these are; NULL: nobody else's */
-    struct losses *lost;  /* of the answer, what this dialect has no place for; may be NULL */
-    bool usage_estimated; /* nobody counted it, or not all of it */
+    struct losses *lost;      /* of the answer, what this dialect has no place for; may be NULL */
+    struct table *lost_names; /* of those, each once; NULL: nothing yet */
+    bool usage_estimated;     /* nobody counted it, or not all of it */
     void *own;
 };
 

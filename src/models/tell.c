@@ -1,32 +1,46 @@
 /* What of an answer has a place at the client, and what must be said to be missing. */
 #include <string.h>
 
+#include "base/table.h"
 #include "models/dialect.h"
 #include "models/models.h"
 
-#define NAME_MAX   60 /* of what is lost, as the client is told */
+#define NAME_MAX   60   /* of what is lost, as the client is told */
+#define NAMES_MAX  4096 /* of one answer, told apart */
 #define MEMBER_MAX (16 * KIB)
 
 /* ---- names of what was lost ---- */
 
-static bool note_name(struct arena *arena, struct losses *to, struct str name)
+/* Each name once; past NAMES_MAX, or where memory is gone, each time it comes. */
+static bool is_new(struct arena *arena, struct table **names, struct str name)
 {
-    name = str_slice(name, 0, NAME_MAX);
-    for (uint32_t i = 0; i < to->count; i++)
-        if (str_eq(to->fields[i], name))
-            return false;
-    name = to->count < LOSSES_MAX ? arena_str(arena, name) : STR_NONE;
-    if (name.ptr)
-        to->fields[to->count++] = name;
-    else
-        to->more++;
+    struct str kept = STR_NONE;
+
+    if (!*names) {
+        *names = arena_alloc(arena, sizeof **names);
+        if (*names)
+            table_init(*names, arena, NAMES_MAX);
+    }
+    if (*names && table_get(*names, name))
+        return false;
+    if (*names && (*names)->count < NAMES_MAX)
+        kept = arena_str(arena, name);
+    if (kept.ptr)
+        (void)!table_put(*names, kept, *names, NULL);
     return true;
 }
 
+/* Of those past LOSSES_MAX the names are not told: each is counted. */
 void said_lost(struct said_writer *w, struct str name)
 {
-    if (w->lost)
-        (void)note_name(w->arena, w->lost, name);
+    name = str_slice(name, 0, NAME_MAX);
+    if (!w->lost || !is_new(w->arena, &w->lost_names, name))
+        return;
+    name = w->lost->count < LOSSES_MAX ? arena_str(w->arena, name) : STR_NONE;
+    if (name.ptr)
+        w->lost->fields[w->lost->count++] = name;
+    else
+        w->lost->more++;
 }
 
 struct json *said_json(struct arena *arena, struct str raw, struct err *err)
@@ -71,17 +85,13 @@ bool said_other(struct said_reader *r, struct str where, struct str name, struct
 
     if (r->passes)
         return true;
-    if (!r->others)
-        r->others = arena_alloc(r->arena, sizeof *r->others);
-    if (!r->others)
-        return err_arena(err, r->arena);
     buf_init_fixed(&full, memory, sizeof memory);
     buf_str(&full, str_slice(where, 0, 40));
     buf_str(&full, str_slice(name, 0, NAME_MAX - full.len));
-    if (!note_name(r->arena, r->others, buf_view(&full)) || r->others->more)
+    if (!is_new(r->arena, &r->others, buf_view(&full)))
         return true;
-    said.name = r->others->fields[r->others->count - 1];
-    return r->take(r->ctx, &said, err);
+    said.name = arena_str(r->scratch, buf_view(&full));
+    return said.name.ptr ? r->take(r->ctx, &said, err) : err_arena(err, r->scratch);
 }
 
 bool said_others(struct said_reader *r, const struct json *j, json_ref object,

@@ -684,6 +684,33 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
     }
 }
 
+/* Names past the list are counted: each once, however often it comes, and none is forgotten. */
+TEST(what_of_an_answer_has_no_name_in_the_list_is_counted)
+{
+    for (int streamed = 0; streamed < 2; streamed++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct buf bytes;
+        struct str got;
+
+        buf_init(&bytes, arena, MIB);
+        for (int n = 0; n < 1 + 2 * streamed; n++) {
+            buf_str(&bytes, streamed ? STR("data: {") : STR("{"));
+            for (int i = 0; i < LOSSES_MAX + 9; i++)
+                buf_fmt(&bytes, "\"mood%d\":1,", i);
+            buf_fmt(&bytes,
+                    "\"choices\":[{\"index\":0,\"%s\":{\"content\":\"Hi\",\"reasoning_content\":"
+                    "\"hm\"},\"finish_reason\":%s}]}",
+                    streamed ? "delta" : "message", n == 2 * streamed ? "\"stop\"" : "null");
+            buf_str(&bytes, streamed ? STR("\n\n") : STR(""));
+        }
+        got = kit_answer(arena, &dialect_openai, &dialect_completions, streamed, buf_view(&bytes),
+                         0, &err);
+        EXPECT(str_find(got, STR("\"mood31\"],\"reply_dropped_more\":10}")) < got.len,
+               "%d: %s " STR_FMT, streamed, err.text, STR_ARG(got));
+    }
+}
+
 TEST(errors_with_half_a_character_keep_their_words)
 {
     static const struct {
