@@ -171,17 +171,19 @@ static bool begin_tool(struct event *e, json_ref block, struct err *err)
                         .id = text_of(e, block, "id"),
                         .name = text_of(e, block, "name")};
     json_ref input = json_get(e->j, block, STR("input"));
+    struct str arguments;
 
     if (str_is_empty(said.id) || str_is_empty(said.name))
         return broken("a tool_use without id or name", err);
     e->own->block = BLOCK_TOOL;
     e->own->has_arguments = false;
-    if (!tell(e, &said, err))
+    if (!tell(e, &said, err) || !said_arguments(e->r, e->j, input, &arguments, err))
         return false;
-    if (!json_first(e->j, input)) /* {}: the pieces follow */
-        return true;
+    if (str_eq(arguments, STR("{}")) ||
+        (json_kind(e->j, input) == JSON_OBJECT && !json_first(e->j, input)))
+        return true; /* the pieces follow */
     e->own->has_arguments = true;
-    return tell_text(e, SAID_ARGUMENTS, json_raw(e->j, input), err);
+    return tell_text(e, SAID_ARGUMENTS, arguments, err);
 }
 
 static bool begin_redacted(struct event *e, json_ref block, struct err *err)

@@ -405,7 +405,7 @@ static bool say_beside(struct message *e, json_ref block, const char *where, str
 static bool read_block(struct message *e, int64_t index, json_ref block, struct err *err)
 {
     const struct json *j = e->j;
-    json_ref tool = json_get(j, block, STR("toolUse")), input;
+    json_ref tool = json_get(j, block, STR("toolUse"));
     json_ref reasoning = json_get(j, block, STR("reasoningContent"));
     json_ref cited = json_get(j, block, STR("citationsContent"));
     json_ref image = json_get(j, block, STR("image"));
@@ -413,13 +413,9 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
 
     if (!say_beside(e, block, "content.", err))
         return false;
-    if (tool) {
-        input = json_get(j, tool, STR("input"));
-        return say_tool(e, index, tool, err) &&
-               say_arguments(e, index,
-                             json_kind(j, input) == JSON_OBJECT ? json_raw(j, input) : STR("{}"),
-                             err);
-    }
+    if (tool)
+        return said_arguments(e->r, j, json_get(j, tool, STR("input")), &text, err) &&
+               say_tool(e, index, tool, err) && say_arguments(e, index, text, err);
     if (reasoning)
         return say_reasoning(e, index, reasoning, err);
     if (cited)

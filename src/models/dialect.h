@@ -180,6 +180,10 @@ bool said_others(struct said_reader *r, const struct json *j, json_ref object,
                  const char *const *known, const char *where, struct err *err) MUST_CHECK;
 bool said_other(struct said_reader *r, struct str where, struct str name, struct str raw,
                 struct err *err) MUST_CHECK;
+/* For readers: the arguments of a call that the dialect has as a value. Not said: {}. What is no object is the model's
+ * word all the same: its text, or what stands in the string. */
+bool said_arguments(const struct said_reader *r, const struct json *j, json_ref v, struct str *out,
+                    struct err *err) MUST_CHECK;
 /* Whose signature it would be, were there no mark on it; signatures go back to their own house only. */
 enum signer { SIGNER_ANTHROPIC, SIGNER_GEMINI, SIGNER_OPENAI };
 enum signer dialect_signer(const struct dialect *dialect, bool of_call);

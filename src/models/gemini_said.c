@@ -150,10 +150,11 @@ static bool say_call(struct event *e, uint32_t choice, json_ref call, struct str
                      struct err *err)
 {
     struct choice *c = &e->own->choices[choice];
-    json_ref args = json_get(e->j, call, STR("args"));
     struct said said = {.kind = SAID_TOOL, .choice = choice, .signature = signature};
+    struct str arguments;
 
-    if (!text_of(e, json_get(e->j, call, STR("id")), &said.id, err) ||
+    if (!said_arguments(e->r, e->j, json_get(e->j, call, STR("args")), &arguments, err) ||
+        !text_of(e, json_get(e->j, call, STR("id")), &said.id, err) ||
         !text_of(e, json_get(e->j, call, STR("name")), &said.name, err))
         return false;
     if (!said.name.len)
@@ -170,7 +171,7 @@ static bool say_call(struct event *e, uint32_t choice, json_ref call, struct str
         return false;
     said.kind = SAID_ARGUMENTS;
     said.signature = said.id = said.name = STR_NONE;
-    said.text = json_kind(e->j, args) == JSON_OBJECT ? json_raw(e->j, args) : STR("{}");
+    said.text = arguments;
     if (!take(e, &said, err))
         return false;
     said.kind = SAID_PART_END;

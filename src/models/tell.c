@@ -109,6 +109,17 @@ bool said_others(struct said_reader *r, const struct json *j, json_ref object,
     return true;
 }
 
+bool said_arguments(const struct said_reader *r, const struct json *j, json_ref v, struct str *out,
+                    struct err *err)
+{
+    struct str text = json_raw(j, v);
+
+    if (json_kind(j, v) == JSON_STRING && !json_str(j, v, r->scratch, &text))
+        return err_arena(err, r->scratch);
+    *out = !v || json_kind(j, v) == JSON_NULL || str_is_empty(str_trim(text)) ? STR("{}") : text;
+    return true;
+}
+
 /* ---- steps that lose something ---- */
 
 static const struct {

@@ -711,6 +711,60 @@ TEST(what_of_an_answer_has_no_name_in_the_list_is_counted)
     }
 }
 
+/* What a model gives as the arguments of a call is told, be it an object or not. */
+TEST(arguments_that_are_no_object_are_told_as_they_are)
+{
+#define GEMINI(args)                                                                   \
+    "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\"" args \
+    "}}]},\"finishReason\":\"STOP\"}]}"
+#define BEDROCK(input)                                                                   \
+    "{\"output\":{\"message\":{\"content\":[{\"toolUse\":{\"toolUseId\":\"t\",\"name\":" \
+    "\"f\"" input "}}]}},\"stopReason\":\"tool_use\"}"
+#define ANTHROPIC(input)                                                                   \
+    "{\"type\":\"message\",\"id\":\"m\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\"," \
+    "\"name\":\"f\"" input "}],\"stop_reason\":\"tool_use\"}"
+    static const struct {
+        const char *given, *told;
+    } cases[] = {
+        {"{\"a\":1}", "{\\\"a\\\":1}"},
+        {"{}", "{}"},
+        {"null", "{}"},
+        {"\"\"", "{}"},
+        {"[\"a\"]", "[\\\"a\\\"]"},
+        {"7", "7"},
+        {"\"{\\\"a\\\":1}\"", "{\\\"a\\\":1}"},
+        {"\"Bern\"", "Bern"},
+    };
+    static const struct {
+        const struct dialect *from;
+        const char *key, *without, *form;
+    } makers[] = {
+        {&dialect_gemini, ",\"args\":", GEMINI(""), GEMINI("|")},
+        {&dialect_bedrock, ",\"input\":", BEDROCK(""), BEDROCK("|")},
+        {&dialect_anthropic, ",\"input\":", ANTHROPIC(""), ANTHROPIC("|")},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(makers); i++)
+        for (size_t k = 0; k <= ARRAY_LEN(cases); k++) {
+            struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+            bool none = k == ARRAY_LEN(cases);
+            struct str form = str_from(makers[i].form);
+            size_t at = str_find_char(form, '|');
+            struct str body =
+                none ? str_from(makers[i].without)
+                     : arena_fmt(arena, STR_FMT "%s%s" STR_FMT, STR_ARG(str_slice(form, 0, at)),
+                                 makers[i].key, cases[k].given,
+                                 STR_ARG(str_slice(form, at + 1, form.len)));
+            struct err err = {0};
+            struct str got =
+                kit_answer(arena, makers[i].from, &dialect_openai, false, body, 0, &err);
+            struct str want = arena_fmt(arena, "\"arguments\":\"%s\"", none ? "{}" : cases[k].told);
+
+            EXPECT(str_find(got, want) < got.len, "%s, %s: %s " STR_FMT, makers[i].from->name,
+                   none ? "none" : cases[k].given, err.text, STR_ARG(got));
+        }
+}
+
 TEST(errors_with_half_a_character_keep_their_words)
 {
     static const struct {
