@@ -367,6 +367,31 @@ static bool read_citations(struct event *e, uint32_t choice, json_ref candidate,
 
 /* ---- logprobs in OpenAI's shape ---- */
 
+/* Of the probabilities of a token, of all of them, or of a list beside them, what has no place there. */
+static bool say_beside_logprobs(struct event *e, json_ref result, struct err *err)
+{
+    static const char *const known[] = {"chosenCandidates", "topCandidates", NULL};
+    static const char *const known_token[] = {"token", "logProbability", NULL};
+    static const char *const known_top[] = {"candidates", NULL};
+    const struct json *j = e->j;
+    json_ref chosen = json_first(j, json_get(j, result, STR("chosenCandidates")));
+
+    if (!said_others(e->r, j, result, known, "logprobsResult.", err))
+        return false;
+    for (; chosen; chosen = json_next(j, chosen))
+        if (!said_others(e->r, j, chosen, known_token, "logprobsResult.chosenCandidates.", err))
+            return false;
+    for (json_ref t = json_first(j, json_get(j, result, STR("topCandidates"))); t;
+         t = json_next(j, t)) {
+        if (!said_others(e->r, j, t, known_top, "logprobsResult.topCandidates.", err))
+            return false;
+        for (json_ref v = json_first(j, json_get(j, t, STR("candidates"))); v; v = json_next(j, v))
+            if (!said_others(e->r, j, v, known_token, "logprobsResult.topCandidates.", err))
+                return false;
+    }
+    return true;
+}
+
 static void write_logprob(struct event *e, struct json_writer *w, json_ref v)
 {
     double p;
@@ -391,6 +416,8 @@ static bool read_logprobs(struct event *e, uint32_t choice, json_ref result, str
 
     if (!result)
         return true;
+    if (!say_beside_logprobs(e, result, err))
+        return false;
     buf_init(&b, e->r->scratch, 4 * json_raw(j, result).len + 4096);
     jw_init(&w, &b);
     jw_object(&w);

@@ -654,6 +654,20 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
         {&dialect_gemini, &dialect_anthropic, "content.mood",
          "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}],\"mood\":1},\"finishReason\":"
          "\"STOP\"}]}"},
+        {&dialect_gemini, &dialect_openai, "logprobsResult.logProbabilitySum",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\","
+         "\"logprobsResult\":{\"logProbabilitySum\":-1,\"chosenCandidates\":[{\"token\":\"a\","
+         "\"logProbability\":-1}]}}]}"},
+        {&dialect_gemini, &dialect_openai, "logprobsResult.chosenCandidates.tokenId",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\","
+         "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"a\",\"tokenId\":7,"
+         "\"logProbability\":-1}]}}]}"},
+        {&dialect_gemini, &dialect_openai, "logprobsResult.topCandidates.tokenId",
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\","
+         "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"a\",\"logProbability\":-1}],"
+         "\"topCandidates\":[{\"candidates\":[{\"token\":\"b\",\"tokenId\":8,\"logProbability\":-2}"
+         "]}]"
+         "}}]}"},
         {&dialect_bedrock, &dialect_openai, "content.mood",
          "{\"output\":{\"message\":{\"content\":[{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\","
          "\"input\":{}},\"mood\":1}]}},\"stopReason\":\"tool_use\"}"},
