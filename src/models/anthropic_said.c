@@ -533,9 +533,12 @@ static bool on_message_start(struct event *e, json_ref root, struct err *err)
 
 static bool on_message_delta(struct event *e, json_ref root, struct err *err)
 {
+    static const char *const known[] = {"type", "delta", "usage", NULL};
+
     if (!e->own->begun || e->own->block != BLOCK_NONE)
         return broken("message_delta", err);
-    return take_usage(e, json_get(e->j, root, STR("usage")), err) &&
+    return said_others(e->r, e->j, root, known, "", err) &&
+           take_usage(e, json_get(e->j, root, STR("usage")), err) &&
            tell_rest(e, json_get(e->j, root, STR("delta")), err) &&
            finish_message(e, json_get(e->j, root, STR("delta")), err);
 }

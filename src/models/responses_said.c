@@ -553,14 +553,46 @@ static const struct {
     {"error", on_error},
 };
 
+/* How far an item is: what comes of it stands in the item itself when that is done. */
+static bool is_progress(struct str type)
+{
+    static const char *const begins[] = {
+        "response.in_progress",
+        "response.queued",
+        "response.content_part.",
+        "response.output_text.",
+        "response.refusal.",
+        "response.function_call_arguments.",
+        "response.reasoning_",
+        "response.custom_tool_call_input.",
+        "response.web_search_call.",
+        "response.file_search_call.",
+        "response.code_interpreter_call",
+        "response.mcp_",
+        "response.image_generation_call.in_progress",
+        "response.image_generation_call.generating",
+        "response.image_generation_call.completed",
+        "response.shell_call_",
+        "response.apply_patch_call_",
+        "keepalive",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if (str_starts(type, str_from(begins[i])))
+            return true;
+    return false;
+}
+
 static bool take_event(struct event *e, struct err *err)
 {
     json_ref root = json_root(e->j);
+    struct str type;
 
     for (size_t i = 0; i < ARRAY_LEN(events); i++)
         if (member_is(e->j, root, "type", str_from(events[i].type)))
             return events[i].take(e, root, err);
-    return true;
+    type = text_of(e, root, "type");
+    return is_progress(type) || said_other(e->r, STR("event."), type, json_raw(e->j, root), err);
 }
 
 static bool take_whole(struct event *e, struct err *err)

@@ -698,6 +698,40 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
     }
 }
 
+/* The same of streams, whose events have members of their own. */
+TEST(members_of_events_that_nobody_knows_are_named)
+{
+    static const struct {
+        const struct dialect *from;
+        const char *name, *events;
+    } cases[] = {
+        {&dialect_anthropic, "context_management",
+         "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"role\":\"assistant\","
+         "\"content\":[]}}\n\n"
+         "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{"
+         "\"output_tokens\":1},\"context_management\":{\"applied_edits\":[{\"type\":"
+         "\"clear_tool_uses_20250919\"}]}}\n\n"
+         "data: {\"type\":\"message_stop\"}\n\n"},
+        {&dialect_responses, "event.response.image_generation_call.partial_image",
+         "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n"
+         "data: {\"type\":\"response.image_generation_call.partial_image\",\"output_index\":0,"
+         "\"partial_image_b64\":\"AAAA\"}\n\n"
+         "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":"
+         "\"completed\",\"output\":[]}}\n\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct str got = kit_answer(arena, cases[i].from, &dialect_openai, true,
+                                    str_from(cases[i].events), 0, &err);
+        struct str want = arena_fmt(arena, "\"reply_dropped\":[\"%s\"]", cases[i].name);
+
+        EXPECT(str_find(got, want) < got.len, "%s: %s " STR_FMT, cases[i].name, err.text,
+               STR_ARG(got));
+    }
+}
+
 /* Names past the list are counted: each once, however often it comes, and none is forgotten. */
 TEST(what_of_an_answer_has_no_name_in_the_list_is_counted)
 {
