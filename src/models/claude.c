@@ -102,6 +102,9 @@ bool claude_thinking_choose(const struct conversation *in, struct str model, int
     } else if (in->reasoning_budget > 0) {
         out->on = true;
         out->budget = MAX_OF(in->reasoning_budget, BUDGET_MIN);
+        if (in->reasoning_budget < BUDGET_MIN &&
+            !lose_thinking(in, "the provider thinks with 1024 tokens at least", losses, err))
+            return false;
     } else if (in->reasoning_effort.ptr) {
         if (!choose_effort(in, model, losses, out, err))
             return false;

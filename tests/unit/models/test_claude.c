@@ -48,6 +48,13 @@ static const struct {
      "5000,\"thinkingConfig\":{"
      "\"thinkingBudget\":4500}}}",
      "thinkingConfig ", "\"budget_tokens\":4000", "4500"},
+    {"a budget below what there is", &dialect_gemini, "claude-sonnet-4-5",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"maxOutputTokens\":"
+     "5000,\"thinkingConfig\":{\"thinkingBudget\":512}}}",
+     "thinkingConfig ", "\"budget_tokens\":1024", "512"},
+    {"the least budget there is", &dialect_openai, "claude-sonnet-4-5",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":1024}," HI "}", "",
+     "\"budget_tokens\":1024", "effort"},
     {"calls without their thoughts", &dialect_openai, "claude-sonnet-4-5",
      "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\"," TOOL
      ",\"messages\":[" CALLED "]}",
