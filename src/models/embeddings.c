@@ -203,6 +203,7 @@ static bool base64_to_numbers(struct json_writer *w, struct str text)
 struct telling {
     struct buf data;
     uint32_t count; /* of vectors */
+    bool *seen;     /* of each text; NULL: nobody knows how many there are */
     struct usage usage;
 };
 
@@ -214,6 +215,10 @@ static bool begin_telling(struct said_writer *sw, struct err *err)
         return err_arena(err, sw->arena);
     own->usage = usage_unknown;
     buf_init(&own->data, sw->arena, REPLY_MAX);
+    if (sw->asked->input_count)
+        own->seen = arena_array(sw->arena, sw->asked->input_count, sizeof *own->seen);
+    if (sw->asked->input_count && !own->seen)
+        return err_arena(err, sw->arena);
     sw->own = own;
     return true;
 }
@@ -225,6 +230,12 @@ static bool write_vector(struct said_writer *sw, const struct said *said, struct
     bool wants_base64 = str_eq(sw->asked->encoding, STR("base64"));
     struct json_writer w;
 
+    if (own->seen && (said->choice >= sw->asked->input_count || own->seen[said->choice]))
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the answer cannot be read: a vector is of no text that was sent, or the "
+                       "second of one");
+    if (own->seen)
+        own->seen[said->choice] = true;
     own->count++;
     if (own->data.len)
         buf_char(&own->data, ',');

@@ -719,6 +719,58 @@ TEST(embeddings_are_as_many_as_the_texts)
         }
 }
 
+struct heard_vectors {
+    struct kit_client client;
+    const struct dialect *to;
+};
+
+static bool take_vector(void *ctx, const struct said *said, struct err *err)
+{
+    struct heard_vectors *h = ctx;
+
+    return said_tell(h->to, &h->client.writer, said, &h->client.out, err);
+}
+
+/* A text without a vector would be found by another's. */
+TEST(embeddings_are_each_of_a_text_of_its_own)
+{
+    static const struct {
+        const char *name, *data;
+        bool ok;
+    } cases[] = {
+        {"in order", "{\"index\":0,\"embedding\":[0.5]},{\"index\":1,\"embedding\":[0.25]}", true},
+        {"the other way round",
+         "{\"index\":1,\"embedding\":[0.5]},{\"index\":0,\"embedding\":[0.25]}", true},
+        {"without places", "{\"embedding\":[0.5]},{\"embedding\":[0.25]}", true},
+        {"two of one", "{\"index\":1,\"embedding\":[0.5]},{\"index\":1,\"embedding\":[0.25]}",
+         false},
+        {"one of none", "{\"index\":0,\"embedding\":[0.5]},{\"index\":2,\"embedding\":[0.25]}",
+         false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct err err = {0};
+        struct conversation *c =
+            kit_read(arena, &dialect_embeddings, "{\"model\":\"m\",\"input\":[\"a\",\"b\"]}", &err);
+        struct heard_vectors told = {.to = &dialect_embeddings};
+        struct said_reader r = {
+            .arena = arena, .scratch = arena, .asked = c, .take = take_vector, .ctx = &told};
+        struct str body = arena_fmt(arena, "{\"data\":[%s]}", cases[i].data);
+        bool ok;
+
+        REQUIRE(c, "%s", err.text);
+        kit_client_init(&told.client, arena, &dialect_embeddings, false);
+        told.client.asked = *c;
+        REQUIRE(dialect_embeddings.writer_init(&told.client.writer, &err) &&
+                    dialect_openai.reader_init(&r, &err),
+                "%s", err.text);
+        ok = dialect_openai.read_said(&r, STR_NONE, body, &err);
+        EXPECT(ok == cases[i].ok && (ok || err.code == ERR_UNAVAILABLE), "%s: %s", cases[i].name,
+               err.text);
+    }
+}
+
 /* ---- probabilities ---- */
 
 /* Half a character is a token, too. */
