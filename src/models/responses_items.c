@@ -187,9 +187,9 @@ static bool read_message(struct gathering *g, json_ref v, const struct at *at, s
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         if (!member_is(g->r->json, v, "role", str_from(roles[i].name)))
             continue;
-        /* Members of its own (a phase) speak of this message alone. */
+        /* Members of its own (a phase) speak of this message alone, as those of the one before do. */
         if (roles[i].role != TURN_ASSISTANT || !g->turn || g->turn->role != TURN_ASSISTANT ||
-            extra.len) {
+            extra.len || g->turn->extra.len) {
             g->turn = member_turn(g->r, &g->turns, roles[i].role, at, err);
             if (!g->turn)
                 return false;

@@ -476,6 +476,32 @@ TEST(members_nobody_knows_reach_their_own_dialect)
     EXPECT(losses.count == 0, STR_FMT, STR_ARG(losses.fields[0]));
 }
 
+/* What one message says of itself is not said of the next. */
+TEST(members_of_a_message_stay_with_it)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+    struct losses losses = {0};
+    struct err err = {0};
+    struct str sent = kit_request(
+        arena, &dialect_responses, &dialect_responses,
+        "{\"model\":\"m\",\"input\":[{\"role\":\"assistant\",\"phase\":\"commentary\",\"content\":"
+        "\"a\"},{\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"{}\"},"
+        "{\"type\":\"function_call_output\",\"call_id\":\"t\",\"output\":\"r\"},"
+        "{\"role\":\"assistant\",\"phase\":\"commentary\",\"content\":\"b\"},"
+        "{\"role\":\"assistant\",\"content\":\"c\"},{\"role\":\"user\",\"content\":\"d\"}]}",
+        &losses, &err);
+    struct str rest = sent;
+    size_t phases = 0;
+
+    for (size_t at; (at = str_find(rest, STR("\"phase\""))) < rest.len; phases++)
+        rest = str_slice(rest, at + 1, rest.len);
+    EXPECT(phases == 2, "%zu: %s " STR_FMT, phases, err.text, STR_ARG(sent));
+    EXPECT(
+        str_find(sent, STR("\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":"
+                           "\"c\"")) < sent.len,
+        STR_FMT, STR_ARG(sent));
+}
+
 /* A chat request that is written anew: its objects are made of what is known of them. */
 TEST(members_that_a_chat_request_loses_are_named)
 {
