@@ -178,6 +178,9 @@ static bool make_citation(struct said_writer *w, struct str raw, struct anthropi
     if (c.start >= 0 && (c.start != b->from || c.end != b->from + b->characters))
         said_lost(w, STR("citations.start_index"));
     kind = citation_kind_of(&c, rest);
+    citation_lose(w, rest, kind->places);
+    if (!kind->mark && c.file_id.len)
+        said_lost(w, STR("citations.file_id"));
     jw_init(&jw, to);
     jw_object(&jw);
     jw_text(&jw, "type", str_from(kind->type));

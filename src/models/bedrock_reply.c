@@ -336,13 +336,37 @@ static const struct {
       {"end", "end_char_index"}}},
 };
 
-static void write_place(struct json_writer *w, const struct json *rest)
+static size_t location_of(const struct json *rest)
 {
     size_t at = 0;
     int64_t n;
 
     while (at + 1 < ARRAY_LEN(locations) && !citation_place(rest, locations[at].mark, &n))
         at++;
+    return at;
+}
+
+/* What stands in no place here; a page of the web has none inside it. */
+static void lose_rest(struct said_writer *w, const struct citation *c, const struct json *rest)
+{
+    const char *kept[ARRAY_LEN(locations[0].places) + 1] = {NULL};
+    size_t at = location_of(rest);
+    int64_t n;
+
+    for (size_t i = 0; i < ARRAY_LEN(locations[at].places) &&
+                       (!c->url.len || citation_place(rest, "search_result_index", &n));
+         i++)
+        kept[i] = locations[at].places[i].there;
+    citation_lose(w, rest, kept);
+    if (c->file_id.len)
+        said_lost(w, STR("citations.file_id"));
+}
+
+static void write_place(struct json_writer *w, const struct json *rest)
+{
+    size_t at = location_of(rest);
+    int64_t n;
+
     jw_key(w, locations[at].kind);
     jw_object(w);
     for (size_t i = 0; i < ARRAY_LEN(locations[at].places); i++) {
@@ -352,14 +376,15 @@ static void write_place(struct json_writer *w, const struct json *rest)
     jw_object_end(w);
 }
 
-static bool write_citation(struct json_writer *w, struct arena *arena, const struct citation *c,
+static bool write_citation(struct said_writer *to, struct json_writer *w, const struct citation *c,
                            struct err *err)
 {
-    struct json *rest = c->rest.len ? said_json(arena, c->rest, err) : NULL;
+    struct json *rest = c->rest.len ? said_json(to->arena, c->rest, err) : NULL;
     int64_t n;
 
     if (c->rest.len && !rest)
         return false;
+    lose_rest(to, c, rest);
     jw_object(w);
     put_text(w, "title", c->title);
     if (c->cited_text.len) {
@@ -406,13 +431,12 @@ static bool say_citation(struct said_writer *w, const struct said *said, struct 
     if (w->streamed) {
         delta_begin(own, &jw, b);
         jw_key(&jw, "citation");
-        return write_citation(&jw, w->arena, &c, err) && delta_end(own, &jw, out, err);
+        return write_citation(w, &jw, &c, err) && delta_end(own, &jw, out, err);
     }
     if (b->citations.len)
         buf_char(&b->citations, ',');
     jw_init(&jw, &b->citations);
-    return write_citation(&jw, w->arena, &c, err) &&
-           (buf_ok(&b->citations) || err_arena(err, w->arena));
+    return write_citation(w, &jw, &c, err) && (buf_ok(&b->citations) || err_arena(err, w->arena));
 }
 
 /* ---- the end ---- */

@@ -120,3 +120,20 @@ bool citation_place(const struct json *rest, const char *name, int64_t *out)
 {
     return rest && json_i64(rest, json_get(rest, json_root(rest), str_from(name)), out);
 }
+
+void citation_lose(struct said_writer *w, const struct json *rest, const char *const *kept)
+{
+    for (json_ref v = rest ? json_first(rest, json_root(rest)) : 0; v; v = json_next(rest, v)) {
+        struct str key = json_key_raw(rest, v);
+        char memory[80];
+        struct buf name;
+
+        if (member_is_known(kept, key) || json_kind(rest, v) == JSON_NULL ||
+            str_eq(json_raw(rest, v), STR("\"\"")))
+            continue;
+        buf_init_fixed(&name, memory, sizeof memory);
+        buf_str(&name, STR("citations."));
+        buf_str(&name, str_slice(key, 0, 48));
+        said_lost(w, buf_view(&name));
+    }
+}

@@ -32,4 +32,8 @@ bool citation_raw(struct arena *arena, const struct citation *c, struct str *out
 /* A member of `rest` that is a number: "document_index"; false: it has none. */
 bool citation_place(const struct json *rest, const char *name, int64_t *out);
 
+struct said_writer; /* models/dialect.h */
+/* For writers: members of `rest` that `kept` (a list ended by NULL) does not name have no place; each is named. */
+void citation_lose(struct said_writer *w, const struct json *rest, const char *const *kept);
+
 #endif

@@ -432,6 +432,8 @@ static int64_t byte_of(struct said_writer *w, struct choice *c, int64_t characte
 static bool add_citation(struct said_writer *w, const struct said *said, struct err *err)
 {
     struct choice *c = &((struct writing *)w->own)->choices[said->choice];
+    static const char *const kept[] = {NULL};
+    struct json *rest = NULL;
     struct citation from;
     struct json_writer jw;
     int64_t start, end;
@@ -442,6 +444,11 @@ static bool add_citation(struct said_writer *w, const struct said *said, struct 
         said_lost(w, STR("citations"));
         return true;
     }
+    if (from.rest.len && !(rest = said_json(w->arena, from.rest, err)))
+        return false;
+    citation_lose(w, rest, kept);
+    if (from.file_id.len)
+        said_lost(w, STR("citations.file_id"));
     start = byte_of(w, c, from.start);
     end = byte_of(w, c, from.end);
     if (from.start >= 0 && start < 0)

@@ -631,6 +631,18 @@ TEST(half_characters_and_deep_members_fail_no_answer)
 
 TEST(members_of_an_answer_that_nobody_knows_are_named)
 {
+#define SOURCED                                                                          \
+    "{\"type\":\"message\",\"id\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"a\"," \
+    "\"citations\":[{"                                                                   \
+    "\"type\":\"web_search_result_location\",\"url\":\"https://a.b\",\"title\":\"T\","   \
+    "\"encrypted_index\":\"x\"}]}],\"stop_reason\":\"end_turn\"}"
+#define FILED                                                                                      \
+    "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"message\",\"id\":\"m\","       \
+    "\"content\":["                                                                                \
+    "{\"type\":\"output_text\",\"text\":\"a\",\"annotations\":[{\"type\":\"container_file_"        \
+    "citation\","                                                                                  \
+    "\"container_id\":\"c\",\"file_id\":\"f\",\"filename\":\"n\",\"start_index\":0,\"end_index\":" \
+    "1}]}]}]}"
     static const struct {
         const struct dialect *from, *to;
         const char *name, *body;
@@ -674,6 +686,11 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
         {&dialect_bedrock, &dialect_openai, "content.toolUse.mood",
          "{\"output\":{\"message\":{\"content\":[{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\","
          "\"input\":{},\"mood\":1}}]}},\"stopReason\":\"tool_use\"}"},
+        {&dialect_anthropic, &dialect_bedrock, "citations.encrypted_index", SOURCED},
+        {&dialect_anthropic, &dialect_gemini, "citations.encrypted_index", SOURCED},
+        {&dialect_responses, &dialect_anthropic, "citations.container_id", FILED},
+        {&dialect_responses, &dialect_bedrock, "citations.container_id\",\"citations.file_id",
+         FILED},
         {&dialect_anthropic, &dialect_responses, "content.mood",
          "{\"type\":\"message\",\"id\":\"m\",\"content\":[{\"type\":\"server_tool_use\",\"id\":"
          "\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{\"query\":\"q\"},\"mood\":1}],"
