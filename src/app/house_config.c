@@ -110,7 +110,7 @@ static bool read_abilities(struct model *m, struct str words, struct err *err)
         !abilities_fit(m->abilities, m->provider->dialect, err))
         return err_wrap(err, "model \"" STR_FMT "\"", STR_ARG(m->name));
     if (!m->abilities)
-        m->abilities = abilities_of_kind(m->provider->kind);
+        m->abilities = abilities_of_kind(m->provider->kind, m->remote_name);
     return true;
 }
 

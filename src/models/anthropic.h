@@ -50,8 +50,9 @@ struct anthropic_writing {
     struct json_writer *w;
     const struct conversation *in;
     struct losses *losses;
-    bool same;      /* the client speaks this dialect too: what only it knows is passed on */
-    bool has_tools; /* there are some left */
+    bool same;        /* the client speaks this dialect too: what only it knows is passed on */
+    bool has_tools;   /* there are some left */
+    bool forces_none; /* the model lets no tool be forced */
 };
 bool anthropic_write_turns(struct anthropic_writing *to, struct err *err) MUST_CHECK;
 bool anthropic_write_tools(struct anthropic_writing *to, struct err *err) MUST_CHECK;

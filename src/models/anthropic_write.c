@@ -81,8 +81,8 @@ static bool write_tool_choice(struct anthropic_writing *to, struct err *err)
     jw_key(w, "tool_choice");
     jw_object(w);
     jw_key(w, "type");
-    jw_cstr(w, names[in->tool_choice]);
-    if (in->tool_choice == CHOOSE_NAMED) {
+    jw_cstr(w, to->forces_none ? "auto" : names[in->tool_choice]);
+    if (in->tool_choice == CHOOSE_NAMED && !to->forces_none) {
         jw_key(w, "name");
         jw_str(w, in->tool_name);
     }
@@ -150,9 +150,12 @@ static void write_same(struct json_writer *w, const struct conversation *in)
     extras_write(w, in->extras);
 }
 
-static bool write_foreign(struct json_writer *w, const struct conversation *in,
-                          const struct model *to, struct losses *losses, struct err *err)
+static bool write_foreign(struct anthropic_writing *writing, const struct model *to,
+                          struct err *err)
 {
+    const struct conversation *in = writing->in;
+    struct losses *losses = writing->losses;
+    struct json_writer *w = writing->w;
     struct conversation fitted = *in;
     struct claude_thinking thinking;
 
@@ -160,8 +163,9 @@ static bool write_foreign(struct json_writer *w, const struct conversation *in,
         !extras_losses(in, losses, err) ||
         !claude_thinking_choose(in, to->remote_name, max_tokens_of(in, to), losses, &thinking,
                                 err) ||
-        !claude_sampling_fit(&fitted, thinking.on, losses, err))
+        !claude_sampling_fit(&fitted, to->remote_name, thinking.on, losses, err))
         return false;
+    writing->forces_none = thinking.forces_none;
     if (in->format == FORMAT_JSON &&
         !fields_lose(in, "response_format", "the provider writes JSON by a schema only", losses,
                      err))
@@ -192,7 +196,7 @@ static bool write_body(struct anthropic_writing *to, const struct model *model, 
         plain.user = STR_NONE; /* in metadata, as it came */
         write_rest(w, &plain);
     } else {
-        if (!write_foreign(w, to->in, model, to->losses, err))
+        if (!write_foreign(to, model, err))
             return false;
         write_rest(w, to->in);
     }

@@ -437,8 +437,9 @@ static void write_choice(struct bedrock_writing *k)
 {
     const struct conversation *in = k->in;
 
-    if (in->tool_choice != CHOOSE_ANY &&
-        (in->tool_choice != CHOOSE_NAMED || !tool_choice_is_a_function(in)))
+    if (k->thinking.forces_none ||
+        (in->tool_choice != CHOOSE_ANY &&
+         (in->tool_choice != CHOOSE_NAMED || !tool_choice_is_a_function(in))))
         return;
     jw_key(&k->w, "toolChoice");
     jw_object(&k->w);

@@ -225,7 +225,7 @@ static bool fit_claude(struct bedrock_writing *k, struct err *err)
     *fitted = *k->in;
     if (!claude_thinking_choose(k->in, k->remote, MAX_OF(k->in->max_tokens, 0), k->losses,
                                 &k->thinking, err) ||
-        !claude_sampling_fit(fitted, k->thinking.on, k->losses, err))
+        !claude_sampling_fit(fitted, k->remote, k->thinking.on, k->losses, err))
         return false;
     k->in = fitted;
     return true;

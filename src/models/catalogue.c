@@ -1,4 +1,4 @@
-#include "models/dialect.h"
+#include "models/claude.h"
 #include "models/models.h"
 
 #define SUCCESSORS_MAX 16 /* one behind the other */
@@ -8,7 +8,7 @@ const struct model *catalogue_find(const struct catalogue *c, struct str name)
     return table_get(&c->by_name, name);
 }
 
-uint32_t abilities_of_kind(enum provider_kind kind)
+uint32_t abilities_of_kind(enum provider_kind kind, struct str remote_name)
 {
     static const uint32_t usual =
         CAN_STREAM | CAN_TOOLS | CAN_PARALLEL_TOOLS | CAN_JSON | CAN_SCHEMA | CAN_CHAT | CAN_EMBED;
@@ -34,7 +34,11 @@ uint32_t abilities_of_kind(enum provider_kind kind)
     };
     uint32_t own = (size_t)kind < ARRAY_LEN(by_kind) ? by_kind[kind] : 0;
 
-    return kind == KIND_ANTHROPIC ? (usual | own) & ~(uint32_t)CAN_EMBED : usual | own;
+    if (kind != KIND_ANTHROPIC)
+        return usual | own;
+    if (!claude_takes_prefill(remote_name))
+        own &= ~(uint32_t)CAN_CONTINUE;
+    return (usual | own) & ~(uint32_t)CAN_EMBED;
 }
 
 static const struct {

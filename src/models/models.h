@@ -85,7 +85,7 @@ enum ability {
 };
 
 /* The abilities that one usually finds at such a provider. */
-uint32_t abilities_of_kind(enum provider_kind kind);
+uint32_t abilities_of_kind(enum provider_kind kind, struct str remote_name);
 uint32_t ability_parse(struct str name); /* "parallel_tools"; 0: there is none of this name */
 /* "stream, tools"; ERR_INVALID names the one that is none. */
 bool abilities_parse(struct str words, uint32_t *out, struct err *err) MUST_CHECK;

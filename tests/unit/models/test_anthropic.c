@@ -240,7 +240,7 @@ static const struct {
     {"high", "claude-opus-5-5",
      "\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":"
      "\"high\"}"},
-    {"none", "claude-opus-5-5", "\"thinking\":{\"type\":\"disabled\"}"},
+    {"none", "claude-opus-5", "\"thinking\":{\"type\":\"disabled\"}"},
     {"low", "claude-sonnet-4-5-20250929",
      "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048}"},
     {"xhigh", "claude-3-7-sonnet-latest",
@@ -277,7 +277,7 @@ TEST(anthropic_losses_are_told)
     c->temperature = 1.7;
     c->n = 2;
     c->format = FORMAT_JSON;
-    got = write_foreign(arena, c, STR("claude-opus-5-5"), &losses, &err);
+    got = write_foreign(arena, c, STR("claude-opus-4-6"), &losses, &err);
     EXPECT(got.ptr && losses.count == 5, "%u %s", losses.count, err.text);
     for (uint32_t i = 0; i < losses.count; i++)
         EXPECT(str_eq(losses.fields[i], STR("seed")) || str_eq(losses.fields[i], STR("n")) ||
@@ -287,7 +287,7 @@ TEST(anthropic_losses_are_told)
                STR_FMT, STR_ARG(losses.fields[i]));
     EXPECT(has(got, "\"temperature\":1") && !has(got, "seed") && !has(got, "1.7"), STR_FMT,
            STR_ARG(got));
-    EXPECT(!write_foreign(arena, c, STR("claude-opus-5-5"), &strict, &err).ptr &&
+    EXPECT(!write_foreign(arena, c, STR("claude-opus-4-6"), &strict, &err).ptr &&
            err.code == ERR_INVALID);
 }
 

@@ -18,7 +18,7 @@ static const struct {
     uint32_t losses;
 } cases[] = {
     {"a text", CLAUDE, &dialect_openai, "{" ASK "}", "{" HI "," CONFIG("") "}", 0},
-    {"numbers and stops", CLAUDE, &dialect_openai,
+    {"numbers and stops", "anthropic.claude-3-haiku-20240307-v1:0", &dialect_openai,
      "{" ASK ",\"max_tokens\":9,\"temperature\":0.5,\"top_p\":0.25,\"stop\":\"x\",\"metadata\":{"
      "\"a\":\"b\"},"
      "\"service_tier\":\"flex\"}",

@@ -70,6 +70,53 @@ static const struct {
      "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"high\",\"thinking\":{"
      "\"budget_tokens\":2000}," HI "}",
      "reasoning_effort ", "\"budget_tokens\":2000", "effort"},
+    {"sampling of a model that takes one of both", &dialect_openai, "claude-sonnet-4-5-20250929",
+     "{\"model\":\"m\",\"temperature\":0.25,\"top_p\":0.75," HI "}", "top_p ", "0.25", "0.75"},
+    {"of which one asks for nothing", &dialect_openai, "claude-opus-4-6",
+     "{\"model\":\"m\",\"temperature\":0.25,\"top_p\":1," HI "}", "", "0.25", "_p"},
+    {"or the other", &dialect_openai, "claude-haiku-4-5",
+     "{\"model\":\"m\",\"temperature\":1,\"top_p\":0.75," HI "}", "", "0.75", "temperature"},
+    {"sampling of one that takes both", &dialect_openai, "claude-sonnet-4-20250514",
+     "{\"model\":\"m\",\"temperature\":0.25,\"top_p\":0.75," HI "}", "", "0.75", "thinking"},
+    {"sampling of one that takes none", &dialect_openai, "claude-opus-4-7",
+     "{\"model\":\"m\",\"temperature\":0.25,\"top_p\":0.75," HI "}", "temperature top_p ", "hi",
+     "0.25"},
+    {"which asks for nothing", &dialect_openai, "claude-sonnet-5",
+     "{\"model\":\"m\",\"temperature\":1,\"top_p\":1," HI "}", "", "hi", "temperature"},
+    {"sampling of one whose name says no version", &dialect_openai, "claude-latest",
+     "{\"model\":\"m\",\"temperature\":0.25,\"top_p\":0.75," HI "}", "", "0.75", "thinking"},
+    {"a budget where there are efforts alone", &dialect_gemini, "claude-opus-4-8",
+     "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}],\"generationConfig\":{\"thinkingConfig\":{"
+     "\"thinkingBudget\":9000}}}",
+     "thinkingConfig ", "\"effort\":\"medium\"", "budget"},
+    {"a small one", &dialect_openai, "claude-haiku-5-5",
+     "{\"model\":\"m\",\"thinking\":{\"budget_tokens\":500}," HI "}", "thinking ",
+     "\"effort\":\"low\"", "budget"},
+    {"a budget and an effort there", &dialect_openai, "claude-sonnet-5",
+     "{\"model\":\"m\",\"reasoning_effort\":\"high\",\"thinking\":{\"budget_tokens\":2000}," HI "}",
+     "thinking ", "\"effort\":\"high\"", "budget"},
+    {"a budget that the last of them takes", &dialect_openai, "claude-opus-4-6",
+     "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":2000}," HI "}", "",
+     "\"budget_tokens\":2000", "effort"},
+    {"an effort that came later", &dialect_openai, "claude-sonnet-4.6",
+     "{\"model\":\"m\",\"reasoning_effort\":\"xhigh\"," HI "}", "reasoning_effort ",
+     "\"effort\":\"high\"", "xhigh"},
+    {"where it is known", &dialect_openai, "claude-opus-4-7",
+     "{\"model\":\"m\",\"reasoning_effort\":\"xhigh\"," HI "}", "", "\"effort\":\"xhigh\"",
+     "budget"},
+    {"no thoughts, of one that thinks when it is asked", &dialect_openai, "claude-opus-4-8",
+     "{\"model\":\"m\",\"reasoning_effort\":\"none\"," HI "}", "", "hi", "thinking"},
+    {"of one that thinks unasked", &dialect_openai, "claude-opus-5",
+     "{\"model\":\"m\",\"reasoning_effort\":\"none\"," HI "}", "", "\"disabled\"", "effort"},
+    {"of one that always thinks", &dialect_openai, "claude-opus-5-5",
+     "{\"model\":\"m\",\"reasoning_effort\":\"none\"," HI "}", "reasoning_effort ",
+     "\"effort\":\"low\"", "thinking"},
+    {"a tool forced of one that thinks unasked", &dialect_openai, "claude-sonnet-5",
+     "{\"model\":\"m\",\"tool_choice\":\"required\"," TOOL "," HI "}", "", "\"disabled\"", "auto"},
+    {"of one that always thinks", &dialect_openai, "claude-fable-5",
+     "{\"model\":\"m\",\"reasoning_effort\":\"low\",\"tool_choice\":{\"type\":\"function\","
+     "\"function\":{\"name\":\"f\"}}," TOOL "," HI "}",
+     "tool_choice ", "adaptive", "\"any\""},
     {"what was said before they were asked again", &dialect_openai, "claude-sonnet-4-5",
      "{\"model\":\"m\",\"max_tokens\":9000,\"reasoning_effort\":\"low\",\"messages\":[{\"role\":"
      "\"user\",\"content\":\"hi\"},"
@@ -136,5 +183,31 @@ TEST(claude_goes_on_from_its_own_thoughts)
                thinking.on, losses.count);
         EXPECT(asks[i].thinks || str_is(losses.fields[0], "thinking"), STR_FMT,
                STR_ARG(losses.fields[0]));
+    }
+}
+
+/* Those that do not are asked to go on, in words. */
+TEST(claude_that_goes_on_from_its_own_words_is_known_by_name)
+{
+    static const struct {
+        const char *name;
+        bool takes;
+    } names[] = {{"claude-3-5-sonnet-20241022", true},
+                 {"claude-sonnet-4-20250514", true},
+                 {"claude-opus-4-5@20251101", true},
+                 {"claude-haiku-4-5", true},
+                 {"claude-latest", true},
+                 {"claude-opus-4-6", false},
+                 {"eu.anthropic.claude-sonnet-4-6-v1", false},
+                 {"claude-4.7-opus", false},
+                 {"claude-sonnet-5-20260801", false},
+                 {"claude-mythos-preview", false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        EXPECT(claude_takes_prefill(str_from(names[i].name)) == names[i].takes, "%s",
+               names[i].name);
+        EXPECT(((abilities_of_kind(KIND_ANTHROPIC, str_from(names[i].name)) & CAN_CONTINUE) != 0) ==
+                   names[i].takes,
+               "%s", names[i].name);
     }
 }
