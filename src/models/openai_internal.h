@@ -74,6 +74,11 @@ bool openai_is_original(const struct model *to);
  * but for who takes one. NONE: nothing is said. */
 bool openai_effort(const struct conversation *in, const struct model *to, struct losses *losses,
                    struct str *out, struct err *err) MUST_CHECK;
+/* The conversation as OpenAI's own model can be asked it (gpt.h); `in` where it is another's or nothing is to be changed.
+ * NULL: err. */
+const struct conversation *openai_fitted(struct arena *arena, const struct conversation *in,
+                                         const struct model *to, struct losses *losses,
+                                         struct err *err) MUST_CHECK;
 /* A request on its way (openai_write.c); its turns are written in openai_turns.c. */
 struct openai_writing {
     struct json_writer w;

@@ -1,6 +1,7 @@
 /* POST /v1/chat/completions, written: a conversation for a provider that speaks the OpenAI dialect. */
 #include <math.h>
 
+#include "models/gpt.h"
 #include "models/habits.h"
 #include "models/moderation.h"
 #include "models/openai_internal.h"
@@ -239,10 +240,33 @@ bool openai_effort(const struct conversation *in, const struct model *to, struct
                : budget <= REASONING_LOW  ? STR("low")
                : budget <= REASONING_HIGH ? STR("medium")
                                           : STR("high");
+    if (!gpt_effort_fit(in, to, losses, out, err))
+        return false;
     if (budget <= 0 || habits_takes_budget(to))
         return true;
     return fields_lose(in, "reasoning_budget",
                        "the provider takes an effort, not a number of tokens", losses, err);
+}
+
+const struct conversation *openai_fitted(struct arena *arena, const struct conversation *in,
+                                         const struct model *to, struct losses *losses,
+                                         struct err *err)
+{
+    struct conversation *fitted;
+    struct str effort;
+
+    if (!gpt_is_known(in, to))
+        return in;
+    fitted = arena_alloc(arena, sizeof *fitted);
+    if (!fitted) {
+        (void)err_arena(err, arena);
+        return NULL;
+    }
+    *fitted = *in;
+    if (!openai_effort(in, to, losses, &effort, err) ||
+        !gpt_sampling_fit(fitted, to, effort, losses, err))
+        return NULL;
+    return fitted;
 }
 
 /* Off is what other houses' models do when nothing is said, or cannot be told. */
@@ -320,16 +344,20 @@ static bool write_fields(struct openai_writing *o, struct err *err)
            openai_write_extras(w, in, o->losses, err);
 }
 
-static bool write_chat(struct arena *arena, const struct conversation *in, const struct model *to,
-                       struct losses *losses, struct outgoing *out, struct err *err)
+static bool write_chat(struct arena *arena, const struct conversation *asked,
+                       const struct model *to, struct losses *losses, struct outgoing *out,
+                       struct err *err)
 {
+    const struct conversation *in = openai_fitted(arena, asked, to, losses, err);
     struct openai_writing o = {.arena = arena,
                                .in = in,
                                .to = to,
                                .losses = losses,
-                               .same_family = in->spoken == &dialect_openai};
+                               .same_family = asked->spoken == &dialect_openai};
     struct buf body;
 
+    if (!in)
+        return false;
     buf_init(&body, arena, OPENAI_BODY_MAX);
     jw_init(&o.w, &body);
     jw_object(&o.w);

@@ -539,6 +539,9 @@ bool responses_write_request(struct arena *arena, const struct conversation *in,
 
     if (in->kind != ASK_CHAT)
         return err_set(err, ERR_INVALID, "model: its provider only chats");
+    s.in = openai_fitted(arena, in, to, losses, err);
+    if (!s.in)
+        return false;
     buf_init(&body, arena, MADE_BYTES_MAX);
     jw_init(&w, &body);
     if (!write_body(&s, to, err) || !buf_finish(&body, &out->body, err))
