@@ -577,6 +577,56 @@ static bool thinks_in_levels(struct str remote)
            !str_starts(remote, STR("gemini-robotics"));
 }
 
+static bool lose_thinking(struct writing *k, const char *why, struct err *err)
+{
+    return fields_lose(k->in,
+                       k->in->reasoning_budget >= 0 ? "reasoning_budget" : "reasoning_effort", why,
+                       k->losses, err);
+}
+
+/* More and fewer tokens are refused; 2.5 Pro cannot be told not to think. */
+static bool fit_budget(struct writing *k, int64_t *budget, struct err *err)
+{
+    static const struct {
+        const char *name;
+        int64_t least, most;
+        bool off;
+    } models[] = {{"gemini-2.5-flash-lite", 512, 24576, true},
+                  {"gemini-2.5-flash", 1, 24576, true},
+                  {"gemini-2.5-pro", 128, 32768, false}};
+    int64_t asked = *budget;
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(models) && !str_starts(k->remote, str_from(models[i].name)))
+        i++;
+    if (i == ARRAY_LEN(models) || asked < 0 || (asked == 0 && models[i].off))
+        return true;
+    *budget = MIN_OF(MAX_OF(asked, models[i].least), models[i].most);
+    return *budget == asked || lose_thinking(k, "the model thinks with more, or with fewer", err);
+}
+
+/* All know the level low, few the one below; no Pro can be told not to think. */
+static bool fit_level(struct writing *k, const char **level, struct err *err)
+{
+    bool off = !*level && k->in->reasoning_budget == 0 && thinks_in_levels(k->remote) &&
+               str_find(k->remote, STR("-pro")) < k->remote.len;
+    bool minimal = *level && str_eq(str_from(*level), STR("minimal"));
+
+    if (!off && (!minimal || str_starts(k->remote, STR("gemini-3-flash")) ||
+                 str_starts(k->remote, STR("gemini-3.1-flash"))))
+        return true;
+    *level = "low";
+    return lose_thinking(k, "the model thinks a little at least", err);
+}
+
+/* NULL: it is told the tokens. What a Gemini client says is its own. */
+static bool fit_thinking(struct writing *k, const char **level, int64_t *tokens, struct err *err)
+{
+    if (gemini_is_ours(k->in))
+        return true;
+    return fit_level(k, level, err) && (*level || fit_budget(k, tokens, err));
+}
+
 static bool write_thinking(struct writing *k, struct err *err)
 {
     const struct conversation *in = k->in;
@@ -592,13 +642,17 @@ static bool write_thinking(struct writing *k, struct err *err)
     if (!effort && budget < 0 && !in->reasoning_adaptive && !in->reasoning_summary.ptr &&
         !has_extras(k, IN_THINKING))
         return true;
+    const char *level = levels ? effort->level : NULL;
+    int64_t tokens = budget >= 0 ? budget : effort ? effort->budget : -1;
+    if (!fit_thinking(k, &level, &tokens, err))
+        return false;
     jw_key(&k->w, "thinkingConfig");
     jw_object(&k->w);
-    if (levels) {
-        write_member(&k->w, "thinkingLevel", str_from(effort->level));
+    if (level) {
+        write_member(&k->w, "thinkingLevel", str_from(level));
     } else if (budget >= 0 || effort || in->reasoning_adaptive) {
         jw_key(&k->w, "thinkingBudget");
-        jw_i64(&k->w, budget >= 0 ? budget : effort ? effort->budget : -1);
+        jw_i64(&k->w, tokens);
     }
     /* A Gemini client says itself whether it wants to see; others are told what was thought. */
     jw_key(&k->w, "includeThoughts");

@@ -207,6 +207,61 @@ TEST(gemini_requests)
 }
 
 /* A Gemini client at an OpenAI provider: the ids that it does not have are made, and found again. */
+/* How much each generation thinks at least and at most: past that they refuse. */
+static const struct {
+    const char *name, *remote, *asked, *lost, *want;
+} thought_cases[] = {
+    {"no thoughts of what can do without", "gemini-2.5-flash", "\"reasoning_effort\":\"none\"", "",
+     "\"thinkingBudget\":0,"},
+    {"of what cannot", "gemini-2.5-pro", "\"reasoning_effort\":\"none\"", "reasoning_effort ",
+     "\"thinkingBudget\":128,"},
+    {"by a budget", "gemini-2.5-pro", "\"thinking\":{\"type\":\"disabled\"}", "thinking ",
+     "\"thinkingBudget\":128,"},
+    {"too few", "gemini-2.5-flash-lite", "\"thinking\":{\"budget_tokens\":100}", "thinking ",
+     "\"thinkingBudget\":512,"},
+    {"too many", "gemini-2.5-flash", "\"thinking\":{\"budget_tokens\":31999}", "thinking ",
+     "\"thinkingBudget\":24576,"},
+    {"as many as may be", "gemini-2.5-pro", "\"thinking\":{\"budget_tokens\":31999}", "",
+     "\"thinkingBudget\":31999,"},
+    {"the least level", "gemini-3-flash-preview", "\"reasoning_effort\":\"minimal\"", "",
+     "\"thinkingLevel\":\"minimal\","},
+    {"where there is none so low", "gemini-3.8-flash", "\"reasoning_effort\":\"minimal\"",
+     "reasoning_effort ", "\"thinkingLevel\":\"low\","},
+    {"no thoughts of a Pro", "gemini-3.1-pro-preview", "\"reasoning_effort\":\"none\"",
+     "reasoning_effort ", "\"thinkingLevel\":\"low\","},
+    {"by a budget", "gemini-3.1-pro-preview", "\"thinking\":{\"type\":\"disabled\"}", "thinking ",
+     "\"thinkingLevel\":\"low\","},
+    {"by a budget where it may be", "gemini-3.8-flash", "\"thinking\":{\"type\":\"disabled\"}", "",
+     "\"thinkingBudget\":0,"},
+};
+
+TEST(gemini_thinks_within_its_bounds)
+{
+    for (size_t i = 0; i < ARRAY_LEN(thought_cases); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct str body = arena_fmt(
+            arena, "{\"model\":\"m\",%s,\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+            thought_cases[i].asked);
+        struct err err = {0};
+        struct conversation *c = kit_read(arena, &dialect_openai, body.ptr, &err);
+        struct model model = kit_model;
+        struct losses losses = {0};
+        struct outgoing out = {0};
+        struct buf lost;
+
+        model.remote_name = str_from(thought_cases[i].remote);
+        REQUIRE(c && dialect_gemini.write_request(arena, c, &model, &losses, &out, &err), "%s: %s",
+                thought_cases[i].name, err.text);
+        buf_init(&lost, arena, KIB);
+        for (uint32_t n = 0; n < losses.count; n++)
+            buf_fmt(&lost, STR_FMT " ", STR_ARG(losses.fields[n]));
+        EXPECT(str_is(buf_view(&lost), thought_cases[i].lost), "%s: lost " STR_FMT,
+               thought_cases[i].name, STR_ARG(buf_view(&lost)));
+        EXPECT(str_find(out.body, str_from(thought_cases[i].want)) < out.body.len, "%s: " STR_FMT,
+               thought_cases[i].name, STR_ARG(out.body));
+    }
+}
+
 TEST(gemini_client_at_openai)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
