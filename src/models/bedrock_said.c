@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "models/citation.h"
+#include "models/members.h"
 #include "models/models.h"
 #include "models/rerank.h"
 
@@ -12,8 +13,8 @@
 #define CITATIONS_MAX (4 * MIB)     /* of one block */
 #define TOKENS_MAX    1000000000000 /* a count above it is a mistake and taken as not reported */
 
-/* BLOCK_CALLED: a tool, and no input yet. */
-enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_CALLED, BLOCK_TOOL };
+/* BLOCK_CALLED: a tool, and no input yet. BLOCK_SERVER: one that Bedrock itself runs, which is nobody's to answer. */
+enum block { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_CALLED, BLOCK_TOOL, BLOCK_SERVER };
 
 struct reading {
     struct usage usage;
@@ -272,6 +273,7 @@ static bool place_of(struct message *e, json_ref location, struct str *out, stru
 static bool keep_citation(struct message *e, json_ref citation, struct err *err)
 {
     static const char *const known[] = {"location", "title", "source", "sourceContent", NULL};
+    static const char *const known_web[] = {"url", NULL};
     json_ref location = json_get(e->j, citation, STR("location"));
     json_ref cited = json_first(e->j, json_get(e->j, citation, STR("sourceContent")));
     struct citation c = {.start = -1, .end = -1};
@@ -281,7 +283,9 @@ static bool keep_citation(struct message *e, json_ref citation, struct err *err)
     if (!text_of(e, json_get(e->j, location, STR("web")), "url", &c.url, err) ||
         !text_of(e, citation, "title", &c.title, err) ||
         !text_of(e, cited, "text", &c.cited_text, err) || !place_of(e, location, &c.rest, err) ||
-        !said_others(e->r, e->j, citation, known, "citation.", err))
+        !said_others(e->r, e->j, citation, known, "citation.", err) ||
+        !said_others(e->r, e->j, json_get(e->j, location, STR("web")), known_web,
+                     "citation.location.web.", err))
         return false;
     if (!c.url.len && !text_of(e, citation, "source", &c.url, err)) /* of a search result */
         return false;
@@ -400,6 +404,17 @@ static bool say_beside(struct message *e, json_ref block, const char *where, str
     return said_others(e->r, e->j, block, known, where, err);
 }
 
+static bool is_server(const struct json *j, json_ref tool)
+{
+    return member_is(j, tool, "type", STR("server_tool_use"));
+}
+
+static bool say_server(struct message *e, json_ref tool, struct err *err)
+{
+    return said_other(e->r, STR("content."), STR("toolUse.server_tool_use"), json_raw(e->j, tool),
+                      err);
+}
+
 /* ---- whole answers ---- */
 
 static bool read_block(struct message *e, int64_t index, json_ref block, struct err *err)
@@ -411,6 +426,8 @@ static bool read_block(struct message *e, int64_t index, json_ref block, struct 
     json_ref image = json_get(j, block, STR("image"));
     struct str text;
 
+    if (is_server(j, tool))
+        return say_server(e, tool, err);
     if (!say_beside(e, block, "content.", err))
         return false;
     if (tool)
@@ -448,7 +465,14 @@ static bool read_start(struct message *e, int64_t index, json_ref start, struct 
     json_ref tool = json_get(e->j, start, STR("toolUse"));
     json_ref image = json_get(e->j, start, STR("image"));
     static const char *const known[] = {"toolUse", "image", NULL};
+    static const char *const known_tool[] = {"toolUseId", "name", NULL};
     struct str format;
+
+    if (is_server(e->j, tool)) {
+        if (index >= 0 && index < BLOCKS_MAX)
+            e->own->kind_of[index] = BLOCK_SERVER;
+        return say_server(e, tool, err);
+    }
 
     if (!text_of(e, image, "format", &format, err))
         return false;
@@ -458,6 +482,7 @@ static bool read_start(struct message *e, int64_t index, json_ref start, struct 
         e->own->image_format[format.len] = 0;
     }
     return said_others(e->r, e->j, start, known, "content.", err) &&
+           said_others(e->r, e->j, tool, known_tool, "content.toolUse.", err) &&
            (!tool || say_tool(e, index, tool, err));
 }
 
@@ -471,6 +496,8 @@ static bool read_delta(struct message *e, int64_t index, json_ref delta, struct 
 
     if (!say_beside(e, delta, "delta.", err))
         return false;
+    if (tool && index >= 0 && index < BLOCKS_MAX && e->own->kind_of[index] == BLOCK_SERVER)
+        return true; /* its beginning has been told */
     if (tool)
         return text_of(e, tool, "input", &text, err) && say_arguments(e, index, text, err);
     if (reasoning)

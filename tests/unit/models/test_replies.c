@@ -399,6 +399,8 @@ static const struct fact bedrock_facts[] = {
     {"wDocument", "citations"},
     {"4321", "citations"},
     {"d0ltYWdl", "media"},
+    {"wServer", "content.toolUse.server_tool_use"},
+    {"wDomain", "citation.location.web.domain"},
     {"wGuard", "content.guardContent"},
     {"wGuard", "delta.guardContent"},
     {"wToolResult", "content.toolResult"},
@@ -418,7 +420,9 @@ static const struct fact bedrock_facts[] = {
     "\"wNewField\":\"wNew\""
 #define BEDROCK_STOP \
     "\"stopReason\":\"end_turn\",\"additionalModelResponseFields\":{\"a\":\"wExtra\"}"
-#define BEDROCK_WEB "{\"title\":\"T\",\"location\":{\"web\":{\"url\":\"https://w.example/url\"}}}"
+#define BEDROCK_WEB                                                                         \
+    "{\"title\":\"T\",\"location\":{\"web\":{\"url\":\"https://w.example/url\",\"domain\":" \
+    "\"wDomain\"}}}"
 #define BEDROCK_PAGE                                                               \
     "{\"title\":\"wDocument\",\"sourceContent\":[{\"text\":\"q\"}],\"location\":{" \
     "\"documentPage\":{\"documentIndex\":0,\"start\":4321,\"end\":4322}}}"
@@ -430,6 +434,8 @@ static const char bedrock_whole[] =
     "," BEDROCK_PAGE "]}},"
     "{\"image\":{\"format\":\"png\",\"source\":{\"bytes\":\"d0ltYWdl\"}}},{\"guardContent\":{"
     "\"text\":{\"text\":\"wGuard\"}}},"
+    "{\"toolUse\":{\"toolUseId\":\"s\",\"name\":\"wServer\",\"type\":\"server_tool_use\",\"input\":"
+    "{}}},"
     "{\"toolResult\":{\"toolUseId\":\"wToolResult\",\"content\":[]}},"
     "{\"toolUse\":{\"toolUseId\":\"wCall1\",\"name\":\"f\",\"input\":{\"c\":\"wCity\"}}}]}}"
     "," BEDROCK_STOP "," BEDROCK_META "}";
@@ -455,6 +461,11 @@ static const char *const bedrock_stream[] = {
        "{\"contentBlockIndex\":4,\"delta\":{\"image\":{\"source\":{\"bytes\":\"d0ltYWdl\"}}}}"),
     EV("contentBlockStop", "{\"contentBlockIndex\":4}"),
     EV("contentBlockDelta", "{\"contentBlockIndex\":5,\"delta\":{\"guardContent\":\"wGuard\"}}"),
+    EV("contentBlockStart",
+       "{\"contentBlockIndex\":8,\"start\":{\"toolUse\":{\"toolUseId\":\"s\",\"name\":"
+       "\"wServer\",\"type\":\"server_tool_use\"}}}"),
+    EV("contentBlockDelta", "{\"contentBlockIndex\":8,\"delta\":{\"toolUse\":{\"input\":\"{}\"}}}"),
+    EV("contentBlockStop", "{\"contentBlockIndex\":8}"),
     EV("contentBlockStart",
        "{\"contentBlockIndex\":6,\"start\":{\"toolResult\":{\"toolUseId\":\"wToolResult\"}}}"),
     EV("contentBlockStart", "{\"contentBlockIndex\":7,\"start\":{\"toolUse\":{\"toolUseId\":"
@@ -773,6 +784,25 @@ TEST(what_of_an_answer_has_no_name_in_the_list_is_counted)
                          0, &err);
         EXPECT(str_find(got, STR("\"mood31\"],\"reply_dropped_more\":10}")) < got.len,
                "%d: %s " STR_FMT, streamed, err.text, STR_ARG(got));
+    }
+}
+
+/* A call that its provider answers itself is none of the client's. */
+TEST(calls_that_bedrock_answers_are_not_the_clients)
+{
+    static const struct dialect *const clients[] = {&dialect_bedrock, &dialect_openai,
+                                                    &dialect_anthropic};
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(clients); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        const struct answer_row *row = &answers[ARRAY_LEN(answers) - 1];
+        struct str sent = bytes_of(arena, row, i % 2);
+        struct err err = {0};
+        struct str got =
+            kit_answer(arena, row->from, clients[i / 2], i % 2, sent, sent.len / 2, &err);
+
+        EXPECT(got.ptr && str_find(got, STR("wServer")) == got.len, "%s: %s " STR_FMT,
+               clients[i / 2]->name, err.text, STR_ARG(got));
     }
 }
 
