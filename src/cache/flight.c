@@ -49,6 +49,7 @@ struct flight {
     size_t total, outstanding;  /* bytes ever, bytes kept */
     uint32_t readers, unplaced; /* unplaced: have read nothing yet */
     bool closed;
+    bool given_up;     /* its leader is gone and nobody reads: nobody joins any more */
     struct event room; /* home: the fetch waits for readers */
     bool room_wanted;
     void (*alone)(void *arg);
@@ -258,15 +259,25 @@ static void room_arrives(void *arg)
     flight_unref(&f);
 }
 
+/* Nobody reads: it ends, and who would join now had the beginning of an answer and then an error. Somebody does,
+ * who came since the letter was written: the last of them to leave writes another. */
+static void end_if_alone(struct flight *f)
+{
+    mutex_lock(&f->lock);
+    void (*fn)(void *arg) = f->readers == 0 ? f->alone : NULL;
+    f->given_up |= fn != NULL;
+    mutex_unlock(&f->lock);
+    if (!fn)
+        return;
+    unlist(f);
+    fn(f->alone_arg);
+}
+
 static void alone_arrives(void *arg)
 {
     struct flight *f = arg;
 
-    mutex_lock(&f->lock);
-    void (*fn)(void *arg) = f->alone;
-    mutex_unlock(&f->lock);
-    if (fn)
-        fn(f->alone_arg);
+    end_if_alone(f);
     flight_unref(&f);
 }
 
@@ -505,12 +516,11 @@ bool flight_is_over(struct flight *f)
 void flight_when_alone(struct flight *f, void (*fn)(void *arg), void *arg)
 {
     mutex_lock(&f->lock);
-    bool over = f->state == DONE || f->state == FAILED, alone = f->readers == 0;
+    bool over = f->state == DONE || f->state == FAILED;
     f->alone = over ? NULL : fn;
     f->alone_arg = arg;
     mutex_unlock(&f->lock);
-    if (!over && alone)
-        fn(arg);
+    end_if_alone(f);
 }
 
 /* ---- who reads ---- */
@@ -535,7 +545,7 @@ bool flight_attach(struct flight *f, struct flight_reader *r)
 {
     *r = (struct flight_reader){.flight = f};
     mutex_lock(&f->lock);
-    r->port = f->closed ? NULL : port_of(f);
+    r->port = f->closed || f->given_up ? NULL : port_of(f);
     if (r->port) {
         ring_append(&r->port->readers, &r->link);
         f->readers++;

@@ -57,7 +57,7 @@ uint32_t flight_readers(struct flight *f);
 struct chat_meter flight_meter(struct flight *f);
 bool flight_is_over(struct flight *f); /* DONE or FAILED */
 /* The leader is gone and only wants to know when nobody reads any more: then fn(arg) runs in a fiber of
- * this loop, or at once. Given up when the flight is over. */
+ * this loop, or at once, and nobody joins any more. Given up when the flight is over. */
 void flight_when_alone(struct flight *f, void (*fn)(void *arg), void *arg);
 
 /* ---- who reads, the leader's own client included ---- */
@@ -71,7 +71,7 @@ struct flight_reader {
     bool waiting;
 };
 bool flight_attach(struct flight *f, struct flight_reader *r)
-    MUST_CHECK;                                       /* false: too many loops, or closed */
+    MUST_CHECK;                                       /* false: too many loops, closed, given up */
 SUSPENDS void flight_detach(struct flight_reader *r); /* twice is fine */
 /* Until the head is known. False: cancelled, or the flight failed before it (then *failed). */
 SUSPENDS bool flight_wait_head(struct flight_reader *r, struct flight_head *out,

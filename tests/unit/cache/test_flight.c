@@ -96,3 +96,39 @@ FIBER_TEST(the_last_to_leave_is_told_of_also_when_the_letter_box_is_full)
     flight_unref(&f);
     flights_free(all);
 }
+
+/* The letter that nobody reads is on its way when somebody does: the fetch goes on for him. */
+FIBER_TEST(who_joins_when_the_last_has_just_left_is_read_to_the_end)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct flights *all = flights_new(arena, 64 * KIB);
+    struct cache_key key = {{1}};
+    struct flight_head head = {.status = 200};
+    struct flight_reader last, next;
+    struct chat_meter meter = {0};
+    struct flight *f = NULL, *joined = NULL, *anew = NULL;
+    bool alone = false;
+    struct err err = {0};
+
+    REQUIRE(all && flight_board(all, &key, false, &f) == FLIGHT_LEADS);
+    REQUIRE(flight_attach(f, &last) && flight_begin(f, &head, &err));
+    flight_when_alone(f, is_alone, &alone);
+    flight_detach(&last);
+    REQUIRE(flight_board(all, &key, false, &joined) == FLIGHT_JOINS);
+    REQUIRE(flight_attach(joined, &next));
+    for (int i = 0; i < 3; i++)
+        fiber_yield();
+    EXPECT(!alone, "the fetch ends under who has just joined");
+    flight_detach(&next);
+    for (int i = 0; i < 3; i++)
+        fiber_yield();
+    EXPECT(alone);
+    EXPECT(!flight_attach(joined, &next), "it is about to end");
+    REQUIRE(flight_board(all, &key, false, &anew) == FLIGHT_LEADS, "who comes now asks");
+    flight_fail(f, &(struct err){.code = ERR_CANCELLED}, &meter);
+    flight_fail(anew, &(struct err){.code = ERR_CANCELLED}, &meter);
+    flight_unref(&f);
+    flight_unref(&joined);
+    flight_unref(&anew);
+    flights_free(all);
+}
