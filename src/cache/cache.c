@@ -270,26 +270,31 @@ static void purge_disk(void *arg)
     p->ok = disk_purge(p->cache->disk, p->what, &p->gone, p->err);
 }
 
+/* In memory; *gone counts on. Who asks from here on joins no answer that was begun before. */
+static void purge_above(struct cache *cache, const struct cache_selector *what, uint64_t *gone)
+{
+    atomic_fetch_add(&cache->purges, 1);
+    flights_close(cache->flights);
+    *gone += memory_purge(cache->memory, what);
+    recall_clear(cache->recall); /* also of a hit that was under way */
+}
+
 /* What is kept already is written, so that a purge of another answer does not cost it its place on disk.
  * Then nobody new is kept, and from above down: what is brought up meanwhile is not. */
 bool cache_purge(struct cache *cache, const struct cache_selector *what, uint64_t *gone,
                  struct err *err)
 {
     struct purge p = {.cache = cache, .what = what, .err = err, .ok = true};
-    uint64_t in_memory;
+    uint64_t in_memory = 0;
 
     if (cache->disk && !pool_run(cache->pool, keep_write_waiting, cache, err))
         return false;
-    atomic_fetch_add(&cache->purges, 1);
-    in_memory = memory_purge(cache->memory, what);
-    recall_clear(cache->recall);
+    purge_above(cache, what, &in_memory);
     if (cache->disk && !pool_run(cache->pool, purge_disk, &p, err))
         return false;
     if (p.ok && cache->options.redis)
         p.ok = shared_purge(cache->options.redis, cache->options.redis_prefix, what, &p.gone, err);
-    atomic_fetch_add(&cache->purges, 1);
-    in_memory += memory_purge(cache->memory, what);
-    recall_clear(cache->recall); /* of a hit that was under way */
+    purge_above(cache, what, &in_memory);
     *gone = in_memory + p.gone;
     return p.ok;
 }

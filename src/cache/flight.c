@@ -91,6 +91,20 @@ uint32_t flights_count(struct flights *all)
     return count;
 }
 
+void flights_close(struct flights *all)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct flight_shard *s = &all->shards[i];
+
+        spin_lock(&s->lock);
+        for (struct flight *f = s->first; f; f = f->next)
+            f->listed = false;
+        s->first = NULL;
+        s->count = 0;
+        spin_unlock(&s->lock);
+    }
+}
+
 void flights_free(struct flights *all)
 {
     ASSERT(flights_count(all) == 0);

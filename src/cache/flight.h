@@ -28,6 +28,8 @@ struct flight;
 struct flights *flights_new(struct arena *arena, size_t bytes_max) MUST_CHECK;
 void flights_free(struct flights *all); /* asserts that none is left */
 uint32_t flights_count(struct flights *all);
+/* Who reads one reads on; who comes from here on leads anew. */
+void flights_close(struct flights *all);
 
 enum flight_part { FLIGHT_LEADS, FLIGHT_JOINS, FLIGHT_NONE /* no memory, or too many loops */ };
 /* alone: lead only, do not join. The reference is the caller's: flight_unref(). */

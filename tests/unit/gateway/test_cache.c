@@ -365,6 +365,36 @@ FIBER_TEST(a_purge_also_meets_what_is_on_its_way)
     close_with_cache(&h);
 }
 
+/* The first answer may be made from what the purge is about: it is its asker's, and nobody's who asks now. */
+FIBER_TEST(who_asks_after_a_purge_joins_nothing_from_before_it)
+{
+    struct small_house h;
+    struct crowd crowd = {.h = &h, .body = ASK("")};
+    struct scope scope;
+    struct err err = {0};
+    struct asker before = {&crowd, 0};
+    uint64_t gone;
+
+    open_with_cache(&h, MIB);
+    struct fake_move moves[] = {
+        {FAKE_WAIT, NULL, 150}, {FAKE_WRITE, whole(&h, "200 OK", REPLY), 0}, {0}};
+    h.fake.moves = moves;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, ask_one, &before, &err));
+    EXPECT(fiber_sleep(30 * MILLISECOND, &err));
+    EXPECT(cache_purge(h.config.cache.cache, &(struct cache_selector){.model = STR("m")}, &gone,
+                       &err));
+    const struct reply *after = house_chat(&h, ASK(""));
+    EXPECT(scope_wait(&scope, &err));
+    scope_close(&scope);
+    EXPECT(crowd.replies[0]->status == 200 && after->status == 200);
+    EXPECT(str_eq(reply_field(after, "x-weir-cache"), STR("stored")), STR_FMT,
+           STR_ARG(reply_field(after, "x-weir-cache")));
+    EXPECT(h.fake.requests == 2, "%d", h.fake.requests);
+    EXPECT(cache_stats(h.config.cache.cache).memory_entries == 1);
+    close_with_cache(&h);
+}
+
 /* ---- limits ---- */
 
 FIBER_TEST(kept_answers_take_no_tokens_of_the_minute)
