@@ -31,10 +31,10 @@ void disk_expect(struct disk *d, const struct cache_key *key);           /* aske
 bool disk_has(struct disk *d, const struct cache_key *key, wall_ms now); /* from memory alone */
 struct entry *disk_get(struct disk *d, const struct cache_key *key, wall_ms now, dur_ns max_age)
     MUST_CHECK; /* blocks */
-/* Those with this mark, one after the other, as few writes as possible. How many are kept; *err has the last reason
- * why one is not. */
-size_t disk_put(struct disk *d, const struct disk_batch *batch, uint64_t mark, struct err *err)
-    MUST_CHECK; /* blocks */
+/* Those with the mark that stands in *mark when it is the batch's turn to be written, after purges that came first: one
+ * after the other, as few writes as possible. How many are kept, of so many; *err has the last reason why one is not. */
+size_t disk_put(struct disk *d, const struct disk_batch *batch, const atomic_uint_fast64_t *mark,
+                size_t *of, struct err *err) MUST_CHECK; /* blocks */
 bool disk_purge(struct disk *d, const struct cache_selector *what, uint64_t *gone, struct err *err)
     MUST_CHECK; /* blocks */
 struct disk_stats disk_stats(struct disk *d);

@@ -358,16 +358,20 @@ static size_t put_one(struct disk *d, struct disk_run *run, size_t number, struc
     return kept;
 }
 
-size_t disk_put(struct disk *d, const struct disk_batch *batch, uint64_t mark, struct err *err)
+size_t disk_put(struct disk *d, const struct disk_batch *batch, const atomic_uint_fast64_t *mark,
+                size_t *of, struct err *err)
 {
     struct disk_run *run = &d->run;
     size_t wanted = 0, kept = 0;
+    uint64_t now;
 
     mutex_lock(&d->writing);
+    /* A purge counts before it has its turn: what it is about is not written behind it. */
+    now = atomic_load(mark);
     run->batch = batch;
     run->count = run->len = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->items[i].mark != mark) {
+        if (batch->items[i].mark != now) {
             kept += write_run(d, run, err);
             continue;
         }
@@ -378,6 +382,7 @@ size_t disk_put(struct disk *d, const struct disk_batch *batch, uint64_t mark, s
     mutex_unlock(&d->writing);
     if (kept < wanted)
         err_wrap(err, "keep an answer on disk");
+    *of = wanted;
     return kept;
 }
 

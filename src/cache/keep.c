@@ -85,35 +85,15 @@ static void put_spare(struct cache *c, struct disk_batch *b)
     disk_batch_free(&b);
 }
 
-/* A purge that came meanwhile has not seen them: then it goes again. */
-static void purge_late(struct cache *c, const struct disk_batch *b)
-{
-    struct err err = {0};
-
-    for (size_t i = 0; i < b->count; i++) {
-        struct cache_selector same = {.key = &b->items[i].key};
-        uint64_t gone = 0;
-
-        if (!disk_purge(c->disk, &same, &gone, &err))
-            log_error("an answer that was purged on its way is still on disk: %s", err.text);
-    }
-}
-
 static void write_batch(struct cache *c, const struct disk_batch *b)
 {
-    uint64_t purges = atomic_load(&c->purges);
-    size_t wanted = 0, kept;
     struct err err = {0};
+    size_t wanted, kept = disk_put(c->disk, b, &c->purges, &wanted, &err);
 
-    for (size_t i = 0; i < b->count; i++)
-        wanted += b->items[i].mark == purges;
-    kept = disk_put(c->disk, b, purges, &err);
     if (kept < wanted) {
         atomic_fetch_add(&c->dropped, wanted - kept);
         log_warn("%zu answers are not kept: %s", wanted - kept, err.text);
     }
-    if (purges != atomic_load(&c->purges))
-        purge_late(c, b);
 }
 
 /* In the pool, or when the cache closes. */

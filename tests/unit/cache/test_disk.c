@@ -7,7 +7,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/pages.h"
-#include "cache/disk.h"
+#include "cache/cache_internal.h"
+#include "cache/disk_internal.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "test.h"
@@ -42,6 +43,15 @@ static struct cache_key key_of(uint64_t n)
     return key;
 }
 
+static size_t put_batch(struct disk *d, const struct disk_batch *b, uint64_t mark, struct err *err)
+{
+    const atomic_uint_fast64_t now = mark;
+    size_t of = 0, kept = disk_put(d, b, &now, &of, err);
+
+    EXPECT(kept <= of && of <= b->count);
+    return kept;
+}
+
 /* In as many batches as it takes. */
 static size_t put_all(struct disk *d, struct entry *const *entries, size_t count, struct err *err)
 {
@@ -50,7 +60,7 @@ static size_t put_all(struct disk *d, struct entry *const *entries, size_t count
 
     for (size_t i = 0; i < count; i++) {
         if (b && !disk_batch_fits(b, entries[i])) {
-            kept += disk_put(d, b, 1, err);
+            kept += put_batch(d, b, 1, err);
             disk_batch_free(&b);
         }
         if (!b)
@@ -58,7 +68,7 @@ static size_t put_all(struct disk *d, struct entry *const *entries, size_t count
         ASSERT(b);
         disk_batch_add(b, entries[i], 1);
     }
-    kept += b ? disk_put(d, b, 1, err) : 0;
+    kept += b ? put_batch(d, b, 1, err) : 0;
     disk_batch_free(&b);
     return kept;
 }
@@ -200,7 +210,7 @@ TEST(of_a_batch_only_what_carries_the_mark_is_put)
         ASSERT(b && disk_batch_fits(b, e));
         disk_batch_add(b, e, n < 3 || n % 7 == 0 || n > 37 ? 5 : 6);
     }
-    EXPECT(disk_put(d, b, 6, &err) == 40 - 3 - 5 - 2 && err.code == ERR_NONE, "%s", err.text);
+    EXPECT(put_batch(d, b, 6, &err) == 40 - 3 - 5 - 2 && err.code == ERR_NONE, "%s", err.text);
     for (int round = 0; round < 2; round++) {
         for (uint64_t n = 0; n < 40; n++)
             EXPECT(has(d, n) == !(n < 3 || n % 7 == 0 || n > 37), "%" PRIu64, n);
@@ -560,5 +570,38 @@ TEST(purged_bytes_are_gone_from_the_files)
     EXPECT(disk_purge(d, &(struct cache_selector){0}, &gone, &err) && gone == 20);
     EXPECT(grep(dir, "SECRET-") == 0 && grep(dir, "zzzz") == 0);
     disk_close(&d);
+    arena_end(&arena);
+}
+
+/* It waits for its turn to write while a purge has its own: behind the purge it would stand there until it is wiped, and
+ * after a kill -9 in between for as long as it is good. */
+FIBER_TEST(an_answer_that_waits_behind_a_purge_is_not_written)
+{
+    struct arena *arena = arena_new(MIB);
+    struct cache_options options = {.bytes_max = MIB,
+                                    .tenant_bytes_max = MIB,
+                                    .entry_bytes_max = 64 * KIB,
+                                    .dir = fresh_dir(arena, "behind"),
+                                    .disk_bytes_max = 8 * (int64_t)MIB,
+                                    .segment_bytes = MIB,
+                                    .disk_entries_max = 1000};
+    struct entry *e CLEANUP(entry_unref) = make(1, 3000, "acme", NULL);
+    struct cache *c = NULL;
+    struct err err = {0};
+
+    REQUIRE(cache_open(&options, &c, &err), "%s", err.text);
+    struct cache_ticket t = {.cache = c, .purges = atomic_load(&c->purges)};
+
+    mutex_lock(&c->disk->writing); /* the purge's, which has counted and looked through the files */
+    EXPECT(keep_entry(&t, e));
+    EXPECT(fiber_sleep(100 * MILLISECOND, &err)); /* on another thread somebody wants to write */
+    mutex_lock(&c->waiting.lock);
+    EXPECT(!c->waiting.first, "it was taken to be written");
+    mutex_unlock(&c->waiting.lock);
+    atomic_fetch_add(&c->purges, 1);
+    mutex_unlock(&c->disk->writing);
+    EXPECT(fiber_sleep(100 * MILLISECOND, &err));
+    EXPECT(disk_stats(c->disk).bytes == 0, "%" PRIu64, disk_stats(c->disk).bytes);
+    cache_close(&c);
     arena_end(&arena);
 }
