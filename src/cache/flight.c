@@ -476,6 +476,13 @@ static void end(struct flight *f, enum flight_state state, struct entry *entry,
     }
 }
 
+void flight_say_when(struct flight *f, struct str retry_after)
+{
+    mutex_lock(&f->lock);
+    f->head.retry_after = keep_text(f, retry_after);
+    mutex_unlock(&f->lock);
+}
+
 void flight_finish(struct flight *f, struct entry *entry, const struct chat_meter *meter)
 {
     end(f, DONE, entry, NULL, meter);
@@ -645,6 +652,7 @@ bool flight_wait_head(struct flight_reader *r, struct flight_head *out, struct c
         *failed = true;
     } else if (f->entry) {
         head_of_entry(f->entry, out);
+        out->retry_after = f->head.retry_after;
     } else {
         *out = f->head;
     }

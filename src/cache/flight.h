@@ -43,12 +43,15 @@ struct flight_head {
     bool streaming;
     uint32_t citations;
     struct str content_type, provider, remote_model, request_id,
-        notes; /* copied by flight_begin() */
+        notes;              /* copied by flight_begin() */
+    struct str retry_after; /* of a refusal: by flight_say_when() */
 };
 bool flight_begin(struct flight *f, const struct flight_head *head, struct err *err) MUST_CHECK;
 /* A piece of whole events. SUSPENDS while the slowest reader is too far behind. */
 SUSPENDS bool flight_append(struct flight *f, struct str bytes, const struct chat_meter *meter,
                             struct err *err) MUST_CHECK;
+/* Of a refusal that is about to be finished: when to ask again. No entry has it, for none is kept. */
+void flight_say_when(struct flight *f, struct str retry_after);
 /* entry: the whole answer, where it never talked; the flight takes a reference. */
 void flight_finish(struct flight *f, struct entry *entry, const struct chat_meter *meter);
 void flight_fail(struct flight *f, const struct err *why, const struct chat_meter *meter);

@@ -270,6 +270,7 @@ static bool keep_whole(struct cache_ticket *t, struct answer *answer, struct str
         if (good)
             stored = keep_entry(t, e);
     }
+    flight_say_when(t->flight, answer->retry_after);
     if (e)
         flight_finish(t->flight, e, &answer->meter);
     else
@@ -495,6 +496,7 @@ bool cache_join(struct cache_ticket *t, struct answer **out, bool *again, struct
                               .provider = head.provider,
                               .remote_model = head.remote_model,
                               .request_id = head.request_id,
+                              .retry_after = head.retry_after,
                               .citations = head.citations,
                               .meter = meter,
                               .next = next_read,

@@ -308,6 +308,29 @@ FIBER_TEST(a_refusal_is_shared_and_not_kept)
     close_with_cache(&h);
 }
 
+FIBER_TEST(all_who_are_refused_are_told_when_to_ask_again)
+{
+    struct small_house h;
+    struct crowd crowd = {.h = &h, .body = ASK("")};
+
+    open_with_cache(&h, MIB);
+    struct fake_move moves[] = {{FAKE_WAIT, NULL, 100},
+                                {FAKE_WRITE,
+                                 whole(&h, "429 Too Many Requests\r\nRetry-After: 17",
+                                       "{\"error\":{\"message\":\"slowly\"}}"),
+                                 0},
+                                {0}};
+    h.fake.moves = moves;
+    ask_all(&crowd, 10);
+    EXPECT(h.fake.requests == 1, "%d", h.fake.requests);
+    for (int i = 0; i < 10; i++)
+        EXPECT(crowd.replies[i]->status == 429 &&
+                   str_eq(reply_field(crowd.replies[i], "retry-after"), STR("17")),
+               "%d: %d, " STR_FMT, i, crowd.replies[i]->status,
+               STR_ARG(reply_field(crowd.replies[i], "retry-after")));
+    close_with_cache(&h);
+}
+
 /* ---- bounds ---- */
 
 FIBER_TEST(a_stream_above_the_bound_passes_and_is_not_kept)
