@@ -131,8 +131,30 @@ static NOINLINE SUSPENDS void break_off(struct request *req, const struct err *e
     http_abort(req->http);
 }
 
+/* Who waits for this request's answer has a time of his own, and asks for himself. */
+static SUSPENDS void leave_others(struct request *req, const struct err *why)
+{
+    const struct err gone = {.code = ERR_CANCELLED};
+
+    cache_leave(req->ticket, req->overdue ? &gone : why);
+}
+
+/* Others may still read what this request asked for: its price is known at the end. Its own client does not wait for
+ * that. */
+static SUSPENDS bool end_for_client(struct request *req, const struct err *why)
+{
+    bool leads = cache_part(req->ticket) == CACHE_LEADS;
+
+    if (leads && req->head_sent)
+        break_off(req, why);
+    if (leads && (req->head_sent || why->code == ERR_CANCELLED))
+        leave_others(req, why);
+    return leads && req->head_sent;
+}
+
 static NOINLINE SUSPENDS void tell_failure(struct request *req, const struct err *why)
 {
+    bool is_told = end_for_client(req, why);
     struct err err = {0};
 
     if (!req->head_sent)
@@ -141,6 +163,8 @@ static NOINLINE SUSPENDS void tell_failure(struct request *req, const struct err
         request_unrecorded(req, &err);
     if (why->code == ERR_INTERNAL)
         log_line(LOG_ERROR, req->id, "%s", why->text);
+    if (is_told)
+        return;
     if (req->head_sent)
         break_off(req, why);
     else if (why->code == ERR_CANCELLED)
@@ -171,14 +195,11 @@ void blame_the_house(struct err *err)
 /* Every path ends here, once. */
 static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 {
-    /* Others may still read what this request asked for: its price is known at the end. */
-    if (err->code == ERR_CANCELLED && cache_part(req->ticket) == CACHE_LEADS)
-        cache_leave(req->ticket, err);
     if (err->code)
         tell_failure(req, err);
     metrics_end(req, err);
     request_log(req, err);
-    cache_leave(req->ticket, err);
+    leave_others(req, err);
     request_trace_end(req, err);
     fiber_carry(NULL);
     principal_release(&req->who);
@@ -186,9 +207,10 @@ static NOINLINE SUSPENDS void finish(struct request *req, const struct err *err)
 }
 
 /* An end that came from outside the steps, with the reason that the client understands. */
-static void explain_end(const struct request *req, const struct scope *limit, struct err *err)
+static void explain_end(struct request *req, const struct scope *limit, struct err *err)
 {
-    if (limit->over == ERR_TIMEOUT)
+    req->overdue = limit->over == ERR_TIMEOUT;
+    if (req->overdue)
         err_set(err, ERR_TIMEOUT, "the request was not done after %" PRId64 " ms (request_timeout)",
                 req->config->request_timeout / MILLISECOND);
     else if (limit->over == ERR_CANCELLED && http_is_cut(req->http) &&

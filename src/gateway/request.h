@@ -96,6 +96,8 @@ struct request {
     mono_ns last_piece;    /* deliver: when the last bytes of a stream left */
     dur_ns gap_max;        /* deliver: the longest time between two pieces of a stream */
     uint64_t audit_seq;    /* record: number of the audit record, or 0 */
+    bool
+        overdue; /* pipeline: its own request_timeout ended it, which says nothing of the question */
     /* Whoever puts passages into the question, or answers from them: of which documents, as "ID@BASE". What is
      * kept of the answer goes when one of them does. */
     const struct str *documents;

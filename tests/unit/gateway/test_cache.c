@@ -12,6 +12,7 @@
 #define EVENT(text) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\n\n"
 #define FINISH      "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 #define DONE        "data: [DONE]\n\n"
+#define USAGE       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":77}}\n\n"
 #define REPLY                                                                                      \
     "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"     \
     "\"Hi\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}" \
@@ -237,6 +238,80 @@ FIBER_TEST(who_asks_in_place_of_the_first_is_one_request_of_the_minute)
     for (int i = 0; i < 5; i++)
         EXPECT(crowd.replies[i]->status == 200, "%d: %d", i, crowd.replies[i]->status);
     EXPECT(house_chat(&h, ASK(""))->status == 429, "six there were");
+    close_with_cache(&h);
+}
+
+/* The first question is never answered, the second is. */
+static const struct fake_move *hang_at_first(struct fake_provider *fake)
+{
+    static struct fake_move hangs[] = {{FAKE_HANG, NULL, 0}, {0}}, answers[2];
+
+    answers[0] = (struct fake_move){
+        FAKE_WRITE, arena_fmt(fake->arena, FAKE_JSON_HEAD("%zu") "%s", strlen(REPLY), REPLY).ptr,
+        0};
+    return fake->requests == 1 ? hangs : answers;
+}
+
+/* Who came later has not waited that long. */
+FIBER_TEST(the_time_of_the_first_is_over_and_another_asks)
+{
+    struct small_house h;
+    struct crowd crowd = {.h = &h, .body = ASK("")};
+    struct asker first = {&crowd, CROWD - 1};
+    struct scope scope;
+    struct err err = {0};
+
+    open_with_cache(&h, MIB);
+    h.config.request_timeout = 400 * MILLISECOND;
+    h.fake.decide = hang_at_first;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, ask_one, &first, &err), "%s", err.text);
+    EXPECT(fiber_sleep(200 * MILLISECOND, &err));
+    ask_all(&crowd, 5);
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    EXPECT(crowd.replies[CROWD - 1]->status == 504, "%d", crowd.replies[CROWD - 1]->status);
+    for (int i = 0; i < 5; i++)
+        EXPECT(crowd.replies[i]->status == 200, "%d: %d " STR_FMT, i, crowd.replies[i]->status,
+               STR_ARG(crowd.replies[i]->body));
+    EXPECT(h.fake.requests == 2, "%d", h.fake.requests);
+    close_with_cache(&h);
+}
+
+/* The others read on: what the provider counted in the end is paid, once. */
+FIBER_TEST(the_time_of_the_first_is_over_and_it_pays_what_the_others_read)
+{
+    struct small_house h;
+    struct crowd crowd = {.h = &h, .body = ASK(STREAM)};
+    struct asker first = {&crowd, CROWD - 1};
+    struct scope scope;
+    struct err err = {0};
+
+    open_with_cache(&h, MIB);
+    h.config.request_timeout = 400 * MILLISECOND;
+    struct fake_move moves[] = {
+        {FAKE_WRITE, FAKE_STREAM_HEAD, 0},
+        {FAKE_WRITE, fake_chunk(h.arena, EVENT("One")), 0},
+        {FAKE_WAIT, NULL, 500},
+        {FAKE_WRITE, fake_chunk(h.arena, EVENT("Two") FINISH USAGE DONE), 0},
+        {FAKE_WRITE, "0\r\n\r\n", 0},
+        {0}};
+    h.fake.moves = moves;
+    scope_open(&scope, 0);
+    EXPECT(scope_spawn(&scope, ask_one, &first, &err), "%s", err.text);
+    EXPECT(fiber_sleep(200 * MILLISECOND, &err));
+    ask_all(&crowd, 1);
+    EXPECT(scope_wait(&scope, &err), "%s", err.text);
+    scope_close(&scope);
+    EXPECT(h.fake.requests == 1, "%d", h.fake.requests);
+    EXPECT(crowd.replies[0]->whole && !crowd.replies[CROWD - 1]->whole);
+    EXPECT(str_find(crowd.replies[CROWD - 1]->body, STR("request_timeout")) <
+               crowd.replies[CROWD - 1]->body.len,
+           STR_FMT, STR_ARG(crowd.replies[CROWD - 1]->body));
+    uint64_t first_seq = str_eq(house_record(&h, 1, "cache"), STR("\"joined\"")) ? 2 : 1;
+    EXPECT(str_eq(house_record(&h, first_seq, "tokens_out"), STR("77")), STR_FMT,
+           STR_ARG(house_record(&h, first_seq, "tokens_out")));
+    EXPECT(house_records(&h) == 2);
     close_with_cache(&h);
 }
 
