@@ -124,7 +124,7 @@ static bool target_of(const struct request *req, struct str *out, struct err *er
 
 /* What is said beside the body: in the path, what is done with the model and in which framing; in the head, which
  * version of the dialect and which features are asked for. */
-static struct str variant_of(const struct request *req)
+static struct str said_beside(const struct request *req)
 {
     const struct http_head *head = req->http ? http_head(req->http) : NULL;
     bool is_plain = !head || !req->entry || !str_ends(str_from(req->entry->path), STR("*"));
@@ -137,6 +137,17 @@ static struct str variant_of(const struct request *req)
         return STR("");
     return arena_fmt(req->arena, STR_FMT "?%s", STR_ARG(head->path),
                      str_find(head->query, STR("alt=sse")) < head->query.len ? "alt=sse" : "");
+}
+
+/* ... and whether another than the first may answer: who wants no fallback gets no answer of one, and nobody else its
+ * failure. */
+static struct str variant_of(const struct request *req)
+{
+    struct str said = said_beside(req);
+
+    return req->only_first && said.ptr
+               ? arena_fmt(req->arena, STR_FMT "\nfallback=false", STR_ARG(said))
+               : said;
 }
 
 static struct str with_prefix(struct arena *arena, struct str prefix, struct str name)
