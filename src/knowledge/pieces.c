@@ -36,6 +36,12 @@ static bool unknown(struct str id, struct err *err)
     return err_set(err, ERR_NOT_FOUND, "no upload \"" STR_FMT "\"", STR_ARG(str_slice(id, 0, 100)));
 }
 
+static bool is_taken(struct str id, struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE,
+                   "upload \"" STR_FMT "\" is being put together just now; try again", STR_ARG(id));
+}
+
 /* Of two who remove it each finds some of it gone. */
 static bool remove_any(const char *path, struct err *err)
 {
@@ -151,25 +157,45 @@ bool pieces_begin(const char *dir, struct arena *arena, struct pieces_wish *wish
     return ok;
 }
 
+/* Under one name and the other, and once more under the first, which it may have again. *taken: the other. */
+static bool read_either(const char *dir, struct arena *arena, struct str id,
+                        struct pieces_wish *out, bool *taken, struct err *err)
+{
+    struct str aside = arena_fmt(arena, STR_FMT TAKEN, STR_ARG(id)), names[] = {id, aside, id};
+
+    if (!aside.ptr)
+        return err_arena(err, arena);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct err why = {0};
+        const char *facts;
+
+        if (!path_of(arena, dir, names[i], STR(FACTS), &facts, err))
+            return false;
+        *taken = i == 1;
+        if (read_facts(arena, facts, out, &why))
+            return true;
+        if (why.code != ERR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+    }
+    return unknown(id, err);
+}
+
 bool pieces_find(const char *dir, struct arena *arena, struct str id, struct str tenant,
                  wall_ms now, struct pieces_wish *out, struct err *err)
 {
     struct pieces_wish found;
-    struct err why = {0};
-    const char *facts;
+    bool taken;
 
     if (!dated_id_is(STR(MARK), id))
         return unknown(id, err);
-    if (!path_of(arena, dir, id, STR(FACTS), &facts, err))
+    if (!read_either(dir, arena, id, &found, &taken, err))
         return false;
-    if (!read_facts(arena, facts, &found, &why)) {
-        if (why.code == ERR_NOT_FOUND)
-            return unknown(id, err);
-        *err = why;
-        return false;
-    }
     if ((tenant.len && !str_eq(tenant, found.tenant)) || now >= found.created + PIECES_TIME)
         return unknown(id, err);
+    if (taken)
+        return is_taken(id, err);
     *out = found;
     return true;
 }
@@ -227,21 +253,30 @@ bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *
     struct file *file CLEANUP(file_close) = NULL;
     const char *own, *to;
     struct file_info info;
-    struct err why = {0};
-    bool ok;
 
     if (!path_of(arena, dir, wish->id, STR(""), &own, err) || !file_stat(from, &info, err) ||
         !dated_id_new(arena, STR(PART), clock_wall(), part, err) ||
         !path_of(arena, dir, wish->id, *part, &to, err) ||
         !file_open(from, FILE_WRITE, 0600, &file, err) || !file_sync(file, err))
         return false;
-    mutex_lock(&turn);
-    ok = place(own, arena, wish, (uint64_t)info.bytes, from, to, &why);
-    mutex_unlock(&turn);
-    if (ok)
-        return true;
-    *err = why;
-    return why.code == ERR_NOT_FOUND ? unknown(wish->id, err) : false; /* it ended meanwhile */
+    for (int tries = 0; tries < 2; tries++) {
+        struct pieces_wish found;
+        struct err why = {0};
+
+        mutex_lock(&turn);
+        bool ok = place(own, arena, wish, (uint64_t)info.bytes, from, to, &why);
+        mutex_unlock(&turn);
+        if (ok)
+            return true;
+        if (why.code != ERR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+        /* It ended meanwhile, or is taken, or was taken and is back. */
+        if (!pieces_find(dir, arena, wish->id, wish->tenant, clock_wall(), &found, err))
+            return false;
+    }
+    return is_taken(wish->id, err);
 }
 
 static bool check_md5(struct str bytes, struct str md5, struct err *err)

@@ -26,10 +26,11 @@ struct pieces_wish {
 /* ERR_EXHAUSTED: too many are on their way. Fills id and created. */
 bool pieces_begin(const char *dir, struct arena *arena, struct pieces_wish *wish, struct err *err)
     MUST_CHECK;
-/* ERR_NOT_FOUND: none has this id, it is another tenant's (empty: whosever it is), or its time is over at `now`. */
+/* ERR_NOT_FOUND: none has this id, it is another tenant's (empty: whosever it is), or its time is over at `now`.
+ * ERR_UNAVAILABLE: somebody puts it together, which may not succeed: to be asked again. */
 bool pieces_find(const char *dir, struct arena *arena, struct str id, struct str tenant,
                  wall_ms now, struct pieces_wish *out, struct err *err) MUST_CHECK;
-/* Takes the file at `from` away. ERR_TOO_LARGE: more than was said; ERR_EXHAUSTED: too many. */
+/* Takes the file at `from` away. ERR_TOO_LARGE: more than was said; ERR_EXHAUSTED: too many; else as pieces_find(). */
 bool pieces_add(const char *dir, struct arena *arena, const struct pieces_wish *wish,
                 const char *from, struct str *part, struct err *err) MUST_CHECK;
 /* Alone from here until it is dropped or given back: found by nobody. ERR_NOT_FOUND: somebody else has it. */

@@ -674,6 +674,34 @@ TEST(nothing_is_left_of_an_upload_that_could_not_be_begun_or_ended)
     }
 }
 
+TEST(an_upload_that_is_being_put_together_is_still_there)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
+    const char *root = test_dir(), *dir = arena_fmt(arena, "%s/pieces", root).ptr;
+    const char *from = arena_fmt(arena, "%s/part", root).ptr;
+    struct pieces_wish wish = {
+        .name = STR("a.md"), .purpose = STR("assistants"), .tenant = STR("acme"), .bytes = 4};
+    struct pieces_wish found;
+    struct err err = {0};
+    struct str part;
+
+    REQUIRE(pieces_begin(dir, arena, &wish, &err) && pieces_take(dir, arena, wish.id, &err) &&
+                file_store(from, STR("text"), 0600, &err),
+            "%s", err.text);
+    EXPECT(!pieces_add(dir, arena, &wish, from, &part, &err) && err.code == ERR_UNAVAILABLE &&
+               strstr(err.text, "try again") && !strstr(err.text, root),
+           "%s", err.text);
+    EXPECT(!pieces_find(dir, arena, wish.id, STR("acme"), wish.created, &found, &err) &&
+               err.code == ERR_UNAVAILABLE,
+           "%s", err.text);
+    EXPECT(!pieces_find(dir, arena, wish.id, STR("other"), wish.created, &found, &err) &&
+               err.code == ERR_NOT_FOUND,
+           "%s", err.text);
+    EXPECT(!pieces_take(dir, arena, wish.id, &err) && err.code == ERR_NOT_FOUND);
+    REQUIRE(pieces_give_back(dir, arena, wish.id, &err), "%s", err.text);
+    EXPECT(pieces_add(dir, arena, &wish, from, &part, &err), "%s", err.text);
+}
+
 TEST(a_part_that_comes_when_its_upload_has_ended_is_of_none)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(8 * MIB);
@@ -685,7 +713,7 @@ TEST(a_part_that_comes_when_its_upload_has_ended_is_of_none)
     struct str part;
 
     REQUIRE(pieces_begin(dir, arena, &wish, &err) && pieces_take(dir, arena, wish.id, &err) &&
-                file_store(from, STR("text"), 0600, &err),
+                pieces_end(dir, arena, wish.id, &err) && file_store(from, STR("text"), 0600, &err),
             "%s", err.text);
     EXPECT(!pieces_add(dir, arena, &wish, from, &part, &err) && err.code == ERR_NOT_FOUND &&
                strstr(err.text, "no upload") && !strstr(err.text, root),
