@@ -136,13 +136,10 @@ static void drop_down(struct docx *d, const struct xml_node *node, struct buf *t
         }
 }
 
-/* The same content twice, for new programs and for old ones. */
 static void alternate(struct docx *d, const struct xml_node *node, struct buf *to)
 {
-    const struct xml_node *choice = xml_child(node, "Choice");
+    const struct xml_node *choice = xml_alternative(node);
 
-    if (!choice)
-        choice = xml_child(node, "Fallback");
     if (choice)
         text_of_children(d, choice, to);
 }

@@ -5,6 +5,16 @@
 #define TEXT_BYTES_MAX ((size_t)4 * MIB)
 #define LEVELS         9
 
+static void put_text(struct buf *to, const struct xml_node *node);
+
+static void put_alternative(struct buf *to, const struct xml_node *node)
+{
+    const struct xml_node *choice = xml_alternative(node);
+
+    if (choice)
+        put_text(to, choice);
+}
+
 static void put_text(struct buf *to, const struct xml_node *node)
 {
     for (const struct xml_node *n = node->first; n; n = n->next) {
@@ -13,6 +23,8 @@ static void put_text(struct buf *to, const struct xml_node *node)
                 buf_str(to, t->text);
         else if (str_eq(n->name, STR("br")) || str_eq(n->name, STR("tab")))
             buf_char(to, ' ');
+        else if (str_eq(n->name, STR("AlternateContent")))
+            put_alternative(to, n);
         else if (!str_eq(n->name, STR("pPr")) && !str_eq(n->name, STR("rPr")))
             put_text(to, n);
     }

@@ -162,11 +162,15 @@ static bool read_table_cell(struct docx *d, struct grid *g, const struct xml_nod
     return true;
 }
 
-/* Rows and cells stand in marks of other programs, too. */
-static bool is_around(const struct xml_node *n)
+/* Rows and cells stand in marks of other programs, too: where they do, or NULL. */
+static const struct xml_node *around(const struct xml_node *n)
 {
+    if (str_eq(n->name, STR("AlternateContent")))
+        return xml_alternative(n);
     return str_eq(n->name, STR("sdt")) || str_eq(n->name, STR("sdtContent")) ||
-           str_eq(n->name, STR("customXml")) || str_eq(n->name, STR("ins"));
+                   str_eq(n->name, STR("customXml")) || str_eq(n->name, STR("ins"))
+               ? n
+               : NULL;
 }
 
 static bool read_cells(struct docx *d, struct grid *g, const struct xml_node *in,
@@ -174,9 +178,10 @@ static bool read_cells(struct docx *d, struct grid *g, const struct xml_node *in
 {
     for (const struct xml_node *n = in->first; n; n = n->next) {
         bool is_cell = str_eq(n->name, STR("tc"));
+        const struct xml_node *inside = around(n);
 
         if ((is_cell && !read_table_cell(d, g, n, at, err)) ||
-            (is_around(n) && !read_cells(d, g, n, at, err)))
+            (inside && !read_cells(d, g, inside, at, err)))
             return false;
     }
     return true;
@@ -199,9 +204,9 @@ static bool read_rows(struct docx *d, struct grid *g, const struct xml_node *tab
                       struct err *err)
 {
     for (const struct xml_node *n = table->first; n; n = n->next) {
-        const struct xml_node *deleted = xml_path(n, "trPr/del");
+        const struct xml_node *deleted = xml_path(n, "trPr/del"), *inside = around(n);
 
-        if (is_around(n) && !read_rows(d, g, n, row, err))
+        if (inside && !read_rows(d, g, inside, row, err))
             return false;
         if (str_eq(n->name, STR("tr")) && !deleted && !read_row(d, g, n, (*row)++, err))
             return false;
@@ -250,6 +255,13 @@ static bool is_left_out(struct str name)
     return false;
 }
 
+static bool read_alternative(struct docx *d, const struct xml_node *node, struct err *err)
+{
+    const struct xml_node *choice = xml_alternative(node);
+
+    return !choice || read_blocks(d, choice, err);
+}
+
 static bool read_blocks(struct docx *d, const struct xml_node *node, struct err *err)
 {
     for (const struct xml_node *n = node->first; n; n = n->next) {
@@ -261,6 +273,8 @@ static bool read_blocks(struct docx *d, const struct xml_node *node, struct err 
             ok = read_table(d, n, err);
         else if (str_eq(n->name, STR("altChunk")))
             rendering_note(d->to, "an embedded document is not read");
+        else if (str_eq(n->name, STR("AlternateContent")))
+            ok = read_alternative(d, n, err);
         else if (n->name.len && !is_left_out(n->name))
             ok = read_blocks(d, n, err);
         if (!ok)

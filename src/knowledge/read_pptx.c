@@ -177,10 +177,10 @@ static bool read_shapes(struct pptx *p, const struct xml_node *tree, bool titles
 
         if (str_eq(n->name, STR("sp")))
             ok = read_shape(p, n, titles, err);
-        else if (str_eq(n->name, STR("grpSp")) || str_eq(n->name, STR("Choice")))
+        else if (str_eq(n->name, STR("grpSp")))
             ok = read_shapes(p, n, titles, err);
         else if (str_eq(n->name, STR("AlternateContent")))
-            ok = read_shapes(p, xml_child(n, "Choice") ? n : xml_child(n, "Fallback"), titles, err);
+            ok = read_shapes(p, xml_alternative(n), titles, err);
         else if (!titles && str_eq(n->name, STR("graphicFrame")))
             ok = read_frame(p, n, err);
         else if (!titles && str_eq(n->name, STR("pic")))

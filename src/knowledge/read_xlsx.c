@@ -259,7 +259,7 @@ static bool read_hanging(struct hanging *h, const struct xml_node *node, struct 
         else if (str_eq(n->name, STR("graphicFrame")))
             h->others++;
         else if (str_eq(n->name, STR("AlternateContent")))
-            ok = read_hanging(h, xml_child(n, xml_child(n, "Choice") ? "Choice" : "Fallback"), err);
+            ok = read_hanging(h, xml_alternative(n), err);
         else if (n->name.len)
             ok = read_hanging(h, n, err);
         if (!ok)

@@ -365,6 +365,13 @@ const struct xml_node *xml_path(const struct xml_node *node, const char *slashed
     return node;
 }
 
+const struct xml_node *xml_alternative(const struct xml_node *node)
+{
+    const struct xml_node *choice = xml_child(node, "Choice");
+
+    return choice ? choice : xml_child(node, "Fallback");
+}
+
 static struct str get(const struct xml_node *node, const char *name, bool prefixed)
 {
     struct str wanted = str_from(name), found = STR_NONE;

@@ -55,6 +55,8 @@ bool xml_tree(struct arena *arena, struct str source, struct xml_node **out, str
 const struct xml_node *xml_child(const struct xml_node *node, const char *name);
 const struct xml_node *xml_path(const struct xml_node *node, const char *slashed);
 struct str xml_get(const struct xml_node *node, const char *name);
+/* Of mc:AlternateContent, which has the same content several times, for new programs and for old ones: the first. */
+const struct xml_node *xml_alternative(const struct xml_node *node);
 struct str xml_get_prefixed(const struct xml_node *node, const char *name); /* r:id, not id */
 
 #endif

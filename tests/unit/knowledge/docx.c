@@ -48,6 +48,9 @@ static const char numbering[] =
 #define TC_AS(p, text) "<w:tc><w:tcPr>" p "</w:tcPr>" P(text) "</w:tc>"
 #define TR(cells)      "<w:tr>" cells "</w:tr>"
 #define TABLE(rows)    "<w:tbl>" rows "</w:tbl>"
+#define TWICE(new, old)                                                                   \
+    "<mc:AlternateContent><mc:Choice Requires='wps'>" new "</mc:Choice><mc:Fallback>" old \
+                                                          "</mc:Fallback></mc:AlternateContent>"
 
 static const struct {
     const char *name, *body, *want;
@@ -130,6 +133,16 @@ static const struct {
                                                                                         "w:r></"
                                                                                         "w:p>",
      "Beside\nIn the box\n"},
+    {"paragraphs and tables once, though they are there twice",
+     TWICE(P("In new programs"), P("In old ones")) P("Between")
+         TWICE(TABLE(TR(TC("new"))), TABLE(TR(TC("old")))),
+     "In new programs\nBetween\n| new\n"},
+    {"for old programs alone",
+     "<mc:AlternateContent><mc:Fallback>" P("Kept") "</mc:Fallback></mc:AlternateContent>",
+     "Kept\n"},
+    {"rows and cells once, though they are there twice",
+     TABLE(TR(TC("a")) TWICE(TR(TC("b")), TR(TC("c"))) TR(TWICE(TC("d"), TC("e")))),
+     "| a\n| b\n| d\n"},
     {"structured tags",
      "<w:sdt><w:sdtPr><w:alias w:val='x'/></w:sdtPr><w:sdtContent>" P(
          "Inside") "</w:sdtContent></w:sdt>",

@@ -235,6 +235,28 @@ static const struct {
              "z")),
      "# T (page 1) [slide 1]\n- 1. x (page 1) [slide 1]\n- 2. y (page 1) [slide 1]\nz (page 1) "
      "[slide 1]\nSaid aloud. (page 1) [slide 1, notes]\n"},
+    {"a formula once, though it is there twice",
+     SHAPE("<p:ph type='title'/>", AP("T")) SHAPE(
+         "", "<a:p><a:r><a:t>So </a:t></a:r><mc:AlternateContent><mc:Choice "
+             "Requires='a14'><a14:m><m:r><m:t>a=b</m:t></m:r></a14:m></mc:Choice><mc:Fallback>"
+             "<a:r><a:t>a=b</a:t></a:r></mc:Fallback></mc:AlternateContent></a:p>"),
+     "# T (page 1) [slide 1]\nSo a=b (page 1) [slide 1]\nSaid aloud. (page 1) [slide 1, notes]\n"},
+    {"the first of what is there for programs of several ages",
+     SHAPE("<p:ph type='title'/>",
+           AP("T")) "<mc:AlternateContent><mc:Choice "
+                    "Requires='p14'>" SHAPE(
+                        "", AP("Newest")) "</"
+                                          "mc:Choice><"
+                                          "mc:Choice "
+                                          "Requires='"
+                                          "a14'>" SHAPE(
+                                              "", AP("Newer")) "</"
+                                                               "mc:Choice><mc:Fallback>" SHAPE(
+                                                                   "", AP("Old")) "</mc:Fallback></"
+                                                                                  "mc:"
+                                                                                  "AlternateContent"
+                                                                                  ">",
+     "# T (page 1) [slide 1]\nNewest (page 1) [slide 1]\nSaid aloud. (page 1) [slide 1, notes]\n"},
     {"a table in a group's neighbour",
      SHAPE("<p:ph type='title'/>", AP("T")) "<p:grpSp>" SHAPE(
          "", AP("In a group")) "</p:grpSp>"
