@@ -543,6 +543,7 @@ bool ask_through(const struct through *through, struct request *req,
     if (!bases_answer(through->bases, req->arena, question, &none, err))
         return false;
     none.question = through->completed;
+    none.notes = question->notes;
     *out = answer_here(req, &none, err);
     return *out != NULL;
 }
