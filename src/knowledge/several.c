@@ -122,6 +122,14 @@ static bool merge(struct arena *arena, const struct passages_found *lists, size_
     return true;
 }
 
+/* Once for all: of the first that has something to compare with. */
+static SUSPENDS void ask_vector(const struct base_set *set, struct arena *arena,
+                                struct knowledge_question *asked)
+{
+    for (size_t i = 0; i < set->count && !asked->dim; i++)
+        vectors_question(base_knowledge(set->at[i]), arena, asked);
+}
+
 bool bases_search(const struct base_set *set, struct arena *arena,
                   const struct knowledge_question *question, size_t limit,
                   struct passages_found *out, struct err *err)
@@ -131,7 +139,7 @@ bool bases_search(const struct base_set *set, struct arena *arena,
     struct knowledge_question asked = *question;
 
     ASSERT(set->count > 0);
-    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
+    ask_vector(set, arena, &asked);
     for (size_t i = 0; i < set->count; i++)
         if (!knowledge_search(base_knowledge(set->at[i]), arena, &asked, limit, &lists[i], err) ||
             !name_all(set->at[i], arena, lists[i].list, lists[i].count, err))
@@ -163,7 +171,7 @@ bool bases_answer(const struct base_set *set, struct arena *arena,
     struct knowledge_question asked = *question;
 
     ASSERT(set->count > 0);
-    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
+    ask_vector(set, arena, &asked);
     for (size_t i = 0; i < set->count; i++) {
         if (!knowledge_answer(base_knowledge(set->at[i]), arena, &asked, &one, err) ||
             !name_all(set->at[i], arena, one.citations, one.citation_count, err))
@@ -248,7 +256,7 @@ bool bases_brief(const struct base_set *set, struct arena *arena,
         return err_arena(err, arena);
     briefs->count = set->count;
     briefs->most = question->passages ? MIN_OF(question->passages, PASSAGES_ASKED) : PASSAGES_ASKED;
-    vectors_question(base_knowledge(set->at[0]), arena, &asked); /* once for all */
+    ask_vector(set, arena, &asked);
     for (size_t i = 0; i < set->count; i++) {
         struct briefing *one = &briefs->of[i];
 
