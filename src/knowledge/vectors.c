@@ -10,7 +10,7 @@
 #include "knowledge/answer.h"
 #include "knowledge/vectors_internal.h"
 
-#define FAILED_ARENA (MIB)
+#define FAILED_ARENA (8 * MIB)
 
 struct vectors_state *vectors_new(struct knowledge *knowledge)
 {
@@ -46,16 +46,109 @@ void vectors_problem(struct knowledge *knowledge, const char *text)
     mutex_unlock(&s->mutex);
 }
 
-static char failed_mark;
+/* --- what a model would not take --------------------------------------------------------------- */
 
-void vectors_fail(struct knowledge *knowledge, struct str key, const char *why)
+struct refused {
+    uint64_t version, content; /* of the document, as struct vectors_document has them */
+};
+
+static bool put_refused(struct arena *arena, struct table *to, struct str key,
+                        const struct refused *what)
 {
+    struct refused *copy = arena_alloc(arena, sizeof *copy);
+    struct str name = arena_str(arena, key);
+
+    if (!copy || !name.ptr)
+        return false;
+    *copy = *what;
+    return table_put(to, name, copy, NULL);
+}
+
+bool vectors_fail(struct knowledge *knowledge, const struct vectors_document *document,
+                  const char *why, struct err *err)
+{
+    const struct refused what = {.version = document->version, .content = document->content};
     struct vectors_state *s = knowledge->vectors;
 
     vectors_problem(knowledge, why);
     mutex_lock(&s->mutex);
-    struct str copy = arena_str(s->failed_arena, key);
-    (void)!(copy.ptr && table_put(&s->failed, copy, &failed_mark, NULL));
+    (void)snprintf(s->refusal, sizeof s->refusal, "%s", why);
+    bool noted = put_refused(s->failed_arena, &s->failed, document->key, &what);
+    size_t count = s->failed.count;
+    mutex_unlock(&s->mutex);
+    return noted || err_set(err, ERR_EXHAUSTED,
+                            "more documents than the %zu that are known to have no vectors were "
+                            "refused, the last one: %s",
+                            count, why);
+}
+
+static bool is_as_it_was(const struct refused *what, const struct lexical_document_info *document)
+{
+    struct document_record record;
+
+    return document_record_read(document->record, &record) && record.version == what->version &&
+           document_content_sign(&record) == what->content;
+}
+
+bool vectors_have_failed(struct knowledge *knowledge, const struct lexical_document_info *document)
+{
+    struct vectors_state *s = knowledge->vectors;
+
+    mutex_lock(&s->mutex);
+    const struct refused *what = table_get(&s->failed, document->key);
+    bool failed = what && is_as_it_was(what, document);
+    mutex_unlock(&s->mutex);
+    return failed;
+}
+
+static bool still_stands(const struct lexical_view *view, struct str key,
+                         const struct refused *what)
+{
+    struct lexical_document_info document;
+
+    return lexical_find(view, key, &document) && is_as_it_was(what, &document);
+}
+
+static bool all_still_stand(const struct vectors_state *s, const struct lexical_view *view)
+{
+    struct str key;
+    void *what;
+
+    for (size_t at = 0; table_next(&s->failed, &at, &key, &what);)
+        if (!still_stands(view, key, what))
+            return false;
+    return true;
+}
+
+/* What does not fit, or cannot be copied, is asked for again. */
+void vectors_review(struct knowledge *knowledge, const struct lexical_view *view)
+{
+    struct vectors_state *s = knowledge->vectors;
+    struct arena *arena, *old;
+    struct table kept;
+    struct str key;
+    void *what;
+
+    if (all_still_stand(s, view) || !(arena = arena_new(FAILED_ARENA)))
+        return;
+    table_init(&kept, arena, s->failed.max);
+    for (size_t at = 0; table_next(&s->failed, &at, &key, &what);)
+        if (still_stands(view, key, what))
+            (void)!put_refused(arena, &kept, key, what);
+    mutex_lock(&s->mutex);
+    old = s->failed_arena;
+    s->failed_arena = arena;
+    s->failed = kept;
+    mutex_unlock(&s->mutex);
+    arena_end(&old);
+}
+
+void vectors_went_well(struct knowledge *knowledge)
+{
+    struct vectors_state *s = knowledge->vectors;
+
+    mutex_lock(&s->mutex);
+    (void)snprintf(s->problem, sizeof s->problem, "%s", s->failed.count ? s->refusal : "");
     mutex_unlock(&s->mutex);
 }
 

@@ -231,6 +231,7 @@ static SUSPENDS bool embed_document(struct round *round, struct vectors_document
 {
     for (uint32_t i = 0; i < d->passages; i += round->k->embedder.batch) {
         uint32_t count = MIN_OF(round->k->embedder.batch, d->passages - i);
+        struct err why;
 
         if (!is_there(round, d)) {
             d->failed = true; /* in this round: there is nothing to be kept of it */
@@ -241,11 +242,11 @@ static SUSPENDS bool embed_document(struct round *round, struct vectors_document
         d->failed = true;
         if (err->code != ERR_INVALID)
             return false;
-        vectors_fail(round->k, d->key, err->text);
-        log_warn("document \"" STR_FMT "\" has no vectors and is found by its words alone: %s",
-                 STR_ARG(d->key), err->text);
+        why = *err;
         *err = (struct err){0};
-        return true;
+        log_warn("document \"" STR_FMT "\" has no vectors and is found by its words alone: %s",
+                 STR_ARG(d->key), why.text);
+        return vectors_fail(round->k, d, why.text, err);
     }
     return true;
 }
@@ -363,7 +364,7 @@ bool knowledge_vectors_step(struct knowledge *k, bool *more, struct err *err)
         return false;
     }
     s->refused = 0;
-    vectors_problem(k, "");
+    vectors_went_well(k);
     view = lexical_borrow(index);
     s->seen_view = lexical_view_number(view); /* our own commit is no reason to wait */
     s->done_view = *more || s->seen_view != number ? 0 : number;

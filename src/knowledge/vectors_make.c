@@ -310,14 +310,6 @@ bool vectors_make_now(struct knowledge *k, bool *more, struct err *err)
 
 /* --- for a provider --------------------------------------------------------------------------- */
 
-static bool has_failed(struct knowledge *k, struct str key)
-{
-    mutex_lock(&k->vectors->mutex);
-    bool failed = table_get(&k->vectors->failed, key) != NULL;
-    mutex_unlock(&k->vectors->mutex);
-    return failed;
-}
-
 /* Another text under the same id may have as many passages. */
 bool vectors_is_there(const struct lexical_view *view, const struct vectors_document *d)
 {
@@ -329,22 +321,30 @@ bool vectors_is_there(const struct lexical_view *view, const struct vectors_docu
            document_content_sign(&record) == d->content;
 }
 
-static bool collect_document(struct making *m, const struct walk *w, struct vectors_round *r,
-                             struct err *err)
+static bool describe(const struct walk *w, struct arena *arena, struct vectors_document *out,
+                     struct err *err)
 {
-    struct vectors_document *d = &r->documents[r->document_count++];
     struct document_record record;
 
     if (!document_record_read(w->info.record, &record))
         return err_set(err, ERR_INTERNAL, "could not read the record of document \"" STR_FMT "\"",
                        STR_ARG(w->info.key));
-    *d = (struct vectors_document){.key = arena_str(r->arena, w->info.key),
-                                   .version = record.version,
-                                   .content = document_content_sign(&record),
-                                   .passages = w->info.passages,
-                                   .first = (uint32_t)r->text_count};
-    if (!d->key.ptr)
-        return err_arena(err, r->arena);
+    *out = (struct vectors_document){.key = arena_str(arena, w->info.key),
+                                     .version = record.version,
+                                     .content = document_content_sign(&record),
+                                     .passages = w->info.passages};
+    return out->key.ptr || err_arena(err, arena);
+}
+
+static bool collect_document(struct making *m, const struct walk *w, struct vectors_round *r,
+                             struct err *err)
+{
+    struct vectors_document *d = &r->documents[r->document_count];
+
+    if (!describe(w, r->arena, d, err))
+        return false;
+    d->first = (uint32_t)r->text_count;
+    r->document_count++;
     for (uint32_t i = 0; i < w->info.passages; i++) {
         struct lexical_hit hit = lexical_hit_at(m->view, w->passage + i);
         size_t mark = arena_mark(m->arena);
@@ -360,6 +360,18 @@ static bool collect_document(struct making *m, const struct walk *w, struct vect
     return true;
 }
 
+/* One that is not noted is left out all the same, each time. */
+static bool leave_out(struct making *m, const struct walk *w, struct err *err)
+{
+    struct vectors_document d;
+    struct err full = {0};
+
+    if (!describe(w, m->arena, &d, err))
+        return false;
+    (void)!vectors_fail(m->k, &d, "a document has more passages than are embedded at once", &full);
+    return true;
+}
+
 static bool collect(struct making *m, struct vectors_round *r, struct err *err)
 {
     struct vector_field field = {.dim = 0};
@@ -370,18 +382,15 @@ static bool collect(struct making *m, struct vectors_round *r, struct err *err)
     r->texts = arena_array(r->arena, VECTORS_PASSAGES_MAX, sizeof *r->texts);
     if (!scratch || !r->documents || !r->texts)
         return err_arena(err, r->arena);
+    vectors_review(m->k, m->view);
     for (struct walk w = {0}; r->text_count < VECTORS_ROUND && walk_on(m, &w);) {
-        if (w.info.passages == 0 || has_failed(m->k, w.info.key) ||
+        if (w.info.passages == 0 || vectors_have_failed(m->k, &w.info) ||
             (some && !is_missing(m, &field, scratch, &w)))
             continue;
         if (r->text_count + w.info.passages > VECTORS_PASSAGES_MAX && r->text_count > 0)
             break;
-        if (w.info.passages > VECTORS_PASSAGES_MAX) {
-            vectors_fail(m->k, w.info.key,
-                         "a document has more passages than are embedded at once");
-            continue;
-        }
-        if (!collect_document(m, &w, r, err))
+        if (!(w.info.passages > VECTORS_PASSAGES_MAX ? leave_out(m, &w, err)
+                                                     : collect_document(m, &w, r, err)))
             return false;
     }
     return true;
@@ -419,6 +428,7 @@ bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct
     struct lexical_writer *writer CLEANUP(lexical_abandon) = NULL;
     struct lexical_view *view CLEANUP(lexical_release) = NULL;
     struct vector_field field;
+    struct err full = {0};
 
     if (!vectors_field_make(k, r->dim, &field, err) || !begin_change(k, &writer, err))
         return false;
@@ -431,7 +441,8 @@ bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct
             continue;
         if (!d->failed &&
             !are_vectors(r->values + (size_t)d->first * r->dim, d->passages, r->dim)) {
-            vectors_fail(k, d->key, "the model gave a vector of zeros, or of what are no numbers");
+            (void)!vectors_fail(k, d, "the model gave a vector of zeros, or of what are no numbers",
+                                &full);
             continue;
         }
         if (d->failed || vector_set(writer, d->key, &field, r->values + (size_t)d->first * r->dim,
@@ -445,5 +456,9 @@ bool vectors_keep_now(struct knowledge *k, const struct vectors_round *r, struct
     lexical_release(&view);
     bool ok = lexical_commit(&writer, err);
     accesses_forget(k);
+    if (ok && full.code) {
+        *err = full;
+        return false;
+    }
     return ok;
 }

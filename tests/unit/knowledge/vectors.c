@@ -1,5 +1,5 @@
 /* Vectors: what is learned from whom, what goes with a document, what is found; and the two that rank. */
-#include "knowledge/vectors.h"
+#include "knowledge/vectors_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -346,6 +346,134 @@ FIBER_TEST(what_is_forgotten_is_embedded_by_nobody)
     k->pool = k->ingest = NULL;
     pool_free(&pool);
     rig_close(&rig);
+}
+
+/* --- what a model refuses -------------------------------------------------------------------- */
+
+static uint32_t refused_of(struct rig *rig)
+{
+    struct vectors_status status;
+
+    knowledge_vectors(rig->knowledge, &status);
+    return status.failed;
+}
+
+TEST(what_was_refused_is_asked_for_again_when_it_has_changed)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct vectors_round round = {0}, rest = {0}, last = {0};
+    struct document_info *list;
+    struct err err = {0};
+    size_t count = 0;
+    uint32_t gone;
+
+    if (!open_with(&rig, NULL))
+        return;
+    rig.knowledge->embedder.kind = EMBEDDER_MODEL;
+    rig.knowledge->embedder.model = STR("m");
+    round.arena = rest.arena = last.arena = rig.arena;
+    REQUIRE(vectors_collect_now(rig.knowledge, &round, &err), "%s", err.text);
+    round.dim = 3;
+    round.values = arena_array(rig.arena, round.text_count * 3, sizeof(float)); /* zeros, all */
+    REQUIRE(vectors_keep_now(rig.knowledge, &round, &err), "%s", err.text);
+    EXPECT(refused_of(&rig) == ARRAY_LEN(files));
+    rig_write(&rig, "cake.md", "# Cake\n\nA cake is bought from the shop around the corner.\n");
+    EXPECT(rig_ingest(&rig, "").changed == 1);
+    REQUIRE(vectors_collect_now(rig.knowledge, &rest, &err), "%s", err.text);
+    EXPECT(rest.document_count == 1 &&
+           str_find(rest.texts[0], STR("shop around")) < rest.texts[0].len);
+    EXPECT(refused_of(&rig) == ARRAY_LEN(files) - 1, "%u", refused_of(&rig));
+    REQUIRE(list_now(rig.knowledge, rig.arena, NULL, &list, &count, &err) && count > 0);
+    for (size_t i = 0; i < count; i++)
+        EXPECT(forget_now(rig.knowledge, list[i].id, &gone, &err), "%s", err.text);
+    REQUIRE(vectors_collect_now(rig.knowledge, &last, &err), "%s", err.text);
+    EXPECT(last.document_count == 0 && refused_of(&rig) == 0, "%u are none any more",
+           refused_of(&rig));
+}
+
+struct choosy {
+    const char *dislikes; /* a word */
+    int calls;
+};
+
+static SUSPENDS bool embed_but(void *ctx, struct embed_call *call, struct err *err)
+{
+    struct choosy *c = ctx;
+
+    c->calls++;
+    call->dim = 3;
+    call->values = arena_array(call->arena, call->count * 3, sizeof(float));
+    for (size_t i = 0; i < call->count * 3; i++)
+        ((float *)(uintptr_t)call->values)[i] = (float)(i % 3) + 1;
+    for (size_t i = 0; i < call->count; i++)
+        if (str_find(call->texts[i], str_from(c->dislikes)) < call->texts[i].len)
+            return err_set(err, ERR_INVALID, "status 400: no %s", c->dislikes);
+    return true;
+}
+
+static bool open_choosy(struct rig *rig, struct choosy *c, struct pool **pool)
+{
+    struct pool_options options = {.name = "test", .threads = 1, .queue_max = 10};
+    struct err err = {0};
+
+    *pool = pool_new(&options, &err);
+    if (!*pool || !open_with(rig, NULL))
+        return false;
+    struct knowledge *k = rig->knowledge;
+    k->pool = k->ingest = *pool;
+    k->embedder.kind = EMBEDDER_MODEL;
+    k->embedder.model = STR("m");
+    k->embedder.batch = 4;
+    k->embedder.ask = embed_but;
+    k->embedder.ctx = c;
+    return true;
+}
+
+static void close_choosy(struct rig *rig, struct pool **pool)
+{
+    rig->knowledge->pool = rig->knowledge->ingest = NULL;
+    pool_free(pool);
+    rig_close(rig);
+}
+
+FIBER_TEST(why_a_document_was_refused_is_told_when_the_others_have_vectors)
+{
+    struct choosy choosy = {.dislikes = "Merger"};
+    struct vectors_status status;
+    struct rig rig = {0};
+    struct pool *pool;
+    struct err err = {0};
+    bool more = false;
+
+    REQUIRE(open_choosy(&rig, &choosy, &pool));
+    for (int turn = 0; turn < 6; turn++)
+        EXPECT(knowledge_vectors_step(rig.knowledge, &more, &err), "%s", err.text);
+    knowledge_vectors(rig.knowledge, &status);
+    EXPECT(status.vectors == ARRAY_LEN(files) - 1 && status.failed == 1);
+    EXPECT(strstr(status.problem, "no Merger"), "%s", status.problem);
+    close_choosy(&rig, &pool);
+}
+
+/* Those that cannot be noted would be asked for in each turn, and paid, without a pause between. */
+FIBER_TEST(a_model_that_refuses_more_than_can_be_noted_is_left_alone_for_a_while)
+{
+    struct choosy choosy = {.dislikes = ""}; /* everything */
+    struct rig rig = {0};
+    struct pool *pool;
+    int refused = 0;
+    bool more = false;
+
+    REQUIRE(open_choosy(&rig, &choosy, &pool));
+    rig.knowledge->vectors->failed.max = 2;
+    for (int turn = 0; turn < 20; turn++) {
+        struct err err = {0};
+
+        refused += !knowledge_vectors_step(rig.knowledge, &more, &err);
+        EXPECT(err.code == ERR_NONE || strstr(err.text, "2 that are known"), "%s", err.text);
+    }
+    EXPECT(refused == 1 && choosy.calls == 1 + 3, "%d, %d calls", refused, choosy.calls);
+    EXPECT(refused_of(&rig) == 2);
+    close_choosy(&rig, &pool);
 }
 
 /* --- pure ------------------------------------------------------------------------------------- */
