@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "knowledge/listing.h"
+
 #define TEXT_MAX       ((size_t)256 * KIB)
 #define LIST_ITEMS_MAX 64   /* that follow their introduction into an answer */
 #define EQUAL_SCORE    0.3f /* as good as the best: which of them answers cannot be told */
@@ -201,8 +203,36 @@ static bool lies_within(const struct cited *one, const struct cited *other)
     return one->found == other->found && one->first >= other->first && one->last <= other->last;
 }
 
-static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct grounded *out,
-                        struct err *err)
+static bool is_listed(const struct found *found, size_t sentence)
+{
+    enum block_kind kind = kind_of(found, sentence);
+
+    return kind == BLOCK_ITEM || kind == BLOCK_ROW;
+}
+
+/* Of a list below its introduction only the first are shown, or it ends with its passage and not in its document. */
+static bool list_goes_on(const struct access *access, struct arena *arena, const struct cited *at)
+{
+    const struct found *found = at->found;
+
+    if (same_block(found, at->first, at->last) || !is_listed(found, at->last))
+        return false;
+    return at->last + 1 < found->sentence_count ? is_listed(found, at->last + 1)
+                                                : listing_goes_on(found, access, arena);
+}
+
+/* Nobody takes a part of a list for the whole. */
+static bool mark_rest(const struct access *access, struct arena *arena, const struct cited *at,
+                      struct citation *c, struct err *err)
+{
+    c->goes_on = list_goes_on(access, arena, at);
+    if (c->goes_on)
+        c->said = arena_fmt(arena, STR_FMT "\n- …", STR_ARG(c->said));
+    return c->said.ptr || err_arena(err, arena);
+}
+
+static bool cite_chosen(const struct access *access, struct arena *arena, const struct inquiry *q,
+                        struct grounded *out, struct err *err)
 {
     const struct candidate *chosen[CITATIONS_MAX];
     struct cited cited[CITATIONS_MAX];
@@ -219,7 +249,8 @@ static bool cite_chosen(struct arena *arena, const struct inquiry *q, struct gro
         else if (lies_within(at, &cited[0]))
             continue;
         if (!cite_sentences(arena, at->found, at->first, at->last, c, err) ||
-            !cite_said(arena, at->found, at->first, at->last, c, err))
+            !cite_said(arena, at->found, at->first, at->last, c, err) ||
+            !mark_rest(access, arena, at, c, err))
             return false;
         inquiry_tell_way(q, at->found, c);
         out->citation_count++;
@@ -314,7 +345,9 @@ bool ground(const struct access *access, struct arena *arena, const struct inqui
     g.citations = arena_array(arena, CITED_MAX, sizeof *g.citations);
     if (!g.citations)
         return err_arena(err, arena);
-    if (!(!g.answered ? cite_nearest : q->pick.kind ? cite_picked : cite_chosen)(arena, q, &g, err))
+    if (!(!g.answered    ? cite_nearest(arena, q, &g, err)
+          : q->pick.kind ? cite_picked(arena, q, &g, err)
+                         : cite_chosen(access, arena, q, &g, err)))
         return false;
     buf_init(&b, arena, 4 * TEXT_MAX);
     if (q->read_as.len)

@@ -270,6 +270,7 @@ struct citation {
     struct str quote; /* the text of these bytes: markup taken out, white space folded */
     struct str said;  /* ... as an answer says it: items and rows a line each; empty: as it is */
     bool is_listed;   /* ... an item or row: a line of its own */
+    bool goes_on;     /* ... a list that has more than is cited; its last line says so */
     float score;
     float likely; /* of a question that is scored: 0 to 1 */
     bool is_scored;

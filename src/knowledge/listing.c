@@ -1,6 +1,7 @@
 #include "knowledge/listing.h"
 
 #include "base/buf.h"
+#include "knowledge/answer.h"
 
 #define LABELS_MAX ((size_t)16 * KIB)
 #define WIDE_KEY   6 /* bytes of the shortest name: 北京 */
@@ -189,6 +190,24 @@ static bool goes_on_in(const struct found *found, const struct access *access, s
         return true; /* not known: then it is not whole */
     return str_eq(p.heading, found->passage.heading) &&
            is_listed(p.blocks[behind ? 0 : p.count - 1].kind);
+}
+
+/* Behind what a chunk repeats of the passage before it. */
+bool listing_goes_on(const struct found *found, const struct access *access, struct arena *arena)
+{
+    struct document_record record;
+    struct passage next;
+
+    if (found->number + 1 >= passages_of(access->view))
+        return false;
+    struct lexical_hit hit = lexical_hit_at(access->view, found->number + 1);
+    if (!str_eq(hit.key, found->key) || !passage_read(arena, hit.record, &next) ||
+        !document_record_read(hit.document_record, &record))
+        return false;
+    size_t repeated = record.chunking.overlap ? passage_repeats(&found->passage, &next) : 0;
+    return repeated < next.count && str_eq(next.heading, found->passage.heading) &&
+           next.blocks[repeated].kind == kind_of(found, (uint32_t)found->passage.count - 1) &&
+           is_listed(next.blocks[repeated].kind);
 }
 
 /* Has the row a cell below this label? */

@@ -29,5 +29,7 @@ bool listing_labels(const struct listing *listing, struct arena *arena, struct s
 /* Nothing of it stands in another passage of its document. */
 bool listing_is_whole(const struct listing *listing, const struct access *access,
                       struct arena *arena);
+/* A list or table that the passage ends with goes on in the next one. */
+bool listing_goes_on(const struct found *found, const struct access *access, struct arena *arena);
 
 #endif

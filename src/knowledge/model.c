@@ -153,6 +153,13 @@ static bool describe(struct request *req, const struct grounded *g, struct chat_
                               .parts = g->parts,
                               .part_count = g->part_count};
     warn_of_notes(&account, g->notes);
+    for (size_t i = 0; i < g->citation_count && account.warning_count < ARRAY_LEN(account.warnings);
+         i++)
+        if (g->citations[i].goes_on) {
+            account.warnings[account.warning_count++] =
+                "a list in the answer goes on in its document, behind what is cited";
+            break;
+        }
     struct buf weir, annotations;
     struct chat_answer a = {.id = arena_fmt(req->arena, "chatcmpl-%016" PRIx64, req->id),
                             .model = req->model->name,

@@ -262,6 +262,44 @@ TEST(a_list_is_told_to_its_end)
     ask_in(claims, cases, ARRAY_LEN(cases));
 }
 
+/* Longer than is shown, and longer than a passage: what is shown is not taken for the whole. */
+TEST(a_list_that_is_not_told_to_its_end_says_so)
+{
+    static const struct {
+        const char *name;
+        int items;
+        const char *more; /* of each */
+        bool goes_on;
+    } cases[] = {
+        {"whole", 20, "", false},
+        {"more items than are shown", 70, "", true},
+        {"more than a passage has", 90, ", as the office gives it", true},
+        {"as many as are shown", 64, "", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig rig CLEANUP(rig_close) = {0};
+        struct buf b;
+
+        if (!rig_open(&rig))
+            return;
+        buf_init(&b, rig.arena, 64 * KIB);
+        buf_str(&b, STR("# Parking permit\n\nFor a parking permit you need:\n\n"));
+        for (int k = 1; k <= cases[i].items; k++)
+            buf_fmt(&b, "- paper %d%s\n", k, cases[i].more);
+        buf_char(&b, 0);
+        rig_write(&rig, "permits.md", b.ptr);
+        rig_write(&rig, "visa.md", "# Work visa\n\nFor a work visa you need:\n\n- a passport\n");
+        EXPECT(rig_ingest(&rig, "").added == 2);
+        struct grounded g = rig_ask(&rig, "What do you need for a parking permit?");
+        EXPECT(g.answered && g.citation_count == 1, "%s", cases[i].name);
+        EXPECT(g.citations[0].goes_on == cases[i].goes_on, "%s: " STR_FMT, cases[i].name,
+               STR_ARG(g.text));
+        EXPECT((str_find(g.text, STR("\n- … [1]")) < g.text.len) == cases[i].goes_on, "%s",
+               cases[i].name);
+    }
+}
+
 TEST(amounts_of_several_scales)
 {
     static const struct asking cases[] = {
