@@ -16,7 +16,7 @@
 #define PASSAGES_ASKED 8 /* found by the index and read by sentence */
 #define CITATIONS_MAX  3
 #define CITED_MAX      PICKED_MAX /* of them, or of rows that were picked */
-#define QUESTION_MAX   4000       /* bytes that are looked at */
+#define QUESTION_MAX   4000       /* bytes that are looked at; of a longer one its notes say so */
 
 static_assert(CITATIONS_MAX <= CITED_MAX, "the citations of any answer have room");
 
@@ -62,6 +62,7 @@ struct inquiry {
 };
 bool inquire(const struct access *access, struct arena *arena, struct str question,
              struct inquiry *out, struct err *err) MUST_CHECK;
+void note_long_question(const struct knowledge_question *question);
 /* The same, with what the base can find beside words. */
 bool inquire_of(struct knowledge *knowledge, const struct access *access, struct arena *arena,
                 const struct knowledge_question *question, struct inquiry *out, struct err *err)

@@ -378,6 +378,12 @@ bool label_now(struct knowledge *k, const struct ingest_wish *wish, uint32_t *do
     return true;
 }
 
+void note_long_question(const struct knowledge_question *question)
+{
+    if (str_trim(question->text).len > QUESTION_MAX)
+        search_note(question->notes, "only the first 4,000 bytes of the question were looked at");
+}
+
 bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge_question *question,
                 struct grounded *out, struct err *err)
 {
@@ -387,6 +393,7 @@ bool answer_now(struct knowledge *k, struct arena *arena, const struct knowledge
     struct grounded each = {0};
     struct inquiry inquiry;
 
+    note_long_question(question);
     if (!access_borrow(k, question, &access, err) ||
         !parts_of(access, arena, question->text, &way, &parts, err))
         return false;
@@ -416,6 +423,7 @@ bool brief_now(struct knowledge *k, struct arena *arena, const struct knowledge_
     struct access *access CLEANUP(access_release) = NULL;
     struct inquiry inquiry;
 
+    note_long_question(question);
     return access_borrow(k, question, &access, err) &&
            inquire_of(k, access, arena, question, &inquiry, err) &&
            brief(arena, &inquiry, out, err);

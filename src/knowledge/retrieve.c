@@ -169,6 +169,7 @@ bool search_now(struct knowledge *k, struct arena *arena, const struct knowledge
     };
 
     ASSERT(limit >= 1 && limit <= SEARCH_LIMIT_MAX);
+    note_long_question(question);
     request.text = str_slice(question->text, 0, utf8_boundary(question->text, QUESTION_MAX));
     if (!access_borrow(k, question, &borrowed, err) ||
         !analyser_open_kept(k->analysers, &analyser, err) ||

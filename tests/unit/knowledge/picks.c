@@ -262,6 +262,40 @@ TEST(a_list_is_told_to_its_end)
     ask_in(claims, cases, ARRAY_LEN(cases));
 }
 
+/* Who writes a letter and asks at its end is told that nobody has read so far. */
+TEST(a_question_that_is_not_read_to_its_end_says_so)
+{
+    struct rig rig CLEANUP(rig_close) = {0};
+    struct search_notes notes = {0};
+    struct knowledge_question question = {.notes = &notes};
+    struct passages_found found;
+    struct briefing briefing;
+    struct grounded g;
+    struct err err = {0};
+    struct buf b;
+
+    if (!rig_open(&rig))
+        return;
+    rig_write(&rig, "visa.md", "# Work visa\n\nA work visa costs 80 euros.\n");
+    EXPECT(rig_ingest(&rig, "").added == 1);
+    buf_init(&b, rig.arena, 64 * KIB);
+    while (b.len < 3950)
+        buf_str(&b, STR("What does it cost? "));
+    question.text = buf_view(&b);
+    EXPECT(answer_now(rig.knowledge, rig.arena, &question, &g, &err), "%s", err.text);
+    EXPECT(notes.count == 0);
+    buf_str(&b, STR("And before I forget it: what does a work visa cost, and when?"));
+    question.text = buf_view(&b);
+    EXPECT(search_now(rig.knowledge, rig.arena, &question, 5, &found, &err), "%s", err.text);
+    EXPECT(notes.count == 1 && strstr(notes.at[0], "first 4,000 bytes"));
+    notes.count = 0;
+    EXPECT(answer_now(rig.knowledge, rig.arena, &question, &g, &err), "%s", err.text);
+    EXPECT(notes.count == 1);
+    notes.count = 0;
+    EXPECT(brief_now(rig.knowledge, rig.arena, &question, &briefing, &err), "%s", err.text);
+    EXPECT(notes.count == 1);
+}
+
 /* Longer than is shown, and longer than a passage: what is shown is not taken for the whole. */
 TEST(a_list_that_is_not_told_to_its_end_says_so)
 {
