@@ -143,7 +143,10 @@ static void say_hello(const struct hello *h)
     printf("Your own documents: weir ingest FOLDER     A provider: docs/configuration.md     Help: "
            "weir help\n"
            "\n");
-    fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        log_error(
+            "the first keys could not be shown: standard output takes nothing; weir key create "
+            "NAME --admin makes another, weir key revoke ends these");
 }
 
 void welcome(struct house *house, const char *listen)
