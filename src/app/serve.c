@@ -40,6 +40,7 @@ struct server_loops {
     struct server_loop at[LOOPS_MAX];
     struct mutex ending;
     int count;
+    struct http_share *share; /* clients of all loops */
     dur_ns drain_delay,
         drain_timeout;  /* read once, by loop 0: the settings may be replaced meanwhile */
     struct addr listen; /* with the port that was really bound, for the loops after the first */
@@ -70,11 +71,10 @@ static uint64_t next_id(void *house)
     return gateway_next_id(((struct house *)house)->gateway);
 }
 
-static bool make_server(struct server_loop *own, struct tls_server *tls, struct http_server **out,
-                        struct err *err)
+static bool make_server(struct server_loop *own, struct tls_server *tls, struct http_share *share,
+                        struct http_server **out, struct err *err)
 {
     const struct settings *s = own->house->settings;
-    uint32_t share = (uint32_t)own->all->count;
     struct http_server_options options = {
         .limits = {.head_bytes = (size_t)s->server.head_bytes},
         .body_bytes_max = (size_t)s->server.body_bytes,
@@ -83,8 +83,9 @@ static bool make_server(struct server_loop *own, struct tls_server *tls, struct 
         .body_timeout = s->server.body_timeout,
         .idle_timeout = s->server.idle_timeout,
         .write_timeout = s->server.write_timeout,
-        .connections_max = ((uint32_t)s->server.connections + share - 1) / share,
+        .connections_max = (uint32_t)s->server.connections,
         .connections_per_addr = (uint32_t)s->server.connections_per_address,
+        .share = share,
         .requests_per_connection = (uint32_t)s->server.requests_per_connection,
         .tls = tls,
         .handler = routes_handle,
@@ -350,7 +351,7 @@ static bool serve_first(struct server_loop *own, struct scope *scope, struct lis
     if (!instances_catch_up(own->house->instances, err))
         return false;
     house_finish_forgetting(own->house);
-    if (!make_server(own, NULL, &own->command, err) ||
+    if (!make_server(own, NULL, NULL, &own->command, err) ||
         !addr_parse(own->house->settings->server.listen, &at, err) ||
         !listen_first(&at, all->count > 1, tcp, err))
         return false;
@@ -379,7 +380,7 @@ static bool serve_next(struct server_loop *own, struct scope *scope, struct list
 static bool start_serving(struct server_loop *own, struct scope *scope, struct listening *tcp,
                           struct listening *command, struct err *err)
 {
-    if (!make_server(own, own->house->tls, &own->server, err) ||
+    if (!make_server(own, own->house->tls, own->all->share, &own->server, err) ||
         !scope_spawn(scope, observe_loop, own->house, err))
         return false;
     tcp->server = own->server;
@@ -476,10 +477,11 @@ int serve(struct serve_options *options)
         .batch_window = house->settings->server.batch_window,
         .batch_streams = (uint32_t)house->settings->server.batch_streams,
     };
-    bool ok = loops_run(all.count, &loop, run_loop, args, &err);
+    bool ok = http_share_new(&all.share, &err) && loops_run(all.count, &loop, run_loop, args, &err);
     if (!ok)
         log_error("cannot start: %s", err.text);
     struct err ignored = {0};
+    http_share_free(&all.share);
     (void)!file_remove(house_path(house, COMMAND_SOCKET), &ignored);
     house_close(&house);
     if (ok && !atomic_load(&all.failed))
@@ -508,7 +510,7 @@ static void run_beside(void *arg)
     b->ok = instances_catch_up(b->own.house->instances, &b->err);
     if (b->ok)
         house_finish_forgetting(b->own.house);
-    b->ok = b->ok && make_server(&b->own, NULL, &b->own.command, &b->err) &&
+    b->ok = b->ok && make_server(&b->own, NULL, NULL, &b->own.command, &b->err) &&
             command_socket(b->own.house, &command, &b->err);
     command.server = b->own.command;
     b->ok = b->ok && scope_spawn(&scope, run_listener, &command, &b->err);

@@ -9,10 +9,9 @@
 
 #define ACCEPT_PAUSE  (100 * MILLISECOND) /* after a failure, such as no file descriptors */
 #define REFUSING_MAX  64                  /* told 503 at a time; beyond it connections just close */
-#define CALLERS_MAX   65536
 #define SERVER_MEMORY ((size_t)1024 * 1024)
 
-/* ---- limits per address ---- */
+/* ---- limits of connections ---- */
 
 static struct str without_port(const struct addr *addr)
 {
@@ -23,40 +22,30 @@ static struct str without_port(const struct addr *addr)
     return text;
 }
 
-/* Count the caller; false when it has enough connections already. */
+/* False when the caller has enough connections already. */
 static bool count_caller(struct http_conn *c)
 {
-    struct http_server *server = c->run->server;
+    const struct http_server_options *o = &c->run->server->options;
     struct addr peer = sock_peer(c->sock ? c->sock : stream_sock(c->stream));
     struct str key = without_port(&peer);
 
-    if (server->options.connections_per_addr == 0 || str_starts(key, STR("unix:")))
+    if (o->connections_per_addr == 0 || str_starts(key, STR("unix:")))
         return true;
-    struct http_caller *caller = table_get(&server->by_addr, key);
-    if (!caller) {
-        caller = stock_take(&server->callers);
-        if (!caller)
-            return false;
-        memcpy(caller->text, key.ptr, key.len);
-        caller->len = key.len;
-        if (!table_put(&server->by_addr, (struct str){caller->text, caller->len}, caller, NULL)) {
-            stock_give(&server->callers, caller);
-            return false;
-        }
-    }
-    c->caller = caller;
-    return ++caller->connections <= server->options.connections_per_addr;
+    c->caller = http_share_count(o->share, key, o->connections_per_addr);
+    return c->caller != NULL;
 }
 
-static void forget_caller(struct http_conn *c)
+/* What is refused counts for nobody. */
+static void uncount(struct http_conn *c)
 {
-    struct http_server *server = c->run->server;
-    struct http_caller *caller = c->caller;
+    struct http_share *share = c->run->server->options.share;
 
-    if (!caller || --caller->connections > 0)
-        return;
-    table_remove(&server->by_addr, (struct str){caller->text, caller->len});
-    stock_give(&server->callers, caller);
+    if (c->caller)
+        http_share_forget(share, c->caller);
+    if (c->counted)
+        http_share_give(share);
+    c->caller = NULL;
+    c->counted = false;
 }
 
 /* ---- the life of a connection outside its exchanges ---- */
@@ -67,7 +56,7 @@ void http_conn_free(struct http_conn *c)
 
     ASSERT(c->state != CONN_RESTING);
     http_conn_drop_page(c);
-    forget_caller(c);
+    uncount(c);
     run->server->refusing -= c->unwelcome != NULL;
     run->server->stats.connections--;
     ring_remove(&c->in_all);
@@ -144,13 +133,15 @@ static void sweep(void *arg)
 
 static const char *why_unwelcome(struct http_conn *c)
 {
-    const struct http_server *server = c->run->server;
+    const struct http_server_options *o = &c->run->server->options;
 
     if (!count_caller(c))
         return "too many connections from this address";
-    if (server->stats.connections > server->options.connections_max)
-        return "too many connections";
-    return NULL;
+    c->counted = http_share_take(o->share, o->connections_max);
+    if (c->counted)
+        return NULL;
+    uncount(c);
+    return "too many connections";
 }
 
 static struct http_conn *conn_new(struct http_run *run, struct sock **sock)
@@ -327,8 +318,12 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     fill_in_defaults(&server->options);
     server->arena = arena;
     server->conns.size = sizeof(struct http_conn);
-    server->callers.size = sizeof(struct http_caller);
-    table_init(&server->by_addr, NULL, CALLERS_MAX);
+    if (!options->share && !http_share_new(&server->own_share, err)) {
+        arena_end(&arena);
+        return false;
+    }
+    if (!options->share)
+        server->options.share = server->own_share;
     *out = server;
     return true;
 }
@@ -340,7 +335,7 @@ void http_server_free(struct http_server **server)
     struct arena *arena = (*server)->arena;
 
     ASSERT(!(*server)->runs && (*server)->stats.connections == 0);
-    table_done(&(*server)->by_addr);
+    http_share_free(&(*server)->own_share);
     *server = NULL;
     arena_end(&arena);
 }

@@ -16,6 +16,11 @@ struct http_exchange; /* one request and its reply */
 
 typedef SUSPENDS void http_handler(struct http_exchange *x, void *ctx);
 
+/* What servers of several loops count together. */
+struct http_share;
+bool http_share_new(struct http_share **out, struct err *err) MUST_CHECK;
+void http_share_free(struct http_share **share); /* behind its servers */
+
 struct http_server_options {
     struct http_limits limits;
     size_t body_bytes_max;            /* default 32 MiB */
@@ -24,8 +29,9 @@ struct http_server_options {
     dur_ns body_timeout;              /* whole body; default 60 s */
     dur_ns idle_timeout;              /* between requests; default 75 s */
     dur_ns write_timeout;             /* without progress; default 30 s */
-    uint32_t connections_max;         /* default 20,000 */
-    uint32_t connections_per_addr;    /* default 0: unlimited */
+    uint32_t connections_max;         /* of all with this share; default 20,000 */
+    uint32_t connections_per_addr;    /* the same; default 0: unlimited */
+    struct http_share *share;         /* NULL: nobody else's */
     uint32_t requests_per_connection; /* default 100,000 */
     struct tls_server *tls;           /* NULL: in clear */
     http_handler *handler;

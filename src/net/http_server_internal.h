@@ -1,5 +1,6 @@
 /* net/http_server_internal.h: the server's parts to each other.
  *   http_server.c    runs: accepting, limits, sweeping, drain, end
+ *   http_share.c     what the servers of several loops count together
  *   http_conn.c      one connection: heads in, exchanges in order, rest, refusal, goodbye
  *   http_exchange.c  one exchange as its handler sees it: facts and body
  *   http_reply.c     what goes out
@@ -22,8 +23,8 @@
 struct http_server {
     struct http_server_options options;
     struct arena *arena; /* owns this too */
-    struct stock conns, callers;
-    struct table by_addr; /* peer address without port -> struct http_caller, if limited */
+    struct stock conns;
+    struct http_share *own_share; /* where options name none */
     struct http_run *runs;
     struct event ended; /* pulsed when a run ends */
     struct http_server_stats stats;
@@ -47,12 +48,7 @@ struct http_run {
 
 enum http_conn_state { CONN_RESTING, CONN_WAKING, CONN_SERVING };
 
-/* Who calls, when connections per address are limited. */
-struct http_caller {
-    uint32_t connections;
-    size_t len;
-    char text[ADDR_TEXT_MAX];
-};
+struct http_caller; /* an address that has connections; http_share.c */
 
 struct http_conn {
     struct http_run *run;
@@ -62,7 +58,8 @@ struct http_conn {
     const char *unwelcome; /* over a limit: why; it gets 503 */
     struct ring in_all, in_resting;
     mono_ns rest_until;
-    struct http_caller *caller;
+    bool counted;               /* among those of connections_max */
+    struct http_caller *caller; /* that it counts for, when connections per address are limited */
     struct http_exchange *exchange; /* while its handler runs */
     uint32_t requests;
     bool line_passed; /* the empty line that may come before a request */
@@ -110,6 +107,13 @@ bool http_conn_rest(struct http_conn *c); /* false: it cannot, close it */
 void http_conn_free(struct http_conn *c); /* closes; not while it rests */
 struct str http_date_line(struct http_server *server);
 uint64_t http_next_id(struct http_server *server); /* 0: none are given */
+
+/* ---- http_share.c ---- */
+bool http_share_take(struct http_share *s, uint32_t most); /* false: there are as many already */
+void http_share_give(struct http_share *s);
+/* NULL: that address has as many already, or memory is gone. */
+struct http_caller *http_share_count(struct http_share *s, struct str addr, uint32_t most);
+void http_share_forget(struct http_share *s, struct http_caller *caller);
 
 /* ---- http_conn.c ---- */
 SUSPENDS void http_conn_serve(void *conn);
