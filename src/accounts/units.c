@@ -3,6 +3,7 @@
 
 #include "accounts/accounts_internal.h"
 #include "accounts/usage_internal.h"
+#include "accounts/windows.h"
 #include "base/log.h"
 #include "store/instances.h"
 #include "sys/clock.h"
@@ -545,6 +546,59 @@ static void forget(struct accounts *accounts, struct unit *unit, uint32_t *keys)
     mutex_unlock(&accounts->lock);
 }
 
+/* A unit and all that goes with it; *n: how many there are, `room` of them in `out`. Under the lock. */
+static void list_accounts(struct accounts *accounts, const struct unit *unit, struct account **out,
+                          size_t room, size_t *n)
+{
+    *n = 0;
+    for (struct unit *u = accounts->first_unit; u; u = u->next)
+        if ((u == unit || u->tenant == unit) && (*n)++ < room)
+            out[*n - 1] = &u->account;
+    for (struct key_state *key = accounts->first; key; key = key->next)
+        if (belongs(key, unit) && (*n)++ < room)
+            out[*n - 1] = &key->account;
+}
+
+/* What Redis counts of it. The accounts stay, also when they are forgotten. */
+struct counted {
+    struct arena *arena; /* NULL: there is no Redis */
+    struct account **at;
+    size_t count;
+};
+
+static bool find_counted(struct accounts *accounts, const struct unit *unit, struct counted *out,
+                         struct err *err)
+{
+    size_t room;
+
+    if (!accounts->windows)
+        return true;
+    mutex_lock(&accounts->lock);
+    list_accounts(accounts, unit, NULL, 0, &room);
+    mutex_unlock(&accounts->lock);
+    out->arena = arena_new(room * sizeof *out->at + (size_t)64 * KIB);
+    out->at = out->arena ? arena_array(out->arena, room, sizeof *out->at) : NULL;
+    if (!out->at)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to remove \"" STR_FMT "\"",
+                       STR_ARG(unit->account.id));
+    mutex_lock(&accounts->lock);
+    list_accounts(accounts, unit, out->at, room, &out->count);
+    mutex_unlock(&accounts->lock);
+    out->count = MIN_OF(out->count, room);
+    return true;
+}
+
+static void forget_counted(struct accounts *accounts, const struct unit *unit,
+                           struct counted *counted)
+{
+    struct err err = {0};
+
+    if (!windows_forget(accounts, counted->at, counted->count, &err))
+        log_warn("what Redis counted of \"" STR_FMT "\" in its last minute stays there up to 25 "
+                 "hours: %s",
+                 STR_ARG(unit->account.id), err.text);
+}
+
 /* Somebody else may have removed it meanwhile, and a namesake may have been made: rows have only the name. */
 static bool is_there(struct accounts *accounts, const struct unit *unit)
 {
@@ -561,16 +615,22 @@ static bool erase_and_forget(struct accounts *accounts, struct unit *unit,
                                            struct err *err),
                              uint32_t *keys, struct err *err)
 {
+    struct counted counted = {0};
+
     if (!accounts_flush_wait(accounts, err))
         return false;
     while (atomic_exchange(&accounts->flushing, true))
         if (!fiber_sleep(REMOVE_STEP, err))
             return false;
-    bool ok =
-        is_there(accounts, unit) ? erase(accounts, unit, err) : not_there(unit->account.id, err);
+    bool ok = is_there(accounts, unit)
+                  ? find_counted(accounts, unit, &counted, err) && erase(accounts, unit, err)
+                  : not_there(unit->account.id, err);
     if (ok)
         forget(accounts, unit, keys);
     atomic_store(&accounts->flushing, false);
+    if (ok)
+        forget_counted(accounts, unit, &counted);
+    arena_end(&counted.arena);
     return ok;
 }
 

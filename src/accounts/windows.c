@@ -12,17 +12,18 @@
 #include "net/redis.h"
 #include "sys/clock.h"
 
-#define ALIVE_SECONDS 10
-#define ALIVE_EVERY   (2 * SECOND)
-#define SETTLE_EVERY  (10 * MILLISECOND)
-#define DRAIN_STEP    MILLISECOND
-#define SETTLE_MAX    16384u
-#define SETTLE_A_TURN 256u
-#define TAKE_BYTES    ((size_t)32 * KIB)
-#define TURN_BYTES    ((size_t)512 * KIB)
-#define NAME_BYTES    40u
-#define NUMBERS       3u
-#define WORDS_MAX     (NUMBERS + NUMBERS * LEVELS + 1)
+#define ALIVE_SECONDS  10
+#define ALIVE_EVERY    (2 * SECOND)
+#define SETTLE_EVERY   (10 * MILLISECOND)
+#define DRAIN_STEP     MILLISECOND
+#define SETTLE_MAX     16384u
+#define SETTLE_A_TURN  256u
+#define FORGET_AT_ONCE 100u
+#define TAKE_BYTES     ((size_t)32 * KIB)
+#define TURN_BYTES     ((size_t)512 * KIB)
+#define NAME_BYTES     40u
+#define NUMBERS        3u
+#define WORDS_MAX      (NUMBERS + NUMBERS * LEVELS + 1)
 
 static const char take_text[] =
     "local now = tonumber(redis.call('TIME')[1])\n"
@@ -398,6 +399,35 @@ bool windows_take(struct accounts *accounts, struct account *const levels[LEVELS
         err->code = ERR_UNAVAILABLE;
     }
     return e.ok;
+}
+
+/* ---- forgetting ---- */
+
+static bool delete_some(struct windows *w, struct account *const *gone, size_t count,
+                        struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(TURN_BYTES);
+    struct str words[1 + FORGET_AT_ONCE] = {STR("DEL")};
+    struct redis_value reply;
+
+    if (!arena)
+        return err_set(err, ERR_UNAVAILABLE, "no memory to delete what was counted");
+    for (size_t i = 0; i < count; i++)
+        words[1 + i] = key_of(arena, w, gone[i]);
+    if (!redis_run(w->redis, arena, 0, &(struct redis_command){words, 1 + count}, 1, &reply, err))
+        return false;
+    return reply.kind != REDIS_ERROR ||
+           err_set(err, ERR_UNAVAILABLE, "Redis: " STR_FMT, STR_ARG(str_slice(reply.text, 0, 120)));
+}
+
+bool windows_forget(struct accounts *accounts, struct account *const *gone, size_t count,
+                    struct err *err)
+{
+    for (size_t i = 0; accounts->windows && i < count; i += FORGET_AT_ONCE)
+        if (!delete_some(accounts->windows, gone + i, MIN_OF(count - i, (size_t)FORGET_AT_ONCE),
+                         err))
+            return false;
+    return true;
 }
 
 /* ---- the fiber: settling, the sign of life, and trying again ---- */

@@ -16,6 +16,9 @@ SUSPENDS bool windows_take(struct accounts *accounts, struct account *const leve
 /* Of a hold that ends; under the lock. */
 void windows_settle(struct accounts *accounts, struct account *const levels[LEVELS],
                     const struct hold *hold, int64_t tokens);
+/* What is counted of accounts that were removed goes. */
+SUSPENDS bool windows_forget(struct accounts *accounts, struct account *const *gone, size_t count,
+                             struct err *err) MUST_CHECK;
 bool windows_concern(struct account *const levels[LEVELS]);
 bool windows_are_asked(const struct accounts *accounts); /* there is a Redis and it answers */
 

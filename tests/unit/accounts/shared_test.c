@@ -1330,3 +1330,41 @@ FIBER_TEST(a_request_that_redis_did_not_count_takes_back_only_its_own)
 {
     with_redis(take_without_the_limit);
 }
+
+/* Of tenant, team and key, and of nobody else. */
+static void remove_counted(struct pair *p, struct shared_redis *s)
+{
+    const struct unit_info acme = {.id = STR("acme"), .limits = {.requests_per_minute = 9}};
+    const struct unit_info team = {.id = STR("acme/a"), .limits = {.in_flight = 9}};
+    const struct key_info wanted = {
+        .name = STR("x"), .team = STR("acme/a"), .limits = {.tokens_per_minute = 900}};
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct hold holds[2] = {0};
+    struct unit_info unit;
+    struct key_info key;
+    struct err err = {0};
+    uint32_t keys;
+
+    EXPECT(unit_create(p->at[0].accounts, &acme, p->arena, &unit, &err) &&
+               unit_create(p->at[0].accounts, &team, p->arena, &unit, &err) &&
+               key_create(p->at[0].accounts, &wanted, p->arena, &key, &token, &err) &&
+               books_authenticate(&p->at[0], &token, &who, &err),
+           "%s", err.text);
+    EXPECT(take(p, 0, &holds[0]) && hold_take(p->at[0].accounts, who, (struct need){.tokens = 10},
+                                              clock_wall(), &holds[1], &err),
+           "%s", err.text);
+    EXPECT(run_script(s, "return #redis.call('KEYS', 'weir:w:*')") == 4);
+    drop(p, 0, &holds[1]);
+    principal_release(&who);
+    EXPECT(unit_remove(p->at[0].accounts, STR("acme"), &keys, &err), "%s", err.text);
+    EXPECT(fiber_sleep(50 * MILLISECOND, &err));
+    EXPECT(run_script(s, "return #redis.call('KEYS', 'weir:w:*')") == 1, "that of the other key");
+    drop(p, 0, &holds[0]);
+    expect_whole(p, s, "a tenant was removed");
+}
+
+FIBER_TEST(what_redis_counts_of_a_tenant_goes_with_it)
+{
+    with_redis(remove_counted);
+}
