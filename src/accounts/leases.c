@@ -121,7 +121,9 @@ bool lease_allows(const struct account *account, usd_micro worst, wall_ms now)
 #define TAKE_VALUES 9u
 
 static const char *const lock_sql =
-    "INSERT INTO share_asks (level, id, asked, told, takes) VALUES (?1, ?2, 0, 0, 1)"
+    "INSERT INTO share_asks (level, id, asked, told, takes) SELECT ?1, ?2, 0, 0, 1"
+    " WHERE EXISTS (SELECT 1 FROM units u WHERE u.id = ?2)" /* removed: it would stay for good */
+    " OR EXISTS (SELECT 1 FROM keys k WHERE k.id = ?2)"
     " ON CONFLICT (level, id) DO UPDATE SET takes = share_asks.takes + 1";
 static const char *const ask_sql =
     "UPDATE share_asks SET asked = asked + 1, told = ?3 WHERE level = ?1 AND id = ?2 AND EXISTS"

@@ -365,9 +365,11 @@ static SUSPENDS bool make_unit(struct pair *p, int i, const char *id, struct err
 }
 
 /* Of both, and then removed at the first: the second has not heard of it. */
-static SUSPENDS bool open_removed(struct pair *p, struct key_info *key, struct secret *token)
+static SUSPENDS bool open_removed(struct pair *p, usd_micro day, struct key_info *key,
+                                  struct secret *token)
 {
-    const struct key_info wanted = {.name = STR("x"), .tenant = STR("acme")};
+    const struct key_info wanted = {
+        .name = STR("x"), .tenant = STR("acme"), .limits = {.spend_day = day}};
     struct secret unused CLEANUP(secret_wipe) = {0};
     struct err err = {0};
     uint32_t keys;
@@ -395,7 +397,7 @@ FIBER_TEST(nothing_is_made_in_a_tenant_that_another_instance_has_removed)
     struct pair p;
     struct err err = {0};
 
-    if (open_removed(&p, &key, NULL)) {
+    if (open_removed(&p, 0, &key, NULL)) {
         EXPECT(!key_create(p.at[1].accounts, &wanted, p.arena, &key, &token, &err) &&
                    err.code == ERR_NOT_FOUND,
                "%s", err.text);
@@ -418,7 +420,7 @@ FIBER_TEST(a_key_that_went_with_its_tenant_is_not_changed_elsewhere)
     struct err err = {0};
     wall_ms until;
 
-    if (open_removed(&p, &key, NULL)) {
+    if (open_removed(&p, 0, &key, NULL)) {
         EXPECT(!key_change(p.at[1].accounts, key.id, &key, &err) && err.code == ERR_NOT_FOUND, "%s",
                err.text);
         EXPECT(!key_rotate(p.at[1].accounts, key.id, 0, &token, &until, &err) &&
@@ -436,7 +438,7 @@ FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
     struct err err = {0};
     uint32_t keys;
 
-    if (open_removed(&p, &key, NULL)) {
+    if (open_removed(&p, 0, &key, NULL)) {
         EXPECT(fiber_sleep(5 * MILLISECOND, &err) && make_unit(&p, 0, "acme", &err), "%s",
                err.text);
         EXPECT(!unit_remove(p.at[1].accounts, STR("acme"), &keys, &err) &&
@@ -451,6 +453,26 @@ FIBER_TEST(a_tenant_made_anew_survives_its_removal_by_who_knows_the_one_before)
         EXPECT(accounts_follow_unit(p.at[1].accounts, STR("acme"), &err) &&
                    unit_find(p.at[1].accounts, STR("acme"), p.arena, &found, &err),
                "%s", err.text);
+    }
+    close_pair(&p);
+}
+
+FIBER_TEST(what_wants_more_of_a_limit_that_was_removed_leaves_no_row)
+{
+    struct secret token CLEANUP(secret_wipe) = {0};
+    const struct principal *who = NULL;
+    struct hold hold = {0};
+    struct key_info key;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_removed(&p, LIMIT, &key, &token)) {
+        EXPECT(books_authenticate(&p.at[1], &token, &who, &err), "%s", err.text);
+        EXPECT(!hold_take(p.at[1].accounts, who, (struct need){.cost = 1000}, clock_wall(), &hold,
+                          &err));
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM share_asks") == 0);
+        EXPECT(number_of(&p, 0, "SELECT COUNT(*) FROM shares") == 0);
+        principal_release(&who);
     }
     close_pair(&p);
 }
@@ -470,7 +492,7 @@ FIBER_TEST(nobody_logs_in_to_a_tenant_that_another_instance_has_removed)
     struct err err = {0};
     uint32_t replaced;
 
-    if (open_removed(&p, &key, NULL)) {
+    if (open_removed(&p, 0, &key, NULL)) {
         const struct session_options options = {.accounts = p.at[1].accounts,
                                                 .store = p.at[1].store,
                                                 .lifetime = 60 * SECOND,
@@ -515,7 +537,7 @@ FIBER_TEST(a_tenant_made_anew_has_spent_nothing_anywhere)
     struct pair p;
     struct err err = {0};
 
-    if (open_removed(&p, &key, &token)) {
+    if (open_removed(&p, 0, &key, &token)) {
         EXPECT(books_authenticate(&p.at[1], &token, &who, &err) &&
                    books_request(&p.at[1], who, 1000, 700, clock_wall()) &&
                    accounts_flush_wait(p.at[1].accounts, &err),
@@ -538,7 +560,7 @@ FIBER_TEST(an_instance_that_was_away_goes_on_with_a_tenant_made_anew)
     struct pair p;
     struct err err = {0};
 
-    if (open_removed(&p, &key, NULL)) {
+    if (open_removed(&p, 0, &key, NULL)) {
         kill_one(&p, 1);
         EXPECT(make_unit(&p, 0, "acme", &err) && open_one(&p, 1, &err), "%s", err.text);
         EXPECT(accounts_follow_removal(p.at[1].accounts, STR("acme"), &err) &&
@@ -558,7 +580,7 @@ FIBER_TEST(what_a_dead_instance_wrote_of_a_removed_tenant_goes_when_it_is_back)
     struct pair p;
     struct err err = {0};
 
-    if (open_removed(&p, &key, &token)) {
+    if (open_removed(&p, 0, &key, &token)) {
         EXPECT(books_authenticate(&p.at[1], &token, &who, &err) &&
                    books_request(&p.at[1], who, 1000, 700, clock_wall()) &&
                    accounts_flush_wait(p.at[1].accounts, &err),
