@@ -48,6 +48,12 @@ struct meter {
     struct window requests, tokens;
 };
 
+/* What all instances together had counted in a minute when this one asked last. */
+struct everywhere {
+    int64_t requests, tokens;
+    mono_ns at;
+};
+
 /* What is counted and limited, alike at each level; all of it under the lock. */
 struct account {
     enum level level;
@@ -59,6 +65,7 @@ struct account {
     usd_micro held;
     int64_t in_flight;
     struct meter *meter; /* from the first limit of a minute on */
+    struct everywhere everywhere;
     uint64_t stored_seq; /* the store has every record up to this one */
     bool dirty;
     bool gone;     /* forgotten: nothing counts here any more, and its name may be another's */

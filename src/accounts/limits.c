@@ -5,6 +5,8 @@
 #include "accounts/leases.h"
 #include "base/log.h"
 
+#define MINUTE (60 * SECOND)
+
 /* ---- windows: what was counted in the last minute ---- */
 
 /* Small steps back of the clock count in the newest second; a jump begins a new minute. */
@@ -285,12 +287,14 @@ void accounts_of(const struct principal *who, struct account *out[LEVELS])
 static void minute_left(struct account *a, wall_ms now, struct limits_left *out)
 {
     int64_t requests = a->limits.requests_per_minute, tokens = a->limits.tokens_per_minute;
+    const struct everywhere *all = &a->everywhere;
+    bool asked = all->at && fiber_now() - all->at < MINUTE;
 
     if (requests) {
         struct window *w = &a->meter->requests;
 
         window_move(w, now);
-        int64_t left = MAX_OF(requests - w->sum, 0);
+        int64_t left = MAX_OF(requests - MAX_OF(w->sum, asked ? all->requests : 0), 0);
 
         if (out->requests_limit < 0 || left < out->requests_left) {
             out->requests_limit = requests;
@@ -302,7 +306,7 @@ static void minute_left(struct account *a, wall_ms now, struct limits_left *out)
         struct window *w = &a->meter->tokens;
 
         window_move(w, now);
-        int64_t left = MAX_OF(tokens - w->sum, 0);
+        int64_t left = MAX_OF(tokens - MAX_OF(w->sum, asked ? all->tokens : 0), 0);
 
         if (out->tokens_limit < 0 || left < out->tokens_left) {
             out->tokens_limit = tokens;

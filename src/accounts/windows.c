@@ -25,8 +25,10 @@
 #define NUMBERS        3u
 #define WORDS_MAX      (NUMBERS + NUMBERS * LEVELS + 1)
 
+/* Says {0, 0, second, and of each key requests and tokens of its minute by now}, or which key refuses, why, until when,
+ * and with how much. */
 static const char take_text[] =
-    "local now = tonumber(redis.call('TIME')[1])\n"
+    "local now, out = tonumber(redis.call('TIME')[1]), {0, 0, 0}\n"
     "local tokens, again = tonumber(ARGV[3]), ARGV[#ARGV] == '1'\n"
     "local function wait(at, many)\n" /* until so many are older than a minute */
     "  local seconds = {}\n"
@@ -60,11 +62,12 @@ static const char take_text[] =
     "  local rpm, tpm, most = tonumber(ARGV[i * 3 + 1]), tonumber(ARGV[i * 3 + 2]),"
     " tonumber(ARGV[i * 3 + 3])\n"
     "  if most > 0 and sums.f >= most then return {i, 3, 1} end\n"
-    "  if rpm > 0 and not again and sums.r >= rpm then return {i, 1, wait(r, sums.r - rpm + 1)} "
-    "end\n"
+    "  if rpm > 0 and not again and sums.r >= rpm then return {i, 1, wait(r, sums.r - rpm + 1), "
+    "sums.r} end\n"
     "  if tpm > 0 and tokens > 0 and sums.t + tokens > tpm then\n"
-    "    return {i, 2, wait(t, sums.t + tokens - tpm)}\n"
+    "    return {i, 2, wait(t, sums.t + tokens - tpm), sums.t}\n"
     "  end\n"
+    "  out[i * 2 + 2], out[i * 2 + 3] = sums.r + (again and 0 or 1), sums.t + tokens\n"
     "end\n"
     "for _, key in ipairs(KEYS) do\n"
     "  redis.call('HINCRBY', key, 'r' .. now, again and 0 or 1)\n"
@@ -72,7 +75,8 @@ static const char take_text[] =
     "  redis.call('HINCRBY', key, 'f' .. ARGV[1], 1)\n"
     "  redis.call('EXPIRE', key, 90000)\n"
     "end\n"
-    "return {0, 0, now}\n";
+    "out[3] = now\n"
+    "return out\n";
 
 /* ARGV: name, second, correction of the tokens, whether it was in progress under this name. */
 static const char settle_text[] =
@@ -277,7 +281,7 @@ static bool refuse(const struct account *a, int64_t kind, int64_t seconds, struc
 static size_t put_words(struct arena *arena, const struct windows *w,
                         struct account *const levels[LEVELS], const struct hold *hold,
                         struct str keys[LEVELS], struct str args[WORDS_MAX],
-                        const struct account *who[LEVELS])
+                        struct account *who[LEVELS])
 {
     size_t n = 0;
 
@@ -299,13 +303,38 @@ static size_t put_words(struct arena *arena, const struct windows *w,
     return n;
 }
 
+/* For who is told how much is left. */
+static void note_everywhere(struct accounts *accounts, struct account *const who[LEVELS], size_t n,
+                            const struct redis_value *reply)
+{
+    mutex_lock(&accounts->lock);
+    for (size_t i = 0; i < n && reply->count >= NUMBERS + 2 * (i + 1); i++)
+        who[i]->everywhere =
+            (struct everywhere){reply->items[NUMBERS + 2 * i].integer,
+                                reply->items[NUMBERS + 2 * i + 1].integer, fiber_now()};
+    mutex_unlock(&accounts->lock);
+}
+
+static void note_refused(struct accounts *accounts, struct account *a,
+                         const struct redis_value *reply)
+{
+    struct everywhere *all = &a->everywhere;
+
+    if (reply->count <= NUMBERS)
+        return;
+    mutex_lock(&accounts->lock);
+    *(reply->items[1].integer == 1 ? &all->requests : &all->tokens) = reply->items[NUMBERS].integer;
+    all->at = fiber_now();
+    mutex_unlock(&accounts->lock);
+}
+
 static bool ask(struct accounts *accounts, struct account *const levels[LEVELS], struct hold *out,
                 struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(TAKE_BYTES);
     struct windows *w = accounts->windows;
     struct str keys[LEVELS], args[WORDS_MAX];
-    const struct account *who[LEVELS];
+    struct account *who[LEVELS];
     struct redis_value reply;
     char name[NAME_BYTES];
 
@@ -323,16 +352,19 @@ static bool ask(struct accounts *accounts, struct account *const levels[LEVELS],
     if (!redis_eval(w->redis, arena, &w->take, keys, n, args, NUMBERS + NUMBERS * n + 1, &reply,
                     err))
         return false;
-    if (reply.kind != REDIS_ARRAY || reply.count != NUMBERS)
+    if (reply.kind != REDIS_ARRAY || reply.count < NUMBERS)
         return err_set(err, ERR_UNAVAILABLE, "Redis: " STR_FMT,
                        STR_ARG(reply.kind == REDIS_ERROR ? str_slice(reply.text, 0, 120)
                                                          : STR("an answer that is none")));
 
     int64_t at = reply.items[0].integer;
 
-    if (at > 0 && at <= (int64_t)n)
+    if (at > 0 && at <= (int64_t)n) {
+        note_refused(accounts, who[at - 1], &reply);
         return refuse(who[at - 1], reply.items[1].integer, reply.items[2].integer, out, err);
+    }
     out->shared_second = reply.items[2].integer;
+    note_everywhere(accounts, who, n, &reply);
     return true;
 }
 

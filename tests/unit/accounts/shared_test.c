@@ -1390,3 +1390,38 @@ FIBER_TEST(what_redis_counts_of_a_tenant_goes_with_it)
 {
     with_redis(remove_counted);
 }
+
+static void take_and_be_told(struct pair *p, struct shared_redis *s)
+{
+    const struct limits limits = {.requests_per_minute = 10, .tokens_per_minute = 1000};
+    struct hold holds[4] = {0}, more[6] = {0}, refused = {0};
+    struct limits_left left;
+    struct err err = {0};
+
+    set_limits(p, &limits);
+    EXPECT(accounts_follow_key(p->at[1].accounts, p->who[1]->key_id, &err), "%s", err.text);
+    for (int i = 0; i < 4; i++)
+        EXPECT(hold_take(p->at[i < 3].accounts, p->who[i < 3], (struct need){.tokens = 100},
+                         clock_wall(), &holds[i], &err),
+               "%s", err.text);
+    left = limits_left(p->at[0].accounts, p->who[0], clock_wall());
+    EXPECT(left.requests_left == 6 && left.tokens_left == 600, "%" PRId64 " and %" PRId64,
+           left.requests_left, left.tokens_left);
+    for (int i = 0; i < 6; i++)
+        EXPECT(take(p, 1, &more[i]));
+    EXPECT(!take(p, 0, &refused) && refused.refused == LIMIT_REQUESTS);
+    left = limits_left(p->at[0].accounts, p->who[0], clock_wall());
+    EXPECT(left.requests_left == 0, "%" PRId64, left.requests_left);
+    for (int i = 0; i < 6; i++)
+        drop(p, 1, &more[i]);
+    for (int i = 0; i < 4; i++)
+        drop(p, i < 3, &holds[i]);
+    set_limits(p, &(struct limits){.in_flight = 3});
+    EXPECT(accounts_follow_key(p->at[1].accounts, p->who[1]->key_id, &err), "%s", err.text);
+    expect_whole(p, s, "who is told how much is left");
+}
+
+FIBER_TEST(who_is_told_what_is_left_is_told_of_all_instances)
+{
+    with_redis(take_and_be_told);
+}
