@@ -345,12 +345,23 @@ struct issuer *issuer_named(struct issuers *issuers, struct str name)
     return NULL;
 }
 
-static struct issuer *find_issuer(struct issuers *issuers, struct str url)
+/* One may stand several times, with an audience and a mapping of claims each: the first whose audience it is, else the
+ * first, which says that it is not. */
+static struct issuer *find_issuer(struct issuers *issuers, struct arena *arena, struct str url,
+                                  struct str token)
 {
-    for (size_t i = 0; i < issuers->count; i++)
-        if (str_eq(issuers->at[i].options.url, url))
-            return &issuers->at[i];
-    return NULL;
+    struct issuer *first = NULL;
+
+    for (size_t i = 0; i < issuers->count; i++) {
+        struct issuer *issuer = &issuers->at[i];
+
+        if (!str_eq(issuer->options.url, url))
+            continue;
+        if (jwt_peek_audience(arena, token, issuer->options.audience))
+            return issuer;
+        first = first ? first : issuer;
+    }
+    return first;
 }
 
 bool issuer_verify(struct arena *arena, struct issuer *issuer, const struct issuer_ask *ask,
@@ -390,7 +401,7 @@ static SUSPENDS bool enter(struct issuers *issuers, struct str token, wall_ms no
         return err_set(err, ERR_UNAVAILABLE, "no memory to verify a token");
     if (!jwt_peek_issuer(arena, token, &url))
         return err_set(err, ERR_UNAUTHENTICATED, "token is neither a key nor a JWT");
-    issuer = find_issuer(issuers, url);
+    issuer = find_issuer(issuers, arena, url, token);
     if (!issuer)
         return err_set(err, ERR_UNAUTHENTICATED, "token is of an issuer that is not believed");
 

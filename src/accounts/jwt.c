@@ -276,6 +276,17 @@ static bool audience_is(struct arena *arena, const struct json *claims, struct s
     return false;
 }
 
+bool jwt_peek_audience(struct arena *arena, struct str token, struct str audience)
+{
+    struct str part[3];
+    struct json *claims;
+
+    if (token.len > JWT_MAX || !split(token, part))
+        return false;
+    claims = read_object(arena, part[1], CLAIMS_DEPTH);
+    return claims && audience_is(arena, claims, audience);
+}
+
 /* Seconds since 1970, also with a fraction; *there: the claim is. */
 static bool time_of(const struct json *claims, const char *name, bool *there, wall_ms *out)
 {

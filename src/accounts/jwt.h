@@ -44,6 +44,9 @@ bool jwt_verify(struct arena *arena, struct str token, const struct jwks *keys,
 /* Who says to have made it, before anything is verified: to choose the rules by. False: no JWT. */
 bool jwt_peek_issuer(struct arena *arena, struct str token, struct str *issuer) MUST_CHECK;
 
+/* The same of whom it says to be for. */
+bool jwt_peek_audience(struct arena *arena, struct str token, struct str audience) MUST_CHECK;
+
 /* RFC 4648 section 5 without padding; strict: no other byte, no bits left over. */
 bool base64url_decode(struct arena *arena, struct str text, struct str *out) MUST_CHECK;
 void base64url_encode(struct buf *to, struct str bytes);

@@ -103,6 +103,7 @@ before(async () => {
   fs.writeFileSync(path.join(dir, "weir.yaml"), `knowledge: {through: none, examples: none}
 issuers:
   - {name: real, url: "${issuer}", audience: weir, tenant_claim: tenant, role_claim: roles, role_prefix: "weir-", refresh: 1s}
+  - {name: second, url: "${issuer}", audience: weir-batch, tenant: acme, default_role: app, refresh: 1s}
 `);
   const log = fs.openSync(path.join(dir, "log"), "a");
   weir = spawn(program, ["serve", "--config", path.join(dir, "weir.yaml"), "--data-dir", path.join(dir, "data"), "--listen", `127.0.0.1:${own}`], { stdio: ["ignore", "ignore", log] });
@@ -177,6 +178,14 @@ test("tokens that are bent are refused", async () => {
   };
   for (const [name, token] of Object.entries(bent)) assert.equal((await get("/v1/models", token)).status, 401, name);
   assert.equal((await get("/v1/models", sign(good()))).status, 200, "the same, straight");
+});
+
+test("an issuer that stands twice is believed for either audience", async () => {
+  assert.equal((await get("/v1/models", sign(good({ sub: "batch", aud: "weir-batch", roles: [] })))).status, 200);
+  assert.equal((await get("/v1/models", sign(good({ sub: "both", aud: ["weir-batch", "x"], roles: [] })))).status, 200);
+  const [late, why] = await status("/v1/models", sign(good({ aud: "weir-batch", exp: now() - 100 })));
+  assert.equal(late, 401);
+  assert.match(why, /has expired/);
 });
 
 test("a revoked identity is out at once, its token or not", async () => {
