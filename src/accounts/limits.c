@@ -284,11 +284,14 @@ void accounts_of(const struct principal *who, struct account *out[LEVELS])
 
 /* ---- what the client may be told ---- */
 
-static void minute_left(struct account *a, wall_ms now, struct limits_left *out)
+static void minute_left(struct account *a, const struct hold *parts, wall_ms now,
+                        struct limits_left *out)
 {
-    int64_t requests = a->limits.requests_per_minute, tokens = a->limits.tokens_per_minute;
+    const struct limits *l = &a->limits;
+    int64_t requests = l->requests_per_minute ? part_of(l->requests_per_minute, parts) : 0,
+            tokens = l->tokens_per_minute ? part_of(l->tokens_per_minute, parts) : 0;
     const struct everywhere *all = &a->everywhere;
-    bool asked = all->at && fiber_now() - all->at < MINUTE;
+    bool asked = !parts->parts && all->at && fiber_now() - all->at < MINUTE;
 
     if (requests) {
         struct window *w = &a->meter->requests;
@@ -343,13 +346,15 @@ struct limits_left limits_left(struct accounts *accounts, const struct principal
                                .tokens_reset = -1,
                                .spend_limit = -1,
                                .spend_left = -1};
+    const struct hold parts = {.parts = accounts_limits_divided(accounts) ? accounts_alive(accounts)
+                                                                          : 0};
     struct account *levels[LEVELS];
 
     accounts_of(who, levels);
     mutex_lock(&accounts->lock);
     for (size_t i = LEVELS; i-- > 0;)
         if (levels[i]) {
-            minute_left(levels[i], now, &left);
+            minute_left(levels[i], &parts, now, &left);
             spend_left(levels[i], now, &left);
         }
     mutex_unlock(&accounts->lock);

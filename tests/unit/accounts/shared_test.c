@@ -9,6 +9,7 @@
 #include "accounts/windows.h"
 #include "books.h"
 #include "net/redis.h"
+#include "store/instances.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -1424,4 +1425,33 @@ static void take_and_be_told(struct pair *p, struct shared_redis *s)
 FIBER_TEST(who_is_told_what_is_left_is_told_of_all_instances)
 {
     with_redis(take_and_be_told);
+}
+
+/* Nobody is asked who counts for all: each has its part. */
+FIBER_TEST(who_is_told_what_is_left_without_redis_is_told_of_the_part)
+{
+    struct instances *all[2] = {0};
+    struct hold hold = {0};
+    struct limits_left left;
+    struct pair p;
+    struct err err = {0};
+
+    if (open_pair(&p, &(struct limits){.requests_per_minute = 10})) {
+        for (int i = 0; i < 2; i++) {
+            const struct instances_options options = {.store = p.at[i].store, .version = "1"};
+
+            EXPECT(instances_open(&options, &all[i], &err), "%s", err.text);
+        }
+        EXPECT(instances_catch_up(all[0], &err) && instances_alive(all[0]) == 2, "%s", err.text);
+        accounts_join(p.at[0].accounts, all[0]);
+        EXPECT(take(&p, 0, &hold));
+        left = limits_left(p.at[0].accounts, p.who[0], clock_wall());
+        EXPECT(left.requests_limit == 5 && left.requests_left == 4 && left.tokens_limit < 0,
+               "%" PRId64, left.requests_left);
+        drop(&p, 0, &hold);
+        accounts_join(p.at[0].accounts, NULL);
+        for (int i = 0; i < 2; i++)
+            instances_close(&all[i]);
+    }
+    close_pair(&p);
 }
