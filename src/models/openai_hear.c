@@ -117,7 +117,8 @@ void openai_read_usage(const struct json *j, json_ref usage, struct usage *out)
     if (at[IN_DETAILS]) {
         out->tokens_cached = count_of(j, at[IN_DETAILS], STR("cached_tokens"));
         out->tokens_cache_write =
-            either(count_of(j, at[IN_DETAILS], STR("cache_creation_tokens")),
+            either(either(count_of(j, at[IN_DETAILS], STR("cache_write_tokens")),
+                          count_of(j, at[IN_DETAILS], STR("cache_creation_tokens"))),
                    count_of(j, at[IN_DETAILS], STR("cache_creation_input_tokens")));
         out->tokens_audio_in = count_of(j, at[IN_DETAILS], STR("audio_tokens"));
         out->tokens_image_in = count_of(j, at[IN_DETAILS], STR("image_tokens"));
@@ -371,8 +372,9 @@ static bool read_head(struct said_reader *r, const struct json *j, struct err *e
 /* The tier that answered, and what only this family has. */
 static bool read_rest(struct said_reader *r, const struct json *j, json_ref root, struct err *err)
 {
-    static const char *const known[] = {"id",    "object", "created", "model",        "choices",
-                                        "usage", "data",   "weir",    "service_tier", NULL};
+    static const char *const known[] = {
+        "id",   "object", "created",      "model",       "choices", "usage",
+        "data", "weir",   "service_tier", "obfuscation", NULL}; /* the last: padding */
     static const char *const counts[] = {"prompt_tokens",
                                          "completion_tokens",
                                          "total_tokens",
@@ -384,6 +386,7 @@ static bool read_rest(struct said_reader *r, const struct json *j, json_ref root
                                          "reasoning_tokens",
                                          NULL};
     static const char *const details[] = {"cached_tokens",
+                                          "cache_write_tokens",
                                           "cache_creation_tokens",
                                           "cache_creation_input_tokens",
                                           "audio_tokens",

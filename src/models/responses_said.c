@@ -399,11 +399,18 @@ static bool tell_rest(struct event *e, json_ref response, struct err *err)
     static const char *const counts[] = {"input_tokens",  "input_tokens_details",
                                          "output_tokens", "output_tokens_details",
                                          "total_tokens",  NULL};
+    static const char *const in[] = {"cached_tokens", "cache_write_tokens", NULL};
+    static const char *const out[] = {"reasoning_tokens", NULL};
     struct said said = {.kind = SAID_TIER, .text = text_of(e, response, "service_tier")};
+    json_ref usage = json_get(e->j, response, STR("usage"));
 
     return (!said.text.len || tell(e, &said, err)) &&
            said_others(e->r, e->j, response, known, "", err) &&
-           said_others(e->r, e->j, json_get(e->j, response, STR("usage")), counts, "usage.", err);
+           said_others(e->r, e->j, usage, counts, "usage.", err) &&
+           said_others(e->r, e->j, json_get(e->j, usage, STR("input_tokens_details")), in,
+                       "usage.input_tokens_details.", err) &&
+           said_others(e->r, e->j, json_get(e->j, usage, STR("output_tokens_details")), out,
+                       "usage.output_tokens_details.", err);
 }
 
 static bool end(struct event *e, json_ref response, struct err *err)

@@ -709,6 +709,12 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
         {&dialect_responses, &dialect_openai, "image_generation_call.revised_prompt",
          "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"image_generation_call\","
          "\"id\":\"ig\",\"result\":\"AAAA\",\"revised_prompt\":\"p\"}]}"},
+        {&dialect_responses, &dialect_openai, "usage.input_tokens_details.audio_tokens",
+         "{\"id\":\"r\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":9,"
+         "\"input_tokens_details\":{\"cached_tokens\":3,\"audio_tokens\":4},\"output_tokens\":1}}"},
+        {&dialect_openai, &dialect_anthropic, "mood", /* and not what pads an event */
+         "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}],"
+         "\"obfuscation\":\"x8f2\",\"mood\":1}"},
         {&dialect_responses, &dialect_openai, "content.mood",
          "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"message\",\"id\":\"m\","
          "\"content\":[{\"type\":\"output_text\",\"text\":\"a\",\"mood\":1}]}]}"},

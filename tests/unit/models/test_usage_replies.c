@@ -47,6 +47,12 @@ static const struct {
             "\"completion_tokens_details\":"
             "{\"reasoning_tokens\":0,\"text_tokens\":20,\"audio_tokens\":64}}"),
      {126, 84, 0, -1, -1, 0, 26, 64, 0, false}},
+    {"OpenRouter, written to a cache",
+     &dialect_openai,
+     OPENAI("\"usage\":{\"prompt_tokens\":194,\"completion_tokens\":2,\"total_tokens\":196,"
+            "\"prompt_tokens_details\":{\"cached_tokens\":0,\"cache_write_tokens\":100,"
+            "\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0}}"),
+     {194, 2, 0, 100, -1, 0, 0, -1, -1, false}},
     {"Azure, with its filters' results",
      &dialect_openai,
      OPENAI("\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{\"hate\":{"
