@@ -542,8 +542,27 @@ static bool add_logprobs(struct said_writer *w, const struct said *said, struct 
         if (all->len)
             buf_char(all, ',');
         buf_str(all, json_raw(j, v));
+        if (json_first(j, json_get(j, v, STR("bytes"))))
+            said_lost(w, STR("logprobs.bytes"));
     }
+    if (json_first(j, json_get(j, json_root(j), STR("refusal"))))
+        said_lost(w, STR("logprobs.refusal"));
     return buf_ok(all) || err_arena(err, w->arena);
+}
+
+/* What of it is there: servers leave members out. */
+static void write_probability(struct json_writer *jw, const struct json *j, json_ref of)
+{
+    json_ref token = json_get(j, of, STR("token")), p = json_get(j, of, STR("logprob"));
+
+    if (json_kind(j, token) == JSON_STRING) {
+        jw_key(jw, "token");
+        jw_raw(jw, json_raw(j, token));
+    }
+    if (json_kind(j, p) == JSON_NUMBER) {
+        jw_key(jw, "logProbability");
+        jw_raw(jw, json_raw(j, p));
+    }
 }
 
 /* OpenAI's shape -> logprobsResult. */
@@ -579,10 +598,7 @@ static bool write_logprobs(struct said_writer *w, struct json_writer *jw, const 
             for (json_ref t = top ? json_first(j, list) : v; t; t = top ? json_next(j, t) : 0) {
                 if (top)
                     jw_object(jw);
-                jw_key(jw, "token");
-                jw_raw(jw, json_raw(j, json_get(j, t, STR("token"))));
-                jw_key(jw, "logProbability");
-                jw_raw(jw, json_raw(j, json_get(j, t, STR("logprob"))));
+                write_probability(jw, j, t);
                 if (top)
                     jw_object_end(jw);
             }

@@ -318,6 +318,8 @@ static bool say_logprobs(struct said_writer *w, const struct said *said, struct 
             buf_char(&it->logprobs, ',');
         buf_str(&it->logprobs, json_raw(j, v));
     }
+    if (json_first(j, json_get(j, json_root(j), STR("refusal"))))
+        said_lost(w, STR("logprobs.refusal"));
     return buf_ok(&it->logprobs) || err_arena(err, w->arena);
 }
 

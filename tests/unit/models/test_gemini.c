@@ -869,3 +869,24 @@ TEST(gemini_drafts_are_no_answer)
                str_find(got, STR("\"reply_dropped\":[\"parts.thought\"]")) < got.len,
            "%s " STR_FMT, err.text, STR_ARG(got));
 }
+
+/* A server that leaves a member out spoils no answer. */
+TEST(gemini_client_reads_probabilities_with_holes)
+{
+    static const char *const tokens[] = {"{\"token\":\"a\"}", "{\"logprob\":-1}", "{}", "7",
+                                         "{\"token\":7,\"logprob\":\"x\",\"top_logprobs\":[{}]}"};
+
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        struct arena *arena CLEANUP(arena_end) = arena_new(MEMORY);
+        struct str body = arena_fmt(
+            arena,
+            "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\","
+            "\"logprobs\":{\"content\":[%s]}}]}",
+            tokens[i]);
+        struct err err = {0};
+        struct str got = kit_answer(arena, &dialect_openai, &dialect_gemini, false, body, 0, &err);
+
+        EXPECT(got.ptr && json_parse(arena, got, &err), "%s: %s " STR_FMT, tokens[i], err.text,
+               STR_ARG(got));
+    }
+}

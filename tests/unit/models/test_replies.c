@@ -647,6 +647,11 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
     "\"citations\":[{"                                                                   \
     "\"type\":\"web_search_result_location\",\"url\":\"https://a.b\",\"title\":\"T\","   \
     "\"encrypted_index\":\"x\"}]}],\"stop_reason\":\"end_turn\"}"
+#define PROBABLE                                                                                   \
+    "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\","       \
+    "\"logprobs\":{"                                                                               \
+    "\"content\":[{\"token\":\"a\",\"logprob\":-1,\"bytes\":[97]}],\"refusal\":[{\"token\":\"b\"," \
+    "\"logprob\":-1}]}}]}"
 #define FILED                                                                                      \
     "{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"message\",\"id\":\"m\","       \
     "\"content\":["                                                                                \
@@ -712,6 +717,8 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
         {&dialect_responses, &dialect_openai, "usage.input_tokens_details.audio_tokens",
          "{\"id\":\"r\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":9,"
          "\"input_tokens_details\":{\"cached_tokens\":3,\"audio_tokens\":4},\"output_tokens\":1}}"},
+        {&dialect_openai, &dialect_gemini, "logprobs.bytes\",\"logprobs.refusal", PROBABLE},
+        {&dialect_openai, &dialect_responses, "logprobs.refusal", PROBABLE},
         {&dialect_openai, &dialect_anthropic, "mood", /* and not what pads an event */
          "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}],"
          "\"obfuscation\":\"x8f2\",\"mood\":1}"},
