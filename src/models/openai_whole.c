@@ -62,8 +62,8 @@ static bool keep_citation(const struct said_writer *sw, struct openai_told *told
     return true;
 }
 
-static bool keep_media(const struct said_writer *sw, struct openai_told *told,
-                       const struct said *said, struct err *err)
+static bool keep_media(struct said_writer *sw, struct openai_told *told, const struct said *said,
+                       struct err *err)
 {
     struct json_writer w;
     struct buf audio;
@@ -75,6 +75,10 @@ static bool keep_media(const struct said_writer *sw, struct openai_told *told,
         openai_write_image(&w, said);
         return true;
     }
+    if (told->audio.len) /* a message has one */
+        said_lost(sw, STR("audio"));
+    if (told->audio.len)
+        return true;
     buf_init(&audio, sw->arena, OPENAI_TEXT_MAX);
     jw_init(&w, &audio);
     openai_write_audio(&w, said);

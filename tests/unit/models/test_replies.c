@@ -717,6 +717,12 @@ TEST(members_of_an_answer_that_nobody_knows_are_named)
         {&dialect_responses, &dialect_openai, "usage.input_tokens_details.audio_tokens",
          "{\"id\":\"r\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":9,"
          "\"input_tokens_details\":{\"cached_tokens\":3,\"audio_tokens\":4},\"output_tokens\":1}}"},
+        {&dialect_gemini, &dialect_openai, "audio", /* the second of two */
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"inlineData\":{\"mimeType\":\"audio/"
+         "wav\",\"data\":"
+         "\"AAAA\"}},{\"inlineData\":{\"mimeType\":\"audio/"
+         "wav\",\"data\":\"BBBB\"}}]},\"finishReason\":"
+         "\"STOP\"}]}"},
         {&dialect_openai, &dialect_gemini, "logprobs.bytes\",\"logprobs.refusal", PROBABLE},
         {&dialect_openai, &dialect_responses, "logprobs.refusal", PROBABLE},
         {&dialect_openai, &dialect_anthropic, "mood", /* and not what pads an event */
