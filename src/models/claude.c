@@ -8,15 +8,17 @@
 
 /* ---- whom we speak to ---- */
 
-/* What later models no longer take is refused with 400. */
-enum version {                    /* 4.6 is 406; 0: the name does not say */
-               ONE_SAMPLER = 401, /* temperature or top_p, not both */
-               NO_PREFILL =
-                   406, /* an assistant turn that stands last; an effort of xhigh comes behind it */
-               NO_SAMPLING =
-                   407, /* nor a budget: it thinks as much as it likes, where it is asked to */
-               THINKS_UNASKED = 500,
-               THINKS_ALWAYS = 505, /* so no tool can be forced */
+/* What later models no longer take is refused with 400. 4.6 is 406; 0: the name does not say.
+ *   ONE_SAMPLER     temperature or top_p, not both
+ *   NO_PREFILL      no assistant turn that stands last; it thinks by an effort, xhigh comes with the next
+ *   NO_SAMPLING     nor a budget: it thinks as much as it likes, where it is asked to
+ *   THINKS_ALWAYS   so no tool can be forced */
+enum version {
+    ONE_SAMPLER = 401,
+    NO_PREFILL = 406,
+    NO_SAMPLING = 407,
+    THINKS_UNASKED = 500,
+    THINKS_ALWAYS = 505,
 };
 
 /* One or two digits: dates have more. */
@@ -71,14 +73,13 @@ bool claude_takes_prefill(struct str model)
 /* Models up to 4.5 want a budget of tokens; later ones decide themselves how much, guided by an effort. */
 static bool wants_budget(struct str model)
 {
-    static const char *const older[] = {"claude-2", "claude-3", "-4-0",          "-4-1",
-                                        "-4-5",     "-4.5",     "-4-2025",       "claude-opus-4@",
-                                        "-4.1",     "-4-v1",    "claude-instant"};
+    static const char *const older[] = {"claude-v2", "claude-instant"};
+    int version = version_of(model);
 
     for (size_t i = 0; i < ARRAY_LEN(older); i++)
         if (str_find(model, str_from(older[i])) < model.len)
             return true;
-    return false;
+    return version && version < NO_PREFILL;
 }
 
 static const struct {
