@@ -78,8 +78,8 @@ struct answer *cache_answer(struct cache_ticket *ticket) MUST_CHECK;
 wall_ms cache_stored(const struct cache_ticket *ticket); /* CACHE_HITS: when the answer was kept */
 struct str cache_notes(
     const struct cache_ticket *ticket); /* as given to cache_keep() by whoever made it */
-/* CACHE_JOINS: until the leader's answer begins. False and *again: it failed for a reason of its own, or
- * its client left; look up once more. */
+/* CACHE_JOINS: until the leader's answer begins. False and *again: it failed for a reason of its own, its
+ * client left, or what it found is too old for this one; look up once more. */
 SUSPENDS bool cache_join(struct cache_ticket *ticket, struct answer **out, bool *again,
                          struct err *err) MUST_CHECK;
 /* CACHE_LEADS: *answer is replaced by one that gives the same and lets others read on. Whole answers are

@@ -629,7 +629,8 @@ static void head_of_entry(const struct entry *e, struct flight_head *out)
                                 .provider = e->facts.provider,
                                 .remote_model = e->facts.remote_model,
                                 .request_id = e->facts.request_id,
-                                .notes = e->facts.notes};
+                                .notes = e->facts.notes,
+                                .stored = e->facts.stored};
 }
 
 bool flight_wait_head(struct flight_reader *r, struct flight_head *out, struct chat_meter *meter,

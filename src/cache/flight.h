@@ -45,6 +45,7 @@ struct flight_head {
     struct str content_type, provider, remote_model, request_id,
         notes;              /* copied by flight_begin() */
     struct str retry_after; /* of a refusal: by flight_say_when() */
+    wall_ms stored;         /* of an answer that is kept; else 0 */
 };
 bool flight_begin(struct flight *f, const struct flight_head *head, struct err *err) MUST_CHECK;
 /* A piece of whole events. SUSPENDS while the slowest reader is too far behind. */

@@ -475,6 +475,14 @@ static bool is_own_failure(enum err_code code)
            code == ERR_UNAUTHENTICATED;
 }
 
+/* What the leader found further down may be good for it and not for who wants none so old. */
+static bool is_too_old(const struct cache_ticket *t, const struct flight_head *head)
+{
+    dur_ns most = t->ask.plan.max_age;
+
+    return head->stored && most >= 0 && clock_wall() - head->stored > most / MILLISECOND;
+}
+
 bool cache_join(struct cache_ticket *t, struct answer **out, bool *again, struct err *err)
 {
     struct answer *answer = arena_alloc(t->arena, sizeof *answer);
@@ -490,6 +498,9 @@ bool cache_join(struct cache_ticket *t, struct answer **out, bool *again, struct
         *again = failed && is_own_failure(err->code);
         return false;
     }
+    *again = is_too_old(t, &head);
+    if (*again)
+        return err_set(err, ERR_CANCELLED, "the answer that came is older than was asked for");
     *answer = (struct answer){.status = head.status,
                               .streaming = head.streaming,
                               .content_type = head.content_type,

@@ -1,6 +1,6 @@
 /* Who leads and who joins: what becomes of the others when one leaves. */
-#include "cache/cache.h"
-#include "cache/flight.h"
+#include "cache/cache_internal.h"
+#include "sys/clock.h"
 #include "test.h"
 
 /* ---- the leader fails ---- */
@@ -53,6 +53,44 @@ FIBER_TEST(what_only_the_leader_is_refused_is_no_answer_for_the_others)
         EXPECT(again == failures[i].again, "%s", failures[i].name);
         cache_leave(joins, &none);
     }
+    cache_close(&cache);
+}
+
+/* The leader found it on disk, and whoever joined wants none so old. */
+FIBER_TEST(a_kept_answer_is_not_given_to_who_joined_and_wants_a_younger_one)
+{
+    struct cache_options options = {
+        .bytes_max = MIB, .tenant_bytes_max = MIB, .entry_bytes_max = 64 * KIB};
+    struct cache_ask any = {.plan = {.may_read = true, .may_store = true, .max_age = -1},
+                            .space = STR("acme"),
+                            .model = STR("m")},
+                     young = any;
+    struct arena *arena CLEANUP(arena_end) = arena_new(MIB);
+    struct cache *cache = NULL;
+    struct err err = {0}, none = {0};
+    struct entry_facts facts = {.status = 200,
+                                .stored = clock_wall() - 3600 * 1000,
+                                .expires = clock_wall() + 3600 * 1000,
+                                .space = STR("acme"),
+                                .body = STR("{}")};
+    struct chat_meter meter = {0};
+
+    REQUIRE(cache_open(&options, &cache, &err), "%s", err.text);
+    struct entry *kept CLEANUP(entry_unref) = entry_new(&facts, &err);
+    young.plan.max_age = 60 * SECOND;
+    struct cache_ticket *leads = board(cache, arena, &any), *joins = board(cache, arena, &any),
+                        *waits = board(cache, arena, &young);
+    struct answer *answer = NULL;
+    bool again = false;
+
+    REQUIRE(kept && cache_part(leads) == CACHE_LEADS && cache_part(waits) == CACHE_JOINS);
+    flight_finish(leads->flight, kept, &meter);
+    EXPECT(cache_join(joins, &answer, &again, &err) && !again, "%s", err.text);
+    EXPECT(!cache_join(waits, &answer, &again, &err) && again, "an hour old");
+    cache_leave(leads, &none);
+    cache_leave(joins, &none);
+    cache_leave(waits, &none);
+    arena_end(&arena);
     cache_close(&cache);
 }
 
