@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "accounts/audit_internal.h"
+#include "accounts/calendar.h"
 #include "base/table.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -21,6 +22,7 @@
 #define BODY_MAGIC    "wbd1"
 #define FRAME_BYTES   8u /* two lengths in front of question and answer */
 #define READ_SLOTS    512u
+#define SEGMENT_MS    (30 * DAY_MS) /* a file is of one of these */
 
 struct keys_head {
     char magic[8];
@@ -74,6 +76,7 @@ struct audit_bodies {
     struct file *segment;
     uint64_t number; /* of the segment */
     int64_t used;
+    wall_ms written; /* when a body was put into it last */
     bool dirty;
 };
 
@@ -350,33 +353,44 @@ static bool bodies_path(const struct audit_bodies *b, uint64_t number, char to[A
 static bool begin_segment(struct audit_bodies *b, uint64_t number, struct err *err)
 {
     char path[AUDIT_PATH_MAX];
+    struct file_info info;
     struct file *file;
 
     if (!bodies_path(b, number, path, err) || !file_open(path, FILE_WRITE, 0600, &file, err))
         return false;
-    if (!file_size(file, &b->used, err)) {
+    if (!file_stat(path, &info, err)) {
         file_close(&file);
         return false;
     }
     file_close(&b->segment);
     b->segment = file;
     b->number = number;
+    b->used = info.bytes;
+    b->written = info.changed;
     return true;
+}
+
+static bool next_segment(struct audit_bodies *b, struct err *err)
+{
+    return file_sync(b->segment, err) && begin_segment(b, b->number + 1, err);
 }
 
 static bool put_body(struct audit_bodies *b, struct str bytes, uint64_t *number, int64_t *at,
                      struct err *err)
 {
+    wall_ms now = clock_wall();
     bool ok = true;
 
     mutex_lock(&b->lock);
-    if ((size_t)b->used + bytes.len > b->segment_bytes && b->used > 0)
-        ok = file_sync(b->segment, err) && begin_segment(b, b->number + 1, err);
+    if (b->used > 0 && ((size_t)b->used + bytes.len > b->segment_bytes ||
+                        b->written / SEGMENT_MS != now / SEGMENT_MS))
+        ok = next_segment(b, err);
     ok = ok && file_write_at(b->segment, b->used, bytes.ptr, bytes.len, err);
     if (ok) {
         *number = b->number;
         *at = b->used;
         b->used += (int64_t)bytes.len;
+        b->written = now;
         b->dirty = true;
     }
     mutex_unlock(&b->lock);
@@ -700,6 +714,45 @@ bool audit_bodies_sync(struct audit_bodies *b, struct err *err)
     b->dirty = b->dirty && !ok;
     mutex_unlock(&b->lock);
     return ok || err_wrap(err, "sync audit bodies");
+}
+
+static bool remove_old(const struct audit_bodies *b, struct arena *arena, uint64_t in_use,
+                       wall_ms before, struct err *err)
+{
+    struct file_info info;
+    struct str *names;
+    size_t count;
+
+    if (!file_list(arena, b->dir, AUDIT_FILES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct str path = arena_fmt(arena, "%s/" STR_FMT, b->dir, STR_ARG(names[i]));
+        uint64_t number;
+
+        if (!u64_parse(names[i], &number) || number >= in_use) /* not ours, or in use */
+            continue;
+        if (!path.ptr)
+            return err_arena(err, arena);
+        if (!file_stat(path.ptr, &info, err))
+            return false;
+        if (info.changed < before && !file_remove(path.ptr, err))
+            return false;
+    }
+    return true;
+}
+
+bool audit_bodies_prune(struct audit_bodies *b, wall_ms before, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * MIB);
+
+    if (!arena)
+        return err_no_room(err, "no memory to look at old bodies");
+    mutex_lock(&b->lock);
+    bool ok = b->used == 0 || b->written >= before || next_segment(b, err);
+    uint64_t in_use = b->number;
+    mutex_unlock(&b->lock);
+    return (ok && remove_old(b, arena, in_use, before, err)) ||
+           err_wrap(err, "remove old audit bodies");
 }
 
 void audit_bodies_close(struct audit_bodies **bodies)

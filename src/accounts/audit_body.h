@@ -6,7 +6,7 @@
  *   key file   a slot of 128 bytes a subject: its data key, wrapped by the master key (AES-256-GCM).
  *              Erasing overwrites the slot in place and syncs. It must not be in long-lived backups:
  *              who has an old copy of it and the master key can read what was erased since.
- *   bodies/N   append-only; a body is a nonce, AES-256-GCM of question and answer, and a tag. The
+ *   bodies/N   append-only, of one month of 30 days at most, so that what is old goes with its file; a body is a nonce, AES-256-GCM of question and answer, and a tag. The
  *              request's id and the subject are authenticated with it; its SHA-256 is in the record.
  * Limits     body_bytes of question and of answer each; what is longer is cut and marked in the record.
  * Threads    any; one lock inside. Sealing writes to the page cache, opening and erasing block. */
@@ -36,6 +36,8 @@ bool audit_bodies_open(const struct audit_bodies_options *options, struct audit_
                        struct err *err) MUST_CHECK;
 bool audit_bodies_can_seal(const struct audit_bodies *bodies);
 bool audit_bodies_sync(struct audit_bodies *bodies, struct err *err) MUST_CHECK; /* blocks */
+/* Removes the files in which nothing was written since then, also the last one. */
+bool audit_bodies_prune(struct audit_bodies *bodies, wall_ms before, struct err *err) MUST_CHECK;
 void audit_bodies_close(struct audit_bodies **bodies);
 
 /* The pseudonym of a tenant's user, or, when `user` is empty, of the key. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accounts/audit_body.h"
 #include "accounts/audit_internal.h"
 #include "accounts/audit_query.h"
 #include "accounts/audit_tree.h"
@@ -25,7 +26,8 @@ struct audit_keep {
     struct arena *arena;
     struct audit *audit;
     struct audit_tree *tree;
-    const char *dir, *bodies;
+    const char *dir;
+    struct audit_bodies *bodies;
     wall_ms retention;
     dur_ns first_prune;
     struct pool *pool;
@@ -510,28 +512,8 @@ static bool prune_locked(struct audit_keep *keep, wall_ms now, uint64_t *gone, s
 /* A body lives as long as its record could: while there is any hold all of them stay. */
 static bool prune_bodies(struct audit_keep *keep, wall_ms now, struct err *err)
 {
-    struct arena *arena CLEANUP(arena_end) = arena_new((size_t)64 * MIB);
-    struct file_info info;
-    struct str *names;
-    size_t count;
-
-    if (!keep->bodies || keep->hold_count)
-        return true;
-    if (!arena)
-        return err_no_room(err, "no memory to look at old bodies");
-    if (!file_list(arena, keep->bodies, AUDIT_FILES_MAX, &names, &count, err))
-        return false;
-    for (size_t i = 0; i + 1 < count; i++) {
-        struct str path = arena_fmt(arena, "%s/" STR_FMT, keep->bodies, STR_ARG(names[i]));
-
-        if (!path.ptr)
-            return err_arena(err, arena);
-        if (!file_stat(path.ptr, &info, err))
-            return false;
-        if (info.changed < now - keep->retention && !file_remove(path.ptr, err))
-            return false;
-    }
-    return true;
+    return !keep->bodies || keep->hold_count ||
+           audit_bodies_prune(keep->bodies, now - keep->retention, err);
 }
 
 bool audit_prune(struct audit_keep *keep, wall_ms now, uint64_t *gone, struct err *err)
@@ -661,8 +643,7 @@ bool audit_keep_open(struct audit *audit, struct audit_tree *tree,
     if (options->retention < AUDIT_RETENTION_DAYS_MIN * DAY_MS)
         return err_set(err, ERR_INVALID, "audit records are kept for at least %d days",
                        AUDIT_RETENTION_DAYS_MIN);
-    if (options->bodies)
-        keep->bodies = arena_str(arena, str_from(options->bodies)).ptr;
+    keep->bodies = options->bodies;
     keep->pool = pool_new(&pool, err);
     if (!keep->pool || !load_holds(keep, err) || !look_at_clock(keep, err))
         return false;

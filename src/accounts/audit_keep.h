@@ -10,6 +10,7 @@
 
 #include "accounts/audit.h"
 
+struct audit_bodies;
 struct audit_tree;
 struct audit_keep;
 
@@ -27,8 +28,8 @@ struct audit_hold {
     wall_ms made;
 };
 struct audit_keep_options {
-    wall_ms retention;  /* of at least AUDIT_RETENTION_DAYS_MIN days */
-    const char *bodies; /* directory of body segments, or NULL */
+    wall_ms retention;           /* of at least AUDIT_RETENTION_DAYS_MIN days */
+    struct audit_bodies *bodies; /* closed after this; NULL: none */
     /* After opening; default a minute: most clocks that are set at a start are set by then. */
     dur_ns first_prune;
 };

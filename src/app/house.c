@@ -268,12 +268,11 @@ static bool open_audit(struct house *house, struct err *err)
                                           .master = &house->settings->audit.master_key,
                                           .subjects_max =
                                               (uint32_t)house->settings->audit.subjects};
-    struct audit_keep_options keep = {.bodies = bodies.dir,
-                                      .retention = house->settings->audit.retention / MILLISECOND};
+    struct audit_keep_options keep = {.retention = house->settings->audit.retention / MILLISECOND};
 
     if (!audit_bodies_open(&bodies, &house->audit_bodies, err))
         return false;
-    tree.bodies = house->audit_bodies;
+    tree.bodies = keep.bodies = house->audit_bodies;
     return audit_open(&audit, &house->audit, err) &&
            audit_tree_open(house->audit, &tree, &house->audit_tree, err) &&
            audit_keep_open(house->audit, house->audit_tree, &keep, &house->audit_keep, err);

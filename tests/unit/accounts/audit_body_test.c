@@ -1,9 +1,13 @@
 /* Sealed bodies: what comes back, what does not, and what erasing takes away for good. */
 #include "accounts/audit_body.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "accounts/calendar.h"
 #include "base/secret.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "test.h"
 
@@ -311,6 +315,61 @@ TEST(audit_subjects_are_bounded_and_erasing_makes_room)
            "%s", err.text);
     EXPECT(erase(&t, "user 7", &had, &err) && had);
     EXPECT(seal(&t, "one more", STR("q"), STR("a"), &place, &err), "%s", err.text);
+}
+
+/* Nothing was written there for so long. */
+static void make_old(const struct bodies *t, int number, wall_ms ago)
+{
+    const time_t then = (time_t)((clock_wall() - ago) / 1000);
+    const struct timespec times[2] = {{.tv_sec = then}, {.tv_sec = then}};
+
+    EXPECT(utimensat(AT_FDCWD, arena_fmt(t->arena, "%s/%016d", t->dir, number).ptr, times, 0) == 0);
+}
+
+/* Also the last file, that all which are few are in, and with sealing turned off for good. */
+TEST(audit_bodies_that_are_old_go)
+{
+    const char *dir = test_dir();
+    struct bodies t CLEANUP(bodies_done) = {0};
+    struct audit_body body;
+    struct audit_place place;
+    struct file_info info;
+    struct err err = {0};
+    const wall_ms before = clock_wall() - 180 * DAY_MS;
+    const char *path;
+
+    REQUIRE(open_bodies(&t, dir, MASTER, &err), "%s", err.text);
+    path = arena_fmt(t.arena, "%s/%016d", t.dir, 1).ptr;
+    REQUIRE(seal(&t, "ann", STR("what?"), STR("that"), &place, &err), "%s", err.text);
+    EXPECT(audit_bodies_prune(t.b, before, &err), "%s", err.text);
+    EXPECT(open_body(&t, &place, &body, &err), "%s", err.text);
+    audit_bodies_close(&t.b);
+    make_old(&t, 1, 181 * DAY_MS);
+    REQUIRE(open_bodies(&t, dir, MASTER, &err), "%s", err.text);
+    EXPECT(audit_bodies_prune(t.b, before, &err), "%s", err.text);
+    EXPECT(!file_stat(path, &info, &err) && err.code == ERR_NOT_FOUND, "%s", err.text);
+    err = (struct err){0};
+    REQUIRE(seal(&t, "ann", STR("what?"), STR("that"), &place, &err), "%s", err.text);
+    EXPECT(open_body(&t, &place, &body, &err), "%s", err.text);
+}
+
+/* A few a day would fill a file in years, and the first of them would live as long as the last. */
+TEST(audit_bodies_of_another_month_have_another_file)
+{
+    const char *dir = test_dir();
+    struct bodies t CLEANUP(bodies_done) = {0};
+    struct audit_place place;
+    struct err err = {0};
+
+    REQUIRE(open_bodies(&t, dir, MASTER, &err), "%s", err.text);
+    REQUIRE(seal(&t, "ann", STR("what?"), STR("that"), &place, &err), "%s", err.text);
+    audit_bodies_close(&t.b);
+    make_old(&t, 1, 31 * DAY_MS);
+    REQUIRE(open_bodies(&t, dir, MASTER, &err), "%s", err.text);
+    REQUIRE(seal(&t, "ann", STR("what?"), STR("that"), &place, &err), "%s", err.text);
+    EXPECT(str_starts(str_from(place.place), STR("2:0:")), "%s", place.place);
+    REQUIRE(seal(&t, "ann", STR("what?"), STR("that"), &place, &err), "%s", err.text);
+    EXPECT(str_starts(str_from(place.place), STR("2:")), "%s", place.place);
 }
 
 TEST(audit_body_hash_tells_texts_apart)

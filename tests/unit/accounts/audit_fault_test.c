@@ -46,16 +46,17 @@ static bool open_world(struct world *w, const char *dir, struct err *err)
     struct audit_tree_options tree;
 
     w->log = options.dir = arena_fmt(w->arena, "%s/audit", dir).ptr;
-    w->bodies = bodies.dir = keep.bodies = arena_fmt(w->arena, "%s/bodies", dir).ptr;
+    w->bodies = bodies.dir = arena_fmt(w->arena, "%s/bodies", dir).ptr;
     w->keys = bodies.key_file = arena_fmt(w->arena, "%s/body.keys", dir).ptr;
     tree = (struct audit_tree_options){.key_file = arena_fmt(w->arena, "%s/audit.key", dir).ptr,
                                        .public_file = arena_fmt(w->arena, "%s/audit.pub", dir).ptr};
     bodies.master = &w->master;
-    return secret_set(&w->master, MASTER, strlen(MASTER), err) &&
-           audit_open(&options, &w->audit, err) &&
-           audit_tree_open(w->audit, &tree, &w->tree, err) &&
-           audit_bodies_open(&bodies, &w->b, err) &&
-           audit_keep_open(w->audit, w->tree, &keep, &w->keep, err);
+    if (!secret_set(&w->master, MASTER, strlen(MASTER), err) ||
+        !audit_open(&options, &w->audit, err) || !audit_tree_open(w->audit, &tree, &w->tree, err) ||
+        !audit_bodies_open(&bodies, &w->b, err))
+        return false;
+    keep.bodies = w->b;
+    return audit_keep_open(w->audit, w->tree, &keep, &w->keep, err);
 }
 
 static void shut(struct world *w)
