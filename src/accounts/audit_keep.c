@@ -340,6 +340,24 @@ bool audit_hold_on_subject(struct audit_keep *keep, struct str subject, struct a
     return true;
 }
 
+bool audit_erase_bodies(struct audit_keep *keep, const struct str *subjects, size_t count,
+                        struct arena *arena, struct str *hold, bool *had, struct err *err)
+{
+    *had = false;
+    *hold = STR("");
+    for (size_t i = 0; i < count && !hold->len; i++)
+        if (!audit_hold_on_subject(keep, subjects[i], arena, hold, err))
+            return false;
+    for (size_t i = 0; i < count && !hold->len; i++) {
+        bool one = false;
+
+        if (!audit_body_erase(keep->bodies, subjects[i], &one, err))
+            return false;
+        *had = *had || one;
+    }
+    return true;
+}
+
 /* ---- pruning ---- */
 
 /* Hashes may meet by chance: then more is held than has to be. */

@@ -45,6 +45,11 @@ bool audit_hold_list(struct audit_keep *keep, struct arena *arena, struct audit_
 /* Is any record of the subject held? *id: by which hold, in the arena. */
 bool audit_hold_on_subject(struct audit_keep *keep, struct str subject, struct arena *arena,
                            struct str *id, struct err *err) MUST_CHECK;
+/* Drops the keys of the bodies of somebody with several pseudonyms: of all of them, or of none while a hold is on records
+ * of any; *hold says which, in the arena, else it is empty. *had: there was a key. */
+bool audit_erase_bodies(struct audit_keep *keep, const struct str *subjects, size_t count,
+                        struct arena *arena, struct str *hold, bool *had, struct err *err)
+    MUST_CHECK;
 /* Removes what may go at `now`; *gone: records. */
 bool audit_prune(struct audit_keep *keep, wall_ms now, uint64_t *gone, struct err *err) MUST_CHECK;
 /* A fiber's function: prunes soon after the start, then every hour until cancelled. */

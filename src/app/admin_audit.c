@@ -272,6 +272,8 @@ struct work {
     struct arena *scratch;
     struct audit_prover prover;
     struct audit_body body;
+    struct str subjects[2]; /* pseudonyms of who is erased */
+    size_t subject_count;
     bool ok, had;
     struct err err;
     void (*fn)(struct work *work);
@@ -452,52 +454,57 @@ static bool show_body(struct admin_call *call, struct err *err)
 
 static void run_erase(struct work *work)
 {
-    struct house *house = work->call->house;
     struct str hold;
 
-    work->ok = audit_hold_on_subject(house->audit_keep, work->body.subject, work->scratch, &hold,
-                                     &work->err);
+    work->ok =
+        audit_erase_bodies(work->call->house->audit_keep, work->subjects, work->subject_count,
+                           work->scratch, &hold, &work->had, &work->err);
     if (work->ok && hold.len)
         work->ok = err_set(&work->err, ERR_DENIED,
                            "hold " STR_FMT " is on records of this subject: release it first",
                            STR_ARG(hold));
-    work->ok = work->ok &&
-               audit_body_erase(house->audit_bodies, work->body.subject, &work->had, &work->err);
+}
+
+/* A user of the tenant has two where the database was not always shared. */
+static bool name_subjects(struct work *work, struct str tenant, struct str who, struct err *err)
+{
+    const struct audit_bodies *bodies = work->call->house->audit_bodies;
+    char *text = arena_alloc(work->call->arena, AUDIT_SUBJECT_TEXT);
+    char *former = arena_alloc(work->call->arena, AUDIT_SUBJECT_TEXT);
+
+    if (!text || !former)
+        return err_arena(err, work->call->arena);
+    work->subject_count = 1;
+    bool is_pseudonym = audit_subject_read(who, text);
+    if (!is_pseudonym)
+        audit_subject(bodies, tenant, who, STR(""), text);
+    work->subjects[0] = str_from(text);
+    if (!is_pseudonym && audit_former_subject(bodies, tenant, who, STR(""), former))
+        work->subjects[work->subject_count++] = str_from(former);
+    return true;
 }
 
 static bool erase_subject(struct admin_call *call, struct err *err)
 {
     struct work *work = new_work(call, run_erase, err);
     struct str who = STR(""), tenant = call->who->tenant;
-    char *text = arena_alloc(call->arena, AUDIT_SUBJECT_TEXT);
-    bool former = false;
+    char spelled[AUDIT_SUBJECT_TEXT];
 
-    if (!work || !text || !field_text(call, "subject", &who, err) ||
+    if (!work || !field_text(call, "subject", &who, err) ||
         !field_text(call, "tenant", &tenant, err))
         return false;
-    bool is_pseudonym = audit_subject_read(who, text);
-    if (!principal_is_operator(call->who) && (is_pseudonym || !str_eq(tenant, call->who->tenant)))
+    if (!principal_is_operator(call->who) &&
+        (audit_subject_read(who, spelled) || !str_eq(tenant, call->who->tenant)))
         return err_set(err, ERR_DENIED,
                        "only operators erase by pseudonym, or users of another tenant");
-    if (!is_pseudonym) {
-        /* Also under the name from before the database was shared. */
-        if (audit_former_subject(call->house->audit_bodies, tenant, who, STR(""), text)) {
-            work->body.subject = str_from(text);
-            if (!do_work(work, err))
-                return false;
-        }
-        former = work->had;
-        audit_subject(call->house->audit_bodies, tenant, who, STR(""), text);
-    }
-    work->body.subject = str_from(text);
-    if (!do_work(work, err))
+    if (!name_subjects(work, tenant, who, err) || !do_work(work, err))
         return false;
-    work->had = work->had || former;
-    call->note =
-        arena_fmt(call->arena, "subject " STR_FMT " erased: %s", STR_ARG(work->body.subject),
-                  work->had ? "the key of its bodies is gone" : "it had no sealed bodies");
+    call->note = arena_fmt(call->arena, "subject " STR_FMT "%s" STR_FMT " erased: %s",
+                           STR_ARG(work->subjects[0]), work->subject_count > 1 ? ", before " : "",
+                           STR_ARG(work->subjects[1]),
+                           work->had ? "the key of its bodies is gone" : "it had no sealed bodies");
     jw_object(&call->reply);
-    reply_text(&call->reply, "subject", work->body.subject);
+    reply_text(&call->reply, "subject", work->subjects[0]);
     reply_bool(&call->reply, "had_bodies", work->had);
     jw_object_end(&call->reply);
     return true;

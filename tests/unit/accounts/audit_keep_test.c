@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts/audit_body.h"
 #include "accounts/audit_internal.h"
 #include "accounts/audit_proof.h"
 #include "accounts/audit_query.h"
 #include "accounts/audit_tree.h"
 #include "accounts/calendar.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "sys/clock.h"
 #include "sys/fiber.h"
 #include "sys/file.h"
@@ -411,6 +413,53 @@ TEST(audit_prune_does_not_trust_a_clock_that_jumped)
                strstr(err.text, "the clock has jumped"),
            "%s", err.text);
     EXPECT(first_kept(&log) == 1);
+}
+
+/* Somebody with two names, of which one is in records that are held. */
+TEST(audit_erases_all_names_of_a_subject_or_none)
+{
+    const char *dir = test_dir();
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_bodies *bodies CLEANUP(audit_bodies_close) = NULL;
+    struct audit_keep *keep CLEANUP(audit_keep_close) = NULL;
+    struct secret master CLEANUP(secret_wipe) = {0};
+    struct audit_keep_options options = {.retention = RETENTION};
+    struct audit_hold hold = {.subject = STR("s_22222222222222222222222222222222"),
+                              .reason = STR("case 12")};
+    const struct str names[] = {STR("s_11111111111111111111111111111111"), hold.subject};
+    struct audit_record r = {.time = 5, .subject = hold.subject};
+    struct audit_body body = {names[0], 7, STR("what?"), STR("that")}, opened;
+    struct audit_place place;
+    struct err err = {0};
+    struct str by;
+    bool had;
+
+    REQUIRE(open_log(&log, dir, &err) &&
+                secret_set(&master, "0123456789abcdef0123456789abcdef", 32, &err),
+            "%s", err.text);
+    const struct audit_bodies_options sealed = {.dir = arena_fmt(log.arena, "%s/bodies", dir).ptr,
+                                                .key_file =
+                                                    arena_fmt(log.arena, "%s/body.keys", dir).ptr,
+                                                .master = &master,
+                                                .subjects_max = 50};
+    REQUIRE(audit_bodies_open(&sealed, &bodies, &err), "%s", err.text);
+    options.bodies = bodies;
+    REQUIRE(audit_keep_open(log.audit, log.tree, &options, &keep, &err), "%s", err.text);
+    REQUIRE(audit_append(log.audit, &r, &err) &&
+                audit_body_seal(bodies, &body, log.arena, &place, &err) &&
+                audit_hold_add(keep, &hold, log.arena, &err),
+            "%s", err.text);
+    EXPECT(audit_erase_bodies(keep, names, 2, log.arena, &by, &had, &err) && !had &&
+               str_eq(by, hold.id),
+           "%s", err.text);
+    EXPECT(audit_body_open(bodies, str_from(place.place), str_from(place.hash), log.arena, &opened,
+                           &err),
+           "%s", err.text);
+    REQUIRE(audit_hold_release(keep, hold.id, &err), "%s", err.text);
+    EXPECT(audit_erase_bodies(keep, names, 2, log.arena, &by, &had, &err) && had && !by.len, "%s",
+           err.text);
+    EXPECT(!audit_body_open(bodies, str_from(place.place), str_from(place.hash), log.arena, &opened,
+                            &err));
 }
 
 static void keep_until_cancelled(void *keep)
