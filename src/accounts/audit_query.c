@@ -171,23 +171,43 @@ static bool walk(struct search *s, const struct audit_table *table, uint64_t fir
     return true;
 }
 
+/* *gone: retention has removed it since the files were listed. */
+static bool open_segment(struct search *s, struct arena *arena, uint64_t first,
+                         struct audit_table *table, bool *gone, struct err *err)
+{
+    char path[AUDIT_PATH_MAX];
+    struct file_info info;
+    struct err why = {0}, missing = {0};
+
+    *gone = false;
+    if (!audit_path(path, s->dir, first, ".log", err))
+        return false;
+    file_close(&s->file);
+    if (file_open(path, FILE_READ, 0, &s->file, &why) &&
+        audit_table_open(table, arena, s->dir, first, &why))
+        return true;
+    *gone = why.code == ERR_NOT_FOUND && !file_stat(path, &info, &missing) &&
+            missing.code == ERR_NOT_FOUND;
+    if (!*gone)
+        *err = why;
+    return *gone;
+}
+
 static bool search_segment(struct search *s, uint64_t first, struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(SCAN_BYTES);
     struct audit_table table CLEANUP(audit_table_close) = {0};
     const struct audit_query *q = s->query;
-    char path[AUDIT_PATH_MAX];
+    bool gone;
 
     if (!arena)
         return err_no_room(err, "no memory to search the audit log");
-    if (!audit_path(path, s->dir, first, ".log", err) ||
-        !audit_table_open(&table, arena, s->dir, first, err))
+    if (!open_segment(s, arena, first, &table, &gone, err))
         return false;
-    if (!table.count || (q->from && table.last_time < q->from) ||
+    if (gone || !table.count || (q->from && table.last_time < q->from) ||
         (q->until && table.first_time >= q->until))
         return true;
-    file_close(&s->file);
-    return file_open(path, FILE_READ, 0, &s->file, err) && walk(s, &table, first, err);
+    return walk(s, &table, first, err);
 }
 
 /* Can a record of the segment that ends before `end` lie behind the cursor? */

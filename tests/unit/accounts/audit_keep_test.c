@@ -10,6 +10,7 @@
 #include "accounts/audit_query.h"
 #include "accounts/audit_tree.h"
 #include "accounts/calendar.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "sys/clock.h"
@@ -258,6 +259,51 @@ TEST(audit_csv_is_no_formula)
                notes[i].name, STR_ARG(buf_view(&b)));
     }
 }
+
+#ifdef WEIR_FAULT
+struct removing {
+    const char *path;
+    bool listed;
+};
+
+/* Retention comes to it when the files are listed, and none of them was opened. */
+static bool remove_behind_list(void *ctx, const char *point)
+{
+    struct removing *r = ctx;
+    struct err err = {0};
+
+    if (r->listed && r->path && strcmp(point, "file.open") == 0) {
+        const char *path = r->path;
+
+        r->path = NULL;
+        EXPECT(file_remove(path, &err), "%s", err.text);
+    }
+    r->listed = r->listed || strcmp(point, "file.list") == 0;
+    return false;
+}
+
+TEST(audit_query_beside_retention_finds_what_is_left)
+{
+    for (int oldest_first = 0; oldest_first < 2; oldest_first++) {
+        struct log log CLEANUP(log_done) = {0};
+        struct audit_query query = {.oldest_first = oldest_first};
+        struct removing removing = {0};
+        struct found found = {0};
+        struct err err = {0};
+        uint64_t next, *firsts;
+        size_t count;
+
+        REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+        append(&log, 1, RECORDS, START);
+        REQUIRE(audit_segments(log.arena, log.dir, &firsts, &count, &err) && count > 1);
+        removing.path = arena_fmt(log.arena, "%s/%016d.log", log.dir, 1).ptr;
+        fault_decide(remove_behind_list, &removing);
+        EXPECT(audit_query(log.dir, &query, count_found, &found, &next, &err), "%s", err.text);
+        fault_decide(NULL, NULL);
+        EXPECT(found.count == RECORDS + 1 - firsts[1], "%" PRIu64, found.count);
+    }
+}
+#endif
 
 /* Of a log that somebody has changed: a row without cells would be a record less, and nobody would be told. */
 TEST(audit_csv_says_what_it_cannot_read)
