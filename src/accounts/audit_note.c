@@ -324,7 +324,7 @@ bool note_open(struct str note, const struct note_key *keys, size_t count, struc
         }
     }
     if (!signers)
-        return err_set(err, ERR_INVALID, "is signed by \"" STR_FMT "\", whose key is not known",
+        return err_set(err, ERR_NOT_FOUND, "is signed by \"" STR_FMT "\", whose key is not known",
                        STR_ARG(name));
     *by = signers;
     return true;

@@ -40,7 +40,7 @@ void note_signer_free(struct note_signer **signer);
 /* Adds the signature's line to a note that has its empty line already, or another signature. `text` is
  * what is signed, with its last \n. */
 void note_sign(const struct note_signer *signer, struct str text, struct buf *note);
-/* Which of the keys signed it: a bit each. *text views what was signed. */
+/* Which of the keys signed it: a bit each. *text views what was signed. ERR_NOT_FOUND: none of them did. */
 bool note_open(struct str note, const struct note_key *keys, size_t count, struct str *text,
                uint64_t *by, struct err *err) MUST_CHECK;
 

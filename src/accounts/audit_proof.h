@@ -25,6 +25,7 @@ struct audit_verdict {
     uint64_t signed_size; /* records that the newest checkpoint signs for */
     wall_ms signed_time;  /* when it says it was signed */
     uint64_t checkpoints; /* checked, the noted ones too */
+    uint64_t passed_over; /* of those kept in the log: signed by nobody who is trusted */
     uint64_t pruned;      /* records that are not kept any more; the tree still has their hashes */
     struct sha256 root;   /* of signed_size */
 };

@@ -72,8 +72,9 @@ static void print_verdict(struct cli *cli, const struct audit_verdict *v, bool w
                r->torn_tail ? "true" : "false", with_key ? "true" : "false");
         if (with_key)
             printf(",\"signed_records\":%" PRIu64 ",\"signed_time\":\"%s\",\"root\":\"%s\","
-                   "\"checkpoints\":%" PRIu64 ",\"pruned\":%" PRIu64,
-                   v->signed_size, time, hex_text(cli, &v->root), v->checkpoints, v->pruned);
+                   "\"checkpoints\":%" PRIu64 ",\"passed_over\":%" PRIu64 ",\"pruned\":%" PRIu64,
+                   v->signed_size, time, hex_text(cli, &v->root), v->checkpoints, v->passed_over,
+                   v->pruned);
         printf("}\n");
         return;
     }
@@ -89,6 +90,10 @@ static void print_verdict(struct cli *cli, const struct audit_verdict *v, bool w
                v->signed_size, time, v->checkpoints, hex_text(cli, &v->root));
     else
         printf("no public key: what was signed was not checked (--public-key FILE)\n");
+    if (v->passed_over)
+        printf("%" PRIu64 " checkpoints in the log are signed by keys that are not trusted here: "
+               "not looked at\n",
+               v->passed_over);
     if (v->pruned)
         printf("records 1 to %" PRIu64 " are not kept any more; their hashes are\n", v->pruned);
 }

@@ -710,6 +710,35 @@ TEST(audit_tree_key_is_replaced_twice_with_no_record_between)
     EXPECT(verdict.signed_size == 6 && trust.count == 3, "%zu", trust.count);
 }
 
+/* Who gets hold of a former key can sign with it: so the newest is trusted, and none of before. */
+TEST(audit_log_verifies_with_the_newest_key_alone)
+{
+    static struct audit_trust trust;
+    struct log log CLEANUP(log_done) = {0};
+    struct audit_verdict verdict = {0};
+    struct audit_noted noted = {.name = STR("noted")};
+    struct err err = {0};
+
+    REQUIRE(open_log(&log, test_dir(), &err), "%s", err.text);
+    append(&log, 5);
+    advance(&log);
+    REQUIRE(audit_tree_note(log.tree, log.arena, &noted.note, &err));
+    EXPECT(audit_tree_rotate(log.tree, &err), "%s", err.text);
+    append(&log, 10);
+    advance(&log);
+    load_trust(&log, &trust); /* the newest first */
+    EXPECT(trust.count == 2);
+    trust.count = 1;
+    EXPECT(audit_verify_signed(log.dir, &trust, NULL, 0, &verdict, &err), "%s", err.text);
+    EXPECT(verdict.signed_size == 15 && verdict.checkpoints == 2 && verdict.passed_over == 1,
+           "%" PRIu64 ", %" PRIu64, verdict.checkpoints, verdict.passed_over);
+    load_trust(&log, &trust);
+    trust.count = 1;
+    EXPECT(!audit_verify_signed(log.dir, &trust, &noted, 1, &verdict, &err) &&
+               strstr(err.text, "\"noted\": is signed by"),
+           "%s", err.text);
+}
+
 static struct str origin_of(const struct log *log)
 {
     struct str note, origin = STR_NONE;
