@@ -175,19 +175,31 @@ static bool add_spare(struct audit *audit, struct err *err)
 
 /* ---- rolling over; under the lock ---- */
 
-/* Room for one more that waits for its sync. Normally audit_sync() has made it long ago. */
+/* Those that are finished, from the oldest on. */
+static void drop_retired(struct audit *audit, int finished)
+{
+    audit->retired_count -= finished;
+    memmove(audit->retired, audit->retired + finished,
+            (size_t)audit->retired_count * sizeof audit->retired[0]);
+}
+
+/* Room for one more that waits for its sync. Normally audit_sync() has made it long ago. The oldest first: where one is
+ * finished, a start trusts all before it. */
 static bool make_retired_room(struct audit *audit, struct err *err)
 {
+    int finished = 0;
+    bool ok = true;
+
     if (audit->retired_count < RETIRED_MAX)
         return true;
     if (audit->syncing)
         return err_set(err, ERR_UNAVAILABLE, "the disk does not keep up with the audit log");
-    while (audit->retired_count) {
-        if (!segment_finish(&audit->retired[audit->retired_count - 1], err))
-            return false;
-        audit->retired_count--;
+    while (ok && finished < audit->retired_count) {
+        ok = segment_finish(&audit->retired[finished], err);
+        finished += ok;
     }
-    return true;
+    drop_retired(audit, finished);
+    return ok;
 }
 
 /* The header stands in the file before the file gets its name: readers never see one without. */
@@ -335,9 +347,7 @@ static bool sync_begin(struct audit *audit, struct sync *s)
 static void sync_end(struct audit *audit, const struct sync *s, int finished, bool ok)
 {
     mutex_lock(&audit->lock);
-    audit->retired_count -= finished;
-    memmove(audit->retired, audit->retired + finished,
-            (size_t)audit->retired_count * sizeof audit->retired[0]);
+    drop_retired(audit, finished);
     if (ok)
         audit->synced = s->seq;
     if (ok && audit->current.map == s->map) {

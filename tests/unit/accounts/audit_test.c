@@ -906,4 +906,44 @@ TEST(audit_survives_every_fault)
     }
     EXPECT(nth > 20);
 }
+
+static bool fail_second_sync(void *ctx, const char *point)
+{
+    int *syncs = ctx;
+
+    return strcmp(point, "file.sync") == 0 && ++*syncs == 2;
+}
+
+/* A file that is cut behind its records says to a start after power loss that all before it are on the disk. */
+TEST(audit_finishes_the_oldest_file_first)
+{
+    const char *dir = test_dir();
+    struct arena *arena CLEANUP(arena_end) = arena_new(16 * MIB);
+    struct audit *audit CLEANUP(audit_close) = open_log(dir, SMALL_SEGMENT);
+    struct err err = {0};
+    uint64_t *firsts, n = 0;
+    size_t count, finished = 0;
+    int syncs = 0;
+
+    REQUIRE(audit);
+    fault_decide(fail_second_sync, &syncs);
+    for (bool ok = true; ok && n < 10000; n++) { /* nobody syncs */
+        struct audit_record r = record_number(n);
+
+        ok = audit_append(audit, &r, &err);
+    }
+    fault_decide(NULL, NULL);
+    EXPECT(syncs == 2 && n < 10000, "%d", syncs);
+    REQUIRE(audit_segments(arena, dir, &firsts, &count, &err) && count > 4, "%zu", count);
+    for (size_t i = 0; i < count; i++) {
+        struct str path = arena_fmt(arena, "%s/%016" PRIu64 ".log", dir, firsts[i]), bytes;
+
+        REQUIRE(file_load(arena, path.ptr, MIB, &bytes, &err), "%s", err.text);
+        if (!str_ends(bytes, STR("\n")))
+            continue;
+        EXPECT(finished == i, "file %zu is finished, and %zu before it", i + 1, finished);
+        finished++;
+    }
+    EXPECT(finished == 1, "%zu", finished);
+}
 #endif
