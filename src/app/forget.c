@@ -242,6 +242,15 @@ static bool may_be_gone(const struct forgetting *f, bool look, const struct err 
             (!look && (f->resumed || f->told->documents.count || f->told->documents.file_count)));
 }
 
+/* Who deletes a base meanwhile sees to what is in it: one of several that a person's documents may be in is left to that. */
+static bool has_gone(struct forgetting *f, const struct err *why)
+{
+    if (why->code != ERR_NOT_FOUND)
+        return false;
+    f->nothing = !f->order->person.len;
+    return !f->nothing;
+}
+
 static SUSPENDS bool forget_in(struct forgetting *f, struct str id, bool look, struct err *err)
 {
     struct base *base CLEANUP(base_release) = NULL;
@@ -254,7 +263,7 @@ static SUSPENDS bool forget_in(struct forgetting *f, struct str id, bool look, s
     if (bases_borrow(f->house->bases, id, NULL, &base, &why) &&
         knowledge_erase(base_knowledge(base), f->arena, &wish, &report, &why))
         return join_report(f, id, &report, err);
-    if (may_be_gone(f, look, &why))
+    if (may_be_gone(f, look, &why) || (!base && has_gone(f, &why)))
         return true;
     *err = why;
     return f->base_count < 2 ? false : err_wrap(err, "knowledge base " STR_FMT, STR_ARG(id));
@@ -270,6 +279,7 @@ static SUSPENDS bool delete_base(struct forgetting *f, struct err *err)
     if (!bases_borrow(f->house->bases, f->bases[0], NULL, &base, &why)) {
         if (may_be_gone(f, false, &why)) /* its files may not all be: the last try failed at them */
             return bases_sweep(f->house->bases, f->bases[0], err);
+        f->nothing = why.code == ERR_NOT_FOUND;
         *err = why;
         return false;
     }
@@ -567,7 +577,8 @@ static SUSPENDS bool forget_all(struct forgetting *f, struct err *err)
         return only_look(f, err) && forget_receipt(f, err);
     if (!pending_write(f, err) || !forget_carry_out(f, err))
         return false;
-    if (found_nothing(f))
+    f->nothing = found_nothing(f);
+    if (f->nothing)
         return err_set(err, ERR_NOT_FOUND, "no document \"" STR_FMT "\"", STR_ARG(o->document));
     return forget_receipt(f, err) && pending_end(f, err);
 }
@@ -584,14 +595,15 @@ bool house_forget(struct house *house, struct arena *arena, const struct forget_
            1);
     atomic_fetch_add(&house->forgetting, 1);
     bool ok = forget_all(&f, err);
-    if (!ok && f.pending && err->code == ERR_NOT_FOUND)
-        pending_drop(&f); /* there was nothing; whatever else went wrong is tried again */
+    bool stays = !ok && f.pending && !f.nothing; /* whatever else went wrong is tried again */
+    if (!ok && f.pending && f.nothing)
+        pending_drop(&f);
     atomic_fetch_sub(&house->forgetting, 1);
+    if (stays && err->code == ERR_NOT_FOUND)
+        err->code = ERR_UNAVAILABLE; /* not what was asked for is missing */
     if (!ok)
         return err_wrap(err, "%s%s",
-                        f.pending && err->code != ERR_NOT_FOUND
-                            ? "not all is gone yet, the rest is tried again by itself: "
-                            : "",
+                        stays ? "not all is gone yet, the rest is tried again by itself: " : "",
                         order->dry_run ? "look what would be forgotten" : "forget");
     *out = told;
     return true;

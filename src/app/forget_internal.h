@@ -19,6 +19,7 @@ struct forgetting {
     bool off_shelf; /* the file of an order for one was on the shelf, and went from there first */
     uint64_t file_bytes; /* ... with so many */
     const char *pending; /* file that says what is to go; NULL: not yet written */
+    bool nothing;        /* there was nothing to be forgotten: all else is tried again */
     bool ok;
     struct err err;
 };
