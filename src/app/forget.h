@@ -113,6 +113,8 @@ SUSPENDS void house_changed_loop(void *house);
 struct str forget_note(struct arena *arena, const struct forget_told *told);
 
 /* ---- what a process before us did not finish (forget_pending.c) ---- */
+/* At the start: what was written down in part says whom or what somebody wanted forgotten, and is no order. Blocks. */
+bool house_forget_clean(const struct house *house, struct err *err) MUST_CHECK;
 SUSPENDS void house_finish_forgetting(struct house *house); /* once, before anybody is served */
 /* A fiber's function: what could not be finished then, indexes that were being written anew, and readings that
  * outlasted an order. */

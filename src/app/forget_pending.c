@@ -334,6 +334,30 @@ bool pending_read(struct arena *arena, struct str text, struct pending_order *p,
     return true;
 }
 
+/* ---- written in part ---- */
+
+bool house_forget_clean(const struct house *house, struct err *err)
+{
+    struct arena *arena CLEANUP(arena_end) = arena_new(64 * MIB);
+    const char *folder = arena ? folder_of(house, arena) : NULL;
+    struct str *names;
+    size_t count;
+
+    if (!folder)
+        return err_no_room(err, "no memory to look what is to be forgotten");
+    if (!file_list_any(arena, folder, NAMES_MAX, &names, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *path = arena_fmt(arena, "%s/" STR_FMT, folder, STR_ARG(names[i])).ptr;
+
+        if (!path)
+            return err_arena(err, arena);
+        if (str_ends(names[i], STR(FILE_UNFINISHED)) && !file_remove(path, err))
+            return err_wrap(err, "remove an unfinished order to forget");
+    }
+    return true;
+}
+
 /* ---- finished ---- */
 
 struct leftovers {

@@ -358,7 +358,7 @@ static bool open_knowledge(struct house *house, struct err *err)
                                                   .ctx = house};
     if (!receive_clean(house, err) || !shelf_clean(house_path(house, "files"), err) ||
         !pieces_clean(house_path(house, "pieces"), house_path(house, "files"), err) ||
-        !bases_open(&options, &house->bases, &why, err))
+        !house_forget_clean(house, err) || !bases_open(&options, &house->bases, &why, err))
         return false;
     house->knowledge = bases_default(house->bases);
     if (why.code == ERR_NONE) {

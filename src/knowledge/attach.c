@@ -175,6 +175,23 @@ static bool list_one(const char *base, struct arena *arena, struct str id, struc
     return true;
 }
 
+/* Nobody is writing it: a process ended while it did. Whom it names must not stay there. */
+static bool remove_unfinished(struct arena *arena, const char *dir, struct str name,
+                              struct err *err)
+{
+    const char *path = arena_fmt(arena, "%s/" STR_FMT, dir, STR_ARG(name)).ptr;
+    struct err why = {0};
+
+    if (!path)
+        return err_arena(err, arena);
+    mutex_lock(&turn);
+    bool ok = (file_remove(path, &why) && file_sync_dir(dir, &why)) || why.code == ERR_NOT_FOUND;
+    mutex_unlock(&turn);
+    if (!ok)
+        *err = why;
+    return ok;
+}
+
 bool attached_list(const char *base, struct arena *arena, struct attached **out, size_t *count,
                    struct err *err)
 {
@@ -192,6 +209,8 @@ bool attached_list(const char *base, struct arena *arena, struct attached **out,
     for (size_t i = 0; i < named; i++) {
         struct str id = str_slice(list[i], 0, list[i].len - MIN_OF(list[i].len, 5u));
 
+        if (str_ends(list[i], STR(FILE_UNFINISHED)) && !remove_unfinished(arena, dir, list[i], err))
+            return false;
         if (str_ends(list[i], STR(ENDING)) && !list_one(base, arena, id, *out, &seen, err))
             return false;
     }

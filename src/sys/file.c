@@ -305,7 +305,7 @@ bool file_store(const char *path, struct str bytes, int permissions, struct err 
     struct err ignored = {0};
     char beside[PATH_MAX_BYTES];
 
-    if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside)
+    if (snprintf(beside, sizeof beside, "%s" FILE_UNFINISHED, path) >= (int)sizeof beside)
         return fail(err, ENAMETOOLONG, "write", path);
     if (!file_open(beside, FILE_REPLACE, permissions, &f, err))
         return false;

@@ -50,6 +50,7 @@ bool file_load(struct arena *arena, const char *path, size_t max, struct str *ou
     MUST_CHECK;
 /* Whole or not at all: written beside, synced, renamed. */
 bool file_store(const char *path, struct str bytes, int permissions, struct err *err) MUST_CHECK;
+#define FILE_UNFINISHED ".new" /* how a name ends that it is written under first */
 bool file_stat(const char *path, struct file_info *out, struct err *err)
     MUST_CHECK; /* ERR_NOT_FOUND */
 bool file_remove(const char *path, struct err *err) MUST_CHECK;

@@ -477,7 +477,7 @@ bool file_store(const char *path, struct str bytes, int permissions, struct err 
     struct err ignored = {0};
     char beside[PATH_MAX_BYTES];
 
-    ASSERT(snprintf(beside, sizeof beside, "%s.new", path) < (int)sizeof beside);
+    ASSERT(snprintf(beside, sizeof beside, "%s" FILE_UNFINISHED, path) < (int)sizeof beside);
     if (!file_open(beside, FILE_REPLACE, permissions, &f, err))
         return false;
     if (file_append(f, bytes.ptr, bytes.len, err) && file_sync(f, err) &&
