@@ -34,7 +34,8 @@ const char *house_path(const struct house *house, const char *name)
 }
 
 /* Settings, and what the store says over them. */
-static bool publish(struct house *house, const struct settings *settings, struct err *err)
+static bool publish(struct house *house, const struct settings *settings, bool *unread,
+                    struct err *err)
 {
     struct arena *arena CLEANUP(arena_end) = arena_new(KEPT_MEMORY);
     struct house_config *made = NULL;
@@ -42,8 +43,8 @@ static bool publish(struct house *house, const struct settings *settings, struct
 
     if (!arena)
         return err_no_room(err, "no memory for the models of the store");
-    if (!kept_models_read(house->store, arena, &kept, err) ||
-        !house_make(house, settings, &kept, &made, err))
+    *unread = !kept_models_read(house->store, arena, &kept, err);
+    if (*unread || !house_make(house, settings, &kept, &made, err))
         return false;
     if (!bases_rename(house->bases, settings->knowledge.model, err)) {
         house_unmake(made);
@@ -56,7 +57,9 @@ static bool publish(struct house *house, const struct settings *settings, struct
 
 bool house_publish(struct house *house, struct err *err)
 {
-    return publish(house, house->settings, err);
+    bool unread = false;
+
+    return publish(house, house->settings, &unread, err);
 }
 
 /* ---- reload ---- */
@@ -93,6 +96,7 @@ static SUSPENDS void reload(struct house *house, const char *why)
     char text[1024];
     struct buf restart;
 
+    house->reload_waits = false;
     buf_init_fixed(&restart, text, sizeof text);
     /* A file that is gone is no file without settings. */
     const char *file = house->config_file || house->settings->file.len == 0
@@ -107,8 +111,9 @@ static SUSPENDS void reload(struct house *house, const char *why)
         log_error("settings: ... and %zu more", problems.beyond);
     tell_of_variables(&problems);
     ok = ok && !is_emptied(house, fresh);
-    if (ok && !publish(house, fresh, &err)) {
-        log_error("settings: %s", err.text);
+    if (ok && !publish(house, fresh, &house->reload_waits, &err)) {
+        log_error("settings: %s%s", err.text,
+                  house->reload_waits ? "; they are read again when the database is back" : "");
         ok = false;
     }
     if (house->tls && !tls_server_reload(house->tls, &err))
@@ -497,7 +502,8 @@ static bool open_gateway(struct house *house, struct err *err)
     if (!house->cursors)
         return err_arena(err, house->arena);
     house_check_names(house, s);
-    return publish(house, s, err) && gateway_new(&options, &house->gateway, err);
+    return publish(house, s, &house->reload_waits, err) &&
+           gateway_new(&options, &house->gateway, err);
 }
 
 bool house_open(struct settings **settings, struct house **out, struct err *err)

@@ -28,6 +28,7 @@ struct house {
     struct settings
         *settings;        /* replaced by loop 0, read by others while they hold the catalogue */
     atomic_bool changing; /* somebody holds the catalogue: house_models.h */
+    bool reload_waits;    /* for the database, which a reload could not ask; of loop 0 */
     struct settings
         *running; /* those it was started with: what waits for a restart differs from them */
     const char *config_file; /* as named on the command line, or NULL */

@@ -20,6 +20,7 @@
 #include "sys/threads.h"
 
 #define WATCH_EVERY    (2 * SECOND)
+#define LOOK_ANYWAY    15 /* turns: nobody else may ask a database that was away */
 #define COMMAND_SOCKET "weir.sock"
 #define CUT_TIME       (1 * SECOND) /* to tell clients that they are cut */
 #define LOOK_EVERY     (10 * MILLISECOND)
@@ -256,6 +257,7 @@ static void watch_settings(void *arg)
     /* Also when there is none yet: it may come. */
     const char *file = house->config_file ? house->config_file : SETTINGS_FILE;
     bool known = house->settings->file.len > 0;
+    unsigned turns = 0;
 
     while (fiber_sleep(WATCH_EVERY, &err)) {
         bool there = file_stat(file, &now, &err);
@@ -264,6 +266,9 @@ static void watch_settings(void *arg)
 
         if (changed)
             house_reload(house, "the file changed");
+        else if (house->reload_waits &&
+                 (!store_stats(house->store).away || ++turns % LOOK_ANYWAY == 0))
+            house_reload(house, "the database is asked again");
         known = there || known;
         before = there ? now : before;
         err = (struct err){0};
