@@ -15,7 +15,7 @@ const queries = [
 ];
 const recorded = new Set(rules.filter((r) => r.record).map((r) => r.record));
 const everywhere = ["le", "instance", "job"];
-const words = new Set("by and or unless sum rate increase histogram_quantile on ignoring group_left without max min avg count".split(" "));
+const words = new Set("by and or unless offset sum rate increase histogram_quantile on ignoring group_left without max min avg count".split(" "));
 let weir;
 const metrics = new Map(); // name as written -> labels
 
@@ -45,7 +45,7 @@ for (const [where, expr] of queries)
     for (const [, list] of expr.matchAll(/\b(?:by|on|without)\s*\(([^)]*)\)/g))
       for (const label of list.split(",").map((l) => l.trim())) assert.ok(known.has(label), `no metric of the query has the label ${label}`);
     const bare = expr.replace(/"[^"]*"/g, "").replace(/\{[^}]*\}/g, "").replace(/\[[^\]]*\]/g, "").replace(/\([^()]*\)/g, (m) => m);
-    for (const [name] of bare.matchAll(/[a-zA-Z_:][\w:]*/g)) assert.ok(words.has(name) || known.has(name) || metrics.has(name) || recorded.has(name) || name === "up" || /^e\d+$/.test(name), `what is ${name}?`);
+    for (const [name] of bare.matchAll(/[a-zA-Z_:][\w:]*/g)) assert.ok(words.has(name) || known.has(name) || metrics.has(name) || recorded.has(name) || name === "up" || /^\d*[smhd]$/.test(name) || /^e\d+$/.test(name), `what is ${name}?`);
   });
 
 test("every dashboard is a dashboard", () => {
