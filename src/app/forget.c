@@ -55,14 +55,24 @@ static SUSPENDS bool on_pool(struct forgetting *f, struct pool *pool, void (*run
     return f->ok;
 }
 
+/* Where the database was not always shared, what was sealed before is under the pseudonym of then. */
+static size_t subjects_of(const struct forgetting *f, struct str out[2])
+{
+    out[0] = f->told->subject;
+    out[1] = f->former;
+    return f->former.len ? 2 : 1;
+}
+
 static void run_hold(void *arg)
 {
     struct forgetting *f = arg;
     struct arena *scratch CLEANUP(arena_end) = arena_new(256 * MIB);
-    struct str hold = STR_NONE, subject = f->told->subject;
+    struct str hold = STR_NONE, subjects[2];
+    size_t count = subjects_of(f, subjects);
 
-    f->ok = scratch ? audit_hold_on_subject(f->house->audit_keep, subject, scratch, &hold, &f->err)
-                    : err_no_room(&f->err, "no memory");
+    f->ok = scratch || err_no_room(&f->err, "no memory");
+    for (size_t i = 0; i < count && f->ok && !hold.len; i++)
+        f->ok = audit_hold_on_subject(f->house->audit_keep, subjects[i], scratch, &hold, &f->err);
     if (f->ok && hold.len)
         f->ok = err_set(&f->err, ERR_DENIED,
                         "hold " STR_FMT " is on records of this person: release it first",
@@ -72,9 +82,15 @@ static void run_hold(void *arg)
 static void run_bodies(void *arg)
 {
     struct forgetting *f = arg;
+    struct str subjects[2];
+    size_t count = subjects_of(f, subjects);
+    bool had;
 
-    f->ok =
-        audit_body_erase(f->house->audit_bodies, f->told->subject, &f->told->had_bodies, &f->err);
+    f->ok = true;
+    for (size_t i = 0; i < count && f->ok; i++) {
+        f->ok = audit_body_erase(f->house->audit_bodies, subjects[i], &had, &f->err);
+        f->told->had_bodies = f->told->had_bodies || (f->ok && had);
+    }
 }
 
 /* ---- reports of several bases, and of looking and doing, as one ---- */
