@@ -262,7 +262,7 @@ bool admin_audit_query(struct admin_call *call, struct audit_query *q, struct er
     return name_to_pseudonym(call, q->tenant, &q->subject, err);
 }
 
-/* One piece of work with files, away from the loop. */
+/* One piece of work with files, or behind locks that are held while files are synced, away from the loop. */
 struct work {
     struct admin_call *call;
     const char *dir;
@@ -274,6 +274,8 @@ struct work {
     struct audit_body body;
     struct str subjects[2]; /* pseudonyms of who is erased */
     size_t subject_count;
+    struct audit_hold *holds; /* all of them, or the one that is made */
+    size_t hold_count;
     bool ok, had;
     struct err err;
     void (*fn)(struct work *work);
@@ -512,29 +514,43 @@ static bool erase_subject(struct admin_call *call, struct err *err)
 
 /* ---- checkpoints and keys ---- */
 
+static void run_note(struct work *work)
+{
+    work->ok =
+        audit_tree_note(work->call->house->audit_tree, work->call->arena, &work->line, &work->err);
+}
+
 static bool show_checkpoint(struct admin_call *call, struct err *err)
 {
-    struct str note;
+    struct work *work = new_work(call, run_note, err);
 
-    if (!audit_tree_note(call->house->audit_tree, call->arena, &note, err))
+    if (!work || !do_work(work, err))
         return false;
-    buf_str(&call->reply_buf, note);
+    buf_str(&call->reply_buf, work->line);
     return true;
+}
+
+static void run_keys(struct work *work)
+{
+    work->ok =
+        audit_tree_keys(work->call->house->audit_tree, work->call->arena, &work->line, &work->err);
 }
 
 static bool show_keys(struct admin_call *call, struct err *err)
 {
-    struct str keys;
+    struct work *work = new_work(call, run_keys, err);
 
-    if (!audit_tree_keys(call->house->audit_tree, call->arena, &keys, err))
+    if (!work || !do_work(work, err))
         return false;
-    buf_str(&call->reply_buf, keys);
+    buf_str(&call->reply_buf, work->line);
     return true;
 }
 
 static void run_rotate(struct work *work)
 {
     work->ok = audit_tree_rotate(work->call->house->audit_tree, &work->err);
+    if (work->ok)
+        run_keys(work);
 }
 
 static bool operators_only(const struct admin_call *call, struct err *err)
@@ -546,12 +562,11 @@ static bool operators_only(const struct admin_call *call, struct err *err)
 static bool rotate_key(struct admin_call *call, struct err *err)
 {
     struct work *work = new_work(call, run_rotate, err);
-    struct str keys, key;
+    struct str key;
 
-    if (!operators_only(call, err) || !work || !do_work(work, err) ||
-        !audit_tree_keys(call->house->audit_tree, call->arena, &keys, err))
+    if (!operators_only(call, err) || !work || !do_work(work, err))
         return false;
-    key = str_slice(keys, 0, str_find_char(keys, '\n'));
+    key = str_slice(work->line, 0, str_find_char(work->line, '\n'));
     call->note = arena_fmt(call->arena, "audit signing key replaced by " STR_FMT, STR_ARG(key));
     jw_object(&call->reply);
     reply_text(&call->reply, "key", key);
@@ -597,22 +612,28 @@ static int by_making(const void *one, const void *other)
     return str_cmp(a->id, b->id);
 }
 
+static void run_list_holds(struct work *work)
+{
+    work->ok = audit_hold_list(work->call->house->audit_keep, work->call->arena, &work->holds,
+                               &work->hold_count, &work->err);
+}
+
 static bool list_holds(struct admin_call *call, struct err *err)
 {
-    struct audit_hold *holds;
+    struct work *work = new_work(call, run_list_holds, err);
     struct page page;
-    size_t count;
 
-    if (!operators_only(call, err) ||
-        !audit_hold_list(call->house->audit_keep, call->arena, &holds, &count, err) ||
-        !page_begin(call, &page, err))
+    if (!operators_only(call, err) || !work || !do_work(work, err) || !page_begin(call, &page, err))
         return false;
-    if (count > 0)
-        qsort(holds, count, sizeof *holds, by_making);
-    for (size_t i = 0; i < count && !page_is_full(&page); i++)
-        if (page_wants(&page, arena_fmt(call->arena, "%016" PRIx64 STR_FMT, (uint64_t)holds[i].made,
-                                        STR_ARG(holds[i].id))))
-            write_hold(call, &holds[i]);
+    if (work->hold_count > 0)
+        qsort(work->holds, work->hold_count, sizeof *work->holds, by_making);
+    for (size_t i = 0; i < work->hold_count && !page_is_full(&page); i++) {
+        const struct audit_hold *hold = &work->holds[i];
+
+        if (page_wants(&page, arena_fmt(call->arena, "%016" PRIx64 STR_FMT, (uint64_t)hold->made,
+                                        STR_ARG(hold->id))))
+            write_hold(call, hold);
+    }
     page_end(call, &page);
     return true;
 }
@@ -675,12 +696,19 @@ static SUSPENDS bool is_of_somebody(struct admin_call *call, const struct audit_
             has_records(call, "request", (struct audit_query){.request = hold->request}, err));
 }
 
+static void run_add_hold(struct work *work)
+{
+    work->ok =
+        audit_hold_add(work->call->house->audit_keep, work->holds, work->call->arena, &work->err);
+}
+
 static bool make_hold(struct admin_call *call, struct err *err)
 {
+    struct work *work = new_work(call, run_add_hold, err);
     struct audit_hold hold = {.by = call->who->key_id, .made = clock_wall()};
     struct str request = STR("");
 
-    if (!operators_only(call, err) || !field_text(call, "reason", &hold.reason, err) ||
+    if (!operators_only(call, err) || !work || !field_text(call, "reason", &hold.reason, err) ||
         !field_text(call, "tenant", &hold.tenant, err) ||
         !field_text(call, "key", &hold.key, err) ||
         !field_text(call, "subject", &hold.subject, err) ||
@@ -692,8 +720,10 @@ static bool make_hold(struct admin_call *call, struct err *err)
     if (hold.until && hold.until <= hold.from) /* it would keep nothing */
         return field_wrong(call, "until", err, "expected a time behind \"from\"");
     if (!is_of_somebody(call, &hold, err) ||
-        !name_to_pseudonym(call, hold.tenant, &hold.subject, err) ||
-        !audit_hold_add(call->house->audit_keep, &hold, call->arena, err))
+        !name_to_pseudonym(call, hold.tenant, &hold.subject, err))
+        return false;
+    work->holds = &hold;
+    if (!do_work(work, err))
         return false;
     call->note = arena_fmt(call->arena, "hold " STR_FMT " on audit records: " STR_FMT,
                            STR_ARG(hold.id), STR_ARG(hold.reason));
@@ -701,10 +731,16 @@ static bool make_hold(struct admin_call *call, struct err *err)
     return true;
 }
 
+static void run_release(struct work *work)
+{
+    work->ok = audit_hold_release(work->call->house->audit_keep, work->call->values[0], &work->err);
+}
+
 static bool release_hold(struct admin_call *call, struct err *err)
 {
-    if (!operators_only(call, err) ||
-        !audit_hold_release(call->house->audit_keep, call->values[0], err))
+    struct work *work = new_work(call, run_release, err);
+
+    if (!operators_only(call, err) || !work || !do_work(work, err))
         return false;
     call->note = arena_fmt(call->arena, "hold " STR_FMT " released", STR_ARG(call->values[0]));
     jw_object(&call->reply);
