@@ -138,11 +138,7 @@ bool completions_write_request(struct arena *arena, const struct conversation *i
     struct json_writer w;
     struct buf body;
 
-    buf_init(&body, arena, OPENAI_BODY_MAX);
-    jw_init(&w, &body);
-    jw_object(&w);
-    jw_key(&w, "model");
-    jw_str(&w, to->remote_name);
+    openai_body_begin(&w, &body, arena, to);
     jw_key(&w, "prompt");
     jw_raw(&w, in->inputs);
     if (in->max_tokens >= 0) {
@@ -161,12 +157,9 @@ bool completions_write_request(struct arena *arena, const struct conversation *i
         jw_key(&w, "suffix");
         jw_str(&w, in->suffix);
     }
-    if (!openai_write_sampling(&w, in, to, losses, err) ||
-        !fields_losses(in, fields, ARRAY_LEN(fields), losses, err) ||
-        !openai_write_extras(&w, in, losses, err))
-        return false;
-    jw_object_end(&w);
-    return openai_outgoing(&body, "/completions", out, err);
+    return openai_write_sampling(&w, in, to, losses, err) &&
+           fields_losses(in, fields, ARRAY_LEN(fields), losses, err) &&
+           openai_body_end(&w, in, losses, "/completions", out, err);
 }
 
 /* ---- answers ---- */

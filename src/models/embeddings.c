@@ -78,11 +78,7 @@ bool embeddings_write_request(struct arena *arena, const struct conversation *in
     struct json_writer w;
     struct buf body;
 
-    buf_init(&body, arena, OPENAI_BODY_MAX);
-    jw_init(&w, &body);
-    jw_object(&w);
-    jw_key(&w, "model");
-    jw_str(&w, to->remote_name);
+    openai_body_begin(&w, &body, arena, to);
     jw_key(&w, "input");
     jw_raw(&w, in->inputs);
     if (in->encoding.ptr) {
@@ -90,11 +86,8 @@ bool embeddings_write_request(struct arena *arena, const struct conversation *in
         jw_str(&w, in->encoding);
     }
     fields_write(&w, in, fields, ARRAY_LEN(fields));
-    if (!fields_losses(in, fields, ARRAY_LEN(fields), losses, err) ||
-        !openai_write_extras(&w, in, losses, err))
-        return false;
-    jw_object_end(&w);
-    return openai_outgoing(&body, "/embeddings", out, err);
+    return fields_losses(in, fields, ARRAY_LEN(fields), losses, err) &&
+           openai_body_end(&w, in, losses, "/embeddings", out, err);
 }
 
 /* ---- answers, read ---- */

@@ -102,6 +102,12 @@ bool openai_write_sampling(struct json_writer *w, const struct conversation *in,
 /* Extras of the client, when it speaks a dialect of the family; else each is a loss. */
 bool openai_write_extras(struct json_writer *w, const struct conversation *in,
                          struct losses *losses, struct err *err) MUST_CHECK;
+/* {"model":...: what the model is called there; the object stays open. */
+void openai_body_begin(struct json_writer *w, struct buf *body, struct arena *arena,
+                       const struct model *to);
+/* The client's extras, and the end. */
+bool openai_body_end(struct json_writer *w, const struct conversation *in, struct losses *losses,
+                     const char *path, struct outgoing *out, struct err *err) MUST_CHECK;
 /* The body is done: *out gets it with the path. */
 bool openai_outgoing(struct buf *body, const char *path, struct outgoing *out, struct err *err)
     MUST_CHECK;

@@ -301,6 +301,24 @@ bool openai_write_extras(struct json_writer *w, const struct conversation *in,
     return true;
 }
 
+void openai_body_begin(struct json_writer *w, struct buf *body, struct arena *arena,
+                       const struct model *to)
+{
+    buf_init(body, arena, OPENAI_BODY_MAX);
+    jw_init(w, body);
+    jw_object(w);
+    openai_member(w, "model", to->remote_name);
+}
+
+bool openai_body_end(struct json_writer *w, const struct conversation *in, struct losses *losses,
+                     const char *path, struct outgoing *out, struct err *err)
+{
+    if (!openai_write_extras(w, in, losses, err))
+        return false;
+    jw_object_end(w);
+    return openai_outgoing(w->to, path, out, err);
+}
+
 bool openai_outgoing(struct buf *body, const char *path, struct outgoing *out, struct err *err)
 {
     if (!buf_finish(body, &out->body, err))
@@ -358,10 +376,7 @@ static bool write_chat(struct arena *arena, const struct conversation *asked,
 
     if (!in)
         return false;
-    buf_init(&body, arena, OPENAI_BODY_MAX);
-    jw_init(&o.w, &body);
-    jw_object(&o.w);
-    openai_member(&o.w, "model", to->remote_name);
+    openai_body_begin(&o.w, &body, arena, to);
     jw_key(&o.w, "messages");
     jw_array(&o.w);
     for (const struct turn *t = in->turns; t; t = t->next)

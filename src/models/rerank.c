@@ -117,11 +117,7 @@ bool rerank_write_request(struct arena *arena, const struct conversation *in,
 
     if (!j)
         return err_wrap(err, "documents");
-    buf_init(&body, arena, OPENAI_BODY_MAX);
-    jw_init(&w, &body);
-    jw_object(&w);
-    jw_key(&w, "model");
-    jw_str(&w, to->remote_name);
+    openai_body_begin(&w, &body, arena, to);
     jw_key(&w, "query");
     jw_str(&w, in->query);
     jw_key(&w, "documents");
@@ -134,11 +130,8 @@ bool rerank_write_request(struct arena *arena, const struct conversation *in,
         jw_raw(&w, in->rank_fields);
     }
     fields_write(&w, in, fields, ARRAY_LEN(fields));
-    if (!fields_losses(in, fields, ARRAY_LEN(fields), losses, err) ||
-        !openai_write_extras(&w, in, losses, err))
-        return false;
-    jw_object_end(&w);
-    return openai_outgoing(&body, "/rerank", out, err);
+    return fields_losses(in, fields, ARRAY_LEN(fields), losses, err) &&
+           openai_body_end(&w, in, losses, "/rerank", out, err);
 }
 
 /* ---- answers, read ---- */
