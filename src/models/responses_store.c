@@ -48,7 +48,9 @@ struct responses_store {
     int64_t count_max, bytes_max;
     _Atomic mono_ns forgot;       /* when somebody or something was forgotten last; 0: never */
     _Atomic int64_t count, bytes; /* about: what others delete is seen at the next look */
-    atomic_bool unscrubbed;       /* rows went, and their bytes may stand in the database's log */
+    atomic_bool unscrubbed;       /* rows went, and their bytes may stand in the database's files */
+    int64_t scrub_at; /* where to go on in them, -1: nowhere; by responses_scrub() alone */
+    bool scrub_again; /* rows went behind where it was */
 };
 
 static const char *const sums = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM responses";
@@ -81,6 +83,7 @@ bool responses_store_open(const struct responses_options *options, struct respon
     }
     remember_sums(store, &rows);
     store->unscrubbed = true; /* what the last process left */
+    store->scrub_at = -1;
     *out = store;
     return true;
 }
@@ -232,14 +235,22 @@ bool responses_expire(struct responses_store *store, int64_t *gone, struct err *
     return true;
 }
 
+/* A part at a time: a store that is full deletes with each answer that it keeps, and may have gigabytes. */
 bool responses_scrub(struct responses_store *store, struct err *err)
 {
-    bool gone;
-
-    if (!atomic_exchange(&store->unscrubbed, false) || store_scrub(store->store, &gone, err))
+    if (atomic_exchange(&store->unscrubbed, false)) {
+        store->scrub_again |= store->scrub_at > 0;
+        store->scrub_at = MAX_OF(store->scrub_at, 0);
+    }
+    if (store->scrub_at < 0)
         return true;
-    store->unscrubbed = true;
-    return false;
+    if (!store_scrub_part(store->store, &store->scrub_at, err))
+        return false; /* and goes on there */
+    if (store->scrub_at < 0 && store->scrub_again) {
+        store->scrub_again = false;
+        store->scrub_at = 0;
+    }
+    return true;
 }
 
 /* ---- finding ---- */

@@ -33,7 +33,8 @@ bool responses_store_keeps(const struct responses_store *store); /* whether anyt
 /* What is older than answers are kept goes. */
 SUSPENDS bool responses_expire(struct responses_store *store, int64_t *gone, struct err *err)
     MUST_CHECK;
-/* Where rows went since the last time, their bytes go from the database's files too: store_scrub(). */
+/* Where rows went since the last time, their bytes go from the database's files too: from its log at once, from pages that rows
+ * were moved from within a second for each 4 MiB of the database, called each second: store_scrub_part(). */
 SUSPENDS bool responses_scrub(struct responses_store *store, struct err *err) MUST_CHECK;
 
 struct kept_response {

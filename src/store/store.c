@@ -383,12 +383,13 @@ bool store_clock_now(struct store *store, wall_ms *out, struct err *err)
 
 struct scrub {
     struct store *store;
-    bool ok;
+    int64_t at; /* as `blank` has it */
+    bool whole, ok;
     struct err err;
 };
 
-/* With the writer: *at as `blank` has it. */
-static bool scrub_some(struct scrub *scrub, struct arena *arena, int64_t *at)
+/* With the writer. */
+static bool scrub_some(struct scrub *scrub, struct arena *arena)
 {
     struct store *store = scrub->store;
     const struct statement statement = {store->body->scrub, NULL, 0};
@@ -401,8 +402,8 @@ static bool scrub_some(struct scrub *scrub, struct arena *arena, int64_t *at)
         return err_set(&scrub->err, ERR_UNAVAILABLE,
                        "the database's log still holds what was deleted, as somebody reads it");
     if (store->body->blank)
-        return store->body->blank(store->writer, at, &scrub->err);
-    *at = -1;
+        return store->body->blank(store->writer, &scrub->at, &scrub->err);
+    scrub->at = -1;
     return true;
 }
 
@@ -412,7 +413,6 @@ static void run_scrub(void *arg)
     struct scrub *scrub = arg;
     struct store *store = scrub->store;
     struct arena *arena CLEANUP(arena_end) = arena_new(64 * KIB);
-    int64_t at = 0;
 
     if (!arena) {
         err_no_room(&scrub->err, "no memory to scrub the database");
@@ -422,24 +422,37 @@ static void run_scrub(void *arg)
         size_t mark = arena_mark(arena);
 
         mutex_lock(&store->writer_lock);
-        scrub->ok = scrub_some(scrub, arena, &at);
+        scrub->ok = scrub_some(scrub, arena);
         mutex_unlock(&store->writer_lock);
         arena_rewind(arena, mark);
-    } while (scrub->ok && at >= 0);
+    } while (scrub->whole && scrub->ok && scrub->at >= 0);
+}
+
+static SUSPENDS bool scrub_now(struct scrub *scrub, struct err *err)
+{
+    if (!pool_run(scrub->store->reading, run_scrub, scrub, err))
+        return false;
+    if (!scrub->ok)
+        *err = scrub->err;
+    return scrub->ok;
 }
 
 bool store_scrub(struct store *store, bool *gone, struct err *err)
 {
-    struct scrub scrub = {.store = store};
+    struct scrub scrub = {.store = store, .whole = true};
 
     *gone = !store->body->shared;
-    if (!store->body->scrub)
-        return true;
-    if (!pool_run(store->reading, run_scrub, &scrub, err))
+    return !store->body->scrub || scrub_now(&scrub, err);
+}
+
+bool store_scrub_part(struct store *store, int64_t *at, struct err *err)
+{
+    struct scrub scrub = {.store = store, .at = *at};
+
+    if (store->body->scrub && !scrub_now(&scrub, err))
         return false;
-    if (!scrub.ok)
-        *err = scrub.err;
-    return scrub.ok;
+    *at = store->body->scrub ? scrub.at : -1;
+    return true;
 }
 
 struct store_stats store_stats(const struct store *store)

@@ -96,6 +96,9 @@ bool store_clock_now(struct store *store, wall_ms *out, struct err *err) MUST_CH
 /* What was deleted stands in no file of the database afterwards. PostgreSQL keeps it until its vacuum:
  * *gone is false then. ERR_UNAVAILABLE while a reader still needs it. */
 SUSPENDS bool store_scrub(struct store *store, bool *gone, struct err *err) MUST_CHECK;
+/* For who deletes all the time: the log, and some megabytes of the database from *at on; *at: where to go on, -1: that was
+ * the last of it. What was deleted before the first part stands in no file after the last. */
+SUSPENDS bool store_scrub_part(struct store *store, int64_t *at, struct err *err) MUST_CHECK;
 
 struct store_stats {
     uint64_t commits, writes, reads;

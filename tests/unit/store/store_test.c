@@ -175,6 +175,29 @@ FIBER_TEST(what_was_deleted_is_in_no_page_that_its_row_was_moved_from)
     store_close(&c.store);
 }
 
+FIBER_TEST(a_large_database_is_scrubbed_a_part_at_a_time)
+{
+    const char *path = db_path();
+    struct coming c = {.store = open_things(path), .seed = 7};
+    struct err err = {0};
+    int64_t at = 0, before = -1;
+    int parts = 0;
+
+    REQUIRE(c.store != NULL);
+    for (int i = 0; i < ROWS_MOST; i++)
+        REQUIRE(come(&c, &err), "%s", err.text);
+    for (int i = 0; i < ROWS_MOST / 10; i++)
+        REQUIRE(leave(&c, &err), "%s", err.text);
+    for (; at >= 0 && parts < 100; parts++) {
+        before = at;
+        REQUIRE(store_scrub_part(c.store, &at, &err), "%s", err.text);
+        EXPECT(at < 0 || at > before, "%" PRId64, at);
+    }
+    EXPECT(at == -1 && parts > 1 && parts < 10, "%d parts", parts);
+    EXPECT(count_ghosts(&c, path) == 0);
+    store_close(&c.store);
+}
+
 /* ---- values ---- */
 
 static void round_trip(const char *path)
