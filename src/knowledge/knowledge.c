@@ -380,6 +380,7 @@ bool label_now(struct knowledge *k, const struct ingest_wish *wish, uint32_t *do
 
 void note_long_question(const struct knowledge_question *question)
 {
+    static_assert(QUESTION_MAX == 4000, "as the note says");
     if (str_trim(question->text).len > QUESTION_MAX)
         search_note(question->notes, "only the first 4,000 bytes of the question were looked at");
 }

@@ -259,7 +259,6 @@ static bool write_vector(struct said_writer *sw, const struct said *said, struct
 static bool write_all(const struct said_writer *sw, struct buf *out, struct err *err)
 {
     struct telling *own = sw->own;
-    int64_t in = MAX_OF(own->usage.tokens_in, 0);
     struct json_writer w;
     struct str data;
 
@@ -280,18 +279,8 @@ static bool write_all(const struct said_writer *sw, struct buf *out, struct err 
     jw_array_end(&w);
     jw_key(&w, "model");
     jw_str(&w, sw->model);
-    jw_key(&w, "usage");
-    jw_object(&w);
-    jw_key(&w, "prompt_tokens");
-    jw_i64(&w, in);
-    jw_key(&w, "total_tokens");
-    jw_i64(&w, in);
-    jw_object_end(&w);
-    if (sw->weir.len) {
-        jw_key(&w, "weir");
-        jw_raw(&w, sw->weir);
-    }
-    jw_object_end(&w);
+    openai_write_read(&w, MAX_OF(own->usage.tokens_in, 0));
+    openai_reply_end(&w, sw);
     return true;
 }
 

@@ -201,11 +201,7 @@ static bool write_all(const struct said_writer *sw, struct buf *out, struct err 
     jw_array_end(&w);
     if (own->usage.tokens_in >= 0)
         openai_write_usage(&w, &own->usage);
-    if (sw->weir.len) {
-        jw_key(&w, "weir");
-        jw_raw(&w, sw->weir);
-    }
-    jw_object_end(&w);
+    openai_reply_end(&w, sw);
     return true;
 }
 

@@ -159,6 +159,10 @@ bool openai_keep_tier(struct arena *arena, struct str tier, struct str *raw, str
     MUST_CHECK; /* quoted */
 const char *openai_finish_name(enum finish_reason finish, bool functions);
 void openai_write_usage(struct json_writer *w, const struct usage *usage);
+/* "usage" of what is only read: nothing is made. */
+void openai_write_read(struct json_writer *w, int64_t tokens);
+/* The member "weir", where there is something to say, and the end of the reply. */
+void openai_reply_end(struct json_writer *w, const struct said_writer *sw);
 
 /* ---- usage that a provider left out, for clients whose dialect it speaks (uncounted.c) ---- */
 

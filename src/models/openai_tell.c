@@ -39,6 +39,26 @@ static void count_member(struct json_writer *w, const char *key, int64_t n)
     jw_i64(w, n);
 }
 
+void openai_write_read(struct json_writer *w, int64_t tokens)
+{
+    jw_key(w, "usage");
+    jw_object(w);
+    jw_key(w, "prompt_tokens");
+    jw_i64(w, tokens);
+    jw_key(w, "total_tokens");
+    jw_i64(w, tokens);
+    jw_object_end(w);
+}
+
+void openai_reply_end(struct json_writer *w, const struct said_writer *sw)
+{
+    if (sw->weir.len) {
+        jw_key(w, "weir");
+        jw_raw(w, sw->weir);
+    }
+    jw_object_end(w);
+}
+
 void openai_write_usage(struct json_writer *w, const struct usage *usage)
 {
     int64_t in = MAX_OF(usage->tokens_in, 0), out = MAX_OF(usage->tokens_out, 0);

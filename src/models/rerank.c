@@ -291,17 +291,6 @@ static void write_results(struct json_writer *w, const struct said_writer *sw)
     jw_array_end(w);
 }
 
-static void write_usage(struct json_writer *w, int64_t in)
-{
-    jw_key(w, "usage");
-    jw_object(w);
-    jw_key(w, "prompt_tokens");
-    jw_i64(w, in);
-    jw_key(w, "total_tokens");
-    jw_i64(w, in);
-    jw_object_end(w);
-}
-
 static void write_all(const struct said_writer *sw, struct buf *out)
 {
     const struct telling *own = sw->own;
@@ -321,12 +310,8 @@ static void write_all(const struct said_writer *sw, struct buf *out)
     jw_str(&w, sw->model);
     write_results(&w, sw);
     if (own->usage.tokens_in >= 0)
-        write_usage(&w, own->usage.tokens_in);
-    if (sw->weir.len) {
-        jw_key(&w, "weir");
-        jw_raw(&w, sw->weir);
-    }
-    jw_object_end(&w);
+        openai_write_read(&w, own->usage.tokens_in);
+    openai_reply_end(&w, sw);
 }
 
 static bool write_said(struct said_writer *sw, const struct said *said, struct buf *out,
